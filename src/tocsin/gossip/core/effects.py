@@ -1,0 +1,125 @@
+"""What the core wants done (actions) and what it has to say (events). Plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.member import Member
+
+
+@dataclass(frozen=True, slots=True)
+class SendPacket:
+    """Send one packet, best effort. ``node`` is the member's name, or empty when it is not known."""
+
+    destination: Address
+    node: str
+    data: bytes
+
+
+class ExchangeKind(Enum):
+    """Why a stream is opened."""
+
+    PUSH_PULL = "push_pull"
+    JOIN = "join"
+    PING = "ping"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStream:
+    """Open a stream, write each of ``writes`` on its own, and (when ``expects_reply``) read one message.
+
+    The driver reports with ``Endpoint.stream_replied`` (message, or None when no reply is expected and all is
+    written) or ``Endpoint.stream_failed``, always exactly one of them, by ``deadline`` (core time, seconds).
+    """
+
+    exchange: int
+    kind: ExchangeKind
+    destination: Address
+    node: str
+    writes: tuple[bytes, ...]
+    expects_reply: bool
+    deadline: float
+
+
+Action: TypeAlias = SendPacket | OpenStream
+
+
+@dataclass(frozen=True, slots=True)
+class MemberJoined:
+    """A member became alive that was unknown, dead or left. Not told of ourselves."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class MemberUpdated:
+    """A live member's meta changed."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class MemberLeft:
+    """A member died or (``member.state`` is LEFT) left on purpose."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class NameConflict:
+    """Another address claims the name of a known member; the claim was dropped."""
+
+    existing: Member
+    claimed: Address
+
+
+@dataclass(frozen=True, slots=True)
+class UserMessage:
+    """An application message arrived, by packet or reliable stream."""
+
+    payload: bytes
+    source: Address
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteState:
+    """A push/pull brought the application's state of ``source``."""
+
+    payload: bytes
+    join: bool
+    source: Address
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeFinished:
+    """An exchange that the endpoint started is over. ``error`` is empty on success."""
+
+    exchange: int
+    kind: ExchangeKind
+    destination: Address
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolTrouble:
+    """Something a person may want in the log: a refused packet, merge, or message. ``reason`` is a metric label."""
+
+    reason: str
+    detail: str
+    source: Address
+
+
+Event: TypeAlias = (
+    MemberJoined
+    | MemberUpdated
+    | MemberLeft
+    | NameConflict
+    | UserMessage
+    | RemoteState
+    | ExchangeFinished
+    | ProtocolTrouble
+)

@@ -1,0 +1,26 @@
+"""A member of the cluster as others see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.wire.messages import MemberState
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A snapshot of one member; ``state_changed`` is core time in seconds."""
+
+    name: str
+    address: Address
+    incarnation: int
+    state: MemberState
+    state_changed: float
+    meta: bytes = b""
+    versions: bytes = b""
+
+    @property
+    def live(self) -> bool:
+        """Alive or suspect: a suspect member still counts as a member."""
+        return self.state in (MemberState.ALIVE, MemberState.SUSPECT)
