@@ -1,12 +1,12 @@
 """The two halves of Alertmanager's ``--cluster.tls-config`` file, after parsing.
 
-Field names are the file's keys (``tls_server_config`` and ``tls_client_config``); file names are already resolved
-against the file's directory. Empty text, ``None`` and empty tuples mean "not set". Inline PEM (``cert``, ``key``,
-``client_ca``, ``ca``) is bytes. The keys ``ca_ref``, ``cert_ref`` and ``key_ref`` exist in Alertmanager's parser only
-to fail afterwards, so they have no field here.
+Field names are the file's keys (``tls_server_config`` and ``tls_client_config``); file names are already
+resolved against the file's directory. Empty text, ``None`` and empty tuples mean "not set". Inline PEM
+(``cert``, ``key``, ``client_ca``, ``ca``) is bytes. The keys ``ca_ref``, ``cert_ref`` and ``key_ref`` exist in
+Alertmanager's parser only to fail afterwards, so they have no field here.
 
-These are plain values: names are checked against the tables below by whoever knows the line they came from, and
-once more by :mod:`tocsin.gossip.transport.tls.identity`, which turns them into ``ssl`` contexts.
+These are plain values: names are checked against the tables below by whoever knows the line they came from,
+and once more by :mod:`tocsin.gossip.transport.tls.identity`, which turns them into ``ssl`` contexts.
 
 Source: wire specification 3.3; Go's ``crypto/tls`` names.
 """
@@ -91,7 +91,7 @@ CURVES: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TLSServerConfig:
-    """``tls_server_config``: how this node answers connections. One source each of certificate and key is needed."""
+    """``tls_server_config``: how this node answers. One source each of certificate and key is needed."""
 
     cert_file: Path | None = None
     key_file: Path | None = None
