@@ -1,0 +1,57 @@
+"""The alerts a node knows of: at most one per label set, until they are resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tocsin.alerting.alert import Alert, AlertStatus, merge
+from tocsin.alerting.timestamp import Nanoseconds
+
+
+class Alerts:
+    """The alert store. Not replicated and not persisted: every Prometheus sends its alerts to every node."""
+
+    def __init__(self) -> None:
+        self._alerts: dict[int, Alert] = {}
+
+    def put(self, alerts: Iterable[Alert], now: Nanoseconds) -> list[Alert]:
+        """Take in reports; give back each as it is now stored, in order.
+
+        A report whose interval overlaps the stored one is merged with it, any other replaces it (the alert
+        was resolved and fires anew).
+        """
+        stored = self._alerts
+        results: list[Alert] = []
+        for alert in alerts:
+            fingerprint = alert.labels.fingerprint
+            old = stored.get(fingerprint)
+            if old is not None and (
+                old.starts_at < alert.ends_at < old.ends_at or old.starts_at < alert.starts_at < old.ends_at
+            ):
+                alert = merge(old, alert, now)
+            stored[fingerprint] = alert
+            results.append(alert)
+        return results
+
+    def get(self, fingerprint: int) -> Alert | None:
+        """The alert with that fingerprint."""
+        return self._alerts.get(fingerprint)
+
+    def all(self) -> list[Alert]:
+        """Every alert, resolved ones too until they are collected, in order of first arrival."""
+        return list(self._alerts.values())
+
+    def gc(self, now: Nanoseconds) -> list[Alert]:
+        """Forget the alerts that are resolved, and give them back."""
+        removed = [alert for alert in self._alerts.values() if alert.resolved_at(now)]
+        for alert in removed:
+            del self._alerts[alert.labels.fingerprint]
+        return removed
+
+    def counts(self, now: Nanoseconds) -> dict[AlertStatus, int]:
+        """How many alerts are firing and how many resolved."""
+        resolved = sum(alert.resolved_at(now) for alert in self._alerts.values())
+        return {"firing": len(self._alerts) - resolved, "resolved": resolved}
+
+    def __len__(self) -> int:
+        return len(self._alerts)

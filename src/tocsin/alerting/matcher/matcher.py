@@ -1,0 +1,139 @@
+"""A condition on the value of one label."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Final
+
+from tocsin.alerting import regex
+from tocsin.alerting.quote import go_quote
+
+
+class MatchType(IntEnum):
+    """How a value is compared; the numbers are those on the wire (spec 4.1)."""
+
+    EQUAL = 0
+    REGEXP = 1
+    NOT_EQUAL = 2
+    NOT_REGEXP = 3
+
+    @property
+    def operator(self) -> str:
+        """``=``, ``=~``, ``!=`` or ``!~``."""
+        return _OPERATORS[self]
+
+    @property
+    def is_equal(self) -> bool:
+        """The API's ``isEqual``: not a negation."""
+        return self is MatchType.EQUAL or self is MatchType.REGEXP
+
+    @property
+    def is_regex(self) -> bool:
+        """The API's ``isRegex``."""
+        return self is MatchType.REGEXP or self is MatchType.NOT_REGEXP
+
+    @classmethod
+    def of(cls, *, is_regex: bool, is_equal: bool) -> MatchType:
+        """The type that the API's two flags name."""
+        if is_regex:
+            return cls.REGEXP if is_equal else cls.NOT_REGEXP
+        return cls.EQUAL if is_equal else cls.NOT_EQUAL
+
+
+_OPERATORS: Final = {
+    MatchType.EQUAL: "=",
+    MatchType.REGEXP: "=~",
+    MatchType.NOT_EQUAL: "!=",
+    MatchType.NOT_REGEXP: "!~",
+}
+# Alertmanager sorts by its own numbering, which is not the wire's.
+_SORT_ORDER: Final = {
+    MatchType.EQUAL: 0,
+    MatchType.NOT_EQUAL: 1,
+    MatchType.REGEXP: 2,
+    MatchType.NOT_REGEXP: 3,
+}
+
+# unicode.IsSpace of Go; str.isspace differs (it has U+001C to U+001F)
+SPACES: Final = "".join(
+    map(
+        chr,
+        (
+            *range(9, 14),
+            0x20,
+            0x85,
+            0xA0,
+            0x1680,
+            *range(0x2000, 0x200B),
+            0x2028,
+            0x2029,
+            0x202F,
+            0x205F,
+            0x3000,
+        ),
+    )
+)
+RESERVED: Final = frozenset(SPACES + "{}!=~,\\\"'`")
+
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """``name operator "value"``. An absent label counts as one with the value ``""``.
+
+    Raises ValueError, worded as Go, when made with a pattern that does not compile.
+    """
+
+    type: MatchType
+    name: str
+    value: str
+    matches: Callable[[str], bool] = field(init=False, repr=False, compare=False)
+    """Whether a label value fulfils the condition."""
+
+    def __post_init__(self) -> None:
+        value = self.value
+        matches: Callable[[str], bool]
+        if self.type is MatchType.EQUAL:
+            matches = value.__eq__
+        elif self.type is MatchType.NOT_EQUAL:
+            matches = value.__ne__
+        elif self.type is MatchType.REGEXP:
+            matches = regex.compile(value).match
+        elif self.type is MatchType.NOT_REGEXP:
+            positive = regex.compile(value).match
+            matches = lambda text: not positive(text)  # noqa: E731
+        else:
+            raise ValueError(f"unknown matcher type {self.type}")
+        object.__setattr__(self, "matches", matches)
+
+    def matches_labels(self, labels: Mapping[str, str]) -> bool:
+        """Whether the label set fulfils the condition."""
+        return self.matches(labels.get(self.name, ""))
+
+    def __str__(self) -> str:
+        """``name="value"`` as Alertmanager prints it; the name is quoted only where it has to be."""
+        operator = _OPERATORS[self.type]
+        if not RESERVED.isdisjoint(self.name):
+            return f"{go_quote(self.name)}{operator}{go_quote(self.value)}"
+        return f'{self.name}{operator}"{self.value.translate(_ESCAPES)}"'
+
+
+def matches_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:
+    """Whether the label set fulfils every condition (an empty set of conditions is fulfilled)."""
+    get = labels.get
+    return all(matcher.matches(get(matcher.name, "")) for matcher in matchers)
+
+
+def sort_matchers(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
+    """In Alertmanager's order: by name, value, then ``=``, ``!=``, ``=~``, ``!~``."""
+    return tuple(
+        sorted(matchers, key=lambda matcher: (matcher.name, matcher.value, _SORT_ORDER[matcher.type]))
+    )
+
+
+def format_matchers(matchers: Iterable[Matcher]) -> str:
+    """``{a="x",b!="y"}``: comma without space, as within route keys (spec 4.6)."""
+    return "{" + ",".join(map(str, matchers)) + "}"
