@@ -1,7 +1,7 @@
 """The configuration as the domain uses it: what ``alertmanager.yml`` says, parsed, checked and defaulted.
 
-Plain values, made by ``tocsin.node.config``. Durations are nanoseconds. Secrets stay out of every ``repr``, so
-that a log line cannot show them.
+Plain values, made by ``tocsin.node.config``. Durations are nanoseconds. Secrets stay out of every ``repr``:
+a log line cannot show them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from tocsin.alerting.inhibit import InhibitRule
-from tocsin.alerting.route import SECOND, Route
+from tocsin.alerting.route import Route
 from tocsin.alerting.timeinterval import TimeInterval
+from tocsin.alerting.timestamp import SECOND
 
 _EMPTY: Mapping[str, str] = MappingProxyType({})
 

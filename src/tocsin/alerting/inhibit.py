@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tocsin.alerting.matcher import Matcher
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import Matcher, matches_all
+from tocsin.alerting.timestamp import Nanoseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,3 +19,102 @@ class InhibitRule:
     target_matchers: tuple[Matcher, ...]
     equal: tuple[str, ...] = ()
     name: str = ""
+
+
+class Inhibitor:
+    """Says which alerts are inhibited, by the source alerts it has been told of.
+
+    An alert that matches both sides of a rule is not inhibited by another such alert, so that none of them
+    inhibits itself or all of them each other.
+    """
+
+    __slots__ = ("_rules",)
+
+    def __init__(self, rules: Iterable[InhibitRule]) -> None:
+        self._rules = [_RuleSources(rule) for rule in rules]
+
+    def put(self, alert: Alert) -> None:
+        """Take in an alert that was reported: firing, or now resolved."""
+        for sources in self._rules:
+            if matches_all(sources.rule.source_matchers, alert.labels):
+                sources.put(alert)
+
+    def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
+        """The fingerprint of a source alert that inhibits alerts with ``labels``; empty if there is none.
+
+        One is enough and Alertmanager shows no more: that of the first rule which inhibits.
+        """
+        for sources in self._rules:
+            if matches_all(sources.rule.target_matchers, labels):
+                source = sources.find(labels, now)
+                if source is not None:
+                    return (source.labels.fingerprint_text,)
+        return ()
+
+    def gc(self, now: Nanoseconds) -> int:
+        """Forget the source alerts that are resolved. Returns how many."""
+        return sum(sources.gc(now) for sources in self._rules)
+
+    def __len__(self) -> int:
+        return sum(len(sources) for sources in self._rules)
+
+
+class _RuleSources:
+    """A rule and the alerts that match its source side, by the values of its ``equal`` labels."""
+
+    __slots__ = ("_one_sided", "_two_sided", "rule")
+
+    def __init__(self, rule: InhibitRule) -> None:
+        self.rule = rule
+        self._one_sided: _Index = {}
+        self._two_sided: _Index = {}
+
+    def _equal(self, labels: Labels) -> tuple[str, ...]:
+        return tuple(labels.value(name) for name in self.rule.equal)
+
+    def put(self, alert: Alert) -> None:
+        two_sided = matches_all(self.rule.target_matchers, alert.labels)
+        index = self._two_sided if two_sided else self._one_sided
+        index.setdefault(self._equal(alert.labels), {})[alert.fingerprint] = alert
+
+    def find(self, labels: Labels, now: Nanoseconds) -> Alert | None:
+        equal = self._equal(labels)
+        found = _firing(self._one_sided, equal, now)
+        if found is None and self._two_sided and not matches_all(self.rule.source_matchers, labels):
+            found = _firing(self._two_sided, equal, now)
+        return found
+
+    def gc(self, now: Nanoseconds) -> int:
+        return sum(
+            _forget_resolved(index, equal, now)
+            for index in (self._one_sided, self._two_sided)
+            for equal in list(index)
+        )
+
+    def __len__(self) -> int:
+        return sum(len(alerts) for index in (self._one_sided, self._two_sided) for alerts in index.values())
+
+
+_Index = dict[tuple[str, ...], dict[int, Alert]]
+
+
+def _firing(index: _Index, equal: tuple[str, ...], now: Nanoseconds) -> Alert | None:
+    alerts = index.get(equal)
+    if alerts is None:
+        return None
+    first = next(iter(alerts.values()))
+    if not first.resolved_at(now):
+        return first
+    # Drop the resolved ones, or each later call would walk over them again.
+    _forget_resolved(index, equal, now)
+    return next(iter(alerts.values()), None)
+
+
+def _forget_resolved(index: _Index, equal: tuple[str, ...], now: Nanoseconds) -> int:
+    alerts = index[equal]
+    resolved = [fingerprint for fingerprint, alert in alerts.items() if alert.resolved_at(now)]
+    for fingerprint in resolved:
+        del alerts[fingerprint]
+    if not alerts:
+        del index[equal]
+    return len(resolved)

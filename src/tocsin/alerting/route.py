@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.matcher import Matcher, matches_all
+from tocsin.alerting.matcher import Matcher, format_matchers, matches_all, sort_matchers
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
-SECOND = 1_000_000_000
 DEFAULT_GROUP_WAIT = 30 * SECOND
 DEFAULT_GROUP_INTERVAL = 5 * 60 * SECOND
 DEFAULT_REPEAT_INTERVAL = 4 * 3600 * SECOND
@@ -24,7 +24,8 @@ class RouteConfig:
     """A route as written. ``None``: as the parent has it (the root: the default). Durations: nanoseconds.
 
     ``group_by_all`` is ``group_by: ['...']``; an empty ``group_by`` is none, as Alertmanager has it.
-    ``matchers`` holds all three forms (``match``, ``match_re``, ``matchers``) in any order.
+    ``matchers`` holds all three forms (``match``, ``match_re``, ``matchers``) in any order. The pattern of a
+    ``match_re`` stands in group keys as ``^(?:pattern)$``: make its matcher with that value.
     """
 
     receiver: str = ""
@@ -34,9 +35,9 @@ class RouteConfig:
     mute_time_intervals: tuple[str, ...] = ()
     active_time_intervals: tuple[str, ...] = ()
     continue_: bool = False
-    group_wait: int | None = None
-    group_interval: int | None = None
-    repeat_interval: int | None = None
+    group_wait: Nanoseconds | None = None
+    group_interval: Nanoseconds | None = None
+    repeat_interval: Nanoseconds | None = None
     routes: tuple[RouteConfig, ...] = ()
 
 
@@ -47,9 +48,9 @@ class RouteOptions:
     receiver: str
     group_by: frozenset[str] = frozenset()
     group_by_all: bool = False
-    group_wait: int = DEFAULT_GROUP_WAIT
-    group_interval: int = DEFAULT_GROUP_INTERVAL
-    repeat_interval: int = DEFAULT_REPEAT_INTERVAL
+    group_wait: Nanoseconds = DEFAULT_GROUP_WAIT
+    group_interval: Nanoseconds = DEFAULT_GROUP_INTERVAL
+    repeat_interval: Nanoseconds = DEFAULT_REPEAT_INTERVAL
     mute_time_intervals: tuple[str, ...] = ()
     active_time_intervals: tuple[str, ...] = ()
 
@@ -109,8 +110,8 @@ def _build(config: RouteConfig, parent: Route | None, place: int) -> Route:
         group_by, group_by_all = frozenset(config.group_by), False
     elif config.group_by_all:
         group_by_all = True
-    matchers = tuple(sorted(config.matchers, key=_matcher_order))
-    text = "{" + ",".join(map(str, matchers)) + "}"
+    matchers = sort_matchers(config.matchers)
+    text = format_matchers(matchers)
     route = Route(
         options=RouteOptions(
             receiver=config.receiver or inherited.receiver,
@@ -134,7 +135,3 @@ def _build(config: RouteConfig, parent: Route | None, place: int) -> Route:
 
 def _or(value: int | None, inherited: int) -> int:
     return inherited if value is None else value
-
-
-def _matcher_order(matcher: Matcher) -> tuple[str, str, int]:
-    return matcher.name, matcher.value, matcher.type

@@ -1,0 +1,117 @@
+"""An aggregation group: the alerts of one route that go out in one notification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.order import alert_order
+from tocsin.alerting.route import Route, RouteOptions
+from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
+
+MINIMUM_TIMEOUT = 10 * SECOND
+"""A flush has the group interval to get through, but never less than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flush:
+    """The alerts of a group at one moment, to be sent through the pipeline.
+
+    ``alerts`` are in Alertmanager's order; the firing ones have no end (``ZERO``), so that none of them
+    resolves on its way. ``now`` is when the group's timer went off. ``deadline`` leaves out the wait for
+    earlier peers, which the pipeline adds.
+    """
+
+    group_key: str
+    route_id: str
+    group_labels: Labels
+    options: RouteOptions
+    alerts: tuple[Alert, ...]
+    now: Nanoseconds
+    deadline: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupView:
+    """A group as the API shows it. ``alerts`` are as last reported, in Alertmanager's order."""
+
+    route: Route
+    labels: Labels
+    receiver: str
+    alerts: tuple[Alert, ...]
+    key: str
+    id: str
+    """The route's id: with ``key`` it names the group."""
+
+
+@dataclass(eq=False, slots=True)
+class AggregationGroup:
+    """Holds alerts between flushes. The dispatcher keeps its timer."""
+
+    route: Route
+    labels: Labels
+    key: str
+    alerts: dict[int, Alert]
+    in_flight: Flush | None = None
+    """The flush that is under way; there is never a second one beside it."""
+    due: bool = False
+    """The timer went off while a flush was under way: the next one follows at its end."""
+    destroyed: bool = False
+    _sorted: tuple[Alert, ...] | None = None
+
+    def insert(self, alert: Alert) -> None:
+        """Add an alert or replace its last report."""
+        self.alerts[alert.labels.fingerprint] = alert
+        self._sorted = None
+
+    def sorted_alerts(self) -> tuple[Alert, ...]:
+        """All alerts in Alertmanager's order."""
+        found = self._sorted
+        if found is None:
+            found = self._sorted = tuple(sorted(self.alerts.values(), key=alert_order))
+        return found
+
+    def flush(self, now: Nanoseconds) -> Flush:
+        """Begin a flush of what the group holds."""
+        options = self.route.options
+        self.due = False
+        self.in_flight = Flush(
+            group_key=self.key,
+            route_id=self.route.id,
+            group_labels=self.labels,
+            options=options,
+            alerts=tuple(
+                alert if alert.resolved_at(now) else _endless(alert) for alert in self.sorted_alerts()
+            ),
+            now=now,
+            deadline=now + max(options.group_interval, MINIMUM_TIMEOUT),
+        )
+        return self.in_flight
+
+    def flushed(self, flush: Flush, success: bool) -> None:
+        """End the flush. After a success its resolved alerts go, save those reported again meanwhile."""
+        self.in_flight = None
+        if not success:
+            return
+        for alert in flush.alerts:
+            fingerprint = alert.labels.fingerprint
+            # A firing alert went into the flush as a copy: identity holds for unchanged resolved ones only.
+            if self.alerts.get(fingerprint) is alert and alert.resolved_at(flush.now):
+                del self.alerts[fingerprint]
+                self._sorted = None
+        if not self.alerts:
+            self.destroyed = True
+
+
+def _endless(alert: Alert) -> Alert:
+    # dataclasses.replace would take several times as long, and a flush may hold thousands.
+    return Alert(
+        labels=alert.labels,
+        annotations=alert.annotations,
+        starts_at=alert.starts_at,
+        ends_at=ZERO,
+        generator_url=alert.generator_url,
+        updated_at=alert.updated_at,
+        timeout=alert.timeout,
+    )
