@@ -85,16 +85,18 @@ def _engine(pattern: str) -> Callable[[bytes], object]:
     return compiled.search  # type: ignore[no-any-return]
 
 
-def check(pattern: str) -> None:
-    """Raise ValueError, worded as Go's ``regexp.Compile``, if ``pattern`` as it stands is not valid."""
-    if _SPECIAL.search(pattern):
+def problem(pattern: str) -> str:
+    """What is wrong with ``pattern`` as it stands, not anchored, in Go's words; empty if nothing is."""
+    try:
         _engine(pattern)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
-@lru_cache(maxsize=4096)
-def search(pattern: str, text: str) -> bool:
-    """Whether ``pattern``, not anchored, is found in ``text``, as Go's ``regexp.MatchString``."""
-    return _engine(pattern)(text.encode("utf-8", "surrogatepass")) is not None
+def compile_uncached(pattern: str) -> Regex:
+    """As :func:`compile`, for a pattern that is not worth remembering."""
+    return compile.__wrapped__(pattern)
 
 
 @lru_cache(maxsize=4096)

@@ -1,0 +1,95 @@
+"""Notification log entries to and from ``MeshEntry`` (spec 4.1, 4.6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from google.protobuf.message import DecodeError
+
+from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
+from tocsin.alerting.protocol import nflog_pb2 as protocol
+from tocsin.alerting.protocol.delimited import delimit, read_delimited
+from tocsin.alerting.protocol.instants import read_instant, write_instant
+from tocsin.alerting.replicated import RefusedEntryError
+from tocsin.alerting.timestamp import LATEST, ZERO
+from tocsin.errors import StateError
+
+
+def _parse(message: memoryview | bytes) -> protocol.MeshEntry:
+    try:
+        mesh = protocol.MeshEntry.FromString(message)  # type: ignore[arg-type]  # takes any buffer
+    except DecodeError:
+        raise StateError("a notification log entry does not decode") from None
+    if not mesh.HasField("entry"):
+        raise StateError("a notification log record without an entry")
+    return mesh
+
+
+def _receiver_data(entry: protocol.Entry) -> ReceiverData:
+    result: dict[str, str | int | float] = {}
+    for name, value in entry.receiver_data.items():
+        kind = value.WhichOneof("value")
+        if kind is not None:
+            result[name] = getattr(value, kind)
+    return result
+
+
+def decode(message: memoryview | bytes) -> Entry:
+    """The entry in one MeshEntry.
+
+    Raises StateError if the bytes are no MeshEntry with an entry in it; RefusedEntryError if the entry names
+    no group or receiver, or has an impossible time.
+    """
+    mesh = _parse(message)
+    entry = mesh.entry
+    if not entry.group_key:
+        raise RefusedEntryError("a notification log entry without group key")
+    if not entry.HasField("receiver"):
+        raise RefusedEntryError("a notification log entry without receiver")
+    try:
+        timestamp = read_instant(entry.timestamp)
+        expires_at = read_instant(mesh.expires_at)
+    except ValueError as error:
+        raise RefusedEntryError(f"a notification log entry: {error}") from None
+    if not ZERO <= timestamp <= LATEST:
+        raise RefusedEntryError("a notification log entry: a time outside years 1 to 9999")
+    receiver = entry.receiver
+    return Entry(
+        group_key=entry.group_key,
+        receiver=Receiver(receiver.group_name, receiver.integration, receiver.idx),
+        timestamp=timestamp,
+        firing_alerts=tuple(entry.firing_alerts),
+        resolved_alerts=tuple(entry.resolved_alerts),
+        expires_at=expires_at,
+        resolved=entry.resolved,
+        receiver_data=_receiver_data(entry),
+        encoded=delimit(bytes(message)),
+    )
+
+
+def encode(entry: Entry) -> Entry:
+    """``entry`` with ``encoded`` filled in."""
+    mesh = protocol.MeshEntry()
+    message = mesh.entry
+    message.group_key = entry.group_key
+    message.receiver.group_name = entry.receiver.group_name
+    message.receiver.integration = entry.receiver.integration
+    message.receiver.idx = entry.receiver.index
+    message.resolved = entry.resolved
+    write_instant(message.timestamp, entry.timestamp)
+    message.firing_alerts.extend(entry.firing_alerts)
+    message.resolved_alerts.extend(entry.resolved_alerts)
+    for name, value in entry.receiver_data.items():
+        if isinstance(value, str):
+            message.receiver_data[name].str_val = value
+        elif isinstance(value, int):
+            message.receiver_data[name].int_val = value
+        else:
+            message.receiver_data[name].double_val = value
+    write_instant(mesh.expires_at, entry.expires_at)
+    return replace(entry, encoded=delimit(mesh.SerializeToString(deterministic=True)))
+
+
+def canonical(entry: Entry) -> bytes:
+    """One encoding for all that mean the same (map entries in any order)."""
+    return _parse(next(read_delimited(entry.encoded))).SerializeToString(deterministic=True)

@@ -1,0 +1,49 @@
+"""One entry of the notification log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tocsin.alerting.timestamp import Nanoseconds
+
+ReceiverData = Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """Where a notification goes: the name, the kind of notifier, and its place within the receiver."""
+
+    group_name: str
+    integration: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The last notification of one alert group to one receiver integration.
+
+    ``firing_alerts`` and ``resolved_alerts`` hold :attr:`Labels.hash` of the alerts in it. ``resolved`` is
+    not filled any more. ``receiver_data`` is for integrations that must remember something. ``encoded`` is
+    the delimited MeshEntry as it came or was made, with the fields we do not know.
+    """
+
+    group_key: bytes
+    receiver: Receiver
+    timestamp: Nanoseconds
+    firing_alerts: tuple[int, ...] = ()
+    resolved_alerts: tuple[int, ...] = ()
+    expires_at: Nanoseconds = 0
+    resolved: bool = False
+    receiver_data: ReceiverData = field(default_factory=dict, hash=False)
+    encoded: bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def key(self) -> tuple[bytes, Receiver]:
+        """What tells entries apart in the replicated state."""
+        return self.group_key, self.receiver
+
+    @property
+    def stamp(self) -> Nanoseconds:
+        """What tells versions of an entry apart in the replicated state."""
+        return self.timestamp

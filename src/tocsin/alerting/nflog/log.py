@@ -1,0 +1,83 @@
+"""The notification log of the cluster as this node knows it (spec 4.4, 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from tocsin.alerting.nflog import codec
+from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
+from tocsin.alerting.replicated import MergeResult, ReplicatedState
+from tocsin.alerting.timestamp import Nanoseconds
+
+MAX_ENTRIES: Final = 500_000
+MAX_ENTRY_BYTES: Final = 1 << 20
+MAX_TOTAL_BYTES: Final = 256 << 20
+
+
+class NotificationLog(ReplicatedState[Entry]):
+    """What was sent to whom.
+
+    A *change* is what is to be broadcast (and journaled) under the key ``nfl``: one delimited MeshEntry.
+    """
+
+    def __init__(
+        self,
+        retention_ns: Nanoseconds,
+        *,
+        max_entries: int = MAX_ENTRIES,
+        max_entry_bytes: int = MAX_ENTRY_BYTES,
+        max_total_bytes: int = MAX_TOTAL_BYTES,
+    ) -> None:
+        super().__init__(
+            max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
+        )
+        self._retention = retention_ns
+
+    def log(
+        self,
+        receiver: Receiver,
+        group_key: str,
+        firing: Iterable[int],
+        resolved: Iterable[int],
+        now: Nanoseconds,
+        expiry_ns: Nanoseconds = 0,
+        *,
+        receiver_data: ReceiverData | None = None,
+    ) -> list[bytes]:
+        """Record a notification sent at ``now``; the changes.
+
+        ``firing`` and ``resolved`` are :attr:`Labels.hash` of its alerts. The entry lasts for ``expiry_ns``
+        (0: no wish) or the retention, whichever is shorter. Nothing is recorded if the stored entry is later
+        than ``now`` (a peer's clock is ahead), or the entry is past a bound.
+        """
+        key = (group_key.encode("utf-8", "surrogatepass"), receiver)
+        previous = self._entries.get(key)
+        stamp = now
+        if previous is not None:
+            if previous.timestamp > now:
+                return []
+            stamp = max(now, previous.timestamp + 1)  # on a tie the other entry might win
+        lifetime = min(expiry_ns, self._retention) if expiry_ns > 0 else self._retention
+        entry = codec.encode(
+            Entry(
+                group_key=key[0],
+                receiver=receiver,
+                timestamp=stamp,
+                firing_alerts=tuple(firing),
+                resolved_alerts=tuple(resolved),
+                expires_at=now + lifetime,
+                receiver_data=receiver_data or {},
+            )
+        )
+        return [entry.encoded] if self._offer(entry, now, MergeResult(), keep_expired=False) else []
+
+    def query(self, receiver: Receiver, group_key: str) -> Entry | None:
+        """The last notification of the group to the receiver."""
+        return self._entries.get((group_key.encode("utf-8", "surrogatepass"), receiver))
+
+    def _decode(self, message: memoryview) -> Entry:
+        return codec.decode(message)
+
+    def _canonical(self, entry: Entry) -> bytes:
+        return codec.canonical(entry)

@@ -1,0 +1,54 @@
+"""The envelope of replicated state: ``Part`` in a user message, ``FullState`` in a push/pull (spec 4.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from tocsin.alerting.protocol.cluster_pb2 import FullState, Part
+from tocsin.errors import StateError
+
+MAX_PARTS: Final = 64
+"""Most parts in a FullState. Alertmanager has two."""
+
+MAX_KEY_CHARACTERS: Final = 64
+
+
+def encode_part(key: str, data: bytes) -> bytes:
+    """The body of a user message: ``data`` of the state ``key`` ("sil", "nfl")."""
+    return Part(key=key, data=data).SerializeToString()
+
+
+def _checked(part: Part) -> tuple[str, bytes]:
+    if len(part.key) > MAX_KEY_CHARACTERS:
+        raise StateError(f"a state key of {len(part.key)} characters, the limit is {MAX_KEY_CHARACTERS}")
+    return part.key, part.data
+
+
+def decode_part(body: bytes | memoryview) -> tuple[str, bytes]:
+    """``(key, data)`` of a user message. Raises StateError on bytes that are not a Part."""
+    try:
+        return _checked(Part.FromString(body))  # type: ignore[arg-type]  # takes any buffer
+    except DecodeError:
+        raise StateError("the user message is not a Part") from None
+
+
+def encode_full_state(parts: Mapping[str, bytes]) -> bytes:
+    """The user state of a push/pull. An empty state is kept as a Part with only a key, as Go sends it."""
+    return FullState(parts=[Part(key=key, data=data) for key, data in parts.items()]).SerializeToString()
+
+
+def decode_full_state(body: bytes | memoryview) -> list[tuple[str, bytes]]:
+    """``(key, data)`` of each part, in the order sent (Go's is random).
+
+    Raises StateError on bytes that are not a FullState, and on more than MAX_PARTS parts.
+    """
+    try:
+        state = FullState.FromString(body)  # type: ignore[arg-type]  # takes any buffer
+    except DecodeError:
+        raise StateError("the user state is not a FullState") from None
+    if len(state.parts) > MAX_PARTS:
+        raise StateError(f"{len(state.parts)} parts in the user state, the limit is {MAX_PARTS}")
+    return [_checked(part) for part in state.parts]

@@ -1,0 +1,275 @@
+"""State that every node holds and that merges without agreement: what silences and notification log share.
+
+An entry is a key, a stamp (when it was last changed) and an expiry. Of two versions of a key the one with the
+later stamp wins; on equal stamps the greater canonical encoding, so that the result is the same in whatever
+order and however often versions arrive (a join semilattice). Alertmanager keeps the first on equal stamps,
+which leaves two nodes apart for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, Generic, Protocol, TypeVar
+
+from tocsin.alerting.protocol.delimited import delimit, spans
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import StateError
+
+MAX_REASONS: Final = 16
+"""How many refusals of one payload are described; the rest is counted."""
+
+REBROADCAST_BYTES: Final = 700
+"""Received data longer than this is not broadcast again: its sender sent it to all (spec 4.3, 4.4)."""
+
+
+class RefusedEntryError(StateError):
+    """One entry of a payload decodes, but must not be stored. The others of the payload are not affected."""
+
+
+class Entry(Protocol):
+    """What the merge needs to know of an entry."""
+
+    @property
+    def key(self) -> Hashable: ...
+    @property
+    def stamp(self) -> Nanoseconds: ...
+    @property
+    def expires_at(self) -> Nanoseconds: ...
+    @property
+    def encoded(self) -> bytes: ...
+
+
+EntryT = TypeVar("EntryT", bound=Entry)
+
+
+@dataclass(slots=True)
+class MergeResult:
+    """What became of the entries of one payload.
+
+    ``refused`` describes at most MAX_REASONS refusals; ``refused_count`` counts all. ``unchanged`` were not
+    newer than what is stored, ``expired`` were past their expiry. ``rebroadcast`` are the taken entries,
+    each as one payload, if Alertmanager's rule says that the received data is to be broadcast again.
+    """
+
+    taken: int = 0
+    unchanged: int = 0
+    expired: int = 0
+    refused_count: int = 0
+    refused: list[str] = field(default_factory=list)
+    rebroadcast: list[bytes] = field(default_factory=list)
+
+    def refuse(self, reason: str) -> None:
+        """Count a refusal, and describe it if there is room."""
+        self.refused_count += 1
+        if len(self.refused) < MAX_REASONS:
+            self.refused.append(reason)
+
+
+class ReplicatedState(Generic[EntryT]):
+    """Entries by key, merged as the module says. Subclasses know the encoding and keep indexes.
+
+    Bounds: ``max_entries`` keys, ``max_entry_bytes`` for one encoded entry, ``max_total_bytes`` for all. What
+    goes past one is refused and counted, never stored.
+    """
+
+    def __init__(self, *, max_entries: int, max_entry_bytes: int, max_total_bytes: int) -> None:
+        self.max_entries = max_entries
+        self.max_entry_bytes = max_entry_bytes
+        self.max_total_bytes = max_total_bytes
+        self.total_bytes = 0
+        self._entries: dict[Hashable, EntryT] = {}
+        self._known: set[bytes] = set()  # the encoded form of each entry: most of a push/pull is found here
+        # An older version may live longer than the newer one that replaced it (an expired silence). Once the
+        # newer is collected, a peer that was away must not bring the older back: so the stamp is remembered
+        # until the longest-lived version seen is past.
+        self._longest: dict[Hashable, Nanoseconds] = {}
+        self._tombstones: dict[Hashable, tuple[Nanoseconds, Nanoseconds]] = {}
+
+    # -- what a subclass supplies
+
+    def _decode(self, message: memoryview) -> EntryT:
+        """The entry in one message.
+
+        Raises StateError if the bytes are not such a message (the whole payload is then refused), and
+        RefusedEntryError if they are but the entry is not acceptable.
+        """
+        raise NotImplementedError
+
+    def _canonical(self, entry: EntryT) -> bytes:
+        """One encoding for all encodings that mean the same."""
+        raise NotImplementedError
+
+    def _stored(self, entry: EntryT, previous: EntryT | None) -> None:
+        """Called after an entry was stored."""
+
+    def _removed(self, entry: EntryT) -> None:
+        """Called after an entry was collected."""
+
+    # -- merging
+
+    def merge_job(self, data: bytes, now: Nanoseconds) -> MergeJob[EntryT]:
+        """A merge of a payload that is done in steps, so that a large one does not hold its caller."""
+        return MergeJob(self, data, now)
+
+    def merge(self, data: bytes, now: Nanoseconds) -> MergeResult:
+        """Merge a payload at once. Raises StateError, with nothing merged, if it does not decode."""
+        job = self.merge_job(data, now)
+        while not job.step():
+            pass
+        return job.result
+
+    def load(self, data: bytes, now: Nanoseconds) -> MergeResult:
+        """Merge a snapshot file: as :meth:`merge`, but expired entries are kept until they are collected."""
+        job = MergeJob(self, data, now, keep_expired=True)
+        while not job.step():
+            pass
+        job.result.rebroadcast.clear()
+        return job.result
+
+    def _offer(self, entry: EntryT, now: Nanoseconds, result: MergeResult, keep_expired: bool) -> bool:
+        """Store ``entry`` if it wins; say whether it did."""
+        if entry.expires_at < now and not keep_expired:
+            result.expired += 1
+            return False
+        key = entry.key
+        previous = self._entries.get(key)
+        if not self._wins(entry, previous):
+            result.unchanged += 1
+            return False
+        growth = len(entry.encoded) - (len(previous.encoded) if previous is not None else 0)
+        if len(entry.encoded) > self.max_entry_bytes:
+            result.refuse(f"an entry of {len(entry.encoded)} bytes, the limit is {self.max_entry_bytes}")
+            return False
+        if previous is None and len(self._entries) >= self.max_entries:
+            result.refuse(f"{len(self._entries)} entries are stored already, which is the limit")
+            return False
+        if growth > 0 and self.total_bytes + growth > self.max_total_bytes:
+            result.refuse(f"{self.total_bytes} bytes are stored already, the limit is {self.max_total_bytes}")
+            return False
+        self._store(entry, previous)
+        result.taken += 1
+        return True
+
+    def _wins(self, entry: EntryT, previous: EntryT | None) -> bool:
+        key = entry.key
+        if previous is None:
+            tombstone = self._tombstones.get(key)
+            return tombstone is None or entry.stamp > tombstone[0]
+        if entry.stamp != previous.stamp:
+            if entry.stamp > previous.stamp:
+                return True
+            if entry.expires_at > previous.expires_at:
+                self._longest[key] = max(entry.expires_at, self._longest.get(key, entry.expires_at))
+            return False
+        if entry.encoded == previous.encoded:
+            return False
+        return self._canonical(entry) > self._canonical(previous)
+
+    def _store(self, entry: EntryT, previous: EntryT | None) -> None:
+        key = entry.key
+        if previous is not None:
+            self._known.discard(previous.encoded)
+            self.total_bytes -= len(previous.encoded)
+            if previous.expires_at > entry.expires_at:
+                self._longest[key] = max(previous.expires_at, self._longest.get(key, previous.expires_at))
+        else:
+            tombstone = self._tombstones.pop(key, None)
+            if tombstone is not None and tombstone[1] > entry.expires_at:
+                self._longest[key] = tombstone[1]
+        self._entries[key] = entry
+        self._known.add(entry.encoded)
+        self.total_bytes += len(entry.encoded)
+        self._stored(entry, previous)
+
+    # -- the rest
+
+    def encode_state(self) -> bytes:
+        """Every entry, as a push/pull part and a snapshot file hold them; the entries' own bytes, joined."""
+        return b"".join([entry.encoded for entry in self._entries.values()])
+
+    def gc(self, now: Nanoseconds) -> int:
+        """Collect the entries whose expiry has come, and forget the tombstones that are past."""
+        gone = [entry for entry in self._entries.values() if entry.expires_at <= now]
+        for entry in gone:
+            key = entry.key
+            del self._entries[key]
+            self._known.discard(entry.encoded)
+            self.total_bytes -= len(entry.encoded)
+            longest = self._longest.pop(key, 0)
+            if longest > now:
+                self._tombstones[key] = (entry.stamp, longest)
+            self._removed(entry)
+        for key in [key for key, (_, until) in self._tombstones.items() if until <= now]:
+            del self._tombstones[key]
+        while len(self._tombstones) > self.max_entries:
+            del self._tombstones[next(iter(self._tombstones))]
+        return len(gone)
+
+    def next_expiry(self) -> Nanoseconds | None:
+        """When the first entry is to be collected."""
+        return min((entry.expires_at for entry in self._entries.values()), default=None)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[EntryT]:
+        return iter(list(self._entries.values()))
+
+
+class MergeJob(Generic[EntryT]):
+    """A merge in steps: first every entry is decoded, then the entries are stored one by one.
+
+    Nothing is stored unless all bytes decode. The store may change between steps.
+    """
+
+    def __init__(
+        self, state: ReplicatedState[EntryT], data: bytes, now: Nanoseconds, *, keep_expired: bool = False
+    ) -> None:
+        self.result = MergeResult()
+        self._state = state
+        self._data = memoryview(bytes(data))
+        self._now = now
+        self._keep_expired = keep_expired
+        self._spans = spans(self._data)
+        self._decoded: list[EntryT] = []
+        self._decoding = True
+        self._next = 0
+        self._rebroadcast = len(data) <= REBROADCAST_BYTES
+
+    def step(self, budget: int = 256) -> bool:
+        """Work on at most ``budget`` entries; True once all is done. Raises StateError as :meth:`merge`."""
+        if self._decoding:
+            self._decode_some(budget)
+            return not self._decoding and not self._decoded
+        entries = self._decoded
+        stop = min(self._next + budget, len(entries))
+        for position in range(self._next, stop):
+            entry = entries[position]
+            if self._state._offer(entry, self._now, self.result, self._keep_expired) and self._rebroadcast:
+                self.result.rebroadcast.append(entry.encoded)
+        self._next = stop
+        return stop == len(entries)
+
+    def _decode_some(self, budget: int) -> None:
+        view = self._data
+        state = self._state
+        known = state._known
+        for _ in range(budget):
+            span = next(self._spans, None)
+            if span is None:
+                self._decoding = False
+                return
+            start, body, end = span
+            if view[start:end] in known:
+                self.result.unchanged += 1
+                continue
+            try:
+                self._decoded.append(state._decode(view[body:end]))
+            except RefusedEntryError as error:
+                self.result.refuse(str(error))
+
+
+def reencode(message: memoryview) -> bytes:
+    """The bytes to store for a message that is kept as it came."""
+    return delimit(bytes(message))

@@ -1,0 +1,136 @@
+"""Silences to and from ``MeshSilence`` (spec 4.1, 4.2)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from google.protobuf.message import DecodeError
+
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.protocol import silence_pb2 as protocol
+from tocsin.alerting.protocol.delimited import delimit, read_delimited
+from tocsin.alerting.protocol.instants import read_instant, write_instant
+from tocsin.alerting.replicated import RefusedEntryError
+from tocsin.alerting.silence.silence import Silence
+from tocsin.alerting.silence.validate import check_times, make_matcher_sets
+from tocsin.alerting.timestamp import LATEST, ZERO
+from tocsin.errors import StateError, ValidationError
+
+MAX_ID_CHARACTERS = 128
+
+
+def _parse(message: memoryview | bytes) -> protocol.MeshSilence:
+    try:
+        mesh = protocol.MeshSilence.FromString(message)  # type: ignore[arg-type]  # takes any buffer
+    except DecodeError:
+        raise StateError("a silence does not decode") from None
+    if not mesh.HasField("silence"):
+        raise StateError("a silence entry without a silence")
+    return mesh
+
+
+def _normalise(silence: protocol.Silence) -> bool:
+    """Bring the fields that say a thing twice in line; whether anything had to change.
+
+    The first legacy comment counts instead of ``comment`` and ``created_by``. If there are matcher sets they
+    count, and ``matchers``, which is all that older peers read, is the first of them.
+    """
+    changed = False
+    if silence.comments:
+        silence.comment = silence.comments[0].comment
+        silence.created_by = silence.comments[0].author
+        del silence.comments[:]
+        changed = True
+    if silence.matcher_sets:
+        first = silence.matcher_sets[0].matchers
+        if list(silence.matchers) != list(first):
+            del silence.matchers[:]
+            silence.matchers.extend(first)
+            changed = True
+    return changed
+
+
+def decode(message: memoryview | bytes) -> Silence:
+    """The silence in one MeshSilence, checked as if it came from the API.
+
+    Raises StateError if the bytes are no MeshSilence with a silence in it; RefusedEntryError if the silence
+    is not acceptable.
+    """
+    mesh = _parse(message)
+    silence = mesh.silence
+    changed = _normalise(silence)
+    identifier = silence.id
+    if not identifier:
+        raise RefusedEntryError("a silence without id")
+    if len(identifier) > MAX_ID_CHARACTERS:
+        raise RefusedEntryError(f"a silence id of {len(identifier)} characters")
+    sets = [entry.matchers for entry in silence.matcher_sets] or [silence.matchers]
+    try:
+        if not (silence.matcher_sets or silence.matchers):
+            raise ValidationError("at least one matcher set required")
+        matcher_sets = make_matcher_sets(
+            [[(matcher.type, matcher.name, matcher.pattern) for matcher in matchers] for matchers in sets]
+        )
+        starts_at = read_instant(silence.starts_at) if silence.HasField("starts_at") else ZERO
+        ends_at = read_instant(silence.ends_at) if silence.HasField("ends_at") else ZERO
+        updated_at = read_instant(silence.updated_at)
+        expires_at = read_instant(mesh.expires_at)
+        check_times(starts_at, ends_at)
+    except ValueError as error:
+        raise RefusedEntryError(f"silence {identifier}: {error}") from None
+    except ValidationError as error:
+        raise RefusedEntryError(f"silence {identifier}: {error}") from None
+    if starts_at < ZERO or ends_at > LATEST or not ZERO <= updated_at <= LATEST:
+        raise RefusedEntryError(f"silence {identifier}: a time outside years 1 to 9999")
+    return Silence(
+        id=identifier,
+        matcher_sets=matcher_sets,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        updated_at=updated_at,
+        created_by=silence.created_by,
+        comment=silence.comment,
+        annotations=Labels(silence.annotations),
+        expires_at=expires_at,
+        encoded=delimit(mesh.SerializeToString(deterministic=True) if changed else bytes(message)),
+    )
+
+
+def encode(silence: Silence, base: Silence | None = None) -> Silence:
+    """``silence`` with ``encoded`` filled in. Fields of ``base`` that we do not know are carried over.
+
+    ``matchers`` is always filled, with the first set; ``matcher_sets`` with all (spec 4.2).
+    """
+    mesh = protocol.MeshSilence()
+    if base is not None and base.encoded:
+        mesh = _parse(next(read_delimited(base.encoded)))
+    message = mesh.silence
+    message.id = silence.id
+    del message.matchers[:]
+    del message.matcher_sets[:]
+    for matchers in silence.matcher_sets:
+        entries = message.matcher_sets.add().matchers
+        for matcher in matchers:
+            match_type = cast("protocol.Matcher.Type.ValueType", int(matcher.type))
+            entries.add(type=match_type, name=matcher.name, pattern=matcher.value)
+    message.matchers.extend(message.matcher_sets[0].matchers)
+    write_instant(message.starts_at, silence.starts_at)
+    write_instant(message.ends_at, silence.ends_at)
+    write_instant(message.updated_at, silence.updated_at)
+    del message.comments[:]
+    message.created_by = silence.created_by
+    message.comment = silence.comment
+    message.annotations.clear()
+    message.annotations.update(silence.annotations)
+    write_instant(mesh.expires_at, silence.expires_at)
+    return replace(silence, encoded=delimit(mesh.SerializeToString(deterministic=True)))
+
+
+def canonical(silence: Silence) -> bytes:
+    """One encoding for all that mean the same: with and without matcher sets, maps in any order."""
+    mesh = _parse(next(read_delimited(silence.encoded)))
+    _normalise(mesh.silence)
+    if not mesh.silence.matcher_sets:
+        mesh.silence.matcher_sets.add().matchers.extend(mesh.silence.matchers)
+    return mesh.SerializeToString(deterministic=True)

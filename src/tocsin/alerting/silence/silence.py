@@ -1,0 +1,71 @@
+"""One silence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import Matcher, matches_all
+from tocsin.alerting.timestamp import Nanoseconds
+
+MatcherSet = tuple[Matcher, ...]
+
+_NO_LABELS = Labels()
+
+
+class SilenceState(Enum):
+    """Where a silence is in its life; the values are the API's words."""
+
+    ACTIVE = "active"
+    PENDING = "pending"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A silence as it is stored, or (without id) as it is asked for.
+
+    An alert is held back if it fulfils all matchers of at least one of ``matcher_sets``. The API of
+    Alertmanager 0.33 has room for one set only; it cannot show a silence with several, and neither can peers
+    older than 0.32, which act on the first.
+
+    ``encoded`` is the delimited MeshSilence as it came or as it was made, with the fields we do not know;
+    empty until the silence is stored.
+    """
+
+    id: str
+    matcher_sets: tuple[MatcherSet, ...]
+    starts_at: Nanoseconds
+    ends_at: Nanoseconds
+    updated_at: Nanoseconds = 0
+    created_by: str = ""
+    comment: str = ""
+    annotations: Labels = _NO_LABELS
+    expires_at: Nanoseconds = 0
+    encoded: bytes = field(default=b"", repr=False, compare=False)
+
+    @property
+    def key(self) -> str:
+        """What tells silences apart in the replicated state."""
+        return self.id
+
+    @property
+    def stamp(self) -> Nanoseconds:
+        """What tells versions of a silence apart in the replicated state."""
+        return self.updated_at
+
+    @property
+    def matchers(self) -> MatcherSet:
+        """The first matcher set: all that the API shows."""
+        return self.matcher_sets[0]
+
+    def state_at(self, now: Nanoseconds) -> SilenceState:
+        """Pending before the start, expired after the end, active from the one to the other inclusive."""
+        if now < self.starts_at:
+            return SilenceState.PENDING
+        return SilenceState.EXPIRED if now > self.ends_at else SilenceState.ACTIVE
+
+    def matches(self, labels: Labels) -> bool:
+        """Whether the label set fulfils one of the matcher sets, whatever the time."""
+        return any(matches_all(matchers, labels) for matchers in self.matcher_sets)

@@ -1,0 +1,302 @@
+"""The silences of the cluster as this node knows them (spec 4.4, 4.5)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import Matcher
+from tocsin.alerting.replicated import MergeResult, ReplicatedState
+from tocsin.alerting.silence import codec
+from tocsin.alerting.silence.index import SilenceIndex
+from tocsin.alerting.silence.silence import Silence, SilenceState
+from tocsin.alerting.silence.validate import check_matcher_sets, check_times
+from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
+from tocsin.errors import NotFoundError, ValidationError
+
+MAX_SILENCES: Final = 200_000
+MAX_SILENCE_BYTES: Final = 1 << 20
+MAX_TOTAL_BYTES: Final = 256 << 20
+MAX_CACHED_ALERTS: Final = 200_000
+
+_NEW_BEFORE_FULL_LOOKUP: Final = 24
+"""With more silences added since an alert was last looked up, the index is the quicker way."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceLimits:
+    """Limits for silences made through this node; 0 is none. What the cluster holds is not refused for them.
+
+    ``max_silences`` counts expired ones too (``--silences.max-silences``); ``max_silence_size_bytes`` is the
+    encoded size (``--silences.max-silence-size-bytes``).
+    """
+
+    max_silences: int = 0
+    max_silence_size_bytes: int = 0
+
+
+class _SilenceState(ReplicatedState[Silence]):
+    """The replicated part, with the index of matchers and the version by which look-ups are remembered."""
+
+    def __init__(self, max_entries: int, max_entry_bytes: int, max_total_bytes: int) -> None:
+        super().__init__(
+            max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
+        )
+        self.index = SilenceIndex()
+        self.log: list[str] = []  # ids in the order their matchers came or changed
+        self.dropped = 0  # how many were cut off the front of the log
+
+    @property
+    def version(self) -> int:
+        return self.dropped + len(self.log)
+
+    def get(self, identifier: str) -> Silence | None:
+        return self._entries.get(identifier)
+
+    def put(self, silence: Silence, now: Nanoseconds) -> bool:
+        return self._offer(silence, now, MergeResult(), keep_expired=True)
+
+    def _decode(self, message: memoryview) -> Silence:
+        return codec.decode(message)
+
+    def _canonical(self, entry: Silence) -> bytes:
+        return codec.canonical(entry)
+
+    def _stored(self, entry: Silence, previous: Silence | None) -> None:
+        if previous is not None:
+            if previous.matcher_sets == entry.matcher_sets:
+                return  # only times or texts changed, which look-ups read from the silence itself
+            self.index.remove(previous)
+        self.index.add(entry)
+        self.log.append(entry.id)
+
+    def _removed(self, entry: Silence) -> None:
+        self.index.remove(entry)
+
+    def gc(self, now: Nanoseconds) -> int:
+        collected = super().gc(now)
+        if len(self.log) > 1024 + 2 * len(self):
+            self.dropped += len(self.log)
+            self.log.clear()
+        return collected
+
+
+class Silences:
+    """Silences: kept, changed, merged with those of peers, and asked whether they mute an alert.
+
+    A *change* is what is to be broadcast (and journaled) under the key ``sil``: one delimited MeshSilence.
+    ``random`` makes the ids.
+    """
+
+    def __init__(
+        self,
+        retention_ns: Nanoseconds,
+        *,
+        random: Random,
+        limits: SilenceLimits = SilenceLimits(),
+        max_entries: int = MAX_SILENCES,
+        max_entry_bytes: int = MAX_SILENCE_BYTES,
+        max_total_bytes: int = MAX_TOTAL_BYTES,
+    ) -> None:
+        self._retention = retention_ns
+        self._limits = limits
+        self._random = random
+        self._state = _SilenceState(max_entries, max_entry_bytes, max_total_bytes)
+        # fingerprint -> (version looked up at, ids of all silences that match, whatever the time)
+        self._cache: dict[int, tuple[int, tuple[str, ...]]] = {}
+        self.merge = self._state.merge
+        self.merge_job = self._state.merge_job
+        self.load = self._state.load
+        self.encode_state = self._state.encode_state
+
+    # -- changing
+
+    def set(self, silence: Silence, now: Nanoseconds) -> tuple[str, list[bytes]]:
+        """Create (``id`` empty) or change a silence; its id, which may be a new one, and the changes.
+
+        A change in place is possible while the matchers stay the same and history is not touched: an active
+        silence may get another end, not in the past; a pending one another start, not in the past. Otherwise
+        the old one is expired and a new one made. A start that is not set or past counts as now. Raises
+        ValidationError or NotFoundError, with nothing changed, in Alertmanager's words.
+        """
+        starts_at = now if silence.starts_at in (0, ZERO) else silence.starts_at
+        try:
+            check_matcher_sets(silence.matcher_sets)
+            check_times(starts_at, silence.ends_at)
+        except ValidationError as error:
+            raise ValidationError(f"invalid silence: {error}") from None
+        asked = replace(silence, starts_at=starts_at, encoded=b"")
+        previous = self._state.get(asked.id) if asked.id else None
+        if asked.id and previous is None:
+            raise NotFoundError("silence not found")
+        if previous is not None and _can_update(previous, asked, now):
+            updated = self._finish(asked, now, previous)
+            return updated.id, self._put([updated], now)
+        limit = self._limits.max_silences
+        count = len(self._state)
+        if count >= self._state.max_entries and not 0 < limit < self._state.max_entries:
+            limit = self._state.max_entries
+        if 0 < limit <= count:
+            raise ValidationError(f"exceeded maximum number of silences: {count} (limit: {limit})")
+        created = self._finish(replace(asked, id=self._new_id(), starts_at=max(starts_at, now)), now, None)
+        changed = [created]
+        if previous is not None and previous.state_at(now) is not SilenceState.EXPIRED:
+            changed.insert(0, self._expired(previous, now))
+        return created.id, self._put(changed, now)
+
+    def expire(self, identifier: str, now: Nanoseconds) -> list[bytes]:
+        """End a silence now; nothing to do if it has ended. Raises NotFoundError."""
+        silence = self._state.get(identifier)
+        if silence is None:
+            raise NotFoundError("silence not found")
+        if silence.state_at(now) is SilenceState.EXPIRED:
+            return []
+        return self._put([self._expired(silence, now)], now)
+
+    def _expired(self, silence: Silence, now: Nanoseconds) -> Silence:
+        starts_at = min(silence.starts_at, now)
+        return self._finish(replace(silence, starts_at=starts_at, ends_at=now), now, silence)
+
+    def _finish(self, silence: Silence, now: Nanoseconds, previous: Silence | None) -> Silence:
+        # A peer with a clock ahead may have set a later stamp: ours must still be the later one.
+        updated_at = now if previous is None else max(now, previous.updated_at + 1)
+        finished = replace(silence, updated_at=updated_at, expires_at=silence.ends_at + self._retention)
+        finished = codec.encode(finished, previous)
+        encoded = finished.encoded
+        limit = self._limits.max_silence_size_bytes
+        size = len(encoded) - (1 if len(encoded) <= 0x80 else 2 if len(encoded) <= 0x4001 else 3)
+        if not 0 < limit < self._state.max_entry_bytes:
+            limit = self._state.max_entry_bytes - 4
+        if size > limit:
+            raise ValidationError(f"silence exceeded maximum size: {size} bytes (limit: {limit} bytes)")
+        return finished
+
+    def _put(self, silences: Sequence[Silence], now: Nanoseconds) -> list[bytes]:
+        return [silence.encoded for silence in silences if self._state.put(silence, now)]
+
+    def _new_id(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    # -- asking
+
+    def get(self, identifier: str) -> Silence | None:
+        """The silence with that id."""
+        return self._state.get(identifier)
+
+    def query(
+        self,
+        now: Nanoseconds,
+        *,
+        ids: Iterable[str] | None = None,
+        matchers: Sequence[Matcher] = (),
+        states: Iterable[SilenceState] | None = None,
+    ) -> list[Silence]:
+        """The silences that fit all that is given, in the API's order.
+
+        ``matchers`` must all be, literally, among those of one set of the silence. The order: active ones,
+        those that end first in front; pending ones, those that start first; expired ones, those that ended
+        last.
+        """
+        state = self._state
+        if ids is None:
+            found = list(state)
+        else:
+            found = [silence for silence in map(state.get, ids) if silence is not None]
+        if states is not None:
+            wanted = frozenset(states)
+            found = [silence for silence in found if silence.state_at(now) in wanted]
+        if matchers:
+            asked = frozenset(matchers)
+            found = [
+                silence for silence in found if any(asked <= frozenset(one) for one in silence.matcher_sets)
+            ]
+        return sorted(found, key=lambda silence: _order(silence, now))
+
+    def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
+        """The ids, sorted, of the silences active at ``now`` that match ``labels``; empty if none."""
+        state = self._state
+        fingerprint = labels.fingerprint
+        version = state.version
+        cached = self._cache.get(fingerprint)
+        if cached is not None and cached[0] == version:
+            if not cached[1]:
+                return ()
+            ids = cached[1]
+        else:
+            ids = self._look_up(labels, cached, version)
+            if len(self._cache) >= MAX_CACHED_ALERTS and cached is None:
+                self._cache.clear()
+            self._cache[fingerprint] = (version, ids)
+        get = state.get
+        return tuple(
+            identifier
+            for identifier in ids
+            if (silence := get(identifier)) is not None and silence.starts_at <= now <= silence.ends_at
+        )
+
+    def _look_up(
+        self, labels: Labels, cached: tuple[int, tuple[str, ...]] | None, version: int
+    ) -> tuple[str, ...]:
+        state = self._state
+        if cached is None or cached[0] < state.dropped or version - cached[0] > _NEW_BEFORE_FULL_LOOKUP:
+            return tuple(sorted(state.index.find(labels)))
+        added = set(state.log[cached[0] - state.dropped :])
+        ids = {identifier for identifier in cached[1] if identifier not in added}
+        for identifier in added:
+            silence = state.get(identifier)
+            if silence is not None and silence.matches(labels):
+                ids.add(identifier)
+        return tuple(sorted(identifier for identifier in ids if state.get(identifier) is not None))
+
+    def forget(self, fingerprints: Iterable[int]) -> None:
+        """Drop what is remembered of alerts that are gone."""
+        for fingerprint in fingerprints:
+            self._cache.pop(fingerprint, None)
+
+    @property
+    def version(self) -> int:
+        """Grows whenever a silence comes or its matchers change (not when only its times do)."""
+        return self._state.version
+
+    def counts(self, now: Nanoseconds) -> dict[SilenceState, int]:
+        """How many silences are in each state."""
+        counts = dict.fromkeys(SilenceState, 0)
+        for silence in self._state:
+            counts[silence.state_at(now)] += 1
+        return counts
+
+    # -- keeping
+
+    def gc(self, now: Nanoseconds) -> int:
+        """Forget the silences whose retention is over; how many."""
+        return self._state.gc(now)
+
+    @property
+    def total_bytes(self) -> int:
+        """The size of :meth:`encode_state`."""
+        return self._state.total_bytes
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+
+def _can_update(old: Silence, new: Silence, now: Nanoseconds) -> bool:
+    if old.matcher_sets != new.matcher_sets:
+        return False
+    state = old.state_at(now)
+    if state is SilenceState.ACTIVE:
+        return old.starts_at // SECOND == new.starts_at // SECOND and new.ends_at >= now
+    return state is SilenceState.PENDING and new.starts_at >= now
+
+
+def _order(silence: Silence, now: Nanoseconds) -> tuple[int, Nanoseconds, str]:
+    state = silence.state_at(now)
+    if state is SilenceState.ACTIVE:
+        return 0, silence.ends_at, silence.id
+    if state is SilenceState.PENDING:
+        return 1, silence.starts_at, silence.id
+    return 2, -silence.ends_at, silence.id

@@ -1,0 +1,95 @@
+"""What makes a silence acceptable: the same rules for one from the API, a peer or a file.
+
+Alertmanager checks only what comes from its API, so that one bad silence from the cluster can switch off all
+the others or mute everything (spec 4.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from tocsin.alerting import regex
+from tocsin.alerting.labels import valid_name, valid_text
+from tocsin.alerting.matcher import Matcher, MatchType
+from tocsin.alerting.quote import go_quote
+from tocsin.alerting.silence.silence import MatcherSet
+from tocsin.alerting.timestamp import ZERO, Nanoseconds
+from tocsin.errors import ValidationError
+
+_TYPES = {int(match_type): match_type for match_type in MatchType}
+
+
+def _make_matcher(number: int, name: str, value: str) -> Matcher:
+    if not valid_name(name):
+        raise ValueError(f"invalid label name {go_quote(name)}")
+    match_type = _TYPES.get(number)
+    if match_type is None:
+        raise ValueError(f'unknown matcher type "{number}"')
+    if match_type.is_regex:
+        try:
+            return Matcher(match_type, name, value)
+        except ValueError as error:
+            problem = regex.problem(value) or str(error)
+            raise ValueError(f"invalid regular expression {go_quote(value)}: {problem}") from None
+    if not valid_text(value):
+        raise ValueError(f"invalid label value {go_quote(value)}")
+    return Matcher(match_type, name, value)
+
+
+def _matches_empty(matcher: Matcher) -> bool:
+    # Negative matchers do not count as matching the empty string here, though they do.
+    return matcher.type.is_equal and matcher.matches("")
+
+
+def make_matcher_sets(sets: Iterable[Iterable[tuple[int, str, str]]]) -> tuple[MatcherSet, ...]:
+    """The matcher sets for ``(type, name, value)`` triples, with every rule applied.
+
+    Raises ValidationError in Alertmanager's words (without its ``invalid silence: ``).
+    """
+    result: list[MatcherSet] = []
+    for number, triples in enumerate(sets):
+        matchers: list[Matcher] = []
+        for position, (match_type, name, value) in enumerate(triples):
+            try:
+                matchers.append(_make_matcher(match_type, name, value))
+            except ValueError as error:
+                message = f"invalid label matcher {position} in set {number}: {error}"
+                raise ValidationError(message) from None
+        _check_set(number, matchers)
+        result.append(tuple(matchers))
+    if not result:
+        raise ValidationError("at least one matcher set required")
+    return tuple(result)
+
+
+def check_matcher_sets(sets: Sequence[MatcherSet]) -> None:
+    """The same rules for matchers that are made already; names and sets only, their patterns did compile."""
+    if not sets:
+        raise ValidationError("at least one matcher set required")
+    for number, matchers in enumerate(sets):
+        for position, matcher in enumerate(matchers):
+            problem = ""
+            if not valid_name(matcher.name):
+                problem = f"invalid label name {go_quote(matcher.name)}"
+            elif not valid_text(matcher.value):
+                problem = f"invalid label value {go_quote(matcher.value)}"
+            if problem:
+                raise ValidationError(f"invalid label matcher {position} in set {number}: {problem}")
+        _check_set(number, matchers)
+
+
+def _check_set(number: int, matchers: Sequence[Matcher]) -> None:
+    if not matchers:
+        raise ValidationError(f"matcher set {number} is empty")
+    if all(map(_matches_empty, matchers)):
+        raise ValidationError(f"matcher set {number}: at least one matcher must not match the empty string")
+
+
+def check_times(starts_at: Nanoseconds, ends_at: Nanoseconds) -> None:
+    """Raise ValidationError unless both are set and in order."""
+    if starts_at == ZERO:
+        raise ValidationError("invalid zero start timestamp")
+    if ends_at == ZERO:
+        raise ValidationError("invalid zero end timestamp")
+    if ends_at < starts_at:
+        raise ValidationError("end time must not be before start time")
