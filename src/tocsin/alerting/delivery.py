@@ -1,0 +1,154 @@
+"""The delivery of one flush to one integration: whether it is needed, and how it is tried again.
+
+Deliveries are moved along by :mod:`tocsin.alerting.pipeline`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from random import Random
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.config import IntegrationConfig
+from tocsin.alerting.group import Flush
+from tocsin.alerting.nflog import Entry, Receiver
+from tocsin.alerting.notification import Notification, Reason
+from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
+
+INITIAL_INTERVAL = 500 * MILLISECOND
+MAX_INTERVAL = 60 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Integration:
+    """One integration of a receiver. ``index`` counts within its kind; ``str`` is ``name/webhook[0]``."""
+
+    receiver: str
+    integration: str
+    """The kind: ``webhook``."""
+    index: int
+    send_resolved: bool
+    config: IntegrationConfig | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def log_receiver(self) -> Receiver:
+        """Its name within the notification log."""
+        return Receiver(self.receiver, self.integration, self.index)
+
+    def __str__(self) -> str:
+        return f"{self.receiver}/{self.integration}[{self.index}]"
+
+
+class Backoff:
+    """The waits between attempts: 0.5 s, then half as much again each time up to a minute, each ±50 %."""
+
+    __slots__ = ("_interval",)
+
+    def __init__(self) -> None:
+        self._interval = INITIAL_INTERVAL
+
+    def next(self, random: Random) -> Nanoseconds:
+        """The wait from the beginning of the attempt that is just under way to the next one."""
+        interval = self._interval
+        self._interval = min(interval * 3 // 2, MAX_INTERVAL)
+        return interval // 2 + int(interval * random.random())
+
+
+class DeliveryState(Enum):
+    """Where a delivery is."""
+
+    WAITING = "waiting"
+    """For the peers that come before us."""
+    QUEUED = "queued"
+    """For one of the attempts that its integration may have under way."""
+    SENDING = "sending"
+    BACKING_OFF = "backing off"
+    DONE = "done"
+
+
+@dataclass(eq=False, slots=True)
+class FlushRun:
+    """A flush on its way through the pipeline, and what is left of it."""
+
+    flush: Flush
+    deadline: Nanoseconds
+    remaining: int = 0
+    """Deliveries that are not done."""
+    errors: list[str] = field(default_factory=list)
+    begun: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Delivery:
+    """A flush for one integration."""
+
+    run: FlushRun
+    lane: Lane
+    alerts: tuple[Alert, ...]
+    """Those that are not muted."""
+    began: Nanoseconds
+    """Since when it has been waiting for earlier peers."""
+    state: DeliveryState = DeliveryState.WAITING
+    deadline: Nanoseconds = 0
+    firing: tuple[int, ...] = ()
+    resolved: tuple[int, ...] = ()
+    notification: Notification | None = None
+    attempt: int = 0
+    """The id of the attempt under way."""
+    attempts: int = 0
+    attempt_started: Nanoseconds = 0
+    retry_at: Nanoseconds = 0
+    backoff: Backoff = field(default_factory=Backoff)
+    failure_reason: str = ""
+    error: str = ""
+
+    @property
+    def integration(self) -> Integration:
+        """Whom it is for."""
+        return self.lane.integration
+
+
+@dataclass(eq=False, slots=True)
+class Lane:
+    """The deliveries of one integration: how many attempts are under way, and who waits for a place."""
+
+    integration: Integration
+    max_attempts: int
+    under_way: int = 0
+    queue: deque[Delivery] = field(default_factory=deque)
+
+
+def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The log's numbers of the alerts that are firing and of those that are resolved."""
+    firing: list[int] = []
+    resolved: list[int] = []
+    for alert in alerts:
+        (resolved if alert.resolved_at(now) else firing).append(alert.labels.hash)
+    return tuple(firing), tuple(resolved)
+
+
+def needs_notification(
+    entry: Entry | None,
+    *,
+    firing: Sequence[int],
+    resolved: Sequence[int],
+    send_resolved: bool,
+    repeat_interval: Nanoseconds,
+    now: Nanoseconds,
+) -> Reason | None:
+    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (spec 4.6)."""
+    if entry is None:
+        return "first notification" if firing else None
+    if not set(entry.firing_alerts).issuperset(firing):
+        return "new alerts added" if entry.firing_alerts else "first notification"
+    if not firing:
+        # Also without send_resolved: the log has to forget the alerts that were firing.
+        return "all alerts resolved" if entry.firing_alerts else None
+    if send_resolved and not set(entry.resolved_alerts).issuperset(resolved):
+        return "some alerts resolved"
+    if entry.timestamp < now - repeat_interval:
+        return "repeat interval elapsed"
+    return None
