@@ -82,7 +82,7 @@ class CertificateAuthority:
         emails: tuple[str, ...] = (),
         uris: tuple[str, ...] = (),
     ) -> Certificate:
-        """A certificate for server and client use. ``hosts`` are IP addresses or DNS names (default 127.0.0.1).
+        """A certificate for server and client use. ``hosts``: IP addresses or DNS names (default loopback).
 
         ``starts`` and ``ends`` count from now: ``ends=-DAY`` makes an expired certificate.
         """

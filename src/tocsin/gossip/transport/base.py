@@ -59,7 +59,7 @@ class Transport(Protocol):
     def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:
         """Queue a packet. Never blocks, never raises; a full queue drops and counts."""
 
-    async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:  # noqa: ASYNC109
+    async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:
         """Dial a stream within ``timeout`` seconds; :class:`~tocsin.errors.TransportError` otherwise."""
 
     async def close(self) -> None:

@@ -2,8 +2,8 @@
 
 Field names are the file's keys (``tls_server_config`` and ``tls_client_config``); file names are already
 resolved against the file's directory. Empty text, ``None`` and empty tuples mean "not set". Inline PEM
-(``cert``, ``key``, ``client_ca``, ``ca``) is bytes. The keys ``ca_ref``, ``cert_ref`` and ``key_ref`` exist in
-Alertmanager's parser only to fail afterwards, so they have no field here.
+(``cert``, ``key``, ``client_ca``, ``ca``) is bytes. The keys ``ca_ref``, ``cert_ref`` and ``key_ref`` exist
+in Alertmanager's parser only to fail afterwards, so they have no field here.
 
 These are plain values: names are checked against the tables below by whoever knows the line they came from,
 and once more by :mod:`tocsin.gossip.transport.tls.identity`, which turns them into ``ssl`` contexts.

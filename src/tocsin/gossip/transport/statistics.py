@@ -1,0 +1,49 @@
+"""What a transport counts. Plain numbers: the node turns them into metrics."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class TransportStatistics:
+    """Counters only grow; the gauges are marked. Keys of the counters by reason come from fixed sets."""
+
+    connections_inbound: int = 0
+    """Gauge: accepted connections open now, handshaking ones included."""
+    connections_outbound: int = 0
+    """Gauge: destinations with a packet link: open, being dialled, or resting after a failure."""
+    handshakes_inbound_pending: int = 0
+    """Gauge."""
+    dials: int = 0
+    dial_failures: Counter[str] = field(default_factory=Counter)
+    """By reason: "connect", "timeout", "refused"."""
+    handshakes: int = 0
+    """Completed, both directions."""
+    resumptions: int = 0
+    """Completed handshakes that resumed a session."""
+    refusals: Counter[str] = field(default_factory=Counter)
+    """We refused a peer, by :data:`tocsin.gossip.transport.tls.refusal.REASONS`."""
+    refused_by_peer: Counter[str] = field(default_factory=Counter)
+    """A peer refused us, by the same reasons."""
+    connections_rejected: Counter[str] = field(default_factory=Counter)
+    """Inbound connections closed for a bound: "total", "host", "handshakes", "first_frame", "idle"."""
+    connections_lost: Counter[str] = field(default_factory=Counter)
+    """Established connections that ended out of order: "read", "write_timeout"."""
+    packets_sent: int = 0
+    packets_received: int = 0
+    packet_bytes_sent: int = 0
+    packet_bytes_received: int = 0
+    packets_dropped: Counter[str] = field(default_factory=Counter)
+    """Packets not sent: "queue_full", "backoff", "dial", "lost", "evicted", "empty", "too_big", "closed"."""
+    frames_refused: int = 0
+    """Inbound frames that are not the protocol or past a limit; each ended its connection."""
+    packets_ignored: int = 0
+    """Inbound packets without content."""
+    streams_opened: int = 0
+    streams_accepted: int = 0
+    connections_evicted: int = 0
+    """Outbound connections closed to make room."""
+    connections_idled: int = 0
+    """Outbound connections closed because they were idle."""

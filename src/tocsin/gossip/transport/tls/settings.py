@@ -1,0 +1,48 @@
+"""Bounds and deadlines of the TLS transport. Times are seconds, sizes bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tocsin.gossip.address import Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TLSTransportConfig:
+    """Every bound has a counter in :class:`~tocsin.gossip.transport.statistics.TransportStatistics`."""
+
+    listen_address: Address
+    """Port 0 takes a free one."""
+    advertise_address: Address | None = None
+    """Where others reach us, sent with each packet; needed when listening on a wildcard. Port 0 means the
+    bound port."""
+    dial_timeout: float = 10.0
+    """For packet connections; a stream brings its own."""
+    handshake_timeout: float = 10.0
+    write_timeout: float = 10.0
+    """Without progress; the system's limit for unacknowledged data too."""
+    read_timeout: float = 10.0
+    """Of one read on a stream."""
+    close_timeout: float = 2.0
+    """How long an orderly close waits for the far side."""
+    first_frame_timeout: float = 10.0
+    """From an inbound handshake to a whole first frame, and from a frame's first byte to its last."""
+    inbound_idle_timeout: float = 900.0
+    """Generous: a Go peer never notices that we closed, and loses its next packet."""
+    outbound_idle_timeout: float = 300.0
+    max_outbound_connections: int = 1024
+    """Kept-alive packet connections; the least recently used makes room."""
+    max_queued_packets: int = 1024
+    """For each destination; a full queue drops its oldest."""
+    max_queued_bytes: int = 4 * 1024 * 1024
+    max_frame_bytes: int = 4 * 1024 * 1024
+    max_inbound_connections: int = 4096
+    max_inbound_connections_per_host: int = 256
+    max_inbound_handshakes: int = 512
+    backoff_minimum: float = 0.1
+    backoff_maximum: float = 3.0
+    """Short, so that a peer that came back is reached within a few probes."""
+    max_sessions: int = 2048
+    """Resumable TLS sessions kept, one for each destination."""
+    session_lifetime: float = 3600.0
+    """After a full handshake; then the peer's certificate is verified again."""
