@@ -1,0 +1,195 @@
+"""Command lines in the form of Alertmanager's: a frozen dataclass whose fields are the flags.
+
+``--flag=value``, ``--flag value``, ``--switch`` and ``--no-switch``; a flag is given once unless it is
+repeatable.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, dataclass, field, fields
+from typing import Any, TypeVar, cast
+
+from tocsin.alerting.duration import format_go_duration, parse_duration, parse_go_duration
+from tocsin.errors import ConfigError, UserError
+
+T = TypeVar("T")
+_META = "flag"
+
+
+class UsageError(UserError):
+    """The command line is not of the flags' form: one line, exit status 2."""
+
+
+class HelpRequested(Exception):  # noqa: N818 - not an error
+    """``--help`` or ``--version`` was given; ``text`` is the answer, exit status 0."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """How one flag is read."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+    repeatable: bool = False
+    switch: bool = False
+    only_default: str = ""
+    """Why no other value than the default is taken, if so."""
+    show: Callable[[Any], str] = str
+
+
+def flag(name: str, default: T, parse: Callable[[str], Any], help_: str, **more: Any) -> T:
+    made: Any = field(default=default, metadata={_META: Flag(name, parse, help_, **more)})
+    return cast("T", made)
+
+
+def duration(name: str, default: int, help_: str, **more: Any) -> int:
+    return flag(name, default, parse_flag_duration, help_, show=format_go_duration, **more)
+
+
+def switch(name: str, default: bool, help_: str, **more: Any) -> bool:
+    return flag(name, default, bool, help_, switch=True, **more)
+
+
+def parse_flag_duration(text: str) -> int:
+    """Go's form; days, weeks and years too, as Prometheus writes them."""
+    try:
+        return parse_go_duration(text)
+    except ValueError:
+        try:
+            return parse_duration(text)
+        except ValueError:
+            pass
+        raise
+
+
+def integer(text: str) -> int:
+    try:
+        return int(text, 10) if len(text) <= 19 else int("x")
+    except ValueError:
+        raise ValueError(f"{text!r} is not a whole number") from None
+
+
+def ratio(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not 0 < value <= 1:
+        raise ValueError(f"{text!r} is not above 0 and at most 1")
+    return value
+
+
+def choice(what: str, known: Sequence[str]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in known:
+            raise ValueError(f"unrecognized {what} {text}, one of: {', '.join(known)}")
+        return text.lower()
+
+    return parse
+
+
+def declared_flags(cls: type[Any]) -> dict[str, tuple[Field[Any], Flag]]:
+    """The flags that the fields of ``cls`` are, by name."""
+    return {each.metadata[_META].name: (each, each.metadata[_META]) for each in fields(cls)}
+
+
+def parse_arguments(cls: type[T], argv: Sequence[str], *, program: str, version: str) -> T:
+    """A ``cls`` with the flags of ``argv`` (without the program's name).
+
+    :class:`UsageError` for an unknown flag, a missing argument, a repeated flag or an argument that is none;
+    :class:`~tocsin.errors.ConfigError` for a value that cannot be used; :class:`HelpRequested`.
+    """
+    known = declared_flags(cls)
+    given: dict[str, Any] = {}
+    rest = list(reversed(argv))
+    while rest:
+        name, written = _next_flag(rest, known)
+        if name == "help":
+            raise HelpRequested(usage(cls, program))
+        if name == "version":
+            raise HelpRequested(version)
+        declared, found = known[name]
+        if declared.name in given and not found.repeatable:
+            raise UsageError(f"flag '{name}' cannot be repeated, try --help")
+        value = _value(found, written)
+        if found.only_default and value != declared.default:
+            raise ConfigError(f"--{name}", found.only_default, "remove the flag")
+        given[declared.name] = (*given.get(declared.name, ()), value) if found.repeatable else value
+    return cls(**given)
+
+
+def _next_flag(rest: list[str], known: dict[str, tuple[Field[Any], Flag]]) -> tuple[str, str]:
+    """Takes one flag and its value off the reversed ``rest``; a switch's value is ``yes`` or empty."""
+    argument = rest.pop()
+    if argument in ("-h", "--help", "--help-long", "--help-man"):
+        return "help", ""
+    if argument == "--version":
+        return "version", ""
+    if not argument.startswith("--") or argument == "--":
+        raise UsageError(f"unexpected {argument}, try --help")
+    name, equals, value = argument[2:].partition("=")
+    on = "yes"
+    if name not in known and name.startswith("no-") and name[3:] in known and known[name[3:]][1].switch:
+        name, on = name[3:], ""
+    if name not in known:
+        raise UsageError(f"unknown long flag '--{name}', try --help")
+    if known[name][1].switch:
+        if equals:
+            raise UsageError(f"unexpected {value}: --{name} takes no value, --no-{name} turns it off")
+        return name, on
+    if equals:
+        return name, value
+    if not rest or rest[-1].startswith("--"):
+        raise UsageError(f"expected argument for flag '--{name}', try --help")
+    return name, rest.pop()
+
+
+def _value(found: Flag, written: str) -> Any:
+    try:
+        return found.parse(written)
+    except ValueError as error:
+        raise ConfigError(f"--{found.name}", str(error)) from None
+
+
+def split_host_port(flag: str, address: str) -> tuple[str, int]:
+    """``host:port``, ``[v6]:port`` or ``:port`` in its two parts; :class:`ConfigError` naming ``flag``."""
+    host, colon, port = address.rpartition(":")
+    if not colon:
+        raise ConfigError(flag, f"missing port in address {address!r}", "write host:port")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        try:
+            ipaddress.IPv6Address(host.partition("%")[0])
+        except ValueError:
+            raise ConfigError(flag, f"not an IPv6 address in {address!r}") from None
+    elif ":" in host:
+        raise ConfigError(flag, f"too many colons in address {address!r}", "put an IPv6 address in [ ]")
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535):
+        raise ConfigError(flag, f"not a port in address {address!r}", "a port is 0 to 65535")
+    return host, int(port)
+
+
+def usage(cls: type[Any], program: str) -> str:
+    """The text of ``--help``."""
+    lines = [f"usage: {program} [<flags>]", "", "Flags:", "  -h, --help", "          Show this text."]
+    for declared, found in declared_flags(cls).values():
+        prefix = "[no-]" if found.switch else ""
+        lines.append(f"      --{prefix}{found.name}{_shown_default(declared, found)}")
+        lines.append(f"          {found.help}")
+    return "\n".join([*lines, "      --version", "          Show the version.", ""])
+
+
+def _shown_default(declared: Field[Any], found: Flag) -> str:
+    if found.switch or declared.default is MISSING:
+        return ""
+    if found.repeatable:
+        return f"={','.join(declared.default)} ..."
+    shown = found.show(declared.default)
+    return f'="{shown}"' if isinstance(declared.default, str) else f"={shown}"

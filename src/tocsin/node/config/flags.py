@@ -1,0 +1,251 @@
+"""The daemon's flags: Alertmanager 0.33's names, defaults and forms.
+
+Flags of things that this version does not do are taken at their defaults and refused in words otherwise, so
+that nothing is promised and silently not kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tocsin.alerting.matcher import ParserMode
+from tocsin.errors import ConfigError
+from tocsin.node.config.commandline import (
+    HelpRequested,
+    UsageError,
+    choice,
+    declared_flags,
+    duration,
+    flag,
+    integer,
+    parse_arguments,
+    parse_flag_duration,
+    ratio,
+    split_host_port,
+    switch,
+    usage,
+)
+
+__all__ = ["HelpRequested", "NodeFlags", "UsageError", "parse_flags", "split_host_port", "usage"]
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+LOG_LEVELS = ("debug", "info", "warn", "error")
+LOG_FORMATS = ("logfmt", "json")
+FEATURES = (
+    "alert-names-in-metrics",
+    "receiver-name-in-metrics",
+    "group-key-in-metrics",
+    "classic-mode",
+    "utf8-strict-mode",
+    "auto-gomemlimit",
+    "event-recorder",
+)
+_FEATURES_OFFERED = ("receiver-name-in-metrics", "classic-mode", "utf8-strict-mode", "auto-gomemlimit")
+
+
+def _features(text: str) -> tuple[str, ...]:
+    found = tuple(part for part in text.split(",") if part)
+    for feature in found:
+        if feature not in FEATURES:
+            raise ValueError(f"unknown option {feature!r} for --enable-feature")
+        if feature not in _FEATURES_OFFERED:
+            raise ValueError(f"the feature {feature!r} is not offered by this version")
+    if "classic-mode" in found and "utf8-strict-mode" in found:
+        raise ValueError("classic-mode and utf8-strict-mode cannot both be enabled")
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeFlags:
+    """Every flag. Durations are nanoseconds. Field names are the flags', ``.`` and ``-`` as ``_``."""
+
+    config_file: str = flag("config.file", "alertmanager.yml", str, "Configuration file.")
+    storage_path: str = flag(
+        "storage.path", "data/", str, "Folder for the silences and the notification log."
+    )
+    data_retention: int = duration("data.retention", 120 * HOUR, "How long to keep data for.")
+    data_maintenance_interval: int = duration(
+        "data.maintenance-interval",
+        15 * MINUTE,
+        "Interval between garbage collection and snapshots of silences and notification log.",
+    )
+    silences_max_silences: int = flag(
+        "silences.max-silences", 0, integer, "Most silences, expired ones included; 0: no limit."
+    )
+    silences_max_silence_size_bytes: int = flag(
+        "silences.max-silence-size-bytes", 0, integer, "Largest silence in bytes; 0: no limit."
+    )
+    log_silences: bool = switch("log.silences", False, "Log each change of a silence's state.")
+    alerts_gc_interval: int = duration("alerts.gc-interval", 30 * MINUTE, "Interval between alert GC.")
+    alerts_per_alertname_limit: int = flag(
+        "alerts.per-alertname-limit",
+        0,
+        integer,
+        "Most alerts of one alertname; 0: no limit.",
+        only_default="a limit per alertname is not offered by this version",
+    )
+    dispatch_maintenance_interval: int = duration(
+        "dispatch.maintenance-interval",
+        30 * SECOND,
+        "Taken for compatibility: empty aggregation groups are removed at once.",
+    )
+    dispatch_start_delay: int = duration(
+        "dispatch.start-delay",
+        0,
+        "Least time from start to the first dispatch.",
+        only_default="a delayed start is not offered by this version",
+    )
+    web_systemd_socket: bool = switch(
+        "web.systemd-socket",
+        False,
+        "Take listeners from systemd.",
+        only_default="socket activation is not offered by this version",
+    )
+    web_listen_address: tuple[str, ...] = flag(
+        "web.listen-address",
+        (":9093",),
+        str,
+        "Address for API, metrics and web interface; repeatable.",
+        repeatable=True,
+    )
+    web_config_file: str = flag(
+        "web.config.file",
+        "",
+        str,
+        "File that enables TLS or authentication.",
+        only_default="TLS and authentication of the API are not offered by this version",
+    )
+    web_external_url: str = flag("web.external-url", "", str, "URL under which others reach this node.")
+    web_route_prefix: str = flag(
+        "web.route-prefix", "", str, "Prefix of all paths; default: the path of --web.external-url."
+    )
+    web_get_concurrency: int = flag(
+        "web.get-concurrency",
+        0,
+        integer,
+        "GET requests processed at once; 0: the number of CPUs, at least 8.",
+    )
+    web_timeout: int = duration("web.timeout", 0, "Timeout for HTTP requests; 0: none.")
+    web_ui_path: str = flag("web.ui-path", "", str, "Taken for compatibility: there are no files to serve.")
+    auto_gomemlimit_ratio: float = flag(
+        "auto-gomemlimit.ratio", 0.9, ratio, "Taken for compatibility: it tunes Go's memory limit."
+    )
+    cluster_listen_address: str = flag(
+        "cluster.listen-address", "0.0.0.0:9094", str, "Listen address for the cluster; empty: run alone."
+    )
+    cluster_advertise_address: str = flag(
+        "cluster.advertise-address", "", str, "Address to advertise in the cluster."
+    )
+    cluster_peer_name: str = flag("cluster.peer-name", "", str, "Name in the cluster; default: a random one.")
+    cluster_peer: tuple[str, ...] = flag(
+        "cluster.peer", (), str, "Initial peer, host:port; repeatable.", repeatable=True
+    )
+    cluster_peer_timeout: int = duration(
+        "cluster.peer-timeout", 15 * SECOND, "Time to wait between peers to send notifications."
+    )
+    cluster_peers_resolve_timeout: int = duration(
+        "cluster.peers-resolve-timeout", 15 * SECOND, "Time to resolve the peers' names."
+    )
+    cluster_gossip_interval: int = duration(
+        "cluster.gossip-interval", 200 * SECOND // 1000, "Interval between gossip messages."
+    )
+    cluster_pushpull_interval: int = duration(
+        "cluster.pushpull-interval", MINUTE, "Interval between full state exchanges."
+    )
+    cluster_tcp_timeout: int = duration(
+        "cluster.tcp-timeout", 10 * SECOND, "Timeout of a stream's connection and of each read and write."
+    )
+    cluster_probe_timeout: int = duration(
+        "cluster.probe-timeout", 500 * SECOND // 1000, "Time to wait for the answer of a probed node."
+    )
+    cluster_probe_interval: int = duration("cluster.probe-interval", SECOND, "Interval between probes.")
+    cluster_settle_timeout: int = duration(
+        "cluster.settle-timeout", MINUTE, "Most time to wait for the cluster to settle before notifying."
+    )
+    cluster_reconnect_interval: int = duration(
+        "cluster.reconnect-interval", 10 * SECOND, "Interval between attempts to reach lost peers."
+    )
+    cluster_reconnect_timeout: int = duration(
+        "cluster.reconnect-timeout", 6 * HOUR, "How long to attempt to reach a lost peer."
+    )
+    cluster_tls_config: str = flag(
+        "cluster.tls-config", "", str, "File that sets up mutual TLS within the cluster."
+    )
+    cluster_allow_insecure_public_advertise_address_discovery: bool = switch(
+        "cluster.allow-insecure-public-advertise-address-discovery",
+        False,
+        "Allow a public IP address to be found and advertised.",
+    )
+    cluster_label: str = flag(
+        "cluster.label", "", str, "Text on each packet and stream that tells clusters apart."
+    )
+    enable_feature: tuple[str, ...] = flag(
+        "enable-feature",
+        (),
+        _features,
+        f"Comma-separated features: {', '.join(_FEATURES_OFFERED)}.",
+        show=",".join,
+    )
+    log_level: str = flag(
+        "log.level", "info", choice("log level", LOG_LEVELS), "Least severity that is logged."
+    )
+    log_format: str = flag("log.format", "logfmt", choice("log format", LOG_FORMATS), "logfmt or json.")
+
+    @property
+    def matcher_mode(self) -> ParserMode:
+        """Which notation of matchers the features ask for."""
+        if "classic-mode" in self.enable_feature:
+            return ParserMode.CLASSIC
+        return ParserMode.UTF8_STRICT if "utf8-strict-mode" in self.enable_feature else ParserMode.FALLBACK
+
+
+def parse_flags(argv: Sequence[str], *, version: str = "") -> NodeFlags:
+    """The flags of ``argv`` (without the program's name).
+
+    :class:`UsageError` (exit status 2) for an unknown flag, a missing argument, a repeated flag or an
+    argument
+    that is none; :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
+    :class:`HelpRequested`
+    (0), its text to be printed.
+    """
+    flags = parse_arguments(NodeFlags, argv, program="tocsin", version=version)
+    _check(flags)
+    return flags
+
+
+def _check(flags: NodeFlags) -> None:
+    for name, (declared, found) in declared_flags(NodeFlags).items():
+        if found.parse is parse_flag_duration and getattr(flags, declared.name) < 0:
+            raise ConfigError(f"--{name}", "a duration below zero", "give 0 or more")
+    for name in ("gossip_interval", "pushpull_interval", "probe_interval", "probe_timeout", "tcp_timeout"):
+        if getattr(flags, f"cluster_{name}") == 0:
+            raise ConfigError(f"--cluster.{name.replace('_', '-')}", "cannot be zero", "leave it out")
+    for address in flags.web_listen_address:
+        split_host_port("--web.listen-address", address)
+    if len(flags.cluster_label.encode()) > 255:
+        raise ConfigError("--cluster.label", "is longer than 255 bytes", "shorten it")
+    _check_external_url(flags.web_external_url)
+    if flags.cluster_listen_address:
+        _check_cluster(flags)
+
+
+def _check_cluster(flags: NodeFlags) -> None:
+    split_host_port("--cluster.listen-address", flags.cluster_listen_address)
+    if flags.cluster_advertise_address:
+        split_host_port("--cluster.advertise-address", flags.cluster_advertise_address)
+    for peer in flags.cluster_peer:
+        split_host_port("--cluster.peer", peer)
+    if not flags.cluster_tls_config:
+        raise ConfigError(
+            "--cluster.listen-address",
+            "cluster traffic without --cluster.tls-config is not offered by this version",
+            "add --cluster.tls-config=FILE, or run alone with --cluster.listen-address=",
+        )
+
+
+def _check_external_url(url: str) -> None:
+    if "://" in url and url.partition("://")[0] not in ("http", "https"):
+        raise ConfigError("--web.external-url", "only http and https are offered", "begin with https://")

@@ -1,0 +1,145 @@
+"""Readers of single values, with Go's notions of what a bool, a number, a URL is."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from tocsin.alerting.duration import parse_duration, parse_go_duration
+from tocsin.alerting.quote import go_quote
+from tocsin.node.config.schema import SECRET_TEXT, Reader, Secret, describe, parsed, secret, text
+from tocsin.node.config.yaml import Node, Scalar
+
+TRUE_WORDS = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
+FALSE_WORDS = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
+_UNSIGNED = re.compile(r"\+?(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*)", re.ASCII)
+_LONGEST_NUMBER = 32
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*", re.ASCII)
+_URL_TROUBLE = re.compile(r"[\x00-\x20\x7f]")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+def boolean(node: Node) -> bool:
+    """The words that Alertmanager's YAML takes for a bool, unquoted: true, yes, on, y and their opposites."""
+    if isinstance(node, Scalar) and node.plain and node.tag in ("", "bool"):
+        if node.text in TRUE_WORDS:
+            return True
+        if node.text in FALSE_WORDS:
+            return False
+    raise node.mark.error(
+        f"expected true or false, found {describe(node)}", "write true or false, without quotes"
+    )
+
+
+def unsigned(node: Node) -> int:
+    """A whole number from 0, decimal, ``0x``, ``0o``, ``0b`` or with a leading zero octal; ``_`` may group
+    digits."""
+    if isinstance(node, Scalar) and node.plain and node.tag in ("", "int"):
+        written = node.text
+        if len(written) <= _LONGEST_NUMBER and _UNSIGNED.fullmatch(written):
+            digits = written.lstrip("+").replace("_", "")
+            octal = len(digits) > 1 and digits[0] == "0" and digits.isdigit()
+            try:
+                value = int(digits, 8) if octal else int(digits, 0)
+            except ValueError:
+                value = -1
+            if 0 <= value < 1 << 64:
+                return value
+    raise node.mark.error(
+        f"expected a whole number from 0, found {describe(node)}", "write it without quotes"
+    )
+
+
+duration: Reader[int] = parsed(parse_duration, mend="a duration looks like 30s, 5m or 1h30m")
+"""Prometheus' notation, nanoseconds."""
+
+
+def go_duration(node: Node) -> int:
+    """Go's notation or, unquoted, a bare number of nanoseconds, as Alertmanager takes it; nanoseconds."""
+    if isinstance(node, Scalar) and node.plain and node.text.lstrip("-").isdecimal() and len(node.text) < 19:
+        return int(node.text)
+    return parsed(parse_go_duration, mend="a duration here looks like 30s, 1m30s or 500ms")(node)
+
+
+def check_url(url: str) -> None:
+    """Refuse what Alertmanager refuses of a URL: ``ValueError``. Only http and https have a meaning here.
+
+    The error never holds the URL: it may hold a password or a token.
+    """
+    if _URL_TROUBLE.search(url):
+        raise ValueError("a URL cannot hold spaces or control characters")
+    scheme, colon, rest = url.partition(":")
+    if not colon or not _SCHEME.fullmatch(scheme):
+        raise ValueError('unsupported scheme "" for URL')
+    if scheme.lower() not in ("http", "https"):
+        raise ValueError(f"unsupported scheme {go_quote(scheme.lower())} for URL")
+    authority = re.split(r"[/?#]", rest[2:], maxsplit=1)[0] if rest.startswith("//") else ""
+    if not authority:
+        raise ValueError("missing host for URL")
+    if _BAD_ESCAPE.search(url.partition("?")[0]):
+        raise ValueError("a % in a URL is followed by two hexadecimal digits")
+    check_authority(authority)
+
+
+def check_authority(authority: str) -> None:
+    """Refuse a bad host or port of a URL: ``ValueError``."""
+    host_port = authority.rpartition("@")[2]
+    if not host_port:
+        raise ValueError("missing host for URL")
+    if host_port.startswith("["):
+        _, bracket, port = host_port.partition("]")
+        if not bracket:
+            raise ValueError("missing ']' in the host of a URL")
+    else:
+        host, colon, port = host_port.partition(":")
+        port = colon + port
+        if any(character in host for character in '<>"\\^`{|}[]'):
+            raise ValueError("invalid character in the host of a URL")
+    if port and not re.fullmatch(r":[0-9]*", port, re.ASCII):
+        raise ValueError("invalid port in a URL")
+
+
+def url(node: Node) -> str:
+    """An http or https URL."""
+    return parsed(_url, mend="a URL looks like https://host:port/path")(node)
+
+
+def secret_url(node: Node) -> Secret:
+    """A URL that is never shown. ``<secret>`` itself is taken, as from a configuration that the API gave."""
+    value = secret(node)
+    if value not in ("", SECRET_TEXT):
+        parsed(_url, mend="a URL looks like https://host:port/path")(node)
+    return value
+
+
+def _url(written: str) -> str:
+    check_url(written)
+    return written
+
+
+def mask_password(url_text: str) -> str:
+    """A URL with ``xxxxx`` for its password, as Go shows it."""
+    try:
+        parts = urlsplit(url_text)
+    except ValueError:
+        return SECRET_TEXT
+    userinfo, at, host = parts.netloc.rpartition("@")
+    if not at or ":" not in userinfo:
+        return url_text
+    return parts._replace(netloc=f"{userinfo.partition(':')[0]}:xxxxx@{host}").geturl()
+
+
+def host_port(node: Node) -> str:
+    """``host:port``; empty is none."""
+    written = text(node)
+    if not written:
+        return ""
+    host, colon, port = written.rpartition(":")
+    if not colon:
+        raise node.mark.error(f"address {written}: missing port in address", "write host:port")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not bracketed and ":" in host:
+        raise node.mark.error(f"address {written}: too many colons in address", "put an IPv6 address in [ ]")
+    if not port:
+        raise node.mark.error(f"address {go_quote(written)}: port cannot be empty", "write host:port")
+    return written

@@ -1,0 +1,223 @@
+"""The file of ``--cluster.tls-config``: Alertmanager's keys, strict, every file it names read once and
+checked.
+
+Source: wire specification 3.3. Stricter than Alertmanager where that only fails later: ``min_version`` above
+``max_version``, a client CA file without a certificate, a key that is not its certificate's.
+"""
+
+# ruff: noqa: RUF009 - an option is a field, as dataclasses.field() is
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from tocsin.gossip.transport.tls.config import (
+    CIPHER_SUITES,
+    CLIENT_AUTH_ALIASES,
+    CURVES,
+    TLS13_CIPHER_SUITES,
+    ClientAuthType,
+    ClusterTLSConfig,
+    TLSClientConfig,
+    TLSServerConfig,
+)
+from tocsin.node.config.httpclient import TLSSection, at_most_one, check_tls, check_versions, tls_version
+from tocsin.node.config.scalars import boolean
+from tocsin.node.config.schema import Reader, Secret, Section, list_of, option, secret, section, text
+from tocsin.node.config.yaml import Mark, Node, load, read_file
+
+Source: TypeAlias = "tuple[Path | None, bytes | None]"
+"""A file, or the PEM text itself, or neither."""
+
+
+def _one_of(what: str, known: Collection[str]) -> Reader[str]:
+    def read(node: Node) -> str:
+        written = text(node)
+        if written not in known:
+            raise node.mark.error(f"unknown {what} {written!r}", f"use one of {', '.join(known)}")
+        return written
+
+    return read
+
+
+_CLIENT_AUTH_NAMES = (*(each.value for each in ClientAuthType), *CLIENT_AUTH_ALIASES)
+
+
+@dataclass(kw_only=True)
+class ServerSection(Section):
+    """``tls_server_config``."""
+
+    cert: str = option(text, "")
+    key: Secret = option(secret, Secret(""))
+    client_ca: str = option(text, "")
+    cert_file: str = option(text, "")
+    key_file: str = option(text, "")
+    client_auth_type: str = option(_one_of("client_auth_type", ("", *_CLIENT_AUTH_NAMES)), "")
+    client_ca_file: str = option(text, "")
+    client_allowed_sans: tuple[str, ...] = option(list_of(text), ())
+    cipher_suites: tuple[str, ...] = option(
+        list_of(_one_of("cipher suite", (*CIPHER_SUITES, *sorted(TLS13_CIPHER_SUITES)))), ()
+    )
+    curve_preferences: tuple[str, ...] = option(list_of(_one_of("curve", tuple(CURVES))), ())
+    min_version: str = option(tls_version, "")
+    max_version: str = option(tls_version, "")
+    prefer_server_cipher_suites: bool = option(boolean, False)
+
+
+def _check_server(server: ServerSection) -> None:
+    if not server.marks:
+        raise server.mark.error("TLS config is not present", "add cert_file and key_file")
+    at_most_one(server, "cert", "cert_file")
+    at_most_one(server, "key", "key_file")
+    at_most_one(server, "client_ca", "client_ca_file")
+    if not (server.cert or server.cert_file):
+        raise server.mark.error("the server has no certificate", "add cert_file, or cert with PEM text")
+    if not (server.key or server.key_file):
+        raise server.mark.error("the server has no key", "add key_file, or key with PEM text")
+    if (server.client_ca or server.client_ca_file) and server.client_auth_type in ("", "NoClientCert"):
+        given = "client_ca_file" if server.client_ca_file else "client_ca"
+        raise server.at(given).error(
+            "a client CA has no effect with client_auth_type NoClientCert, which is the default",
+            "set client_auth_type: RequireAndVerifyClientCert",
+        )
+    check_versions(server, server.min_version, server.max_version)
+
+
+@dataclass(kw_only=True)
+class FileSection(Section):
+    """The top level."""
+
+    tls_server_config: ServerSection | None = option(section(ServerSection, _check_server), None)
+    tls_client_config: TLSSection | None = option(section(TLSSection, check_tls), None)
+
+
+_read = section(FileSection)
+
+
+def load_cluster_tls(path: str | Path) -> ClusterTLSConfig:
+    """The file at ``path``, relative file names of its directory.
+
+    :class:`~tocsin.errors.ConfigError` (one line: file, line, column, what, mend) when it cannot be used or a
+    certificate, key or CA that it names cannot be read or parsed.
+    """
+    path = Path(path)
+    start = Mark(str(path), 1, 1)
+    tree = load(read_file(path), str(path))
+    missing = "missing 'tls_server_config' entry in the TLS configuration"
+    if tree is None:
+        raise start.error(missing, "add it with cert_file and key_file")
+    found = _read(tree)
+    server, client = found.tls_server_config, found.tls_client_config
+    if server is None:
+        raise found.mark.error(missing, "add it with cert_file and key_file")
+    if client is None and found.has("tls_client_config"):
+        raise found.at("tls_client_config").error("tls_client_config is empty", "fill it in or remove it")
+    return ClusterTLSConfig(
+        server=_server(server, path.parent),
+        client=TLSClientConfig() if client is None else _client(client, path.parent),
+    )
+
+
+def _server(found: ServerSection, directory: Path) -> TLSServerConfig:
+    certificate = _source(found, "cert", directory)
+    private_key = _source(found, "key", directory)
+    client_ca = _source(found, "client_ca", directory)
+    _check_pair(found, certificate, private_key)
+    if client_ca != (None, None):
+        _certificates(found, "client_ca", client_ca)
+    return TLSServerConfig(
+        cert_file=certificate[0],
+        cert=certificate[1],
+        key_file=private_key[0],
+        key=private_key[1],
+        client_ca_file=client_ca[0],
+        client_ca=client_ca[1],
+        client_auth_type=ClientAuthType.from_name(found.client_auth_type),
+        client_allowed_sans=found.client_allowed_sans,
+        cipher_suites=found.cipher_suites,
+        curve_preferences=found.curve_preferences,
+        min_version=found.min_version,
+        max_version=found.max_version,
+        prefer_server_cipher_suites=found.prefer_server_cipher_suites,
+    )
+
+
+def _client(found: TLSSection, directory: Path) -> TLSClientConfig:
+    certificate = _source(found, "cert", directory)
+    private_key = _source(found, "key", directory)
+    ca = _source(found, "ca", directory)
+    if certificate != (None, None):
+        _check_pair(found, certificate, private_key)
+    if ca != (None, None):
+        _certificates(found, "ca", ca)
+    return TLSClientConfig(
+        ca_file=ca[0],
+        ca=ca[1],
+        cert_file=certificate[0],
+        cert=certificate[1],
+        key_file=private_key[0],
+        key=private_key[1],
+        server_name=found.server_name,
+        insecure_skip_verify=found.insecure_skip_verify,
+        min_version=found.min_version,
+        max_version=found.max_version,
+    )
+
+
+def _source(found: Section, name: str, directory: Path) -> Source:
+    inline, file = getattr(found, name), getattr(found, f"{name}_file")
+    return (directory / file if file else None), (inline.encode() if inline else None)
+
+
+def _where(found: Section, name: str) -> Mark:
+    return found.at(f"{name}_file") if found.has(f"{name}_file") else found.at(name)
+
+
+def _pem(found: Section, name: str, source: Source) -> bytes:
+    file, inline = source
+    if file is None:
+        return inline or b""
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise _where(found, name).error(
+            f"{file} cannot be read: {error.strerror or error}", "check the path and who may read it"
+        ) from None
+
+
+def _certificates(found: Section, name: str, source: Source) -> list[x509.Certificate]:
+    pem = _pem(found, name, source)
+    try:
+        return x509.load_pem_x509_certificates(pem)
+    except ValueError:
+        raise _where(found, name).error(
+            f"{source[0] or name} holds no readable certificate",
+            "it must be PEM, -----BEGIN CERTIFICATE-----",
+        ) from None
+
+
+def _check_pair(found: Section, certificate: Source, private_key: Source) -> None:
+    leaf = _certificates(found, "cert", certificate)[0]
+    if leaf.public_key() != _public_of_key(found, private_key):
+        raise _where(found, "key").error(
+            f"{private_key[0] or 'key'} is not the key of the certificate {certificate[0] or 'cert'}",
+            "give the pair that was made together",
+        )
+
+
+def _public_of_key(found: Section, source: Source) -> PublicKeyTypes:
+    pem = _pem(found, "key", source)
+    try:
+        return load_pem_private_key(pem, None).public_key()
+    except (ValueError, TypeError):
+        # What the parser says of it may hold parts of the key.
+        raise _where(found, "key").error(
+            f"{source[0] or 'key'} holds no readable key", "it must be PEM without a password"
+        ) from None

@@ -1,0 +1,258 @@
+"""YAML as a tree of text with places, nothing guessed.
+
+YAML's own resolver turns ``12:30`` into 750, ``no`` into false and ``2026-01-01`` into a date before a
+schema could
+say what was meant. So every scalar stays the text that was written, with its line and column, and
+:mod:`tocsin.node.config.schema` converts it to what the key asks for. The tree is built from libyaml's
+events, not
+its recursive composer: depth, size and alias expansion are bounded here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from tocsin.errors import ConfigError
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+"""Of one file. The largest alertmanager.yml in use are a few megabytes."""
+MAX_NODES = 1_000_000
+"""Nodes in one tree with every alias counted as what it stands for: stops the "billion laughs"."""
+MAX_DEPTH = 100
+"""Nesting. A routing tree of 30 levels needs 60."""
+
+_CORE = "tag:yaml.org,2002:"
+_SCALAR_TAGS = frozenset(_CORE + name for name in ("str", "int", "float", "bool", "null"))
+_NULL_WORDS = frozenset(("", "~", "null", "Null", "NULL"))
+_MERGE = "<<"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file. ``line`` and ``column`` count from 1."""
+
+    path: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}:{self.column}"
+
+    def error(self, problem: str, mend: str = "") -> ConfigError:
+        """The one line that a person gets."""
+        return ConfigError(str(self), problem, mend)
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One value as written. ``plain`` tells ``true`` from ``"true"``: only the first is a bool."""
+
+    mark: Mark
+    text: str
+    plain: bool
+    tag: str = ""
+    """``int``, ``str``, ... of an explicit ``!!int``; empty without one."""
+    size: int = 1
+
+    @property
+    def is_null(self) -> bool:
+        """Nothing, ``~`` or ``null``, not quoted."""
+        return self.tag == "null" or (self.plain and not self.tag and self.text in _NULL_WORDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    mark: Mark
+    items: tuple[Node, ...]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A map from text, in the file's order; keys are unique and ``<<`` is already merged in."""
+
+    mark: Mark
+    entries: dict[str, tuple[Scalar, Node]]
+    size: int
+
+
+Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def read_file(path: Path) -> str:
+    """The text of a configuration file; :class:`ConfigError` if it cannot be read or is not UTF-8."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise ConfigError(str(path), f"is larger than {MAX_FILE_BYTES} bytes")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}", "is not UTF-8 text", "save the file as UTF-8") from None
+
+
+def load(text: str, path: str) -> Node | None:
+    """The one document of ``text`` as a tree, None when it is empty. ``path`` is only named in marks.
+
+    :class:`ConfigError` when it is not YAML, holds a second document, repeats a key, has a key that is not
+    text, a
+    tag of its own, or passes a bound.
+    """
+    try:
+        return _Builder(path).build(text)
+    except yaml.MarkedYAMLError as error:
+        at = error.problem_mark or error.context_mark
+        mark = Mark(path, at.line + 1, at.column + 1) if at is not None else Mark(path, 1, 1)
+        raise mark.error(
+            f"not valid YAML: {_one_line(error.problem or error.context or 'syntax error')}"
+        ) from None
+    except yaml.YAMLError as error:
+        raise Mark(path, 1, 1).error(f"not valid YAML: {_one_line(str(error))}") from None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+@dataclass(slots=True)
+class _Open:
+    """A list or map whose end was not yet seen. ``key`` is the key that waits for its value."""
+
+    mark: Mark
+    anchor: str | None
+    is_mapping: bool
+    items: list[Node]
+    pairs: list[tuple[Scalar, Node]]
+    key: Scalar | None = None
+
+
+class _Builder:
+    """Events to nodes with a stack of its own, so that depth costs no recursion."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._anchors: dict[str, Node] = {}
+        self._open_anchors: list[str] = []
+        self._stack: list[_Open] = []
+        self._root: Node | None = None
+
+    def build(self, text: str) -> Node | None:
+        documents = 0
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            match event:
+                case yaml.DocumentStartEvent():
+                    documents += 1
+                    if documents > 1:
+                        raise self._mark(event).error(
+                            "a second YAML document", "keep one document in the file"
+                        )
+                case yaml.ScalarEvent():
+                    self._add(self._scalar(event), event.anchor)
+                case yaml.AliasEvent():
+                    self._add(self._alias(event), None)
+                case yaml.SequenceStartEvent() | yaml.MappingStartEvent():
+                    self._start(event)
+                case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                    self._end()
+        root = self._root
+        return None if isinstance(root, Scalar) and root.is_null else root
+
+    def _mark(self, event: Any) -> Mark:
+        at = event.start_mark
+        return Mark(self._path, at.line + 1, at.column + 1)
+
+    def _scalar(self, event: Any) -> Scalar:
+        tag: str = event.tag or ""
+        if tag and tag != "!" and tag not in _SCALAR_TAGS:
+            raise self._mark(event).error(f"the tag {tag!r} means nothing here", "remove it")
+        return Scalar(
+            self._mark(event),
+            event.value,
+            plain=event.style in (None, ""),
+            tag="str" if tag == "!" else tag.removeprefix(_CORE),
+        )
+
+    def _alias(self, event: Any) -> Node:
+        node = self._anchors.get(event.anchor)
+        if node is not None:
+            return node
+        if event.anchor in self._open_anchors:
+            raise self._mark(event).error(f"the alias *{event.anchor} contains itself")
+        raise self._mark(event).error(f"the alias *{event.anchor} has no anchor before it")
+
+    def _start(self, event: Any) -> None:
+        if len(self._stack) >= MAX_DEPTH:
+            raise self._mark(event).error(f"nested deeper than {MAX_DEPTH} levels")
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        expected = _CORE + ("map" if is_mapping else "seq")
+        if event.tag not in (None, "!", expected):
+            raise self._mark(event).error(f"the tag {event.tag!r} means nothing here", "remove it")
+        if event.anchor:
+            self._open_anchors.append(event.anchor)
+        self._stack.append(_Open(self._mark(event), event.anchor, is_mapping, [], []))
+
+    def _end(self) -> None:
+        opened = self._stack.pop()
+        node: Node
+        if opened.is_mapping:
+            entries = self._entries(opened)
+            size = 1 + sum(1 + value.size for _, value in entries.values())
+            node = Mapping(opened.mark, entries, size)
+        else:
+            node = Sequence(opened.mark, tuple(opened.items), 1 + sum(item.size for item in opened.items))
+        if node.size > MAX_NODES:
+            raise opened.mark.error(f"holds more than {MAX_NODES} values", "use fewer aliases")
+        if opened.anchor:
+            self._open_anchors.remove(opened.anchor)
+        self._add(node, opened.anchor)
+
+    def _add(self, node: Node, anchor: str | None) -> None:
+        if anchor:
+            self._anchors[anchor] = node
+        if not self._stack:
+            self._root = node
+            return
+        parent = self._stack[-1]
+        if not parent.is_mapping:
+            parent.items.append(node)
+        elif parent.key is not None:
+            parent.pairs.append((parent.key, node))
+            parent.key = None
+        elif isinstance(node, Scalar):
+            parent.key = node
+        else:
+            raise node.mark.error("a key must be text", "put quotes around it if it begins with [ or {")
+
+    @staticmethod
+    def _entries(opened: _Open) -> dict[str, tuple[Scalar, Node]]:
+        """Own keys first; then what ``<<`` brings for the keys that are not there."""
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        merged: list[Mapping] = []
+        for key, value in opened.pairs:
+            if key.text == _MERGE and key.plain:
+                sources = value.items if isinstance(value, Sequence) else (value,)
+                for source in sources:
+                    if not isinstance(source, Mapping):
+                        raise source.mark.error("<< merges maps only")
+                    merged.append(source)
+                continue
+            if key.text in entries:
+                first = entries[key.text][0].mark
+                raise key.mark.error(
+                    f"the key {key.text!r} is here twice, first in line {first.line}", "remove one"
+                )
+            entries[key.text] = (key, value)
+        for source in merged:
+            for name, entry in source.entries.items():
+                entries.setdefault(name, entry)
+        return entries
