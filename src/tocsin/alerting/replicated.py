@@ -188,6 +188,23 @@ class ReplicatedState(Generic[EntryT]):
         """Every entry, as a push/pull part and a snapshot file hold them; the entries' own bytes, joined."""
         return b"".join([entry.encoded for entry in self._entries.values()])
 
+    def encode_slices(self, slice_bytes: int = 1 << 18) -> Iterator[bytes]:
+        """:meth:`encode_state` in slices of about ``slice_bytes``, as of the first slice.
+
+        For whoever must not be held up by a large state: joining is quick, but memory is not free.
+        """
+        parts: list[bytes] = []
+        size = 0
+        for entry in list(self._entries.values()):
+            parts.append(entry.encoded)
+            size += len(entry.encoded)
+            if size >= slice_bytes:
+                yield b"".join(parts)
+                parts.clear()
+                size = 0
+        if parts:
+            yield b"".join(parts)
+
     def gc(self, now: Nanoseconds) -> int:
         """Collect the entries whose expiry has come, and forget the tombstones that are past."""
         gone = [entry for entry in self._entries.values() if entry.expires_at <= now]

@@ -12,7 +12,7 @@ from tocsin.alerting.protocol import silence_pb2 as protocol
 from tocsin.alerting.protocol.delimited import delimit, read_delimited
 from tocsin.alerting.protocol.instants import read_instant, write_instant
 from tocsin.alerting.replicated import RefusedEntryError
-from tocsin.alerting.silence.silence import Silence
+from tocsin.alerting.silence.silence import NO_ANNOTATIONS, Silence
 from tocsin.alerting.silence.validate import check_times, make_matcher_sets
 from tocsin.alerting.timestamp import LATEST, ZERO
 from tocsin.errors import StateError, ValidationError
@@ -91,7 +91,7 @@ def decode(message: memoryview | bytes) -> Silence:
         updated_at=updated_at,
         created_by=silence.created_by,
         comment=silence.comment,
-        annotations=Labels(silence.annotations),
+        annotations=Labels(silence.annotations) if silence.annotations else NO_ANNOTATIONS,
         expires_at=expires_at,
         encoded=delimit(mesh.SerializeToString(deterministic=True) if changed else bytes(message)),
     )

@@ -16,7 +16,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType, matches_all
 from tocsin.alerting.silence.silence import MatcherSet, Silence
 
-_CHUNK: Final = 32
+_CHUNK: Final = 64
 """Patterns joined into one expression. Most values match none, so one look rules out a chunk."""
 
 _REMEMBERED_VALUES: Final = 4096

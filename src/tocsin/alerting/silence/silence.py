@@ -11,7 +11,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 
 MatcherSet = tuple[Matcher, ...]
 
-_NO_LABELS = Labels()
+NO_ANNOTATIONS = Labels()
 
 
 class SilenceState(Enum):
@@ -41,7 +41,7 @@ class Silence:
     updated_at: Nanoseconds = 0
     created_by: str = ""
     comment: str = ""
-    annotations: Labels = _NO_LABELS
+    annotations: Labels = NO_ANNOTATIONS
     expires_at: Nanoseconds = 0
     encoded: bytes = field(default=b"", repr=False, compare=False)
 

@@ -112,6 +112,7 @@ class Silences:
         self.merge_job = self._state.merge_job
         self.load = self._state.load
         self.encode_state = self._state.encode_state
+        self.encode_slices = self._state.encode_slices
 
     # -- changing
 
@@ -274,6 +275,10 @@ class Silences:
     def gc(self, now: Nanoseconds) -> int:
         """Forget the silences whose retention is over; how many."""
         return self._state.gc(now)
+
+    def next_expiry(self) -> Nanoseconds | None:
+        """When :meth:`gc` next has something to do."""
+        return self._state.next_expiry()
 
     @property
     def total_bytes(self) -> int:
