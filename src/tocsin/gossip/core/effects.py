@@ -106,7 +106,7 @@ class ExchangeFinished:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolTrouble:
-    """Something a person may want in the log: a refused packet, merge, or message. ``reason`` is a metric label."""
+    """A refused packet, message or merge, for the log. ``reason`` is a metric label."""
 
     reason: str
     detail: str

@@ -1,0 +1,418 @@
+"""One member of a cluster, without any I/O: packets, streams and time go in, actions and events come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tocsin.gossip.wire.codec import encode_message
+from tocsin.gossip.wire.packet import PacketCodec
+from tocsin.gossip.wire.stream import StreamCodec
+
+from tocsin.errors import ClosedError, NotFoundError, UserError
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core import probe, relay
+from tocsin.gossip.core.awareness import Awareness
+from tocsin.gossip.core.broadcast import BroadcastQueue
+from tocsin.gossip.core.effects import (
+    Action,
+    Event,
+    ExchangeKind,
+)
+from tocsin.gossip.core.exchanges import EXCHANGE, Exchange, Exchanges
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.membership import (
+    SUSPICION,
+    VERSIONS,
+    Membership,
+    TimerName,
+)
+from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
+from tocsin.gossip.core.receiver import Receiver
+from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.wire.messages import (
+    Ack,
+    Dead,
+    MemberState,
+    Message,
+    User,
+)
+
+if TYPE_CHECKING:
+    from random import Random
+
+GOSSIP = "gossip"
+LEAVE_FANOUT = 16
+"""So many live members hear of our leaving in the same instant, beside the gossip that follows."""
+
+
+def _no_state(join: bool) -> bytes:  # noqa: ARG001
+    return b""
+
+
+class Endpoint:
+    """SWIM with Lifeguard, gossip and push/pull, as hashicorp/memberlist speaks them.
+
+    Inputs and commands take ``now`` (seconds, any monotonic origin, never going back). After each of them the
+    caller drains :meth:`actions` and :meth:`events` and arms one timer for :meth:`next_timeout`. No input
+    raises, whatever its bytes. ``local_state(join)`` gives the application's part of a push/pull.
+    """
+
+    def __init__(
+        self,
+        config: GossipConfig,
+        *,
+        name: str,
+        address: Address,
+        now: float,
+        random: Random,
+        local_state: Callable[[bool], bytes] = _no_state,
+        meta: bytes = b"",
+        packet_codec: PacketCodec | None = None,
+        stream_codec: StreamCodec | None = None,
+    ) -> None:
+        if not name:
+            raise UserError("a member needs a name")
+        self.config = config
+        self._statistics = Statistics()
+        self._check_meta(meta)
+        self._random = random
+        self._events: list[Event] = []
+        self._timers: Timers[TimerName] = Timers()
+        self._awareness = Awareness(config.awareness_max)
+        self._member_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
+        self._user_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
+        local = Member(name, _canonical(address), 1, MemberState.ALIVE, now, meta, VERSIONS)
+        self._membership = Membership(
+            config,
+            local,
+            random=random,
+            timers=self._timers,
+            queue=self._member_broadcasts,
+            awareness=self._awareness,
+            statistics=self._statistics,
+            events=self._events,
+        )
+        self._packet_codec = packet_codec or PacketCodec(label=config.label, compression=config.compression)
+        self._stream_codec = stream_codec or StreamCodec(label=config.label, compression=config.compression)
+        self._outbox = Outbox(
+            config,
+            self._packet_codec,
+            self._membership,
+            self._member_broadcasts,
+            self._user_broadcasts,
+            self._statistics,
+        )
+        self._exchanges = Exchanges(
+            self._stream_codec, self._outbox, self._timers, self._statistics, self._events
+        )
+        self._relays = relay.Relays(config, self._outbox, self._timers, self._statistics)
+        self._prober = probe.Prober(
+            config,
+            random=random,
+            membership=self._membership,
+            outbox=self._outbox,
+            exchanges=self._exchanges,
+            timers=self._timers,
+            awareness=self._awareness,
+            statistics=self._statistics,
+        )
+        self._state_exchange = StateExchange(
+            config,
+            local_state,
+            random=random,
+            membership=self._membership,
+            exchanges=self._exchanges,
+            timers=self._timers,
+            statistics=self._statistics,
+            events=self._events,
+        )
+        self._receiver = Receiver(
+            membership=self._membership,
+            outbox=self._outbox,
+            prober=self._prober,
+            relays=self._relays,
+            state_exchange=self._state_exchange,
+            statistics=self._statistics,
+            events=self._events,
+        )
+        self._gossip_phase = now + random.random() * config.gossip_interval
+        self._started = False
+        self._membership.announce()
+
+    # -- views
+
+    @property
+    def local(self) -> Member:
+        """Ourselves."""
+        return self._membership.local
+
+    def members(self) -> list[Member]:
+        """The live members (alive and suspect), ourselves included until we leave."""
+        return [member for member in self._membership.all() if member.live]
+
+    def member(self, name: str) -> Member | None:
+        """A known member, dead ones included."""
+        return self._membership.get(name)
+
+    @property
+    def known(self) -> int:
+        """Members of any state that are not yet forgotten."""
+        return self._membership.known
+
+    @property
+    def health_score(self) -> int:
+        """Lifeguard's: 0 is healthy."""
+        return self._awareness.score
+
+    @property
+    def queued_broadcasts(self) -> int:
+        """Membership news still to be sent."""
+        return len(self._member_broadcasts)
+
+    @property
+    def queued_user_broadcasts(self) -> int:
+        """The application's broadcasts still to be sent."""
+        return len(self._user_broadcasts)
+
+    @property
+    def statistics(self) -> Statistics:
+        """The counters, up to date."""
+        dropped = self._member_broadcasts.dropped + self._user_broadcasts.dropped
+        self._statistics.broadcasts_dropped = dropped
+        return self._statistics
+
+    @property
+    def leaving(self) -> bool:
+        """:meth:`leave` was called."""
+        return self._membership.leaving
+
+    @property
+    def left(self) -> bool:
+        """We left and the news has been sent often enough, or there is nobody to tell."""
+        membership = self._membership
+        if not membership.leaving:
+            return False
+        return membership.live == 0 or not self._member_broadcasts.holds(membership.name)
+
+    # -- drains and time
+
+    def actions(self) -> list[Action]:
+        """What to send, in order; handed out once."""
+        actions, self._outbox.actions = self._outbox.actions, []
+        return actions
+
+    def events(self) -> list[Event]:
+        """What happened, in order; handed out once."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def next_timeout(self) -> float | None:
+        """When :meth:`handle_timeout` wants to be called, or None."""
+        return self._timers.next_timeout()
+
+    def handle_timeout(self, now: float) -> None:
+        """Do all that is due at ``now``. Harmless when nothing is."""
+        while (timer := self._timers.pop_due(now)) is not None:
+            kind, key = timer
+            if isinstance(key, str):
+                if kind == SUSPICION:
+                    self._membership.suspicion_expired(key, now)
+            elif kind == GOSSIP:
+                self.gossip(now)
+            elif kind == probe.PROBE:
+                self._prober.tick(now)
+            elif kind == probe.PROBE_TIMEOUT:
+                self._prober.timed_out(key)
+            elif kind == probe.PROBE_DEADLINE:
+                self._prober.deadline_passed(key, now)
+            elif kind == relay.RELAY:
+                self._relays.expired(key)
+            elif kind == PUSH_PULL:
+                self._state_exchange.tick(now)
+            elif kind == EXCHANGE:
+                self.stream_failed(key, "no outcome by the deadline", now)
+        self._arm_gossip(now)
+
+    # -- commands
+
+    def start(self, now: float) -> None:
+        """Begin to probe, gossip and push/pull. Calling it again does nothing."""
+        if self._started or self.leaving:
+            return
+        self._started = True
+        self._prober.start(now)
+        self._state_exchange.start(now)
+        self._arm_gossip(now)
+
+    def join(self, address: Address, now: float) -> int:
+        """Exchange states with whoever is at ``address``; the number comes back in ``ExchangeFinished``."""
+        self._check_open()
+        return self._state_exchange.join(_canonical(address), now)
+
+    def leave(self, now: float) -> None:
+        """Leave on purpose: tell many at once, and keep gossiping until :attr:`left`. We stop probing."""
+        if self.leaving:
+            return
+        self._prober.stop()
+        self._state_exchange.stop()
+        self._membership.leave(now)
+        local = self.local
+        farewell = encode_message(Dead(local.incarnation, local.name, local.name))
+        for member in self._membership.choose(LEAVE_FANOUT, lambda other: other.live):
+            self._outbox.send_to(member, [farewell])
+        self._arm_gossip(now)
+
+    def broadcast(self, payload: bytes, now: float, *, name: str | None = None) -> None:
+        """Gossip an application's message to all; one with a ``name`` replaces the queued one of that name.
+
+        Dropped when there is no other live member: whoever joins gets the whole state by push/pull.
+        :class:`~tocsin.errors.UserError` when it does not fit a packet (use :meth:`send_reliable`).
+        """
+        self._check_open()
+        message = encode_message(User(payload))
+        if len(message) > self._outbox.largest_broadcast:
+            raise UserError(
+                f"a broadcast of {len(payload)} bytes does not fit a packet of {self.config.packet_size}"
+            )
+        if self._membership.live > 1:
+            self._user_broadcasts.add(message, name)
+            self._arm_gossip(now)
+
+    def send_reliable(self, member_name: str, payload: bytes, now: float) -> int:
+        """Send a message to one member on a stream; :class:`~tocsin.errors.NotFoundError` if unknown."""
+        self._check_open()
+        member = self._find(member_name)
+        deadline = now + 2 * self.config.stream_timeout
+        return self._exchanges.open(ExchangeKind.USER, member.address, member.name, User(payload), deadline)
+
+    def send_best_effort(self, member_name: str, payload: bytes, now: float) -> None:  # noqa: ARG002
+        """Send a message to one member, a packet; :class:`~tocsin.errors.NotFoundError` if it is unknown."""
+        self._check_open()
+        self._outbox.send_to(self._find(member_name), [encode_message(User(payload))])
+
+    def update_meta(self, meta: bytes, now: float) -> None:
+        """Change our meta and tell the others; :class:`~tocsin.errors.UserError` when it is too long."""
+        self._check_open()
+        self._check_meta(meta)
+        self._membership.announce(meta)
+        self._arm_gossip(now)
+
+    def set_address(self, address: Address) -> None:
+        """Set the advertised address, for a driver that binds first.
+
+        :class:`~tocsin.errors.UserError` once started: the others would take the new address for a second
+        member of our name.
+        """
+        if self._started:
+            raise UserError("the advertised address cannot change after the start")
+        self._membership.readdress(_canonical(address))
+        self._membership.announce()
+
+    def gossip(self, now: float) -> None:
+        """One gossip round: a packet of what is queued to a few random members, the lately dead among them.
+
+        Runs by itself while something is queued; may be called at any time to send sooner.
+        """
+        if self._outbox.idle:
+            return
+        patience = self.config.gossip_to_the_dead_time
+        for member in self._membership.choose(
+            self.config.gossip_nodes,
+            lambda other: (
+                other.live or (other.state is MemberState.DEAD and now - other.state_changed <= patience)
+            ),
+        ):
+            if not self._outbox.gossip(member):
+                break
+
+    # -- inputs
+
+    def receive_packet(self, data: bytes, source: Address, now: float) -> None:
+        """A packet arrived. ``source`` is where an answer to a message without source fields goes."""
+        statistics = self._statistics
+        statistics.packets_received += 1
+        statistics.packet_bytes_received += len(data)
+        packet = self._packet_codec.decode(data)
+        for problem in packet.problems:
+            statistics.packets_refused += 1
+            self._receiver.trouble(problem.layer, problem.problem, source)
+        for message in packet.messages:
+            self._receiver.receive(message, source, now)
+        self._arm_gossip(now)
+
+    def packet_failed(self, destination: Address, now: float) -> None:
+        """A packet to ``destination`` is known not to have arrived, so a direct ping to it has failed."""
+        self._statistics.packets_failed += 1
+        self._prober.packet_failed(destination)
+        self._relays.packet_failed(destination)
+        self._arm_gossip(now)
+
+    def receive_stream(self, message: Message, source: Address, now: float) -> tuple[bytes, ...]:
+        """A peer's stream brought ``message``; returns the writes of the answer, empty when it gets none."""
+        answer = self._receiver.receive_stream(message, source, now)
+        self._arm_gossip(now)
+        return () if answer is None else self._stream_codec.encode(answer, reply=True)
+
+    def stream_replied(self, exchange: int, message: Message | None, now: float) -> None:
+        """A stream of ours is done: with the answer, or None when none was expected."""
+        known = self._exchanges.get(exchange)
+        if known is None:
+            return
+        error = ""
+        if known.kind in (ExchangeKind.JOIN, ExchangeKind.PUSH_PULL):
+            error = self._state_exchange.replied(known, message, now)
+        elif known.kind is ExchangeKind.PING:
+            if isinstance(message, Ack) and message.sequence_number == known.sequence_number:
+                self._prober.stream_acked(known.sequence_number)
+            else:
+                error = "the answer is not the ping's ack"
+        self._finish(known, error, now)
+
+    def stream_failed(self, exchange: int, reason: str, now: float) -> None:
+        """A stream of ours failed; ``reason`` is for people."""
+        if (known := self._exchanges.get(exchange)) is not None:
+            self._finish(known, reason or "failed", now)
+
+    # -- within
+
+    def _finish(self, exchange: Exchange, error: str, now: float) -> None:
+        self._exchanges.finish(exchange, error)
+        self._state_exchange.finished(exchange.identifier, now)
+        self._arm_gossip(now)
+
+    def _arm_gossip(self, now: float) -> None:
+        """Let the gossip ticker run only while there is something to say and somebody to hear it.
+
+        Its ticks stay in phase, so that going quiet and starting again sends no sooner and no more often.
+        """
+        if (GOSSIP, 0) in self._timers or self._outbox.idle or self._membership.known < 2:
+            return
+        interval = self.config.gossip_interval
+        wait = interval - (now - self._gossip_phase) % interval
+        if wait < interval / 100:  # the tick just done, but for rounding
+            wait += interval
+        self._timers.set((GOSSIP, 0), now + wait)
+
+    def _find(self, name: str) -> Member:
+        member = self._membership.get(name)
+        if member is None:
+            raise NotFoundError(f"no member is named {name!r}")
+        return member
+
+    def _check_open(self) -> None:
+        if self.leaving:
+            raise ClosedError("this member has left the cluster")
+
+    def _check_meta(self, meta: bytes) -> None:
+        if len(meta) > self.config.meta_max_size:
+            raise UserError(f"meta of {len(meta)} bytes is too long: at most {self.config.meta_max_size}")
+
+
+def _canonical(address: Address) -> Address:
+    """IPv4-mapped addresses become IPv4."""
+    return Address.from_packed(address.packed, address.port)

@@ -1,0 +1,99 @@
+"""The streams that we opened and whose outcome is still to be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tocsin.gossip.wire.stream import StreamCodec
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import Event, ExchangeFinished, ExchangeKind, OpenStream
+from tocsin.gossip.core.membership import TimerName
+from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.wire.messages import Message
+
+EXCHANGE = "exchange"
+MAX_EXCHANGES = 4096
+GRACE = 1.0
+"""Seconds that the driver's own report may come after the deadline, before the exchange is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One stream of ours. ``sequence_number`` is that of a ping, else 0."""
+
+    identifier: int
+    kind: ExchangeKind
+    destination: Address
+    sequence_number: int = 0
+
+
+class Exchanges:
+    """Bounded in number and, by a timer for each, in time: a driver that never reports leaks nothing."""
+
+    def __init__(
+        self,
+        codec: StreamCodec,
+        outbox: Outbox,
+        timers: Timers[TimerName],
+        statistics: Statistics,
+        events: list[Event],
+    ) -> None:
+        self._codec = codec
+        self._outbox = outbox
+        self._timers = timers
+        self._statistics = statistics
+        self._events = events
+        self._pending: dict[int, Exchange] = {}
+        self._identifier = 0
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def open(
+        self,
+        kind: ExchangeKind,
+        destination: Address,
+        node: str,
+        message: Message,
+        deadline: float,
+        sequence_number: int = 0,
+    ) -> int:
+        """Have a stream opened and ``message`` written; the answer's number is how it will be reported."""
+        self._identifier += 1
+        exchange = Exchange(self._identifier, kind, destination, sequence_number)
+        if len(self._pending) >= MAX_EXCHANGES:
+            self._statistics.exchanges_refused += 1
+            self._finished(exchange, f"{MAX_EXCHANGES} exchanges are under way")
+            return exchange.identifier
+        self._pending[exchange.identifier] = exchange
+        self._timers.set((EXCHANGE, exchange.identifier), deadline + GRACE)
+        self._outbox.actions.append(
+            OpenStream(
+                exchange=exchange.identifier,
+                kind=kind,
+                destination=destination,
+                node=node,
+                writes=self._codec.encode(message, reply=False),
+                expects_reply=kind is not ExchangeKind.USER,
+                deadline=deadline,
+            )
+        )
+        return exchange.identifier
+
+    def get(self, identifier: int) -> Exchange | None:
+        """The exchange, or None when it is over or never was."""
+        return self._pending.get(identifier)
+
+    def finish(self, exchange: Exchange, error: str) -> None:
+        """Report the outcome, once."""
+        if self._pending.pop(exchange.identifier, None) is not None:
+            self._timers.cancel((EXCHANGE, exchange.identifier))
+            self._finished(exchange, error)
+
+    def _finished(self, exchange: Exchange, error: str) -> None:
+        if error:
+            self._statistics.exchanges_failed += 1
+        self._events.append(ExchangeFinished(exchange.identifier, exchange.kind, exchange.destination, error))

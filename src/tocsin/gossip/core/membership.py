@@ -1,0 +1,396 @@
+"""The member table and the rules by which messages change it (SWIM 4.2, spec 2.9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from tocsin.gossip.wire.codec import encode_message
+
+from tocsin.errors import WireError
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.awareness import Awareness
+from tocsin.gossip.core.broadcast import BroadcastQueue
+from tocsin.gossip.core.effects import (
+    Event,
+    MemberJoined,
+    MemberLeft,
+    MemberUpdated,
+    NameConflict,
+    ProtocolTrouble,
+)
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.suspicion import Suspicion, confirmations_wanted, minimum_timeout
+from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.wire.messages import Alive, Dead, MemberState, NodeState, Suspect
+
+if TYPE_CHECKING:
+    from random import Random
+
+VERSIONS = bytes((1, 5, 2, 0, 0, 0))
+"""What we speak: protocol 1 to 5, currently 2; no delegate protocol. Always six bytes (spec 1.3)."""
+MAX_INCARNATION = 2**32 - 1
+MAX_PENDING_TROUBLE = 1024
+SUSPICION = "suspicion"
+
+TimerName = tuple[str, str | int]
+
+
+@lru_cache(maxsize=16384)
+def _address(packed: bytes, port: int) -> Address:
+    return Address.from_packed(packed, port)
+
+
+class Membership:
+    """All known members, ourselves included; dead ones stay until :meth:`reap`.
+
+    The three ``apply_`` methods take a message from anywhere, never raise, and change nothing when the rules
+    say so. What follows from a change is left in the collaborators: a broadcast in ``queue``, an event in
+    ``events``, a timer in ``timers``.
+
+    An incarnation of 2**32 - 1 leaves the accused no higher one to answer with. So accusations that carry it
+    are dropped unless our own probe made them, and our own incarnation is never raised by one.
+    """
+
+    def __init__(
+        self,
+        config: GossipConfig,
+        local: Member,
+        *,
+        random: Random,
+        timers: Timers[TimerName],
+        queue: BroadcastQueue,
+        awareness: Awareness,
+        statistics: Statistics,
+        events: list[Event],
+    ) -> None:
+        self._config = config
+        self.name = local.name
+        self.leaving = False
+        self._random = random
+        self._timers = timers
+        self._queue = queue
+        self._awareness = awareness
+        self._statistics = statistics
+        self._events = events
+        self._members: dict[str, Member] = {local.name: local}
+        self._order: list[str] = [local.name]
+        self._suspicions: dict[str, Suspicion] = {}
+        self._live = 1
+
+    # -- views
+
+    @property
+    def local(self) -> Member:
+        """Ourselves."""
+        return self._members[self.name]
+
+    @property
+    def known(self) -> int:
+        """Members of any state that are not reaped yet."""
+        return len(self._members)
+
+    @property
+    def live(self) -> int:
+        """Alive and suspect members, ourselves included."""
+        return self._live
+
+    @property
+    def suspicions(self) -> int:
+        """Suspicion timers that run."""
+        return len(self._suspicions)
+
+    def get(self, name: str) -> Member | None:
+        """The member of that name in whatever state, or None."""
+        return self._members.get(name)
+
+    def all(self) -> list[Member]:
+        """Every known member, dead ones included."""
+        return list(self._members.values())
+
+    def at(self, index: int) -> Member | None:
+        """The member at ``index`` of the probe order, or None past its end."""
+        return self._members[self._order[index]] if index < len(self._order) else None
+
+    def entries(self) -> tuple[NodeState, ...]:
+        """The table as push/pull sends it."""
+        return tuple(
+            NodeState(
+                name=member.name,
+                address=member.address.packed,
+                port=member.address.port,
+                incarnation=member.incarnation,
+                state=int(member.state),
+                meta=member.meta,
+                versions=member.versions,
+            )
+            for member in self._members.values()
+        )
+
+    def choose(self, count: int, accept: Callable[[Member], bool]) -> list[Member]:
+        """Up to ``count`` different random members, never ourselves, that ``accept`` takes.
+
+        Draws a few indexes first, so that a large table is not walked for each packet.
+        """
+        order, chosen = self._order, dict[str, Member]()
+        if len(order) > 8 * count:
+            for _ in range(4 * count):
+                name = order[self._random.randrange(len(order))]
+                if name not in chosen and name != self.name and accept(member := self._members[name]):
+                    chosen[name] = member
+                    if len(chosen) == count:
+                        return list(chosen.values())
+        fit = [m for m in self._members.values() if m.name != self.name and accept(m)]
+        return fit if len(fit) <= count else self._random.sample(fit, count)
+
+    # -- messages
+
+    def apply_alive(self, message: Alive, now: float, source: Address) -> None:
+        """A member (or somebody for it) says that it is alive. ``source`` is for the log only."""
+        ours = message.node == self.name
+        if ours and self.leaving:
+            return
+        try:
+            address = _address(message.address, message.port or self.local.address.port)
+        except WireError as error:
+            self._refuse("address", error.problem, source)
+            return
+        stored = self._members.get(message.node)
+        moved = stored is not None and stored.address != address
+        if stored is not None and not ours and not moved and message.incarnation <= stored.incarnation:
+            return
+        if problem := self._problem(message):
+            self._refuse("alive", problem, source)
+            return
+        if moved:
+            assert stored is not None  # noqa: S101  (for the type checker)
+            if not self._may_move(stored, now):
+                self._statistics.name_conflicts += 1
+                self._tell(NameConflict(stored, address))
+                return
+        if ours:
+            self._heard_of_ourselves(message)
+            return
+        if stored is None:
+            if message.incarnation == 0 or not self._room():
+                return
+            self._insert(message.node)
+        self._drop_suspicion(message.node)
+        self._queue.add(encode_message(message), message.node)
+        member = Member(
+            name=message.node,
+            address=address,
+            incarnation=message.incarnation,
+            state=MemberState.ALIVE,
+            state_changed=now,
+            meta=message.meta,
+            versions=message.versions,
+        )
+        if stored is not None and stored.state is MemberState.ALIVE:
+            member = replace(member, state_changed=stored.state_changed)
+        self._store(member)
+        if stored is None or not stored.live:
+            self._events.append(MemberJoined(member))
+        elif stored.meta != member.meta:
+            self._events.append(MemberUpdated(member))
+
+    def apply_suspect(self, message: Suspect, now: float, *, witnessed: bool = False) -> None:
+        """A member did not answer ``message.accuser``; ``witnessed`` when that is our own probe's finding."""
+        stored = self._members.get(message.node)
+        if stored is None or message.incarnation < stored.incarnation:
+            return
+        suspicion = self._suspicions.get(message.node)
+        if suspicion is not None:
+            if suspicion.confirm(message.accuser):
+                self._statistics.confirmations += 1
+                self._timers.set((SUSPICION, message.node), max(now, suspicion.deadline))
+                self._queue.add(encode_message(message), message.node)
+            return
+        if stored.state is not MemberState.ALIVE:
+            return
+        if message.node == self.name:
+            self.refute(message.incarnation)
+            return
+        if message.incarnation >= MAX_INCARNATION and not witnessed:
+            self._statistics.unrefutable += 1
+            return
+        self._statistics.suspicions += 1
+        self._queue.add(encode_message(message), message.node)
+        self._store(
+            replace(stored, state=MemberState.SUSPECT, incarnation=message.incarnation, state_changed=now)
+        )
+        config, known = self._config, self.known
+        minimum = minimum_timeout(config.suspicion_multiplier, known, config.probe_interval)
+        suspicion = Suspicion(
+            message.accuser,
+            now,
+            minimum,
+            minimum * config.suspicion_max_timeout_multiplier,
+            confirmations_wanted(config.suspicion_multiplier, known),
+        )
+        self._suspicions[message.node] = suspicion
+        self._timers.set((SUSPICION, message.node), suspicion.deadline)
+
+    def apply_dead(self, message: Dead, now: float, *, witnessed: bool = False) -> None:
+        """A member is dead, or (accused by itself) left; ``witnessed`` when our own suspicion ran out."""
+        stored = self._members.get(message.node)
+        if stored is None or message.incarnation < stored.incarnation:
+            return
+        left = message.node == message.accuser
+        ours = message.node == self.name
+        if message.incarnation >= MAX_INCARNATION and not (witnessed or ours):
+            farewell = left and stored.incarnation == MAX_INCARNATION
+            if not farewell:
+                self._statistics.unrefutable += 1
+                return
+        self._drop_suspicion(message.node)
+        if not stored.live:
+            return
+        if ours and not self.leaving:
+            self.refute(message.incarnation)
+            return
+        self._queue.add(encode_message(message), message.node)
+        member = replace(
+            stored,
+            state=MemberState.LEFT if left else MemberState.DEAD,
+            incarnation=message.incarnation,
+            state_changed=now,
+        )
+        self._store(member)
+        if not ours:
+            self._events.append(MemberLeft(member))
+
+    def suspicion_expired(self, name: str, now: float) -> None:
+        """Nobody refuted in time: the suspect is dead."""
+        if self._suspicions.pop(name, None) is not None:
+            self._timers.cancel((SUSPICION, name))
+            self.apply_dead(Dead(self._members[name].incarnation, name, self.name), now, witnessed=True)
+
+    # -- ourselves
+
+    def announce(self, meta: bytes | None = None) -> None:
+        """Broadcast ourselves as alive; with a new ``meta``, under the next incarnation."""
+        if meta is not None:
+            local = self.local
+            self._store(replace(local, meta=meta, incarnation=min(local.incarnation + 1, MAX_INCARNATION)))
+        self._broadcast_local()
+
+    def readdress(self, address: Address) -> None:
+        """Change our own address before anyone knows it."""
+        self._store(replace(self.local, address=address))
+
+    def refute(self, accused: int) -> None:
+        """Answer an accusation at incarnation ``accused`` with a higher one; it costs a point of health."""
+        if accused >= MAX_INCARNATION:
+            self._statistics.unrefutable += 1
+            return
+        self._statistics.refutations += 1
+        self._awareness.apply(1)
+        local = self.local
+        self._store(replace(local, incarnation=max(local.incarnation, accused) + 1))
+        self._broadcast_local()
+
+    def leave(self, now: float) -> None:
+        """Tell the others that we go; from now on nobody can bring us back."""
+        self.leaving = True
+        self.apply_dead(Dead(self.local.incarnation, self.name, self.name), now)
+
+    def reap(self, now: float) -> None:
+        """Forget members dead or left for longer than the gossip-to-the-dead time; shuffle the order."""
+        kept = [name for name in self._order if not self._expired(self._members[name], now)]
+        if len(kept) != len(self._order):
+            self._statistics.members_reaped += len(self._order) - len(kept)
+            self._members = {name: self._members[name] for name in kept}
+        self._random.shuffle(kept)
+        self._order = kept
+
+    # -- within
+
+    def _problem(self, message: Alive) -> str:
+        """Why an alive message cannot be taken, or empty."""
+        versions = message.versions
+        if not message.node:
+            return "no name"
+        if len(versions) != len(VERSIONS):
+            return f"{len(versions)} version bytes, not {len(VERSIONS)}"
+        if versions[0] == 0 or versions[1] == 0 or versions[0] > versions[1]:
+            return f"protocol versions {versions[0]} to {versions[1]}"
+        if len(message.meta) > self._config.meta_max_size:
+            return f"{len(message.meta)} bytes of meta, at most {self._config.meta_max_size}"
+        return ""
+
+    def _refuse(self, reason: str, detail: str, source: Address) -> None:
+        self._statistics.messages_refused += 1
+        self._tell(ProtocolTrouble(reason, detail, source))
+
+    def _tell(self, event: Event) -> None:
+        """Report something that a hostile state could repeat a million times; the counters still count."""
+        if len(self._events) < MAX_PENDING_TROUBLE:
+            self._events.append(event)
+
+    def _may_move(self, stored: Member, now: float) -> bool:
+        """Whether a name may be taken over by another address."""
+        if stored.state is MemberState.LEFT:
+            return True
+        reclaim = self._config.dead_node_reclaim_time
+        return stored.state is MemberState.DEAD and 0 < reclaim < now - stored.state_changed
+
+    def _heard_of_ourselves(self, message: Alive) -> None:
+        """Somebody repeats what we said, or claims what we did not: an older life of ours, or a forgery."""
+        local = self.local
+        if message.incarnation < local.incarnation:
+            return
+        if message.incarnation == local.incarnation and (message.meta, message.versions) == (
+            local.meta,
+            local.versions,
+        ):
+            return
+        self.refute(message.incarnation)
+
+    def _room(self) -> bool:
+        if len(self._members) >= self._config.max_members:
+            self._statistics.members_refused += 1
+            return False
+        return True
+
+    def _insert(self, name: str) -> None:
+        """Put a name at a random place of the probe order, so that peers do not all probe it at once."""
+        self._order.append(name)
+        other = self._random.randrange(len(self._order))
+        self._order[other], self._order[-1] = self._order[-1], self._order[other]
+
+    def _store(self, member: Member) -> None:
+        before = self._members.get(member.name)
+        self._live += member.live - (before is not None and before.live)
+        self._members[member.name] = member
+
+    def _broadcast_local(self) -> None:
+        local = self.local
+        self._queue.add(
+            encode_message(
+                Alive(
+                    incarnation=local.incarnation,
+                    node=local.name,
+                    address=local.address.packed,
+                    port=local.address.port,
+                    meta=local.meta,
+                    versions=local.versions,
+                )
+            ),
+            local.name,
+        )
+
+    def _drop_suspicion(self, name: str) -> None:
+        if self._suspicions.pop(name, None) is not None:
+            self._timers.cancel((SUSPICION, name))
+
+    def _expired(self, member: Member, now: float) -> bool:
+        return (
+            not member.live
+            and member.name != self.name
+            and now - member.state_changed > self._config.gossip_to_the_dead_time
+        )

@@ -1,0 +1,106 @@
+"""What is to be sent: packets filled with broadcasts, and streams."""
+
+from __future__ import annotations
+
+from tocsin.gossip.wire.codec import encode_message
+from tocsin.gossip.wire.packet import PacketCodec
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.broadcast import PART_OVERHEAD, BroadcastQueue, transmit_limit
+from tocsin.gossip.core.effects import Action, SendPacket
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.membership import Membership
+from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.wire.messages import Message, Ping
+
+MAX_PARTS = 255
+"""A compound's count is one byte; Go peers let it wrap (spec 1.4)."""
+CHECKSUM_PROTOCOL = 5
+
+
+class Outbox:
+    """Turns messages into packets. Membership news goes first, the application's take what room is left."""
+
+    def __init__(
+        self,
+        config: GossipConfig,
+        codec: PacketCodec,
+        membership: Membership,
+        member_broadcasts: BroadcastQueue,
+        user_broadcasts: BroadcastQueue,
+        statistics: Statistics,
+    ) -> None:
+        self._config = config
+        self._codec = codec
+        self._membership = membership
+        self._member_broadcasts = member_broadcasts
+        self._user_broadcasts = user_broadcasts
+        self._statistics = statistics
+        self._budget = config.packet_size - PART_OVERHEAD - codec.overhead
+        self._sequence_number = 0
+        self.actions: list[Action] = []
+
+    @property
+    def largest_broadcast(self) -> int:
+        """Bytes of the longest encoded message that a gossip packet can carry."""
+        return self._budget - PART_OVERHEAD
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued."""
+        return not self._member_broadcasts and not self._user_broadcasts
+
+    def next_sequence_number(self) -> int:
+        """1, 2, ...; after the last u32 it starts again at 1."""
+        self._sequence_number = self._sequence_number % (2**32 - 1) + 1
+        return self._sequence_number
+
+    def ping(self, sequence_number: int, node: str) -> Ping:
+        """A ping from us; the source fields are always sent, an answer over TLS needs them (Appendix B)."""
+        local = self._membership.local
+        return Ping(sequence_number, node, local.address.packed, local.address.port, local.name)
+
+    def send(self, destination: Address, node: str, message: Message) -> None:
+        """Send one message with as many broadcasts as fit beside it.
+
+        No checksum: Go peers add none where they know only an address (spec 1.6).
+        """
+        encoded = encode_message(message)
+        room = self._budget - len(encoded)
+        self.send_parts(destination, node, [encoded, *self._take(room, MAX_PARTS - 1)], checksum=False)
+
+    def gossip(self, member: Member) -> bool:
+        """Send ``member`` one packet of broadcasts; False when there was nothing to send."""
+        parts = self._take(self._budget, MAX_PARTS)
+        if not parts:
+            return False
+        self.send_to(member, parts)
+        return True
+
+    def send_to(self, member: Member, parts: list[bytes]) -> None:
+        """Send encoded messages to a member, with a checksum when it understands one."""
+        versions = member.versions
+        checksum = self._config.checksums and len(versions) > 1 and versions[1] >= CHECKSUM_PROTOCOL
+        self.send_parts(member.address, member.name, parts, checksum=checksum)
+
+    def send_parts(self, destination: Address, node: str, parts: list[bytes], *, checksum: bool) -> None:
+        """Send encoded messages as they are; never an empty packet (it crashes old Go peers)."""
+        if not parts:
+            return
+        for data in self._codec.encode(parts, checksum=checksum):
+            self._statistics.packets_sent += 1
+            self._statistics.packet_bytes_sent += len(data)
+            self.actions.append(SendPacket(destination, node, data))
+
+    def _take(self, room: int, max_parts: int) -> list[bytes]:
+        if self.idle:
+            return []
+        config, membership = self._config, self._membership
+        limit = transmit_limit(config.retransmit_multiplier, membership.known)
+        parts = self._member_broadcasts.take(room, limit, max_parts)
+        if self._user_broadcasts and len(parts) < max_parts:
+            room -= sum(map(len, parts)) + PART_OVERHEAD * len(parts)
+            limit = transmit_limit(config.user_retransmit_multiplier, membership.live)
+            parts += self._user_broadcasts.take(room, limit, max_parts - len(parts))
+        return parts

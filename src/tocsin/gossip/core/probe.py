@@ -1,0 +1,248 @@
+"""The failure detector: one member probed at a time (SWIM 3.1, 4.3; spec 2.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from tocsin.gossip.wire.codec import encode_message
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.awareness import Awareness
+from tocsin.gossip.core.effects import ExchangeKind
+from tocsin.gossip.core.exchanges import Exchanges
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.membership import Membership, TimerName
+from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.wire.messages import IndirectPing, MemberState, Suspect
+
+if TYPE_CHECKING:
+    from random import Random
+
+PROBE = "probe"
+PROBE_TIMEOUT = "probe timeout"
+PROBE_DEADLINE = "probe deadline"
+NACK_PROTOCOL = 4
+STREAM_PING_PROTOCOL = 3
+
+
+class Stage(Enum):
+    """How far a probe has come."""
+
+    DIRECT = "direct"
+    INDIRECT = "indirect"
+
+
+@dataclass(slots=True)
+class Probe:
+    """The probe under way. The member is as it was at the start: a later refutation voids the accusation."""
+
+    member: Member
+    sequence_number: int
+    deadline: float
+    stage: Stage = Stage.DIRECT
+    nacks_expected: int = 0
+    nacks_received: int = 0
+    stream_acked: bool = False
+
+
+def _protocol_maximum(member: Member) -> int:
+    return member.versions[1] if len(member.versions) > 1 else 0
+
+
+class Prober:
+    """A ticker and at most one :class:`Probe`.
+
+    A tick that finds a probe under way is remembered once, so that the next probe starts as soon as that one
+    is over; further ones are dropped.
+    """
+
+    def __init__(
+        self,
+        config: GossipConfig,
+        *,
+        random: Random,
+        membership: Membership,
+        outbox: Outbox,
+        exchanges: Exchanges,
+        timers: Timers[TimerName],
+        awareness: Awareness,
+        statistics: Statistics,
+    ) -> None:
+        self._config = config
+        self._random = random
+        self._membership = membership
+        self._outbox = outbox
+        self._exchanges = exchanges
+        self._timers = timers
+        self._awareness = awareness
+        self._statistics = statistics
+        self._index = 0
+        self._next_tick = 0.0
+        self._tick_missed = False
+        self.current: Probe | None = None
+
+    def start(self, now: float) -> None:
+        """Begin, at a random point of the interval so that members do not probe in step."""
+        if self._config.probe_interval > 0:
+            self._next_tick = now + self._random.random() * self._config.probe_interval
+            self._timers.set((PROBE, 0), self._next_tick)
+
+    def stop(self) -> None:
+        """Probe no more."""
+        self._timers.cancel((PROBE, 0))
+        self._tick_missed = False
+        self._end()
+
+    def tick(self, now: float) -> None:
+        """The ticker's timer fired."""
+        interval = self._config.probe_interval
+        late = (now - self._next_tick) % interval
+        self._next_tick = max(self._next_tick + interval, now - late + interval)
+        self._timers.set((PROBE, 0), self._next_tick)
+        if self.current is None:
+            self._begin(now)
+        else:
+            self._tick_missed = True
+
+    def timed_out(self, sequence_number: int) -> None:
+        """The direct ping's time is over."""
+        if (probe := self._of(sequence_number)) is not None and probe.stage is Stage.DIRECT:
+            self._go_indirect(probe)
+
+    def packet_failed(self, destination: Address) -> None:
+        """Packets to ``destination`` do not arrive: the direct ping has failed already."""
+        probe = self.current
+        if probe is not None and probe.stage is Stage.DIRECT and probe.member.address == destination:
+            self._statistics.pings_failed_at_once += 1
+            self._go_indirect(probe)
+
+    def acked(self, sequence_number: int, now: float) -> bool:
+        """The member answered, to us or to a relay. False when the ack is not of the probe under way."""
+        if self._of(sequence_number) is None:
+            return False
+        self._succeed(now)
+        return True
+
+    def nacked(self, sequence_number: int) -> None:
+        """A relay is there but had no answer either."""
+        probe = self._of(sequence_number)
+        if probe is not None and probe.nacks_received < probe.nacks_expected:
+            probe.nacks_received += 1
+            self._statistics.nacks_received += 1
+
+    def stream_acked(self, sequence_number: int) -> None:
+        """The member answered on a stream; it counts if no packet says so until the deadline."""
+        if (probe := self._of(sequence_number)) is not None:
+            probe.stream_acked = True
+
+    def deadline_passed(self, sequence_number: int, now: float) -> None:
+        """The verdict."""
+        probe = self._of(sequence_number)
+        if probe is None:
+            return
+        if probe.stream_acked:
+            self._statistics.stream_pings_acked += 1
+            self._succeed(now)
+            return
+        self._statistics.probes_failed += 1
+        missing = probe.nacks_expected - probe.nacks_received
+        self._awareness.apply(missing if probe.nacks_expected else 1)
+        member = probe.member
+        self._end()
+        self._membership.apply_suspect(
+            Suspect(member.incarnation, member.name, self._membership.name), now, witnessed=True
+        )
+        self._catch_up(now)
+
+    def _of(self, sequence_number: int) -> Probe | None:
+        probe = self.current
+        return probe if probe is not None and probe.sequence_number == sequence_number else None
+
+    def _begin(self, now: float) -> None:
+        member = self._next_member(now)
+        if member is None:
+            return
+        config, outbox = self._config, self._outbox
+        sequence_number = outbox.next_sequence_number()
+        deadline = now + self._awareness.scale(config.probe_interval)
+        self.current = Probe(member, sequence_number, deadline)
+        self._statistics.probes += 1
+        self._timers.set((PROBE_TIMEOUT, sequence_number), now + config.probe_timeout)
+        self._timers.set((PROBE_DEADLINE, sequence_number), deadline)
+        ping = outbox.ping(sequence_number, member.name)
+        if member.state is MemberState.ALIVE:
+            outbox.send(member.address, member.name, ping)
+        else:
+            # The suspect learns of the accusation together with the ping, and can refute it at once.
+            accusation = Suspect(member.incarnation, member.name, self._membership.name)
+            outbox.send_to(member, [encode_message(ping), encode_message(accusation)])
+
+    def _next_member(self, now: float) -> Member | None:
+        """The next member worth probing; after one whole pass without any, none."""
+        membership = self._membership
+        for _ in range(membership.known + 1):
+            member = membership.at(self._index)
+            if member is None:
+                membership.reap(now)
+                self._index = 0
+                continue
+            self._index += 1
+            if member.live and member.name != membership.name:
+                return member
+        return None
+
+    def _go_indirect(self, probe: Probe) -> None:
+        probe.stage = Stage.INDIRECT
+        self._timers.cancel((PROBE_TIMEOUT, probe.sequence_number))
+        member, membership = probe.member, self._membership
+        local = membership.local
+        relays = membership.choose(
+            self._config.indirect_checks,
+            lambda other: other.state is MemberState.ALIVE and other.name != member.name,
+        )
+        for relay in relays:
+            nack = _protocol_maximum(relay) >= NACK_PROTOCOL
+            probe.nacks_expected += nack
+            request = IndirectPing(
+                sequence_number=probe.sequence_number,
+                target=member.address.packed,
+                port=member.address.port,
+                node=member.name,
+                nack=nack,
+                source_address=local.address.packed,
+                source_port=local.address.port,
+                source_node=local.name,
+            )
+            self._outbox.send(relay.address, relay.name, request)
+            self._statistics.indirect_pings_sent += 1
+        if self._config.stream_ping and _protocol_maximum(member) >= STREAM_PING_PROTOCOL:
+            self._exchanges.open(
+                ExchangeKind.PING,
+                member.address,
+                member.name,
+                self._outbox.ping(probe.sequence_number, member.name),
+                probe.deadline,
+                probe.sequence_number,
+            )
+
+    def _succeed(self, now: float) -> None:
+        self._statistics.probes_acked += 1
+        self._awareness.apply(-1)
+        self._end()
+        self._catch_up(now)
+
+    def _end(self) -> None:
+        if self.current is not None:
+            self._timers.cancel((PROBE_TIMEOUT, self.current.sequence_number))
+            self._timers.cancel((PROBE_DEADLINE, self.current.sequence_number))
+            self.current = None
+
+    def _catch_up(self, now: float) -> None:
+        if self._tick_missed:
+            self._tick_missed = False
+            self._begin(now)

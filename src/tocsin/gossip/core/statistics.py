@@ -1,0 +1,57 @@
+"""Counters of one endpoint. Every bound of the core has one here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts since the endpoint was made; they only grow."""
+
+    packets_received: int = 0
+    packet_bytes_received: int = 0
+    packets_sent: int = 0
+    packet_bytes_sent: int = 0
+    packets_failed: int = 0
+    """Deliveries that the transport knows to have failed."""
+    packets_refused: int = 0
+    """Packets of which nothing could be read."""
+    messages_received: dict[str, int] = field(default_factory=dict)
+    """By the message's type name, from packets."""
+    messages_refused: int = 0
+    """Messages whose content breaks a rule (no name, bad versions, meta too long, unknown state, ...)."""
+    probes: int = 0
+    probes_acked: int = 0
+    probes_failed: int = 0
+    pings_failed_at_once: int = 0
+    """Direct pings whose packet was known not to arrive."""
+    indirect_pings_sent: int = 0
+    nacks_received: int = 0
+    stream_pings_acked: int = 0
+    """Probes that only the stream ping saved: packets are lost on the way."""
+    pings_answered: int = 0
+    pings_misaddressed: int = 0
+    """Pings meant for another name; not answered."""
+    relays: int = 0
+    relays_refused: int = 0
+    """Indirect pings dropped because too many were pending."""
+    suspicions: int = 0
+    confirmations: int = 0
+    refutations: int = 0
+    unrefutable: int = 0
+    """Accusations with the highest incarnation there is, which nobody could refute; dropped."""
+    name_conflicts: int = 0
+    members_refused: int = 0
+    """Joins past ``max_members``."""
+    members_reaped: int = 0
+    broadcasts_dropped: int = 0
+    """Messages that a full queue pushed out, both queues, oversize ones included."""
+    push_pulls_started: int = 0
+    push_pulls_answered: int = 0
+    merges_refused: int = 0
+    exchanges_failed: int = 0
+    exchanges_refused: int = 0
+    """Exchanges not begun because too many were under way."""
+    streams_received: int = 0
+    user_messages_received: int = 0
