@@ -49,6 +49,11 @@ class Sent:
     attempt: Attempt
 
 
+def take_at_once(_sent: Sent) -> Answer:
+    """The sink that takes everything."""
+    return Answer()
+
+
 class NoSilences:
     """Mutes nothing."""
 
@@ -117,7 +122,7 @@ class AlertingWorld:
         seed: int = 0,
         peer_timeout: Nanoseconds = 15 * SECOND,
         gossip_delay: Nanoseconds = 50 * MILLISECOND,
-        sink: Sink = lambda _sent: Answer(),
+        sink: Sink = take_at_once,
         silences: Muter | None = None,
     ) -> None:
         self.now = now
