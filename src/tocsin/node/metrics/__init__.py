@@ -1,0 +1,5 @@
+"""The node's metrics, with Alertmanager's names for all that both have."""
+
+from tocsin.node.metrics.registry import Metrics
+
+__all__ = ["Metrics"]

@@ -1,0 +1,205 @@
+"""The metrics that a real Alertmanager 0.33.1 has, as far as they mean something here.
+
+Names, types, labels and buckets are its own, so that dashboards and alerting rules go on working. What is
+left out
+and why is in tests/unit/node/test_metrics.py, beside the list that was captured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric whose value is read when it is asked for. ``known``: label values that are shown from the
+    start."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    help: str
+    labels: tuple[str, ...] = ()
+    known: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """A metric that is fed as things happen. ``buckets`` empty: a summary."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+    known: tuple[tuple[str, ...], ...] = ()
+
+
+INTEGRATIONS: Final = ("webhook",)
+_BY_INTEGRATION: Final = tuple((kind,) for kind in INTEGRATIONS)
+_FAILURES: Final = ("clientError", "contextCanceled", "contextDeadlineExceeded", "other", "serverError")
+_MESSAGE_KINDS: Final = (("full_state",), ("update",))
+_STATE_KEYS: Final = (("nfl",), ("sil",))
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+def _counter(
+    name: str, text: str, labels: tuple[str, ...] = (), known: tuple[tuple[str, ...], ...] = ()
+) -> Family:
+    return Family(f"alertmanager_{name}", "counter", text, labels, known)
+
+
+def _gauge(
+    name: str, text: str, labels: tuple[str, ...] = (), known: tuple[tuple[str, ...], ...] = ()
+) -> Family:
+    return Family(f"alertmanager_{name}", "gauge", text, labels, known)
+
+
+FAMILIES: Final = (
+    # Alerts
+    _gauge("alerts", "Alerts by state.", ("state",), (("active",), ("suppressed",), ("unprocessed",))),
+    _counter("alerts_invalid_total", "Alerts refused by the API.", ("version",), (("v2",),)),
+    _counter(
+        "alerts_received_total",
+        "Alerts accepted by the API.",
+        ("status", "version"),
+        (("firing", "v2"), ("resolved", "v2")),
+    ),
+    _gauge("alerts_per_alert_limit", "Limit of alerts with one name; 0 is none."),
+    # Configuration
+    _gauge("config_hash", "A number that changes with the configuration; not a cryptographic hash."),
+    _gauge("config_last_reload_success_timestamp_seconds", "When the configuration was last loaded."),
+    _gauge("config_last_reload_successful", "1 if the last attempt to load the configuration succeeded."),
+    _gauge("inhibition_rules", "Configured inhibition rules."),
+    _gauge("integrations", "Configured integrations."),
+    _gauge("receivers", "Configured receivers that routes use."),
+    # Dispatch and notification
+    _gauge("dispatcher_aggregation_groups", "Aggregation groups at present."),
+    _counter(
+        "dispatcher_aggregation_group_limit_reached_total",
+        "Times that an alert got no group for their number.",
+    ),
+    _counter("notifications_total", "Notifications attempted.", ("integration",), _BY_INTEGRATION),
+    _counter(
+        "notifications_failed_total",
+        "Notifications given up.",
+        ("integration", "reason"),
+        tuple((kind, reason) for kind in INTEGRATIONS for reason in _FAILURES),
+    ),
+    _counter("notifications_suppressed_total", "Alerts kept out of notifications.", ("reason",)),
+    _counter("notification_requests_total", "Requests to receivers.", ("integration",), _BY_INTEGRATION),
+    _counter(
+        "notification_requests_failed_total",
+        "Requests to receivers that failed.",
+        ("integration",),
+        _BY_INTEGRATION,
+    ),
+    # Silences
+    _gauge("silences", "Silences by state.", ("state",), (("active",), ("expired",), ("pending",))),
+    _gauge("silences_state_size", "Silences held, expired ones included."),
+    _counter("silences_gc_errors_total", "Silences that garbage collection could not judge."),
+    _counter("silences_gossip_messages_propagated_total", "Silences from peers that were passed on."),
+    _counter("silences_maintenance_total", "Maintenance runs of the silences."),
+    _counter("silences_maintenance_errors_total", "Maintenance runs of the silences that failed."),
+    _counter("silences_queries_total", "Questions for silences."),
+    _counter("silences_query_errors_total", "Questions for silences that failed."),
+    _gauge("silences_snapshot_size_bytes", "Size of the silences' last snapshot."),
+    # Notification log
+    _counter("nflog_gossip_messages_propagated_total", "Log entries from peers that were passed on."),
+    _counter("nflog_maintenance_total", "Maintenance runs of the notification log."),
+    _counter("nflog_maintenance_errors_total", "Maintenance runs of the notification log that failed."),
+    _counter("nflog_queries_total", "Questions to the notification log."),
+    _counter("nflog_query_errors_total", "Questions to the notification log that failed."),
+    _gauge("nflog_snapshot_size_bytes", "Size of the notification log's last snapshot."),
+    # Cluster
+    _gauge("cluster_enabled", "1 if this node belongs to a cluster."),
+    _gauge("cluster_members", "Members that are thought alive, this node included."),
+    _gauge("cluster_failed_peers", "Peers that are thought lost and are being reconnected to."),
+    _gauge("cluster_health_score", "Awareness of this node's own slowness; 0 is well."),
+    _gauge("cluster_peer_info", "1, with this node's name in the cluster.", ("peer",)),
+    _gauge("peer_position", "Place of this node among the members; it decides who notifies first."),
+    _counter("cluster_alive_messages_total", "Alive messages accepted.", ("peer",)),
+    _counter("cluster_peer_name_conflicts_total", "Times that two addresses claimed one name."),
+    _counter("cluster_peers_joined_total", "Peers that joined."),
+    _counter("cluster_peers_left_total", "Peers that left or died."),
+    _counter("cluster_peers_update_total", "Peers that changed their meta data."),
+    _counter("cluster_reconnections_total", "Reconnections to lost peers."),
+    _counter("cluster_reconnections_failed_total", "Failed attempts to reconnect to a lost peer."),
+    _counter("cluster_refresh_join_total", "Peers joined because their name led to a new address."),
+    _counter("cluster_refresh_join_failed_total", "Failed attempts of that."),
+    _gauge("cluster_messages_queued", "Changes waiting to be gossiped."),
+    _counter("cluster_messages_pruned_total", "Changes dropped from a full queue."),
+    _counter("cluster_messages_received_total", "State received.", ("msg_type",), _MESSAGE_KINDS),
+    _counter(
+        "cluster_messages_received_size_total", "Bytes of state received.", ("msg_type",), _MESSAGE_KINDS
+    ),
+    _counter("cluster_messages_sent_total", "State sent.", ("msg_type",), _MESSAGE_KINDS),
+    _counter("cluster_messages_sent_size_total", "Bytes of state sent.", ("msg_type",), _MESSAGE_KINDS),
+    _counter(
+        "oversized_gossip_message_sent_total", "Large changes delivered directly.", ("key",), _STATE_KEYS
+    ),
+    _counter(
+        "oversized_gossip_message_failure_total",
+        "Large changes not delivered to a peer.",
+        ("key",),
+        _STATE_KEYS,
+    ),
+    _counter(
+        "oversized_gossip_message_dropped_total",
+        "Large changes dropped from a full queue.",
+        ("key",),
+        _STATE_KEYS,
+    ),
+    # TLS transport
+    _counter("tls_transport_packet_bytes_received_total", "Bytes of packets received."),
+    _counter("tls_transport_packet_bytes_sent_total", "Bytes of packets sent."),
+    _counter("tls_transport_read_errors_total", "Connections from peers that ended in an error."),
+    _counter("tls_transport_stream_connections_received_total", "Streams that peers opened."),
+    _counter("tls_transport_stream_connections_sent_total", "Streams opened to peers."),
+    # HTTP
+    _gauge("http_requests_in_flight", "Requests in work.", ("method",), (("get",),)),
+    _counter(
+        "http_concurrency_limit_exceeded_total",
+        "Requests refused for their number.",
+        ("method",),
+        (("get",),),
+    ),
+)
+
+TIMINGS: Final = (
+    Timing("alertmanager_cluster_pings_seconds", "Round trips of probes.", ("peer",), _SECONDS[:7]),
+    Timing(
+        "alertmanager_dispatcher_alert_processing_duration_seconds", "Time to place an alert into its groups."
+    ),
+    Timing(
+        "alertmanager_http_request_duration_seconds",
+        "Time to answer a request.",
+        ("handler", "method", "code"),
+        _SECONDS,
+    ),
+    Timing(
+        "alertmanager_http_response_size_bytes",
+        "Size of answers.",
+        ("handler", "method"),
+        (1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8),
+    ),
+    Timing("alertmanager_nflog_gc_duration_seconds", "Time of the notification log's garbage collection."),
+    Timing("alertmanager_nflog_query_duration_seconds", "Time to ask the notification log.", (), _SECONDS),
+    Timing("alertmanager_nflog_snapshot_duration_seconds", "Time to write the notification log's snapshot."),
+    Timing(
+        "alertmanager_notification_latency_seconds",
+        "Time of a request to a receiver.",
+        ("integration",),
+        (1, 5, 10, 15, 20),
+        _BY_INTEGRATION,
+    ),
+    Timing(
+        "alertmanager_oversize_gossip_message_duration_seconds",
+        "Time to deliver a large change.",
+        ("key",),
+        _SECONDS,
+        _STATE_KEYS,
+    ),
+    Timing("alertmanager_silences_gc_duration_seconds", "Time of the silences' garbage collection."),
+    Timing("alertmanager_silences_query_duration_seconds", "Time to ask for silences.", (), _SECONDS),
+    Timing("alertmanager_silences_snapshot_duration_seconds", "Time to write the silences' snapshot."),
+)

@@ -1,0 +1,167 @@
+"""A registry of our own. Values that somebody counts already are read when the metrics are asked for, so
+that the
+paths which count pay for an integer and nothing else; only durations are fed as they happen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import platform
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, TypeAlias
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Histogram, Summary
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.openmetrics import exposition as openmetrics
+from prometheus_client.registry import Collector
+
+from tocsin.node.metrics.families import FAMILIES, TIMINGS, Family
+
+Values: TypeAlias = "float | Mapping[str, float] | Mapping[tuple[str, ...], float]"
+"""One number, or numbers by the value of the one label, or by the values of all labels."""
+Reader: TypeAlias = Callable[[], Values]
+Timer: TypeAlias = "Histogram | Summary"
+
+_log = logging.getLogger(__name__)
+_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """All metrics of one node."""
+
+    def __init__(self, *, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self._families = {family.name: family for family in FAMILIES}
+        self._readers: dict[str, Reader] = {}
+        self._statistics: list[tuple[str, Callable[[], Any], frozenset[str]]] = []
+        self._timers: dict[str, Timer] = {}
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        for timing in TIMINGS:
+            timer: Timer
+            if timing.buckets:
+                timer = Histogram(
+                    timing.name, timing.help, timing.labels, buckets=timing.buckets, registry=self.registry
+                )
+            else:
+                timer = Summary(timing.name, timing.help, timing.labels, registry=self.registry)
+            for values in timing.known:
+                timer.labels(*values)
+            self._timers[timing.name.removeprefix("alertmanager_")] = timer
+        self._build = {
+            "version": version,
+            "revision": "",
+            "branch": "",
+            "goversion": f"python{platform.python_version()}",
+            "goos": sys.platform,
+            "goarch": platform.machine(),
+            "tags": "tocsin",
+        }
+        self.registry.register(_Reads(self._collect))
+        prometheus_client.ProcessCollector(registry=self.registry)
+        prometheus_client.GCCollector(registry=self.registry)
+
+    def watch(self, name: str, read: Reader) -> None:
+        """Show ``alertmanager_<name>`` as ``read()`` says, from now on. ``KeyError``: no such family."""
+        full = f"alertmanager_{name}"
+        if full not in self._families:
+            raise KeyError(name)
+        self._readers[full] = read
+
+    def watch_statistics(self, prefix: str, read: Callable[[], Any], *, gauges: Iterable[str] = ()) -> None:
+        """Show every field of a dataclass of counters as ``tocsin_<prefix>_<field>[_total]``.
+
+        A field is a number, or a mapping from a reason (or kind) to numbers, which becomes the label
+        ``reason``.
+        ``read()`` gives the object of the moment or ``None``. ``gauges``: fields that go down too.
+        """
+        self._statistics.append((prefix, read, frozenset(gauges)))
+
+    def timer(self, name: str, *labels: str) -> Timer:
+        """The child of the timing ``alertmanager_<name>`` that belongs to the labels' values; keep it, and
+        call
+        ``observe(seconds)`` on it.
+        """
+        timer = self._timers[name]
+        return timer.labels(*labels) if labels else timer
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The metrics and their content type: OpenMetrics where the ``Accept`` header asks for it, else
+        text."""
+        if "application/openmetrics-text" in accept:
+            return openmetrics.generate_latest(self.registry), openmetrics.CONTENT_TYPE_LATEST
+        text: bytes = prometheus_client.generate_latest(self.registry)  # type: ignore[no-untyped-call]
+        return text, _TEXT
+
+    def _collect(self) -> Iterator[Metric]:
+        build = GaugeMetricFamily("alertmanager_build_info", "1, with the version.", labels=list(self._build))
+        build.add_metric(list(self._build.values()), 1)
+        yield build
+        for family in FAMILIES:
+            yield _family_metric(family, self._read(family))
+        for prefix, read, gauges in self._statistics:
+            yield from _statistics_metrics(prefix, read(), gauges)
+
+    def _read(self, family: Family) -> Values:
+        reader = self._readers.get(family.name)
+        if reader is None:
+            return {} if family.labels else 0
+        try:
+            return reader()
+        except Exception:
+            # One value that cannot be read must not hide all the others from who looks for the fault.
+            _log.exception("a metric cannot be read: %s", family.name)
+            return {} if family.labels else float("nan")
+
+
+class _Reads(Collector):
+    def __init__(self, collect: Callable[[], Iterator[Metric]]) -> None:
+        self._collect = collect
+
+    def collect(self) -> Iterator[Metric]:
+        return self._collect()
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing to compare at registration: reading values then would be too early."""
+        return ()
+
+
+def _metric(
+    name: str, kind: str, text: str, labels: Iterable[str]
+) -> GaugeMetricFamily | CounterMetricFamily:
+    made = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+    return made(name, text, labels=list(labels))
+
+
+def _family_metric(family: Family, values: Values) -> Metric:
+    metric = _metric(family.name, family.kind, family.help, family.labels)
+    if not isinstance(values, Mapping):
+        metric.add_metric([], values)
+        return metric
+    shown: dict[tuple[str, ...], float] = dict.fromkeys(family.known, 0)
+    for key, value in values.items():
+        shown[(key,) if isinstance(key, str) else tuple(key)] = value
+    for labels, value in shown.items():
+        metric.add_metric(list(labels), value)
+    return metric
+
+
+def _statistics_metrics(prefix: str, statistics: Any, gauges: frozenset[str]) -> Iterator[Metric]:
+    if statistics is None:
+        return
+    for field in dataclasses.fields(statistics):
+        value = getattr(statistics, field.name)
+        kind = "gauge" if field.name in gauges else "counter"
+        name = f"tocsin_{prefix}_{field.name}{'_total' if kind == 'counter' else ''}"
+        text = f"{prefix.replace('_', ' ')}: {field.name.replace('_', ' ')}.".capitalize()
+        if isinstance(value, Mapping):
+            metric = _metric(name, kind, text, ("reason",))
+            for reason, count in sorted(value.items()):
+                metric.add_metric([reason if isinstance(reason, str) else "/".join(map(str, reason))], count)
+            yield metric
+        elif isinstance(value, int | float):
+            metric = _metric(name, kind, text, ())
+            metric.add_metric([], value)
+            yield metric
