@@ -18,6 +18,8 @@ from tocsin.alerting.order import labels_order
 from tocsin.alerting.route import Route
 from tocsin.alerting.timestamp import Nanoseconds
 
+__all__ = ["DispatchStatistics", "Dispatcher", "Flush", "GroupView"]
+
 MAX_GROUPS = 200_000
 """Each group costs memory and a timer: alerts that would need one more are left out and counted."""
 MAX_PLACEMENTS = 65_536

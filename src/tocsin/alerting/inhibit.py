@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, matches_all
 from tocsin.alerting.timestamp import Nanoseconds
+
+MAX_PLACEMENTS = 65_536
+"""Label sets of which it is remembered whether they are sources. Past it the oldest is worked out again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +32,33 @@ class Inhibitor:
     inhibits itself or all of them each other.
     """
 
-    __slots__ = ("_rules",)
+    __slots__ = ("_max_placements", "_placements", "_rules")
 
-    def __init__(self, rules: Iterable[InhibitRule]) -> None:
+    def __init__(self, rules: Iterable[InhibitRule], *, max_placements: int = MAX_PLACEMENTS) -> None:
         self._rules = [_RuleSources(rule) for rule in rules]
+        self._max_placements = max_placements
+        self._placements: dict[int, tuple[Labels, tuple[_Placement, ...]]] = {}
 
     def put(self, alert: Alert) -> None:
         """Take in an alert that was reported: firing, or now resolved."""
-        for sources in self._rules:
-            if matches_all(sources.rule.source_matchers, alert.labels):
-                sources.put(alert)
+        labels = alert.labels
+        fingerprint = labels.fingerprint
+        known = self._placements.get(fingerprint)
+        if known is None or known[0] != labels:
+            known = labels, self._place(labels)
+            self._placements.pop(fingerprint, None)
+            if len(self._placements) >= self._max_placements:
+                del self._placements[next(iter(self._placements))]
+            self._placements[fingerprint] = known
+        for index, equal in known[1]:
+            index.setdefault(equal, {})[fingerprint] = alert
+
+    def _place(self, labels: Labels) -> tuple[_Placement, ...]:
+        return tuple(
+            sources.place(labels)
+            for sources in self._rules
+            if matches_all(sources.rule.source_matchers, labels)
+        )
 
     def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
         """The fingerprint of a source alert that inhibits alerts with ``labels``; empty if there is none.
@@ -72,10 +93,10 @@ class _RuleSources:
     def _equal(self, labels: Labels) -> tuple[str, ...]:
         return tuple(labels.value(name) for name in self.rule.equal)
 
-    def put(self, alert: Alert) -> None:
-        two_sided = matches_all(self.rule.target_matchers, alert.labels)
-        index = self._two_sided if two_sided else self._one_sided
-        index.setdefault(self._equal(alert.labels), {})[alert.fingerprint] = alert
+    def place(self, labels: Labels) -> _Placement:
+        """Where a source alert with ``labels`` stands."""
+        two_sided = matches_all(self.rule.target_matchers, labels)
+        return self._two_sided if two_sided else self._one_sided, self._equal(labels)
 
     def find(self, labels: Labels, now: Nanoseconds) -> Alert | None:
         equal = self._equal(labels)
@@ -95,7 +116,8 @@ class _RuleSources:
         return sum(len(alerts) for index in (self._one_sided, self._two_sided) for alerts in index.values())
 
 
-_Index = dict[tuple[str, ...], dict[int, Alert]]
+_Index: TypeAlias = dict[tuple[str, ...], dict[int, Alert]]
+_Placement: TypeAlias = tuple[_Index, tuple[str, ...]]
 
 
 def _firing(index: _Index, equal: tuple[str, ...], now: Nanoseconds) -> Alert | None:

@@ -27,7 +27,14 @@ from tocsin.alerting.delivery import (
     hashes,
     needs_notification,
 )
-from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, PipelineStatistics, Recorded
+from tocsin.alerting.effects import (
+    Attempt,
+    FlushFinished,
+    PipelineEffect,
+    PipelineStatistics,
+    Recorded,
+    Suppressed,
+)
 from tocsin.alerting.group import Flush
 from tocsin.alerting.muting import Muter, Muting
 from tocsin.alerting.nflog import Entry, Receiver
@@ -35,13 +42,27 @@ from tocsin.alerting.notification import Notification
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
+__all__ = [
+    "Attempt",
+    "FlushFinished",
+    "Integration",
+    "Notification",
+    "Pipeline",
+    "PipelineEffect",
+    "PipelineStatistics",
+    "Recorded",
+    "Suppressed",
+]
+
 MAX_ATTEMPTS = 64
 """Attempts that one integration has under way at a time. Each has its own bound: a receiver that hangs holds
 up nobody else."""
 ATTEMPT_GRACE = SECOND
 """How long after its deadline an attempt that the node has not reported is given up."""
-BATCH = 256
-"""Deliveries that one ``handle_timeout`` moves at most; it is then due again at once."""
+BATCH = 128
+BATCH_ALERTS = 2048
+"""Flushes and deliveries that one ``handle_timeout`` moves at most, and alerts that it looks at: a few
+milliseconds of work. It is then due again at once."""
 
 
 class Log(Protocol):
@@ -112,14 +133,14 @@ class Pipeline:
         self._settled = True
         self._release_unsettled(now)
 
-    def _release_unsettled(self, now: Nanoseconds) -> int:
-        released = 0
-        while self._settled and self._unsettled and released < BATCH:
+    def _release_unsettled(self, now: Nanoseconds) -> None:
+        flushes = alerts = 0
+        while self._settled and self._unsettled and flushes < BATCH and alerts < BATCH_ALERTS:
             run = self._unsettled.popleft()
             if not run.begun:
                 self._begin(run, now)
-                released += 1
-        return released
+                flushes += 1
+                alerts += len(run.flush.alerts)
 
     def _begin(self, run: FlushRun, now: Nanoseconds) -> None:
         run.begun = True
@@ -157,13 +178,17 @@ class Pipeline:
     def _wait(self) -> Nanoseconds:
         return self.position * self._peer_timeout
 
-    def _release_waiting(self, now: Nanoseconds, limit: int) -> None:
+    def _release_waiting(self, now: Nanoseconds) -> None:
         # All wait equally long, so the order in which they began is the order in which they end.
         latest_began = now - self._wait
-        while self._waiting and limit and self._waiting[0].began <= latest_began:
+        deliveries = alerts = 0
+        while self._waiting and deliveries < BATCH and alerts < BATCH_ALERTS:
+            if self._waiting[0].began > latest_began:
+                break
             delivery = self._waiting.popleft()
+            deliveries += 1
+            alerts += len(delivery.alerts)
             self._send(delivery, now)
-            limit -= 1
 
     # Sending
 
@@ -328,7 +353,8 @@ class Pipeline:
 
     def handle_timeout(self, now: Nanoseconds) -> None:
         """Move on whatever is due, or the first of it if it is much."""
-        self._release_waiting(now, BATCH - self._release_unsettled(now))
+        self._release_unsettled(now)
+        self._release_waiting(now)
         timers = self._timers
         for _ in range(BATCH):
             if not timers or timers[0][0] > now:

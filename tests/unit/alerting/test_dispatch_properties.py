@@ -69,8 +69,12 @@ class DispatcherMachine(RuleBasedStateMachine):
 
     @rule(flush=consumes(flushes), success=st.booleans())
     def end(self, flush: Flush | None, success: bool) -> None:
-        if flush is not None and self.under_way.pop((flush.route_id, flush.group_key), None) is not None:
-            self.dispatcher.flushed(flush, self.now, success)
+        if flush is None:
+            return
+        self.dispatcher.flushed(flush, self.now, success)
+        name = flush.route_id, flush.group_key
+        if self.under_way.get(name) is flush:  # it may have been told of an older one, in vain
+            del self.under_way[name]
 
     @rule()
     def end_all(self) -> None:

@@ -71,6 +71,14 @@ def test_resolved_sources_are_forgotten() -> None:
     assert inhibitor.mutes(Labels({"severity": "info"}), T0 + SECOND)
 
 
+def test_what_is_remembered_of_label_sets_is_bounded() -> None:
+    inhibitor = Inhibitor([CRITICAL_MUTES_WARNING], max_placements=2)
+    for n in "12312":
+        inhibitor.put(alert(severity="critical", n=n))
+    assert len(inhibitor._placements) == 2
+    assert len(inhibitor) == 3
+
+
 _labels = st.dictionaries(st.sampled_from(["severity", "cluster", "n"]), st.sampled_from("abc"), min_size=1)
 _rules = st.lists(
     st.builds(
