@@ -53,7 +53,7 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class IndirectPing:
-    """Asks the receiver to ping ``target:port`` on the sender's behalf; ``nack`` asks for a :class:`Nack` too."""
+    """Asks the receiver to ping ``target:port`` for the sender; ``nack`` asks for a :class:`Nack` too."""
 
     sequence_number: int
     target: bytes

@@ -1,0 +1,114 @@
+"""AES-GCM with a ring of keys (specification 1.8).
+
+Sealed blob: version u8, nonce of 12 bytes, ciphertext, tag of 16. Version 0 pads the plaintext to a multiple
+of 16 (always 1 to 16 bytes); version 1 does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tocsin.errors import NotFoundError, UserError, WireError
+
+KEY_SIZES: Final = (16, 24, 32)
+NONCE: Final = 12
+TAG: Final = 16
+_BLOCK: Final = 16
+_LAYER: Final = "keyring"
+
+
+def fingerprint(key: bytes) -> str:
+    """Eight hexadecimal digits that name a key in logs without telling it."""
+    return hashlib.sha256(b"tocsin key fingerprint\x00" + key).hexdigest()[:8]
+
+
+class Keyring:
+    """Seals with the primary key, opens with any. ``nonces`` is for tests."""
+
+    def __init__(
+        self, keys: Iterable[bytes], *, version: int = 1, nonces: Callable[[int], bytes] = os.urandom
+    ) -> None:
+        """The first key is the primary. :class:`UserError` without keys or for one of a wrong size."""
+        if version not in (0, 1):
+            raise UserError(f"encryption version {version} is unknown")
+        self.version = version
+        self._nonces = nonces
+        self._keys: dict[bytes, AESGCM] = {}
+        for key in keys:
+            self.install(key)
+        if not self._keys:
+            raise UserError("a keyring needs a key")
+
+    def __repr__(self) -> str:
+        return f"Keyring({', '.join(self.fingerprints())})"
+
+    def fingerprints(self) -> list[str]:
+        """The keys' fingerprints, primary first."""
+        return [fingerprint(key) for key in self._keys]
+
+    @property
+    def overhead(self) -> int:
+        """Bytes that sealing adds at most."""
+        return 1 + NONCE + TAG + (_BLOCK if self.version == 0 else 0)
+
+    def sealed_length(self, length: int) -> int:
+        """How long the blob for ``length`` bytes is."""
+        padding = _BLOCK - length % _BLOCK if self.version == 0 else 0
+        return 1 + NONCE + length + padding + TAG
+
+    def install(self, key: bytes) -> None:
+        """Add a key to open with; the primary stays."""
+        if len(key) not in KEY_SIZES:
+            raise UserError(f"a key has 16, 24 or 32 bytes, not {len(key)}")
+        self._keys.setdefault(key, AESGCM(key))
+
+    def use(self, key: bytes) -> None:
+        """Make an installed key the primary; :class:`NotFoundError` otherwise."""
+        if key not in self._keys:
+            raise NotFoundError(f"key {fingerprint(key)} is not installed")
+        rest = {other: cipher for other, cipher in self._keys.items() if other != key}
+        self._keys = {key: self._keys[key], **rest}
+
+    def remove(self, key: bytes) -> None:
+        """Forget a key; the primary cannot be removed. One that is not installed is forgotten already."""
+        if key == next(iter(self._keys)):
+            raise UserError("the primary key cannot be removed: make another one the primary first")
+        self._keys.pop(key, None)
+
+    def seal(self, data: bytes, additional: bytes) -> bytes:
+        """The sealed blob for ``data``."""
+        if self.version == 0:
+            padding = _BLOCK - len(data) % _BLOCK
+            data += bytes((padding,)) * padding
+        nonce = self._nonces(NONCE)
+        cipher = next(iter(self._keys.values()))
+        return bytes((self.version,)) + nonce + cipher.encrypt(nonce, data, additional)
+
+    def open(self, blob: bytes, additional: bytes) -> bytes:
+        """What was sealed; :class:`WireError` when no key fits."""
+        if len(blob) < 1 + NONCE + TAG:
+            raise WireError(_LAYER, "cut")
+        version = blob[0]
+        if version > 1:
+            raise WireError(_LAYER, f"encryption version {version} is unknown")
+        nonce, sealed = blob[1 : 1 + NONCE], blob[1 + NONCE :]
+        for cipher in self._keys.values():
+            try:
+                data = cipher.decrypt(nonce, sealed, additional)
+            except InvalidTag:
+                continue
+            return data if version == 1 else _unpad(data)
+        raise WireError(_LAYER, "no installed key opens it")
+
+
+def _unpad(data: bytes) -> bytes:
+    padding = data[-1] if data else 0
+    if not 1 <= padding <= min(_BLOCK, len(data)):
+        raise WireError(_LAYER, "bad padding")
+    return data[:-padding]

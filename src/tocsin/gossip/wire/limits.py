@@ -1,0 +1,37 @@
+"""Every bound of the wire, with its reason. Sizes are bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a peer may make us hold or do. Go peers take lengths as they are sent; we do not."""
+
+    packet: int = 4 * 1024 * 1024
+    """One packet, and what it unpacks to. Go sends up to about 1,407; over TLS a packet may be larger."""
+    depth: int = 8
+    """Compound in compound, compress in compound and so on. Go peers never nest more than two."""
+    compound_parts: int = 255
+    """The count is one byte."""
+    stream: int = 40 * 1024 * 1024
+    """What one stream message unpacks to. memberlist's own cap since 0.6."""
+    sealed: int = 20 * 1024 * 1024
+    """The announced length of an encrypted stream message; memberlist's own cap."""
+    user_state: int = 20 * 1024 * 1024
+    """``UserStateLen`` and ``UserMsgLen``; memberlist's own cap."""
+    nodes: int = 65536
+    """Entries of one push/pull. memberlist allows 1,048,576, which no cluster of Alertmanagers comes near."""
+    header: int = 64 * 1024
+    """One map of a stream message: the header, or one node."""
+    text: int = 1024
+    """A node's name. Host names end at 253 and ULIDs at 26."""
+    error_text: int = 4096
+    array: int = 1024
+    """A byte string may come as an array of small integers; msgpack reserves memory for announced lengths."""
+    map_pairs: int = 64
+    """Keys of a message, known and unknown."""
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,300 @@
+"""Streams: one message in each direction (specification 1.9, 2.7).
+
+Sending: label header (dialling side only, a write of its own), then the message, compressed and encrypted if
+so configured. Push/pull and user messages carry raw bytes after their maps.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tocsin.errors import WireError
+from tocsin.gossip.wire.codec import (
+    decode_ack,
+    decode_error,
+    decode_node,
+    decode_ping,
+    encode_message,
+    encode_node,
+    encode_push_pull_header,
+)
+from tocsin.gossip.wire.inflate import CompressedBody
+from tocsin.gossip.wire.keyring import Keyring
+from tocsin.gossip.wire.label import TYPE as LABEL_TYPE
+from tocsin.gossip.wire.label import label_header
+from tocsin.gossip.wire.limits import DEFAULT_LIMITS, Limits
+from tocsin.gossip.wire.messages import Message, MessageType, NodeState, PushPull, User
+from tocsin.gossip.wire.msgpack import (
+    HOSTILE,
+    OUT_OF_DATA,
+    Fields,
+    as_fields,
+    boolean,
+    pack,
+    refusal,
+    unpacker,
+    unsigned,
+)
+from tocsin.gossip.wire.packet import compressed
+
+_LAYER: Final = "stream"
+_SEALED_HEADER: Final = 5
+_SLICE: Final = 16 * 1024
+
+
+class StreamCodec:
+    """The layers of one cluster's streams."""
+
+    def __init__(
+        self,
+        label: bytes = b"",
+        keyring: Keyring | None = None,
+        compression: bool = False,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self.label = label
+        self.keyring = keyring
+        self.limits = limits
+        self._compression = compression
+
+    def encode(self, message: Message, *, reply: bool = False) -> tuple[bytes, ...]:
+        """The writes that send ``message``; over TLS each must be a write of its own."""
+        data = _encode(message)
+        if self._compression:
+            data = compressed(data)
+        if self.keyring is not None:
+            header = b"\x0a" + self.keyring.sealed_length(len(data)).to_bytes(4, "big")
+            data = header + self.keyring.seal(data, header + self.label)
+        return (data,) if reply or not self.label else (label_header(self.label), data)
+
+    def decoder(self, *, reply: bool = False) -> StreamDecoder:
+        """A decoder for one direction; ``reply``: the answering side's, which has no label header."""
+        return StreamDecoder(self, reply=reply)
+
+
+class StreamDecoder:
+    """Reads one message as its bytes arrive; each byte is looked at a bounded number of times.
+
+    Feed at most some tens of kilobytes at a time to keep other work going beside a large push/pull.
+    """
+
+    def __init__(self, codec: StreamCodec, *, reply: bool) -> None:
+        self._codec = codec
+        self._limits = codec.limits
+        self._pending = bytearray()
+        self._expects_label = not reply
+        self._inflate: CompressedBody | None = None
+        self._body: _Body | None = None
+        self._received = False
+
+    @property
+    def started(self) -> bool:
+        """Some byte has arrived."""
+        return self._received
+
+    def feed(self, data: bytes) -> Message | None:
+        """Take in bytes; the message once it is whole (what follows it is ignored).
+
+        :class:`WireError` as soon as it cannot become one.
+        """
+        self._received = self._received or bool(data)
+        if self._body is not None or self._inflate is not None:
+            return self._plain(data)
+        self._pending += data
+        if self._expects_label and not self._label():
+            return None
+        if self._codec.keyring is not None:
+            return self._unseal()
+        if self._pending[:1] == b"\x0a":
+            raise WireError("keyring", "remote state is encrypted and encryption is not configured")
+        return self._flush()
+
+    def eof(self) -> None:
+        """The stream ended before the message was whole: :class:`WireError`, unless nothing came at all."""
+        if self._received:
+            raise WireError(_LAYER, "ended in the middle of a message")
+
+    def _label(self) -> bool:
+        pending, label = self._pending, self._codec.label
+        if not pending:
+            return False
+        if pending[0] != LABEL_TYPE:
+            if label:
+                raise WireError("label", "missing")
+        else:
+            if not label:
+                raise WireError("label", "present, but this cluster has none")
+            if len(pending) < 2:
+                return False
+            if pending[1] != len(label):
+                raise WireError("label", "of another cluster" if pending[1] else "empty")
+            if len(pending) < 2 + len(label):
+                return False
+            if bytes(pending[2 : 2 + len(label)]) != label:
+                raise WireError("label", "of another cluster")
+            del pending[: 2 + len(label)]
+        self._expects_label = False
+        return True
+
+    def _unseal(self) -> Message | None:
+        pending, keyring = self._pending, self._codec.keyring
+        assert keyring is not None  # noqa: S101  (asked for only with one)
+        if not pending:
+            return None
+        if pending[0] != MessageType.ENCRYPT:
+            raise WireError("keyring", "encryption is configured but remote state is not encrypted")
+        if len(pending) < _SEALED_HEADER:
+            return None
+        length = int.from_bytes(pending[1:_SEALED_HEADER], "big")
+        if length > self._limits.sealed:
+            raise WireError("keyring", f"{length} bytes announced, at most {self._limits.sealed} are allowed")
+        if len(pending) < _SEALED_HEADER + length:
+            return None
+        header = bytes(pending[:_SEALED_HEADER])
+        blob = bytes(pending[_SEALED_HEADER : _SEALED_HEADER + length])
+        self._pending = bytearray(keyring.open(blob, header + self._codec.label))
+        message = self._flush()
+        if message is None:
+            raise WireError(_LAYER, "a sealed message is cut")
+        return message
+
+    def _flush(self) -> Message | None:
+        """Pass on what has gathered, now that the outer layers are off."""
+        if not self._pending:
+            return None
+        data, self._pending = bytes(self._pending), bytearray()
+        return self._plain(data)
+
+    def _plain(self, data: bytes) -> Message | None:
+        if self._inflate is not None:
+            data = self._inflate.feed(data)
+        elif self._body is None and data[:1] == b"\x09":
+            self._inflate = CompressedBody(self._limits)
+            data = self._inflate.feed(data[1:])
+        message = self._message(data)
+        if message is None and self._inflate is not None and self._inflate.finished:
+            raise WireError(_LAYER, "a compressed message is cut")
+        return message
+
+    def _message(self, data: bytes) -> Message | None:
+        if self._body is None:
+            if not data:
+                return None
+            if data[0] == MessageType.COMPRESS:
+                raise WireError("lzw", "compressed twice")
+            self._body = _Body(data[0], self._limits)
+            data = data[1:]
+        return self._body.feed(data)
+
+
+class _Body:
+    """The message itself: a map, and for push/pull and user messages what it announces."""
+
+    def __init__(self, kind: int, limits: Limits) -> None:
+        if kind not in _STREAM_TYPES:
+            raise WireError(_LAYER, f"type {kind} is unknown or does not open a stream")
+        self._kind = kind
+        self._limits = limits
+        self._unpacker: Any = unpacker(limits, buffer=limits.header + _SLICE)
+        self._header: Fields | None = None
+        self._nodes_left = 0
+        self._nodes: list[NodeState] = []
+        self._raw_left = -1
+        self._raw_length = 0
+        self._raw: list[bytes] = []
+        self._read = 0  # bytes that the unpacker has been given
+
+    def feed(self, data: bytes) -> Message | None:
+        start = 0
+        while self._raw_left < 0:
+            chunk = data[start : start + _SLICE]
+            if not chunk:
+                return None
+            start += len(chunk)
+            message = self._maps(chunk)
+            if message is not None:
+                return message
+        return self._take_raw(data[start:] if start else data)
+
+    def _maps(self, chunk: bytes) -> Message | None:
+        try:
+            self._unpacker.feed(chunk)
+        except HOSTILE as error:
+            raise refusal(error) from None
+        self._read += len(chunk)
+        while self._raw_left < 0:
+            fields = self._next_map()
+            if fields is None:
+                if self._read - self._unpacker.tell() > self._limits.header:
+                    raise WireError(_LAYER, f"a map of more than {self._limits.header} bytes")
+                return None
+            if self._header is None:
+                message = self._start(fields)
+                if message is not None:
+                    return message
+            else:
+                self._nodes.append(decode_node(fields, self._limits))
+                self._nodes_left -= 1
+            if self._nodes_left == 0:
+                self._raw_left = self._raw_length
+        rest = self._read - self._unpacker.tell()
+        return self._take_raw(chunk[len(chunk) - rest :] if rest else b"")
+
+    def _next_map(self) -> Fields | None:
+        try:
+            value = self._unpacker.unpack()
+        except OUT_OF_DATA:
+            return None
+        except HOSTILE as error:
+            raise refusal(error) from None
+        return as_fields(value)
+
+    def _start(self, fields: Fields) -> Message | None:
+        limits = self._limits
+        self._header = fields
+        if self._kind == MessageType.PING:
+            return decode_ping(fields, limits)
+        if self._kind == MessageType.ACK:
+            return decode_ack(fields, limits)
+        if self._kind == MessageType.ERROR:
+            return decode_error(fields, limits)
+        if self._kind == MessageType.USER:
+            self._raw_length = _bounded(fields, b"UserMsgLen", limits.user_state)
+        else:
+            self._nodes_left = _bounded(fields, b"Nodes", limits.nodes)
+            self._raw_length = _bounded(fields, b"UserStateLen", limits.user_state)
+        return None
+
+    def _take_raw(self, data: bytes) -> Message | None:
+        if data and self._raw_left:
+            data = data[: self._raw_left]
+            self._raw.append(data)
+            self._raw_left -= len(data)
+        if self._raw_left:
+            return None
+        raw = self._raw[0] if len(self._raw) == 1 else b"".join(self._raw)
+        if self._kind == MessageType.USER:
+            return User(raw)
+        assert self._header is not None  # noqa: S101  (read before any raw byte)
+        return PushPull(boolean(self._header, b"Join"), tuple(self._nodes), raw)
+
+
+def _bounded(fields: Fields, key: bytes, maximum: int) -> int:
+    value = fields.get(key)
+    if type(value) is int and value > maximum:
+        raise WireError(_LAYER, f"{key.decode()} announces {value}, at most {maximum} are allowed")
+    return unsigned(fields, key, maximum)
+
+
+def _encode(message: Message) -> bytes:
+    if isinstance(message, User):
+        return b"".join((b"\x08", pack({"UserMsgLen": len(message.payload)}), message.payload))
+    if isinstance(message, PushPull):
+        nodes = map(encode_node, message.nodes)
+        return b"".join((encode_push_pull_header(message), *nodes, message.user_state))
+    return encode_message(message)
+
+
+_STREAM_TYPES: Final = frozenset(
+    (MessageType.PING, MessageType.ACK, MessageType.PUSH_PULL, MessageType.USER, MessageType.ERROR)
+)
