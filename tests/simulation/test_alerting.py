@@ -6,14 +6,18 @@ A failing seed is in the test's name; the runs are deterministic.
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.inhibit import InhibitRule
+from tocsin.alerting.matcher import parse_matchers
+from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import MILLISECOND, SECOND
-from tocsin.simulation.alerting import AlertingWorld, Answer, Sent, Sink, take_at_once
+from tocsin.simulation.alerting import RETENTION, AlertingWorld, Answer, Sent, Sink, take_at_once
 
 MINUTE = 60 * SECOND
 CONFIG = one_receiver(one_route(group_wait=SECOND, group_interval=60 * SECOND, repeat_interval=60 * MINUTE))
@@ -154,6 +158,47 @@ def test_whatever_fails_no_alert_goes_unnotified(seed: int) -> None:
     world.run(10 * MINUTE)
     groups = {sent.attempt.notification.group_key for sent in world.accepted}
     assert groups == {f'{{}}:{{alertname="A{index}"}}' for index in range(10)}
+
+
+def test_a_silence_holds_the_alert_back_until_it_ends() -> None:
+    silences = Silences(RETENTION, random=Random(1))
+    silences.set(
+        Silence(
+            id="",
+            matcher_sets=(parse_matchers('alertname="A"'),),
+            starts_at=T0,
+            ends_at=T0 + 10 * MINUTE,
+            created_by="me",
+            comment="work",
+        ),
+        T0,
+    )
+    world = AlertingWorld(CONFIG, nodes=3, now=T0, silences=silences)
+    world.post(alert(alertname="A"), alert(alertname="B"))
+    world.run(9 * MINUTE)
+    assert set(_accepted(world)) == {('{}:{alertname="B"}', "firing")}
+    world.run(3 * MINUTE)
+    assert _accepted(world) == {('{}:{alertname="A"}', "firing"): 1, ('{}:{alertname="B"}', "firing"): 1}
+
+
+def test_an_inhibited_alert_is_held_back_while_its_source_fires() -> None:
+    rule = InhibitRule(
+        source_matchers=parse_matchers('severity="critical"'),
+        target_matchers=parse_matchers('severity="warning"'),
+        equal=("cluster",),
+    )
+    world = AlertingWorld(replace(CONFIG, inhibit_rules=(rule,)), nodes=3, now=T0)
+    source = alert(alertname="Down", severity="critical", cluster="c")
+    world.post(source, alert(alertname="Slow", severity="warning", cluster="c"))
+    world.run(5 * MINUTE)
+    assert set(_accepted(world)) == {('{}:{alertname="Down"}', "firing")}
+    world.post(replace(source, ends_at=world.now))
+    world.run(3 * MINUTE)
+    assert _accepted(world) == {
+        ('{}:{alertname="Down"}', "firing"): 1,
+        ('{}:{alertname="Down"}', "resolved"): 1,
+        ('{}:{alertname="Slow"}', "firing"): 1,
+    }
 
 
 def test_equal_seeds_give_equal_runs() -> None:

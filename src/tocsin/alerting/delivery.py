@@ -5,14 +5,14 @@ Deliveries are moved along by :mod:`tocsin.alerting.pipeline`.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.config import IntegrationConfig
+from tocsin.alerting.config import IntegrationConfig, ReceiverConfig
 from tocsin.alerting.group import Flush
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.notification import Notification, Reason
@@ -40,6 +40,15 @@ class Integration:
 
     def __str__(self) -> str:
         return f"{self.receiver}/{self.integration}[{self.index}]"
+
+
+def integrations(receiver: ReceiverConfig) -> Iterator[Integration]:
+    """The integrations of a receiver, in the order of the file."""
+    indices: Counter[str] = Counter()
+    for config in receiver.integrations:
+        kind = config.kind
+        yield Integration(receiver.name, kind, indices[kind], config.send_resolved, config)
+        indices[kind] += 1
 
 
 class Backoff:

@@ -10,14 +10,14 @@ gossip while we wait for them; if it does not, we send: rather twice than never.
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
 from typing import Protocol
 
-from tocsin.alerting.config import AlertmanagerConfig, ReceiverConfig
+from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.delivery import (
     Delivery,
     DeliveryState,
@@ -25,6 +25,7 @@ from tocsin.alerting.delivery import (
     Integration,
     Lane,
     hashes,
+    integrations,
     needs_notification,
 )
 from tocsin.alerting.effects import (
@@ -104,7 +105,7 @@ class Pipeline:
         self._peer_timeout = peer_timeout_ns
         self._random = random
         self._lanes = {
-            receiver.name: [Lane(integration, max_attempts) for integration in _integrations(receiver)]
+            receiver.name: [Lane(integration, max_attempts) for integration in integrations(receiver)]
             for receiver in config.receivers
         }
         self._settled = False
@@ -393,14 +394,6 @@ class Pipeline:
         """What is to be done, in order, since the last call."""
         effects, self._effects = self._effects, []
         return effects
-
-
-def _integrations(receiver: ReceiverConfig) -> Iterator[Integration]:
-    indices: Counter[str] = Counter()
-    for integration in receiver.integrations:
-        kind = integration.kind
-        yield Integration(receiver.name, kind, indices[kind], integration.send_resolved, integration)
-        indices[kind] += 1
 
 
 def _over(what: Delivery | FlushRun) -> bool:
