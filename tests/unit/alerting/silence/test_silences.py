@@ -1,0 +1,301 @@
+"""Silences as an operator makes, changes and ends them (spec 4.5)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import MatchType, parse_matchers
+from tocsin.alerting.protocol import read_delimited
+from tocsin.alerting.protocol.silence_pb2 import MeshSilence
+from tocsin.alerting.silence import Silence, SilenceLimits, Silences, SilenceState, make_matcher_sets
+from tocsin.alerting.timestamp import SECOND, ZERO
+from tocsin.errors import NotFoundError, StateError, ValidationError
+
+HOUR = 3600 * SECOND
+NOW = 1795484000 * SECOND + 123_456_789
+RETENTION = 120 * HOUR
+
+# Matchers (name, value, isRegex, isEqual) posted to Alertmanager 0.33.1 and the text of its status 400.
+ANSWERS: list[tuple[list[tuple[str, str, bool, bool]], str]] = [
+    (matchers, answer)
+    for matchers, answer in json.loads(
+        (Path(__file__).parent.parent / "data" / "silence-answers.json").read_text(encoding="utf-8")
+    )
+]
+
+
+NO_LIMITS = SilenceLimits()
+
+
+def silences(limits: SilenceLimits = NO_LIMITS, *, seed: int = 1) -> Silences:
+    return Silences(RETENTION, random=Random(seed), limits=limits)
+
+
+def ask(
+    text: str = 'a="b"',
+    *,
+    identifier: str = "",
+    start: int = NOW,
+    end: int = NOW + HOUR,
+    comment: str = "why",
+) -> Silence:
+    return Silence(identifier, (parse_matchers(text),), start, end, created_by="me", comment=comment)
+
+
+def stored(state: Silences, identifier: str) -> Silence:
+    silence = state.get(identifier)
+    assert silence is not None
+    return silence
+
+
+@pytest.mark.parametrize(("matchers", "answer"), ANSWERS, ids=lambda value: str(value)[:30])
+def test_bad_matchers_get_alertmanagers_words(
+    matchers: list[tuple[str, str, bool, bool]], answer: str
+) -> None:
+    triples = [
+        (int(MatchType.of(is_regex=is_regex, is_equal=is_equal)), name, value)
+        for name, value, is_regex, is_equal in matchers
+    ]
+    with pytest.raises(ValidationError) as caught:
+        make_matcher_sets([triples])
+    assert f"invalid silence: {caught.value}" == answer
+
+
+def test_a_silence_is_created() -> None:
+    state = silences()
+    identifier, changes = state.set(ask(), NOW)
+    silence = stored(state, identifier)
+    assert (silence.starts_at, silence.updated_at) == (NOW, NOW)
+    assert silence.expires_at == NOW + HOUR + RETENTION
+    assert changes == [silence.encoded] == [state.encode_state()]
+    assert len(identifier) == 36
+    assert identifier[14] == "4"  # a random UUID
+
+
+@pytest.mark.parametrize("start", [0, ZERO, NOW - HOUR])
+def test_a_start_in_the_past_or_none_is_now(start: int) -> None:
+    state = silences()
+    identifier, _ = state.set(ask(start=start), NOW)
+    assert stored(state, identifier).starts_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("silence", "problem"),
+    [
+        (replace(ask(), matcher_sets=()), "invalid silence: at least one matcher set required"),
+        (replace(ask(), matcher_sets=((),)), "invalid silence: matcher set 0 is empty"),
+        (
+            ask('a=""'),
+            "invalid silence: matcher set 0: at least one matcher must not match the empty string",
+        ),
+        (ask(end=ZERO), "invalid silence: invalid zero end timestamp"),
+        (ask(start=NOW + HOUR, end=NOW), "invalid silence: end time must not be before start time"),
+        (ask(start=0, end=NOW - 1), "invalid silence: end time must not be before start time"),
+    ],
+)
+def test_a_bad_silence_changes_nothing(silence: Silence, problem: str) -> None:
+    state = silences()
+    with pytest.raises(ValidationError) as caught:
+        state.set(silence, NOW)
+    assert str(caught.value) == problem
+    assert len(state) == 0
+
+
+def test_an_unknown_id_is_not_found() -> None:
+    state = silences()
+    with pytest.raises(NotFoundError, match=r"^silence not found$"):
+        state.set(ask(identifier="nobody"), NOW)
+    with pytest.raises(NotFoundError, match=r"^silence not found$"):
+        state.expire("nobody", NOW)
+    assert state.get("nobody") is None
+
+
+def test_an_active_silence_gets_another_end_in_place() -> None:
+    state = silences()
+    identifier, _ = state.set(ask(), NOW)
+    # the API shows milliseconds, so what comes back differs within the second
+    later = ask(identifier=identifier, start=NOW - 456_789, end=NOW + 2 * HOUR, comment="longer")
+    again, changes = state.set(later, NOW + 60 * SECOND)
+    assert again == identifier
+    assert len(changes) == len(state) == 1
+    assert stored(state, identifier).ends_at == NOW + 2 * HOUR
+    assert stored(state, identifier).comment == "longer"
+    assert stored(state, identifier).updated_at == NOW + 60 * SECOND
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ask('a="c"'),
+        ask(start=NOW + 2 * SECOND),
+    ],
+    ids=["other matchers", "another start"],
+)
+def test_what_would_change_history_makes_a_new_silence(change: Silence) -> None:
+    state = silences()
+    old, _ = state.set(ask(), NOW)
+    now = NOW + 60 * SECOND
+    new, changes = state.set(replace(change, id=old), now)
+    assert new != old
+    assert [MeshSilence.FromString(bytes(next(read_delimited(c)))).silence.id for c in changes] == [old, new]
+    assert stored(state, old).ends_at == now
+    assert stored(state, old).state_at(now + 1) is SilenceState.EXPIRED
+    assert stored(state, new).state_at(now) is SilenceState.ACTIVE
+
+
+def test_a_pending_silence_may_move_but_not_into_the_past() -> None:
+    state = silences()
+    identifier, _ = state.set(ask(start=NOW + HOUR, end=NOW + 2 * HOUR), NOW)
+    moved = ask(identifier=identifier, start=NOW + HOUR // 2, end=NOW + 2 * HOUR)
+    assert state.set(moved, NOW + 1)[0] == identifier
+    assert stored(state, identifier).starts_at == NOW + HOUR // 2
+    new, _ = state.set(replace(moved, starts_at=NOW), NOW + 2)
+    assert new != identifier
+
+
+def test_an_expired_silence_is_never_changed() -> None:
+    state = silences()
+    identifier, _ = state.set(ask(), NOW)
+    state.expire(identifier, NOW + SECOND)
+    before = stored(state, identifier)
+    new, changes = state.set(replace(ask(), id=identifier), NOW + 2 * SECOND)
+    assert new != identifier
+    assert len(changes) == 1
+    assert stored(state, identifier) == before
+
+
+def test_expiring() -> None:
+    state = silences()
+    active, _ = state.set(ask(), NOW)
+    pending, _ = state.set(ask(start=NOW + HOUR, end=NOW + 2 * HOUR), NOW)
+    then = NOW + 60 * SECOND
+    assert len(state.expire(active, then)) == len(state.expire(pending, then)) == 1
+    assert (stored(state, active).starts_at, stored(state, active).ends_at) == (NOW, then)
+    assert (stored(state, pending).starts_at, stored(state, pending).ends_at) == (then, then)
+    assert stored(state, active).expires_at == then + RETENTION
+    assert state.expire(active, then + 1) == []
+    assert state.counts(then + 1) == {
+        SilenceState.ACTIVE: 0,
+        SilenceState.PENDING: 0,
+        SilenceState.EXPIRED: 2,
+    }
+
+
+def test_a_change_beats_a_version_from_a_clock_that_is_ahead() -> None:
+    ahead = silences(seed=2)
+    identifier, (change,) = ahead.set(ask(), NOW)
+    (extended,) = ahead.set(ask(identifier=identifier, end=NOW + 3 * HOUR), NOW + HOUR // 2)[1]
+    here = silences()
+    here.merge(change, NOW)
+    here.merge(extended, NOW)
+    (expired,) = here.expire(identifier, NOW + SECOND)
+    assert ahead.merge(expired, NOW + HOUR // 2).taken == 1
+    assert stored(ahead, identifier).ends_at == NOW + SECOND
+
+
+def test_the_number_of_silences_can_be_limited() -> None:
+    state = silences(SilenceLimits(max_silences=1))
+    identifier, _ = state.set(ask(), NOW)
+    with pytest.raises(ValidationError, match=r"^exceeded maximum number of silences: 1 \(limit: 1\)$"):
+        state.set(ask(), NOW)
+    assert state.set(ask(identifier=identifier), NOW)[0] == identifier
+
+
+def test_the_size_of_a_silence_can_be_limited() -> None:
+    free = silences()
+    identifier, (change,) = free.set(ask(comment="x" * 3000), NOW)
+    size = len(next(read_delimited(change)))
+    with pytest.raises(ValidationError) as caught:
+        silences(SilenceLimits(max_silence_size_bytes=2000)).set(ask(comment="x" * 3000), NOW)
+    assert str(caught.value) == f"silence exceeded maximum size: {size} bytes (limit: 2000 bytes)"
+    silences(SilenceLimits(max_silence_size_bytes=size)).set(ask(comment="x" * 3000), NOW)
+    limited = silences(SilenceLimits(max_silence_size_bytes=2000))
+    assert limited.merge(change, NOW).taken == 1  # what the cluster holds is not refused for it
+    assert limited.get(identifier) is not None
+
+
+def test_the_hard_bounds_of_the_store_are_reached() -> None:
+    full = Silences(RETENTION, random=Random(1), max_entries=2)
+    state = silences()
+    for _ in range(3):
+        state.set(ask(), NOW)
+    result = full.merge(state.encode_state(), NOW)
+    assert (result.taken, result.refused_count) == (2, 1)
+    assert result.refused == ["2 entries are stored already, which is the limit"]
+    with pytest.raises(ValidationError, match="exceeded maximum number"):
+        full.set(ask(), NOW)
+    one = len(state.encode_state()) // 3
+    tight = Silences(RETENTION, random=Random(1), max_total_bytes=2 * one + 1)
+    assert tight.merge(state.encode_state(), NOW).refused_count == 1
+    assert tight.total_bytes == 2 * one
+    small = Silences(RETENTION, random=Random(1), max_entry_bytes=one - 1)
+    assert small.merge(state.encode_state(), NOW).refused_count == 3
+    with pytest.raises(ValidationError, match="exceeded maximum size"):
+        small.set(ask(), NOW)
+
+
+def test_many_refusals_are_counted_and_some_described() -> None:
+    data = b"\x04\x0a\x02\x0a\x00" * 100  # silences without id
+    result = silences().merge(data, NOW)
+    assert (result.refused_count, len(result.refused)) == (100, 16)
+
+
+def test_queries_and_their_order() -> None:
+    state = silences()
+    long, _ = state.set(ask('a="b",c="d"', end=NOW + 2 * HOUR), NOW)
+    short, _ = state.set(ask(), NOW)
+    second, _ = state.set(ask(start=NOW + 2 * HOUR, end=NOW + 3 * HOUR), NOW)
+    first, _ = state.set(ask('a=~"b"', start=NOW + HOUR, end=NOW + 3 * HOUR), NOW)
+    gone, _ = state.set(ask(), NOW)
+    state.expire(gone, NOW)
+    last_gone, _ = state.set(ask(), NOW)
+    state.expire(last_gone, NOW + 1)
+    now = NOW + SECOND
+    assert [one.id for one in state.query(now)] == [short, long, first, second, last_gone, gone]
+    assert [one.id for one in state.query(now, states=[SilenceState.PENDING])] == [first, second]
+    assert state.query(now, states=[]) == []
+    assert [one.id for one in state.query(now, ids=[gone, "nobody", long])] == [long, gone]
+    assert [one.id for one in state.query(now, matchers=parse_matchers('c="d"'))] == [long]
+    assert [one.id for one in state.query(now, matchers=parse_matchers('a=~"b"'))] == [first]
+
+
+def test_gc_when_the_retention_is_over() -> None:
+    state = silences()
+    identifier, _ = state.set(ask(), NOW)
+    due = NOW + HOUR + RETENTION
+    assert state.next_expiry() == due
+    assert state.gc(due - 1) == 0
+    assert state.gc(due) == 1
+    assert state.get(identifier) is None
+    assert (state.encode_state(), state.total_bytes, state.next_expiry()) == (b"", 0, None)
+    assert state.mutes(Labels({"a": "b"}), NOW) == ()
+
+
+def test_a_snapshot_keeps_what_is_expired_until_gc() -> None:
+    state = silences()
+    state.set(ask(), NOW)
+    late = NOW + 1000 * HOUR
+    again = silences()
+    assert again.load(state.encode_state(), late).taken == 1
+    assert silences().merge(state.encode_state(), late).expired == 1
+    assert again.gc(late) == 1
+
+
+def test_a_snapshot_that_does_not_decode_is_an_error() -> None:
+    with pytest.raises(StateError):
+        silences().load(b"\x05abc", NOW)
+
+
+def test_a_state_in_slices_is_the_state() -> None:
+    state = silences()
+    for _ in range(50):
+        state.set(ask(), NOW)
+    slices = list(state.encode_slices(1000))
+    assert len(slices) > 5
+    assert b"".join(slices) == state.encode_state()
