@@ -47,7 +47,8 @@ _ALERTS: Final = MappingProxyType(
         "CERTIFICATE_REVOKED": ("revoked", "our certificate is revoked"),
         "CERTIFICATE_REQUIRED": ("no_certificate", "it requires a certificate and we showed none"),
         "CERTIFICATE_UNKNOWN": ("bad_certificate", "it does not accept our certificate"),
-        "BAD_CERTIFICATE": ("bad_certificate", "it does not accept our certificate"),
+        # Older Go peers send this one when a certificate is missing, too.
+        "BAD_CERTIFICATE": ("bad_certificate", "it does not accept our certificate, or misses one"),
         "UNSUPPORTED_CERTIFICATE": ("bad_certificate", "it does not support our certificate's kind"),
         "ACCESS_DENIED": ("name_not_allowed", "it does not allow our certificate's names"),
         "HANDSHAKE_FAILURE": (

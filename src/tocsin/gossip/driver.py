@@ -1,0 +1,438 @@
+"""The asyncio shell around the core: joins an :class:`Endpoint` to a :class:`Transport` and to the clock.
+
+It holds no protocol of its own: bytes and time go into the endpoint, actions are executed, events told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tocsin.errors import ClosedError, TocsinError, TransportError, WireError
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.effects import Event, ExchangeFinished, OpenStream, SendPacket
+from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.transport.base import Stream, Transport
+from tocsin.gossip.wire.messages import ErrorResponse, Message
+from tocsin.gossip.wire.stream import StreamCodec
+
+_log = logging.getLogger(__name__)
+
+MAX_INBOUND_STREAMS: Final = 128
+"""Answered at the same time; more are closed without an answer, as memberlist does (specification 2.7)."""
+
+MAX_OUTBOUND_STREAMS: Final = 128
+"""Open at the same time; more wait, each within its deadline."""
+
+_SLICE: Final = 16 * 1024
+"""Decoded before other work on the event loop gets its turn."""
+
+_ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
+"""A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
+
+_EAGER_DELAY: Final = 0.005
+"""A new broadcast leaves after so many seconds, together with those that came meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinResult:
+    """The outcome of joining one address; ``error`` is empty on success."""
+
+    address: Address
+    error: str
+
+    @property
+    def joined(self) -> bool:
+        """Whether the states were exchanged."""
+        return not self.error
+
+
+@dataclass(slots=True)
+class DriverStatistics:
+    """What the driver counts."""
+
+    streams_answered: int = 0
+    streams_rejected: int = 0
+    """Inbound streams past :data:`MAX_INBOUND_STREAMS`."""
+    streams_refused: int = 0
+    """Inbound streams whose first message could not be read."""
+    streams_broken: int = 0
+    """Inbound streams that failed or took too long."""
+    callback_errors: int = 0
+    """Exceptions out of the application's ``on_event``."""
+
+
+def _no_state(join: bool) -> bytes:  # noqa: ARG001
+    return b""
+
+
+def _ignore(event: Event) -> None:
+    """The default ``on_event``."""
+
+
+class Gossip:
+    """One member of a cluster on the running event loop.
+
+    ``local_state(join)`` gives the application's part of a push/pull; ``on_event`` gets every core event, on
+    the loop, in order; it must not block, and may call back into this object. ``address`` is what others are
+    told to reach us at; without it (or with port 0) the transport's bound address is taken.
+    """
+
+    def __init__(
+        self,
+        config: GossipConfig,
+        transport: Transport,
+        *,
+        name: str,
+        address: Address | None = None,
+        meta: bytes = b"",
+        local_state: Callable[[bool], bytes] = _no_state,
+        on_event: Callable[[Event], None] = _ignore,
+        random_source: random.Random | None = None,
+    ) -> None:
+        self.config = config
+        self.name = name
+        self.transport = transport
+        self.driver_statistics = DriverStatistics()
+        self._address = address
+        self._loop = asyncio.get_running_loop()
+        self._stream_codec = StreamCodec(label=config.label, compression=config.compression)
+        self._on_event = on_event
+        self._endpoint = Endpoint(
+            config,
+            name=name,
+            address=address or Address("127.0.0.1", 0),
+            now=self._loop.time(),
+            random=random_source or random.Random(),
+            local_state=local_state,
+            meta=meta,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._eager: asyncio.TimerHandle | None = None
+        self._draining = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._inbound_streams = 0
+        self._outbound_streams = asyncio.Semaphore(MAX_OUTBOUND_STREAMS)
+        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._left = asyncio.Event()
+        self._started = False
+        self._closed = False
+
+    # -- the application's side
+
+    @property
+    def members(self) -> list[Member]:
+        """The live members, ourselves included."""
+        return self._endpoint.members()
+
+    @property
+    def local(self) -> Member:
+        """Ourselves."""
+        return self._endpoint.local
+
+    @property
+    def statistics(self) -> Statistics:
+        """The core's counters; see also :attr:`driver_statistics` and the transport's own."""
+        return self._endpoint.statistics
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The core, for gauges such as ``health_score``; its commands are this object's business."""
+        return self._endpoint
+
+    async def start(self) -> None:
+        """Listen, and begin to probe, gossip and push/pull.
+
+        :class:`~tocsin.errors.ConfigError` if we cannot bind.
+        """
+        self._check_open()
+        if self._started:
+            return
+        await self.transport.start(self)
+        bound = getattr(self.transport, "advertise_address", None) or self.transport.listen_address
+        if self._address is None:
+            self._endpoint.set_address(bound)
+        elif not self._address.port:
+            self._endpoint.set_address(Address(self._address.host, bound.port))
+        self._started = True
+        self._endpoint.start(self._loop.time())
+        self._drain()
+
+    async def join(self, addresses: Iterable[Address]) -> list[JoinResult]:
+        """Exchange states with each address, all at once; one that cannot be joined raises nothing."""
+        self._check_started()
+        now = self._loop.time()
+        pending = [(address, self._wait_for(self._endpoint.join(address, now))) for address in addresses]
+        self._drain()
+        return [JoinResult(address, await outcome) for address, outcome in pending]
+
+    async def leave(self, timeout: float) -> bool:
+        """Tell the cluster that we go on purpose. Whether the news was sent within ``timeout`` seconds."""
+        self._check_started()
+        self._endpoint.leave(self._loop.time())
+        self._drain()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._left.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def broadcast(self, payload: bytes, name: str | None = None) -> None:
+        """Gossip a message to all members; a newer one of the same ``name`` replaces it in the queue.
+
+        :class:`~tocsin.errors.UserError` if it does not fit a packet.
+        """
+        self._check_started()
+        self._endpoint.broadcast(payload, self._loop.time(), name=name)
+        if self._eager is None:
+            self._eager = self._loop.call_later(_EAGER_DELAY, self._gossip_now)
+        self._drain()
+
+    async def send_reliable(self, member: str, payload: bytes) -> None:
+        """Send a message of any size to one member by stream.
+
+        :class:`~tocsin.errors.NotFoundError` if it is unknown, :class:`TransportError` if it did not arrive.
+        """
+        self._check_started()
+        outcome = self._wait_for(self._endpoint.send_reliable(member, payload, self._loop.time()))
+        self._drain()
+        error = await outcome
+        if error:
+            raise TransportError(f"sending to {member}: {error}")
+
+    def send_best_effort(self, member: str, payload: bytes) -> None:
+        """Send a message to one member in a packet; :class:`~tocsin.errors.NotFoundError`."""
+        self._check_started()
+        self._endpoint.send_best_effort(member, payload, self._loop.time())
+        self._drain()
+
+    def update_meta(self, meta: bytes) -> None:
+        """Change what others see as our meta."""
+        self._check_started()
+        self._endpoint.update_meta(meta, self._loop.time())
+        self._drain()
+
+    async def close(self) -> None:
+        """Stop everything at once; :meth:`leave` first to be taken for left and not for dead. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        for timer in (self._timer, self._eager):
+            if timer is not None:
+                timer.cancel()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self.transport.close()
+        for outcome in self._waiting.values():
+            if not outcome.done():
+                outcome.set_result("closed")
+        self._waiting.clear()
+
+    # -- the transport's side
+
+    def packet_received(self, data: bytes, source: Address) -> None:
+        """A packet, into the core."""
+        if self._started and not self._closed:
+            self._endpoint.receive_packet(data, source, self._loop.time())
+            self._drain()
+
+    def packet_failed(self, destination: Address, reason: str) -> None:
+        """A lost packet, into the core."""
+        if self._started and not self._closed:
+            _log.debug("packet to %s failed: %s", destination, reason)
+            self._endpoint.packet_failed(destination, self._loop.time())
+            self._drain()
+
+    def stream_accepted(self, stream: Stream) -> None:
+        """Answer a peer's stream in a task of its own."""
+        if not self._started or self._closed or self._inbound_streams >= MAX_INBOUND_STREAMS:
+            self.driver_statistics.streams_rejected += 1
+            self._spawn(stream.close())
+            return
+        self._inbound_streams += 1
+        self._spawn(self._answer(stream))
+
+    # -- within
+
+    async def _answer(self, stream: Stream) -> None:
+        statistics = self.driver_statistics
+        try:
+            async with asyncio.timeout(self.config.stream_timeout):
+                message = await self._read(stream, reply=False)
+            if message is None:
+                return
+            statistics.streams_answered += 1
+            writes = self._endpoint.receive_stream(message, stream.remote, self._loop.time())
+            self._drain()
+            for data in writes:
+                await stream.write(data)
+        except WireError as error:
+            statistics.streams_refused += 1
+            _log.debug("stream of %s refused: %s", stream.remote, error)
+            await self._answer_error(stream, error)
+        except (TimeoutError, TransportError) as error:
+            statistics.streams_broken += 1
+            _log.debug("stream of %s failed: %s", stream.remote, error or "took too long")
+        except BaseException:
+            stream.abort()
+            raise
+        finally:
+            self._inbound_streams -= 1
+            await stream.close()
+
+    async def _answer_error(self, stream: Stream, error: WireError) -> None:
+        if error.layer not in _ANSWERED_LAYERS:
+            return
+        try:
+            for data in self._stream_codec.encode(ErrorResponse(str(error)), reply=True):
+                await stream.write(data)
+        except TransportError:
+            pass
+
+    async def _exchange(self, action: OpenStream) -> None:
+        stream: Stream | None = None
+        message: Message | None = None
+        error = ""
+        try:
+            async with asyncio.timeout_at(action.deadline), self._outbound_streams:
+                remaining = action.deadline - self._loop.time()
+                stream = await self.transport.open_stream(action.destination, remaining, action.node)
+                for data in action.writes:
+                    await stream.write(data)
+                if action.expects_reply:
+                    message = await self._read(stream, reply=True)
+                    if message is None:
+                        error = "the peer closed the stream without an answer"
+        except TimeoutError:
+            error = "no outcome by the deadline"
+        except TocsinError as failure:
+            error = str(failure)
+        except BaseException:
+            if stream is not None:
+                stream.abort()
+            raise
+        if action.expects_reply:
+            self._report(action, message, error)
+        if stream is not None:
+            if error:
+                stream.abort()
+            else:
+                # Without a reply to wait for, only the orderly close tells that the message arrived.
+                await stream.close()
+        if not action.expects_reply:
+            self._report(action, message, error)
+
+    def _report(self, action: OpenStream, message: Message | None, error: str) -> None:
+        now = self._loop.time()
+        if error:
+            self._endpoint.stream_failed(action.exchange, error, now)
+        else:
+            self._endpoint.stream_replied(action.exchange, message, now)
+        self._drain()
+
+    async def _read(self, stream: Stream, *, reply: bool) -> Message | None:
+        """One message, or None when the stream ended without a byte of one."""
+        decoder = self._stream_codec.decoder(reply=reply)
+        while data := await stream.read():
+            for start in range(0, len(data), _SLICE):
+                if start:
+                    await asyncio.sleep(0)
+                message = decoder.feed(data[start : start + _SLICE])
+                if message is not None:
+                    return message
+            if len(data) > _SLICE:
+                await asyncio.sleep(0)
+        decoder.eof()
+        return None
+
+    def _drain(self) -> None:
+        """Execute actions and tell events until the endpoint has none; then arm the timer."""
+        if self._draining:
+            return  # An action or a callback came back to us: the loop below goes on with what that made.
+        self._draining = True
+        endpoint = self._endpoint
+        try:
+            while True:
+                actions, events = endpoint.actions(), endpoint.events()
+                if not actions and not events:
+                    break
+                for action in actions:
+                    if isinstance(action, SendPacket):
+                        self.transport.send_packet(action.destination, action.data, action.node)
+                    else:
+                        self._spawn(self._exchange(action))
+                for event in events:
+                    self._tell(event)
+        finally:
+            self._draining = False
+        if endpoint.left:
+            self._left.set()
+        self._arm()
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, ExchangeFinished):
+            outcome = self._waiting.pop(event.exchange, None)
+            if outcome is not None and not outcome.done():
+                outcome.set_result(event.error)
+        try:
+            self._on_event(event)
+        except Exception:
+            self.driver_statistics.callback_errors += 1
+            _log.exception("the application failed on %s", type(event).__name__)
+
+    def _wait_for(self, exchange: int) -> asyncio.Future[str]:
+        outcome: asyncio.Future[str] = self._loop.create_future()
+        self._waiting[exchange] = outcome
+        return outcome
+
+    def _arm(self) -> None:
+        when = self._endpoint.next_timeout()
+        if self._timer is not None:
+            if when == self._timer_at:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if when is not None and self._started and not self._closed:
+            self._timer_at = when
+            self._timer = self._loop.call_at(when, self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        self._endpoint.handle_timeout(self._loop.time())
+        self._drain()
+
+    def _gossip_now(self) -> None:
+        self._eager = None
+        self._endpoint.gossip(self._loop.time())
+        self._drain()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a stream's task failed", exc_info=error)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClosedError("this member was closed")
+
+    def _check_started(self) -> None:
+        self._check_open()
+        if not self._started:
+            raise ClosedError("this member was not started")

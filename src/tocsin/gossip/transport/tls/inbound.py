@@ -1,0 +1,251 @@
+"""The accepting side: bounds on who may connect, and the framing of what they send."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Callable
+
+from tocsin.errors import TransportError, WireError
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import TransportHandler
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.connection import TLSConnection
+from tocsin.gossip.transport.tls.identity import ClusterIdentity
+from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.stream import TLSStream
+from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame
+
+_log = logging.getLogger(__name__)
+
+
+class Inbound:
+    """All accepted connections and their bounds."""
+
+    def __init__(
+        self,
+        config: TLSTransportConfig,
+        identity: ClusterIdentity,
+        handler: TransportHandler,
+        statistics: TransportStatistics,
+        refusals: RefusalLog,
+        heard_from: Callable[[Address], None],
+    ) -> None:
+        self.heard_from = heard_from
+        self.config = config
+        self.identity = identity
+        self.handler = handler
+        self.statistics = statistics
+        self.refusals = refusals
+        self.connections: dict[TLSConnection, Accepted] = {}
+        self._hosts: Counter[str] = Counter()
+
+    def protocol(self) -> TLSConnection:
+        """For a connection that the listener just accepted."""
+        accepted = Accepted(self)
+        connection = AcceptedConnection(
+            self.config, self.statistics, accepted, self.identity.server_context(), self
+        )
+        accepted.connection = connection
+        return connection
+
+    def admit(self, connection: TLSConnection, host: str) -> bool:
+        """Count it in; false, and counted as rejected, when a bound is reached."""
+        config, statistics = self.config, self.statistics
+        if len(self.connections) >= config.max_inbound_connections:
+            bound = "total"
+        elif self._hosts[host] >= config.max_inbound_connections_per_host:
+            bound = "host"
+        elif statistics.handshakes_inbound_pending >= config.max_inbound_handshakes:
+            bound = "handshakes"
+        else:
+            self._hosts[host] += 1
+            statistics.connections_inbound += 1
+            statistics.handshakes_inbound_pending += 1
+            assert isinstance(connection.owner, Accepted)  # noqa: S101
+            self.connections[connection] = connection.owner
+            connection.closed.add_done_callback(lambda _: self._gone(connection, host))
+            return True
+        statistics.connections_rejected[bound] += 1
+        _log.debug("rejected a connection from %s: bound on %s reached", host, bound)
+        return False
+
+    def _gone(self, connection: TLSConnection, host: str) -> None:
+        accepted = self.connections.pop(connection)
+        accepted.gone()
+        self.statistics.connections_inbound -= 1
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+
+    async def close(self) -> None:
+        """Close all, streams that nobody closed included."""
+        connections = list(self.connections)
+        for connection in connections:
+            connection.start_close()
+        if connections:
+            await asyncio.wait([connection.closed for connection in connections])
+
+
+class AcceptedConnection(TLSConnection):
+    """A server's side of a connection; it stands at the door first."""
+
+    def __init__(
+        self,
+        config: TLSTransportConfig,
+        statistics: TransportStatistics,
+        owner: Accepted,
+        context: ssl.SSLContext,
+        inbound: Inbound,
+    ) -> None:
+        super().__init__(config, statistics, owner, context)
+        self._inbound = inbound
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake, if the bounds allow one more."""
+        peer = transport.get_extra_info("peername")
+        if not self._inbound.admit(self, str(peer[0]) if peer else ""):
+            assert isinstance(transport, asyncio.Transport)  # noqa: S101
+            self._ended = True
+            transport.abort()
+            return
+        super().connection_made(transport)
+
+
+class Accepted:
+    """The owner of an accepted connection until it turns into a stream: takes PACKET frames from it."""
+
+    def __init__(self, inbound: Inbound) -> None:
+        self.connection: TLSConnection | None = None
+        self._inbound = inbound
+        self._loop = asyncio.get_running_loop()
+        self._decoder = FrameDecoder(inbound.config.max_frame_bytes)
+        self._handshaking = True
+        self._timer: asyncio.TimerHandle | None = None
+        self._from_text = ""
+        self._from = Address("0.0.0.0", 0)
+        self._heard_at = 0.0
+        self._frame_since: float | None = None
+
+    def gone(self) -> None:
+        """The connection is closed."""
+        self._handshake_over()
+        self._cancel_timer()
+
+    def connection_established(self, connection: TLSConnection) -> None:
+        """Check the client's names, then wait for its first frame."""
+        self._handshake_over()
+        assert connection.session is not None  # noqa: S101
+        self._inbound.identity.check_client(connection.session.tls.getpeercert(binary_form=True))
+        self._from = connection.remote
+        self._frame_since = self._heard_at = self._loop.time()
+        self._arm()
+
+    def connection_received(self, connection: TLSConnection, data: bytes) -> None:
+        """Whole frames to the handler; from a STREAM header on it is a stream's business."""
+        inbound = self._inbound
+        statistics = inbound.statistics
+        self._heard_at = self._loop.time()
+        try:
+            frames = self._decoder.feed(data)
+        except WireError as error:
+            statistics.frames_refused += 1
+            _log.debug("closing the connection of %s: %s", connection.remote, error)
+            self._cancel_timer()
+            connection.abort()
+            return
+        for frame in frames:
+            if not isinstance(frame, PacketFrame):
+                self._become_stream(connection)
+                return
+            if not frame.data:
+                statistics.packets_ignored += 1
+                continue
+            statistics.packets_received += 1
+            statistics.packet_bytes_received += len(frame.data)
+            inbound.handler.packet_received(frame.data, self._source(connection, frame.from_address))
+        self._frame_since = self._heard_at if self._decoder.pending else None
+
+    def connection_ended(
+        self, connection: TLSConnection, error: RefusalError | TransportError | None
+    ) -> None:
+        """Refusals are logged on both ends; the rest is a peer that went away."""
+        self._cancel_timer()
+        if isinstance(error, RefusalError):
+            self._inbound.refusals.write(connection.remote, error, self._loop.time())
+        elif error is not None:
+            _log.debug("connection of %s ended: %s", connection.remote, error)
+        else:
+            connection.start_close()
+
+    def connection_writable(self, connection: TLSConnection) -> None:
+        """Nothing is written before the connection is a stream."""
+
+    def _become_stream(self, connection: TLSConnection) -> None:
+        self._cancel_timer()
+        self._inbound.statistics.streams_accepted += 1
+        stream = TLSStream(connection, self._inbound.config.read_timeout, received=self._decoder.take_rest())
+        self._inbound.handler.stream_accepted(stream)
+
+    def _source(self, connection: TLSConnection, text: str) -> Address:
+        """Where the sender listens, by its own words; a sender says the same with every packet."""
+        if text != self._from_text:
+            self._from_text = text
+            self._from = _listener(text, connection.remote)
+            self._inbound.heard_from(self._from)
+        return self._from
+
+    def _handshake_over(self) -> None:
+        if self._handshaking:
+            self._handshaking = False
+            self._inbound.statistics.handshakes_inbound_pending -= 1
+
+    def _deadline(self) -> float:
+        config = self._inbound.config
+        idle = self._heard_at + config.inbound_idle_timeout
+        return (
+            idle if self._frame_since is None else min(idle, self._frame_since + config.first_frame_timeout)
+        )
+
+    def _arm(self) -> None:
+        soon = self._loop.time() + self._inbound.config.first_frame_timeout
+        self._timer = self._loop.call_at(min(self._deadline(), soon), self._check_deadline)
+
+    def _check_deadline(self) -> None:
+        """One timer for a connection, moved when it fires and not at every frame."""
+        self._timer = None
+        if self._loop.time() < self._deadline():
+            self._arm()
+            return
+        reason = "idle" if self._frame_since is None else "first_frame"
+        self._inbound.statistics.connections_rejected[reason] += 1
+        if self.connection is not None:
+            self.connection.start_close()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _listener(text: str, remote: Address) -> Address:
+    """The address in a frame's ``from_addr``; a Go peer bound to a wildcard writes ``[::]:port``.
+
+    What is no IP address and port gives the connection's own address: a host name is never resolved.
+    """
+    host, _, port = text.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
+        number = int(port)
+    except ValueError:
+        return remote
+    if not 0 < number < 65536 or not port.isascii():
+        return remote
+    if address.is_unspecified:
+        return Address(remote.host, number)
+    return Address.from_packed(address.packed, number)

@@ -1,0 +1,219 @@
+"""The way packets take to one destination: a bounded queue and one kept-alive connection."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable
+
+from tocsin.errors import TransportError
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import TransportHandler
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.connection import PROVEN_AFTER, TLSConnection
+from tocsin.gossip.transport.tls.dial import Dialer
+from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+
+
+class PacketLink:
+    """Sends frames to ``destination``, dialling when there is something to send.
+
+    While a dial runs, packets queue (bounded; the oldest goes first). After a failed dial the link is
+    *resting* for a growing, jittered time in which packets fail at once: a stale probe helps nobody. Whatever
+    happens here holds up no other destination.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_dialer",
+        "_failures",
+        "_handler",
+        "_on_empty",
+        "_queue",
+        "_queued_bytes",
+        "_random",
+        "_refusals",
+        "_rests_until",
+        "_statistics",
+        "closed",
+        "config",
+        "destination",
+        "dial",
+        "last_reason",
+        "last_used",
+    )
+
+    def __init__(
+        self,
+        destination: Address,
+        config: TLSTransportConfig,
+        dialer: Dialer,
+        handler: TransportHandler,
+        statistics: TransportStatistics,
+        refusals: RefusalLog,
+        random_source: random.Random,
+        on_empty: Callable[[PacketLink], None],
+    ) -> None:
+        self.destination = destination
+        self.config = config
+        self.last_used = 0.0
+        self.last_reason = ""
+        self.closed = False
+        self._dialer = dialer
+        self._handler = handler
+        self._statistics = statistics
+        self._refusals = refusals
+        self._random = random_source
+        self._on_empty = on_empty
+        self._queue: deque[bytes] = deque()
+        self._queued_bytes = 0
+        self._connection: TLSConnection | None = None
+        self.dial: asyncio.Task[None] | None = None
+        self._failures = 0
+        self._rests_until = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Nothing queued and no dial under way."""
+        return not self._queue and self.dial is None
+
+    def send(self, frame: bytes, now: float) -> None:
+        """Send now, or queue and dial."""
+        self.last_used = now
+        connection = self._connection
+        if connection is not None and connection.writable and not self._queue:
+            self._write(connection, frame)
+            return
+        if connection is None and self.dial is None:
+            if now < self._rests_until:
+                self._statistics.packets_dropped["backoff"] += 1
+                self._fail(self.last_reason)
+                return
+            self.dial = asyncio.get_running_loop().create_task(self._open())
+        self._queue.append(frame)
+        self._queued_bytes += len(frame)
+        while len(self._queue) > self.config.max_queued_packets or (
+            self._queued_bytes > self.config.max_queued_bytes and len(self._queue) > 1
+        ):
+            self._queued_bytes -= len(self._queue.popleft())
+            self._statistics.packets_dropped["queue_full"] += 1
+
+    def wake(self) -> None:
+        """The peer was heard of: do not rest any longer."""
+        self._rests_until = 0.0
+
+    def start_close(self, reason: str) -> TLSConnection | None:
+        """Give up what is queued and close in an orderly way; the closing connection, if there is one."""
+        self.closed = True
+        self._drop_queue(reason)
+        if self.dial is not None:
+            self.dial.cancel()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.start_close()
+        return connection
+
+    async def flush(self) -> None:
+        """Wait for the dial and the system to take what is queued. The caller bounds the time."""
+        if self.dial is not None:
+            await asyncio.wait([self.dial])
+        while self._queue and self._connection is not None:
+            await self._connection.drain()
+            await asyncio.sleep(0)
+
+    async def _open(self) -> None:
+        connection: TLSConnection | None = None
+        error: RefusalError | TransportError | None = None
+        try:
+            connection = await self._dialer.dial(self.destination, self.config.dial_timeout)
+        except (RefusalError, TransportError) as failure:
+            error = failure
+        finally:
+            self.dial = None
+        if connection is None:
+            self._lost(error, "dial", counts=True)
+        elif self.closed:
+            connection.start_close()
+        else:
+            self._connection = connection
+            connection.hand_over(self)
+            self.connection_writable(connection)
+
+    def _write(self, connection: TLSConnection, frame: bytes) -> None:
+        try:
+            connection.write(frame)
+        except TransportError as error:
+            self._statistics.packets_dropped["lost"] += 1
+            self._lost(error, "lost", counts=False)
+            return
+        self._statistics.packets_sent += 1
+        self._statistics.packet_bytes_sent += len(frame)
+
+    def _lost(self, error: RefusalError | TransportError | None, reason: str, *, counts: bool) -> None:
+        """The connection is gone (or never came): rest if it failed, tell the handler, give up the queue."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+        if isinstance(error, RefusalError):
+            self._refusals.write(self.destination, error, now)
+            self._dialer.sessions.forget(self.destination)
+        self.last_reason = str(error) if error is not None else "the peer closed the connection"
+        if counts:
+            pause = min(
+                self.config.backoff_maximum, self.config.backoff_minimum * 2 ** min(self._failures, 16)
+            )
+            self._failures += 1
+            self._rests_until = now + pause * self._random.uniform(0.5, 1.0)
+        failed = error is not None or bool(self._queue)
+        self._drop_queue(reason)
+        if failed and not self.closed:
+            self._fail(self.last_reason)
+        if not counts:
+            self._on_empty(self)
+
+    def _drop_queue(self, reason: str) -> None:
+        if self._queue:
+            self._statistics.packets_dropped[reason] += len(self._queue)
+            self._queue.clear()
+            self._queued_bytes = 0
+
+    def _fail(self, reason: str) -> None:
+        self._handler.packet_failed(self.destination, reason)
+
+    # the connection's owner
+
+    def connection_established(self, connection: TLSConnection) -> None:
+        """The link takes over established connections only."""
+
+    def connection_received(self, connection: TLSConnection, data: bytes) -> None:
+        """A packet connection is one-way; what comes is of no use."""
+
+    def connection_ended(
+        self, connection: TLSConnection, error: RefusalError | TransportError | None
+    ) -> None:
+        """Noticed at once, because we always read."""
+        if connection is not self._connection:
+            return
+        now = asyncio.get_running_loop().time()
+        started = connection.established_at or now
+        proven = now - started >= PROVEN_AFTER
+        if proven:
+            self._failures = 0
+        if error is None:
+            self._connection = None
+            connection.start_close()
+        elif not isinstance(error, RefusalError):
+            self._statistics.connections_lost["read"] += 1
+        self._lost(error, "lost", counts=not proven)
+
+    def connection_writable(self, connection: TLSConnection) -> None:
+        """Send what waited."""
+        while self._queue and connection.writable:
+            frame = self._queue.popleft()
+            self._queued_bytes -= len(frame)
+            self._write(connection, frame)

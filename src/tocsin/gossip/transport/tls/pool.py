@@ -1,0 +1,143 @@
+"""All packet links of a node: how many there may be, which one makes room, which one is idle."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import OrderedDict
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import TransportHandler
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.connection import TLSConnection
+from tocsin.gossip.transport.tls.dial import Dialer
+from tocsin.gossip.transport.tls.link import PacketLink
+from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+
+
+class PacketPool:
+    """Links by destination, least recently used first."""
+
+    def __init__(
+        self,
+        config: TLSTransportConfig,
+        dialer: Dialer,
+        handler: TransportHandler,
+        statistics: TransportStatistics,
+        refusals: RefusalLog,
+        random_source: random.Random,
+    ) -> None:
+        self._config = config
+        self._dialer = dialer
+        self._handler = handler
+        self._statistics = statistics
+        self._refusals = refusals
+        self._random = random_source
+        self._loop = asyncio.get_running_loop()
+        self._links: OrderedDict[Address, PacketLink] = OrderedDict()
+        self._closing: set[TLSConnection] = set()
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._links)
+
+    def send(self, destination: Address, frame: bytes) -> None:
+        """Queue or send one frame."""
+        now = self._loop.time()
+        link = self._links.get(destination)
+        if link is None:
+            while len(self._links) >= self._config.max_outbound_connections:
+                self._evict()
+            link = PacketLink(
+                destination,
+                self._config,
+                self._dialer,
+                self._handler,
+                self._statistics,
+                self._refusals,
+                self._random,
+                self._forget,
+            )
+            self._links[destination] = link
+            self._count()
+        else:
+            self._links.move_to_end(destination)
+        link.send(frame, now)
+        if self._sweep_timer is None and not self._closed:
+            self._arm(now)
+
+    def heard_from(self, address: Address) -> None:
+        """A peer reached us: a link that rests after failures may dial again at once."""
+        link = self._links.get(address)
+        if link is not None:
+            link.wake()
+
+    async def close(self) -> None:
+        """Send what is queued and close all links, within the close deadline."""
+        self._closed = True
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+            self._sweep_timer = None
+        flushes = [self._loop.create_task(link.flush()) for link in self._links.values() if not link.idle]
+        if flushes:
+            _, late = await asyncio.wait(flushes, timeout=self._config.close_timeout)
+            for task in late:
+                task.cancel()
+        links = list(self._links.values())
+        self._links.clear()
+        self._count()
+        dials = [link.dial for link in links if link.dial is not None]
+        for link in links:
+            self._close(link, "closed")
+        endings: list[asyncio.Future[None]] = [*dials, *(one.closed for one in self._closing)]
+        if endings:
+            await asyncio.wait(endings)
+
+    def _evict(self) -> None:
+        """Make room: the least recently used idle link; with none idle, the least recently used."""
+        victim = next((link for link in self._links.values() if link.idle), None)
+        if victim is None:
+            victim = next(iter(self._links.values()))
+        self._statistics.connections_evicted += 1
+        self._remove(victim, "evicted")
+
+    def _sweep(self) -> None:
+        self._sweep_timer = None
+        now = self._loop.time()
+        border = now - self._config.outbound_idle_timeout
+        while self._links:
+            link = next(iter(self._links.values()))
+            if link.last_used > border:
+                break
+            self._statistics.connections_idled += 1
+            self._remove(link, "evicted")
+        if self._links:
+            self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        oldest = next(iter(self._links.values()), None)
+        if oldest is not None:
+            when = max(oldest.last_used + self._config.outbound_idle_timeout, now)
+            self._sweep_timer = self._loop.call_at(when, self._sweep)
+
+    def _remove(self, link: PacketLink, reason: str) -> None:
+        self._links.pop(link.destination, None)
+        self._close(link, reason)
+        self._count()
+
+    def _close(self, link: PacketLink, reason: str) -> None:
+        connection = link.start_close(reason)
+        if connection is not None:
+            self._closing.add(connection)
+            connection.closed.add_done_callback(lambda _: self._closing.discard(connection))
+
+    def _forget(self, link: PacketLink) -> None:
+        """The link's connection ended after it had worked; the next packet makes a new link."""
+        if self._links.get(link.destination) is link and link.idle:
+            del self._links[link.destination]
+            self._count()
+
+    def _count(self) -> None:
+        self._statistics.connections_outbound = len(self._links)

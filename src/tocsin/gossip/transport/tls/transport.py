@@ -1,0 +1,149 @@
+"""Alertmanager's TLS transport: TCP only, one port, kept-alive connections for packets, one for each stream.
+
+Source: wire specification 3.2. ALPN ``tocsin/1``, by which two of our nodes could share one connection for
+everything, has its place in :mod:`.dial` (offer), :mod:`.inbound` (answer) and :mod:`.link` (use); a peer
+that answers no ALPN keeps getting this framing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import random
+
+from tocsin.errors import ClosedError, ConfigError, TransportError
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.config import ClusterTLSConfig
+from tocsin.gossip.transport.tls.dial import Dialer
+from tocsin.gossip.transport.tls.identity import ClusterIdentity
+from tocsin.gossip.transport.tls.inbound import Inbound
+from tocsin.gossip.transport.tls.pool import PacketPool
+from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.stream import TLSStream
+from tocsin.gossip.wire.framing import STREAM_HEADER, encode_packet_frame
+
+
+class TLSTransport:
+    """A :class:`~tocsin.gossip.transport.base.Transport` that Go Alertmanagers speak too."""
+
+    def __init__(
+        self,
+        config: TLSTransportConfig,
+        tls: ClusterTLSConfig,
+        *,
+        random_source: random.Random | None = None,
+    ) -> None:
+        """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used."""
+        self.identity = ClusterIdentity(tls)
+        self.statistics = TransportStatistics()
+        self._config = config
+        self._random = random_source or random.Random()
+        self._server: asyncio.Server | None = None
+        self._listen_address = config.listen_address
+        self._advertised = ""
+        self._pool: PacketPool | None = None
+        self._inbound: Inbound | None = None
+        self._dialer = Dialer(config, self.identity, self.statistics)
+        self._refusals = RefusalLog()
+        self._handler: TransportHandler | None = None
+        self._closed = False
+
+    @property
+    def listen_address(self) -> Address:
+        """The bound address; known after :meth:`start`."""
+        return self._listen_address
+
+    @property
+    def advertise_address(self) -> Address:
+        """What goes out with each packet as the sender's address; known after :meth:`start`."""
+        advertised = self._config.advertise_address or self._listen_address
+        return advertised if advertised.port else Address(advertised.host, self._listen_address.port)
+
+    async def start(self, handler: TransportHandler) -> None:
+        """Bind and listen. :class:`ConfigError` when the address cannot be bound or advertised."""
+        if self._closed:
+            raise ClosedError("the transport was closed")
+        wanted = self._config.listen_address
+        if self._config.advertise_address is None and ipaddress.ip_address(wanted.host).is_unspecified:
+            raise ConfigError(
+                "cluster.listen-address", f"{wanted} is a wildcard", "set cluster.advertise-address as well"
+            )
+        loop = asyncio.get_running_loop()
+        inbound = Inbound(
+            self._config, self.identity, handler, self.statistics, self._refusals, self._heard_from
+        )
+        try:
+            self._server = await loop.create_server(inbound.protocol, wanted.host, wanted.port, backlog=512)
+        except (OSError, OverflowError) as error:
+            problem = getattr(error, "strerror", None) or str(error)
+            raise ConfigError(
+                "cluster.listen-address", f"cannot listen on {wanted}: {problem}", "choose a free address"
+            ) from None
+        bound = self._server.sockets[0].getsockname()
+        self._listen_address = Address(wanted.host, bound[1])
+        self._advertised = str(self.advertise_address)
+        self._handler = handler
+        self._inbound = inbound
+        self._pool = PacketPool(
+            self._config, self._dialer, handler, self.statistics, self._refusals, self._random
+        )
+
+    def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:  # noqa: ARG002
+        """Queue one packet as one frame, sealed in TLS records of its own."""
+        if self._pool is None or self._closed:
+            self.statistics.packets_dropped["closed"] += 1
+            return
+        if not data:
+            # An empty packet crashes old Go peers.
+            self.statistics.packets_dropped["empty"] += 1
+            return
+        frame = encode_packet_frame(data, self._advertised)
+        if len(frame) > self._config.max_frame_bytes:
+            self.statistics.packets_dropped["too_big"] += 1
+            return
+        self._pool.send(destination, frame)
+
+    async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:  # noqa: ARG002
+        """Dial and send the STREAM header; :class:`TransportError`, also when TLS refuses."""
+        if self._closed:
+            raise ClosedError("the transport was closed")
+        try:
+            connection = await self._dialer.dial(destination, timeout)
+        except RefusalError as refusal:
+            self._refused(destination, refusal)
+            raise TransportError(f"dialling {destination}: {refusal}") from refusal
+        stream = TLSStream(connection, self._config.read_timeout, refused=self._refused)
+        if self._closed:
+            stream.abort()
+            raise ClosedError("the transport was closed")
+        try:
+            await stream.write(STREAM_HEADER)
+        except BaseException:
+            stream.abort()
+            raise
+        self.statistics.streams_opened += 1
+        return stream
+
+    async def close(self) -> None:
+        """Stop listening, flush, close every connection in an orderly way; bounded by the close deadline."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._server is not None:
+            self._server.close()
+        if self._pool is not None:
+            await self._pool.close()
+        if self._inbound is not None:
+            await self._inbound.close()
+
+    def _refused(self, destination: Address, refusal: RefusalError) -> None:
+        self._dialer.sessions.forget(destination)
+        self._refusals.write(destination, refusal, asyncio.get_running_loop().time())
+
+    def _heard_from(self, address: Address) -> None:
+        if self._pool is not None:
+            self._pool.heard_from(address)

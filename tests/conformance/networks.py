@@ -1,0 +1,150 @@
+"""The transports under test, each with a way to make nodes, black holes and free addresses."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import socket
+from dataclasses import dataclass, field
+
+from tests.support.certificates import CertificateAuthority
+from tests.support.transports import Recorder
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import Transport
+from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.config import ClusterTLSConfig
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.transport import TLSTransport
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds that every transport has, small where a test wants to reach them."""
+
+    max_queued_packets: int = 1024
+    max_packet_bytes: int = 64 * 1024
+    max_inbound: int = 1024
+    dial_timeout: float = 5.0
+    read_timeout: float = 5.0
+    close_timeout: float = 2.0
+
+
+@dataclass
+class Node:
+    """A started transport with its recorder."""
+
+    transport: Transport
+    statistics: TransportStatistics
+    recorder: Recorder = field(default_factory=Recorder)
+
+    @property
+    def address(self) -> Address:
+        """Where it listens."""
+        return self.transport.listen_address
+
+
+class Network(abc.ABC):
+    """One kind of transport; :meth:`close` ends all it made."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+
+    @abc.abstractmethod
+    def make(self, address: Address, limits: Limits) -> Node:
+        """A transport that is not started."""
+
+    @abc.abstractmethod
+    async def black_hole(self) -> Address:
+        """An address that takes connections' bytes and never answers."""
+
+    @abc.abstractmethod
+    def nobody(self) -> Address:
+        """An address at which nobody listens."""
+
+    async def node(self, limits: Limits | None = None, address: Address | None = None) -> Node:
+        """A started node."""
+        node = self.make(address or Address(LOOPBACK, 0), limits or Limits())
+        await node.transport.start(node.recorder)
+        self.nodes.append(node)
+        return node
+
+    async def kill(self, node: Node) -> None:
+        """End a node without any farewell to streams and peers that a crash would not give."""
+        await node.transport.close()
+
+    async def close(self) -> None:
+        """End everything."""
+        await asyncio.gather(*(node.transport.close() for node in self.nodes))
+
+
+class InMemory(Network):
+    """:mod:`tocsin.gossip.transport.memory`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = MemoryNetwork()
+
+    def make(self, address: Address, limits: Limits) -> Node:
+        transport = MemoryTransport(
+            self.network,
+            address,
+            max_queued_packets=limits.max_queued_packets,
+            max_packet_bytes=limits.max_packet_bytes,
+            max_accepted_streams=limits.max_inbound,
+            read_timeout=limits.read_timeout,
+            close_timeout=limits.close_timeout,
+        )
+        return Node(transport, transport.statistics)
+
+    async def black_hole(self) -> Address:
+        address = self.nobody()
+        self.network.black_holes.add(address)
+        return address
+
+    def nobody(self) -> Address:
+        return Address(LOOPBACK, self.network.free_port())
+
+
+class OverTLS(Network):
+    """:mod:`tocsin.gossip.transport.tls` with mutual TLS."""
+
+    def __init__(self, authority: CertificateAuthority, tls: ClusterTLSConfig) -> None:
+        super().__init__()
+        self.authority = authority
+        self.tls = tls
+        self._sockets: list[socket.socket] = []
+
+    def make(self, address: Address, limits: Limits) -> Node:
+        config = TLSTransportConfig(
+            listen_address=address,
+            dial_timeout=limits.dial_timeout,
+            read_timeout=limits.read_timeout,
+            close_timeout=limits.close_timeout,
+            max_queued_packets=limits.max_queued_packets,
+            # The frame around a packet: length, version, kind, address.
+            max_frame_bytes=limits.max_packet_bytes + 64,
+            max_inbound_connections=limits.max_inbound,
+        )
+        transport = TLSTransport(config, self.tls)
+        return Node(transport, transport.statistics)
+
+    async def black_hole(self) -> Address:
+        """A listener that never accepts: the system completes TCP's handshake, nobody the one of TLS."""
+        listener = socket.create_server((LOOPBACK, 0))
+        self._sockets.append(listener)
+        return Address(LOOPBACK, listener.getsockname()[1])
+
+    def nobody(self) -> Address:
+        """A port that is bound, so that nobody else takes it, but not listened on."""
+        bound = socket.socket()
+        bound.bind((LOOPBACK, 0))
+        self._sockets.append(bound)
+        return Address(LOOPBACK, bound.getsockname()[1])
+
+    async def close(self) -> None:
+        await super().close()
+        for one in self._sockets:
+            one.close()
