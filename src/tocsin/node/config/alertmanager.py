@@ -19,7 +19,7 @@ from tocsin.alerting.quote import go_quote
 from tocsin.alerting.route import build_route
 from tocsin.node.config.emit import emit
 from tocsin.node.config.globals import GlobalSection, read_global
-from tocsin.node.config.httpclient import http_client_config, resolver
+from tocsin.node.config.httpclient import http_client_config, resolve_files, resolver
 from tocsin.node.config.matchers import Notation
 from tocsin.node.config.receivers import ReceiverSection, read_receivers
 from tocsin.node.config.routing import InhibitSection, RouteSection, check_names, check_root, one_route
@@ -70,14 +70,14 @@ def parse_config(text: str, *, path: str, notation: Notation = Notation()) -> Al
     intervals = _unique_intervals(config)
     check_names(root, _unique_receivers(config), intervals)
 
-    directory = str(Path(path).parent)
-    http = http_client_config(config.global_.http_config, directory)
+    _resolve_files(config, str(Path(path).parent))
+    http = http_client_config(config.global_.http_config)
     route = build_route(root.build(notation))
     inhibit_rules = tuple(rule.build(notation) for rule in config.inhibit_rules)
     _fill_in_http(config)
     return AlertmanagerConfig(
         route=route,
-        receivers=tuple(receiver.build(http, directory) for receiver in config.receivers),
+        receivers=tuple(receiver.build(http) for receiver in config.receivers),
         inhibit_rules=inhibit_rules,
         time_intervals=MappingProxyType(
             {
@@ -86,9 +86,19 @@ def parse_config(text: str, *, path: str, notation: Notation = Notation()) -> Al
             }
         ),
         global_=GlobalConfig(resolve_timeout=config.global_.resolve_timeout, http=http),
-        templates=tuple(map(resolver(directory), config.templates)),
+        templates=config.templates,
         original=emit(config.shown()),
     )
+
+
+def _resolve_files(config: ConfigSection, directory: str) -> None:
+    """Names of files are relative to the configuration's own folder, and are shown as they are used."""
+    config.templates = tuple(map(resolver(directory), config.templates))
+    resolve_files(config.global_.http_config, directory)
+    for receiver in config.receivers:
+        for webhook in receiver.webhook_configs:
+            if webhook.http_config is not None:
+                resolve_files(webhook.http_config, directory)
 
 
 def _fill_in_http(config: ConfigSection) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import posixpath
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -255,9 +256,21 @@ def resolver(directory: str) -> Callable[[str], str]:
     return lambda path: posixpath.normpath(posixpath.join(directory, path)) if path else ""
 
 
-def http_client_config(http: HTTPClientSection, directory: str) -> HTTPClientConfig:
-    """What the domain gets: file names resolved against ``directory``."""
+def resolve_files(http: HTTPClientSection, directory: str) -> None:
+    """Resolve every file name of the section against ``directory``, in place: so they are shown too."""
     join = resolver(directory)
+    for part in (http.basic_auth, http.authorization, http.tls_config):
+        if part is None:
+            continue
+        for declared in dataclasses.fields(part):
+            if declared.name.endswith("_file"):
+                setattr(part, declared.name, join(getattr(part, declared.name)))
+    for header in (http.http_headers or {}).values():
+        header.files = tuple(map(join, header.files))
+
+
+def http_client_config(http: HTTPClientSection) -> HTTPClientConfig:
+    """What the domain gets."""
     basic, authorization = http.basic_auth, http.authorization
     tls = http.tls_config or TLSSection(mark=Mark("", 1, 1))
     return HTTPClientConfig(
@@ -265,24 +278,24 @@ def http_client_config(http: HTTPClientSection, directory: str) -> HTTPClientCon
         if basic is None
         else BasicAuth(
             username=basic.username,
-            username_file=join(basic.username_file),
+            username_file=basic.username_file,
             password=basic.password,
-            password_file=join(basic.password_file),
+            password_file=basic.password_file,
         ),
         authorization=None
         if authorization is None
         else Authorization(
             type=authorization.type,
             credentials=authorization.credentials,
-            credentials_file=join(authorization.credentials_file),
+            credentials_file=authorization.credentials_file,
         ),
         tls=TLSClientConfig(
             ca=tls.ca,
-            ca_file=join(tls.ca_file),
+            ca_file=tls.ca_file,
             cert=tls.cert,
-            cert_file=join(tls.cert_file),
+            cert_file=tls.cert_file,
             key=tls.key,
-            key_file=join(tls.key_file),
+            key_file=tls.key_file,
             server_name=tls.server_name,
             insecure_skip_verify=tls.insecure_skip_verify,
             min_version=tls.min_version,
@@ -298,9 +311,7 @@ def http_client_config(http: HTTPClientSection, directory: str) -> HTTPClientCon
         enable_http2=http.enable_http2,
         headers=MappingProxyType(
             {
-                name: HTTPHeader(
-                    values=header.values, secrets=header.secrets, files=tuple(map(join, header.files))
-                )
+                name: HTTPHeader(values=header.values, secrets=header.secrets, files=header.files)
                 for name, header in (http.http_headers or {}).items()
             }
         ),

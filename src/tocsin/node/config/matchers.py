@@ -94,9 +94,9 @@ def read_match_re(node: Node) -> tuple[Matcher, ...]:
     return _old_form(node, MatchType.REGEXP)
 
 
-def show_old_form(matchers: tuple[Matcher, ...]) -> dict[str, str | None]:
+def show_old_form(matchers: tuple[Matcher, ...]) -> dict[str, str]:
     """As Alertmanager shows it: a map in the order of the names."""
-    return {each.name: each.value or (None if each.type.is_regex else "") for each in sort_matchers(matchers)}
+    return {each.name: each.value for each in sort_matchers(matchers)}
 
 
 def label_names(where: Section, name: str, names: tuple[str, ...], notation: Notation) -> None:

@@ -64,14 +64,14 @@ class WebhookSection(Section):
         None,
     )
 
-    def build(self, default_http: HTTPClientConfig, directory: str) -> WebhookConfig:
+    def build(self, default_http: HTTPClientConfig) -> WebhookConfig:
         """What the domain gets. A relative ``url_file`` stays one, as in Alertmanager: it is of the working
         folder."""
         http = self.http_config
         return WebhookConfig(
             url=self.url,
             url_file=self.url_file,
-            http=default_http if http is None else http_client_config(http, directory),
+            http=default_http if http is None else http_client_config(http),
             max_alerts=self.max_alerts,
             timeout=max(self.timeout, 0),
             send_resolved=self.send_resolved,
@@ -116,11 +116,11 @@ class ReceiverSection(Section):
     rocketchat_configs: Any = _other_kind("rocketchat")
     mattermost_configs: Any = _other_kind("mattermost")
 
-    def build(self, default_http: HTTPClientConfig, directory: str) -> ReceiverConfig:
+    def build(self, default_http: HTTPClientConfig) -> ReceiverConfig:
         """What the domain gets."""
         return ReceiverConfig(
             name=self.name,
-            integrations=tuple(webhook.build(default_http, directory) for webhook in self.webhook_configs),
+            integrations=tuple(webhook.build(default_http) for webhook in self.webhook_configs),
             labels=MappingProxyType(dict(self.labels)),
         )
 

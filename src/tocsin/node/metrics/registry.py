@@ -91,9 +91,10 @@ class Metrics:
         """The metrics and their content type: OpenMetrics where the ``Accept`` header asks for it, else
         text."""
         if "application/openmetrics-text" in accept:
-            return openmetrics.generate_latest(self.registry), openmetrics.CONTENT_TYPE_LATEST
-        text: bytes = prometheus_client.generate_latest(self.registry)  # type: ignore[no-untyped-call]
-        return text, _TEXT
+            as_openmetrics: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest
+            return as_openmetrics(self.registry), openmetrics.CONTENT_TYPE_LATEST
+        generate: Callable[[CollectorRegistry], bytes] = prometheus_client.generate_latest
+        return generate(self.registry), _TEXT
 
     def _collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("alertmanager_build_info", "1, with the version.", labels=list(self._build))
