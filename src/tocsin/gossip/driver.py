@@ -189,6 +189,8 @@ class Gossip:
     def broadcast(self, payload: bytes, name: str | None = None) -> None:
         """Gossip a message to all members; a newer one of the same ``name`` replaces it in the queue.
 
+        It may reach a member more than once, or (with bad luck) never: push/pull repairs that.
+
         :class:`~tocsin.errors.UserError` if it does not fit a packet.
         """
         self._check_started()

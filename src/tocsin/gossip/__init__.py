@@ -1,0 +1,119 @@
+"""memberlist's gossip protocol for asyncio: membership, failure detection and broadcasts, over mutual TLS.
+
+Speaks the protocol of hashicorp/memberlist and the framing of Prometheus Alertmanager's TLS transport. Two
+members in one process, each with a certificate of the same authority (as ``tocsinctl certs`` makes them)::
+
+    import asyncio
+    from pathlib import Path
+
+    from tocsin.gossip import (
+        Address, ClientAuthType, ClusterTLSConfig, Gossip, GossipConfig, TLSClientConfig, TLSServerConfig,
+        TLSTransport, TLSTransportConfig, UserMessage,
+    )
+
+    pair = {"cert_file": Path("node.crt"), "key_file": Path("node.key")}
+    tls = ClusterTLSConfig(
+        server=TLSServerConfig(
+            **pair,
+            client_ca_file=Path("ca.crt"),
+            client_auth_type=ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
+        ),
+        client=TLSClientConfig(**pair, ca_file=Path("ca.crt")),
+    )
+
+    def member(name, on_event):
+        transport = TLSTransport(TLSTransportConfig(listen_address=Address("127.0.0.1", 0)), tls)
+        return Gossip(GossipConfig.lan(), transport, name=name, on_event=on_event)
+
+    async def main():
+        heard = asyncio.Event()
+
+        def listen(event):
+            # Gossip repeats itself: a broadcast may arrive several times.
+            if isinstance(event, UserMessage) and not heard.is_set():
+                print("bob heard", event.payload)
+                heard.set()
+
+        alice, bob = member("alice", lambda event: None), member("bob", listen)
+        await alice.start()
+        await bob.start()
+        await bob.join([alice.local.address])
+        print(sorted(one.name for one in bob.members))
+        alice.broadcast(b"good morning")
+        await heard.wait()
+        await bob.leave(timeout=5)
+        await bob.close()
+        await alice.close()
+
+    asyncio.run(main())
+
+Below this package: ``wire`` (bytes and messages), ``core`` (the protocol, without I/O), ``transport`` and
+``driver`` (asyncio).
+"""
+
+from __future__ import annotations
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.effects import (
+    Event,
+    ExchangeFinished,
+    ExchangeKind,
+    MemberJoined,
+    MemberLeft,
+    MemberUpdated,
+    NameConflict,
+    ProtocolTrouble,
+    RemoteState,
+    UserMessage,
+)
+from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.driver import DriverStatistics, Gossip, JoinResult
+from tocsin.gossip.transport.base import Stream, Transport, TransportHandler
+from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.config import (
+    ClientAuthType,
+    ClusterTLSConfig,
+    TLSClientConfig,
+    TLSServerConfig,
+)
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.wire.messages import MemberState
+
+__all__ = [
+    "Address",
+    "ClientAuthType",
+    "ClusterTLSConfig",
+    "DriverStatistics",
+    "Endpoint",
+    "Event",
+    "ExchangeFinished",
+    "ExchangeKind",
+    "Gossip",
+    "GossipConfig",
+    "JoinResult",
+    "Member",
+    "MemberJoined",
+    "MemberLeft",
+    "MemberState",
+    "MemberUpdated",
+    "MemoryNetwork",
+    "MemoryTransport",
+    "NameConflict",
+    "ProtocolTrouble",
+    "RemoteState",
+    "Statistics",
+    "Stream",
+    "TLSClientConfig",
+    "TLSServerConfig",
+    "TLSTransport",
+    "TLSTransportConfig",
+    "Transport",
+    "TransportHandler",
+    "TransportStatistics",
+    "UserMessage",
+]
