@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tocsin.gossip.wire.codec import encode_message
-from tocsin.gossip.wire.packet import PacketCodec
-from tocsin.gossip.wire.stream import StreamCodec
-
 from tocsin.errors import ClosedError, NotFoundError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
@@ -33,6 +29,7 @@ from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
 from tocsin.gossip.core.receiver import Receiver
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import (
     Ack,
     Dead,
@@ -40,6 +37,8 @@ from tocsin.gossip.wire.messages import (
     Message,
     User,
 )
+from tocsin.gossip.wire.packet import PacketCodec
+from tocsin.gossip.wire.stream import StreamCodec
 
 if TYPE_CHECKING:
     from random import Random

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tocsin.gossip.wire.stream import StreamCodec
-
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import Event, ExchangeFinished, ExchangeKind, OpenStream
 from tocsin.gossip.core.membership import TimerName
@@ -13,6 +11,7 @@ from tocsin.gossip.core.outbox import Outbox
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.wire.messages import Message
+from tocsin.gossip.wire.stream import StreamCodec
 
 EXCHANGE = "exchange"
 MAX_EXCHANGES = 4096

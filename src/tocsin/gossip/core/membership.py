@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from tocsin.gossip.wire.codec import encode_message
-
 from tocsin.errors import WireError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
@@ -26,6 +24,7 @@ from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.suspicion import Suspicion, confirmations_wanted, minimum_timeout
 from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Alive, Dead, MemberState, NodeState, Suspect
 
 if TYPE_CHECKING:

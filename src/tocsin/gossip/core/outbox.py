@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from tocsin.gossip.wire.codec import encode_message
-from tocsin.gossip.wire.packet import PacketCodec
-
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import PART_OVERHEAD, BroadcastQueue, transmit_limit
@@ -12,7 +9,9 @@ from tocsin.gossip.core.effects import Action, SendPacket
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.membership import Membership
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Message, Ping
+from tocsin.gossip.wire.packet import PacketCodec
 
 MAX_PARTS = 255
 """A compound's count is one byte; Go peers let it wrap (spec 1.4)."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from tocsin.gossip.wire.codec import encode_message
-
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.awareness import Awareness
@@ -18,6 +16,7 @@ from tocsin.gossip.core.membership import Membership, TimerName
 from tocsin.gossip.core.outbox import Outbox
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import IndirectPing, MemberState, Suspect
 
 if TYPE_CHECKING:

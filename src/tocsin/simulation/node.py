@@ -1,0 +1,255 @@
+"""A simulated process: drives one endpoint as the asyncio driver does, and has a small application.
+
+The application is a set of rumours: each is gossiped on by whoever hears it for the first time, and the whole
+set is the push/pull state. It reconnects as Alertmanager does (spec 4.9), since memberlist itself does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.effects import (
+    Event,
+    MemberJoined,
+    MemberLeft,
+    RemoteState,
+    SendPacket,
+    UserMessage,
+)
+from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.wire.messages import MemberState, Message
+from tocsin.gossip.wire.stream import StreamCodec
+from tocsin.simulation.network import Network
+from tocsin.simulation.world import World
+
+RECONNECT_INTERVAL = 10.0
+REFRESH_INTERVAL = 15.0
+
+
+class Observer(Protocol):
+    """Who is told what each node sees."""
+
+    def observed(self, node: SimulatedNode, event: Event) -> None:
+        """``node``'s endpoint reported ``event``."""
+
+
+class SimulatedNode:
+    """One process at one address. It can crash, come back (knowing nothing), pause, be slow, and leave."""
+
+    def __init__(
+        self,
+        world: World,
+        network: Network,
+        config: GossipConfig,
+        name: str,
+        address: Address,
+        seeds: Iterable[Address],
+        observer: Observer,
+    ) -> None:
+        self.name = name
+        self.address = address
+        self.life = 0
+        self.running = False
+        self.left = False
+        self.rumours: dict[bytes, float] = {}
+        """What the application knows, and since when."""
+        self.processing_delay: Callable[[], float] | None = None
+        """Draws the seconds that each input waits before it is looked at; None for no wait."""
+        self._world = world
+        self._network = network
+        self._config = config
+        self._seeds = [seed for seed in seeds if seed != address]
+        self._observer = observer
+        self._failed: set[Address] = set()
+        self._armed: float | None = None
+        self._paused_until = 0.0
+        self._codec = StreamCodec(label=config.label, compression=config.compression)
+        self.endpoint = self._new_endpoint()
+
+    # -- life
+
+    def start(self) -> None:
+        """Start the process and join the seeds."""
+        self.life += 1
+        self.running, self.left = True, False
+        self.rumours = {}
+        self._failed = set(self._seeds)
+        self._armed = None
+        self._paused_until = 0.0
+        self.endpoint = self._new_endpoint()
+        self._world.trace(f"start {self.name}")
+        self._network.attach(self.address, self)
+        self.endpoint.start(self._world.now)
+        self._join(self._seeds)
+        self._every(RECONNECT_INTERVAL, lambda: self._join(sorted(self._failed)))
+        self._every(REFRESH_INTERVAL, self._refresh)
+
+    def crash(self) -> None:
+        """End the process without a word."""
+        self._world.trace(f"crash {self.name}")
+        self.life += 1
+        self.running = False
+        self._network.detach(self.address)
+
+    def leave(self) -> None:
+        """Leave on purpose; the process ends when the news is out."""
+        self._world.trace(f"leave {self.name}")
+        self.left = True
+        self.endpoint.leave(self._world.now)
+        self._pump()
+
+    def pause(self, seconds: float) -> None:
+        """Stop looking at inputs and clocks for a while; they wait."""
+        self._paused_until = self._world.now + seconds
+
+    def set_meta(self, meta: bytes) -> None:
+        """Change what the others know of us."""
+        self.endpoint.update_meta(meta, self._world.now)
+        self._pump()
+
+    def spread(self, rumour: bytes) -> None:
+        """Make and broadcast a rumour."""
+        self._learn(rumour)
+        self._pump()
+
+    # -- what the network brings
+
+    def packet_arrived(self, data: bytes, source: Address) -> None:
+        """A packet came."""
+        self._soon(lambda: self.endpoint.receive_packet(data, source, self._world.now))
+
+    def packet_undeliverable(self, destination: Address) -> None:
+        """A packet is known not to have arrived."""
+        self._soon(lambda: self.endpoint.packet_failed(destination, self._world.now))
+
+    def stream_arrived(self, writes: tuple[bytes, ...], source: Address) -> tuple[bytes, ...]:
+        """A stream came. (Answered at once even by a slow node: its kernel accepts for it.)"""
+        answer = self.endpoint.receive_stream(self._decode(writes, reply=False), source, self._world.now)
+        self._pump()
+        return answer
+
+    def stream_answered(self, exchange: int, writes: tuple[bytes, ...] | None) -> None:
+        """A stream of ours is done."""
+        message = None if writes is None else self._decode(writes, reply=True)
+        self._soon(lambda: self.endpoint.stream_replied(exchange, message, self._world.now))
+
+    def stream_broken(self, exchange: int, reason: str) -> None:
+        """A stream of ours failed."""
+        self._soon(lambda: self.endpoint.stream_failed(exchange, reason, self._world.now))
+
+    # -- within
+
+    def _new_endpoint(self) -> Endpoint:
+        return Endpoint(
+            self._config,
+            name=self.name,
+            address=self.address,
+            now=self._world.now,
+            random=self._world.stream(f"{self.name}/{self.life}"),
+            local_state=self._state,
+            stream_codec=self._codec,
+        )
+
+    def _decode(self, writes: tuple[bytes, ...], *, reply: bool) -> Message:
+        decoder = self._codec.decoder(reply=reply)
+        for data in writes:
+            if (message := decoder.feed(data)) is not None:
+                return message
+        raise AssertionError("a stream ended in the middle of a message")
+
+    def _state(self, join: bool) -> bytes:  # noqa: ARG002
+        return b"\n".join(self.rumours)
+
+    def _soon(self, action: Callable[[], None]) -> None:
+        """Do it now, or when a paused or slow process gets to it."""
+        wait = max(0.0, self._paused_until - self._world.now)
+        if self.processing_delay is not None:
+            wait += self.processing_delay()
+        if wait == 0:
+            action()
+            self._pump()
+            return
+        life = self.life
+
+        def later() -> None:
+            if self.life == life:
+                action()
+                self._pump()
+
+        self._world.after(wait, later)
+
+    def _pump(self) -> None:
+        """Carry out what the endpoint wants until it wants no more, then arm its timer."""
+        endpoint = self.endpoint
+        while events := endpoint.events():
+            for event in events:
+                self._handle(event)
+        for action in endpoint.actions():
+            if isinstance(action, SendPacket):
+                self._network.send_packet(self.address, action.destination, action.data)
+            else:
+                self._network.open_stream(self.address, action)
+        if endpoint.left:
+            self.crash()
+            return
+        self._arm(endpoint.next_timeout())
+
+    def _arm(self, when: float | None) -> None:
+        if when is None or (self._armed is not None and self._armed <= when):
+            return
+        self._armed = when
+        life = self.life
+
+        def fire() -> None:
+            if self.life != life or self._armed != when:
+                return
+            if self._paused_until > self._world.now:
+                self._world.schedule(self._paused_until, fire)
+                return
+            self._armed = None
+            self.endpoint.handle_timeout(self._world.now)
+            self._pump()
+
+        self._world.schedule(when, fire)
+
+    def _handle(self, event: Event) -> None:
+        self._observer.observed(self, event)
+        if isinstance(event, UserMessage):
+            self._learn(event.payload)
+        elif isinstance(event, RemoteState):
+            for rumour in event.payload.split(b"\n"):
+                self._learn(rumour)
+        elif isinstance(event, MemberJoined):
+            self._failed.discard(event.member.address)
+        elif isinstance(event, MemberLeft) and event.member.state is MemberState.DEAD:
+            self._failed.add(event.member.address)
+
+    def _learn(self, rumour: bytes) -> None:
+        if rumour and rumour not in self.rumours:
+            self.rumours[rumour] = self._world.now
+            if not self.endpoint.leaving:
+                self.endpoint.broadcast(rumour, self._world.now)
+
+    def _join(self, addresses: Iterable[Address]) -> None:
+        if self.endpoint.leaving:
+            return
+        for address in addresses:
+            self.endpoint.join(address, self._world.now)
+        self._pump()
+
+    def _refresh(self) -> None:
+        members = {member.address for member in self.endpoint.members()}
+        self._join([seed for seed in self._seeds if seed not in members])
+
+    def _every(self, interval: float, action: Callable[[], None]) -> None:
+        life = self.life
+
+        def tick() -> None:
+            if self.life == life:
+                action()
+                self._world.after(interval, tick)
+
+        self._world.after(interval, tick)
