@@ -1,0 +1,102 @@
+"""Members go and come back: said goodbye, killed, started again; noticed by both kinds of node."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.interop.conftest import Trio
+from tests.support.api import matcher
+from tests.support.eventually import eventually
+from tests.support.node import Node, NodeKind
+
+pytestmark = pytest.mark.interop
+
+either = pytest.mark.parametrize("who", ["first", "theirs"])
+
+
+@pytest.fixture(scope="module")
+def shaken(tmp_path_factory: pytest.TempPathFactory, ours: NodeKind, theirs: NodeKind) -> Iterator[Trio]:
+    """A cluster of its own, which each test may harm and the next one finds healed."""
+    with Trio(tmp_path_factory.mktemp("shaken")) as trio:
+        yield trio.fill(ours, theirs)
+
+
+@pytest.fixture(scope="module")
+def polite(tmp_path_factory: pytest.TempPathFactory, ours: NodeKind, theirs: NodeKind) -> Iterator[Trio]:
+    """As ``shaken``, but nobody probes anybody: only a goodbye can tell that a member has gone."""
+    with Trio(tmp_path_factory.mktemp("polite"), flags={"cluster.probe-interval": "1h"}) as trio:
+        yield trio.fill(ours, theirs)
+
+
+def others(trio: Trio, who: Node) -> list[Node]:
+    return [node for node in trio.nodes if node is not who]
+
+
+@either
+def test_a_goodbye_is_heard(polite: Trio, who: str) -> None:
+    polite.heal()
+    leaver: Node = getattr(polite, who)
+    assert leaver.stop() == 0
+    staying = others(polite, leaver)
+    for node in staying:
+        node.wait_members(staying)
+
+
+@either
+def test_a_kill_is_noticed(shaken: Trio, who: str) -> None:
+    shaken.heal()
+    victim: Node = getattr(shaken, who)
+    victim.kill()
+    staying = others(shaken, victim)
+    for node in staying:
+        node.wait_members(staying, deadline=60.0)
+
+
+@either
+def test_who_was_killed_comes_back(shaken: Trio, who: str) -> None:
+    """At its old address, and by its old name if it has a fixed one: it must outbid its own death."""
+    shaken.heal()
+    victim: Node = getattr(shaken, who)
+    victim.kill()
+    staying = others(shaken, victim)
+    for node in staying:
+        node.wait_members(staying, deadline=60.0)
+    victim.restart()
+    shaken.wait_whole()
+
+
+@either
+def test_what_happened_meanwhile_is_caught_up(shaken: Trio, who: str) -> None:
+    shaken.heal()
+    away: Node = getattr(shaken, who)
+    away.stop()
+    staying = others(shaken, away)
+    made = [node.api.post_silence([matcher("alertname", f"Meanwhile{node.name}")]) for node in staying]
+    away.restart()
+    for id_ in made:
+        eventually(lambda id_=id_: away.api.silence(id_), f"{id_} on {away!r}")  # type: ignore[misc]
+
+
+@either
+def test_a_quick_restart(shaken: Trio, who: str) -> None:
+    """Killed and started again before anybody can have noticed."""
+    shaken.heal()
+    victim: Node = getattr(shaken, who)
+    victim.kill()
+    victim.restart()
+    shaken.wait_whole()
+    id_ = victim.api.post_silence([matcher("alertname", f"QuickRestart{who}")])
+    for node in others(shaken, victim):
+        eventually(lambda node=node: node.api.silence(id_), f"a new silence on {node!r}")  # type: ignore[misc]
+
+
+def test_a_node_that_nobody_names_is_dialled_again(shaken: Trio) -> None:
+    """The first node lists no peers: after its restart it is the others that find it."""
+    shaken.heal()
+    assert shaken.first.peers == []
+    shaken.first.kill()
+    staying = others(shaken, shaken.first)
+    for node in staying:
+        node.wait_members(staying, deadline=60.0)
+    shaken.first.restart()
+    shaken.first.wait_members(shaken.nodes)

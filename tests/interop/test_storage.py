@@ -1,0 +1,45 @@
+"""State on disk: it survives a stop, and the folder can change hands between the two kinds, both ways."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.api import matcher, prometheus_alert
+from tests.support.cluster import Cluster
+from tests.support.eventually import eventually, holds_for
+from tests.support.node import Node, NodeKind
+
+pytestmark = pytest.mark.interop
+
+
+def hand_over(node: Node, kind: NodeKind) -> Node:
+    """Stop it, and start the other program on the same folder and addresses."""
+    assert node.stop() == 0
+    node.kind = kind
+    node.peer_name = ""
+    return node.restart()
+
+
+@pytest.mark.parametrize("route", ["ours-ours", "theirs-ours", "ours-theirs", "theirs-ours-theirs"])
+def test_silences_and_the_notification_log_stay(
+    tmp_path: Path, ours: NodeKind, theirs: NodeKind, route: str
+) -> None:
+    kinds = [ours if step == "ours" else theirs for step in route.split("-")]
+    with Cluster(tmp_path) as cluster:
+        node = cluster.add(kinds[0], "node").wait_ready()
+        active = node.api.post_silence([matcher("alertname", "A.*", regex=True)], comment="stays")
+        ended = node.api.post_silence([matcher("alertname", "B")])
+        node.api.expire_silence(ended)
+        alert = prometheus_alert("SentOnce")
+        node.api.post_alerts(alert)
+        cluster.sink.wait_for("SentOnce")
+        before = {silence["id"]: silence for silence in node.api.silences()}
+        assert set(before) == {active, ended}
+        for kind in kinds[1:]:
+            hand_over(node, kind).wait_ready()
+            after = {silence["id"]: silence for silence in node.api.silences()}
+            assert after == before
+            node.api.post_alerts(alert)
+            holds_for(lambda: len(cluster.sink.of_alert("SentOnce")) == 1, "not sent again", seconds=2.0)
+        node.api.post_alerts(prometheus_alert("Fresh"))
+        eventually(lambda: cluster.sink.of_alert("Fresh"), "it still notifies")
