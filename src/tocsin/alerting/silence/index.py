@@ -1,9 +1,9 @@
 """Finds the matcher sets that a label set fulfils without trying them all.
 
 Each matcher set is filed once, under the matcher of it that is likely to rule out most: an equality (by name
-and value), else a positive regular expression (by name), else with the rest. A label set is tried only
-against what is filed under one of its labels. Regular expressions of one name are tried many at a time,
-joined into one.
+and value), else a positive regular expression (by name), else a negative one (by name), else with the rest.
+A label set is tried only against what is filed under one of its labels. Regular expressions of one name are
+tried many at a time, joined into one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _Filed = dict[tuple[str, int], MatcherSet]  # (silence id, number of the set) ->
 
 
 class _PatternGroup:
-    """The matcher sets filed under a positive regular expression on one label name."""
+    """The matcher sets filed under a regular expression on one label name."""
 
     def __init__(self) -> None:
         self.by_pattern: dict[str, _Filed] = {}
@@ -65,6 +65,11 @@ class _PatternGroup:
             self._hits[value] = hits
         return hits
 
+    def find_others(self, value: str) -> list[_Filed]:
+        """What is filed under the patterns that do not match ``value``."""
+        matching = set(map(id, self.find(value)))
+        return [filed for filed in self.by_pattern.values() if id(filed) not in matching]
+
     def _join(self) -> list[tuple[regex.Regex | None, list[tuple[Matcher, _Filed]]]]:
         patterns = list(self.by_pattern)
         chunks: list[tuple[regex.Regex | None, list[tuple[Matcher, _Filed]]]] = []
@@ -89,6 +94,7 @@ class SilenceIndex:
     def __init__(self) -> None:
         self._by_pair: dict[tuple[str, str], _Filed] = {}
         self._by_name: dict[str, _PatternGroup] = {}
+        self._by_absence: dict[str, _PatternGroup] = {}
         self._rest: _Filed = {}
 
     def add(self, silence: Silence) -> None:
@@ -103,7 +109,7 @@ class SilenceIndex:
             if chosen.type is MatchType.EQUAL:
                 self._by_pair.setdefault((chosen.name, chosen.value), {})[key] = rest
             else:
-                self._by_name.setdefault(chosen.name, _PatternGroup()).add(chosen, key, rest)
+                self._groups(chosen).setdefault(chosen.name, _PatternGroup()).add(chosen, key, rest)
 
     def remove(self, silence: Silence) -> None:
         """Take out what :meth:`add` filed for an equal silence."""
@@ -118,10 +124,13 @@ class SilenceIndex:
                 if not filed:
                     del self._by_pair[chosen.name, chosen.value]
             else:
-                group = self._by_name[chosen.name]
-                group.remove(chosen, key)
-                if not group.by_pattern:
-                    del self._by_name[chosen.name]
+                groups = self._groups(chosen)
+                groups[chosen.name].remove(chosen, key)
+                if not groups[chosen.name].by_pattern:
+                    del groups[chosen.name]
+
+    def _groups(self, chosen: Matcher) -> dict[str, _PatternGroup]:
+        return self._by_name if chosen.type is MatchType.REGEXP else self._by_absence
 
     def find(self, labels: Labels) -> set[str]:
         """The ids of the silences that match, whatever the time."""
@@ -143,12 +152,14 @@ class SilenceIndex:
                 group = by_name.get(pair[0])
                 if group is not None:
                     yield from group.find(pair[1])
+        for name, group in self._by_absence.items():
+            yield from group.find_others(labels.value(name))
         if self._rest:
             yield self._rest
 
 
 def _choose(matchers: MatcherSet) -> Matcher | None:
-    """The matcher to file a set under: it must need its label to be there."""
+    """The matcher to file a set under, None for one that can be under anything."""
     best: Matcher | None = None
     for matcher in matchers:
         if matcher.type is MatchType.EQUAL and matcher.value:
@@ -156,6 +167,9 @@ def _choose(matchers: MatcherSet) -> Matcher | None:
             if matcher.name != "alertname":
                 return matcher
             best = matcher
-        elif best is None and matcher.type is MatchType.REGEXP and not matcher.matches(""):
+        elif matcher.type is MatchType.REGEXP and not matcher.matches(""):  # needs its label to be there
+            if best is None or best.type is MatchType.NOT_REGEXP:
+                best = matcher
+        elif matcher.type is MatchType.NOT_REGEXP and best is None:
             best = matcher
     return best
