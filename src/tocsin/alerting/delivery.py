@@ -109,7 +109,6 @@ class Delivery:
     """The id of the attempt under way."""
     attempts: int = 0
     attempt_started: Nanoseconds = 0
-    retry_at: Nanoseconds = 0
     backoff: Backoff = field(default_factory=Backoff)
     failure_reason: str = ""
     error: str = ""

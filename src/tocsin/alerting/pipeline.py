@@ -273,8 +273,7 @@ class Pipeline:
         else:
             delivery.failure_reason, delivery.error = reason, error
             delivery.state = DeliveryState.BACKING_OFF
-            delivery.retry_at = max(now, delivery.attempt_started + delivery.backoff.next(self._random))
-            self._arm(delivery.retry_at, delivery)
+            self._arm(max(now, delivery.attempt_started + delivery.backoff.next(self._random)), delivery)
 
     def _attempt_ended(self, attempt: int, now: Nanoseconds) -> Delivery | None:
         delivery = self._attempts.pop(attempt, None)
@@ -387,7 +386,7 @@ class Pipeline:
                 self._arm(delivery.deadline + ATTEMPT_GRACE, delivery)
         elif now >= delivery.deadline:
             self._time_out(delivery)
-        elif state is DeliveryState.BACKING_OFF and now >= delivery.retry_at:
+        elif state is DeliveryState.BACKING_OFF:
             self._attempt(delivery, now)
 
     def drain(self) -> list[PipelineEffect]:

@@ -64,6 +64,14 @@ def test_afterwards_it_is_flushed_every_group_interval() -> None:
     assert dispatcher.next_timeout() == now + 65 * MINUTE, "after a long sleep one flush is enough"
 
 
+def test_a_flush_has_the_group_interval_but_never_less_than_ten_seconds() -> None:
+    dispatcher = Dispatcher(one_route(group_wait=0, group_interval=SECOND), now=T0)
+    dispatcher.insert(alert(alertname="A"), T0)
+    (flush,) = _flushes(dispatcher, T0)
+    assert flush.deadline == T0 + 10 * SECOND
+    assert dispatcher.next_timeout() == T0 + SECOND
+
+
 def test_firing_alerts_have_no_end_in_a_flush_and_resolved_ones_keep_theirs() -> None:
     dispatcher = Dispatcher(one_route(group_wait=0), now=T0)
     dispatcher.insert(alert(alertname="A", n="1", ends_at=T0 + MINUTE), T0)

@@ -15,7 +15,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog, Receiver
 from tocsin.alerting.pipeline import ATTEMPT_GRACE, BATCH, Pipeline
 from tocsin.alerting.route import Route
-from tocsin.alerting.timeinterval import TimeInterval, parse_year_range
+from tocsin.alerting.timeinterval import TimeInterval, TimeRange, parse_year_range
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
 PEER_TIMEOUT = 15 * SECOND
@@ -69,7 +69,7 @@ class World:
         if settled:
             self.pipeline.settled(T0)
 
-    def flush(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}", receiver: str = "") -> Flush:
+    def flush(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> Flush:
         return Flush(
             group_key=key,
             route_id="{}",
@@ -254,6 +254,14 @@ def test_time_intervals_mute_the_whole_flush(
     else:
         _attempt(effects)
     assert world.pipeline.muted_by(world.route.options, T0) == muted_by
+
+
+def test_time_intervals_are_asked_about_the_time_of_the_flush_not_of_the_end_of_settling() -> None:
+    until_t0 = TimeInterval(times=(TimeRange(0, T0 // (60 * SECOND) % 1440 + 1),))
+    world = World(route=one_route(mute=("early",)), settled=False, time_intervals={"early": (until_t0,)})
+    world.start()
+    world.pipeline.settled(T0 + 120 * SECOND)
+    assert world.pipeline.drain()[0] == Suppressed("mute_time_interval", 1)
 
 
 def test_a_receiver_without_integrations_is_content_with_everything() -> None:
