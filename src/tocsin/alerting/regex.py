@@ -30,8 +30,6 @@ _WORDING: Final = {
     "invalid perl operator": "invalid or unsupported Perl syntax",
     "invalid named capture group": "invalid named capture",
     "trailing \\": "trailing backslash at end of expression",
-    "pattern too large": "expression too large",
-    "bad repetition": "expression too large",
 }
 
 
@@ -54,20 +52,10 @@ class Regex:
 def _go_error(error: re2.error, pattern: str) -> ValueError:
     raw = error.args[0] if error.args else b""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
-    for ours, go in _WORDING.items():
-        if text == ours:
-            return ValueError(
-                f"error parsing regexp: {go}: ``" if ours != "pattern too large" else _too_large(pattern)
-            )
-        if text.startswith(ours + ": "):
-            # RE2 names only the braces of a repetition, as Go does, but leaves the text of others as it is.
-            return ValueError(f"error parsing regexp: {go}: `{text[len(ours) + 2 :]}`")
-    what, separator, where = text.partition(": ")
-    return ValueError(f"error parsing regexp: {what}: `{where}`" if separator else _too_large(pattern))
-
-
-def _too_large(pattern: str) -> str:
-    return f"error parsing regexp: expression too large: `{pattern}`"
+    if text.startswith("pattern too large"):  # an engine's limit: it has no place in the pattern
+        return ValueError(f"error parsing regexp: expression too large: `{pattern}`")
+    what, _, where = text.partition(": ")
+    return ValueError(f"error parsing regexp: {_WORDING.get(what, what)}: `{where}`")
 
 
 def _engine(pattern: str) -> Callable[[bytes], object]:

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, Protocol, TypeVar
 
-from tocsin.alerting.protocol.delimited import delimit, spans
+from tocsin.alerting.protocol.delimited import spans
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 
@@ -285,8 +285,3 @@ class MergeJob(Generic[EntryT]):
                 self._decoded.append(state._decode(view[body:end]))
             except RefusedEntryError as error:
                 self.result.refuse(str(error))
-
-
-def reencode(message: memoryview) -> bytes:
-    """The bytes to store for a message that is kept as it came."""
-    return delimit(bytes(message))
