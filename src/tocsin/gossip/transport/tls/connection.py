@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 PROVEN_AFTER: Final = 1.0
 """Seconds after which an end of a connection that we dialled is no longer taken for a late refusal."""
 
+SHORT_LINGER: Final = 0.05
+"""How long an orderly close of a packet connection waits for a far side that owes us nothing."""
+
 _SHOW_REFUSAL_TIME: Final = 1.0
 """How long a refused connection is drained, so that a reset does not overtake the alert that says why."""
 
@@ -86,6 +89,7 @@ class TLSConnection(asyncio.Protocol):
         self._error: RefusalError | TransportError | None = None
         self._closing = False
         self._received = False
+        self._close_deadline = 0.0
 
     # asyncio's side
 
@@ -212,8 +216,22 @@ class TLSConnection(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
-    def start_close(self) -> None:
-        """Close in an orderly way: what was written, our announcement, then wait for the far side's end."""
+    @property
+    def quiet(self) -> bool:
+        """A client's connection on which the far side has nothing left to say by itself.
+
+        Until its session tickets have come, closing could cause a reset that overtakes our data.
+        """
+        tls = self.session.tls if self.session is not None else None
+        if tls is None or self.established_at is None:
+            return False
+        return tls.version() != "TLSv1.3" or bool(tls.session and tls.session.has_ticket)
+
+    def start_close(self, linger: float | None = None) -> None:
+        """Close in an orderly way: what was written, our announcement, then wait for the far side's end.
+
+        Waits ``linger`` seconds once the system has everything; by default the configured time.
+        """
         if self._closing:
             return
         self._closing = True
@@ -226,13 +244,23 @@ class TLSConnection(asyncio.Protocol):
             return
         self.session.close()
         self._flush()
-        self._arm(self._loop.time() + self._config.close_timeout, self.abort)
+        now = self._loop.time()
+        self._close_deadline = now + self._config.close_timeout
+        wait = self._config.close_timeout if linger is None else min(linger, self._config.close_timeout)
+        self._arm(now + wait, self._lingered)
         if self._ended:
             transport.close()
             return
         transport.resume_reading()
         with suppress(OSError):
             transport.write_eof()
+
+    def _lingered(self) -> None:
+        """A short wait is over, but not before the system has taken what was written."""
+        if self._drained.is_set() or self._loop.time() >= self._close_deadline:
+            self.abort()
+        else:
+            self._arm(self._close_deadline, self.abort)
 
     async def close(self) -> None:
         """:meth:`start_close` and wait for its end."""

@@ -6,22 +6,26 @@ import asyncio
 import ipaddress
 import logging
 import ssl
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
+from typing import Final
 
 from tocsin.errors import TransportError, WireError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.connection import TLSConnection
+from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
-from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame
+from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame, StreamStart
 
 _log = logging.getLogger(__name__)
+
+FRAMES_AT_ONCE: Final = 64
+"""Delivered in one turn of the event loop: a read can hold thousands of small packets."""
 
 
 class Inbound:
@@ -87,7 +91,8 @@ class Inbound:
         """Close all, streams that nobody closed included."""
         connections = list(self.connections)
         for connection in connections:
-            connection.start_close()
+            packets_only = isinstance(connection.owner, Accepted)
+            connection.start_close(SHORT_LINGER if packets_only else None)
         if connections:
             await asyncio.wait([connection.closed for connection in connections])
 
@@ -127,6 +132,9 @@ class Accepted:
         self._decoder = FrameDecoder(inbound.config.max_frame_bytes)
         self._handshaking = True
         self._timer: asyncio.TimerHandle | None = None
+        self._frames: deque[PacketFrame | StreamStart] = deque()
+        self._paused = False
+        self._ended = False
         self._from_text = ""
         self._from = Address("0.0.0.0", 0)
         self._heard_at = 0.0
@@ -148,19 +156,28 @@ class Accepted:
 
     def connection_received(self, connection: TLSConnection, data: bytes) -> None:
         """Whole frames to the handler; from a STREAM header on it is a stream's business."""
-        inbound = self._inbound
-        statistics = inbound.statistics
+        statistics = self._inbound.statistics
         self._heard_at = self._loop.time()
         try:
-            frames = self._decoder.feed(data)
+            self._frames.extend(self._decoder.feed(data))
         except WireError as error:
             statistics.frames_refused += 1
             _log.debug("closing the connection of %s: %s", connection.remote, error)
             self._cancel_timer()
             connection.abort()
             return
-        for frame in frames:
+        self._frame_since = self._heard_at if self._decoder.pending else None
+        self._deliver(connection)
+
+    def _deliver(self, connection: TLSConnection) -> None:
+        """Some frames now; the network waits while the rest get their turns of the event loop."""
+        inbound = self._inbound
+        statistics = inbound.statistics
+        frames = self._frames
+        for _ in range(min(len(frames), FRAMES_AT_ONCE)):
+            frame = frames.popleft()
             if not isinstance(frame, PacketFrame):
+                connection.resume_reading()
                 self._become_stream(connection)
                 return
             if not frame.data:
@@ -169,7 +186,15 @@ class Accepted:
             statistics.packets_received += 1
             statistics.packet_bytes_received += len(frame.data)
             inbound.handler.packet_received(frame.data, self._source(connection, frame.from_address))
-        self._frame_since = self._heard_at if self._decoder.pending else None
+        if frames:
+            self._paused = True
+            connection.pause_reading()
+            self._loop.call_soon(self._deliver, connection)
+        elif self._paused:
+            self._paused = False
+            connection.resume_reading()
+            if self._ended:
+                connection.start_close()
 
     def connection_ended(
         self, connection: TLSConnection, error: RefusalError | TransportError | None
@@ -180,8 +205,9 @@ class Accepted:
             self._inbound.refusals.write(connection.remote, error, self._loop.time())
         elif error is not None:
             _log.debug("connection of %s ended: %s", connection.remote, error)
-        else:
+        elif not self._frames:
             connection.start_close()
+        self._ended = True
 
     def connection_writable(self, connection: TLSConnection) -> None:
         """Nothing is written before the connection is a stream."""

@@ -11,7 +11,7 @@ from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.connection import PROVEN_AFTER, TLSConnection
+from tocsin.gossip.transport.tls.connection import PROVEN_AFTER, SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
@@ -113,7 +113,8 @@ class PacketLink:
             self.dial.cancel()
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.start_close()
+            # A Go peer leaves its end open for ever, so there is no point in waiting for it.
+            connection.start_close(SHORT_LINGER if connection.quiet else None)
         return connection
 
     async def flush(self) -> None:

@@ -135,10 +135,8 @@ class TLSTransport:
         self._closed = True
         if self._server is not None:
             self._server.close()
-        if self._pool is not None:
-            await self._pool.close()
-        if self._inbound is not None:
-            await self._inbound.close()
+        if self._pool is not None and self._inbound is not None:
+            await asyncio.gather(self._pool.close(), self._inbound.close())
 
     def _refused(self, destination: Address, refusal: RefusalError) -> None:
         self._dialer.sessions.forget(destination)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import socket
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from tocsin.gossip.transport.tls.config import (
     TLSServerConfig,
 )
 from tocsin.gossip.transport.tls.identity import build_client_context, build_server_context
+from tocsin.gossip.transport.tls.inbound import FRAMES_AT_ONCE
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.wire.framing import STREAM_HEADER, encode_packet_frame
@@ -228,6 +230,62 @@ def test_the_source_is_what_the_frame_says_if_it_can_be_used(said: str, host: st
             here = writer.get_extra_info("sockname")[1]
             assert b.recorder.packets[0][1] == Address(host, here if port is None else port)
             await hang_up(writer)
+
+    asyncio.run(story())
+
+
+def test_a_flood_of_frames_leaves_turns_to_others() -> None:
+    async def story() -> None:
+        async with node() as b:
+            turn = 0
+            turns: set[int] = set()
+
+            async def count() -> None:
+                nonlocal turn
+                while True:
+                    turn += 1
+                    turns.add(len(b.recorder.packets))
+                    await asyncio.sleep(0)
+
+            writer = await tls_client(b.address)
+            counting = asyncio.create_task(count())
+            expected = [b"%d" % index for index in range(1000)]
+            writer.write(
+                b"".join(encode_packet_frame(data, "") for data in expected) + STREAM_HEADER + b"end"
+            )
+            stream = await b.recorder.stream()
+            counting.cancel()
+            assert b.recorder.data == expected
+            assert max(b - a for a, b in itertools.pairwise(sorted(turns))) <= 2 * FRAMES_AT_ONCE
+            assert await stream.read() == b"end"
+            await asyncio.gather(stream.close(), hang_up(writer))
+
+    asyncio.run(story())
+
+
+def test_closing_does_not_wait_for_a_peer_that_never_closes() -> None:
+    """As Go peers do not: neither those that we send packets to, nor those that send them to us."""
+
+    async def story() -> None:
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            received.append(await reader.read())
+
+        writers: list[asyncio.StreamWriter] = []
+        received: list[bytes] = []
+        server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=build_server_context(MUTUAL.server))
+        address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
+        one = Node(TLSTransport(TLSTransportConfig(listen_address=ANY_PORT, close_timeout=600.0), MUTUAL))
+        await one.transport.start(one.recorder)
+        writers.append(await tls_client(one.address))
+        one.send(address, b"hello")
+        await eventually(lambda: len(writers) == 2)
+        one.send(address, b"last words")
+        async with asyncio.timeout(30):
+            await one.transport.close()
+        await eventually(lambda: received and received[0].endswith(b"last words"))
+        server.close()
+        await hang_up(*writers)
 
     asyncio.run(story())
 
