@@ -63,7 +63,7 @@ class Cluster:
         for number, node in enumerate(self.nodes):
             delay = 0.01 * number if number < SEEDS else 0.1 + self.world.random.random() * within
             self.world.after(delay, node.start)
-        self.run(within)
+        self.run(0.1 + within)
         self.facts["joined after"] = self.until("all see all", self.checker.converged, 60)
 
     def run(self, seconds: float) -> None:
