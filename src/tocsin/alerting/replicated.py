@@ -156,15 +156,15 @@ class ReplicatedState(Generic[EntryT]):
         if previous is None:
             tombstone = self._tombstones.get(key)
             return tombstone is None or entry.stamp > tombstone[0]
-        if entry.stamp != previous.stamp:
-            if entry.stamp > previous.stamp:
-                return True
-            if entry.expires_at > previous.expires_at:
-                self._longest[key] = max(entry.expires_at, self._longest.get(key, entry.expires_at))
-            return False
+        if entry.stamp > previous.stamp:
+            return True
         if entry.encoded == previous.encoded:
             return False
-        return self._canonical(entry) > self._canonical(previous)
+        if entry.stamp == previous.stamp and self._canonical(entry) > self._canonical(previous):
+            return True
+        if entry.expires_at > previous.expires_at:
+            self._longest[key] = max(entry.expires_at, self._longest.get(key, entry.expires_at))
+        return False
 
     def _store(self, entry: EntryT, previous: EntryT | None) -> None:
         key = entry.key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tocsin.alerting.nflog import NotificationLog
@@ -95,7 +95,9 @@ def test_merging_commutes_associates_and_is_idempotent(
     assert content(one) == before
 
 
+@settings(max_examples=200)
 @given(kinds, st.lists(fields, max_size=8), st.integers(98, 103))
+@example("silences", [("k1", 1, 98, "x"), ("k1", 1, 99, "")], 98)
 def test_what_was_collected_does_not_come_back(
     kind: str, entries: list[tuple[str, int, int, str]], collected_at: int
 ) -> None:
