@@ -15,6 +15,10 @@ class Limits:
     """Compound in compound, compress in compound and so on. Go peers never nest more than two."""
     compound_parts: int = 255
     """The count is one byte."""
+    packet_messages: int = 8192
+    """Messages in one packet, nested ones included. Go fills a packet with at most 255."""
+    packet_problems: int = 32
+    """Parts of one packet that cannot be read; past it the rest is not looked at."""
     stream: int = 40 * 1024 * 1024
     """What one stream message unpacks to. memberlist's own cap since 0.6."""
     sealed: int = 20 * 1024 * 1024

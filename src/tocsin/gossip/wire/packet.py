@@ -80,12 +80,12 @@ class PacketCodec:
             if data[:1] == b"\x0c":
                 data = crc.verify_checksum(data)
         except WireError as error:
-            packet.problems.append(error)
+            packet.problems.append(_light(error))
             return packet
         # The bound holds for all that the packet unpacks to, however many layers share it.
         budget = self.limits.packet
         layers = [(data, 0)]
-        while layers:
+        while layers and len(packet.problems) < self.limits.packet_problems:
             data, depth = layers.pop()
             try:
                 if depth > self.limits.depth:
@@ -100,10 +100,13 @@ class PacketCodec:
                     unpacked = self._decompress(data, budget)
                     budget -= len(unpacked)
                     layers.append((unpacked, depth + 1))
-                else:
+                elif len(packet.messages) < self.limits.packet_messages:
                     packet.messages.append(decode_message(data, self.limits))
+                else:
+                    layers.clear()
+                    raise WireError(_LAYER, f"more than {self.limits.packet_messages} messages")
             except WireError as error:
-                packet.problems.append(error)
+                packet.problems.append(_light(error))
         return packet
 
     def _wrap(self, data: bytes, checksum: bool) -> bytes:
@@ -120,6 +123,12 @@ class PacketCodec:
         if (algorithm := unsigned(fields, b"Algo")) != 0:
             raise WireError("lzw", f"compression algorithm {algorithm} is unknown")
         return lzw.decompress(octets(fields, b"Buf", self.limits.packet), maximum)
+
+
+def _light(error: WireError) -> WireError:
+    """``error`` without the frames that raised it: they hold what the bomb had unpacked to."""
+    error.__context__ = None
+    return error.with_traceback(None)
 
 
 def compressed(data: bytes) -> bytes:
