@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.state_payloads import StatePayload, state_payloads
+from tests.support.state_payloads import StatePayload, known_labels_log, state_payloads
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import Entry, NotificationLog, Receiver, codec
 from tocsin.alerting.protocol import delimit, read_delimited, write_delimited
@@ -62,9 +62,8 @@ def test_our_encoding_is_alertmanagers() -> None:
 )
 def test_alert_hashes_are_alertmanagers(labels: dict[str, str]) -> None:
     # the log that Alertmanager wrote after it had notified a webhook "x" of alerts with these labels
-    (payload,) = [payload for payload in PAYLOADS if payload.case == "known-labels/nflog"]
     log = notification_log()
-    log.load(payload.data, NOW)
+    log.load(known_labels_log(), NOW)
     entry = log.query(Receiver("x", "webhook", 0), "{}:" + str(Labels(labels).subset(["alertname"])))
     assert entry is not None
     assert entry.firing_alerts == (Labels(labels).hash,)
