@@ -1,4 +1,4 @@
-"""The same configurations before ``amtool check-config`` of Alertmanager 0.33: both take them or both refuse."""
+"""The same files before ``amtool check-config`` of Alertmanager 0.33: both take them or both refuse."""
 
 from __future__ import annotations
 

@@ -67,7 +67,8 @@ GOOD: dict[str, str] = {
     "http with authorization": http("authorization: {type: ' Token ', credentials: c}"),
     "http with an old bearer token": http("bearer_token: t"),
     "http with TLS": http(
-        "tls_config: {ca: x, cert_file: c, key_file: k, min_version: TLS12, max_version: TLS13, server_name: s}"
+        "tls_config: {ca: x, cert_file: c, key_file: k, server_name: s,"
+        " min_version: TLS12, max_version: TLS13}"
     ),
     "http with a proxy": http("proxy_url: 'http://p:1', no_proxy: 'a,b', proxy_connect_header: {X: [y]}"),
     "http with headers": http("http_headers: {X-A: {values: [a], secrets: [b], files: [c]}}"),
@@ -79,7 +80,7 @@ GOOD: dict[str, str] = {
         " days_of_month: ['1:5', '-3:-1'], months: ['january:3', may], years: ['2026:2030', 2031],"
         " location: Europe/Paris}"
     ),
-    "mute time intervals by their old name": f"{LEAST}mute_time_intervals: [{{name: m, time_intervals: []}}]\n",
+    "mute intervals by their old name": f"{LEAST}mute_time_intervals: [{{name: m, time_intervals: []}}]\n",
     "every global of other integrations": (
         "global:\n  resolve_timeout: 1h\n  smtp_from: a@b\n"
         "  smtp_smarthost: 'h:25'\n  smtp_auth_username: u\n"

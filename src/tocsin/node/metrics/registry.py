@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from tocsin.node.metrics.families import FAMILIES, TIMINGS, Family
 
-Values: TypeAlias = "float | Mapping[str, float] | Mapping[tuple[str, ...], float]"
+Values: TypeAlias = "float | Mapping[Any, float]"
 """One number, or numbers by the value of the one label, or by the values of all labels."""
 Reader: TypeAlias = Callable[[], Values]
 Timer: TypeAlias = "Histogram | Summary"

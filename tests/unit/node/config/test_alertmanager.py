@@ -48,7 +48,8 @@ def test_a_route_inherits_and_overrides() -> None:
     config = parse(
         "route:\n  receiver: r\n  group_by: [a, b]\n  group_wait: 10s\n  repeat_interval: 1d\n  routes:\n"
         "  - match: {x: y}\n    matchers: ['z!~\"w\"']\n    continue: yes\n    group_interval: 2m\n"
-        "    mute_time_intervals: [t]\nreceivers: [{name: r}]\ntime_intervals: [{name: t, time_intervals: []}]\n"
+        "    mute_time_intervals: [t]\nreceivers: [{name: r}]\n"
+        "time_intervals: [{name: t, time_intervals: []}]\n"
     )
     child = config.route.children[0]
     assert child.matchers == (Matcher(MatchType.EQUAL, "x", "y"), Matcher(MatchType.NOT_REGEXP, "z", "w"))

@@ -1,0 +1,140 @@
+"""The metrics: Alertmanager's names, types and labels, read when asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tocsin.node.metrics import Metrics
+
+CAPTURED = Path(__file__).parent / "alertmanager-0.33.1-metrics.txt"
+
+LEFT_OUT = {
+    "alertmanager_alerts_subscriber_channel_writes_total": "alerts are handed over by a call, not a channel",
+    "alertmanager_dispatcher_aggregation_group_creation_given_up_total": "groups are made without contention",
+    "alertmanager_dispatcher_aggregation_group_creation_retries_total": "groups are made without contention",
+    "alertmanager_silences_matcher_compile_errors_total": "a silence that does not compile is never stored",
+    "alertmanager_silences_matcher_index_size": "tells of a cache that is built differently here",
+    "alertmanager_silences_query_silences_scanned_total": "tells of a cache that is built differently here",
+    "alertmanager_silences_query_silences_skipped_total": "tells of a cache that is built differently here",
+    "alertmanager_silences_version_index_size": "tells of a cache that is built differently here",
+}
+
+
+def captured() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    for line in CAPTURED.read_text().splitlines():
+        if not line.startswith("#"):
+            name, kind, *labels = line.split()
+            yield name, kind, tuple(labels)
+
+
+def rendered(metrics: Metrics) -> dict[str, tuple[str, set[tuple[str, ...]], dict[tuple[str, ...], float]]]:
+    """Type, label names and values, by the name in the TYPE line."""
+    text, content_type = metrics.render()
+    assert content_type.startswith("text/plain; version=0.0.4")
+    found = {}
+    for family in text_string_to_metric_families(text.decode()):
+        name = family.name + ("_total" if family.type == "counter" else "")
+        labels = {tuple(sorted(set(sample.labels) - {"le", "quantile"})) for sample in family.samples}
+        values = {tuple(sample.labels.values()): sample.value for sample in family.samples}
+        found[name] = (family.type, labels, values)
+    return found
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics(version="1.2.3")
+
+
+def test_all_of_alertmanagers_metrics_are_here(metrics: Metrics) -> None:
+    ours = rendered(metrics)
+    listed = list(captured())
+    assert len(listed) > 80
+    for name, kind, labels in listed:
+        if name in LEFT_OUT:
+            assert name not in ours, f"{name} is here: take it off the list"
+            continue
+        assert name in ours, name
+        assert ours[name][0] == kind, name
+        # A metric whose labels are not known beforehand has no sample yet.
+        assert ours[name][1] in ({labels}, set()), name
+
+
+def test_what_is_not_counted_yet_is_zero(metrics: Metrics) -> None:
+    ours = rendered(metrics)
+    assert ours["alertmanager_cluster_members"][2] == {(): 0}
+    assert ours["alertmanager_silences"][2] == {("active",): 0, ("expired",): 0, ("pending",): 0}
+    assert "1.2.3" in ours["alertmanager_build_info"][2].popitem()[0]
+
+
+def test_values_are_read_when_asked_for(metrics: Metrics) -> None:
+    members = 1
+    failures = Counter({("webhook", "other"): 2})
+    metrics.watch("cluster_members", lambda: members)
+    metrics.watch("silences", lambda: {"active": 5})
+    metrics.watch("notifications_failed_total", lambda: failures)
+    members, failures["webhook", "other"] = 3, 4
+    ours = rendered(metrics)
+    assert ours["alertmanager_cluster_members"][2] == {(): 3}
+    assert ours["alertmanager_silences"][2][("active",)] == 5
+    assert ours["alertmanager_notifications_failed_total"][2][("webhook", "other")] == 4
+    assert ours["alertmanager_notifications_failed_total"][2][("webhook", "serverError")] == 0
+
+
+def test_a_name_that_is_none_is_an_error(metrics: Metrics) -> None:
+    with pytest.raises(KeyError):
+        metrics.watch("cluster_menbers", lambda: 1)
+
+
+def test_one_broken_value_hides_no_other(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
+    def broken() -> float:
+        raise RuntimeError("gone")
+
+    metrics.watch("cluster_members", broken)
+    metrics.watch("receivers", lambda: 7)
+    ours = rendered(metrics)
+    assert ours["alertmanager_receivers"][2] == {(): 7}
+    assert "alertmanager_cluster_members" in caplog.text
+
+
+@dataclass
+class Numbers:
+    packets_dropped: Counter[str] = field(default_factory=Counter)
+    connections_open: int = 0
+    frames_refused: int = 0
+
+
+def test_a_statistics_object_shows_each_of_its_fields(metrics: Metrics) -> None:
+    numbers: Numbers | None = None
+    metrics.watch_statistics("transport", lambda: numbers, gauges=["connections_open"])
+    assert not any(name.startswith("tocsin_") for name in rendered(metrics))
+    numbers = Numbers(Counter(queue_full=3), 2, 1)
+    ours = rendered(metrics)
+    assert ours["tocsin_transport_packets_dropped_total"][2] == {("queue_full",): 3}
+    assert ours["tocsin_transport_connections_open"][:1] == ("gauge",)
+    assert ours["tocsin_transport_frames_refused_total"][2] == {(): 1}
+
+
+def test_a_timer_is_bound_once_and_fed(metrics: Metrics) -> None:
+    child = metrics.timer("notification_latency_seconds", "webhook")
+    child.observe(3)
+    values = rendered(metrics)["alertmanager_notification_latency_seconds"][2]
+    assert values[("webhook", "5.0")] == 1
+    assert values[("webhook", "1.0")] == 0
+
+
+def test_openmetrics_on_request_and_no_created_series(metrics: Metrics) -> None:
+    text, content_type = metrics.render("application/openmetrics-text; version=1.0.0")
+    assert content_type.startswith("application/openmetrics-text")
+    assert text.endswith(b"# EOF\n")
+    assert b"_created" not in text
+
+
+def test_two_nodes_in_one_process_do_not_share(metrics: Metrics) -> None:
+    metrics.watch("receivers", lambda: 7)
+    assert rendered(Metrics(version="2"))["alertmanager_receivers"][2] == {(): 0}

@@ -1,0 +1,254 @@
+"""Imports run one way. Every import of every module is read, and held against the tables below."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
+
+LAYERS: dict[str, frozenset[str]] = {
+    # package: what of ours it may import besides itself; the longest matching prefix counts
+    "tocsin": frozenset(),
+    "tocsin.errors": frozenset(),
+    "tocsin.gossip": frozenset({"tocsin.errors", "tocsin.gossip"}),
+    "tocsin.gossip.address": frozenset({"tocsin.errors"}),
+    "tocsin.gossip.config": frozenset(),
+    "tocsin.gossip.wire": frozenset({"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.config"}),
+    "tocsin.gossip.core": frozenset(
+        {"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.config", "tocsin.gossip.wire"}
+    ),
+    "tocsin.gossip.transport": frozenset({"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.wire"}),
+    "tocsin.alerting": frozenset({"tocsin.errors"}),
+    "tocsin.certificates": frozenset({"tocsin.errors"}),
+    "tocsin.simulation": frozenset({"tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),
+    "tocsin.node": frozenset({"tocsin", "tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),
+    "tocsin.cli": frozenset(
+        {"tocsin", "tocsin.errors", "tocsin.node", "tocsin.certificates", "tocsin.alerting"}
+    ),
+}
+
+KNOW_BOTH = ("tocsin.node.cluster", "tocsin.node.app", "tocsin.node.config.tls")
+"""Of the node: the cluster, what wires it together, and the file that configures it."""
+
+PURE = ("tocsin.gossip.wire", "tocsin.gossip.core", "tocsin.alerting", "tocsin.simulation")
+IMPURE_MODULES = frozenset({"asyncio", "socket", "ssl", "time", "os", "threading", "subprocess", "selectors"})
+IMPURE_WITH_REASON = {
+    ("tocsin.gossip.wire.keyring", "os"): "nonces must come from the system, never from a seed",
+}
+IMPURE_CALLS = frozenset({"now", "utcnow", "today"})
+
+THIRD_PARTY: dict[str, frozenset[str]] = {
+    "tocsin": frozenset(),
+    "tocsin.gossip": frozenset({"msgpack", "cryptography"}),
+    "tocsin.certificates": frozenset({"cryptography"}),
+    "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
+    "tocsin.simulation": frozenset(),
+    "tocsin.node": frozenset(
+        {"yaml", "msgspec", "starlette", "uvicorn", "prometheus_client", "httpx", "cryptography", "google"}
+    ),
+    "tocsin.cli": frozenset(),
+}
+
+LONGEST = 400
+MUCH_TOO_LONG = 450
+LONG_WITH_REASON: dict[str, str] = {}
+
+GENERATED = re.compile(r"_pb2\.pyi?$")
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement's module, as a full name."""
+
+    importer: str
+    path: Path
+    line: int
+    module: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.path.relative_to(ROOT)}:{self.line} imports {self.module}"
+
+
+def modules() -> Iterator[tuple[str, Path, ast.Module]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        if GENERATED.search(path.name):
+            continue
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        yield name, path, ast.parse(path.read_text())
+
+
+def imports() -> Iterator[Import]:
+    for name, path, tree in modules():
+        package = name if path.stem == "__init__" else name.rpartition(".")[0]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    yield Import(name, path, node.lineno, alias.name, ())
+            elif isinstance(node, ast.ImportFrom):
+                base = node.module or ""
+                if node.level:
+                    parents = package.split(".")[: len(package.split(".")) - node.level + 1]
+                    base = ".".join([*parents, *([base] if base else [])])
+                yield Import(name, path, node.lineno, base, tuple(alias.name for alias in node.names))
+
+
+IMPORTS = list(imports())
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+def longest(name: str, table: dict[str, frozenset[str]]) -> str:
+    return max((package for package in table if within(name, package)), key=len)
+
+
+def allowed(importer: str, module: str) -> bool:
+    layer = longest(importer, LAYERS)
+    own = layer != "tocsin" and within(module, layer)
+    return own or any(module == each if each == "tocsin" else within(module, each) for each in LAYERS[layer])
+
+
+def test_there_is_something_to_read() -> None:
+    assert len(IMPORTS) > 100
+
+
+def test_imports_run_one_way() -> None:
+    wrong = [
+        each for each in IMPORTS if within(each.module, "tocsin") and not allowed(each.importer, each.module)
+    ]
+    assert not wrong, "\n".join(map(str, wrong))
+
+
+def test_the_table_refuses_what_it_should() -> None:
+    assert not allowed("tocsin.gossip.core.probe", "tocsin.gossip.transport.base")
+    assert not allowed("tocsin.gossip.driver", "tocsin.alerting.alert")
+    assert not allowed("tocsin.alerting.dispatch", "tocsin.gossip.wire.packet")
+    assert not allowed("tocsin.alerting.dispatch", "tocsin.node.clock")
+    assert not allowed("tocsin.node.app", "tocsin.cli.daemon")
+    assert allowed("tocsin.gossip.driver", "tocsin.gossip.core.endpoint")
+    assert allowed("tocsin.node.app", "tocsin.gossip.driver")
+
+
+def test_only_the_cluster_knows_gossip_and_alerting() -> None:
+    wrong = [
+        str(each)
+        for each in IMPORTS
+        if within(each.importer, "tocsin.node")
+        and not any(within(each.importer, knows) for knows in KNOW_BOTH)
+        and within(each.module, "tocsin.gossip")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_pure_packages_touch_neither_clock_nor_network_nor_chance() -> None:
+    wrong = []
+    for each in IMPORTS:
+        if not any(within(each.importer, package) for package in PURE):
+            continue
+        top = each.module.partition(".")[0]
+        if (each.importer, each.module) in IMPURE_WITH_REASON:
+            continue
+        if top in IMPURE_MODULES or (each.module == "random" and set(each.names) - {"Random"}):
+            wrong.append(str(each))
+    for name, path, tree in modules():
+        if not any(within(name, package) for package in PURE):
+            continue
+        plain_random = any(
+            isinstance(node, ast.Import) and any(alias.name == "random" for alias in node.names)
+            for node in ast.walk(tree)
+        )
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+                continue
+            of_clock = node.value.id in ("datetime", "date") and node.attr in IMPURE_CALLS
+            of_chance = plain_random and node.value.id == "random" and node.attr != "Random"
+            if of_clock or of_chance:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} uses {node.value.id}.{node.attr}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_third_party_imports_are_on_the_list() -> None:
+    wrong = []
+    for each in IMPORTS:
+        top = each.module.partition(".")[0]
+        if top in sys.stdlib_module_names or top in ("tocsin", "__future__", ""):
+            continue
+        if top not in THIRD_PARTY[longest(each.importer, THIRD_PARTY)]:
+            wrong.append(str(each))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_library_loads_nothing_of_the_nodes() -> None:
+    heavy = (
+        "yaml httpx starlette uvicorn google.protobuf prometheus_client re2 msgspec xxhash"
+        " tocsin.alerting tocsin.node"
+    )
+    program = (
+        "import sys, importlib, pkgutil, tocsin.gossip\n"
+        "for found in pkgutil.walk_packages(tocsin.gossip.__path__, 'tocsin.gossip.'):\n"
+        "    importlib.import_module(found.name)\n"
+        f"print(*[name for name in {heavy!r}.split() if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PYTHONPATH": str(SOURCE)},
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
+
+
+def source_lengths() -> dict[str, int]:
+    return {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for _, path, _ in modules()}
+
+
+def test_files_are_short_enough_to_read() -> None:
+    lengths = source_lengths()
+    for name, reason in LONG_WITH_REASON.items():
+        assert reason
+        assert lengths[name] > MUCH_TOO_LONG, f"{name} is short now: take it off the list"
+    for name, length in sorted(lengths.items()):
+        if length > LONGEST:
+            print(f"{name} has {length} lines, more than {LONGEST}: think of dividing it")
+    far = {name: n for name, n in lengths.items() if n > MUCH_TOO_LONG and name not in LONG_WITH_REASON}
+    assert not far, far
+
+
+def tracked_files() -> list[Path]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False, timeout=60)
+    if done.returncode:
+        pytest.skip("not a git work tree")
+    return [ROOT / name for name in done.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+def test_no_file_names_the_machine_it_was_written_on() -> None:
+    # The patterns are put together here so that this file does not hold them itself.
+    paths = [rf"(?<![\w.$}}]){'/' + folder}/" for folder in ("wo" + "rk", "ro" + "ot", "ho" + "me/[a-z]+")]
+    pattern = re.compile(
+        "|".join([*paths, "arti" + "factory", "nex" + "us\\.", "/tm" + "p/[a-z0-9_-]+/"]), re.I
+    )
+    wrong = []
+    for path in tracked_files():
+        try:
+            text = path.read_text()
+        except UnicodeDecodeError:
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if pattern.search(line):
+                wrong.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
+    assert not wrong, "\n".join(wrong)
