@@ -1,41 +1,63 @@
-# Every target does its own set-up: a clone, Python 3.11+, pip and a package registry are enough.
+# Every target does its own set-up: a clone, Python 3.11 or newer, pip and a package registry are enough.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PEERS ?= .peers
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit interop slow protocol clean
+.PHONY: help setup demo test lint unit interop interop-sanity slow protocol clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
 
+# pip learned --group with 25.1; the one that comes with a Python may be older.
 $(VENV)/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ": make PYTHON=...")'
+	@echo "== set-up: a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --editable . --group dev
 	@touch $@
 
 setup: $(VENV)/.ready  ## make the virtual environment
 
+demo: setup  ## three nodes over mutual TLS (ARGS="--with-alertmanager PATH --keep")
+	@$(BIN)/python -m tools.demo $(ARGS)
+
+test: lint unit interop  ## all that CI runs: lint, unit, interop
+
 lint: setup  ## ruff and mypy --strict
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@echo "== lint"
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
 
 unit: setup  ## every test that needs no other program
-	$(BIN)/pytest -q -n auto -m "not interop and not slow"
+	@echo "== unit"
+	@$(BIN)/pytest -q -n auto -m "not interop and not slow"
 
+# Tests wait more than they work, so more workers than cores; a file's tests share its clusters.
+INTEROP := $(BIN)/pytest -q -n 3 --dist loadfile -m "interop and not slow"
+
+# With the peers fetched a skipped test is a failure. Status 3: none can be fetched here, the reason is printed.
 interop: setup  ## tests beside the real Alertmanager, amtool and Prometheus
-	tools/fetch-peers $(PEERS) || true
-	TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/pytest -q -m "interop and not slow"
+	@echo "== interop"
+	@tools/fetch-peers $(PEERS); status=$$?; \
+	case $$status in \
+	0) TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_PEERS_REQUIRED=1 $(INTEROP) ;; \
+	3) echo "no real peers here: the interop tests are skipped"; TOCSIN_PEERS=$(abspath $(PEERS)) $(INTEROP) ;; \
+	*) exit $$status ;; \
+	esac
 
-test: lint unit interop  ## all that CI runs
+interop-sanity: setup  ## the same with a real Alertmanager in our place: tests the tests
+	@tools/fetch-peers $(PEERS)
+	@TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_INTEROP_OURS=alertmanager $(INTEROP) --deselect tests/interop/test_demo.py
 
 slow: setup  ## long simulations and soaks
-	$(BIN)/pytest -q -n auto -m slow
+	@$(BIN)/pytest -q -n auto -m slow
 
-demo: setup  ## three nodes over mutual TLS, one notification (ARGS="--with-alertmanager PATH", "--keep")
-	$(BIN)/python -m tools.demo $(ARGS)
+protocol: setup  ## generate the protobuf modules anew
+	@PATH=$(abspath $(BIN)):$$PATH tools/generate-protocol
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,5 +1,6 @@
 """Members go and come back: said goodbye, killed, started again; noticed by both kinds of node."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,14 @@ from tests.support.eventually import eventually
 from tests.support.node import Node, NodeKind
 
 pytestmark = pytest.mark.interop
+
+# Three real Alertmanagers sometimes keep a killed member for ever: with TLS, a failed dial is no failed probe to
+# them. In a mixed cluster our nodes notice, and tell the others.
+go_alone_may_not_notice = pytest.mark.xfail(
+    os.environ.get("TOCSIN_INTEROP_OURS") == "alertmanager",
+    reason="Alertmanagers among themselves may never notice a killed member",
+    strict=False,
+)
 
 either = pytest.mark.parametrize("who", ["first", "theirs"])
 
@@ -43,6 +52,7 @@ def test_a_goodbye_is_heard(polite: Trio, who: str) -> None:
 
 
 @either
+@go_alone_may_not_notice
 def test_a_kill_is_noticed(shaken: Trio, who: str) -> None:
     shaken.heal()
     victim: Node = getattr(shaken, who)
@@ -53,6 +63,7 @@ def test_a_kill_is_noticed(shaken: Trio, who: str) -> None:
 
 
 @either
+@go_alone_may_not_notice
 def test_who_was_killed_comes_back(shaken: Trio, who: str) -> None:
     """At its old address, and by its old name if it has a fixed one: it must outbid its own death."""
     shaken.heal()
@@ -90,6 +101,7 @@ def test_a_quick_restart(shaken: Trio, who: str) -> None:
         eventually(lambda node=node: node.api.silence(id_), f"a new silence on {node!r}")  # type: ignore[misc]
 
 
+@go_alone_may_not_notice
 def test_a_node_that_nobody_names_is_dialled_again(shaken: Trio) -> None:
     """The first node lists no peers: after its restart it is the others that find it."""
     shaken.heal()
