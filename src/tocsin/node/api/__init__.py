@@ -1,0 +1,15 @@
+"""The HTTP interface of the node: Alertmanager's API v2, the ``/-/`` endpoints, metrics and a status page."""
+
+from tocsin.node.api.app import create_app
+from tocsin.node.api.backend import Backend, ClusterStatus, PeerStatus, VersionInfo
+from tocsin.node.api.limits import HTTPMetrics, Limits
+
+__all__ = [
+    "Backend",
+    "ClusterStatus",
+    "HTTPMetrics",
+    "Limits",
+    "PeerStatus",
+    "VersionInfo",
+    "create_app",
+]

@@ -1,0 +1,108 @@
+"""Alerts as the API shows them. What does not change is encoded once and remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.route import Route
+from tocsin.alerting.timestamp import format_milliseconds
+from tocsin.node.api.go_json import encode
+
+MAX_VIEWS: Final = 32_768
+"""Past it the oldest is forgotten, and encoded anew when it is asked for."""
+
+_ACTIVE: Final = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}'
+
+
+def encode_labels(labels: Labels) -> bytes:
+    """A label set as JSON, in byte order of the names."""
+    return encode(dict(labels.pairs))
+
+
+def encode_status(
+    silenced_by: Sequence[str], inhibited_by: Sequence[str], muted_by: Sequence[str] = ()
+) -> bytes:
+    """The ``status`` of an alert."""
+    if not (silenced_by or inhibited_by or muted_by):
+        return _ACTIVE
+    return encode(
+        {
+            "inhibitedBy": list(inhibited_by),
+            "mutedBy": list(muted_by),
+            "silencedBy": list(silenced_by),
+            "state": "suppressed",
+        }
+    )
+
+
+@lru_cache(maxsize=1024)
+def encode_receivers(names: tuple[str, ...]) -> bytes:
+    """The ``receivers`` of an alert."""
+    return encode([{"name": name} for name in names])
+
+
+class AlertView:
+    """The parts of one alert, encoded, between which the parts that change are put."""
+
+    __slots__ = ("_after", "_annotations", "_before", "_between", "_labels", "_route", "alert", "receivers")
+
+    _labels: bytes
+    _annotations: bytes
+    receivers: tuple[str, ...]
+
+    def __init__(self, alert: Alert, route: Route, old: AlertView | None) -> None:
+        self.alert = alert
+        self._route = route
+        labels, notes = alert.labels, alert.annotations
+        # Reports of one alert mostly share their label sets: see AlertReader.
+        if old is not None and old.alert.labels is labels and old._route is route:
+            self._labels, self.receivers = old._labels, old.receivers
+        else:
+            self._labels = encode_labels(labels)
+            self.receivers = tuple(match.options.receiver for match in route.match(labels))
+        same_notes = old is not None and old.alert.annotations is notes
+        self._annotations = old._annotations if old is not None and same_notes else encode_labels(notes)
+        self._before = b'{"annotations":%b,"endsAt":"%b","fingerprint":"%b","receivers":' % (
+            self._annotations,
+            format_milliseconds(alert.ends_at).encode(),
+            labels.fingerprint_text.encode(),
+        )
+        self._between = b',"startsAt":"%b","status":' % format_milliseconds(alert.starts_at).encode()
+        self._after = b',"updatedAt":"%b"%b,"labels":%b}' % (
+            format_milliseconds(alert.updated_at).encode(),
+            b',"generatorURL":' + encode(alert.generator_url) if alert.generator_url else b"",
+            self._labels,
+        )
+
+    def is_of(self, alert: Alert, route: Route) -> bool:
+        """Whether this still shows ``alert``."""
+        return self.alert is alert and self._route is route
+
+    def encode(self, receivers: tuple[str, ...], status: bytes) -> bytes:
+        """The whole alert."""
+        return b"".join((self._before, encode_receivers(receivers), self._between, status, self._after))
+
+
+class AlertViews:
+    """The views of the alerts that were shown lately."""
+
+    def __init__(self, max_views: int = MAX_VIEWS) -> None:
+        self._max_views = max_views
+        self._views: dict[int, AlertView] = {}
+
+    def of(self, alert: Alert, route: Route) -> AlertView:
+        """The view of ``alert``; ``route`` is the root of the routing tree."""
+        fingerprint = alert.labels.fingerprint
+        view = self._views.get(fingerprint)
+        if view is None or not view.is_of(alert, route):
+            if view is None and len(self._views) >= self._max_views:
+                del self._views[next(iter(self._views))]
+            view = self._views[fingerprint] = AlertView(alert, route, view)
+        return view
+
+    def __len__(self) -> int:
+        return len(self._views)

@@ -1,0 +1,175 @@
+"""The operations on alerts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.group import GroupView
+from tocsin.alerting.matcher import Matcher, matches_all
+from tocsin.alerting.regex import Regex
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import ValidationError
+from tocsin.node.api.alert_views import AlertViews, encode_status
+from tocsin.node.api.answers import empty, json_answer
+from tocsin.node.api.backend import Backend
+from tocsin.node.api.go_json import encode_plain
+from tocsin.node.api.postable_alerts import SLICE, AlertReader, Intake
+from tocsin.node.api.receivers import receiver_labels
+from tocsin.node.api.requests import Query
+
+SHOW_SLICE: Final = 256
+"""Alerts that are shown before others get their turn on the event loop."""
+
+
+class _Filter:
+    """What a request for alerts or groups asks for. Raises ValidationError, for the first mistake."""
+
+    def __init__(self, backend: Backend, query: Query, now: Nanoseconds) -> None:
+        self.matchers = query.matchers()
+        self._receiver = query.receiver()
+        self._receiver_matchers = query.receiver_matchers()
+        self._active = query.flag("active")
+        self._silenced = query.flag("silenced")
+        self._inhibited = query.flag("inhibited")
+        self._labels = receiver_labels(backend.config) if self._receiver_matchers else {}
+        self._backend = backend
+        self._now = now
+
+    def wants_receivers(self, receivers: Sequence[str]) -> bool:
+        """Whether one of ``receivers`` has the name, and one of them the labels, that are asked for."""
+        return _any_matches(self._receiver, receivers) and self._any_has_labels(receivers)
+
+    def _any_has_labels(self, receivers: Sequence[str]) -> bool:
+        matchers: Sequence[Matcher] = self._receiver_matchers
+        if not matchers:
+            return True
+        return any(name in self._labels and matches_all(matchers, self._labels[name]) for name in receivers)
+
+    def status(self, alert: Alert) -> tuple[Sequence[str], Sequence[str]] | None:
+        """By which silences and alerts an alert is muted; None if it is not asked for."""
+        now = self._now
+        if alert.resolved_at(now) and alert.ends_at < now:
+            return None
+        labels = alert.labels
+        if self.matchers and not matches_all(self.matchers, labels):
+            return None
+        backend = self._backend
+        silenced_by = backend.silences.mutes(labels, now)
+        inhibited_by = backend.inhibited_by(labels, now)
+        if (silenced_by and not self._silenced) or (inhibited_by and not self._inhibited):
+            return None
+        if not self._active and not silenced_by and not inhibited_by:
+            return None
+        return silenced_by, inhibited_by
+
+
+def _any_matches(pattern: Regex | None, names: Iterable[str]) -> bool:
+    return pattern is None or any(map(pattern.match, names))
+
+
+class AlertOperations:
+    """GET and POST alerts, GET alerts/groups."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._reader = AlertReader()
+        self._views = AlertViews()
+
+    async def post(self, body: bytes) -> Response:
+        """Take in the valid alerts of a body. Raises BodyError, or ValidationError for the invalid ones."""
+        backend = self._backend
+        parts = await self._reader.read(body)
+        now = backend.now()
+        intake = Intake(now, backend.config.global_.resolve_timeout)
+        for start in range(0, len(parts), SLICE):
+            if start:
+                await asyncio.sleep(0)
+            valid = intake.alerts(parts[start : start + SLICE])
+            if valid:
+                await backend.put_alerts(valid)
+        backend.alerts_received(firing=intake.firing, resolved=intake.resolved, invalid=intake.invalid)
+        if intake.invalid:
+            raise ValidationError("\n".join(intake.problems))
+        return empty()
+
+    async def get(self, request: Request) -> Response:
+        """The alerts that have not ended, by fingerprint. Raises ValidationError."""
+        backend = self._backend
+        wanted = _Filter(backend, Query(request.scope["query_string"]), backend.now())
+        route = backend.config.route
+        alerts = backend.alerts.all()
+        alerts.sort(key=_fingerprint)
+        shown: list[bytes] = []
+        for position, alert in enumerate(alerts, start=1):
+            if position % SHOW_SLICE == 0:
+                await asyncio.sleep(0)
+            view = self._views.of(alert, route)
+            if not wanted.wants_receivers(view.receivers):
+                continue
+            status = wanted.status(alert)
+            if status is not None:
+                shown.append(view.encode(view.receivers, encode_status(*status)))
+        return json_answer(b"[%b]\n" % b",".join(shown))
+
+    async def groups(self, request: Request) -> Response:
+        """The aggregation groups with alerts that have not ended. Raises ValidationError."""
+        backend = self._backend
+        query = Query(request.scope["query_string"])
+        wanted = _Filter(backend, query, backend.now())
+        muted = query.flag("muted")
+        route = backend.config.route
+        groups: list[tuple[GroupView, list[tuple[Alert, Sequence[str], Sequence[str]]]]] = []
+        receivers: dict[int, set[str]] = {}
+        turns = _turns()
+        for group in backend.groups():
+            if not wanted.wants_receivers((group.receiver,)):
+                continue
+            alerts: list[tuple[Alert, Sequence[str], Sequence[str]]] = []
+            for alert in group.alerts:
+                if next(turns):
+                    await asyncio.sleep(0)
+                status = wanted.status(alert)
+                if status is not None:
+                    alerts.append((alert, *status))
+                    receivers.setdefault(alert.labels.fingerprint, set()).add(group.receiver)
+            if alerts:
+                groups.append((group, alerts))
+        shown: list[bytes] = []
+        for group, alerts in groups:
+            muted_by = backend.group_muted_by(group)
+            if muted_by and not muted:
+                continue
+            encoded: list[bytes] = []
+            for alert, silenced_by, inhibited_by in alerts:
+                if next(turns):
+                    await asyncio.sleep(0)
+                status_text = encode_status(silenced_by, inhibited_by, muted_by)
+                names = tuple(sorted(receivers[alert.labels.fingerprint]))
+                encoded.append(self._views.of(alert, route).encode(names, status_text))
+            shown.append(
+                b'{"alerts":[%b],"labels":%b,"receiver":%b}'
+                % (
+                    b",".join(encoded),
+                    encode_plain(dict(group.labels.pairs)),
+                    encode_plain({"name": group.receiver}),
+                )
+            )
+        return json_answer(b"[%b]\n" % b",".join(shown))
+
+
+def _fingerprint(alert: Alert) -> int:
+    return alert.labels.fingerprint
+
+
+def _turns() -> Iterator[bool]:
+    """True every SHOW_SLICE times."""
+    while True:
+        for _ in range(SHOW_SLICE - 1):
+            yield False
+        yield True

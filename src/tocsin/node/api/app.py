@@ -1,0 +1,145 @@
+"""The HTTP application of the node."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
+
+from tocsin.errors import TocsinError
+from tocsin.node.api.answers import empty, plain_error, value_answer
+from tocsin.node.api.backend import Backend
+from tocsin.node.api.limits import Gate, HTTPMetrics, Limits, NoMetrics
+from tocsin.node.api.page import status_page
+from tocsin.node.api.v2 import PREFIX, ApiV2
+
+_log = logging.getLogger(__name__)
+
+_DEPRECATED: Final = {
+    "status": "deprecated",
+    "error": "The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of version 0.27.0"
+    " - please use the equivalent route in the v2 API",
+}
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def create_app(
+    backend: Backend,
+    *,
+    route_prefix: str = "/",
+    external_url: str = "",
+    limits: Limits | None = None,
+    metrics: HTTPMetrics | None = None,
+) -> Starlette:
+    """The application that answers for ``backend``.
+
+    ``route_prefix`` (``--web.route-prefix``) stands before every path; ``external_url``
+    (``--web.external-url``) is the address that users see, for links.
+    """
+    limits = limits or Limits()
+    site = Site(backend, route_prefix=route_prefix, external_url=external_url, limits=limits)
+    gate = Gate(site, limits, metrics or NoMetrics(), site.handler)
+    return Starlette(routes=[Mount("/", app=gate)])
+
+
+class Site:
+    """Finds who answers for a path."""
+
+    def __init__(self, backend: Backend, *, route_prefix: str, external_url: str, limits: Limits) -> None:
+        self._backend = backend
+        self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
+        self._external_url = external_url
+        self._v2 = ApiV2(backend, max_body_bytes=limits.max_body_bytes)
+        reading = ("GET", "HEAD")
+        self._pages: Mapping[str, tuple[tuple[str, ...], Answer]] = {
+            "/": (("GET",), self._page),
+            "/metrics": (("GET",), self._metrics),
+            "/-/healthy": (reading, self._healthy),
+            "/-/ready": (reading, self._ready),
+            "/-/reload": (("POST",), self._reload),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            answer = await self._answer(request)
+        except ClientDisconnect:
+            return
+        except Exception:  # a bug of ours: the client shall know, and the log say where
+            _log.exception("Failed to answer a request", extra={"path": scope["path"]})
+            answer = plain_error(500, "Internal Server Error")
+        await answer(scope, receive, send)
+
+    def handler(self, path: str) -> str:
+        """The name under which requests to ``path`` are counted."""
+        path = path.removeprefix(self._prefix)
+        if path.startswith(PREFIX):
+            return self._v2.handler(path)
+        return path if path in self._pages else "/unknown"
+
+    async def _answer(self, request: Request) -> Response:
+        raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
+        path = raw.partition(b"?")[0].decode("utf-8", "replace")
+        prefix = self._prefix
+        if prefix and path in ("/", prefix):
+            return _redirect(302 if path == "/" else 301, prefix + "/" if path == prefix else prefix)
+        if not path.startswith(prefix + "/"):
+            return plain_error(404, "404 page not found")
+        path = path[len(prefix) :]
+        if path.startswith(PREFIX + "/"):
+            return await self._v2.answer(request, path)
+        if path == PREFIX:
+            return _redirect(301, prefix + PREFIX + "/")
+        if path.startswith("/api/v1/"):
+            answer = value_answer(_DEPRECATED)
+            answer.status_code = 410
+            return answer
+        found = self._pages.get(path)
+        if found is None:
+            return plain_error(404, "404 page not found")
+        methods, answerer = found
+        if request.method not in methods:
+            allow = {"Allow": ", ".join(sorted((*methods, "OPTIONS")))}
+            if request.method == "OPTIONS":
+                return Response(status_code=200, headers=allow)
+            return plain_error(405, "Method Not Allowed", allow)
+        return await answerer(request)
+
+    async def _page(self, request: Request) -> Response:  # noqa: ARG002 - as all pages
+        return status_page(self._backend, external_url=self._external_url)
+
+    async def _metrics(self, request: Request) -> Response:
+        body, content_type = self._backend.metrics(request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": content_type})
+
+    async def _healthy(self, request: Request) -> Response:
+        return _state(request, self._backend.healthy)
+
+    async def _ready(self, request: Request) -> Response:
+        return _state(request, self._backend.ready)
+
+    async def _reload(self, request: Request) -> Response:  # noqa: ARG002 - as all pages
+        try:
+            await self._backend.reload()
+        except TocsinError as error:
+            return plain_error(500, f"failed to reload config: {error}")
+        return empty()
+
+
+def _state(request: Request, good: bool) -> Response:
+    if not good:
+        return plain_error(503, "Service Unavailable")
+    return empty() if request.method == "HEAD" else Response("OK", media_type="text/plain")
+
+
+def _redirect(status: int, location: str) -> Response:
+    words = "Found" if status == 302 else "Moved Permanently"
+    body = f'<a href="{location}">{words}</a>.\n\n'
+    return Response(body, status, headers={"Location": location}, media_type="text/html")

@@ -1,0 +1,57 @@
+"""Remembers what request bytes stand for: Prometheus sends the same label sets again and again."""
+
+from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+MAX_ENTRIES: Final = 16_384
+MAX_BYTES: Final = 16 << 20
+MAX_KEY_BYTES: Final = 4096
+
+
+class Interned(Generic[T]):
+    """A bounded memory from bytes to values. What has not been asked for lately is forgotten.
+
+    Two generations: what is found moves to the young one; when the young one has ``max_entries`` or
+    ``max_bytes`` (of keys), it becomes the old one, and the old one is forgotten. Keys longer than
+    ``max_key_bytes`` are not remembered.
+    """
+
+    def __init__(
+        self,
+        max_entries: int = MAX_ENTRIES,
+        max_bytes: int = MAX_BYTES,
+        max_key_bytes: int = MAX_KEY_BYTES,
+    ) -> None:
+        self.forgotten = 0
+        """Generations that were forgotten."""
+        self._max_entries = max_entries
+        self._max_bytes = max_bytes
+        self._max_key_bytes = max_key_bytes
+        self._young: dict[bytes, T] = {}
+        self._old: dict[bytes, T] = {}
+        self._young_bytes = 0
+
+    def get(self, key: bytes) -> T | None:
+        """What was put under ``key``, unless it was forgotten."""
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is not None:
+                self.put(key, found)
+        return found
+
+    def put(self, key: bytes, value: T) -> None:
+        """Remember ``value``."""
+        if len(key) > self._max_key_bytes:
+            return
+        if len(self._young) >= self._max_entries or self._young_bytes + len(key) > self._max_bytes:
+            self.forgotten += bool(self._old)
+            self._old, self._young, self._young_bytes = self._young, {}, 0
+        self._young[key] = value
+        self._young_bytes += len(key)
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)

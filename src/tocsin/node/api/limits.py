@@ -1,0 +1,145 @@
+"""What stands in front of every request: counting, the limit on concurrent GETs, and the time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from tocsin.alerting.duration import format_go_duration
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.node.api.answers import plain_error
+
+Answerer = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class HTTPMetrics(Protocol):
+    """Told of requests; the node makes metrics of it. ``method`` is in lower case, as in the metrics."""
+
+    def request_done(
+        self, *, handler: str, method: str, status: int, seconds: float, response_bytes: int
+    ) -> None:
+        """A request was answered."""
+        ...
+
+    def gets_in_flight(self, count: int) -> None:
+        """So many GETs are being answered."""
+        ...
+
+    def concurrency_limit_exceeded(self) -> None:
+        """A GET was refused as too many were being answered."""
+        ...
+
+
+class NoMetrics:
+    """Counts nothing."""
+
+    def request_done(
+        self, *, handler: str, method: str, status: int, seconds: float, response_bytes: int
+    ) -> None: ...
+
+    def gets_in_flight(self, count: int) -> None: ...
+
+    def concurrency_limit_exceeded(self) -> None: ...
+
+
+def default_concurrency() -> int:
+    """As many as there are processors, but at least eight."""
+    return max(os.cpu_count() or 1, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the HTTP interface. ``get_concurrency`` below 1: the default. ``timeout`` 0: none."""
+
+    get_concurrency: int = 0
+    timeout: Nanoseconds = 0
+    max_body_bytes: int = 16 << 20
+
+
+class Gate:
+    """Lets requests through to an answerer, within the limits, and counts them."""
+
+    def __init__(
+        self,
+        answerer: Answerer,
+        limits: Limits,
+        metrics: HTTPMetrics,
+        handler_name: Callable[[str], str],
+    ) -> None:
+        self._answerer = answerer
+        self._concurrency = limits.get_concurrency if limits.get_concurrency > 0 else default_concurrency()
+        self._timeout = limits.timeout
+        self._metrics = metrics
+        self._handler_name = handler_name
+        self._gets = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"no {scope['type']} here")
+        sent = _Sent(send)
+        begun = time.perf_counter()
+        try:
+            await self._limited(scope, receive, sent)
+        finally:
+            self._metrics.request_done(
+                handler=self._handler_name(scope["path"]),
+                method=scope["method"].lower(),
+                status=sent.status or 500,
+                seconds=time.perf_counter() - begun,
+                response_bytes=sent.body_bytes,
+            )
+
+    async def _limited(self, scope: Scope, receive: Receive, sent: _Sent) -> None:
+        if scope["method"] != "GET":
+            await self._timed(scope, receive, sent)
+            return
+        if self._gets >= self._concurrency:
+            self._metrics.concurrency_limit_exceeded()
+            message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
+            await plain_error(503, message)(scope, receive, sent)
+            return
+        self._gets += 1
+        self._metrics.gets_in_flight(self._gets)
+        try:
+            await self._timed(scope, receive, sent)
+        finally:
+            self._gets -= 1
+            self._metrics.gets_in_flight(self._gets)
+
+    async def _timed(self, scope: Scope, receive: Receive, sent: _Sent) -> None:
+        if self._timeout <= 0:
+            await self._answerer(scope, receive, sent)
+            return
+        try:
+            async with asyncio.timeout(self._timeout / SECOND) as limit:
+                await self._answerer(scope, receive, sent)
+        except TimeoutError:
+            if not limit.expired() or sent.status is not None:
+                raise
+            message = f"Exceeded configured timeout of {format_go_duration(self._timeout)}.\n"
+            await Response(message, 503, media_type="text/plain")(scope, receive, sent)
+
+
+class _Sent:
+    """Passes an answer on, and remembers its status and size."""
+
+    __slots__ = ("_send", "body_bytes", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status: int | None = None
+        self.body_bytes = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        elif message["type"] == "http.response.body":
+            self.body_bytes += len(message.get("body", b""))
+        await self._send(message)

@@ -1,0 +1,272 @@
+"""The body of POST alerts. This is the hot path: the usual body takes a few microseconds an alert."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.labels import Labels, go_quote, valid_name, valid_text
+from tocsin.alerting.timestamp import ZERO, Nanoseconds
+from tocsin.errors import ValidationError
+from tocsin.node.api.bodies import (
+    BodyError,
+    fields_of,
+    label_set_of,
+    opaque_text_of,
+    required,
+    time_of,
+    unparsable,
+)
+from tocsin.node.api.go_json import GoJSONError, Pairs, Value, decode_first, mismatch
+from tocsin.node.api.interned import Interned
+from tocsin.node.api.times import parse_time
+
+MAX_PROBLEMS: Final = 1000
+"""How many invalid alerts of one request are described; the rest are only counted."""
+
+SLICE: Final = 256
+"""Alerts that are worked on before others get their turn on the event loop."""
+SLOW_BYTES: Final = 1 << 16
+"""A body of this size that goes the slow way does so in a thread."""
+
+_NAME = "alerts"
+_ANNOTATED_TYPE = (
+    'struct { Annotations models.LabelSet "json:\\"annotations,omitempty\\""; '
+    'EndsAt strfmt.DateTime "json:\\"endsAt,omitempty\\""; '
+    'StartsAt strfmt.DateTime "json:\\"startsAt,omitempty\\"" }'
+)
+
+
+class PostableAlert(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """An alert as it usually comes; anything else about it goes the slow way."""
+
+    labels: msgspec.Raw
+    annotations: msgspec.Raw = msgspec.Raw(b"{}")
+    startsAt: str | None = None  # noqa: N815
+    endsAt: str | None = None  # noqa: N815
+    generatorURL: str | None = None  # noqa: N815
+
+
+class _Known(NamedTuple):
+    """A label set, and whether its names and values are valid."""
+
+    labels: Labels
+    valid: bool
+
+
+_decode_alerts = msgspec.json.Decoder(list[PostableAlert]).decode
+_decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+
+
+def _known(labels: dict[str, str]) -> _Known:
+    valid = all(valid_name(name) and valid_text(value) for name, value in labels.items())
+    return _Known(Labels(labels), valid)
+
+
+class Parts(NamedTuple):
+    """An alert of a body, of the right types but not yet validated; ZERO is a time that was not given."""
+
+    labels: _Known
+    annotations: _Known
+    starts_at: Nanoseconds
+    ends_at: Nanoseconds
+    generator_url: str
+
+
+class AlertReader:
+    """Reads bodies, remembering the label sets it has seen."""
+
+    def __init__(self) -> None:
+        self._labels: Interned[_Known] = Interned()
+        self._annotations: Interned[_Known] = Interned()
+
+    async def read(self, body: bytes) -> list[Parts]:
+        """The alerts of a body. Raises BodyError."""
+        try:
+            decoded = _decode_alerts(body)
+            parts: list[Parts] = []
+            for start in range(0, len(decoded), SLICE):
+                if start:
+                    await asyncio.sleep(0)
+                parts.extend(map(self._parts, decoded[start : start + SLICE]))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, GoJSONError):
+            if len(body) < SLOW_BYTES:
+                return read_slowly(body)
+            return await asyncio.to_thread(read_slowly, body)
+        return parts
+
+    def _parts(self, postable: PostableAlert) -> Parts:
+        url = postable.generatorURL
+        if url and not is_request_uri(url):
+            raise GoJSONError("generatorURL")
+        starts_at, ends_at = postable.startsAt, postable.endsAt
+        raw = bytes(postable.labels)
+        labels = self._labels.get(raw)
+        if labels is None:
+            labels = _known(_without_empty(_decode_labels(raw)))
+            self._labels.put(raw, labels)
+        raw = bytes(postable.annotations)
+        annotations = self._annotations.get(raw)
+        if annotations is None:
+            annotations = _known(_decode_labels(raw))
+            self._annotations.put(raw, annotations)
+        return Parts(
+            labels,
+            annotations,
+            ZERO if starts_at is None else parse_time(starts_at),
+            ZERO if ends_at is None else parse_time(ends_at),
+            url or "",
+        )
+
+
+def read_slowly(body: bytes) -> list[Parts]:
+    """The alerts of a body that is not as usual. Raises BodyError in go-openapi's words."""
+    if not body.strip(b" \t\r\n"):
+        raise required(_NAME)
+    try:
+        value = decode_first(body)
+        if value is None:
+            return []
+        if not isinstance(value, list) or isinstance(value, Pairs):
+            raise mismatch(value, "Go value", "models.PostableAlerts")
+        raw = [_raw_alert(element) for element in value]
+    except GoJSONError as error:
+        raise unparsable(_NAME, error) from None
+    return [_checked(number, alert) for number, alert in enumerate(raw)]
+
+
+class _RawAlert(NamedTuple):
+    labels: dict[str, str] | None
+    annotations: dict[str, str]
+    starts_at: Nanoseconds | None
+    ends_at: Nanoseconds | None
+    generator_url: str
+
+
+def _raw_alert(value: Value) -> _RawAlert | None:
+    if value is None:
+        return None
+    # Go decodes an alert twice, into its two halves: an error in the first half comes first.
+    fields = fields_of(value, _ANNOTATED_TYPE)
+    annotations: dict[str, str] | None = None
+    times: dict[str, Nanoseconds | None] = {}
+    for name in fields:
+        if name == "annotations":
+            annotations = label_set_of(fields, "annotations", "")
+        elif name in ("startsat", "endsat"):
+            times[name] = time_of(fields, name)
+    labels: dict[str, str] | None = None
+    url: str | None = None
+    for name in fields:
+        if name == "labels":
+            labels = label_set_of(fields, "labels", "Alert")
+        elif name == "generatorurl":
+            url = opaque_text_of(fields, "generatorURL")
+    return _RawAlert(labels, annotations or {}, times.get("startsat"), times.get("endsat"), url or "")
+
+
+def _checked(number: int, alert: _RawAlert | None) -> Parts:
+    if alert is None:  # Alertmanager's handler panics
+        raise required(f"{number}")
+    url = alert.generator_url
+    if url and not is_request_uri(url):
+        raise BodyError(601, f"{number}.generatorURL in body must be of type uri: {go_quote(url)}")
+    if alert.labels is None:
+        raise required(f"{number}.labels")
+    return Parts(
+        _known(_without_empty(alert.labels)),
+        _known(alert.annotations),
+        ZERO if alert.starts_at is None else alert.starts_at,
+        ZERO if alert.ends_at is None else alert.ends_at,
+        url,
+    )
+
+
+class Intake:
+    """Alerts made out of parts: the valid ones, and what is wrong with the others."""
+
+    def __init__(self, now: Nanoseconds, resolve_timeout: Nanoseconds) -> None:
+        self.problems: list[str] = []
+        self.firing = 0
+        self.resolved = 0
+        self.invalid = 0
+        self._now = now
+        self._timeout_at = now + resolve_timeout
+
+    def alerts(self, parts: Iterable[Parts]) -> list[Alert]:
+        """The valid ones of ``parts``, each with its start and end filled in."""
+        now, timeout_at = self._now, self._timeout_at
+        made: list[Alert] = []
+        resolved = invalid = count = 0
+        for labels, notes, starts_at, ends_at, url in parts:
+            count += 1
+            timeout = False
+            if starts_at == ZERO:
+                starts_at = now if ends_at == ZERO else ends_at
+            if ends_at == ZERO:
+                timeout = True
+                ends_at = timeout_at
+            elif ends_at <= now:
+                resolved += 1
+            alert = Alert(labels.labels, notes.labels, starts_at, ends_at, url, now, timeout)
+            if ends_at < starts_at or not (labels.labels and labels.valid and notes.valid):
+                try:
+                    alert.validate()
+                except ValidationError as error:
+                    invalid += 1
+                    if len(self.problems) < MAX_PROBLEMS:
+                        self.problems.append(str(error))
+                    continue
+            made.append(alert)
+        self.firing += count - resolved
+        self.resolved += resolved
+        self.invalid += invalid
+        return made
+
+
+def _without_empty(labels: dict[str, str]) -> dict[str, str]:
+    """Alertmanager takes a label with an empty value for one that is not there."""
+    if "" in labels.values():
+        return {name: value for name, value in labels.items() if value}
+    return labels
+
+
+# As net/url's ParseRequestURI judges, which is less strict than RFC 3986.
+_SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+_BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HOST = re.compile(r"(?:\[[^\[\]]*\]|[^\[\]:]*)(?::[0-9]*)?\Z")
+_BAD_HOST_CHARACTER = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}#/?%]")
+_USER = re.compile(r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*\Z")
+
+
+@lru_cache(maxsize=16_384)
+def is_request_uri(text: str) -> bool:
+    """Whether ``text`` is a URI with a scheme, or a rooted path."""
+    if not text or _CONTROL.search(text):
+        return False
+    rest = text
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        rest = text[scheme.end() :]
+        if not rest.startswith("/"):
+            return True  # opaque
+    elif ":" in text.split("/", 1)[0]:
+        return False
+    path, _, _query = rest.partition("?")
+    if not path.startswith("/"):
+        return False
+    if path.startswith("//"):
+        authority, _, path = path[2:].partition("/")
+        user, at, host = authority.rpartition("@")
+        if at and not (_USER.match(user) and not _BAD_ESCAPE.search(user)):
+            return False
+        if _HOST.match(host) is None or _BAD_HOST_CHARACTER.search(host):
+            return False
+    return _BAD_ESCAPE.search(path) is None

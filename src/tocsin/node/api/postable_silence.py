@@ -1,0 +1,195 @@
+"""The body of POST silences."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import MatchType
+from tocsin.alerting.silence import Silence, make_matcher_sets
+from tocsin.alerting.silence.silence import NO_ANNOTATIONS
+from tocsin.alerting.timestamp import ZERO, Nanoseconds
+from tocsin.errors import ValidationError
+from tocsin.node.api.bodies import (
+    BodyError,
+    fields_of,
+    flag_of,
+    label_set_of,
+    required,
+    text_of,
+    time_of,
+    unparsable,
+)
+from tocsin.node.api.go_json import GoJSONError, Pairs, Value, decode_first, kind_of, mismatch
+from tocsin.node.api.times import parse_time
+
+_NAME: Final = "silence"
+_ID_TYPE: Final = 'struct { ID string "json:\\"id,omitempty\\"" }'
+
+
+class PostableMatcher(msgspec.Struct, forbid_unknown_fields=True):
+    """A matcher as the API takes it."""
+
+    name: str | None = None
+    value: str | None = None
+    isRegex: bool | None = None  # noqa: N815
+    isEqual: bool | None = None  # noqa: N815
+
+
+class PostableSilence(msgspec.Struct, forbid_unknown_fields=True):
+    """A silence as the API takes it; None is a field that is missing or ``null``."""
+
+    id: str | None = None
+    matchers: list[PostableMatcher] | None = None
+    startsAt: str | None = None  # noqa: N815
+    endsAt: str | None = None  # noqa: N815
+    createdBy: str | None = None  # noqa: N815
+    comment: str | None = None
+    annotations: dict[str, str] | None = None
+
+
+class _Fields(NamedTuple):
+    identifier: str
+    matchers: list[PostableMatcher] | None
+    starts_at: Nanoseconds | None
+    ends_at: Nanoseconds | None
+    created_by: str | None
+    comment: str | None
+    annotations: dict[str, str] | None
+
+
+_decode = msgspec.json.Decoder(PostableSilence).decode
+
+
+def read_silence(body: bytes, now: Nanoseconds) -> Silence:
+    """The silence that a body asks for.
+
+    Raises BodyError (go-openapi refuses it) or ValidationError (Alertmanager does).
+    """
+    try:
+        usual = _decode(body)
+        fields = _Fields(
+            usual.id or "",
+            usual.matchers,
+            None if usual.startsAt is None else parse_time(usual.startsAt),
+            None if usual.endsAt is None else parse_time(usual.endsAt),
+            usual.createdBy,
+            usual.comment,
+            usual.annotations,
+        )
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, GoJSONError):
+        fields = _read_slowly(body)
+    return _silence(fields, now)
+
+
+def _silence(fields: _Fields, now: Nanoseconds) -> Silence:
+    # In the order in which go-openapi looks.
+    if fields.comment is None:
+        raise required("comment")
+    if fields.created_by is None:
+        raise required("createdBy")
+    if fields.ends_at is None:
+        raise required("endsAt")
+    if fields.matchers is None:
+        raise required("matchers")
+    if not fields.matchers:
+        raise BodyError(612, "matchers in body should have at least 1 items")
+    triples = [_triple(number, matcher) for number, matcher in enumerate(fields.matchers)]
+    if fields.starts_at is None:
+        raise required("startsAt")
+    if fields.starts_at >= fields.ends_at:
+        raise ValidationError("Failed to create silence: start time must be before end time")
+    if fields.ends_at < now:
+        raise ValidationError("Failed to create silence: end time can't be in the past")
+    try:
+        matcher_sets = make_matcher_sets([triples])
+    except ValidationError as error:
+        raise ValidationError(f"invalid silence: {error}") from None
+    return Silence(
+        id=fields.identifier,
+        matcher_sets=matcher_sets,
+        # The zero time is long past, and so it starts now as any past time does.
+        starts_at=fields.starts_at if fields.starts_at > ZERO else 1,
+        ends_at=fields.ends_at,
+        created_by=fields.created_by,
+        comment=fields.comment,
+        annotations=Labels(fields.annotations) if fields.annotations else NO_ANNOTATIONS,
+    )
+
+
+def _triple(number: int, matcher: PostableMatcher) -> tuple[int, str, str]:
+    if matcher.isRegex is None:
+        raise required(f"matchers.{number}.isRegex")
+    if matcher.name is None:
+        raise required(f"matchers.{number}.name")
+    if matcher.value is None:
+        raise required(f"matchers.{number}.value")
+    is_equal = matcher.isEqual is None or matcher.isEqual
+    return MatchType.of(is_regex=matcher.isRegex, is_equal=is_equal), matcher.name, matcher.value
+
+
+def _read_slowly(body: bytes) -> _Fields:
+    if not body.strip(b" \t\r\n"):
+        raise required(_NAME)
+    try:
+        # Go decodes a silence twice: first its id, then the rest.
+        fields = fields_of(decode_first(body), _ID_TYPE)
+        identifier = text_of(fields, "id", "")
+        return _fields(fields, identifier or "")
+    except GoJSONError as error:
+        raise unparsable(_NAME, error) from None
+
+
+def _fields(fields: dict[str, list[Value]], identifier: str) -> _Fields:
+    annotations: dict[str, str] | None = None
+    texts: dict[str, str | None] = {}
+    times: dict[str, Nanoseconds | None] = {}
+    matchers: list[PostableMatcher] | None = None
+    for name, values in fields.items():  # the first error of the body is the one to tell
+        if name == "annotations":
+            annotations = label_set_of(fields, name, "Silence")
+        elif name in ("startsat", "endsat"):
+            times[name] = time_of(fields, name)
+        elif name == "comment":
+            texts[name] = text_of(fields, "comment", "Silence")
+        elif name == "createdby":
+            texts[name] = text_of(fields, "createdBy", "Silence")
+        elif name == "matchers":
+            matchers = _matchers(values[-1])
+    return _Fields(
+        identifier,
+        matchers,
+        times.get("startsat"),
+        times.get("endsat"),
+        texts.get("createdby"),
+        texts.get("comment"),
+        annotations,
+    )
+
+
+def _matchers(value: Value) -> list[PostableMatcher] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or isinstance(value, Pairs):
+        raise mismatch(value, "Go struct field Silence.matchers", "models.Matchers")
+    return [_matcher(number, element) for number, element in enumerate(value)]
+
+
+def _matcher(number: int, value: Value) -> PostableMatcher:
+    path = f"Silence.matchers.{number}"
+    if value is not None and not isinstance(value, Pairs):
+        raise GoJSONError(f"json: cannot unmarshal {kind_of(value)} into {path} of type models.Matcher")
+    fields = fields_of(value, "models.Matcher")
+    matcher = PostableMatcher()
+    for name in fields:
+        if name == "name":
+            matcher.name = text_of(fields, "name", path)
+        elif name == "value":
+            matcher.value = text_of(fields, "value", path)
+        elif name == "isregex":
+            matcher.isRegex = flag_of(fields, "isRegex", path)
+        elif name == "isequal":
+            matcher.isEqual = flag_of(fields, "isEqual", path)
+    return matcher

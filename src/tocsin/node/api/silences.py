@@ -1,0 +1,59 @@
+"""The operations on silences."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.errors import NotFoundError
+from tocsin.node.api.answers import empty, json_answer, value_answer
+from tocsin.node.api.backend import Backend
+from tocsin.node.api.postable_silence import read_silence
+from tocsin.node.api.requests import Query
+from tocsin.node.api.silence_views import SilenceViews
+
+SHOW_SLICE: Final = 512
+"""Silences that are shown before others get their turn on the event loop."""
+
+
+class SilenceOperations:
+    """GET and POST silences, GET and DELETE silence."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._views = SilenceViews()
+
+    async def get(self, request: Request) -> Response:
+        """The silences: active ones, then pending ones, then expired ones. Raises ValidationError."""
+        matchers = Query(request.scope["query_string"]).matchers()
+        now = self._backend.now()
+        shown: list[bytes] = []
+        for position, silence in enumerate(self._backend.silences.query(now, matchers=matchers), start=1):
+            if position % SHOW_SLICE == 0:
+                await asyncio.sleep(0)
+            shown.append(self._views.encode(silence, now))
+        return json_answer(b"[%b]\n" % b",".join(shown))
+
+    async def post(self, body: bytes) -> Response:
+        """Create or change a silence. Raises BodyError, ValidationError or NotFoundError."""
+        backend = self._backend
+        identifier = await backend.set_silence(read_silence(body, backend.now()))
+        return value_answer({"silenceID": identifier})
+
+    async def get_one(self, identifier: str) -> Response:
+        """One silence."""
+        silence = self._backend.silences.get(identifier)
+        if silence is None:
+            return empty(404)
+        return json_answer(self._views.encode(silence, self._backend.now()) + b"\n")
+
+    async def expire(self, identifier: str) -> Response:
+        """End a silence."""
+        try:
+            await self._backend.expire_silence(identifier)
+        except NotFoundError:
+            return empty(404)
+        return empty()

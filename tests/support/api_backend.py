@@ -1,0 +1,126 @@
+"""A node without cluster, receivers or files: just what the HTTP interface asks of one, of real parts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.alerts import Alerts
+from tocsin.alerting.config import AlertmanagerConfig, GlobalConfig, ReceiverConfig, WebhookConfig
+from tocsin.alerting.dispatch import Dispatcher
+from tocsin.alerting.group import GroupView
+from tocsin.alerting.inhibit import Inhibitor, InhibitRule
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import parse_matchers
+from tocsin.alerting.muting import Muting
+from tocsin.alerting.route import RouteConfig, build_route
+from tocsin.alerting.silence import Silence, Silences
+from tocsin.alerting.timeinterval import TimeInterval
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.errors import TocsinError
+from tocsin.node.api import ClusterStatus, VersionInfo
+from tocsin.node.clock import Clock
+
+_HOUR = 3600 * SECOND
+
+
+def scenes_config() -> AlertmanagerConfig:
+    """The configuration of the scenes, as the parser makes it out of ``api_requests.CONFIG``."""
+    route = RouteConfig(
+        receiver="team-x",
+        group_by=("alertname", "cluster"),
+        group_wait=_HOUR,
+        group_interval=_HOUR,
+        repeat_interval=4 * _HOUR,
+        routes=(
+            RouteConfig(receiver="team-y", matchers=parse_matchers('team="y"'), continue_=True),
+            RouteConfig(receiver="team-z", matchers=parse_matchers('team=~"y|z"')),
+            RouteConfig(
+                receiver="muted",
+                matchers=parse_matchers('team="muted"'),
+                mute_time_intervals=("always",),
+                group_wait=0,
+            ),
+        ),
+    )
+    return AlertmanagerConfig(
+        route=build_route(route),
+        receivers=(
+            ReceiverConfig(name="team-x", integrations=(WebhookConfig(url="http://127.0.0.1:1/x"),)),
+            ReceiverConfig(name="team-y", labels={"owner": "why", "tier": "1"}),
+            ReceiverConfig(name="team-z", labels={"owner": "zed"}),
+            ReceiverConfig(name="muted", labels={"sign": "<&>"}),
+        ),
+        inhibit_rules=(
+            InhibitRule(
+                source_matchers=parse_matchers('severity="critical"'),
+                target_matchers=parse_matchers('severity="warning"'),
+                equal=("cluster",),
+            ),
+        ),
+        time_intervals={"always": (TimeInterval(),)},
+        global_=GlobalConfig(resolve_timeout=7 * 60 * SECOND),
+        original="route:\n  receiver: team-x\n",
+    )
+
+
+class LoneNode:
+    """Implements ``tocsin.node.api.Backend``."""
+
+    def __init__(self, config: AlertmanagerConfig | None = None) -> None:
+        self.clock = Clock()
+        self.config = config or scenes_config()
+        self.silences = Silences(120 * _HOUR, random=Random(1))
+        self.alerts = Alerts()
+        self.version = VersionInfo("0.33.1", go_version="none")
+        self.started_at = self.clock.now()
+        self.healthy = True
+        self.ready = True
+        self.cluster = ClusterStatus("disabled")
+        self.received = {"firing": 0, "resolved": 0, "invalid": 0}
+        self.reload_error: TocsinError | None = None
+        self.inhibitor = Inhibitor(self.config.inhibit_rules)
+        self.dispatcher = Dispatcher(self.config.route, now=self.started_at)
+        self.muting = Muting(
+            inhibitor=self.inhibitor, silences=self.silences, time_intervals=self.config.time_intervals
+        )
+
+    def now(self) -> Nanoseconds:
+        return self.clock.now()
+
+    def groups(self) -> Sequence[GroupView]:
+        return self.dispatcher.groups()
+
+    def group_muted_by(self, group: GroupView) -> Sequence[str]:
+        return self.muting.muted_by(group.route.options, self.now())
+
+    def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
+        return self.inhibitor.mutes(labels, now)
+
+    def cluster_status(self) -> ClusterStatus:
+        return self.cluster
+
+    async def set_silence(self, silence: Silence) -> str:
+        return self.silences.set(silence, self.now())[0]
+
+    async def expire_silence(self, identifier: str) -> None:
+        self.silences.expire(identifier, self.now())
+
+    async def put_alerts(self, alerts: Sequence[Alert]) -> None:
+        now = self.now()
+        for alert in self.alerts.put(alerts, now):
+            self.inhibitor.put(alert)
+            self.dispatcher.insert(alert, now)
+
+    def alerts_received(self, *, firing: int, resolved: int, invalid: int) -> None:
+        self.received["firing"] += firing
+        self.received["resolved"] += resolved
+        self.received["invalid"] += invalid
+
+    async def reload(self) -> None:
+        if self.reload_error is not None:
+            raise self.reload_error
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        return b"# nothing is counted here\n", "text/plain; version=0.0.4; charset=utf-8"
