@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -38,16 +38,17 @@ class Courier:
         self._max_bytes = max_bytes
         self._batch_bytes = batch_bytes
         self._routes: dict[str, _Route] = {}
-        self.dropped = 0
-        self.sent = 0
-        self.failed = 0
+        self.dropped: Counter[str] = Counter()
+        """Changes by kind of state; so are :attr:`sent` and :attr:`failed`."""
+        self.sent: Counter[str] = Counter()
+        self.failed: Counter[str] = Counter()
 
     def add(self, members: Iterable[str], key: str, change: bytes) -> None:
         """Queue one change for each of ``members``."""
         for member in members:
             route = self._routes.setdefault(member, _Route())
             if route.queued_bytes + len(change) > self._max_bytes:
-                self.dropped += 1
+                self.dropped[key] += 1
                 route.missed = True
                 continue
             route.queued.append((key, change))
@@ -77,9 +78,9 @@ class Courier:
     def finished(self, batch: Batch, *, success: bool) -> None:
         """A batch was delivered, or not."""
         if success:
-            self.sent += batch.entries
+            self.sent[batch.key] += batch.entries
         else:
-            self.failed += batch.entries
+            self.failed[batch.key] += batch.entries
         route = self._routes.get(batch.member)
         if route is None:
             return

@@ -20,7 +20,7 @@ def test_what_gathers_while_a_batch_is_under_way_leaves_together() -> None:
     assert courier.batches() == []
     courier.finished(first, success=True)
     assert courier.batches() == [Batch("a", "sil", b"234", 3)]
-    assert courier.sent == 1
+    assert courier.sent == {"sil": 1}
 
 
 def test_a_stuck_member_holds_up_nobody_else() -> None:
@@ -59,7 +59,7 @@ def test_a_drop_is_counted_and_asks_for_an_exchange_of_states() -> None:
     courier = Courier(max_bytes=3)
     courier.add(["a"], "sil", b"123")
     courier.add(["a"], "sil", b"4")
-    assert courier.dropped == 1
+    assert courier.dropped == {"sil": 1}
     assert courier.missed() == []
     [batch] = courier.batches()
     courier.finished(batch, success=True)
@@ -72,7 +72,7 @@ def test_a_failed_batch_asks_for_an_exchange_of_states() -> None:
     courier.add(["a"], "sil", b"1")
     [batch] = courier.batches()
     courier.finished(batch, success=False)
-    assert courier.failed == 1
+    assert courier.failed == {"sil": 1}
     assert courier.missed() == ["a"]
 
 

@@ -1,0 +1,59 @@
+"""``tocsin``: the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+from tocsin import __version__
+from tocsin.errors import TocsinError
+from tocsin.node.app import Node
+from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
+from tocsin.node.log import Logger, set_up
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run until told to stop. Exit status: 0; 1 for what cannot be used or started; 2 for wrong usage."""
+    try:
+        flags = parse_flags(sys.argv[1:] if argv is None else argv, version=__version__)
+    except HelpRequested as text:
+        print(text)
+        return 0
+    except UsageError as error:
+        print(f"tocsin: error: {error}, try --help", file=sys.stderr)
+        return 2
+    except TocsinError as error:
+        print(f"tocsin: error: {error}", file=sys.stderr)
+        return 1
+    set_up(flags.log_level, flags.log_format)
+    return asyncio.run(_run(flags))
+
+
+async def _run(flags: NodeFlags) -> int:
+    log = Logger("tocsin.daemon")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        node = Node(flags)
+    except TocsinError as error:
+        log.error("cannot start", err=str(error))
+        return 1
+    loop.add_signal_handler(signal.SIGHUP, node.reload_soon)
+    try:
+        await node.start()
+    except TocsinError as error:
+        log.error("cannot start", err=str(error))
+        await node.stop()
+        return 1
+    await stop.wait()
+    log.info("stopping")
+    await node.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,321 @@
+"""The node: puts configuration, state, alert flow, cluster and HTTP together, and takes them apart again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tocsin import __version__
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.alerts import Alerts
+from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.alerting.group import GroupView
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.silence import Silence, SilenceLimits, Silences
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import TocsinError
+from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
+from tocsin.node.clock import Clock
+from tocsin.node.cluster.assembly import make_cluster
+from tocsin.node.cluster.cluster import Cluster
+from tocsin.node.config import Notation, load_config
+from tocsin.node.config.flags import NodeFlags
+from tocsin.node.engine import Engine
+from tocsin.node.log import Logger
+from tocsin.node.metrics import Metrics
+from tocsin.node.observation import Counts, observe
+from tocsin.node.receivers.senders import make_senders
+from tocsin.node.store import Store
+from tocsin.node.web import Web, external_url_of
+
+STOP_GRACE: Final = 5.0
+"""Seconds that notifications under way get when the node stops."""
+
+
+class Node:
+    """One Alertmanager-compatible node. Implements :class:`tocsin.node.api.backend.Backend`."""
+
+    def __init__(self, flags: NodeFlags) -> None:
+        """Loads the configuration; :class:`~tocsin.errors.TocsinError` for what cannot be used."""
+        self.flags = flags
+        self.clock = Clock()
+        self.counts = Counts()
+        self.metrics_registry = Metrics(version=__version__)
+        self._log = Logger("tocsin.node")
+        self._random = random.Random(os.urandom(32))
+        self._started_at = self.clock.now()
+        self._notation = Notation(
+            flags.matcher_mode, lambda w: self._log.warn(w.message, input=w.input, origin=w.origin)
+        )
+        self.alerts = Alerts()
+        self.silences = Silences(
+            flags.data_retention,
+            random=random.SystemRandom(),
+            limits=SilenceLimits(flags.silences_max_silences, flags.silences_max_silence_size_bytes),
+        )
+        self.notification_log = NotificationLog(flags.data_retention)
+        self.store = Store(Path(flags.storage_path))
+        self.cluster: Cluster | None = None
+        self._config = load_config(flags.config_file, self._notation)
+        self.engine: Engine | None = None
+        self._web: Web | None = None
+        self._settled = False
+        self._stopping = False
+        self._reloading = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- life
+
+    async def start(self) -> None:
+        """Load the state, serve, join. Returns once the HTTP interface answers; joining goes on beside it."""
+        self._log.info("starting Tocsin", version=__version__)
+        for name, state in (("silences", self.silences), ("nflog", self.notification_log)):
+            result = await self.store.load(name, state, self.clock.now())
+            if result.refused_count:
+                self._log.warn(
+                    "entries of the snapshot refused",
+                    file=name,
+                    count=result.refused_count,
+                    reason=result.refused[0],
+                )
+        self.cluster = make_cluster(
+            self.flags,
+            {"sil": self.silences, "nfl": self.notification_log},
+            clock=self.clock,
+            on_members=self._members_changed,
+            on_settled=self._settle,
+            on_merged=self._merged,
+        )
+        self._adopt(self._config, previous=None)
+        observe(self.metrics_registry, self)
+        self._web = Web(self.flags, self, self.metrics_registry)
+        await self._web.start()
+        if self.cluster is None:
+            self._settle()
+        else:
+            await self.cluster.start()
+        self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain))
+        self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts))
+
+    async def stop(self) -> None:
+        """Stop serving, let notifications end, leave the cluster, keep the state. Bounded in time."""
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        if self._web is not None:
+            await self._web.stop()
+        if self.engine is not None:
+            await self.engine.close(STOP_GRACE)
+        if self.cluster is not None:
+            await self.cluster.close()
+        if self.engine is not None:
+            await self._maintain()
+        await self.store.close()
+        self._log.info("stopped")
+
+    # -- the HTTP interface's view (Backend)
+
+    @property
+    def config(self) -> AlertmanagerConfig:
+        """The configuration in force."""
+        return self._config
+
+    @property
+    def version(self) -> VersionInfo:
+        """What ``/api/v2/status`` says."""
+        return VersionInfo(__version__, go_version="python")
+
+    @property
+    def started_at(self) -> Nanoseconds:
+        """When this node was made."""
+        return self._started_at
+
+    @property
+    def healthy(self) -> bool:
+        """The process runs."""
+        return True
+
+    @property
+    def ready(self) -> bool:
+        """The HTTP interface is up; as upstream, settling does not count."""
+        return not self._stopping
+
+    def now(self) -> Nanoseconds:
+        """The wall clock."""
+        return self.clock.now()
+
+    def groups(self) -> Sequence[GroupView]:
+        """The aggregation groups."""
+        return self._engine.dispatcher.groups()
+
+    def group_muted_by(self, group: GroupView) -> Sequence[str]:
+        """The time intervals that mute a group."""
+        return self._engine.pipeline.muted_by(group.route.options, self.now())
+
+    def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
+        """Fingerprints of inhibiting alerts."""
+        return self._engine.inhibitor.mutes(labels, now)
+
+    def cluster_status(self) -> ClusterStatus:
+        """Name, status and members."""
+        if self.cluster is None:
+            return ClusterStatus("disabled")
+        peers = [PeerStatus(peer.name, peer.address) for peer in self.cluster.peers()]
+        return ClusterStatus(
+            "ready" if self.cluster.settled else "settling", self.cluster.settings.name, peers
+        )
+
+    async def set_silence(self, silence: Silence) -> str:
+        """Create or change a silence, and tell the cluster."""
+        identifier, changes = self.silences.set(silence, self.now())
+        await self._changed("sil", changes)
+        return identifier
+
+    async def expire_silence(self, identifier: str) -> None:
+        """End a silence, and tell the cluster."""
+        await self._changed("sil", self.silences.expire(identifier, self.now()))
+
+    async def put_alerts(self, alerts: Sequence[Alert]) -> None:
+        """Take in alerts."""
+        self._engine.insert(self.alerts.put(alerts, self.now()))
+
+    def alerts_received(self, *, firing: int, resolved: int, invalid: int) -> None:
+        """Count a request's alerts."""
+        self.counts.received["firing"] += firing
+        self.counts.received["resolved"] += resolved
+        self.counts.invalid += invalid
+
+    async def reload(self) -> None:
+        """Load the configuration file anew; the old configuration stays in force if it cannot be used."""
+        async with self._reloading:
+            try:
+                config = await asyncio.to_thread(load_config, self.flags.config_file, self._notation)
+                self._adopt(config, previous=self.engine)
+            except TocsinError as error:
+                self.counts.reload_successful = False
+                self._log.error("loading configuration file failed", err=str(error))
+                raise
+
+    def reload_soon(self) -> None:
+        """For SIGHUP: reload, and only log what goes wrong."""
+        self._spawn(self._reload_and_log())
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """The metrics."""
+        return self.metrics_registry.render(accept)
+
+    # -- within
+
+    @property
+    def _engine(self) -> Engine:
+        if self.engine is None:
+            raise RuntimeError("the node is not started")
+        return self.engine
+
+    def _adopt(self, config: AlertmanagerConfig, previous: Engine | None) -> None:
+        """Put a configuration in force. The old engine's attempts end by themselves."""
+        senders = make_senders(config, external_url=external_url_of(self.flags), clock=self.clock)
+        engine = Engine(
+            config,
+            clock=self.clock,
+            silences=self.silences,
+            notification_log=self.notification_log,
+            senders=senders,
+            peer_timeout=self.flags.cluster_peer_timeout,
+            random=self._random,
+            log=Logger("tocsin.engine", component="dispatcher"),
+            on_recorded=self._recorded,
+            on_latency=self._observe_latency,
+            previous=previous,
+        )
+        if previous is not None:
+            previous.retire()
+        self.engine = engine
+        self._config = config
+        self.counts.loaded(config, time.time())
+        if self.cluster is not None:
+            engine.set_position(self.cluster.position)
+        engine.insert(self.alerts.all())
+        if self._settled:
+            engine.settle()
+        self._log.info("configuration loaded", file=self.flags.config_file)
+
+    def _settle(self) -> None:
+        self._settled = True
+        self._engine.settle()
+
+    def _members_changed(self) -> None:
+        if self.engine is not None and self.cluster is not None:
+            self.engine.set_position(self.cluster.position)
+
+    def _merged(self, key: str) -> None:
+        if key == "nfl" and self.engine is not None:
+            self.engine.nudge()
+
+    def _recorded(self, changes: Sequence[bytes]) -> None:
+        self._spawn(self._changed("nfl", changes))
+
+    async def _changed(self, key: str, changes: Sequence[bytes]) -> None:
+        """Keep own changes, then tell the cluster."""
+        if not changes:
+            return
+        await self.store.record(key, changes)
+        if self.cluster is not None:
+            self.cluster.broadcast(key, changes)
+
+    def _observe_latency(self, integration: str, seconds: float, /) -> None:
+        self.metrics_registry.timer("notification_latency_seconds", integration).observe(seconds)
+
+    async def _every(self, interval: Nanoseconds, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while interval > 0:
+            await asyncio.sleep(interval / 1e9)
+            try:
+                await action()
+            except TocsinError as error:
+                self._log.error("maintenance failed", err=str(error))
+
+    async def _maintain(self) -> None:
+        """Collect what has expired, then write the snapshots."""
+        now = self.now()
+        for name, state in (("silences", self.silences), ("nflog", self.notification_log)):
+            counts = self.counts.maintenance[name]
+            counts.runs += 1
+            began = time.perf_counter()
+            state.gc(now)
+            collected = time.perf_counter()
+            try:
+                counts.snapshot_bytes = await self.store.save(name, state)
+            except TocsinError as error:
+                counts.errors += 1
+                self._log.error("writing a snapshot failed", file=name, err=str(error))
+            written = time.perf_counter()
+            self.metrics_registry.timer(f"{name}_gc_duration_seconds").observe(collected - began)
+            self.metrics_registry.timer(f"{name}_snapshot_duration_seconds").observe(written - collected)
+
+    async def _collect_alerts(self) -> None:
+        now = self.now()
+        removed = self.alerts.gc(now)
+        self.silences.forget(alert.fingerprint for alert in removed)
+        self._engine.inhibitor.gc(now)
+
+    async def _reload_and_log(self) -> None:
+        try:
+            await self.reload()
+        except TocsinError:
+            pass  # Said by reload() already.
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("a task of the node failed", err=repr(error))

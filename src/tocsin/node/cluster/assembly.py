@@ -1,0 +1,89 @@
+"""From the ``--cluster.*`` flags to a cluster over mutual TLS."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from tocsin.errors import ConfigError
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.discovery.resolve import literal, split_host_port
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.node.clock import Clock
+from tocsin.node.cluster.advertise import advertise_address
+from tocsin.node.cluster.cluster import Cluster, ClusterSettings
+from tocsin.node.cluster.inbox import Mergeable
+from tocsin.node.cluster.name import ulid
+from tocsin.node.config.flags import NodeFlags
+from tocsin.node.config.tls import load_cluster_tls
+from tocsin.node.log import Logger
+
+_LISTEN = "--cluster.listen-address"
+
+
+def make_cluster(
+    flags: NodeFlags,
+    states: Mapping[str, Mergeable],
+    *,
+    clock: Clock,
+    on_members: Callable[[], None],
+    on_settled: Callable[[], None],
+    on_merged: Callable[[str], None],
+) -> Cluster | None:
+    """The cluster that the flags describe, not started; None when they turn it off.
+
+    :class:`ConfigError` for an address or a TLS file that cannot be used.
+    """
+    if not flags.cluster_listen_address:
+        return None
+    listen = _listen_address(flags.cluster_listen_address)
+    advertise = advertise_address(
+        listen,
+        flags.cluster_advertise_address,
+        allow_public=flags.cluster_allow_insecure_public_advertise_address_discovery,
+    )
+    tcp_timeout = flags.cluster_tcp_timeout / 1e9
+    transport = TLSTransport(
+        TLSTransportConfig(listen_address=listen, advertise_address=advertise, read_timeout=tcp_timeout),
+        load_cluster_tls(flags.cluster_tls_config),
+    )
+    settings = ClusterSettings(
+        name=flags.cluster_peer_name or ulid(time.time_ns() // 1_000_000, os.urandom(10)),
+        peers=tuple(peer for peer in flags.cluster_peer if peer),
+        gossip=GossipConfig(
+            probe_interval=flags.cluster_probe_interval / 1e9,
+            probe_timeout=flags.cluster_probe_timeout / 1e9,
+            gossip_interval=flags.cluster_gossip_interval / 1e9,
+            push_pull_interval=flags.cluster_pushpull_interval / 1e9,
+            stream_timeout=tcp_timeout,
+            label=flags.cluster_label.encode(),
+        ),
+        settle_timeout=flags.cluster_settle_timeout / 1e9,
+        reconnect_interval=flags.cluster_reconnect_interval / 1e9,
+        reconnect_timeout=flags.cluster_reconnect_timeout / 1e9,
+        peers_resolve_timeout=flags.cluster_peers_resolve_timeout / 1e9,
+    )
+    return Cluster(
+        settings,
+        transport,
+        states,
+        clock=clock,
+        log=Logger("tocsin.cluster", component="cluster"),
+        on_members=on_members,
+        on_settled=on_settled,
+        on_merged=on_merged,
+        advertise=advertise,
+    )
+
+
+def _listen_address(text: str) -> Address:
+    host, port = split_host_port(text, _LISTEN)
+    known = literal(host or "0.0.0.0")
+    if known is None:
+        raise ConfigError(
+            _LISTEN, f"{host!r} is not an IP address", "write ip:port, 0.0.0.0 for every address"
+        )
+    return Address(known, port)

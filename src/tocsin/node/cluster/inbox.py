@@ -1,0 +1,185 @@
+"""What peers send of replicated state: merged in order, large states in slices, refusals counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from tocsin.alerting.replicated import MergeResult
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import StateError
+from tocsin.node.clock import Clock
+from tocsin.node.log import Logger
+
+SLICE_ENTRIES: Final = 64
+"""Entries merged before other work on the event loop gets its turn."""
+INLINE_BYTES: Final = 16 * 1024
+"""Up to so many bytes are merged at once, if nothing is waiting."""
+MAX_WAITING: Final = 256
+MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
+MAX_SPREAD: Final = 512
+"""Entries taken from one payload that are told on; of more, the next push/pull tells the others."""
+
+
+class Job(Protocol):
+    """A merge in steps."""
+
+    result: MergeResult
+
+    def step(self, budget: int = ...) -> bool:
+        """Work on some entries; True once done. :class:`StateError` when the bytes do not decode."""
+
+
+class Mergeable(Protocol):
+    """One kind of replicated state."""
+
+    def merge_job(self, data: bytes, now: Nanoseconds) -> Job:
+        """Begin a merge."""
+
+    def encode_state(self) -> bytes:
+        """All entries, delimited."""
+
+
+@dataclass(slots=True)
+class InboxStatistics:
+    """Counters by kind of payload ("update", "full_state") or by state key."""
+
+    received: Counter[str] = field(default_factory=Counter)
+    received_bytes: Counter[str] = field(default_factory=Counter)
+    taken: Counter[str] = field(default_factory=Counter)
+    propagated: Counter[str] = field(default_factory=Counter)
+    """Entries told on to others, by state key."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Entries that must not be stored, by state key."""
+    payloads_refused: int = 0
+    """Payloads that do not decode."""
+    payloads_dropped: int = 0
+    """Payloads past the bound of those waiting to be merged; the next push/pull brings them again."""
+    unknown_keys: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    key: str
+    data: bytes
+    source: str
+
+
+class Inbox:
+    """Merges payloads one after another, so that they apply in the order of arrival."""
+
+    def __init__(
+        self,
+        states: Mapping[str, Mergeable],
+        *,
+        clock: Clock,
+        log: Logger,
+        on_merged: Callable[[str], None],
+        rebroadcast: Callable[[str, Sequence[bytes]], None],
+    ) -> None:
+        self.statistics = InboxStatistics()
+        self._states = states
+        self._clock = clock
+        self._log = log
+        self._on_merged = on_merged
+        self._rebroadcast = rebroadcast
+        self._waiting: deque[_Payload] = deque()
+        self._waiting_bytes = 0
+        self._worker: asyncio.Task[None] | None = None
+
+    def update(self, key: str, data: bytes, source: str) -> None:
+        """A user message: some changes of one state."""
+        self._count("update", len(data))
+        self._add(_Payload(key, data, source))
+
+    def full_state(self, parts: Sequence[tuple[str, bytes]], source: str) -> None:
+        """The user state of a push/pull."""
+        self._count("full_state", sum([len(data) for _, data in parts]))
+        for key, data in parts:
+            if data:
+                self._add(_Payload(key, data, source))
+
+    def refused(self, problem: str, source: str) -> None:
+        """A payload whose envelope does not decode."""
+        self.statistics.payloads_refused += 1
+        self._log.debug("state from peer refused", source=source, error=problem)
+
+    async def close(self) -> None:
+        """Drop what is waiting."""
+        self._waiting.clear()
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.wait([self._worker])
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is waiting or being merged."""
+        return self._worker is None and not self._waiting
+
+    def _count(self, kind: str, size: int) -> None:
+        self.statistics.received[kind] += 1
+        self.statistics.received_bytes[kind] += size
+
+    def _add(self, payload: _Payload) -> None:
+        state = self._states.get(payload.key)
+        if state is None:
+            self.statistics.unknown_keys += 1
+            return
+        if self.idle and len(payload.data) <= INLINE_BYTES:
+            self._merge_at_once(state, payload)
+            return
+        if len(self._waiting) >= MAX_WAITING or self._waiting_bytes + len(payload.data) > MAX_WAITING_BYTES:
+            self.statistics.payloads_dropped += 1
+            return
+        self._waiting.append(payload)
+        self._waiting_bytes += len(payload.data)
+        if self._worker is None:
+            self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    def _merge_at_once(self, state: Mergeable, payload: _Payload) -> None:
+        job = state.merge_job(payload.data, self._clock.now())
+        try:
+            while not job.step(SLICE_ENTRIES):
+                pass
+        except StateError as error:
+            self.refused(str(error), payload.source)
+        else:
+            self._merged(payload, job.result)
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                payload = self._waiting.popleft()
+                self._waiting_bytes -= len(payload.data)
+                job = self._states[payload.key].merge_job(payload.data, self._clock.now())
+                try:
+                    while not job.step(SLICE_ENTRIES):  # noqa: ASYNC110 (a turn for others, no wait)
+                        await asyncio.sleep(0)
+                except StateError as error:
+                    self.refused(str(error), payload.source)
+                else:
+                    self._merged(payload, job.result)
+        finally:
+            self._worker = None
+
+    def _merged(self, payload: _Payload, result: MergeResult) -> None:
+        statistics = self.statistics
+        if result.refused_count:
+            statistics.refused[payload.key] += result.refused_count
+            self._log.warn(
+                "entries from peer refused",
+                state=payload.key,
+                source=payload.source,
+                count=result.refused_count,
+                reason=result.refused[0],
+            )
+        if not result.taken:
+            return
+        statistics.taken[payload.key] += result.taken
+        if result.rebroadcast and len(result.rebroadcast) <= MAX_SPREAD:
+            statistics.propagated[payload.key] += len(result.rebroadcast)
+            self._rebroadcast(payload.key, result.rebroadcast)
+        self._on_merged(payload.key)

@@ -1,0 +1,179 @@
+"""From alerts to notifications, for one configuration: runs dispatcher and pipeline, makes the attempts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from random import Random
+from typing import Protocol
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.alerting.dispatch import Dispatcher
+from tocsin.alerting.effects import Attempt, FlushFinished, Recorded
+from tocsin.alerting.inhibit import Inhibitor
+from tocsin.alerting.muting import Muter
+from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.pipeline import Pipeline
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.node.clock import Clock, Timer
+from tocsin.node.log import Logger
+from tocsin.node.receivers.base import Outcome, Sender
+
+
+class Latency(Protocol):
+    """Where the time of an attempt is told, in seconds."""
+
+    def __call__(self, integration: str, seconds: float, /) -> None: ...
+
+
+class Engine:
+    """The alert flow of one configuration. A reload makes a new engine and retires the old one.
+
+    ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
+    gets changes of the notification log, to be kept and gossiped.
+    """
+
+    def __init__(
+        self,
+        config: AlertmanagerConfig,
+        *,
+        clock: Clock,
+        silences: Muter,
+        notification_log: NotificationLog,
+        senders: Mapping[tuple[str, str, int], Sender],
+        peer_timeout: Nanoseconds,
+        random: Random,
+        log: Logger,
+        on_recorded: Callable[[Sequence[bytes]], None],
+        on_latency: Latency,
+        previous: Engine | None = None,
+    ) -> None:
+        now = clock.now()
+        self.config = config
+        self.inhibitor = Inhibitor(config.inhibit_rules)
+        self.dispatcher = Dispatcher(config.route, now=now)
+        self.pipeline = Pipeline(
+            config=config,
+            silences=silences,
+            inhibitor=self.inhibitor,
+            notification_log=notification_log,
+            peer_timeout_ns=peer_timeout,
+            random=random,
+        )
+        if previous is not None:  # Counters only grow, whatever is reloaded.
+            self.dispatcher.statistics = previous.dispatcher.statistics
+            self.pipeline.statistics = previous.pipeline.statistics
+        self._clock = clock
+        self._senders = senders
+        self._log = log
+        self._on_recorded = on_recorded
+        self._on_latency = on_latency
+        self._retired = False
+        self._attempts: set[asyncio.Task[None]] = set()
+        self._timer = Timer(clock, self._next_timeout, self._run)
+
+    def insert(self, alerts: Iterable[Alert]) -> None:
+        """Take in alerts as the store has merged them."""
+        now = self._clock.now()
+        for alert in alerts:
+            self.inhibitor.put(alert)
+            self.dispatcher.insert(alert, now)
+        self._timer.arm()
+
+    def settle(self) -> None:
+        """The cluster has settled, or there is none: notifications may go out."""
+        now = self._clock.now()
+        self.pipeline.settled(now)
+        self._run(now)
+
+    def set_position(self, position: int) -> None:
+        """Our place among the cluster's members."""
+        if position != self.pipeline.position:
+            self.pipeline.position = position
+            self._run(self._clock.now())
+
+    def nudge(self) -> None:
+        """The notification log or the silences changed from outside."""
+        self._timer.arm()
+
+    def retire(self) -> None:
+        """Begin nothing more. What is being sent ends and is recorded, so that the successor knows of it."""
+        self._retired = True
+        self._timer.stop()
+        if not self._attempts:
+            self._close_senders()
+
+    async def close(self, grace: float) -> None:
+        """Retire, and give what is being sent ``grace`` seconds to end."""
+        self.retire()
+        if self._attempts:
+            _, pending = await asyncio.wait(self._attempts, timeout=grace)
+            for task in pending:
+                task.cancel()
+            if pending:
+                self._log.warn("notifications cut off by the stop", count=len(pending))
+                await asyncio.wait(pending)
+
+    def _next_timeout(self) -> Nanoseconds | None:
+        due = (self.dispatcher.next_timeout(), self.pipeline.next_timeout())
+        return min((when for when in due if when is not None), default=None)
+
+    def _run(self, now: Nanoseconds) -> None:
+        if not self._retired:
+            self.dispatcher.handle_timeout(now)
+            for flush in self.dispatcher.drain():
+                self.pipeline.start(flush, now)
+            self.pipeline.handle_timeout(now)
+        self._perform(now)
+
+    def _perform(self, now: Nanoseconds) -> None:
+        while effects := self.pipeline.drain():
+            for effect in effects:
+                match effect:
+                    case Attempt():
+                        if not self._retired:
+                            self._begin(effect)
+                    case Recorded(changes=changes):
+                        self._on_recorded(changes)
+                    case FlushFinished(flush=flush, success=success, error=error):
+                        if not success:
+                            self._log.error(
+                                "notify for alerts failed", num_alerts=len(flush.alerts), err=error
+                            )
+                        self.dispatcher.flushed(flush, now, success)
+        self._timer.arm()
+
+    def _begin(self, attempt: Attempt) -> None:
+        task = asyncio.get_running_loop().create_task(self._attempt(attempt))
+        self._attempts.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._attempts.discard(task)
+        if self._retired and not self._attempts:
+            self._close_senders()
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        integration = attempt.integration
+        sender = self._senders[integration.receiver, integration.integration, integration.index]
+        began = self._clock.now()
+        try:
+            outcome = await sender.send(attempt.notification, attempt.deadline)
+        except Exception as error:
+            # A sender's bug must cost this one attempt, not the flow.
+            outcome = Outcome(success=False, retry=True, reason="other", error=repr(error))
+        now = self._clock.now()
+        self._on_latency(integration.integration, max(now - began, 0) / 1e9)
+        if outcome.success:
+            self._log.debug("notify success", integration=str(integration))
+            self.pipeline.attempt_succeeded(attempt.id, now)
+        else:
+            self._log.warn("notify attempt failed", integration=str(integration), err=outcome.error)
+            self.pipeline.attempt_failed(attempt.id, now, outcome.retry, outcome.reason, outcome.error)
+        self._run(now)
+
+    def _close_senders(self) -> None:
+        for sender in self._senders.values():
+            task = asyncio.get_running_loop().create_task(sender.close())
+            task.add_done_callback(lambda done: done.exception())

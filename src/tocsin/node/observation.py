@@ -1,0 +1,159 @@
+"""Which number of the node each metric shows; read when asked for, so that counting costs nothing more."""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.node.metrics import Metrics
+
+if TYPE_CHECKING:
+    from tocsin.node.app import Node
+    from tocsin.node.cluster.cluster import Cluster
+
+
+@dataclass(slots=True)
+class MaintenanceCounts:
+    """Of one kind of state."""
+
+    runs: int = 0
+    errors: int = 0
+    snapshot_bytes: int = 0
+
+
+@dataclass(slots=True)
+class Counts:
+    """What only the node itself counts."""
+
+    received: Counter[str] = field(default_factory=Counter)
+    invalid: int = 0
+    reload_successful: bool = False
+    reload_time: float = 0.0
+    config_hash: int = 0
+    maintenance: Mapping[str, MaintenanceCounts] = field(
+        default_factory=lambda: {"silences": MaintenanceCounts(), "nflog": MaintenanceCounts()}
+    )
+
+    def loaded(self, config: AlertmanagerConfig, now: float) -> None:
+        """A configuration was put in force."""
+        self.reload_successful = True
+        self.reload_time = now
+        self.config_hash = zlib.crc32(config.original.encode())
+
+
+def observe(metrics: Metrics, node: Node) -> None:
+    """Wire every metric to its number."""
+    counts = node.counts
+    watch = metrics.watch
+    watch("alerts", lambda: _alerts_by_state(node))
+    watch("alerts_invalid_total", lambda: {"v2": counts.invalid})
+    watch(
+        "alerts_received_total",
+        lambda: {(status, "v2"): count for status, count in counts.received.items()},
+    )
+    watch("config_hash", lambda: counts.config_hash)
+    watch("config_last_reload_success_timestamp_seconds", lambda: counts.reload_time)
+    watch("config_last_reload_successful", lambda: int(counts.reload_successful))
+    watch("inhibition_rules", lambda: len(node.config.inhibit_rules))
+    watch("receivers", lambda: len(node.config.receivers))
+    watch("integrations", lambda: sum([len(r.integrations) for r in node.config.receivers]))
+    _observe_flow(metrics, node)
+    watch(
+        "silences",
+        lambda: {state.value: count for state, count in node.silences.counts(node.now()).items()},
+    )
+    watch("silences_state_size", lambda: len(node.silences))
+    for name, maintenance in counts.maintenance.items():
+        watch(f"{name}_maintenance_total", _reader(maintenance, "runs"))
+        watch(f"{name}_maintenance_errors_total", _reader(maintenance, "errors"))
+        watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
+    watch("cluster_enabled", lambda: int(node.cluster is not None))
+    if node.cluster is not None:
+        _observe_cluster(metrics, node.cluster)
+
+
+def _reader(thing: object, name: str) -> Callable[[], Any]:
+    return lambda: getattr(thing, name)
+
+
+def _observe_flow(metrics: Metrics, node: Node) -> None:
+    def flow(read: Callable[[Any], Any]) -> Callable[[], Any]:
+        return lambda: read(node.engine) if node.engine is not None else 0
+
+    watch = metrics.watch
+    watch("dispatcher_aggregation_groups", flow(lambda engine: len(engine.dispatcher)))
+    watch(
+        "dispatcher_aggregation_group_limit_reached_total",
+        flow(lambda engine: engine.dispatcher.statistics.group_limit_reached),
+    )
+    for metric, name in (
+        ("notifications_total", "notifications"),
+        ("notifications_failed_total", "notifications_failed"),
+        ("notifications_suppressed_total", "suppressed"),
+        ("notification_requests_total", "requests"),
+        ("notification_requests_failed_total", "requests_failed"),
+    ):
+        watch(metric, flow(lambda engine, name=name: getattr(engine.pipeline.statistics, name)))  # type: ignore[misc]
+
+
+def _observe_cluster(metrics: Metrics, cluster: Cluster) -> None:
+    watch = metrics.watch
+    statistics, gossip, inbox = cluster.statistics, cluster.gossip, cluster.inbox.statistics
+    endpoint = gossip.endpoint
+    transport = getattr(gossip.transport, "statistics", None)
+    watch("cluster_members", lambda: len(gossip.members))
+    watch("cluster_failed_peers", lambda: cluster.failed_peers)
+    watch("cluster_health_score", lambda: endpoint.health_score)
+    watch("cluster_peer_info", lambda: {cluster.settings.name: 1})
+    watch("peer_position", lambda: cluster.position)
+    watch("cluster_messages_queued", lambda: endpoint.queued_user_broadcasts)
+    watch("cluster_messages_received_total", lambda: inbox.received)
+    watch("cluster_messages_received_size_total", lambda: inbox.received_bytes)
+    watch("silences_gossip_messages_propagated_total", lambda: inbox.propagated["sil"])
+    watch("nflog_gossip_messages_propagated_total", lambda: inbox.propagated["nfl"])
+    for metric, name in (
+        ("cluster_peer_name_conflicts_total", "name_conflicts"),
+        ("cluster_peers_joined_total", "peers_joined"),
+        ("cluster_peers_left_total", "peers_left"),
+        ("cluster_peers_update_total", "peers_updated"),
+        ("cluster_reconnections_total", "reconnections"),
+        ("cluster_reconnections_failed_total", "reconnections_failed"),
+        ("cluster_refresh_join_total", "refresh_joins"),
+        ("cluster_refresh_join_failed_total", "refresh_joins_failed"),
+        ("cluster_messages_sent_total", "messages_sent"),
+        ("cluster_messages_sent_size_total", "messages_sent_bytes"),
+    ):
+        watch(metric, _reader(statistics, name))
+    watch("oversized_gossip_message_sent_total", lambda: cluster.courier.sent)
+    watch("oversized_gossip_message_failure_total", lambda: cluster.courier.failed)
+    watch("oversized_gossip_message_dropped_total", lambda: cluster.courier.dropped)
+    metrics.watch_statistics("gossip", lambda: gossip.statistics)
+    metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
+    metrics.watch_statistics("cluster_inbox", lambda: inbox)
+    if transport is not None:
+        watch("tls_transport_packet_bytes_received_total", lambda: transport.packet_bytes_received)
+        watch("tls_transport_packet_bytes_sent_total", lambda: transport.packet_bytes_sent)
+        watch("tls_transport_read_errors_total", lambda: transport.frames_refused)
+        watch("tls_transport_stream_connections_received_total", lambda: transport.streams_accepted)
+        watch("tls_transport_stream_connections_sent_total", lambda: transport.streams_opened)
+        metrics.watch_statistics(
+            "transport",
+            lambda: transport,
+            gauges=("connections_inbound", "connections_outbound", "handshakes_inbound_pending"),
+        )
+
+
+def _alerts_by_state(node: Node) -> dict[str, int]:
+    """Firing alerts by what happens to them. Suppressed ones are looked up only here, when somebody asks."""
+    now = node.now()
+    found = {"active": 0, "suppressed": 0, "unprocessed": 0}
+    for alert in node.alerts.all():
+        if alert.resolved_at(now):
+            continue
+        muted = node.silences.mutes(alert.labels, now) or node.inhibited_by(alert.labels, now)
+        found["suppressed" if muted else "active"] += 1
+    return found

@@ -1,0 +1,1 @@
+"""The integrations: each performs one attempt to deliver a notification."""

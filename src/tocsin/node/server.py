@@ -1,0 +1,127 @@
+"""The HTTP server: uvicorn inside our event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tocsin.errors import ConfigError
+from tocsin.gossip.discovery.resolve import split_host_port
+
+_FLAG: Final = "--web.listen-address"
+BACKLOG: Final = 1024
+KEEP_ALIVE: Final = 300
+"""Seconds. Longer than Prometheus' scrape and evaluation intervals, so that its connections are reused."""
+MAX_HEADER_BYTES: Final = 64 * 1024
+STOP_GRACE: Final = 5
+"""Seconds that requests under way get at a stop."""
+
+
+class _Server(uvicorn.Server):
+    """Leaves signals to the daemon."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Captures none."""
+        yield
+
+
+class WebServer:
+    """Serves one application on several addresses."""
+
+    def __init__(self, app: ASGIApp, addresses: Sequence[str], *, tls: ssl.SSLContext | None = None) -> None:
+        self._addresses = addresses
+        config = uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE,
+            timeout_graceful_shutdown=STOP_GRACE,
+            backlog=BACKLOG,
+        )
+        config.load()
+        if tls is not None:
+            config.ssl = tls
+        self._server = _Server(config)
+        self._sockets: list[socket.socket] = []
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """The bound addresses; known after :meth:`start`."""
+        return [one.getsockname()[:2] for one in self._sockets]
+
+    async def start(self) -> None:
+        """Bind and serve; :class:`ConfigError` for an address that cannot be bound."""
+        try:
+            for address in self._addresses:
+                self._sockets.append(_bind(address))
+        except BaseException:
+            self._close_sockets()
+            raise
+        # The sockets listen already: a request that comes before the server's first step waits for it.
+        self._task = asyncio.create_task(self._server.serve(self._sockets))
+
+    async def stop(self) -> None:
+        """Finish the requests under way, bounded in time."""
+        if self._task is not None:
+            self._server.should_exit = True
+            await self._task
+        self._close_sockets()
+
+    def _close_sockets(self) -> None:
+        for one in self._sockets:
+            one.close()
+
+
+def _bind(address: str) -> socket.socket:
+    host, port = split_host_port(address, _FLAG)
+    wildcard = not host
+    try:
+        [family, kind, protocol, _, place] = socket.getaddrinfo(
+            host or "::", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ConfigError(_FLAG, f"{address}: {error.strerror or error}") from None
+    try:
+        try:
+            return _listener(family, kind, protocol, place, dual=wildcard)
+        except OSError:
+            if not wildcard or family != socket.AF_INET6:
+                raise
+            return _listener(socket.AF_INET, kind, protocol, ("0.0.0.0", port), dual=False)  # no IPv6 here
+    except OSError as error:
+        mend = "another program listens there" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigError(_FLAG, f"cannot listen on {address}: {error.strerror or error}", mend) from None
+
+
+def _listener(
+    family: int, kind: int, protocol: int, place: tuple[object, ...], *, dual: bool
+) -> socket.socket:
+    one = socket.socket(family, kind, protocol)
+    try:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+        one.bind(place)
+        one.listen(BACKLOG)
+        one.setblocking(False)
+    except BaseException:
+        one.close()
+        raise
+    return one

@@ -1,0 +1,84 @@
+"""From the ``--web.*`` flags to a running HTTP interface."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import urlsplit
+
+from tocsin.errors import ConfigError
+from tocsin.node.api import Backend, Limits, create_app
+from tocsin.node.config.flags import NodeFlags
+from tocsin.node.log import Logger
+from tocsin.node.metrics import Metrics
+from tocsin.node.server import WebServer
+
+
+def external_url_of(flags: NodeFlags) -> str:
+    """``--web.external-url``, or ``http://HOSTNAME:PORT`` of the first listener; no trailing slash."""
+    url = flags.web_external_url
+    if not url:
+        return f"http://{socket.gethostname()}:{flags.web_listen_address[0].rpartition(':')[2]}"
+    if "://" not in url:
+        url = f"http://{url}"
+    if not urlsplit(url).hostname:
+        raise ConfigError("--web.external-url", f"{url!r} names no host", "write https://host[:port][/path]")
+    return url.rstrip("/")
+
+
+def route_prefix_of(flags: NodeFlags) -> str:
+    """``--web.route-prefix``, or the path of the external URL; ``/`` at the least."""
+    prefix = flags.web_route_prefix or urlsplit(external_url_of(flags)).path
+    return "/" + prefix.strip("/")
+
+
+class Web:
+    """The API, the pages and the metrics of one node."""
+
+    def __init__(self, flags: NodeFlags, backend: Backend, metrics: Metrics) -> None:
+        self._log = Logger("tocsin.web", component="web")
+        self._requests = RequestMetrics(metrics)
+        app = create_app(
+            backend,
+            route_prefix=route_prefix_of(flags),
+            external_url=external_url_of(flags),
+            limits=Limits(get_concurrency=flags.web_get_concurrency, timeout=flags.web_timeout),
+            metrics=self._requests,
+        )
+        self._server = WebServer(app, flags.web_listen_address)
+
+    async def start(self) -> None:
+        """Answer requests; :class:`ConfigError` for an address that cannot be bound."""
+        await self._server.start()
+        for host, port in self._server.addresses:
+            self._log.info("Listening on", address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+    async def stop(self) -> None:
+        """Finish the requests under way, bounded in time."""
+        await self._server.stop()
+
+
+class RequestMetrics:
+    """Feeds what the HTTP interface tells into the metrics."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._gets = 0
+        self._refused = 0
+        metrics.watch("http_requests_in_flight", lambda: {"get": self._gets})
+        metrics.watch("http_concurrency_limit_exceeded_total", lambda: {"get": self._refused})
+
+    def request_done(
+        self, *, handler: str, method: str, status: int, seconds: float, response_bytes: int
+    ) -> None:
+        """A request was answered."""
+        timer = self._metrics.timer
+        timer("http_request_duration_seconds", handler, method, str(status)).observe(seconds)
+        timer("http_response_size_bytes", handler, method).observe(response_bytes)
+
+    def gets_in_flight(self, count: int) -> None:
+        """So many GETs are being answered."""
+        self._gets = count
+
+    def concurrency_limit_exceeded(self) -> None:
+        """A GET was refused as too many were being answered."""
+        self._refused += 1
