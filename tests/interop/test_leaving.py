@@ -12,8 +12,8 @@ from tests.support.node import Node, NodeKind
 
 pytestmark = pytest.mark.interop
 
-# Three real Alertmanagers sometimes keep a killed member for ever: with TLS a failed dial is no failed probe to
-# them. In a mixed cluster our nodes notice, and tell the others.
+# Three real Alertmanagers may keep a killed member for ever: with TLS a failed dial is no failed probe
+# to them. In a mixed cluster our nodes notice, and tell the others.
 go_alone_may_not_notice = pytest.mark.xfail(
     os.environ.get("TOCSIN_INTEROP_OURS") == "alertmanager",
     reason="Alertmanagers among themselves may never notice a killed member",
