@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tocsin.errors import ConfigError
-from tocsin.gossip.discovery.resolve import split_host_port
+from tocsin.node.config.commandline import split_host_port
 
 _FLAG: Final = "--web.listen-address"
 BACKLOG: Final = 1024
@@ -90,7 +90,7 @@ class WebServer:
 
 
 def _bind(address: str) -> socket.socket:
-    host, port = split_host_port(address, _FLAG)
+    host, port = split_host_port(_FLAG, address)
     wildcard = not host
     try:
         [family, kind, protocol, _, place] = socket.getaddrinfo(

@@ -6,25 +6,8 @@ import asyncio
 import ipaddress
 import socket
 
-from tocsin.errors import ConfigError, TransportError
+from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
-
-
-def split_host_port(text: str, place: str) -> tuple[str, int]:
-    """``host:port`` or ``[v6]:port``; :class:`ConfigError` at ``place`` for anything else.
-
-    An empty host is returned as it is (a listener's "every address").
-    """
-    host, colon, port = text.rpartition(":")
-    if not colon:
-        raise ConfigError(place, f"{text!r} has no port", "write host:port")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        raise ConfigError(place, f"{text!r} has too many colons", "write an IPv6 address as [address]:port")
-    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
-        raise ConfigError(place, f"{port!r} is not a port", "write a number from 0 to 65535")
-    return host, int(port)
 
 
 def literal(host: str) -> str | None:

@@ -7,7 +7,8 @@ import socket
 
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
-from tocsin.gossip.discovery.resolve import literal, split_host_port
+from tocsin.gossip.discovery.resolve import literal
+from tocsin.node.config.commandline import split_host_port
 
 _FLAG = "--cluster.advertise-address"
 
@@ -21,7 +22,7 @@ def advertise_address(listen: Address, flag: str, *, allow_public: bool) -> Addr
     there is none to be had.
     """
     if flag:
-        host, port = split_host_port(flag, _FLAG)
+        host, port = split_host_port(_FLAG, flag)
         known = literal(host)
         if known is None:
             raise ConfigError(_FLAG, f"{host!r} is not an IP address", "write ip:port")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.discovery.resolve import literal, split_host_port
+from tocsin.gossip.discovery.resolve import literal
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.node.clock import Clock
@@ -17,6 +17,7 @@ from tocsin.node.cluster.advertise import advertise_address
 from tocsin.node.cluster.cluster import Cluster, ClusterSettings
 from tocsin.node.cluster.inbox import Mergeable
 from tocsin.node.cluster.name import ulid
+from tocsin.node.config.commandline import split_host_port
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.tls import load_cluster_tls
 from tocsin.node.log import Logger
@@ -80,7 +81,7 @@ def make_cluster(
 
 
 def _listen_address(text: str) -> Address:
-    host, port = split_host_port(text, _LISTEN)
+    host, port = split_host_port(_LISTEN, text)
     known = literal(host or "0.0.0.0")
     if known is None:
         raise ConfigError(

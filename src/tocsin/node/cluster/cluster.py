@@ -28,7 +28,7 @@ from tocsin.gossip.core.effects import (
     RemoteState,
     UserMessage,
 )
-from tocsin.gossip.discovery.resolve import resolve, split_host_port
+from tocsin.gossip.discovery.resolve import resolve
 from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
@@ -37,6 +37,7 @@ from tocsin.node.cluster.courier import Batch, Courier
 from tocsin.node.cluster.inbox import Inbox, Mergeable
 from tocsin.node.cluster.peers import PeerBook
 from tocsin.node.cluster.settle import Settle
+from tocsin.node.config.commandline import split_host_port
 from tocsin.node.log import Logger
 
 OVERSIZE_BYTES: Final = 700
@@ -135,7 +136,7 @@ class Cluster:
 
     async def start(self) -> None:
         """Listen, then join in the background: the API need not wait for any peer."""
-        places = [split_host_port(peer, "--cluster.peer") for peer in self.settings.peers]
+        places = [split_host_port("--cluster.peer", peer) for peer in self.settings.peers]
         await self.gossip.start()
         now = self._loop.time()
         self._peers = PeerBook(
