@@ -114,6 +114,8 @@ def decode_message(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Message:
     decoder = _DECODERS.get(kind)
     if decoder is None:
         raise WireError(_LAYER, f"type {kind} is unknown or not for packets")
+    if len(data) > limits.header:
+        raise WireError(_LAYER, f"{len(data)} bytes, at most {limits.header} are allowed")
     return decoder(unpack_fields(data[1:], limits), limits)
 
 

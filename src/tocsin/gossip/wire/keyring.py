@@ -90,7 +90,7 @@ class Keyring:
         cipher = next(iter(self._keys.values()))
         return bytes((self.version,)) + nonce + cipher.encrypt(nonce, data, additional)
 
-    def open(self, blob: bytes, additional: bytes) -> bytes:
+    def open(self, blob: bytes | memoryview, additional: bytes) -> bytes:
         """What was sealed; :class:`WireError` when no key fits."""
         if len(blob) < 1 + NONCE + TAG:
             raise WireError(_LAYER, "cut")

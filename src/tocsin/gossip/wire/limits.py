@@ -10,7 +10,10 @@ class Limits:
     """What a peer may make us hold or do. Go peers take lengths as they are sent; we do not."""
 
     packet: int = 4 * 1024 * 1024
-    """One packet, and what it unpacks to. Go sends up to about 1,407; over TLS a packet may be larger."""
+    """One packet. Go sends up to about 1,407; over TLS a packet may be larger."""
+    unpacked: int = 256 * 1024
+    """All that one packet unpacks to. Go compresses packets of about 1,407 bytes and a datagram holds 65,507;
+    LZW packs zeros 1,000 to 1, so more would let a few kilobytes hold the event loop."""
     depth: int = 8
     """Compound in compound, compress in compound and so on. Go peers never nest more than two."""
     compound_parts: int = 255
@@ -28,7 +31,8 @@ class Limits:
     nodes: int = 65536
     """Entries of one push/pull. memberlist allows 1,048,576, which no cluster of Alertmanagers comes near."""
     header: int = 64 * 1024
-    """One map of a stream message: the header, or one node."""
+    """One map: a message of a packet (user messages have none), or of a stream the header or one node. Values
+    are built before their keys are known, and an empty array of one byte becomes 64."""
     text: int = 1024
     """A node's name. Host names end at 253 and ULIDs at 26."""
     error_text: int = 4096

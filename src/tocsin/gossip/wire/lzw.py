@@ -6,6 +6,7 @@ from the least significant bit. The encoder's output is Go's byte for byte.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from tocsin.errors import WireError
@@ -92,6 +93,16 @@ class Decompressor:
 
     def feed(self, data: bytes | memoryview) -> bytes:
         """What ``data`` adds to the output; :class:`WireError` on bad codes or too much output."""
+        return self._unpack(iter(data), self.maximum)
+
+    def pieces(self, data: bytes | memoryview, size: int) -> Iterator[bytes]:
+        """As :meth:`feed`, in pieces of about ``size`` bytes: a kilobyte of LZW may unpack to megabytes."""
+        source = iter(data)
+        while piece := self._unpack(source, size):
+            yield piece
+
+    def _unpack(self, source: Iterator[int], size: int) -> bytes:
+        """Take from ``source`` until it is empty or ``size`` is passed; no output means that it is empty."""
         if self.finished:
             return b""
         out: list[bytes] = []
@@ -99,9 +110,9 @@ class Decompressor:
         table, previous = self._table, self._previous
         bits, count, width = self._bits, self._count, self._width
         mask = (1 << width) - 1
-        left = self.maximum - self._total
-        size = len(table)
-        for byte in data:
+        left = min(self.maximum - self._total, size)
+        known = len(table)
+        for byte in source:
             bits |= byte << count
             count += 8
             if count < width:  # Codes are wider than a byte, so one byte completes at most one.
@@ -109,18 +120,18 @@ class Decompressor:
             code = bits & mask
             bits >>= width
             count -= width
-            if code < size and code != _CLEAR and code != _EOF:
+            if code < known and code != _CLEAR and code != _EOF:
                 entry = table[code]
-                if previous is not None and size < _TABLE_SIZE:
+                if previous is not None and known < _TABLE_SIZE:
                     table.append(previous + entry[:1])
-                    size += 1
-            elif code == size and previous is not None:
+                    known += 1
+            elif code == known and previous is not None:
                 entry = previous + previous[:1]
                 table.append(entry)
-                size += 1
+                known += 1
             elif code == _CLEAR:
                 del table[_EOF + 1 :]
-                previous, size = None, _EOF + 1
+                previous, known = None, _EOF + 1
                 width, mask = _FIRST_WIDTH, (1 << _FIRST_WIDTH) - 1
                 continue
             elif code == _EOF:
@@ -129,18 +140,20 @@ class Decompressor:
             else:
                 raise WireError(_LAYER, f"code {code} is not in the table")
             append(entry)
-            left -= len(entry)
-            if left < 0:
-                raise WireError(_LAYER, f"unpacks to more than {self.maximum} bytes")
             previous = entry
             # The next code may be the entry that is only about to be known: the width counts it.
-            if size > mask and width < _LAST_WIDTH:
+            if known > mask and width < _LAST_WIDTH:
                 width += 1
                 mask = (1 << width) - 1
+            left -= len(entry)
+            if left < 0:
+                break
         self._previous = previous
         self._bits, self._count, self._width = bits, count, width
         unpacked = b"".join(out)
         self._total += len(unpacked)
+        if self._total > self.maximum:
+            raise WireError(_LAYER, f"unpacks to more than {self.maximum} bytes")
         return unpacked
 
 

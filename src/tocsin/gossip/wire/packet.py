@@ -83,7 +83,7 @@ class PacketCodec:
             packet.problems.append(_light(error))
             return packet
         # The bound holds for all that the packet unpacks to, however many layers share it.
-        budget = self.limits.packet
+        budget = min(self.limits.packet, self.limits.unpacked)
         layers = [(data, 0)]
         while layers and len(packet.problems) < self.limits.packet_problems:
             data, depth = layers.pop()
@@ -110,7 +110,7 @@ class PacketCodec:
         return packet
 
     def _wrap(self, data: bytes, checksum: bool) -> bytes:
-        if self._compression and len(data) > _WORTH_COMPRESSING:
+        if self._compression and _WORTH_COMPRESSING < len(data) <= self.limits.header:
             data = min(data, compressed(data), key=len)
         if checksum:
             data = crc.add_checksum(data)
@@ -119,10 +119,12 @@ class PacketCodec:
         return self._header + data
 
     def _decompress(self, data: bytes, maximum: int) -> bytes:
+        if len(data) > self.limits.header:
+            raise WireError("lzw", f"{len(data)} compressed bytes, at most {self.limits.header} are allowed")
         fields = unpack_fields(data[1:], self.limits)
         if (algorithm := unsigned(fields, b"Algo")) != 0:
             raise WireError("lzw", f"compression algorithm {algorithm} is unknown")
-        return lzw.decompress(octets(fields, b"Buf", self.limits.packet), maximum)
+        return lzw.decompress(octets(fields, b"Buf", self.limits.header), maximum)
 
 
 def _light(error: WireError) -> WireError:

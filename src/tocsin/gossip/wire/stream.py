@@ -6,6 +6,7 @@ so configured. Push/pull and user messages carry raw bytes after their maps.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from tocsin.errors import WireError
@@ -39,7 +40,9 @@ from tocsin.gossip.wire.packet import compressed
 
 _LAYER: Final = "stream"
 _SEALED_HEADER: Final = 5
-_SLICE: Final = 16 * 1024
+_SLICE: Final = 64 * 1024
+_LZW_SLICE: Final = 16 * 1024
+_NODES_AT_ONCE: Final = 512
 
 
 class StreamCodec:
@@ -75,7 +78,8 @@ class StreamCodec:
 class StreamDecoder:
     """Reads one message as its bytes arrive; each byte is looked at a bounded number of times.
 
-    Feed at most some tens of kilobytes at a time to keep other work going beside a large push/pull.
+    A few bytes may unpack to megabytes, and a sealed message opens at once: who must keep other work going
+    beside it takes :meth:`steps`.
     """
 
     def __init__(self, codec: StreamCodec, *, reply: bool) -> None:
@@ -86,6 +90,7 @@ class StreamDecoder:
         self._inflate: CompressedBody | None = None
         self._body: _Body | None = None
         self._received = False
+        self._whole = False
 
     @property
     def started(self) -> bool:
@@ -97,21 +102,42 @@ class StreamDecoder:
 
         :class:`WireError` as soon as it cannot become one.
         """
+        for message in self.steps(data):
+            if message is not None:
+                return message
+        return None
+
+    def steps(self, data: bytes) -> Iterator[Message | None]:
+        """As :meth:`feed`, some milliseconds of work at a time: None after each, then the message if whole.
+
+        Must be run to its end, or to the message, before more is fed.
+        """
+        if self._whole:
+            return
         self._received = self._received or bool(data)
+        for message in self._work(data):
+            self._whole = message is not None
+            yield message
+
+    def _work(self, data: bytes) -> Iterator[Message | None]:
         if self._body is not None or self._inflate is not None:
-            return self._plain(data)
+            yield from self._plain(data)
+            return
         self._pending += data
         if self._expects_label and not self._label():
-            return None
+            return
         if self._codec.keyring is not None:
-            return self._unseal()
+            yield from self._unseal()
+            return
         if self._pending[:1] == b"\x0a":
             raise WireError("keyring", "remote state is encrypted and encryption is not configured")
-        return self._flush()
+        if self._pending:
+            data, self._pending = bytes(self._pending), bytearray()
+            yield from self._plain(data)
 
     def eof(self) -> None:
         """The stream ended before the message was whole: :class:`WireError`, unless nothing came at all."""
-        if self._received:
+        if self._received and not self._whole:
             raise WireError(_LAYER, "ended in the middle of a message")
 
     def _label(self) -> bool:
@@ -136,55 +162,59 @@ class StreamDecoder:
         self._expects_label = False
         return True
 
-    def _unseal(self) -> Message | None:
+    def _unseal(self) -> Iterator[Message | None]:
         pending, keyring = self._pending, self._codec.keyring
         assert keyring is not None  # noqa: S101  (asked for only with one)
         if not pending:
-            return None
+            return
         if pending[0] != MessageType.ENCRYPT:
             raise WireError("keyring", "encryption is configured but remote state is not encrypted")
         if len(pending) < _SEALED_HEADER:
-            return None
+            return
         length = int.from_bytes(pending[1:_SEALED_HEADER], "big")
         if length > self._limits.sealed:
             raise WireError("keyring", f"{length} bytes announced, at most {self._limits.sealed} are allowed")
         if len(pending) < _SEALED_HEADER + length:
-            return None
+            return
         header = bytes(pending[:_SEALED_HEADER])
-        blob = bytes(pending[_SEALED_HEADER : _SEALED_HEADER + length])
-        self._pending = bytearray(keyring.open(blob, header + self._codec.label))
-        message = self._flush()
-        if message is None:
-            raise WireError(_LAYER, "a sealed message is cut")
-        return message
+        blob = memoryview(pending)[_SEALED_HEADER : _SEALED_HEADER + length]
+        self._pending = bytearray()
+        data = keyring.open(blob, header + self._codec.label)
+        del blob, pending
+        for message in self._plain(data):
+            yield message
+            if message is not None:
+                return
+        raise WireError(_LAYER, "a sealed message is cut")
 
-    def _flush(self) -> Message | None:
-        """Pass on what has gathered, now that the outer layers are off."""
-        if not self._pending:
-            return None
-        data, self._pending = bytes(self._pending), bytearray()
-        return self._plain(data)
-
-    def _plain(self, data: bytes) -> Message | None:
-        if self._inflate is not None:
-            data = self._inflate.feed(data)
-        elif self._body is None and data[:1] == b"\x09":
+    def _plain(self, data: bytes) -> Iterator[Message | None]:
+        """Work on bytes whose label and seal are off."""
+        if self._inflate is None and self._body is None and data[:1] == b"\x09":
             self._inflate = CompressedBody(self._limits)
-            data = self._inflate.feed(data[1:])
-        message = self._message(data)
-        if message is None and self._inflate is not None and self._inflate.finished:
+            data = data[1:]
+        if self._inflate is None:
+            pieces = (data[start : start + _SLICE] for start in range(0, len(data), _SLICE))
+        else:
+            # A slice of LZW that unpacks to little is a step of work too.
+            slices = (data[start : start + _LZW_SLICE] for start in range(0, len(data), _LZW_SLICE))
+            pieces = (piece for part in slices for piece in self._inflate.pieces(part, _SLICE))
+        for piece in pieces:
+            for message in self._message(piece):
+                yield message
+                if message is not None:
+                    return
+        if self._inflate is not None and self._inflate.finished:
             raise WireError(_LAYER, "a compressed message is cut")
-        return message
 
-    def _message(self, data: bytes) -> Message | None:
+    def _message(self, data: bytes) -> Iterator[Message | None]:
         if self._body is None:
             if not data:
-                return None
+                return
             if data[0] == MessageType.COMPRESS:
                 raise WireError("lzw", "compressed twice")
             self._body = _Body(data[0], self._limits)
             data = data[1:]
-        return self._body.feed(data)
+        yield from self._body.steps(data)
 
 
 class _Body:
@@ -203,42 +233,43 @@ class _Body:
         self._raw_length = 0
         self._raw: list[bytes] = []
         self._read = 0  # bytes that the unpacker has been given
+        self._map_start = 0  # and where the map that it is reading begins
 
-    def feed(self, data: bytes) -> Message | None:
-        start = 0
-        while self._raw_left < 0:
-            chunk = data[start : start + _SLICE]
-            if not chunk:
-                return None
-            start += len(chunk)
-            message = self._maps(chunk)
-            if message is not None:
-                return message
-        return self._take_raw(data[start:] if start else data)
-
-    def _maps(self, chunk: bytes) -> Message | None:
+    def steps(self, chunk: bytes) -> Iterator[Message | None]:
+        """Work on at most :data:`_SLICE` bytes."""
+        if self._raw_left >= 0:
+            yield self._take_raw(chunk)
+            return
         try:
             self._unpacker.feed(chunk)
         except HOSTILE as error:
             raise refusal(error) from None
         self._read += len(chunk)
+        if self._read > self._limits.stream:
+            raise WireError(_LAYER, f"maps of more than {self._limits.stream} bytes")
         while self._raw_left < 0:
             fields = self._next_map()
             if fields is None:
-                if self._read - self._unpacker.tell() > self._limits.header:
+                # Not what the unpacker has left over: it has taken in what is there of an unfinished map.
+                if self._read - self._map_start > self._limits.header:
                     raise WireError(_LAYER, f"a map of more than {self._limits.header} bytes")
-                return None
+                yield None
+                return
+            self._map_start = self._unpacker.tell()
             if self._header is None:
                 message = self._start(fields)
                 if message is not None:
-                    return message
+                    yield message
+                    return
             else:
                 self._nodes.append(decode_node(fields, self._limits))
                 self._nodes_left -= 1
+                if self._nodes_left % _NODES_AT_ONCE == 0:
+                    yield None  # An entry may be a single byte.
             if self._nodes_left == 0:
                 self._raw_left = self._raw_length
         rest = self._read - self._unpacker.tell()
-        return self._take_raw(chunk[len(chunk) - rest :] if rest else b"")
+        yield self._take_raw(chunk[len(chunk) - rest :] if rest else b"")
 
     def _next_map(self) -> Fields | None:
         try:

@@ -11,6 +11,7 @@ from tocsin.errors import NotFoundError, UserError, WireError
 from tocsin.gossip.wire.codec import decode_message, encode_message
 from tocsin.gossip.wire.keyring import Keyring
 from tocsin.gossip.wire.limits import Limits
+from tocsin.gossip.wire.lzw import compress
 from tocsin.gossip.wire.messages import (
     Ack,
     Alive,
@@ -110,6 +111,51 @@ def test_streams_round_trip_through_every_layer_in_any_pieces(
     assert found == message
 
 
+@given(stream_messages, rings, st.booleans(), st.binary(max_size=50))
+@settings(max_examples=50)
+def test_what_follows_the_message_is_ignored_however_late_it_comes(
+    message: Message, ring: Keyring | None, compression: bool, later: bytes
+) -> None:
+    codec = StreamCodec(b"", ring, compression)
+    decoder = codec.decoder()
+    wire = b"".join(codec.encode(message)) + later
+    found = [decoder.feed(wire[at : at + 1]) for at in range(len(wire))]
+    assert [each for each in found if each is not None] == [message]
+    decoder.eof()
+
+
+def steps_of(codec: StreamCodec, message: Message) -> list[Message | None]:
+    return list(codec.decoder().steps(b"".join(codec.encode(message))))
+
+
+@pytest.mark.parametrize("ring", [None, Keyring([bytes(16)])], ids=["open", "sealed"])
+@pytest.mark.parametrize("compression", [False, True])
+def test_a_large_message_that_arrives_at_once_is_worked_on_in_steps(
+    ring: Keyring | None, compression: bool
+) -> None:
+    message = User(bytes(range(256)) * 4096)
+    *nothing, found = steps_of(StreamCodec(keyring=ring, compression=compression), message)
+    assert found == message
+    assert len(nothing) >= 15
+    assert set(nothing) == {None}
+
+
+def test_many_members_are_worked_on_in_steps() -> None:
+    node = NodeState("n", b"\x7f\0\0\1", 1, 1, 0, versions=bytes(6))
+    message = PushPull(False, (node,) * 5000, b"state")
+    *nothing, found = steps_of(StreamCodec(), message)
+    assert found == message
+    assert len(nothing) >= 9
+
+
+def test_members_of_one_byte_each_are_worked_on_in_steps() -> None:
+    header = b"\x06\x83\xa4Join\xc3\xa5Nodes\xcd\x40\x00\xacUserStateLen\x00"
+    *nothing, found = StreamCodec().decoder().steps(header + b"\x80" * 0x4000)
+    assert isinstance(found, PushPull)
+    assert len(found.nodes) == 0x4000
+    assert len(nothing) >= 30
+
+
 @given(stream_messages, st.data())
 @settings(max_examples=100)
 def test_a_cut_stream_is_an_error_only_if_it_had_begun(message: Message, data: st.DataObject) -> None:
@@ -178,6 +224,34 @@ def test_a_map_that_never_ends_is_refused() -> None:
 
     with pytest.raises(WireError, match=r"msgpack|stream"):
         trickle()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"Algo": 0, "Buf": compress(b"\x08\x81\xaaUserMsgLen\x02hi")},
+        {"Buf": compress(b"\x08\x81\xaaUserMsgLen\x02hi"), "Algo": 0},
+        {"Aim": {"any": [1, 2.5, None]}, "Buf": compress(b"\x08\x81\xaaUserMsgLen\x02hi")},
+        {"Algo": None, "Buf": compress(b"\x08\x81\xaaUserMsgLen\x02hi")},
+    ],
+    ids=["as Go writes it", "other order", "unknown key", "nil"],
+)
+@pytest.mark.parametrize("new_raw", [False, True])
+@pytest.mark.parametrize("step", [1, 1000])
+def test_compressed_streams_that_go_accepts(body: object, new_raw: bool, step: int) -> None:
+    data = b"\x09" + msgpack.packb(body, use_bin_type=new_raw)
+    decoder = StreamCodec().decoder()
+    found = [decoder.feed(data[start : start + step]) for start in range(0, len(data), step)]
+    assert [message for message in found if message is not None] == [User(b"hi")]
+
+
+@pytest.mark.parametrize("algorithm", [1, 0.0, b"lzw", -1])
+def test_other_algorithms_are_refused(algorithm: object) -> None:
+    data = b"\x09" + msgpack.packb({"Algo": algorithm, "Buf": compress(b"")}, use_bin_type=False)
+    with pytest.raises(WireError, match=r"Algo is not|is unknown"):
+        StreamCodec().decoder().feed(data)
+    [problem] = PacketCodec().decode(data).problems
+    assert "Algo is not" in problem.problem or "is unknown" in problem.problem
 
 
 def test_a_compressed_stream_is_bounded_as_it_unpacks() -> None:

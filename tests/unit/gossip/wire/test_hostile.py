@@ -166,6 +166,20 @@ BOMBS["a million empty parts"] = encode_compound([encode_compound([b""] * 255)] 
 BOMBS["many tiny messages"] = encode_compound([encode_compound([b"\x08"] * 255)] * 80)
 
 
+def million_empty_arrays() -> bytes:
+    """One map whose only value, under a key that nobody knows, is 1,024 arrays of 1,024 empty arrays."""
+    return b"\x81\xa1x\xdc\x04\x00" + (b"\xdc\x04\x00" + b"\x90" * 1024) * 1024
+
+
+BOMBS["a million arrays in a packet"] = b"\x0b" + million_empty_arrays()
+BOMBS["a million arrays, compressed"] = compressed(b"\x0b" + million_empty_arrays())
+BOMBS["a million arrays beside what is compressed"] = b"\x09" + million_empty_arrays()
+BOMBS["a million arrays in a push/pull"] = b"\x06" + million_empty_arrays()
+BOMBS["a million arrays in a compressed push/pull"] = compressed(b"\x06" + million_empty_arrays())
+_empty = encode_compound([b""] * 255)
+BOMBS["a million empty parts"] = compressed(encode_compound([encode_compound([_empty] * 100)] * 40))
+
+
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_take_little_memory(name: str) -> None:
     data = BOMBS[name]
@@ -248,3 +262,40 @@ def test_frames_come_whole_from_any_pieces(data: bytes, step: int) -> None:
         frames += decoder.feed(wire[start : start + step])
     assert [getattr(frame, "data", None) for frame in frames] == [data] * 3
     assert decoder.pending == 0
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_map_is_bounded_however_little_of_it_is_left_to_read(compress: bool) -> None:
+    """The values of an unfinished map are built as they come, so it is the map that must be bounded."""
+    body = b"\x06" + million_empty_arrays()
+    with pytest.raises(WireError, match="a map of more than 65536 bytes"):
+        StreamCodec().decoder().feed(compressed(body) if compress else body)
+
+
+def test_all_maps_of_a_stream_are_bounded() -> None:
+    header = b"\x06\x83\xa4Join\xc3\xa5Nodes\xcd\xff\xff\xacUserStateLen\x00"
+    decoder = StreamCodec(limits=Limits(stream=200_000)).decoder()
+    with pytest.raises(WireError, match="maps of more than 200000 bytes"):
+        decoder.feed(header + (b"\x81\xa1x\xda\x03\xe8" + bytes(1000)) * 300)
+
+
+def test_a_message_of_a_packet_is_bounded_but_a_user_message_may_be_large() -> None:
+    large = PacketCodec().decode(b"\x08" + bytes(1_000_000))
+    assert not large.problems
+    assert len(large.messages) == 1
+    [problem] = PacketCodec().decode(b"\x0b\x81\xa5SeqNo\x01" + bytes(70_000)).problems
+    assert "at most 65536" in problem.problem
+
+
+def test_what_a_packet_unpacks_to_is_bounded_below_the_packet_itself() -> None:
+    inside = PacketCodec().decode(compressed(b"\x08" + bytes(200_000)))
+    assert not inside.problems
+    [problem] = PacketCodec().decode(compressed(b"\x08" + bytes(300_000))).problems
+    assert problem.layer == "lzw"
+
+
+def test_what_we_compress_we_can_read() -> None:
+    for size in (60_000, 70_000, 400_000):
+        codec = PacketCodec(compression=True)
+        [data] = codec.encode([b"\x08" + bytes(size)], checksum=True)
+        assert codec.decode(data).messages == [User(bytes(size))]

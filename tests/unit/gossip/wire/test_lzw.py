@@ -75,3 +75,25 @@ def test_a_bomb_of_many_clears_is_refused_too() -> None:
     bomb = b"".join(compress(bytes(5000))[:-2] for _ in range(3))
     with pytest.raises(WireError, match="lzw"):
         decompress(bomb * 50, 4000)
+
+
+def test_a_little_that_unpacks_to_much_comes_in_pieces() -> None:
+    plain = bytes(1_000_000)
+    packed = compress(plain)
+    pieces = list(Decompressor(len(plain)).pieces(packed, 10_000))
+    assert b"".join(pieces) == plain
+    assert max(map(len, pieces)) < 10_000 + 4096
+
+
+@given(st.binary(max_size=3000), st.integers(1, 700), st.integers(1, 500))
+@settings(max_examples=100)
+def test_pieces_of_any_size_make_the_whole(plain: bytes, step: int, size: int) -> None:
+    packed = compress(plain * 3)
+    decoder = Decompressor(len(plain) * 3)
+    out = [
+        piece
+        for start in range(0, len(packed), step)
+        for piece in decoder.pieces(packed[start : start + step], size)
+    ]
+    assert b"".join(out) == plain * 3
+    assert decoder.finished
