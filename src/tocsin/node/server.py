@@ -15,12 +15,12 @@ from starlette.types import ASGIApp
 
 from tocsin.errors import ConfigError
 from tocsin.node.config.commandline import split_host_port
+from tocsin.node.http_protocol import BoundedProtocol
 
 _FLAG: Final = "--web.listen-address"
 BACKLOG: Final = 1024
 KEEP_ALIVE: Final = 300
 """Seconds. Longer than Prometheus' scrape and evaluation intervals, so that its connections are reused."""
-MAX_HEADER_BYTES: Final = 64 * 1024
 STOP_GRACE: Final = 5
 """Seconds that requests under way get at a stop."""
 
@@ -42,7 +42,7 @@ class WebServer:
         config = uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=BoundedProtocol,
             ws="none",
             lifespan="off",
             log_config=None,

@@ -83,7 +83,10 @@ class Store:
             raise ClosedError("the store is closed")
 
     async def save(self, name: str, state: Snapshotted) -> int:
-        """Write the file ``name``; its size. :class:`ConfigError` when that fails; the old file stays."""
+        """Write the file ``name``; its size. :class:`ConfigError` when that fails; the old file stays.
+
+        :class:`ClosedError` after :meth:`close`.
+        """
         path = self._directory / name
         data = b"".join(state.encode_slices())
         try:
@@ -98,6 +101,8 @@ class Store:
         await asyncio.to_thread(self._thread.shutdown)
 
     async def _run(self, function: Callable[..., T], *arguments: object) -> T:
+        if self._closed:
+            raise ClosedError("the store is closed")
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import ssl
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import httpx
 
 from tocsin import __version__
-from tocsin.alerting.config import HTTPClientConfig, TLSClientConfig
+from tocsin.alerting.config import HTTPClientConfig, ProxyConfig, TLSClientConfig
 from tocsin.errors import ConfigError
 
 USER_AGENT: Final = f"Alertmanager/{__version__} (Tocsin)"
@@ -27,14 +30,41 @@ _LIMITS: Final = httpx.Limits(max_connections=64, max_keepalive_connections=16, 
 
 def make_client(config: HTTPClientConfig) -> httpx.AsyncClient:
     """A client with kept connections; :class:`ConfigError` for certificates that cannot be used."""
+    context = tls_context(config.tls)
     return httpx.AsyncClient(
-        verify=tls_context(config.tls),
+        verify=context,
         follow_redirects=config.follow_redirects,
-        proxy=config.proxy.url or None,
+        mounts=_mounts(config.proxy, context),
         trust_env=config.proxy.from_environment,
         headers={"User-Agent": USER_AGENT},
         limits=_LIMITS,
     )
+
+
+def _mounts(proxy: ProxyConfig, context: ssl.SSLContext) -> dict[str, httpx.AsyncBaseTransport | None] | None:
+    """Which way each request goes: through the proxy, save to the hosts of ``no_proxy``.
+
+    A host stands for its subdomains too, as in Prometheus; networks (CIDR) are not understood here.
+    """
+    if not proxy.url:
+        return None
+    headers = [(name, value) for name, values in proxy.connect_header.items() for value in values]
+    way = httpx.Proxy(proxy.url, headers=headers, ssl_context=None)
+    mounts: dict[str, httpx.AsyncBaseTransport | None] = {
+        "all://": httpx.AsyncHTTPTransport(verify=context, proxy=way, limits=_LIMITS)
+    }
+    for host in proxy.no_proxy.replace(",", " ").split():
+        if host == "*":
+            return None
+        mounts[f"all://*{host}" if host.startswith(".") else f"all://{host}"] = None
+        if not host.startswith("."):
+            mounts[f"all://*.{host}"] = None
+    return mounts
+
+
+def request_extensions(config: HTTPClientConfig) -> Mapping[str, str]:
+    """What a request has to carry for ``server_name`` to count: as SNI, and to check the certificate by."""
+    return {"sni_hostname": config.tls.server_name} if config.tls.server_name else {}
 
 
 def tls_context(config: TLSClientConfig) -> ssl.SSLContext:
@@ -47,12 +77,26 @@ def tls_context(config: TLSClientConfig) -> ssl.SSLContext:
         if config.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        if config.cert_file:
-            context.load_cert_chain(config.cert_file, config.key_file or None)
-    except (OSError, ssl.SSLError) as error:
+        if config.cert or config.cert_file:
+            with _file(config.cert, config.cert_file) as cert, _file(config.key, config.key_file) as key:
+                context.load_cert_chain(cert, key or None)
+    except (OSError, ValueError) as error:
         place = config.cert_file or config.ca_file or "tls_config"
-        raise ConfigError(place, f"cannot be used for TLS: {error.strerror or error}") from None
+        problem = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise ConfigError(place, f"cannot be used for TLS: {problem}") from None
     return context
+
+
+@contextmanager
+def _file(text: str, path: str) -> Iterator[str]:
+    """A path to what is given as a path, or as a text: the ``ssl`` module reads files only."""
+    if not text:
+        yield path
+        return
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".pem") as file:  # mode 0600
+        file.write(text)
+        file.flush()
+        yield file.name
 
 
 def request_headers(config: HTTPClientConfig) -> list[tuple[str, str]]:

@@ -9,14 +9,18 @@ from typing import Final
 import httpx
 
 from tocsin.alerting.config import WebhookConfig
+from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.notification import Notification, webhook_payload
-from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.clock import Clock
 from tocsin.node.receivers.base import Outcome
-from tocsin.node.receivers.client import make_client, request_headers
+from tocsin.node.receivers.client import make_client, request_extensions, request_headers
 
-_EXCERPT: Final = 1024
+MAX_EXCERPT: Final = 1024
 """Characters of an unwelcome answer that go into the log."""
+MAX_ANSWER_BYTES: Final = 64 * 1024
+"""An answer longer than this is not read to its end; its connection is closed instead of kept."""
+_POST: Final = 'Post "<redacted>"'
 
 
 class WebhookSender:
@@ -32,66 +36,86 @@ class WebhookSender:
     async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
         """Post the notification once."""
         config = self._config
-        left = (deadline - self._clock.now()) / 1e9
-        if config.timeout:
-            left = min(left, config.timeout / 1e9)
+        left = (deadline - self._clock.now()) / SECOND
+        configured = 0 < config.timeout / SECOND < left
         body = webhook_payload(notification, self._external_url, config.max_alerts)
         try:
-            async with asyncio.timeout(left):
-                url, headers = await asyncio.to_thread(self._secrets)
-                request = self._client.build_request(
-                    "POST",
-                    url,
-                    content=body,
-                    headers=[("Content-Type", "application/json"), *headers],
-                    timeout=None,
-                )
-                answer = await self._client.send(request, stream=True)
-                try:
-                    return await _outcome(answer)
-                finally:
-                    await answer.aclose()
+            url = await self._url()
+        except (OSError, ValueError) as error:
+            problem = getattr(error, "strerror", None) or type(error).__name__
+            return _failed(f"read url_file: {config.url_file}: {problem}")
+        if not url:
+            return _failed("webhook URL is empty")
+        try:
+            async with asyncio.timeout(config.timeout / SECOND if configured else max(left, 0.0)):
+                return await self._post(url, body)
         except TimeoutError:
-            return Outcome(success=False, retry=True, reason="other", error="context deadline exceeded")
-        except OSError as error:
-            file = getattr(error, "filename", None) or "a file"
-            problem = f"{file} cannot be read: {error.strerror or type(error).__name__}"
-            return Outcome(success=False, retry=False, reason="other", error=problem)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, ValueError):
+            cause = f": configured webhook timeout reached ({format_go_duration(config.timeout)})"
+            return _failed(f"{_POST}: context deadline exceeded{cause if configured else ''}", retry=True)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
             # Their words would hold the URL, which is a secret.
-            return Outcome(success=False, retry=False, reason="other", error='Post "<redacted>": invalid URL')
+            return _failed(f"{_POST}: the URL is not valid, or neither http nor https", retry=True)
         except httpx.HTTPError as error:
-            problem = f'Post "<redacted>": {type(error).__name__}: {_without_url(str(error))}'
-            return Outcome(success=False, retry=True, reason="other", error=problem)
+            return _failed(f"{_POST}: {type(error).__name__}: {_without_url(str(error))}", retry=True)
+        except OSError as error:  # a file of http_config
+            problem = f"{error.filename or 'a file'}: {error.strerror or type(error).__name__}"
+            return _failed(f"{_POST}: {problem}", retry=True)
 
     async def close(self) -> None:
         """Close kept connections."""
         await self._client.aclose()
 
-    def _secrets(self) -> tuple[str, list[tuple[str, str]]]:
+    async def _url(self) -> str:
         config = self._config
-        url = config.url
-        if config.url_file:
-            url = Path(config.url_file).read_text(encoding="utf-8").strip()
-        return url, request_headers(config.http)
+        if not config.url_file:
+            return config.url
+        text = await asyncio.to_thread(Path(config.url_file).read_text, encoding="utf-8")
+        return text.strip()
+
+    async def _post(self, url: str, body: bytes) -> Outcome:
+        http = self._config.http
+        headers = await asyncio.to_thread(request_headers, http)
+        if self._client.is_closed:
+            return _failed("the configuration was replaced meanwhile", retry=True)
+        request = self._client.build_request(
+            "POST",
+            url,
+            content=body,
+            headers=[("Content-Type", "application/json"), *headers],
+            timeout=None,  # the notification's deadline bounds it
+            extensions=request_extensions(http),
+        )
+        answer = await self._client.send(request, stream=True)
+        try:
+            return _outcome(answer.status_code, await _beginning(answer))
+        finally:
+            await answer.aclose()
 
 
-async def _outcome(answer: httpx.Response) -> Outcome:
-    status = answer.status_code
+async def _beginning(answer: httpx.Response) -> str:
+    """The text of an answer, cut. A connection is kept for the next request if the answer was read whole."""
+    read = b""
+    try:
+        async for piece in answer.aiter_bytes():
+            read += piece
+            if len(read) > MAX_ANSWER_BYTES:
+                break
+    except httpx.HTTPError:
+        pass  # the status is known, and it is what counts
+    return read.decode("utf-8", "replace")[:MAX_EXCERPT].strip()
+
+
+def _outcome(status: int, text: str) -> Outcome:
     if 200 <= status < 300:
         return Outcome(success=True)
-    text = ""
-    async for piece in answer.aiter_text(_EXCERPT):
-        text = piece[:_EXCERPT].strip()
-        break
+    server = 500 <= status < 600
+    reason = "serverError" if server else "clientError" if 400 <= status < 500 else "other"
     problem = f"unexpected status code {status}" + (f": {text}" if text else "")
-    server = status >= 500
-    return Outcome(
-        success=False,
-        retry=server,
-        reason="serverError" if server else "clientError" if status >= 400 else "other",
-        error=problem,
-    )
+    return Outcome(success=False, retry=server, reason=reason, error=problem)
+
+
+def _failed(error: str, *, retry: bool = False) -> Outcome:
+    return Outcome(success=False, retry=retry, reason="other", error=error)
 
 
 def _without_url(text: str) -> str:

@@ -1,0 +1,264 @@
+"""The webhook: what is sent, what is tried again, and what is never said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.support.routing import alert
+from tocsin.alerting.config import (
+    Authorization,
+    BasicAuth,
+    HTTPClientConfig,
+    HTTPHeader,
+    ProxyConfig,
+    TLSClientConfig,
+    WebhookConfig,
+)
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.notification import Notification, webhook_payload
+from tocsin.alerting.timestamp import SECOND
+from tocsin.errors import ConfigError
+from tocsin.node.clock import Clock
+from tocsin.node.receivers.base import Outcome
+from tocsin.node.receivers.client import USER_AGENT, make_client
+from tocsin.node.receivers.webhook import MAX_ANSWER_BYTES, MAX_EXCERPT, WebhookSender
+
+CLOCK = Clock()
+NOTIFICATION = Notification(
+    receiver="hook",
+    group_key='{}:{alertname="A"}',
+    group_labels=Labels({"alertname": "A"}),
+    alerts=(alert(alertname="A"),),
+    now=CLOCK.now(),
+    reason="first notification",
+)
+
+
+@dataclass
+class Sink:
+    """A receiver on 127.0.0.1 that answers every request with the same bytes."""
+
+    answer: bytes = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+    connections: int = 0
+    url: str = ""
+
+    @asynccontextmanager
+    async def open(self):  # type: ignore[no-untyped-def]
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/secret-token"
+        try:
+            yield self
+        finally:
+            server.close()
+            await server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while line := await reader.readline():
+                headers: dict[str, str] = {}
+                while (header := await reader.readline()) not in (b"\r\n", b""):
+                    name, _, value = header.decode().partition(":")
+                    headers[name.lower()] = value.strip()
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                self.requests.append((line.decode().strip(), headers, body))
+                if not self.answer:
+                    break
+                writer.write(self.answer)
+                await writer.drain()
+        except ConnectionError:
+            pass
+        finally:
+            writer.close()
+
+
+def run(story: Callable[[Sink], Awaitable[None]], sink: Sink | None = None) -> None:
+    async def main() -> None:
+        async with (sink or Sink()).open() as opened:
+            await story(opened)
+
+    asyncio.run(main())
+
+
+async def send(config: WebhookConfig, *, seconds: float = 10.0, times: int = 1) -> list[Outcome]:
+    sender = WebhookSender(config, external_url="http://node", clock=CLOCK)
+    try:
+        return [await sender.send(NOTIFICATION, CLOCK.now() + int(seconds * SECOND)) for _ in range(times)]
+    finally:
+        await sender.close()
+
+
+def test_it_posts_alertmanagers_json_on_a_kept_connection() -> None:
+    async def story(sink: Sink) -> None:
+        outcomes = await send(WebhookConfig(url=sink.url, max_alerts=1), times=3)
+        assert outcomes == [Outcome(success=True)] * 3
+        line, headers, body = sink.requests[0]
+        assert line == "POST /secret-token HTTP/1.1"
+        assert headers["content-type"] == "application/json"
+        assert headers["user-agent"] == USER_AGENT
+        assert body == webhook_payload(NOTIFICATION, "http://node", 1)
+        assert sink.connections == 1
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("status", "success", "retry", "reason"),
+    [
+        (200, True, False, ""),
+        (204, True, False, ""),
+        (299, True, False, ""),
+        (304, False, False, "other"),
+        (400, False, False, "clientError"),
+        (401, False, False, "clientError"),
+        (429, False, False, "clientError"),
+        (500, False, True, "serverError"),
+        (503, False, True, "serverError"),
+        (600, False, False, "other"),
+    ],
+)
+def test_only_server_errors_are_tried_again(status: int, success: bool, retry: bool, reason: str) -> None:
+    body = b"" if status in (204, 304) else b" no\xffway \n"
+    answer = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+    async def story(sink: Sink) -> None:
+        [outcome] = await send(WebhookConfig(url=sink.url))
+        error = "" if success else f"unexpected status code {status}" + (": no\ufffdway" if body else "")
+        assert outcome == Outcome(success=success, retry=retry, reason=reason, error=error)
+
+    run(story, Sink(answer))
+
+
+def test_a_redirect_is_followed_only_if_it_may_be() -> None:
+    async def story(sink: Sink) -> None:
+        sink.answer = b"HTTP/1.1 307 X\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
+        [outcome] = await send(WebhookConfig(url=sink.url, http=HTTPClientConfig(follow_redirects=False)))
+        assert (outcome.success, outcome.retry, outcome.error) == (False, False, "unexpected status code 307")
+        assert len(sink.requests) == 1
+        [outcome] = await send(WebhookConfig(url=sink.url))  # and on, and on: until it is too much
+        assert (outcome.success, outcome.retry) == (False, True)
+        assert sink.requests[-1][0] == "POST /elsewhere HTTP/1.1"
+
+    run(story)
+
+
+def test_a_long_answer_is_cut() -> None:
+    size = 4 * MAX_ANSWER_BYTES
+
+    async def story(sink: Sink) -> None:
+        sink.answer = b"HTTP/1.1 500 X\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size
+        [outcome] = await send(WebhookConfig(url=sink.url))
+        assert outcome.error == "unexpected status code 500: " + "a" * MAX_EXCERPT
+
+    run(story)
+
+
+def test_network_trouble_is_tried_again_and_does_not_tell_the_url() -> None:
+    async def story(sink: Sink) -> None:
+        sink.answer = b""  # closes without an answer
+        [outcome] = await send(WebhookConfig(url=sink.url))
+        assert (outcome.success, outcome.retry, outcome.reason) == (False, True, "other")
+        assert outcome.error.startswith('Post "<redacted>": ')
+        assert "secret-token" not in outcome.error
+
+    run(story)
+
+
+@pytest.mark.parametrize("url", ["ftp://host/secret-token", "http://[secret-token", "secret-token"])
+def test_an_unusable_url_is_not_told(url: str) -> None:
+    [outcome] = asyncio.run(send(WebhookConfig(url=url)))
+    assert not outcome.success
+    assert "secret-token" not in outcome.error
+
+
+def test_it_ends_at_the_deadline_or_the_configured_timeout() -> None:
+    async def story(sink: Sink) -> None:
+        sink.answer = b"HTTP/1.1 200 OK\r\n"  # never goes on
+        [outcome] = await send(WebhookConfig(url=sink.url), seconds=0.05)
+        assert outcome.retry
+        assert outcome.error == 'Post "<redacted>": context deadline exceeded'
+        [outcome] = await send(WebhookConfig(url=sink.url, timeout=SECOND // 20))
+        assert outcome.retry
+        assert outcome.error.endswith("exceeded: configured webhook timeout reached (50ms)")
+        [outcome] = await send(WebhookConfig(url=sink.url), seconds=-1)
+        assert outcome.error == 'Post "<redacted>": context deadline exceeded'
+
+    run(story)
+
+
+def test_files_are_read_anew_each_time(tmp_path: Path) -> None:
+    async def story(sink: Sink) -> None:
+        (tmp_path / "url").write_text(f" {sink.url}/1 \n")
+        (tmp_path / "password").write_text("old\n")
+        http = HTTPClientConfig(
+            basic_auth=BasicAuth(username="me", password_file=str(tmp_path / "password")),
+            headers={"X-Two": HTTPHeader(values=("1",), secrets=("2",))},
+        )
+        config = WebhookConfig(url_file=str(tmp_path / "url"), http=http)
+        sender = WebhookSender(config, external_url="", clock=CLOCK)
+        deadline = CLOCK.now() + 10 * SECOND
+        assert (await sender.send(NOTIFICATION, deadline)).success
+        (tmp_path / "url").write_text(f"{sink.url}/2")
+        (tmp_path / "password").write_text("new")
+        assert (await sender.send(NOTIFICATION, deadline)).success
+        (tmp_path / "url").write_text(" ")
+        empty = await sender.send(NOTIFICATION, deadline)
+        assert (empty.retry, empty.error) == (False, "webhook URL is empty")
+        (tmp_path / "url").unlink()
+        missing = await sender.send(NOTIFICATION, deadline)
+        assert not missing.retry
+        assert missing.error == f"read url_file: {tmp_path / 'url'}: No such file or directory"
+        (tmp_path / "url").write_text(sink.url)
+        (tmp_path / "password").unlink()
+        missing = await sender.send(NOTIFICATION, deadline)
+        assert missing.error == f'Post "<redacted>": {tmp_path / "password"}: No such file or directory'
+        await sender.close()
+        assert not (await sender.send(NOTIFICATION, deadline)).success
+
+        assert [line.split()[1][-2:] for line, _, _ in sink.requests] == ["/1", "/2"]
+        given = [headers["authorization"] for _, headers, _ in sink.requests]
+        assert given == ["Basic bWU6b2xk", "Basic bWU6bmV3"]
+        assert sink.requests[0][1]["x-two"] == "2"  # both were sent; this sink keeps the last
+
+    run(story)
+
+
+def test_an_authorization_is_sent() -> None:
+    async def story(sink: Sink) -> None:
+        http = HTTPClientConfig(authorization=Authorization(type="Token", credentials="c"))
+        await send(WebhookConfig(url=sink.url, http=http))
+        assert sink.requests[0][1]["authorization"] == "Token c"
+
+    run(story)
+
+
+def test_a_proxy_is_used_save_for_the_hosts_of_no_proxy() -> None:
+    async def story(sink: Sink) -> None:
+        proxy = ProxyConfig(url=sink.url, no_proxy="direct.invalid, .sub.invalid")
+        config = HTTPClientConfig(proxy=proxy)
+        [through] = await send(WebhookConfig(url="http://receiver.invalid/x", http=config))
+        assert through.success
+        assert sink.requests[0][0] == "POST http://receiver.invalid/x HTTP/1.1"
+        for host in ("direct.invalid", "a.direct.invalid", "a.sub.invalid"):
+            [direct] = await send(WebhookConfig(url=f"http://{host}/x", http=config))
+            assert not direct.success
+        assert len(sink.requests) == 1
+
+    run(story)
+
+
+def test_unusable_certificates_are_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "ca").write_text("no certificate")
+    with pytest.raises(ConfigError, match="cannot be used for TLS"):
+        make_client(HTTPClientConfig(tls=TLSClientConfig(ca_file=str(tmp_path / "ca"))))
+    with pytest.raises(ConfigError, match="missing: cannot be used for TLS: No such file"):
+        make_client(HTTPClientConfig(tls=TLSClientConfig(cert_file=str(tmp_path / "missing"))))
+    with pytest.raises(ConfigError, match="cannot be used for TLS"):
+        make_client(HTTPClientConfig(tls=TLSClientConfig(cert="x", key="y")))

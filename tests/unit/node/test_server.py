@@ -1,0 +1,118 @@
+"""The HTTP server on real sockets of the loopback interface."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tests.support.api_backend import LoneNode
+from tocsin.errors import ConfigError
+from tocsin.node.api import create_app
+from tocsin.node.http_protocol import MAX_HEADER_BYTES
+from tocsin.node.server import WebServer
+
+Story = Callable[[WebServer], Awaitable[None]]
+
+
+def serve(story: Story, *addresses: str) -> None:
+    async def run() -> None:
+        server = WebServer(create_app(LoneNode()), addresses or ("127.0.0.1:0",))
+        await server.start()
+        try:
+            await story(server)
+        finally:
+            await server.stop()
+
+    asyncio.run(run())
+
+
+def test_it_answers_on_every_address() -> None:
+    async def story(server: WebServer) -> None:
+        assert len({port for _, port in server.addresses}) == 2
+        async with httpx.AsyncClient(trust_env=False) as http:
+            for host, port in server.addresses:
+                answer = await http.get(f"http://{host}:{port}/-/healthy")
+                assert (answer.status_code, answer.text) == (200, "OK")
+                assert "server" not in answer.headers
+
+    serve(story, "127.0.0.1:0", "127.0.0.1:0")
+
+
+def test_a_taken_port_is_one_clear_error_and_frees_the_others() -> None:
+    async def story(server: WebServer) -> None:
+        [(host, port)] = server.addresses
+        late = WebServer(create_app(LoneNode()), ["127.0.0.1:0", f"{host}:{port}"])
+        expected = f"--web.listen-address: cannot listen on {host}:{port}: Address already in use"
+        with pytest.raises(ConfigError, match=re.escape(expected)):
+            await late.start()
+        await late.stop()
+
+    serve(story)
+
+
+def test_headers_without_an_end_are_refused() -> None:
+    async def story(server: WebServer) -> None:
+        [(host, port)] = server.addresses
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        chunk = b"a" * 16_384
+        sent = 0
+        try:
+            while sent < 64 * MAX_HEADER_BYTES and not reader.at_eof():
+                writer.write(chunk)
+                await writer.drain()
+                sent += len(chunk)
+                await asyncio.sleep(0)
+            assert b"400" in await reader.readline()
+        except ConnectionError:
+            pass  # the answer was lost as more was on its way; that it was closed is what counts
+        assert sent < 64 * MAX_HEADER_BYTES
+        writer.close()
+
+    serve(story)
+
+
+def test_a_long_header_within_the_bound_is_taken() -> None:
+    async def story(server: WebServer) -> None:
+        [(host, port)] = server.addresses
+        async with httpx.AsyncClient(trust_env=False) as http:
+            for _ in range(3):  # on one connection: each request has the bound for itself
+                answer = await http.get(f"http://{host}:{port}/-/ready", headers={"X": "a" * 40_000})
+                assert answer.status_code == 200
+
+    serve(story)
+
+
+def test_a_request_under_way_is_finished_at_a_stop() -> None:
+    begun = asyncio.Event()
+    go_on = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await Request(scope, receive).body()
+        begun.set()
+        await go_on.wait()
+        await Response("done")(scope, receive, send)
+
+    async def run() -> None:
+        server = WebServer(app, ["127.0.0.1:0"])
+        await server.start()
+        [(host, port)] = server.addresses
+        async with httpx.AsyncClient(trust_env=False) as http:
+            request = asyncio.create_task(http.get(f"http://{host}:{port}/"))
+            await begun.wait()
+            stopping = asyncio.create_task(server.stop())
+            await asyncio.sleep(0)
+            go_on.set()
+            assert (await request).text == "done"
+            await stopping
+            with pytest.raises(httpx.ConnectError):
+                await http.get(f"http://{host}:{port}/")
+
+    asyncio.run(run())
