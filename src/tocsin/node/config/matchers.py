@@ -94,6 +94,11 @@ def read_match_re(node: Node) -> tuple[Matcher, ...]:
     return _old_form(node, MatchType.REGEXP)
 
 
+def anchored(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
+    """``match_re`` as it stands in group keys, which peers compare: Alertmanager anchors it in the text."""
+    return tuple(Matcher(each.type, each.name, f"^(?:{each.value})$") for each in matchers)
+
+
 def show_old_form(matchers: tuple[Matcher, ...]) -> dict[str, str]:
     """As Alertmanager shows it: a map in the order of the names."""
     return {each.name: each.value for each in sort_matchers(matchers)}

@@ -15,6 +15,7 @@ from tocsin.alerting.route import RouteConfig
 from tocsin.node.config.matchers import (
     MatcherList,
     Notation,
+    anchored,
     label_names,
     matcher_list,
     read_match,
@@ -68,7 +69,9 @@ class RouteSection(Section):
             receiver=self.receiver,
             group_by=None if self.group_by is None else names,
             group_by_all=ALL_LABELS in group_by,
-            matchers=self.match + self.match_re + (self.matchers.parse(notation) if self.matchers else ()),
+            matchers=self.match
+            + anchored(self.match_re)
+            + (self.matchers.parse(notation) if self.matchers else ()),
             mute_time_intervals=self.mute_time_intervals,
             active_time_intervals=self.active_time_intervals,
             continue_=self.continue_,
