@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -15,7 +16,7 @@ from tocsin.alerting.protocol.parts import (
     encode_full_state,
     encode_part,
 )
-from tocsin.errors import StateError, TocsinError, TransportError
+from tocsin.errors import ClosedError, StateError, TocsinError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
@@ -128,6 +129,7 @@ class Cluster:
         )
         self.inbox = Inbox(states, clock=clock, log=log, on_merged=on_merged, rebroadcast=self.broadcast)
         self._settle: Settle | None = None
+        self._closed = False
         self._peers: PeerBook | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -160,13 +162,18 @@ class Cluster:
         self._spawn(self._forget_forever(self._peers))
 
     async def close(self) -> None:
-        """Leave, telling the others, then close. Bounded in time."""
+        """Leave, telling the others, then close. Bounded in time; idempotent."""
+        if self._closed:
+            return
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        if self._peers is not None and not await self.gossip.leave(LEAVE_TIMEOUT):
-            self._log.warn("leaving the cluster was not heard in time", timeout=LEAVE_TIMEOUT)
+        if self._peers is not None:
+            with contextlib.suppress(ClosedError):
+                if not await self.gossip.leave(LEAVE_TIMEOUT):
+                    self._log.warn("leaving the cluster was not heard in time", timeout=LEAVE_TIMEOUT)
         await self.gossip.close()
         await self.inbox.close()
 
@@ -357,5 +364,6 @@ class Cluster:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("a cluster task failed", error=repr(error))
+        if task.cancelled() or (error := task.exception()) is None or isinstance(error, ClosedError):
+            return
+        self._log.error("a cluster task failed", error=repr(error))

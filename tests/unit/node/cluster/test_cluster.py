@@ -1,0 +1,152 @@
+"""Whole clusters in one process, over the in-memory transport: what is told here is known there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from tests.support.transports import eventually
+from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
+from tocsin.alerting.timestamp import SECOND
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+from tocsin.node.clock import Clock
+from tocsin.node.cluster.cluster import Cluster, ClusterSettings
+from tocsin.node.log import Logger
+
+HOUR = 3600 * SECOND
+QUICK = GossipConfig(gossip_interval=0.02, probe_interval=0.2, probe_timeout=0.1, push_pull_interval=0.5)
+
+
+class Member:
+    """A cluster with its states."""
+
+    def __init__(self, network: MemoryNetwork, name: str, address: Address, peers: tuple[str, ...]) -> None:
+        self.clock = Clock()
+        self.silences = Silences(HOUR, random=Random(name))
+        self.log = NotificationLog(HOUR)
+        self.positions: list[int] = []
+        self.settled = False
+        self.cluster = Cluster(
+            ClusterSettings(
+                name=name, peers=peers, gossip=QUICK, settle_timeout=30.0, reconnect_interval=0.2
+            ),
+            MemoryTransport(network, address),
+            {"sil": self.silences, "nfl": self.log},
+            clock=self.clock,
+            log=Logger("tocsin.test"),
+            on_members=lambda: self.positions.append(self.cluster.position),
+            on_settled=self._settle,
+            on_merged=lambda key: None,
+        )
+
+    def _settle(self) -> None:
+        self.settled = True
+
+    def silence(self, value: str, comment: str = "") -> str:
+        now = self.clock.now()
+        wanted = Silence(
+            id="",
+            matcher_sets=make_matcher_sets([[(0, "alertname", value)]]),
+            starts_at=now,
+            ends_at=now + HOUR,
+            created_by="test",
+            comment=comment,
+        )
+        identifier, changes = self.silences.set(wanted, now)
+        self.cluster.broadcast("sil", changes)
+        return identifier
+
+    def knows(self, identifier: str) -> bool:
+        return self.silences.get(identifier) is not None
+
+
+def address(number: int) -> Address:
+    return Address(f"10.0.0.{number}", 9094)
+
+
+def run(story: Callable[[list[Member]], Awaitable[None]], count: int = 3) -> None:
+    async def main() -> None:
+        network = MemoryNetwork()
+        peers = tuple(str(address(number)) for number in range(1, count + 1))
+        members = [Member(network, f"node-{n}", address(n), peers) for n in range(1, count + 1)]
+        try:
+            for member in members:
+                await member.cluster.start()
+            await eventually(lambda: all(len(m.cluster.peers()) == count for m in members), 30)
+            await story(members)
+        finally:
+            for member in members:
+                await member.cluster.close()
+
+    asyncio.run(main())
+
+
+def test_a_silence_made_on_one_is_known_on_all() -> None:
+    async def story(members: list[Member]) -> None:
+        identifier = members[0].silence("x")
+        await eventually(lambda: all(member.knows(identifier) for member in members))
+
+    run(story)
+
+
+def test_a_silence_too_large_to_gossip_takes_the_stream() -> None:
+    async def story(members: list[Member]) -> None:
+        identifiers = [members[0].silence(f"x{n}", "y" * 2000) for n in range(50)]
+        await eventually(lambda: all(m.knows(i) for m in members for i in identifiers))
+        assert members[0].cluster.courier.dropped.total() == 0
+
+    run(story)
+
+
+def test_positions_follow_the_sorted_names_and_move_up_when_one_leaves() -> None:
+    async def story(members: list[Member]) -> None:
+        assert [member.cluster.position for member in members] == [0, 1, 2]
+        await members[0].cluster.close()
+        await eventually(lambda: [m.cluster.position for m in members[1:]] == [0, 1])
+        assert members[1].positions[-1] == 0
+
+    run(story)
+
+
+def test_all_settle() -> None:
+    async def story(members: list[Member]) -> None:
+        await eventually(lambda: all(member.settled for member in members), 30)
+        assert all(member.cluster.settled for member in members)
+
+    run(story)
+
+
+def test_garbage_from_a_member_is_counted_and_harms_nothing() -> None:
+    async def story(members: list[Member]) -> None:
+        members[0].cluster.gossip.broadcast(b"\xff\xff no part")
+        await eventually(lambda: members[1].cluster.inbox.statistics.payloads_refused > 0)
+        identifier = members[0].silence("x")
+        await eventually(lambda: all(member.knows(identifier) for member in members))
+
+    run(story)
+
+
+def test_one_that_failed_is_dialled_again_until_it_is_back() -> None:
+    async def main() -> None:
+        network = MemoryNetwork()
+        first = Member(network, "node-1", address(1), ())
+        second = Member(network, "node-2", address(2), (str(address(1)),))
+        await first.cluster.start()
+        await second.cluster.start()
+        await eventually(lambda: len(first.cluster.peers()) == 2)
+        await second.cluster.gossip.close()  # as a crash: nobody is told
+        await eventually(lambda: len(first.cluster.peers()) == 1, 30)
+        assert first.cluster.failed_peers == 1
+        again = Member(network, "node-2b", address(2), ())
+        await again.cluster.start()
+        await eventually(lambda: len(first.cluster.peers()) == 2, 30)
+        assert first.cluster.failed_peers == 0
+        assert first.cluster.statistics.reconnections == 1
+        for member in (again, first, second):
+            await member.cluster.close()
+
+    asyncio.run(main())

@@ -1,0 +1,133 @@
+"""What peers send is merged in order, refused entry by entry, and never waits without bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+from tests.support.transports import eventually
+from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
+from tocsin.alerting.timestamp import SECOND
+from tocsin.node.clock import Clock
+from tocsin.node.cluster import inbox as module
+from tocsin.node.cluster.inbox import Inbox
+from tocsin.node.log import Logger
+
+HOUR = 3600 * SECOND
+
+
+def silence(now: int, value: str, comment: str = "") -> Silence:
+    return Silence(
+        id="",
+        matcher_sets=make_matcher_sets([[(0, "alertname", value)]]),
+        starts_at=now,
+        ends_at=now + HOUR,
+        created_by="test",
+        comment=comment,
+    )
+
+
+class Bench:
+    """An inbox before real silences, and what it told."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.silences = Silences(HOUR, random=Random(1))
+        self.merged: list[str] = []
+        self.spread: list[bytes] = []
+        self._peers = 0
+        self.inbox = Inbox(
+            {"sil": self.silences},
+            clock=self.clock,
+            log=Logger("tocsin.test"),
+            on_merged=self.merged.append,
+            rebroadcast=self._rebroadcast,
+        )
+
+    def _rebroadcast(self, key: str, changes: Sequence[bytes]) -> None:
+        assert key == "sil"
+        self.spread += changes
+
+    def from_peer(self, *silences: Silence) -> list[bytes]:
+        """The changes that a peer would send."""
+        self._peers += 1
+        peer = Silences(HOUR, random=Random(f"peer {self._peers}"))
+        return [change for each in silences for change in peer.set(each, self.clock.now())[1]]
+
+
+def run(story: Callable[[Bench], Awaitable[None]]) -> None:
+    async def main() -> None:
+        bench = Bench()
+        await story(bench)
+        await bench.inbox.close()
+
+    asyncio.run(main())
+
+
+def test_a_change_is_merged_at_once_and_told_on_once() -> None:
+    async def story(bench: Bench) -> None:
+        [change] = bench.from_peer(silence(bench.clock.now(), "x"))
+        bench.inbox.update("sil", change, "peer")
+        assert len(bench.silences) == 1
+        assert bench.merged == ["sil"]
+        assert bench.spread == [change]
+        bench.inbox.update("sil", change, "peer")
+        assert bench.spread == [change]
+        assert bench.inbox.statistics.taken["sil"] == 1
+
+    run(story)
+
+
+def test_a_large_state_gives_way_and_arrives_whole() -> None:
+    async def story(bench: Bench) -> None:
+        now = bench.clock.now()
+        changes = bench.from_peer(*(silence(now, f"x{number}", "y" * 200) for number in range(300)))
+        bench.inbox.full_state([("sil", b"".join(changes)), ("nfl", b"")], "peer")
+        assert len(bench.silences) < 300
+        turns = 0
+        while not bench.inbox.idle:
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > 2
+        assert len(bench.silences) == 300
+
+    run(story)
+
+
+def test_changes_behind_a_large_state_keep_their_order() -> None:
+    async def story(bench: Bench) -> None:
+        now = bench.clock.now()
+        large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(200))))
+        [small] = bench.from_peer(silence(now, "late"))
+        bench.inbox.full_state([("sil", large)], "peer")
+        bench.inbox.update("sil", small, "peer")
+        assert not any(each.matchers[0].value == "late" for each in bench.silences.query(now))
+        await eventually(lambda: bench.inbox.idle)
+        assert len(bench.silences) == 201
+
+    run(story)
+
+
+def test_bytes_that_are_no_state_are_counted_and_change_nothing() -> None:
+    async def story(bench: Bench) -> None:
+        bench.inbox.update("sil", b"\xff\xff\xff", "peer")
+        bench.inbox.update("unheard of", b"x", "peer")
+        assert bench.inbox.statistics.payloads_refused == 1
+        assert bench.inbox.statistics.unknown_keys == 1
+        assert len(bench.silences) == 0
+
+    run(story)
+
+
+def test_what_waits_is_bounded_and_the_excess_counted() -> None:
+    async def story(bench: Bench) -> None:
+        now = bench.clock.now()
+        large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(100))))
+        for _ in range(module.MAX_WAITING + 5):
+            bench.inbox.update("sil", large, "peer")
+        assert bench.inbox.statistics.payloads_dropped == 5
+        await eventually(lambda: bench.inbox.idle)
+        assert len(bench.silences) == 100
+
+    run(story)
