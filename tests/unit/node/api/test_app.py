@@ -1,0 +1,348 @@
+"""What the recorded answers do not show: pages, prefix, limits, counting, status."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.api_backend import LoneNode
+from tests.support.api_requests import alert, matcher, silence
+from tocsin.alerting.matcher import Matcher, MatchType
+from tocsin.alerting.silence import Silence
+from tocsin.alerting.timestamp import SECOND, format_milliseconds
+from tocsin.errors import ConfigError
+from tocsin.node.api import ClusterStatus, Limits, PeerStatus, create_app
+
+Story = Callable[[httpx.AsyncClient, LoneNode], Awaitable[None]]
+
+
+def play(story: Story, node: LoneNode | None = None, **options: Any) -> None:
+    async def run() -> None:
+        backend = node or LoneNode()
+        transport = httpx.ASGITransport(app=create_app(backend, **options))
+        async with httpx.AsyncClient(transport=transport, base_url="http://node") as http:
+            await story(http, backend)
+
+    asyncio.run(run())
+
+
+def test_the_status_names_cluster_config_and_version() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        alone = await http.get("/api/v2/status")
+        assert alone.json()["cluster"] == {"peers": [], "status": "disabled"}
+        node.cluster = ClusterStatus("ready", "01B", [PeerStatus("01B", "b:1"), PeerStatus("01A", "a:1")])
+        answer = await http.get("/api/v2/status")
+        assert answer.json() == {
+            "cluster": {
+                "name": "01B",
+                "peers": [{"address": "a:1", "name": "01A"}, {"address": "b:1", "name": "01B"}],
+                "status": "ready",
+            },
+            "config": {"original": node.config.original},
+            "uptime": format_milliseconds(node.started_at),
+            "versionInfo": {
+                "branch": "",
+                "buildDate": "",
+                "buildUser": "",
+                "goVersion": "none",
+                "revision": "",
+                "version": "0.33.1",
+            },
+        }
+        assert answer.text.endswith("\n")
+
+    play(story)
+
+
+def test_the_page_is_escaped_and_allows_no_scripts() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        node.cluster = ClusterStatus("settling", "<me>", [PeerStatus("<script>", '"x"&')])
+        await http.post(
+            "/api/v2/alerts", json=[alert(), alert({"alertname": "B"}, endsAt="2026-01-01T00:00:00Z")]
+        )
+        await http.post("/api/v2/silences", json=_silence())
+        page = await http.get("/")
+        assert page.status_code == 200
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert "<script" not in page.text
+        assert "&lt;script&gt;" in page.text
+        assert "&quot;x&quot;&amp;" in page.text
+        assert "<b>1</b>alerts firing" in page.text
+        assert "<b>1</b>alerts resolved" in page.text
+        assert "<b>1</b>silences active" in page.text
+        assert 'href="https://am.example/am/api/v2/alerts"' in page.text
+
+    play(story, external_url="https://am.example/am/")
+
+
+def test_a_long_list_of_members_is_cut() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        node.cluster = ClusterStatus("ready", "n1", [PeerStatus(f"n{i}", f"h{i}:1") for i in range(1000)])
+        page = await http.get("/")
+        assert "1000 members" in page.text
+        assert "and 800 more" in page.text
+
+    play(story)
+
+
+def _silence() -> dict[str, Any]:
+    body = silence(matcher("instance", "x"))
+    now = LoneNode().now()
+    return {**body, "startsAt": format_milliseconds(now), "endsAt": format_milliseconds(now + 3600 * SECOND)}
+
+
+def test_everything_is_below_the_route_prefix() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        for path in ("/am/-/healthy", "/am/-/ready", "/am/api/v2/alerts", "/am/metrics", "/am/"):
+            assert (await http.get(path)).status_code == 200, path
+        for path in ("/-/healthy", "/api/v2/alerts", "/metrics", "/amx/-/healthy", "/other"):
+            assert (await http.get(path)).status_code == 404, path
+        for path, status, target in (
+            ("/", 302, "/am"),
+            ("/am", 301, "/am/"),
+            ("/am/api/v2", 301, "/am/api/v2/"),
+        ):
+            answer = await http.get(path)
+            assert (answer.status_code, answer.headers["location"]) == (status, target)
+        assert (await http.get("/am/api/v2/x")).json()["message"] == "path /api/v2/x was not found"
+
+    for prefix in ("/am", "am", "/am/"):
+        play(story, route_prefix=prefix)
+
+
+def test_unready_and_unhealthy_nodes_say_so() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        node.ready = False
+        assert (await http.get("/-/ready")).status_code == 503
+        assert (await http.get("/-/healthy")).status_code == 200
+        node.healthy = False
+        assert (await http.get("/-/healthy")).status_code == 503
+
+    play(story)
+
+
+def test_a_failed_reload_tells_why() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        assert (await http.post("/-/reload")).status_code == 200
+        node.reload_error = ConfigError("alertmanager.yml:3:1", "unknown key <x>")
+        answer = await http.post("/-/reload")
+        assert answer.status_code == 500
+        assert answer.text == "failed to reload config: alertmanager.yml:3:1: unknown key <x>\n"
+
+    play(story)
+
+
+def test_a_body_past_the_limit_is_refused_before_it_is_read() -> None:
+    read: list[int] = []
+
+    async def endless() -> Any:
+        for _ in range(1000):
+            read.append(1)
+            yield b" " * 1024
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        headers = {"Content-Type": "application/json"}
+        announced = await http.post("/api/v2/alerts", content=b"[" + b" " * 10_000 + b"]", headers=headers)
+        assert announced.status_code == 413
+        assert announced.headers["connection"] == "close"
+        assert announced.json()["message"] == "http: request body too large: the limit is 8192 bytes"
+        streamed = await http.post("/api/v2/silences", content=endless(), headers=headers)
+        assert streamed.status_code == 413
+        assert len(read) < 20
+        fits = await http.post("/api/v2/alerts", content=b"[" + b" " * 8000 + b"]", headers=headers)
+        assert fits.status_code == 200
+
+    play(story, limits=Limits(max_body_bytes=8192))
+
+
+@dataclass
+class Counted:
+    """Keeps what it is told."""
+
+    done: list[tuple[str, str, int, int]] = field(default_factory=list)
+    in_flight: list[int] = field(default_factory=list)
+    refused: int = 0
+
+    def request_done(
+        self, *, handler: str, method: str, status: int, seconds: float, response_bytes: int
+    ) -> None:
+        assert seconds >= 0
+        self.done.append((handler, method, status, response_bytes))
+
+    def gets_in_flight(self, count: int) -> None:
+        self.in_flight.append(count)
+
+    def concurrency_limit_exceeded(self) -> None:
+        self.refused += 1
+
+
+class SlowNode(LoneNode):
+    """Takes its time to reload, to set a silence, and to show its alerts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def set_silence(self, silence: Silence) -> str:
+        self.waiting.set()
+        await self.go_on.wait()
+        return await super().set_silence(silence)
+
+
+def test_requests_are_counted_under_bounded_names() -> None:
+    counted = Counted()
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        await http.get("/am/api/v2/silence/11111111-2222-4333-8444-555555555555")
+        await http.get("/am/api/v2/alerts/")
+        await http.get("/am/api/v2/random-1")
+        await http.get("/am/random-2")
+        await http.get("/random-3")
+        await http.get("/am/-/healthy")
+        await http.post("/am/api/v2/alerts", content=b"x")
+
+    play(story, route_prefix="/am", metrics=counted)
+    assert counted.done == [
+        ("/api/v2/silence/{silenceID}", "get", 404, 0),
+        ("/api/v2/alerts", "get", 200, 3),
+        ("/api/v2/unknown", "get", 404, len('{"code":404,"message":"path /api/v2/random-1 was not found"}')),
+        ("/unknown", "get", 404, 19),
+        ("/unknown", "get", 404, 19),
+        ("/-/healthy", "get", 200, 2),
+        ("/api/v2/alerts", "post", 415, counted.done[-1][3]),
+    ]
+    assert counted.in_flight == [1, 0] * 6
+
+
+def test_gets_past_the_limit_are_refused() -> None:
+    counted = Counted()
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        for number in range(600):  # so many that showing them takes more than one turn
+            await http.post("/api/v2/alerts", json=[alert({"alertname": f"A{number}"})])
+        answers = await asyncio.gather(*(http.get("/api/v2/alerts") for _ in range(3)))
+        refused = [answer for answer in answers if answer.status_code == 503]
+        assert len(refused) == counted.refused == 1
+        assert refused[0].text == "Limit of concurrent GET requests reached (2), try again later.\n\n"
+        assert refused[0].headers["x-content-type-options"] == "nosniff"
+        assert max(counted.in_flight) == 2
+        assert (await http.get("/api/v2/alerts")).status_code == 200
+
+    play(story, limits=Limits(get_concurrency=2), metrics=counted)
+
+
+def test_a_request_past_the_time_limit_is_answered_with_503() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        answer = await http.post("/api/v2/silences", json=_silence())
+        assert answer.status_code == 503
+        assert answer.text == "Exceeded configured timeout of 20ms.\n"
+        assert len(node.silences) == 0
+        assert (await http.get("/api/v2/silences")).json() == []
+
+    play(story, SlowNode(), limits=Limits(timeout=SECOND // 50))
+
+
+def test_an_unexpected_error_is_500_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(LoneNode):
+        async def set_silence(self, silence: Silence) -> str:
+            raise RuntimeError("secret detail")
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        answer = await http.post("/api/v2/silences", json=_silence())
+        assert (answer.status_code, answer.text) == (500, "Internal Server Error\n")
+
+    play(story, Broken())
+    assert "secret detail" in caplog.text
+
+
+def test_received_alerts_are_counted() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        body = [alert(), alert({"": "x"}), alert({"alertname": "B"}, endsAt="2026-01-01T00:00:00Z")]
+        assert (await http.post("/api/v2/alerts", json=body)).status_code == 400
+        assert node.received == {"firing": 2, "resolved": 1, "invalid": 1}
+        assert len(node.alerts) == 2
+
+    play(story)
+
+
+def test_of_many_problems_the_first_thousand_are_told() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        answer = await http.post("/api/v2/alerts", json=[alert({})] * 1500)
+        assert answer.json().count("\n") == 999
+        assert node.received["invalid"] == 1500
+
+    play(story)
+
+
+def test_a_silence_with_several_matcher_sets_shows_its_first() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        now = node.now()
+        sets = tuple((Matcher(MatchType.EQUAL, name, "x"),) for name in ("a", "b"))
+        await node.set_silence(Silence("", sets, now, now + SECOND * 60))
+        [shown] = (await http.get("/api/v2/silences")).json()
+        assert [one["name"] for one in shown["matchers"]] == ["a"]
+
+    play(story)
+
+
+def test_an_offset_is_shown_as_utc() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        await http.post("/api/v2/alerts", json=[alert(startsAt="2026-01-01T02:00:00.1+02:00")])
+        [shown] = (await http.get("/api/v2/alerts")).json()
+        assert shown["startsAt"] == "2026-01-01T00:00:00.100Z"
+
+    play(story)
+
+
+def test_a_changed_alert_is_shown_as_it_is_now() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        for value in ("1", "2", "2"):
+            await http.post("/api/v2/alerts", json=[alert(annotations={"value": value})])
+            [shown] = (await http.get("/api/v2/alerts")).json()
+            assert shown["annotations"] == {"value": value}
+        created = await http.post("/api/v2/silences", json={**_silence(), "matchers": [matcher()]})
+        [shown] = (await http.get("/api/v2/alerts")).json()
+        assert shown["status"]["silencedBy"] == [created.json()["silenceID"]]
+        await http.delete(f"/api/v2/silence/{created.json()['silenceID']}")
+        [muted] = (await http.get("/api/v2/silences")).json()
+        assert muted["status"] == {"state": "expired"}
+
+    play(story)
+
+
+def test_thousands_of_alerts_do_not_hold_the_loop() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        body = json.dumps([alert({"alertname": "A", "instance": str(i)}) for i in range(5000)])
+        headers = {"Content-Type": "application/json"}
+        other = asyncio.create_task(count())
+        await asyncio.sleep(0)
+        for method, path in (
+            ("POST", "/api/v2/alerts"),
+            ("GET", "/api/v2/alerts"),
+            ("GET", "/api/v2/alerts/groups"),
+        ):
+            before = turns
+            answer = await http.request(
+                method, path, content=body if method == "POST" else None, headers=headers
+            )
+            assert answer.status_code == 200
+            assert turns - before > 15  # at least one turn for each few hundred
+        other.cancel()
+
+    play(story)
