@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,11 +14,13 @@ from tocsin.node.app import Node
 from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
 from tocsin.node.log import Logger, set_up
 
+VERSION = f"tocsin, version {__version__} (python{platform.python_version()}, {sys.platform})"
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until told to stop. Exit status: 0; 1 for what cannot be used or started; 2 for wrong usage."""
     try:
-        flags = parse_flags(sys.argv[1:] if argv is None else argv, version=__version__)
+        flags = parse_flags(sys.argv[1:] if argv is None else argv, version=VERSION)
     except HelpRequested as text:
         print(text)
         return 0

@@ -71,6 +71,7 @@ class Engine:
         self._on_latency = on_latency
         self._retired = False
         self._attempts: set[asyncio.Task[None]] = set()
+        self._closing: asyncio.Task[None] | None = None
         self._timer = Timer(clock, self._next_timeout, self._run)
 
     def insert(self, alerts: Iterable[Alert]) -> None:
@@ -102,7 +103,7 @@ class Engine:
         self._retired = True
         self._timer.stop()
         if not self._attempts:
-            self._close_senders()
+            self._spawn_close()
 
     async def close(self, grace: float) -> None:
         """Retire, and give what is being sent ``grace`` seconds to end."""
@@ -114,6 +115,8 @@ class Engine:
             if pending:
                 self._log.warn("notifications cut off by the stop", count=len(pending))
                 await asyncio.wait(pending)
+        if self._closing is not None:
+            await self._closing
 
     def _next_timeout(self) -> Nanoseconds | None:
         due = (self.dispatcher.next_timeout(), self.pipeline.next_timeout())
@@ -152,7 +155,7 @@ class Engine:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._attempts.discard(task)
         if self._retired and not self._attempts:
-            self._close_senders()
+            self._spawn_close()
 
     async def _attempt(self, attempt: Attempt) -> None:
         integration = attempt.integration
@@ -173,7 +176,10 @@ class Engine:
             self.pipeline.attempt_failed(attempt.id, now, outcome.retry, outcome.reason, outcome.error)
         self._run(now)
 
-    def _close_senders(self) -> None:
+    def _spawn_close(self) -> None:
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_task(self._close_senders())
+
+    async def _close_senders(self) -> None:
         for sender in self._senders.values():
-            task = asyncio.get_running_loop().create_task(sender.close())
-            task.add_done_callback(lambda done: done.exception())
+            await sender.close()

@@ -1,0 +1,145 @@
+"""The daemon as its operator meets it: exit statuses, one-line errors, reload, and state over a restart."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.api import matcher, prometheus_alert
+from tests.support.eventually import eventually
+from tests.support.node import Node, webhook_config
+from tests.support.sink import WebhookSink
+from tests.support.tocsin_node import TOCSIN
+
+
+def tocsin(*arguments: str, directory: Path) -> subprocess.CompletedProcess[str]:
+    """Run the daemon where it is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "tocsin.cli.daemon", *arguments],
+        env=dict(TOCSIN.environment),
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def sink() -> Iterator[WebhookSink]:
+    with WebhookSink() as running:
+        yield running
+
+
+@pytest.fixture
+def node(tmp_path: Path, sink: WebhookSink) -> Iterator[Node]:
+    """One node that runs alone."""
+    running = Node(
+        TOCSIN,
+        "alone",
+        tmp_path / "node",
+        config=webhook_config(sink.url),
+        flags={"cluster.listen-address": "", "cluster.advertise-address": ""},
+    )
+    yield running.start()
+    running.close()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--version"], 0, "tocsin"),
+        (["--help"], 0, "--cluster.peer"),
+        (["--no.such.flag"], 2, "no.such.flag"),
+        (["--cluster.gossip-interval=fast"], 1, "cluster.gossip-interval"),
+        (["--config.file=missing.yml", "--cluster.listen-address="], 1, "missing.yml"),
+        (["--cluster.listen-address=127.0.0.1:0"], 1, "--cluster.tls-config"),
+        (["--config.file=bad.yml", "--cluster.listen-address="], 1, "bad.yml:2:1"),
+        (["--config.file=good.yml", "--cluster.listen-address=", "--storage.path=good.yml"], 1, "good.yml"),
+        (
+            ["--config.file=good.yml", "--cluster.listen-address=127.0.0.1:0", "--cluster.tls-config=no.yml"],
+            1,
+            "no.yml",
+        ),
+    ],
+)
+def test_bad_usage_is_one_line_and_a_status(
+    tmp_path: Path, arguments: list[str], status: int, said: str
+) -> None:
+    (tmp_path / "bad.yml").write_text("route: {receiver: x}\nrecievers: []\n")
+    (tmp_path / "good.yml").write_text("route: {receiver: x}\nreceivers: [{name: x}]\n")
+    ended = tocsin(*arguments, directory=tmp_path)
+    assert ended.returncode == status, ended.stderr
+    assert said in ended.stdout + ended.stderr
+    if status:
+        assert "Traceback" not in ended.stderr
+        assert len([line for line in ended.stderr.splitlines() if "level=INFO" not in line]) == 1
+
+
+def test_a_taken_port_is_named(tmp_path: Path, node: Node) -> None:
+    (tmp_path / "good.yml").write_text("route: {receiver: x}\nreceivers: [{name: x}]\n")
+    ended = tocsin(
+        "--config.file=good.yml",
+        "--cluster.listen-address=",
+        f"--web.listen-address=127.0.0.1:{node.port}",
+        directory=tmp_path,
+    )
+    assert ended.returncode == 1
+    assert f"127.0.0.1:{node.port}" in ended.stderr
+    assert "another program listens there" in ended.stderr
+
+
+def test_a_damaged_snapshot_stops_the_start_and_is_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "good.yml").write_text("route: {receiver: x}\nreceivers: [{name: x}]\n")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "silences").write_bytes(b"\xff\xff\xff not a snapshot")
+    ended = tocsin("--config.file=good.yml", "--cluster.listen-address=", directory=tmp_path)
+    assert ended.returncode == 1
+    assert "data/silences" in ended.stderr
+    assert "move it away" in ended.stderr
+    assert (tmp_path / "data" / "silences").read_bytes() == b"\xff\xff\xff not a snapshot"
+
+
+def test_silences_and_the_log_survive_a_clean_stop_and_start(node: Node, sink: WebhookSink) -> None:
+    identifier = node.api.post_silence([matcher("alertname", "quiet")])
+    node.api.post_alerts(prometheus_alert("loud"))
+    sink.wait_for("loud")
+    assert node.stop() == 0
+    node.restart()
+    kept = node.api.silence(identifier)
+    assert kept is not None
+    assert kept["status"]["state"] == "active"
+    node.api.post_alerts(prometheus_alert("loud"), prometheus_alert("later"))
+    sink.wait_for("later")
+    assert len(sink.of_alert("loud")) == 1
+
+
+def test_a_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(node: Node, sink: WebhookSink) -> None:
+    good = node.config_file.read_text()
+    node.config_file.write_text(good.replace("receiver: sink", "receiver: nobody"))
+    answer = httpx.post(f"{node.url}/-/reload", trust_env=False)
+    assert answer.status_code == 500
+    assert "nobody" in answer.text
+    assert "alertmanager_config_last_reload_successful 0.0" in node.api.metrics()
+    node.api.post_alerts(prometheus_alert("still"))
+    sink.wait_for("still")
+
+    node.config_file.write_text(good.replace(sink.url, f"{sink.url}second"))
+    node.process.send(signal.SIGHUP)
+    eventually(
+        lambda: "alertmanager_config_last_reload_successful 1.0" in node.api.metrics(), "the reload is done"
+    )
+    node.api.post_alerts(prometheus_alert("moved"))
+    assert sink.wait_for("moved")[0].path == "/second"
+    assert len(sink.of_alert("still")) == 1
+
+
+def test_alone_it_is_disabled_as_a_cluster_but_ready(node: Node) -> None:
+    assert node.api.cluster()["status"] == "disabled"
+    assert httpx.get(f"{node.url}/-/ready", trust_env=False).status_code == 200

@@ -1,0 +1,191 @@
+"""The alert flow of the node: real dispatcher, pipeline and notification log, and senders that we hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+from tests.support.transports import eventually
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.notification import Notification
+from tocsin.alerting.silence import Silences
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.node.clock import Clock
+from tocsin.node.config import parse_config
+from tocsin.node.engine import Engine
+from tocsin.node.log import Logger
+from tocsin.node.receivers.base import Outcome
+
+HOUR = 3600 * SECOND
+CONFIG = parse_config(
+    """
+route: {receiver: sink, group_by: [alertname], group_wait: 10ms, group_interval: 100ms, repeat_interval: 1h}
+receivers: [{name: sink, webhook_configs: [{url: "http://127.0.0.1:1/"}]}]
+""",
+    path="test.yml",
+)
+DONE = Outcome(success=True)
+
+
+class HeldSender:
+    """Keeps each notification and answers what it is told, or what it is told next."""
+
+    def __init__(self) -> None:
+        self.sent: list[Notification] = []
+        self.answers: list[Outcome | Exception] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.closed = False
+
+    async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
+        self.sent.append(notification)
+        await self.gate.wait()
+        answer = self.answers.pop(0) if self.answers else DONE
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Bench:
+    """What engines share."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.log = NotificationLog(HOUR)
+        self.recorded: list[bytes] = []
+        self.latencies: list[float] = []
+
+    def engine(self, sender: HeldSender, *, previous: Engine | None = None, settled: bool = True) -> Engine:
+        engine = Engine(
+            CONFIG,
+            clock=self.clock,
+            silences=Silences(HOUR, random=Random(0)),
+            notification_log=self.log,
+            senders={("sink", "webhook", 0): sender},
+            peer_timeout=SECOND,
+            random=Random(0),
+            log=Logger("tocsin.test"),
+            on_recorded=self._record,
+            on_latency=lambda kind, seconds: self.latencies.append(seconds),
+            previous=previous,
+        )
+        if previous is not None:
+            previous.retire()
+        if settled:
+            engine.settle()
+        return engine
+
+    def _record(self, changes: Sequence[bytes]) -> None:
+        self.recorded += changes
+
+    def alert(self, name: str) -> Alert:
+        now = self.clock.now()
+        return Alert(
+            Labels.from_mapping({"alertname": name}),
+            Labels(),
+            starts_at=now,
+            ends_at=now + HOUR,
+            updated_at=now,
+        )
+
+
+def run(story: Callable[[Bench], Awaitable[None]]) -> None:
+    asyncio.run(story(Bench()))  # type: ignore[arg-type]
+
+
+def test_an_alert_becomes_one_notification_and_one_record() -> None:
+    async def story(bench: Bench) -> None:
+        sender = HeldSender()
+        engine = bench.engine(sender)
+        engine.insert([bench.alert("x")])
+        await eventually(lambda: bench.recorded)
+        assert [each.alerts[0].name for each in sender.sent] == ["x"]
+        assert len(bench.latencies) == 1
+        await eventually(lambda: engine.dispatcher.statistics.flushes >= 3)
+        assert len(sender.sent) == 1
+        await engine.close(1)
+        assert sender.closed
+
+    run(story)
+
+
+def test_nothing_leaves_before_the_cluster_has_settled() -> None:
+    async def story(bench: Bench) -> None:
+        sender = HeldSender()
+        engine = bench.engine(sender, settled=False)
+        engine.insert([bench.alert("x")])
+        await eventually(lambda: engine.dispatcher.statistics.flushes >= 1)
+        assert not sender.sent
+        engine.settle()
+        await eventually(lambda: bench.recorded)
+        await engine.close(1)
+
+    run(story)
+
+
+def test_a_failure_is_tried_again_and_a_senders_bug_costs_one_attempt() -> None:
+    async def story(bench: Bench) -> None:
+        sender = HeldSender()
+        sender.answers = [
+            Outcome(success=False, retry=True, reason="serverError", error="503"),
+            RuntimeError("a bug"),
+        ]
+        engine = bench.engine(sender)
+        engine.insert([bench.alert("x")])
+        await eventually(lambda: bench.recorded, 30)
+        assert len(sender.sent) == 3
+        assert engine.pipeline.statistics.requests_failed["webhook"] == 2
+        await engine.close(1)
+
+    run(story)
+
+
+def test_a_reload_neither_repeats_nor_loses_what_is_being_sent() -> None:
+    async def story(bench: Bench) -> None:
+        first, second = HeldSender(), HeldSender()
+        first.gate.clear()
+        old = bench.engine(first)
+        old.insert([bench.alert("under way")])
+        await eventually(lambda: first.sent)
+        new = bench.engine(second, previous=old)
+        first.gate.set()
+        await eventually(lambda: bench.recorded)
+        await eventually(lambda: first.closed)
+        new.insert([bench.alert("under way"), bench.alert("new")])
+        await eventually(lambda: len(bench.recorded) == 2)
+        await eventually(lambda: new.dispatcher.statistics.flushes >= 4)
+        assert [each.alerts[0].name for each in second.sent] == ["new"]
+        assert new.pipeline.statistics.notifications["webhook"] == 2
+        await new.close(1)
+
+    run(story)
+
+
+def test_a_stop_waits_for_what_is_being_sent_but_not_for_ever() -> None:
+    async def story(bench: Bench) -> None:
+        sender = HeldSender()
+        sender.gate.clear()
+        engine = bench.engine(sender)
+        engine.insert([bench.alert("x")])
+        await eventually(lambda: sender.sent)
+        closing = asyncio.create_task(engine.close(30))
+        sender.gate.set()
+        await closing
+        assert bench.recorded
+
+        stuck = HeldSender()
+        stuck.gate.clear()
+        engine = bench.engine(stuck)
+        engine.insert([bench.alert("y")])
+        await eventually(lambda: stuck.sent)
+        await engine.close(0.01)
+        assert len(bench.recorded) == 1
+        await eventually(lambda: stuck.closed)
+
+    run(story)
