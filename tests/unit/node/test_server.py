@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import ssl
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tests.support.api_backend import LoneNode
+from tests.support.certificates import CertificateAuthority
 from tocsin.errors import ConfigError
 from tocsin.node.api import create_app
 from tocsin.node.http_protocol import MAX_HEADER_BYTES
@@ -114,5 +117,22 @@ def test_a_request_under_way_is_finished_at_a_stop() -> None:
             await stopping
             with pytest.raises(httpx.ConnectError):
                 await http.get(f"http://{host}:{port}/")
+
+    asyncio.run(run())
+
+
+def test_it_serves_over_tls_with_a_given_context(tmp_path: Path) -> None:
+    authority = CertificateAuthority()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("127.0.0.1").write(tmp_path, "node"))
+
+    async def run() -> None:
+        server = WebServer(create_app(LoneNode()), ["127.0.0.1:0"], tls=context)
+        await server.start()
+        [(host, port)] = server.addresses
+        trust = ssl.create_default_context(cadata=authority.certificate.decode())
+        async with httpx.AsyncClient(verify=trust, trust_env=False) as http:
+            assert (await http.get(f"https://{host}:{port}/-/healthy")).text == "OK"
+        await server.stop()
 
     asyncio.run(run())

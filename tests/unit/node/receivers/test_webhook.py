@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import Certificate, CertificateAuthority
 from tests.support.routing import alert
 from tocsin.alerting.config import (
     Authorization,
@@ -48,11 +51,13 @@ class Sink:
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     connections: int = 0
     url: str = ""
+    tls: ssl.SSLContext | None = None
 
     @asynccontextmanager
     async def open(self):  # type: ignore[no-untyped-def]
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/secret-token"
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{server.sockets[0].getsockname()[1]}/secret-token"
         try:
             yield self
         finally:
@@ -262,3 +267,38 @@ def test_unusable_certificates_are_one_clear_error(tmp_path: Path) -> None:
         make_client(HTTPClientConfig(tls=TLSClientConfig(cert_file=str(tmp_path / "missing"))))
     with pytest.raises(ConfigError, match="cannot be used for TLS"):
         make_client(HTTPClientConfig(tls=TLSClientConfig(cert="x", key="y")))
+
+
+def test_server_name_and_inline_certificates_count_over_tls() -> None:
+    authority = CertificateAuthority()
+    mine = authority.issue()
+    theirs = authority.issue("hook.example")
+
+    async def story(sink: Sink) -> None:
+        def config(server_name: str, certificate: bytes = mine.certificate) -> WebhookConfig:
+            tls = TLSClientConfig(
+                ca=authority.certificate.decode(),
+                cert=certificate.decode(),
+                key=mine.key.decode() if certificate else "",
+                server_name=server_name,
+            )
+            return WebhookConfig(url=sink.url, http=HTTPClientConfig(tls=tls))
+
+        assert await send(config("hook.example")) == [Outcome(success=True)]
+        [wrong] = await send(config("other.example"))
+        assert (wrong.success, wrong.retry) == (False, True)
+        assert "certificate" in wrong.error.lower()
+        [unknown] = await send(config("hook.example", b""))
+        assert not unknown.success
+        assert len(sink.requests) == 1
+
+    run(story, Sink(tls=_server_context(authority, theirs)))
+
+
+def _server_context(authority: CertificateAuthority, certificate: Certificate) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_verify_locations(cadata=authority.certificate.decode())
+    context.verify_mode = ssl.CERT_REQUIRED
+    with tempfile.TemporaryDirectory() as folder:
+        context.load_cert_chain(*certificate.write(Path(folder), "hook"))
+    return context
