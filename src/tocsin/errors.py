@@ -24,7 +24,7 @@ class WireError(RemoteError):
 
     The only exception that functions of ``tocsin.gossip.wire`` raise on hostile bytes. Effect on state: none.
 
-    ``layer`` names the codec that refused ("label", "lzw", "packet", ...): a metric label, so from a fixed set.
+    ``layer`` names the codec that refused ("label", "lzw", "packet", ...): a metric label, from a fixed set.
     """
 
     def __init__(self, layer: str, problem: str) -> None:
@@ -41,7 +41,7 @@ class StateError(RemoteError):
 
 
 class PeerRefusedError(RemoteError):
-    """The TLS handshake or an identity rule refused a peer, or the peer refused us. The connection is closed."""
+    """The handshake or an identity rule refused a peer, or the peer refused us. The connection is closed."""
 
 
 class UserError(TocsinError):
@@ -70,7 +70,7 @@ class NotFoundError(UserError):
 
 
 class TransportError(TocsinError):
-    """The network is to blame: a dial, read or write failed or ran out of time. The message may not have arrived."""
+    """The network is to blame: a dial, read or write failed or took too long. The message may be lost."""
 
 
 class ClosedError(TocsinError):

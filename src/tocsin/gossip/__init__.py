@@ -11,14 +11,14 @@ members in one process, each with a certificate of the same authority (as ``tocs
         TLSTransport, TLSTransportConfig, UserMessage,
     )
 
-    pair = {"cert_file": Path("node.crt"), "key_file": Path("node.key")}
+    pair = {"cert_file": Path("cert.pem"), "key_file": Path("key.pem")}
     tls = ClusterTLSConfig(
         server=TLSServerConfig(
             **pair,
-            client_ca_file=Path("ca.crt"),
+            client_ca_file=Path("ca.pem"),
             client_auth_type=ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
         ),
-        client=TLSClientConfig(**pair, ca_file=Path("ca.crt")),
+        client=TLSClientConfig(**pair, ca_file=Path("ca.pem")),
     )
 
     def member(name, on_event):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GossipConfig:
-    """Defaults are memberlist's LAN profile (``DefaultLANConfig``); its field names in the comments' place."""
+    """Defaults are memberlist's LAN profile (``DefaultLANConfig``)."""
 
     probe_interval: float = 1.0
     probe_timeout: float = 0.5

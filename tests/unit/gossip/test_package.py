@@ -54,7 +54,7 @@ def test_the_example_in_the_docstring_works(
 ) -> None:
     authority = CertificateAuthority()
     authority.issue().write(tmp_path, "node")
-    (tmp_path / "ca.crt").write_bytes(authority.certificate)
+    (tmp_path / "ca.pem").write_bytes(authority.certificate)
     monkeypatch.chdir(tmp_path)
     found = re.search(
         r"::\n\n(    import asyncio\n.*?asyncio\.run\(main\(\)\)\n)", str(tocsin.gossip.__doc__), re.S
