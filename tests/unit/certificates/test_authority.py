@@ -28,8 +28,8 @@ def test_a_node_certificate_serves_and_dials(authority: Identity) -> None:
     assert set(usage) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
     names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert list(names) == [x509.IPAddress(ipaddress.IPv4Address("127.0.0.1")), x509.DNSName("one.example")]
-    assert isinstance(key.pem.curve, ec.SECP256R1)
-    assert key.pem.public_key() == node.certificate.public_key()
+    assert isinstance(node.key.curve, ec.SECP256R1)
+    assert node.key.public_key() == node.certificate.public_key()
     node.certificate.verify_directly_issued_by(authority.certificate)
 
 

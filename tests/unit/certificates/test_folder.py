@@ -34,7 +34,7 @@ def test_keys_are_private_even_under_a_careless_umask(tmp_path: Path) -> None:
         node = folder.issue("one", ["127.0.0.1"], now=NOW, lifetime=YEAR)
     finally:
         os.umask(before)
-    assert mode(folder.key) == mode(key.pem) == 0o600
+    assert mode(folder.key) == mode(node.key) == 0o600
     assert mode(folder.directory) == mode(node.directory) == 0o700
 
 
@@ -80,19 +80,19 @@ def test_nothing_is_overwritten_unasked(folder: CertificateFolder) -> None:
     folder.issue("one", ["127.0.0.2"], now=NOW, lifetime=YEAR, force=True)
     assert node.certificate.read_bytes() != before[node.certificate]
     assert not list(folder.directory.rglob("*.new"))
-    assert mode(key.pem) == 0o600
+    assert mode(node.key) == 0o600
 
 
 def test_a_symbolic_link_is_not_written_through(folder: CertificateFolder, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere"
     node = folder.node("one")
     node.directory.mkdir()
-    key.pem.symlink_to(target)
+    node.key.symlink_to(target)
     with pytest.raises(ConfigError, match="exists already"):
         folder.issue("one", ["127.0.0.1"], now=NOW, lifetime=YEAR)
     folder.issue("one", ["127.0.0.1"], now=NOW, lifetime=YEAR, force=True)
     assert not target.exists()
-    assert not key.pem.is_symlink()
+    assert not node.key.is_symlink()
 
 
 def test_the_nodes_of_a_folder_are_listed_by_name(folder: CertificateFolder) -> None:

@@ -36,7 +36,7 @@ def test_a_good_certificate_is_told_whole(folder: CertificateFolder) -> None:
     assert told["issuer"] == "Test CA"
     assert told["valid"] == "2030-01-01 23:55 to 2031-01-02 00:00 UTC (365 days left)"
     assert told["signed by"] == str(node.authority)
-    assert told["key"] == f"{key.pem} fits, mode 0600"
+    assert told["key"] == f"{node.key} fits, mode 0600"
     assert len(told["SHA-256"]) == 95
     assert str(report).startswith(f"{node.certificate}\n  subject")
 
@@ -66,7 +66,7 @@ def test_another_key_is_a_problem(folder: CertificateFolder) -> None:
 
 def test_an_open_key_is_a_problem(folder: CertificateFolder) -> None:
     node = folder.node("one")
-    key.pem.chmod(0o644)
+    node.key.chmod(0o644)
     (problem,) = describe(node.certificate, now=NOW).problems
     assert "can be read by others (mode 0644): chmod 600" in problem
     assert "PROBLEM" in str(describe(node.certificate, now=NOW))

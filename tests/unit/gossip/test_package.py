@@ -54,6 +54,8 @@ def test_the_example_in_the_docstring_works(
 ) -> None:
     authority = CertificateAuthority()
     authority.issue().write(tmp_path, "node")
+    (tmp_path / "node.crt").rename(tmp_path / "cert.pem")
+    (tmp_path / "node.key").rename(tmp_path / "key.pem")
     (tmp_path / "ca.pem").write_bytes(authority.certificate)
     monkeypatch.chdir(tmp_path)
     found = re.search(

@@ -23,7 +23,7 @@ def test_the_configuration() -> None:
 
 
 def test_the_tls_file_needs_only_its_certificates() -> None:
-    with pytest.raises(ConfigError, match=r"tls\.yml:4:14: .*node\.crt cannot be read"):
+    with pytest.raises(ConfigError, match=r"tls\.yml:4:14: .*cert\.pem cannot be read"):
         load_cluster_tls(EXAMPLES / "tls.yml")
 
 

@@ -20,14 +20,14 @@ OTHER = AUTHORITY.issue()
 def folder(tmp_path: Path) -> Path:
     NODE.write(tmp_path / "pki", "node")
     OTHER.write(tmp_path / "pki", "other")
-    (tmp_path / "pki/ca.pem").write_bytes(AUTHORITY.certificate)
+    (tmp_path / "pki/ca.crt").write_bytes(AUTHORITY.certificate)
     (tmp_path / "pki/locked.key").write_bytes(encrypted_key(NODE))
     (tmp_path / "pki/empty").write_text("nothing\n")
     return tmp_path
 
 
-SERVER = "tls_server_config:\n  cert_file: pki/cert.pem\n  key_file: pki/key.pem\n"
-CLIENT = "tls_client_config:\n  cert_file: pki/cert.pem\n  key_file: pki/key.pem\n  ca_file: pki/ca.pem\n"
+SERVER = "tls_server_config:\n  cert_file: pki/node.crt\n  key_file: pki/node.key\n"
+CLIENT = "tls_client_config:\n  cert_file: pki/node.crt\n  key_file: pki/node.key\n  ca_file: pki/ca.crt\n"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -40,7 +40,7 @@ def test_every_key(folder: Path) -> None:
     config = load_cluster_tls(
         write(
             folder,
-            SERVER + "  client_ca_file: pki/ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n"
+            SERVER + "  client_ca_file: pki/ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n"
             "  client_allowed_sans: [a.example, 10.0.0.1]\n"
             "  cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_AES_128_GCM_SHA256]\n"
             "  curve_preferences: [X25519, CurveP256]\n  min_version: TLS12\n  max_version: TLS13\n"
@@ -51,16 +51,16 @@ def test_every_key(folder: Path) -> None:
         )
     )
     server, client = config.server, config.client
-    assert server.cert_file == folder / "pki/cert.pem"
-    assert server.key_file == folder / "pki/key.pem"
-    assert server.client_ca_file == folder / "pki/ca.pem"
+    assert server.cert_file == folder / "pki/node.crt"
+    assert server.key_file == folder / "pki/node.key"
+    assert server.client_ca_file == folder / "pki/ca.crt"
     assert server.client_auth_type is ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT
     assert server.client_allowed_sans == ("a.example", "10.0.0.1")
     assert len(server.cipher_suites) == 2
     assert server.curve_preferences == ("X25519", "CurveP256")
     assert (server.min_version, server.max_version) == ("TLS12", "TLS13")
     assert server.prefer_server_cipher_suites
-    assert (client.cert_file, client.ca_file) == (folder / "pki/cert.pem", folder / "pki/ca.pem")
+    assert (client.cert_file, client.ca_file) == (folder / "pki/node.crt", folder / "pki/ca.crt")
     assert (client.server_name, client.insecure_skip_verify) == ("node", True)
     assert (client.min_version, client.max_version) == ("TLS13", "TLS13")
 
@@ -92,7 +92,7 @@ def test_inline_pem(folder: Path) -> None:
         (SERVER + "  cert: x\n", "2:14", "at most one of cert & cert_file"),
         (SERVER + "  key: x\n", "3:13", "at most one of key & key_file"),
         (
-            SERVER + "  client_ca_file: pki/ca.pem\n",
+            SERVER + "  client_ca_file: pki/ca.crt\n",
             "4:19",
             "a client CA has no effect with client_auth_type",
         ),
@@ -109,12 +109,12 @@ def test_inline_pem(folder: Path) -> None:
         (SERVER + "tls_client_config: {key_file: a}\n", "4:20", "needs its certificate"),
         (SERVER + "tls_client_config: {ca_ref: a}\n", "4:29", "secrets by reference"),
         (SERVER + "tls_client_config: {min_version: TLS13, max_version: TLS10}\n", "4:34", "no connection"),
-        (SERVER.replace("cert.pem", "none.crt"), "2:14", "pki/none.crt cannot be read: No such file"),
-        (SERVER.replace("cert.pem", "empty"), "2:14", "pki/empty holds no readable certificate"),
-        (SERVER.replace("key.pem", "none.key"), "3:13", "pki/none.key cannot be read"),
-        (SERVER.replace("key.pem", "empty"), "3:13", "pki/empty holds no readable key"),
-        (SERVER.replace("key.pem", "locked.key"), "3:13", "PEM without a password"),
-        (SERVER.replace("key.pem", "other.key"), "3:13", "is not the key of the certificate"),
+        (SERVER.replace("node.crt", "none.crt"), "2:14", "pki/none.crt cannot be read: No such file"),
+        (SERVER.replace("node.crt", "empty"), "2:14", "pki/empty holds no readable certificate"),
+        (SERVER.replace("node.key", "none.key"), "3:13", "pki/none.key cannot be read"),
+        (SERVER.replace("node.key", "empty"), "3:13", "pki/empty holds no readable key"),
+        (SERVER.replace("node.key", "locked.key"), "3:13", "PEM without a password"),
+        (SERVER.replace("node.key", "other.key"), "3:13", "is not the key of the certificate"),
         (SERVER + "tls_client_config: {ca_file: pki/empty}\n", "4:30", "holds no readable certificate"),
         (
             SERVER + "  client_ca_file: pki/empty\n  client_auth_type: VerifyClientCertIfGiven\n",
@@ -140,7 +140,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_no_key_is_ever_shown(folder: Path) -> None:
-    text = SERVER.replace("key_file: pki/key.pem", "key: hush")
+    text = SERVER.replace("key_file: pki/node.key", "key: hush")
     with pytest.raises(ConfigError) as caught:
         load_cluster_tls(write(folder, text))
     assert "hush" not in str(caught.value)

@@ -218,7 +218,7 @@ def test_the_dialled_address_is_verified_unless_a_name_is_set() -> None:
 
 def file_config(directory: Path, authority: CertificateAuthority) -> ClusterTLSConfig:
     cert_file, key_file = authority.issue().write(directory, "node")
-    ca_file = directory / "ca.pem"
+    ca_file = directory / "ca.crt"
     ca_file.write_bytes(authority.certificate)
     return ClusterTLSConfig(
         server=TLSServerConfig(
@@ -251,7 +251,7 @@ def test_changed_files_give_new_contexts(tmp_path: Path) -> None:
 def test_an_authority_taken_out_of_the_file_is_trusted_no_longer(tmp_path: Path) -> None:
     identity = ClusterIdentity(file_config(tmp_path, AUTHORITY))
     other = CertificateAuthority("another authority")
-    (tmp_path / "ca.pem").write_bytes(other.certificate)
+    (tmp_path / "ca.crt").write_bytes(other.certificate)
     (subject,) = [dict(part[0] for part in ca["subject"]) for ca in identity.server_context().get_ca_certs()]  # type: ignore[misc]
     assert subject["commonName"] == "another authority"
 
@@ -261,13 +261,13 @@ def test_bad_files_leave_the_old_ones_in_use_and_are_told_once(
 ) -> None:
     identity = ClusterIdentity(file_config(tmp_path, AUTHORITY))
     before = identity.server_context()
-    (tmp_path / "key.pem").write_bytes(AUTHORITY.issue().key)
+    (tmp_path / "node.key").write_bytes(AUTHORITY.issue().key)
     assert identity.server_context() is before
     assert identity.server_context() is before
     assert identity.reload_failures == 1
     assert "the old ones stay in use" in caplog.text
-    assert "key.pem" in caplog.text
-    (tmp_path / "cert.pem").unlink()
+    assert "node.key" in caplog.text
+    (tmp_path / "node.crt").unlink()
     assert identity.server_context() is before
     AUTHORITY.issue().write(tmp_path, "node")
     assert identity.server_context() is not before
