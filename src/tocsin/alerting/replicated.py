@@ -49,7 +49,8 @@ class MergeResult:
 
     ``refused`` describes at most MAX_REASONS refusals; ``refused_count`` counts all. ``unchanged`` were not
     newer than what is stored, ``expired`` were past their expiry. ``rebroadcast`` are the taken entries,
-    each as one payload, if Alertmanager's rule says that the received data is to be broadcast again.
+    each as one payload, if Alertmanager's rule says that the received data is to be broadcast again;
+    ``news`` are the taken entries in any case.
     """
 
     taken: int = 0
@@ -58,6 +59,7 @@ class MergeResult:
     refused_count: int = 0
     refused: list[str] = field(default_factory=list)
     rebroadcast: list[bytes] = field(default_factory=list)
+    news: list[bytes] = field(default_factory=list)
 
     def refuse(self, reason: str) -> None:
         """Count a refusal, and describe it if there is room."""
@@ -125,6 +127,7 @@ class ReplicatedState(Generic[EntryT]):
         while not job.step():
             pass
         job.result.rebroadcast.clear()
+        job.result.news.clear()
         return job.result
 
     def _offer(self, entry: EntryT, now: Nanoseconds, result: MergeResult, keep_expired: bool) -> bool:
@@ -263,8 +266,10 @@ class MergeJob(Generic[EntryT]):
         stop = min(self._next + budget, len(entries))
         for position in range(self._next, stop):
             entry = entries[position]
-            if self._state._offer(entry, self._now, self.result, self._keep_expired) and self._rebroadcast:
-                self.result.rebroadcast.append(entry.encoded)
+            if self._state._offer(entry, self._now, self.result, self._keep_expired):
+                self.result.news.append(entry.encoded)
+                if self._rebroadcast:
+                    self.result.rebroadcast.append(entry.encoded)
         self._next = stop
         return stop == len(entries)
 

@@ -25,6 +25,13 @@ class GossipConfig:
     awareness_max: int = 8
     dead_node_reclaim_time: float = 0.0
     packet_size: int = 1400
+    """Of a packet with broadcasts on board, as a datagram may be long."""
+    gossip_bytes: int | None = None
+    """What a gossip round may send to one member; None: one packet of ``packet_size``. Over a stream a packet
+    has no such limit, and a backlog need not wait for round after round."""
+    eager_members: int = 8
+    """An application's broadcast goes to all others at once while they are at most so many, else to
+    ``gossip_nodes`` of them; the gossip rounds that follow repair."""
     meta_max_size: int = 512
     compression: bool = False
     """Sending LZW. Receiving it is always on; sending plain is always legal and costs less CPU."""

@@ -37,8 +37,8 @@ _SLICE: Final = 16 * 1024
 _ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
 """A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
 
-_EAGER_DELAY: Final = 0.005
-"""A new broadcast leaves after so many seconds, together with those that came meanwhile."""
+EAGER_INTERVAL: Final = 0.005
+"""A new broadcast leaves at once, or so many seconds after those before it, with all that came meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,7 @@ class Gossip:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._eager: asyncio.TimerHandle | None = None
+        self._eager_after = 0.0
         self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbound_streams = 0
@@ -195,8 +196,7 @@ class Gossip:
         """
         self._check_started()
         self._endpoint.broadcast(payload, self._loop.time(), name=name)
-        if self._eager is None:
-            self._eager = self._loop.call_later(_EAGER_DELAY, self._gossip_now)
+        self._arm_eager()
         self._drain()
 
     async def send_reliable(self, member: str, payload: bytes) -> None:
@@ -216,6 +216,11 @@ class Gossip:
         self._check_started()
         self._endpoint.send_best_effort(member, payload, self._loop.time())
         self._drain()
+
+    def backlog(self, member: str) -> int:
+        """Bytes that wait in the transport for a member, which takes them more slowly than they come."""
+        known = self._endpoint.member(member)
+        return self.transport.backlog(known.address) if known is not None else 0
 
     def update_meta(self, meta: bytes) -> None:
         """Change what others see as our meta."""
@@ -415,9 +420,16 @@ class Gossip:
         self._endpoint.handle_timeout(self._loop.time())
         self._drain()
 
-    def _gossip_now(self) -> None:
+    def _arm_eager(self) -> None:
+        if self._eager is None:
+            # Never from within: what the same turn of the loop broadcasts leaves together.
+            self._eager = self._loop.call_at(max(self._eager_after, self._loop.time()), self._gossip_fresh)
+
+    def _gossip_fresh(self) -> None:
         self._eager = None
-        self._endpoint.gossip(self._loop.time())
+        self._eager_after = self._loop.time() + EAGER_INTERVAL
+        if self._endpoint.gossip_fresh():
+            self._arm_eager()
         self._drain()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:

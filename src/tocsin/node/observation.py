@@ -104,13 +104,15 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster) -> None:
     watch = metrics.watch
     statistics, gossip, inbox = cluster.statistics, cluster.gossip, cluster.inbox.statistics
     endpoint = gossip.endpoint
+    replication = cluster.replication
+    courier = replication.courier
     transport = getattr(gossip.transport, "statistics", None)
     watch("cluster_members", lambda: len(gossip.members))
     watch("cluster_failed_peers", lambda: cluster.failed_peers)
     watch("cluster_health_score", lambda: endpoint.health_score)
     watch("cluster_peer_info", lambda: {cluster.settings.name: 1})
     watch("peer_position", lambda: cluster.position)
-    watch("cluster_messages_queued", lambda: endpoint.queued_user_broadcasts)
+    watch("cluster_messages_queued", lambda: courier.queued.changes)
     watch("cluster_messages_received_total", lambda: inbox.received)
     watch("cluster_messages_received_size_total", lambda: inbox.received_bytes)
     watch("silences_gossip_messages_propagated_total", lambda: inbox.propagated["sil"])
@@ -124,13 +126,26 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster) -> None:
         ("cluster_reconnections_failed_total", "reconnections_failed"),
         ("cluster_refresh_join_total", "refresh_joins"),
         ("cluster_refresh_join_failed_total", "refresh_joins_failed"),
-        ("cluster_messages_sent_total", "messages_sent"),
-        ("cluster_messages_sent_size_total", "messages_sent_bytes"),
     ):
         watch(metric, _reader(statistics, name))
-    watch("oversized_gossip_message_sent_total", lambda: cluster.courier.sent)
-    watch("oversized_gossip_message_failure_total", lambda: cluster.courier.failed)
-    watch("oversized_gossip_message_dropped_total", lambda: cluster.courier.dropped)
+    watch(
+        "cluster_messages_sent_total",
+        lambda: {"update": replication.statistics.parcels, "full_state": statistics.full_states_sent},
+    )
+    watch(
+        "cluster_messages_sent_size_total",
+        lambda: {
+            "update": replication.statistics.parcel_bytes,
+            "full_state": statistics.full_state_bytes_sent,
+        },
+    )
+    watch("oversized_gossip_message_sent_total", lambda: courier.statistics.sent_large)
+    watch("oversized_gossip_message_failure_total", dict)  # they have no way of their own to fail on
+    watch("oversized_gossip_message_dropped_total", lambda: courier.statistics.dropped_large)
+    metrics.watch_statistics("replication", lambda: replication.statistics)
+    metrics.watch_statistics("replication_changes", lambda: courier.statistics)
+    metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
+    metrics.watch_statistics("replication_queue", lambda: courier.queued, gauges=("changes", "bytes"))
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
     metrics.watch_statistics("cluster_inbox", lambda: inbox)

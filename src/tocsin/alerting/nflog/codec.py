@@ -90,6 +90,13 @@ def encode(entry: Entry) -> Entry:
     return replace(entry, encoded=delimit(mesh.SerializeToString(deterministic=True)))
 
 
+def key_of(change: bytes) -> tuple[bytes, Receiver]:
+    """Group key and receiver of one change. Raises StateError if it holds no entry."""
+    entry = _parse(next(read_delimited(change))).entry
+    receiver = entry.receiver
+    return entry.group_key, Receiver(receiver.group_name, receiver.integration, receiver.idx)
+
+
 def canonical(entry: Entry) -> bytes:
     """One encoding for all that mean the same (map entries in any order)."""
     return _parse(next(read_delimited(entry.encoded))).SerializeToString(deterministic=True)

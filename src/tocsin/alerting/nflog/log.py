@@ -76,6 +76,10 @@ class NotificationLog(ReplicatedState[Entry]):
         """The last notification of the group to the receiver."""
         return self._entries.get((group_key.encode("utf-8", "surrogatepass"), receiver))
 
+    def key_of(self, change: bytes) -> tuple[bytes, Receiver]:
+        """What a change is about; a newer one of the same replaces it."""
+        return codec.key_of(change)
+
     def _decode(self, message: memoryview) -> Entry:
         return codec.decode(message)
 

@@ -127,6 +127,11 @@ def encode(silence: Silence, base: Silence | None = None) -> Silence:
     return replace(silence, encoded=delimit(mesh.SerializeToString(deterministic=True)))
 
 
+def key_of(change: bytes) -> str:
+    """The id of the silence in one change. Raises StateError if it holds none."""
+    return _parse(next(read_delimited(change))).silence.id
+
+
 def canonical(silence: Silence) -> bytes:
     """One encoding for all that mean the same: with and without matcher sets, maps in any order."""
     mesh = _parse(next(read_delimited(silence.encoded)))

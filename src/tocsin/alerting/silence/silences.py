@@ -113,6 +113,7 @@ class Silences:
         self.load = self._state.load
         self.encode_state = self._state.encode_state
         self.encode_slices = self._state.encode_slices
+        self.key_of = codec.key_of
 
     # -- changing
 

@@ -125,10 +125,11 @@ class BroadcastQueue:
 
         Each has then been sent once more; one that reached ``limit`` is finished. No message twice.
         """
-        if not self._messages:
-            return []
+        return self._take(sorted(self._tiers), budget, limit, max_parts)
+
+    def _take(self, tiers: list[int], budget: int, limit: int, max_parts: int) -> list[bytes]:
         taken: list[_Queued] = []
-        for transmits in sorted(self._tiers):
+        for transmits in tiers:
             tier = self._tiers[transmits]
             while len(taken) < max_parts:
                 identifier = tier.take_largest(budget - PART_OVERHEAD)
@@ -145,6 +146,10 @@ class BroadcastQueue:
             if queued.transmits < limit:
                 self._insert(queued)
         return [queued.message for queued in taken]
+
+    def take_fresh(self, budget: int, limit: int, max_parts: int) -> list[bytes]:
+        """As :meth:`take`, but only messages that were never sent."""
+        return self._take([0] if 0 in self._tiers else [], budget, limit, max_parts)
 
     def _insert(self, queued: _Queued) -> None:
         self._messages[queued.identifier] = queued

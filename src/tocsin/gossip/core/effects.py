@@ -105,6 +105,13 @@ class ExchangeFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class PacketsLost:
+    """The transport knows that packets to ``destination`` did not arrive; which ones, nobody knows."""
+
+    destination: Address
+
+
+@dataclass(frozen=True, slots=True)
 class ProtocolTrouble:
     """A refused packet, message or merge, for the log. ``reason`` is a metric label."""
 
@@ -121,5 +128,6 @@ Event: TypeAlias = (
     | UserMessage
     | RemoteState
     | ExchangeFinished
+    | PacketsLost
     | ProtocolTrouble
 )

@@ -15,6 +15,7 @@ from tocsin.gossip.core.effects import (
     Action,
     Event,
     ExchangeKind,
+    PacketsLost,
 )
 from tocsin.gossip.core.exchanges import EXCHANGE, Exchange, Exchanges
 from tocsin.gossip.core.member import Member
@@ -312,8 +313,18 @@ class Endpoint:
         self._membership.readdress(_canonical(address))
         self._membership.announce()
 
+    def gossip_fresh(self) -> bool:
+        """Send the application's broadcasts that were never sent; True when there are more of them.
+
+        To every other live member while they are few, else to a fan-out.
+        """
+        config, live = self.config, self._membership.live - 1
+        count = live if live <= config.eager_members else config.gossip_nodes
+        members = self._membership.choose(count, lambda other: other.live) if count > 0 else []
+        return bool(members) and self._outbox.gossip_fresh(members)
+
     def gossip(self, now: float) -> None:
-        """One gossip round: a packet of what is queued to a few random members, the lately dead among them.
+        """One gossip round: what is queued to a few random members, the lately dead among them.
 
         Runs by itself while something is queued; may be called at any time to send sooner.
         """
@@ -349,6 +360,7 @@ class Endpoint:
         self._statistics.packets_failed += 1
         self._prober.packet_failed(destination)
         self._relays.packet_failed(destination)
+        self._events.append(PacketsLost(destination))
         self._arm_gossip(now)
 
     def receive_stream(self, message: Message, source: Address, now: float) -> tuple[bytes, ...]:

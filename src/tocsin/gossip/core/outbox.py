@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import PART_OVERHEAD, BroadcastQueue, transmit_limit
@@ -36,14 +38,16 @@ class Outbox:
         self._member_broadcasts = member_broadcasts
         self._user_broadcasts = user_broadcasts
         self._statistics = statistics
-        self._budget = config.packet_size - PART_OVERHEAD - codec.overhead
+        room = config.packet_size, max(config.packet_size, config.gossip_bytes or 0)
+        self._budget, self._gossip_budget = (size - PART_OVERHEAD - codec.overhead for size in room)
+        self._gossip_parts = MAX_PARTS * max(1, self._gossip_budget // config.packet_size)
         self._sequence_number = 0
         self.actions: list[Action] = []
 
     @property
     def largest_broadcast(self) -> int:
         """Bytes of the longest encoded message that a gossip packet can carry."""
-        return self._budget - PART_OVERHEAD
+        return self._gossip_budget - PART_OVERHEAD
 
     @property
     def idle(self) -> bool:
@@ -70,12 +74,24 @@ class Outbox:
         self.send_parts(destination, node, [encoded, *self._take(room, MAX_PARTS - 1)], checksum=False)
 
     def gossip(self, member: Member) -> bool:
-        """Send ``member`` one packet of broadcasts; False when there was nothing to send."""
-        parts = self._take(self._budget, MAX_PARTS)
+        """Send ``member`` a round's worth of broadcasts; False when there was nothing to send."""
+        parts = self._take(self._gossip_budget, self._gossip_parts)
         if not parts:
             return False
         self.send_to(member, parts)
         return True
+
+    def gossip_fresh(self, members: Sequence[Member]) -> bool:
+        """Send all ``members`` the same broadcasts of the application's that were never sent; False if none.
+
+        However many they are, it counts as having been sent once: the gossip rounds that follow repair.
+        """
+        config, membership = self._config, self._membership
+        limit = transmit_limit(config.user_retransmit_multiplier, membership.live)
+        parts = self._user_broadcasts.take_fresh(self._gossip_budget, limit, self._gossip_parts)
+        for member in members:
+            self.send_to(member, parts)
+        return bool(parts)
 
     def send_to(self, member: Member, parts: list[bytes]) -> None:
         """Send encoded messages to a member, with a checksum when it understands one."""

@@ -59,6 +59,9 @@ class Transport(Protocol):
     def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:
         """Queue a packet. Never blocks, never raises; a full queue drops and counts."""
 
+    def backlog(self, destination: Address) -> int:
+        """Bytes of packets to ``destination`` that are queued and not yet with the system."""
+
     async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:
         """Dial a stream within ``timeout`` seconds; :class:`~tocsin.errors.TransportError` otherwise."""
 

@@ -92,6 +92,10 @@ class MemoryTransport:
                 queue.popleft()
                 dropped["queue_full"] += 1
 
+    def backlog(self, destination: Address) -> int:
+        """Bytes that the next turn of the event loop delivers."""
+        return sum(map(len, self._queues.get(destination, ())))
+
     def _deliver(self, destination: Address) -> None:
         queue = self._queues.pop(destination, None)
         if queue is None or self._handler is None:

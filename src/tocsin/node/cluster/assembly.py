@@ -22,6 +22,8 @@ from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.tls import load_cluster_tls
 from tocsin.node.log import Logger
 
+GOSSIP_BYTES = 64 * 1024
+"""Over TLS a packet has no MTU."""
 _LISTEN = "--cluster.listen-address"
 
 
@@ -60,6 +62,7 @@ def make_cluster(
             gossip_interval=flags.cluster_gossip_interval / 1e9,
             push_pull_interval=flags.cluster_pushpull_interval / 1e9,
             stream_timeout=tcp_timeout,
+            gossip_bytes=GOSSIP_BYTES,
             label=flags.cluster_label.encode(),
         ),
         settle_timeout=flags.cluster_settle_timeout / 1e9,

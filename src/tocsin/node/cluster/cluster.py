@@ -14,9 +14,8 @@ from tocsin.alerting.protocol.parts import (
     decode_full_state,
     decode_part,
     encode_full_state,
-    encode_part,
 )
-from tocsin.errors import ClosedError, StateError, TocsinError, TransportError
+from tocsin.errors import ClosedError, StateError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
@@ -25,6 +24,7 @@ from tocsin.gossip.core.effects import (
     MemberLeft,
     MemberUpdated,
     NameConflict,
+    PacketsLost,
     ProtocolTrouble,
     RemoteState,
     UserMessage,
@@ -34,15 +34,14 @@ from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.clock import Clock
-from tocsin.node.cluster.courier import Batch, Courier
+from tocsin.node.cluster.capability import META
 from tocsin.node.cluster.inbox import Inbox, Mergeable
 from tocsin.node.cluster.peers import PeerBook
+from tocsin.node.cluster.replication import Replication
 from tocsin.node.cluster.settle import Settle
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.log import Logger
 
-OVERSIZE_BYTES: Final = 700
-"""A longer Part goes by stream to every member; Go peers do the same (specification 4.3)."""
 REFRESH_INTERVAL: Final = 15.0
 FORGET_INTERVAL: Final = 300.0
 RESOLVE_RETRY: Final = 2.0
@@ -90,9 +89,8 @@ class ClusterStatistics:
     resolve_failures: int = 0
     trouble: Counter[str] = field(default_factory=Counter)
     """Refused packets, messages and merges, by reason."""
-    messages_sent: Counter[str] = field(default_factory=Counter)
-    messages_sent_bytes: Counter[str] = field(default_factory=Counter)
-    """By kind: "update" (one change), "full_state"."""
+    full_states_sent: int = 0
+    full_state_bytes_sent: int = 0
 
 
 class Cluster:
@@ -113,7 +111,6 @@ class Cluster:
     ) -> None:
         self.settings = settings
         self.statistics = ClusterStatistics()
-        self.courier = Courier()
         self._states = states
         self._log = log
         self._on_members = on_members
@@ -123,11 +120,20 @@ class Cluster:
             transport,
             name=settings.name,
             address=advertise,
+            meta=META,
             local_state=self._local_state,
             on_event=self._handle_event,
             random_source=random.Random(),
         )
-        self.inbox = Inbox(states, clock=clock, log=log, on_merged=on_merged, rebroadcast=self.broadcast)
+        self.replication = Replication(
+            self.gossip,
+            {key: state.key_of for key, state in states.items()},
+            resync=self.resync,
+            random=random.Random(),
+            log=log,
+        )
+        self.inbox = Inbox(states, clock=clock, log=log, on_merged=on_merged, relay=self.replication.relay)
+        self._dialling: set[Address] = set()
         self._settle: Settle | None = None
         self._closed = False
         self._peers: PeerBook | None = None
@@ -170,6 +176,7 @@ class Cluster:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self.replication.close()
         if self._peers is not None:
             with contextlib.suppress(ClosedError):
                 if not await self.gossip.leave(LEAVE_TIMEOUT):
@@ -204,41 +211,21 @@ class Cluster:
 
     def broadcast(self, key: str, changes: Sequence[bytes]) -> None:
         """Tell all members of changes to the state ``key``, each one delimited entry."""
-        for change in changes:
-            part = encode_part(key, change)
-            self.statistics.messages_sent["update"] += 1
-            self.statistics.messages_sent_bytes["update"] += len(part)
-            if len(part) > OVERSIZE_BYTES:
-                own = self.settings.name
-                others = [member.name for member in self.gossip.members if member.name != own]
-                self.courier.add(others, key, change)
-            else:
-                self.gossip.broadcast(part)
-        self._dispatch_batches()
+        self.replication.broadcast(key, changes)
+
+    async def resync(self, member_name: str) -> bool:
+        """Exchange states with a member that lacks something; whether that went well."""
+        member = self.gossip.endpoint.member(member_name)
+        if member is None or not member.live:
+            return False
+        [result] = await self.gossip.join([member.address])
+        return result.joined
 
     def _local_state(self, join: bool) -> bytes:  # noqa: ARG002
         state = encode_full_state({key: state.encode_state() for key, state in self._states.items()})
-        self.statistics.messages_sent["full_state"] += 1
-        self.statistics.messages_sent_bytes["full_state"] += len(state)
+        self.statistics.full_states_sent += 1
+        self.statistics.full_state_bytes_sent += len(state)
         return state
-
-    def _dispatch_batches(self) -> None:
-        for batch in self.courier.batches():
-            self._spawn(self._deliver(batch))
-
-    async def _deliver(self, batch: Batch) -> None:
-        try:
-            await self.gossip.send_reliable(batch.member, encode_part(batch.key, batch.data))
-        except TocsinError as error:
-            self._log.debug("large changes not delivered", peer=batch.member, error=str(error))
-            self.courier.finished(batch, success=False)
-        else:
-            self.courier.finished(batch, success=True)
-        self._dispatch_batches()
-        for name in self.courier.missed():
-            member = self.gossip.endpoint.member(name)
-            if member is not None and member.live:
-                await self.gossip.join([member.address])
 
     # -- events of the gossip member
 
@@ -250,18 +237,19 @@ class Cluster:
                 except StateError as error:
                     self.inbox.refused(str(error), str(event.source))
                 else:
-                    self.inbox.update(key, data, str(event.source))
+                    self.inbox.update(key, data, event.source)
             case RemoteState(payload=payload):
                 try:
                     parts = decode_full_state(payload)
                 except StateError as error:
                     self.inbox.refused(str(error), str(event.source))
                 else:
-                    self.inbox.full_state(parts, str(event.source))
+                    self.inbox.full_state(parts, event.source)
             case MemberJoined(member=member):
                 self.statistics.peers_joined += 1
                 if self._peers is not None and self._peers.joined(member.name, member.address):
                     self.statistics.reconnections += 1
+                self.replication.member_changed(member)
                 self._log.info("peer joined", peer=member.name, address=str(member.address))
                 self._on_members()
             case MemberLeft(member=member):
@@ -270,12 +258,15 @@ class Cluster:
                 if self._peers is not None:
                     now = self._loop.time()
                     self._peers.left(member.name, member.address, now, on_purpose=on_purpose)
-                self.courier.forget(member.name)
+                self.replication.member_gone(member, on_purpose=on_purpose)
                 how = "peer left" if on_purpose else "peer failed"
                 self._log.info(how, peer=member.name, address=str(member.address))
                 self._on_members()
-            case MemberUpdated():
+            case MemberUpdated(member=member):
                 self.statistics.peers_updated += 1
+                self.replication.member_changed(member)
+            case PacketsLost(destination=destination):
+                self.replication.packets_lost(destination)
             case NameConflict(existing=existing, claimed=claimed):
                 self.statistics.name_conflicts += 1
                 self._log.warn(
@@ -315,22 +306,40 @@ class Cluster:
     async def _reconnect_forever(self, peers: PeerBook) -> None:
         while True:
             await asyncio.sleep(self.settings.reconnect_interval)
-            results = await self.gossip.join(peers.to_reconnect())
-            failed = [result for result in results if not result.joined]
-            self.statistics.reconnections_failed += len(failed)
-            for result in failed:
-                self._log.debug("reconnecting failed", peer=str(result.address), error=result.error)
+            for address in peers.to_reconnect():
+                self._dial_again(address, self._reconnect)
 
     async def _refresh_forever(self, places: list[tuple[str, int]]) -> None:
         while places:
             await asyncio.sleep(REFRESH_INTERVAL)
             assert self._peers is not None  # noqa: S101
             addresses = await self._resolve(places, retry_until=0.0)
-            missing = self._peers.configured(addresses, self._loop.time())
-            results = await self.gossip.join(missing)
-            failed = sum([not result.joined for result in results])
-            self.statistics.refresh_joins += len(results) - failed
-            self.statistics.refresh_joins_failed += failed
+            for address in self._peers.configured(addresses, self._loop.time()):
+                self._dial_again(address, self._refresh)
+
+    def _dial_again(self, address: Address, dial: Callable[[Address], Coroutine[Any, Any, None]]) -> None:
+        """In a task of its own, one for each address: a peer that never answers holds up no other."""
+
+        async def once() -> None:
+            try:
+                await dial(address)
+            finally:
+                self._dialling.discard(address)
+
+        if address not in self._dialling:
+            self._dialling.add(address)
+            self._spawn(once())
+
+    async def _reconnect(self, address: Address) -> None:
+        [result] = await self.gossip.join([address])
+        if not result.joined:
+            self.statistics.reconnections_failed += 1
+            self._log.debug("reconnecting failed", peer=str(address), error=result.error)
+
+    async def _refresh(self, address: Address) -> None:
+        [result] = await self.gossip.join([address])
+        self.statistics.refresh_joins += result.joined
+        self.statistics.refresh_joins_failed += not result.joined
 
     async def _forget_forever(self, peers: PeerBook) -> None:
         while True:

@@ -1,14 +1,28 @@
-"""Changes too large for gossip packets go to each member over streams, in batches. Pure policy."""
+"""Changes on their way to each member: gathered, superseded, bounded, paced. Pure policy."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
+
+INTERVAL: Final = 0.005
+"""Least seconds between two sendings to one member; what comes meanwhile leaves together."""
+PARCEL_BYTES: Final = 64 * 1024 - 1024
+"""Of one parcel, unless a single change is longer; with its envelope it stays a compound's part (64 KiB)."""
+MAX_BACKLOG: Final = 128 * 1024
+"""With more bytes than that waiting in the transport, a member's changes wait here, where newer ones replace
+older ones."""
+BACKLOG_RETRY: Final = 0.02
+MAX_MISSED: Final = 4096
+"""Members remembered to lack something, most of them dead; past it the oldest is forgotten."""
+LARGE_BYTES: Final = 700
+"""Alertmanager counts longer changes on their own (specification 4.3). Here they go as the others do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class Parcel:
     """Changes of one kind of state for one member: delimited entries, joined."""
 
     member: str
@@ -18,87 +32,252 @@ class Batch:
 
 
 @dataclass(slots=True)
+class CourierStatistics:
+    """Changes by kind of state, counted for each member that they were meant for."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    sent_large: Counter[str] = field(default_factory=Counter)
+    """Those of :attr:`sent` that are longer than :data:`LARGE_BYTES`."""
+    superseded: Counter[str] = field(default_factory=Counter)
+    """Replaced in the queue by a newer change of the same name."""
+    dropped: Counter[str] = field(default_factory=Counter)
+    """Past the bound of a queue; the member is named by :meth:`Courier.missed`."""
+    dropped_large: Counter[str] = field(default_factory=Counter)
+    repairs_dropped: Counter[str] = field(default_factory=Counter)
+    """Past the bound, but only passed on for safety's sake."""
+    abandoned: Counter[str] = field(default_factory=Counter)
+    """Still queued when their member died or left."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLengths:
+    """What waits at this moment, summed over the members."""
+
+    changes: int
+    bytes: int
+
+
+class _Queue:
+    """Changes of each kind of state by name; a newer one takes the place of the older."""
+
+    __slots__ = ("_kinds", "count", "size")
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, dict[Hashable, bytes]] = {}
+        self.count = 0
+        self.size = 0
+
+    def __contains__(self, full_name: tuple[str, Hashable]) -> bool:
+        return full_name[1] in self._kinds.get(full_name[0], ())
+
+    def put(self, key: str, name: Hashable, change: bytes) -> bool:
+        """Whether it replaced one."""
+        kind = self._kinds.setdefault(key, {})
+        replaced = kind.get(name)
+        kind[name] = change
+        self.size += len(change)
+        if replaced is None:
+            self.count += 1
+            return False
+        self.size -= len(replaced)
+        return True
+
+    def discard(self, key: str, name: Hashable) -> bool:
+        """Whether there was one."""
+        removed = self._kinds.get(key, {}).pop(name, None)
+        if removed is None:
+            return False
+        self.count -= 1
+        self.size -= len(removed)
+        return True
+
+    def kinds(self) -> list[str]:
+        """Of which there is something."""
+        return [key for key, kind in self._kinds.items() if kind]
+
+    def take(self, key: str, budget: int, *, at_least_one: bool) -> list[bytes]:
+        """The oldest of one kind, together at most ``budget`` bytes, but the first in any case if wanted."""
+        kind = self._kinds.get(key)
+        if not kind:
+            return []
+        names: list[Hashable] = []
+        changes: list[bytes] = []
+        for name, change in kind.items():
+            if len(change) > budget and (changes or not at_least_one):
+                break
+            budget -= len(change)
+            names.append(name)
+            changes.append(change)
+        for name in names:
+            del kind[name]
+        self.count -= len(names)
+        self.size -= sum(map(len, changes))
+        return changes
+
+    def clear(self) -> list[tuple[str, bytes]]:
+        """Empty it; what was in it, each after its kind."""
+        gone = [(key, change) for key, kind in self._kinds.items() for change in kind.values()]
+        self._kinds.clear()
+        self.count = self.size = 0
+        return gone
+
+
+@dataclass(slots=True)
 class _Route:
-    queued: deque[tuple[str, bytes]] = field(default_factory=deque)
-    queued_bytes: int = 0
-    sending: bool = False
-    missed: bool = False
+    fresh: _Queue = field(default_factory=_Queue)
+    repairs: _Queue = field(default_factory=_Queue)
+    next_sending: float = 0.0
+    repairs_due: float = 0.0
+
+    def due(self) -> float | None:
+        """When the next parcel may leave, or None when there is nothing to send."""
+        if self.fresh.count:
+            return self.next_sending
+        return max(self.next_sending, self.repairs_due) if self.repairs.count else None
 
 
 class Courier:
-    """One queue for each member, one batch under way for each: a dead member holds up nobody else.
+    """One queue for each member: a member that takes nothing holds up nobody else.
 
-    Upstream sends one message at a time to all members and drops past 200 (specification 4.3). Here what
-    gathers while a batch is under way goes into the next, a queue is bounded by ``max_bytes``, and a member
-    for whom something had to be dropped, or whose batch failed, is named by :meth:`missed` for a full
-    exchange of state: so nothing is lost.
+    A change with a name replaces the queued one of that name and kind. A queue is bounded by ``max_changes``
+    and ``max_bytes``; past that it is emptied and its member is :meth:`missed`: an exchange of states brings
+    it everything at once. *Repairs* are what a member most likely has already; they wait for the repair tick.
+
+    A member gets at most one parcel of each kind of state in an :data:`INTERVAL`: in the 200 ms in which a
+    Go peer is certain to empty its handler queue of 1,024 messages that is 40 for each kind.
     """
 
-    def __init__(self, *, max_bytes: int = 8 * 1024 * 1024, batch_bytes: int = 256 * 1024) -> None:
+    def __init__(self, *, max_changes: int = 8192, max_bytes: int = 8 * 1024 * 1024) -> None:
+        self.statistics = CourierStatistics()
+        self._max_changes = max_changes
         self._max_bytes = max_bytes
-        self._batch_bytes = batch_bytes
         self._routes: dict[str, _Route] = {}
-        self.dropped: Counter[str] = Counter()
-        """Changes by kind of state; so are :attr:`sent` and :attr:`failed`."""
-        self.sent: Counter[str] = Counter()
-        self.failed: Counter[str] = Counter()
+        self._missed: dict[str, None] = {}
+        self._unnamed = 0
 
-    def add(self, members: Iterable[str], key: str, change: bytes) -> None:
-        """Queue one change for each of ``members``."""
+    # -- in
+
+    def add(
+        self,
+        members: Iterable[str],
+        key: str,
+        name: Hashable | None,
+        change: bytes,
+        *,
+        repair_at: float | None = None,
+    ) -> None:
+        """Queue one change for each of ``members``; with ``repair_at``, as a repair that may leave then."""
+        if name is None:
+            self._unnamed += 1
+            name = self._unnamed
         for member in members:
-            route = self._routes.setdefault(member, _Route())
-            if route.queued_bytes + len(change) > self._max_bytes:
-                self.dropped[key] += 1
-                route.missed = True
-                continue
-            route.queued.append((key, change))
-            route.queued_bytes += len(change)
+            route = self._routes.get(member)
+            if route is None:
+                route = self._routes[member] = _Route()
+            if repair_at is None:
+                self._add_fresh(member, route, key, name, change)
+            else:
+                self._add_repair(route, key, name, change, repair_at)
 
-    def batches(self) -> list[Batch]:
-        """What to send now; each batch is to be reported with :meth:`finished`."""
-        found: list[Batch] = []
+    def _add_fresh(self, member: str, route: _Route, key: str, name: Hashable, change: bytes) -> None:
+        self.statistics.superseded[key] += route.repairs.discard(key, name)
+        self.statistics.superseded[key] += route.fresh.put(key, name, change)
+        if self._over(route):
+            # The member needs a whole exchange now, which brings it the rest of the queue as well.
+            for gone, data in route.fresh.clear():
+                self.statistics.dropped[gone] += 1
+                self.statistics.dropped_large[gone] += len(data) > LARGE_BYTES
+            for gone, _ in route.repairs.clear():
+                self.statistics.repairs_dropped[gone] += 1
+            self.lost(member)
+
+    def _add_repair(self, route: _Route, key: str, name: Hashable, change: bytes, when: float) -> None:
+        if (key, name) in route.fresh:
+            return  # What is queued is on its way anyway, and a merge finds the newer one.
+        if not route.repairs.count:
+            route.repairs_due = when
+        self.statistics.superseded[key] += route.repairs.put(key, name, change)
+        if self._over(route):
+            route.repairs.discard(key, name)
+            self.statistics.repairs_dropped[key] += 1
+
+    def _over(self, route: _Route) -> bool:
+        fresh, repairs = route.fresh, route.repairs
+        return fresh.count + repairs.count > self._max_changes or fresh.size + repairs.size > self._max_bytes
+
+    # -- out
+
+    def next_timeout(self) -> float | None:
+        """When :meth:`parcels` has something, or None."""
+        found = [when for route in self._routes.values() if (when := route.due()) is not None]
+        return min(found, default=None)
+
+    def parcels(self, now: float, backlog: Callable[[str], int]) -> list[Parcel]:
+        """What to send now. ``backlog`` tells how many bytes wait in the transport for a member."""
+        found: list[Parcel] = []
         for member, route in self._routes.items():
-            if route.sending or not route.queued:
+            due = route.due()
+            if due is None or due > now:
                 continue
-            key = route.queued[0][0]
-            changes: list[bytes] = []
-            size = 0
-            while route.queued and route.queued[0][0] == key:
-                change = route.queued[0][1]
-                if changes and size + len(change) > self._batch_bytes:
-                    break
-                route.queued.popleft()
-                changes.append(change)
-                size += len(change)
-            route.queued_bytes -= size
-            route.sending = True
-            found.append(Batch(member, key, b"".join(changes), len(changes)))
+            if backlog(member) > MAX_BACKLOG:
+                route.next_sending = now + BACKLOG_RETRY
+                continue
+            route.next_sending = now + INTERVAL
+            repairs = route.repairs_due <= now
+            kinds = dict.fromkeys(route.fresh.kinds() + (route.repairs.kinds() if repairs else []))
+            found += [self._pack(member, route, key, repairs) for key in kinds]
         return found
 
-    def finished(self, batch: Batch, *, success: bool) -> None:
-        """A batch was delivered, or not."""
-        if success:
-            self.sent[batch.key] += batch.entries
-        else:
-            self.failed[batch.key] += batch.entries
-        route = self._routes.get(batch.member)
-        if route is None:
-            return
-        route.sending = False
-        route.missed = route.missed or not success
+    def _pack(self, member: str, route: _Route, key: str, repairs: bool) -> Parcel:
+        """The oldest of one kind of state, the fresh before the repairs."""
+        changes = route.fresh.take(key, PARCEL_BYTES, at_least_one=True)
+        if repairs:
+            room = PARCEL_BYTES - sum(map(len, changes))
+            changes += route.repairs.take(key, room, at_least_one=not changes)
+        statistics = self.statistics
+        statistics.sent[key] += len(changes)
+        statistics.sent_large[key] += sum([len(change) > LARGE_BYTES for change in changes])
+        return Parcel(member, key, b"".join(changes), len(changes))
 
-    def missed(self) -> list[str]:
-        """Members that lack something and have nothing more queued: exchange whole states with them."""
-        found = [n for n, r in self._routes.items() if r.missed and not r.sending and not r.queued]
+    # -- members that lack something
+
+    def lost(self, member: str) -> None:
+        """Something meant for ``member`` is known not to arrive."""
+        self._missed[member] = None
+        if len(self._missed) > MAX_MISSED:
+            del self._missed[next(iter(self._missed))]
+
+    def missed(self, live: Callable[[str], bool]) -> list[str]:
+        """Live members that lack something: exchange states with them. Each is told once."""
+        found = [name for name in self._missed if live(name)]
         for name in found:
-            self._routes[name].missed = False
+            del self._missed[name]
         return found
+
+    def failed(self, member: str) -> None:
+        """The member was declared dead. Should it come back, it lacks what was queued, and maybe more."""
+        self._abandon(member)
+        self.lost(member)
 
     def forget(self, member: str) -> None:
-        """The member is gone; should it come back, a push/pull tells it all."""
-        self._routes.pop(member, None)
+        """The member left on purpose: to come back it has to join, which brings it everything."""
+        self._abandon(member)
+        self._missed.pop(member, None)
+
+    def _abandon(self, member: str) -> None:
+        route = self._routes.pop(member, None)
+        if route is not None:
+            for queue in (route.fresh, route.repairs):
+                for key, _ in queue.clear():
+                    self.statistics.abandoned[key] += 1
+
+    # -- views
 
     @property
-    def queued_bytes(self) -> int:
-        """Bytes queued for all members."""
-        return sum(route.queued_bytes for route in self._routes.values())
+    def queued(self) -> QueueLengths:
+        """What waits now."""
+        routes = self._routes.values()
+        return QueueLengths(
+            changes=sum([route.fresh.count + route.repairs.count for route in routes]),
+            bytes=sum([route.fresh.size + route.repairs.size for route in routes]),
+        )

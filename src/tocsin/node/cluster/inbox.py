@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from tocsin.alerting.replicated import MergeResult
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
+from tocsin.gossip.address import Address
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 
@@ -39,6 +40,9 @@ class Mergeable(Protocol):
     def merge_job(self, data: bytes, now: Nanoseconds) -> Job:
         """Begin a merge."""
 
+    def key_of(self, change: bytes) -> Hashable:
+        """What a change to this state is about; a newer change of the same replaces it."""
+
     def encode_state(self) -> bytes:
         """All entries, delimited."""
 
@@ -65,7 +69,9 @@ class InboxStatistics:
 class _Payload:
     key: str
     data: bytes
-    source: str
+    source: Address
+    whole: bool
+    """Of a whole state, of which news is passed on only if it is small."""
 
 
 class Inbox:
@@ -78,29 +84,29 @@ class Inbox:
         clock: Clock,
         log: Logger,
         on_merged: Callable[[str], None],
-        rebroadcast: Callable[[str, Sequence[bytes]], None],
+        relay: Callable[[str, Sequence[bytes], Address, int], None],
     ) -> None:
         self.statistics = InboxStatistics()
         self._states = states
         self._clock = clock
         self._log = log
         self._on_merged = on_merged
-        self._rebroadcast = rebroadcast
+        self._relay = relay
         self._waiting: deque[_Payload] = deque()
         self._waiting_bytes = 0
         self._worker: asyncio.Task[None] | None = None
 
-    def update(self, key: str, data: bytes, source: str) -> None:
+    def update(self, key: str, data: bytes, source: Address) -> None:
         """A user message: some changes of one state."""
         self._count("update", len(data))
-        self._add(_Payload(key, data, source))
+        self._add(_Payload(key, data, source, whole=False))
 
-    def full_state(self, parts: Sequence[tuple[str, bytes]], source: str) -> None:
+    def full_state(self, parts: Sequence[tuple[str, bytes]], source: Address) -> None:
         """The user state of a push/pull."""
         self._count("full_state", sum([len(data) for _, data in parts]))
         for key, data in parts:
             if data:
-                self._add(_Payload(key, data, source))
+                self._add(_Payload(key, data, source, whole=True))
 
     def refused(self, problem: str, source: str) -> None:
         """A payload whose envelope does not decode."""
@@ -145,7 +151,7 @@ class Inbox:
             while not job.step(SLICE_ENTRIES):
                 pass
         except StateError as error:
-            self.refused(str(error), payload.source)
+            self.refused(str(error), str(payload.source))
         else:
             self._merged(payload, job.result)
 
@@ -159,7 +165,7 @@ class Inbox:
                     while not job.step(SLICE_ENTRIES):  # noqa: ASYNC110 (a turn for others, no wait)
                         await asyncio.sleep(0)
                 except StateError as error:
-                    self.refused(str(error), payload.source)
+                    self.refused(str(error), str(payload.source))
                 else:
                     self._merged(payload, job.result)
         finally:
@@ -172,14 +178,15 @@ class Inbox:
             self._log.warn(
                 "entries from peer refused",
                 state=payload.key,
-                source=payload.source,
+                source=str(payload.source),
                 count=result.refused_count,
                 reason=result.refused[0],
             )
         if not result.taken:
             return
         statistics.taken[payload.key] += result.taken
-        if result.rebroadcast and len(result.rebroadcast) <= MAX_SPREAD:
-            statistics.propagated[payload.key] += len(result.rebroadcast)
-            self._rebroadcast(payload.key, result.rebroadcast)
+        news = result.rebroadcast if payload.whole else result.news
+        if news and len(news) <= MAX_SPREAD:
+            statistics.propagated[payload.key] += len(news)
+            self._relay(payload.key, news, payload.source, len(payload.data))
         self._on_merged(payload.key)

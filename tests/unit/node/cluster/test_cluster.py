@@ -93,11 +93,13 @@ def test_a_silence_made_on_one_is_known_on_all() -> None:
     run(story)
 
 
-def test_a_silence_too_large_to_gossip_takes_the_stream() -> None:
+def test_large_silences_go_the_same_way() -> None:
     async def story(members: list[Member]) -> None:
         identifiers = [members[0].silence(f"x{n}", "y" * 2000) for n in range(50)]
         await eventually(lambda: all(m.knows(i) for m in members for i in identifiers))
-        assert members[0].cluster.courier.dropped.total() == 0
+        replication = members[0].cluster.replication
+        assert replication.courier.statistics.dropped.total() == 0
+        assert replication.resyncs.statistics.started == 0
 
     run(story)
 

@@ -1,88 +1,246 @@
-"""Large changes: batched for each member, bounded, and never silently lost."""
+"""Changes on their way: gathered, superseded, bounded, paced, and never silently lost."""
 
 from __future__ import annotations
 
-from tocsin.node.cluster.courier import Batch, Courier
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tocsin.node.cluster.courier import (
+    BACKLOG_RETRY,
+    INTERVAL,
+    MAX_BACKLOG,
+    MAX_MISSED,
+    PARCEL_BYTES,
+    Courier,
+    Parcel,
+)
 
 
-def test_a_change_goes_to_every_member() -> None:
+def free(member: str) -> int:
+    return 0
+
+
+def everyone(member: str) -> bool:
+    return True
+
+
+def sent(courier: Courier, now: float = 0.0) -> list[Parcel]:
+    """Everything that leaves when nothing holds it up, from ``now`` on."""
+    found: list[Parcel] = []
+    while (when := courier.next_timeout()) is not None:
+        now = max(now, when)
+        found += courier.parcels(now, free)
+    return found
+
+
+def test_changes_of_the_same_moment_leave_in_one_parcel_to_each_member() -> None:
     courier = Courier()
-    courier.add(["a", "b"], "sil", b"one")
-    assert courier.batches() == [Batch("a", "sil", b"one", 1), Batch("b", "sil", b"one", 1)]
+    for change in (b"one,", b"two,", b"three"):
+        courier.add(["a", "b"], "sil", None, change)
+    assert courier.parcels(1.0, free) == [
+        Parcel("a", "sil", b"one,two,three", 3),
+        Parcel("b", "sil", b"one,two,three", 3),
+    ]
+    assert courier.next_timeout() is None
+    assert courier.statistics.sent == {"sil": 6}
 
 
-def test_what_gathers_while_a_batch_is_under_way_leaves_together() -> None:
+def test_the_first_leaves_at_once_and_the_next_after_the_interval() -> None:
     courier = Courier()
-    courier.add(["a"], "sil", b"1")
-    [first] = courier.batches()
-    for change in (b"2", b"3", b"4"):
-        courier.add(["a"], "sil", change)
-    assert courier.batches() == []
-    courier.finished(first, success=True)
-    assert courier.batches() == [Batch("a", "sil", b"234", 3)]
-    assert courier.sent == {"sil": 1}
+    courier.add(["a"], "sil", None, b"1")
+    assert courier.next_timeout() == 0.0
+    courier.parcels(10.0, free)
+    for change in (b"2", b"3"):
+        courier.add(["a"], "sil", None, change)
+    assert courier.next_timeout() == 10.0 + INTERVAL
+    assert courier.parcels(10.0 + INTERVAL / 2, free) == []
+    assert courier.parcels(10.0 + INTERVAL, free) == [Parcel("a", "sil", b"23", 2)]
 
 
-def test_a_stuck_member_holds_up_nobody_else() -> None:
+def test_a_newer_change_takes_the_place_of_the_queued_older_one() -> None:
     courier = Courier()
-    courier.add(["stuck", "well"], "sil", b"1")
-    stuck, well = courier.batches()
-    courier.finished(well, success=True)
-    courier.add(["stuck", "well"], "sil", b"2")
-    assert courier.batches() == [Batch("well", "sil", b"2", 1)]
-    assert stuck.member == "stuck"
+    courier.add(["a"], "sil", "x", b"x1")
+    courier.add(["a"], "sil", "y", b"y1")
+    courier.add(["a"], "nfl", "x", b"another x")
+    courier.add(["a"], "sil", "x", b"x2")
+    assert courier.queued.changes == 3
+    assert courier.queued.bytes == len(b"x2y1another x")
+    assert [parcel.data for parcel in courier.parcels(0.0, free)] == [b"x2y1", b"another x"]
+    assert courier.statistics.superseded["sil"] == 1
+    assert courier.queued.bytes == courier.queued.changes == 0
 
 
-def test_kinds_of_state_are_not_mixed_and_keep_their_order() -> None:
+def test_kinds_of_state_do_not_wait_for_each_other() -> None:
     courier = Courier()
-    for key, change in (("sil", b"1"), ("sil", b"2"), ("nfl", b"3"), ("sil", b"4")):
-        courier.add(["a"], key, change)
-    seen = []
-    while batches := courier.batches():
-        seen += [(batch.key, batch.data) for batch in batches]
-        courier.finished(batches[0], success=True)
-    assert seen == [("sil", b"12"), ("nfl", b"3"), ("sil", b"4")]
+    for number in range(200):
+        courier.add(["a"], "sil", number, bytes(1000))
+    courier.add(["a"], "nfl", "group", b"sent to the pager")
+    assert [parcel.key for parcel in courier.parcels(0.0, free)] == ["sil", "nfl"]
 
 
-def test_batches_are_bounded_but_a_single_large_change_still_goes() -> None:
-    courier = Courier(batch_bytes=4)
-    for change in (b"12", b"34", b"5", b"6789abc"):
-        courier.add(["a"], "sil", change)
-    seen = []
-    while batches := courier.batches():
-        seen.append(batches[0].data)
-        courier.finished(batches[0], success=True)
-    assert seen == [b"1234", b"5", b"6789abc"]
-
-
-def test_a_drop_is_counted_and_asks_for_an_exchange_of_states() -> None:
-    courier = Courier(max_bytes=3)
-    courier.add(["a"], "sil", b"123")
-    courier.add(["a"], "sil", b"4")
-    assert courier.dropped == {"sil": 1}
-    assert courier.missed() == []
-    [batch] = courier.batches()
-    courier.finished(batch, success=True)
-    assert courier.missed() == ["a"]
-    assert courier.missed() == []
-
-
-def test_a_failed_batch_asks_for_an_exchange_of_states() -> None:
+def test_parcels_are_bounded_but_a_single_large_change_still_goes() -> None:
     courier = Courier()
-    courier.add(["a"], "sil", b"1")
-    [batch] = courier.batches()
-    courier.finished(batch, success=False)
-    assert courier.failed == {"sil": 1}
-    assert courier.missed() == ["a"]
+    sizes = [PARCEL_BYTES - 10, 10, 1, PARCEL_BYTES + 1000, 5]
+    for number, size in enumerate(sizes):
+        courier.add(["a"], "sil", number, bytes(size))
+    assert [len(parcel.data) for parcel in sent(courier)] == [PARCEL_BYTES, 1, PARCEL_BYTES + 1000, 5]
+    assert courier.statistics.sent_large["sil"] == 2
 
 
-def test_a_member_that_is_gone_costs_nothing() -> None:
+def test_a_go_peers_handler_queue_is_never_overrun() -> None:
+    """It holds 1,024 messages and is emptied far more often than each 200 ms."""
+    courier = Courier(max_changes=100_000)
+    times: list[float] = []
+    now = 0.0
+    for tick in range(600):
+        now = tick * 0.001
+        for kind in ("sil", "nfl", "intent"):
+            for number in range(20):
+                courier.add(["go"], kind, (tick, number), bytes(300))
+        times += [now] * len(courier.parcels(now, free))
+    most = max(sum(start <= when < start + 0.2 for when in times) for start in set(times))
+    assert 100 <= most <= 512
+
+
+def test_a_member_that_takes_nothing_holds_up_nobody_else_and_its_changes_are_still_superseded() -> None:
     courier = Courier()
-    courier.add(["a"], "sil", b"1")
-    [batch] = courier.batches()
-    courier.add(["a"], "sil", b"2")
+    waiting = {"stuck": MAX_BACKLOG + 1, "well": 0}
+    for version in range(3):
+        courier.add(["stuck", "well"], "sil", "x", b"%d" % version)
+        assert courier.parcels(float(version), waiting.__getitem__) == [
+            Parcel("well", "sil", b"%d" % version, 1)
+        ]
+    assert courier.queued.changes == 1
+    assert courier.next_timeout() == pytest.approx(2.0 + BACKLOG_RETRY)
+    assert courier.parcels(3.0, free) == [Parcel("stuck", "sil", b"2", 1)]
+
+
+@pytest.mark.parametrize(("bounds", "size"), [({"max_changes": 3}, 1), ({"max_bytes": 30}, 10)])
+def test_a_full_queue_is_emptied_and_asks_for_an_exchange_of_states(
+    bounds: dict[str, int], size: int
+) -> None:
+    courier = Courier(**bounds)
+    for number in range(3):
+        courier.add(["a", "b"], "sil", number, bytes(size))
+    courier.parcels(0.0, {"a": MAX_BACKLOG + 1, "b": 0}.__getitem__)
+    assert courier.missed(everyone) == []
+    courier.add(["a", "b"], "sil", "one too many", bytes(size))
+    assert courier.statistics.dropped == {"sil": 4}
+    assert courier.queued.changes == 1  # for b
+    assert courier.missed(everyone) == ["a"]
+    assert courier.missed(everyone) == []
+
+
+def test_a_failed_sending_asks_for_an_exchange_once_the_member_is_live() -> None:
+    courier = Courier()
+    courier.lost("a")
+    assert courier.missed(lambda member: False) == []
+    assert courier.missed(everyone) == ["a"]
+
+
+def test_one_that_died_costs_nothing_and_gets_an_exchange_when_it_is_back() -> None:
+    courier = Courier()
+    courier.add(["a"], "sil", "x", b"1")
+    courier.failed("a")
+    assert courier.queued.changes == courier.queued.bytes == 0
+    assert courier.statistics.abandoned == {"sil": 1}
+    assert courier.next_timeout() is None
+    assert courier.missed(everyone) == ["a"]
+
+
+def test_one_that_left_is_forgotten() -> None:
+    courier = Courier()
+    courier.add(["a"], "sil", "x", b"1")
+    courier.lost("a")
     courier.forget("a")
-    courier.finished(batch, success=False)
-    assert courier.queued_bytes == 0
-    assert courier.batches() == []
-    assert courier.missed() == []
+    assert courier.next_timeout() is None
+    assert courier.missed(everyone) == []
+
+
+def test_the_dead_that_are_remembered_are_bounded() -> None:
+    courier = Courier()
+    for number in range(MAX_MISSED + 10):
+        courier.failed(f"life {number}")
+    missed = courier.missed(everyone)
+    assert (len(missed), missed[0]) == (MAX_MISSED, "life 10")
+
+
+def test_repairs_wait_for_their_tick_and_fill_up_what_leaves_then() -> None:
+    courier = Courier()
+    courier.add(["a"], "sil", "x", b"x,", repair_at=0.2)
+    courier.add(["a"], "sil", "y", b"y,", repair_at=0.3)  # leaves with the first
+    assert courier.next_timeout() == 0.2
+    courier.add(["a"], "sil", "z", b"z,")
+    assert courier.parcels(0.1, free) == [Parcel("a", "sil", b"z,", 1)]
+    courier.add(["a"], "sil", "x", b"newer x,")  # no use in repairing what is out of date
+    assert courier.parcels(0.2, free) == [Parcel("a", "sil", b"newer x,y,", 2)]
+    assert courier.next_timeout() is None
+
+
+def test_repairs_never_push_out_what_is_fresh() -> None:
+    courier = Courier(max_changes=2)
+    courier.add(["a"], "sil", "x", b"x")
+    courier.add(["a"], "sil", "y", b"y")
+    courier.add(["a"], "sil", "z", b"z", repair_at=0.0)
+    assert courier.statistics.repairs_dropped == {"sil": 1}
+    assert courier.missed(everyone) == []
+    assert courier.parcels(0.0, free) == [Parcel("a", "sil", b"xy", 2)]
+
+
+MEMBERS = ("a", "b")
+Step = tuple[str, object]
+STEPS: st.SearchStrategy[list[Step]] = st.lists(
+    st.one_of(
+        st.tuples(st.just("change"), st.tuples(st.sampled_from("xyz"), st.integers(1, 60))),
+        st.tuples(st.just("repair"), st.tuples(st.sampled_from("xyz"), st.integers(1, 60))),
+        st.tuples(st.just("send"), st.sets(st.sampled_from(MEMBERS))),
+        st.tuples(st.just("lose"), st.sampled_from(MEMBERS)),
+    ),
+    max_size=50,
+)
+
+
+def newest(parcels: Iterable[Parcel], known: dict[str, dict[str, int]]) -> None:
+    """Merge as a member would: of each name the latest version."""
+    for parcel in parcels:
+        for entry in parcel.data.decode().split(";")[:-1]:
+            name, version, _ = entry.split(",")
+            state = known[parcel.member]
+            state[name] = max(state.get(name, 0), int(version))
+
+
+@settings(max_examples=200)
+@given(STEPS)
+def test_no_change_is_lost_for_a_live_member_it_is_sent_or_an_exchange_brings_it(steps: list[Step]) -> None:
+    courier = Courier(max_changes=4, max_bytes=150)
+    truth: dict[str, int] = {}
+    known: dict[str, dict[str, int]] = {member: {} for member in MEMBERS}
+    now = 0.0
+    for version, (kind, value) in enumerate(steps, 1):
+        now += 0.01
+        if kind in ("change", "repair"):
+            assert isinstance(value, tuple)
+            name, size = value
+            if kind == "repair" and name not in truth:
+                continue
+            truth[name] = version if kind == "change" else truth[name]
+            change = b"%s,%d,%s;" % (name.encode(), truth[name], b"-" * size)
+            courier.add(MEMBERS, "sil", name, change, repair_at=now if kind == "repair" else None)
+        elif kind == "send":
+            assert isinstance(value, set)
+            open_to = value
+            newest(courier.parcels(now, lambda m: 0 if m in open_to else MAX_BACKLOG + 1), known)  # noqa: B023
+        else:
+            assert isinstance(value, str)
+            courier.parcels(now, lambda m: 0 if m == value else MAX_BACKLOG + 1)  # noqa: B023
+            courier.lost(value)
+        assert courier.queued.changes <= 2 * 4
+        assert courier.queued.bytes <= 2 * 150
+    newest(sent(courier, now), known)
+    for member in courier.missed(everyone):
+        known[member].update(truth)
+    assert known == dict.fromkeys(MEMBERS, truth)
+    assert courier.queued.changes == courier.queued.bytes == 0

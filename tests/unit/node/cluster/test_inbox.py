@@ -9,12 +9,14 @@ from random import Random
 from tests.support.transports import eventually
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.alerting.timestamp import SECOND
+from tocsin.gossip.address import Address
 from tocsin.node.clock import Clock
 from tocsin.node.cluster import inbox as module
 from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.log import Logger
 
 HOUR = 3600 * SECOND
+PEER = Address("10.0.0.1", 9094)
 
 
 def silence(now: int, value: str, comment: str = "") -> Silence:
@@ -42,11 +44,12 @@ class Bench:
             clock=self.clock,
             log=Logger("tocsin.test"),
             on_merged=self.merged.append,
-            rebroadcast=self._rebroadcast,
+            relay=self._relay,
         )
 
-    def _rebroadcast(self, key: str, changes: Sequence[bytes]) -> None:
-        assert key == "sil"
+    def _relay(self, key: str, changes: Sequence[bytes], source: Address, size: int) -> None:
+        assert (key, source) == ("sil", PEER)
+        assert size >= sum(map(len, changes))
         self.spread += changes
 
     def from_peer(self, *silences: Silence) -> list[bytes]:
@@ -68,11 +71,11 @@ def run(story: Callable[[Bench], Awaitable[None]]) -> None:
 def test_a_change_is_merged_at_once_and_told_on_once() -> None:
     async def story(bench: Bench) -> None:
         [change] = bench.from_peer(silence(bench.clock.now(), "x"))
-        bench.inbox.update("sil", change, "peer")
+        bench.inbox.update("sil", change, PEER)
         assert len(bench.silences) == 1
         assert bench.merged == ["sil"]
         assert bench.spread == [change]
-        bench.inbox.update("sil", change, "peer")
+        bench.inbox.update("sil", change, PEER)
         assert bench.spread == [change]
         assert bench.inbox.statistics.taken["sil"] == 1
 
@@ -83,7 +86,7 @@ def test_a_large_state_gives_way_and_arrives_whole() -> None:
     async def story(bench: Bench) -> None:
         now = bench.clock.now()
         changes = bench.from_peer(*(silence(now, f"x{number}", "y" * 200) for number in range(300)))
-        bench.inbox.full_state([("sil", b"".join(changes)), ("nfl", b"")], "peer")
+        bench.inbox.full_state([("sil", b"".join(changes)), ("nfl", b"")], PEER)
         assert len(bench.silences) < 300
         turns = 0
         while not bench.inbox.idle:
@@ -100,8 +103,8 @@ def test_changes_behind_a_large_state_keep_their_order() -> None:
         now = bench.clock.now()
         large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(200))))
         [small] = bench.from_peer(silence(now, "late"))
-        bench.inbox.full_state([("sil", large)], "peer")
-        bench.inbox.update("sil", small, "peer")
+        bench.inbox.full_state([("sil", large)], PEER)
+        bench.inbox.update("sil", small, PEER)
         assert not any(each.matchers[0].value == "late" for each in bench.silences.query(now))
         await eventually(lambda: bench.inbox.idle)
         assert len(bench.silences) == 201
@@ -111,8 +114,8 @@ def test_changes_behind_a_large_state_keep_their_order() -> None:
 
 def test_bytes_that_are_no_state_are_counted_and_change_nothing() -> None:
     async def story(bench: Bench) -> None:
-        bench.inbox.update("sil", b"\xff\xff\xff", "peer")
-        bench.inbox.update("unheard of", b"x", "peer")
+        bench.inbox.update("sil", b"\xff\xff\xff", PEER)
+        bench.inbox.update("unheard of", b"x", PEER)
         assert bench.inbox.statistics.payloads_refused == 1
         assert bench.inbox.statistics.unknown_keys == 1
         assert len(bench.silences) == 0
@@ -125,7 +128,7 @@ def test_what_waits_is_bounded_and_the_excess_counted() -> None:
         now = bench.clock.now()
         large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(100))))
         for _ in range(module.MAX_WAITING + 5):
-            bench.inbox.update("sil", large, "peer")
+            bench.inbox.update("sil", large, PEER)
         assert bench.inbox.statistics.payloads_dropped == 5
         await eventually(lambda: bench.inbox.idle)
         assert len(bench.silences) == 100

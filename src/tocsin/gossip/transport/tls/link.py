@@ -80,6 +80,11 @@ class PacketLink:
         """Nothing queued and no dial under way."""
         return not self._queue and self.dial is None
 
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of frames that wait for a dial or for the system."""
+        return self._queued_bytes
+
     def send(self, frame: bytes, now: float) -> None:
         """Send now, or queue and dial."""
         self.last_used = now
@@ -95,11 +100,15 @@ class PacketLink:
             self.dial = asyncio.get_running_loop().create_task(self._open())
         self._queue.append(frame)
         self._queued_bytes += len(frame)
+        dropped = False
         while len(self._queue) > self.config.max_queued_packets or (
             self._queued_bytes > self.config.max_queued_bytes and len(self._queue) > 1
         ):
             self._queued_bytes -= len(self._queue.popleft())
             self._statistics.packets_dropped["queue_full"] += 1
+            dropped = True
+        if dropped:
+            self._fail("the queue of packets to it is full")
 
     def wake(self) -> None:
         """The peer was heard of: do not rest any longer."""
@@ -108,6 +117,8 @@ class PacketLink:
     def start_close(self, reason: str) -> TLSConnection | None:
         """Give up what is queued and close in an orderly way; the closing connection, if there is one."""
         self.closed = True
+        if self._queue and reason == "evicted":
+            self._fail("its connection had to make room")
         self._drop_queue(reason)
         if self.dial is not None:
             self.dial.cancel()

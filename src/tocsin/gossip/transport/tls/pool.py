@@ -68,6 +68,11 @@ class PacketPool:
         if self._sweep_timer is None and not self._closed:
             self._arm(now)
 
+    def backlog(self, destination: Address) -> int:
+        """Bytes queued for one destination."""
+        link = self._links.get(destination)
+        return link.queued_bytes if link is not None else 0
+
     def heard_from(self, address: Address) -> None:
         """A peer reached us: a link that rests after failures may dial again at once."""
         link = self._links.get(address)

@@ -107,6 +107,10 @@ class TLSTransport:
             return
         self._pool.send(destination, frame)
 
+    def backlog(self, destination: Address) -> int:
+        """Bytes that wait for a dial, or for a peer that takes them slowly."""
+        return self._pool.backlog(destination) if self._pool is not None else 0
+
     async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:  # noqa: ARG002
         """Dial and send the STREAM header; :class:`TransportError`, also when TLS refuses."""
         if self._closed:

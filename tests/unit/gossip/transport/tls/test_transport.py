@@ -659,11 +659,14 @@ def test_a_peer_that_takes_no_data_runs_into_the_write_deadline() -> None:
         address = Address("127.0.0.1", server.sockets[0].getsockname()[1])
         async with node(write_timeout=0.3, max_queued_bytes=64 * 1024) as a:
             chunk = bytes(60_000)
-            while not a.recorder.failures:
+            statistics = a.transport.statistics
+            while not statistics.packets_dropped["queue_full"]:
                 a.send(address, chunk)
                 await asyncio.sleep(0.001)
-            assert a.transport.statistics.connections_lost["write_timeout"] == 1
-            assert a.transport.statistics.packets_dropped["queue_full"] > 0
+            assert "queue of packets to it is full" in a.recorder.failures[0][1]
+            assert 0 < a.transport.backlog(address) <= 64 * 1024
+            await eventually(lambda: statistics.connections_lost["write_timeout"] == 1)
+            assert a.transport.backlog(address) == 0
         server.close()
         for writer in stuck:
             writer.transport.abort()

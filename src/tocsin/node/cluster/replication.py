@@ -1,0 +1,243 @@
+"""Changes of replicated state to the other members: at once, each change once, and whole states as a remedy.
+
+A change leaves within :data:`~tocsin.node.cluster.courier.INTERVAL` of its commit, together with those of the
+same moment: to every member while they are few, else to a fan-out, which passes it on. What a member took
+from another one it passes on as news or, where everybody should have it already, with the next gossip tick
+as a repair. Whoever is known to have missed something gets an exchange of states.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+from tocsin.alerting.protocol.parts import encode_part
+from tocsin.errors import ClosedError, NotFoundError
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.broadcast import transmit_limit
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.driver import Gossip
+from tocsin.node.cluster.capability import speaks_tocsin
+from tocsin.node.cluster.courier import Courier
+from tocsin.node.cluster.resyncs import Resyncs
+from tocsin.node.log import Logger
+
+FEW: Final = 8
+"""Up to so many other members each gets each change from its maker."""
+RELAYED_BYTES: Final = 700
+"""A Go peer sends longer data to every member itself (specification 4.3), so nobody has to pass it on."""
+
+
+@dataclass(slots=True)
+class ReplicationStatistics:
+    """Beside those of :class:`Courier` and :class:`Resyncs`."""
+
+    parcels: int = 0
+    """User messages sent, each with one or more changes."""
+    parcel_bytes: int = 0
+    relayed: Counter[str] = field(default_factory=Counter)
+    """Changes of others passed on, by kind of state."""
+    losses: int = 0
+    """Reports that packets to a live member did not arrive."""
+
+
+class Replication:
+    """Takes changes, and sends them when the courier says so.
+
+    ``key_of`` finds the name of a change for each kind of state; without one nothing is superseded.
+    ``resync`` exchanges states with a member, and says whether that went well.
+    """
+
+    def __init__(
+        self,
+        gossip: Gossip,
+        key_of: Mapping[str, Callable[[bytes], Hashable]],
+        *,
+        resync: Callable[[str], Awaitable[bool]],
+        random: Random,
+        log: Logger,
+    ) -> None:
+        self.statistics = ReplicationStatistics()
+        self.courier = Courier()
+        self.resyncs = Resyncs(random)
+        self._gossip = gossip
+        self._key_of = key_of
+        self._resync = resync
+        self._random = random
+        self._log = log
+        self._others: dict[str, Member] = {}
+        self._by_address: dict[Address, str] = {}
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._fanout: tuple[list[str], list[str]] = ([], [])
+        self._fanout_until = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    # -- changes
+
+    def broadcast(self, key: str, changes: Sequence[bytes]) -> None:
+        """Tell all members of our own changes to the state ``key``, each one delimited entry."""
+        if len(self._others) <= FEW:
+            self._add(self._others, key, changes)
+            return
+        # A Go peer passes nothing on that came with other changes, so each gets it from the maker.
+        eager, repaired = self._choose()
+        go = [name for name, member in self._others.items() if not speaks_tocsin(member.meta)]
+        self._add(dict.fromkeys(eager + go), key, changes)
+        self._add(repaired, key, changes, repair_at=self._repair_time())
+
+    def relay(self, key: str, changes: Sequence[bytes], source: Address | None, size: int) -> None:
+        """Pass on what was news to us, out of a message of ``size`` bytes from ``source``."""
+        name = self._by_address.get(source) if source is not None else None
+        from_tocsin = name is not None and speaks_tocsin(self._others[name].meta)
+        if not from_tocsin and size > RELAYED_BYTES:
+            return
+        self.statistics.relayed[key] += len(changes)
+        if len(self._others) > FEW:
+            eager, repaired = self._choose()
+            self._add([other for other in eager if other != name], key, changes)
+        else:
+            repaired = [other for other in self._others if other != name]
+            if not from_tocsin:  # A Go peer told but a few, and is slow to tell the rest.
+                self._add(repaired, key, changes)
+                return
+        self._add([one for one in repaired if one != name], key, changes, repair_at=self._repair_time())
+
+    def _add(
+        self, members: Iterable[str], key: str, changes: Sequence[bytes], *, repair_at: float | None = None
+    ) -> None:
+        members = list(members)
+        if not members:
+            return
+        key_of = self._key_of.get(key)
+        for change in changes:
+            name = key_of(change) if key_of is not None else None
+            self.courier.add(members, key, name, change, repair_at=repair_at)
+        self._arm()
+
+    def _choose(self) -> tuple[list[str], list[str]]:
+        """To whom now and to whom with the next tick; drawn anew at each tick, so that changes gather."""
+        now = self._loop.time()
+        if now >= self._fanout_until:
+            config = self._gossip.config
+            tocsin = [name for name, member in self._others.items() if speaks_tocsin(member.meta)]
+            wanted = max(
+                transmit_limit(config.user_retransmit_multiplier, len(self._others) + 1), config.gossip_nodes
+            )
+            chosen = self._random.sample(tocsin, min(wanted, len(tocsin)))
+            self._fanout = chosen[: config.gossip_nodes], chosen[config.gossip_nodes :]
+            self._fanout_until = now + config.gossip_interval
+        return self._fanout
+
+    def _repair_time(self) -> float:
+        # Spread over a tick, so that not every member repairs at the same moment.
+        return self._loop.time() + self._gossip.config.gossip_interval * self._random.uniform(0.5, 1.5)
+
+    # -- members
+
+    def member_changed(self, member: Member) -> None:
+        """A member is live, or says something new of itself."""
+        self._drop_address(member.name)
+        self._others[member.name] = member
+        self._by_address[member.address] = member.name
+        self._fanout_until = 0.0
+        self._arm()
+
+    def member_gone(self, member: Member, *, on_purpose: bool) -> None:
+        """A member died or left."""
+        self._drop_address(member.name)
+        self._others.pop(member.name, None)
+        self._fanout_until = 0.0
+        self.resyncs.forget(member.name)
+        if on_purpose:
+            self.courier.forget(member.name)
+        else:
+            self.courier.failed(member.name)
+
+    def packets_lost(self, destination: Address) -> None:
+        """Packets to ``destination`` did not arrive; changes may have been among them."""
+        name = self._by_address.get(destination)
+        if name is not None:
+            self.statistics.losses += 1
+            self.courier.lost(name)
+            self._arm()
+
+    def _drop_address(self, name: str) -> None:
+        known = self._others.get(name)
+        if known is not None and self._by_address.get(known.address) == name:
+            del self._by_address[known.address]
+
+    # -- sending
+
+    def _arm(self) -> None:
+        if self._closed:
+            return
+        now = self._loop.time()
+        for name in self.courier.missed(self._others.__contains__):
+            self.resyncs.want(name, now)
+        due = (self.courier.next_timeout(), self.resyncs.next_timeout())
+        when = min((one for one in due if one is not None), default=None)
+        if self._timer is not None:
+            if when is not None and self._timer_at <= when:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if when is not None:
+            # Never from within: what the same turn of the loop changes leaves in one parcel.
+            self._timer_at = when
+            self._timer = self._loop.call_at(max(when, now), self._run)
+
+    def _run(self) -> None:
+        self._timer = None
+        now = self._loop.time()
+        for parcel in self.courier.parcels(now, self._gossip.backlog):
+            part = encode_part(parcel.key, parcel.data)
+            self.statistics.parcels += 1
+            self.statistics.parcel_bytes += len(part)
+            try:
+                self._gossip.send_best_effort(parcel.member, part)
+            except (NotFoundError, ClosedError):
+                self.courier.lost(parcel.member)
+        for name in self.resyncs.due(now):
+            self._spawn(self._exchange(name))
+        self._arm()
+
+    async def _exchange(self, name: str) -> None:
+        success = False
+        try:
+            self._log.debug("exchanging states, as changes were missed", peer=name)
+            success = await self._resync(name)
+        finally:
+            self.resyncs.finished(name, success=success, now=self._loop.time())
+        self._arm()
+
+    # -- the end
+
+    async def close(self) -> None:
+        """Send what is queued, as far as the transport takes it, and stop."""
+        if self._closed:
+            return
+        self._run()
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("an exchange of states failed", error=repr(error))
