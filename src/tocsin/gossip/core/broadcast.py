@@ -105,6 +105,11 @@ class BroadcastQueue:
         """Bytes of all queued messages."""
         return self._bytes
 
+    @property
+    def fresh(self) -> bool:
+        """Whether any message was never sent."""
+        return 0 in self._tiers
+
     def holds(self, name: str) -> bool:
         """Whether a message of that name is still to be sent."""
         return name in self._names
@@ -149,7 +154,7 @@ class BroadcastQueue:
 
     def take_fresh(self, budget: int, limit: int, max_parts: int) -> list[bytes]:
         """As :meth:`take`, but only messages that were never sent."""
-        return self._take([0] if 0 in self._tiers else [], budget, limit, max_parts)
+        return self._take([0] if self.fresh else [], budget, limit, max_parts)
 
     def _insert(self, queued: _Queued) -> None:
         self._messages[queued.identifier] = queued

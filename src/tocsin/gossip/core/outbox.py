@@ -82,16 +82,17 @@ class Outbox:
         return True
 
     def gossip_fresh(self, members: Sequence[Member]) -> bool:
-        """Send all ``members`` the same broadcasts of the application's that were never sent; False if none.
+        """Send all ``members`` the same broadcasts of the application's, a round's worth that was never sent.
 
-        However many they are, it counts as having been sent once: the gossip rounds that follow repair.
+        However many members there are, it counts as having been sent once: the gossip rounds that follow
+        repair. True when there is more.
         """
         config, membership = self._config, self._membership
         limit = transmit_limit(config.user_retransmit_multiplier, membership.live)
         parts = self._user_broadcasts.take_fresh(self._gossip_budget, limit, self._gossip_parts)
         for member in members:
             self.send_to(member, parts)
-        return bool(parts)
+        return bool(parts) and self._user_broadcasts.fresh
 
     def send_to(self, member: Member, parts: list[bytes]) -> None:
         """Send encoded messages to a member, with a checksum when it understands one."""

@@ -30,7 +30,7 @@ from tocsin.gossip.core.effects import (
     UserMessage,
 )
 from tocsin.gossip.discovery.resolve import resolve
-from tocsin.gossip.driver import Gossip
+from tocsin.gossip.driver import Gossip, JoinResult
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.clock import Clock
@@ -284,12 +284,16 @@ class Cluster:
     # -- keeping peers joined
 
     async def _join_first(self, places: list[tuple[str, int]]) -> None:
-        addresses = await self._resolve(places, retry_until=self.settings.peers_resolve_timeout)
-        assert self._peers is not None  # noqa: S101  (set before this task starts)
-        missing = self._peers.configured(addresses, self._loop.time())
-        joined = sum([result.joined for result in await self.gossip.join(missing)])
-        if missing:
-            self._log.info("joined the cluster", peers=joined, failed=len(missing) - joined)
+        async def one(place: tuple[str, int]) -> list[JoinResult]:
+            addresses = await self._resolve([place], retry_until=self.settings.peers_resolve_timeout)
+            assert self._peers is not None  # noqa: S101  (set before this task starts)
+            return await self.gossip.join(self._peers.configured(addresses, self._loop.time()))
+
+        # Each by itself: a name that does not resolve holds up no other.
+        results = [result for found in await asyncio.gather(*map(one, places)) for result in found]
+        joined = sum([result.joined for result in results])
+        if results:
+            self._log.info("joined the cluster", peers=joined, failed=len(results) - joined)
 
     async def _settle_down(self, settle: Settle) -> None:
         started = self._loop.time()

@@ -13,14 +13,14 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.errors import ClosedError, NotFoundError
 from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import transmit_limit
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.driver import Gossip
 from tocsin.node.cluster.capability import speaks_tocsin
 from tocsin.node.cluster.courier import Courier
 from tocsin.node.cluster.resyncs import Resyncs
@@ -45,6 +45,20 @@ class ReplicationStatistics:
     """Reports that packets to a live member did not arrive."""
 
 
+class Messenger(Protocol):
+    """What is needed of :class:`~tocsin.gossip.driver.Gossip`."""
+
+    @property
+    def config(self) -> GossipConfig:
+        """Interval and fan-out."""
+
+    def send_best_effort(self, member: str, payload: bytes, /) -> None:
+        """Send a packet to one member."""
+
+    def backlog(self, member: str, /) -> int:
+        """Bytes that wait for it."""
+
+
 class Replication:
     """Takes changes, and sends them when the courier says so.
 
@@ -54,7 +68,7 @@ class Replication:
 
     def __init__(
         self,
-        gossip: Gossip,
+        gossip: Messenger,
         key_of: Mapping[str, Callable[[bytes], Hashable]],
         *,
         resync: Callable[[str], Awaitable[bool]],

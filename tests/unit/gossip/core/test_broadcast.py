@@ -131,3 +131,14 @@ def test_the_queue_agrees_with_sorting_the_whole_list(steps: list[tuple[bytes, s
         model = [row for row in model if row[0] < 3]  # type: ignore[operator]
     assert len(broadcasts) == len(model)
     assert broadcasts.size == sum(len(row[4]) for row in model)  # type: ignore[misc, arg-type]
+
+
+def test_the_fresh_are_those_never_sent() -> None:
+    broadcasts = queue()
+    broadcasts.add(b"old")
+    assert broadcasts.take_fresh(100, 2, 255) == [b"old"]
+    broadcasts.add(b"new")
+    assert broadcasts.take_fresh(100, 2, 255) == [b"new"]
+    assert broadcasts.take_fresh(100, 2, 255) == []
+    assert broadcasts.take(100, 2, 255) == [b"new", b"old"]
+    assert len(broadcasts) == 0

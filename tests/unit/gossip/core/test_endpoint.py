@@ -8,7 +8,7 @@ import pytest
 from tests.support.endpoints import Bench, address_of, alive
 from tocsin.errors import ClosedError, NotFoundError, UserError
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.effects import ProtocolTrouble, UserMessage
+from tocsin.gossip.core.effects import PacketsLost, ProtocolTrouble, UserMessage
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.membership import MAX_PENDING_TROUBLE
 from tocsin.gossip.wire.messages import Ack, Alive, Dead, ErrorResponse, Nack, Ping, Suspect, User
@@ -221,3 +221,75 @@ def test_a_clock_that_was_stopped_for_an_hour_catches_up_at_once() -> None:
     assert when is not None
     assert when > bench.now
     assert len(bench.messages(Ping)) <= 2
+
+
+class TestFreshBroadcasts:
+    def test_a_few_members_all_get_it_at_once_and_in_the_same_packet_as_its_like(self) -> None:
+        bench = quiet(8)
+        for number in range(3):
+            bench.endpoint.broadcast(b"%d" % number, bench.now)
+        assert bench.endpoint.gossip_fresh() is False
+        bench.drain()
+        assert len({action.destination for action, _ in bench.sent}) == len(bench.sent) == 8
+        for _, messages in bench.sent:
+            assert {m.payload for m in messages if isinstance(m, User)} == {b"0", b"1", b"2"}
+
+    def test_of_many_members_a_few_get_it(self) -> None:
+        bench = quiet(9)
+        bench.endpoint.broadcast(b"news", bench.now)
+        bench.endpoint.gossip_fresh()
+        bench.drain()
+        assert len({action.destination for action, _ in bench.sent}) == len(bench.sent) == 3
+
+    def test_it_counts_as_sent_once_and_is_not_fresh_again(self) -> None:
+        bench = quiet(2)
+        bench.endpoint.broadcast(b"news", bench.now)
+        bench.endpoint.gossip_fresh()
+        assert bench.endpoint.gossip_fresh() is False
+        bench.drain()
+        assert len(bench.sent) == 2
+        bench.run(5)
+        assert len(bench.sent) == 2 + 3  # 4 x ceil(log10(3 + 1)) times in all
+
+    def test_without_others_nothing_is_queued_or_sent(self) -> None:
+        bench = Bench(started=True)
+        bench.endpoint.broadcast(b"news", bench.now)
+        assert bench.endpoint.queued_user_broadcasts == 0
+        assert bench.endpoint.gossip_fresh() is False
+
+    def test_over_a_stream_a_round_sends_its_bytes_however_many_packets_they_would_have_been(self) -> None:
+        bench = quiet(1, gossip_bytes=64 * 1024)
+        for number in range(700):
+            bench.endpoint.broadcast(b"%03d" % number * 20, bench.now)
+        bench.endpoint.broadcast(bytes(20_000), bench.now)  # longer than any datagram
+        assert bench.endpoint.gossip_fresh() is False
+        bench.drain()
+        assert len(bench.messages(User)) == 701
+        assert sum(len(action.data) for action, _ in bench.sent) <= 64 * 1024
+        with pytest.raises(UserError, match="does not fit"):
+            bench.endpoint.broadcast(bytes(64 * 1024), bench.now)
+
+    def test_what_does_not_fit_one_round_goes_with_the_next(self) -> None:
+        bench = quiet(1, gossip_bytes=10_000)
+        for _ in range(30):
+            bench.endpoint.broadcast(bytes(1000), bench.now)
+        rounds = 0
+        while bench.endpoint.gossip_fresh():
+            rounds += 1
+        bench.drain()
+        assert rounds == 3
+        assert len(bench.messages(User)) == 30
+
+    def test_acks_stay_as_short_as_ever(self) -> None:
+        bench = quiet(1, gossip_bytes=64 * 1024)
+        for _ in range(100):
+            bench.endpoint.broadcast(bytes(1000), bench.now)
+        bench.feed(Ping(1, "me"))
+        assert max(len(action.data) for action, _ in bench.sent) <= 1407
+
+
+def test_lost_packets_are_told_to_the_application() -> None:
+    bench = quiet(1)
+    bench.endpoint.packet_failed(address_of(2), bench.now)
+    bench.drain()
+    assert bench.told(PacketsLost) == [PacketsLost(address_of(2))]

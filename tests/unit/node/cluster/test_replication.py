@@ -1,0 +1,241 @@
+"""To whom changes go, and what is done about those that did not arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from random import Random
+
+from tests.support.transports import eventually
+from tocsin.alerting.protocol.parts import decode_part
+from tocsin.errors import NotFoundError
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.wire.messages import MemberState
+from tocsin.node.cluster.capability import META
+from tocsin.node.cluster.courier import MAX_BACKLOG
+from tocsin.node.cluster.replication import FEW, Replication
+from tocsin.node.log import Logger
+
+
+def member(name: str, *, go: bool = False) -> Member:
+    address = Address("10.0.0.1", int(name.rpartition("-")[2]) + 1)
+    return Member(name, address, 1, MemberState.ALIVE, 0.0, b"" if go else META, bytes(6))
+
+
+class Gossip:
+    """Writes down what is sent."""
+
+    def __init__(self) -> None:
+        self.config = GossipConfig(gossip_interval=0.02)
+        self.sent: list[tuple[str, str, bytes]] = []
+        self.stuck: set[str] = set()
+        self.unknown: set[str] = set()
+
+    def send_best_effort(self, name: str, payload: bytes) -> None:
+        if name in self.unknown:
+            raise NotFoundError(name)
+        self.sent.append((name, *decode_part(payload)))
+
+    def backlog(self, name: str) -> int:
+        return MAX_BACKLOG + 1 if name in self.stuck else 0
+
+
+class Bench:
+    def __init__(self, others: int, *, go: int = 0) -> None:
+        self.gossip = Gossip()
+        self.resynced: list[str] = []
+        self.replication = Replication(
+            self.gossip,
+            {"sil": lambda change: change.partition(b"=")[0]},
+            resync=self._resync,
+            random=Random(1),
+            log=Logger("tocsin.test"),
+        )
+        self.members = [member(f"node-{number}") for number in range(others)]
+        self.members += [member(f"go-{number}", go=True) for number in range(others, others + go)]
+        for one in self.members:
+            self.replication.member_changed(one)
+
+    async def _resync(self, name: str) -> bool:
+        self.resynced.append(name)
+        return True
+
+    def told(self, data: bytes) -> list[str]:
+        """Who was sent that."""
+        return sorted(name for name, _, sent in self.gossip.sent if sent == data)
+
+    async def quiet(self) -> None:
+        await eventually(lambda: self.replication.courier.next_timeout() is None)
+
+
+def run(story: Callable[[Bench], Awaitable[None]], others: int = 2, *, go: int = 0) -> None:
+    async def main() -> None:
+        bench = Bench(others, go=go)
+        await story(bench)
+        await bench.replication.close()
+
+    asyncio.run(main())
+
+
+def test_what_one_turn_of_the_loop_changes_leaves_in_one_message_to_each() -> None:
+    async def story(bench: Bench) -> None:
+        for change in (b"x=1,", b"y=1,", b"x=2,"):
+            bench.replication.broadcast("sil", [change])
+        assert bench.gossip.sent == []
+        await bench.quiet()
+        assert bench.gossip.sent == [("node-0", "sil", b"x=2,y=1,"), ("node-1", "sil", b"x=2,y=1,")]
+        assert bench.replication.statistics.parcels == 2
+
+    run(story)
+
+
+def test_alone_nothing_is_queued() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.broadcast("sil", [b"x=1"])
+        assert bench.replication.courier.queued.changes == 0
+
+    run(story, 0)
+
+
+def test_while_they_are_few_everybody_gets_it_from_its_maker() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.broadcast("sil", [b"x=1"])
+        await bench.quiet()
+        assert len(bench.told(b"x=1")) == FEW
+
+    run(story, FEW - 2, go=2)
+
+
+def test_of_many_a_few_get_it_at_once_some_later_and_each_go_peer_from_its_maker() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.broadcast("sil", [b"x=1"])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        now = bench.told(b"x=1")
+        await bench.quiet()
+        told = bench.told(b"x=1")
+        assert {"go-40", "go-41", "go-42"} < set(now)
+        assert len(now) == 3 + bench.gossip.config.gossip_nodes
+        assert len(told) == len(set(told)) > len(now)
+        assert len(told) < 20
+
+    run(story, 40, go=3)
+
+
+def test_news_of_a_tocsin_node_is_repeated_to_the_others_but_not_at_once() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.relay("sil", [b"x=1"], bench.members[0].address, 10_000)
+        assert bench.replication.courier.next_timeout() is not None
+        await asyncio.sleep(0)
+        assert bench.gossip.sent == []
+        await bench.quiet()
+        assert bench.told(b"x=1") == ["node-1", "node-2"]
+
+    run(story, 3)
+
+
+def test_news_of_an_alertmanager_goes_on_at_once_unless_it_tells_all_itself() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.relay("sil", [b"large=1"], bench.members[-1].address, 701)
+        bench.replication.relay("sil", [b"small=1"], bench.members[-1].address, 700)
+        bench.replication.relay("sil", [b"by stream=1"], Address("10.0.0.1", 54321), 701)
+        await bench.quiet()
+        assert bench.gossip.sent == [("node-0", "sil", b"small=1"), ("node-1", "sil", b"small=1")]
+
+    run(story, 2, go=1)
+
+
+def test_among_many_news_goes_on_at_once() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.relay("sil", [b"x=1"], bench.members[0].address, 10_000)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(bench.told(b"x=1")) in (2, 3)  # the fan-out, less whom we have it from
+        assert "node-0" not in bench.told(b"x=1")
+
+    run(story, 40)
+
+
+def test_lost_packets_are_made_good_by_an_exchange() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.packets_lost(bench.members[1].address)
+        bench.replication.packets_lost(Address("10.9.9.9", 1))  # nobody that we know
+        await eventually(lambda: bench.resynced)
+        assert bench.resynced == ["node-1"]
+        assert bench.replication.statistics.losses == 1
+        for _ in range(50):  # a storm of losses makes no storm of exchanges
+            bench.replication.packets_lost(bench.members[1].address)
+            await asyncio.sleep(0)
+        assert bench.resynced == ["node-1"]
+        assert bench.replication.resyncs.next_timeout() is not None
+
+    run(story)
+
+
+def test_one_that_takes_nothing_waits_alone_and_past_the_bound_gets_an_exchange() -> None:
+    async def story(bench: Bench) -> None:
+        bench.gossip.stuck.add("node-0")
+        for number in range(9000):
+            bench.replication.broadcast("sil", [b"%d=" % number])
+            if number % 1000 == 0:
+                await asyncio.sleep(0)
+        await eventually(lambda: bench.resynced)
+        assert bench.resynced == ["node-0"]
+        assert {name for name, _, _ in bench.gossip.sent} == {"node-1"}
+        assert bench.replication.courier.statistics.dropped["sil"] > 8000
+        bench.gossip.stuck.clear()
+        await bench.quiet()
+        assert bench.gossip.sent[-1][0] == "node-0"
+
+    run(story)
+
+
+def test_one_that_died_is_queued_nothing_and_gets_an_exchange_when_it_is_back() -> None:
+    async def story(bench: Bench) -> None:
+        gone = bench.members[0]
+        bench.gossip.stuck.add(gone.name)
+        bench.replication.broadcast("sil", [b"x=1"])
+        bench.replication.member_gone(gone, on_purpose=False)
+        bench.replication.broadcast("sil", [b"y=1"])
+        await bench.quiet()
+        assert {name for name, _, _ in bench.gossip.sent} == {"node-1"}
+        assert bench.resynced == []
+        bench.replication.member_changed(gone)
+        await eventually(lambda: bench.resynced == [gone.name])
+
+    run(story)
+
+
+def test_one_that_left_is_owed_nothing() -> None:
+    async def story(bench: Bench) -> None:
+        gone = bench.members[0]
+        bench.replication.packets_lost(gone.address)
+        bench.replication.member_gone(gone, on_purpose=True)
+        bench.replication.member_changed(gone)
+        await asyncio.sleep(0.01)
+        assert bench.resynced == []
+
+    run(story)
+
+
+def test_what_cannot_be_sent_counts_as_lost() -> None:
+    async def story(bench: Bench) -> None:
+        bench.gossip.unknown.add("node-0")
+        bench.replication.broadcast("sil", [b"x=1"])
+        await eventually(lambda: bench.resynced == ["node-0"])
+
+    run(story)
+
+
+def test_closing_sends_what_is_queued() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.broadcast("sil", [b"x=1"])
+        await bench.replication.close()
+        assert len(bench.told(b"x=1")) == 2
+        bench.replication.broadcast("sil", [b"y=1"])
+        await asyncio.sleep(0.01)
+        assert bench.told(b"y=1") == []
+
+    run(story)
