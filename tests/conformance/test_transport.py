@@ -87,9 +87,23 @@ def test_a_full_queue_drops_the_oldest_and_counts(make_network: MakeNetwork) -> 
         a, b = await network.node(Limits(max_queued_packets=10)), await network.node()
         for index in range(25):
             a.transport.send_packet(b.address, b"%d" % index)
+        assert a.recorder.failed == [b.address] * 15
         await eventually(lambda: len(b.recorder.packets) == 10)
         assert b.recorder.data == [b"%d" % index for index in range(15, 25)]
         assert a.statistics.packets_dropped == {"queue_full": 15}
+
+
+def test_what_is_not_with_the_system_yet_is_the_backlog(make_network: MakeNetwork) -> None:
+    async def story(network: Network) -> None:
+        a, b, c = await network.node(), await network.node(), await network.node()
+        for _ in range(3):
+            a.transport.send_packet(b.address, bytes(1000))
+        assert 3000 <= a.transport.backlog(b.address) <= 3300
+        assert a.transport.backlog(c.address) == 0
+        await eventually(lambda: len(b.recorder.packets) == 3)
+        assert a.transport.backlog(b.address) == 0
+
+    run(make_network, story)
 
     run(make_network, story)
 

@@ -40,7 +40,10 @@ class TransportHandler(Protocol):
         """One packet. ``source`` is where an answer without source fields would go."""
 
     def packet_failed(self, destination: Address, reason: str) -> None:
-        """A packet to ``destination`` is known not to have been delivered (failed dial, dead connection)."""
+        """A packet to ``destination`` is known not to have been delivered.
+
+        Because of a failed dial, a dead connection, a full queue, or a connection that had to make room.
+        """
 
     def stream_accepted(self, stream: Stream) -> None:
         """A peer opened a stream. The handler owns it and must close it."""

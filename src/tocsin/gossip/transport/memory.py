@@ -91,6 +91,7 @@ class MemoryTransport:
             if len(queue) > self._max_queued_packets:
                 queue.popleft()
                 dropped["queue_full"] += 1
+                self._handler.packet_failed(destination, "the queue of packets to it is full")
 
     def backlog(self, destination: Address) -> int:
         """Bytes that the next turn of the event loop delivers."""

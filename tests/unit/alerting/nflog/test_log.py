@@ -182,3 +182,12 @@ def test_mutated_payloads_raise_state_error_only(data: st.DataObject) -> None:
         log.merge(bytes(payload), NOW)
     except StateError:
         assert len(log) == 0
+
+
+def test_changes_of_one_group_and_receiver_share_their_name() -> None:
+    log = notification_log()
+    (first,) = log.log(WEBHOOK, KEY, [1], [], NOW)
+    (second,) = log.log(WEBHOOK, KEY, [1, 2], [], NOW + SECOND)
+    (other,) = log.log(Receiver("team", "webhook", 1), KEY, [1], [], NOW)
+    assert log.key_of(first) == log.key_of(second) == (KEY.encode(), WEBHOOK)
+    assert log.key_of(other) != log.key_of(first)

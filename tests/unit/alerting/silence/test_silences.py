@@ -299,3 +299,13 @@ def test_a_state_in_slices_is_the_state() -> None:
     slices = list(state.encode_slices(1000))
     assert len(slices) > 5
     assert b"".join(slices) == state.encode_state()
+
+
+def test_versions_of_a_silence_share_the_name_of_their_changes() -> None:
+    state = silences()
+    identifier, [created] = state.set(ask(), NOW)
+    _, [changed] = state.set(ask(identifier=identifier, end=NOW + 2 * HOUR), NOW + SECOND)
+    [ended] = state.expire(identifier, NOW + 2 * SECOND)
+    _, [other] = state.set(ask(), NOW)
+    assert {state.key_of(change) for change in (created, changed, ended)} == {identifier}
+    assert state.key_of(other) != identifier

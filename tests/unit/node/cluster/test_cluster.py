@@ -93,6 +93,16 @@ def test_a_silence_made_on_one_is_known_on_all() -> None:
     run(story)
 
 
+def test_among_many_members_changes_spread_by_hearsay() -> None:
+    async def story(members: list[Member]) -> None:
+        made = [member.silence(f"{member.cluster.settings.name} {n}") for member in members for n in range(5)]
+        await eventually(lambda: all(member.knows(one) for member in members for one in made), 30)
+        relayed = sum(member.cluster.replication.statistics.relayed["sil"] for member in members)
+        assert relayed > 0
+
+    run(story, 14)
+
+
 def test_large_silences_go_the_same_way() -> None:
     async def story(members: list[Member]) -> None:
         identifiers = [members[0].silence(f"x{n}", "y" * 2000) for n in range(50)]

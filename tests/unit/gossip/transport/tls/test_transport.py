@@ -663,8 +663,7 @@ def test_a_peer_that_takes_no_data_runs_into_the_write_deadline() -> None:
             while not statistics.packets_dropped["queue_full"]:
                 a.send(address, chunk)
                 await asyncio.sleep(0.001)
-            assert "queue of packets to it is full" in a.recorder.failures[0][1]
-            assert 0 < a.transport.backlog(address) <= 64 * 1024
+            assert any("queue of packets to it is full" in reason for _, reason in a.recorder.failures)
             await eventually(lambda: statistics.connections_lost["write_timeout"] == 1)
             assert a.transport.backlog(address) == 0
         server.close()
