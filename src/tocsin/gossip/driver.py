@@ -19,6 +19,7 @@ from tocsin.gossip.core.effects import Event, ExchangeFinished, OpenStream, Send
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.eager import EagerGossip
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.messages import ErrorResponse, Message
 from tocsin.gossip.wire.stream import StreamCodec
@@ -36,9 +37,6 @@ _SLICE: Final = 16 * 1024
 
 _ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
 """A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
-
-EAGER_INTERVAL: Final = 0.005
-"""A new broadcast leaves at once, or so many seconds after those before it, with all that came meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +114,7 @@ class Gossip:
         )
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
-        self._eager: asyncio.TimerHandle | None = None
-        self._eager_after = 0.0
+        self._eager = EagerGossip(self._endpoint, self._drain)
         self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._inbound_streams = 0
@@ -196,7 +193,7 @@ class Gossip:
         """
         self._check_started()
         self._endpoint.broadcast(payload, self._loop.time(), name=name)
-        self._arm_eager()
+        self._eager.arm()
         self._drain()
 
     async def send_reliable(self, member: str, payload: bytes) -> None:
@@ -233,9 +230,9 @@ class Gossip:
         if self._closed:
             return
         self._closed = True
-        for timer in (self._timer, self._eager):
-            if timer is not None:
-                timer.cancel()
+        self._eager.stop()
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -418,18 +415,6 @@ class Gossip:
     def _timed_out(self) -> None:
         self._timer = None
         self._endpoint.handle_timeout(self._loop.time())
-        self._drain()
-
-    def _arm_eager(self) -> None:
-        if self._eager is None:
-            # Never from within: what the same turn of the loop broadcasts leaves together.
-            self._eager = self._loop.call_at(max(self._eager_after, self._loop.time()), self._gossip_fresh)
-
-    def _gossip_fresh(self) -> None:
-        self._eager = None
-        self._eager_after = self._loop.time() + EAGER_INTERVAL
-        if self._endpoint.gossip_fresh():
-            self._arm_eager()
         self._drain()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
