@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.errors import ClosedError, NotFoundError
@@ -90,7 +90,7 @@ class Replication:
         self._timer_at = 0.0
         self._fanout: tuple[list[str], list[str]] = ([], [])
         self._fanout_until = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._exchanges: dict[asyncio.Task[None], str] = {}
         self._closed = False
 
     # -- changes
@@ -169,6 +169,9 @@ class Replication:
         self._others.pop(member.name, None)
         self._fanout_until = 0.0
         self.resyncs.forget(member.name)
+        for task, name in self._exchanges.items():
+            if name == member.name:
+                task.cancel()  # Its place is wanted for those that are there.
         if on_purpose:
             self.courier.forget(member.name)
         else:
@@ -219,7 +222,9 @@ class Replication:
             except (NotFoundError, ClosedError):
                 self.courier.lost(parcel.member)
         for name in self.resyncs.due(now):
-            self._spawn(self._exchange(name))
+            task = self._loop.create_task(self._exchange(name))
+            self._exchanges[task] = name
+            task.add_done_callback(self._finished)
         self._arm()
 
     async def _exchange(self, name: str) -> None:
@@ -229,7 +234,7 @@ class Replication:
             success = await self._resync(name)
         finally:
             self.resyncs.finished(name, success=success, now=self._loop.time())
-        self._arm()
+            self._arm()
 
     # -- the end
 
@@ -241,17 +246,12 @@ class Replication:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._tasks:
+        for task in self._exchanges:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        if self._exchanges:
+            await asyncio.wait(list(self._exchanges))
 
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        del self._exchanges[task]
         if not task.cancelled() and (error := task.exception()) is not None:
             self._log.error("an exchange of states failed", error=repr(error))

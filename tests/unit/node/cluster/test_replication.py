@@ -16,6 +16,7 @@ from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.cluster.capability import META
 from tocsin.node.cluster.courier import MAX_BACKLOG
 from tocsin.node.cluster.replication import FEW, Replication
+from tocsin.node.cluster.resyncs import MAX_RUNNING
 from tocsin.node.log import Logger
 
 
@@ -46,6 +47,7 @@ class Bench:
     def __init__(self, others: int, *, go: int = 0) -> None:
         self.gossip = Gossip()
         self.resynced: list[str] = []
+        self.hanging: set[str] = set()
         self.replication = Replication(
             self.gossip,
             {"sil": lambda change: change.partition(b"=")[0]},
@@ -60,6 +62,8 @@ class Bench:
 
     async def _resync(self, name: str) -> bool:
         self.resynced.append(name)
+        if name in self.hanging:
+            await asyncio.Event().wait()
         return True
 
     def told(self, data: bytes) -> list[str]:
@@ -206,6 +210,21 @@ def test_one_that_died_is_queued_nothing_and_gets_an_exchange_when_it_is_back() 
         await eventually(lambda: bench.resynced == [gone.name])
 
     run(story)
+
+
+def test_exchanges_with_the_dead_take_no_place_from_the_living() -> None:
+    async def story(bench: Bench) -> None:
+        *dead, well = bench.members
+        bench.hanging = {one.name for one in dead}
+        for one in (*dead, well):
+            bench.replication.packets_lost(one.address)
+        await eventually(lambda: len(bench.resynced) == MAX_RUNNING)
+        assert well.name not in bench.resynced
+        for one in dead:
+            bench.replication.member_gone(one, on_purpose=False)
+        await eventually(lambda: bench.resynced[-1] == well.name)
+
+    run(story, MAX_RUNNING + 1)
 
 
 def test_one_that_left_is_owed_nothing() -> None:
