@@ -76,6 +76,16 @@ class NotificationLog(ReplicatedState[Entry]):
         """The last notification of the group to the receiver."""
         return self._entries.get((group_key.encode("utf-8", "surrogatepass"), receiver))
 
+    @property
+    def replicated(self) -> ReplicatedState[Entry]:
+        """The replicated part, for exchanges of digests."""
+        return self
+
+    def _key_bytes(self, entry: Entry) -> bytes:
+        receiver = entry.receiver
+        texts = (receiver.group_name.encode(), receiver.integration.encode(), str(receiver.index).encode())
+        return b"".join([len(part).to_bytes(4, "big") + part for part in (entry.group_key, *texts)])
+
     def _decode(self, message: memoryview) -> Entry:
         return codec.decode(message)
 

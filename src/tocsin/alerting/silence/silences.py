@@ -66,6 +66,9 @@ class _SilenceState(ReplicatedState[Silence]):
     def _canonical(self, entry: Silence) -> bytes:
         return codec.canonical(entry)
 
+    def _key_bytes(self, entry: Silence) -> bytes:
+        return entry.id.encode("utf-8", "surrogatepass")
+
     def _stored(self, entry: Silence, previous: Silence | None) -> None:
         if previous is not None:
             if previous.matcher_sets == entry.matcher_sets:
@@ -113,6 +116,11 @@ class Silences:
         self.load = self._state.load
         self.encode_state = self._state.encode_state
         self.encode_slices = self._state.encode_slices
+
+    @property
+    def replicated(self) -> ReplicatedState[Silence]:
+        """The replicated part, for exchanges of digests."""
+        return self._state
 
     # -- changing
 
