@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from tocsin.alerting.digest.messages import (
     MAX_ITEMS,
@@ -36,6 +36,7 @@ from tocsin.alerting.digest.tree import (
     LEAVES,
     LEAVES_IN_GROUP,
     DigestTree,
+    Fingerprint,
     Grave,
     cutoff_of,
     leaf_of,
@@ -53,6 +54,10 @@ WANTS_AT_ONCE: Final = 2_000
 GRAVES_AT_ONCE: Final = 2_000
 DECLINED_FOR: Final = 600 * SECOND
 MAX_DECLINED: Final = 65_536
+
+
+_Mark: TypeAlias = tuple[str, bytes, int, bool]
+"""State key, identity and shortened version of an entry, and whether it is ours (else the peer's)."""
 
 
 class Replica(Protocol):
@@ -81,24 +86,24 @@ class Memory:
     """What a peer would not take of us, or we not of it: not tried again for a while. Bounded."""
 
     def __init__(self) -> None:
-        self._declined: dict[tuple[str, bytes, int, bool], Nanoseconds] = {}
+        self._declined: dict[_Mark, Nanoseconds] = {}
 
     def __len__(self) -> int:
         return len(self._declined)
 
-    def decline(self, key: str, identity: bytes, version: int, ours: bool, now: Nanoseconds) -> None:
+    def decline(self, mark: _Mark, now: Nanoseconds) -> None:
         """The entry was passed over and the other side still has not got it."""
-        self._declined[key, identity, version, ours] = now + DECLINED_FOR
+        self._declined.setdefault(mark, now + DECLINED_FOR)
         while len(self._declined) > MAX_DECLINED:
             del self._declined[next(iter(self._declined))]
 
-    def declined(self, key: str, identity: bytes, version: int, ours: bool, now: Nanoseconds) -> bool:
+    def declined(self, mark: _Mark, now: Nanoseconds) -> bool:
         """Whether it is no use to pass the entry over now."""
-        until = self._declined.get((key, identity, version, ours))
-        if until is None or until - now > DECLINED_FOR:  # the clock was set back
+        until = self._declined.get(mark)
+        if until is None:
             return False
-        if until <= now:
-            del self._declined[key, identity, version, ours]
+        if not now < until <= now + DECLINED_FOR:  # over, or the clock was set back
+            del self._declined[mark]
             return False
         return True
 
@@ -180,12 +185,16 @@ class Responder:
             theirs = leaves.digests.get(group)
             if theirs is None or theirs[place] == short(view.leaves[leaf]):
                 continue
-            if told >= LEAVES_AT_ONCE or len(items) + len(graves) >= ITEMS_AT_ONCE or size >= ENTRY_BYTES_AT_ONCE:
+            if (
+                told >= LEAVES_AT_ONCE
+                or len(items) + len(graves) >= ITEMS_AT_ONCE
+                or size >= ENTRY_BYTES_AT_ONCE
+            ):
                 next_leaf = leaf
                 break
             members = list(tree.members(leaf, cutoff))[: MAX_ITEMS - len(items)]
             told += 1
-            graves.extend(tree.graves(leaf).items())
+            graves.extend(tree.blocking(leaf, cutoff).items())
             if leaves.whole and not theirs[place]:
                 identities = [identity for identity, _ in members]
                 found, dealt = _gather(replica, identities, ENTRY_BYTES_AT_ONCE)
@@ -228,7 +237,7 @@ class Exchange:
         self._cutoff = cutoff_of(now)
         self._laters = 0
         self._received: list[tuple[str, bytes]] = []
-        self._passed: set[tuple[str, bytes, int, bool]] = set()
+        self._passed: set[_Mark] = set()
         self._moved = False  # something was passed over in this round
         self._states: list[StateGroups] = []
         self._next_leaf = 0
@@ -325,37 +334,54 @@ class Exchange:
         self._next_leaf = content.next_leaf
         replica = self._replicas[state.key]
         tree = replica.digests
-        theirs: dict[bytes, Item] = {item.identity: item for item in content.items}
-        for identity, grave in content.graves:
-            self.outcome.buried += replica.bury(identity, grave)
+        items = {item.identity: item for item in content.items}
+        blocked = dict(content.graves)
         for leaf in content.listed:
-            for identity, known in tree.members(leaf, self._cutoff):
-                item = theirs.get(identity)
-                if item is None or item.stamp <= known.stamp and item.version != short(known.version):
-                    self._pass(self._gives, identity, short(known.version), True, now)
+            for identity, known in list(tree.members(leaf, self._cutoff)):
+                item = items.get(identity)
+                if item is None or (item.stamp <= known.stamp and item.version != short(known.version)):
+                    mark = (state.key, identity, short(known.version), True)
+                    grave = blocked.get(identity)
+                    if grave is not None and self._beaten(grave, known.stamp, mark):
+                        self.outcome.buried += replica.bury(identity, grave)
+                        self._moved = True
+                    else:
+                        self._pass(self._gives, mark, now)
+        blocking: dict[int, dict[bytes, Grave]] = {}
         for item in content.items:
+            leaf = leaf_of(item.identity)
+            if leaf not in blocking:
+                blocking[leaf] = tree.blocking(leaf, self._cutoff)
             own = tree.find(item.identity)
-            buried = tree.graves(leaf_of(item.identity)).get(item.identity)
-            if buried is not None and buried.stamp >= item.stamp:
-                self._graves.append((item.identity, buried))
+            grave = blocking[leaf].get(item.identity)
+            mark = (state.key, item.identity, item.version, False)
+            if grave is not None and self._beaten(grave, item.stamp, mark):
+                self._graves.append((item.identity, grave))
                 self._moved = True
-            elif own is None or own.stamp <= item.stamp and short(own.version) != item.version:
-                self._pass(self._wants, item.identity, item.version, False, now)
+            elif grave is not None or own is None or self._older(own, item):
+                self._pass(self._wants, mark, now)
         self._keep(content.key, content.entries)
         self._go_on()
 
-    def _pass(self, queue: list[bytes], identity: bytes, version: int, ours: bool, now: Nanoseconds) -> None:
+    def _beaten(self, grave: Grave, stamp: Nanoseconds, mark: _Mark) -> bool:
+        """Whether an entry must go because of a grave. With equal stamps the holder of the grave has to see
+        the entry before we know: if it did and still has the grave, the entry is the lesser of the two."""
+        return grave.stamp > stamp or (grave.stamp == stamp and mark in self._passed)
+
+    @staticmethod
+    def _older(own: Fingerprint, item: Item) -> bool:
+        return own.stamp < item.stamp or (own.stamp == item.stamp and short(own.version) != item.version)
+
+    def _pass(self, queue: list[bytes], mark: _Mark, now: Nanoseconds) -> None:
         """Have an entry passed over, unless that was of no use before."""
-        key = self._states[0].key
-        mark = (key, identity, version, ours)
-        if mark in self._passed and not self._memory.declined(*mark, now):
-            self._memory.decline(*mark, now)
-        if self._memory.declined(*mark, now):
+        if mark in self._passed:
+            self._memory.decline(mark, now)
+        if self._memory.declined(mark, now):
             self.outcome.declined += 1
             return
         self._passed.add(mark)
         self._moved = True
-        queue.append(identity)
+        queue.append(mark[1])
 
     def _transfer(self) -> Transfer:
         state = self._states[0]

@@ -39,7 +39,7 @@ class Fingerprint(NamedTuple):
 
 
 class Grave(NamedTuple):
-    """An entry that was superseded by a version of ``stamp``, which has expired; kept until ``until``."""
+    """Versions up to ``stamp`` were superseded by one that has expired; remembered until ``until``."""
 
     stamp: Nanoseconds
     until: Nanoseconds
@@ -174,9 +174,16 @@ class DigestTree:
         """The entry of that identity."""
         return self._members[leaf_of(identity)].get(identity)
 
-    def graves(self, leaf: int) -> dict[bytes, Grave]:
-        """The tombstones of a leaf."""
-        return self._graves.get(leaf, {})
+    def blocking(self, leaf: int, cutoff: int) -> dict[bytes, Grave]:
+        """What keeps older versions out of a leaf without being part of it as of ``cutoff``.
+
+        These are the tombstones, and the entries that have expired and are not yet collected.
+        """
+        found = dict(self._graves.get(leaf, ()))
+        for identity, known in self._members[leaf].items():
+            if known.minute <= cutoff:
+                found[identity] = Grave(known.stamp, (known.minute + 1) * _MINUTE)
+        return found
 
     def _between(self, after: int, last: int) -> Iterator[int]:
         if last - after > len(self._minutes):
