@@ -15,7 +15,15 @@ from typing import Any, Final
 from tocsin.errors import ClosedError, TocsinError, TransportError, WireError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.effects import Event, ExchangeFinished, OpenStream, SendPacket
+from tocsin.gossip.core.effects import (
+    Event,
+    ExchangeFinished,
+    ExchangeKind,
+    OpenStream,
+    SendPacket,
+    StateRequest,
+    StreamOpened,
+)
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
@@ -80,9 +88,10 @@ def _ignore(event: Event) -> None:
 class Gossip:
     """One member of a cluster on the running event loop.
 
-    ``local_state(join)`` gives the application's part of a push/pull; ``on_event`` gets every core event, on
-    the loop, in order; it must not block, and may call back into this object. ``address`` is what others are
-    told to reach us at; without it (or with port 0) the transport's bound address is taken.
+    ``local_state(join)`` (or ``state_for``, which is told more) gives the application's part of a push/pull;
+    ``on_event`` gets every core event, on the loop, in order; it must not block, and may call back into this
+    object. ``address`` is what others are told to reach us at; without it (or with port 0) the transport's
+    bound address is taken.
     """
 
     def __init__(
@@ -94,6 +103,7 @@ class Gossip:
         address: Address | None = None,
         meta: bytes = b"",
         local_state: Callable[[bool], bytes] = _no_state,
+        state_for: Callable[[StateRequest], bytes] | None = None,
         on_event: Callable[[Event], None] = _ignore,
         random_source: random.Random | None = None,
     ) -> None:
@@ -112,6 +122,7 @@ class Gossip:
             now=self._loop.time(),
             random=random_source or random.Random(),
             local_state=local_state,
+            state_for=state_for,
             meta=meta,
         )
         self._timer: asyncio.TimerHandle | None = None
@@ -311,6 +322,8 @@ class Gossip:
             async with asyncio.timeout_at(action.deadline), self._outbound_streams:
                 remaining = action.deadline - self._loop.time()
                 stream = await self.transport.open_stream(action.destination, remaining, action.node)
+                if action.kind is ExchangeKind.JOIN:
+                    self._tell(StreamOpened(action.destination))
                 for data in action.writes:
                     await stream.write(data)
                 if action.expects_reply:

@@ -109,7 +109,7 @@ class Memory:
 
 
 def _gather(replica: Replica, identities: list[bytes], budget: int) -> tuple[list[bytes], int]:
-    """The entries of the first identities, up to ``budget`` bytes but at least one; and how many those are."""
+    """The entries of the first identities, up to ``budget`` bytes but at least one; how many those are."""
     found: list[bytes] = []
     size = 0
     for position, identity in enumerate(identities):
@@ -167,7 +167,7 @@ class Responder:
                 continue  # of a version that has more states than we
             view = replica.digests.view(cutoff)
             if view.root != state.root:
-                differing.append(StateGroups(state.key, view.count, tuple(map(short, view.groups))))
+                differing.append(StateGroups(state.key, view.size, tuple(map(short, view.groups))))
         return Groups(tuple(differing)) if differing else Same()
 
     def _content(self, leaves: Leaves, cutoff: int) -> Content:
@@ -289,7 +289,7 @@ class Exchange:
     def _summary(self) -> Summary:
         self._moved = False
         views = {key: replica.digests.view(self._cutoff) for key, replica in self._replicas.items()}
-        return Summary(tuple(StateSummary(key, view.count, view.root) for key, view in views.items()))
+        return Summary(tuple(StateSummary(key, view.size, view.root) for key, view in views.items()))
 
     def _begin_round(self, states: tuple[StateGroups, ...]) -> None:
         self.outcome.rounds += 1
@@ -323,8 +323,8 @@ class Exchange:
             for group in range(self._next_leaf // LEAVES_IN_GROUP, GROUPS)
             if short(view.groups[group]) != state.groups[group]
         }
-        # Of leaves that are empty because we refused their content, the peer is to send a list: lists are short.
-        whole = self.outcome.rounds == 1 and view.count * 2 <= state.count
+        # A leaf may be empty because we refused its content: lists are shorter to get again and again.
+        whole = self.outcome.rounds == 1 and view.size * 2 <= state.size
         return Leaves(state.key, self._next_leaf, whole, digests)
 
     def _compare(self, content: Content, now: Nanoseconds) -> None:

@@ -1,4 +1,4 @@
-"""The messages of an exchange, byte by byte as ``docs/anti-entropy.md`` has them. All integers are big endian."""
+"""The messages of an exchange, as ``docs/anti-entropy.md`` has them byte by byte. Integers are big endian."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StateSummary(NamedTuple):
     """One state as a whole."""
 
     key: str
-    count: int
+    size: int
     root: int
 
 
@@ -76,7 +76,7 @@ class StateGroups(NamedTuple):
     """The digests of one state's groups, shortened."""
 
     key: str
-    count: int
+    size: int
     groups: tuple[int, ...]
 
 
@@ -183,13 +183,13 @@ def _encode_body(body: Body) -> list[bytes]:
     match body:
         case Summary(states):
             packed = [
-                _text(state.key) + struct.pack(">I", state.count) + state.root.to_bytes(HASH_BYTES, "big")
+                _text(state.key) + struct.pack(">I", state.size) + state.root.to_bytes(HASH_BYTES, "big")
                 for state in states
             ]
             return [struct.pack(">B", len(states)), *packed]
         case Groups(states):
             listed = [
-                _text(state.key) + struct.pack(">I", state.count) + _shorts(state.groups) for state in states
+                _text(state.key) + struct.pack(">I", state.size) + _shorts(state.groups) for state in states
             ]
             return [struct.pack(">B", len(states)), *listed]
         case Leaves(key, first, whole, digests):

@@ -69,7 +69,7 @@ class DigestView(NamedTuple):
     """The digests as of one cutoff."""
 
     cutoff: int
-    count: int
+    size: int
     root: int
     groups: list[int]
     leaves: list[int]

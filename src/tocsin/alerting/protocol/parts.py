@@ -8,6 +8,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 
 from tocsin.alerting.protocol.cluster_pb2 import FullState, Part
+from tocsin.alerting.protocol.delimited import delimit, spans
 from tocsin.errors import StateError
 
 MAX_PARTS: Final = 64
@@ -52,3 +53,27 @@ def decode_full_state(body: bytes | memoryview) -> list[tuple[str, bytes]]:
     if len(state.parts) > MAX_PARTS:
         raise StateError(f"{len(state.parts)} parts in the user state, the limit is {MAX_PARTS}")
     return [_checked(part) for part in state.parts]
+
+
+_SENDER_TAG: Final = b"\xc2\x3e"
+"""Field 1000, a length-delimited one. Alertmanager has no such field and passes over it."""
+
+_SENDER_SCAN: Final = 512
+
+
+def write_sender(full_state: bytes, name: str) -> bytes:
+    """A FullState that says at its front which Tocsin node it is of."""
+    encoded = name.encode("utf-8", "replace")[:_SENDER_SCAN]
+    return b"".join((_SENDER_TAG, delimit(encoded), full_state))
+
+
+def read_sender(full_state: bytes) -> str:
+    """The Tocsin node that a FullState is of; empty for that of an Alertmanager, whatever its bytes."""
+    if full_state[:2] != _SENDER_TAG:
+        return ""
+    try:
+        for _, start, end in spans(full_state[2 : 8 + _SENDER_SCAN], max_message_bytes=_SENDER_SCAN):
+            return full_state[2 + start : 2 + end].decode()
+    except (StateError, UnicodeDecodeError):
+        pass
+    return ""

@@ -13,7 +13,6 @@ from typing import Any, Final
 from tocsin.alerting.protocol.parts import (
     decode_full_state,
     decode_part,
-    encode_full_state,
     encode_part,
 )
 from tocsin.errors import ClosedError, StateError, TocsinError, TransportError
@@ -27,6 +26,7 @@ from tocsin.gossip.core.effects import (
     NameConflict,
     ProtocolTrouble,
     RemoteState,
+    StreamOpened,
     UserMessage,
 )
 from tocsin.gossip.discovery.resolve import resolve
@@ -34,8 +34,11 @@ from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.clock import Clock
+from tocsin.node.cluster.antientropy import KEY as DIGESTS
+from tocsin.node.cluster.capability import META
+from tocsin.node.cluster.convergence import Convergence, Replicated
 from tocsin.node.cluster.courier import Batch, Courier
-from tocsin.node.cluster.inbox import Inbox, Mergeable
+from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.cluster.peers import PeerBook
 from tocsin.node.cluster.settle import Settle
 from tocsin.node.config.commandline import split_host_port
@@ -46,6 +49,7 @@ OVERSIZE_BYTES: Final = 700
 REFRESH_INTERVAL: Final = 15.0
 FORGET_INTERVAL: Final = 300.0
 RESOLVE_RETRY: Final = 2.0
+JOIN_RETRY: Final = 0.25
 LEAVE_TIMEOUT: Final = 10.0
 
 
@@ -102,7 +106,7 @@ class Cluster:
         self,
         settings: ClusterSettings,
         transport: Transport,
-        states: Mapping[str, Mergeable],
+        states: Mapping[str, Replicated],
         *,
         clock: Clock,
         log: Logger,
@@ -114,7 +118,7 @@ class Cluster:
         self.settings = settings
         self.statistics = ClusterStatistics()
         self.courier = Courier()
-        self._states = states
+        self.convergence = Convergence(settings.name, states, clock=clock, log=log)
         self._log = log
         self._on_members = on_members
         self._on_settled = on_settled
@@ -123,11 +127,13 @@ class Cluster:
             transport,
             name=settings.name,
             address=advertise,
-            local_state=self._local_state,
+            meta=META,
+            state_for=self.convergence.state_for,
             on_event=self._handle_event,
             random_source=random.Random(),
         )
         self.inbox = Inbox(states, clock=clock, log=log, on_merged=on_merged, rebroadcast=self.broadcast)
+        self.convergence.attach(self.gossip, self.inbox)
         self._settle: Settle | None = None
         self._closed = False
         self._peers: PeerBook | None = None
@@ -140,23 +146,21 @@ class Cluster:
         """Listen, then join in the background: the API need not wait for any peer."""
         places = [split_host_port("--cluster.peer", peer) for peer in self.settings.peers]
         await self.gossip.start()
-        now = self._loop.time()
         self._peers = PeerBook(
             own=self.gossip.local.address, reconnect_timeout=self.settings.reconnect_timeout
         )
-        self._settle = Settle(
-            interval=10 * self.settings.gossip.gossip_interval,
-            deadline=now + self.settings.settle_timeout,
-            now=now,
-        )
+        self._settle = self.convergence.start(self.settings.settle_timeout, self._on_settled)
         self._log.info(
             "cluster listening",
             name=self.settings.name,
             address=str(self.gossip.local.address),
             peers=len(places),
         )
-        self._spawn(self._join_first(places))
-        self._spawn(self._settle_down(self._settle))
+        for number, place in enumerate(places):
+            self._settle.wait_for(_place(number), self._loop.time())
+            self._spawn(self._join_first(number, place, self._settle))
+        self._settle.start()
+        self.convergence.poke()
         self._spawn(self._reconnect_forever(self._peers))
         self._spawn(self._refresh_forever(places))
         self._spawn(self._forget_forever(self._peers))
@@ -170,6 +174,7 @@ class Cluster:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self.convergence.close()
         if self._peers is not None:
             with contextlib.suppress(ClosedError):
                 if not await self.gossip.leave(LEAVE_TIMEOUT):
@@ -216,11 +221,9 @@ class Cluster:
                 self.gossip.broadcast(part)
         self._dispatch_batches()
 
-    def _local_state(self, join: bool) -> bytes:  # noqa: ARG002
-        state = encode_full_state({key: state.encode_state() for key, state in self._states.items()})
-        self.statistics.messages_sent["full_state"] += 1
-        self.statistics.messages_sent_bytes["full_state"] += len(state)
-        return state
+    async def resync(self, member_name: str) -> bool:
+        """Make the state of a member, who lacks something, and ours equal; whether that went well."""
+        return await self.convergence.resync(member_name)
 
     def _dispatch_batches(self) -> None:
         for batch in self.courier.batches():
@@ -238,7 +241,7 @@ class Cluster:
         for name in self.courier.missed():
             member = self.gossip.endpoint.member(name)
             if member is not None and member.live:
-                await self.gossip.join([member.address])
+                await self.resync(name)
 
     # -- events of the gossip member
 
@@ -250,7 +253,10 @@ class Cluster:
                 except StateError as error:
                     self.inbox.refused(str(error), str(event.source))
                 else:
-                    self.inbox.update(key, data, str(event.source))
+                    if key == DIGESTS:
+                        self.convergence.anti_entropy.receive(data, str(event.source))
+                    else:
+                        self.inbox.update(key, data, str(event.source))
             case RemoteState(payload=payload):
                 try:
                     parts = decode_full_state(payload)
@@ -258,11 +264,17 @@ class Cluster:
                     self.inbox.refused(str(error), str(event.source))
                 else:
                     self.inbox.full_state(parts, str(event.source))
+                    self.convergence.remote_state(payload, event.source)
+            case StreamOpened(destination=destination) if self._settle is not None:
+                self._settle.heard(str(destination))
             case MemberJoined(member=member):
                 self.statistics.peers_joined += 1
                 if self._peers is not None and self._peers.joined(member.name, member.address):
                     self.statistics.reconnections += 1
                 self._log.info("peer joined", peer=member.name, address=str(member.address))
+                if self._settle is not None:
+                    self._settle.done(str(member.address))
+                self.convergence.member_joined(member)
                 self._on_members()
             case MemberLeft(member=member):
                 self.statistics.peers_left += 1
@@ -271,6 +283,7 @@ class Cluster:
                     now = self._loop.time()
                     self._peers.left(member.name, member.address, now, on_purpose=on_purpose)
                 self.courier.forget(member.name)
+                self.convergence.member_left(member)
                 how = "peer left" if on_purpose else "peer failed"
                 self._log.info(how, peer=member.name, address=str(member.address))
                 self._on_members()
@@ -292,25 +305,29 @@ class Cluster:
 
     # -- keeping peers joined
 
-    async def _join_first(self, places: list[tuple[str, int]]) -> None:
-        addresses = await self._resolve(places, retry_until=self.settings.peers_resolve_timeout)
+    async def _join_first(self, number: int, place: tuple[str, int], settle: Settle) -> None:
+        """Join one configured peer, trying again for as long as settling waits for it."""
+        addresses = await self._resolve([place], retry_until=self.settings.peers_resolve_timeout)
         assert self._peers is not None  # noqa: S101  (set before this task starts)
         missing = self._peers.configured(addresses, self._loop.time())
-        joined = sum([result.joined for result in await self.gossip.join(missing)])
-        if missing:
-            self._log.info("joined the cluster", peers=joined, failed=len(missing) - joined)
+        for address in missing:
+            settle.wait_for(str(address), self._loop.time())
+        settle.done(_place(number))
+        self.convergence.poke()
+        await asyncio.gather(*(self._join_one(address, settle) for address in missing))
 
-    async def _settle_down(self, settle: Settle) -> None:
-        started = self._loop.time()
-        while (due := settle.next_timeout()) is not None:
-            await asyncio.sleep(max(0.0, due - self._loop.time()))
-            settle.handle_timeout(len(self.gossip.members), self._loop.time())
-        elapsed = round(self._loop.time() - started, 3)
-        if settle.timed_out:
-            self._log.warn("gossip not settled but continuing anyway", elapsed=elapsed)
-        else:
-            self._log.info("gossip settled; proceeding", elapsed=elapsed)
-        self._on_settled()
+    async def _join_one(self, address: Address, settle: Settle) -> None:
+        while True:
+            [result] = await self.gossip.join([address])
+            if result.joined:
+                settle.done(str(address))
+                self.convergence.poke()
+                self._log.info("joined the cluster", peer=str(address))
+                return
+            self._log.info("a peer cannot be joined", peer=str(address), error=result.error)
+            await asyncio.sleep(JOIN_RETRY)
+            if str(address) not in settle.waiting(self._loop.time()):
+                return  # The reconnecting goes on with it.
 
     async def _reconnect_forever(self, peers: PeerBook) -> None:
         while True:
@@ -367,3 +384,8 @@ class Cluster:
         if task.cancelled() or (error := task.exception()) is None or isinstance(error, ClosedError):
             return
         self._log.error("a cluster task failed", error=repr(error))
+
+
+def _place(number: int) -> str:
+    """What settling calls a configured peer whose name is not resolved yet."""
+    return f"--cluster.peer {number}"

@@ -119,6 +119,11 @@ class Inbox:
         """Nothing is waiting or being merged."""
         return self._worker is None and not self._waiting
 
+    async def merged(self) -> None:
+        """Wait until all that is here now has been merged."""
+        while self._worker is not None:
+            await asyncio.wait([self._worker])
+
     def _count(self, kind: str, size: int) -> None:
         self.statistics.received[kind] += 1
         self.statistics.received_bytes[kind] += size
