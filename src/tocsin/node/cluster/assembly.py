@@ -33,6 +33,7 @@ def make_cluster(
     on_members: Callable[[], None],
     on_settled: Callable[[], None],
     on_merged: Callable[[str], None],
+    on_growth: Callable[[], None],
 ) -> Cluster | None:
     """The cluster that the flags describe, not started; None when they turn it off.
 
@@ -76,6 +77,7 @@ def make_cluster(
         on_members=on_members,
         on_settled=on_settled,
         on_merged=on_merged,
+        on_growth=on_growth,
         advertise=advertise,
     )
 

@@ -113,12 +113,15 @@ class Cluster:
         on_members: Callable[[], None],
         on_settled: Callable[[], None],
         on_merged: Callable[[str], None],
+        on_growth: Callable[[], None] = lambda: None,
         advertise: Address | None = None,
     ) -> None:
         self.settings = settings
         self.statistics = ClusterStatistics()
         self.courier = Courier()
-        self.convergence = Convergence(settings.name, states, clock=clock, log=log)
+        self.convergence = Convergence(
+            settings.name, states, clock=clock, log=log, on_full_state=self._full_state_sent
+        )
         self._log = log
         self._on_members = on_members
         self._on_settled = on_settled
@@ -132,7 +135,9 @@ class Cluster:
             on_event=self._handle_event,
             random_source=random.Random(),
         )
-        self.inbox = Inbox(states, clock=clock, log=log, on_merged=on_merged, rebroadcast=self.broadcast)
+        self.inbox = Inbox(
+            states, clock=clock, log=log, on_merged=on_merged, rebroadcast=self.broadcast, on_growth=on_growth
+        )
         self.convergence.attach(self.gossip, self.inbox)
         self._settle: Settle | None = None
         self._closed = False
@@ -224,6 +229,10 @@ class Cluster:
     async def resync(self, member_name: str) -> bool:
         """Make the state of a member, who lacks something, and ours equal; whether that went well."""
         return await self.convergence.resync(member_name)
+
+    def _full_state_sent(self, size: int) -> None:
+        self.statistics.messages_sent["full_state"] += 1
+        self.statistics.messages_sent_bytes["full_state"] += size
 
     def _dispatch_batches(self) -> None:
         for batch in self.courier.batches():

@@ -35,10 +35,19 @@ class Replicated(Mergeable, Protocol):
 class Convergence:
     """One for each cluster. :meth:`attach` before anything happens, :meth:`start` once gossip runs."""
 
-    def __init__(self, name: str, states: Mapping[str, Replicated], *, clock: Clock, log: Logger) -> None:
+    def __init__(
+        self,
+        name: str,
+        states: Mapping[str, Replicated],
+        *,
+        clock: Clock,
+        log: Logger,
+        on_full_state: Callable[[int], None],
+    ) -> None:
         self._name = name
         self._states = states
         self._clock = clock
+        self._on_full_state = on_full_state
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -49,7 +58,7 @@ class Convergence:
         """The two that it works with."""
         self._gossip = gossip
         self._inbox = inbox
-        self.push_pull = PushPullState(self._name, self._states, lambda: gossip.members)
+        self.push_pull = PushPullState(self._name, self._states, lambda: gossip.members, self._on_full_state)
         self.anti_entropy = AntiEntropy(
             self._name,
             {key: state.replicated for key, state in self._states.items()},

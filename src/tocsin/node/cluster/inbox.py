@@ -79,6 +79,7 @@ class Inbox:
         log: Logger,
         on_merged: Callable[[str], None],
         rebroadcast: Callable[[str, Sequence[bytes]], None],
+        on_growth: Callable[[], None] = lambda: None,
     ) -> None:
         self.statistics = InboxStatistics()
         self._states = states
@@ -86,6 +87,7 @@ class Inbox:
         self._log = log
         self._on_merged = on_merged
         self._rebroadcast = rebroadcast
+        self._on_growth = on_growth
         self._waiting: deque[_Payload] = deque()
         self._waiting_bytes = 0
         self._worker: asyncio.Task[None] | None = None
@@ -161,7 +163,8 @@ class Inbox:
                 self._waiting_bytes -= len(payload.data)
                 job = self._states[payload.key].merge_job(payload.data, self._clock.now())
                 try:
-                    while not job.step(SLICE_ENTRIES):  # noqa: ASYNC110 (a turn for others, no wait)
+                    while not job.step(SLICE_ENTRIES):
+                        self._on_growth()
                         await asyncio.sleep(0)
                 except StateError as error:
                     self.refused(str(error), payload.source)

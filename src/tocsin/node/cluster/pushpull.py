@@ -34,16 +34,21 @@ class State(Protocol):
 class PushPullState:
     """Chooses the user state of each push/pull, and says who is to be asked for digests or told in full."""
 
-    def __init__(self, name: str, states: Mapping[str, State], members: Callable[[], list[Member]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        states: Mapping[str, State],
+        members: Callable[[], list[Member]],
+        on_full_state: Callable[[int], None],
+    ) -> None:
         self._name = name
         self._states = states
         self._members = members
+        self._on_full_state = on_full_state
         self._owing: deque[Address] = deque(maxlen=MAX_OWING)
         self._in_full: set[Address] = set()
         self.to_resync: list[str] = []
         """Tocsin members to exchange digests with, in the place of state in a push/pull. Drain it."""
-        self.full_states = 0
-        self.full_state_bytes = 0
 
     def state_for(self, request: StateRequest) -> bytes:
         """The user state for one push/pull."""
@@ -90,6 +95,5 @@ class PushPullState:
 
     def _full(self) -> bytes:
         state = encode_full_state({key: state.encode_state() for key, state in self._states.items()})
-        self.full_states += 1
-        self.full_state_bytes += len(state)
+        self._on_full_state(len(state))
         return state
