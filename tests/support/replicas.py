@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Responder
 from tocsin.alerting.digest.messages import decode, encode
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.protocol import delimit
 from tocsin.alerting.protocol.silence_pb2 import MeshSilence
+from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
@@ -47,7 +49,10 @@ class Replicas:
         self.name = name
         self.silences = Silences(120 * HOUR, random=Random(name), max_entries=max_entries)
         self.log = NotificationLog(120 * HOUR, max_entries=max_entries)
-        self.states = {"sil": self.silences.replicated, "nfl": self.log.replicated}
+        self.states: dict[str, ReplicatedState[Any]] = {
+            "sil": self.silences.replicated,
+            "nfl": self.log.replicated,
+        }
         self.responder = Responder(name, self.states)
         self.memory: dict[str, Memory] = {}
 
@@ -59,8 +64,8 @@ class Replicas:
         cutoff = now // (60 * SECOND)
         return {
             key: sorted(
-                (state._canonical(entry), entry.stamp)  # type: ignore[attr-defined]
-                for entry in state  # type: ignore[attr-defined]
+                (state._canonical(entry), entry.stamp)
+                for entry in state
                 if entry.expires_at // (60 * SECOND) > cutoff
             )
             for key, state in self.states.items()

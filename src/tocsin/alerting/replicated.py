@@ -122,7 +122,7 @@ class ReplicatedState(Generic[EntryT]):
 
     # -- merging
 
-    def merge_job(self, data: bytes, now: Nanoseconds) -> MergeJob[EntryT]:
+    def merge_job(self, data: bytes | memoryview, now: Nanoseconds) -> MergeJob[EntryT]:
         """A merge of a payload that is done in steps, so that a large one does not hold its caller."""
         return MergeJob(self, data, now)
 
@@ -288,11 +288,16 @@ class MergeJob(Generic[EntryT]):
     """
 
     def __init__(
-        self, state: ReplicatedState[EntryT], data: bytes, now: Nanoseconds, *, keep_expired: bool = False
+        self,
+        state: ReplicatedState[EntryT],
+        data: bytes | memoryview,
+        now: Nanoseconds,
+        *,
+        keep_expired: bool = False,
     ) -> None:
         self.result = MergeResult()
         self._state = state
-        self._data = memoryview(bytes(data))
+        self._data = memoryview(data)
         self._now = now
         self._keep_expired = keep_expired
         self._spans = spans(self._data)
@@ -300,6 +305,11 @@ class MergeJob(Generic[EntryT]):
         self._decoding = True
         self._next = 0
         self._rebroadcast = len(data) <= REBROADCAST_BYTES
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are decoded and not yet offered."""
+        return len(self._decoded) - self._next
 
     def step(self, budget: int = 256) -> bool:
         """Work on at most ``budget`` entries; True once all is done. Raises StateError as :meth:`merge`."""

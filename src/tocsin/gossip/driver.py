@@ -27,6 +27,7 @@ from tocsin.gossip.core.effects import (
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.messages import ErrorResponse, Message
 from tocsin.gossip.wire.stream import StreamCodec
@@ -39,7 +40,7 @@ MAX_INBOUND_STREAMS: Final = 128
 MAX_OUTBOUND_STREAMS: Final = 128
 """Open at the same time; more wait, each within its deadline."""
 
-_SLICE: Final = 16 * 1024
+_SLICE: Final = 8 * 1024
 """Decoded before other work on the event loop gets its turn."""
 
 _ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
@@ -60,21 +61,6 @@ class JoinResult:
     def joined(self) -> bool:
         """Whether the states were exchanged."""
         return not self.error
-
-
-@dataclass(slots=True)
-class DriverStatistics:
-    """What the driver counts."""
-
-    streams_answered: int = 0
-    streams_rejected: int = 0
-    """Inbound streams past :data:`MAX_INBOUND_STREAMS`."""
-    streams_refused: int = 0
-    """Inbound streams whose first message could not be read."""
-    streams_broken: int = 0
-    """Inbound streams that failed or took too long."""
-    callback_errors: int = 0
-    """Exceptions out of the application's ``on_event``."""
 
 
 def _no_state(join: bool) -> bytes:  # noqa: ARG001
@@ -364,9 +350,10 @@ class Gossip:
             for start in range(0, len(data), _SLICE):
                 if start:
                     await asyncio.sleep(0)
-                message = decoder.feed(data[start : start + _SLICE])
-                if message is not None:
-                    return message
+                for message in decoder.steps(data[start : start + _SLICE]):
+                    if message is not None:
+                        return message
+                    await asyncio.sleep(0)
             if len(data) > _SLICE:
                 await asyncio.sleep(0)
         decoder.eof()

@@ -94,7 +94,7 @@ class Node:
             on_members=self._members_changed,
             on_settled=self._settle,
             on_merged=self._merged,
-            on_growth=lambda: self._heap.entries(len(self.silences) + len(self.notification_log)),
+            on_growth=lambda held: self._heap.entries(held + len(self.silences) + len(self.notification_log)),
         )
         self._adopt(self._config, previous=None)
         observe(self.metrics_registry, self)

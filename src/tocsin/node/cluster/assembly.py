@@ -33,7 +33,7 @@ def make_cluster(
     on_members: Callable[[], None],
     on_settled: Callable[[], None],
     on_merged: Callable[[str], None],
-    on_growth: Callable[[], None],
+    on_growth: Callable[[int], None],
 ) -> Cluster | None:
     """The cluster that the flags describe, not started; None when they turn it off.
 

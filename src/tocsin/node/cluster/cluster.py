@@ -113,7 +113,7 @@ class Cluster:
         on_members: Callable[[], None],
         on_settled: Callable[[], None],
         on_merged: Callable[[str], None],
-        on_growth: Callable[[], None] = lambda: None,
+        on_growth: Callable[[int], None] = lambda _: None,
         advertise: Address | None = None,
     ) -> None:
         self.settings = settings

@@ -29,6 +29,10 @@ class Job(Protocol):
 
     result: MergeResult
 
+    @property
+    def waiting(self) -> int:
+        """Entries that are decoded and not yet merged."""
+
     def step(self, budget: int = ...) -> bool:
         """Work on some entries; True once done. :class:`StateError` when the bytes do not decode."""
 
@@ -36,7 +40,7 @@ class Job(Protocol):
 class Mergeable(Protocol):
     """One kind of replicated state."""
 
-    def merge_job(self, data: bytes, now: Nanoseconds) -> Job:
+    def merge_job(self, data: bytes | memoryview, now: Nanoseconds) -> Job:
         """Begin a merge."""
 
     def encode_state(self) -> bytes:
@@ -64,7 +68,7 @@ class InboxStatistics:
 @dataclass(frozen=True, slots=True)
 class _Payload:
     key: str
-    data: bytes
+    data: bytes | memoryview
     source: str
 
 
@@ -79,7 +83,7 @@ class Inbox:
         log: Logger,
         on_merged: Callable[[str], None],
         rebroadcast: Callable[[str, Sequence[bytes]], None],
-        on_growth: Callable[[], None] = lambda: None,
+        on_growth: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.statistics = InboxStatistics()
         self._states = states
@@ -97,7 +101,7 @@ class Inbox:
         self._count("update", len(data))
         self._add(_Payload(key, data, source))
 
-    def full_state(self, parts: Sequence[tuple[str, bytes]], source: str) -> None:
+    def full_state(self, parts: Sequence[tuple[str, bytes | memoryview]], source: str) -> None:
         """The user state of a push/pull."""
         self._count("full_state", sum([len(data) for _, data in parts]))
         for key, data in parts:
@@ -164,7 +168,7 @@ class Inbox:
                 job = self._states[payload.key].merge_job(payload.data, self._clock.now())
                 try:
                     while not job.step(SLICE_ENTRIES):
-                        self._on_growth()
+                        self._on_growth(job.waiting)
                         await asyncio.sleep(0)
                 except StateError as error:
                     self.refused(str(error), payload.source)

@@ -66,7 +66,7 @@ class PushPullState:
         total = sum(state.total_bytes for state in self._states.values())
         if total <= SMALL_BYTES or request.destination in self._in_full:
             self._in_full.discard(request.destination)
-            return write_sender(self._full(), self._name)
+            return self._full(self._name)
         self._owing.append(request.destination)
         return self._greeting()
 
@@ -93,7 +93,7 @@ class PushPullState:
     def _greeting(self) -> bytes:
         return write_sender(b"", self._name)
 
-    def _full(self) -> bytes:
-        state = encode_full_state({key: state.encode_state() for key, state in self._states.items()})
+    def _full(self, sender: str = "") -> bytes:
+        state = encode_full_state({key: state.encode_state() for key, state in self._states.items()}, sender)
         self._on_full_state(len(state))
         return state
