@@ -273,10 +273,14 @@ class Silences:
 
     def counts(self, now: Nanoseconds) -> dict[SilenceState, int]:
         """How many silences are in each state."""
-        counts = dict.fromkeys(SilenceState, 0)
-        for silence in self._state:
-            counts[silence.state_at(now)] += 1
-        return counts
+        pending = expired = 0
+        for silence in self._state:  # by hand: with many silences this is what the metrics cost
+            if now < silence.starts_at:
+                pending += 1
+            elif now > silence.ends_at:
+                expired += 1
+        active = len(self._state) - pending - expired
+        return {SilenceState.ACTIVE: active, SilenceState.PENDING: pending, SilenceState.EXPIRED: expired}
 
     # -- keeping
 
