@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
+from tocsin.alerting.digest.tree import DigestTree, Grave, cutoff_of, identity_of
 from tocsin.alerting.protocol.delimited import spans
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
@@ -41,6 +42,14 @@ class Entry(Protocol):
 
 
 EntryT = TypeVar("EntryT", bound=Entry)
+
+
+class Tombstone(NamedTuple):
+    """What is left of a collected entry of which an older version may live on elsewhere."""
+
+    stamp: Nanoseconds
+    until: Nanoseconds
+    identity: bytes
 
 
 @dataclass(slots=True)
@@ -86,7 +95,8 @@ class ReplicatedState(Generic[EntryT]):
         # newer is collected, a peer that was away must not bring the older back: so the stamp is remembered
         # until the longest-lived version seen is past.
         self._longest: dict[Hashable, Nanoseconds] = {}
-        self._tombstones: dict[Hashable, tuple[Nanoseconds, Nanoseconds]] = {}
+        self._tombstones: dict[Hashable, Tombstone] = {}
+        self.digests = DigestTree()
 
     # -- what a subclass supplies
 
@@ -102,6 +112,10 @@ class ReplicatedState(Generic[EntryT]):
         """One encoding for all encodings that mean the same."""
         raise NotImplementedError
 
+    def _key_bytes(self, entry: EntryT) -> bytes:
+        """The key, as bytes that no other key has."""
+        raise NotImplementedError
+
     def _stored(self, entry: EntryT, previous: EntryT | None) -> None:
         """Called after an entry was stored."""
 
@@ -110,7 +124,7 @@ class ReplicatedState(Generic[EntryT]):
 
     # -- merging
 
-    def merge_job(self, data: bytes, now: Nanoseconds) -> MergeJob[EntryT]:
+    def merge_job(self, data: bytes | memoryview, now: Nanoseconds) -> MergeJob[EntryT]:
         """A merge of a payload that is done in steps, so that a large one does not hold its caller."""
         return MergeJob(self, data, now)
 
@@ -158,7 +172,7 @@ class ReplicatedState(Generic[EntryT]):
         key = entry.key
         if previous is None:
             tombstone = self._tombstones.get(key)
-            return tombstone is None or entry.stamp > tombstone[0]
+            return tombstone is None or entry.stamp > tombstone.stamp
         if entry.stamp > previous.stamp:
             return True
         if entry.encoded == previous.encoded:
@@ -178,11 +192,15 @@ class ReplicatedState(Generic[EntryT]):
                 self._longest[key] = max(previous.expires_at, self._longest.get(key, previous.expires_at))
         else:
             tombstone = self._tombstones.pop(key, None)
-            if tombstone is not None and tombstone[1] > entry.expires_at:
-                self._longest[key] = tombstone[1]
+            if tombstone is not None:
+                self.digests.exhume(tombstone.identity)
+                if tombstone.until > entry.expires_at:
+                    self._longest[key] = tombstone.until
         self._entries[key] = entry
         self._known.add(entry.encoded)
         self.total_bytes += len(entry.encoded)
+        identity = identity_of(self._key_bytes(entry))
+        self.digests.put(identity, self._canonical(entry), entry.stamp, entry.expires_at, key)
         self._stored(entry, previous)
 
     # -- the rest
@@ -212,19 +230,48 @@ class ReplicatedState(Generic[EntryT]):
         """Collect the entries whose expiry has come, and forget the tombstones that are past."""
         gone = [entry for entry in self._entries.values() if entry.expires_at <= now]
         for entry in gone:
-            key = entry.key
-            del self._entries[key]
-            self._known.discard(entry.encoded)
-            self.total_bytes -= len(entry.encoded)
-            longest = self._longest.pop(key, 0)
+            longest = self._remove(entry)
             if longest > now:
-                self._tombstones[key] = (entry.stamp, longest)
-            self._removed(entry)
-        for key in [key for key, (_, until) in self._tombstones.items() if until <= now]:
-            del self._tombstones[key]
-        while len(self._tombstones) > self.max_entries:
-            del self._tombstones[next(iter(self._tombstones))]
+                self._entomb(entry.key, Tombstone(entry.stamp, longest, identity_of(self._key_bytes(entry))))
+        for key in [key for key, tombstone in self._tombstones.items() if tombstone.until <= now]:
+            self.digests.exhume(self._tombstones.pop(key).identity)
+        self.digests.move(cutoff_of(now))
         return len(gone)
+
+    def bury(self, identity: bytes, grave: Grave) -> bool:
+        """A peer knows of a later version, by now expired, of the entry of that identity: remove ours.
+
+        Without this two nodes would differ for as long as the older version lives. Whether one was removed.
+        """
+        fingerprint = self.digests.find(identity)
+        entry = self._entries.get(fingerprint.key) if fingerprint is not None else None
+        if entry is None or entry.stamp > grave.stamp:
+            return False
+        until = max(self._remove(entry), entry.expires_at, grave.until)
+        self._entomb(entry.key, Tombstone(grave.stamp, until, identity))
+        return True
+
+    def encoded(self, identity: bytes) -> bytes | None:
+        """The entry of that identity, delimited."""
+        fingerprint = self.digests.find(identity)
+        entry = self._entries.get(fingerprint.key) if fingerprint is not None else None
+        return entry.encoded if entry is not None else None
+
+    def _remove(self, entry: EntryT) -> Nanoseconds:
+        """Forget an entry; the expiry of the longest-lived version that it replaced."""
+        key = entry.key
+        del self._entries[key]
+        self._known.discard(entry.encoded)
+        self.total_bytes -= len(entry.encoded)
+        self.digests.drop(identity_of(self._key_bytes(entry)))
+        self._removed(entry)
+        return self._longest.pop(key, 0)
+
+    def _entomb(self, key: Hashable, tombstone: Tombstone) -> None:
+        self._tombstones[key] = tombstone
+        self.digests.bury(tombstone.identity, Grave(tombstone.stamp, tombstone.until))
+        while len(self._tombstones) > self.max_entries:
+            self.digests.exhume(self._tombstones.pop(next(iter(self._tombstones))).identity)
 
     def next_expiry(self) -> Nanoseconds | None:
         """When the first entry is to be collected."""
@@ -244,11 +291,16 @@ class MergeJob(Generic[EntryT]):
     """
 
     def __init__(
-        self, state: ReplicatedState[EntryT], data: bytes, now: Nanoseconds, *, keep_expired: bool = False
+        self,
+        state: ReplicatedState[EntryT],
+        data: bytes | memoryview,
+        now: Nanoseconds,
+        *,
+        keep_expired: bool = False,
     ) -> None:
         self.result = MergeResult()
         self._state = state
-        self._data = memoryview(bytes(data))
+        self._data = memoryview(data)
         self._now = now
         self._keep_expired = keep_expired
         self._spans = spans(self._data)
@@ -256,6 +308,11 @@ class MergeJob(Generic[EntryT]):
         self._decoding = True
         self._next = 0
         self._rebroadcast = len(data) <= REBROADCAST_BYTES
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are decoded and not yet offered."""
+        return len(self._decoded) - self._next
 
     def step(self, budget: int = 256) -> bool:
         """Work on at most ``budget`` entries; True once all is done. Raises StateError as :meth:`merge`."""

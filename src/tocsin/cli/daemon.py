@@ -13,6 +13,7 @@ from tocsin.errors import TocsinError
 from tocsin.node.app import Node
 from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
 from tocsin.node.log import Logger, set_up
+from tocsin.node.looplag import measured_loop
 
 VERSION = f"tocsin, version {__version__} (python{platform.python_version()}, {sys.platform})"
 
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tocsin: error: {error}", file=sys.stderr)
         return 1
     set_up(flags.log_level, flags.log_format)
-    return asyncio.run(_run(flags))
+    with asyncio.Runner(loop_factory=measured_loop) as runner:
+        return runner.run(_run(flags))
 
 
 async def _run(flags: NodeFlags) -> int:

@@ -70,7 +70,8 @@ from tocsin.gossip.core.effects import (
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.driver import DriverStatistics, Gossip, JoinResult
+from tocsin.gossip.driver import Gossip, JoinResult
+from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.transport.base import Stream, Transport, TransportHandler
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.statistics import TransportStatistics

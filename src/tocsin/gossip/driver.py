@@ -15,10 +15,19 @@ from typing import Any, Final
 from tocsin.errors import ClosedError, TocsinError, TransportError, WireError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.effects import Event, ExchangeFinished, OpenStream, SendPacket
+from tocsin.gossip.core.effects import (
+    Event,
+    ExchangeFinished,
+    ExchangeKind,
+    OpenStream,
+    SendPacket,
+    StateRequest,
+    StreamOpened,
+)
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.messages import ErrorResponse, Message
@@ -32,7 +41,7 @@ MAX_INBOUND_STREAMS: Final = 128
 MAX_OUTBOUND_STREAMS: Final = 128
 """Open at the same time; more wait, each within its deadline."""
 
-_SLICE: Final = 16 * 1024
+_SLICE: Final = 8 * 1024
 """Decoded before other work on the event loop gets its turn."""
 
 _ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
@@ -52,21 +61,6 @@ class JoinResult:
         return not self.error
 
 
-@dataclass(slots=True)
-class DriverStatistics:
-    """What the driver counts."""
-
-    streams_answered: int = 0
-    streams_rejected: int = 0
-    """Inbound streams past :data:`MAX_INBOUND_STREAMS`."""
-    streams_refused: int = 0
-    """Inbound streams whose first message could not be read."""
-    streams_broken: int = 0
-    """Inbound streams that failed or took too long."""
-    callback_errors: int = 0
-    """Exceptions out of the application's ``on_event``."""
-
-
 def _no_state(join: bool) -> bytes:  # noqa: ARG001
     return b""
 
@@ -78,9 +72,10 @@ def _ignore(event: Event) -> None:
 class Gossip:
     """One member of a cluster on the running event loop.
 
-    ``local_state(join)`` gives the application's part of a push/pull; ``on_event`` gets every core event, on
-    the loop, in order; it must not block, and may call back into this object. ``address`` is what others are
-    told to reach us at; without it (or with port 0) the transport's bound address is taken.
+    ``local_state(join)`` (or ``state_for``, which is told more) gives the application's part of a push/pull;
+    ``on_event`` gets every core event, on the loop, in order; it must not block, and may call back into this
+    object. ``address`` is what others are told to reach us at; without it (or with port 0) the transport's
+    bound address is taken.
     """
 
     def __init__(
@@ -92,6 +87,7 @@ class Gossip:
         address: Address | None = None,
         meta: bytes = b"",
         local_state: Callable[[bool], bytes] = _no_state,
+        state_for: Callable[[StateRequest], bytes] | None = None,
         on_event: Callable[[Event], None] = _ignore,
         random_source: random.Random | None = None,
     ) -> None:
@@ -110,6 +106,7 @@ class Gossip:
             now=self._loop.time(),
             random=random_source or random.Random(),
             local_state=local_state,
+            state_for=state_for,
             meta=meta,
         )
         self._timer: asyncio.TimerHandle | None = None
@@ -313,6 +310,8 @@ class Gossip:
             async with asyncio.timeout_at(action.deadline), self._outbound_streams:
                 remaining = action.deadline - self._loop.time()
                 stream = await self.transport.open_stream(action.destination, remaining, action.node)
+                if action.kind is ExchangeKind.JOIN:
+                    self._tell(StreamOpened(action.destination))
                 for data in action.writes:
                     await stream.write(data)
                 if action.expects_reply:
@@ -353,9 +352,10 @@ class Gossip:
             for start in range(0, len(data), _SLICE):
                 if start:
                     await asyncio.sleep(0)
-                message = decoder.feed(data[start : start + _SLICE])
-                if message is not None:
-                    return message
+                for message in decoder.steps(data[start : start + _SLICE]):
+                    if message is not None:
+                        return message
+                    await asyncio.sleep(0)
             if len(data) > _SLICE:
                 await asyncio.sleep(0)
         decoder.eof()

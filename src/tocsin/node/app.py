@@ -27,7 +27,9 @@ from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.config import Notation, load_config
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.engine import Engine
+from tocsin.node.heap import HeapKeeper
 from tocsin.node.log import Logger
+from tocsin.node.looplag import lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts, observe
 from tocsin.node.receivers.senders import make_senders
@@ -65,6 +67,7 @@ class Node:
         self._config = load_config(flags.config_file, self._notation)
         self.engine: Engine | None = None
         self._web: Web | None = None
+        self._heap = HeapKeeper()
         self._settled = False
         self._stopping = False
         self._reloading = asyncio.Lock()
@@ -91,11 +94,16 @@ class Node:
             on_members=self._members_changed,
             on_settled=self._settle,
             on_merged=self._merged,
+            on_growth=lambda held: self._heap.entries(held + len(self.silences) + len(self.notification_log)),
         )
         self._adopt(self._config, previous=None)
         observe(self.metrics_registry, self)
         self._web = Web(self.flags, self, self.metrics_registry)
         await self._web.start()
+        self._heap.entries(len(self.silences) + len(self.notification_log))
+        lag = lag_of(asyncio.get_running_loop())
+        if lag is not None:
+            lag.reset()
         if self.cluster is None:
             self._settle()
         else:

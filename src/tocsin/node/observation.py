@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 
 if TYPE_CHECKING:
@@ -72,6 +74,9 @@ def observe(metrics: Metrics, node: Node) -> None:
         watch(f"{name}_maintenance_errors_total", _reader(maintenance, "errors"))
         watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
     watch("cluster_enabled", lambda: int(node.cluster is not None))
+    lag = lag_of(asyncio.get_running_loop())
+    if lag is not None:
+        metrics.registry.register(LagCollector(lag))
     if node.cluster is not None:
         _observe_cluster(metrics, node.cluster)
 
@@ -149,6 +154,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster) -> None:
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
     metrics.watch_statistics("cluster_inbox", lambda: inbox)
+    metrics.watch_statistics("anti_entropy", lambda: cluster.convergence.anti_entropy.statistics)
     if transport is not None:
         watch("tls_transport_packet_bytes_received_total", lambda: transport.packet_bytes_received)
         watch("tls_transport_packet_bytes_sent_total", lambda: transport.packet_bytes_sent)

@@ -80,6 +80,16 @@ class NotificationLog(ReplicatedState[Entry]):
         """What a change is about; a newer one of the same replaces it."""
         return codec.key_of(change)
 
+    @property
+    def replicated(self) -> ReplicatedState[Entry]:
+        """The replicated part, for exchanges of digests."""
+        return self
+
+    def _key_bytes(self, entry: Entry) -> bytes:
+        receiver = entry.receiver
+        texts = (receiver.group_name.encode(), receiver.integration.encode(), str(receiver.index).encode())
+        return b"".join([len(part).to_bytes(4, "big") + part for part in (entry.group_key, *texts)])
+
     def _decode(self, message: memoryview) -> Entry:
         return codec.decode(message)
 

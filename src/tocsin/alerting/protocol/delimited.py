@@ -14,7 +14,8 @@ MAX_MESSAGES: Final = 1_000_000
 """Most messages in one sequence: far past any cluster's state, and short of what would exhaust memory."""
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """``number``, not negative, as protobuf writes it."""
     if number < 0x80:
         return bytes((number,))
     parts = bytearray()
@@ -27,7 +28,7 @@ def _varint(number: int) -> bytes:
 
 def delimit(message: bytes) -> bytes:
     """``message`` after its length."""
-    return _varint(len(message)) + message
+    return varint(len(message)) + message
 
 
 def write_delimited(messages: Iterable[bytes]) -> bytes:

@@ -49,6 +49,20 @@ Action: TypeAlias = SendPacket | OpenStream
 
 
 @dataclass(frozen=True, slots=True)
+class StateRequest:
+    """A push/pull needs the application's state.
+
+    Of ours, ``destination`` is where it goes, and ``member`` the name there if it is known. Of a peer's that
+    we answer, both are empty and ``received`` is the application's state that it sent.
+    """
+
+    join: bool
+    member: str = ""
+    destination: Address | None = None
+    received: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class MemberJoined:
     """A member became alive that was unknown, dead or left. Not told of ourselves."""
 
@@ -112,6 +126,13 @@ class PacketsLost:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamOpened:
+    """Told by the driver: there is somebody at ``destination``, who shook hands; the states are to follow."""
+
+    destination: Address
+
+
+@dataclass(frozen=True, slots=True)
 class ProtocolTrouble:
     """A refused packet, message or merge, for the log. ``reason`` is a metric label."""
 
@@ -129,5 +150,6 @@ Event: TypeAlias = (
     | RemoteState
     | ExchangeFinished
     | PacketsLost
+    | StreamOpened
     | ProtocolTrouble
 )

@@ -16,6 +16,7 @@ from tocsin.gossip.core.effects import (
     Event,
     ExchangeKind,
     PacketsLost,
+    StateRequest,
 )
 from tocsin.gossip.core.exchanges import EXCHANGE, Exchange, Exchanges
 from tocsin.gossip.core.member import Member
@@ -58,7 +59,8 @@ class Endpoint:
 
     Inputs and commands take ``now`` (seconds, any monotonic origin, never going back). After each of them the
     caller drains :meth:`actions` and :meth:`events` and arms one timer for :meth:`next_timeout`. No input
-    raises, whatever its bytes. ``local_state(join)`` gives the application's part of a push/pull.
+    raises, whatever its bytes. ``local_state(join)`` gives the application's part of a push/pull; with
+    ``state_for(request)``, which is told more, that is asked instead.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Endpoint:
         now: float,
         random: Random,
         local_state: Callable[[bool], bytes] = _no_state,
+        state_for: Callable[[StateRequest], bytes] | None = None,
         meta: bytes = b"",
         packet_codec: PacketCodec | None = None,
         stream_codec: StreamCodec | None = None,
@@ -122,7 +125,7 @@ class Endpoint:
         )
         self._state_exchange = StateExchange(
             config,
-            local_state,
+            state_for or (lambda request: local_state(request.join)),
             random=random,
             membership=self._membership,
             exchanges=self._exchanges,

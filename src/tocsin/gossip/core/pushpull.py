@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.effects import Event, ExchangeKind, ProtocolTrouble, RemoteState
+from tocsin.gossip.core.effects import Event, ExchangeKind, ProtocolTrouble, RemoteState, StateRequest
 from tocsin.gossip.core.exchanges import Exchange, Exchanges
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.membership import VERSIONS, Membership, TimerName
@@ -98,7 +98,7 @@ class StateExchange:
     def __init__(
         self,
         config: GossipConfig,
-        local_state: Callable[[bool], bytes],
+        state_for: Callable[[StateRequest], bytes],
         *,
         random: Random,
         membership: Membership,
@@ -108,7 +108,7 @@ class StateExchange:
         events: list[Event],
     ) -> None:
         self._config = config
-        self._local_state = local_state
+        self._state_for = state_for
         self._random = random
         self._membership = membership
         self._exchanges = exchanges
@@ -145,7 +145,7 @@ class StateExchange:
 
     def answer(self, message: PushPull, source: Address, now: float) -> PushPull:
         """Merge a peer's state; the answer is ours as it was before."""
-        answer = self.own_state(join=message.join)
+        answer = self._own_state(StateRequest(message.join, received=message.user_state))
         self._statistics.push_pulls_answered += 1
         self._merge(message, source, now)
         return answer
@@ -164,9 +164,10 @@ class StateExchange:
             self._periodic = 0
             self._arm(now)
 
-    def own_state(self, join: bool) -> PushPull:
-        """Our table and the application's state."""
-        return PushPull(join=join, nodes=self._membership.entries(), user_state=self._local_state(join))
+    def _own_state(self, request: StateRequest) -> PushPull:
+        return PushPull(
+            join=request.join, nodes=self._membership.entries(), user_state=self._state_for(request)
+        )
 
     def _arm(self, now: float) -> None:
         scale = interval_scale(self._membership.known)
@@ -176,7 +177,7 @@ class StateExchange:
         self._statistics.push_pulls_started += 1
         # One stream timeout to connect and one for the states to pass.
         deadline = now + 2 * self._config.stream_timeout
-        message = self.own_state(join=kind is ExchangeKind.JOIN)
+        message = self._own_state(StateRequest(kind is ExchangeKind.JOIN, node, destination))
         return self._exchanges.open(kind, destination, node, message, deadline)
 
     def _merge(self, message: PushPull, source: Address, now: float) -> str:

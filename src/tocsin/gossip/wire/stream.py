@@ -41,7 +41,7 @@ from tocsin.gossip.wire.packet import compressed
 _LAYER: Final = "stream"
 _SEALED_HEADER: Final = 5
 _SLICE: Final = 64 * 1024
-_LZW_SLICE: Final = 16 * 1024
+_LZW_SLICE: Final = 8 * 1024
 _NODES_AT_ONCE: Final = 512
 
 

@@ -15,7 +15,7 @@ from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.advertise import advertise_address
 from tocsin.node.cluster.cluster import Cluster, ClusterSettings
-from tocsin.node.cluster.inbox import Mergeable
+from tocsin.node.cluster.convergence import Replicated
 from tocsin.node.cluster.name import ulid
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.config.flags import NodeFlags
@@ -29,12 +29,13 @@ _LISTEN = "--cluster.listen-address"
 
 def make_cluster(
     flags: NodeFlags,
-    states: Mapping[str, Mergeable],
+    states: Mapping[str, Replicated],
     *,
     clock: Clock,
     on_members: Callable[[], None],
     on_settled: Callable[[], None],
     on_merged: Callable[[str], None],
+    on_growth: Callable[[int], None],
 ) -> Cluster | None:
     """The cluster that the flags describe, not started; None when they turn it off.
 
@@ -79,6 +80,7 @@ def make_cluster(
         on_members=on_members,
         on_settled=on_settled,
         on_merged=on_merged,
+        on_growth=on_growth,
         advertise=advertise,
     )
 

@@ -13,7 +13,6 @@ from typing import Any, Final
 from tocsin.alerting.protocol.parts import (
     decode_full_state,
     decode_part,
-    encode_full_state,
 )
 from tocsin.errors import ClosedError, StateError, TransportError
 from tocsin.gossip.address import Address
@@ -27,15 +26,18 @@ from tocsin.gossip.core.effects import (
     PacketsLost,
     ProtocolTrouble,
     RemoteState,
+    StreamOpened,
     UserMessage,
 )
 from tocsin.gossip.discovery.resolve import resolve
-from tocsin.gossip.driver import Gossip, JoinResult
+from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.clock import Clock
+from tocsin.node.cluster.antientropy import KEY as DIGESTS
 from tocsin.node.cluster.capability import META
-from tocsin.node.cluster.inbox import Inbox, Mergeable
+from tocsin.node.cluster.convergence import Convergence, Replicated
+from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.cluster.peers import PeerBook
 from tocsin.node.cluster.replication import Replication
 from tocsin.node.cluster.settle import Settle
@@ -45,6 +47,7 @@ from tocsin.node.log import Logger
 REFRESH_INTERVAL: Final = 15.0
 FORGET_INTERVAL: Final = 300.0
 RESOLVE_RETRY: Final = 2.0
+JOIN_RETRY: Final = 0.25
 LEAVE_TIMEOUT: Final = 10.0
 
 
@@ -100,18 +103,21 @@ class Cluster:
         self,
         settings: ClusterSettings,
         transport: Transport,
-        states: Mapping[str, Mergeable],
+        states: Mapping[str, Replicated],
         *,
         clock: Clock,
         log: Logger,
         on_members: Callable[[], None],
         on_settled: Callable[[], None],
         on_merged: Callable[[str], None],
+        on_growth: Callable[[int], None] = lambda _: None,
         advertise: Address | None = None,
     ) -> None:
         self.settings = settings
         self.statistics = ClusterStatistics()
-        self._states = states
+        self.convergence = Convergence(
+            settings.name, states, clock=clock, log=log, on_full_state=self._full_state_sent
+        )
         self._log = log
         self._on_members = on_members
         self._on_settled = on_settled
@@ -121,7 +127,7 @@ class Cluster:
             name=settings.name,
             address=advertise,
             meta=META,
-            local_state=self._local_state,
+            state_for=self.convergence.state_for,
             on_event=self._handle_event,
             random_source=random.Random(),
         )
@@ -132,7 +138,15 @@ class Cluster:
             random=random.Random(),
             log=log,
         )
-        self.inbox = Inbox(states, clock=clock, log=log, on_merged=on_merged, relay=self.replication.relay)
+        self.inbox = Inbox(
+            states,
+            clock=clock,
+            log=log,
+            on_merged=on_merged,
+            relay=self.replication.relay,
+            on_growth=on_growth,
+        )
+        self.convergence.attach(self.gossip, self.inbox)
         self._dialling: set[Address] = set()
         self._settle: Settle | None = None
         self._closed = False
@@ -146,23 +160,21 @@ class Cluster:
         """Listen, then join in the background: the API need not wait for any peer."""
         places = [split_host_port("--cluster.peer", peer) for peer in self.settings.peers]
         await self.gossip.start()
-        now = self._loop.time()
         self._peers = PeerBook(
             own=self.gossip.local.address, reconnect_timeout=self.settings.reconnect_timeout
         )
-        self._settle = Settle(
-            interval=10 * self.settings.gossip.gossip_interval,
-            deadline=now + self.settings.settle_timeout,
-            now=now,
-        )
+        self._settle = self.convergence.start(self.settings.settle_timeout, self._on_settled)
         self._log.info(
             "cluster listening",
             name=self.settings.name,
             address=str(self.gossip.local.address),
             peers=len(places),
         )
-        self._spawn(self._join_first(places))
-        self._spawn(self._settle_down(self._settle))
+        for number, place in enumerate(places):
+            self._settle.wait_for(_place(number), self._loop.time())
+            self._spawn(self._join_first(number, place, self._settle))
+        self._settle.start()
+        self.convergence.poke()
         self._spawn(self._reconnect_forever(self._peers))
         self._spawn(self._refresh_forever(places))
         self._spawn(self._forget_forever(self._peers))
@@ -177,6 +189,7 @@ class Cluster:
         if self._tasks:
             await asyncio.wait(self._tasks)
         await self.replication.close()
+        await self.convergence.close()
         if self._peers is not None:
             with contextlib.suppress(ClosedError):
                 if not await self.gossip.leave(LEAVE_TIMEOUT):
@@ -214,18 +227,12 @@ class Cluster:
         self.replication.broadcast(key, changes)
 
     async def resync(self, member_name: str) -> bool:
-        """Exchange states with a member that lacks something; whether that went well."""
-        member = self.gossip.endpoint.member(member_name)
-        if member is None or not member.live:
-            return False
-        [result] = await self.gossip.join([member.address])
-        return result.joined
+        """Make the state of a member, who lacks something, and ours equal; whether that went well."""
+        return await self.convergence.resync(member_name)
 
-    def _local_state(self, join: bool) -> bytes:  # noqa: ARG002
-        state = encode_full_state({key: state.encode_state() for key, state in self._states.items()})
+    def _full_state_sent(self, size: int) -> None:
         self.statistics.full_states_sent += 1
-        self.statistics.full_state_bytes_sent += len(state)
-        return state
+        self.statistics.full_state_bytes_sent += size
 
     # -- events of the gossip member
 
@@ -237,7 +244,10 @@ class Cluster:
                 except StateError as error:
                     self.inbox.refused(str(error), str(event.source))
                 else:
-                    self.inbox.update(key, data, event.source)
+                    if key == DIGESTS:
+                        self.convergence.anti_entropy.receive(data, str(event.source))
+                    else:
+                        self.inbox.update(key, data, event.source)
             case RemoteState(payload=payload):
                 try:
                     parts = decode_full_state(payload)
@@ -245,12 +255,18 @@ class Cluster:
                     self.inbox.refused(str(error), str(event.source))
                 else:
                     self.inbox.full_state(parts, event.source)
+                    self.convergence.remote_state(payload, event.source)
+            case StreamOpened(destination=destination) if self._settle is not None:
+                self._settle.heard(str(destination))
             case MemberJoined(member=member):
                 self.statistics.peers_joined += 1
                 if self._peers is not None and self._peers.joined(member.name, member.address):
                     self.statistics.reconnections += 1
                 self.replication.member_changed(member)
                 self._log.info("peer joined", peer=member.name, address=str(member.address))
+                if self._settle is not None:
+                    self._settle.done(str(member.address))
+                self.convergence.member_joined(member)
                 self._on_members()
             case MemberLeft(member=member):
                 self.statistics.peers_left += 1
@@ -259,6 +275,7 @@ class Cluster:
                     now = self._loop.time()
                     self._peers.left(member.name, member.address, now, on_purpose=on_purpose)
                 self.replication.member_gone(member, on_purpose=on_purpose)
+                self.convergence.member_left(member)
                 how = "peer left" if on_purpose else "peer failed"
                 self._log.info(how, peer=member.name, address=str(member.address))
                 self._on_members()
@@ -283,29 +300,29 @@ class Cluster:
 
     # -- keeping peers joined
 
-    async def _join_first(self, places: list[tuple[str, int]]) -> None:
-        async def one(place: tuple[str, int]) -> list[JoinResult]:
-            addresses = await self._resolve([place], retry_until=self.settings.peers_resolve_timeout)
-            assert self._peers is not None  # noqa: S101  (set before this task starts)
-            return await self.gossip.join(self._peers.configured(addresses, self._loop.time()))
+    async def _join_first(self, number: int, place: tuple[str, int], settle: Settle) -> None:
+        """Join one configured peer, trying again for as long as settling waits for it."""
+        addresses = await self._resolve([place], retry_until=self.settings.peers_resolve_timeout)
+        assert self._peers is not None  # noqa: S101  (set before this task starts)
+        missing = self._peers.configured(addresses, self._loop.time())
+        for address in missing:
+            settle.wait_for(str(address), self._loop.time())
+        settle.done(_place(number))
+        self.convergence.poke()
+        await asyncio.gather(*(self._join_one(address, settle) for address in missing))
 
-        # Each by itself: a name that does not resolve holds up no other.
-        results = [result for found in await asyncio.gather(*map(one, places)) for result in found]
-        joined = sum([result.joined for result in results])
-        if results:
-            self._log.info("joined the cluster", peers=joined, failed=len(results) - joined)
-
-    async def _settle_down(self, settle: Settle) -> None:
-        started = self._loop.time()
-        while (due := settle.next_timeout()) is not None:
-            await asyncio.sleep(max(0.0, due - self._loop.time()))
-            settle.handle_timeout(len(self.gossip.members), self._loop.time())
-        elapsed = round(self._loop.time() - started, 3)
-        if settle.timed_out:
-            self._log.warn("gossip not settled but continuing anyway", elapsed=elapsed)
-        else:
-            self._log.info("gossip settled; proceeding", elapsed=elapsed)
-        self._on_settled()
+    async def _join_one(self, address: Address, settle: Settle) -> None:
+        while True:
+            [result] = await self.gossip.join([address])
+            if result.joined:
+                settle.done(str(address))
+                self.convergence.poke()
+                self._log.info("joined the cluster", peer=str(address))
+                return
+            self._log.info("a peer cannot be joined", peer=str(address), error=result.error)
+            await asyncio.sleep(JOIN_RETRY)
+            if str(address) not in settle.waiting(self._loop.time()):
+                return  # The reconnecting goes on with it.
 
     async def _reconnect_forever(self, peers: PeerBook) -> None:
         while True:
@@ -380,3 +397,8 @@ class Cluster:
         if task.cancelled() or (error := task.exception()) is None or isinstance(error, ClosedError):
             return
         self._log.error("a cluster task failed", error=repr(error))
+
+
+def _place(number: int) -> str:
+    """What settling calls a configured peer whose name is not resolved yet."""
+    return f"--cluster.peer {number}"

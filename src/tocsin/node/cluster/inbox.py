@@ -30,6 +30,10 @@ class Job(Protocol):
 
     result: MergeResult
 
+    @property
+    def waiting(self) -> int:
+        """Entries that are decoded and not yet merged."""
+
     def step(self, budget: int = ...) -> bool:
         """Work on some entries; True once done. :class:`StateError` when the bytes do not decode."""
 
@@ -37,7 +41,7 @@ class Job(Protocol):
 class Mergeable(Protocol):
     """One kind of replicated state."""
 
-    def merge_job(self, data: bytes, now: Nanoseconds) -> Job:
+    def merge_job(self, data: bytes | memoryview, now: Nanoseconds) -> Job:
         """Begin a merge."""
 
     def key_of(self, change: bytes) -> Hashable:
@@ -68,7 +72,7 @@ class InboxStatistics:
 @dataclass(frozen=True, slots=True)
 class _Payload:
     key: str
-    data: bytes
+    data: bytes | memoryview
     source: Address
     whole: bool
     """Of a whole state, of which news is passed on only if it is small."""
@@ -85,6 +89,7 @@ class Inbox:
         log: Logger,
         on_merged: Callable[[str], None],
         relay: Callable[[str, Sequence[bytes], Address, int], None],
+        on_growth: Callable[[int], None] = lambda _: None,
     ) -> None:
         self.statistics = InboxStatistics()
         self._states = states
@@ -92,6 +97,7 @@ class Inbox:
         self._log = log
         self._on_merged = on_merged
         self._relay = relay
+        self._on_growth = on_growth
         self._waiting: deque[_Payload] = deque()
         self._waiting_bytes = 0
         self._worker: asyncio.Task[None] | None = None
@@ -101,7 +107,7 @@ class Inbox:
         self._count("update", len(data))
         self._add(_Payload(key, data, source, whole=False))
 
-    def full_state(self, parts: Sequence[tuple[str, bytes]], source: Address) -> None:
+    def full_state(self, parts: Sequence[tuple[str, bytes | memoryview]], source: Address) -> None:
         """The user state of a push/pull."""
         self._count("full_state", sum([len(data) for _, data in parts]))
         for key, data in parts:
@@ -124,6 +130,11 @@ class Inbox:
     def idle(self) -> bool:
         """Nothing is waiting or being merged."""
         return self._worker is None and not self._waiting
+
+    async def merged(self) -> None:
+        """Wait until all that is here now has been merged."""
+        while self._worker is not None:
+            await asyncio.wait([self._worker])
 
     def _count(self, kind: str, size: int) -> None:
         self.statistics.received[kind] += 1
@@ -162,7 +173,8 @@ class Inbox:
                 self._waiting_bytes -= len(payload.data)
                 job = self._states[payload.key].merge_job(payload.data, self._clock.now())
                 try:
-                    while not job.step(SLICE_ENTRIES):  # noqa: ASYNC110 (a turn for others, no wait)
+                    while not job.step(SLICE_ENTRIES):
+                        self._on_growth(job.waiting)
                         await asyncio.sleep(0)
                 except StateError as error:
                     self.refused(str(error), str(payload.source))

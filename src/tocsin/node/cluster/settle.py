@@ -1,43 +1,96 @@
-"""When a starting node may begin to notify: Alertmanager's rule."""
+"""When a starting node may begin to notify: once it knows what its peers know. Pure; seconds of any clock."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
+PATIENCE: Final = 2.0
+"""A peer that has given no sign of life for so long is not waited for. It may be down, or a black hole."""
+
+FAILURES: Final = 2
+"""Nor is one with whom so many exchanges failed."""
+
+
+@dataclass(slots=True)
+class _Peer:
+    since: float
+    heard: bool = False
+    failures: int = 0
+
 
 class Settle:
-    """Counts polls of the cluster's size (specification 4.8, ``Peer.Settle`` upstream).
+    """Waits for every peer that answers, and for no other.
 
-    The first poll compares with zero members. After three polls in a row that found no change the next one
-    settles, so that five polls are the least. ``deadline`` (seconds, any clock) settles regardless.
+    A peer is anything to be waited for: a configured address until it is joined, the resolving of names, a
+    live member until its state and ours agree (of an Alertmanager: until one push/pull with it is done).
+    Nothing is settled before :meth:`start`. ``deadline`` settles regardless.
     """
 
-    POLLS_WITHOUT_CHANGE = 3
-
-    def __init__(self, *, interval: float, deadline: float, now: float) -> None:
-        self._interval = interval
+    def __init__(self, *, deadline: float) -> None:
         self._deadline = deadline
-        self._next = now + interval
-        self._members = 0
-        self._unchanged = 0
+        self._peers: dict[str, _Peer] = {}
+        self._done: set[str] = set()
+        self._started = False
+        self._now = float("-inf")
         self.settled = False
         self.timed_out = False
 
-    def next_timeout(self) -> float | None:
-        """When to call :meth:`handle_timeout`; None once settled."""
-        return None if self.settled else min(self._next, self._deadline)
+    def start(self) -> None:
+        """All that is known at the start has been told of."""
+        self._started = True
 
-    def handle_timeout(self, members: int, now: float) -> bool:
-        """Poll with the present number of members. True when this call settles."""
+    def wait_for(self, peer: str, now: float) -> None:
+        """There is a peer. Telling of it again changes nothing."""
+        if peer not in self._done:
+            self._peers.setdefault(peer, _Peer(now))
+
+    def heard(self, peer: str) -> None:
+        """It gave a sign of life: from now on it is waited for until it is done, fails or goes."""
+        if peer in self._peers:
+            self._peers[peer].heard = True
+
+    def done(self, peer: str) -> None:
+        """What we waited for has come."""
+        self._done.add(peer)
+        self._peers.pop(peer, None)
+
+    def failed(self, peer: str) -> None:
+        """An exchange with it failed."""
+        if peer in self._peers:
+            self._peers[peer].failures += 1
+
+    def gone(self, peer: str) -> None:
+        """It left or died; if it comes back it is waited for again."""
+        self._done.discard(peer)
+        self._peers.pop(peer, None)
+
+    def waiting(self, now: float) -> list[str]:
+        """Whom we wait for."""
+        return [
+            name
+            for name, peer in self._peers.items()
+            if peer.failures < FAILURES and (peer.heard or now - peer.since < PATIENCE)
+        ]
+
+    def next_timeout(self) -> float | None:
+        """When to call :meth:`handle_timeout` at the latest; None once settled."""
+        if self.settled:
+            return None
+        patience = [
+            peer.since + PATIENCE
+            for peer in self._peers.values()
+            if not peer.heard and peer.since + PATIENCE > self._now
+        ]
+        return min([self._deadline, *patience])
+
+    def handle_timeout(self, now: float) -> bool:
+        """Call after every change and at the timeout. True when this call settles."""
         if self.settled:
             return False
+        self._now = now
         if now >= self._deadline:
             self.settled = self.timed_out = True
-            return True
-        if now < self._next:
-            return False
-        self._next = now + self._interval
-        if self._unchanged >= self.POLLS_WITHOUT_CHANGE:
+        elif self._started and not self.waiting(now):
             self.settled = True
-            return True
-        self._unchanged = self._unchanged + 1 if members == self._members else 0
-        self._members = members
-        return False
+        return self.settled

@@ -1,42 +1,82 @@
-"""Settling follows Alertmanager's rule poll by poll."""
+"""Settled is who has exchanged state with every peer that answers."""
 
 from __future__ import annotations
 
-from tocsin.node.cluster.settle import Settle
+from tocsin.node.cluster.settle import FAILURES, PATIENCE, Settle
 
 
-def polls_until_settled(counts: list[int], *, deadline: float = 1000.0) -> int:
-    settle = Settle(interval=2.0, deadline=deadline, now=0.0)
-    for number, members in enumerate(counts, start=1):
-        if settle.handle_timeout(members, 2.0 * number):
-            return number
-    return 0
+def waiting_for(*peers: str) -> Settle:
+    settle = Settle(deadline=60.0)
+    for peer in peers:
+        settle.wait_for(peer, 0.0)
+    settle.start()
+    return settle
 
 
-def test_five_polls_are_the_least() -> None:
-    assert polls_until_settled([3] * 10) == 5
+def test_alone_a_node_is_settled_at_once() -> None:
+    assert waiting_for().handle_timeout(0.0)
 
 
-def test_a_change_starts_the_count_again() -> None:
-    assert polls_until_settled([1, 1, 1, 3, 3, 3, 3, 3]) == 8
-
-
-def test_nothing_settles_while_the_size_moves() -> None:
-    assert polls_until_settled([1, 2, 3, 4, 5, 6, 7]) == 0
-
-
-def test_the_deadline_settles_regardless_and_says_so() -> None:
-    settle = Settle(interval=2.0, deadline=3.0, now=0.0)
-    assert not settle.handle_timeout(1, 2.0)
-    assert settle.next_timeout() == 3.0
-    assert settle.handle_timeout(2, 3.0)
-    assert settle.settled
-    assert settle.timed_out
+def test_nothing_is_settled_before_the_start() -> None:
+    settle = Settle(deadline=60.0)
+    assert not settle.handle_timeout(0.0)
+    settle.start()
+    assert settle.handle_timeout(0.0)
+    assert not settle.handle_timeout(0.0), "it settles once"
     assert settle.next_timeout() is None
 
 
-def test_an_early_call_is_no_poll() -> None:
-    settle = Settle(interval=2.0, deadline=100.0, now=0.0)
-    for _ in range(20):
-        assert not settle.handle_timeout(3, 1.0)
-    assert not settle.settled
+def test_settled_when_the_last_peer_is_done() -> None:
+    settle = waiting_for("a", "b")
+    settle.done("a")
+    assert not settle.handle_timeout(0.1)
+    settle.done("b")
+    assert settle.handle_timeout(0.2)
+    assert not settle.timed_out
+
+
+def test_a_silent_peer_is_waited_for_with_patience_only() -> None:
+    settle = waiting_for("black hole", "b")
+    settle.done("b")
+    assert not settle.handle_timeout(PATIENCE - 0.1)
+    assert settle.next_timeout() == PATIENCE
+    assert settle.handle_timeout(PATIENCE)
+    assert not settle.timed_out
+
+
+def test_a_peer_that_answers_is_waited_for_until_the_deadline() -> None:
+    settle = waiting_for("slow")
+    settle.heard("slow")
+    assert not settle.handle_timeout(59.0)
+    assert settle.next_timeout() == 60.0
+    assert settle.handle_timeout(60.0)
+    assert settle.timed_out
+
+
+def test_a_peer_whose_exchanges_fail_is_not_waited_for() -> None:
+    settle = waiting_for("broken")
+    settle.heard("broken")
+    for _ in range(FAILURES):
+        assert not settle.handle_timeout(0.1)
+        settle.failed("broken")
+    assert settle.handle_timeout(0.1)
+
+
+def test_a_member_that_leaves_is_not_waited_for_and_one_that_returns_is() -> None:
+    settle = waiting_for("a", "b")
+    settle.done("a")
+    settle.gone("a")
+    settle.gone("b")
+    settle.wait_for("a", 0.5)
+    settle.wait_for("a", 9.0)  # known already: its patience does not begin again
+    assert settle.waiting(1.0) == ["a"]
+    assert settle.handle_timeout(0.5 + PATIENCE)
+
+
+def test_who_is_done_is_not_waited_for_again() -> None:
+    settle = waiting_for("a")
+    settle.done("a")
+    settle.wait_for("a", 0.1)
+    settle.heard("a")
+    settle.failed("a")
+    assert settle.handle_timeout(0.1)

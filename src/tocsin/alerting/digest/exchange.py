@@ -1,0 +1,418 @@
+"""The two sides of an exchange, without I/O.
+
+The asking side (:class:`Exchange`) holds all that must be remembered and drives; the answering side
+(:class:`Responder`) remembers nothing between two messages, so it cannot be filled up, and either side may
+restart at any time. Each answer is bounded in bytes. What is exchanged is merged as if it came by gossip, so
+changes while an exchange runs do no harm: they are seen by this round or a later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeAlias
+
+from tocsin.alerting.digest.messages import (
+    MAX_ITEMS,
+    MAX_STATES,
+    Body,
+    Content,
+    Envelope,
+    Groups,
+    Item,
+    Later,
+    Leaves,
+    Message,
+    Same,
+    StateGroups,
+    StateSummary,
+    Summary,
+    Transfer,
+    Transferred,
+    short,
+)
+from tocsin.alerting.digest.tree import (
+    GROUPS,
+    LEAVES,
+    LEAVES_IN_GROUP,
+    DigestTree,
+    Fingerprint,
+    Grave,
+    cutoff_of,
+    leaf_of,
+)
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.errors import StateError
+
+MAX_ROUNDS: Final = 4
+"""Comparisons in one exchange. The first and a second that confirms; more while others change the state."""
+MAX_LATER: Final = 3
+LEAVES_AT_ONCE: Final = 512
+ITEMS_AT_ONCE: Final = 1_500
+ENTRY_BYTES_AT_ONCE: Final = 192 * 1024
+WANTS_AT_ONCE: Final = 2_000
+GRAVES_AT_ONCE: Final = 2_000
+DECLINED_FOR: Final = 600 * SECOND
+MAX_DECLINED: Final = 65_536
+
+
+_Mark: TypeAlias = tuple[str, bytes, int, bool]
+"""State key, identity and shortened version of an entry, and whether it is ours (else the peer's)."""
+
+
+class Replica(Protocol):
+    """One replicated state, as an exchange needs it."""
+
+    @property
+    def digests(self) -> DigestTree: ...
+    def encoded(self, identity: bytes) -> bytes | None: ...
+    def bury(self, identity: bytes, grave: Grave) -> bool: ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How an exchange ended. ``agreed``: equal, but for what one side will not have (``declined``)."""
+
+    agreed: bool = False
+    rounds: int = 0
+    received: int = 0
+    """Bytes of entries; so is :attr:`given`."""
+    given: int = 0
+    buried: int = 0
+    declined: int = 0
+
+
+class Memory:
+    """What a peer would not take of us, or we not of it: not tried again for a while. Bounded."""
+
+    def __init__(self) -> None:
+        self._declined: dict[_Mark, Nanoseconds] = {}
+
+    def __len__(self) -> int:
+        return len(self._declined)
+
+    def decline(self, mark: _Mark, now: Nanoseconds) -> None:
+        """The entry was passed over and the other side still has not got it."""
+        self._declined.setdefault(mark, now + DECLINED_FOR)
+        while len(self._declined) > MAX_DECLINED:
+            del self._declined[next(iter(self._declined))]
+
+    def declined(self, mark: _Mark, now: Nanoseconds) -> bool:
+        """Whether it is no use to pass the entry over now."""
+        until = self._declined.get(mark)
+        if until is None:
+            return False
+        if not now < until <= now + DECLINED_FOR:  # over, or the clock was set back
+            del self._declined[mark]
+            return False
+        return True
+
+
+def _gather(replica: Replica, identities: list[bytes], budget: int) -> tuple[list[bytes], int]:
+    """The entries of the first identities, up to ``budget`` bytes but at least one; how many those are."""
+    found: list[bytes] = []
+    size = 0
+    for position, identity in enumerate(identities):
+        entry = replica.encoded(identity)
+        if entry is None:
+            continue
+        if found and size + len(entry) > budget:
+            return found, position
+        found.append(entry)
+        size += len(entry)
+    return found, len(identities)
+
+
+class Responder:
+    """Answers the messages of others."""
+
+    def __init__(self, name: str, replicas: Mapping[str, Replica]) -> None:
+        self._name = name
+        self._replicas = replicas
+
+    def entries(self, message: Message) -> tuple[str, bytes] | None:
+        """``(state key, delimited entries)`` that are to be merged before :meth:`answer`."""
+        body = message.body
+        return (body.key, body.entries) if isinstance(body, Transfer) and body.entries else None
+
+    def answer(self, message: Message, now: Nanoseconds) -> Message:
+        """The answer to a question. Raises StateError for what is no question."""
+        cutoff = cutoff_of(now)
+        for replica in self._replicas.values():
+            replica.digests.move(cutoff)
+        cutoff = max(cutoff, message.envelope.cutoff)
+        body: Body
+        match message.body:
+            case Summary() as summary:
+                body = Later() if cutoff > message.envelope.cutoff else self._compare(summary, cutoff)
+            case Leaves() as leaves:
+                body = self._content(leaves, cutoff)
+            case Transfer() as transfer:
+                body = self._transferred(transfer)
+            case other:
+                raise StateError(f"a digest message that answers nothing: {type(other).__name__}")
+        return Message(Envelope(self._name, message.envelope.exchange, cutoff), body)
+
+    def _replica(self, key: str) -> Replica:
+        replica = self._replicas.get(key)
+        if replica is None:
+            raise StateError(f"a digest message about the unknown state {key!r}")
+        return replica
+
+    def _compare(self, summary: Summary, cutoff: int) -> Body:
+        differing = []
+        for state in summary.states:
+            replica = self._replicas.get(state.key)
+            if replica is None:
+                continue  # of a version that has more states than we
+            view = replica.digests.view(cutoff)
+            if view.root != state.root:
+                differing.append(StateGroups(state.key, view.size, tuple(map(short, view.groups))))
+        return Groups(tuple(differing)) if differing else Same()
+
+    def _content(self, leaves: Leaves, cutoff: int) -> Content:
+        replica = self._replica(leaves.key)
+        tree = replica.digests
+        view = tree.view(cutoff)
+        listed: list[int] = []
+        items: list[Item] = []
+        graves: list[tuple[bytes, Grave]] = []
+        entries: list[bytes] = []
+        size = told = 0
+        next_leaf = LEAVES
+        for leaf in range(leaves.first, LEAVES):
+            group, place = divmod(leaf, LEAVES_IN_GROUP)
+            theirs = leaves.digests.get(group)
+            if theirs is None or theirs[place] == short(view.leaves[leaf]):
+                continue
+            if (
+                told >= LEAVES_AT_ONCE
+                or len(items) + len(graves) >= ITEMS_AT_ONCE
+                or size >= ENTRY_BYTES_AT_ONCE
+            ):
+                next_leaf = leaf
+                break
+            members = list(tree.members(leaf, cutoff))[: MAX_ITEMS - len(items)]
+            told += 1
+            graves.extend(tree.blocking(leaf, cutoff).items())
+            if leaves.whole and not theirs[place]:
+                identities = [identity for identity, _ in members]
+                found, dealt = _gather(replica, identities, ENTRY_BYTES_AT_ONCE)
+                if dealt == len(identities):
+                    entries += found
+                    size += sum(map(len, found))
+                    continue
+            listed.append(leaf)
+            items += [Item(identity, known.stamp, short(known.version)) for identity, known in members]
+        return Content(
+            leaves.key, next_leaf, tuple(listed), tuple(items), tuple(graves[:MAX_ITEMS]), b"".join(entries)
+        )
+
+    def _transferred(self, transfer: Transfer) -> Transferred:
+        replica = self._replica(transfer.key)
+        for identity, grave in transfer.graves:
+            replica.bury(identity, grave)
+        found, covered = _gather(replica, list(transfer.wants[:WANTS_AT_ONCE]), ENTRY_BYTES_AT_ONCE)
+        return Transferred(transfer.key, covered, b"".join(found))
+
+
+class Exchange:
+    """The asking side. Send what :meth:`request` gives, feed the answer to :meth:`receive`, merge what
+    :meth:`entries` gives, and go on until :attr:`finished`.
+
+    Sending a request twice does no harm. ``nonce`` tells this exchange from others of ours.
+    """
+
+    def __init__(
+        self, name: str, replicas: Mapping[str, Replica], memory: Memory, nonce: int, now: Nanoseconds
+    ) -> None:
+        if len(replicas) > MAX_STATES:
+            raise ValueError(f"more than {MAX_STATES} states")
+        self.outcome = Outcome()
+        self.finished = False
+        self.nonce = nonce
+        self._name = name
+        self._replicas = replicas
+        self._memory = memory
+        self._cutoff = cutoff_of(now)
+        self._laters = 0
+        self._received: list[tuple[str, bytes]] = []
+        self._passed: set[_Mark] = set()
+        self._moved = False  # something was passed over in this round
+        self._states: list[StateGroups] = []
+        self._next_leaf = 0
+        self._wants: list[bytes] = []
+        self._gives: list[bytes] = []
+        self._graves: list[tuple[bytes, Grave]] = []
+        self._sent_wants = self._sent_gives = 0
+        self._request: Callable[[], Body] = self._summary
+
+    def request(self, now: Nanoseconds) -> Message:
+        """The next question."""
+        for replica in self._replicas.values():
+            replica.digests.move(cutoff_of(now))
+        self._cutoff = max(self._cutoff, cutoff_of(now))
+        return Message(Envelope(self._name, self.nonce, self._cutoff), self._request())
+
+    def receive(self, message: Message, now: Nanoseconds) -> None:
+        """The answer. Raises StateError for one that does not fit; the exchange is then over."""
+        if self.finished or message.envelope.exchange != self.nonce:
+            raise StateError("a digest message of another exchange")
+        asked = self._request
+        try:
+            match message.body:
+                case Same() if asked == self._summary:
+                    self.outcome.rounds += 1
+                    self._end(agreed=True)
+                case Later() if asked == self._summary and self._laters < MAX_LATER:
+                    self._laters += 1
+                    self._cutoff = max(self._cutoff, message.envelope.cutoff)
+                case Groups(states) if asked == self._summary:
+                    self._begin_round(states)
+                case Content() as content if asked == self._leaves:
+                    self._compare(content, now)
+                case Transferred() as done if asked == self._transfer:
+                    self._take(done)
+                case other:
+                    raise StateError(f"a digest message that was not asked for: {type(other).__name__}")
+        except StateError:
+            self._end(agreed=False)
+            raise
+
+    def entries(self) -> list[tuple[str, bytes]]:
+        """``(state key, delimited entries)`` received, to be merged before the next request."""
+        received, self._received = self._received, []
+        return received
+
+    # -- the steps
+
+    def _summary(self) -> Summary:
+        self._moved = False
+        views = {key: replica.digests.view(self._cutoff) for key, replica in self._replicas.items()}
+        return Summary(tuple(StateSummary(key, view.size, view.root) for key, view in views.items()))
+
+    def _begin_round(self, states: tuple[StateGroups, ...]) -> None:
+        self.outcome.rounds += 1
+        self.outcome.declined = 0
+        self._states = [state for state in states if state.key in self._replicas]
+        self._next_leaf = 0
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Choose the next question after a step."""
+        if self._wants or self._gives or self._graves:
+            self._request = self._transfer
+            return
+        if self._next_leaf >= LEAVES:
+            self._states.pop(0)
+            self._next_leaf = 0
+        if self._states:
+            self._request = self._leaves
+            return
+        self._request = self._summary
+        if not self._moved:
+            self._end(agreed=True)  # all that is left is what one side will not have
+        elif self.outcome.rounds >= MAX_ROUNDS:
+            self._end(agreed=False)
+
+    def _leaves(self) -> Leaves:
+        state = self._states[0]
+        view = self._replicas[state.key].digests.view(self._cutoff)
+        digests = {
+            group: tuple(map(short, view.leaves[group * LEAVES_IN_GROUP : (group + 1) * LEAVES_IN_GROUP]))
+            for group in range(self._next_leaf // LEAVES_IN_GROUP, GROUPS)
+            if short(view.groups[group]) != state.groups[group]
+        }
+        # A leaf may be empty because we refused its content: lists are shorter to get again and again.
+        whole = self.outcome.rounds == 1 and view.size * 2 <= state.size
+        return Leaves(state.key, self._next_leaf, whole, digests)
+
+    def _compare(self, content: Content, now: Nanoseconds) -> None:
+        state = self._states[0]
+        if content.key != state.key or content.next_leaf <= self._next_leaf:
+            raise StateError("a digest message about other leaves than those asked for")
+        self._next_leaf = content.next_leaf
+        replica = self._replicas[state.key]
+        tree = replica.digests
+        items = {item.identity: item for item in content.items}
+        blocked = dict(content.graves)
+        for leaf in content.listed:
+            for identity, known in list(tree.members(leaf, self._cutoff)):
+                item = items.get(identity)
+                if item is None or (item.stamp <= known.stamp and item.version != short(known.version)):
+                    mark = (state.key, identity, short(known.version), True)
+                    grave = blocked.get(identity)
+                    if grave is not None and self._beaten(grave, known.stamp, mark):
+                        self.outcome.buried += replica.bury(identity, grave)
+                        self._moved = True
+                    else:
+                        self._pass(self._gives, mark, now)
+        blocking: dict[int, dict[bytes, Grave]] = {}
+        for item in content.items:
+            leaf = leaf_of(item.identity)
+            if leaf not in blocking:
+                blocking[leaf] = tree.blocking(leaf, self._cutoff)
+            own = tree.find(item.identity)
+            grave = blocking[leaf].get(item.identity)
+            mark = (state.key, item.identity, item.version, False)
+            if grave is not None and self._beaten(grave, item.stamp, mark):
+                self._graves.append((item.identity, grave))
+                self._moved = True
+            elif grave is not None or own is None or self._older(own, item):
+                self._pass(self._wants, mark, now)
+        self._keep(content.key, content.entries)
+        self._go_on()
+
+    def _beaten(self, grave: Grave, stamp: Nanoseconds, mark: _Mark) -> bool:
+        """Whether an entry must go because of a grave. With equal stamps the holder of the grave has to see
+        the entry before we know: if it did and still has the grave, the entry is the lesser of the two."""
+        return grave.stamp > stamp or (grave.stamp == stamp and mark in self._passed)
+
+    @staticmethod
+    def _older(own: Fingerprint, item: Item) -> bool:
+        return own.stamp < item.stamp or (own.stamp == item.stamp and short(own.version) != item.version)
+
+    def _pass(self, queue: list[bytes], mark: _Mark, now: Nanoseconds) -> None:
+        """Have an entry passed over, unless that was of no use before."""
+        if mark in self._passed:
+            self._memory.decline(mark, now)
+        if self._memory.declined(mark, now):
+            self.outcome.declined += 1
+            return
+        self._passed.add(mark)
+        self._moved = True
+        queue.append(mark[1])
+
+    def _transfer(self) -> Transfer:
+        state = self._states[0]
+        found, sent = _gather(self._replicas[state.key], self._gives, ENTRY_BYTES_AT_ONCE)
+        self._sent_gives = sent
+        self._sent_wants = min(len(self._wants), WANTS_AT_ONCE)
+        entries = b"".join(found)
+        return Transfer(
+            state.key, tuple(self._wants[: self._sent_wants]), tuple(self._graves[:GRAVES_AT_ONCE]), entries
+        )
+
+    def _take(self, done: Transferred) -> None:
+        if done.key != self._states[0].key or done.covered > self._sent_wants:
+            raise StateError("a digest message about another transfer")
+        if self._sent_wants and not done.covered:
+            raise StateError("a peer that gives nothing of what it listed")
+        del self._wants[: done.covered]
+        given = self._gives[: self._sent_gives]
+        del self._gives[: self._sent_gives]
+        del self._graves[:GRAVES_AT_ONCE]
+        replica = self._replicas[done.key]
+        self.outcome.given += sum(len(replica.encoded(identity) or b"") for identity in given)
+        self._keep(done.key, done.entries)
+        self._go_on()
+
+    def _keep(self, key: str, entries: bytes) -> None:
+        if entries:
+            self.outcome.received += len(entries)
+            self._received.append((key, entries))
+            self._moved = True
+
+    def _end(self, *, agreed: bool) -> None:
+        self.outcome.agreed = agreed
+        self.finished = True

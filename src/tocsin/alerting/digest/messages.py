@@ -1,0 +1,346 @@
+"""The messages of an exchange, as ``docs/anti-entropy.md`` has them byte by byte. Integers are big endian."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, TypeAlias
+
+from tocsin.alerting.digest.tree import GROUPS, HASH_BYTES, LEAVES, LEAVES_IN_GROUP, Grave
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import StateError
+
+VERSION: Final = 1
+MAX_MESSAGE_BYTES: Final = 16 << 20
+MAX_STATES: Final = 16
+MAX_ITEMS: Final = 65_535
+"""Of items, wants and graves, each."""
+MAX_NAME_BYTES: Final = 512
+MAX_KEY_BYTES: Final = 64
+
+_SHORT: Final = 8
+"""Bytes of a hash where only one pair of digests is compared."""
+_INSTANT: Final = 12
+_SHORT_MASK: Final = (1 << 64) - 1
+
+
+def short(digest: int) -> int:
+    """A digest as the lists hold it: the low 64 bits."""
+    return digest & _SHORT_MASK
+
+
+class Item(NamedTuple):
+    """An entry that the sender holds; ``version`` shortened."""
+
+    identity: bytes
+    stamp: Nanoseconds
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What begins every message. ``sender`` is the member's name; ``exchange`` is chosen by who asks."""
+
+    sender: str
+    exchange: int
+    cutoff: int
+
+
+class StateSummary(NamedTuple):
+    """One state as a whole."""
+
+    key: str
+    size: int
+    root: int
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Asks: is yours the same?"""
+
+    states: tuple[StateSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Answers a summary: yes, all of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Answers a summary: my clock is ahead, compare at the cutoff of this envelope."""
+
+
+class StateGroups(NamedTuple):
+    """The digests of one state's groups, shortened."""
+
+    key: str
+    size: int
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """Answers a summary: these states differ."""
+
+    states: tuple[StateGroups, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """Asks what differs in the groups of ``digests``, from leaf ``first`` on.
+
+    ``whole``: of leaves that are empty here, send the entries and do not list them.
+    """
+
+    key: str
+    first: int
+    whole: bool
+    digests: dict[int, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Answers leaves: all that is in the differing leaves from the asked one up to, not with, ``next_leaf``.
+
+    ``listed`` are leaves whose content is among the items (there may be none); ``graves`` are those of all
+    leaves told of; ``entries`` are delimited, of leaves that were asked for whole.
+    """
+
+    key: str
+    next_leaf: int
+    listed: tuple[int, ...]
+    items: tuple[Item, ...]
+    graves: tuple[tuple[bytes, Grave], ...]
+    entries: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Gives entries and graves, and asks for the entries ``wants``."""
+
+    key: str
+    wants: tuple[bytes, ...]
+    graves: tuple[tuple[bytes, Grave], ...]
+    entries: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """Answers a transfer, once its entries are merged: of the wants the first ``covered`` are dealt with."""
+
+    key: str
+    covered: int
+    entries: bytes
+
+
+Body: TypeAlias = Summary | Same | Later | Groups | Leaves | Content | Transfer | Transferred
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message."""
+
+    envelope: Envelope
+    body: Body
+
+
+# -- writing
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-8", "replace")
+    return struct.pack(">H", len(data)) + data
+
+
+def _instant(instant: Nanoseconds) -> bytes:
+    return instant.to_bytes(_INSTANT, "big", signed=True)
+
+
+def _shorts(digests: Sequence[int]) -> bytes:
+    return struct.pack(f">{len(digests)}Q", *digests)
+
+
+def _graves(graves: Sequence[tuple[bytes, Grave]]) -> bytes:
+    packed = [i + _instant(grave.stamp) + _instant(grave.until) for i, grave in graves]
+    return struct.pack(">H", len(packed)) + b"".join(packed)
+
+
+def _blob(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of a message."""
+    envelope, body = message.envelope, message.body
+    kind = KINDS.index(type(body)) + 1
+    head = struct.pack(">BBQq", VERSION, kind, envelope.exchange, envelope.cutoff)
+    return b"".join([head, _text(envelope.sender), *_encode_body(body)])
+
+
+def _encode_body(body: Body) -> list[bytes]:
+    match body:
+        case Summary(states):
+            packed = [
+                _text(state.key) + struct.pack(">I", state.size) + state.root.to_bytes(HASH_BYTES, "big")
+                for state in states
+            ]
+            return [struct.pack(">B", len(states)), *packed]
+        case Groups(states):
+            listed = [
+                _text(state.key) + struct.pack(">I", state.size) + _shorts(state.groups) for state in states
+            ]
+            return [struct.pack(">B", len(states)), *listed]
+        case Leaves(key, first, whole, digests):
+            bitmap = sum(1 << group for group in digests)
+            head = struct.pack(">HBQ", first, whole, bitmap)
+            return [_text(key), head, *(_shorts(digests[group]) for group in sorted(digests))]
+        case Content(key, next_leaf, listed_leaves, items, graves, entries):
+            count = len(listed_leaves)
+            return [
+                _text(key),
+                struct.pack(f">HH{count}H", next_leaf, count, *listed_leaves),
+                struct.pack(">H", len(items)),
+                *(i.identity + _instant(i.stamp) + i.version.to_bytes(_SHORT, "big") for i in items),
+                _graves(graves),
+                _blob(entries),
+            ]
+        case Transfer(key, wants, graves, entries):
+            return [_text(key), struct.pack(">H", len(wants)), *wants, _graves(graves), _blob(entries)]
+        case Transferred(key, covered, entries):
+            return [_text(key), struct.pack(">H", covered), _blob(entries)]
+        case _:
+            return []
+
+
+# -- reading
+
+
+class _Reader:
+    """Takes fields off the front. Whatever is missing is a StateError."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._position = 0
+
+    def take(self, size: int) -> bytes:
+        end = self._position + size
+        if end > len(self._data):
+            raise StateError(f"a digest message is cut at byte {len(self._data)}")
+        taken = self._data[self._position : end]
+        self._position = end
+        return taken
+
+    def number(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big")
+
+    def signed(self, size: int) -> int:
+        return int.from_bytes(self.take(size), "big", signed=True)
+
+    def text(self, longest: int) -> str:
+        size = self.number(2)
+        if size > longest:
+            raise StateError(f"a name of {size} bytes in a digest message, the limit is {longest}")
+        try:
+            return self.take(size).decode()
+        except UnicodeDecodeError:
+            raise StateError("a name in a digest message is not UTF-8") from None
+
+    def key(self) -> str:
+        return self.text(MAX_KEY_BYTES)
+
+    def states(self) -> range:
+        count = self.number(1)
+        if count > MAX_STATES:
+            raise StateError(f"{count} states in a digest message, the limit is {MAX_STATES}")
+        return range(count)
+
+    def shorts(self, count: int) -> tuple[int, ...]:
+        return struct.unpack(f">{count}Q", self.take(_SHORT * count))
+
+    def leaf(self, highest: int = LEAVES - 1) -> int:
+        leaf = self.number(2)
+        if leaf > highest:
+            raise StateError(f"leaf {leaf} in a digest message")
+        return leaf
+
+    def graves(self) -> tuple[tuple[bytes, Grave], ...]:
+        return tuple(
+            (self.take(HASH_BYTES), Grave(self.signed(_INSTANT), self.signed(_INSTANT)))
+            for _ in range(self.number(2))
+        )
+
+    def blob(self) -> bytes:
+        return self.take(self.number(4))
+
+    def end(self) -> None:
+        if self._position != len(self._data):
+            raise StateError(f"{len(self._data) - self._position} bytes after a digest message")
+
+
+def _read_summary(read: _Reader) -> Summary:
+    return Summary(
+        tuple(StateSummary(read.key(), read.number(4), read.number(HASH_BYTES)) for _ in read.states())
+    )
+
+
+def _read_groups(read: _Reader) -> Groups:
+    return Groups(tuple(StateGroups(read.key(), read.number(4), read.shorts(GROUPS)) for _ in read.states()))
+
+
+def _read_leaves(read: _Reader) -> Leaves:
+    key, first, whole, bitmap = read.key(), read.leaf(), bool(read.number(1)), read.number(8)
+    wanted = [group for group in range(GROUPS) if bitmap >> group & 1]
+    return Leaves(key, first, whole, {group: read.shorts(LEAVES_IN_GROUP) for group in wanted})
+
+
+def _read_content(read: _Reader) -> Content:
+    key, next_leaf = read.key(), read.leaf(LEAVES)
+    listed = tuple(read.leaf() for _ in range(read.number(2)))
+    items = tuple(
+        Item(read.take(HASH_BYTES), read.signed(_INSTANT), read.number(_SHORT)) for _ in range(read.number(2))
+    )
+    return Content(key, next_leaf, listed, items, read.graves(), read.blob())
+
+
+def _read_transfer(read: _Reader) -> Transfer:
+    key = read.key()
+    wants = tuple(read.take(HASH_BYTES) for _ in range(read.number(2)))
+    return Transfer(key, wants, read.graves(), read.blob())
+
+
+def _read_transferred(read: _Reader) -> Transferred:
+    return Transferred(read.key(), read.number(2), read.blob())
+
+
+KINDS: Final = (Summary, Same, Later, Groups, Leaves, Content, Transfer, Transferred)
+"""The kind's number is its place here, counted from 1."""
+
+_READERS: Final[tuple[Callable[[_Reader], Body], ...]] = (
+    _read_summary,
+    lambda _: Same(),
+    lambda _: Later(),
+    _read_groups,
+    _read_leaves,
+    _read_content,
+    _read_transfer,
+    _read_transferred,
+)
+
+
+def decode(data: bytes) -> Message:
+    """The message. Raises StateError on bytes that are not exactly one, or that pass a bound."""
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise StateError(f"a digest message of {len(data)} bytes, the limit is {MAX_MESSAGE_BYTES}")
+    read = _Reader(data)
+    version, kind = read.number(1), read.number(1)
+    if version != VERSION:
+        raise StateError(f"a digest message of version {version}")
+    if not 1 <= kind <= len(KINDS):
+        raise StateError(f"a digest message of kind {kind}")
+    exchange, cutoff = read.number(8), read.signed(8)
+    sender = read.text(MAX_NAME_BYTES)
+    body = _READERS[kind - 1](read)
+    read.end()
+    return Message(Envelope(sender, exchange, cutoff), body)

@@ -1,0 +1,231 @@
+"""Carries exchanges of digests between Tocsin nodes, over packets where they fit and streams where not."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, Responder
+from tocsin.alerting.digest.messages import Leaves, Message, Summary, Transfer, decode, encode
+from tocsin.alerting.protocol.parts import encode_part
+from tocsin.errors import StateError, TocsinError
+from tocsin.gossip.address import Address
+from tocsin.gossip.driver import Gossip
+from tocsin.node.clock import Clock
+from tocsin.node.cluster.capability import speaks_tocsin
+from tocsin.node.cluster.inbox import Inbox
+from tocsin.node.log import Logger
+
+KEY: Final = "tcn.digest"
+"""The Part key of the messages. Alertmanager would pass over it; it is never sent one."""
+
+PACKET_BYTES: Final = 1_000
+"""Up to so much goes in a packet."""
+ANSWER_TIMEOUT: Final = 2.0
+"""Seconds for an answer. A question in a packet is then asked once more, by stream."""
+STREAM_ANSWER_TIMEOUT: Final = 10.0
+LEAST_INTERVAL: Final = 1.0
+"""Seconds between the beginnings of two exchanges with the same member."""
+MAX_ANSWERING: Final = 64
+
+
+_NOWHERE: Final = Address("0.0.0.0", 0)
+"""Stands for a member that was forgotten while it answered."""
+
+
+@dataclass(slots=True)
+class AntiEntropyStatistics:
+    """Counters."""
+
+    exchanges: Counter[str] = field(default_factory=Counter)
+    """That we began, by how they ended: "agreed", "unfinished", "failed"."""
+    messages_sent: int = 0
+    message_bytes_sent: int = 0
+    messages_received: int = 0
+    messages_refused: int = 0
+    answers_dropped: int = 0
+    """Questions past MAX_ANSWERING at the same time."""
+    entry_bytes_received: int = 0
+    entry_bytes_given: int = 0
+    entries_buried: int = 0
+    entries_declined: int = 0
+
+
+@dataclass(slots=True)
+class _Peer:
+    memory: Memory = field(default_factory=Memory)
+    began: float = float("-inf")
+    running: asyncio.Task[Outcome | None] | None = None
+
+
+class AntiEntropy:
+    """Asks others, and answers them. ``on_heard(member)`` is told of each answer."""
+
+    def __init__(
+        self,
+        name: str,
+        replicas: Mapping[str, Replica],
+        gossip: Gossip,
+        inbox: Inbox,
+        *,
+        clock: Clock,
+        log: Logger,
+        on_heard: Callable[[str], None],
+    ) -> None:
+        self.statistics = AntiEntropyStatistics()
+        self._name = name
+        self._replicas = replicas
+        self._responder = Responder(name, replicas)
+        self._gossip = gossip
+        self._inbox = inbox
+        self._clock = clock
+        self._log = log
+        self._on_heard = on_heard
+        self._loop = asyncio.get_running_loop()
+        self._peers: dict[str, _Peer] = {}
+        self._waiting: dict[int, asyncio.Future[Message]] = {}
+        self._answering = 0
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._random = random.SystemRandom()
+
+    async def resync(self, member: str) -> Outcome | None:
+        """Exchange digests with a Tocsin member, then what differs; None if that failed.
+
+        Who asks while an exchange with the member runs gets the outcome of that one.
+        """
+        peer = self._peers.setdefault(member, _Peer())
+        if peer.running is None:
+            peer.running = self._spawn(self._run(member, peer))
+        return await asyncio.shield(peer.running)
+
+    def receive(self, data: bytes, source: str) -> None:
+        """The data of a message with our key."""
+        self.statistics.messages_received += 1
+        try:
+            message = decode(data)
+        except StateError as error:
+            self._refused(error, source)
+            return
+        if not isinstance(message.body, Summary | Leaves | Transfer):
+            waiting = self._waiting.get(message.envelope.exchange)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(message)
+        elif self._answering >= MAX_ANSWERING:
+            self.statistics.answers_dropped += 1
+        elif self._known(message.envelope.sender):
+            self._answering += 1
+            self._spawn(self._answer(message))
+
+    def forget(self, member: str) -> None:
+        """The member is gone."""
+        peer = self._peers.get(member)
+        if peer is not None and peer.running is None:
+            del self._peers[member]
+
+    async def close(self) -> None:
+        """Stop all exchanges."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # -- within
+
+    async def _run(self, member: str, peer: _Peer) -> Outcome | None:
+        try:
+            await asyncio.sleep(peer.began + LEAST_INTERVAL - self._loop.time())
+            peer.began = self._loop.time()
+            nonce = self._random.getrandbits(64)
+            exchange = Exchange(self._name, self._replicas, peer.memory, nonce, self._clock.now())
+            await self._drive(member, exchange)
+        except (TocsinError, TimeoutError) as error:
+            self.statistics.exchanges["failed"] += 1
+            self._log.debug("exchange of digests failed", peer=member, error=str(error) or "no answer")
+            return None
+        finally:
+            peer.running = None
+        outcome, statistics = exchange.outcome, self.statistics
+        statistics.exchanges["agreed" if outcome.agreed else "unfinished"] += 1
+        statistics.entry_bytes_received += outcome.received
+        statistics.entry_bytes_given += outcome.given
+        statistics.entries_buried += outcome.buried
+        statistics.entries_declined += outcome.declined
+        return outcome
+
+    async def _drive(self, member: str, exchange: Exchange) -> None:
+        while not exchange.finished:
+            question = encode(exchange.request(self._clock.now()))
+            answer = await self._ask(member, exchange.nonce, question)
+            self._on_heard(member)
+            exchange.receive(answer, self._clock.now())
+            for key, entries in exchange.entries():
+                self._inbox.update(key, entries, self._address(member))
+            await self._inbox.merged()
+            await asyncio.sleep(0)
+
+    async def _ask(self, member: str, nonce: int, question: bytes) -> Message:
+        answer: asyncio.Future[Message] = self._loop.create_future()
+        self._waiting[nonce] = answer
+        try:
+            if len(question) <= PACKET_BYTES:
+                await self._send(member, question)
+                try:
+                    return await asyncio.wait_for(asyncio.shield(answer), ANSWER_TIMEOUT)
+                except TimeoutError:
+                    pass
+            async with asyncio.timeout(STREAM_ANSWER_TIMEOUT):
+                await self._send(member, question, by_stream=True)
+                return await answer
+        finally:
+            del self._waiting[nonce]
+
+    async def _answer(self, message: Message) -> None:
+        sender = message.envelope.sender
+        try:
+            given = self._responder.entries(message)
+            if given is not None:
+                self._inbox.update(*given, self._address(sender))
+                await self._inbox.merged()
+            await self._send(sender, encode(self._responder.answer(message, self._clock.now())))
+        except StateError as error:
+            self._refused(error, sender)
+        except TocsinError as error:
+            self._log.debug("answer to digests not delivered", peer=sender, error=str(error))
+        finally:
+            self._answering -= 1
+
+    async def _send(self, member: str, data: bytes, *, by_stream: bool = False) -> None:
+        part = encode_part(KEY, data)
+        self.statistics.messages_sent += 1
+        self.statistics.message_bytes_sent += len(part)
+        if by_stream or len(part) > PACKET_BYTES:
+            await self._gossip.send_reliable(member, part)
+        else:
+            self._gossip.send_best_effort(member, part)
+
+    def _address(self, name: str) -> Address:
+        member = self._gossip.endpoint.member(name)
+        return member.address if member is not None else _NOWHERE
+
+    def _known(self, name: str) -> bool:
+        member = self._gossip.endpoint.member(name)
+        return member is not None and speaks_tocsin(member.meta)
+
+    def _refused(self, error: StateError, source: str) -> None:
+        self.statistics.messages_refused += 1
+        self._log.debug("digest message refused", source=source, error=str(error))
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("an exchange of digests failed", error=repr(error))

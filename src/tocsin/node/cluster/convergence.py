@@ -1,0 +1,192 @@
+"""Brings this node's state and its peers' together: by digests with our own, by push/pull with Alertmanagers.
+
+Also says when that has been done with every peer that answers, which is when the node has settled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from tocsin.alerting.digest.exchange import Replica
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import StateRequest
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.driver import Gossip
+from tocsin.node.clock import Clock
+from tocsin.node.cluster.antientropy import AntiEntropy
+from tocsin.node.cluster.capability import speaks_tocsin
+from tocsin.node.cluster.inbox import Inbox, Mergeable
+from tocsin.node.cluster.pushpull import PushPullState
+from tocsin.node.cluster.settle import Settle
+from tocsin.node.log import Logger
+
+
+class Replicated(Mergeable, Protocol):
+    """One kind of replicated state."""
+
+    @property
+    def replicated(self) -> Replica: ...
+    @property
+    def total_bytes(self) -> int: ...
+
+
+class Convergence:
+    """One for each cluster. :meth:`attach` before anything happens, :meth:`start` once gossip runs."""
+
+    def __init__(
+        self,
+        name: str,
+        states: Mapping[str, Replicated],
+        *,
+        clock: Clock,
+        log: Logger,
+        on_full_state: Callable[[int], None],
+    ) -> None:
+        self._name = name
+        self._states = states
+        self._clock = clock
+        self._on_full_state = on_full_state
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self.settle: Settle | None = None
+
+    def attach(self, gossip: Gossip, inbox: Inbox) -> None:
+        """The two that it works with."""
+        self._gossip = gossip
+        self._inbox = inbox
+        self.push_pull = PushPullState(self._name, self._states, lambda: gossip.members, self._on_full_state)
+        self.anti_entropy = AntiEntropy(
+            self._name,
+            {key: state.replicated for key, state in self._states.items()},
+            gossip,
+            inbox,
+            clock=self._clock,
+            log=self._log,
+            on_heard=self._heard,
+        )
+
+    def start(self, settle_timeout: float, on_settled: Callable[[], None]) -> Settle:
+        """Begin to settle; tell of those to be waited for, then have it start."""
+        self.settle = Settle(deadline=self._loop.time() + settle_timeout)
+        self._spawn(self._settle_down(self.settle, on_settled))
+        return self.settle
+
+    async def close(self) -> None:
+        """Stop."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self.anti_entropy.close()
+
+    async def resync(self, member_name: str) -> bool:
+        """Make a member's state and ours equal; whether that went well. Rate-limited for each member."""
+        member = self._gossip.endpoint.member(member_name)
+        if member is None or not member.live:
+            return False
+        if speaks_tocsin(member.meta):
+            outcome = await self.anti_entropy.resync(member_name)
+            return outcome is not None and outcome.agreed
+        [result] = await self._gossip.join([member.address])
+        await self._inbox.merged()
+        return result.joined
+
+    # -- told by the cluster
+
+    def state_for(self, request: StateRequest) -> bytes:
+        """The user state of a push/pull."""
+        state = self.push_pull.state_for(request)
+        if self.push_pull.to_resync:
+            self._loop.call_soon(self._begin_resyncs)
+        return state
+
+    def remote_state(self, payload: bytes, source: Address) -> None:
+        """A push/pull brought a state, which is in the inbox by now."""
+        if self.push_pull.received(payload, source):
+            self._spawn(self._tell_in_full(source))
+        self._begin_resyncs()
+        for member in self._gossip.members:
+            if member.address == source and not speaks_tocsin(member.meta):
+                self._spawn(self._merged_from(member.name))
+
+    def member_joined(self, member: Member) -> None:
+        """There is a new live member."""
+        if self.settle is not None and not self.settle.settled:
+            self.settle.wait_for(member.name, self._loop.time())
+            self._spawn(self._meet(member.name))
+
+    def member_left(self, member: Member) -> None:
+        """A member is gone."""
+        self.anti_entropy.forget(member.name)
+        if self.settle is not None:
+            self.settle.gone(member.name)
+        self.poke()
+
+    def poke(self) -> None:
+        """Something about settling changed."""
+        self._changed.set()
+
+    # -- within
+
+    def _heard(self, peer: str) -> None:
+        if self.settle is not None:
+            self.settle.heard(peer)
+
+    def _begin_resyncs(self) -> None:
+        names, self.push_pull.to_resync = self.push_pull.to_resync, []
+        for name in dict.fromkeys(names):
+            self._spawn(self._resync(name))
+
+    async def _resync(self, name: str) -> None:
+        await self.resync(name)
+
+    async def _tell_in_full(self, address: Address) -> None:
+        await self._gossip.join([address])
+
+    async def _merged_from(self, name: str) -> None:
+        await self._inbox.merged()
+        if self.settle is not None:
+            self.settle.done(name)
+            self.poke()
+
+    async def _meet(self, name: str) -> None:
+        """Make equal with a member while settling."""
+        settle = self.settle
+        await asyncio.sleep(0)  # the push/pull that told us of it may be the one we want
+        while settle is not None and name in settle.waiting(self._loop.time()) and not settle.settled:
+            if await self.resync(name):
+                settle.done(name)
+            else:
+                settle.failed(name)
+            self.poke()
+
+    async def _settle_down(self, settle: Settle, on_settled: Callable[[], None]) -> None:
+        started = self._loop.time()
+        while not settle.handle_timeout(self._loop.time()):
+            due = settle.next_timeout()
+            self._changed.clear()
+            try:
+                async with asyncio.timeout_at(due):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+        elapsed = round(self._loop.time() - started, 3)
+        if settle.timed_out:
+            self._log.warn("gossip not settled but continuing anyway", elapsed=elapsed)
+        else:
+            self._log.info("gossip settled; proceeding", elapsed=elapsed)
+        on_settled()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("a task of convergence failed", error=repr(error))

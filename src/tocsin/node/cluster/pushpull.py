@@ -1,0 +1,99 @@
+"""What goes into the user state of a push/pull: everything for an Alertmanager, next to nothing for our own.
+
+Tocsin nodes compare digests instead. To be known as one before the members are, a node puts its name into
+field 1000 of the FullState message, which protobuf readers without that field pass over in silence.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from tocsin.alerting.protocol.parts import encode_full_state, read_sender, write_sender
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import StateRequest
+from tocsin.gossip.core.member import Member
+from tocsin.node.cluster.capability import speaks_tocsin
+
+SMALL_BYTES: Final = 32 * 1024
+"""Up to so much goes to an address of which we do not know who is there."""
+
+MAX_OWING: Final = 1024
+
+
+class State(Protocol):
+    """One kind of replicated state."""
+
+    def encode_state(self) -> bytes: ...
+
+    @property
+    def total_bytes(self) -> int: ...
+
+
+class PushPullState:
+    """Chooses the user state of each push/pull, and says who is to be asked for digests or told in full."""
+
+    def __init__(
+        self,
+        name: str,
+        states: Mapping[str, State],
+        members: Callable[[], list[Member]],
+        on_full_state: Callable[[int], None],
+    ) -> None:
+        self._name = name
+        self._states = states
+        self._members = members
+        self._on_full_state = on_full_state
+        self._owing: deque[Address] = deque(maxlen=MAX_OWING)
+        self._in_full: set[Address] = set()
+        self.to_resync: list[str] = []
+        """Tocsin members to exchange digests with, in the place of state in a push/pull. Drain it."""
+
+    def state_for(self, request: StateRequest) -> bytes:
+        """The user state for one push/pull."""
+        if request.received:
+            return self._greeting() if read_sender(request.received) else self._full()
+        if request.destination is None:
+            return self._full()
+        member = self._member(request.member, request.destination)
+        if member is not None:
+            if not speaks_tocsin(member.meta):
+                return self._full()
+            if not request.join:
+                self.to_resync.append(member.name)
+            return self._greeting()
+        total = sum(state.total_bytes for state in self._states.values())
+        if total <= SMALL_BYTES or request.destination in self._in_full:
+            self._in_full.discard(request.destination)
+            return self._full(self._name)
+        self._owing.append(request.destination)
+        return self._greeting()
+
+    def received(self, payload: bytes, source: Address) -> bool:
+        """A push/pull brought ``payload``. Whether to tell ``source``, an Alertmanager, our full state."""
+        sender = read_sender(payload)
+        owing = source in self._owing
+        if owing:
+            self._owing.remove(source)
+        if sender:
+            if any(member.name == sender for member in self._members()):
+                self.to_resync.append(sender)
+            return False
+        if owing:
+            self._in_full.add(source)
+        return owing
+
+    def _member(self, name: str, address: Address) -> Member | None:
+        for member in self._members():
+            if member.address == address and (not name or member.name == name):
+                return member
+        return None
+
+    def _greeting(self) -> bytes:
+        return write_sender(b"", self._name)
+
+    def _full(self, sender: str = "") -> bytes:
+        state = encode_full_state({key: state.encode_state() for key, state in self._states.items()}, sender)
+        self._on_full_state(len(state))
+        return state

@@ -1,0 +1,89 @@
+"""How long the event loop is held by one turn, and so how late everything else is.
+
+Measured where a turn begins and ends, between two calls of the selector: no timer wakes the process for it,
+and no turn is missed. Times are seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class LagSelector(selectors.DefaultSelector):
+    """A selector that notes how long its caller was busy between two calls."""
+
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        super().__init__()
+        self._clock = clock
+        self._returned: float | None = None
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = 0.0
+        self.longest = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """As the standard one."""
+        if self._returned is not None:
+            self.observe(self._clock() - self._returned)
+        try:
+            return super().select(timeout)
+        finally:
+            self._returned = self._clock()
+
+    def reset(self) -> None:
+        """Begin anew: starting up is not serving."""
+        self.counts = [0] * (len(BUCKETS) + 1)
+        self.total = self.longest = 0.0
+        self._returned = None
+
+    def observe(self, busy: float) -> None:
+        """One turn took ``busy`` seconds."""
+        self.counts[bisect_left(BUCKETS, busy)] += 1
+        self.total += busy
+        if busy > self.longest:
+            self.longest = busy
+
+
+class _MeasuredLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.lag = LagSelector()
+        super().__init__(self.lag)
+
+
+def measured_loop() -> asyncio.AbstractEventLoop:
+    """An event loop that is measured: a ``loop_factory`` for :class:`asyncio.Runner`."""
+    return _MeasuredLoop()
+
+
+def lag_of(loop: asyncio.AbstractEventLoop) -> LagSelector | None:
+    """The measurements of a loop made by :func:`measured_loop`."""
+    return loop.lag if isinstance(loop, _MeasuredLoop) else None
+
+
+class LagCollector(Collector):
+    """Shows ``tocsin_event_loop_lag_seconds`` and the longest turn since the start."""
+
+    def __init__(self, lag: LagSelector) -> None:
+        self._lag = lag
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of the moment."""
+        lag, running = self._lag, 0
+        buckets: list[tuple[str, float]] = []
+        for bound, count in zip((*map(str, BUCKETS), "+Inf"), lag.counts, strict=True):
+            running += count
+            buckets.append((bound, running))
+        text = "Time for which one turn held the event loop."
+        yield HistogramMetricFamily("tocsin_event_loop_lag_seconds", text, buckets, lag.total)
+        yield GaugeMetricFamily(
+            "tocsin_event_loop_lag_max_seconds", "Longest turn of the event loop.", lag.longest
+        )

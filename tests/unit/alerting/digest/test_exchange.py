@@ -1,0 +1,89 @@
+"""An exchange costs what differs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.replicas import HOUR, NOW, Replicas, Wire, exchange, silence, silences
+from tocsin.alerting.digest.exchange import ENTRY_BYTES_AT_ONCE
+from tocsin.alerting.timestamp import SECOND
+
+MINUTE = 60 * SECOND
+
+
+def pair(count: int) -> tuple[Replicas, Replicas]:
+    one, other = Replicas("one"), Replicas("other")
+    for node in (one, other):
+        node.take("sil", silences(count), NOW)
+    return one, other
+
+
+def test_equal_states_cost_next_to_nothing() -> None:
+    wire = Wire()
+    assert exchange(*pair(5000), wire=wire).agreed
+    assert (wire.messages, wire.bytes < 200) == (2, True)
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_one_difference_costs_little_whichever_side_lacks_it(lacking: int) -> None:
+    nodes = pair(5000)
+    nodes[1 - lacking].take("sil", silence("new", NOW, NOW + HOUR), NOW)
+    wire = Wire()
+    assert exchange(*nodes, wire=wire).agreed
+    assert wire.bytes < 2500
+    assert nodes[0].content(NOW) == nodes[1].content(NOW)
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_a_fresh_node_gets_all_in_bounded_messages(empty: int) -> None:
+    nodes = [Replicas("one"), Replicas("other")]
+    data = silences(6000)
+    nodes[1 - empty].take("sil", data, NOW)
+    wire = Wire()
+    assert exchange(nodes[0], nodes[1], wire=wire).agreed
+    assert len(nodes[empty].silences) == 6000
+    assert wire.bytes < 1.5 * len(data)
+    assert wire.longest < ENTRY_BYTES_AT_ONCE + 64 * 1024
+
+
+def test_clocks_that_differ_and_garbage_collected_by_one_make_no_difference() -> None:
+    one, other = pair(10)
+    ending = silence("ending", NOW, NOW + 3 * MINUTE)
+    for node in (one, other):
+        node.take("sil", ending, NOW)
+    ahead = NOW + 5 * MINUTE
+    assert one.silences.gc(ahead) == 1
+    for asking, answering in ((one, other), (other, one)):
+        outcome = exchange(
+            asking,
+            answering,
+            asking_now=ahead if asking is one else NOW,
+            answering_now=ahead if answering is one else NOW,
+        )
+        assert (outcome.agreed, outcome.given, outcome.received) == (True, 0, 0)
+
+
+@pytest.mark.parametrize("asking", [0, 1])
+def test_an_older_version_is_buried_by_a_newer_that_is_collected(asking: int) -> None:
+    nodes = pair(3)
+    older, newer = silence("k", NOW, NOW + 50 * HOUR), silence("k", NOW + SECOND, NOW + HOUR)
+    for node in nodes:
+        node.take("sil", older, NOW)
+    nodes[0].take("sil", newer, NOW)
+    later = NOW + 2 * HOUR
+    nodes[0].silences.gc(later)
+    assert nodes[0].silences.get("k") is None
+    exchange(nodes[asking], nodes[1 - asking], asking_now=later, answering_now=later)
+    assert nodes[1].silences.get("k") is None
+    assert nodes[0].content(later) == nodes[1].content(later)
+
+
+def test_a_clock_set_back_finds_its_entries_again() -> None:
+    one, other = pair(50)
+    far = NOW + 1000 * HOUR
+    exchange(one, other, asking_now=far, answering_now=far)
+    assert len(one.states["sil"].digests) == 0
+    one.take("sil", silence("new", NOW, NOW + HOUR), NOW)
+    assert exchange(one, other).agreed
+    assert one.content(NOW) == other.content(NOW)
+    assert len(other.states["sil"].digests) == 51

@@ -1,0 +1,133 @@
+"""The bytes of an exchange: what is written is read again, and hostile bytes are refused, nothing else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.replicas import NOW, Replicas, silences
+from tocsin.alerting.digest.exchange import Exchange, Memory
+from tocsin.alerting.digest.messages import (
+    MAX_STATES,
+    Body,
+    Content,
+    Envelope,
+    Groups,
+    Item,
+    Later,
+    Leaves,
+    Message,
+    Same,
+    StateGroups,
+    StateSummary,
+    Summary,
+    Transfer,
+    Transferred,
+    decode,
+    encode,
+)
+from tocsin.alerting.digest.tree import GROUPS, LEAVES, LEAVES_IN_GROUP, Grave
+from tocsin.errors import StateError
+
+key = st.sampled_from(["sil", "nfl", "x"])
+u32, u64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
+identity = st.binary(min_size=16, max_size=16)
+instant = st.integers(-(2**95), 2**95 - 1)
+item = st.builds(Item, identity, instant, u64)
+grave = st.tuples(identity, st.builds(Grave, instant, instant))
+
+
+def many(strategy: st.SearchStrategy[object], size: int = 4) -> st.SearchStrategy[tuple[object, ...]]:
+    return st.lists(strategy, max_size=size).map(tuple)
+
+
+shorts = st.lists(u64, min_size=4, max_size=4).map(lambda some: tuple(some * (GROUPS // 4)))
+assert GROUPS == LEAVES_IN_GROUP
+bodies: st.SearchStrategy[Body] = st.one_of(
+    st.builds(Summary, many(st.builds(StateSummary, key, u32, st.integers(0, 2**128 - 1)))),
+    st.builds(Same),
+    st.builds(Later),
+    st.builds(Groups, many(st.builds(StateGroups, key, u32, shorts))),
+    st.builds(
+        Leaves,
+        key,
+        st.integers(0, LEAVES - 1),
+        st.booleans(),
+        st.dictionaries(st.integers(0, GROUPS - 1), shorts, max_size=3),
+    ),
+    st.builds(
+        Content,
+        key,
+        st.integers(0, LEAVES),
+        many(st.integers(0, LEAVES - 1)),
+        many(item),
+        many(grave),
+        st.binary(max_size=40),
+    ),
+    st.builds(Transfer, key, many(identity), many(grave), st.binary(max_size=40)),
+    st.builds(Transferred, key, st.integers(0, 65535), st.binary(max_size=40)),
+)
+messages = st.builds(
+    Message, st.builds(Envelope, st.text(max_size=20), u64, st.integers(-(2**63), 2**63 - 1)), bodies
+)
+
+
+@settings(max_examples=200)
+@given(messages)
+def test_what_is_written_is_read_again(message: Message) -> None:
+    if "\ud800" <= max(message.envelope.sender, default="") <= "\udfff":
+        return
+    assert decode(encode(message)) == message
+
+
+@settings(max_examples=200)
+@given(messages, st.data())
+def test_bytes_cut_changed_or_added_are_refused_or_read(message: Message, data: st.DataObject) -> None:
+    whole = encode(message)
+    with pytest.raises(StateError):
+        decode(whole + b"x")
+    with pytest.raises(StateError):
+        decode(whole[: data.draw(st.integers(0, len(whole) - 1))])
+    broken = bytearray(whole)
+    broken[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
+    with suppress(StateError):
+        decode(bytes(broken))
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=200))
+def test_any_bytes_raise_nothing_but_state_errors(data: bytes) -> None:
+    with suppress(StateError):
+        decode(b"\x01" + data)
+    with suppress(StateError):
+        decode(data)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(messages, max_size=6))
+def test_neither_side_can_be_confused_by_well_formed_nonsense(received: list[Message]) -> None:
+    node = Replicas("node")
+    node.take("sil", silences(20), NOW)
+    before = node.content(NOW)
+    exchange = Exchange("node", node.states, Memory(), 7, NOW)
+    for message in received:
+        with suppress(StateError):
+            encode(node.responder.answer(message, NOW))
+        with suppress(StateError):
+            exchange.receive(Message(Envelope("peer", 7, message.envelope.cutoff), message.body), NOW)
+        if not exchange.finished:
+            encode(exchange.request(NOW))
+    assert len(node.silences) <= len(before["sil"])
+
+
+def test_bounds_have_an_end() -> None:
+    head = encode(Message(Envelope("n", 1, 1), Summary(())))[:-1]
+    with pytest.raises(StateError, match="states in a digest message"):
+        decode(head + bytes([MAX_STATES + 1]))
+    with pytest.raises(StateError, match="of version 9"):
+        decode(b"\x09" + head[1:])
+    with pytest.raises(StateError, match="of kind 200"):
+        decode(b"\x01\xc8" + head[2:])

@@ -1,0 +1,50 @@
+"""The turns of the event loop are measured, and only those."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from tocsin.node.heap import STEP, HeapKeeper
+from tocsin.node.looplag import LagCollector, LagSelector, lag_of, measured_loop
+
+
+def test_a_turn_lasts_from_one_wait_to_the_next() -> None:
+    times: Iterator[float] = iter([1.0, 1.5, 7.0, 7.015])
+    lag = LagSelector(clock=lambda: next(times))
+    for _ in range(3):  # returns at 1, called at 1.5 (returns at 7), called at 7.015
+        try:
+            lag.select(0)
+        except StopIteration:
+            break
+    assert lag.longest == 0.5
+    assert sum(lag.counts) == 2
+    lag.reset()
+    assert (sum(lag.counts), lag.longest) == (0, 0.0)
+    lag.close()
+
+
+def test_a_measured_loop_shows_its_turns() -> None:
+    with asyncio.Runner(loop_factory=measured_loop) as runner:
+        runner.run(asyncio.sleep(0.001))
+        lag = lag_of(runner.get_loop())
+        assert lag is not None
+        registry = CollectorRegistry()
+        registry.register(LagCollector(lag))
+        text, turns = generate_latest(registry).decode(), sum(lag.counts)
+    assert f'tocsin_event_loop_lag_seconds_bucket{{le="+Inf"}} {float(turns)}' in text
+    assert "tocsin_event_loop_lag_max_seconds" in text
+
+
+def test_the_heap_is_frozen_only_at_a_new_high() -> None:
+    keeper = HeapKeeper()
+    try:
+        for count in (1, STEP, STEP + 1, 10, STEP, 2 * STEP):
+            keeper.entries(count)
+        assert keeper.freezes == 2
+        assert gc.get_freeze_count() > 0
+    finally:
+        gc.unfreeze()
