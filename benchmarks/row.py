@@ -62,7 +62,7 @@ class Target:
 
     def __str__(self) -> str:
         word = "≥" if self.at_least else "≤"
-        parts = [f"{word} {self.factor:g} ×"] if self.factor is not None else []
+        parts = [f"{word} {self.factor:.3g} ×"] if self.factor is not None else []
         parts += [f"{word} {self.limit:g}"] if self.limit is not None else []
         return ", ".join(parts) or "-"
 

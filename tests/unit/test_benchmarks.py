@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
+from pathlib import Path
+from random import Random
 
 import pytest
 
 from benchmarks.__main__ import ROWS
 from benchmarks.connection import Connection
+from benchmarks.relay import Relays
 from benchmarks.report import Results, number, ratio, table
 from benchmarks.row import Figure, Outcome, Row, Samples, Target, median, p99
+from benchmarks.states import write_silences
+from tests.support.eventually import eventually
 from tests.support.sink import WebhookSink
+from tocsin.alerting.silence import Silences
 
 
 @pytest.mark.parametrize(
@@ -82,6 +89,27 @@ def test_the_rows_have_names_of_their_own() -> None:
     assert len({row.name for row in ROWS}) == len(ROWS)
     for row in ROWS:
         assert len({figure.key for figure in row.figures}) == len(row.figures)
+
+
+def test_a_relay_passes_on_and_counts() -> None:
+    with WebhookSink() as sink, Relays() as relays:
+        relayed = f"http://127.0.0.1:{relays.add(sink.port)}/"
+        with Connection(relayed) as connection:
+            connection.post("/", b'{"alerts": [], "externalURL": ""}')
+            assert relays.open_connections == relays.counted.connections == 1
+            eventually(lambda: relays.counted.bytes > 100, "the bytes are counted")
+        eventually(lambda: relays.open_connections == 0, "the relay has seen the end")
+        with Connection(relayed):
+            eventually(lambda: relays.counted.connections == 2, "a second connection is counted")
+
+
+@pytest.mark.parametrize("on_instances", [False, True])
+def test_the_stored_silences_can_be_loaded(tmp_path: Path, on_instances: bool) -> None:
+    ids = write_silences(tmp_path, 10, on_instances=on_instances)
+    silences = Silences(3600 * 10**9, random=Random(1))
+    result = silences.load((tmp_path / "silences").read_bytes(), time.time_ns())
+    assert (result.taken, result.refused_count) == (10, 0)
+    assert all(silences.get(identifier) for identifier in ids)
 
 
 def test_the_connection_is_kept() -> None:
