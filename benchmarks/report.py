@@ -206,6 +206,12 @@ def show_profile(results: Results) -> None:
     print("\n".join(profile_table(results)), flush=True)
 
 
+def _circumstances(results: Results, row: Row) -> str:
+    """When a row was measured, and how busy the machine was: rows may come from different runs."""
+    one = results.rows.get(row.name)
+    return f"{one['at']}, load {one['load']}" if one else "not measured"
+
+
 def _range(measured: Sequence[Mapping[str, Any]], key: str) -> str:
     values = [one[key] for one in measured]
     return f"{min(values)} to {max(values)}"
@@ -229,7 +235,7 @@ def write(results: Results, rows: Sequence[Row]) -> None:
         "",
         "What each row does:",
         "",
-        *(f"- **{row.name}**: {row.how}" for row in rows),
+        *(f"- **{row.name}** ({_circumstances(results, row)}): {row.how}" for row in rows),
     ]
     notes = [f"- {note}" for one in measured for note in one["notes"]]
     if notes:
