@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit interop interop-sanity slow protocol clean
+.PHONY: help setup demo test lint unit interop interop-sanity slow bench protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -55,6 +55,10 @@ interop-sanity: setup  ## the same with a real Alertmanager in our place: tests 
 
 slow: setup  ## long simulations and soaks
 	@$(BIN)/pytest -q -n auto -m slow
+
+bench: setup  ## measure beside the real Alertmanager, write docs/performance.md (ARGS="--only NAME --quick")
+	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]  # not possible here: then Tocsin alone is measured
+	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(ARGS)
 
 protocol: setup  ## generate the protobuf modules anew
 	@PATH=$(abspath $(BIN)):$$PATH tools/generate-protocol

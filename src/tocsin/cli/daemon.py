@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tocsin import __version__
 from tocsin.errors import TocsinError
+from tocsin.node import garbage
 from tocsin.node.app import Node
 from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
 from tocsin.node.log import Logger, set_up
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tocsin: error: {error}", file=sys.stderr)
         return 1
     set_up(flags.log_level, flags.log_format)
+    garbage.set_up()
     with asyncio.Runner(loop_factory=measured_loop) as runner:
         return runner.run(_run(flags))
 
@@ -54,7 +56,10 @@ async def _run(flags: NodeFlags) -> int:
         log.error("cannot start", err=str(error))
         await node.stop()
         return 1
+    garbage.keep_what_is_there()
+    collecting = asyncio.create_task(garbage.collect_forever())
     await stop.wait()
+    collecting.cancel()
     log.info("stopping")
     await node.stop()
     return 0

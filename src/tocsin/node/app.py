@@ -27,7 +27,7 @@ from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.config import Notation, load_config
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.engine import Engine
-from tocsin.node.heap import HeapKeeper
+from tocsin.node.garbage import HeapKeeper
 from tocsin.node.log import Logger
 from tocsin.node.looplag import lag_of
 from tocsin.node.metrics import Metrics

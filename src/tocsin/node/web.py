@@ -9,7 +9,7 @@ from tocsin.errors import ConfigError
 from tocsin.node.api import Backend, Limits, create_app
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger
-from tocsin.node.metrics import Metrics
+from tocsin.node.metrics import Metrics, Timer
 from tocsin.node.server import WebServer
 
 
@@ -64,6 +64,8 @@ class RequestMetrics:
         self._metrics = metrics
         self._gets = 0
         self._refused = 0
+        # Looking a timer up by its labels costs as much as a small answer: there are few, so they are kept.
+        self._timers: dict[tuple[str, str, int], tuple[Timer, Timer]] = {}
         metrics.watch("http_requests_in_flight", lambda: {"get": self._gets})
         metrics.watch("http_concurrency_limit_exceeded_total", lambda: {"get": self._refused})
 
@@ -71,9 +73,14 @@ class RequestMetrics:
         self, *, handler: str, method: str, status: int, seconds: float, response_bytes: int
     ) -> None:
         """A request was answered."""
-        timer = self._metrics.timer
-        timer("http_request_duration_seconds", handler, method, str(status)).observe(seconds)
-        timer("http_response_size_bytes", handler, method).observe(response_bytes)
+        timers = self._timers.get((handler, method, status))
+        if timers is None:
+            timers = self._timers[handler, method, status] = (
+                self._metrics.timer("http_request_duration_seconds", handler, method, str(status)),
+                self._metrics.timer("http_response_size_bytes", handler, method),
+            )
+        timers[0].observe(seconds)
+        timers[1].observe(response_bytes)
 
     def gets_in_flight(self, count: int) -> None:
         """So many GETs are being answered."""

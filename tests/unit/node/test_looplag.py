@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from tocsin.node.heap import STEP, HeapKeeper
+from tocsin.node.garbage import FREEZE_STEP, HeapKeeper
 from tocsin.node.looplag import LagCollector, LagSelector, lag_of, measured_loop
 
 
@@ -42,7 +42,7 @@ def test_a_measured_loop_shows_its_turns() -> None:
 def test_the_heap_is_frozen_only_at_a_new_high() -> None:
     keeper = HeapKeeper()
     try:
-        for count in (1, STEP, STEP + 1, 10, STEP, 2 * STEP):
+        for count in (1, FREEZE_STEP, FREEZE_STEP + 1, 10, FREEZE_STEP, 2 * FREEZE_STEP):
             keeper.entries(count)
         assert keeper.freezes == 2
         assert gc.get_freeze_count() > 0

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher
@@ -139,7 +139,9 @@ class Silences:
             check_times(starts_at, silence.ends_at)
         except ValidationError as error:
             raise ValidationError(f"invalid silence: {error}") from None
-        asked = replace(silence, starts_at=starts_at, encoded=b"")
+        asked = silence
+        if silence.starts_at != starts_at or silence.encoded:
+            asked = replace(silence, starts_at=starts_at, encoded=b"")
         previous = self._state.get(asked.id) if asked.id else None
         if asked.id and previous is None:
             raise NotFoundError("silence not found")
@@ -152,7 +154,7 @@ class Silences:
             limit = self._state.max_entries
         if 0 < limit <= count:
             raise ValidationError(f"exceeded maximum number of silences: {count} (limit: {limit})")
-        created = self._finish(replace(asked, id=self._new_id(), starts_at=max(starts_at, now)), now, None)
+        created = self._finish(asked, now, None, id=self._new_id(), starts_at=max(starts_at, now))
         changed = [created]
         if previous is not None and previous.state_at(now) is not SilenceState.EXPIRED:
             changed.insert(0, self._expired(previous, now))
@@ -169,12 +171,15 @@ class Silences:
 
     def _expired(self, silence: Silence, now: Nanoseconds) -> Silence:
         starts_at = min(silence.starts_at, now)
-        return self._finish(replace(silence, starts_at=starts_at, ends_at=now), now, silence)
+        return self._finish(silence, now, silence, starts_at=starts_at, ends_at=now)
 
-    def _finish(self, silence: Silence, now: Nanoseconds, previous: Silence | None) -> Silence:
+    def _finish(
+        self, silence: Silence, now: Nanoseconds, previous: Silence | None, **changes: Any
+    ) -> Silence:
         # A peer with a clock ahead may have set a later stamp: ours must still be the later one.
         updated_at = now if previous is None else max(now, previous.updated_at + 1)
-        finished = replace(silence, updated_at=updated_at, expires_at=silence.ends_at + self._retention)
+        expires_at = changes.get("ends_at", silence.ends_at) + self._retention
+        finished = replace(silence, updated_at=updated_at, expires_at=expires_at, **changes)
         finished = codec.encode(finished, previous)
         encoded = finished.encoded
         limit = self._limits.max_silence_size_bytes

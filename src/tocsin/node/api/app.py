@@ -6,11 +6,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Mount
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tocsin.errors import TocsinError
 from tocsin.node.api.answers import empty, plain_error, value_answer
@@ -37,7 +35,7 @@ def create_app(
     external_url: str = "",
     limits: Limits | None = None,
     metrics: HTTPMetrics | None = None,
-) -> Starlette:
+) -> ASGIApp:
     """The application that answers for ``backend``.
 
     ``route_prefix`` (``--web.route-prefix``) stands before every path; ``external_url``
@@ -45,8 +43,7 @@ def create_app(
     """
     limits = limits or Limits()
     site = Site(backend, route_prefix=route_prefix, external_url=external_url, limits=limits)
-    gate = Gate(site, limits, metrics or NoMetrics(), site.handler)
-    return Starlette(routes=[Mount("/", app=gate)])
+    return Gate(site, limits, metrics or NoMetrics(), site.handler)
 
 
 class Site:

@@ -1,0 +1,1 @@
+"""Tocsin measured beside the real Alertmanager: ``python -m benchmarks --help``."""

@@ -1,0 +1,97 @@
+"""What nodes use when nothing happens, and the connections between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from benchmarks.bench import Bench, silences_held, wait_for
+from benchmarks.relay import Relays
+from benchmarks.row import Figure, Row, Samples, Target
+from benchmarks.states import write_silences
+from benchmarks.usage import cpu_seconds, memory_bytes
+from tests.support.node import NodeKind
+
+SETTLING = 12.0
+"""Seconds until a default Alertmanager has done what it does at its start."""
+
+
+def _idle(bench: Bench, kind: NodeKind) -> Samples:
+    with bench.cluster(kind) as nodes:
+        time.sleep(SETTLING)
+        seconds = bench.seconds(20, 8)
+        before = [cpu_seconds(node.pid) for node in nodes]
+        time.sleep(seconds)
+        cpu = [
+            1e3 * (cpu_seconds(node.pid) - used) / seconds for node, used in zip(nodes, before, strict=True)
+        ]
+        return {"memory": [memory_bytes(node.pid) / 2**20 for node in nodes], "cpu": cpu}
+
+
+def _network(count: int, silences: int) -> Callable[[Bench, NodeKind], Samples]:
+    """What passes between ``count`` nodes that hold so many silences."""
+
+    def measure(bench: Bench, kind: NodeKind) -> Samples:
+        with (
+            Relays() as relays,
+            bench.cluster(
+                kind,
+                count,
+                flags={"cluster.pushpull-interval": "10s"} if bench.quick else {},
+                advertise=relays.add,
+                prepare=lambda folder: write_silences(folder, silences),
+            ) as nodes,
+        ):
+            wait_for(lambda: all(silences_held(node) == silences for node in nodes), 60, "all hold all")
+            # By then each had reason to talk to each: a probe goes to another member each second.
+            time.sleep(bench.seconds(SETTLING + count, 5 + count))
+            before = replace(relays.counted)
+            seconds = bench.seconds(60, 10)  # the interval of push/pull: each node begins one
+            looks: list[float] = []
+            for _ in range(10):
+                time.sleep(seconds / 10)
+                looks.append(2 * relays.open_connections / count)
+            return {
+                "open": looks,
+                "new": [(relays.counted.connections - before.connections) / count * 60 / seconds],
+                "sent": [(relays.counted.bytes - before.bytes) / count / seconds / 1e3],
+            }
+
+    return measure
+
+
+def _connections(count: int, target: Target) -> tuple[Figure, ...]:
+    return (
+        Figure("open", f"connections a node has, {count} nodes", "", target),
+        Figure("new", f"new connections a node opens a minute, {count} nodes", "", Target(limit=0)),
+    )
+
+
+ROWS = (
+    Row(
+        "idle",
+        "Three nodes at rest; resident memory and CPU of each over 20 s.",
+        (
+            Figure("memory", "idle node: memory", "MiB", Target(limit=60)),
+            Figure("cpu", "idle node: CPU", "ms/s", Target(1)),
+        ),
+        _idle,
+    ),
+    Row(
+        "network-3",
+        "Three nodes with 5,000 silences at rest, for a minute; bytes sent by each, counted outside of TLS; "
+        "connections that are open between them (each counts for both its ends), and new ones.",
+        (
+            Figure("sent", "with 5,000 silences, idle: bytes sent by a node", "kB/s", Target(limit=1.0)),
+            *_connections(3, Target(limit=2)),
+        ),
+        _network(3, 5000),
+    ),
+    Row(
+        "network-10",
+        "Ten nodes without silences at rest, as above.",
+        _connections(10, Target(limit=9)),
+        _network(10, 0),
+    ),
+)
