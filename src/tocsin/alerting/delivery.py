@@ -14,12 +14,17 @@ from random import Random
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import IntegrationConfig, ReceiverConfig
 from tocsin.alerting.group import Flush
+from tocsin.alerting.intent import Lease
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 
 INITIAL_INTERVAL = 500 * MILLISECOND
 MAX_INTERVAL = 60 * SECOND
+KEEP_UNKNOWN = 600 * SECOND
+"""How recent an entry must be, by either's clock, for what it says of alerts that we do not know."""
+MAX_UNKNOWN = 256
+"""How many of them, firing and resolved each, are kept at most: the latest added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,10 @@ class DeliveryState(Enum):
     """For the peers that come before us."""
     QUEUED = "queued"
     """For one of the attempts that its integration may have under way."""
+    YIELDING = "yielding"
+    """To another node's intent."""
+    CLAIMING = "claiming"
+    """Announced, and listening whether another node has a better claim."""
     SENDING = "sending"
     BACKING_OFF = "backing off"
     DONE = "done"
@@ -110,6 +119,12 @@ class Delivery:
     attempts: int = 0
     attempt_started: Nanoseconds = 0
     backoff: Backoff = field(default_factory=Backoff)
+    due: Nanoseconds = 0
+    """When to look again, if it is waiting for something."""
+    lease: Lease | None = None
+    """Our announced intent."""
+    intent_key: bytes = b""
+    content: int = 0
     failure_reason: str = ""
     error: str = ""
 
@@ -136,6 +151,22 @@ def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], 
     for alert in alerts:
         (resolved if alert.resolved_at(now) else firing).append(alert.labels.hash)
     return tuple(firing), tuple(resolved)
+
+
+def also_notified(entry: Entry | None, flush: Flush, now: Nanoseconds) -> tuple[Sequence[int], Sequence[int]]:
+    """The firing and resolved alerts that the log's entry has and we do not know, to be kept in the next entry.
+
+    Alerts do not reach all nodes at the same time. If our entry left out what another node has just notified
+    and we are still to hear of, that node would soon notify it again, and then we ours. Only of a recent
+    entry, and only so many: what nobody knows any more is to be forgotten. Muted alerts are known, and left
+    out as upstream.
+    """
+    if entry is None or abs(now - entry.timestamp) > max(KEEP_UNKNOWN, 2 * flush.options.group_interval):
+        return (), ()
+    known = {alert.labels.hash for alert in flush.alerts}
+    firing = [one for one in entry.firing_alerts if one not in known]
+    resolved = [one for one in entry.resolved_alerts if one not in known]
+    return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
 
 
 def needs_notification(

@@ -73,7 +73,7 @@ def observe(metrics: Metrics, node: Node) -> None:
         watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     if node.cluster is not None:
-        _observe_cluster(metrics, node.cluster)
+        _observe_cluster(metrics, node.cluster, node)
 
 
 def _reader(thing: object, name: str) -> Callable[[], Any]:
@@ -100,7 +100,7 @@ def _observe_flow(metrics: Metrics, node: Node) -> None:
         watch(metric, flow(lambda engine, name=name: getattr(engine.pipeline.statistics, name)))  # type: ignore[misc]
 
 
-def _observe_cluster(metrics: Metrics, cluster: Cluster) -> None:
+def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     watch = metrics.watch
     statistics, gossip, inbox = cluster.statistics, cluster.gossip, cluster.inbox.statistics
     endpoint = gossip.endpoint
@@ -131,6 +131,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster) -> None:
     watch("oversized_gossip_message_sent_total", lambda: cluster.courier.sent)
     watch("oversized_gossip_message_failure_total", lambda: cluster.courier.failed)
     watch("oversized_gossip_message_dropped_total", lambda: cluster.courier.dropped)
+    metrics.watch_statistics("intent", lambda: node.intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
     metrics.watch_statistics("cluster_inbox", lambda: inbox)

@@ -34,6 +34,7 @@ from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.clock import Clock
+from tocsin.node.cluster.capability import META, speaks_tocsin
 from tocsin.node.cluster.courier import Batch, Courier
 from tocsin.node.cluster.inbox import Inbox, Mergeable
 from tocsin.node.cluster.peers import PeerBook
@@ -43,6 +44,8 @@ from tocsin.node.log import Logger
 
 OVERSIZE_BYTES: Final = 700
 """A longer Part goes by stream to every member; Go peers do the same (specification 4.3)."""
+MAX_TOLD: Final = 32
+"""Members that get what is told. Whoever comes later waits for so many places that it need not know."""
 REFRESH_INTERVAL: Final = 15.0
 FORGET_INTERVAL: Final = 300.0
 RESOLVE_RETRY: Final = 2.0
@@ -123,11 +126,14 @@ class Cluster:
             transport,
             name=settings.name,
             address=advertise,
+            meta=META,
             local_state=self._local_state,
             on_event=self._handle_event,
             random_source=random.Random(),
         )
         self.inbox = Inbox(states, clock=clock, log=log, on_merged=on_merged, rebroadcast=self.broadcast)
+        self.handlers: dict[str, Callable[[bytes, str], None]] = {}
+        """Who gets the updates of other keys than those of the replicated states: (data, source)."""
         self._settle: Settle | None = None
         self._closed = False
         self._peers: PeerBook | None = None
@@ -216,6 +222,23 @@ class Cluster:
                 self.gossip.broadcast(part)
         self._dispatch_batches()
 
+    @property
+    def tocsin_peers(self) -> frozenset[str]:
+        """The names of the other live members that are Tocsin nodes."""
+        own = self.settings.name
+        return frozenset(
+            [each.name for each in self.gossip.members if each.name != own and speaks_tocsin(each.meta)]
+        )
+
+    def tell(self, key: str, data: bytes) -> None:
+        """Send a small Part at once, in a packet, to the other Tocsin nodes: to those who come first, if they
+        are many. It may be lost."""
+        part = encode_part(key, data)
+        for name in sorted(self.tocsin_peers, key=str.encode)[:MAX_TOLD]:
+            self.statistics.messages_sent["update"] += 1
+            self.statistics.messages_sent_bytes["update"] += len(part)
+            self.gossip.send_best_effort(name, part)
+
     def _local_state(self, join: bool) -> bytes:  # noqa: ARG002
         state = encode_full_state({key: state.encode_state() for key, state in self._states.items()})
         self.statistics.messages_sent["full_state"] += 1
@@ -250,7 +273,11 @@ class Cluster:
                 except StateError as error:
                     self.inbox.refused(str(error), str(event.source))
                 else:
-                    self.inbox.update(key, data, str(event.source))
+                    handler = self.handlers.get(key)
+                    if handler is not None:
+                        handler(data, str(event.source))
+                    else:
+                        self.inbox.update(key, data, str(event.source))
             case RemoteState(payload=payload):
                 try:
                     parts = decode_full_state(payload)
@@ -276,6 +303,7 @@ class Cluster:
                 self._on_members()
             case MemberUpdated():
                 self.statistics.peers_updated += 1
+                self._on_members()
             case NameConflict(existing=existing, claimed=claimed):
                 self.statistics.name_conflicts += 1
                 self._log.warn(
