@@ -106,7 +106,10 @@ class Delivery:
     run: FlushRun
     lane: Lane
     alerts: tuple[Alert, ...]
-    """Those that are not muted."""
+    """Those of :attr:`known` that are not muted."""
+    known: tuple[Alert, ...]
+    """What the group held at ``looked_at``."""
+    looked_at: Nanoseconds
     began: Nanoseconds
     """Since when it has been waiting for earlier peers."""
     state: DeliveryState = DeliveryState.WAITING
@@ -125,6 +128,7 @@ class Delivery:
     """Our announced intent."""
     intent_key: bytes = b""
     content: int = 0
+    counted: bool = False
     failure_reason: str = ""
     error: str = ""
 
@@ -153,17 +157,20 @@ def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], 
     return tuple(firing), tuple(resolved)
 
 
-def also_notified(entry: Entry | None, flush: Flush, now: Nanoseconds) -> tuple[Sequence[int], Sequence[int]]:
-    """The firing and resolved alerts that the log's entry has and we do not know, to be kept in the next entry.
+def also_notified(
+    entry: Entry | None, delivery: Delivery, now: Nanoseconds
+) -> tuple[Sequence[int], Sequence[int]]:
+    """What fires and what is resolved by the log's entry, and we do not know: to be kept in the next entry.
 
     Alerts do not reach all nodes at the same time. If our entry left out what another node has just notified
     and we are still to hear of, that node would soon notify it again, and then we ours. Only of a recent
     entry, and only so many: what nobody knows any more is to be forgotten. Muted alerts are known, and left
     out as upstream.
     """
+    flush = delivery.run.flush
     if entry is None or abs(now - entry.timestamp) > max(KEEP_UNKNOWN, 2 * flush.options.group_interval):
         return (), ()
-    known = {alert.labels.hash for alert in flush.alerts}
+    known = {alert.labels.hash for alert in delivery.known}
     firing = [one for one in entry.firing_alerts if one not in known]
     resolved = [one for one in entry.resolved_alerts if one not in known]
     return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
@@ -185,7 +192,8 @@ def needs_notification(
         return "new alerts added" if entry.firing_alerts else "first notification"
     if not firing:
         # Also without send_resolved: the log has to forget the alerts that were firing.
-        return "all alerts resolved" if entry.firing_alerts else None
+        # Upstream sends as soon as anything fired: also a node that has not heard of what still does.
+        return None if set(entry.firing_alerts).isdisjoint(resolved) else "all alerts resolved"
     if send_resolved and not set(entry.resolved_alerts).issuperset(resolved):
         return "some alerts resolved"
     if entry.timestamp < now - repeat_interval:

@@ -11,11 +11,13 @@ gossip while we wait for them; if it does not, we send: rather twice than never.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
+from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.delivery import Delivery, FlushRun, Integration, Lane, integrations
 from tocsin.alerting.effects import (
@@ -64,13 +66,17 @@ class Pipeline:
         peer_timeout_ns: Nanoseconds,
         random: Random,
         intents: Intents | None = None,
+        current: Callable[[Flush, Nanoseconds], tuple[Alert, ...] | None] = lambda _flush, _now: None,
         max_attempts: int = MAX_ATTEMPTS,
     ) -> None:
+        """``current`` tells what the group of a flush holds now, if it still does: see
+        :meth:`tocsin.alerting.dispatch.Dispatcher.current`. Without it, what it held is sent."""
         self.position = 0
         """Our place among the cluster's members; 0 also without a cluster. May be set at any time: whoever is
         waiting then waits for the new place; call ``handle_timeout`` after it."""
         self._muting = Muting(inhibitor=inhibitor, silences=silences, time_intervals=config.time_intervals)
         self._peer_timeout = peer_timeout_ns
+        self._current = current
         self._lanes = {
             receiver.name: [Lane(integration, max_attempts) for integration in integrations(receiver)]
             for receiver in config.receivers
@@ -87,6 +93,7 @@ class Pipeline:
             intents=self._intents,
             random=random,
             effects=self._effects,
+            refresh=self._refresh,
             ended=self._delivery_ended,
         )
 
@@ -141,7 +148,7 @@ class Pipeline:
             return
         run.remaining = len(lanes)
         for lane in lanes:
-            delivery = Delivery(run, lane, alerts, began=now)
+            delivery = Delivery(run, lane, alerts, flush.alerts, looked_at=flush.now, began=now)
             if self._silent_wait == 0:
                 self._send(delivery, now)
             else:
@@ -163,7 +170,7 @@ class Pipeline:
     @property
     def _silent_wait(self) -> Nanoseconds:
         """The part of the wait that comes before a claim, which takes its own time."""
-        return self._wait if self._intents.alone else max(self._wait - GUARD, 0)
+        return max(self._wait - GUARD, 0) if self._intents.peers else self._wait
 
     def _release_waiting(self, now: Nanoseconds) -> None:
         # All wait equally long, so the order in which they began is the order in which they end.
@@ -181,6 +188,13 @@ class Pipeline:
         # The wait as it turned out, so that a place far behind does not eat up the time for sending.
         deadline = max(delivery.run.deadline, delivery.run.flush.deadline + self._wait)
         self._sending.begin(delivery, deadline, now)
+
+    def _refresh(self, delivery: Delivery, now: Nanoseconds) -> None:
+        flush = delivery.run.flush
+        alerts = self._current(flush, now)
+        if alerts is not None:
+            delivery.known, delivery.looked_at = alerts, now
+            delivery.alerts, _ = self._muting.unmuted(replace(flush, alerts=alerts), now)
 
     def _delivery_ended(self, delivery: Delivery) -> None:
         delivery.run.remaining -= 1

@@ -66,6 +66,7 @@ class Sending:
         intents: Intents,
         random: Random,
         effects: list[PipelineEffect],
+        refresh: Callable[[Delivery, Nanoseconds], None],
         ended: Callable[[Delivery], None],
     ) -> None:
         self.statistics = PipelineStatistics()
@@ -73,6 +74,7 @@ class Sending:
         self._intents = intents
         self._random = random
         self._effects = effects
+        self._refresh = refresh
         self._ended = ended
         # Entries of what is over, or due later, meanwhile are skipped when they come up.
         self._timers: list[tuple[Nanoseconds, int, Delivery | Lane]] = []
@@ -90,7 +92,21 @@ class Sending:
         if now >= deadline:
             self._fail(delivery, "context deadline exceeded", now)
             return
-        delivery.firing, delivery.resolved = hashes(delivery.alerts, delivery.run.flush.now)
+        self._look_again(delivery, now)
+
+    def _look_again(self, delivery: Delivery, now: Nanoseconds) -> None:
+        """Time has passed: what is to be told now may not be what the group held when it was flushed."""
+        if now > delivery.looked_at:
+            alerts = delivery.alerts
+            self._refresh(delivery, now)
+            if alerts != delivery.alerts:
+                delivery.notification = None
+        if not delivery.alerts:
+            self._end(delivery, now)
+            return
+        delivery.firing, delivery.resolved = hashes(delivery.alerts, delivery.looked_at)
+        if delivery.intent_key:
+            delivery.content = content_of(delivery.firing, delivery.resolved)
         self._turn(delivery, now)
 
     def _turn(self, delivery: Delivery, now: Nanoseconds) -> None:
@@ -110,7 +126,7 @@ class Sending:
             return
         if delivery.notification is None and not self._prepare(delivery, reason, now):
             return
-        if not intents.alone:
+        if not intents.alone(now):
             if not delivery.intent_key:
                 delivery.intent_key = key_of(integration.log_receiver, flush.group_key)
                 delivery.content = content_of(delivery.firing, delivery.resolved)
@@ -130,10 +146,13 @@ class Sending:
     def _prepare(self, delivery: Delivery, reason: Reason, now: Nanoseconds) -> bool:
         """Make the notification; False if it was empty, and with that is over."""
         flush, integration = delivery.run.flush, delivery.integration
-        self.statistics.notifications[integration.integration] += 1
+        if not delivery.counted:
+            delivery.counted = True
+            self.statistics.notifications[integration.integration] += 1
+            self._arm(delivery.deadline, delivery)
         alerts: tuple[Alert, ...] = delivery.alerts
         if not integration.send_resolved:
-            alerts = tuple(alert for alert in alerts if not alert.resolved_at(flush.now))
+            alerts = tuple(alert for alert in alerts if not alert.resolved_at(delivery.looked_at))
             if not alerts:
                 self._record(delivery, now)
                 return False
@@ -142,10 +161,9 @@ class Sending:
             group_key=flush.group_key,
             group_labels=flush.group_labels,
             alerts=alerts,
-            now=flush.now,
+            now=delivery.looked_at,
             reason=reason,
         )
-        self._arm(delivery.deadline, delivery)
         return True
 
     def _yield(self, delivery: Delivery, until: Nanoseconds, now: Nanoseconds) -> None:
@@ -204,7 +222,7 @@ class Sending:
             return
         assert delivery.notification is not None  # noqa: S101  (made by _turn, dropped by _end)
         bound = delivery.deadline + 2 * ATTEMPT_GRACE
-        if not self._intents.alone:
+        if not self._intents.alone(now):
             delivery.lease = self._intents.sending(
                 delivery.lease, delivery.intent_key, delivery.content, bound, now
             )
@@ -260,7 +278,7 @@ class Sending:
                 return
             queued = lane.queue.popleft()
             if queued.state is DeliveryState.QUEUED:
-                self._turn(queued, now)
+                self._look_again(queued, now)
         if lane.queue:
             self._arm(now, lane)
 
@@ -269,9 +287,7 @@ class Sending:
     def _record(self, delivery: Delivery, now: Nanoseconds) -> None:
         flush, receiver = delivery.run.flush, delivery.integration.log_receiver
         entry = self._log.query(receiver, flush.group_key)
-        firing, resolved = also_notified(entry, flush, now)
-        if not delivery.firing:
-            firing = ()  # All that fired is over: so the entry has to say.
+        firing, resolved = also_notified(entry, delivery, now)
         changes = self._log.log(
             receiver,
             flush.group_key,
@@ -359,7 +375,7 @@ class Sending:
         elif now >= delivery.deadline:
             self._time_out(delivery, now)
         elif state is not DeliveryState.QUEUED and now >= delivery.due:
-            self._turn(delivery, now)
+            self._look_again(delivery, now)
 
 
 def _over(what: Delivery | Lane) -> bool:

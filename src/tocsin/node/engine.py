@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
 from typing import Final, Protocol
 
@@ -70,6 +70,7 @@ class Engine:
             peer_timeout_ns=peer_timeout,
             random=random,
             intents=self.intents,
+            current=self.dispatcher.current,
         )
         if previous is not None:  # Counters only grow, whatever is reloaded.
             self.dispatcher.statistics = previous.dispatcher.statistics
@@ -100,7 +101,7 @@ class Engine:
         self.pipeline.settled(now)
         self._run(now)
 
-    def set_members(self, position: int, peers: Set[str]) -> None:
+    def set_members(self, position: int, peers: frozenset[str]) -> None:
         """Our place among the cluster's members, and the names of those others that understand intents."""
         now = self._clock.now()
         self.pipeline.wake(self.intents.members(position, peers, now), now)

@@ -9,7 +9,6 @@ expires, one that is renewed for too long is void, and so is that of a member th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Set
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -100,8 +99,10 @@ class Intents:
         self.name = name
         self.statistics = IntentStatistics()
         self.position = 0
-        self._peers: Set[str] = frozenset()
+        self.peers: frozenset[str] = frozenset()
+        """The live peers that know intents; see :meth:`members`."""
         self._position_since = now
+        self._alone_since: Nanoseconds | None = None
         # From the clock, so that a restarted node goes on where it was.
         self._numbers = count(max(now, 1))
         self._own: dict[bytes, Lease] = {}
@@ -115,12 +116,14 @@ class Intents:
 
     # -- who there is
 
-    def members(self, position: int, peers: Set[str], now: Nanoseconds) -> list[bytes]:
+    def members(self, position: int, peers: frozenset[str], now: Nanoseconds) -> list[bytes]:
         """Our place, and the names of the live peers that know intents. Returns keys to look at again."""
-        if position != self.position or not self._peers:
+        if position != self.position or bool(peers) != bool(self.peers):
             self._position_since = now
-        gone = self._peers - peers
-        self.position, self._peers = position, peers
+        gone = self.peers - peers
+        if gone and not peers:
+            self._alone_since = now
+        self.position, self.peers = position, peers
         if not gone:
             return []
         changed: list[bytes] = []
@@ -132,14 +135,15 @@ class Intents:
                 changed.append(key)
         return changed
 
-    @property
-    def alone(self) -> bool:
-        """Nobody would listen."""
-        return not self._peers
+    def alone(self, now: Nanoseconds) -> bool:
+        """Nobody would listen, and not since a moment ago: whoever takes all others for dead may be wrong."""
+        if self.peers:
+            return False
+        return self._alone_since is None or not 0 <= now - self._alone_since < STABLE
 
     def immediate(self, now: Nanoseconds) -> bool:
         """Whether we may send without a claim: we are first, and not since a moment ago."""
-        if self.alone:
+        if self.alone(now):
             return True
         return self.position == 0 and not 0 <= now - self._position_since < STABLE
 
@@ -246,7 +250,7 @@ class Intents:
     def _begin(
         self, kind: Kind, key: bytes, content: int, until: Nanoseconds, now: Nanoseconds
     ) -> Lease | None:
-        if self.alone:
+        if self.alone(now):
             return None
         if len(self._own) + len(self._ended) >= MAX_OWN or key in self._own:
             self.statistics.not_announced += 1
@@ -329,7 +333,7 @@ class Intents:
     def drain(self) -> list[bytes]:
         """Payloads for every live peer that knows intents; of each intent only its latest word."""
         pending, self._pending = self._pending, {}
-        return list(encode(self.name, map(_record, pending.values()))) if self._peers else []
+        return list(encode(self.name, map(_record, pending.values())))
 
     def __len__(self) -> int:
         """How many intents are known, others' and ours."""

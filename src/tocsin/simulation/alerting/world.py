@@ -102,6 +102,7 @@ class AlertingNode:
             peer_timeout_ns=peer_timeout,
             random=random,
             intents=self.intents,
+            current=self.dispatcher.current,
         )
 
     def post(self, alerts: Iterable[Alert], now: Nanoseconds) -> None:
