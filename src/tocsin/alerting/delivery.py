@@ -21,6 +21,7 @@ from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 
 INITIAL_INTERVAL = 500 * MILLISECOND
 MAX_INTERVAL = 60 * SECOND
+MAX_YIELD = 30 * SECOND
 KEEP_UNKNOWN = 600 * SECOND
 """How recent an entry must be, by either's clock, for what it says of alerts that we do not know."""
 MAX_UNKNOWN = 256
@@ -128,6 +129,9 @@ class Delivery:
     """Our announced intent."""
     intent_key: bytes = b""
     content: int = 0
+    yielded_at: Nanoseconds = 0
+    patience: Nanoseconds = MAX_YIELD
+    """By how much the deadline may still be put off for the time of yielding."""
     counted: bool = False
     failure_reason: str = ""
     error: str = ""

@@ -171,6 +171,7 @@ class Sending:
         if delivery.state is not DeliveryState.YIELDING:
             self._intents.statistics.yielded += 1
             delivery.state = DeliveryState.YIELDING
+            delivery.yielded_at = now
             self._yielding.setdefault(delivery.intent_key, []).append(delivery)
         self._due(delivery, until)
 
@@ -180,7 +181,7 @@ class Sending:
         if delivery.lease is None:
             self._attempt(delivery, now)
             return
-        self._leave(delivery)
+        self._leave(delivery, now)
         delivery.state = DeliveryState.CLAIMING
         self._claiming[delivery] = None
         self._due(delivery, now + GUARD)
@@ -190,9 +191,14 @@ class Sending:
         delivery.lease = None
         self._claiming.pop(delivery, None)
 
-    def _leave(self, delivery: Delivery) -> None:
-        """It waits for others no more."""
+    def _leave(self, delivery: Delivery, now: Nanoseconds) -> None:
+        """It waits for others no more. What it waited does not eat up the time for sending, within bounds."""
         if delivery.state is DeliveryState.YIELDING:
+            more = min(max(now - delivery.yielded_at, 0), delivery.patience)
+            if more:
+                delivery.patience -= more
+                delivery.deadline += more
+                self._arm(delivery.deadline, delivery)
             waiting = self._yielding.get(delivery.intent_key, [])
             if delivery in waiting:
                 waiting.remove(delivery)
@@ -213,7 +219,7 @@ class Sending:
     # -- attempts
 
     def _attempt(self, delivery: Delivery, now: Nanoseconds) -> None:
-        self._leave(delivery)
+        self._leave(delivery, now)
         lane = delivery.lane
         if lane.under_way >= lane.max_attempts:
             delivery.state = DeliveryState.QUEUED
@@ -324,7 +330,7 @@ class Sending:
         self._end(delivery, now)
 
     def _end(self, delivery: Delivery, now: Nanoseconds) -> None:
-        self._leave(delivery)
+        self._leave(delivery, now)
         self._release(delivery, now)
         delivery.state = DeliveryState.DONE
         # A timer may hold the delivery until its deadline: not its alerts as well.

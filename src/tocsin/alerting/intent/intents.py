@@ -177,7 +177,7 @@ class Intents:
             record.position,
             record.number,
             record.value,
-            first=known.first if known is not None and again else now,
+            first=known.first if known is not None and again and known.kind is record.kind else now,
             last=now,
             ttl=min(record.ttl * MILLISECOND, MAX_TTL),
         )

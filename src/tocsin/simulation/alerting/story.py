@@ -304,6 +304,10 @@ class _Run:
 
     def _judge(self, sent: Sent, before: list[Sent], outcome: Outcome) -> None:
         for earlier in before:
+            given_up = earlier.attempt.deadline - self.world.nodes[earlier.node].skew
+            if earlier.taken >= given_up:
+                outcome.excused += 1  # Its sender could not wait any longer for the answer.
+                return
             for name, when in self.crashes:
                 if earlier.node == name and earlier.at <= when <= earlier.taken + SHORTLY:
                     outcome.excused += 1

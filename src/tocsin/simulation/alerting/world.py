@@ -26,9 +26,9 @@ from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 
 RETENTION = 120 * 3600 * SECOND
-TRANSMISSIONS = 4
+TRANSMISSIONS = 8
 TICK = 200 * MILLISECOND
-"""Gossip tells each change of the log so many times, a tick apart."""
+"""Gossip tells each change of the log so many times, a tick apart: who hears it tells it on."""
 PUSH_PULL = 60 * SECOND
 
 
