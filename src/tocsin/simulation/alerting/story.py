@@ -314,7 +314,7 @@ class _Run:
                     return
         if self.partition is not None:
             begins, ends = self.partition
-            if any(begins <= one.taken <= ends + SHORTLY for one in before):
+            if any(begins - SHORTLY <= one.taken <= ends + SHORTLY for one in before):
                 outcome.excused += 1  # Of two logs only one is kept when the sides meet again.
                 return
         alerts = [str(alert.labels) for alert in sent.attempt.notification.alerts]
