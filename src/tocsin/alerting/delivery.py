@@ -14,12 +14,18 @@ from random import Random
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import IntegrationConfig, ReceiverConfig
 from tocsin.alerting.group import Flush
+from tocsin.alerting.intent import Lease
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 
 INITIAL_INTERVAL = 500 * MILLISECOND
 MAX_INTERVAL = 60 * SECOND
+MAX_YIELD = 30 * SECOND
+KEEP_UNKNOWN = 600 * SECOND
+"""How recent an entry must be, by either's clock, for what it says of alerts that we do not know."""
+MAX_UNKNOWN = 256
+"""How many of them, firing and resolved each, are kept at most: the latest added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,10 @@ class DeliveryState(Enum):
     """For the peers that come before us."""
     QUEUED = "queued"
     """For one of the attempts that its integration may have under way."""
+    YIELDING = "yielding"
+    """To another node's intent."""
+    CLAIMING = "claiming"
+    """Announced, and listening whether another node has a better claim."""
     SENDING = "sending"
     BACKING_OFF = "backing off"
     DONE = "done"
@@ -97,7 +107,10 @@ class Delivery:
     run: FlushRun
     lane: Lane
     alerts: tuple[Alert, ...]
-    """Those that are not muted."""
+    """Those of :attr:`known` that are not muted."""
+    known: tuple[Alert, ...]
+    """What the group held at ``looked_at``."""
+    looked_at: Nanoseconds
     began: Nanoseconds
     """Since when it has been waiting for earlier peers."""
     state: DeliveryState = DeliveryState.WAITING
@@ -110,6 +123,16 @@ class Delivery:
     attempts: int = 0
     attempt_started: Nanoseconds = 0
     backoff: Backoff = field(default_factory=Backoff)
+    due: Nanoseconds = 0
+    """When to look again, if it is waiting for something."""
+    lease: Lease | None = None
+    """Our announced intent."""
+    intent_key: bytes = b""
+    content: int = 0
+    yielded_at: Nanoseconds = 0
+    patience: Nanoseconds = MAX_YIELD
+    """By how much the deadline may still be put off for the time of yielding."""
+    counted: bool = False
     failure_reason: str = ""
     error: str = ""
 
@@ -138,6 +161,25 @@ def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], 
     return tuple(firing), tuple(resolved)
 
 
+def also_notified(
+    entry: Entry | None, delivery: Delivery, now: Nanoseconds
+) -> tuple[Sequence[int], Sequence[int]]:
+    """What fires and what is resolved by the log's entry, and we do not know: to be kept in the next entry.
+
+    Alerts do not reach all nodes at the same time. If our entry left out what another node has just notified
+    and we are still to hear of, that node would soon notify it again, and then we ours. Only of a recent
+    entry, and only so many: what nobody knows any more is to be forgotten. Muted alerts are known, and left
+    out as upstream.
+    """
+    flush = delivery.run.flush
+    if entry is None or abs(now - entry.timestamp) > max(KEEP_UNKNOWN, 2 * flush.options.group_interval):
+        return (), ()
+    known = {alert.labels.hash for alert in delivery.known}
+    firing = [one for one in entry.firing_alerts if one not in known]
+    resolved = [one for one in entry.resolved_alerts if one not in known]
+    return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
+
+
 def needs_notification(
     entry: Entry | None,
     *,
@@ -154,7 +196,8 @@ def needs_notification(
         return "new alerts added" if entry.firing_alerts else "first notification"
     if not firing:
         # Also without send_resolved: the log has to forget the alerts that were firing.
-        return "all alerts resolved" if entry.firing_alerts else None
+        # Upstream sends as soon as anything fired: also a node that has not heard of what still does.
+        return None if set(entry.firing_alerts).isdisjoint(resolved) else "all alerts resolved"
     if send_resolved and not set(entry.resolved_alerts).issuperset(resolved):
         return "some alerts resolved"
     if entry.timestamp < now - repeat_interval:

@@ -138,6 +138,11 @@ class Dispatcher:
             interval = group.route.options.group_interval
             self._arm(group, when + interval if when + interval > now else now + interval)
 
+    def current(self, flush: Flush, now: Nanoseconds) -> tuple[Alert, ...] | None:
+        """What the group holds by now whose ``flush`` is under way; ``None`` if it is not."""
+        group = self._groups.get((flush.route_id, flush.group_labels))
+        return group.alerts_at(now) if group is not None and group.in_flight is flush else None
+
     def flushed(self, flush: Flush, now: Nanoseconds, success: bool) -> None:
         """The pipeline is done with ``flush``. One that this dispatcher does not know is ignored."""
         group = self._groups.get((flush.route_id, flush.group_labels))

@@ -72,6 +72,10 @@ class AggregationGroup:
             found = self._sorted = tuple(sorted(self.alerts.values(), key=alert_order))
         return found
 
+    def alerts_at(self, now: Nanoseconds) -> tuple[Alert, ...]:
+        """All alerts as a flush has them: those that fire without an end."""
+        return tuple(alert if alert.resolved_at(now) else _endless(alert) for alert in self.sorted_alerts())
+
     def flush(self, now: Nanoseconds) -> Flush:
         """Begin a flush of what the group holds."""
         options = self.route.options
@@ -81,9 +85,7 @@ class AggregationGroup:
             route_id=self.route.id,
             group_labels=self.labels,
             options=options,
-            alerts=tuple(
-                alert if alert.resolved_at(now) else _endless(alert) for alert in self.sorted_alerts()
-            ),
+            alerts=self.alerts_at(now),
             now=now,
             deadline=now + max(options.group_interval, MINIMUM_TIMEOUT),
         )

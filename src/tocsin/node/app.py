@@ -15,6 +15,8 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.group import GroupView
+from tocsin.alerting.intent import KEY as INTENT_KEY
+from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences
@@ -62,6 +64,7 @@ class Node:
             limits=SilenceLimits(flags.silences_max_silences, flags.silences_max_silence_size_bytes),
         )
         self.notification_log = NotificationLog(flags.data_retention)
+        self.intents = Intents()
         self.store = Store(Path(flags.storage_path))
         self.cluster: Cluster | None = None
         self._config = load_config(flags.config_file, self._notation)
@@ -96,6 +99,9 @@ class Node:
             on_merged=self._merged,
             on_growth=lambda held: self._heap.entries(held + len(self.silences) + len(self.notification_log)),
         )
+        if self.cluster is not None:
+            self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
+            self.cluster.handlers[INTENT_KEY] = self._intents_received
         self._adopt(self._config, previous=None)
         observe(self.metrics_registry, self)
         self._web = Web(self.flags, self, self.metrics_registry)
@@ -240,6 +246,8 @@ class Node:
             log=Logger("tocsin.engine", component="dispatcher"),
             on_recorded=self._recorded,
             on_latency=self._observe_latency,
+            intents=self.intents,
+            on_announced=self._announced,
             previous=previous,
         )
         if previous is not None:
@@ -247,8 +255,7 @@ class Node:
         self.engine = engine
         self._config = config
         self.counts.loaded(config, time.time())
-        if self.cluster is not None:
-            engine.set_position(self.cluster.position)
+        self._members_changed()
         engine.insert(self.alerts.all())
         if self._settled:
             engine.settle()
@@ -260,7 +267,15 @@ class Node:
 
     def _members_changed(self) -> None:
         if self.engine is not None and self.cluster is not None:
-            self.engine.set_position(self.cluster.position)
+            self.engine.set_members(self.cluster.position, self.cluster.tocsin_peers)
+
+    def _announced(self, payloads: Sequence[bytes]) -> None:
+        if self.cluster is not None:
+            for payload in payloads:
+                self.cluster.tell(INTENT_KEY, payload)
+
+    def _intents_received(self, payload: bytes, source: str) -> None:
+        self._engine.receive_intents(payload, source)
 
     def _merged(self, key: str) -> None:
         if key == "nfl" and self.engine is not None:

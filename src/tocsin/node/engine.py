@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from random import Random
-from typing import Protocol
+from typing import Final, Protocol
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.dispatch import Dispatcher
 from tocsin.alerting.effects import Attempt, FlushFinished, Recorded
 from tocsin.alerting.inhibit import Inhibitor
+from tocsin.alerting.intent import Intents
 from tocsin.alerting.muting import Muter
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import StateError
 from tocsin.node.clock import Clock, Timer
 from tocsin.node.log import Logger
 from tocsin.node.receivers.base import Outcome, Sender
+
+ANNOUNCE_DELAY: Final = 0.003
+"""Seconds in which announcements gather, so that many leave in few packets."""
 
 
 class Latency(Protocol):
@@ -31,7 +36,8 @@ class Engine:
     """The alert flow of one configuration. A reload makes a new engine and retires the old one.
 
     ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
-    gets changes of the notification log, to be kept and gossiped.
+    gets changes of the notification log, to be kept and gossiped. ``intents`` outlives the engine;
+    ``on_announced`` gets what it has to tell the peers that understand it.
     """
 
     def __init__(
@@ -47,12 +53,15 @@ class Engine:
         log: Logger,
         on_recorded: Callable[[Sequence[bytes]], None],
         on_latency: Latency,
+        intents: Intents | None = None,
+        on_announced: Callable[[Sequence[bytes]], None] = lambda _payloads: None,
         previous: Engine | None = None,
     ) -> None:
         now = clock.now()
         self.config = config
         self.inhibitor = Inhibitor(config.inhibit_rules)
         self.dispatcher = Dispatcher(config.route, now=now)
+        self.intents = intents if intents is not None else Intents()
         self.pipeline = Pipeline(
             config=config,
             silences=silences,
@@ -60,6 +69,8 @@ class Engine:
             notification_log=notification_log,
             peer_timeout_ns=peer_timeout,
             random=random,
+            intents=self.intents,
+            current=self.dispatcher.current,
         )
         if previous is not None:  # Counters only grow, whatever is reloaded.
             self.dispatcher.statistics = previous.dispatcher.statistics
@@ -69,6 +80,8 @@ class Engine:
         self._log = log
         self._on_recorded = on_recorded
         self._on_latency = on_latency
+        self._on_announced = on_announced
+        self._announcing: asyncio.TimerHandle | None = None
         self._retired = False
         self._attempts: set[asyncio.Task[None]] = set()
         self._closing: asyncio.Task[None] | None = None
@@ -88,11 +101,24 @@ class Engine:
         self.pipeline.settled(now)
         self._run(now)
 
-    def set_position(self, position: int) -> None:
-        """Our place among the cluster's members."""
-        if position != self.pipeline.position:
-            self.pipeline.position = position
-            self._run(self._clock.now())
+    def set_members(self, position: int, peers: frozenset[str]) -> None:
+        """Our place among the cluster's members, and the names of those others that understand intents."""
+        now = self._clock.now()
+        self.pipeline.wake(self.intents.members(position, peers, now), now)
+        self.pipeline.position = position
+        self._run(now)
+
+    def receive_intents(self, payload: bytes, source: str) -> None:
+        """A peer announced what it is about to send, or has sent."""
+        now = self._clock.now()
+        try:
+            keys = self.intents.receive(payload, now)
+        except StateError as error:
+            self._log.debug("intents from peer refused", source=source, error=str(error))
+            return
+        if keys:
+            self.pipeline.wake(keys, now)
+        self._timer.arm()
 
     def nudge(self) -> None:
         """The notification log or the silences changed from outside."""
@@ -102,6 +128,7 @@ class Engine:
         """Begin nothing more. What is being sent ends and is recorded, so that the successor knows of it."""
         self._retired = True
         self._timer.stop()
+        self.pipeline.retire(self._clock.now())
         if not self._attempts:
             self._spawn_close()
 
@@ -119,11 +146,12 @@ class Engine:
             await self._closing
 
     def _next_timeout(self) -> Nanoseconds | None:
-        due = (self.dispatcher.next_timeout(), self.pipeline.next_timeout())
+        due = (self.dispatcher.next_timeout(), self.pipeline.next_timeout(), self.intents.next_timeout())
         return min((when for when in due if when is not None), default=None)
 
     def _run(self, now: Nanoseconds) -> None:
         if not self._retired:
+            self.intents.handle_timeout(now)
             self.dispatcher.handle_timeout(now)
             for flush in self.dispatcher.drain():
                 self.pipeline.start(flush, now)
@@ -145,7 +173,13 @@ class Engine:
                                 "notify for alerts failed", num_alerts=len(flush.alerts), err=error
                             )
                         self.dispatcher.flushed(flush, now, success)
+        if self.intents.pending and self._announcing is None:
+            self._announcing = asyncio.get_running_loop().call_later(ANNOUNCE_DELAY, self._announce)
         self._timer.arm()
+
+    def _announce(self) -> None:
+        self._announcing = None
+        self._on_announced(self.intents.drain())
 
     def _begin(self, attempt: Attempt) -> None:
         task = asyncio.get_running_loop().create_task(self._attempt(attempt))

@@ -78,7 +78,7 @@ def observe(metrics: Metrics, node: Node) -> None:
     if lag is not None:
         metrics.registry.register(LagCollector(lag))
     if node.cluster is not None:
-        _observe_cluster(metrics, node.cluster)
+        _observe_cluster(metrics, node.cluster, node)
 
 
 def _reader(thing: object, name: str) -> Callable[[], Any]:
@@ -105,7 +105,7 @@ def _observe_flow(metrics: Metrics, node: Node) -> None:
         watch(metric, flow(lambda engine, name=name: getattr(engine.pipeline.statistics, name)))  # type: ignore[misc]
 
 
-def _observe_cluster(metrics: Metrics, cluster: Cluster) -> None:
+def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     watch = metrics.watch
     statistics, gossip, inbox = cluster.statistics, cluster.gossip, cluster.inbox.statistics
     endpoint = gossip.endpoint
@@ -151,6 +151,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster) -> None:
     metrics.watch_statistics("replication_changes", lambda: courier.statistics)
     metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
     metrics.watch_statistics("replication_queue", lambda: courier.queued, gauges=("changes", "bytes"))
+    metrics.watch_statistics("intent", lambda: node.intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
     metrics.watch_statistics("cluster_inbox", lambda: inbox)

@@ -48,16 +48,15 @@ class NotificationLog(ReplicatedState[Entry]):
         """Record a notification sent at ``now``; the changes.
 
         ``firing`` and ``resolved`` are :attr:`Labels.hash` of its alerts. The entry lasts for ``expiry_ns``
-        (0: no wish) or the retention, whichever is shorter. Nothing is recorded if the stored entry is later
-        than ``now`` (a peer's clock is ahead), or the entry is past a bound.
+        (0: no wish) or the retention, whichever is shorter. Its timestamp is later than that of the stored
+        entry, whatever the clocks say. Nothing is recorded if the entry is past a bound.
         """
         key = (group_key.encode("utf-8", "surrogatepass"), receiver)
         previous = self._entries.get(key)
         stamp = now
         if previous is not None:
-            if previous.timestamp > now:
-                return []
-            stamp = max(now, previous.timestamp + 1)  # on a tie the other entry might win
+            # Also when the other's clock is ahead: what is not recorded would be sent again.
+            stamp = max(now, previous.timestamp + 1)
         lifetime = min(expiry_ns, self._retention) if expiry_ns > 0 else self._retention
         entry = codec.encode(
             Entry(

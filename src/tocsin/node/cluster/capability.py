@@ -1,10 +1,13 @@
-"""How a node tells the others what it is: by its gossip meta, which Alertmanager leaves empty and ignores."""
+"""How a node knows that a peer is a Tocsin node: by its gossip meta, which Alertmanager leaves empty."""
 
 from __future__ import annotations
 
-META = b"tocsin/1"
+from typing import Final
+
+META: Final = b"tocsin/1"
+"""Our meta."""
 
 
 def speaks_tocsin(meta: bytes) -> bool:
-    """Whether the member with that meta is a Tocsin node."""
+    """Whether a member with this meta is a Tocsin node."""
     return meta.startswith(b"tocsin/")

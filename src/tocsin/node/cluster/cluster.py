@@ -13,6 +13,7 @@ from typing import Any, Final
 from tocsin.alerting.protocol.parts import (
     decode_full_state,
     decode_part,
+    encode_part,
 )
 from tocsin.errors import ClosedError, StateError, TransportError
 from tocsin.gossip.address import Address
@@ -35,7 +36,7 @@ from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.antientropy import KEY as DIGESTS
-from tocsin.node.cluster.capability import META
+from tocsin.node.cluster.capability import META, speaks_tocsin
 from tocsin.node.cluster.convergence import Convergence, Replicated
 from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.cluster.peers import PeerBook
@@ -44,6 +45,8 @@ from tocsin.node.cluster.settle import Settle
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.log import Logger
 
+MAX_TOLD: Final = 32
+"""Members that get what is told. Whoever comes later waits for so many places that it need not know."""
 REFRESH_INTERVAL: Final = 15.0
 FORGET_INTERVAL: Final = 300.0
 RESOLVE_RETRY: Final = 2.0
@@ -148,6 +151,10 @@ class Cluster:
         )
         self.convergence.attach(self.gossip, self.inbox)
         self._dialling: set[Address] = set()
+        self.handlers: dict[str, Callable[[bytes, str], None]] = {
+            DIGESTS: self.convergence.anti_entropy.receive
+        }
+        """Who gets the updates of other keys than those of the replicated states: (data, source)."""
         self._settle: Settle | None = None
         self._closed = False
         self._peers: PeerBook | None = None
@@ -230,6 +237,21 @@ class Cluster:
         """Make the state of a member, who lacks something, and ours equal; whether that went well."""
         return await self.convergence.resync(member_name)
 
+    @property
+    def tocsin_peers(self) -> frozenset[str]:
+        """The names of the other live members that are Tocsin nodes."""
+        own = self.settings.name
+        return frozenset(
+            [each.name for each in self.gossip.members if each.name != own and speaks_tocsin(each.meta)]
+        )
+
+    def tell(self, key: str, data: bytes) -> None:
+        """Send a small Part at once, in a packet, to the other Tocsin nodes: to those who come first, if they
+        are many. It may be lost."""
+        part = encode_part(key, data)
+        for name in sorted(self.tocsin_peers, key=str.encode)[:MAX_TOLD]:
+            self.gossip.send_best_effort(name, part)
+
     def _full_state_sent(self, size: int) -> None:
         self.statistics.full_states_sent += 1
         self.statistics.full_state_bytes_sent += size
@@ -244,8 +266,9 @@ class Cluster:
                 except StateError as error:
                     self.inbox.refused(str(error), str(event.source))
                 else:
-                    if key == DIGESTS:
-                        self.convergence.anti_entropy.receive(data, str(event.source))
+                    handler = self.handlers.get(key)
+                    if handler is not None:
+                        handler(data, str(event.source))
                     else:
                         self.inbox.update(key, data, event.source)
             case RemoteState(payload=payload):
@@ -282,6 +305,7 @@ class Cluster:
             case MemberUpdated(member=member):
                 self.statistics.peers_updated += 1
                 self.replication.member_changed(member)
+                self._on_members()
             case PacketsLost(destination=destination):
                 self.replication.packets_lost(destination)
             case NameConflict(existing=existing, claimed=claimed):

@@ -93,13 +93,16 @@ def test_an_entry_lasts_for_the_retention_at_most() -> None:
     assert log.gc(NOW + HOUR) == 2
 
 
-def test_an_entry_from_a_clock_that_is_ahead_is_left_alone() -> None:
-    log = notification_log()
-    log.log(WEBHOOK, KEY, [1], [], NOW + SECOND)
-    assert log.log(WEBHOOK, KEY, [2], [], NOW) == []
-    entry = log.query(WEBHOOK, KEY)
+def test_a_notification_is_recorded_also_when_the_entry_is_from_a_clock_that_is_ahead() -> None:
+    log, peer = notification_log(), notification_log()
+    (change,) = log.log(WEBHOOK, KEY, [1], [], NOW + SECOND)
+    peer.merge(change, NOW)
+    (change,) = log.log(WEBHOOK, KEY, [2], [], NOW)
+    assert peer.merge(change, NOW).taken == 1, "it wins everywhere, or it would be sent again"
+    entry = peer.query(WEBHOOK, KEY)
     assert entry is not None
-    assert entry.firing_alerts == (1,)
+    assert entry.firing_alerts == (2,)
+    assert entry.timestamp == NOW + SECOND + 1
 
 
 def test_a_second_notification_in_the_same_instant_wins_everywhere() -> None:

@@ -1,0 +1,92 @@
+"""Deliveries among nodes that tell each other their intents."""
+
+from __future__ import annotations
+
+from random import Random
+
+from tests.support.routing import T0, alert, one_receiver, one_route
+from tocsin.alerting.effects import Attempt
+from tocsin.alerting.group import Flush
+from tocsin.alerting.intent import GUARD, Intents, Kind
+from tocsin.alerting.intent.codec import decode
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.pipeline import Pipeline
+from tocsin.alerting.timestamp import SECOND
+from tocsin.simulation.alerting import NoSilences
+
+ROUTE = one_route()
+
+
+def _pipeline(intents: Intents, log: NotificationLog) -> Pipeline:
+    pipeline = Pipeline(
+        config=one_receiver(ROUTE),
+        silences=NoSilences(),
+        inhibitor=NoSilences(),
+        notification_log=log,
+        peer_timeout_ns=15 * SECOND,
+        random=Random(1),
+        intents=intents,
+    )
+    pipeline.position = intents.position
+    pipeline.settled(T0)
+    return pipeline
+
+
+def _flush() -> Flush:
+    return Flush(
+        group_key="{}:{}",
+        route_id="{}",
+        group_labels=Labels(),
+        options=ROUTE.options,
+        alerts=(alert(alertname="A"),),
+        now=T0,
+        deadline=T0 + 300 * SECOND,
+    )
+
+
+def _newcomer() -> Intents:
+    """First, but not for long: it has to claim."""
+    intents = Intents("a", now=T0)
+    intents.members(0, frozenset("b"), T0)
+    return intents
+
+
+def _kinds(intents: Intents) -> list[Kind]:
+    return [record.kind for payload in intents.drain() for record in decode(payload)[1]]
+
+
+def test_a_claim_is_announced_and_after_the_guard_it_is_sent() -> None:
+    intents = _newcomer()
+    pipeline = _pipeline(intents, NotificationLog(3600 * SECOND))
+    pipeline.start(_flush(), T0)
+    assert pipeline.drain() == []
+    assert _kinds(intents) == [Kind.CLAIM]
+    assert pipeline.next_timeout() == T0 + GUARD
+    pipeline.handle_timeout(T0 + GUARD)
+    (attempt,) = pipeline.drain()
+    assert isinstance(attempt, Attempt)
+    assert _kinds(intents) == [Kind.SENDING]
+    pipeline.attempt_succeeded(attempt.id, T0 + SECOND)
+    assert _kinds(intents) == [Kind.DONE]
+
+
+def test_a_reload_withdraws_claims_and_the_successor_waits_for_what_is_being_sent() -> None:
+    intents, log = _newcomer(), NotificationLog(3600 * SECOND)
+    old = _pipeline(intents, log)
+    old.start(_flush(), T0)
+    old.retire(T0)
+    assert _kinds(intents) == [Kind.RELEASED]
+
+    sending = _pipeline(intents, log)
+    sending.start(_flush(), T0)
+    sending.handle_timeout(T0 + GUARD)
+    (attempt,) = sending.drain()
+    assert isinstance(attempt, Attempt)
+    sending.retire(T0 + GUARD)
+    successor = _pipeline(intents, log)
+    successor.start(_flush(), T0 + GUARD)
+    assert successor.drain() == []
+    sending.attempt_succeeded(attempt.id, T0 + SECOND)
+    successor.handle_timeout(T0 + SECOND)
+    assert not any(isinstance(effect, Attempt) for effect in successor.drain()), "the log has it"
