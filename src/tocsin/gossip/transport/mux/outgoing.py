@@ -26,6 +26,8 @@ class Outgoing:
         "_packet_rest",
         "_packets",
         "_ready",
+        "_sent",
+        "_sent_bytes",
         "_statistics",
         "control",
         "send_window",
@@ -41,6 +43,8 @@ class Outgoing:
         self._packet_bytes = 0
         self._packet_rest: memoryview | None = None
         self._ready: deque[MuxStream] = deque()
+        self._sent = 0
+        self._sent_bytes = 0
 
     @property
     def packets_wait(self) -> bool:
@@ -64,6 +68,12 @@ class Outgoing:
         self._packets.clear()
         self._packet_bytes = 0
         return packets
+
+    def take_sent(self) -> tuple[int, int]:
+        """How many packets, and bytes of them, were packed since the last call."""
+        sent = self._sent, self._sent_bytes
+        self._sent = self._sent_bytes = 0
+        return sent
 
     def schedule(self, stream: MuxStream) -> None:
         """Give it a turn, if it has something to send."""
@@ -94,6 +104,8 @@ class Outgoing:
             if rest is None:
                 data = packets.popleft()
                 self._packet_bytes -= len(data)
+                self._sent += 1
+                self._sent_bytes += len(data)
                 if len(data) <= MAX_PAYLOAD:
                     parts.append(wire.encode_header(wire.PACKET, 0, len(data), 0))
                     parts.append(data)

@@ -94,6 +94,11 @@ class MuxSession:
             self._farewell = wire.encode_reason(wire.GOAWAY, 0, code, text)
 
     @property
+    def said_farewell(self) -> bool:
+        """:meth:`say_farewell` was called."""
+        return self._farewell is not None
+
+    @property
     def closing(self) -> bool:
         """Nothing new can be sent."""
         return self._farewell is not None or self.farewell_received
@@ -123,6 +128,10 @@ class MuxSession:
     def take_packets(self) -> list[bytes]:
         """Those of which nothing was sent, given back: for another connection, or to count them as lost."""
         return self._outgoing.take_packets()
+
+    def take_sent(self) -> tuple[int, int]:
+        """How many packets, and bytes of them, :meth:`data_to_send` has given since the last call."""
+        return self._outgoing.take_sent()
 
     # -- streams
 
@@ -185,6 +194,10 @@ class MuxSession:
         self.reset(stream)
         self._give_back(len(stream.take()))
         self._held.discard(stream.identifier)
+
+    def forget(self, identifier: int) -> None:
+        """A stream that was over before the application saw it."""
+        self._held.discard(identifier)
 
     # -- bytes in
 
