@@ -297,7 +297,7 @@ class MuxSession:
         if len(self._streams) - self._own_streams >= self.config.max_streams:
             raise MuxError(MuxCode.STREAM_LIMIT, f"more than {self.config.max_streams} streams")
         self._last_peer_stream = identifier
-        if len(self._held) >= self.config.max_streams:
+        if len(self._held) >= 2 * self.config.max_streams:
             # Opened and reset faster than our application lets go: not against the rules, but enough.
             self.statistics.streams_refused["held"] += 1
             self._answer(wire.encode_reason(wire.RESET, identifier, MuxCode.REFUSED, "too many streams"))
