@@ -33,15 +33,14 @@ def frames(data: bytes) -> list[tuple[int, int, int, bytes]]:
 
 
 def test_the_documents_example_bytes() -> None:
-    assert mux.encode_hello(HELLO).hex(" ", 2) == (
-        "0101 003e 0000 0000 0100 0100 0004 0000 0010 0000 0040 0000 0000 0000 0000 0007"
-        " 0000 0000 0000 0003 0001 0203 0405 0607 0809 0a0b 0c0d 0e0f 0d31 302e 302e 302e"
-        " 313a 3930 3934"
-    ).replace(" ", " ")
-    assert mux.encode_window(5, 65536).hex() == "0700000400000005"[0:0] + "06000004" + "00000005" + "00010000"
-    assert (
-        mux.encode_reason(mux.RESET, 3, MuxCode.REFUSED, "no").hex()
-        == "07000004" + "00000003" + "0007" + "6e6f"
+    assert mux.encode_hello(HELLO) == bytes.fromhex(
+        "01 01 003e 00000000 01 00 0100 00040000 00100000 00400000"
+        "0000000000000007 0000000000000003 000102030405060708090a0b0c0d0e0f"
+        "0d 31302e302e302e313a39303934"
+    )
+    assert mux.encode_window(5, 65536) == bytes.fromhex("06 00 0004 00000005 00010000")
+    assert mux.encode_reason(mux.RESET, 3, MuxCode.REFUSED, "no") == bytes.fromhex(
+        "07 00 0004 00000003 0007 6e6f"
     )
 
 

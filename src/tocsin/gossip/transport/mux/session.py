@@ -10,6 +10,7 @@ from collections import deque
 from typing import Final
 
 from tocsin.errors import TransportError
+from tocsin.gossip.transport.mux.heartbeat import Heartbeat
 from tocsin.gossip.transport.mux.outgoing import BATCH, Outgoing
 from tocsin.gossip.transport.mux.settings import (
     GoingAway,
@@ -51,8 +52,7 @@ class MuxSession:
         self._events: deque[MuxEvent] = deque()
         self._outgoing = Outgoing(config, self.statistics)
         self._control = self._outgoing.control
-        self._heard = now
-        self._pings = 0
+        self._heartbeat = Heartbeat(config, self.statistics, now)
         self._assembling: list[bytes] = []
         self._assembled = 0
         self._streams: dict[int, MuxStream] = {}
@@ -214,13 +214,13 @@ class MuxSession:
                 frame = decoder.next_frame()
                 if frame is None:
                     if taken:
-                        self._alive(now)
+                        self._heartbeat.heard(now)
                     return False
                 self._frame(*frame)
         except MuxError as error:
             self.statistics.errors[error.code.name.lower()] += 1
             raise
-        self._alive(now)
+        self._heartbeat.heard(now)
         return True
 
     def events(self) -> list[MuxEvent]:
@@ -228,11 +228,6 @@ class MuxSession:
         events = list(self._events)
         self._events.clear()
         return events
-
-    def _alive(self, now: float) -> None:
-        # Whole frames count, not bytes: a peer that drips half a frame is silent.
-        self._heard = now
-        self._pings = 0
 
     def _frame(self, frame_type: int, flags: int, identifier: int, payload: bytes) -> None:
         if frame_type == wire.PACKET and self.open:
@@ -405,29 +400,15 @@ class MuxSession:
 
     def next_timeout(self) -> float:
         """When :meth:`handle_timeout` has something to do."""
-        if not self.open:
-            return self._hello_deadline
-        return self._heard + self.config.heartbeat_interval * (1 + self._pings)
+        return self._heartbeat.next_timeout() if self.open else self._hello_deadline
 
     def handle_timeout(self, now: float) -> None:
         """PING after a silence. :class:`MuxError` (SILENT) when it has lasted too long; it is counted."""
-        due = self.next_timeout()
-        if now < due:
-            return
-        config = self.config
-        if not self.open:
-            self.statistics.errors["silent"] += 1
-            raise MuxError(MuxCode.SILENT, "no HELLO and START in time")
-        if now - due > config.heartbeat_interval:
-            # We were late ourselves (stopped, or a busy event loop): what came meanwhile is not read yet.
-            self._heard = now - config.heartbeat_interval * self._pings
-            return
-        if self._pings:
-            self.statistics.heartbeats_missed += 1
-        if self._pings >= config.heartbeat_misses:
-            self.statistics.errors["silent"] += 1
-            raise MuxError(
-                MuxCode.SILENT, f"silent for {config.heartbeat_interval * (config.heartbeat_misses + 1):g} s"
-            )
-        self._pings += 1
-        self._control.append(wire.encode_frame(wire.PING, 0, 0, bytes(8)))
+        try:
+            if not self.open and now >= self._hello_deadline:
+                raise MuxError(MuxCode.SILENT, "no HELLO and START in time")
+            if self.open and self._heartbeat.is_due(now):
+                self._control.append(wire.encode_frame(wire.PING, 0, 0, bytes(8)))
+        except MuxError as error:
+            self.statistics.errors[error.code.name.lower()] += 1
+            raise

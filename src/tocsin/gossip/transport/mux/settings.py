@@ -13,7 +13,7 @@ class MuxConfig:
     """Each bound has a counter in :class:`MuxStatistics`."""
 
     max_streams: int = 256
-    """That the far side may have open; our application may hold twice as many, those that were cut included."""
+    """That the far side may have open; our application may hold twice as many, cut ones included."""
     stream_window: int = 256 * 1024
     """Unread bytes that a stream may hold."""
     connection_window: int = 1024 * 1024

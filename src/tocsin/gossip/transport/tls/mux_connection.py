@@ -35,6 +35,9 @@ from tocsin.gossip.wire.mux import Hello, MuxCode, MuxError
 
 _log = logging.getLogger(__name__)
 
+_DRAIN_TIME: Final = 60.0
+"""How long streams may go on after a farewell that is not our own end."""
+
 _UNSENT: Final = 128 * 1024
 """What the system may hold unsent: a packet never waits behind more of a stream."""
 
@@ -100,6 +103,7 @@ class MuxConnection:
         self._more = False
         self._working = False
         self._flushing = False
+        self._drains_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._limit_unsent()
         self._arm()
@@ -146,6 +150,7 @@ class MuxConnection:
         if self.over or self.session.said_farewell:
             return
         self.session.say_farewell(code, text)
+        self._drains_until = self._loop.time() + _DRAIN_TIME
         self._arm(self._loop.time() + self.config.close_timeout)
         self.flush_soon()
 
@@ -155,6 +160,7 @@ class MuxConnection:
             self.session.finish(stream.state)
         if self.session.open or self.session.peer is not None:
             self.leave()
+            self._drains_until = self._loop.time()
         else:
             self._end(TransportError("the transport was closed"))
             self.connection.start_close(SHORT_LINGER)
@@ -316,12 +322,16 @@ class MuxConnection:
     def _timed_out(self) -> None:
         if self.over:
             return
+        now = self._loop.time()
         if self.session.said_farewell:
+            if self.session.streams and now < self._drains_until:
+                self._arm(now + self.config.close_timeout)
+                return
             self._end(TransportError("the farewell took too long"))
             self.connection.start_close(SHORT_LINGER)
             return
         try:
-            self.session.handle_timeout(self._loop.time())
+            self.session.handle_timeout(now)
         except MuxError as error:
             reason = "heartbeat" if self.session.open else "hello"
             self._statistics.connections_lost[reason] += 1

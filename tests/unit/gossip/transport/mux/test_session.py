@@ -77,7 +77,7 @@ def test_a_packet_overtakes_a_large_stream() -> None:
     pair.near.session.write(stream, bytes(200 * KB))
     pair.near.send()  # One batch of the stream is on its way.
     pair.near.session.send_packet(b"urgent")
-    assert wire.PACKET == types(pair.near.session.data_to_send())[0]
+    assert types(pair.near.session.data_to_send())[0] == wire.PACKET
 
 
 def test_packets_without_end_do_not_starve_streams() -> None:
@@ -242,11 +242,15 @@ def test_a_silent_peer_is_asked_and_then_given_up() -> None:
 def test_half_a_frame_is_no_sign_of_life() -> None:
     pair = Pair()
     dripped = frame(wire.PACKET, payload=bytes(1000))
-    with pytest.raises(MuxError, match="silent"):
+
+    def drip() -> None:
         for index in range(100):
             pair.near.session.receive(dripped[index : index + 1], float(index))
             pair.near.session.handle_timeout(float(index))
             pair.near.session.data_to_send()
+
+    with pytest.raises(MuxError, match="silent"):
+        drip()
 
 
 def test_our_own_sleep_is_not_the_peers_silence() -> None:
@@ -329,9 +333,13 @@ def test_a_peer_that_asks_and_never_reads_is_refused() -> None:
 
 def test_we_open_no_streams_towards_a_peer_that_never_reads() -> None:
     session = Pair(MuxConfig(max_control_frames=20)).near.session
-    with pytest.raises(TransportError, match="reads nothing"):
+
+    def open_and_cut() -> None:
         for _ in range(30):
             session.reset(session.open_stream())
+
+    with pytest.raises(TransportError, match="reads nothing"):
+        open_and_cut()
     assert session.statistics.streams_refused == {"stalled": 1}
 
 
@@ -466,7 +474,7 @@ def test_over_a_terrible_pipe_everything_arrives_in_order_and_once(data: st.Data
     read(1)
     assert pair.far.packets == sent[0]
     assert pair.near.packets == sent[1]
-    assert received == {key: content for key, content in written.items()}
+    assert received == written
     assert pair.near.session.streams == pair.far.session.streams == 0
 
 

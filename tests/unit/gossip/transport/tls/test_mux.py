@@ -347,6 +347,28 @@ def test_least_recently_used_and_idle_connections_say_farewell() -> None:
     run(story)
 
 
+def test_a_stream_outlives_the_farewell_of_its_connection() -> None:
+    async def story() -> None:
+        async with node(max_outbound_connections=1, close_timeout=0.02) as a, node() as b, node() as c:
+            await packets(a, b, b"one")
+            near = await a.transport.open_stream(b.address, 5.0)
+            far = await b.recorder.stream()
+            await packets(a, c, b"two")
+            assert a.statistics.connections_evicted == 1
+            for _ in range(10):
+                await near.write(b"still here")
+                assert await far.read() == b"still here"
+                await asyncio.sleep(0.02)
+            await far.write(b"answer")
+            closing = asyncio.create_task(far.close())
+            assert await read_all(near) == b"answer"
+            await near.close()
+            await closing
+            await eventually(lambda: a.statistics.connections_mux == 1)
+
+    run(story)
+
+
 async def raw_client(address: Address) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A TLS client that negotiated the protocol and can send what it likes."""
     issued = AUTHORITY.issue()
