@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conformance.networks import InMemory, Network, OverTLS
+from tests.conformance.networks import InMemory, Multiplexed, Network, OverTLS
 from tests.support.certificates import CertificateAuthority
 
 
@@ -16,9 +16,13 @@ def authority() -> CertificateAuthority:
     return CertificateAuthority()
 
 
-@pytest.fixture(params=["memory", "tls"])
+@pytest.fixture(params=["memory", "tls", "tocsin/1", "tocsin/1 and tls", "tls and tocsin/1"])
 def make_network(request: pytest.FixtureRequest, authority: CertificateAuthority) -> Callable[[], Network]:
     """Makes a network; to be called on the event loop."""
     if request.param == "memory":
         return InMemory
-    return lambda: OverTLS(authority, authority.cluster_config())
+    tls = authority.cluster_config()
+    if request.param == "tocsin/1":
+        return lambda: Multiplexed(authority, tls)
+    offers = {"tls": (False,), "tocsin/1 and tls": (True, False), "tls and tocsin/1": (False, True)}
+    return lambda: OverTLS(authority, tls, offers[request.param])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import asyncio
+import itertools
 import socket
 from dataclasses import dataclass, field
 
@@ -75,6 +76,10 @@ class Network(abc.ABC):
         """End a node without any farewell to streams and peers that a crash would not give."""
         await node.transport.close()
 
+    def streams_rejected(self, opener: Node, accepter: Node) -> dict[str, int]:
+        """What was counted when the bound on inbound streams was reached."""
+        return dict(accepter.statistics.connections_rejected)
+
     async def close(self) -> None:
         """End everything."""
         await asyncio.gather(*(node.transport.close() for node in self.nodes))
@@ -111,10 +116,14 @@ class InMemory(Network):
 class OverTLS(Network):
     """:mod:`tocsin.gossip.transport.tls` with mutual TLS."""
 
-    def __init__(self, authority: CertificateAuthority, tls: ClusterTLSConfig) -> None:
+    def __init__(
+        self, authority: CertificateAuthority, tls: ClusterTLSConfig, offers: tuple[bool, ...] = (False,)
+    ) -> None:
+        """``offers``: whether the first node, the second and so on offers ``tocsin/1``; then again."""
         super().__init__()
         self.authority = authority
         self.tls = tls
+        self._offers = itertools.cycle(offers)
         self._sockets: list[socket.socket] = []
 
     def make(self, address: Address, limits: Limits) -> Node:
@@ -127,6 +136,8 @@ class OverTLS(Network):
             # The frame around a packet: length, version, kind, address.
             max_frame_bytes=limits.max_packet_bytes + 64,
             max_inbound_connections=limits.max_inbound,
+            max_mux_streams=limits.max_inbound,
+            offer_alpn=next(self._offers),
         )
         transport = TLSTransport(config, self.tls)
         return Node(transport, transport.statistics)
@@ -148,3 +159,15 @@ class OverTLS(Network):
         await super().close()
         for one in self._sockets:
             one.close()
+
+
+class Multiplexed(OverTLS):
+    """``tocsin/1`` between all."""
+
+    def __init__(self, authority: CertificateAuthority, tls: ClusterTLSConfig) -> None:
+        super().__init__(authority, tls, (True,))
+
+    def streams_rejected(self, opener: Node, accepter: Node) -> dict[str, int]:
+        """The opener keeps to what the accepter has said, so it counts."""
+        refused = opener.statistics.mux.streams_refused
+        return {"total": refused["peer_limit"]} if set(refused) <= {"peer_limit"} else dict(refused)

@@ -39,7 +39,13 @@ LAYERS: dict[str, frozenset[str]] = {
 KNOW_BOTH = ("tocsin.node.cluster", "tocsin.node.app", "tocsin.node.config.tls")
 """Of the node: the cluster, what wires it together, and the file that configures it."""
 
-PURE = ("tocsin.gossip.wire", "tocsin.gossip.core", "tocsin.alerting", "tocsin.simulation")
+PURE = (
+    "tocsin.gossip.wire",
+    "tocsin.gossip.core",
+    "tocsin.gossip.transport.mux",
+    "tocsin.alerting",
+    "tocsin.simulation",
+)
 IMPURE_MODULES = frozenset({"asyncio", "socket", "ssl", "time", "os", "threading", "subprocess", "selectors"})
 IMPURE_WITH_REASON = {
     ("tocsin.gossip.wire.keyring", "os"): "nonces must come from the system, never from a seed",

@@ -165,8 +165,14 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
         metrics.watch_statistics(
             "transport",
             lambda: transport,
-            gauges=("connections_inbound", "connections_outbound", "handshakes_inbound_pending"),
+            gauges=(
+                "connections_inbound",
+                "connections_mux",
+                "connections_outbound",
+                "handshakes_inbound_pending",
+            ),
         )
+        metrics.watch_statistics("transport_mux", lambda: getattr(transport, "mux", None))
 
 
 def _alerts_by_state(node: Node) -> dict[str, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from tocsin.gossip.transport.mux.settings import MuxStatistics
+
 
 @dataclass(slots=True)
 class TransportStatistics:
@@ -14,6 +16,8 @@ class TransportStatistics:
     """Gauge: accepted connections open now, handshaking ones included."""
     connections_outbound: int = 0
     """Gauge: destinations with a packet link: open, being dialled, or resting after a failure."""
+    connections_mux: int = 0
+    """Gauge: connections of either direction that speak ``tocsin/1``."""
     handshakes_inbound_pending: int = 0
     """Gauge."""
     dials: int = 0
@@ -30,7 +34,7 @@ class TransportStatistics:
     connections_rejected: Counter[str] = field(default_factory=Counter)
     """Inbound connections closed for a bound: "total", "host", "handshakes", "first_frame", "idle"."""
     connections_lost: Counter[str] = field(default_factory=Counter)
-    """Established connections that ended out of order: "read", "write_timeout"."""
+    """Established connections that ended out of order: "read", "write_timeout", "heartbeat", "hello"."""
     packets_sent: int = 0
     packets_received: int = 0
     packet_bytes_sent: int = 0
@@ -47,3 +51,7 @@ class TransportStatistics:
     """Outbound connections closed to make room."""
     connections_idled: int = 0
     """Outbound connections closed because they were idle."""
+    mux_duplicates: int = 0
+    """``tocsin/1`` connections that we turned away because the same peer has another in use."""
+    mux: MuxStatistics = field(default_factory=MuxStatistics)
+    """What happens on ``tocsin/1`` connections."""

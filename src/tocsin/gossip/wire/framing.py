@@ -46,6 +46,12 @@ def encode_packet_frame(data: bytes, from_address: str) -> bytes:
     return len(body).to_bytes(_PREFIX, "little") + body
 
 
+def packet_frame_size(packet: int, from_address: int) -> int:
+    """The length of a packet's frame from the lengths of its parts, all in bytes."""
+    around = _PREFIX + len(_PACKET_START) + len(_varint(from_address)) + 1 + len(_varint(packet))
+    return around + from_address + packet
+
+
 class FrameDecoder:
     """Splits a connection's plaintext into frames, whatever records or reads they come in."""
 

@@ -51,7 +51,12 @@ def make_cluster(
     )
     tcp_timeout = flags.cluster_tcp_timeout / 1e9
     transport = TLSTransport(
-        TLSTransportConfig(listen_address=listen, advertise_address=advertise, read_timeout=tcp_timeout),
+        TLSTransportConfig(
+            listen_address=listen,
+            advertise_address=advertise,
+            read_timeout=tcp_timeout,
+            offer_alpn=flags.cluster_tocsin_protocol,
+        ),
         load_cluster_tls(flags.cluster_tls_config),
     )
     settings = ClusterSettings(

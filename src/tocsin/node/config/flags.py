@@ -174,6 +174,11 @@ class NodeFlags:
     cluster_tls_config: str = flag(
         "cluster.tls-config", "", str, "File that sets up mutual TLS within the cluster."
     )
+    cluster_tocsin_protocol: bool = switch(
+        "cluster.tocsin-protocol",
+        True,
+        "Share one connection with each peer that is a Tocsin node too; else speak Alertmanager's framing.",
+    )
     cluster_allow_insecure_public_advertise_address_discovery: bool = switch(
         "cluster.allow-insecure-public-advertise-address-discovery",
         False,

@@ -99,6 +99,8 @@ def test_the_forms() -> None:
     assert flags.cluster_peer == ("a:1", "[::1]:2")
     assert flags.log_silences
     assert not parse("--no-log.silences").log_silences
+    assert parse().cluster_tocsin_protocol
+    assert not parse("--no-cluster.tocsin-protocol").cluster_tocsin_protocol
     assert flags.log_level == "warn"
     assert flags.matcher_mode is ParserMode.UTF8_STRICT
     assert flags.web_listen_address == ("127.0.0.1:0",)

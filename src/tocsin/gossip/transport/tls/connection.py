@@ -130,13 +130,14 @@ class TLSConnection(asyncio.Protocol):
             self._fail(error)
             return
         self._flush()
+        if self._tickets_received is not None and session.established and not (plaintext and self._received):
+            # TLS 1.3 delivers what resumes a session after the handshake, in records without plaintext, which
+            # may come together with the first of those that have some.
+            self._tickets_received(self)
         if plaintext:
             self._received = True
             if not self._closing:
                 self.owner.connection_received(self, plaintext)
-        elif self._tickets_received is not None and session.established:
-            # TLS 1.3 delivers what resumes a session after the handshake, in records without plaintext.
-            self._tickets_received(self)
         if session.peer_closed:
             self._end(None)
 
@@ -215,6 +216,17 @@ class TLSConnection(asyncio.Protocol):
         """Undo :meth:`pause_reading`."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
+
+    @property
+    def application_protocol(self) -> str:
+        """What ALPN has chosen; empty for Alertmanager's framing."""
+        tls = self.session.tls if self.session is not None else None
+        return (tls.selected_alpn_protocol() or "") if tls is not None else ""
+
+    @property
+    def tcp_socket(self) -> socket.socket | None:
+        """For options that its use wants."""
+        return None if self._transport is None else self._transport.get_extra_info("socket")
 
     @property
     def quiet(self) -> bool:

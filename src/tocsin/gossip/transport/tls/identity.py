@@ -297,9 +297,10 @@ class ClusterIdentity:
     once per change.
     """
 
-    def __init__(self, config: ClusterTLSConfig) -> None:
-        """Reads everything; :class:`ConfigError` if it cannot be used."""
+    def __init__(self, config: ClusterTLSConfig, protocols: Sequence[str] = ()) -> None:
+        """Reads everything; :class:`ConfigError` if it cannot be used. ``protocols``: ALPN, both ways."""
         self.config = config
+        self._protocols = list(protocols)
         self.reloads = 0
         self.reload_failures = 0
         self._allowed_sans = frozenset(map(_canonical, config.server.client_allowed_sans))
@@ -309,8 +310,8 @@ class ClusterIdentity:
         # Marks before contents: a file that changes in between is read once more, never missed.
         self._server_marks = _marks(self._server_files)
         self._client_marks = _marks(self._client_files)
-        self._server_context = build_server_context(server)
-        self._client_context = build_client_context(client)
+        self._server_context = self._offer(build_server_context(server))
+        self._client_context = self._offer(build_client_context(client))
 
     def server_context(self) -> ssl.SSLContext:
         """For the next inbound handshake."""
@@ -339,6 +340,11 @@ class ClusterIdentity:
             raise
         self.reloads += 1
         _log.info("changed TLS files are in use for new connections")
+        return self._offer(context)
+
+    def _offer(self, context: ssl.SSLContext) -> ssl.SSLContext:
+        if self._protocols:
+            context.set_alpn_protocols(self._protocols)
         return context
 
     def server_hostname(self, host: str) -> str:

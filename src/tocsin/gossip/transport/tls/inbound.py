@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import ssl
 from collections import Counter, deque
@@ -16,11 +15,15 @@ from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.identity import ClusterIdentity
+from tocsin.gossip.transport.tls.listener import listener_address
+from tocsin.gossip.transport.tls.mux_connection import MuxConnection
+from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
 from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame, StreamStart
+from tocsin.gossip.wire.mux import PROTOCOL
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +42,9 @@ class Inbound:
         statistics: TransportStatistics,
         refusals: RefusalLog,
         heard_from: Callable[[Address], None],
+        mux_peers: MuxPeers,
     ) -> None:
+        self.mux_peers = mux_peers
         self.heard_from = heard_from
         self.config = config
         self.identity = identity
@@ -91,6 +96,8 @@ class Inbound:
         """Close all, streams that nobody closed included."""
         connections = list(self.connections)
         for connection in connections:
+            if isinstance(connection.owner, MuxConnection):
+                continue  # Its farewell is under way.
             packets_only = isinstance(connection.owner, Accepted)
             connection.start_close(SHORT_LINGER if packets_only else None)
         if connections:
@@ -150,6 +157,9 @@ class Accepted:
         self._handshake_over()
         assert connection.session is not None  # noqa: S101
         self._inbound.identity.check_client(connection.session.tls.getpeercert(binary_form=True))
+        if connection.application_protocol == PROTOCOL:
+            self._inbound.mux_peers.accept(connection)
+            return
         self._from = connection.remote
         self._frame_since = self._heard_at = self._loop.time()
         self._arm()
@@ -222,7 +232,7 @@ class Accepted:
         """Where the sender listens, by its own words; a sender says the same with every packet."""
         if text != self._from_text:
             self._from_text = text
-            self._from = _listener(text, connection.remote)
+            self._from = listener_address(text, connection.remote)
             self._inbound.heard_from(self._from)
         return self._from
 
@@ -257,21 +267,3 @@ class Accepted:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _listener(text: str, remote: Address) -> Address:
-    """The address in a frame's ``from_addr``; a Go peer bound to a wildcard writes ``[::]:port``.
-
-    What is no IP address and port gives the connection's own address: a host name is never resolved.
-    """
-    host, _, port = text.rpartition(":")
-    try:
-        address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
-        number = int(port)
-    except ValueError:
-        return remote
-    if not 0 < number < 65536 or not port.isascii():
-        return remote
-    if address.is_unspecified:
-        return Address(remote.host, number)
-    return Address.from_packed(address.packed, number)

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
@@ -13,13 +14,18 @@ from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import PROVEN_AFTER, SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
+from tocsin.gossip.transport.tls.mux_connection import MuxConnection
+from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.wire.framing import encode_packet_frame
+
+_QUEUE_FULL: Final = "the queue of packets to it is full"
 
 
 class PacketLink:
-    """Sends frames to ``destination``, dialling when there is something to send.
+    """Sends packets to ``destination``, dialling when there is something to send.
 
     While a dial runs, packets queue (bounded; the oldest goes first). After a failed dial the link is
     *resting* for a growing, jittered time in which packets fail at once: a stale probe helps nobody. Whatever
@@ -27,10 +33,13 @@ class PacketLink:
     """
 
     __slots__ = (
+        "_advertised",
         "_connection",
         "_dialer",
         "_failures",
         "_handler",
+        "_mux",
+        "_mux_peers",
         "_on_empty",
         "_queue",
         "_queued_bytes",
@@ -51,10 +60,12 @@ class PacketLink:
         destination: Address,
         config: TLSTransportConfig,
         dialer: Dialer,
+        mux_peers: MuxPeers,
         handler: TransportHandler,
         statistics: TransportStatistics,
         refusals: RefusalLog,
         random_source: random.Random,
+        advertised: str,
         on_empty: Callable[[PacketLink], None],
     ) -> None:
         self.destination = destination
@@ -63,6 +74,9 @@ class PacketLink:
         self.last_reason = ""
         self.closed = False
         self._dialer = dialer
+        self._mux_peers = mux_peers
+        self._mux: MuxConnection | None = None
+        self._advertised = advertised
         self._handler = handler
         self._statistics = statistics
         self._refusals = refusals
@@ -83,14 +97,31 @@ class PacketLink:
     @property
     def queued_bytes(self) -> int:
         """Bytes of frames that wait for a dial or for the system."""
-        return self._queued_bytes
+        return self._queued_bytes + (self._mux.queued_bytes if self._mux is not None else 0)
 
-    def send(self, frame: bytes, now: float) -> None:
+    @property
+    def used_at(self) -> float:
+        """When it was last used, by the peer too if the connection is shared."""
+        mux = self._mux
+        if mux is None:
+            return self.last_used
+        if mux.session.streams:
+            return asyncio.get_running_loop().time()
+        return max(self.last_used, mux.used_at)
+
+    def send(self, data: bytes, now: float) -> None:
         """Send now, or queue and dial."""
         self.last_used = now
+        mux = self._mux
+        if mux is not None and mux.usable:
+            full = mux.packets_dropped
+            mux.send_packet(data)
+            if mux.packets_dropped != full:
+                self._fail(_QUEUE_FULL)
+            return
         connection = self._connection
         if connection is not None and connection.writable and not self._queue:
-            self._write(connection, frame)
+            self._write(connection, data)
             return
         if connection is None and self.dial is None:
             if now < self._rests_until:
@@ -98,8 +129,8 @@ class PacketLink:
                 self._fail(self.last_reason)
                 return
             self.dial = asyncio.get_running_loop().create_task(self._open())
-        self._queue.append(frame)
-        self._queued_bytes += len(frame)
+        self._queue.append(data)
+        self._queued_bytes += len(data)
         dropped = False
         while len(self._queue) > self.config.max_queued_packets or (
             self._queued_bytes > self.config.max_queued_bytes and len(self._queue) > 1
@@ -108,7 +139,31 @@ class PacketLink:
             self._statistics.packets_dropped["queue_full"] += 1
             dropped = True
         if dropped:
-            self._fail("the queue of packets to it is full")
+            self._fail(_QUEUE_FULL)
+
+    def adopt(self, mux: MuxConnection) -> None:
+        """From now on ``mux`` carries the packets, those that wait first."""
+        self._mux = mux
+        self._rests_until = 0.0
+        queue, self._queue = self._queue, deque()
+        self._queued_bytes = 0
+        for data in queue:
+            mux.send_packet(data)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.start_close(SHORT_LINGER if connection.quiet else None)
+
+    def mux_gone(self, mux: MuxConnection, error: Exception | None, *, lost: bool, proven: bool) -> None:
+        """``mux`` takes nothing more; ``lost``: with packets that it had taken."""
+        if mux is not self._mux:
+            return
+        self._mux = None
+        if proven:
+            self._failures = 0
+        reason = error if isinstance(error, (RefusalError, TransportError)) else None
+        if reason is None and (error is not None or lost):
+            reason = TransportError(str(error or "the connection was closed"))
+        self._lost(reason, "lost", counts=reason is not None and not proven)
 
     def wake(self) -> None:
         """The peer was heard of: do not rest any longer."""
@@ -122,6 +177,9 @@ class PacketLink:
         self._drop_queue(reason)
         if self.dial is not None:
             self.dial.cancel()
+        if self._mux is not None:
+            self._mux = None
+            self._mux_peers.release(self.destination)
         connection, self._connection = self._connection, None
         if connection is not None:
             # A Go peer leaves its end open for ever, so there is no point in waiting for it.
@@ -137,24 +195,29 @@ class PacketLink:
             await asyncio.sleep(0)
 
     async def _open(self) -> None:
-        connection: TLSConnection | None = None
+        connection: TLSConnection | MuxConnection | None = None
         error: RefusalError | TransportError | None = None
         try:
-            connection = await self._dialer.dial(self.destination, self.config.dial_timeout)
+            connection = await self._mux_peers.connect(self.destination, self.config.dial_timeout)
         except (RefusalError, TransportError) as failure:
             error = failure
         finally:
             self.dial = None
         if connection is None:
             self._lost(error, "dial", counts=True)
-        elif self.closed:
+        elif isinstance(connection, MuxConnection):
+            if self._queue and self._mux is None:
+                # It was ours and is gone again.
+                self._lost(TransportError("the connection ended at once"), "lost", counts=True)
+        elif self.closed or self._mux is not None:
             connection.start_close()
         else:
             self._connection = connection
             connection.hand_over(self)
             self.connection_writable(connection)
 
-    def _write(self, connection: TLSConnection, frame: bytes) -> None:
+    def _write(self, connection: TLSConnection, data: bytes) -> None:
+        frame = encode_packet_frame(data, self._advertised)
         try:
             connection.write(frame)
         except TransportError as error:
@@ -226,6 +289,6 @@ class PacketLink:
     def connection_writable(self, connection: TLSConnection) -> None:
         """Send what waited."""
         while self._queue and connection.writable:
-            frame = self._queue.popleft()
-            self._queued_bytes -= len(frame)
-            self._write(connection, frame)
+            data = self._queue.popleft()
+            self._queued_bytes -= len(data)
+            self._write(connection, data)

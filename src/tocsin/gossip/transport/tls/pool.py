@@ -12,6 +12,8 @@ from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
 from tocsin.gossip.transport.tls.link import PacketLink
+from tocsin.gossip.transport.tls.mux_connection import MuxConnection
+from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 
@@ -23,13 +25,17 @@ class PacketPool:
         self,
         config: TLSTransportConfig,
         dialer: Dialer,
+        mux_peers: MuxPeers,
         handler: TransportHandler,
         statistics: TransportStatistics,
         refusals: RefusalLog,
         random_source: random.Random,
+        advertised: str,
     ) -> None:
         self._config = config
         self._dialer = dialer
+        self._mux_peers = mux_peers
+        self._advertised = advertised
         self._handler = handler
         self._statistics = statistics
         self._refusals = refusals
@@ -43,28 +49,10 @@ class PacketPool:
     def __len__(self) -> int:
         return len(self._links)
 
-    def send(self, destination: Address, frame: bytes) -> None:
-        """Queue or send one frame."""
+    def send(self, destination: Address, data: bytes) -> None:
+        """Queue or send one packet."""
         now = self._loop.time()
-        link = self._links.get(destination)
-        if link is None:
-            while len(self._links) >= self._config.max_outbound_connections:
-                self._evict()
-            link = PacketLink(
-                destination,
-                self._config,
-                self._dialer,
-                self._handler,
-                self._statistics,
-                self._refusals,
-                self._random,
-                self._forget,
-            )
-            self._links[destination] = link
-            self._count()
-        else:
-            self._links.move_to_end(destination)
-        link.send(frame, now)
+        self._link(destination).send(data, now)
         if self._sweep_timer is None and not self._closed:
             self._arm(now)
 
@@ -72,6 +60,47 @@ class PacketPool:
         """Bytes queued for one destination."""
         link = self._links.get(destination)
         return link.queued_bytes if link is not None else 0
+
+    def _link(self, destination: Address) -> PacketLink:
+        """The link there, from now on the most recently used."""
+        link = self._links.get(destination)
+        if link is not None:
+            self._links.move_to_end(destination)
+            return link
+        while len(self._links) >= self._config.max_outbound_connections:
+            self._evict()
+        link = self._links[destination] = PacketLink(
+            destination,
+            self._config,
+            self._dialer,
+            self._mux_peers,
+            self._handler,
+            self._statistics,
+            self._refusals,
+            self._random,
+            self._advertised,
+            self._forget,
+        )
+        self._count()
+        return link
+
+    def mux_active(self, address: Address, mux: MuxConnection) -> None:
+        """What goes to ``address`` takes ``mux`` from now on."""
+        if self._closed and address not in self._links:
+            return
+        link = self._link(address)
+        link.last_used = self._loop.time()
+        link.adopt(mux)
+        if self._sweep_timer is None and not self._closed:
+            self._arm(link.last_used)
+
+    def mux_gone(
+        self, address: Address, mux: MuxConnection, error: Exception | None, *, lost: bool, proven: bool
+    ) -> None:
+        """``mux`` takes nothing more."""
+        link = self._links.get(address)
+        if link is not None:
+            link.mux_gone(mux, error, lost=lost, proven=proven)
 
     def heard_from(self, address: Address) -> None:
         """A peer reached us: a link that rests after failures may dial again at once."""
@@ -93,6 +122,7 @@ class PacketPool:
         links = list(self._links.values())
         self._links.clear()
         self._count()
+        await self._mux_peers.close()
         dials = [link.dial for link in links if link.dial is not None]
         for link in links:
             self._close(link, "closed")
@@ -114,7 +144,12 @@ class PacketPool:
         border = now - self._config.outbound_idle_timeout
         while self._links:
             link = next(iter(self._links.values()))
-            if link.last_used > border:
+            used = link.used_at
+            if used > link.last_used:
+                link.last_used = used  # By the peer: links are in the order of our own use.
+                self._links.move_to_end(link.destination)
+                continue
+            if used > border:
                 break
             self._statistics.connections_idled += 1
             self._remove(link, "evicted")

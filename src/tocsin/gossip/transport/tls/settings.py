@@ -36,6 +36,12 @@ class TLSTransportConfig:
     """For each destination; a full queue drops its oldest."""
     max_queued_bytes: int = 4 * 1024 * 1024
     max_frame_bytes: int = 4 * 1024 * 1024
+    offer_alpn: bool = True
+    """Offer and choose ``tocsin/1``; with False Alertmanager's framing is spoken to all."""
+    max_mux_streams: int = 256
+    """That a peer may have open on one ``tocsin/1`` connection."""
+    heartbeat_interval: float = 2.0
+    """Of silence on a ``tocsin/1`` connection; after three the peer is taken for gone."""
     max_inbound_connections: int = 4096
     max_inbound_connections_per_host: int = 256
     max_inbound_handshakes: int = 512

@@ -1,8 +1,7 @@
 """Alertmanager's TLS transport: TCP only, one port, kept-alive connections for packets, one for each stream.
 
-Source: wire specification 3.2. ALPN ``tocsin/1``, by which two of our nodes could share one connection for
-everything, has its place in :mod:`.dial` (offer), :mod:`.inbound` (answer) and :mod:`.link` (use); a peer
-that answers no ALPN keeps getting this framing.
+Source: wire specification 3.2. With a peer that offers or chooses the ALPN protocol ``tocsin/1`` one
+connection carries everything (:mod:`.mux_peers`); one that does not gets Alertmanager's framing.
 """
 
 from __future__ import annotations
@@ -19,12 +18,15 @@ from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.dial import Dialer
 from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.inbound import Inbound
+from tocsin.gossip.transport.tls.mux_connection import MuxConnection
+from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.pool import PacketPool
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
-from tocsin.gossip.wire.framing import STREAM_HEADER, encode_packet_frame
+from tocsin.gossip.wire.framing import STREAM_HEADER, packet_frame_size
+from tocsin.gossip.wire.mux import PROTOCOL
 
 
 class TLSTransport:
@@ -38,7 +40,7 @@ class TLSTransport:
         random_source: random.Random | None = None,
     ) -> None:
         """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used."""
-        self.identity = ClusterIdentity(tls)
+        self.identity = ClusterIdentity(tls, [PROTOCOL] if config.offer_alpn else [])
         self.statistics = TransportStatistics()
         self._config = config
         self._random = random_source or random.Random()
@@ -46,6 +48,7 @@ class TLSTransport:
         self._listen_address = config.listen_address
         self._advertised = ""
         self._pool: PacketPool | None = None
+        self._mux_peers: MuxPeers | None = None
         self._inbound: Inbound | None = None
         self._dialer = Dialer(config, self.identity, self.statistics)
         self._refusals = RefusalLog()
@@ -73,11 +76,14 @@ class TLSTransport:
                 "cluster.listen-address", f"{wanted} is a wildcard", "set cluster.advertise-address as well"
             )
         loop = asyncio.get_running_loop()
-        inbound = Inbound(
-            self._config, self.identity, handler, self.statistics, self._refusals, self._heard_from
-        )
+        inbound: Inbound | None = None
+
+        def protocol() -> asyncio.Protocol:
+            assert inbound is not None  # noqa: S101 (nobody is accepted before start returns)
+            return inbound.protocol()
+
         try:
-            self._server = await loop.create_server(inbound.protocol, wanted.host, wanted.port, backlog=512)
+            self._server = await loop.create_server(protocol, wanted.host, wanted.port, backlog=512)
         except (OSError, OverflowError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             raise ConfigError(
@@ -87,9 +93,33 @@ class TLSTransport:
         self._listen_address = Address(wanted.host, bound[1])
         self._advertised = str(self.advertise_address)
         self._handler = handler
-        self._inbound = inbound
-        self._pool = PacketPool(
-            self._config, self._dialer, handler, self.statistics, self._refusals, self._random
+        mux_peers = self._mux_peers = MuxPeers(
+            self._config,
+            self.identity,
+            self._dialer,
+            handler,
+            self.statistics,
+            self._random,
+            self._advertised,
+        )
+        inbound = self._inbound = Inbound(
+            self._config,
+            self.identity,
+            handler,
+            self.statistics,
+            self._refusals,
+            self._heard_from,
+            mux_peers,
+        )
+        self._pool = mux_peers.user = PacketPool(
+            self._config,
+            self._dialer,
+            mux_peers,
+            handler,
+            self.statistics,
+            self._refusals,
+            self._random,
+            self._advertised,
         )
 
     def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:  # noqa: ARG002
@@ -101,25 +131,29 @@ class TLSTransport:
             # An empty packet crashes old Go peers.
             self.statistics.packets_dropped["empty"] += 1
             return
-        frame = encode_packet_frame(data, self._advertised)
-        if len(frame) > self._config.max_frame_bytes:
+        if packet_frame_size(len(data), len(self._advertised)) > self._config.max_frame_bytes:
             self.statistics.packets_dropped["too_big"] += 1
             return
-        self._pool.send(destination, frame)
+        self._pool.send(destination, data)
 
     def backlog(self, destination: Address) -> int:
         """Bytes that wait for a dial, or for a peer that takes them slowly."""
         return self._pool.backlog(destination) if self._pool is not None else 0
 
     async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:  # noqa: ARG002
-        """Dial and send the STREAM header; :class:`TransportError`, also when TLS refuses."""
-        if self._closed:
-            raise ClosedError("the transport was closed")
+        """On the connection that the peer shares with us; else dial, and send the STREAM header.
+
+        :class:`TransportError` otherwise, also when TLS refuses.
+        """
+        if self._closed or self._mux_peers is None:
+            raise ClosedError("the transport was closed, or never started")
         try:
-            connection = await self._dialer.dial(destination, timeout)
+            connection = await self._mux_peers.connect(destination, timeout)
         except RefusalError as refusal:
             self._refused(destination, refusal)
             raise TransportError(f"dialling {destination}: {refusal}") from refusal
+        if isinstance(connection, MuxConnection):
+            return connection.open_stream(destination)
         stream = TLSStream(connection, self._config.read_timeout, refused=self._refused)
         if self._closed:
             stream.abort()

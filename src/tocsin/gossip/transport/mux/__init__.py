@@ -1,0 +1,1 @@
+"""``tocsin/1`` without I/O: a session that multiplexes packets and streams on one connection."""

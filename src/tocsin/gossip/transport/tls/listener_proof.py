@@ -1,0 +1,53 @@
+"""Whether the peer on an open connection has proven to be what listens at an address."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.tls.connection import TLSConnection
+from tocsin.gossip.transport.tls.identity import ClusterIdentity, subject_alternative_names
+
+
+def proves_listener(identity: ClusterIdentity, connection: TLSConnection, address: Address) -> bool:
+    """Would a dial to ``address`` accept the certificate that was shown on ``connection``?
+
+    A node sends to its peers' addresses, and what it dials it verifies. A connection that it accepted may
+    stand in for such a dial only if as much is known of it: it comes from that host, and its certificate has
+    the name that a dial would ask for, is meant for servers, and comes from an authority that dials trust.
+    Else any holder of a client certificate could draw the packets of others to itself.
+    """
+    if connection.remote.host != address.host or connection.session is None:
+        return False
+    if identity.config.client.insecure_skip_verify:
+        return True
+    certificate = connection.session.tls.getpeercert(binary_form=True)
+    if not certificate:
+        return False
+    context = identity.client_context()
+    if connection.context is not context:
+        trusted = set(context.get_ca_certs(binary_form=True))
+        verified_by = set(connection.context.get_ca_certs(binary_form=True))
+        if not verified_by or not verified_by <= trusted:
+            return False
+    return _is_for_servers(certificate) and _matches(
+        identity.server_hostname(address.host), subject_alternative_names(certificate)
+    )
+
+
+def _is_for_servers(certificate: bytes) -> bool:
+    try:
+        extensions = x509.load_der_x509_certificate(certificate).extensions
+        usage = set(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+    except x509.ExtensionNotFound:
+        return True
+    except ValueError:
+        return False
+    return not usage.isdisjoint({ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
+
+
+def _matches(wanted: str, names: frozenset[str]) -> bool:
+    wanted = wanted.lower()
+    parent = wanted.partition(".")[2]
+    return any(name.lower() in (wanted, f"*.{parent}" if parent else wanted) for name in names)

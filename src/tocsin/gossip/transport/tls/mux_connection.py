@@ -1,0 +1,357 @@
+"""Joins a :class:`MuxSession` to a TLS connection, to the clock and to who handles packets and streams."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections import deque
+from contextlib import suppress
+from typing import Final, Protocol
+
+from tocsin.errors import TransportError
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import TransportHandler
+from tocsin.gossip.transport.mux.outgoing import BATCH
+from tocsin.gossip.transport.mux.session import MuxSession
+from tocsin.gossip.transport.mux.settings import (
+    GoingAway,
+    HelloReceived,
+    MuxConfig,
+    MuxEvent,
+    PacketReceived,
+    Started,
+    StreamChanged,
+    StreamOpened,
+)
+from tocsin.gossip.transport.mux.stream import MuxStream
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
+from tocsin.gossip.transport.tls.mux_stream import MultiplexedStream
+from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.wire import mux as wire
+from tocsin.gossip.wire.mux import Hello, MuxCode, MuxError
+
+_log = logging.getLogger(__name__)
+
+_DRAIN_TIME: Final = 60.0
+"""How long streams may go on after a farewell that is not our own end."""
+
+_UNSENT: Final = 128 * 1024
+"""What the system may hold unsent: a packet never waits behind more of a stream."""
+
+
+class MuxOwner(Protocol):
+    """Told what becomes of a connection. Called on the event loop; never raises."""
+
+    def mux_hello(self, mux: MuxConnection, hello: Hello) -> None:
+        """The far side said who it is: answer, decide."""
+
+    def mux_started(self, mux: MuxConnection) -> None:
+        """The far side sent START."""
+
+    def mux_going(self, mux: MuxConnection) -> None:
+        """The far side said farewell: nothing new can be sent."""
+
+    def mux_ended(self, mux: MuxConnection, error: RefusalError | TransportError | MuxError | None) -> None:
+        """It is over; told once. What was not sent is still in the session."""
+
+
+class MuxConnection:
+    """One connection that speaks ``tocsin/1``. ``destination``: where we dialled, None if we accepted it."""
+
+    def __init__(
+        self,
+        connection: TLSConnection,
+        owner: MuxOwner,
+        config: TLSTransportConfig,
+        mux_config: MuxConfig,
+        handler: TransportHandler,
+        statistics: TransportStatistics,
+        *,
+        sequence: int,
+        destination: Address | None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.connection = connection
+        self.destination = destination
+        self.config = config
+        self.sequence = sequence
+        self.source = connection.remote
+        """The peer's listener by its own words; the connection's far end until it told."""
+        self.carries: set[Address] = set() if destination is None else {destination}
+        """What goes to these addresses may go here: the peer has proven to be what listens there."""
+        self.used_at = loop.time()
+        """When it last brought or took a packet or a stream."""
+        self.two_way = False
+        """The accepting side may use it for its own packets and streams too."""
+        self.over = False
+        self.error: RefusalError | TransportError | None = None
+        """Why it ended."""
+        self.settled: asyncio.Future[None] = loop.create_future()
+        """Done when it is in use, or over."""
+        self.session = MuxSession(
+            mux_config, loop.time(), dialler=destination is not None, statistics=statistics.mux
+        )
+        self._owner = owner
+        self._handler = handler
+        self._statistics = statistics
+        self._loop = loop
+        self._streams: dict[int, MultiplexedStream] = {}
+        self._events: deque[MuxEvent] = deque()
+        self._more = False
+        self._working = False
+        self._flushing = False
+        self._drains_until = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._limit_unsent()
+        self._arm()
+        connection.hand_over(self)
+
+    @property
+    def usable(self) -> bool:
+        """Packets and streams can be sent."""
+        return self.session.open and not self.session.closing and not self.over
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of packets that wait for the system to take more."""
+        return self.session.queued_packet_bytes
+
+    @property
+    def packets_dropped(self) -> int:
+        """Packets that a full queue has dropped, on all connections."""
+        return self.session.statistics.packets_dropped["queue_full"]
+
+    def send_packet(self, data: bytes) -> bool:
+        """Queue a packet; false if it cannot go this way any more."""
+        if self.over or not self.session.send_packet(data):
+            return False
+        self.used_at = self._loop.time()
+        self.flush_soon()
+        return True
+
+    def open_stream(self, destination: Address) -> MultiplexedStream:
+        """A stream, at once; :class:`TransportError` when there can be none now."""
+        if self.over:
+            raise TransportError("the connection is closed")
+        state = self.session.open_stream()
+        self.used_at = self._loop.time()
+        stream = self._streams[state.identifier] = MultiplexedStream(self, state, destination)
+        self._statistics.streams_opened += 1
+        self.flush_soon()
+        return stream
+
+    def let_go(self, state: MuxStream) -> None:
+        """The application has done with a stream."""
+        self._streams.pop(state.identifier, None)
+        self.session.let_go(state)
+        self.flush_soon()
+
+    def start(self) -> None:
+        """Send START."""
+        self.session.start()
+        self._arm()
+        self.flush_soon()
+
+    def leave(self, code: MuxCode = MuxCode.NONE, text: str = "") -> None:
+        """Farewell: what is queued goes out, then GOAWAY; closes when the far side did so too, or late."""
+        if self.over or self.session.said_farewell:
+            return
+        self.session.say_farewell(code, text)
+        self._drains_until = self._loop.time() + _DRAIN_TIME
+        self._arm(self._loop.time() + self.config.close_timeout)
+        self.flush_soon()
+
+    def close_all(self) -> None:
+        """:meth:`leave`, and the end of every stream that nobody closed."""
+        for stream in self._streams.values():
+            self.session.finish(stream.state)
+        if self.session.open or self.session.peer is not None:
+            self.leave()
+            self._drains_until = self._loop.time()
+        else:
+            self._end(TransportError("the transport was closed"))
+            self.connection.start_close(SHORT_LINGER)
+
+    def settle(self) -> None:
+        """Wake those who wait for :attr:`settled`."""
+        if not self.settled.done():
+            self.settled.set_result(None)
+
+    def abort(self, error: TransportError | MuxError) -> None:
+        """End it at once."""
+        self._end(error)
+        self.connection.abort()
+
+    def flush_soon(self) -> None:
+        """Send once this turn of the event loop is over: what comes in one turn shares records."""
+        if not self._flushing and not self.over:
+            self._flushing = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flushing = False
+        connection = self.connection
+        try:
+            while connection.writable and not self.over:
+                data = self.session.data_to_send(BATCH)
+                if not data:
+                    break
+                connection.write(data)
+                packets, size = self.session.take_sent()
+                self._statistics.packets_sent += packets
+                self._statistics.packet_bytes_sent += size
+        except TransportError as error:
+            self.abort(error)
+            return
+        self._take_events()
+        if self.session.finished and not self.over:
+            self._end(None)
+            self.connection.start_close()
+
+    # the connection's owner
+
+    def connection_established(self, connection: TLSConnection) -> None:
+        """It is established already."""
+
+    def connection_received(self, connection: TLSConnection, data: bytes) -> None:
+        """Frames; some now, the rest in later turns of the event loop, and the network waits meanwhile."""
+        try:
+            self._more = self.session.receive(data, self._loop.time())
+        except MuxError as error:
+            self._take_events()
+            self._broken(error)
+            return
+        self._take_events()
+        if self._more and not self._working and not self.over:
+            self._working = True
+            connection.pause_reading()
+            self._loop.call_soon(self._work)
+        self.flush_soon()
+
+    def connection_ended(
+        self, connection: TLSConnection, error: RefusalError | TransportError | None
+    ) -> None:
+        """Everything that was received is worth reading, then it is over."""
+        while self._more and not self.over:
+            self._more = False
+            self.connection_received(connection, b"")
+        self._end(error)
+        if error is None:
+            connection.start_close()
+
+    def connection_writable(self, connection: TLSConnection) -> None:  # noqa: ARG002
+        """Send what waited."""
+        self._flush()
+
+    # within
+
+    def _work(self) -> None:
+        self._working = False
+        if self.over:
+            return
+        self._more = False
+        self.connection_received(self.connection, b"")
+        if not self._working:
+            self.connection.resume_reading()
+
+    def _take_events(self) -> None:
+        for event in self.session.events():
+            if isinstance(event, PacketReceived):
+                self._packet(event.data)
+            elif isinstance(event, StreamChanged):
+                stream = self._streams.get(event.stream)
+                if stream is not None:
+                    stream.changed()
+            elif isinstance(event, StreamOpened):
+                self._accept(event.stream)
+            elif isinstance(event, HelloReceived):
+                self._owner.mux_hello(self, event.hello)
+            elif isinstance(event, Started):
+                self._arm()
+                self._owner.mux_started(self)
+            elif isinstance(event, GoingAway):
+                _log.debug("%s says farewell: %s %s", self.source, event.code.name, event.text)
+                self._owner.mux_going(self)
+                self.leave()
+
+    def _packet(self, data: bytes) -> None:
+        statistics = self._statistics
+        if not data:
+            statistics.packets_ignored += 1
+            return
+        self.used_at = self._loop.time()
+        statistics.packets_received += 1
+        statistics.packet_bytes_received += len(data)
+        self._handler.packet_received(data, self.source)
+
+    def _accept(self, identifier: int) -> None:
+        state = self.session.stream(identifier)
+        if state is None:
+            self.session.forget(identifier)  # Opened and reset in one read.
+            return
+        self.used_at = self._loop.time()
+        stream = self._streams[identifier] = MultiplexedStream(self, state, self.connection.remote)
+        self._statistics.streams_accepted += 1
+        self._handler.stream_accepted(stream)
+
+    def _broken(self, error: MuxError) -> None:
+        """Tell the far side why, and close."""
+        if self.over:
+            return
+        _log.debug("closing the connection of %s: %s", self.connection.remote, error)
+        self._statistics.frames_refused += 1
+        if self.connection.writable:
+            with suppress(TransportError):
+                self.connection.write(wire.encode_reason(wire.GOAWAY, 0, error.code, error.problem))
+        self._end(error)
+        self.connection.start_close(SHORT_LINGER)
+
+    def _end(self, error: RefusalError | TransportError | MuxError | None) -> None:
+        if self.over:
+            return
+        self.over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        for stream in list(self._streams.values()):
+            state = stream.state
+            if not state.over:
+                state.cut(f"the connection ended{f': {error}' if error is not None else ''}")
+            stream.changed()
+        self._streams.clear()
+        self.error = TransportError(str(error)) if isinstance(error, MuxError) else error
+        self._owner.mux_ended(self, error)
+
+    def _arm(self, at: float | None = None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self.session.next_timeout() if at is None else at, self._timed_out)
+
+    def _timed_out(self) -> None:
+        if self.over:
+            return
+        now = self._loop.time()
+        if self.session.said_farewell:
+            if self.session.streams and now < self._drains_until:
+                self._arm(now + self.config.close_timeout)
+                return
+            self._end(TransportError("the farewell took too long"))
+            self.connection.start_close(SHORT_LINGER)
+            return
+        try:
+            self.session.handle_timeout(now)
+        except MuxError as error:
+            reason = "heartbeat" if self.session.open else "hello"
+            self._statistics.connections_lost[reason] += 1
+            self.abort(TransportError(error.problem))
+            return
+        self.flush_soon()
+        self._arm()
+
+    def _limit_unsent(self) -> None:
+        sock = self.connection.tcp_socket
+        if sock is not None and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            with suppress(OSError):
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
