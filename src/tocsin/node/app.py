@@ -34,7 +34,8 @@ from tocsin.node.log import Logger
 from tocsin.node.looplag import lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts, observe
-from tocsin.node.receivers.senders import make_senders
+from tocsin.node.receivers.base import Sender
+from tocsin.node.receivers.senders import SenderKey, make_senders
 from tocsin.node.store import Store
 from tocsin.node.web import Web, external_url_of
 
@@ -102,7 +103,7 @@ class Node:
         if self.cluster is not None:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
             self.cluster.handlers[INTENT_KEY] = self._intents_received
-        self._adopt(self._config, previous=None)
+        self._adopt(self._config, self._make_senders(self._config), previous=None)
         observe(self.metrics_registry, self)
         self._web = Web(self.flags, self, self.metrics_registry)
         await self._web.start()
@@ -210,7 +211,8 @@ class Node:
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(load_config, self.flags.config_file, self._notation)
-                self._adopt(config, previous=self.engine)
+                senders = await asyncio.to_thread(self._make_senders, config)
+                self._adopt(config, senders, previous=self.engine)
             except TocsinError as error:
                 self.counts.reload_successful = False
                 self._log.error("loading configuration file failed", err=str(error))
@@ -232,9 +234,13 @@ class Node:
             raise RuntimeError("the node is not started")
         return self.engine
 
-    def _adopt(self, config: AlertmanagerConfig, previous: Engine | None) -> None:
+    def _make_senders(self, config: AlertmanagerConfig) -> dict[SenderKey, Sender]:
+        return make_senders(config, external_url=external_url_of(self.flags), clock=self.clock)
+
+    def _adopt(
+        self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None
+    ) -> None:
         """Put a configuration in force. The old engine's attempts end by themselves."""
-        senders = make_senders(config, external_url=external_url_of(self.flags), clock=self.clock)
         engine = Engine(
             config,
             clock=self.clock,
