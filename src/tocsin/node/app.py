@@ -21,7 +21,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences
 from tocsin.alerting.timestamp import Nanoseconds
-from tocsin.errors import TocsinError
+from tocsin.errors import ClosedError, TocsinError
 from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.assembly import make_cluster
@@ -76,6 +76,7 @@ class Node:
         self._stopping = False
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._periodic: list[asyncio.Task[None]] = []
 
     # -- life
 
@@ -115,18 +116,22 @@ class Node:
             self._settle()
         else:
             await self.cluster.start()
-        self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain))
-        self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts))
+        self._periodic = [
+            self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
+            self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
+        ]
 
     async def stop(self) -> None:
         """Stop serving, let notifications end, leave the cluster, keep the state. Bounded in time."""
         self._stopping = True
-        for task in self._tasks:
+        for task in self._periodic:
             task.cancel()
         if self._web is not None:
             await self._web.stop()
         if self.engine is not None:
             await self.engine.close(STOP_GRACE)
+        if self._tasks:  # Above all: what was just notified is still to be kept and told.
+            await asyncio.wait(self._tasks, timeout=STOP_GRACE)
         if self.cluster is not None:
             await self.cluster.close()
         if self.engine is not None:
@@ -212,6 +217,8 @@ class Node:
             try:
                 config = await asyncio.to_thread(load_config, self.flags.config_file, self._notation)
                 senders = await asyncio.to_thread(self._make_senders, config)
+                if self._stopping:
+                    raise ClosedError("the node is stopping")
                 self._adopt(config, senders, previous=self.engine)
             except TocsinError as error:
                 self.counts.reload_successful = False
@@ -220,6 +227,8 @@ class Node:
 
     def reload_soon(self) -> None:
         """For SIGHUP: reload, and only log what goes wrong."""
+        if self.engine is None or self._stopping:
+            return  # A start has just read the file; it must not end up with two engines.
         self._spawn(self._reload_and_log())
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
@@ -339,10 +348,11 @@ class Node:
         except TocsinError:
             pass  # Said by reload() already.
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
