@@ -20,6 +20,9 @@ from tocsin.errors import ConfigError
 USER_AGENT: Final = f"Alertmanager/{__version__} (Tocsin)"
 """Begins as upstream's, which receivers are known to match on."""
 
+MAX_REDIRECTS: Final = 10
+"""As Go's client, so that a loop costs no more requests than with Alertmanager."""
+
 _VERSIONS: Final = {
     "TLS10": ssl.TLSVersion.TLSv1,
     "TLS11": ssl.TLSVersion.TLSv1_1,
@@ -53,6 +56,7 @@ def make_client(config: HTTPClientConfig, contexts: TLSContexts | None = None) -
     return httpx.AsyncClient(
         verify=context,
         follow_redirects=config.follow_redirects,
+        max_redirects=MAX_REDIRECTS,
         mounts=_mounts(config.proxy, context),
         trust_env=config.proxy.from_environment,
         headers={"User-Agent": USER_AGENT},
