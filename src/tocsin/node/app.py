@@ -23,7 +23,7 @@ from tocsin.alerting.silence import Silence, SilenceLimits, Silences
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ClosedError, TocsinError
 from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
-from tocsin.node.clock import Clock
+from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.cluster.assembly import make_cluster
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.config import Notation, load_config
@@ -42,6 +42,9 @@ from tocsin.node.web import Web, external_url_of
 STOP_GRACE: Final = 5.0
 """Seconds that notifications under way get when the node stops."""
 
+CLOCK_INTERVAL: Final[Nanoseconds] = 5_000_000_000
+"""Between looks at whether the wall clock was set back."""
+
 
 class Node:
     """One Alertmanager-compatible node. Implements :class:`tocsin.node.api.backend.Backend`."""
@@ -50,6 +53,7 @@ class Node:
         """Loads the configuration; :class:`~tocsin.errors.TocsinError` for what cannot be used."""
         self.flags = flags
         self.clock = Clock()
+        self._clock_watch = ClockWatch(self.clock)
         self.counts = Counts()
         self.metrics_registry = Metrics(version=__version__)
         self._log = Logger("tocsin.node")
@@ -119,6 +123,7 @@ class Node:
         self._periodic = [
             self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
             self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
+            self._spawn(self._every(CLOCK_INTERVAL, self._watch_clock)),
         ]
 
     async def stop(self) -> None:
@@ -341,6 +346,17 @@ class Node:
         removed = self.alerts.gc(now)
         self.silences.forget(alert.fingerprint for alert in removed)
         self._engine.inhibitor.gc(now)
+
+    async def _watch_clock(self) -> None:
+        """Timers stand at wall-clock times: set back by an hour, the groups would be silent for an hour.
+
+        So the alert flow begins anew, as after a reload; the notification log keeps it from repeating itself.
+        """
+        if back := self._clock_watch.set_back_by():
+            self._log.warn("the clock was set back; beginning anew with all alerts", seconds=back / 1e9)
+            async with self._reloading:
+                senders = await asyncio.to_thread(self._make_senders, self._config)
+                self._adopt(self._config, senders, previous=self.engine)
 
     async def _reload_and_log(self) -> None:
         try:
