@@ -21,9 +21,9 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences
 from tocsin.alerting.timestamp import Nanoseconds
-from tocsin.errors import TocsinError
+from tocsin.errors import ClosedError, TocsinError
 from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
-from tocsin.node.clock import Clock
+from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.cluster.assembly import make_cluster
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.config import Notation, load_config
@@ -34,12 +34,16 @@ from tocsin.node.log import Logger
 from tocsin.node.looplag import lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts, observe
-from tocsin.node.receivers.senders import make_senders
+from tocsin.node.receivers.base import Sender
+from tocsin.node.receivers.senders import SenderKey, make_senders
 from tocsin.node.store import Store
 from tocsin.node.web import Web, external_url_of
 
 STOP_GRACE: Final = 5.0
 """Seconds that notifications under way get when the node stops."""
+
+CLOCK_INTERVAL: Final[Nanoseconds] = 5_000_000_000
+"""Between looks at whether the wall clock was set back."""
 
 
 class Node:
@@ -49,6 +53,7 @@ class Node:
         """Loads the configuration; :class:`~tocsin.errors.TocsinError` for what cannot be used."""
         self.flags = flags
         self.clock = Clock()
+        self._clock_watch = ClockWatch(self.clock)
         self.counts = Counts()
         self.metrics_registry = Metrics(version=__version__)
         self._log = Logger("tocsin.node")
@@ -75,6 +80,7 @@ class Node:
         self._stopping = False
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._periodic: list[asyncio.Task[None]] = []
 
     # -- life
 
@@ -102,7 +108,7 @@ class Node:
         if self.cluster is not None:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
             self.cluster.handlers[INTENT_KEY] = self._intents_received
-        self._adopt(self._config, previous=None)
+        self._adopt(self._config, self._make_senders(self._config), previous=None)
         observe(self.metrics_registry, self)
         self._web = Web(self.flags, self, self.metrics_registry)
         await self._web.start()
@@ -114,18 +120,23 @@ class Node:
             self._settle()
         else:
             await self.cluster.start()
-        self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain))
-        self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts))
+        self._periodic = [
+            self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
+            self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
+            self._spawn(self._every(CLOCK_INTERVAL, self._watch_clock)),
+        ]
 
     async def stop(self) -> None:
         """Stop serving, let notifications end, leave the cluster, keep the state. Bounded in time."""
         self._stopping = True
-        for task in self._tasks:
+        for task in self._periodic:
             task.cancel()
         if self._web is not None:
             await self._web.stop()
         if self.engine is not None:
             await self.engine.close(STOP_GRACE)
+        if self._tasks:  # Above all: what was just notified is still to be kept and told.
+            await asyncio.wait(self._tasks, timeout=STOP_GRACE)
         if self.cluster is not None:
             await self.cluster.close()
         if self.engine is not None:
@@ -210,7 +221,10 @@ class Node:
         async with self._reloading:
             try:
                 config = await asyncio.to_thread(load_config, self.flags.config_file, self._notation)
-                self._adopt(config, previous=self.engine)
+                senders = await asyncio.to_thread(self._make_senders, config)
+                if self._stopping:
+                    raise ClosedError("the node is stopping")
+                self._adopt(config, senders, previous=self.engine)
             except TocsinError as error:
                 self.counts.reload_successful = False
                 self._log.error("loading configuration file failed", err=str(error))
@@ -218,6 +232,8 @@ class Node:
 
     def reload_soon(self) -> None:
         """For SIGHUP: reload, and only log what goes wrong."""
+        if self.engine is None or self._stopping:
+            return  # A start has just read the file; it must not end up with two engines.
         self._spawn(self._reload_and_log())
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
@@ -232,9 +248,13 @@ class Node:
             raise RuntimeError("the node is not started")
         return self.engine
 
-    def _adopt(self, config: AlertmanagerConfig, previous: Engine | None) -> None:
+    def _make_senders(self, config: AlertmanagerConfig) -> dict[SenderKey, Sender]:
+        return make_senders(config, external_url=external_url_of(self.flags), clock=self.clock)
+
+    def _adopt(
+        self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None
+    ) -> None:
         """Put a configuration in force. The old engine's attempts end by themselves."""
-        senders = make_senders(config, external_url=external_url_of(self.flags), clock=self.clock)
         engine = Engine(
             config,
             clock=self.clock,
@@ -327,16 +347,28 @@ class Node:
         self.silences.forget(alert.fingerprint for alert in removed)
         self._engine.inhibitor.gc(now)
 
+    async def _watch_clock(self) -> None:
+        """Timers stand at wall-clock times: set back by an hour, the groups would be silent for an hour.
+
+        So the alert flow begins anew, as after a reload; the notification log keeps it from repeating itself.
+        """
+        if back := self._clock_watch.set_back_by():
+            self._log.warn("the clock was set back; beginning anew with all alerts", seconds=back / 1e9)
+            async with self._reloading:
+                senders = await asyncio.to_thread(self._make_senders, self._config)
+                self._adopt(self._config, senders, previous=self.engine)
+
     async def _reload_and_log(self) -> None:
         try:
             await self.reload()
         except TocsinError:
             pass  # Said by reload() already.
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

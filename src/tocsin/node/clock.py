@@ -20,6 +20,24 @@ class Clock:
         return time.time_ns()
 
 
+class ClockWatch:
+    """Notices that the wall clock was set back, by comparing it with the monotonic one."""
+
+    TOLERANCE = 1_000_000_000
+    """Nanoseconds. Less delays a timer by less; clocks that are steered gently never reach it."""
+
+    def __init__(self, clock: Clock, monotonic: Callable[[], int] = time.monotonic_ns) -> None:
+        self._clock = clock
+        self._monotonic = monotonic
+        self._offset = clock.now() - monotonic()
+
+    def set_back_by(self) -> Nanoseconds:
+        """How far the clock was set back since the last call; 0 if it was not."""
+        before, self._offset = self._offset, self._clock.now() - self._monotonic()
+        back = before - self._offset
+        return back if back >= self.TOLERANCE else 0
+
+
 class Timer:
     """Calls ``expired(now)`` when ``next_timeout()`` is due. :meth:`arm` again after every input."""
 

@@ -13,8 +13,10 @@ from tocsin.alerting.dispatch import Dispatcher
 from tocsin.alerting.effects import Attempt, FlushFinished, Recorded
 from tocsin.alerting.inhibit import Inhibitor
 from tocsin.alerting.intent import Intents
+from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import Muter
-from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.nflog import NotificationLog, Receiver
+from tocsin.alerting.notification import Notification
 from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
@@ -24,6 +26,9 @@ from tocsin.node.receivers.base import Outcome, Sender
 
 ANNOUNCE_DELAY: Final = 0.003
 """Seconds in which announcements gather, so that many leave in few packets."""
+GroupOfReceiver = tuple[Receiver, str]
+"""An integration and a group's key: what the notification log is kept by."""
+UnderWay = tuple[Notification, asyncio.Task[Outcome]]
 
 
 class Latency(Protocol):
@@ -83,7 +88,12 @@ class Engine:
         self._on_announced = on_announced
         self._announcing: asyncio.TimerHandle | None = None
         self._retired = False
-        self._attempts: set[asyncio.Task[None]] = set()
+        self._attempts: set[asyncio.Task[Outcome]] = set()
+        self._under_way: dict[GroupOfReceiver, UnderWay] = {}
+        self._inherited: dict[GroupOfReceiver, UnderWay] = {}
+        if previous is not None:  # The engines before end what they had begun.
+            earlier = {**previous._inherited, **previous._under_way}
+            self._inherited = {group: each for group, each in earlier.items() if not each[1].done()}
         self._closing: asyncio.Task[None] | None = None
         self._timer = Timer(clock, self._next_timeout, self._run)
 
@@ -182,21 +192,27 @@ class Engine:
         self._on_announced(self.intents.drain())
 
     def _begin(self, attempt: Attempt) -> None:
-        task = asyncio.get_running_loop().create_task(self._attempt(attempt))
+        group = (attempt.integration.log_receiver, attempt.notification.group_key)
+        task = asyncio.get_running_loop().create_task(self._attempt(attempt, group))
         self._attempts.add(task)
-        task.add_done_callback(self._ended)
+        self._under_way[group] = attempt.notification, task
+        task.add_done_callback(lambda task: self._ended(group, task))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, group: GroupOfReceiver, task: asyncio.Task[Outcome]) -> None:
         self._attempts.discard(task)
+        if group in self._under_way and self._under_way[group][1] is task:
+            del self._under_way[group]
         if self._retired and not self._attempts:
             self._spawn_close()
 
-    async def _attempt(self, attempt: Attempt) -> None:
+    async def _attempt(self, attempt: Attempt, group: GroupOfReceiver) -> Outcome:
         integration = attempt.integration
         sender = self._senders[integration.receiver, integration.integration, integration.index]
         began = self._clock.now()
         try:
-            outcome = await sender.send(attempt.notification, attempt.deadline)
+            outcome = await self._inherit(attempt, group)
+            if outcome is None:
+                outcome = await sender.send(attempt.notification, attempt.deadline)
         except Exception as error:
             # A sender's bug must cost this one attempt, not the flow.
             outcome = Outcome(success=False, retry=True, reason="other", error=repr(error))
@@ -209,6 +225,21 @@ class Engine:
             self._log.warn("notify attempt failed", integration=str(integration), err=outcome.error)
             self.pipeline.attempt_failed(attempt.id, now, outcome.retry, outcome.reason, outcome.error)
         self._run(now)
+        return outcome
+
+    async def _inherit(self, attempt: Attempt, group: GroupOfReceiver) -> Outcome | None:
+        """A reload while the group was being notified: wait for that, and take it if it told the same."""
+        if group not in self._inherited:
+            return None
+        notification, task = self._inherited.pop(group)
+        left = (attempt.deadline - self._clock.now()) / 1e9
+        await asyncio.wait([task], timeout=max(left, 0.0))
+        told = task.done() and not task.cancelled() and task.exception() is None and task.result().success
+        if told and _content(notification) == _content(attempt.notification):
+            return task.result()
+        if self._retired:
+            return Outcome(success=False, retry=True, reason="other", error="the configuration was replaced")
+        return None
 
     def _spawn_close(self) -> None:
         if self._closing is None:
@@ -217,3 +248,7 @@ class Engine:
     async def _close_senders(self) -> None:
         for sender in self._senders.values():
             await sender.close()
+
+
+def _content(notification: Notification) -> set[tuple[Labels, bool]]:
+    return {(alert.labels, alert.resolved_at(notification.now)) for alert in notification.alerts}

@@ -79,6 +79,7 @@ def test_bad_usage_is_one_line_and_a_status(
     assert said in ended.stdout + ended.stderr
     if status:
         assert "Traceback" not in ended.stderr
+        assert ended.stderr.count("--help") == (status == 2)
         assert len([line for line in ended.stderr.splitlines() if "level=INFO" not in line]) == 1
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tocsin.alerting.timestamp import Nanoseconds
-from tocsin.node.clock import Clock, Timer
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.node.clock import Clock, ClockWatch, Timer
 
 
 class Countdown:
@@ -89,3 +89,25 @@ def test_a_stopped_timer_stays_stopped() -> None:
         assert machine.left == 1
 
     asyncio.run(scenario())
+
+
+def test_only_a_clock_that_was_set_back_is_told_of() -> None:
+    class Set(Clock):
+        at = 100 * SECOND
+
+        def now(self) -> int:
+            return self.at
+
+    wall, monotonic = Set(), 0
+    watch = ClockWatch(wall, lambda: monotonic)
+    wall.at += 5 * SECOND
+    monotonic += 5 * SECOND
+    assert watch.set_back_by() == 0
+    wall.at += 3600 * SECOND
+    assert watch.set_back_by() == 0  # forward: timers are only early
+    wall.at -= SECOND // 2
+    assert watch.set_back_by() == 0  # steered
+    wall.at -= 7200 * SECOND
+    monotonic += 5 * SECOND
+    assert watch.set_back_by() == 7205 * SECOND
+    assert watch.set_back_by() == 0

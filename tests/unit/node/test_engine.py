@@ -84,10 +84,10 @@ class Bench:
     def _record(self, changes: Sequence[bytes]) -> None:
         self.recorded += changes
 
-    def alert(self, name: str) -> Alert:
+    def alert(self, name: str, **labels: str) -> Alert:
         now = self.clock.now()
         return Alert(
-            Labels.from_mapping({"alertname": name}),
+            Labels.from_mapping({"alertname": name, **labels}),
             Labels(),
             starts_at=now,
             ends_at=now + HOUR,
@@ -163,6 +163,53 @@ def test_a_reload_neither_repeats_nor_loses_what_is_being_sent() -> None:
         assert [each.alerts[0].name for each in second.sent] == ["new"]
         assert new.pipeline.statistics.notifications["webhook"] == 2
         await new.close(1)
+
+    run(story)
+
+
+def test_reloads_while_a_receiver_is_slow_do_not_notify_again() -> None:
+    """The node hands all alerts to the new engine at once, before the slow attempt is recorded."""
+
+    async def story(bench: Bench) -> None:
+        slow, second, third = HeldSender(), HeldSender(), HeldSender()
+        slow.gate.clear()
+        alert = bench.alert("under way")
+        engine = bench.engine(slow)
+        engine.insert([alert])
+        await eventually(lambda: slow.sent)
+        for sender in (second, third):
+            engine = bench.engine(sender, previous=engine)
+            engine.insert([alert])
+            await eventually(lambda e=engine: e.pipeline.statistics.notifications["webhook"] > 1)  # type: ignore[misc]
+        slow.gate.set()
+        await eventually(lambda: slow.closed and second.closed and bench.recorded)
+        flushes = engine.dispatcher.statistics.flushes
+        await eventually(lambda: engine.dispatcher.statistics.flushes >= flushes + 2)
+        assert not second.sent
+        assert not third.sent
+        await engine.close(1)
+
+    run(story)
+
+
+def test_a_reload_sends_what_the_slow_attempt_did_not_tell() -> None:
+    async def story(bench: Bench) -> None:
+        for answer, extra in ((DONE, True), (Outcome(success=False, retry=True, reason="other"), False)):
+            slow, second = HeldSender(), HeldSender()
+            slow.gate.clear()
+            slow.answers = [answer]
+            name = f"under way {extra}"
+            old = bench.engine(slow)
+            old.insert([bench.alert(name)])
+            await eventually(lambda s=slow: s.sent)  # type: ignore[misc]
+            new = bench.engine(second, previous=old)
+            new.insert([bench.alert(name), *([bench.alert(name, instance="b")] if extra else [])])
+            await eventually(lambda e=new: e.pipeline.statistics.notifications["webhook"] > 1)  # type: ignore[misc]
+            assert not second.sent
+            slow.gate.set()
+            await eventually(lambda s=second: s.sent)  # type: ignore[misc]
+            assert len(second.sent[0].alerts) == 1 + extra
+            await new.close(1)
 
     run(story)
 

@@ -52,6 +52,7 @@ FORGET_INTERVAL: Final = 300.0
 RESOLVE_RETRY: Final = 2.0
 JOIN_RETRY: Final = 0.25
 LEAVE_TIMEOUT: Final = 10.0
+FLUSH_TIMEOUT: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +119,7 @@ class Cluster:
     ) -> None:
         self.settings = settings
         self.statistics = ClusterStatistics()
+        self.flush_timeout = FLUSH_TIMEOUT
         self.convergence = Convergence(
             settings.name, states, clock=clock, log=log, on_full_state=self._full_state_sent
         )
@@ -191,6 +193,8 @@ class Cluster:
         if self._closed:
             return
         self._closed = True
+        if self._peers is not None:
+            await self._flush()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -203,6 +207,22 @@ class Cluster:
                     self._log.warn("leaving the cluster was not heard in time", timeout=LEAVE_TIMEOUT)
         await self.gossip.close()
         await self.inbox.close()
+
+    async def _flush(self) -> None:
+        """Before the goodbye, which moves the others up: they would notify again what we have just sent."""
+        try:
+            async with asyncio.timeout(self.flush_timeout):
+                while self._untold:  # noqa: ASYNC110 (bounded above)
+                    await asyncio.sleep(self.settings.gossip.gossip_interval / 8)
+        except TimeoutError:
+            self._log.warn("left with changes that not all members were told", timeout=self.flush_timeout)
+
+    @property
+    def _untold(self) -> bool:
+        if self.replication.courier.busy:
+            return True
+        own = self.settings.name
+        return any(self.gossip.backlog(each.name) for each in self.gossip.members if each.name != own)
 
     # -- views
 

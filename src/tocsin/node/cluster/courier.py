@@ -274,6 +274,11 @@ class Courier:
     # -- views
 
     @property
+    def busy(self) -> bool:
+        """Whether changes wait that no member was sent yet."""
+        return any(route.fresh.count for route in self._routes.values())
+
+    @property
     def queued(self) -> QueueLengths:
         """What waits now."""
         routes = self._routes.values()

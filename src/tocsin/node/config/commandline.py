@@ -117,7 +117,7 @@ def parse_arguments(cls: type[T], argv: Sequence[str], *, program: str, version:
             raise HelpRequested(version)
         declared, found = known[name]
         if declared.name in given and not found.repeatable:
-            raise UsageError(f"flag '{name}' cannot be repeated, try --help")
+            raise UsageError(f"flag '{name}' cannot be repeated")
         value = _value(found, written)
         if found.only_default and value != declared.default:
             raise ConfigError(f"--{name}", found.only_default, "remove the flag")
@@ -133,13 +133,13 @@ def _next_flag(rest: list[str], known: dict[str, tuple[Field[Any], Flag]]) -> tu
     if argument == "--version":
         return "version", ""
     if not argument.startswith("--") or argument == "--":
-        raise UsageError(f"unexpected {argument}, try --help")
+        raise UsageError(f"unexpected {argument}")
     name, equals, value = argument[2:].partition("=")
     on = "yes"
     if name not in known and name.startswith("no-") and name[3:] in known and known[name[3:]][1].switch:
         name, on = name[3:], ""
     if name not in known:
-        raise UsageError(f"unknown long flag '--{name}', try --help")
+        raise UsageError(f"unknown long flag '--{name}'")
     if known[name][1].switch:
         if equals:
             raise UsageError(f"unexpected {value}: --{name} takes no value, --no-{name} turns it off")
@@ -147,7 +147,7 @@ def _next_flag(rest: list[str], known: dict[str, tuple[Field[Any], Flag]]) -> tu
     if equals:
         return name, value
     if not rest or rest[-1].startswith("--"):
-        raise UsageError(f"expected argument for flag '--{name}', try --help")
+        raise UsageError(f"expected argument for flag '--{name}'")
     return name, rest.pop()
 
 

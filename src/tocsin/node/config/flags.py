@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
 
 from tocsin.alerting.matcher import ParserMode
 from tocsin.errors import ConfigError
@@ -32,6 +34,7 @@ __all__ = ["HelpRequested", "NodeFlags", "UsageError", "parse_flags", "split_hos
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
+_EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 FEATURES = (
@@ -254,3 +257,10 @@ def _check_cluster(flags: NodeFlags) -> None:
 def _check_external_url(url: str) -> None:
     if "://" in url and url.partition("://")[0] not in ("http", "https"):
         raise ConfigError("--web.external-url", "only http and https are offered", "begin with https://")
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        named = not url or (parts.hostname and parts.port != 0)
+    except ValueError as error:
+        raise ConfigError("--web.external-url", f"{url!r} is no URL: {error}", _EXTERNAL) from None
+    if not named:
+        raise ConfigError("--web.external-url", f"{url!r} names no host", _EXTERNAL)

@@ -7,6 +7,7 @@ from collections import Counter
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.node.clock import Clock
 from tocsin.node.receivers.base import Sender
+from tocsin.node.receivers.client import TLSContexts
 from tocsin.node.receivers.webhook import WebhookSender
 
 SenderKey = tuple[str, str, int]
@@ -16,10 +17,13 @@ SenderKey = tuple[str, str, int]
 def make_senders(config: AlertmanagerConfig, *, external_url: str, clock: Clock) -> dict[SenderKey, Sender]:
     """One sender for each integration. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
     senders: dict[SenderKey, Sender] = {}
+    contexts = TLSContexts()
     for receiver in config.receivers:
         indices: Counter[str] = Counter()
         for integration in receiver.integrations:
             key = (receiver.name, integration.kind, indices[integration.kind])
             indices[integration.kind] += 1
-            senders[key] = WebhookSender(integration, external_url=external_url, clock=clock)
+            senders[key] = WebhookSender(
+                integration, external_url=external_url, clock=clock, contexts=contexts
+            )
     return senders

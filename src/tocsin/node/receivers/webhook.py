@@ -14,7 +14,12 @@ from tocsin.alerting.notification import Notification, webhook_payload
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.clock import Clock
 from tocsin.node.receivers.base import Outcome
-from tocsin.node.receivers.client import make_client, request_extensions, request_headers
+from tocsin.node.receivers.client import (
+    TLSContexts,
+    make_client,
+    request_extensions,
+    request_headers,
+)
 
 MAX_EXCERPT: Final = 1024
 """Characters of an unwelcome answer that go into the log."""
@@ -27,11 +32,18 @@ class WebhookSender:
     """One of ``webhook_configs``. Upstream's rules: 2xx is success, 5xx and network trouble are tried again,
     everything else is not."""
 
-    def __init__(self, config: WebhookConfig, *, external_url: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        config: WebhookConfig,
+        *,
+        external_url: str,
+        clock: Clock,
+        contexts: TLSContexts | None = None,
+    ) -> None:
         self._config = config
         self._external_url = external_url
         self._clock = clock
-        self._client = make_client(config.http)
+        self._client = make_client(config.http, contexts)
 
     async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
         """Post the notification once."""

@@ -29,6 +29,7 @@ class Member:
         self.silences = Silences(HOUR, random=Random(name))
         self.log = NotificationLog(HOUR)
         self.positions: list[int] = []
+        self.on_members: Callable[[], None] = lambda: None
         self.settled = False
         self.cluster = Cluster(
             ClusterSettings(
@@ -38,10 +39,14 @@ class Member:
             {"sil": self.silences, "nfl": self.log},
             clock=self.clock,
             log=Logger("tocsin.test"),
-            on_members=lambda: self.positions.append(self.cluster.position),
+            on_members=self._members_changed,
             on_settled=self._settle,
             on_merged=lambda key: None,
         )
+
+    def _members_changed(self) -> None:
+        self.positions.append(self.cluster.position)
+        self.on_members()
 
     def _settle(self) -> None:
         self.settled = True
@@ -162,3 +167,35 @@ def test_one_that_failed_is_dialled_again_until_it_is_back() -> None:
             await member.cluster.close()
 
     asyncio.run(main())
+
+
+def test_what_was_told_last_arrives_before_the_goodbye() -> None:
+    """Else who moves up in place would notify again what the leaving one has just notified."""
+
+    async def story(members: list[Member]) -> None:
+        known_at_the_goodbye: list[bool] = []
+        for round_number, (small, large) in enumerate([("x", ""), ("y", "z" * 2000)]):
+            leaver, *staying = members[round_number:]
+            identifier = leaver.silence(small, large)
+            for other in staying:
+                # Asked in the moment in which the others' position moves up.
+                other.on_members = lambda other=other, i=identifier: known_at_the_goodbye.append(  # type: ignore[misc]
+                    other.knows(i)
+                )
+            await leaver.cluster.close()
+            await eventually(lambda s=staying: all(len(m.cluster.peers()) == len(s) for m in s))  # type: ignore[misc]
+        assert known_at_the_goodbye == [True, True, True]
+
+    run(story)
+
+
+def test_a_goodbye_does_not_wait_for_ever_for_what_cannot_be_told() -> None:
+    async def story(members: list[Member]) -> None:
+        leaver = members[0]
+        leaver.cluster.flush_timeout = 0.1
+        while leaver.cluster.gossip.endpoint.queued_user_broadcasts < 1000:
+            leaver.silence("x")
+        await asyncio.wait_for(leaver.cluster.close(), 20)
+        await eventually(lambda: len(members[1].cluster.peers()) == 2)
+
+    run(story)

@@ -29,7 +29,7 @@ from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import ConfigError
 from tocsin.node.clock import Clock
 from tocsin.node.receivers.base import Outcome
-from tocsin.node.receivers.client import USER_AGENT, make_client
+from tocsin.node.receivers.client import MAX_REDIRECTS, USER_AGENT, make_client
 from tocsin.node.receivers.webhook import MAX_ANSWER_BYTES, MAX_EXCERPT, WebhookSender
 
 CLOCK = Clock()
@@ -257,6 +257,16 @@ def test_a_proxy_is_used_save_for_the_hosts_of_no_proxy() -> None:
         assert len(sink.requests) == 1
 
     run(story)
+
+
+def test_redirects_end_where_gos_client_ends_them() -> None:
+    async def story(sink: Sink) -> None:
+        [outcome] = await send(WebhookConfig(url=sink.url))
+        assert outcome.retry
+        assert "TooManyRedirects" in outcome.error
+        assert len(sink.requests) == MAX_REDIRECTS + 1
+
+    run(story, Sink(answer=b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"))
 
 
 def test_unusable_certificates_are_one_clear_error(tmp_path: Path) -> None:
