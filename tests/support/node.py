@@ -103,7 +103,8 @@ class Node:
             flags["cluster.tls-config"] = str(self.tls.tls_config)
         if self.peer_name:
             flags["cluster.peer-name"] = self.peer_name
-        listed = [f"--{flag}={value}" for flag, value in flags.items()]
+        # A switch that is turned off takes no value.
+        listed = [f"--{f}" if f.startswith("no-") else f"--{f}={value}" for f, value in flags.items()]
         return listed + [f"--cluster.peer={peer}" for peer in self.peers]
 
     def _make_process(self) -> Process:
