@@ -26,6 +26,7 @@ from tocsin.alerting.intent import GUARD, Intents, content_of, key_of
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.alerting.unheard import Unheard
 
 MAX_ATTEMPTS = 64
 """Attempts that one integration has under way at a time. Each has its own bound: a receiver that hangs holds
@@ -70,6 +71,7 @@ class Sending:
         ended: Callable[[Delivery], None],
     ) -> None:
         self.statistics = PipelineStatistics()
+        self._unheard = Unheard()
         self._log = log
         self._intents = intents
         self._random = random
@@ -294,11 +296,12 @@ class Sending:
         flush, receiver = delivery.run.flush, delivery.integration.log_receiver
         entry = self._log.query(receiver, flush.group_key)
         firing, resolved = also_notified(entry, delivery, now)
+        fresh = self._unheard.fresh((receiver, flush.group_key), (*firing, *resolved), now)
         changes = self._log.log(
             receiver,
             flush.group_key,
-            (*firing, *delivery.firing),
-            (*resolved, *delivery.resolved),
+            (*[one for one in firing if one in fresh], *delivery.firing),
+            (*[one for one in resolved if one in fresh], *delivery.resolved),
             now,
             2 * flush.options.repeat_interval,
         )
