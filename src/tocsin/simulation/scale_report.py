@@ -170,7 +170,7 @@ was measured, on the real sessions). Bytes are those of TLS records, without TCP
 
 *At once*: as a node does it, a new rumour goes to three partners the moment it is known (at most every 5 ms),
 and again in the periodic rounds of {INTERVAL:g} s that follow. *Rounds*: the median of the runs with periodic
-rounds only, in rounds. The 99th percentile is by nearest rank, so with fewer than 100 rumours it is the slowest one.
+rounds only, in rounds. The 99th percentile is by nearest rank: with fewer than 100 rumours, the slowest.
 
 {_times(model)}
 
