@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit interop interop-sanity slow bench protocol clean
+.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -52,6 +52,9 @@ interop: setup  ## tests beside the real Alertmanager, amtool and Prometheus
 interop-sanity: setup  ## the same with a real Alertmanager in our place: tests the tests
 	@tools/fetch-peers $(PEERS)
 	@TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_INTEROP_OURS=alertmanager $(INTEROP) --deselect tests/interop/test_demo.py
+
+scale: setup  ## large clusters in simulation: write docs/scale.md and its pictures (some minutes)
+	@$(BIN)/python -m tocsin.simulation.scale --write docs
 
 slow: setup  ## long simulations and soaks
 	@$(BIN)/pytest -q -n auto -m slow

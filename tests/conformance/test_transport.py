@@ -43,6 +43,25 @@ def test_packets_keep_their_borders_and_their_order(make_network: MakeNetwork) -
     run(make_network, story)
 
 
+def test_who_has_had_a_packet_is_connected_where_connections_are_needed(make_network: MakeNetwork) -> None:
+    async def story(network: Network) -> None:
+        a, b = await network.node(), await network.node()
+        assert not a.transport.connected()
+        a.transport.send_packet(network.nobody(), b"lost")
+        await eventually(lambda: a.recorder.failures)
+        assert not a.transport.connected()
+        a.transport.send_packet(b.address, b"hello")
+        await eventually(lambda: b.recorder.packets)
+        if a.transport.connection_limit is None:
+            assert not a.transport.connected()
+        else:
+            assert list(a.transport.connected()) == [b.address]
+            await network.kill(b)
+            await eventually(lambda: not a.transport.connected())
+
+    run(make_network, story)
+
+
 def test_both_directions_at_once(make_network: MakeNetwork) -> None:
     async def story(network: Network) -> None:
         a, b = await network.node(), await network.node()

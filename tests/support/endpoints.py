@@ -13,6 +13,7 @@ from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event, OpenStream, SendPacket
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.partners import Connections
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Alive, Message, NodeState
 from tocsin.gossip.wire.packet import PacketCodec
@@ -58,7 +59,15 @@ def encode(message: Message) -> bytes:
 class Bench:
     """One endpoint named ``me`` at 10.0.0.1, its clock, and all that came out of it."""
 
-    def __init__(self, seed: int = 1, *, state: bytes = b"", started: bool = False, **settings: Any) -> None:
+    def __init__(
+        self,
+        seed: int = 1,
+        *,
+        state: bytes = b"",
+        started: bool = False,
+        connections: Connections | None = None,
+        **settings: Any,
+    ) -> None:
         self.config = replace(GossipConfig(), **settings)
         self.codec = PacketCodec(label=b"", compression=False)
         self.now = 1000.0
@@ -70,6 +79,7 @@ class Bench:
             now=self.now,
             random=Random(seed),
             local_state=lambda join: self.joins.append(join) or state,  # type: ignore[func-returns-value]
+            connections=connections,
         )
         self.sent: list[tuple[SendPacket, tuple[Message, ...]]] = []
         self.streams: list[OpenStream] = []

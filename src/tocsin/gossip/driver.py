@@ -108,6 +108,7 @@ class Gossip:
             local_state=local_state,
             state_for=state_for,
             meta=meta,
+            connections=transport,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0

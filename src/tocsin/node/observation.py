@@ -168,6 +168,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
             gauges=(
                 "connections_inbound",
                 "connections_mux",
+                "connections_open",
                 "connections_outbound",
                 "handshakes_inbound_pending",
             ),

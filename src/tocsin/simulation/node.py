@@ -20,6 +20,7 @@ from tocsin.gossip.core.effects import (
     UserMessage,
 )
 from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.core.partners import Connections
 from tocsin.gossip.wire.messages import MemberState, Message
 from tocsin.gossip.wire.stream import StreamCodec
 from tocsin.simulation.network import Network
@@ -58,6 +59,8 @@ class SimulatedNode:
         """What the application knows, and since when."""
         self.processing_delay: Callable[[], float] | None = None
         """Draws the seconds that each input waits before it is looked at; None for no wait."""
+        self.connections: Connections | None = None
+        """What the process that starts next may ask about connections."""
         self._world = world
         self._network = network
         self._config = config
@@ -151,6 +154,7 @@ class SimulatedNode:
             random=self._world.stream(f"{self.name}/{self.life}"),
             local_state=self._state,
             stream_codec=self._codec,
+            connections=self.connections,
         )
 
     def _decode(self, writes: tuple[bytes, ...], *, reply: bool) -> Message:

@@ -27,6 +27,7 @@ from tocsin.gossip.core.membership import (
     TimerName,
 )
 from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.partners import Connections, Partners
 from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
 from tocsin.gossip.core.receiver import Receiver
 from tocsin.gossip.core.statistics import Statistics
@@ -60,7 +61,8 @@ class Endpoint:
     Inputs and commands take ``now`` (seconds, any monotonic origin, never going back). After each of them the
     caller drains :meth:`actions` and :meth:`events` and arms one timer for :meth:`next_timeout`. No input
     raises, whatever its bytes. ``local_state(join)`` gives the application's part of a push/pull; with
-    ``state_for(request)``, which is told more, that is asked instead.
+    ``state_for(request)``, which is told more, that is asked instead. Gossip prefers peers to which
+    ``connections`` has one open.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Endpoint:
         meta: bytes = b"",
         packet_codec: PacketCodec | None = None,
         stream_codec: StreamCodec | None = None,
+        connections: Connections | None = None,
     ) -> None:
         if not name:
             raise UserError("a member needs a name")
@@ -99,6 +102,7 @@ class Endpoint:
             statistics=self._statistics,
             events=self._events,
         )
+        self._partners = Partners(self._membership, connections, random)
         self._packet_codec = packet_codec or PacketCodec(label=config.label, compression=config.compression)
         self._stream_codec = stream_codec or StreamCodec(label=config.label, compression=config.compression)
         self._outbox = Outbox(
@@ -323,7 +327,7 @@ class Endpoint:
         """
         config, live = self.config, self._membership.live - 1
         count = live if live <= config.eager_members else config.gossip_nodes
-        members = self._membership.choose(count, lambda other: other.live) if count > 0 else []
+        members = self._partners.choose(count, lambda other: other.live) if count > 0 else []
         return bool(members) and self._outbox.gossip_fresh(members)
 
     def gossip(self, now: float) -> None:
@@ -334,7 +338,7 @@ class Endpoint:
         if self._outbox.idle:
             return
         patience = self.config.gossip_to_the_dead_time
-        for member in self._membership.choose(
+        for member in self._partners.choose(
             self.config.gossip_nodes,
             lambda other: (
                 other.live or (other.state is MemberState.DEAD and now - other.state_changed <= patience)

@@ -78,6 +78,7 @@ class Membership:
         self._events = events
         self._members: dict[str, Member] = {local.name: local}
         self._order: list[str] = [local.name]
+        self._names = {local.address: local.name}
         self._suspicions: dict[str, Suspicion] = {}
         self._live = 1
 
@@ -106,6 +107,11 @@ class Membership:
     def get(self, name: str) -> Member | None:
         """The member of that name in whatever state, or None."""
         return self._members.get(name)
+
+    def at_address(self, address: Address) -> Member | None:
+        """The member at that address, of several the one that was live last, or None."""
+        member = self._members.get(self._names.get(address, ""))
+        return member if member is not None and member.address == address else None
 
     def all(self) -> list[Member]:
         """Every known member, dead ones included."""
@@ -304,6 +310,7 @@ class Membership:
         if len(kept) != len(self._order):
             self._statistics.members_reaped += len(self._order) - len(kept)
             self._members = {name: self._members[name] for name in kept}
+            self._names = {at: name for at, name in self._names.items() if name in self._members}
         self._random.shuffle(kept)
         self._order = kept
 
@@ -366,6 +373,10 @@ class Membership:
         before = self._members.get(member.name)
         self._live += member.live - (before is not None and before.live)
         self._members[member.name] = member
+        if before is not None and self._names.get(before.address) == member.name:
+            del self._names[before.address]
+        if member.live or member.address not in self._names:
+            self._names[member.address] = member.name
 
     def _broadcast_local(self) -> None:
         local = self.local

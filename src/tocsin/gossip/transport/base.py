@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Protocol
 
 from tocsin.gossip.address import Address
@@ -64,6 +65,13 @@ class Transport(Protocol):
 
     def backlog(self, destination: Address) -> int:
         """Bytes of packets to ``destination`` that are queued and not yet with the system."""
+
+    @property
+    def connection_limit(self) -> int | None:
+        """How many destinations it keeps a connection to at most; None: it needs none to send a packet."""
+
+    def connected(self) -> Collection[Address]:
+        """The destinations that a packet reaches without a dial."""
 
     async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:
         """Dial a stream within ``timeout`` seconds; :class:`~tocsin.errors.TransportError` otherwise."""

@@ -97,6 +97,15 @@ class MemoryTransport:
         """Bytes that the next turn of the event loop delivers."""
         return sum(map(len, self._queues.get(destination, ())))
 
+    @property
+    def connection_limit(self) -> None:
+        """There are no connections."""
+        return
+
+    def connected(self) -> tuple[Address, ...]:
+        """There are no connections."""
+        return ()
+
     def _deliver(self, destination: Address) -> None:
         queue = self._queues.pop(destination, None)
         if queue is None or self._handler is None:

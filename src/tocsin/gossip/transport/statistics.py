@@ -18,6 +18,8 @@ class TransportStatistics:
     """Gauge: destinations with a packet link: open, being dialled, or resting after a failure."""
     connections_mux: int = 0
     """Gauge: connections of either direction that speak ``tocsin/1``."""
+    connections_open: int = 0
+    """Gauge: connections after their handshake, of either direction, for packets and for streams."""
     handshakes_inbound_pending: int = 0
     """Gauge."""
     dials: int = 0

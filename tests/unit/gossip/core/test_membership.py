@@ -363,3 +363,25 @@ def test_a_mapped_own_address_is_held_as_ipv4() -> None:
     bench = Bench()
     bench.endpoint.set_address(Address("::ffff:10.0.0.1", 9094))
     assert bench.endpoint.local.address == address_of(1)
+
+
+def test_a_member_is_found_by_its_address_as_long_as_it_has_it() -> None:
+    bench = Bench(gossip_to_the_dead_time=1.0, probe_interval=0.5, started=True)
+    bench.feed(alive("b", 2))
+    membership = bench.endpoint._membership
+    assert membership.at_address(address_of(1)) == bench.endpoint.local
+    assert membership.at_address(address_of(2)) == bench.endpoint.member("b")
+    assert membership.at_address(address_of(3)) is None
+    bench.feed(Dead(1, "b", "b"))
+    bench.feed(alive("b", 3, incarnation=2))
+    assert membership.at_address(address_of(2)) is None
+    assert membership.at_address(address_of(3)) == bench.endpoint.member("b")
+    # A process that came back under a new name: the one that lives counts, also when the old one changes.
+    bench.feed(alive("c", 3))
+    bench.feed(Dead(2, "b", "me-not"))
+    assert membership.at_address(address_of(3)) == bench.endpoint.member("c")
+    bench.feed(Dead(1, "c", "c"))
+    bench.run(5)
+    assert bench.endpoint.known == 1
+    assert membership.at_address(address_of(3)) is None
+    assert membership._names == {address_of(1): "me"}

@@ -166,6 +166,8 @@ class TLSConnection(asyncio.Protocol):
             else:
                 error = TransportError(f"connection lost{_detail(exc)}")
             self._end(None if self._closing else error)
+        if self.established_at is not None:
+            self._statistics.connections_open -= 1
         if not self.closed.done():
             self.closed.set_result(None)
 
@@ -299,6 +301,7 @@ class TLSConnection(asyncio.Protocol):
             self._statistics.resumptions += 1
         self._cancel_timer()
         self._statistics.handshakes += 1
+        self._statistics.connections_open += 1
         self.established_at = self._loop.time()
         self.writable = self._drained.is_set()
         if not self.writable:

@@ -95,6 +95,11 @@ class PacketLink:
         return not self._queue and self.dial is None
 
     @property
+    def open(self) -> bool:
+        """There is a connection."""
+        return self._connection is not None or (self._mux is not None and self._mux.usable)
+
+    @property
     def queued_bytes(self) -> int:
         """Bytes of frames that wait for a dial or for the system."""
         return self._queued_bytes + (self._mux.queued_bytes if self._mux is not None else 0)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
+from tocsin.gossip.transport.eviction import victim
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
@@ -55,6 +56,10 @@ class PacketPool:
         self._link(destination).send(data, now)
         if self._sweep_timer is None and not self._closed:
             self._arm(now)
+
+    def connected(self) -> list[Address]:
+        """The destinations with an open connection."""
+        return [destination for destination, link in self._links.items() if link.open]
 
     def backlog(self, destination: Address) -> int:
         """Bytes queued for one destination."""
@@ -132,11 +137,8 @@ class PacketPool:
 
     def _evict(self) -> None:
         """Make room: the least recently used idle link; with none idle, the least recently used."""
-        victim = next((link for link in self._links.values() if link.idle), None)
-        if victim is None:
-            victim = next(iter(self._links.values()))
         self._statistics.connections_evicted += 1
-        self._remove(victim, "evicted")
+        self._remove(victim(self._links.values()), "evicted")
 
     def _sweep(self) -> None:
         self._sweep_timer = None

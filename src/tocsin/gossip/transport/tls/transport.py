@@ -140,6 +140,15 @@ class TLSTransport:
         """Bytes that wait for a dial, or for a peer that takes them slowly."""
         return self._pool.backlog(destination) if self._pool is not None else 0
 
+    @property
+    def connection_limit(self) -> int:
+        """The pool's bound."""
+        return self._config.max_outbound_connections
+
+    def connected(self) -> list[Address]:
+        """The destinations that a packet reaches without a dial."""
+        return self._pool.connected() if self._pool is not None else []
+
     async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:  # noqa: ARG002
         """On the connection that the peer shares with us; else dial, and send the STREAM header.
 

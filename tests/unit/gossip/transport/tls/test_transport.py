@@ -611,6 +611,28 @@ def test_the_least_recently_used_connection_makes_room() -> None:
             assert (statistics.connections_outbound, statistics.connections_evicted) == (2, 1)
             await eventually(lambda: c.transport.statistics.connections_inbound == 0)
             assert b.transport.statistics.connections_inbound == 1
+            assert (a.transport.connection_limit, a.transport.connected()) == (2, [b.address, d.address])
+            await eventually(lambda: statistics.connections_open == 2)
+
+    asyncio.run(story())
+
+
+def test_open_connections_are_counted_at_both_ends_until_they_close() -> None:
+    async def story() -> None:
+        async with node() as a:
+            async with node() as b:
+                a.send(b.address, b"hello")
+                await eventually(lambda: b.recorder.packets)
+                stream = await a.transport.open_stream(b.address, 5.0)
+                accepted = await b.recorder.stream()
+                # Not how many: two ends may share one connection for everything.
+                assert 1 <= a.transport.statistics.connections_open <= 2
+                assert a.transport.statistics.connections_open == b.transport.statistics.connections_open
+                assert a.transport.statistics.handshakes == b.transport.statistics.handshakes
+                await stream.close()
+                await accepted.close()
+            await eventually(lambda: a.transport.statistics.connections_open == 0)
+            await eventually(lambda: b.transport.statistics.connections_open == 0)
 
     asyncio.run(story())
 
