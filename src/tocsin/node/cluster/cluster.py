@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from tocsin.alerting.protocol.parts import (
@@ -60,6 +61,7 @@ class ClusterSettings:
     """The ``--cluster.*`` flags that concern membership. Times are seconds."""
 
     name: str
+    incarnation: int = 1
     peers: tuple[str, ...] = ()
     gossip: GossipConfig = field(default_factory=GossipConfig)
     settle_timeout: float = 60.0
@@ -116,6 +118,7 @@ class Cluster:
         on_merged: Callable[[str], None],
         on_growth: Callable[[int], None] = lambda _: None,
         advertise: Address | None = None,
+        once_kept: Callable[[Callable[[], None]], None] = lambda tell: tell(),
     ) -> None:
         self.settings = settings
         self.statistics = ClusterStatistics()
@@ -130,6 +133,7 @@ class Cluster:
             settings.gossip_config(),
             transport,
             name=settings.name,
+            incarnation=settings.incarnation,
             address=advertise,
             meta=META,
             state_for=self.convergence.state_for,
@@ -148,7 +152,7 @@ class Cluster:
             clock=clock,
             log=log,
             on_merged=on_merged,
-            relay=self.replication.relay,
+            relay=lambda *news: once_kept(partial(self.replication.relay, *news)),
             on_growth=on_growth,
         )
         self.convergence.attach(self.gossip, self.inbox)
