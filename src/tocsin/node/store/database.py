@@ -145,10 +145,11 @@ class Database:
             raise translate(error) from None
 
     def tidy(self) -> None:
-        """Move the write-ahead log into the database and give back what is free."""
+        """Give back what is free, and move the write-ahead log into the database."""
         try:
+            # As a script: it is stepped page by page, and execute() steps once where no rows are expected.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            self._connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
         except sqlite3.Error as error:
             raise translate(error) from None
 

@@ -7,6 +7,7 @@ wrote. Written whole beside the old one, synced, then renamed over it.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tocsin.node.store.database import sync_folder
 FILES: Final = {"sil": "silences", "nfl": "nflog"}
 """The file of each kind of state."""
 SLICE_ENTRIES: Final = 256
+_UNFINISHED: Final = re.compile(r"(silences|nflog)\.[0-9a-f]{1,16}")
 
 
 class Snapshotted(Protocol):
@@ -107,3 +109,10 @@ def write(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a crash left of :func:`write`; Alertmanager leaves the same."""
+    for path in folder.iterdir():
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)

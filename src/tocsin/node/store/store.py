@@ -11,6 +11,7 @@ import asyncio
 import fcntl
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
@@ -51,6 +52,8 @@ class Store:
             ) from None
         self._journal: Journal | None = None
         self._lock: IO[bytes] | None = None
+        # One thread, so that of two snapshots the later one stays.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._closed = False
 
     # -- life
@@ -61,6 +64,7 @@ class Store:
         :class:`ConfigError` when the folder is in use, a file cannot be read, or a later version wrote it.
         """
         self._lock = self._take_lock()
+        await asyncio.to_thread(snapshot.remove_unfinished, self._directory)
         path = self._directory / JOURNAL
         self._journal = journal = Journal(path, self._states, log=self._log)
         try:
@@ -123,6 +127,7 @@ class Store:
         self._closed = True
         if self._journal is not None:
             await self._journal.close()
+        await asyncio.to_thread(self._thread.shutdown)
         if self._lock is not None:
             self._lock.close()
 
@@ -162,7 +167,7 @@ class Store:
         path = self._directory / snapshot.FILES[kind]
         data = b"".join(self._states[kind].encode_slices())
         try:
-            await asyncio.to_thread(snapshot.write, path, data)
+            await asyncio.get_running_loop().run_in_executor(self._thread, snapshot.write, path, data)
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror or error}") from None
         return len(data)
