@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench protocol clean
+.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench kill9 protocol clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
 
 # pip learned --group with 25.1; the one that comes with a Python may be older.
 $(VENV)/.ready: pyproject.toml
@@ -62,6 +62,9 @@ slow: setup  ## long simulations and soaks
 bench: setup  ## measure beside the real Alertmanager, write docs/performance.md (ARGS="--only NAME --quick")
 	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]  # not possible here: then Tocsin alone is measured
 	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m benchmarks $(ARGS)
+
+kill9: setup  ## kill a node at random points and look for losses (ARGS="--trials 1000 --seed 7")
+	@$(BIN)/python -m tests.faults.kill9 $(ARGS)
 
 protocol: setup  ## generate the protobuf modules anew
 	@PATH=$(abspath $(BIN)):$$PATH tools/generate-protocol

@@ -73,5 +73,9 @@ class TransportError(TocsinError):
     """The network is to blame: a dial, read or write failed or took too long. The message may be lost."""
 
 
+class StorageError(TocsinError):
+    """The disk is to blame: a change could not be kept, so nothing was changed (HTTP 503)."""
+
+
 class ClosedError(TocsinError):
     """The object was closed before or while it was asked. Nothing was changed."""

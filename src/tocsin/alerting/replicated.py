@@ -8,7 +8,7 @@ which leaves two nodes apart for ever.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
@@ -89,6 +89,8 @@ class ReplicatedState(Generic[EntryT]):
         self.max_entry_bytes = max_entry_bytes
         self.max_total_bytes = max_total_bytes
         self.total_bytes = 0
+        self.on_stored: Callable[[EntryT], None] | None = None
+        """Told of every entry that is stored, however it came: who keeps the state on disk listens here."""
         self._entries: dict[Hashable, EntryT] = {}
         self._known: set[bytes] = set()  # the encoded form of each entry: most of a push/pull is found here
         # An older version may live longer than the newer one that replaced it (an expired silence). Once the
@@ -202,6 +204,8 @@ class ReplicatedState(Generic[EntryT]):
         identity = identity_of(self._key_bytes(entry))
         self.digests.put(identity, self._canonical(entry), entry.stamp, entry.expires_at, key)
         self._stored(entry, previous)
+        if self.on_stored is not None:
+            self.on_stored(entry)
 
     # -- the rest
 

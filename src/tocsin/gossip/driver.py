@@ -86,6 +86,7 @@ class Gossip:
         name: str,
         address: Address | None = None,
         meta: bytes = b"",
+        incarnation: int = 1,
         local_state: Callable[[bool], bytes] = _no_state,
         state_for: Callable[[StateRequest], bytes] | None = None,
         on_event: Callable[[Event], None] = _ignore,
@@ -109,6 +110,7 @@ class Gossip:
             state_for=state_for,
             meta=meta,
             connections=transport,
+            incarnation=incarnation,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0

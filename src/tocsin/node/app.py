@@ -26,6 +26,7 @@ from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
 from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.cluster.assembly import make_cluster
 from tocsin.node.cluster.cluster import Cluster
+from tocsin.node.cluster.name import remembered
 from tocsin.node.config import Notation, load_config
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.engine import Engine
@@ -37,6 +38,8 @@ from tocsin.node.observation import Counts, observe
 from tocsin.node.receivers.base import Sender
 from tocsin.node.receivers.senders import SenderKey, make_senders
 from tocsin.node.store import Store
+from tocsin.node.store.changes import Facts, SilenceChanges
+from tocsin.node.store.retention import RetentionClock
 from tocsin.node.web import Web, external_url_of
 
 STOP_GRACE: Final = 5.0
@@ -70,7 +73,14 @@ class Node:
         )
         self.notification_log = NotificationLog(flags.data_retention)
         self.intents = Intents()
-        self.store = Store(Path(flags.storage_path))
+        self.store = Store(
+            Path(flags.storage_path), {"sil": self.silences.replicated, "nfl": self.notification_log}
+        )
+        self.changes = SilenceChanges(
+            self.silences, commit=self.store.commit, now=self.clock.now, tell=self._tell
+        )
+        self.facts = Facts(flush=self.store.flush)
+        self._retention_clock = RetentionClock()
         self.cluster: Cluster | None = None
         self._config = load_config(flags.config_file, self._notation)
         self.engine: Engine | None = None
@@ -87,15 +97,7 @@ class Node:
     async def start(self) -> None:
         """Load the state, serve, join. Returns once the HTTP interface answers; joining goes on beside it."""
         self._log.info("starting Tocsin", version=__version__)
-        for name, state in (("silences", self.silences), ("nflog", self.notification_log)):
-            result = await self.store.load(name, state, self.clock.now())
-            if result.refused_count:
-                self._log.warn(
-                    "entries of the snapshot refused",
-                    file=name,
-                    count=result.refused_count,
-                    reason=result.refused[0],
-                )
+        await self.store.open(self.clock.now())
         self.cluster = make_cluster(
             self.flags,
             {"sil": self.silences, "nfl": self.notification_log},
@@ -104,6 +106,8 @@ class Node:
             on_settled=self._settle,
             on_merged=self._merged,
             on_growth=lambda held: self._heap.entries(held + len(self.silences) + len(self.notification_log)),
+            remembered=self.store.meta,
+            once_kept=lambda tell: self.facts.add(tell, own=False),
         )
         if self.cluster is not None:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
@@ -120,6 +124,7 @@ class Node:
             self._settle()
         else:
             await self.cluster.start()
+            self.store.remember(remembered(self.cluster.gossip.local))
         self._periodic = [
             self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
             self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
@@ -135,7 +140,8 @@ class Node:
             await self._web.stop()
         if self.engine is not None:
             await self.engine.close(STOP_GRACE)
-        if self._tasks:  # Above all: what was just notified is still to be kept and told.
+            await self.facts.drained()
+        if self._tasks:  # What was begun before.
             await asyncio.wait(self._tasks, timeout=STOP_GRACE)
         if self.cluster is not None:
             await self.cluster.close()
@@ -198,13 +204,11 @@ class Node:
 
     async def set_silence(self, silence: Silence) -> str:
         """Create or change a silence, and tell the cluster."""
-        identifier, changes = self.silences.set(silence, self.now())
-        await self._changed("sil", changes)
-        return identifier
+        return await self.changes.set(silence)
 
     async def expire_silence(self, identifier: str) -> None:
         """End a silence, and tell the cluster."""
-        await self._changed("sil", self.silences.expire(identifier, self.now()))
+        await self.changes.expire(identifier)
 
     async def put_alerts(self, alerts: Sequence[Alert]) -> None:
         """Take in alerts."""
@@ -302,13 +306,9 @@ class Node:
             self.engine.nudge()
 
     def _recorded(self, changes: Sequence[bytes]) -> None:
-        self._spawn(self._changed("nfl", changes))
+        self.facts.add(lambda: self._tell("nfl", changes), own=True)
 
-    async def _changed(self, key: str, changes: Sequence[bytes]) -> None:
-        """Keep own changes, then tell the cluster."""
-        if not changes:
-            return
-        await self.store.record(key, changes)
+    def _tell(self, key: str, changes: Sequence[bytes]) -> None:
         if self.cluster is not None:
             self.cluster.broadcast(key, changes)
 
@@ -324,22 +324,34 @@ class Node:
                 self._log.error("maintenance failed", err=str(error))
 
     async def _maintain(self) -> None:
-        """Collect what has expired, then write the snapshots."""
-        now = self.now()
-        for name, state in (("silences", self.silences), ("nflog", self.notification_log)):
+        """Collect what has expired, write the snapshots, then clean the journal up."""
+        now = self._retention_clock.read(self.now(), time.monotonic_ns())
+        written = True
+        for key, name, state in (
+            ("sil", "silences", self.silences.replicated),
+            ("nfl", "nflog", self.notification_log),
+        ):
             counts = self.counts.maintenance[name]
             counts.runs += 1
             began = time.perf_counter()
             state.gc(now)
             collected = time.perf_counter()
             try:
-                counts.snapshot_bytes = await self.store.save(name, state)
+                counts.snapshot_bytes = await self.store.save(key)
             except TocsinError as error:
+                written = False
                 counts.errors += 1
                 self._log.error("writing a snapshot failed", file=name, err=str(error))
-            written = time.perf_counter()
+            saved = time.perf_counter()
             self.metrics_registry.timer(f"{name}_gc_duration_seconds").observe(collected - began)
-            self.metrics_registry.timer(f"{name}_snapshot_duration_seconds").observe(written - collected)
+            self.metrics_registry.timer(f"{name}_snapshot_duration_seconds").observe(saved - collected)
+        if self.cluster is not None:
+            self.store.remember(remembered(self.cluster.gossip.local))
+        if written:
+            try:
+                await self.store.maintain(now)
+            except TocsinError as error:
+                self._log.error("cleaning the journal up failed", err=str(error))
 
     async def _collect_alerts(self) -> None:
         now = self.now()

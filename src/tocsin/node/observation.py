@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
+from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
 
 if TYPE_CHECKING:
     from tocsin.node.app import Node
@@ -73,6 +74,7 @@ def observe(metrics: Metrics, node: Node) -> None:
         watch(f"{name}_maintenance_total", _reader(maintenance, "runs"))
         watch(f"{name}_maintenance_errors_total", _reader(maintenance, "errors"))
         watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
+    metrics.watch_statistics("journal", lambda: node.store.statistics, gauges=JOURNAL_GAUGES)
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())
     if lag is not None:

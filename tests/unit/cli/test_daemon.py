@@ -96,15 +96,18 @@ def test_a_taken_port_is_named(tmp_path: Path, node: Node) -> None:
     assert "another program listens there" in ended.stderr
 
 
-def test_a_damaged_snapshot_stops_the_start_and_is_left_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "good.yml").write_text("route: {receiver: x}\nreceivers: [{name: x}]\n")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "silences").write_bytes(b"\xff\xff\xff not a snapshot")
-    ended = tocsin("--config.file=good.yml", "--cluster.listen-address=", directory=tmp_path)
-    assert ended.returncode == 1
-    assert "data/silences" in ended.stderr
-    assert "move it away" in ended.stderr
-    assert (tmp_path / "data" / "silences").read_bytes() == b"\xff\xff\xff not a snapshot"
+def test_damaged_files_do_not_keep_a_node_from_starting(node: Node) -> None:
+    assert node.stop() == 0
+    data = node.folder / "data"
+    (data / "silences").write_bytes(b"\xff\xff\xff not a snapshot")
+    (data / "journal.db").write_bytes(b"not a journal" * 1000)
+    node.restart()
+    assert "a snapshot is damaged" in node.process.text()
+    assert "the journal is damaged" in node.process.text()
+    [aside] = data.glob("silences.damaged-*")
+    assert aside.read_bytes() == b"\xff\xff\xff not a snapshot"
+    assert len(list(data.glob("journal.db.damaged-*"))) == 1
+    assert node.api.post_silence([matcher("alertname", "quiet")])
 
 
 def test_silences_and_the_log_survive_a_clean_stop_and_start(node: Node, sink: WebhookSink) -> None:

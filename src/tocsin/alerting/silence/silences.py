@@ -128,10 +128,23 @@ class Silences:
     def set(self, silence: Silence, now: Nanoseconds) -> tuple[str, list[bytes]]:
         """Create (``id`` empty) or change a silence; its id, which may be a new one, and the changes.
 
+        :meth:`stage_set` and :meth:`apply` in one.
+        """
+        identifier, staged = self.stage_set(silence, now)
+        return identifier, self.apply(staged, now)
+
+    def expire(self, identifier: str, now: Nanoseconds) -> list[bytes]:
+        """End a silence now; nothing to do if it has ended. Raises NotFoundError."""
+        return self.apply(self.stage_expire(identifier, now), now)
+
+    def stage_set(self, silence: Silence, now: Nanoseconds, staged: int = 0) -> tuple[str, list[Silence]]:
+        """What :meth:`set` would change, with nothing changed: to be kept on disk first, then applied.
+
         A change in place is possible while the matchers stay the same and history is not touched: an active
         silence may get another end, not in the past; a pending one another start, not in the past. Otherwise
-        the old one is expired and a new one made. A start that is not set or past counts as now. Raises
-        ValidationError or NotFoundError, with nothing changed, in Alertmanager's words.
+        the old one is expired and a new one made. A start that is not set or past counts as now. ``staged``
+        is how many others are staged and not yet applied, for the limits. Raises ValidationError or
+        NotFoundError in Alertmanager's words.
         """
         starts_at = now if silence.starts_at in (0, ZERO) else silence.starts_at
         try:
@@ -147,9 +160,9 @@ class Silences:
             raise NotFoundError("silence not found")
         if previous is not None and _can_update(previous, asked, now):
             updated = self._finish(asked, now, previous)
-            return updated.id, self._put([updated], now)
+            return updated.id, [updated]
         limit = self._limits.max_silences
-        count = len(self._state)
+        count = len(self._state) + staged
         if count >= self._state.max_entries and not 0 < limit < self._state.max_entries:
             limit = self._state.max_entries
         if 0 < limit <= count:
@@ -158,16 +171,20 @@ class Silences:
         changed = [created]
         if previous is not None and previous.state_at(now) is not SilenceState.EXPIRED:
             changed.insert(0, self._expired(previous, now))
-        return created.id, self._put(changed, now)
+        return created.id, changed
 
-    def expire(self, identifier: str, now: Nanoseconds) -> list[bytes]:
-        """End a silence now; nothing to do if it has ended. Raises NotFoundError."""
+    def stage_expire(self, identifier: str, now: Nanoseconds) -> list[Silence]:
+        """What :meth:`expire` would change, with nothing changed. Raises NotFoundError."""
         silence = self._state.get(identifier)
         if silence is None:
             raise NotFoundError("silence not found")
         if silence.state_at(now) is SilenceState.EXPIRED:
             return []
-        return self._put([self._expired(silence, now)], now)
+        return [self._expired(silence, now)]
+
+    def apply(self, staged: Sequence[Silence], now: Nanoseconds) -> list[bytes]:
+        """Make staged changes; those that no later version has overtaken, encoded for the cluster."""
+        return [silence.encoded for silence in staged if self._state.put(silence, now)]
 
     def _expired(self, silence: Silence, now: Nanoseconds) -> Silence:
         starts_at = min(silence.starts_at, now)
@@ -189,9 +206,6 @@ class Silences:
         if size > limit:
             raise ValidationError(f"silence exceeded maximum size: {size} bytes (limit: {limit} bytes)")
         return finished
-
-    def _put(self, silences: Sequence[Silence], now: Nanoseconds) -> list[bytes]:
-        return [silence.encoded for silence in silences if self._state.put(silence, now)]
 
     def _new_id(self) -> str:
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))

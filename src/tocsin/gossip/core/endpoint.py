@@ -63,6 +63,7 @@ class Endpoint:
     raises, whatever its bytes. ``local_state(join)`` gives the application's part of a push/pull; with
     ``state_for(request)``, which is told more, that is asked instead. Gossip prefers peers to which
     ``connections`` has one open.
+    ``incarnation`` is the first one of this life: past the last of an earlier one, where that is known.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Endpoint:
         local_state: Callable[[bool], bytes] = _no_state,
         state_for: Callable[[StateRequest], bytes] | None = None,
         meta: bytes = b"",
+        incarnation: int = 1,
         packet_codec: PacketCodec | None = None,
         stream_codec: StreamCodec | None = None,
         connections: Connections | None = None,
@@ -91,7 +93,7 @@ class Endpoint:
         self._awareness = Awareness(config.awareness_max)
         self._member_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
         self._user_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
-        local = Member(name, _canonical(address), 1, MemberState.ALIVE, now, meta, VERSIONS)
+        local = Member(name, _canonical(address), incarnation, MemberState.ALIVE, now, meta, VERSIONS)
         self._membership = Membership(
             config,
             local,

@@ -8,7 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.errors import NotFoundError, ValidationError
+from tocsin.errors import NotFoundError, StorageError, ValidationError
 from tocsin.node.api import cors
 from tocsin.node.api.alerts import AlertOperations
 from tocsin.node.api.answers import coded_error, empty, text_error
@@ -64,6 +64,8 @@ class ApiV2:
             answer = text_error(400, str(error))
         except NotFoundError as error:
             answer = text_error(404, str(error))
+        except StorageError as error:
+            answer = text_error(503, str(error))
         if "Cache-Control" not in answer.headers:
             answer.headers["Cache-Control"] = "no-store"
         cors.mark(request.method, request.headers, answer.headers)

@@ -14,9 +14,10 @@ from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.advertise import advertise_address
-from tocsin.node.cluster.cluster import Cluster, ClusterSettings
+from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.convergence import Replicated
-from tocsin.node.cluster.name import ulid
+from tocsin.node.cluster.name import identity, ulid
+from tocsin.node.cluster.settings import ClusterSettings
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.tls import load_cluster_tls
@@ -36,10 +37,14 @@ def make_cluster(
     on_settled: Callable[[], None],
     on_merged: Callable[[str], None],
     on_growth: Callable[[int], None],
+    remembered: Mapping[str, str] | None = None,
+    once_kept: Callable[[Callable[[], None]], None] | None = None,
 ) -> Cluster | None:
     """The cluster that the flags describe, not started; None when they turn it off.
 
-    :class:`ConfigError` for an address or a TLS file that cannot be used.
+    ``remembered`` is what the store remembered of an earlier life (see :func:`identity`). ``once_kept`` calls
+    what tells on what was merged, once that is on disk. :class:`ConfigError` for an address or a TLS file
+    that cannot be used.
     """
     if not flags.cluster_listen_address:
         return None
@@ -59,8 +64,10 @@ def make_cluster(
         ),
         load_cluster_tls(flags.cluster_tls_config),
     )
+    name, incarnation = identity(flags.cluster_peer_name, advertise, remembered or {})
     settings = ClusterSettings(
-        name=flags.cluster_peer_name or ulid(time.time_ns() // 1_000_000, os.urandom(10)),
+        name=name or ulid(time.time_ns() // 1_000_000, os.urandom(10)),
+        incarnation=incarnation,
         peers=tuple(peer for peer in flags.cluster_peer if peer),
         gossip=GossipConfig(
             probe_interval=flags.cluster_probe_interval / 1e9,
@@ -87,6 +94,7 @@ def make_cluster(
         on_merged=on_merged,
         on_growth=on_growth,
         advertise=advertise,
+        once_kept=once_kept or (lambda tell: tell()),
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from tocsin.alerting.protocol.parts import (
@@ -17,7 +16,6 @@ from tocsin.alerting.protocol.parts import (
 )
 from tocsin.errors import ClosedError, StateError, TransportError
 from tocsin.gossip.address import Address
-from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
     Event,
     MemberJoined,
@@ -41,6 +39,7 @@ from tocsin.node.cluster.convergence import Convergence, Replicated
 from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.cluster.peers import PeerBook
 from tocsin.node.cluster.replication import Replication
+from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics, PeerStatus
 from tocsin.node.cluster.settle import Settle
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.log import Logger
@@ -53,51 +52,6 @@ RESOLVE_RETRY: Final = 2.0
 JOIN_RETRY: Final = 0.25
 LEAVE_TIMEOUT: Final = 10.0
 FLUSH_TIMEOUT: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterSettings:
-    """The ``--cluster.*`` flags that concern membership. Times are seconds."""
-
-    name: str
-    peers: tuple[str, ...] = ()
-    gossip: GossipConfig = field(default_factory=GossipConfig)
-    settle_timeout: float = 60.0
-    reconnect_interval: float = 10.0
-    reconnect_timeout: float = 6 * 3600.0
-    peers_resolve_timeout: float = 15.0
-
-    def gossip_config(self) -> GossipConfig:
-        """As Alertmanager widens gossip with the number of configured peers (specification 4.3)."""
-        wide = max(3, len(self.peers) // 2)
-        return replace(self.gossip, user_retransmit_multiplier=wide, gossip_nodes=wide)
-
-
-@dataclass(frozen=True, slots=True)
-class PeerStatus:
-    """One member as the API shows it."""
-
-    name: str
-    address: str
-
-
-@dataclass(slots=True)
-class ClusterStatistics:
-    """What the node's metrics tell of the cluster, beside the gossip library's own counters."""
-
-    peers_joined: int = 0
-    peers_left: int = 0
-    peers_updated: int = 0
-    name_conflicts: int = 0
-    reconnections: int = 0
-    reconnections_failed: int = 0
-    refresh_joins: int = 0
-    refresh_joins_failed: int = 0
-    resolve_failures: int = 0
-    trouble: Counter[str] = field(default_factory=Counter)
-    """Refused packets, messages and merges, by reason."""
-    full_states_sent: int = 0
-    full_state_bytes_sent: int = 0
 
 
 class Cluster:
@@ -116,6 +70,7 @@ class Cluster:
         on_merged: Callable[[str], None],
         on_growth: Callable[[int], None] = lambda _: None,
         advertise: Address | None = None,
+        once_kept: Callable[[Callable[[], None]], None] = lambda tell: tell(),
     ) -> None:
         self.settings = settings
         self.statistics = ClusterStatistics()
@@ -130,6 +85,7 @@ class Cluster:
             settings.gossip_config(),
             transport,
             name=settings.name,
+            incarnation=settings.incarnation,
             address=advertise,
             meta=META,
             state_for=self.convergence.state_for,
@@ -148,7 +104,7 @@ class Cluster:
             clock=clock,
             log=log,
             on_merged=on_merged,
-            relay=self.replication.relay,
+            relay=lambda *news: once_kept(partial(self.replication.relay, *news)),
             on_growth=on_growth,
         )
         self.convergence.attach(self.gossip, self.inbox)

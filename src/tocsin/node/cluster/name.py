@@ -1,6 +1,14 @@
-"""Peer names: ULIDs, as Alertmanager makes them."""
+"""Peer names: ULIDs, as Alertmanager makes them, and kept over a restart, which Alertmanager does not."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.member import Member
+
+_MAX_INCARNATION = 1 << 31
+"""A remembered incarnation past this is not gone on from: the numbers must not run out."""
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -14,3 +22,26 @@ def ulid(milliseconds: int, entropy: bytes) -> str:
         raise ValueError("a ULID takes 10 bytes of entropy")
     value = ((milliseconds & (1 << 48) - 1) << 80) | int.from_bytes(entropy, "big")
     return "".join(_ALPHABET[(value >> shift) & 31] for shift in range(125, -1, -5))
+
+
+def remembered(local: Member) -> dict[str, str]:
+    """What to keep on disk of ourselves for :func:`identity`."""
+    return {
+        "peer_name": local.name,
+        "peer_address": str(local.address),
+        "peer_incarnation": str(local.incarnation),
+    }
+
+
+def identity(asked: str, address: Address, known: Mapping[str, str]) -> tuple[str, int]:
+    """The name (``asked`` if it is not empty; empty: make one) and the first incarnation of a new life.
+
+    A name is used again only at its old address: peers that have not heard of the end of its earlier life
+    refuse to see it move. It goes on past the last known incarnation, so that those peers believe it at once.
+    """
+    same_place = address.port != 0 and known.get("peer_address") == str(address)
+    name = asked or (known.get("peer_name", "") if same_place else "")
+    last = known.get("peer_incarnation", "")
+    if not same_place or name != known.get("peer_name") or not (last.isascii() and last.isdecimal()):
+        return name, 1
+    return name, int(last) + 1 if len(last) < 11 and int(last) < _MAX_INCARNATION else 1

@@ -14,7 +14,8 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.node.clock import Clock
-from tocsin.node.cluster.cluster import Cluster, ClusterSettings
+from tocsin.node.cluster.cluster import Cluster
+from tocsin.node.cluster.settings import ClusterSettings
 from tocsin.node.log import Logger
 
 HOUR = 3600 * SECOND

@@ -1,0 +1,54 @@
+"""What a cluster is made with, and what it tells of itself. Plain values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+from tocsin.gossip.config import GossipConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSettings:
+    """The ``--cluster.*`` flags that concern membership. Times are seconds."""
+
+    name: str
+    incarnation: int = 1
+    peers: tuple[str, ...] = ()
+    gossip: GossipConfig = field(default_factory=GossipConfig)
+    settle_timeout: float = 60.0
+    reconnect_interval: float = 10.0
+    reconnect_timeout: float = 6 * 3600.0
+    peers_resolve_timeout: float = 15.0
+
+    def gossip_config(self) -> GossipConfig:
+        """As Alertmanager widens gossip with the number of configured peers (specification 4.3)."""
+        wide = max(3, len(self.peers) // 2)
+        return replace(self.gossip, user_retransmit_multiplier=wide, gossip_nodes=wide)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStatus:
+    """One member as the API shows it."""
+
+    name: str
+    address: str
+
+
+@dataclass(slots=True)
+class ClusterStatistics:
+    """What the node's metrics tell of the cluster, beside the gossip library's own counters."""
+
+    peers_joined: int = 0
+    peers_left: int = 0
+    peers_updated: int = 0
+    name_conflicts: int = 0
+    reconnections: int = 0
+    reconnections_failed: int = 0
+    refresh_joins: int = 0
+    refresh_joins_failed: int = 0
+    resolve_failures: int = 0
+    trouble: Counter[str] = field(default_factory=Counter)
+    """Refused packets, messages and merges, by reason."""
+    full_states_sent: int = 0
+    full_state_bytes_sent: int = 0

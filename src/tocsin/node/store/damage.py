@@ -1,0 +1,151 @@
+"""A damaged database: what can still be read of it is saved, and the file is set aside for people to look at.
+
+The new database is made whole beside the old one before the names are changed, so that a crash at any point
+loses nothing: ``journal.db.new`` is unfinished and thrown away, ``journal.db.mended`` is whole and put in
+place at the next start.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from tocsin.errors import StorageError
+from tocsin.node.store.database import Database, open_reading, read_meta, sync_folder
+from tocsin.node.store.rows import Row
+
+KEPT: Final = 4
+"""Damaged files that stay; of more the oldest are removed, or they would fill the disk in the end."""
+_SINGLE_ROWS: Final = 100_000
+"""Rows that are tried one by one between two places that can be read."""
+_SUFFIXES: Final = ("", "-wal", "-shm")
+_COLUMNS: Final = "id, kind, key, stamp, expires, data"
+
+
+@dataclass(slots=True)
+class Salvaged:
+    """What could be read."""
+
+    rows: dict[int, Row] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict)
+
+
+def salvage(path: Path) -> Salvaged:
+    """Read row by row what can be read, from the front, from the back, and one by one in between."""
+    found = Salvaged()
+    try:
+        connection = open_reading(path)
+    except sqlite3.Error:
+        return found
+    with closing(connection):
+        with suppress(StorageError):
+            found.meta = read_meta(connection)
+        rows = found.rows
+        if _read_run(connection, "ASC", rows):
+            return found
+        front = max(rows, default=None)
+        _read_run(connection, "DESC", rows)
+        behind = [number for number in rows if front is None or number > front]
+        last = min(behind, default=None)
+        start = front + 1 if front is not None else 1
+        stop = last if last is not None else start + _SINGLE_ROWS
+        for number in range(start, min(stop, start + _SINGLE_ROWS)):
+            with suppress(sqlite3.Error):
+                _keep(rows, connection.execute(f"SELECT {_COLUMNS} FROM entries WHERE id = ?", (number,)))  # noqa: S608
+    return found
+
+
+def _read_run(connection: sqlite3.Connection, direction: str, rows: dict[int, Row]) -> bool:
+    """Rows in one direction until something cannot be read; whether all could."""
+    try:
+        _keep(rows, connection.execute(f"SELECT {_COLUMNS} FROM entries ORDER BY id {direction}"))  # noqa: S608
+    except sqlite3.Error:
+        return False
+    return True
+
+
+def _keep(rows: dict[int, Row], cursor: Iterable[tuple[object, ...]]) -> None:
+    for number, kind, key, stamp, expires, data in cursor:
+        match number, kind, key, stamp, expires, data:
+            case int(), str(), bytes(), bytes(), int(), bytes():
+                rows[number] = Row(kind, key, stamp, expires, data)
+            case _:
+                pass  # not what we wrote
+
+
+def rebuild(path: Path, rows: Iterable[Row], meta: Mapping[str, str]) -> Path | None:
+    """Put a new database with ``rows`` in the place of the damaged one; where that is now.
+
+    :class:`StorageError` when the disk does not let us; the damaged file is then where it was.
+    """
+    new = path.with_name(f"{path.name}.new")
+    try:
+        _remove(new)
+        database = Database(new)
+        try:
+            database.write(rows, meta)
+            database.tidy()
+        finally:
+            database.close()
+        _remove_beside(new)
+        new.rename(_mended(path))
+        sync_folder(path.parent)
+        return finish(path)
+    except OSError as error:
+        raise StorageError(error.strerror or str(error)) from None
+
+
+def finish(path: Path) -> Path | None:
+    """Put a rebuilt database in its place, if a crash left one; where the damaged one is now."""
+    mended = _mended(path)
+    if not mended.exists():
+        return None
+    aside = set_aside(path)
+    mended.rename(path)
+    sync_folder(path.parent)
+    return aside
+
+
+def set_aside(path: Path) -> Path | None:
+    """Rename a file (and, for a database, those beside it) with the time as suffix; its new name."""
+    when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+    aside = path.with_name(f"{path.name}.damaged-{when}")
+    moved = False
+    # The log before the database: without its database SQLite would take it for a leftover and remove it.
+    for suffix in reversed(_SUFFIXES):
+        with suppress(FileNotFoundError):
+            os.replace(f"{path}{suffix}", f"{aside}{suffix}")  # noqa: PTH105
+            moved = True
+    sync_folder(path.parent)
+    _forget_oldest(path)
+    return aside if moved else None
+
+
+def _forget_oldest(path: Path) -> None:
+    kept = sorted(
+        found
+        for found in path.parent.glob(f"{path.name}.damaged-*")
+        if not found.name.endswith(("-wal", "-shm"))
+    )
+    for old in kept[:-KEPT]:
+        _remove(old)
+
+
+def _mended(path: Path) -> Path:
+    return path.with_name(f"{path.name}.mended")
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)
+    _remove_beside(path)
+
+
+def _remove_beside(path: Path) -> None:
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)

@@ -1,0 +1,234 @@
+"""The journal's file: an SQLite database that is synced at each commit. All calls from one thread.
+
+Tables: ``entries`` (one row for each silence and notification log entry, see ``rows``) and ``meta`` (what the
+node must know of itself after a restart). A row is only ever replaced by a version that the merge in memory
+would choose too, so the order in which versions are written does not matter.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from tocsin.errors import ConfigError, StorageError
+from tocsin.node.store.rows import Row, wins_tie
+
+FORMAT: Final = 1
+"""``PRAGMA user_version`` of the tables below."""
+SLICE_ROWS: Final = 256
+DELETE_ROWS: Final = 512
+WAL_BYTES: Final = 4 << 20
+"""The write-ahead log is cut to this size when it starts anew."""
+VACUUM_PAGES: Final = 2048
+"""Free pages given back in one maintenance."""
+
+_TABLES: Final = """
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key BLOB NOT NULL, stamp BLOB NOT NULL,
+    expires INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (kind, key)
+);
+CREATE INDEX entries_expire ON entries (expires);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_UPSERT: Final = """
+INSERT INTO entries (kind, key, stamp, expires, data) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (kind, key) DO UPDATE SET stamp = excluded.stamp, expires = excluded.expires, data = excluded.data
+WHERE excluded.stamp > entries.stamp
+   OR (excluded.stamp = entries.stamp AND excluded.data <> entries.data
+       AND wins_tie(excluded.kind, excluded.data, entries.data))
+"""
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
+class DamagedError(StorageError):
+    """The file is not what we wrote: set it aside."""
+
+
+def translate(error: sqlite3.Error) -> StorageError:
+    """What an error of SQLite means: damage, or a disk that does not do what it should."""
+    code = getattr(error, "sqlite_errorcode", None)
+    if code is not None and code & 0xFF in _DAMAGED:
+        return DamagedError(str(error))
+    return StorageError(str(error))
+
+
+class Database:
+    """The open file."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens it; makes it if it is not there.
+
+        :class:`DamagedError` when it is damaged, :class:`~tocsin.errors.ConfigError` when a later version of
+        Tocsin wrote it, :class:`~tocsin.errors.StorageError` when the disk does not let us.
+        """
+        self.path = path
+        try:
+            self._connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+        except sqlite3.Error as error:
+            raise translate(error) from None
+        try:
+            self._set_up()
+            self._inode = path.stat().st_ino
+        except sqlite3.Error as error:
+            self._connection.close()
+            raise translate(error) from None
+        except OSError as error:
+            self._connection.close()
+            raise StorageError(error.strerror or str(error)) from None
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _set_up(self) -> None:
+        execute = self._connection.execute
+        self._connection.create_function("wins_tie", 3, wins_tie, deterministic=True)
+        found = int(execute("PRAGMA user_version").fetchone()[0])
+        if found > FORMAT:
+            raise ConfigError(
+                str(self.path),
+                f"has format {found}, this version knows {FORMAT}",
+                "run the version of Tocsin that wrote it; export the state with its tocsinctl",
+            )
+        new = found == 0 and execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if new:
+            execute("PRAGMA auto_vacuum = INCREMENTAL")
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = FULL")
+        execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
+        if new:
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
+            )
+            sync_folder(self.path.parent)
+        try:
+            execute("SELECT kind, key, stamp, expires, data FROM entries LIMIT 1").fetchone()
+            execute("SELECT name, value FROM meta LIMIT 1").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table, no such column
+                raise DamagedError(f"not a journal: {error}") from None
+            raise
+
+    # -- writing
+
+    def write(self, rows: Iterable[Row], meta: Mapping[str, str]) -> None:
+        """All of it in one transaction, on the disk when this returns; else :class:`StorageError`."""
+        self._check_place()
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(_UPSERT, rows)
+            if meta:
+                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            with suppress(sqlite3.Error):
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            raise translate(error) from None
+
+    def delete_expired(self, second: int) -> int:
+        """Delete some of the rows that expired at ``second`` (Unix epoch) or before; how many.
+
+        Less than ``DELETE_ROWS``: there are no more. A few at a time, so that others get their turn.
+        """
+        self._check_place()
+        try:
+            return self._connection.execute(
+                "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires <= ? LIMIT ?)",
+                (second, DELETE_ROWS),
+            ).rowcount
+        except sqlite3.Error as error:
+            raise translate(error) from None
+
+    def tidy(self) -> None:
+        """Give back what is free, and move the write-ahead log into the database."""
+        try:
+            # As a script: it is stepped page by page, and execute() steps once where no rows are expected.
+            self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.Error as error:
+            raise translate(error) from None
+
+    def _check_place(self) -> None:
+        """A file that was moved away goes on being written, and what was kept there is lost to a restart."""
+        try:
+            if self.path.stat().st_ino == self._inode:
+                return
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StorageError(error.strerror or str(error)) from None
+        raise DamagedError("the file was moved or removed")
+
+    # -- reading
+
+    def slices(self, rows: int = SLICE_ROWS) -> Iterator[list[tuple[str, bytes]]]:
+        """All entries as (kind, data), some at a time; :class:`DamagedError` where it cannot be read."""
+        yield from read_slices(self._connection, rows)
+
+    def meta(self) -> dict[str, str]:
+        """The table ``meta``."""
+        return read_meta(self._connection)
+
+    def sizes(self) -> tuple[int, int]:
+        """Bytes of the database and of its write-ahead log."""
+        return tuple(_size(Path(f"{self.path}{suffix}")) for suffix in ("", "-wal"))  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Close; what was committed is safe whether this is called or not."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+
+def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Iterator[list[tuple[str, bytes]]]:
+    """See :meth:`Database.slices`."""
+    last = -(1 << 63)
+    while True:
+        try:
+            found = connection.execute(
+                "SELECT id, kind, data FROM entries WHERE id > ? ORDER BY id LIMIT ?", (last, rows)
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error) from None
+        if not found:
+            return
+        last = found[-1][0]
+        yield [(str(kind), bytes(data)) for _, kind, data in found if isinstance(data, bytes)]
+
+
+def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
+    """See :meth:`Database.meta`."""
+    try:
+        return {str(name): str(value) for name, value in connection.execute("SELECT name, value FROM meta")}
+    except sqlite3.Error as error:
+        raise translate(error) from None
+
+
+def open_reading(path: Path) -> sqlite3.Connection:
+    """For reading only, beside a running node or after a crash. Raises :class:`sqlite3.Error`.
+
+    Without a write-ahead log nobody writes, and SQLite need not be allowed to make its files beside it.
+    """
+    quiet = not Path(f"{path}-wal").exists()
+    uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
+
+
+def sync_folder(folder: Path) -> None:
+    """Without it a crash could undo what was made or renamed in ``folder``."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,93 @@
+"""The state of a storage folder as Alertmanager's snapshot files, whether its node runs or not.
+
+Only reads the folder, so it is safe beside a running node.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.replicated import ReplicatedState
+from tocsin.alerting.silence import Silences
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import ConfigError, StateError, StorageError
+from tocsin.node.store import snapshot
+from tocsin.node.store.database import FORMAT, open_reading, read_slices
+from tocsin.node.store.store import JOURNAL
+
+
+@dataclass(slots=True)
+class Exported:
+    """What was written: entries by file, and what could not be read."""
+
+    entries: dict[str, int] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def export(source: Path, target: Path, now: Nanoseconds) -> Exported:
+    """Write ``target/silences`` and ``target/nflog`` with all that ``source`` holds.
+
+    :class:`ConfigError` when ``source`` holds nothing or ``target`` cannot be written to.
+    """
+    exported = Exported()
+    states = read(source, now, exported)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for kind, state in states.items():
+            name = snapshot.FILES[kind]
+            snapshot.write(target / name, b"".join(state.encode_slices()))
+            exported.entries[name] = len(state)
+    except OSError as error:
+        raise ConfigError(str(target), f"cannot be written: {error.strerror or error}") from None
+    return exported
+
+
+def read(source: Path, now: Nanoseconds, exported: Exported) -> dict[str, ReplicatedState[Any]]:
+    """All that the journal and the snapshot files of ``source`` hold, merged."""
+    journal = source / JOURNAL
+    files = {kind: source / name for kind, name in snapshot.FILES.items()}
+    if not any(path.exists() for path in (journal, *files.values())):
+        raise ConfigError(str(source), "holds no state", "give the --storage.path of a node")
+    states: dict[str, ReplicatedState[Any]] = {
+        "sil": Silences(0, random=Random(0)).replicated,
+        "nfl": NotificationLog(0),
+    }
+    if journal.exists():
+        _read_journal(journal, states, now, exported)
+    for kind, path in files.items():
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from None
+        loaded = snapshot.Loaded()
+        for _ in snapshot.load(states[kind], data, now, loaded):
+            pass
+        if loaded.damage:
+            exported.problems.append(f"{path} is damaged: {loaded.damage}")
+    return states
+
+
+def _read_journal(
+    path: Path, states: dict[str, ReplicatedState[Any]], now: Nanoseconds, exported: Exported
+) -> None:
+    try:
+        with closing(open_reading(path)) as connection:
+            found = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if found != FORMAT:
+                raise ConfigError(str(path), f"has format {found}, this version knows {FORMAT}")
+            for entries in read_slices(connection):
+                for kind, data in entries:
+                    try:
+                        states[kind].load(data, now)
+                    except (KeyError, StateError) as error:
+                        exported.problems.append(f"{path}: an entry does not decode: {error}")
+    except (sqlite3.Error, StorageError) as error:
+        exported.problems.append(f"{path} cannot be read to its end: {error}; start the node to mend it")

@@ -1,0 +1,110 @@
+"""The journal: every silence and notification log entry is on the disk before anyone is told of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from tocsin.alerting.replicated import Entry
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.errors import StateError
+from tocsin.node.log import Logger
+from tocsin.node.store import damage
+from tocsin.node.store.database import DELETE_ROWS, DamagedError, Database
+from tocsin.node.store.writer import GAUGES, JournalStatistics, States, Writer
+
+__all__ = ["GAUGES", "Journal", "JournalStatistics"]
+
+
+class Journal:
+    """Keeps the replicated states in one database, and fills them from it at start."""
+
+    def __init__(self, path: Path, states: States, *, log: Logger) -> None:
+        self.path = path
+        self._states = states
+        self._log = log
+        self._writer = Writer(path, states, log=log)
+        self.commit = self._writer.commit
+        self.flush = self._writer.flush
+        self.remember = self._writer.remember
+
+    async def open(self, now: Nanoseconds) -> None:
+        """Load all there is into the states, and keep from now on what they store.
+
+        A damaged file is set aside and what can be read of it is saved. :class:`ConfigError` when a later
+        version wrote it; :class:`~tocsin.errors.StorageError` when the disk does not let us read or write it.
+        """
+        try:
+            await self._load(now)
+        except DamagedError as error:
+            found = await self._writer.run(damage.salvage, self.path)
+            await self._writer.replace(list(found.rows.values()), found.meta, str(error))
+            await self._load(now)
+        if self.statistics.rows_unreadable:
+            await self._writer.rebuild(f"{self.statistics.rows_unreadable} entries do not decode")
+        await self._writer.measure()
+        for kind, state in self._states.items():
+            state.on_stored = self._marker(kind)
+
+    async def _load(self, now: Nanoseconds) -> None:
+        def begin() -> Iterator[list[tuple[str, bytes]]]:
+            aside = damage.finish(self.path)
+            if aside is not None:
+                self._log.warn("a rebuilt journal was put in place", set_aside=str(aside))
+            database = self._writer.open_database()
+            self._writer.meta = database.meta()
+            return database.slices()
+
+        try:
+            slices = await self._writer.run(begin)
+            while (found := await self._writer.run(next, slices, None)) is not None:
+                for kind in self._states:
+                    self._load_slice(kind, [data for each, data in found if each == kind], now)
+        except DamagedError:
+            await self._writer.run(self._writer.close_database)
+            raise
+
+    def _load_slice(self, kind: str, entries: list[bytes], now: Nanoseconds) -> None:
+        state = self._states[kind]
+        try:
+            refused = state.load(b"".join(entries), now).refused_count
+        except StateError as error:
+            if len(entries) > 1:
+                for entry in entries:
+                    self._load_slice(kind, [entry], now)
+                return
+            self._log.warn("an entry of the journal does not decode", state=kind, err=str(error))
+            self.statistics.rows_unreadable += 1
+        else:
+            self.statistics.entries_refused += refused
+
+    def _marker(self, kind: str) -> Callable[[Entry], None]:
+        def mark(entry: Entry) -> None:
+            self._writer.mark(kind, entry)
+
+        return mark
+
+    @property
+    def meta(self) -> Mapping[str, str]:
+        """What was remembered, an earlier life's included."""
+        return self._writer.meta
+
+    @property
+    def statistics(self) -> JournalStatistics:
+        """For the metrics."""
+        return self._writer.statistics
+
+    async def maintain(self, now: Nanoseconds) -> None:
+        """Delete what expired, give back what is free. :class:`~tocsin.errors.StorageError`."""
+        deleted = DELETE_ROWS
+        while deleted == DELETE_ROWS:
+            deleted = await self._writer.care(Database.delete_expired, now // SECOND)
+            self.statistics.rows_deleted += deleted
+        await self._writer.care(Database.tidy)
+        await self._writer.measure()
+
+    async def close(self) -> None:
+        """Write what is waiting, if the disk takes it, and close. Idempotent."""
+        await self._writer.close()
+        for state in self._states.values():
+            state.on_stored = None

@@ -1,0 +1,91 @@
+"""What the journal keeps of an entry: its key, what its versions are told apart by, and its own bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Mapping
+from typing import Final, NamedTuple
+
+from tocsin.alerting.nflog import Receiver
+from tocsin.alerting.nflog import codec as nflog_codec
+from tocsin.alerting.protocol.delimited import read_delimited
+from tocsin.alerting.replicated import Entry
+from tocsin.alerting.silence import codec as silence_codec
+from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
+from tocsin.errors import StateError
+
+KINDS: Final = ("sil", "nfl")
+"""The kinds of state, by the keys that gossip has for them."""
+
+_STAMP_BYTES: Final = 9
+"""Nanoseconds since year 1, up to year 9999, need 69 bits; SQLite's integers have 63."""
+_LATEST_SECOND: Final = 1 << 62
+
+
+class Row(NamedTuple):
+    """One row of the table ``entries``.
+
+    ``stamp`` sorts as bytes as it does as a time. ``expires`` is the first whole second of the Unix epoch at
+    which the entry may be deleted. ``data`` is the delimited protobuf message as it came or was made.
+    """
+
+    kind: str
+    key: bytes
+    stamp: bytes
+    expires: int
+    data: bytes
+
+
+def row_of(kind: str, entry: Entry) -> Row:
+    """The row that keeps ``entry``."""
+    expires = -(-entry.expires_at // SECOND)
+    return Row(
+        kind,
+        key_bytes(entry.key),
+        stamp_bytes(entry.stamp),
+        max(-_LATEST_SECOND, min(expires, _LATEST_SECOND)),
+        entry.encoded,
+    )
+
+
+def key_bytes(key: Hashable) -> bytes:
+    """A silence's id, or a log entry's receiver (as JSON, so without a line feed), a line feed, its group."""
+    if isinstance(key, str):
+        return key.encode("utf-8", "surrogatepass")
+    assert isinstance(key, tuple)  # noqa: S101  (for the type checker)
+    group_key, receiver = key
+    assert isinstance(receiver, Receiver)  # noqa: S101
+    named = json.dumps([receiver.group_name, receiver.integration, receiver.index])
+    return named.encode() + b"\n" + bytes(group_key)
+
+
+def stamp_bytes(stamp: Nanoseconds) -> bytes:
+    """A stamp that sorts as bytes."""
+    return (max(stamp, ZERO) - ZERO).to_bytes(_STAMP_BYTES, "big")
+
+
+def _canonical_silence(message: memoryview) -> bytes:
+    return silence_codec.canonical(silence_codec.decode(message))
+
+
+def _canonical_nflog(message: memoryview) -> bytes:
+    return nflog_codec.canonical(nflog_codec.decode(message))
+
+
+_CANONICAL: Final[Mapping[str, Callable[[memoryview], bytes]]] = {
+    "sil": _canonical_silence,
+    "nfl": _canonical_nflog,
+}
+
+
+def wins_tie(kind: str, data: bytes, stored: bytes) -> bool:
+    """Of two versions with one stamp, whether ``data`` is the one that the merge in memory chooses."""
+    canonical = _CANONICAL[kind]
+    try:
+        offered = canonical(next(read_delimited(data)))
+    except StateError:
+        return False
+    try:
+        return offered > canonical(next(read_delimited(stored)))
+    except (StateError, StopIteration):
+        return True  # what is stored cannot be read

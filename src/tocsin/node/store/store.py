@@ -1,0 +1,184 @@
+"""The storage folder: the journal, which keeps every change, and Alertmanager's snapshot files.
+
+The snapshot files are merged at every start and written at every maintenance and clean stop, so that the
+folder can go back and forth between Tocsin and Alertmanager with nothing lost. Merging is idempotent: what
+the journal holds already changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any, Final, TypeVar
+
+from tocsin.alerting.replicated import Entry, ReplicatedState
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import ClosedError, ConfigError, StorageError
+from tocsin.node.log import Logger
+from tocsin.node.store import damage, snapshot
+from tocsin.node.store.journal import Journal, JournalStatistics
+
+JOURNAL: Final = "journal.db"
+LOCK: Final = "lock"
+_FLAG: Final = "--storage.path"
+
+T = TypeVar("T")
+
+
+class Store:
+    """The folder of one node. ``states`` by the keys that gossip has for them (``sil``, ``nfl``)."""
+
+    def __init__(
+        self, directory: Path, states: Mapping[str, ReplicatedState[Any]], *, log: Logger | None = None
+    ) -> None:
+        """Makes the folder if need be; :class:`ConfigError` when it cannot be used."""
+        self._directory = directory
+        self._states = states
+        self._log = log or Logger("tocsin.store", component="store")
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            probe = directory / f".writable.{secrets.token_hex(8)}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise ConfigError(
+                _FLAG,
+                f"{directory} cannot be written to: {error.strerror or error}",
+                "give a folder that this user may write to",
+            ) from None
+        self._journal: Journal | None = None
+        self._lock: IO[bytes] | None = None
+        # One thread, so that of two snapshots the later one stays.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        self._closed = False
+
+    # -- life
+
+    async def open(self, now: Nanoseconds) -> None:
+        """Load the journal, merge the snapshot files, keep what they brought.
+
+        :class:`ConfigError` when the folder is in use, a file cannot be read, or a later version wrote it.
+        """
+        self._lock = self._take_lock()
+        await asyncio.to_thread(snapshot.remove_unfinished, self._directory)
+        path = self._directory / JOURNAL
+        self._journal = journal = Journal(path, self._states, log=self._log)
+        try:
+            await journal.open(now)
+        except StorageError as error:
+            raise ConfigError(
+                str(path), f"cannot be opened: {error}", "make room on the disk, and let it be written to"
+            ) from None
+        for kind in self._states:
+            await self._load_snapshot(kind, now)
+        if not await journal.flush():
+            self._log.error("what the snapshots brought is not in the journal yet", path=str(path))
+
+    def _take_lock(self) -> IO[bytes]:
+        """Two nodes on one folder would have one name, and each would undo the other's clean-up."""
+        path = self._directory / LOCK
+        try:
+            lock = path.open("ab")
+        except OSError as error:
+            raise ConfigError(str(path), f"cannot be opened: {error.strerror or error}") from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            raise ConfigError(
+                _FLAG, f"{self._directory} is in use by another node", "give each node its own folder"
+            ) from None
+        return lock
+
+    async def _load_snapshot(self, kind: str, now: Nanoseconds) -> None:
+        path = self._directory / snapshot.FILES[kind]
+        try:
+            data = await asyncio.to_thread(path.read_bytes)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from None
+        loaded = snapshot.Loaded()
+        for _ in snapshot.load(self._states[kind], data, now, loaded):
+            await asyncio.sleep(0)
+        if loaded.refused_count:
+            self._log.warn(
+                "entries of the snapshot refused",
+                file=path.name,
+                count=loaded.refused_count,
+                reason=loaded.refused[0],
+            )
+        if loaded.damage:
+            aside = await asyncio.to_thread(damage.set_aside, path)
+            self._log.error(
+                "a snapshot is damaged: it was set aside, what could be read was kept",
+                file=str(path),
+                set_aside=str(aside),
+                entries_read=loaded.taken + loaded.unchanged,
+                err=loaded.damage,
+            )
+
+    async def close(self) -> None:
+        """Wait for what is being written. Idempotent."""
+        self._closed = True
+        if self._journal is not None:
+            await self._journal.close()
+        await asyncio.to_thread(self._thread.shutdown)
+        if self._lock is not None:
+            self._lock.close()
+
+    # -- changes
+
+    async def commit(self, kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
+        """Keep own changes, then call ``apply``: see :meth:`Journal.commit`."""
+        await self._opened.commit(kind, entries, apply)
+
+    async def flush(self) -> bool:
+        """Wait until what is in memory now is kept; False when the disk does not take it."""
+        return await self._opened.flush()
+
+    @property
+    def meta(self) -> Mapping[str, str]:
+        """What :meth:`remember` kept, in an earlier life too."""
+        return self._opened.meta
+
+    def remember(self, values: Mapping[str, str]) -> None:
+        """Keep small values by name."""
+        self._opened.remember(values)
+
+    @property
+    def statistics(self) -> JournalStatistics | None:
+        """The journal's, once it is open."""
+        return self._journal.statistics if self._journal is not None else None
+
+    # -- care
+
+    async def save(self, kind: str) -> int:
+        """Write the snapshot file of one kind; its size. :class:`StorageError` when that fails.
+
+        The old file then stays. :class:`~tocsin.errors.ClosedError` after :meth:`close`.
+        """
+        if self._closed:
+            raise ClosedError("the store is closed")
+        path = self._directory / snapshot.FILES[kind]
+        data = b"".join(self._states[kind].encode_slices())
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, snapshot.write, path, data)
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written: {error.strerror or error}") from None
+        return len(data)
+
+    async def maintain(self, now: Nanoseconds) -> None:
+        """Clean the journal up: see :meth:`Journal.maintain`. After the snapshots have been written: what
+        they still hold would come back at the next start."""
+        await self._opened.maintain(now)
+
+    @property
+    def _opened(self) -> Journal:
+        if self._closed or self._journal is None:
+            raise ClosedError("the store is closed")
+        return self._journal

@@ -1,0 +1,144 @@
+"""A change is in memory exactly when it was acknowledged, whatever fails and whatever happens beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.stores import Disk, silence
+from tocsin.alerting.silence import Silences
+from tocsin.errors import NotFoundError, StorageError
+from tocsin.node.store.changes import Facts
+from tocsin.node.store.database import Database
+from tocsin.node.store.rows import Row
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["set", "edit", "expire", "gossip", "break", "mend", "turn"]),
+        st.integers(0, 5),
+        st.booleans(),
+    ),
+    max_size=40,
+)
+
+
+class FailingDisk:
+    """Fails transactions on request: before, or after part of the rows was written."""
+
+    def __init__(self) -> None:
+        self.broken = False
+        self.real = Database.write
+
+    def write(self, database: Database, rows: list[Row], meta: dict[str, str]) -> None:
+        if self.broken:
+            raise StorageError("broken")
+        self.real(database, rows, meta)
+
+
+@settings(max_examples=60, deadline=None)
+@given(steps)
+def test_memory_and_disk_hold_what_was_acknowledged(script: list[tuple[str, int, bool]]) -> None:
+    disk_faults = FailingDisk()
+
+    async def story(folder: Path) -> None:
+        disk = await Disk(folder).open()
+        peer = Silences(3600 * 10**9, random=Random(9))
+        acknowledged: dict[str, str] = {}  # id -> the last acknowledged comment
+        ended: set[str] = set()
+        refused: set[str] = set()  # comments
+        running: list[asyncio.Task[None]] = []
+
+        async def change(kind: str, identifier: str, comment: str) -> None:
+            try:
+                if kind == "expire":
+                    await disk.changes.expire(identifier)
+                    ended.add(identifier)
+                else:
+                    wanted = silence("A", comment=comment, identifier=identifier)
+                    found = await disk.changes.set(wanted)
+                    acknowledged[found] = comment
+            except StorageError:
+                refused.add(comment)
+            except NotFoundError:
+                pass
+
+        for number, (kind, which, wait) in enumerate(script):
+            known = sorted(acknowledged)
+            identifier = known[which % len(known)] if known and kind != "set" else ""
+            match kind:
+                case "break" | "mend":
+                    disk_faults.broken = kind == "break"
+                case "turn":
+                    await asyncio.sleep(0.001 * which)
+                case "gossip":
+                    _, [data] = peer.set(silence("peer", comment=str(number)), disk.now())
+                    disk.silences.merge(data, disk.now())
+                case _:
+                    running.append(asyncio.create_task(change(kind, identifier, f"c{number}")))
+                    if wait:
+                        await running[-1]
+        await asyncio.gather(*running)
+        held = {each.id: each for each in disk.silences.replicated}
+        for identifier in acknowledged:
+            assert identifier in held
+        comments = {each.comment for each in held.values()}
+        assert not comments & refused
+        assert {c for c in comments if c.startswith("c")} <= set(acknowledged.values())
+        assert len(disk.told) == len(set(disk.told))
+        disk_faults.broken = False
+        await disk.store.close()
+        again = await Disk(folder).open()
+        assert {each.id: each.encoded for each in again.silences.replicated} == disk.held()
+        await again.store.close()
+
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
+        patch.setattr(Database, "write", lambda *arguments: disk_faults.write(*arguments))
+        asyncio.run(story(Path(folder)))
+
+
+def test_changes_of_one_silence_take_turns(tmp_path: Path) -> None:
+    async def story() -> None:
+        disk = await Disk(tmp_path).open()
+        identifier = await disk.changes.set(silence("A"))
+        await asyncio.gather(
+            *(disk.changes.set(silence("A", comment=str(n), identifier=identifier)) for n in range(20)),
+            disk.changes.expire(identifier),
+        )
+        found = disk.silences.get(identifier)
+        assert found is not None
+        assert found.comment == "19"
+        assert len(disk.silences) == 1
+        assert not disk.changes._turns
+        await disk.store.close()
+
+    asyncio.run(story())
+
+
+def test_facts_of_peers_are_told_on_only_once_kept_and_own_ones_all_the_same() -> None:
+    async def story() -> None:
+        answers = [True, False]
+        told: list[str] = []
+
+        async def flush() -> bool:
+            await asyncio.sleep(0)
+            return answers.pop(0)
+
+        facts = Facts(flush=flush)
+        facts.add(lambda: told.append("peer's"), own=False)
+        facts.add(lambda: told.append("own"), own=True)
+        assert told == []
+        await facts.drained()
+        assert told == ["peer's", "own"]
+        facts.add(lambda: told.append("peer's, unkept"), own=False)
+        facts.add(lambda: told.append("own, unkept"), own=True)
+        await facts.drained()
+        assert told == ["peer's", "own", "own, unkept"]
+        assert facts.withheld == 1
+
+    asyncio.run(story())
