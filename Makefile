@@ -53,7 +53,7 @@ interop-sanity: setup  ## the same with a real Alertmanager in our place: tests 
 	@tools/fetch-peers $(PEERS)
 	@TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_INTEROP_OURS=alertmanager $(INTEROP) --deselect tests/interop/test_demo.py
 
-scale: setup  ## large clusters in simulation: write docs/scale.md and its pictures (some minutes)
+scale: setup  ## large clusters in simulation: write docs/scale.md and its pictures (ten minutes and more)
 	@$(BIN)/python -m tocsin.simulation.scale --write docs
 
 slow: setup  ## long simulations and soaks
