@@ -38,7 +38,7 @@ from tocsin.node.observation import Counts, observe
 from tocsin.node.receivers.base import Sender
 from tocsin.node.receivers.senders import SenderKey, make_senders
 from tocsin.node.store import Store
-from tocsin.node.store.changes import Facts, SilenceChanges
+from tocsin.node.store.changes import News, SilenceChanges, StagedLog
 from tocsin.node.store.retention import RetentionClock
 from tocsin.node.web import Web, external_url_of
 
@@ -79,7 +79,10 @@ class Node:
         self.changes = SilenceChanges(
             self.silences, commit=self.store.commit, now=self.clock.now, tell=self._tell
         )
-        self.facts = Facts(flush=self.store.flush)
+        self.notifications = StagedLog(
+            self.notification_log, commit=self.store.commit, now=self.clock.now, tell=self._tell
+        )
+        self.news = News(flush=self.store.flush)
         self._retention_clock = RetentionClock()
         self.cluster: Cluster | None = None
         self._config = load_config(flags.config_file, self._notation)
@@ -107,7 +110,7 @@ class Node:
             on_merged=self._merged,
             on_growth=lambda held: self._heap.entries(held + len(self.silences) + len(self.notification_log)),
             remembered=self.store.meta,
-            once_kept=lambda tell: self.facts.add(tell, own=False),
+            once_kept=self.news.add,
         )
         if self.cluster is not None:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
@@ -140,7 +143,8 @@ class Node:
             await self._web.stop()
         if self.engine is not None:
             await self.engine.close(STOP_GRACE)
-            await self.facts.drained()
+            await self.notifications.drained()
+            await self.news.drained()
         if self._tasks:  # What was begun before.
             await asyncio.wait(self._tasks, timeout=STOP_GRACE)
         if self.cluster is not None:
@@ -263,7 +267,7 @@ class Node:
             config,
             clock=self.clock,
             silences=self.silences,
-            notification_log=self.notification_log,
+            notification_log=self.notifications,
             senders=senders,
             peer_timeout=self.flags.cluster_peer_timeout,
             random=self._random,
@@ -305,8 +309,8 @@ class Node:
         if key == "nfl" and self.engine is not None:
             self.engine.nudge()
 
-    def _recorded(self, changes: Sequence[bytes]) -> None:
-        self.facts.add(lambda: self._tell("nfl", changes), own=True)
+    def _recorded(self, changes: Sequence[bytes]) -> None:  # noqa: ARG002 - staged by the log itself
+        self.notifications.keep()
 
     def _tell(self, key: str, changes: Sequence[bytes]) -> None:
         if self.cluster is not None:

@@ -15,9 +15,10 @@ from tocsin.alerting.inhibit import Inhibitor
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import Muter
-from tocsin.alerting.nflog import NotificationLog, Receiver
+from tocsin.alerting.nflog import Receiver
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.pipeline import Pipeline
+from tocsin.alerting.sending import Log
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.clock import Clock, Timer
@@ -51,7 +52,7 @@ class Engine:
         *,
         clock: Clock,
         silences: Muter,
-        notification_log: NotificationLog,
+        notification_log: Log,
         senders: Mapping[tuple[str, str, int], Sender],
         peer_timeout: Nanoseconds,
         random: Random,

@@ -45,22 +45,39 @@ class NotificationLog(ReplicatedState[Entry]):
         *,
         receiver_data: ReceiverData | None = None,
     ) -> list[bytes]:
-        """Record a notification sent at ``now``; the changes.
+        """Record a notification sent at ``now``; the changes: :meth:`stage` and :meth:`put` in one.
+
+        Nothing is recorded if the entry is past a bound.
+        """
+        previous = self.query(receiver, group_key)
+        entry = self.stage(
+            receiver, group_key, firing, resolved, now, expiry_ns, previous, receiver_data=receiver_data
+        )
+        return [entry.encoded] if self.put(entry, now) else []
+
+    def stage(
+        self,
+        receiver: Receiver,
+        group_key: str,
+        firing: Iterable[int],
+        resolved: Iterable[int],
+        now: Nanoseconds,
+        expiry_ns: Nanoseconds,
+        previous: Entry | None,
+        *,
+        receiver_data: ReceiverData | None = None,
+    ) -> Entry:
+        """The entry that records a notification sent at ``now``, not stored yet.
 
         ``firing`` and ``resolved`` are :attr:`Labels.hash` of its alerts. The entry lasts for ``expiry_ns``
-        (0: no wish) or the retention, whichever is shorter. Its timestamp is later than that of the stored
-        entry, whatever the clocks say. Nothing is recorded if the entry is past a bound.
+        (0: no wish) or the retention, whichever is shorter. Its timestamp is later than that of ``previous``,
+        whatever the clocks say: what is not recorded would be sent again.
         """
-        key = (group_key.encode("utf-8", "surrogatepass"), receiver)
-        previous = self._entries.get(key)
-        stamp = now
-        if previous is not None:
-            # Also when the other's clock is ahead: what is not recorded would be sent again.
-            stamp = max(now, previous.timestamp + 1)
+        stamp = now if previous is None else max(now, previous.timestamp + 1)
         lifetime = min(expiry_ns, self._retention) if expiry_ns > 0 else self._retention
-        entry = codec.encode(
+        return codec.encode(
             Entry(
-                group_key=key[0],
+                group_key=group_key.encode("utf-8", "surrogatepass"),
                 receiver=receiver,
                 timestamp=stamp,
                 firing_alerts=tuple(firing),
@@ -69,7 +86,10 @@ class NotificationLog(ReplicatedState[Entry]):
                 receiver_data=receiver_data or {},
             )
         )
-        return [entry.encoded] if self._offer(entry, now, MergeResult(), keep_expired=False) else []
+
+    def put(self, entry: Entry, now: Nanoseconds) -> bool:
+        """Store a staged entry, unless a later one is there or it is past a bound."""
+        return self._offer(entry, now, MergeResult(), keep_expired=False)
 
     def query(self, receiver: Receiver, group_key: str) -> Entry | None:
         """The last notification of the group to the receiver."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tocsin.alerting import nflog
+from tocsin.alerting.nflog import NotificationLog, Receiver
 from tocsin.alerting.replicated import Entry
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds
-from tocsin.errors import StorageError
+from tocsin.errors import ClosedError, StorageError
 
 Tell = Callable[[str, Sequence[bytes]], None]
 
@@ -91,23 +93,91 @@ class SilenceChanges:
                 del self._turns[identifier]
 
 
-class Facts:
-    """Tells the cluster of what is in memory already, once it is kept.
+class StagedLog:
+    """The notification log as the alert flow sees it: with what this node has sent and not kept yet.
 
-    ``own``: what this node has done, a notification sent. It cannot be refused, and peers that do not hear of
-    it would do it again: so when the disk fails they are told all the same, and keep what we cannot. What
-    came from peers is then told on by nobody; its origin has told it, and push/pull goes on.
+    Nobody else sees that before it is kept. It is a fact, though, and cannot be refused: when the disk fails
+    it goes into memory all the same, is written later, and peers are told, who would send it again and who
+    keep what we cannot.
+    """
+
+    def __init__(
+        self, log: NotificationLog, *, commit: Commit, now: Callable[[], Nanoseconds], tell: Tell
+    ) -> None:
+        self._log = log
+        self._commit = commit
+        self._now = now
+        self._tell = tell
+        self._staged: dict[Hashable, Entry] = {}
+        self._unsubmitted: list[nflog.Entry] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def query(self, receiver: Receiver, group_key: str) -> nflog.Entry | None:
+        """The last notification of the group to the receiver."""
+        stored = self._log.query(receiver, group_key)
+        staged = self._staged.get((group_key.encode("utf-8", "surrogatepass"), receiver))
+        if isinstance(staged, nflog.Entry) and (stored is None or staged.stamp > stored.stamp):
+            return staged
+        return stored
+
+    def log(
+        self,
+        receiver: Receiver,
+        group_key: str,
+        firing: Sequence[int],
+        resolved: Sequence[int],
+        now: Nanoseconds,
+        expiry_ns: Nanoseconds,
+    ) -> list[bytes]:
+        """Record a notification; call :meth:`keep` after it."""
+        previous = self.query(receiver, group_key)
+        entry = self._log.stage(receiver, group_key, firing, resolved, now, expiry_ns, previous)
+        self._staged[entry.key] = entry
+        self._unsubmitted.append(entry)
+        return [entry.encoded]
+
+    def keep(self) -> None:
+        """Keep what was recorded, then put it into the log and tell the cluster."""
+        entries, self._unsubmitted = self._unsubmitted, []
+        if entries:
+            task = asyncio.get_running_loop().create_task(self._keep(entries))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def drained(self) -> None:
+        """Wait until all that was recorded has been told."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _keep(self, entries: Sequence[nflog.Entry]) -> None:
+        def apply() -> None:
+            for entry in entries:
+                self._log.put(entry, self._now())
+                if self._staged.get(entry.key) is entry:
+                    del self._staged[entry.key]
+            self._tell("nfl", [entry.encoded for entry in entries])
+
+        try:
+            await self._commit("nfl", entries, apply)
+        except (StorageError, ClosedError):
+            apply()
+
+
+class News:
+    """Tells on what was merged from peers, once it is kept.
+
+    While the disk fails nothing is told on: its maker has told it, and exchanges of states go on.
     """
 
     def __init__(self, *, flush: Callable[[], Awaitable[bool]]) -> None:
         self._flush = flush
-        self._waiting: list[tuple[Callable[[], None], bool]] = []
+        self._waiting: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
         self.withheld = 0
 
-    def add(self, tell: Callable[[], None], *, own: bool) -> None:
+    def add(self, tell: Callable[[], None]) -> None:
         """Call ``tell`` once what is in memory now is kept."""
-        self._waiting.append((tell, own))
+        self._waiting.append(tell)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
@@ -121,8 +191,8 @@ class Facts:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
                 kept = await self._flush()
-                for tell, own in waiting:
-                    if kept or own:
+                for tell in waiting:
+                    if kept:
                         tell()
                     else:
                         self.withheld += 1

@@ -4,8 +4,8 @@ While a transaction is being synced, what comes gathers for the next one, so tha
 cost a few syncs. Two kinds of changes come:
 
 * *own* changes wait for their commit and are made in memory only then; when the disk fails, they fail;
-* *facts*, entries merged from peers and what this node has sent, are in memory already: they are marked
-  here, and written as soon as the disk lets us.
+* *facts*, above all entries merged from peers, are in memory already: they are marked here, and written as
+  soon as the disk lets us.
 """
 
 from __future__ import annotations

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.stores import Disk, silence
+from tocsin.alerting.nflog import Receiver
 from tocsin.alerting.silence import Silences
 from tocsin.errors import NotFoundError, StorageError
-from tocsin.node.store.changes import Facts
+from tocsin.node.store.changes import News, StagedLog
 from tocsin.node.store.database import Database
 from tocsin.node.store.rows import Row
 
@@ -120,7 +121,7 @@ def test_changes_of_one_silence_take_turns(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
-def test_facts_of_peers_are_told_on_only_once_kept_and_own_ones_all_the_same() -> None:
+def test_what_peers_sent_is_told_on_only_once_kept() -> None:
     async def story() -> None:
         answers = [True, False]
         told: list[str] = []
@@ -129,16 +130,62 @@ def test_facts_of_peers_are_told_on_only_once_kept_and_own_ones_all_the_same() -
             await asyncio.sleep(0)
             return answers.pop(0)
 
-        facts = Facts(flush=flush)
-        facts.add(lambda: told.append("peer's"), own=False)
-        facts.add(lambda: told.append("own"), own=True)
+        news = News(flush=flush)
+        news.add(lambda: told.append("kept"))
         assert told == []
-        await facts.drained()
-        assert told == ["peer's", "own"]
-        facts.add(lambda: told.append("peer's, unkept"), own=False)
-        facts.add(lambda: told.append("own, unkept"), own=True)
-        await facts.drained()
-        assert told == ["peer's", "own", "own, unkept"]
-        assert facts.withheld == 1
+        await news.drained()
+        news.add(lambda: told.append("not kept"))
+        await news.drained()
+        assert told == ["kept"]
+        assert news.withheld == 1
+
+    asyncio.run(story())
+
+
+def test_a_notification_is_known_at_once_and_shown_to_others_once_kept(tmp_path: Path) -> None:
+    async def story() -> None:
+        disk = await Disk(tmp_path).open()
+        staged = StagedLog(disk.notification_log, commit=disk.store.commit, now=disk.now, tell=disk._tell)
+        receiver = Receiver("sink", "webhook", 0)
+        for firing in ([1], [1, 2]):
+            assert staged.log(receiver, "group", firing, [], disk.now(), 0)
+        entry = staged.query(receiver, "group")
+        assert entry is not None
+        assert entry.firing_alerts == (1, 2)
+        assert not disk.groups()
+        staged.keep()
+        assert not disk.groups()
+        assert not disk.told
+        await staged.drained()
+        assert disk.groups() == {b"group"}
+        assert len(disk.told) == 2
+        assert staged.query(receiver, "group") == entry
+        assert not staged._staged
+        await disk.store.close()
+        again = await Disk(tmp_path).open()
+        assert again.notification_log.query(receiver, "group") == entry
+        await again.store.close()
+
+    asyncio.run(story())
+
+
+def test_a_notification_cannot_be_refused_by_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk_faults = FailingDisk()
+    monkeypatch.setattr(Database, "write", lambda *arguments: disk_faults.write(*arguments))
+
+    async def story() -> None:
+        disk = await Disk(tmp_path).open()
+        staged = StagedLog(disk.notification_log, commit=disk.store.commit, now=disk.now, tell=disk._tell)
+        disk_faults.broken = True
+        staged.log(Receiver("sink", "webhook", 0), "group", [1], [], disk.now(), 0)
+        staged.keep()
+        await staged.drained()
+        assert disk.groups() == {b"group"}
+        assert len(disk.told) == 1
+        disk_faults.broken = False
+        await disk.store.close()
+        again = await Disk(tmp_path).open()
+        assert again.groups() == {b"group"}
+        await again.store.close()
 
     asyncio.run(story())
