@@ -23,6 +23,7 @@ MAX_FILE_BYTES = 16 * 1024 * 1024
 MAX_NODES = 1_000_000
 """Nodes in one tree with every alias counted as what it stands for: stops the "billion laughs"."""
 MAX_DEPTH = 100
+_TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 """Nesting. A routing tree of 30 levels needs 60."""
 
 _CORE = "tag:yaml.org,2002:"
@@ -113,9 +114,11 @@ def load(text: str, path: str) -> Node | None:
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         mark = Mark(path, at.line + 1, at.column + 1) if at is not None else Mark(path, 1, 1)
-        raise mark.error(
-            f"not valid YAML: {_one_line(error.problem or error.context or 'syntax error')}"
-        ) from None
+        problem = _one_line(error.problem or error.context or "syntax error")
+        if "nesting depth" in problem:
+            # libyaml as it comes with PyYAML 6.0.4 has a bound of its own, reached before it tells of events.
+            raise mark.error(_TOO_DEEP) from None
+        raise mark.error(f"not valid YAML: {problem}") from None
     except yaml.YAMLError as error:
         raise Mark(path, 1, 1).error(f"not valid YAML: {_one_line(str(error))}") from None
 
@@ -192,7 +195,7 @@ class _Builder:
 
     def _start(self, event: Any) -> None:
         if len(self._stack) >= MAX_DEPTH:
-            raise self._mark(event).error(f"nested deeper than {MAX_DEPTH} levels")
+            raise self._mark(event).error(_TOO_DEEP)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         expected = _CORE + ("map" if is_mapping else "seq")
         if event.tag not in (None, "!", expected):
