@@ -1,4 +1,4 @@
-"""From the ``--cluster.*`` flags to a cluster over mutual TLS."""
+"""From the ``--cluster.*`` flags to a cluster."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.discovery.resolve import literal
-from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.advertise import advertise_address
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.convergence import Replicated
 from tocsin.node.cluster.name import identity, ulid
 from tocsin.node.cluster.settings import ClusterSettings
+from tocsin.node.cluster.transports import make_transport
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.config.flags import NodeFlags
-from tocsin.node.config.tls import load_cluster_tls
 from tocsin.node.log import Logger
 
 GOSSIP_BYTES = 64 * 1024
@@ -54,16 +52,7 @@ def make_cluster(
         flags.cluster_advertise_address,
         allow_public=flags.cluster_allow_insecure_public_advertise_address_discovery,
     )
-    tcp_timeout = flags.cluster_tcp_timeout / 1e9
-    transport = TLSTransport(
-        TLSTransportConfig(
-            listen_address=listen,
-            advertise_address=advertise,
-            read_timeout=tcp_timeout,
-            offer_alpn=flags.cluster_tocsin_protocol,
-        ),
-        load_cluster_tls(flags.cluster_tls_config),
-    )
+    transport = make_transport(flags, listen, advertise)
     name, incarnation = identity(flags.cluster_peer_name, advertise, remembered or {})
     settings = ClusterSettings(
         name=name or ulid(time.time_ns() // 1_000_000, os.urandom(10)),
@@ -74,7 +63,7 @@ def make_cluster(
             probe_timeout=flags.cluster_probe_timeout / 1e9,
             gossip_interval=flags.cluster_gossip_interval / 1e9,
             push_pull_interval=flags.cluster_pushpull_interval / 1e9,
-            stream_timeout=tcp_timeout,
+            stream_timeout=flags.cluster_tcp_timeout / 1e9,
             gossip_bytes=GOSSIP_BYTES,
             label=flags.cluster_label.encode(),
         ),

@@ -37,6 +37,7 @@ HOUR = 60 * MINUTE
 _EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
+TRANSPORTS = ("tls",)
 FEATURES = (
     "alert-names-in-metrics",
     "receiver-name-in-metrics",
@@ -173,6 +174,12 @@ class NodeFlags:
     )
     cluster_reconnect_timeout: int = duration(
         "cluster.reconnect-timeout", 6 * HOUR, "How long to attempt to reach a lost peer."
+    )
+    cluster_transport: str = flag(
+        "cluster.transport",
+        "tls",
+        choice("cluster transport", TRANSPORTS),
+        f"How peers are connected: {' or '.join(TRANSPORTS)}.",
     )
     cluster_tls_config: str = flag(
         "cluster.tls-config", "", str, "File that sets up mutual TLS within the cluster."
