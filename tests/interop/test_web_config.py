@@ -21,6 +21,7 @@ from tests.support.processes import start_until_up
 from tests.support.prometheus import Prometheus
 
 pytestmark = pytest.mark.interop
+Done = subprocess.CompletedProcess[str]
 
 AUTHORITY = CertificateAuthority()
 FOREIGN = CertificateAuthority("another")
@@ -180,18 +181,18 @@ def test_the_rate_limit(tmp_path: Path, ours: NodeKind) -> None:
 def test_users_and_certificate_change_without_a_restart(tmp_path: Path, ours: NodeKind) -> None:
     with both(tmp_path, ours, SERVER + USERS) as nodes:
         for node in nodes.values():
-            assert node.ask(login=("alice", "right"))[0] == 200
-            node.web_file.write_text((SERVER + USERS).replace("alice", "carol"))
-            eventually(lambda node=node: node.ask(login=("carol", "right"))[0] == 200, "carol may come in")
-            assert node.ask(login=("alice", "right"))[0] == 401
-            before = ssl.get_server_certificate(("127.0.0.1", node.node.port))
-            AUTHORITY.issue(name="renewed").write(node.node.folder, "node")
-            eventually(
-                lambda node=node, before=before: (
-                    ssl.get_server_certificate(("127.0.0.1", node.node.port)) != before
-                ),
-                "the new certificate is shown",
-            )
+            change(node)
+
+
+def change(node: SecuredNode) -> None:
+    assert node.ask(login=("alice", "right"))[0] == 200
+    node.web_file.write_text((SERVER + USERS).replace("alice", "carol"))
+    eventually(lambda: node.ask(login=("carol", "right"))[0] == 200, "carol may come in")
+    assert node.ask(login=("alice", "right"))[0] == 401
+    place = ("127.0.0.1", node.node.port)
+    before = ssl.get_server_certificate(place)
+    AUTHORITY.issue(name="renewed").write(node.node.folder, "node")
+    eventually(lambda: ssl.get_server_certificate(place) != before, "the new certificate is shown")
 
 
 @pytest.mark.parametrize(
@@ -227,9 +228,7 @@ def test_amtool_with_certificate_and_password(tmp_path: Path, ours: NodeKind) ->
     (tmp_path / "ca.crt").write_bytes(AUTHORITY.certificate)
     client_file = tmp_path / "http.yml"
 
-    def amtool(
-        node: SecuredNode, *arguments: str, password: str = "right"
-    ) -> subprocess.CompletedProcess[str]:
+    def amtool(node: SecuredNode, *arguments: str, password: str = "right") -> Done:
         client_file.write_text(
             f"basic_auth:\n  username: alice\n  password: {password}\n"
             "tls_config:\n  ca_file: ca.crt\n  cert_file: client.crt\n  key_file: client.key\n"

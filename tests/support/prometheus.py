@@ -23,7 +23,7 @@ groups:
 
 
 class Prometheus:
-    """Sends its alerts to every address of ``alertmanagers`` (``host:port``); ``client``: more lines for them."""
+    """Sends its alerts to every address of ``alertmanagers`` (``host:port``); ``client``: more lines."""
 
     def __init__(self, binary: Path, folder: Path, alertmanagers: list[str], *, client: str = "") -> None:
         self.binary = binary
