@@ -32,6 +32,8 @@ class HTTPBounds:
     """Of one address, the same way. Clients behind one proxy or NAT share this."""
     handshake: float = 10.0
     """From the accepted connection to the end of the TLS handshake."""
+    handshakes: int = 64
+    """Under way at once; each costs half a megabyte. The oldest goes, of the address that has most."""
     first_byte: float = 30.0
     """From there to a connection's first byte: browsers open connections that they use a little later."""
     headers: float = 10.0

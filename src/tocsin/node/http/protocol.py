@@ -8,10 +8,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from tocsin.errors import PeerRefusedError
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.turns import Turns
 from tocsin.node.http.visitors import Visitor, Visitors
 
 _ANSWERS: Final = {
@@ -42,6 +44,7 @@ class BoundedProtocol(HttpToolsProtocol):
         statistics: HTTPStatistics,
         visitors: Visitors,
         visitor: Visitor,
+        turns: Turns,
         check_client: Callable[[ssl.SSLObject], None] | None = None,
         **options: Any,
     ) -> None:
@@ -50,6 +53,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._statistics = statistics
         self._visitors = visitors
         self._visitor = visitor
+        self._turns = turns
         self._check_client = check_client
         self._refused = ""
         self._ending = False
@@ -146,6 +150,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._window_bytes = 0
         self._unread = 0
         self._expect("body", self._bounds.body_window)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Called for each request whose turn has come on this connection."""
+
+        def begin() -> None:
+            if not cycle.disconnected:
+                super(BoundedProtocol, self)._start_asgi_task(cycle, app)
+
+        self._turns.take(self._visitor.address, begin)
 
     def on_body(self, body: bytes) -> None:
         """Called by the parser."""

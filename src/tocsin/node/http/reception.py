@@ -102,6 +102,7 @@ class Reception:
                             _PLAIN_HTTP_READ
                         )  # What lies unread at a close would undo the answer.
                         return
+                    self._visitors.shakes_hands(visitor)
                     await loop.connect_accepted_socket(
                         protocol, connection, ssl=context, ssl_handshake_timeout=self._bounds.handshake,
                         ssl_shutdown_timeout=self._bounds.linger,
@@ -111,6 +112,7 @@ class Reception:
             self._statistics.connections_closed[_closed_by(error)] += 1
             _log.debug("handshake with %s failed: %s", visitor.address, error)
         finally:
+            self._visitors.is_known(visitor)
             if not handed_over:
                 connection.close()
                 self._visitors.gone(visitor)

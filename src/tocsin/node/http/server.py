@@ -18,6 +18,7 @@ from tocsin.node.config.commandline import split_host_port
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
 from tocsin.node.http.protocol import BoundedProtocol
 from tocsin.node.http.reception import Reception
+from tocsin.node.http.turns import Turns
 from tocsin.node.http.visitors import Visitor, Visitors
 
 _FLAG: Final = "--web.listen-address"
@@ -96,6 +97,7 @@ class WebServer:
             self._close_sockets()
             raise
         loop = asyncio.get_running_loop()
+        turns = Turns(loop)
         visitors = Visitors(self.bounds, self.statistics, loop.time)
 
         def protocol(visitor: Visitor) -> BoundedProtocol:
@@ -107,6 +109,7 @@ class WebServer:
                 statistics=self.statistics,
                 visitors=visitors,
                 visitor=visitor,
+                turns=turns,
                 check_client=self._check_client,
             )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -38,6 +39,7 @@ class Visitors:
         self._statistics = statistics
         self._time = time
         self._of: dict[str, set[Visitor]] = {}
+        self._handshaking: dict[Visitor, None] = {}  # the oldest first
 
     def admit(self, address: str, end: Callable[[str], None]) -> Visitor | None:
         """One more; None, and counted, if there is no room for it."""
@@ -70,8 +72,22 @@ class Visitors:
         victim.end("evicted")
         return True
 
+    def shakes_hands(self, visitor: Visitor) -> None:
+        """Its handshake begins."""
+        if len(self._handshaking) >= self._bounds.handshakes:
+            crowded = Counter(one.address for one in self._handshaking).most_common(1)[0][0]
+            victim = next(one for one in self._handshaking if one.address == crowded)
+            self.gone(victim)
+            victim.end("evicted")
+        self._handshaking[visitor] = None
+
+    def is_known(self, visitor: Visitor) -> None:
+        """Its handshake is over, well or not."""
+        self._handshaking.pop(visitor, None)
+
     def gone(self, visitor: Visitor) -> None:
         """It is closed; saying so twice does no harm."""
+        self._handshaking.pop(visitor, None)
         same = self._of.get(visitor.address)
         if same is None or visitor not in same:
             return

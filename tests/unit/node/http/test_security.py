@@ -19,7 +19,7 @@ from tests.support.httpserver import QUICK, Client, serving, until
 from tocsin.errors import ConfigError
 from tocsin.node.api import create_app
 from tocsin.node.config.webconfig import RateLimit
-from tocsin.node.http.bounds import HTTPStatistics
+from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
 from tocsin.node.http.gate import TokenBucket, WebGate
 from tocsin.node.http.passwords import PasswordChecker, TooManyChecksError, parse_basic
 from tocsin.node.http.security import WebSecurity
@@ -146,6 +146,22 @@ def test_half_open_handshakes_have_a_deadline(folder: Path) -> None:
             assert await half.rest() == b""
             await until(lambda: server.statistics.connections == 0)
             assert server.statistics.connections_closed["handshake"] == 2
+
+    asyncio.run(story())
+
+
+def test_handshakes_under_way_have_a_bound_and_the_crowd_pays(folder: Path) -> None:
+    async def story() -> None:
+        security = WebSecurity(write(folder, SERVER))
+        async with serving(None, HTTPBounds(handshakes=3), tls=security.context) as server:
+            half = [await Client.connect(server, "127.0.0.2") for _ in range(5)]
+            for client in half:
+                client.send(b"\x16\x03\x01\x02\x00\x01\x00")
+            await until(lambda: server.statistics.connections_closed["evicted"] == 2)
+            assert (await get(server, trust())).text == "OK"
+            assert server.statistics.connections_closed["evicted"] == 3
+            for client in half:
+                client.close()
 
     asyncio.run(story())
 
