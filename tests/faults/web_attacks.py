@@ -3,9 +3,9 @@
     python -m tests.faults.web_attacks --seconds 4
 
 The node, the attacker (127.0.0.2, a process of its own) and the client (127.0.0.1) share this machine. For
-each attack the client's requests are timed without it and with it, over one kept connection and over new ones;
-every answer must be right. Printed: medians and 95th percentiles, their ratio, the node's memory, and what the
-node counted.
+each attack the client's requests are timed without it and with it, over one kept connection and over new
+ones, and every answer must be right. Printed: medians and 95th percentiles, their ratio, the node's memory,
+and what the node counted.
 """
 
 from __future__ import annotations
