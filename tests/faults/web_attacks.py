@@ -94,6 +94,18 @@ async def half_handshake(target: Target) -> None:
     await asyncio.sleep(0.5)
 
 
+async def stalled_handshake(target: Target) -> None:
+    """The first record whole, then nothing."""
+    outgoing = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x").do_handshake()
+    reader, writer = await target.open_plain()
+    writer.write(outgoing.read())
+    while await reader.read(1 << 16):
+        pass
+    await asyncio.sleep(0.5)
+
+
 async def full_handshakes(target: Target) -> None:
     while True:
         _, writer = await target.open()
@@ -175,6 +187,7 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "endless bodies": (endless_body, 8, False),
     "many requests": (many_requests, 16, False),
     "half handshakes": (half_handshake, 500, True),
+    "stalled hands.": (stalled_handshake, 300, True),
     "handshakes": (full_handshakes, 20, True),
     "wrong passwords": (wrong_password, 20, True),
 }

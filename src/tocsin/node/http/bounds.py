@@ -30,6 +30,10 @@ class HTTPBounds:
     """At once, of all clients. When more come, the one goes that waited longest with no request."""
     connections_per_address: int = 256
     """Of one address, the same way. Clients behind one proxy or NAT share this."""
+    patience: float = 5.0
+    """One that waited for less gives way only to an address with fewer than ``few`` connections. So who
+    connects anew all the time is mostly refused, which is cheap."""
+    few: int = 8
     handshake: float = 10.0
     """From the accepted connection to the end of the TLS handshake."""
     handshakes: int = 64
@@ -68,7 +72,7 @@ class HTTPStatistics:
     connections: int = 0
     connections_accepted: int = 0
     connections_refused: Counter[str] = field(
-        default_factory=lambda: Counter(total=0, address=0, descriptors=0)
+        default_factory=lambda: Counter(total=0, address=0, handshakes=0, descriptors=0)
     )
     connections_closed: Counter[str] = field(
         default_factory=lambda: Counter(

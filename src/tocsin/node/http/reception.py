@@ -24,6 +24,10 @@ _PLAIN_HTTP_ANSWER: Final = (
     b"HTTP/1.0 400 Bad Request\r\nConnection: close\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 )
 _PLAIN_HTTP_READ: Final = 64 * 1024
+_RECORD_HEADER: Final = 5
+"""type u8 | version u16 | length u16 (RFC 8446, 5.1)."""
+_HANDSHAKE_RECORD: Final = 22
+_LONGEST_RECORD: Final = 16_384
 
 
 class Reception:
@@ -102,7 +106,8 @@ class Reception:
                             _PLAIN_HTTP_READ
                         )  # What lies unread at a close would undo the answer.
                         return
-                    self._visitors.shakes_hands(visitor)
+                    if not self._visitors.shakes_hands(visitor):
+                        return
                     await loop.connect_accepted_socket(
                         protocol, connection, ssl=context, ssl_handshake_timeout=self._bounds.handshake,
                         ssl_shutdown_timeout=self._bounds.linger,
@@ -118,11 +123,16 @@ class Reception:
                 self._visitors.gone(visitor)
 
     async def _speaks_plain_http(self, connection: socket.socket) -> bool:
-        await _readable(connection)
-        try:
-            return connection.recv(5, socket.MSG_PEEK) in _HTTP_STARTS
-        except BlockingIOError:
-            return False
+        """Else the whole first record is there: until then a connection costs a socket and nothing more."""
+        await _readable(connection, _RECORD_HEADER)
+        head = _peek(connection)
+        if head in _HTTP_STARTS:
+            return True
+        if len(head) == _RECORD_HEADER and head[0] == _HANDSHAKE_RECORD:
+            length = int.from_bytes(head[3:], "big")
+            await _readable(connection, _RECORD_HEADER + min(length, _LONGEST_RECORD))
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        return False
 
     async def close(self) -> None:
         """Drop who is not greeted yet."""
@@ -140,7 +150,16 @@ def _closed_by(error: OSError) -> str:
     return "handshake"
 
 
-async def _readable(connection: socket.socket) -> None:
+def _peek(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(_RECORD_HEADER, socket.MSG_PEEK)
+    except BlockingIOError:
+        return b""
+
+
+async def _readable(connection: socket.socket, count: int) -> None:
+    """Wait for so many bytes, or the end of what comes."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, count)
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
 

@@ -45,16 +45,15 @@ class Visitors:
         """One more; None, and counted, if there is no room for it."""
         bounds = self._bounds
         same = self._of.get(address, set())
+        patience = bounds.patience if len(same) >= bounds.few else 0.0
         if len(same) >= bounds.connections_per_address:
-            if not self._make_room(same):
+            if not self._make_room(same, patience):
                 self._statistics.connections_refused["address"] += 1
                 return None
         elif self._statistics.connections >= bounds.connections:
             largest = max(self._of.values(), key=len)
-            if not (
-                self._make_room(largest)
-                or self._make_room({one for each in self._of.values() for one in each})
-            ):
+            everybody = {one for each in self._of.values() for one in each}
+            if not (self._make_room(largest, patience) or self._make_room(everybody, patience)):
                 self._statistics.connections_refused["total"] += 1
                 return None
         visitor = Visitor(address, self._time(), end)
@@ -63,8 +62,13 @@ class Visitors:
         self._statistics.connections_accepted += 1
         return visitor
 
-    def _make_room(self, candidates: set[Visitor]) -> bool:
-        waiting = [(one.waits_since, id(one), one) for one in candidates if one.waits_since is not None]
+    def _make_room(self, candidates: set[Visitor], patience: float) -> bool:
+        latest = self._time() - patience
+        waiting = [
+            (one.waits_since, id(one), one)
+            for one in candidates
+            if one.waits_since is not None and one.waits_since <= latest
+        ]
         if not waiting:
             return False
         victim = min(waiting)[2]
@@ -72,14 +76,20 @@ class Visitors:
         victim.end("evicted")
         return True
 
-    def shakes_hands(self, visitor: Visitor) -> None:
-        """Its handshake begins."""
+    def shakes_hands(self, visitor: Visitor) -> bool:
+        """Whether its handshake may begin; if not, that is counted."""
         if len(self._handshaking) >= self._bounds.handshakes:
-            crowded = Counter(one.address for one in self._handshaking).most_common(1)[0][0]
+            per_address = Counter(one.address for one in self._handshaking)
+            crowded = per_address.most_common(1)[0][0]
             victim = next(one for one in self._handshaking if one.address == crowded)
+            patience = self._bounds.patience if per_address[visitor.address] >= self._bounds.few else 0.0
+            if victim.waits_since is not None and self._time() - victim.waits_since < patience:
+                self._statistics.connections_refused["handshakes"] += 1
+                return False
             self.gone(victim)
             victim.end("evicted")
         self._handshaking[visitor] = None
+        return True
 
     def is_known(self, visitor: Visitor) -> None:
         """Its handshake is over, well or not."""

@@ -259,6 +259,21 @@ def test_one_address_has_so_many_places_and_a_newcomer_gets_the_longest_waiters(
     run(story, replace(PATIENT, connections_per_address=4))
 
 
+def test_a_crowd_of_newcomers_of_one_address_is_refused() -> None:
+    async def story(server: WebServer) -> None:
+        first = [await Client.connect(server) for _ in range(4)]
+        await until(lambda: server.statistics.connections == 4)
+        late = [await Client.connect(server) for _ in range(3)]
+        for client in late:
+            assert await client.rest() == b""
+        assert server.statistics.connections_refused["address"] == 3
+        assert server.statistics.connections_closed["evicted"] == 0
+        for client in first:
+            client.close()
+
+    run(story, replace(PATIENT, connections_per_address=4, few=2))
+
+
 def test_when_all_places_are_taken_the_address_with_most_gives_one_up() -> None:
     async def story(server: WebServer) -> None:
         quiet = await Client.connect(server, "127.0.0.2")

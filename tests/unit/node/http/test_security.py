@@ -6,7 +6,7 @@ import asyncio
 import base64
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import bcrypt
@@ -150,13 +150,51 @@ def test_half_open_handshakes_have_a_deadline(folder: Path) -> None:
     asyncio.run(story())
 
 
+def hello() -> bytes:
+    """The first record of a handshake, whole."""
+    outgoing = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        trust().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x").do_handshake()
+    return outgoing.read()
+
+
+def test_a_crowd_of_handshakes_of_one_address_is_refused(folder: Path) -> None:
+    async def story() -> None:
+        security = WebSecurity(write(folder, SERVER))
+        async with serving(None, HTTPBounds(handshakes=3, few=2), tls=security.context) as server:
+            half = [await Client.connect(server, "127.0.0.2") for _ in range(5)]
+            for client in half:
+                client.send(hello())
+            await until(lambda: server.statistics.connections_refused["handshakes"] == 2)
+            assert (await get(server, trust())).text == "OK"
+            for client in half:
+                client.close()
+
+    asyncio.run(story())
+
+
+def test_a_first_record_in_pieces_is_waited_for(folder: Path) -> None:
+    async def story() -> None:
+        security = WebSecurity(write(folder, SERVER))
+        async with serving(tls=security.context) as server:
+            client = await Client.connect(server)
+            record = hello()
+            for piece in (record[:3], record[3:50], record[50:]):
+                client.send(piece)
+                await asyncio.sleep(0.02)
+            assert (await client.reader.readexactly(3))[:2] == b"\x16\x03"
+            client.close()
+
+    asyncio.run(story())
+
+
 def test_handshakes_under_way_have_a_bound_and_the_crowd_pays(folder: Path) -> None:
     async def story() -> None:
         security = WebSecurity(write(folder, SERVER))
         async with serving(None, HTTPBounds(handshakes=3), tls=security.context) as server:
             half = [await Client.connect(server, "127.0.0.2") for _ in range(5)]
             for client in half:
-                client.send(b"\x16\x03\x01\x02\x00\x01\x00")
+                client.send(hello())
             await until(lambda: server.statistics.connections_closed["evicted"] == 2)
             assert (await get(server, trust())).text == "OK"
             assert server.statistics.connections_closed["evicted"] == 3
