@@ -23,6 +23,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import bcrypt
@@ -42,6 +43,14 @@ LOGIN = ("alice", "right")
 AUTHORIZATION = b"Authorization: Basic " + base64.b64encode(b"alice:right") + b"\r\n"
 
 
+@cache
+def unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where the attacker goes."""
@@ -50,11 +59,7 @@ class Target:
     tls: bool
 
     async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        context = None
-        if self.tls:
-            context = ssl.create_default_context()
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
+        context = unverified() if self.tls else None
         return await asyncio.open_connection(HOST, self.port, ssl=context, local_addr=(ATTACKER, 0))
 
     async def open_plain(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -94,13 +99,19 @@ async def half_handshake(target: Target) -> None:
     await asyncio.sleep(0.5)
 
 
-async def stalled_handshake(target: Target) -> None:
-    """The first record whole, then nothing."""
+@cache
+def hello() -> bytes:
+    """The first record of a handshake, whole; made once, as making it is work."""
     outgoing = ssl.MemoryBIO()
     with suppress(ssl.SSLWantReadError):
         ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x").do_handshake()
+    return outgoing.read()
+
+
+async def stalled_handshake(target: Target) -> None:
+    """The first record whole, then nothing."""
     reader, writer = await target.open_plain()
-    writer.write(outgoing.read())
+    writer.write(hello())
     while await reader.read(1 << 16):
         pass
     await asyncio.sleep(0.5)

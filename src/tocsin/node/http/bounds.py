@@ -37,7 +37,8 @@ class HTTPBounds:
     handshake: float = 10.0
     """From the accepted connection to the end of the TLS handshake."""
     handshakes: int = 64
-    """Under way at once; each costs half a megabyte. The oldest goes, of the address that has most."""
+    """Under way at once; each costs half a megabyte. The oldest goes, of the address that has most;
+    or else the new one waits for ``patience``, and goes if there is no place then."""
     first_byte: float = 30.0
     """From there to a connection's first byte: browsers open connections that they use a little later."""
     headers: float = 10.0

@@ -107,7 +107,11 @@ class Reception:
                         )  # What lies unread at a close would undo the answer.
                         return
                     if not self._visitors.shakes_hands(visitor):
-                        return
+                        self._statistics.connections_refused["handshakes"] += 1
+                        # A refusal would be followed by the next attempt: who waits costs less.
+                        await asyncio.sleep(self._bounds.patience)
+                        if not self._visitors.shakes_hands(visitor):
+                            return
                     await loop.connect_accepted_socket(
                         protocol, connection, ssl=context, ssl_handshake_timeout=self._bounds.handshake,
                         ssl_shutdown_timeout=self._bounds.linger,

@@ -77,14 +77,13 @@ class Visitors:
         return True
 
     def shakes_hands(self, visitor: Visitor) -> bool:
-        """Whether its handshake may begin; if not, that is counted."""
+        """Whether its handshake may begin now."""
         if len(self._handshaking) >= self._bounds.handshakes:
             per_address = Counter(one.address for one in self._handshaking)
             crowded = per_address.most_common(1)[0][0]
             victim = next(one for one in self._handshaking if one.address == crowded)
             patience = self._bounds.patience if per_address[visitor.address] >= self._bounds.few else 0.0
             if victim.waits_since is not None and self._time() - victim.waits_since < patience:
-                self._statistics.connections_refused["handshakes"] += 1
                 return False
             self.gone(victim)
             victim.end("evicted")

@@ -161,7 +161,9 @@ def hello() -> bytes:
 def test_a_crowd_of_handshakes_of_one_address_is_refused(folder: Path) -> None:
     async def story() -> None:
         security = WebSecurity(write(folder, SERVER))
-        async with serving(None, HTTPBounds(handshakes=3, few=2), tls=security.context) as server:
+        async with serving(
+            None, HTTPBounds(handshakes=3, few=2, patience=3.0), tls=security.context
+        ) as server:
             half = [await Client.connect(server, "127.0.0.2") for _ in range(5)]
             for client in half:
                 client.send(hello())
