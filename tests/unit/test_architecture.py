@@ -36,8 +36,15 @@ LAYERS: dict[str, frozenset[str]] = {
     ),
 }
 
-KNOW_BOTH = ("tocsin.node.cluster", "tocsin.node.app", "tocsin.node.config.tls")
-"""Of the node: the cluster, what wires it together, and the file that configures it."""
+KNOW_BOTH = (
+    "tocsin.node.cluster",
+    "tocsin.node.app",
+    "tocsin.node.config.tls",
+    "tocsin.node.config.webconfig",
+    "tocsin.node.http.security",
+)
+"""Of the node: the cluster, what wires it together, the file that configures it, and the web's TLS, which is
+set up by the same code."""
 
 PURE = (
     "tocsin.gossip.wire",
@@ -59,7 +66,18 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
     "tocsin.simulation": frozenset(),
     "tocsin.node": frozenset(
-        {"yaml", "msgspec", "starlette", "uvicorn", "prometheus_client", "httpx", "cryptography", "google"}
+        {
+            "yaml",
+            "msgspec",
+            "starlette",
+            "uvicorn",
+            "httptools",
+            "bcrypt",
+            "prometheus_client",
+            "httpx",
+            "cryptography",
+            "google",
+        }
     ),
     "tocsin.cli": frozenset(),
 }
