@@ -22,6 +22,8 @@ class TransportStatistics:
     """Gauge: connections after their handshake, of either direction, for packets and for streams."""
     handshakes_inbound_pending: int = 0
     """Gauge."""
+    peers_in_clear: int = 0
+    """Gauge: destinations of a migrating node that are not known to take TLS."""
     dials: int = 0
     dial_failures: Counter[str] = field(default_factory=Counter)
     """By reason: "connect", "timeout", "refused"."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections import Counter
 from contextlib import suppress
 
@@ -24,8 +25,8 @@ _log = logging.getLogger(__name__)
 class UDPTransport:
     """A :class:`~tocsin.gossip.transport.base.Transport` that every memberlist speaks by default."""
 
-    def __init__(self, config: UDPTransportConfig) -> None:
-        self.statistics = TransportStatistics()
+    def __init__(self, config: UDPTransportConfig, *, statistics: TransportStatistics | None = None) -> None:
+        self.statistics = statistics or TransportStatistics()
         self._config = config
         self._listen_address = config.listen_address
         self._handler: TransportHandler | None = None
@@ -45,14 +46,21 @@ class UDPTransport:
         """Bind both sockets; :class:`~tocsin.errors.ConfigError` if they cannot be bound."""
         if self._closed:
             raise ClosedError("the transport was closed")
-        streams, datagrams = bind_pair(self._config.listen_address)
-        self._listen_address = Address(self._config.listen_address.host, streams.getsockname()[1])
+        wanted = self._config.listen_address
+        streams, datagrams = bind_pair(wanted)
+        self.attach(handler, Address(wanted.host, streams.getsockname()[1]), datagrams)
+        self._server = await asyncio.get_running_loop().create_server(self.accepted, sock=streams)
+
+    def accepted(self) -> asyncio.Protocol:
+        """For a connection that a listener on the bound address just accepted."""
+        return TCPStream(self._config, self._accept, self._accepted_gone)
+
+    def attach(self, handler: TransportHandler, bound: Address, datagrams: socket.socket) -> None:
+        """Begin to work for ``handler``; somebody listens on ``bound`` for us."""
+        self._listen_address = bound
         self._handler = handler
         self._datagrams = DatagramEndpoint(self, self.statistics, self._config.datagrams)
         self._datagrams.start(datagrams)
-        self._server = await asyncio.get_running_loop().create_server(
-            lambda: TCPStream(self._config, self._accept, self._accepted_gone), sock=streams
-        )
 
     # -- packets
 
