@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tocsin.errors import RemoteError, TransportError, UserError
+from tocsin.errors import RemoteError, TransportError, UserError, WireError
 from tocsin.gossip.wire.keyring import Keyring
 from tocsin.gossip.wire.limits import DEFAULT_LIMITS
 from tocsin.gossip.wire.messages import ErrorResponse, User
@@ -104,6 +104,8 @@ class KeyringClient:
             raise TransportError(f"no answer within {self._timeout:g} s") from None
         except OSError as error:
             raise TransportError(error.strerror or str(error)) from None
+        except WireError as error:
+            raise RemoteError(f"it does not share our key or label: {error.problem}") from None
         if not secrets.compare_digest(answer.nonce.encode(), request.nonce.encode()):
             raise RemoteError(answer.error or "it gave the answer to another question")
         return answer
