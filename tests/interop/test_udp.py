@@ -112,8 +112,10 @@ def test_a_label_tells_clusters_apart(tmp_path: Path, ours: NodeKind, theirs: No
                 )
         stranger = cluster.add(ours, "stranger", flags={"cluster.label": "day"})
         holds_for(
-            lambda: stranger.api.peer_addresses() == {stranger.cluster_address}
-            and first.api.peer_addresses() == {first.cluster_address, second.cluster_address},
+            lambda: (
+                stranger.api.peer_addresses() == {stranger.cluster_address}
+                and first.api.peer_addresses() == {first.cluster_address, second.cluster_address}
+            ),
             "the stranger stays apart",
             seconds=3.0,
         )
