@@ -185,6 +185,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
                 "connections_open",
                 "connections_outbound",
                 "handshakes_inbound_pending",
+                "peers_in_clear",
                 "receive_buffer_bytes",
             ),
         )

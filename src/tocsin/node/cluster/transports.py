@@ -7,6 +7,7 @@ from typing import Final
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Transport
+from tocsin.gossip.transport.migrating.transport import MigratingTransport
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
@@ -15,7 +16,7 @@ from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.tls import load_cluster_tls
 from tocsin.node.log import Logger
 
-PACKET_BOUND: Final = frozenset({"udp"})
+PACKET_BOUND: Final = frozenset({"udp", "udp-to-tls"})
 """Transports whose packets are datagrams: what does not fit one goes by stream."""
 
 
@@ -25,32 +26,53 @@ def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None)
 
 
 def _tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
-    return TLSTransport(
-        TLSTransportConfig(
-            listen_address=listen,
-            advertise_address=advertise,
-            read_timeout=flags.cluster_tcp_timeout / 1e9,
-            offer_alpn=flags.cluster_tocsin_protocol,
-        ),
-        load_cluster_tls(flags.cluster_tls_config),
-    )
+    return TLSTransport(_tls_config(flags, listen, advertise), load_cluster_tls(flags.cluster_tls_config))
 
 
 def _udp(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:  # noqa: ARG001
     if not flags.cluster_keyring_file:
-        Logger("tocsin.cluster", component="cluster").warn(
+        _warn(
+            flags,
+            listen,
             "cluster traffic is CLEAR TEXT: whoever reaches the port can read it, silence alerts and keep "
             "notifications from being sent; use --cluster.tls-config, or --cluster.keyring-file",
-            transport=flags.cluster_transport,
-            address=str(listen),
         )
-    timeout = flags.cluster_tcp_timeout / 1e9
-    return UDPTransport(
-        UDPTransportConfig(listen_address=listen, read_timeout=timeout, write_timeout=timeout)
+    return UDPTransport(_udp_config(flags, listen))
+
+
+def _udp_to_tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
+    _warn(
+        flags,
+        listen,
+        "CLEAR TEXT is taken from everybody and sent to peers that do not take TLS; "
+        "leave out --cluster.transport as soon as no peer needs it any more",
     )
+    tls = load_cluster_tls(flags.cluster_tls_config)
+    return MigratingTransport(_tls_config(flags, listen, advertise), tls, _udp_config(flags, listen))
+
+
+def _warn(flags: NodeFlags, listen: Address, text: str) -> None:
+    Logger("tocsin.cluster", component="cluster").warn(
+        text, transport=flags.cluster_transport, address=str(listen)
+    )
+
+
+def _tls_config(flags: NodeFlags, listen: Address, advertise: Address | None) -> TLSTransportConfig:
+    return TLSTransportConfig(
+        listen_address=listen,
+        advertise_address=advertise,
+        read_timeout=flags.cluster_tcp_timeout / 1e9,
+        offer_alpn=flags.cluster_tocsin_protocol,
+    )
+
+
+def _udp_config(flags: NodeFlags, listen: Address) -> UDPTransportConfig:
+    timeout = flags.cluster_tcp_timeout / 1e9
+    return UDPTransportConfig(listen_address=listen, read_timeout=timeout, write_timeout=timeout)
 
 
 _MAKERS: Final[Mapping[str, Callable[[NodeFlags, Address, Address | None], Transport]]] = {
     "tls": _tls,
     "udp": _udp,
+    "udp-to-tls": _udp_to_tls,
 }

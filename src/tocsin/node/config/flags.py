@@ -37,7 +37,7 @@ HOUR = 60 * MINUTE
 _EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
-TRANSPORTS = ("tls", "udp")
+TRANSPORTS = ("tls", "udp", "udp-to-tls")
 FEATURES = (
     "alert-names-in-metrics",
     "receiver-name-in-metrics",
@@ -178,7 +178,8 @@ class NodeFlags:
         "cluster.transport",
         "tls",
         choice("cluster transport", TRANSPORTS),
-        f"How peers are connected: {' or '.join(TRANSPORTS)}; udp is clear text unless there is a keyring.",
+        f"How peers are connected: {', '.join(TRANSPORTS)}; udp is clear text unless there is a keyring, "
+        "udp-to-tls is for moving from one to the other.",
     )
     cluster_keyring_file: str = flag(
         "cluster.keyring-file",
@@ -290,7 +291,7 @@ def _check_protection(flags: NodeFlags) -> None:
     elif not flags.cluster_tls_config:
         raise ConfigError(
             "--cluster.listen-address",
-            "there is neither --cluster.tls-config nor a --cluster.transport that goes without",
+            f"--cluster.transport={flags.cluster_transport} needs a --cluster.tls-config",
             "add --cluster.tls-config=FILE for mutual TLS, or --cluster.transport=udp for memberlist's own "
             "(clear text unless --cluster.keyring-file is given); --cluster.listen-address= runs alone",
         )

@@ -168,12 +168,11 @@ class MigratingTransport:
         now = loop.time()
         if self.statistics.peers_in_clear and now >= self._count_at:
             self._count(now)  # One that is used no more ceases to count.
-        if not self._reach.should_try(destination, now):
-            return
-        self._count(now)
-        if self.tls.reaches(destination):
+        due = self._reach.should_try(destination, now)
+        if not self._reach.takes_tls(destination) and self.tls.reaches(destination):
             self._succeeded(destination)  # The peer dialled us.
-        else:
+        elif due:
+            self._count(now)
             trial = loop.create_task(self._try_tls(destination, self._tls_config.dial_timeout))
             self._trials.add(trial)
             trial.add_done_callback(self._trials.discard)

@@ -61,6 +61,11 @@ class PacketPool:
         """The destinations with an open connection."""
         return [destination for destination, link in self._links.items() if link.open]
 
+    def reaches(self, destination: Address) -> bool:
+        """Whether there is an open connection to ``destination``."""
+        link = self._links.get(destination)
+        return link is not None and link.open
+
     def backlog(self, destination: Address) -> int:
         """Bytes queued for one destination."""
         link = self._links.get(destination)

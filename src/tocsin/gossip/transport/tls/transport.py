@@ -161,7 +161,7 @@ class TLSTransport:
 
     def reaches(self, destination: Address) -> bool:
         """Whether a packet gets there without a dial."""
-        return destination in self.connected()
+        return self._pool is not None and self._pool.reaches(destination)
 
     async def reach(self, destination: Address, timeout: float) -> None:
         """Complete a handshake with ``destination`` within ``timeout`` seconds, if that was not done already.
