@@ -29,6 +29,8 @@ from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
+from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.reading import read_message
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.messages import ErrorResponse, Message
 from tocsin.gossip.wire.stream import StreamCodec
@@ -40,9 +42,6 @@ MAX_INBOUND_STREAMS: Final = 128
 
 MAX_OUTBOUND_STREAMS: Final = 128
 """Open at the same time; more wait, each within its deadline."""
-
-_SLICE: Final = 8 * 1024
-"""Decoded before other work on the event loop gets its turn."""
 
 _ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
 """A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
@@ -246,10 +245,16 @@ class Gossip:
 
     # -- the transport's side
 
-    def packet_received(self, data: bytes, source: Address) -> None:
+    def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
         """A packet, into the core."""
         if self._started and not self._closed:
-            self._endpoint.receive_packet(data, source, self._loop.time())
+            self._endpoint.receive_packet(data, source, self._loop.time(), peer)
+            self._drain()
+
+    def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
+        """Who answers at an address, into the core."""
+        if self._started and not self._closed:
+            self._endpoint.peer_identified(address, peer, self._loop.time())
             self._drain()
 
     def packet_failed(self, destination: Address, reason: str) -> None:
@@ -274,11 +279,12 @@ class Gossip:
         statistics = self.driver_statistics
         try:
             async with asyncio.timeout(self.config.stream_timeout):
-                message = await self._read(stream, reply=False)
+                message = await read_message(stream, self._stream_codec.decoder(reply=False))
             if message is None:
                 return
             statistics.streams_answered += 1
-            writes = self._endpoint.receive_stream(message, stream.remote, self._loop.time())
+            peer = getattr(stream, "peer", None)
+            writes = self._endpoint.receive_stream(message, stream.remote, self._loop.time(), peer)
             self._drain()
             for data in writes:
                 await stream.write(data)
@@ -318,7 +324,7 @@ class Gossip:
                 for data in action.writes:
                     await stream.write(data)
                 if action.expects_reply:
-                    message = await self._read(stream, reply=True)
+                    message = await read_message(stream, self._stream_codec.decoder(reply=True))
                     if message is None:
                         error = "the peer closed the stream without an answer"
         except TimeoutError:
@@ -329,8 +335,9 @@ class Gossip:
             if stream is not None:
                 stream.abort()
             raise
+        peer = getattr(stream, "peer", None)
         if action.expects_reply:
-            self._report(action, message, error)
+            self._report(action, message, error, peer)
         if stream is not None:
             if error:
                 stream.abort()
@@ -338,31 +345,17 @@ class Gossip:
                 # Without a reply to wait for, only the orderly close tells that the message arrived.
                 await stream.close()
         if not action.expects_reply:
-            self._report(action, message, error)
+            self._report(action, message, error, peer)
 
-    def _report(self, action: OpenStream, message: Message | None, error: str) -> None:
+    def _report(
+        self, action: OpenStream, message: Message | None, error: str, peer: PeerIdentity | None
+    ) -> None:
         now = self._loop.time()
         if error:
             self._endpoint.stream_failed(action.exchange, error, now)
         else:
-            self._endpoint.stream_replied(action.exchange, message, now)
+            self._endpoint.stream_replied(action.exchange, message, now, peer)
         self._drain()
-
-    async def _read(self, stream: Stream, *, reply: bool) -> Message | None:
-        """One message, or None when the stream ended without a byte of one."""
-        decoder = self._stream_codec.decoder(reply=reply)
-        while data := await stream.read():
-            for start in range(0, len(data), _SLICE):
-                if start:
-                    await asyncio.sleep(0)
-                for message in decoder.steps(data[start : start + _SLICE]):
-                    if message is not None:
-                        return message
-                    await asyncio.sleep(0)
-            if len(data) > _SLICE:
-                await asyncio.sleep(0)
-        decoder.eof()
-        return None
 
     def _drain(self) -> None:
         """Execute actions and tell events until the endpoint has none; then arm the timer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 from tocsin.gossip.address import Address
@@ -26,7 +27,8 @@ def _tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transp
             read_timeout=flags.cluster_tcp_timeout / 1e9,
             offer_alpn=flags.cluster_tocsin_protocol,
         ),
-        load_cluster_tls(flags.cluster_tls_config),
+        source=lambda: load_cluster_tls(flags.cluster_tls_config),
+        watched=(Path(flags.cluster_tls_config),),
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
@@ -23,6 +25,7 @@ from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.pool import PacketPool
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.gossip.transport.tls.rotation import Rotation
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
 from tocsin.gossip.wire.framing import STREAM_HEADER, packet_frame_size
@@ -35,12 +38,19 @@ class TLSTransport:
     def __init__(
         self,
         config: TLSTransportConfig,
-        tls: ClusterTLSConfig,
+        tls: ClusterTLSConfig | None = None,
         *,
+        source: Callable[[], ClusterTLSConfig] | None = None,
+        watched: Sequence[Path] = (),
         random_source: random.Random | None = None,
     ) -> None:
-        """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used."""
-        self.identity = ClusterIdentity(tls, [PROTOCOL] if config.offer_alpn else [])
+        """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used.
+
+        ``tls``, or a ``source`` of it that is asked again when one of the files ``watched`` has changed.
+        """
+        self.identity = ClusterIdentity(
+            tls, [PROTOCOL] if config.offer_alpn else [], source=source, watched=watched
+        )
         self.statistics = TransportStatistics()
         self._config = config
         self._random = random_source or random.Random()
@@ -50,6 +60,7 @@ class TLSTransport:
         self._pool: PacketPool | None = None
         self._mux_peers: MuxPeers | None = None
         self._inbound: Inbound | None = None
+        self._rotation: Rotation | None = None
         self._dialer = Dialer(config, self.identity, self.statistics)
         self._refusals = RefusalLog()
         self._handler: TransportHandler | None = None
@@ -121,6 +132,38 @@ class TLSTransport:
             self._random,
             self._advertised,
         )
+        self._rotation = Rotation(
+            self._config,
+            self.identity,
+            self._dialer,
+            inbound,
+            mux_peers,
+            self._pool,
+            self.statistics,
+            self._refusals,
+            self._random,
+        )
+
+    def reload(self) -> None:
+        """Read certificates, keys, authorities, revocation lists and allowed names anew, now.
+
+        It happens by itself too, soon after a file has changed. :class:`ConfigError`: they cannot be used,
+        and the old ones stay.
+        """
+        self.identity.reload()
+
+    def expect_names(self, names: Mapping[Address, str]) -> None:
+        """What listens at these addresses must show a certificate with that DNS name, from the next dial on.
+
+        Replaces what was expected before. Where ``server_name`` is set, that counts instead; addresses
+        without an expectation are verified by the IP address.
+        """
+        for address in self.identity.expect(names):
+            self._dialer.sessions.forget(address)
+
+    def peer_expiries(self) -> dict[str, float]:
+        """When the certificates of connected peers run out (Unix time), by address; the first 256."""
+        return self._rotation.peer_expiries() if self._rotation is not None else {}
 
     def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:  # noqa: ARG002
         """Queue one packet as one frame, sealed in TLS records of its own."""
@@ -182,6 +225,8 @@ class TLSTransport:
         self._closed = True
         if self._server is not None:
             self._server.close()
+        if self._rotation is not None:
+            self._rotation.stop()
         if self._pool is not None and self._inbound is not None:
             await asyncio.gather(self._pool.close(), self._inbound.close())
 
