@@ -180,7 +180,7 @@ def _issued(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     return True
 
 
-def peer_chain(session: ssl.SSLObject) -> list[bytes]:
+def peer_chain(session: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:
     """The certificates (DER) that the peer sent, not verified; empty where this Python cannot tell."""
     # Public since Python 3.13; before, only on the object within.
     thing: Any = session if hasattr(session, "get_unverified_chain") else getattr(session, "_sslobj", None)
