@@ -182,10 +182,13 @@ class ClusterIdentity:
         self._try(await asyncio.to_thread(digest, self._files))
 
     def reload(self) -> None:
-        """Load now, changed or not; :class:`ConfigError` when the files cannot be used: the old stay."""
+        """Load now if anything has changed or could not be used; :class:`ConfigError` when it cannot be
+        used: the old stay."""
         self._marks = marks(self._files)
-        self._tried = digest(self._files)
-        self._replace()
+        content = digest(self._files)
+        if content != self._tried or not self.reload_successful:
+            self._tried = content
+            self._replace()
 
     def _try(self, content: bytes) -> None:
         if content == self._tried:
@@ -200,7 +203,10 @@ class ClusterIdentity:
         try:
             config = self._source() if self._source is not None else self.config
             self._watch(self._all_files(config))
-            loaded = self._load(config)
+            try:
+                loaded = self._load(config)
+            except ValueError as error:  # A certificate with something in it that nobody can read.
+                raise ConfigError("TLS files", f"cannot be used: {error}", "check them") from None
             for side, ends in loaded.expiries.items():
                 if ends < time.time():
                     raise ConfigError(

@@ -12,10 +12,11 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from typing import Any
 
 from tocsin.errors import TransportError
+from tocsin.gossip.address import Address
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
@@ -93,8 +94,20 @@ class Rotation:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self._config.reload_interval)
-            await self._identity.poll()
-            self._end_expired()
+            try:
+                await self._identity.poll()
+                self._end_expired()
+            except Exception:
+                _log.exception("watching the TLS files failed")
+
+    def renew(self, addresses: Collection[Address]) -> None:
+        """Something else is expected at these addresses: shake hands anew with what is there."""
+        for link in self._pool.links:
+            if link.framing is not None and link.destination in addresses:
+                self._spawn(self._renew_link(link, link.framing))
+        for mux in self._mux_peers.connections:
+            if mux.usable and not mux.carries.isdisjoint(addresses):
+                self._spawn(self._renew_mux(mux))
 
     def _act(self) -> None:
         for connection in self._established():
@@ -133,6 +146,9 @@ class Rotation:
                 await link.renew(min(self._config.dial_timeout, max(0.1, end - self._loop.time())))
             except (RefusalError, TransportError) as error:
                 self._statistics.renewals_failed += 1
+                if isinstance(error, RefusalError) and not error.by_peer:
+                    self._end(old, error)
+                    return
                 _log.debug("renewing the connection to %s: %s", link.destination, error)
                 if self._loop.time() >= end:
                     link.give_up(error)
@@ -151,6 +167,10 @@ class Rotation:
                 )
                 await asyncio.sleep(self._config.renewal_time / 4)  # it goes once the new one is in use
             except (RefusalError, TransportError) as error:
+                if isinstance(error, RefusalError) and not error.by_peer and old.usable:
+                    self._statistics.renewals_failed += 1
+                    self._end(old.connection, error)
+                    return
                 _log.debug("renewing the connection to %s: %s", old.source, error)
                 await self._pause(end)
             if not old.usable:

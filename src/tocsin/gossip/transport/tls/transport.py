@@ -153,13 +153,16 @@ class TLSTransport:
         self.identity.reload()
 
     def expect_names(self, names: Mapping[Address, str]) -> None:
-        """What listens at these addresses must show a certificate with that DNS name, from the next dial on.
+        """What listens at these addresses must show a certificate with that DNS name.
 
-        Replaces what was expected before. Where ``server_name`` is set, that counts instead; addresses
-        without an expectation are verified by the IP address.
+        Replaces what was expected before; open connections to them are made anew. Where ``server_name`` is
+        set, that counts instead; addresses without an expectation are verified by the IP address.
         """
-        for address in self.identity.expect(names):
+        changed = self.identity.expect(names)
+        for address in changed:
             self._dialer.sessions.forget(address)
+        if changed and self._rotation is not None:
+            self._rotation.renew(changed)
 
     def peer_expiries(self) -> dict[str, float]:
         """When the certificates of connected peers run out (Unix time), by address; the first 256."""

@@ -441,13 +441,14 @@ def test_a_peer_given_by_name_is_verified_by_that_name(
 ) -> None:
     async def story() -> None:
         async with pair(tmp_path, authority, alpn=alpn) as (a, b):
-            (await a.transport.open_stream(b.address, 2.0)).abort()
+            a.transport.expect_names({b.address: "b"})
+            await a.reaches(b, b"hello")
             a.transport.expect_names({b.address: "somebody-else"})
-            if not alpn:  # an open connection is not asked again, so the next dial is
-                with pytest.raises(TransportError, match="somebody-else"):
-                    await a.transport.open_stream(b.address, 2.0)
-                a.transport.expect_names({b.address: "b"})
-                (await a.transport.open_stream(b.address, 2.0)).abort()
+            await eventually(lambda: a.statistics.connections_cut["wrong_name"])
+            with pytest.raises(TransportError, match="somebody-else"):
+                await a.transport.open_stream(b.address, 2.0)
+            a.transport.expect_names({b.address: "b"})
+            (await a.transport.open_stream(b.address, 2.0)).abort()
             assert a.transport.identity.server_hostname(b.address.host, 1) == b.address.host
 
     run(story)
