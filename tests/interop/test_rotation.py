@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -242,3 +243,24 @@ def test_a_revoked_node_is_cut_off_and_a_good_one_stays(tmp_path: Path, ours: No
             assert metric(one.metrics(), "tocsin_transport_connections_cut_total", reason="revoked") >= 1
             shown = re.findall(r'tocsin_tls_peer_certificate_expiry_\w+\{peer="', one.metrics())
             assert len(shown) == 1
+
+
+def test_a_reload_on_demand_says_what_is_wrong_with_the_files(tmp_path: Path, ours: NodeKind) -> None:
+    if ours.version is not None:
+        pytest.skip("an Alertmanager does not reload its authorities")
+    authority = CertificateAuthority()
+    with Cluster(tmp_path) as cluster:
+        one = Rotated(cluster, ours, "one", authority)
+        good = one.files.key.read_bytes()
+        one.put(one.files.key, authority.issue().key)
+        answer = one.node.api.http.post("/-/reload")
+        assert answer.status_code == 500
+        assert "key.pem" in answer.text
+        text = one.metrics()
+        assert metric(text, "tocsin_tls_last_reload_successful") == 0
+        assert metric(text, "tocsin_tls_reload_failures_total") >= 1
+        assert metric(text, "alertmanager_config_last_reload_successful") == 1
+        one.put(one.files.key, good)
+        one.issue(authority)
+        one.node.process.send(signal.SIGHUP)
+        eventually(one.in_use, "the new certificate is in use after SIGHUP")
