@@ -275,10 +275,10 @@ class Migrating(OverUDP):
             max_inbound_connections=limits.max_inbound,
             max_mux_streams=limits.max_inbound,
         )
+        strict = TLSTransport(over_tls, self.tls)
         if kind == "tls":
-            strict = TLSTransport(over_tls, self.tls)
             return Node(strict, strict.statistics)
-        transport = MigratingTransport(over_tls, self.tls, self.udp_config(address, limits))
+        transport = MigratingTransport(strict, self.udp_config(address, limits))
         return Node(transport, transport.statistics)
 
     def streams_rejected(self, opener: Node, accepter: Node) -> dict[str, int]:

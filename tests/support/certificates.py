@@ -119,6 +119,22 @@ class CertificateAuthority:
             ),
         )
 
+    def revoke(self, *certificates: Certificate, next_update: datetime.timedelta = DAY) -> bytes:
+        """A revocation list (PEM) of these certificates."""
+        now = datetime.datetime.now(datetime.UTC)
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(self._name)
+            .last_update(min(now - DAY, now + next_update - DAY))
+            .next_update(now + next_update)
+        )
+        for one in certificates:
+            number = x509.load_pem_x509_certificate(one.certificate).serial_number
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
+            )
+        return builder.sign(self._key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
     def cluster_config(
         self,
         certificate: Certificate | None = None,

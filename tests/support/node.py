@@ -37,6 +37,9 @@ class NodeKind:
         return self.name
 
 
+ON = "(on)"
+"""The value of a switch that is turned on."""
+
 # Much quicker than the defaults, and still far slower than any step takes on a busy machine.
 QUICK = {
     "cluster.gossip-interval": "50ms",
@@ -103,8 +106,9 @@ class Node:
             flags["cluster.tls-config"] = str(self.tls.tls_config)
         if self.peer_name:
             flags["cluster.peer-name"] = self.peer_name
-        # A switch that is turned off takes no value.
-        listed = [f"--{f}" if f.startswith("no-") else f"--{f}={value}" for f, value in flags.items()]
+        # A switch takes no value.
+        switches = {f for f, value in flags.items() if f.startswith("no-") or value == ON}
+        listed = [f"--{f}" if f in switches else f"--{f}={value}" for f, value in flags.items()]
         return listed + [f"--cluster.peer={peer}" for peer in self.peers]
 
     def _make_process(self) -> Process:

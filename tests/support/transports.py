@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream
 
 
@@ -14,6 +15,8 @@ class Recorder:
 
     def __init__(self) -> None:
         self.packets: list[tuple[bytes, Address]] = []
+        self.peers: list[PeerIdentity | None] = []
+        self.identified: list[tuple[Address, PeerIdentity]] = []
         self.failures: list[tuple[Address, str]] = []
         self.streams: asyncio.Queue[Stream] = asyncio.Queue()
 
@@ -27,9 +30,14 @@ class Recorder:
         """Where packets failed to go."""
         return [destination for destination, _ in self.failures]
 
-    def packet_received(self, data: bytes, source: Address) -> None:
+    def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
         """Keep it."""
         self.packets.append((data, source))
+        self.peers.append(peer)
+
+    def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
+        """Keep it."""
+        self.identified.append((address, peer))
 
     def packet_failed(self, destination: Address, reason: str) -> None:
         """Keep it."""

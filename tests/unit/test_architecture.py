@@ -22,11 +22,20 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.gossip": frozenset({"tocsin.errors", "tocsin.gossip"}),
     "tocsin.gossip.address": frozenset({"tocsin.errors"}),
     "tocsin.gossip.config": frozenset(),
+    "tocsin.gossip.peer": frozenset(),
     "tocsin.gossip.wire": frozenset({"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.config"}),
     "tocsin.gossip.core": frozenset(
-        {"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.config", "tocsin.gossip.wire"}
+        {
+            "tocsin.errors",
+            "tocsin.gossip.address",
+            "tocsin.gossip.config",
+            "tocsin.gossip.peer",
+            "tocsin.gossip.wire",
+        }
     ),
-    "tocsin.gossip.transport": frozenset({"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.wire"}),
+    "tocsin.gossip.transport": frozenset(
+        {"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.peer", "tocsin.gossip.wire"}
+    ),
     "tocsin.alerting": frozenset({"tocsin.errors"}),
     "tocsin.certificates": frozenset({"tocsin.errors"}),
     "tocsin.simulation": frozenset({"tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from tocsin import __version__
-from tocsin.cli import certificates, keyring, storage
+from tocsin.cli import certificates, cluster, keyring, storage
 from tocsin.errors import TocsinError
 
 
@@ -22,6 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tocsinctl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     certificates.add_commands(commands)
+    cluster.add_commands(commands)
     storage.add_commands(commands)
     keyring.add_commands(commands)
     return parser

@@ -75,6 +75,7 @@ from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver import Gossip, JoinResult
 from tocsin.gossip.driver_statistics import DriverStatistics
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, Transport, TransportHandler
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.statistics import TransportStatistics
@@ -112,6 +113,7 @@ __all__ = [
     "MemoryNetwork",
     "MemoryTransport",
     "NameConflict",
+    "PeerIdentity",
     "ProtocolTrouble",
     "RemoteState",
     "Statistics",

@@ -44,6 +44,20 @@ class GossipConfig:
     label: bytes = b""
     max_members: int = 16384
     """Known members, dead ones included; joins past it are refused and counted."""
+    bind_names: bool = False
+    """A member's name must be one of the names in its certificate (docs/identity-and-rotation.md)."""
+    max_newcomers: int = 1024
+    """Of whom was heard and who have not answered yet. The bounds on newcomers and joins hold where the
+    transport authenticates peers."""
+    max_newcomers_per_peer: int = 128
+    """Brought by the holders of one certificate."""
+    max_members_per_host: int = 128
+    """Members and newcomers at one IP address; newcomers past it are refused."""
+    newcomer_timeout: float = 15.0
+    """A newcomer that does not answer for so long is forgotten."""
+    join_burst: int = 128
+    """Joins that are answered at once, for each certificate and address, beside ``join_rate`` a second."""
+    join_rate: float = 4.0
     max_broadcasts: int = 4096
     """Messages in each broadcast queue."""
     max_broadcast_bytes: int = 16 * 1024 * 1024

@@ -30,6 +30,7 @@ from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.reading import read_message
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.keyring import Keyring
@@ -260,10 +261,16 @@ class Gossip:
 
     # -- the transport's side
 
-    def packet_received(self, data: bytes, source: Address) -> None:
+    def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
         """A packet, into the core."""
         if self._started and not self._closed:
-            self._endpoint.receive_packet(data, source, self._loop.time())
+            self._endpoint.receive_packet(data, source, self._loop.time(), peer)
+            self._drain()
+
+    def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
+        """Who answers at an address, into the core."""
+        if self._started and not self._closed:
+            self._endpoint.peer_identified(address, peer, self._loop.time())
             self._drain()
 
     def packet_failed(self, destination: Address, reason: str) -> None:
@@ -300,7 +307,9 @@ class Gossip:
                 if answer is not None:
                     writes = self._stream_codec.encode(User(answer), reply=True, key=key)
             if writes is None:
-                writes = self._endpoint.receive_stream(message, stream.remote, self._loop.time())
+                writes = self._endpoint.receive_stream(
+                    message, stream.remote, self._loop.time(), getattr(stream, "peer", None)
+                )
                 self._drain()
             for data in writes:
                 await stream.write(data)
@@ -352,8 +361,9 @@ class Gossip:
             if stream is not None:
                 stream.abort()
             raise
+        peer = getattr(stream, "peer", None)
         if action.expects_reply:
-            self._report(action, message, error)
+            self._report(action, message, error, peer)
         if stream is not None:
             if error:
                 stream.abort()
@@ -361,14 +371,16 @@ class Gossip:
                 # Without a reply to wait for, only the orderly close tells that the message arrived.
                 await stream.close()
         if not action.expects_reply:
-            self._report(action, message, error)
+            self._report(action, message, error, peer)
 
-    def _report(self, action: OpenStream, message: Message | None, error: str) -> None:
+    def _report(
+        self, action: OpenStream, message: Message | None, error: str, peer: PeerIdentity | None
+    ) -> None:
         now = self._loop.time()
         if error:
             self._endpoint.stream_failed(action.exchange, error, now)
         else:
-            self._endpoint.stream_replied(action.exchange, message, now)
+            self._endpoint.stream_replied(action.exchange, message, now, peer)
         self._drain()
 
     def _drain(self) -> None:

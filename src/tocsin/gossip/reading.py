@@ -1,4 +1,4 @@
-"""Reading one message from a stream, with pauses for other work."""
+"""Reads one message from a stream, without holding the event loop for a long one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SLICE: Final = 8 * 1024
 async def read_message(stream: Stream, decoder: StreamDecoder) -> Message | None:
     """One message, or None when the stream ended without a byte of one.
 
-    :class:`~tocsin.errors.WireError` for bytes that are none, :class:`~tocsin.errors.TransportError`.
+    :class:`~tocsin.errors.WireError` and :class:`~tocsin.errors.TransportError`.
     """
     while data := await stream.read():
         for start in range(0, len(data), _SLICE):

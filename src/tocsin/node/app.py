@@ -227,6 +227,12 @@ class Node:
     async def reload(self) -> None:
         """Load the configuration file anew; the old configuration stays in force if it cannot be used."""
         async with self._reloading:
+            unusable: TocsinError | None = None
+            if self.cluster is not None:
+                try:
+                    self.cluster.reload_identity()
+                except TocsinError as error:
+                    unusable = error  # The rest is loaded all the same.
             try:
                 config = await asyncio.to_thread(load_config, self.flags.config_file, self._notation)
                 senders = await asyncio.to_thread(self._make_senders, config)
@@ -237,6 +243,8 @@ class Node:
                 self.counts.reload_successful = False
                 self._log.error("loading configuration file failed", err=str(error))
                 raise
+            if unusable is not None:
+                raise unusable
 
     def reload_soon(self) -> None:
         """For SIGHUP: reload, and only log what goes wrong."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
 from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
@@ -170,6 +171,8 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
         service = cluster.keyring_service
         metrics.watch_statistics("keyring", lambda: service.statistics)
     metrics.watch_statistics("anti_entropy", lambda: cluster.convergence.anti_entropy.statistics)
+    observe_identity(metrics, gossip)
+    metrics.watch_statistics("gossip_newcomers", lambda: Waiting(endpoint.newcomers), gauges=("waiting",))
     if transport is not None:
         watch("tls_transport_packet_bytes_received_total", lambda: transport.packet_bytes_received)
         watch("tls_transport_packet_bytes_sent_total", lambda: transport.packet_bytes_sent)

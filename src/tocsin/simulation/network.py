@@ -71,6 +71,10 @@ class Network:
         """A process starts to listen."""
         self._hosts[address] = host
 
+    def listens(self, address: Address) -> bool:
+        """Whether a process is there."""
+        return address in self._hosts
+
     def detach(self, address: Address) -> None:
         """The process is gone; its address refuses connections."""
         self._hosts.pop(address, None)

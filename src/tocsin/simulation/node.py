@@ -21,6 +21,7 @@ from tocsin.gossip.core.effects import (
 )
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.partners import Connections
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import MemberState, Message
 from tocsin.gossip.wire.stream import StreamCodec
 from tocsin.simulation.network import Network
@@ -59,6 +60,9 @@ class SimulatedNode:
         """What the application knows, and since when."""
         self.processing_delay: Callable[[], float] | None = None
         """Draws the seconds that each input waits before it is looked at; None for no wait."""
+        self.identify: Callable[[Address], PeerIdentity] | None = None
+        """What the transport would know of whoever is at an address; None: it authenticates nobody."""
+        self._exchanges: dict[int, Address] = {}
         self.connections: Connections | None = None
         """What the process that starts next may ask about connections."""
         self._world = world
@@ -122,7 +126,8 @@ class SimulatedNode:
 
     def packet_arrived(self, data: bytes, source: Address) -> None:
         """A packet came."""
-        self._soon(lambda: self.endpoint.receive_packet(data, source, self._world.now))
+        peer = self._peer(source)
+        self._soon(lambda: self.endpoint.receive_packet(data, source, self._world.now, peer))
 
     def packet_undeliverable(self, destination: Address) -> None:
         """A packet is known not to have arrived."""
@@ -130,20 +135,25 @@ class SimulatedNode:
 
     def stream_arrived(self, writes: tuple[bytes, ...], source: Address) -> tuple[bytes, ...]:
         """A stream came. (Answered at once even by a slow node: its kernel accepts for it.)"""
-        answer = self.endpoint.receive_stream(self._decode(writes, reply=False), source, self._world.now)
+        message = self._decode(writes, reply=False)
+        answer = self.endpoint.receive_stream(message, source, self._world.now, self._peer(source))
         self._pump()
         return answer
 
     def stream_answered(self, exchange: int, writes: tuple[bytes, ...] | None) -> None:
         """A stream of ours is done."""
         message = None if writes is None else self._decode(writes, reply=True)
-        self._soon(lambda: self.endpoint.stream_replied(exchange, message, self._world.now))
+        peer = self._peer(self._exchanges.pop(exchange, self.address))
+        self._soon(lambda: self.endpoint.stream_replied(exchange, message, self._world.now, peer))
 
     def stream_broken(self, exchange: int, reason: str) -> None:
         """A stream of ours failed."""
         self._soon(lambda: self.endpoint.stream_failed(exchange, reason, self._world.now))
 
     # -- within
+
+    def _peer(self, address: Address) -> PeerIdentity | None:
+        return self.identify(address) if self.identify is not None else None
 
     def _new_endpoint(self) -> Endpoint:
         return Endpoint(
@@ -192,9 +202,14 @@ class SimulatedNode:
             for event in events:
                 self._handle(event)
         for action in endpoint.actions():
+            destination = action.destination
+            if self.identify is not None and self._network.listens(destination):
+                self.endpoint.peer_identified(destination, self.identify(destination), self._world.now)
             if isinstance(action, SendPacket):
                 self._network.send_packet(self.address, action.destination, action.data)
             else:
+                if self.identify is not None:
+                    self._exchanges[action.exchange] = destination
                 self._network.open_stream(self.address, action)
         if endpoint.left:
             self.crash()

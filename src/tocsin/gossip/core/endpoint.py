@@ -9,6 +9,7 @@ from tocsin.errors import ClosedError, NotFoundError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core import probe, relay
+from tocsin.gossip.core.admission import NEWCOMER, Admission
 from tocsin.gossip.core.awareness import Awareness
 from tocsin.gossip.core.broadcast import BroadcastQueue
 from tocsin.gossip.core.effects import (
@@ -27,6 +28,8 @@ from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
 from tocsin.gossip.core.receiver import Receiver
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.core.views import Views
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Ack, Dead, MemberState, Message, User
 from tocsin.gossip.wire.packet import PacketCodec
@@ -44,7 +47,7 @@ def _no_state(join: bool) -> bytes:  # noqa: ARG001
     return b""
 
 
-class Endpoint:
+class Endpoint(Views):
     """SWIM with Lifeguard, gossip and push/pull, as hashicorp/memberlist speaks them.
 
     Inputs and commands take ``now`` (seconds, any monotonic origin, never going back). After each of them the
@@ -105,6 +108,15 @@ class Endpoint:
             self._user_broadcasts,
             self._statistics,
         )
+        self._admission = Admission(
+            config,
+            random=random,
+            membership=self._membership,
+            outbox=self._outbox,
+            timers=self._timers,
+            statistics=self._statistics,
+            events=self._events,
+        )
         self._exchanges = Exchanges(
             self._stream_codec, self._outbox, self._timers, self._statistics, self._events
         )
@@ -124,6 +136,7 @@ class Endpoint:
             state_for or (lambda request: local_state(request.join)),
             random=random,
             membership=self._membership,
+            admission=self._admission,
             exchanges=self._exchanges,
             timers=self._timers,
             statistics=self._statistics,
@@ -131,6 +144,7 @@ class Endpoint:
         )
         self._receiver = Receiver(
             membership=self._membership,
+            admission=self._admission,
             outbox=self._outbox,
             prober=self._prober,
             relays=self._relays,
@@ -141,70 +155,6 @@ class Endpoint:
         self._gossip_phase = now + random.random() * config.gossip_interval
         self._started = False
         self._membership.announce()
-
-    # -- views
-
-    @property
-    def local(self) -> Member:
-        """Ourselves."""
-        return self._membership.local
-
-    def members(self) -> list[Member]:
-        """The live members (alive and suspect), ourselves included until we leave."""
-        return [member for member in self._membership.all() if member.live]
-
-    def known_members(self) -> list[Member]:
-        """Those of every state, ourselves included, that are not yet forgotten."""
-        return list(self._membership.all())
-
-    def member(self, name: str) -> Member | None:
-        """A known member, dead ones included."""
-        return self._membership.get(name)
-
-    @property
-    def known(self) -> int:
-        """Members of any state that are not yet forgotten."""
-        return self._membership.known
-
-    @property
-    def health_score(self) -> int:
-        """Lifeguard's: 0 is healthy."""
-        return self._awareness.score
-
-    @property
-    def queued_broadcasts(self) -> int:
-        """Membership news still to be sent."""
-        return len(self._member_broadcasts)
-
-    @property
-    def queued_user_broadcasts(self) -> int:
-        """The application's broadcasts still to be sent."""
-        return len(self._user_broadcasts)
-
-    @property
-    def packet_room(self) -> int:
-        """Bytes of an application's message that fit a packet of ``packet_size``."""
-        return self._outbox.packet_room
-
-    @property
-    def statistics(self) -> Statistics:
-        """The counters, up to date."""
-        dropped = self._member_broadcasts.dropped + self._user_broadcasts.dropped
-        self._statistics.broadcasts_dropped = dropped
-        return self._statistics
-
-    @property
-    def leaving(self) -> bool:
-        """:meth:`leave` was called."""
-        return self._membership.leaving
-
-    @property
-    def left(self) -> bool:
-        """We left and the news has been sent often enough, or there is nobody to tell."""
-        membership = self._membership
-        if not membership.leaving:
-            return False
-        return membership.live == 0 or not self._member_broadcasts.holds(membership.name)
 
     # -- drains and time
 
@@ -230,6 +180,8 @@ class Endpoint:
             if isinstance(key, str):
                 if kind == SUSPICION:
                     self._membership.suspicion_expired(key, now)
+                elif kind == NEWCOMER:
+                    self._admission.timed_out(key, now)
             elif kind == GOSSIP:
                 self.gossip(now)
             elif kind == probe.PROBE:
@@ -350,8 +302,11 @@ class Endpoint:
 
     # -- inputs
 
-    def receive_packet(self, data: bytes, source: Address, now: float) -> None:
-        """A packet arrived. ``source`` is where an answer to a message without source fields goes."""
+    def receive_packet(
+        self, data: bytes, source: Address, now: float, peer: PeerIdentity | None = None
+    ) -> None:
+        """A packet arrived. ``source`` is where an answer to a message without source fields goes; ``peer``
+        whom the transport has authenticated as its sender."""
         statistics = self._statistics
         statistics.packets_received += 1
         statistics.packet_bytes_received += len(data)
@@ -361,7 +316,7 @@ class Endpoint:
             statistics.packets_refused += 1
             self._receiver.trouble(problem.layer, problem.problem, source)
         for message in packet.messages:
-            self._receiver.receive(message, source, now)
+            self._receiver.receive(message, source, now, peer)
         self._arm_gossip(now)
 
     def packet_failed(self, destination: Address, now: float) -> None:
@@ -372,20 +327,29 @@ class Endpoint:
         self._events.append(PacketsLost(destination))
         self._arm_gossip(now)
 
-    def receive_stream(self, message: Message, source: Address, now: float) -> tuple[bytes, ...]:
+    def peer_identified(self, address: Address, peer: PeerIdentity, now: float) -> None:
+        """The transport has seen who answers at ``address``."""
+        self._admission.peer_identified(address, peer)
+        self._arm_gossip(now)
+
+    def receive_stream(
+        self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
+    ) -> tuple[bytes, ...]:
         """A peer's stream brought ``message``; returns the writes of the answer, empty when it gets none."""
-        answer = self._receiver.receive_stream(message, source, now)
+        answer = self._receiver.receive_stream(message, source, now, peer)
         self._arm_gossip(now)
         return () if answer is None else self._stream_codec.encode(answer, reply=True)
 
-    def stream_replied(self, exchange: int, message: Message | None, now: float) -> None:
+    def stream_replied(
+        self, exchange: int, message: Message | None, now: float, peer: PeerIdentity | None = None
+    ) -> None:
         """A stream of ours is done: with the answer, or None when none was expected."""
         known = self._exchanges.get(exchange)
         if known is None:
             return
         error = ""
         if known.kind in (ExchangeKind.JOIN, ExchangeKind.PUSH_PULL):
-            error = self._state_exchange.replied(known, message, now)
+            error = self._state_exchange.replied(known, message, now, peer)
         elif known.kind is ExchangeKind.PING:
             if isinstance(message, Ack) and message.sequence_number == known.sequence_number:
                 self._prober.stream_acked(known.sequence_number)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Set
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.awareness import Awareness
 from tocsin.gossip.core.broadcast import BroadcastQueue
+from tocsin.gossip.core.door import VERSIONS, Door, alive_problem
 from tocsin.gossip.core.effects import (
     Event,
     MemberJoined,
@@ -24,19 +26,20 @@ from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.suspicion import Suspicion, confirmations_wanted, minimum_timeout
 from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Alive, Dead, MemberState, NodeState, Suspect
 
 if TYPE_CHECKING:
     from random import Random
 
-VERSIONS = bytes((1, 5, 2, 0, 0, 0))
-"""What we speak: protocol 1 to 5, currently 2; no delegate protocol. Always six bytes (spec 1.3)."""
 MAX_INCARNATION = 2**32 - 1
 MAX_PENDING_TROUBLE = 1024
 SUSPICION = "suspicion"
 
 TimerName = tuple[str, str | int]
+
+__all__ = ["MAX_INCARNATION", "MAX_PENDING_TROUBLE", "SUSPICION", "VERSIONS", "Membership", "TimerName"]
 
 
 @lru_cache(maxsize=16384)
@@ -79,6 +82,8 @@ class Membership:
         self._members: dict[str, Member] = {local.name: local}
         self._order: list[str] = [local.name]
         self._names = {local.address: local.name}
+        self._hosts = Counter([local.address.host])
+        self.door: Door | None = None
         self._suspicions: dict[str, Suspicion] = {}
         self._live = 1
 
@@ -112,6 +117,10 @@ class Membership:
         """The member at that address, of several the one that was live last, or None."""
         member = self._members.get(self._names.get(address, ""))
         return member if member is not None and member.address == address else None
+
+    def at_host(self, host: str) -> int:
+        """How many known members there are at one IP address."""
+        return self._hosts[host]
 
     def all(self) -> list[Member]:
         """Every known member, dead ones included."""
@@ -154,8 +163,13 @@ class Membership:
 
     # -- messages
 
-    def apply_alive(self, message: Alive, now: float, source: Address) -> None:
-        """A member (or somebody for it) says that it is alive. ``source`` is for the log only."""
+    def apply_alive(
+        self, message: Alive, now: float, source: Address, peer: PeerIdentity | None = None
+    ) -> None:
+        """A member (or somebody for it) says that it is alive.
+
+        ``source`` is where it says to be, ``peer`` whom the transport knows to have said it.
+        """
         ours = message.node == self.name
         if ours and self.leaving:
             return
@@ -168,8 +182,15 @@ class Membership:
         moved = stored is not None and stored.address != address
         if stored is not None and not ours and not moved and message.incarnation <= stored.incarnation:
             return
-        if problem := self._problem(message):
+        if problem := alive_problem(message, self._config.meta_max_size):
             self._refuse("alive", problem, source)
+            return
+        if (
+            self.door is not None
+            and not ours
+            and (problem := self.door.objection(message, address, source, peer))
+        ):
+            self._refuse("name_binding", problem, source)
             return
         if moved:
             assert stored is not None  # noqa: S101  (for the type checker)
@@ -182,6 +203,8 @@ class Membership:
             return
         if stored is None:
             if message.incarnation == 0 or not self._room():
+                return
+            if self.door is not None and not self.door.admit(message, address, peer, now):
                 return
             self._insert(message.node)
         self._drop_suspicion(message.node)
@@ -312,25 +335,20 @@ class Membership:
         kept = [name for name in self._order if not self._expired(self._members[name], now)]
         if len(kept) != len(self._order):
             self._statistics.members_reaped += len(self._order) - len(kept)
-            self._members = {name: self._members[name] for name in kept}
-            self._names = {at: name for at, name in self._names.items() if name in self._members}
+            self._forget(self._members.keys() - set(kept))
         self._random.shuffle(kept)
         self._order = kept
 
-    # -- within
+    def remove(self, name: str) -> None:
+        """Take a member out that is none, without a word to others: each judges by what it sees itself."""
+        member = self._members[name]
+        self._drop_suspicion(name)
+        self._store(replace(member, state=MemberState.LEFT))
+        if member.live:
+            self._events.append(MemberLeft(self._members[name]))
+        self._forget({name})
 
-    def _problem(self, message: Alive) -> str:
-        """Why an alive message cannot be taken, or empty."""
-        versions = message.versions
-        if not message.node:
-            return "no name"
-        if len(versions) != len(VERSIONS):
-            return f"{len(versions)} version bytes, not {len(VERSIONS)}"
-        if versions[0] == 0 or versions[1] == 0 or versions[0] > versions[1]:
-            return f"protocol versions {versions[0]} to {versions[1]}"
-        if len(message.meta) > self._config.meta_max_size:
-            return f"{len(message.meta)} bytes of meta, at most {self._config.meta_max_size}"
-        return ""
+    # -- within
 
     def _refuse(self, reason: str, detail: str, source: Address) -> None:
         self._statistics.messages_refused += 1
@@ -372,8 +390,18 @@ class Membership:
         other = self._random.randrange(len(self._order))
         self._order[other], self._order[-1] = self._order[-1], self._order[other]
 
+    def _forget(self, names: Set[str]) -> None:
+        self._hosts -= Counter([self._members[name].address.host for name in names])
+        self._members = {name: one for name, one in self._members.items() if name not in names}
+        self._names = {at: name for at, name in self._names.items() if name not in names}
+        self._order = [name for name in self._order if name not in names]
+
     def _store(self, member: Member) -> None:
         before = self._members.get(member.name)
+        if before is None or before.address != member.address:
+            self._hosts[member.address.host] += 1
+            if before is not None:
+                self._hosts -= Counter([before.address.host])
         self._live += member.live - (before is not None and before.live)
         self._members[member.name] = member
         if before is not None and self._names.get(before.address) == member.name:

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.admission import Admission
 from tocsin.gossip.core.effects import Event, ExchangeKind, ProtocolTrouble, RemoteState, StateRequest
 from tocsin.gossip.core.exchanges import Exchange, Exchanges
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.membership import VERSIONS, Membership, TimerName
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import (
     Alive,
     Dead,
@@ -70,7 +72,12 @@ def incompatibility(local: Iterable[Member], remote: Iterable[NodeState]) -> str
 
 
 def merge(
-    nodes: Iterable[NodeState], membership: Membership, statistics: Statistics, source: Address, now: float
+    nodes: Iterable[NodeState],
+    membership: Membership,
+    statistics: Statistics,
+    source: Address,
+    now: float,
+    peer: PeerIdentity | None = None,
 ) -> None:
     """Apply a peer's table entry by entry. Its dead are only suspects to us: each may still refute."""
     for entry in nodes:
@@ -83,7 +90,7 @@ def merge(
                 meta=entry.meta,
                 versions=entry.versions,
             )
-            membership.apply_alive(alive, now, source)
+            membership.apply_alive(alive, now, source, peer)
         elif entry.state == MemberState.LEFT:
             membership.apply_dead(Dead(entry.incarnation, entry.name, entry.name), now)
         elif entry.state in (MemberState.SUSPECT, MemberState.DEAD):
@@ -102,6 +109,7 @@ class StateExchange:
         *,
         random: Random,
         membership: Membership,
+        admission: Admission,
         exchanges: Exchanges,
         timers: Timers[TimerName],
         statistics: Statistics,
@@ -111,6 +119,7 @@ class StateExchange:
         self._state_for = state_for
         self._random = random
         self._membership = membership
+        self._admission = admission
         self._exchanges = exchanges
         self._timers = timers
         self._statistics = statistics
@@ -143,17 +152,30 @@ class StateExchange:
         """Exchange states with whoever is at ``address``."""
         return self._open(ExchangeKind.JOIN, address, "", now)
 
-    def answer(self, message: PushPull, source: Address, now: float) -> PushPull:
-        """Merge a peer's state; the answer is ours as it was before."""
+    def answer(
+        self, message: PushPull, source: Address, now: float, peer: PeerIdentity | None = None
+    ) -> PushPull | None:
+        """Merge a peer's state; the answer is ours as it was before. None: neither, the peer is refused."""
+        if message.join and not self._admission.may_join(peer, now):
+            return None
+        if objection := self._admission.state_objection(message.nodes, peer):
+            self._refuse("name_binding", objection, source)
+            return None
         answer = self._own_state(StateRequest(message.join, received=message.user_state))
         self._statistics.push_pulls_answered += 1
-        self._merge(message, source, now)
+        self._merge(message, source, now, peer)
         return answer
 
-    def replied(self, exchange: Exchange, message: Message | None, now: float) -> str:
+    def replied(
+        self, exchange: Exchange, message: Message | None, now: float, peer: PeerIdentity | None = None
+    ) -> str:
         """Merge the answer to ours; returns what was wrong with it, or empty."""
         if isinstance(message, PushPull):
-            return self._merge(message, exchange.destination, now)
+            if objection := self._admission.state_objection(message.nodes, peer):
+                return self._refuse("name_binding", objection, exchange.destination)
+            if exchange.kind is ExchangeKind.JOIN and self._membership.live == 1:
+                peer = None  # Alone, we believe whom we chose to join.
+            return self._merge(message, exchange.destination, now, peer)
         if isinstance(message, ErrorResponse):
             return f"the peer answered: {message.error[:256]}"
         return "the answer is not a push/pull"
@@ -180,13 +202,16 @@ class StateExchange:
         message = self._own_state(StateRequest(kind is ExchangeKind.JOIN, node, destination))
         return self._exchanges.open(kind, destination, node, message, deadline)
 
-    def _merge(self, message: PushPull, source: Address, now: float) -> str:
+    def _refuse(self, reason: str, problem: str, source: Address) -> str:
+        self._statistics.merges_refused += 1
+        self._events.append(ProtocolTrouble(reason, problem, source))
+        return problem
+
+    def _merge(self, message: PushPull, source: Address, now: float, peer: PeerIdentity | None) -> str:
         problem = incompatibility(self._membership.all(), message.nodes)
         if problem:
-            self._statistics.merges_refused += 1
-            self._events.append(ProtocolTrouble("push_pull", problem, source))
-            return problem
-        merge(message.nodes, self._membership, self._statistics, source, now)
+            return self._refuse("push_pull", problem, source)
+        merge(message.nodes, self._membership, self._statistics, source, now, peer)
         if message.user_state:
             self._events.append(RemoteState(message.user_state, message.join, source))
         return ""

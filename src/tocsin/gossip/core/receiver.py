@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.errors import WireError
 from tocsin.gossip.address import Address
+from tocsin.gossip.core.admission import Admission
 from tocsin.gossip.core.effects import Event, ProtocolTrouble, UserMessage
 from tocsin.gossip.core.membership import MAX_PENDING_TROUBLE, Membership
 from tocsin.gossip.core.outbox import Outbox
@@ -11,6 +12,7 @@ from tocsin.gossip.core.probe import Prober
 from tocsin.gossip.core.pushpull import StateExchange
 from tocsin.gossip.core.relay import Relays, answer_address
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import (
     Ack,
     Alive,
@@ -33,6 +35,7 @@ class Receiver:
         self,
         *,
         membership: Membership,
+        admission: Admission,
         outbox: Outbox,
         prober: Prober,
         relays: Relays,
@@ -41,6 +44,7 @@ class Receiver:
         events: list[Event],
     ) -> None:
         self._membership = membership
+        self._admission = admission
         self._outbox = outbox
         self._prober = prober
         self._relays = relays
@@ -48,22 +52,26 @@ class Receiver:
         self._statistics = statistics
         self._events = events
 
-    def receive(self, message: Message, source: Address, now: float) -> None:
+    def receive(
+        self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
+    ) -> None:
         """A message that came in a packet."""
         counts = self._statistics.messages_received
         kind = type(message).__name__
         counts[kind] = counts.get(kind, 0) + 1
         try:
-            self._apply(message, source, now)
+            self._apply(message, source, now, peer)
         except WireError as error:
             self._statistics.messages_refused += 1
             self.trouble(error.layer, error.problem, source)
 
-    def receive_stream(self, message: Message, source: Address, now: float) -> Message | None:
+    def receive_stream(
+        self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
+    ) -> Message | None:
         """A message that opened a stream; returns the answer, if it gets one."""
         self._statistics.streams_received += 1
         if isinstance(message, PushPull):
-            return self._exchange.answer(message, source, now)
+            return self._exchange.answer(message, source, now, peer)
         if isinstance(message, Ping):
             return self._answer(message)
         if isinstance(message, User):
@@ -73,9 +81,9 @@ class Receiver:
             self._unexpected(message, source)
         return None
 
-    def _apply(self, message: Message, source: Address, now: float) -> None:
+    def _apply(self, message: Message, source: Address, now: float, peer: PeerIdentity | None) -> None:
         if isinstance(message, Alive):
-            self._membership.apply_alive(message, now, source)
+            self._membership.apply_alive(message, now, source, peer)
         elif isinstance(message, Suspect):
             self._membership.apply_suspect(message, now)
         elif isinstance(message, Dead):
@@ -84,7 +92,8 @@ class Receiver:
             self._statistics.user_messages_received += 1
             self._events.append(UserMessage(message.payload, source))
         elif isinstance(message, Ack):
-            if not self._prober.acked(message.sequence_number, now):
+            number = message.sequence_number
+            if not self._prober.acked(number, now) and not self._admission.acked(number, now):
                 self._relays.acked(message.sequence_number)
         elif isinstance(message, Ping):
             destination = answer_address(message.source_address, message.source_port, source)

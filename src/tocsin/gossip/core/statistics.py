@@ -53,6 +53,18 @@ class Statistics:
     members_refused: int = 0
     """Joins past ``max_members``."""
     members_reaped: int = 0
+    members_quarantined: int = 0
+    """Members taken out because the certificate shown at their address is of another name."""
+    names_refused: dict[str, int] = field(default_factory=dict)
+    """Names that a certificate does not carry: "claimed" by the peer itself, "contacted", "known" from an
+    earlier contact, "state": a push/pull whose sender hides its own name."""
+    newcomers_confirmed: int = 0
+    newcomers_expired: int = 0
+    """Never answered."""
+    newcomers_refused: dict[str, int] = field(default_factory=dict)
+    """For a bound: "certificate", "host", "total"; "conflict": two addresses for a name that waits."""
+    joins_refused: int = 0
+    """Joins past what one certificate and address may do in a time; not answered."""
     broadcasts_dropped: int = 0
     """Messages that a full queue pushed out, both queues, oversize ones included."""
     push_pulls_started: int = 0

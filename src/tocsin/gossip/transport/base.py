@@ -6,10 +6,14 @@ from collections.abc import Collection
 from typing import Protocol
 
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 
 
 class Stream(Protocol):
-    """A reliable, ordered, two-way byte stream to one peer."""
+    """A reliable, ordered, two-way byte stream to one peer.
+
+    One of a transport that authenticates peers also has ``peer``, a :class:`PeerIdentity`.
+    """
 
     @property
     def remote(self) -> Address:
@@ -37,8 +41,12 @@ class Stream(Protocol):
 class TransportHandler(Protocol):
     """What the driver offers the transport. Called on the event loop; must not block and never raises."""
 
-    def packet_received(self, data: bytes, source: Address) -> None:
-        """One packet. ``source`` is where an answer without source fields would go."""
+    def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
+        """One packet. ``source`` is where an answer without source fields would go, by the peer's own words;
+        ``peer`` whom the transport knows to have sent it, None if it does not authenticate peers."""
+
+    def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
+        """A connection to ``address`` is open, and this is who answers there. Before any packet goes."""
 
     def packet_failed(self, destination: Address, reason: str) -> None:
         """A packet to ``destination`` is known not to have been delivered.

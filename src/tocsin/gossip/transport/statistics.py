@@ -39,6 +39,12 @@ class TransportStatistics:
     """Inbound connections closed for a bound: "total", "host", "handshakes", "first_frame", "idle"."""
     connections_lost: Counter[str] = field(default_factory=Counter)
     """Established connections that ended out of order: "read", "write_timeout", "heartbeat", "hello"."""
+    connections_cut: Counter[str] = field(default_factory=Counter)
+    """Open connections whose peer is trusted no longer: its certificate, by the same reasons as refusals."""
+    connections_renewed: int = 0
+    """Connections replaced because certificates, authorities or revocation lists had changed."""
+    renewals_failed: int = 0
+    """Attempts at that which failed; the old connection stays until the time for it is over."""
     packets_sent: int = 0
     packets_received: int = 0
     packet_bytes_sent: int = 0

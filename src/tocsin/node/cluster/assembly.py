@@ -68,6 +68,7 @@ def make_cluster(
             stream_timeout=flags.cluster_tcp_timeout / 1e9,
             gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
             label=flags.cluster_label.encode(),
+            bind_names=flags.cluster_tls_bind_names,
         ),
         settle_timeout=flags.cluster_settle_timeout / 1e9,
         reconnect_interval=flags.cluster_reconnect_interval / 1e9,

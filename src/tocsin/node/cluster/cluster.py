@@ -40,6 +40,7 @@ from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.cluster.keyring.keyfile import KeyringFile
 from tocsin.node.cluster.keyring.service import KeyringService
 from tocsin.node.cluster.keyring.trouble import KeyringTrouble
+from tocsin.node.cluster.names import ExpectedNames
 from tocsin.node.cluster.peers import PeerBook
 from tocsin.node.cluster.replication import Replication
 from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics, PeerStatus
@@ -122,6 +123,7 @@ class Cluster:
         )
         self.convergence.attach(self.gossip, self.inbox)
         self._dialling: set[Address] = set()
+        self._names = ExpectedNames()
         self.handlers: dict[str, Callable[[bytes, str], None]] = {
             DIGESTS: self.convergence.anti_entropy.receive
         }
@@ -194,6 +196,12 @@ class Cluster:
         return any(self.gossip.backlog(each.name) for each in self.gossip.members if each.name != own)
 
     # -- views
+
+    def reload_identity(self) -> None:
+        """Read the transport's certificates anew; :class:`ConfigError` if they cannot be used."""
+        reload = getattr(self.gossip.transport, "reload", None)
+        if reload is not None:
+            reload()
 
     @property
     def settled(self) -> bool:
@@ -398,7 +406,9 @@ class Cluster:
             while True:
                 left = max(deadline - self._loop.time(), RESOLVE_RETRY)
                 try:
-                    return await resolve(host, port, timeout=left)
+                    addresses = await resolve(host, port, timeout=left)
+                    self._names.resolved(host, port, addresses)
+                    return addresses
                 except TransportError as error:
                     self.statistics.resolve_failures += 1
                     self._log.warn("peer does not resolve", peer=f"{host}:{port}", error=str(error))
@@ -407,6 +417,7 @@ class Cluster:
                 await asyncio.sleep(RESOLVE_RETRY)
 
         found = await asyncio.gather(*(one(host, port) for host, port in places))
+        self._names.tell(self.gossip.transport)
         return [address for addresses in found for address in addresses]
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:

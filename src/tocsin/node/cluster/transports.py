@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 
 from tocsin.gossip.address import Address
@@ -25,8 +26,12 @@ def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None)
     return _MAKERS[flags.cluster_transport](flags, listen, advertise)
 
 
-def _tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
-    return TLSTransport(_tls_config(flags, listen, advertise), load_cluster_tls(flags.cluster_tls_config))
+def _tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> TLSTransport:
+    return TLSTransport(
+        _tls_config(flags, listen, advertise),
+        source=lambda: load_cluster_tls(flags.cluster_tls_config),
+        watched=(Path(flags.cluster_tls_config),),
+    )
 
 
 def _udp(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:  # noqa: ARG001
@@ -47,8 +52,8 @@ def _udp_to_tls(flags: NodeFlags, listen: Address, advertise: Address | None) ->
         "CLEAR TEXT is taken from everybody and sent to peers that do not take TLS; "
         "leave out --cluster.transport as soon as no peer needs it any more",
     )
-    tls = load_cluster_tls(flags.cluster_tls_config)
-    return MigratingTransport(_tls_config(flags, listen, advertise), tls, _udp_config(flags, listen))
+    tls = _tls(flags, listen, advertise)
+    return MigratingTransport(tls, _udp_config(flags, listen))
 
 
 def _warn(flags: NodeFlags, listen: Address, text: str) -> None:

@@ -201,6 +201,11 @@ class NodeFlags:
     cluster_tls_config: str = flag(
         "cluster.tls-config", "", str, "File that sets up mutual TLS within the cluster."
     )
+    cluster_tls_bind_names: bool = switch(
+        "cluster.tls-bind-names",
+        False,
+        "A peer's name in the cluster must be one of the names in its certificate.",
+    )
     cluster_tocsin_protocol: bool = switch(
         "cluster.tocsin-protocol",
         True,

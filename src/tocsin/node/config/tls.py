@@ -1,6 +1,9 @@
 """The file of ``--cluster.tls-config``: Alertmanager's keys, strict, every file it names read once and
 checked.
 
+Keys of our own, which Go's Alertmanager refuses as unknown: ``client_crl``, ``client_crl_file``, ``crl``,
+``crl_file``, ``server_allowed_sans``.
+
 Source: wire specification 3.3. Stricter than Alertmanager where that only fails later: ``min_version`` above
 ``max_version``, a client CA file without a certificate, a key that is not its certificate's.
 """
@@ -62,6 +65,8 @@ class ServerSection(Section):
     client_auth_type: str = option(_one_of("client_auth_type", ("", *_CLIENT_AUTH_NAMES)), "")
     client_ca_file: str = option(text, "")
     client_allowed_sans: tuple[str, ...] = option(list_of(text), ())
+    client_crl: str = option(text, "")
+    client_crl_file: str = option(text, "")
     cipher_suites: tuple[str, ...] = option(
         list_of(_one_of("cipher suite", (*CIPHER_SUITES, *sorted(TLS13_CIPHER_SUITES)))), ()
     )
@@ -78,6 +83,11 @@ def check_server(server: ServerSection) -> None:
     at_most_one(server, "cert", "cert_file")
     at_most_one(server, "key", "key_file")
     at_most_one(server, "client_ca", "client_ca_file")
+    at_most_one(server, "client_crl", "client_crl_file")
+    if (server.client_crl or server.client_crl_file) and not (server.client_ca or server.client_ca_file):
+        raise server.at("client_crl_file" if server.client_crl_file else "client_crl").error(
+            "a revocation list needs the authority that signed it", "add client_ca_file"
+        )
     if not (server.cert or server.cert_file):
         raise server.mark.error("the server has no certificate", "add cert_file, or cert with PEM text")
     if not (server.key or server.key_file):
@@ -92,11 +102,34 @@ def check_server(server: ServerSection) -> None:
 
 
 @dataclass(kw_only=True)
+class ClientSection(TLSSection):
+    """``tls_client_config``: Alertmanager's keys and, from ``crl`` on, our own."""
+
+    crl: str = option(text, "")
+    crl_file: str = option(text, "")
+    server_allowed_sans: tuple[str, ...] = option(list_of(text), ())
+
+
+def _check_client(client: ClientSection) -> None:
+    check_tls(client)
+    at_most_one(client, "crl", "crl_file")
+    for name in ("crl", "crl_file", "server_allowed_sans"):
+        if client.insecure_skip_verify and getattr(client, name):
+            raise client.at(name).error(
+                f"{name} has no effect with insecure_skip_verify", "remove insecure_skip_verify"
+            )
+    if (client.crl or client.crl_file) and not (client.ca or client.ca_file):
+        raise client.at("crl_file" if client.crl_file else "crl").error(
+            "a revocation list needs the authority that signed it", "add ca_file"
+        )
+
+
+@dataclass(kw_only=True)
 class FileSection(Section):
     """The top level."""
 
     tls_server_config: ServerSection | None = option(section(ServerSection, check_server), None)
-    tls_client_config: TLSSection | None = option(section(TLSSection, check_tls), None)
+    tls_client_config: ClientSection | None = option(section(ClientSection, _check_client), None)
 
 
 _read = section(FileSection)
@@ -131,6 +164,7 @@ def server_config(found: ServerSection, directory: Path) -> TLSServerConfig:
     certificate = _source(found, "cert", directory)
     private_key = _source(found, "key", directory)
     client_ca = _source(found, "client_ca", directory)
+    client_crl = _source(found, "client_crl", directory)
     _check_pair(found, certificate, private_key)
     if client_ca != (None, None):
         _certificates(found, "client_ca", client_ca)
@@ -143,6 +177,8 @@ def server_config(found: ServerSection, directory: Path) -> TLSServerConfig:
         client_ca=client_ca[1],
         client_auth_type=ClientAuthType.from_name(found.client_auth_type),
         client_allowed_sans=found.client_allowed_sans,
+        client_crl_file=client_crl[0],
+        client_crl=client_crl[1],
         cipher_suites=found.cipher_suites,
         curve_preferences=found.curve_preferences,
         min_version=found.min_version,
@@ -151,10 +187,11 @@ def server_config(found: ServerSection, directory: Path) -> TLSServerConfig:
     )
 
 
-def _client(found: TLSSection, directory: Path) -> TLSClientConfig:
+def _client(found: ClientSection, directory: Path) -> TLSClientConfig:
     certificate = _source(found, "cert", directory)
     private_key = _source(found, "key", directory)
     ca = _source(found, "ca", directory)
+    crl = _source(found, "crl", directory)
     if certificate != (None, None):
         _check_pair(found, certificate, private_key)
     if ca != (None, None):
@@ -166,6 +203,9 @@ def _client(found: TLSSection, directory: Path) -> TLSClientConfig:
         cert=certificate[1],
         key_file=private_key[0],
         key=private_key[1],
+        crl_file=crl[0],
+        crl=crl[1],
+        server_allowed_sans=found.server_allowed_sans,
         server_name=found.server_name,
         insecure_skip_verify=found.insecure_skip_verify,
         min_version=found.min_version,

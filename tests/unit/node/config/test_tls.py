@@ -144,3 +144,39 @@ def test_no_key_is_ever_shown(folder: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load_cluster_tls(write(folder, text))
     assert "hush" not in str(caught.value)
+
+
+def test_keys_of_our_own(folder: Path) -> None:
+    revoked = AUTHORITY.revoke(OTHER)
+    (folder / "pki/ca.crl").write_bytes(revoked)
+    inline = "".join(f"\n    {line}" for line in revoked.decode().splitlines())
+    config = load_cluster_tls(
+        write(
+            folder,
+            SERVER + "  client_ca_file: pki/ca.crt\n  client_auth_type: RequireAndVerifyClientCert\n"
+            "  client_crl_file: pki/ca.crl\n"
+            + CLIENT
+            + f"  crl: |{inline}\n  server_allowed_sans: [node-1]\n",
+        )
+    )
+    assert config.server.client_crl_file == folder / "pki/ca.crl"
+    assert config.client.crl == revoked
+    assert config.client.server_allowed_sans == ("node-1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (SERVER + "  client_crl_file: x\n", "needs the authority that signed it"),
+        (SERVER + "  client_crl_file: x\n  client_crl: y\n", "at most one of client_crl & client_crl_file"),
+        (SERVER + CLIENT + "  crl: x\n  crl_file: y\n", "at most one of crl & crl_file"),
+        (
+            SERVER + CLIENT + "  insecure_skip_verify: true\n  server_allowed_sans: [a]\n",
+            "server_allowed_sans has no effect with insecure_skip_verify",
+        ),
+        (SERVER + "tls_client_config:\n  crl_file: y\n", "a revocation list needs the authority"),
+    ],
+)
+def test_keys_of_our_own_that_make_no_sense(folder: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        load_cluster_tls(write(folder, text))

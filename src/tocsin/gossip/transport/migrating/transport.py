@@ -20,9 +20,6 @@ from tocsin.gossip.transport.base import Stream, TransportHandler
 from tocsin.gossip.transport.datagram import bind_pair
 from tocsin.gossip.transport.migrating.door import Door
 from tocsin.gossip.transport.migrating.reach import Reach
-from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.config import ClusterTLSConfig
-from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
@@ -36,20 +33,18 @@ class MigratingTransport:
     """A :class:`~tocsin.gossip.transport.base.Transport` made of two, which share port and counters."""
 
     def __init__(
-        self,
-        tls_config: TLSTransportConfig,
-        tls: ClusterTLSConfig,
-        udp_config: UDPTransportConfig,
-        *,
-        random_source: random.Random | None = None,
+        self, tls: TLSTransport, udp_config: UDPTransportConfig, *, random_source: random.Random | None = None
     ) -> None:
-        """``udp_config.listen_address`` is the one that counts. :class:`~tocsin.errors.ConfigError` for
-        certificates that cannot be used."""
+        """``udp_config.listen_address`` is the one that counts; ``tls`` is not started."""
         chance = random_source or random.Random()
-        self.statistics = TransportStatistics()
-        self.tls = TLSTransport(tls_config, tls, random_source=chance, statistics=self.statistics)
+        self.statistics = tls.statistics
+        self.tls = tls
         self.clear = UDPTransport(udp_config, statistics=self.statistics)
-        self._tls_config = tls_config
+        self.identity = tls.identity
+        self.peer_expiries = tls.peer_expiries
+        self.expect_names = tls.expect_names
+        self.reload = tls.reload
+        self._tls_config = tls.config
         self._udp_config = udp_config
         self._reach = Reach(chance)
         self._door: Door | None = None
@@ -231,6 +226,7 @@ class _OverTLS:
         self._transport = transport
         self._handler = handler
         self.packet_received = handler.packet_received
+        self.peer_identified = handler.peer_identified
         self.stream_accepted = handler.stream_accepted
 
     def packet_failed(self, destination: Address, reason: str) -> None:

@@ -2,8 +2,8 @@
 
 Field names are the file's keys (``tls_server_config`` and ``tls_client_config``); file names are already
 resolved against the file's directory. Empty text, ``None`` and empty tuples mean "not set". Inline PEM
-(``cert``, ``key``, ``client_ca``, ``ca``) is bytes. The keys ``ca_ref``, ``cert_ref`` and ``key_ref`` exist
-in Alertmanager's parser only to fail afterwards, so they have no field here.
+(``cert``, ``key``, ``client_ca``, ``ca``, ``crl`` ...) is bytes. The keys ``ca_ref``, ``cert_ref`` and
+``key_ref`` exist in Alertmanager's parser only to fail afterwards, so they have no field here.
 
 These are plain values: names are checked against the tables below by whoever knows the line they came from,
 and once more by :mod:`tocsin.gossip.transport.tls.identity`, which turns them into ``ssl`` contexts.
@@ -101,6 +101,9 @@ class TLSServerConfig:
     client_ca: bytes | None = None
     client_auth_type: ClientAuthType = ClientAuthType.NO_CLIENT_CERT
     client_allowed_sans: tuple[str, ...] = ()
+    client_crl_file: Path | None = None
+    """Tocsin's own key: certificates that the client CA has revoked."""
+    client_crl: bytes | None = None
     cipher_suites: tuple[str, ...] = ()
     curve_preferences: tuple[str, ...] = ()
     min_version: str = ""
@@ -119,6 +122,11 @@ class TLSClientConfig:
     key_file: Path | None = None
     cert: bytes | None = None
     key: bytes | None = None
+    crl_file: Path | None = None
+    """Tocsin's own key: certificates that the CA has revoked."""
+    crl: bytes | None = None
+    server_allowed_sans: tuple[str, ...] = ()
+    """Tocsin's own key: a server's certificate must have one of these names as well."""
     server_name: str = ""
     insecure_skip_verify: bool = False
     min_version: str = ""

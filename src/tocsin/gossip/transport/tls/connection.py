@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 import socket
 import ssl
@@ -13,11 +14,13 @@ from typing import Final, Protocol
 
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.identity import check_validity
+from tocsin.gossip.transport.tls.identity import certificate_expiry, check_validity
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.session import TLSSession
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.trust import subject_alternative_names
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +74,10 @@ class TLSConnection(asyncio.Protocol):
         self.writable = False
         """Established, and nothing waits for the system."""
         self.established_at: float | None = None
+        self.expires_at: float | None = None
+        """When the peer's certificate runs out, Unix time; None without one, or before the handshake."""
         self.session: TLSSession | None = None
+        self._peer: PeerIdentity | None = None
         self.context = context
         self._config = config
         self._statistics = statistics
@@ -226,6 +232,32 @@ class TLSConnection(asyncio.Protocol):
         return (tls.selected_alpn_protocol() or "") if tls is not None else ""
 
     @property
+    def ended(self) -> bool:
+        """Nothing more will be received."""
+        return self._ended
+
+    @property
+    def server_side(self) -> bool:
+        """The peer has dialled."""
+        return self._server_hostname is None
+
+    @property
+    def peer(self) -> PeerIdentity:
+        """Whom the handshake has shown; read once."""
+        if self._peer is None:
+            tls = self.session.tls if self.session is not None else None
+            certificate = (tls.getpeercert(binary_form=True) if tls is not None else None) or b""
+            names = frozenset([name.lower() for name in subject_alternative_names(certificate)])
+            identifier = hashlib.sha256(certificate).hexdigest() if certificate else ""
+            self._peer = PeerIdentity(identifier, names, self.remote.host)
+        return self._peer
+
+    def refuse(self, error: RefusalError) -> None:
+        """End it at once: the peer is trusted no longer."""
+        self._end(error)
+        self.abort()
+
+    @property
     def tcp_socket(self) -> socket.socket | None:
         """For options that its use wants."""
         return None if self._transport is None else self._transport.get_extra_info("socket")
@@ -303,6 +335,7 @@ class TLSConnection(asyncio.Protocol):
         self._statistics.handshakes += 1
         self._statistics.connections_open += 1
         self.established_at = self._loop.time()
+        self.expires_at = certificate_expiry(session.tls)
         self.writable = self._drained.is_set()
         if not self.writable:
             self._arm(self.established_at + self._config.write_timeout, self._write_timed_out)

@@ -68,10 +68,13 @@ class SessionCache:
 class _Dial:
     """The owner of a connection until its handshake is done."""
 
-    def __init__(self) -> None:
+    def __init__(self, identity: ClusterIdentity) -> None:
+        self._identity = identity
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def connection_established(self, connection: TLSConnection) -> None:  # noqa: ARG002
+    def connection_established(self, connection: TLSConnection) -> None:
+        assert connection.session is not None  # noqa: S101
+        self._identity.admit(connection.session.tls, connection.context, server_side=False)
         if not self.done.done():
             self.done.set_result(None)
 
@@ -97,6 +100,8 @@ class Dialer:
         self, config: TLSTransportConfig, identity: ClusterIdentity, statistics: TransportStatistics
     ) -> None:
         self.sessions = SessionCache(config.max_sessions, config.session_lifetime)
+        self.open: set[TLSConnection] = set()
+        """Every connection that was dialled and is not closed yet."""
         self._config = config
         self._identity = identity
         self._statistics = statistics
@@ -111,13 +116,13 @@ class Dialer:
         statistics = self._statistics
         statistics.dials += 1
         context = self._identity.client_context()
-        dial = _Dial()
+        dial = _Dial(self._identity)
         connection = TLSConnection(
             self._config,
             statistics,
             dial,
             context,
-            server_hostname=self._identity.server_hostname(destination.host),
+            server_hostname=self._identity.server_hostname(destination.host, destination.port),
             resume=self.sessions.get(destination, context, loop.time()),
             tickets_received=lambda one: self.sessions.store(destination, one, loop.time()),
         )
@@ -145,4 +150,6 @@ class Dialer:
         finally:
             if dial.done.done() and not dial.done.cancelled():
                 dial.done.exception()  # Retrieved, whoever was waiting.
+        self.open.add(connection)
+        connection.closed.add_done_callback(lambda _: self.open.discard(connection))
         return connection

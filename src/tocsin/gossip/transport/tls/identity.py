@@ -1,369 +1,270 @@
-"""Who we are and whom we trust: ``ssl`` contexts from the configuration, renewed when files change.
-
-Two things that Go's server can do, Python's ``ssl`` cannot, because it has no way to accept a certificate
-that does not verify. ``RequireAnyClientCert`` is therefore refused with a :class:`ConfigError`.
-``RequestClientCert`` asks for a certificate and accepts every client whatever comes, so the same clients are
-accepted here without asking; with ``client_allowed_sans``, which needs the certificate, it is refused.
-
-TLS 1.0 and 1.1 are never spoken: a lower ``min_version`` is taken as TLS 1.2, a lower ``max_version`` is
-refused.
-"""
+"""Who we are and whom we trust, renewed as a whole when files change (docs/identity-and-rotation.md)."""
 
 from __future__ import annotations
 
-import ipaddress
+import asyncio
 import logging
-import os
 import ssl
-import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
-
-from cryptography import x509
 
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.config import (
-    CIPHER_SUITES,
-    CURVES,
-    TLS13_CIPHER_SUITES,
-    VERSIONS,
-    ClientAuthType,
-    ClusterTLSConfig,
-    TLSClientConfig,
-    TLSServerConfig,
-)
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.tls.config import ClientAuthType, ClusterTLSConfig
+from tocsin.gossip.transport.tls.contexts import build_client_context, build_server_context
+from tocsin.gossip.transport.tls.files import Files, Mark, digest, marks, named_files
 from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.gossip.transport.tls.trust import (
+    Trust,
+    expiry,
+    load_trust,
+    peer_chain,
+    subject_alternative_names,
+)
+
+__all__ = [
+    "ClusterIdentity",
+    "build_client_context",
+    "build_server_context",
+    "check_validity",
+    "subject_alternative_names",
+]
 
 _log = logging.getLogger(__name__)
 
-_VERIFYING: Final = (
-    ClientAuthType.VERIFY_CLIENT_CERT_IF_GIVEN,
-    ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
-)
-_CERTIFICATE_MARK: Final = b"-----BEGIN CERTIFICATE-----"
 
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """All that one load of the files gives: in use together, or not at all."""
 
-def build_server_context(config: TLSServerConfig) -> ssl.SSLContext:
-    """The context that answers connections. Reads the files; :class:`ConfigError` names what is wrong."""
-    section = "tls_server_config"
-    if config.cert_file is None and config.cert is None:
-        raise ConfigError(
-            f"{section}.cert_file", "no certificate", "set cert_file and key_file, or cert and key"
-        )
-    context = _context(ssl.PROTOCOL_TLS_SERVER, section, config.min_version, config.max_version)
-    # Two lets TLS 1.3 clients resume once per ticket on two connections; it is also OpenSSL's own default.
-    context.num_tickets = 2
-    _load_certificate(context, section, config.cert_file, config.key_file, config.cert, config.key)
-    _set_cipher_suites(context, config.cipher_suites)
-    _set_curves(context, config.curve_preferences)
-    _ask_for_client_certificate(context, config)
-    return context
-
-
-def build_client_context(config: TLSClientConfig) -> ssl.SSLContext:
-    """The context that dials. Reads the files; :class:`ConfigError` names what is wrong."""
-    section = "tls_client_config"
-    context = _context(ssl.PROTOCOL_TLS_CLIENT, section, config.min_version, config.max_version)
-    if config.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if not _load_authorities(context, section, "ca", config.ca_file, config.ca):
-        context.load_default_certs(ssl.Purpose.SERVER_AUTH)
-    if any(source is not None for source in (config.cert_file, config.key_file, config.cert, config.key)):
-        _load_certificate(context, section, config.cert_file, config.key_file, config.cert, config.key)
-    return context
-
-
-def _context(protocol: int, section: str, minimum: str, maximum: str) -> ssl.SSLContext:
-    for key, name in (("min_version", minimum), ("max_version", maximum)):
-        if name and name not in VERSIONS:
-            raise ConfigError(
-                f"{section}.{key}", f"unknown TLS version {name!r}", "one of " + ", ".join(VERSIONS)
-            )
-    order = list(VERSIONS)
-    if maximum and order.index(maximum) < order.index("TLS12"):
-        raise ConfigError(f"{section}.max_version", f"{maximum} is not supported", "use TLS12 or TLS13")
-    if minimum and maximum and order.index(minimum) > order.index(maximum):
-        raise ConfigError(
-            f"{section}.min_version",
-            f"{minimum} is newer than max_version {maximum}, so no handshake could succeed",
-            "swap them",
-        )
-    context = ssl.SSLContext(protocol)
-    context.minimum_version = max(VERSIONS.get(minimum, ssl.TLSVersion.TLSv1_2), ssl.TLSVersion.TLSv1_2)
-    if maximum:
-        context.maximum_version = VERSIONS[maximum]
-    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    return context
-
-
-def _ask_for_client_certificate(context: ssl.SSLContext, config: TLSServerConfig) -> None:
-    kind = config.client_auth_type
-    place = "tls_server_config.client_auth_type"
-    has_authority = config.client_ca_file is not None or config.client_ca is not None
-    mend = f"use {ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT.value} with client_ca_file"
-    if kind is ClientAuthType.REQUIRE_ANY_CLIENT_CERT:
-        raise ConfigError(place, f"{kind.value} is not supported: certificates are always verified", mend)
-    if kind is ClientAuthType.NO_CLIENT_CERT and has_authority:
-        raise ConfigError(place, "a client CA is set, but no client certificate is asked for", mend)
-    if kind not in _VERIFYING:
-        if config.client_allowed_sans:
-            raise ConfigError(
-                "tls_server_config.client_allowed_sans",
-                f"has no effect with client_auth_type {kind.value}, which verifies no certificate",
-                mend,
-            )
-        return
-    if not _load_authorities(
-        context, "tls_server_config", "client_ca", config.client_ca_file, config.client_ca
-    ):
-        context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
-    context.verify_mode = (
-        ssl.CERT_REQUIRED if kind is ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT else ssl.CERT_OPTIONAL
-    )
-
-
-def _set_cipher_suites(context: ssl.SSLContext, names: Sequence[str]) -> None:
-    place = "tls_server_config.cipher_suites"
-    for name in names:
-        if name not in CIPHER_SUITES and name not in TLS13_CIPHER_SUITES:
-            raise ConfigError(place, f"unknown cipher suite {name!r}", "use Go's names of secure suites")
-    chosen = [CIPHER_SUITES[name] for name in names if name in CIPHER_SUITES]
-    if chosen:
-        try:
-            context.set_ciphers(":".join(chosen))
-        except ssl.SSLError:
-            raise ConfigError(
-                place, "this OpenSSL offers none of these suites", "choose newer ones"
-            ) from None
-
-
-def _set_curves(context: ssl.SSLContext, names: Sequence[str]) -> None:
-    place = "tls_server_config.curve_preferences"
-    for name in names:
-        if name not in CURVES:
-            raise ConfigError(place, f"unknown curve {name!r}", "one of " + ", ".join(CURVES))
-    if not names:
-        return
-    set_groups: Callable[[str], None] | None = getattr(context, "set_groups", None)
-    if set_groups is not None:
-        set_groups(":".join("P-256" if name == "CurveP256" else CURVES[name] for name in names))
-        return
-    # Python before 3.15 can set one curve only. The first alone stays inside the policy that the list states.
-    if len(names) > 1:
-        _log.warning("%s: this Python can use one curve only: %s", place, names[0])
-    context.set_ecdh_curve(CURVES[names[0]])
-
-
-def _load_authorities(
-    context: ssl.SSLContext, section: str, key: str, file: Path | None, inline: bytes | None
-) -> bool:
-    """Whether there was a source."""
-    if file is not None and inline is not None:
-        raise ConfigError(f"{section}.{key}", f"both {key} and {key}_file are set", "keep one")
-    if file is None and inline is None:
-        return False
-    place, pem = _read(section, key, file, inline)
-    if _CERTIFICATE_MARK not in pem:
-        raise ConfigError(place, "holds no PEM certificate", "give a file with BEGIN CERTIFICATE blocks")
-    try:
-        context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))
-    except (ssl.SSLError, ValueError) as error:
-        raise ConfigError(
-            place, f"a certificate in it cannot be read: {_reason(error)}", "check the file"
-        ) from None
-    return True
-
-
-def _load_certificate(
-    context: ssl.SSLContext,
-    section: str,
-    cert_file: Path | None,
-    key_file: Path | None,
-    cert: bytes | None,
-    key: bytes | None,
-) -> None:
-    for name, file, inline in (("cert", cert_file, cert), ("key", key_file, key)):
-        if file is not None and inline is not None:
-            raise ConfigError(f"{section}.{name}", f"both {name} and {name}_file are set", "keep one")
-        if file is None and inline is None:
-            other = "key" if name == "cert" else "cert"
-            raise ConfigError(
-                f"{section}.{name}_file", f"missing, though a {other} is set", "give both or none"
-            )
-    cert_place, cert_pem = _read(section, "cert", cert_file, cert)
-    key_place, key_pem = _read(section, "key", key_file, key)
-    if _CERTIFICATE_MARK not in cert_pem:
-        raise ConfigError(cert_place, "holds no PEM certificate", "give the certificate, then its chain")
-    if b"PRIVATE KEY-----" not in key_pem:
-        raise ConfigError(key_place, "holds no PEM private key", "give the certificate's private key")
-    if b"ENCRYPTED" in key_pem:
-        raise ConfigError(
-            key_place,
-            "the private key is encrypted",
-            "decrypt it: openssl pkey -in KEY -out PLAIN, mode 0600",
-        )
-    with _MemoryFile(cert_pem) as cert_path, _MemoryFile(key_pem) as key_path:
-        try:
-            # The callback keeps OpenSSL from ever asking for a password on the terminal.
-            context.load_cert_chain(cert_path, key_path, password=lambda: b"")
-        except ssl.SSLError as error:
-            if error.reason == "KEY_VALUES_MISMATCH" or error.reason == "KEY_TYPE_MISMATCH":
-                raise ConfigError(
-                    key_place,
-                    f"is not the private key of the certificate in {cert_place}",
-                    "use the matching pair",
-                ) from None
-            raise ConfigError(
-                cert_place,
-                f"certificate or key {key_place} cannot be used: {_reason(error)}",
-                "check both files",
-            ) from None
-
-
-def _read(section: str, key: str, file: Path | None, inline: bytes | None) -> tuple[str, bytes]:
-    """What to call the source in messages, and its content."""
-    if inline is not None:
-        return f"{section}.{key}", inline
-    assert file is not None  # noqa: S101 (the callers have checked)
-    try:
-        return str(file), file.read_bytes()
-    except OSError as error:
-        problem = error.strerror or str(error)
-        raise ConfigError(
-            str(file), f"{section}.{key}_file cannot be read: {problem}", "check path and mode"
-        ) from None
-
-
-def _reason(error: Exception) -> str:
-    reason = getattr(error, "reason", None)
-    return str(reason).replace("_", " ").lower() if reason else str(error)
-
-
-class _MemoryFile:
-    """Bytes under a path for as long as the ``with`` lasts: ``ssl`` reads keys from paths only.
-
-    In memory where the system can (so that an inline key never reaches a disk), else a file with mode 0600.
-    """
-
-    def __init__(self, content: bytes) -> None:
-        self._content = content
-        self._descriptor = -1
-        self._path = ""
-
-    def __enter__(self) -> str:
-        if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
-            self._descriptor = os.memfd_create("pem")
-            path = f"/proc/self/fd/{self._descriptor}"
-        else:
-            self._descriptor, path = tempfile.mkstemp()
-            self._path = path
-        with open(self._descriptor, "wb", closefd=False) as file:
-            file.write(self._content)
-        return path
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
-        if self._path:
-            Path(self._path).unlink()
-
-
-def subject_alternative_names(certificate: bytes) -> frozenset[str]:
-    """Every DNS, e-mail, IP and URI name of a DER certificate as text; empty when it has none."""
-    try:
-        extension = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
-    except (x509.ExtensionNotFound, ValueError):
-        return frozenset()
-    names = extension.value
-    return frozenset(
-        [
-            *names.get_values_for_type(x509.DNSName),
-            *names.get_values_for_type(x509.RFC822Name),
-            *names.get_values_for_type(x509.UniformResourceIdentifier),
-            *map(str, names.get_values_for_type(x509.IPAddress)),
-        ]
-    )
+    config: ClusterTLSConfig
+    server: ssl.SSLContext
+    client: ssl.SSLContext
+    clients: Trust
+    servers: Trust
+    expiries: Mapping[str, float]
 
 
 class ClusterIdentity:
-    """The current contexts. Asked before each handshake, it re-reads files that changed (mtime, size, inode).
+    """The current contexts and rules.
 
-    A change gives a new context, which also drops resumable sessions: whoever was trusted under the old files
-    is verified anew. Files that cannot be used leave the old context in place; they are logged and counted
-    once per change.
+    Asked before each handshake, it looks whether a file was changed (time, size, inode); :meth:`poll`
+    compares contents. A change gives new contexts, which also drops resumable sessions: whoever was trusted
+    under the old files is verified anew. Files that cannot be used leave all of the old in place; they are
+    logged and counted once per change.
     """
 
-    def __init__(self, config: ClusterTLSConfig, protocols: Sequence[str] = ()) -> None:
-        """Reads everything; :class:`ConfigError` if it cannot be used. ``protocols``: ALPN, both ways."""
-        self.config = config
+    def __init__(
+        self,
+        config: ClusterTLSConfig | None = None,
+        protocols: Sequence[str] = (),
+        *,
+        source: Callable[[], ClusterTLSConfig] | None = None,
+        watched: Sequence[Path] = (),
+    ) -> None:
+        """Reads everything; :class:`ConfigError` if it cannot be used. ``protocols``: ALPN, both ways.
+
+        With ``source`` the configuration itself is read anew, from the files ``watched``.
+        """
+        self._source = source
+        self._watched = tuple(watched)
         self._protocols = list(protocols)
+        self.on_change: Callable[[], None] = lambda: None
+        """Called after each change, with the new contexts in place."""
         self.reloads = 0
         self.reload_failures = 0
-        self._allowed_sans = frozenset(map(_canonical, config.server.client_allowed_sans))
-        server, client = config.server, config.client
-        self._server_files = _existing(server.cert_file, server.key_file, server.client_ca_file)
-        self._client_files = _existing(client.cert_file, client.key_file, client.ca_file)
+        self.reload_successful = True
+        self.reloaded_at = time.time()
+        """Unix time of the last successful load."""
+        self._expected: dict[Address, str] = {}
+        if config is None:
+            if source is None:
+                raise ValueError("neither a configuration nor a source of one")
+            config = source()
         # Marks before contents: a file that changes in between is read once more, never missed.
-        self._server_marks = _marks(self._server_files)
-        self._client_marks = _marks(self._client_files)
-        self._server_context = self._offer(build_server_context(server))
-        self._client_context = self._offer(build_client_context(client))
+        self._files = self._all_files(config)
+        self._marks: tuple[Mark, ...] = marks(self._files)
+        self._tried = digest(self._files)
+        self._now = self._load(config)
+
+    # -- what is in use
+
+    @property
+    def config(self) -> ClusterTLSConfig:
+        """The configuration in use."""
+        return self._now.config
+
+    @property
+    def expiries(self) -> Mapping[str, float]:
+        """When our own certificates run out, Unix time: "server" and, if there is one, "client"."""
+        return self._now.expiries
+
+    @property
+    def crl_updates(self) -> Mapping[str, float]:
+        """When revocation lists should have been replaced, Unix time: "clients", "servers"."""
+        sides = {"clients": self._now.clients.next_update, "servers": self._now.servers.next_update}
+        return {side: when for side, when in sides.items() if when is not None}
 
     def server_context(self) -> ssl.SSLContext:
         """For the next inbound handshake."""
-        marks = _marks(self._server_files)
-        if marks != self._server_marks:
-            self._server_marks = marks
-            with suppress(ConfigError):
-                self._server_context = self._reload(lambda: build_server_context(self.config.server))
-        return self._server_context
+        self.refresh()
+        return self._now.server
 
     def client_context(self) -> ssl.SSLContext:
         """For the next outbound handshake."""
-        marks = _marks(self._client_files)
-        if marks != self._client_marks:
-            self._client_marks = marks
-            with suppress(ConfigError):
-                self._client_context = self._reload(lambda: build_client_context(self.config.client))
-        return self._client_context
+        self.refresh()
+        return self._now.client
 
-    def _reload(self, build: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-        try:
-            context = build()
-        except ConfigError as error:
-            self.reload_failures += 1
-            _log.error("changed TLS files are not usable, the old ones stay in use: %s", error)
-            raise
-        self.reloads += 1
-        _log.info("changed TLS files are in use for new connections")
-        return self._offer(context)
+    # -- names
 
-    def _offer(self, context: ssl.SSLContext) -> ssl.SSLContext:
-        if self._protocols:
-            context.set_alpn_protocols(self._protocols)
-        return context
+    def expect(self, names: Mapping[Address, str]) -> list[Address]:
+        """Verify what is dialled at these addresses by a DNS name each, instead of by the IP address.
 
-    def server_hostname(self, host: str) -> str:
+        Returns the addresses of which something else is expected than before.
+        """
+        old, self._expected = self._expected, dict(names)
+        return [one for one in {**old, **self._expected} if old.get(one) != self._expected.get(one)]
+
+    def server_hostname(self, host: str, port: int = 0) -> str:
         """The name to verify when dialling the IP address ``host``."""
-        return self.config.client.server_name or host
+        expected = self._expected.get(Address(host, port)) if self._expected else None
+        return self.config.client.server_name or expected or host
+
+    # -- peers
 
     def check_client(self, certificate: bytes | None) -> None:
-        """Apply ``client_allowed_sans`` to a verified client's DER certificate; :class:`RefusalError`.
+        """Revocation and ``client_allowed_sans`` for a verified client's DER certificate, or none.
 
-        No certificate is a refusal too: otherwise ``VerifyClientCertIfGiven`` would let the list be bypassed.
+        :class:`RefusalError`.
         """
-        if not self._allowed_sans:
+        self._now.clients.check(certificate)
+
+    def check_server(self, certificate: bytes | None) -> None:
+        """Revocation and ``server_allowed_sans`` for a verified server's DER certificate.
+
+        :class:`RefusalError`.
+        """
+        self._now.servers.check(certificate)
+
+    def check_open(self, session: ssl.SSLObject, *, server_side: bool) -> None:
+        """Whether a peer would still be let in; ``server_side``: if it dialled us. :class:`RefusalError`."""
+        trust = self._now.clients if server_side else self._now.servers
+        trust.check_again(session.getpeercert(binary_form=True), peer_chain(session), datetime.now(UTC))
+
+    def admit(self, session: ssl.SSLObject, context: ssl.SSLContext, *, server_side: bool) -> None:
+        """After a handshake under ``context``, which may have been replaced meanwhile.
+
+        :class:`RefusalError`.
+        """
+        if context is not (self._now.server if server_side else self._now.client):
+            self.check_open(session, server_side=server_side)
+        elif server_side:
+            self.check_client(session.getpeercert(binary_form=True))
+        else:
+            self.check_server(session.getpeercert(binary_form=True))
+
+    # -- reloading
+
+    def refresh(self) -> None:
+        """Load if a file looks changed and its content is."""
+        found = marks(self._files)
+        if found == self._marks:
             return
-        names = subject_alternative_names(certificate or b"")
-        if names.isdisjoint(self._allowed_sans):
-            shown = ", ".join(sorted(names)) or "none"
-            raise RefusalError(
-                "name_not_allowed", f"client_allowed_sans has none of the certificate's names ({shown})"
-            )
+        self._marks = found
+        self._try(digest(self._files))
+
+    async def poll(self) -> None:
+        """Load if any content has changed; reads the files in a thread."""
+        self._marks = marks(self._files)
+        self._try(await asyncio.to_thread(digest, self._files))
+
+    def reload(self) -> None:
+        """Load now if anything has changed or could not be used; :class:`ConfigError` when it cannot be
+        used: the old stay."""
+        self._marks = marks(self._files)
+        content = digest(self._files)
+        if content != self._tried or not self.reload_successful:
+            self._tried = content
+            self._replace()
+
+    def _try(self, content: bytes) -> None:
+        if content == self._tried:
+            return
+        self._tried = content
+        try:
+            self._replace()
+        except ConfigError:
+            pass  # Said and counted.
+
+    def _replace(self) -> None:
+        try:
+            config = self._source() if self._source is not None else self.config
+            self._watch(self._all_files(config))
+            try:
+                loaded = self._load(config)
+            except ValueError as error:  # A certificate with something in it that nobody can read.
+                raise ConfigError("TLS files", f"cannot be used: {error}", "check them") from None
+            for side, ends in loaded.expiries.items():
+                if ends < time.time():
+                    raise ConfigError(
+                        f"tls_{side}_config", "the certificate has expired", "issue and install a new one"
+                    )
+        except ConfigError as error:
+            self.reload_failures += 1
+            self.reload_successful = False
+            _log.error("changed TLS files are not usable, the old ones stay in use: %s", error)
+            raise
+        self._now = loaded
+        self.reloads += 1
+        self.reload_successful = True
+        self.reloaded_at = time.time()
+        _log.info("changed TLS files are in use")
+        self.on_change()
+
+    def _watch(self, files: tuple[Path, ...]) -> None:
+        """Before they are read, so that no change is missed."""
+        if files != self._files:
+            self._files, self._marks = files, marks(files)
+            self._tried = digest(files)
+
+    def _all_files(self, config: ClusterTLSConfig) -> tuple[Path, ...]:
+        return tuple(dict.fromkeys([*self._watched, *named_files(config)]))
+
+    def _load(self, config: ClusterTLSConfig) -> _Material:
+        server, client, files = config.server, config.client, Files()
+        server_context = build_server_context(server, files)
+        client_context = build_client_context(client, files)
+        expiries = {"server": expiry(files, "tls_server_config", server.cert_file, server.cert)}
+        if client.cert_file is not None or client.cert is not None:
+            expiries["client"] = expiry(files, "tls_client_config", client.cert_file, client.cert)
+        for context in (server_context, client_context):
+            if self._protocols:
+                context.set_alpn_protocols(self._protocols)
+        required = server.client_auth_type is ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT
+        clients = load_trust(
+            files,
+            "tls_server_config",
+            authority=("client_ca", server.client_ca_file, server.client_ca),
+            revocations=("client_crl", server.client_crl_file, server.client_crl),
+            allow_list="client_allowed_sans",
+            allowed=server.client_allowed_sans,
+            required=required,
+            verified=server_context.verify_mode is not ssl.CERT_NONE,
+        )
+        servers = load_trust(
+            files,
+            "tls_client_config",
+            authority=("ca", client.ca_file, client.ca),
+            revocations=("crl", client.crl_file, client.crl),
+            allow_list="server_allowed_sans",
+            allowed=client.server_allowed_sans,
+            required=True,
+            verified=client_context.verify_mode is not ssl.CERT_NONE,
+        )
+        return _Material(config, server_context, client_context, clients, servers, expiries)
 
 
 def check_validity(session: ssl.SSLObject, now: float) -> None:
@@ -377,24 +278,7 @@ def check_validity(session: ssl.SSLObject, now: float) -> None:
         raise RefusalError("expired", "certificate has expired")
 
 
-def _canonical(name: str) -> str:
-    try:
-        return str(ipaddress.ip_address(name))
-    except ValueError:
-        return name
-
-
-def _existing(*files: Path | None) -> tuple[Path, ...]:
-    return tuple(file for file in files if file is not None)
-
-
-def _marks(files: tuple[Path, ...]) -> tuple[tuple[int, int, int] | None, ...]:
-    marks: list[tuple[int, int, int] | None] = []
-    for file in files:
-        try:
-            status = file.stat()
-        except OSError:
-            marks.append(None)
-        else:
-            marks.append((status.st_mtime_ns, status.st_size, status.st_ino))
-    return tuple(marks)
+def certificate_expiry(session: ssl.SSLObject) -> float | None:
+    """When the peer's verified certificate runs out, Unix time; None without one."""
+    certificate = session.getpeercert()
+    return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None

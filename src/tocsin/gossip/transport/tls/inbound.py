@@ -156,7 +156,7 @@ class Accepted:
         """Check the client's names, then wait for its first frame."""
         self._handshake_over()
         assert connection.session is not None  # noqa: S101
-        self._inbound.identity.check_client(connection.session.tls.getpeercert(binary_form=True))
+        self._inbound.identity.admit(connection.session.tls, connection.context, server_side=True)
         if connection.application_protocol == PROTOCOL:
             self._inbound.mux_peers.accept(connection)
             return
@@ -195,7 +195,8 @@ class Accepted:
                 continue
             statistics.packets_received += 1
             statistics.packet_bytes_received += len(frame.data)
-            inbound.handler.packet_received(frame.data, self._source(connection, frame.from_address))
+            source = self._source(connection, frame.from_address)
+            inbound.handler.packet_received(frame.data, source, connection.peer)
         if frames:
             self._paused = True
             connection.pause_reading()

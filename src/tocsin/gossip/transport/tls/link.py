@@ -170,6 +170,34 @@ class PacketLink:
             reason = TransportError(str(error or "the connection was closed"))
         self._lost(reason, "lost", counts=reason is not None and not proven)
 
+    @property
+    def framing(self) -> TLSConnection | None:
+        """The connection that it has for itself."""
+        return self._connection
+
+    async def renew(self, limit: float) -> None:
+        """Open a new connection and close the one in use, which sends what it has taken.
+
+        Raises like :meth:`Dialer.dial`; then nothing has changed.
+        """
+        old = self._connection
+        if old is None:
+            return
+        new = await self._mux_peers.connect(self.destination, limit)
+        if isinstance(new, MuxConnection):
+            return  # By now the peer speaks it, and adopt() has closed the old one.
+        if self.closed or self._connection is not old:
+            new.start_close()
+            return
+        self._connection = new
+        new.hand_over(self)
+        old.start_close(SHORT_LINGER if old.quiet else None)
+        self.connection_writable(new)
+
+    def give_up(self, error: RefusalError | TransportError) -> None:
+        """The connection in use could not be renewed in time."""
+        self._lost(error, "lost", counts=True)
+
     def wake(self) -> None:
         """The peer was heard of: do not rest any longer."""
         self._rests_until = 0.0

@@ -8,6 +8,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.identity import ClusterIdentity, subject_alternative_names
+from tocsin.gossip.transport.tls.refusal import RefusalError
 
 
 def proves_listener(identity: ClusterIdentity, connection: TLSConnection, address: Address) -> bool:
@@ -31,8 +32,12 @@ def proves_listener(identity: ClusterIdentity, connection: TLSConnection, addres
         verified_by = set(connection.context.get_ca_certs(binary_form=True))
         if not verified_by or not verified_by <= trusted:
             return False
+    try:
+        identity.check_server(certificate)
+    except RefusalError:
+        return False
     return _is_for_servers(certificate) and _matches(
-        identity.server_hostname(address.host), subject_alternative_names(certificate)
+        identity.server_hostname(address.host, address.port), subject_alternative_names(certificate)
     )
 
 

@@ -84,6 +84,8 @@ class MuxConnection:
         """What goes to these addresses may go here: the peer has proven to be what listens there."""
         self.used_at = loop.time()
         """When it last brought or took a packet or a stream."""
+        self.renews = False
+        """It is to take the place of another one, made under older certificates."""
         self.two_way = False
         """The accepting side may use it for its own packets and streams too."""
         self.over = False
@@ -285,7 +287,7 @@ class MuxConnection:
         self.used_at = self._loop.time()
         statistics.packets_received += 1
         statistics.packet_bytes_received += len(data)
-        self._handler.packet_received(data, self.source)
+        self._handler.packet_received(data, self.source, self.connection.peer)
 
     def _accept(self, identifier: int) -> None:
         state = self.session.stream(identifier)

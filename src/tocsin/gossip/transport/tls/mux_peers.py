@@ -140,6 +140,33 @@ class MuxPeers:
         if ending:
             await asyncio.wait(ending)
 
+    @property
+    def connections(self) -> list[MuxConnection]:
+        """All of them, those included that are not in use yet or any more."""
+        return list(self._connections)
+
+    async def renew(self, mux: MuxConnection, limit: float) -> None:
+        """Open a connection that takes the place of ``mux``, which then ends once it is drained.
+
+        One that carries nothing of ours is left to its dialler: it is told farewell, and dials again when it
+        has something to send. Raises like :meth:`Dialer.dial`.
+        """
+        address = mux.destination or next(iter(mux.carries), None)
+        if address is None:
+            mux.leave()
+            return
+        connection = await self._dialer.dial(address, limit)
+        self._handler.peer_identified(address, connection.peer)
+        if connection.application_protocol != PROTOCOL or self._closed or not mux.usable:
+            connection.start_close()
+            if mux.usable:
+                mux.leave()
+            return
+        new = self._make(connection, address)
+        new.renews = True
+        # Not naming the one in use says that it is to be replaced.
+        self._say_hello(new, current=None, two_way=False)
+
     def release(self, address: Address) -> None:
         """``address`` is not wanted any more: the last one takes the connection with it."""
         mux = self._active.pop(address, None)
@@ -149,6 +176,7 @@ class MuxPeers:
     async def _dialled(
         self, destination: Address, connection: TLSConnection, deadline: float
     ) -> MuxConnection | TLSConnection:
+        self._handler.peer_identified(destination, connection.peer)
         if connection.application_protocol != PROTOCOL:
             if self._config.offer_alpn:
                 self._framing[destination] = None
@@ -224,6 +252,8 @@ class MuxPeers:
         proven = hello.instance != self.instance and proves_listener(
             self._identity, mux.connection, mux.source
         )
+        if proven:
+            self._handler.peer_identified(mux.source, mux.connection.peer)
         if mux.destination is None:
             current = self._latest(mux.source) if proven else None
             if proven:
@@ -242,7 +272,7 @@ class MuxPeers:
     def _decide(self, mux: MuxConnection, hello: Hello) -> None:
         for address in mux.carries:
             other = self.active(address)
-            if other is None or not other.two_way or other.session.peer is None:
+            if mux.renews or other is None or not other.two_way or other.session.peer is None:
                 continue
             theirs = other.session.peer
             if theirs.instance == hello.instance and (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.mux.stream import WRITE_AHEAD, MuxStream
 
 if TYPE_CHECKING:
@@ -28,6 +29,11 @@ class MultiplexedStream:
     def remote(self) -> Address:
         """Where it was opened to; of an accepted one the far end of the connection."""
         return self._remote
+
+    @property
+    def peer(self) -> PeerIdentity:
+        """Whom the connection's handshake has shown."""
+        return self._connection.connection.peer
 
     def changed(self) -> None:
         """The session moved something: look again."""

@@ -112,6 +112,11 @@ class PacketPool:
         if link is not None:
             link.mux_gone(mux, error, lost=lost, proven=proven)
 
+    @property
+    def links(self) -> list[PacketLink]:
+        """All of them."""
+        return list(self._links.values())
+
     def heard_from(self, address: Address) -> None:
         """A peer reached us: a link that rests after failures may dial again at once."""
         link = self._links.get(address)

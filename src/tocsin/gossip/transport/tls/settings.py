@@ -52,3 +52,7 @@ class TLSTransportConfig:
     """Resumable TLS sessions kept, one for each destination."""
     session_lifetime: float = 3600.0
     """After a full handshake; then the peer's certificate is verified again."""
+    reload_interval: float = 5.0
+    """Between looks at the files of certificates and at the peers' expiry."""
+    renewal_time: float = 20.0
+    """Within which connections made under older files are replaced; a connection that cannot be is closed."""

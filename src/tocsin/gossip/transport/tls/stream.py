@@ -9,6 +9,7 @@ from typing import Final
 
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.refusal import RefusalError
 
@@ -47,6 +48,11 @@ class TLSStream:
     def remote(self) -> Address:
         """The far end of the connection."""
         return self._connection.remote
+
+    @property
+    def peer(self) -> PeerIdentity:
+        """Whom the connection's handshake has shown."""
+        return self._connection.peer
 
     async def write(self, data: bytes) -> None:
         """Send ``data`` in TLS records of its own."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
@@ -23,6 +25,7 @@ from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.pool import PacketPool
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.gossip.transport.tls.rotation import Rotation
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
 from tocsin.gossip.wire.framing import STREAM_HEADER, packet_frame_size
@@ -35,15 +38,22 @@ class TLSTransport:
     def __init__(
         self,
         config: TLSTransportConfig,
-        tls: ClusterTLSConfig,
+        tls: ClusterTLSConfig | None = None,
         *,
+        source: Callable[[], ClusterTLSConfig] | None = None,
+        watched: Sequence[Path] = (),
         random_source: random.Random | None = None,
         statistics: TransportStatistics | None = None,
     ) -> None:
-        """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used."""
-        self.identity = ClusterIdentity(tls, [PROTOCOL] if config.offer_alpn else [])
+        """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used.
+
+        ``tls``, or a ``source`` of it that is asked again when one of the files ``watched`` has changed.
+        """
+        self.identity = ClusterIdentity(
+            tls, [PROTOCOL] if config.offer_alpn else [], source=source, watched=watched
+        )
         self.statistics = statistics or TransportStatistics()
-        self._config = config
+        self.config = config
         self._random = random_source or random.Random()
         self._server: asyncio.Server | None = None
         self._listen_address = config.listen_address
@@ -51,6 +61,7 @@ class TLSTransport:
         self._pool: PacketPool | None = None
         self._mux_peers: MuxPeers | None = None
         self._inbound: Inbound | None = None
+        self._rotation: Rotation | None = None
         self._dialer = Dialer(config, self.identity, self.statistics)
         self._refusals = RefusalLog()
         self._handler: TransportHandler | None = None
@@ -64,7 +75,7 @@ class TLSTransport:
     @property
     def advertise_address(self) -> Address:
         """What goes out with each packet as the sender's address; known after :meth:`start`."""
-        advertised = self._config.advertise_address or self._listen_address
+        advertised = self.config.advertise_address or self._listen_address
         return advertised if advertised.port else Address(advertised.host, self._listen_address.port)
 
     async def start(self, handler: TransportHandler) -> None:
@@ -72,7 +83,7 @@ class TLSTransport:
         if self._closed:
             raise ClosedError("the transport was closed")
         self.check_addresses()
-        wanted = self._config.listen_address
+        wanted = self.config.listen_address
         try:
             # Nobody is accepted before the loop's next turn.
             self._server = await asyncio.get_running_loop().create_server(
@@ -87,8 +98,8 @@ class TLSTransport:
 
     def check_addresses(self) -> None:
         """:class:`ConfigError` when there is nothing that peers could be told."""
-        wanted = self._config.listen_address
-        if self._config.advertise_address is None and ipaddress.ip_address(wanted.host).is_unspecified:
+        wanted = self.config.listen_address
+        if self.config.advertise_address is None and ipaddress.ip_address(wanted.host).is_unspecified:
             raise ConfigError(
                 "cluster.listen-address", f"{wanted} is a wildcard", "set cluster.advertise-address as well"
             )
@@ -104,7 +115,7 @@ class TLSTransport:
         self._advertised = str(self.advertise_address)
         self._handler = handler
         mux_peers = self._mux_peers = MuxPeers(
-            self._config,
+            self.config,
             self.identity,
             self._dialer,
             handler,
@@ -113,7 +124,7 @@ class TLSTransport:
             self._advertised,
         )
         self._inbound = Inbound(
-            self._config,
+            self.config,
             self.identity,
             handler,
             self.statistics,
@@ -122,7 +133,7 @@ class TLSTransport:
             mux_peers,
         )
         self._pool = mux_peers.user = PacketPool(
-            self._config,
+            self.config,
             self._dialer,
             mux_peers,
             handler,
@@ -131,6 +142,41 @@ class TLSTransport:
             self._random,
             self._advertised,
         )
+        self._rotation = Rotation(
+            self.config,
+            self.identity,
+            self._dialer,
+            self._inbound,
+            mux_peers,
+            self._pool,
+            self.statistics,
+            self._refusals,
+            self._random,
+        )
+
+    def reload(self) -> None:
+        """Read certificates, keys, authorities, revocation lists and allowed names anew, now.
+
+        It happens by itself too, soon after a file has changed. :class:`ConfigError`: they cannot be used,
+        and the old ones stay.
+        """
+        self.identity.reload()
+
+    def expect_names(self, names: Mapping[Address, str]) -> None:
+        """What listens at these addresses must show a certificate with that DNS name.
+
+        Replaces what was expected before; open connections to them are made anew. Where ``server_name`` is
+        set, that counts instead; addresses without an expectation are verified by the IP address.
+        """
+        changed = self.identity.expect(names)
+        for address in changed:
+            self._dialer.sessions.forget(address)
+        if changed and self._rotation is not None:
+            self._rotation.renew(changed)
+
+    def peer_expiries(self) -> dict[str, float]:
+        """When the certificates of connected peers run out (Unix time), by address; the first 256."""
+        return self._rotation.peer_expiries() if self._rotation is not None else {}
 
     def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:  # noqa: ARG002
         """Queue one packet as one frame, sealed in TLS records of its own."""
@@ -141,7 +187,7 @@ class TLSTransport:
             # An empty packet crashes old Go peers.
             self.statistics.packets_dropped["empty"] += 1
             return
-        if packet_frame_size(len(data), len(self._advertised)) > self._config.max_frame_bytes:
+        if packet_frame_size(len(data), len(self._advertised)) > self.config.max_frame_bytes:
             self.statistics.packets_dropped["too_big"] += 1
             return
         self._pool.send(destination, data)
@@ -153,7 +199,7 @@ class TLSTransport:
     @property
     def connection_limit(self) -> int:
         """The pool's bound."""
-        return self._config.max_outbound_connections
+        return self.config.max_outbound_connections
 
     def connected(self) -> list[Address]:
         """The destinations that a packet reaches without a dial."""
@@ -191,7 +237,7 @@ class TLSTransport:
             raise TransportError(f"dialling {destination}: {refusal}") from refusal
         if isinstance(connection, MuxConnection):
             return connection.open_stream(destination)
-        stream = TLSStream(connection, self._config.read_timeout, refused=self._refused)
+        stream = TLSStream(connection, self.config.read_timeout, refused=self._refused)
         if self._closed:
             stream.abort()
             raise ClosedError("the transport was closed")
@@ -210,6 +256,8 @@ class TLSTransport:
         self._closed = True
         if self._server is not None:
             self._server.close()
+        if self._rotation is not None:
+            self._rotation.stop()
         if self._pool is not None and self._inbound is not None:
             await asyncio.gather(self._pool.close(), self._inbound.close())
 

@@ -30,7 +30,7 @@ def over_tls(address: Address = ANY_PORT, **settings: Any) -> TLSTransportConfig
 
 def migrating(address: Address = ANY_PORT, **settings: Any) -> MigratingTransport:
     clear = UDPTransportConfig(listen_address=address, close_timeout=0.5)
-    return MigratingTransport(over_tls(address, **settings), MUTUAL, clear)
+    return MigratingTransport(TLSTransport(over_tls(address, **settings), MUTUAL), clear)
 
 
 def udp(address: Address = ANY_PORT) -> UDPTransport:

@@ -1,0 +1,281 @@
+"""Who becomes a member: newcomers are asked first, and with name binding must prove their name.
+
+SWIM believes whoever says that a member exists. So one holder of a valid certificate could fill every member
+table with inventions, which are probed, gossiped to, and counted when nodes take turns to notify. Here a name
+that was unknown is a *newcomer*: it is pinged, and becomes a member (and is told on) when it has answered.
+Until then it is nobody's business: not in the table, not gossiped to, not passed on. How many may wait is
+bounded in all, for each certificate that brings them, and for each address that they claim.
+
+Three are believed at once: whoever our own first join brings, because somebody has to be; one at a time of
+those that join us from their own address, so that an honest joiner hears everything from its first moment;
+and, in a large cluster, whom the holders of three certificates have told us of, so that not everyone dials
+everyone.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.effects import Event, ProtocolTrouble
+from tocsin.gossip.core.membership import MAX_PENDING_TROUBLE, Membership, TimerName
+from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.wire.codec import encode_message
+from tocsin.gossip.wire.messages import Alive, NodeState
+
+if TYPE_CHECKING:
+    from random import Random
+
+NEWCOMER = "newcomer"
+LARGE = 128
+"""Members from which on three witnesses are enough and a relayed newcomer is not pinged at once."""
+WITNESSES = 3
+PATIENCE = 2.0
+"""Seconds that a relayed newcomer of a large cluster may wait for its witnesses."""
+MAX_JOINERS = 4096
+"""Pairs of certificate and address whose joins are counted; the longest unseen is forgotten."""
+
+
+@dataclass(slots=True)
+class _Newcomer:
+    message: Alive
+    address: Address
+    introducer: str
+    sequence_number: int
+    deadline: float
+    wait: float
+    slot: tuple[str, str] | None
+    """Already a member, on credit that one of this certificate and address has at a time."""
+    witnesses: set[str] = field(default_factory=set)
+
+
+class Admission:
+    """The door of one member table. Never raises."""
+
+    def __init__(
+        self,
+        config: GossipConfig,
+        *,
+        random: Random,
+        membership: Membership,
+        outbox: Outbox,
+        timers: Timers[TimerName],
+        statistics: Statistics,
+        events: list[Event],
+    ) -> None:
+        self._config = config
+        self._random = random
+        self._membership = membership
+        self._outbox = outbox
+        self._timers = timers
+        self._statistics = statistics
+        self._events = events
+        self._waiting: dict[str, _Newcomer] = {}
+        self._asked: dict[int, str] = {}
+        self._of_introducer: Counter[str] = Counter()
+        self._of_host: Counter[str] = Counter()
+        self._slots: set[tuple[str, str]] = set()
+        self._joins: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
+        self._found: OrderedDict[Address, PeerIdentity] = OrderedDict()
+        membership.door = self
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    # -- names
+
+    def objection(self, message: Alive, address: Address, source: Address, peer: PeerIdentity | None) -> str:
+        """With name binding: why ``address`` cannot have the name, as far as is known now; or empty."""
+        if not self._config.bind_names:
+            return ""
+        name = message.node
+        if peer is not None and source == address and not peer.carries(name):
+            return self._name_refused("claimed", f"claims to be {name[:64]!r}, which its certificate is not")
+        found = self._found.get(address)
+        if found is not None and not found.carries(name):
+            return self._name_refused("known", f"what answers at {address} is not {name[:64]!r}")
+        return ""
+
+    def state_objection(self, nodes: Iterable[NodeState], peer: PeerIdentity | None) -> str:
+        """With name binding: a member's table holds the member itself, under a name that it may have."""
+        if not self._config.bind_names or peer is None or any(peer.carries(node.name) for node in nodes):
+            return ""
+        return self._name_refused("state", "the sender's table has none of the names of its certificate")
+
+    def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
+        """This is who answers at ``address``. With name binding, members there of other names are none."""
+        if not self._config.bind_names or address == self._membership.local.address:
+            return
+        self._found[address] = peer
+        self._found.move_to_end(address)
+        while len(self._found) > self._config.max_members:
+            self._found.popitem(last=False)
+        for name, newcomer in list(self._waiting.items()):
+            if newcomer.address == address and not peer.carries(name):
+                self._forget(name)
+                self._tell(self._name_refused("contacted", _wrong(name, address)), address)
+        for member in self._membership.all():
+            if member.address == address and member.live and not peer.carries(member.name):
+                self._forget(member.name)
+                self._membership.remove(member.name)
+                self._statistics.members_quarantined += 1
+                self._tell(self._name_refused("contacted", _wrong(member.name, address)), address)
+
+    # -- newcomers
+
+    def may_join(self, peer: PeerIdentity | None, now: float) -> bool:
+        """Whether one more join of this peer is answered: so many at once, then so many a second."""
+        if peer is None:
+            return True
+        config, key = self._config, (peer.certificate, peer.host)
+        tokens, since = self._joins.pop(key, (float(config.join_burst), now))
+        tokens = min(float(config.join_burst), tokens + (now - since) * config.join_rate)
+        allowed = tokens >= 1
+        self._joins[key] = (tokens - allowed, now)
+        if len(self._joins) > MAX_JOINERS:
+            self._joins.popitem(last=False)
+        self._statistics.joins_refused += not allowed
+        return allowed
+
+    def admit(self, message: Alive, address: Address, peer: PeerIdentity | None, now: float) -> bool:
+        """Whether an unknown name becomes a member at once; else it waits, if there is room.
+
+        ``peer`` is who says so; None: somebody we believe, or a transport that authenticates nobody.
+        """
+        if peer is None:
+            return True
+        name, host = message.node, address.host
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            return self._told_again(waiting, message, address, peer)
+        config = self._config
+        if self._of_host[host] + self._membership.at_host(host) >= config.max_members_per_host:
+            return self._refuse("host")
+        if self._of_introducer[peer.certificate] >= config.max_newcomers_per_peer:
+            return self._refuse("certificate")
+        if len(self._waiting) >= config.max_newcomers:
+            return self._refuse("total")
+        slot = (peer.certificate, host) if peer.host == host else None
+        if slot in self._slots:
+            slot = None
+        if slot is not None:
+            self._slots.add(slot)
+        self._of_host[host] += 1
+        self._of_introducer[peer.certificate] += 1
+        number = self._number()
+        self._asked[number] = name
+        newcomer = self._waiting[name] = _Newcomer(
+            message,
+            address,
+            peer.certificate,
+            number,
+            now + config.newcomer_timeout,
+            config.probe_timeout,
+            slot,
+            {peer.certificate},
+        )
+        if peer.host != host and self._membership.known > LARGE:
+            self._timers.set((NEWCOMER, name), now + self._random.random() * PATIENCE)
+        else:
+            self._ask(name, newcomer, now)
+        return slot is not None
+
+    def acked(self, sequence_number: int, now: float) -> bool:
+        """A newcomer answered; False when the ack is of no newcomer."""
+        name = self._asked.get(sequence_number)
+        if name is None:
+            return False
+        newcomer = self._forget(name)
+        if newcomer is None:
+            return False
+        found = self._found.get(newcomer.address)
+        if self._config.bind_names and (found is None or not found.carries(name)):
+            self._tell(self._name_refused("contacted", _wrong(name, newcomer.address)), newcomer.address)
+            return True
+        self._statistics.newcomers_confirmed += 1
+        if newcomer.slot is None:
+            self._membership.apply_alive(newcomer.message, now, newcomer.address)
+        return True
+
+    def timed_out(self, name: str, now: float) -> None:
+        """Ask a newcomer again, or give it up."""
+        newcomer = self._waiting.get(name)
+        if newcomer is None:
+            return
+        if now >= newcomer.deadline:
+            self._statistics.newcomers_expired += 1
+            self._forget(name)
+        else:
+            self._ask(name, newcomer, now)
+
+    # -- within
+
+    def _told_again(self, waiting: _Newcomer, message: Alive, address: Address, peer: PeerIdentity) -> bool:
+        if waiting.address != address:
+            return self._refuse("conflict")
+        if message.incarnation > waiting.message.incarnation:
+            waiting.message = message
+        if self._membership.known <= LARGE:
+            return False
+        waiting.witnesses.add(peer.certificate)
+        if len(waiting.witnesses) < WITNESSES:
+            return False
+        self._statistics.newcomers_confirmed += 1
+        self._forget(message.node)
+        return True
+
+    def _ask(self, name: str, newcomer: _Newcomer, now: float) -> None:
+        """Without the news that pings carry else: an invention would use up their repetitions."""
+        ping = encode_message(self._outbox.ping(newcomer.sequence_number, name))
+        self._outbox.send_parts(newcomer.address, name, [ping], checksum=False)
+        self._timers.set((NEWCOMER, name), min(now + newcomer.wait, newcomer.deadline))
+        newcomer.wait *= 2
+
+    def _number(self) -> int:
+        """Not to be guessed, or an ack could be forged; apart from the numbers of probes."""
+        while True:
+            number = 1 << 31 | self._random.getrandbits(31)
+            if number not in self._asked:
+                return number
+
+    def _forget(self, name: str) -> _Newcomer | None:
+        newcomer = self._waiting.pop(name, None)
+        if newcomer is None:
+            return None
+        del self._asked[newcomer.sequence_number]
+        self._timers.cancel((NEWCOMER, name))
+        for counter, key in (
+            (self._of_host, newcomer.address.host),
+            (self._of_introducer, newcomer.introducer),
+        ):
+            counter[key] -= 1
+            if not counter[key]:
+                del counter[key]
+        if newcomer.slot is not None:
+            self._slots.discard(newcomer.slot)
+        return newcomer
+
+    def _refuse(self, bound: str) -> bool:
+        counts = self._statistics.newcomers_refused
+        counts[bound] = counts.get(bound, 0) + 1
+        return False
+
+    def _name_refused(self, how: str, detail: str) -> str:
+        counts = self._statistics.names_refused
+        counts[how] = counts.get(how, 0) + 1
+        return detail
+
+    def _tell(self, detail: str, source: Address) -> None:
+        if len(self._events) < MAX_PENDING_TROUBLE:
+            self._events.append(ProtocolTrouble("name_binding", detail, source))
+
+
+def _wrong(name: str, address: Address) -> str:
+    return f"the certificate of what answers at {address} is not of {name[:64]!r}"

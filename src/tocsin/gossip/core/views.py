@@ -1,0 +1,90 @@
+"""What an endpoint tells of itself when asked."""
+
+from __future__ import annotations
+
+from tocsin.gossip.core.admission import Admission
+from tocsin.gossip.core.awareness import Awareness
+from tocsin.gossip.core.broadcast import BroadcastQueue
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.membership import Membership
+from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.statistics import Statistics
+
+
+class Views:
+    """The read-only half of :class:`~tocsin.gossip.core.endpoint.Endpoint`."""
+
+    _membership: Membership
+    _outbox: Outbox
+    _admission: Admission
+    _awareness: Awareness
+    _statistics: Statistics
+    _member_broadcasts: BroadcastQueue
+    _user_broadcasts: BroadcastQueue
+
+    @property
+    def local(self) -> Member:
+        """Ourselves."""
+        return self._membership.local
+
+    def members(self) -> list[Member]:
+        """The live members (alive and suspect), ourselves included until we leave."""
+        return [member for member in self._membership.all() if member.live]
+
+    def known_members(self) -> list[Member]:
+        """Those of every state, ourselves included, that are not yet forgotten."""
+        return list(self._membership.all())
+
+    def member(self, name: str) -> Member | None:
+        """A known member, dead ones included."""
+        return self._membership.get(name)
+
+    @property
+    def known(self) -> int:
+        """Members of any state that are not yet forgotten."""
+        return self._membership.known
+
+    @property
+    def newcomers(self) -> int:
+        """Names of whom was heard and who are to answer yet."""
+        return len(self._admission)
+
+    @property
+    def health_score(self) -> int:
+        """Lifeguard's: 0 is healthy."""
+        return self._awareness.score
+
+    @property
+    def queued_broadcasts(self) -> int:
+        """Membership news still to be sent."""
+        return len(self._member_broadcasts)
+
+    @property
+    def queued_user_broadcasts(self) -> int:
+        """The application's broadcasts still to be sent."""
+        return len(self._user_broadcasts)
+
+    @property
+    def packet_room(self) -> int:
+        """Bytes of an application's message that fit a packet of ``packet_size``."""
+        return self._outbox.packet_room
+
+    @property
+    def statistics(self) -> Statistics:
+        """The counters, up to date."""
+        dropped = self._member_broadcasts.dropped + self._user_broadcasts.dropped
+        self._statistics.broadcasts_dropped = dropped
+        return self._statistics
+
+    @property
+    def leaving(self) -> bool:
+        """:meth:`leave` was called."""
+        return self._membership.leaving
+
+    @property
+    def left(self) -> bool:
+        """We left and the news has been sent often enough, or there is nobody to tell."""
+        membership = self._membership
+        if not membership.leaving:
+            return False
+        return membership.live == 0 or not self._member_broadcasts.holds(membership.name)

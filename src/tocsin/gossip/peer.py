@@ -1,0 +1,24 @@
+"""Whom the transport has found at the far end of a connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PeerIdentity:
+    """What is *known* of the direct peer of a packet or a stream, in contrast to what the peer says.
+
+    A transport that authenticates its peers gives it to the core, which reads no certificate itself.
+    """
+
+    certificate: str
+    """Identifies the certificate that it showed (its SHA-256 in hex); empty when it showed none."""
+    names: frozenset[str]
+    """The certificate's subject alternative names, in lower case."""
+    host: str
+    """The IP address at the connection's far end."""
+
+    def carries(self, name: str) -> bool:
+        """Whether the certificate has exactly this name. A wildcard carries no member's name."""
+        return name.lower() in self.names
