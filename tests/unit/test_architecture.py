@@ -36,7 +36,7 @@ LAYERS: dict[str, frozenset[str]] = {
     ),
 }
 
-KNOW_BOTH = ("tocsin.node.cluster", "tocsin.node.app", "tocsin.node.config.tls")
+KNOW_BOTH = ("tocsin.node.cluster", "tocsin.node.app", "tocsin.node.config.tls", "tocsin.node.config.peers")
 """Of the node: the cluster, what wires it together, and the file that configures it."""
 
 PURE = (
@@ -55,6 +55,7 @@ IMPURE_CALLS = frozenset({"now", "utcnow", "today"})
 THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin": frozenset(),
     "tocsin.gossip": frozenset({"msgpack", "cryptography"}),
+    "tocsin.gossip.discovery": frozenset({"dns"}),
     "tocsin.certificates": frozenset({"cryptography"}),
     "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
     "tocsin.simulation": frozenset(),

@@ -25,6 +25,7 @@ from tocsin.gossip.core.effects import (
     StreamOpened,
 )
 from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.core.listed import ListedEndpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
@@ -75,7 +76,8 @@ class Gossip:
     ``local_state(join)`` (or ``state_for``, which is told more) gives the application's part of a push/pull;
     ``on_event`` gets every core event, on the loop, in order; it must not block, and may call back into this
     object. ``address`` is what others are told to reach us at; without it (or with port 0) the transport's
-    bound address is taken.
+    bound address is taken. With ``by_discovery`` the members are those of :meth:`set_listed` that can be
+    reached (:mod:`tocsin.gossip.core.listed`), without it SWIM finds them.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Gossip:
         state_for: Callable[[StateRequest], bytes] | None = None,
         on_event: Callable[[Event], None] = _ignore,
         random_source: random.Random | None = None,
+        by_discovery: bool = False,
     ) -> None:
         self.config = config
         self.name = name
@@ -100,7 +103,7 @@ class Gossip:
         self._loop = asyncio.get_running_loop()
         self._stream_codec = StreamCodec(label=config.label, compression=config.compression)
         self._on_event = on_event
-        self._endpoint = Endpoint(
+        self._endpoint = (ListedEndpoint if by_discovery else Endpoint)(
             config,
             name=name,
             address=address or Address("127.0.0.1", 0),
@@ -171,6 +174,12 @@ class Gossip:
         pending = [(address, self._wait_for(self._endpoint.join(address, now))) for address in addresses]
         self._drain()
         return [JoinResult(address, await outcome) for address, outcome in pending]
+
+    def set_listed(self, addresses: Iterable[Address]) -> None:
+        """Who may be a member, where discovery decides that; says nothing otherwise."""
+        if isinstance(self._endpoint, ListedEndpoint) and not self._closed and not self._endpoint.leaving:
+            self._endpoint.set_listed(addresses, self._loop.time())
+            self._drain()
 
     async def leave(self, timeout: float) -> bool:
         """Tell the cluster that we go on purpose. Whether the news was sent within ``timeout`` seconds."""

@@ -66,6 +66,11 @@ class Endpoint:
     ``incarnation`` is the first one of this life: past the last of an earlier one, where that is known.
     """
 
+    _membership_type = Membership
+    _prober_type = probe.Prober
+    _state_exchange_type = StateExchange
+    _receiver_type = Receiver
+
     def __init__(
         self,
         config: GossipConfig,
@@ -94,7 +99,7 @@ class Endpoint:
         self._member_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
         self._user_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
         local = Member(name, _canonical(address), incarnation, MemberState.ALIVE, now, meta, VERSIONS)
-        self._membership = Membership(
+        self._membership = self._membership_type(
             config,
             local,
             random=random,
@@ -119,7 +124,7 @@ class Endpoint:
             self._stream_codec, self._outbox, self._timers, self._statistics, self._events
         )
         self._relays = relay.Relays(config, self._outbox, self._timers, self._statistics)
-        self._prober = probe.Prober(
+        self._prober = self._prober_type(
             config,
             random=random,
             membership=self._membership,
@@ -129,7 +134,7 @@ class Endpoint:
             awareness=self._awareness,
             statistics=self._statistics,
         )
-        self._state_exchange = StateExchange(
+        self._state_exchange = self._state_exchange_type(
             config,
             state_for or (lambda request: local_state(request.join)),
             random=random,
@@ -139,7 +144,7 @@ class Endpoint:
             statistics=self._statistics,
             events=self._events,
         )
-        self._receiver = Receiver(
+        self._receiver = self._receiver_type(
             membership=self._membership,
             outbox=self._outbox,
             prober=self._prober,
