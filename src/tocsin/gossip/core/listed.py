@@ -169,7 +169,7 @@ class ListedMembership(Membership):
         member = Member(
             alive.node,
             destination,
-            alive.incarnation,
+            max(alive.incarnation, stored.incarnation if stored is not None else 0),
             MemberState.ALIVE,
             stored.state_changed if stored is not None and was_live else now,
             alive.meta,

@@ -93,7 +93,7 @@ def _groups(path: str, text: str) -> list[tuple[str, str]]:
     if found in (None, ""):  # An empty file.
         found = []
     entries = []
-    for number, group in enumerate(found if isinstance(found, list) else [found]):
+    for number, group in enumerate(found if isinstance(found, list) else [None]):
         targets = group.get("targets") if isinstance(group, dict) else None
         if not isinstance(targets, list) or not all(isinstance(target, str) for target in targets):
             raise ConfigError(f"{path}, group {number}", "has no list of targets", mend)
