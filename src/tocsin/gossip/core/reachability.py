@@ -55,7 +55,6 @@ class Reachability(Prober):
     def tick(self, now: float) -> None:
         """Ping those who were not pinged for longest; have a stream decide on those who do not answer."""
         interval = self._config.probe_interval
-        paused = now - self._next_tick > interval  # We ourselves slept: nobody is to blame for silence.
         self._next_tick = max(self._next_tick + interval, now + interval / 2)
         self._timers.set((PROBE, 0), self._next_tick)
         self.prune()
@@ -63,9 +62,8 @@ class Reachability(Prober):
         members.sort(key=lambda member: self._contact(member.name).pinged)
         for member in members[:MAX_PINGS]:
             contact = self._contact(member.name)
-            if paused:
-                contact.unanswered = 0
-            elif contact.unanswered >= UNANSWERED:
+            # Pings are counted, not seconds: a process that slept blames nobody for its own silence.
+            if contact.unanswered >= UNANSWERED:
                 self._check(member, contact, now)
             self._ping(member, contact, now)
 

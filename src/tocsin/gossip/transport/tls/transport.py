@@ -13,6 +13,7 @@ import random
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.transport.listening import bound_socket
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.dial import Dialer
@@ -83,7 +84,8 @@ class TLSTransport:
             return inbound.protocol()
 
         try:
-            self._server = await loop.create_server(protocol, wanted.host, wanted.port, backlog=512)
+            listener = bound_socket(wanted)
+            self._server = await loop.create_server(protocol, sock=listener, backlog=512)
         except (OSError, OverflowError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             raise ConfigError(
