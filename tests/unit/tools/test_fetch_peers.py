@@ -11,6 +11,7 @@ FOLDERS = {
     "alertmanager-trixie": ["prometheus-alertmanager"],
     "alertmanager-bookworm": ["prometheus-alertmanager"],
     "prometheus-sid": ["prometheus"],
+    "nsd-bookworm": ["../sbin/nsd"],
 }
 
 
@@ -32,6 +33,7 @@ def fill(destination: Path) -> None:
     for folder, programs in FOLDERS.items():
         binaries = destination / folder / "usr/bin"
         binaries.mkdir(parents=True)
+        (destination / folder / "usr/sbin").mkdir()
         (destination / folder / ".done").touch()
         for program in programs:
             (binaries / program).write_text("#!/bin/sh\necho 'it, version 1.2.3 (branch: x)'\n")
