@@ -122,7 +122,7 @@ def test_nodes_follow_a_file(tmp_path: Path, membership: str) -> None:
         )
         path.write_text("rubbish\n")
         eventually(
-            lambda: metric(a.api.metrics(), "tocsin_discovery_failures_total", key="File") > 2, "and this"
+            lambda: metric(a.api.metrics(), "tocsin_discovery_failures_total", reason="file") > 2, "and this"
         )
         for node in (a, b, c):
             node.wait_members([a, b, c])

@@ -69,7 +69,7 @@ class DiscoveryStatistics:
     resolutions: int = 0
     """Answers and failures."""
     failures: Counter[str] = field(default_factory=Counter)
-    """By the kind of source: "Name", "Service", "File"."""
+    """By the kind of source: "name", "service", "file"."""
     empty_answers: int = 0
     """Answers that listed nobody."""
     targets: int = 0
@@ -210,7 +210,7 @@ class Discovery:
         if one is None:
             return
         self.statistics.resolutions += 1
-        self.statistics.failures[type(source).__name__] += 1
+        self.statistics.failures[type(source).__name__.lower()] += 1
         one.failures += 1
         retry = min(RETRY * 2 ** min(one.failures - 1, 16), self._interval)
         one.due = now + self._jittered(retry)

@@ -107,7 +107,7 @@ def test_a_failure_is_tried_again_soon_and_for_ever() -> None:
         now = due
     assert waits[0] < 3
     assert max(waits) <= 1.1 * INTERVAL
-    assert machine.statistics.failures["Name"] == 100
+    assert machine.statistics.failures["name"] == 100
     assert machine.statistics.sources_failing == 1
     machine.take_due(now)
     machine.answered(POOL, listing(1), now)

@@ -51,12 +51,12 @@ def test_a_file_is_read_again_when_it_changes_and_a_bad_one_changes_nothing(tmp_
 
     async def main() -> None:
         async with Watch(File(str(path))) as watch:
-            await eventually(lambda: watch.machine.statistics.failures["File"])  # it is not there yet
+            await eventually(lambda: watch.machine.statistics.failures["file"])  # it is not there yet
             path.write_text("10.0.0.1:1\n10.0.0.2:1\n")
             await eventually(lambda: watch.hosts == {"10.0.0.1", "10.0.0.2"})
-            failures = watch.machine.statistics.failures["File"]
+            failures = watch.machine.statistics.failures["file"]
             path.write_text("10.0.0.1:1\nrubbish\n")
-            await eventually(lambda: watch.machine.statistics.failures["File"] > failures)
+            await eventually(lambda: watch.machine.statistics.failures["file"] > failures)
             assert watch.hosts == {"10.0.0.1", "10.0.0.2"}
             path.write_text("10.0.0.1:1\n10.0.0.3:1\n")
             await eventually(lambda: watch.hosts == {"10.0.0.1", "10.0.0.3"})
