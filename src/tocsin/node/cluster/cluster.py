@@ -71,7 +71,12 @@ class Cluster:
         self.statistics = ClusterStatistics()
         self.flush_timeout = FLUSH_TIMEOUT
         self.convergence = Convergence(
-            settings.name, states, clock=clock, log=log, on_full_state=self._full_state_sent
+            settings.name,
+            states,
+            clock=clock,
+            log=log,
+            on_full_state=self._full_state_sent,
+            by_discovery=settings.by_discovery,
         )
         self._log = log
         self._on_members = on_members

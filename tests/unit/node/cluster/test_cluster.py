@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
+from typing import Any
 
 from tests.support.transports import eventually
 from tocsin.alerting.nflog import NotificationLog
@@ -25,7 +26,9 @@ QUICK = GossipConfig(gossip_interval=0.02, probe_interval=0.2, probe_timeout=0.1
 class Member:
     """A cluster with its states."""
 
-    def __init__(self, network: MemoryNetwork, name: str, address: Address, peers: tuple[str, ...]) -> None:
+    def __init__(
+        self, network: MemoryNetwork, name: str, address: Address, peers: tuple[str, ...], **settings: Any
+    ) -> None:
         self.clock = Clock()
         self.silences = Silences(HOUR, random=Random(name))
         self.log = NotificationLog(HOUR)
@@ -34,7 +37,7 @@ class Member:
         self.settled = False
         self.cluster = Cluster(
             ClusterSettings(
-                name=name, peers=peers, gossip=QUICK, settle_timeout=30.0, reconnect_interval=0.2
+                name=name, peers=peers, gossip=QUICK, settle_timeout=30.0, reconnect_interval=0.2, **settings
             ),
             MemoryTransport(network, address),
             {"sil": self.silences, "nfl": self.log},
