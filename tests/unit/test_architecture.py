@@ -42,6 +42,8 @@ KNOW_BOTH = ("tocsin.node.cluster", "tocsin.node.app", "tocsin.node.config.tls",
 PURE = (
     "tocsin.gossip.wire",
     "tocsin.gossip.core",
+    "tocsin.gossip.discovery.policy",
+    "tocsin.gossip.discovery.sources",
     "tocsin.gossip.transport.mux",
     "tocsin.alerting",
     "tocsin.simulation",

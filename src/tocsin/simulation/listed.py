@@ -25,8 +25,15 @@ def _scenario(nodes: int) -> Callable[[Scenario], Scenario]:
     return register
 
 
-def _cluster(seed: int, size: int, scenario: str, conditions: Conditions | None = None) -> Cluster:
-    cluster = Cluster(seed, size, scenario, conditions=conditions)
+def _cluster(
+    seed: int,
+    size: int,
+    scenario: str,
+    conditions: Conditions | None = None,
+    *,
+    failures_known: bool = True,
+) -> Cluster:
+    cluster = Cluster(seed, size, scenario, conditions=conditions, failures_known=failures_known)
     everybody = [node.address for node in cluster.nodes]
     for node in cluster.nodes:
         node.listed = list(everybody)
@@ -61,6 +68,22 @@ def listed_crash(seed: int, nodes: int) -> Cluster:
     cluster.run(cluster.world.random.uniform(0, 30))
     victim.start()
     cluster.facts["back after"] = cluster.until("it is back", cluster.checker.converged, 5)
+    cluster.require_no_false_death()
+    return cluster
+
+
+@_scenario(nodes=12)
+def listed_datagrams(seed: int, nodes: int) -> Cluster:
+    """A fifth of all packets is lost, and nobody told, as with UDP: crashes are noticed, and nothing else."""
+    cluster = _cluster(seed, nodes, "listed_datagrams", LOSSY, failures_known=False)
+    cluster.start_all()
+    for victim in cluster.nodes[-2:]:
+        cluster.run(20)
+        cluster.require_no_false_death()
+        victim.crash()
+        cluster.facts["crash noticed after"] = cluster.until("the death seen", cluster.checker.converged, 10)
+        victim.start()
+        cluster.until("it is back", cluster.checker.converged, 10)
     cluster.require_no_false_death()
     return cluster
 
@@ -153,15 +176,14 @@ def listed_rogue(seed: int, nodes: int) -> Cluster:
         victim, told = chance.sample(cluster.nodes, 2)
         incarnation = chance.choice([1, 7, 10**6])
         phantom = Address(f"10.8.{number % 250}.1", 9094)
-        message = chance.choice(
-            [
-                Alive(incarnation, f"phantom-{number}", phantom.packed, 9094, b"", versions),
-                Alive(incarnation, victim.name, phantom.packed, 9094, b"", versions),
-                Suspect(incarnation, victim.name, told.name),
-                Dead(incarnation, victim.name, told.name),
-                Dead(incarnation, victim.name, victim.name),
-            ]
-        )
+        lies: list[Alive | Suspect | Dead] = [
+            Alive(incarnation, f"phantom-{number}", phantom.packed, 9094, b"", versions),
+            Alive(incarnation, victim.name, phantom.packed, 9094, b"", versions),
+            Suspect(incarnation, victim.name, told.name),
+            Dead(incarnation, victim.name, told.name),
+            Dead(incarnation, victim.name, victim.name),
+        ]
+        message = chance.choice(lies)
         for packet in codec.encode([encode_message(message)], checksum=False):
             told.packet_arrived(packet, ROGUE)
         cluster.require(cluster.checker.converged(), f"{told.name} believed {message}")

@@ -48,7 +48,12 @@ class NameServers:
             for record in found
             if record.target != dns.name.root and record.port  # RFC 2782: "." is "not here"
         ]
-        return Answer(sources=tuple(sorted(set(names), key=str)[:MAX_ENTRIES]), lifetime=_lifetime(found))
+        sources = sorted(set(names), key=str)
+        return Answer(
+            sources=tuple(sources[:MAX_ENTRIES]),
+            lifetime=_lifetime(found),
+            refused=max(0, len(sources) - MAX_ENTRIES),
+        )
 
     async def addresses(self, host: str, port: int, *, timeout: float) -> Answer:
         """The A and AAAA records of ``host``; if one kind cannot be had, neither is believed."""
@@ -67,7 +72,10 @@ class NameServers:
             for record in sorted(answer, key=str)
         ]
         lifetime = min(map(_lifetime, found))
-        return Answer(targets=tuple(dict.fromkeys(targets))[:MAX_ENTRIES], lifetime=lifetime)
+        different = tuple(dict.fromkeys(targets))
+        return Answer(
+            targets=different[:MAX_ENTRIES], lifetime=lifetime, refused=max(0, len(different) - MAX_ENTRIES)
+        )
 
     async def _ask(self, name: str, kind: str, timeout: float) -> dns.resolver.Answer | None:
         """None: there are no such records, says a server."""

@@ -82,7 +82,7 @@ class DiscoveryStatistics:
     """Gauge: addresses that count only because they were listed in an earlier life."""
     forgotten: int = 0
     targets_refused: int = 0
-    """Addresses past the bound."""
+    """Addresses and entries past a bound, each time they come."""
 
 
 @dataclass(slots=True)
@@ -194,6 +194,7 @@ class Discovery:
             return
         self.statistics.resolutions += 1
         first, one.failures = one.answer is None, 0
+        self.statistics.targets_refused += answer.refused
         if answer.empty:
             self.statistics.empty_answers += 1
         if first or not answer.empty:

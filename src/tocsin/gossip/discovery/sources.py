@@ -77,6 +77,8 @@ class Answer:
     targets: tuple[Target, ...] = ()
     sources: tuple[Source, ...] = ()
     lifetime: float | None = None
+    refused: int = 0
+    """Entries past the bound, left out."""
 
     @property
     def empty(self) -> bool:

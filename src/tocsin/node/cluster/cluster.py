@@ -277,6 +277,8 @@ class Cluster:
                 self._on_members()
             case MemberUpdated(member=member):
                 self.statistics.peers_updated += 1
+                if self.joining is not None:
+                    self.joining.member_joined(member)  # perhaps at another address
                 self.replication.member_changed(member)
                 self._on_members()
             case PacketsLost(destination=destination):

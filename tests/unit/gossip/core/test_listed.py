@@ -56,10 +56,10 @@ class Bench:
         self.sent: list[tuple[Address, Message]] = []
         self.streams: list[OpenStream] = []
         self.events: list[Event] = []
-        self.list(*listed)
+        self.list_only(*listed)
         self.endpoint.start(self.now)
 
-    def list(self, *numbers: int) -> None:
+    def list_only(self, *numbers: int) -> None:
         self.endpoint.set_listed([address_of(number) for number in numbers], self.now)
         self.drain()
 
@@ -169,7 +169,7 @@ def test_a_second_node_of_a_name_is_refused_until_the_first_is_gone() -> None:
     bench.join(3, entry("node-2", 3))
     [conflict] = bench.told(NameConflict)
     assert conflict.claimed == address_of(3)
-    bench.list(3)
+    bench.list_only(3)
     bench.join(3, entry("node-2", 3))
     assert [m.address for m in bench.endpoint.members() if m.name == "node-2"] == [address_of(3)]
 
@@ -200,7 +200,7 @@ def test_a_new_name_at_an_address_takes_the_place_of_the_old_one() -> None:
 def test_what_is_listed_no_more_is_no_member_at_once() -> None:
     bench = Bench(2, 3)
     bench.introduce(2, 3)
-    bench.list(3)
+    bench.list_only(3)
     assert bench.members == ["me", "node-3"]
     [left] = bench.told(MemberLeft)
     assert (left.member.name, left.member.state) == ("node-2", MemberState.LEFT)

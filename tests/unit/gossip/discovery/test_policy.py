@@ -240,6 +240,12 @@ def test_the_number_of_peers_is_bounded_and_refusals_are_counted() -> None:
     assert machine.statistics.targets_refused == 1
 
 
+def test_what_a_source_had_to_leave_out_is_counted() -> None:
+    machine = discovery()
+    machine.answered(POOL, Answer(targets=(target(1),), refused=7), 0.0)
+    assert machine.statistics.targets_refused == 7
+
+
 def test_a_file_that_lists_itself_ends() -> None:
     machine = discovery(FILE)
     machine.answered(FILE, Answer(sources=(FILE,)), 0.0)
