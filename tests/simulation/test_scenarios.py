@@ -29,6 +29,12 @@ def test_the_scenario_ends_well(name: str, seed: int) -> None:
     scenario(seed, nodes)
 
 
+@pytest.mark.parametrize("nodes", [2, 3, 5, 10])
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_a_death_in_a_small_cluster_is_noticed_within_six_seconds(nodes: int, seed: int) -> None:
+    SCENARIOS["small_death"][0](seed, nodes)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 150))
 @pytest.mark.parametrize("name", sorted(SCENARIOS))

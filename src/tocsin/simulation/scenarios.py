@@ -69,6 +69,27 @@ def crash(seed: int, nodes: int) -> Cluster:
     return cluster
 
 
+@_scenario(nodes=3)
+def small_death(seed: int, nodes: int) -> Cluster:
+    """In a cluster of the usual size a member dies, or (every other seed) swallows all and answers nothing: it
+    is held for dead by all others within six seconds, always."""
+    cluster = Cluster(seed, nodes, "small_death")
+    cluster.start_all()
+    cluster.run(cluster.world.random.uniform(5, 10))
+    victim = cluster.nodes[-1]
+    others = cluster.nodes[:-1]
+    if seed % 2:
+        victim.crash()
+    else:
+        cluster.network.partition([node.address for node in others])
+    cluster.facts["noticed after"] = cluster.until(
+        "the death seen", lambda: cluster.checker.converged(others), 6
+    )
+    victims = {death.subject for death in cluster.checker.false_deaths if death.observer != victim.name}
+    cluster.require(victims <= {victim.name}, f"healthy members declared dead: {sorted(victims)}")
+    return cluster
+
+
 @_scenario(nodes=20)
 def partition(seed: int, nodes: int) -> Cluster:
     """Two halves lose each other, each makes news, the network heals: one cluster again, and all know all."""

@@ -241,7 +241,7 @@ class Endpoint:
             elif kind == probe.PROBE:
                 self._prober.tick(now)
             elif kind == probe.PROBE_TIMEOUT:
-                self._prober.timed_out(key)
+                self._prober.timed_out(key, now)
             elif kind == probe.PROBE_DEADLINE:
                 self._prober.deadline_passed(key, now)
             elif kind == relay.RELAY:
@@ -372,7 +372,7 @@ class Endpoint:
     def packet_failed(self, destination: Address, now: float) -> None:
         """A packet to ``destination`` is known not to have arrived, so a direct ping to it has failed."""
         self._statistics.packets_failed += 1
-        self._prober.packet_failed(destination)
+        self._prober.packet_failed(destination, now)
         self._relays.packet_failed(destination)
         self._events.append(PacketsLost(destination))
         self._arm_gossip(now)
@@ -396,11 +396,14 @@ class Endpoint:
                 self._prober.stream_acked(known.sequence_number)
             else:
                 error = "the answer is not the ping's ack"
+                self._prober.stream_failed(known.sequence_number, now)
         self._finish(known, error, now)
 
     def stream_failed(self, exchange: int, reason: str, now: float) -> None:
         """A stream of ours failed; ``reason`` is for people."""
         if (known := self._exchanges.get(exchange)) is not None:
+            if known.kind is ExchangeKind.PING:
+                self._prober.stream_failed(known.sequence_number, now)
             self._finish(known, reason or "failed", now)
 
     # -- within

@@ -137,10 +137,12 @@ class ListedMembership(Membership):
         else:
             self._statistics.membership_ignored += 1
 
-    def apply_suspect(self, message: Suspect, now: float, *, witnessed: bool = False) -> None:
+    def apply_suspect(
+        self, message: Suspect, now: float, *, witnessed: bool = False, since: float | None = None
+    ) -> None:
         """Ignored, unless we are accused, which is refuted."""
         if message.node == self.name:
-            super().apply_suspect(message, now, witnessed=witnessed)
+            super().apply_suspect(message, now, witnessed=witnessed, since=since)
         else:
             self._statistics.membership_ignored += 1
 
@@ -285,7 +287,6 @@ class ListedEndpoint(Endpoint):
 
     def packet_failed(self, destination: Address, now: float) -> None:
         """A packet is known to be lost: ask by stream what that means."""
-        self._reachability.lost(destination, now)
         super().packet_failed(destination, now)
         self._answer_knocks(now)
 

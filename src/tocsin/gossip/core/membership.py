@@ -203,10 +203,13 @@ class Membership:
         elif stored.meta != member.meta:
             self._events.append(MemberUpdated(member))
 
-    def apply_suspect(self, message: Suspect, now: float, *, witnessed: bool = False) -> None:
-        """A member did not answer ``message.accuser``; ``witnessed`` when that is our own probe's finding."""
+    def apply_suspect(
+        self, message: Suspect, now: float, *, witnessed: bool = False, since: float | None = None
+    ) -> None:
+        """A member did not answer ``message.accuser``; ``witnessed`` when that is our own probe's finding,
+        of a member that has been silent ``since``."""
         stored = self._members.get(message.node)
-        if stored is None or message.incarnation < stored.incarnation:
+        if stored is None or self._outdated(message, stored):
             return
         suspicion = self._suspicions.get(message.node)
         if suspicion is not None:
@@ -232,7 +235,7 @@ class Membership:
         minimum = minimum_timeout(config.suspicion_multiplier, known, config.probe_interval)
         suspicion = Suspicion(
             message.accuser,
-            now,
+            now if since is None else since,
             minimum,
             minimum * config.suspicion_max_timeout_multiplier,
             confirmations_wanted(config.suspicion_multiplier, known),
@@ -243,7 +246,7 @@ class Membership:
     def apply_dead(self, message: Dead, now: float, *, witnessed: bool = False) -> None:
         """A member is dead, or (accused by itself) left; ``witnessed`` when our own suspicion ran out."""
         stored = self._members.get(message.node)
-        if stored is None or message.incarnation < stored.incarnation:
+        if stored is None or self._outdated(message, stored):
             return
         left = message.node == message.accuser
         ours = message.node == self.name
@@ -379,20 +382,31 @@ class Membership:
             self._names[member.address] = member.name
 
     def _broadcast_local(self) -> None:
-        local = self.local
+        self._broadcast_alive(self.local)
+
+    def _broadcast_alive(self, member: Member) -> None:
         self._queue.add(
             encode_message(
                 Alive(
-                    incarnation=local.incarnation,
-                    node=local.name,
-                    address=local.address.packed,
-                    port=local.address.port,
-                    meta=local.meta,
-                    versions=local.versions,
+                    incarnation=member.incarnation,
+                    node=member.name,
+                    address=member.address.packed,
+                    port=member.address.port,
+                    meta=member.meta,
+                    versions=member.versions,
                 )
             ),
-            local.name,
+            member.name,
         )
+
+    def _outdated(self, accusation: Suspect | Dead, stored: Member) -> bool:
+        """Whether the member has outbid it already. Then somebody has missed that, and is told again."""
+        if accusation.incarnation >= stored.incarnation:
+            return False
+        if stored.state is MemberState.ALIVE and not self._queue.holds(stored.name):
+            self._statistics.accusations_outdated += 1
+            self._broadcast_alive(stored)
+        return True
 
     def _drop_suspicion(self, name: str) -> None:
         if self._suspicions.pop(name, None) is not None:

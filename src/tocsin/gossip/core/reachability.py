@@ -79,7 +79,7 @@ class Reachability(Prober):
             contact.unanswered = 0
         return True
 
-    def lost(self, destination: Address, now: float) -> None:
+    def packet_failed(self, destination: Address, now: float) -> None:
         """A packet to ``destination`` is known not to have arrived."""
         member = self._membership.at_address(destination)
         if member is not None and member.live and member.name != self._membership.name:
@@ -118,16 +118,16 @@ class Reachability(Prober):
 
     # -- of SWIM, not needed
 
-    def timed_out(self, sequence_number: int) -> None:
+    def timed_out(self, sequence_number: int, now: float) -> None:
         """No such timer here."""
 
-    def packet_failed(self, destination: Address) -> None:
-        """See :meth:`lost`."""
-
-    def nacked(self, sequence_number: int) -> None:
+    def nacked(self, sequence_number: int, now: float) -> None:
         """Nobody is asked to ping for us."""
 
     def stream_acked(self, sequence_number: int) -> None:
+        """See :meth:`checked`."""
+
+    def stream_failed(self, sequence_number: int, now: float) -> None:
         """See :meth:`checked`."""
 
     def deadline_passed(self, sequence_number: int, now: float) -> None:

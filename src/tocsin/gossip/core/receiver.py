@@ -93,7 +93,7 @@ class Receiver:
         elif isinstance(message, IndirectPing):
             self._relays.request(message, self._membership.local.address.port, source, now)
         elif isinstance(message, Nack):
-            self._prober.nacked(message.sequence_number)
+            self._prober.nacked(message.sequence_number, now)
         else:
             self._unexpected(message, source)
 

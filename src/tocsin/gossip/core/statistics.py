@@ -24,6 +24,10 @@ class Statistics:
     probes: int = 0
     probes_acked: int = 0
     probes_failed: int = 0
+    probes_hopeless: int = 0
+    """Of the failed ones, those that did not have to wait for their deadline."""
+    probes_out_of_turn: int = 0
+    """Probes of members to which a packet had failed."""
     pings_failed_at_once: int = 0
     """Direct pings whose packet was known not to arrive."""
     indirect_pings_sent: int = 0
@@ -39,6 +43,8 @@ class Statistics:
     suspicions: int = 0
     confirmations: int = 0
     refutations: int = 0
+    accusations_outdated: int = 0
+    """Accusations at an incarnation that the member has outbid; told what is true again."""
     unrefutable: int = 0
     """Accusations with the highest incarnation there is, which nobody could refute; dropped."""
     name_conflicts: int = 0

@@ -118,6 +118,8 @@ class _Run:
         self.resolved: dict[Labels, Nanoseconds] = {}
         self.crashes: list[tuple[str, Nanoseconds]] = []
         self.partition: tuple[Nanoseconds, Nanoseconds] | None = None
+        self.repeated: set[str] = set()
+        """Groups that were notified once more after the partition, for it."""
         self.world = AlertingWorld(
             _config(story),
             nodes=story.nodes,
@@ -314,8 +316,14 @@ class _Run:
                     return
         if self.partition is not None:
             begins, ends = self.partition
-            if any(begins - SHORTLY <= one.taken <= ends + SHORTLY for one in before):
-                outcome.excused += 1  # Of two logs only one is kept when the sides meet again.
+            group = sent.attempt.notification.group_key
+            during = sent.at <= ends + SHORTLY
+            if group not in self.repeated and any(
+                begins - SHORTLY <= one.taken <= ends + SHORTLY for one in before
+            ):
+                outcome.excused += 1
+                if not during:  # Of two logs only one is kept when the sides meet again: once for a group.
+                    self.repeated.add(group)
                 return
         alerts = [str(alert.labels) for alert in sent.attempt.notification.alerts]
         outcome.duplicates.append(

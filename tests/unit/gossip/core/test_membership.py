@@ -262,6 +262,29 @@ class TestSuspect:
         assert [bench.member(name).state for name in "bc"] == [ALIVE, DEAD]
         assert bench.endpoint.known == 3
 
+    @pytest.mark.parametrize("old", [Suspect(2, "b", "x"), Dead(2, "b", "x")])
+    def test_who_repeats_an_outdated_accusation_has_missed_the_refutation_and_gets_it(
+        self, old: Suspect | Dead
+    ) -> None:
+        bench = Bench(started=True, push_pull_interval=0.0, probe_interval=0.0)
+        bench.feed(alive("b", 2, incarnation=3))
+        while bench.endpoint.queued_broadcasts:
+            bench.next()
+        bench.feed(old, old)
+        assert bench.endpoint.statistics.accusations_outdated == 1
+        _, told = bench.until(Alive)
+        assert told == alive("b", 2, incarnation=3)
+
+    def test_so_do_we_of_ourselves(self) -> None:
+        bench = Bench(started=True, push_pull_interval=0.0, probe_interval=0.0)
+        bench.populate(1)
+        bench.feed(Suspect(1, "me", "x"))
+        while bench.endpoint.queued_broadcasts:
+            bench.next()
+        bench.feed(Suspect(1, "me", "x"))
+        _, told = bench.until(Alive)
+        assert (told.node, told.incarnation) == ("me", 2)
+
 
 class TestDead:
     def test_a_death_is_told_once_and_gossiped(self) -> None:

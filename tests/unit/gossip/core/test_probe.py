@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.support.endpoints import VERSIONS, Bench, address_of, alive
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import ExchangeFinished, ExchangeKind
+from tocsin.gossip.core.probe import MAX_SUSPICIOUS
 from tocsin.gossip.core.relay import MAX_RELAYS
 from tocsin.gossip.wire.messages import Ack, Dead, IndirectPing, MemberState, Nack, Ping, Suspect
 
@@ -217,6 +219,117 @@ class TestVerdict:
         bench.sent.clear()
         bench.feed(Ack(ping.sequence_number))
         assert [p.sequence_number for p in bench.messages(Ping)] == [ping.sequence_number + 1]
+
+
+class TestHurry:
+    """What makes a death known sooner than memberlist would notice it."""
+
+    def refused(self, bench: Bench, destination: Address) -> None:
+        """A peer that is gone: its system refuses packets and streams."""
+        bench.endpoint.packet_failed(destination, bench.now)
+        bench.drain()
+        for stream in bench.streams:
+            bench.endpoint.stream_failed(stream.exchange, "refused", bench.now)
+        bench.streams.clear()
+        bench.drain()
+
+    @pytest.mark.parametrize(("others", "interval"), [(1, 1.0), (2, 0.5), (4, 0.25), (16, 0.25), (17, 1.0)])
+    def test_a_small_cluster_is_probed_more_often(self, others: int, interval: float) -> None:
+        bench = Bench(started=True, push_pull_interval=0.0)
+        bench.populate(others)
+        times = []
+        for _ in range(6):
+            _, ping = bench.until(Ping)
+            times.append(bench.now)
+            bench.feed(Ack(ping.sequence_number))
+        gaps = [after - before for before, after in pairwise(times[1:])]
+        assert gaps == pytest.approx([interval] * 4)
+
+    def test_the_verdict_falls_when_nothing_is_left_to_wait_for(self) -> None:
+        bench = probing()
+        bench.populate(3)
+        action, ping = bench.until(Ping)
+        self.refused(bench, action.destination)
+        bench.feed(Nack(ping.sequence_number))
+        assert bench.member(ping.node).state is MemberState.ALIVE
+        bench.feed(Nack(ping.sequence_number))
+        assert bench.member(ping.node).state is MemberState.SUSPECT
+        assert bench.endpoint.health_score == 0
+        assert bench.endpoint.statistics.probes_hopeless == 1
+
+    def test_an_open_stream_or_a_silent_relay_is_waited_for(self) -> None:
+        bench = probing()
+        bench.populate(2)
+        action, ping = bench.until(Ping)
+        bench.endpoint.packet_failed(action.destination, bench.now)
+        bench.drain()
+        bench.feed(Nack(ping.sequence_number))
+        assert bench.member(ping.node).state is MemberState.ALIVE
+        [stream] = bench.streams
+        bench.endpoint.stream_replied(stream.exchange, Ack(ping.sequence_number), bench.now)
+        bench.run(1.1)
+        assert bench.member(ping.node).state is MemberState.ALIVE
+
+    def test_a_ping_that_was_only_not_answered_is_not_hopeless(self) -> None:
+        bench = probing()
+        _, ping = bench.until(Ping)
+        bench.run(0.6)
+        bench.endpoint.stream_failed(bench.streams[0].exchange, "refused", bench.now)
+        assert bench.member(ping.node).state is MemberState.ALIVE
+
+    def test_a_member_to_which_a_packet_failed_has_the_next_turn(self) -> None:
+        bench = probing()
+        names = bench.populate(16)
+        for name in names[5:8]:
+            _, ping = bench.until(Ping)
+            bench.feed(Ack(ping.sequence_number))
+            bench.endpoint.packet_failed(bench.member(name).address, bench.now)
+            _, ping = bench.until(Ping)
+            assert ping.node == name
+            bench.feed(Ack(ping.sequence_number))
+        assert bench.endpoint.statistics.probes_out_of_turn == 3
+
+    def test_failing_packets_do_not_keep_the_others_from_their_turn(self) -> None:
+        bench = probing()
+        names = bench.populate(4)
+        probed = set()
+        for _ in range(10):
+            bench.endpoint.packet_failed(bench.member(names[0]).address, bench.now)
+            _, ping = bench.until(Ping)
+            bench.feed(Ack(ping.sequence_number))
+            probed.add(ping.node)
+        assert probed == set(names)
+
+    def test_turns_out_of_turn_are_bounded(self) -> None:
+        bench = probing()
+        names = bench.populate(MAX_SUSPICIOUS + 5)
+        for name in names:
+            bench.endpoint.packet_failed(bench.member(name).address, bench.now)
+        for _ in range(3 * len(names)):
+            _, ping = bench.until(Ping)
+            bench.feed(Ack(ping.sequence_number))
+        assert bench.endpoint.statistics.probes_out_of_turn == MAX_SUSPICIOUS
+
+    def test_a_suspicion_dates_from_when_the_ping_failed(self) -> None:
+        bench = probing()
+        bench.populate(2)
+        _, ping = bench.until(Ping)
+        began = bench.now
+        while bench.member(ping.node).live:
+            bench.next()
+        assert bench.now - began == pytest.approx(0.5 + 4.0)
+
+    def test_but_our_own_bad_health_does_not_shorten_it(self) -> None:
+        bench = probing()
+        bench.populate(2)
+        bench.endpoint._awareness.apply(5)
+        _, ping = bench.until(Ping)
+        while bench.member(ping.node).state is MemberState.ALIVE:
+            bench.next()
+        suspected = bench.now
+        while bench.member(ping.node).live:
+            bench.next()
+        assert bench.now - suspected >= 3.5
 
 
 class TestAnswering:
