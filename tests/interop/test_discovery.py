@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import nameserver
+from tests.support.alertmanager import alertmanager
 from tests.support.api import matcher, prometheus_alert
 from tests.support.cluster import Cluster
 from tests.support.eventually import eventually, holds_for
@@ -174,3 +175,26 @@ def test_a_cluster_goes_over_from_gossip_to_discovery_node_by_node(tmp_path: Pat
             node.restart()
             cluster.wait_whole()
             silence_goes_round(nodes, f"{node.name} went over")
+
+
+def test_by_discovery_an_alertmanager_on_the_list_is_a_member_and_keeps_us(tmp_path: Path) -> None:
+    path = tmp_path / "peers"
+    path.write_text("")
+    with Found(tmp_path, "discovery", f"--cluster.peer=file:{path}") as cluster:
+        a, b = cluster.join("a", "b")
+        # It gets none of our flags.
+        cluster.flags.clear()
+        theirs = cluster.add(alertmanager("0.33"), "theirs", peers=[a], peer_name="theirs")
+        path.write_text("".join(f"{node.cluster_address}\n" for node in (a, b, theirs)))
+        cluster.wait_whole()
+        silence_goes_round([a, b, theirs], "mixed")
+        # It probes, and would declare us dead if we did not answer.
+        holds_for(
+            lambda: theirs.api.peer_names() == {"a", "b", "theirs"}, "it keeps its members", seconds=PATIENCE
+        )
+        theirs.kill()
+        for node in (a, b):
+            node.wait_members([a, b])
+        theirs.restart()
+        cluster.wait_whole()
+        silence_goes_round([a, b, theirs], "again")
