@@ -12,11 +12,15 @@ from tests.support.certificates import CertificateAuthority
 from tests.support.transports import Recorder
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Transport
+from tocsin.gossip.transport.datagram import LARGEST, DatagramSettings
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+from tocsin.gossip.transport.migrating.transport import MigratingTransport
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+from tocsin.gossip.transport.udp.transport import UDPTransport
 
 LOOPBACK = "127.0.0.1"
 
@@ -49,6 +53,12 @@ class Node:
 
 class Network(abc.ABC):
     """One kind of transport; :meth:`close` ends all it made."""
+
+    ways = 1
+    """How many ways the first node tries before it gives an address up."""
+
+    largest_packet = 64 * 1024
+    """Bytes that every transport of this kind carries in one packet."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -168,6 +178,109 @@ class Multiplexed(OverTLS):
         super().__init__(authority, tls, (True,))
 
     def streams_rejected(self, opener: Node, accepter: Node) -> dict[str, int]:
-        """The opener keeps to what the accepter has said, so it counts."""
-        refused = opener.statistics.mux.streams_refused
-        return {"total": refused["peer_limit"]} if set(refused) <= {"peer_limit"} else dict(refused)
+        """The opener counts."""
+        return mux_streams_rejected(opener)
+
+
+def mux_streams_rejected(opener: Node) -> dict[str, int]:
+    """The opener keeps to what the accepter has said, so it counts."""
+    refused = opener.statistics.mux.streams_refused
+    return {"total": refused["peer_limit"]} if set(refused) <= {"peer_limit"} else dict(refused)
+
+
+class OverUDP(Network):
+    """:mod:`tocsin.gossip.transport.udp`."""
+
+    largest_packet = LARGEST
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sockets: list[socket.socket] = []
+
+    def make(self, address: Address, limits: Limits) -> Node:
+        transport = UDPTransport(self.udp_config(address, limits))
+        return Node(transport, transport.statistics)
+
+    @staticmethod
+    def udp_config(address: Address, limits: Limits) -> UDPTransportConfig:
+        """With the bounds that the test wants."""
+        return UDPTransportConfig(
+            listen_address=address,
+            datagrams=DatagramSettings(
+                max_datagram_bytes=min(limits.max_packet_bytes, LARGEST),
+                max_queued_packets=limits.max_queued_packets,
+                close_timeout=limits.close_timeout,
+            ),
+            read_timeout=limits.read_timeout,
+            close_timeout=limits.close_timeout,
+            max_inbound_connections=limits.max_inbound,
+        )
+
+    async def black_hole(self) -> Address:
+        """Datagrams that nobody reads, and a listener whose queue of connections is full."""
+        port = self.nobody().port
+        listener, datagrams = self._sockets[-2:]
+        datagrams.connect((LOOPBACK, 0))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex((LOOPBACK, port))
+            self._sockets.append(waiting)
+        return Address(LOOPBACK, port)
+
+    def nobody(self) -> Address:
+        """A port that is bound for both, so that nobody else takes it, and closed to all but itself."""
+        while True:
+            bound, datagrams = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+            bound.bind((LOOPBACK, 0))
+            place = bound.getsockname()
+            try:
+                datagrams.bind(place)
+                datagrams.connect(place)
+            except OSError:
+                bound.close()
+                datagrams.close()
+                continue
+            self._sockets += [bound, datagrams]
+            return Address(*place)
+
+    async def close(self) -> None:
+        await super().close()
+        for one in self._sockets:
+            one.close()
+
+
+class Migrating(OverUDP):
+    """:mod:`tocsin.gossip.transport.migrating`, perhaps beside nodes that do not move yet, or are done."""
+
+    def __init__(self, tls: ClusterTLSConfig, kinds: tuple[str, ...] = ("migrating",)) -> None:
+        """``kinds``: what the first node, the second and so on is; then again."""
+        super().__init__()
+        self.tls = tls
+        self.ways = 2 if kinds[0] == "migrating" else 1
+        self._kinds = itertools.cycle(kinds)
+
+    def make(self, address: Address, limits: Limits) -> Node:
+        kind = next(self._kinds)
+        if kind == "udp":
+            return super().make(address, limits)
+        over_tls = TLSTransportConfig(
+            listen_address=address,
+            dial_timeout=limits.dial_timeout,
+            read_timeout=limits.read_timeout,
+            close_timeout=limits.close_timeout,
+            max_queued_packets=limits.max_queued_packets,
+            max_frame_bytes=limits.max_packet_bytes + 64,
+            max_inbound_connections=limits.max_inbound,
+            max_mux_streams=limits.max_inbound,
+        )
+        if kind == "tls":
+            strict = TLSTransport(over_tls, self.tls)
+            return Node(strict, strict.statistics)
+        transport = MigratingTransport(over_tls, self.tls, self.udp_config(address, limits))
+        return Node(transport, transport.statistics)
+
+    def streams_rejected(self, opener: Node, accepter: Node) -> dict[str, int]:
+        """They all speak ``tocsin/1`` with each other."""
+        return mux_streams_rejected(opener)

@@ -23,9 +23,9 @@ groups:
 
 
 class Prometheus:
-    """Sends its alerts to every address of ``alertmanagers`` (``host:port``)."""
+    """Sends its alerts to every address of ``alertmanagers`` (``host:port``); ``client``: more lines."""
 
-    def __init__(self, binary: Path, folder: Path, alertmanagers: list[str]) -> None:
+    def __init__(self, binary: Path, folder: Path, alertmanagers: list[str], *, client: str = "") -> None:
         self.binary = binary
         self.folder = folder
         folder.mkdir(parents=True)
@@ -33,7 +33,7 @@ class Prometheus:
         targets = "".join(f"            - {address}\n" for address in alertmanagers)
         (folder / "prometheus.yml").write_text(
             "global:\n  evaluation_interval: 1s\nrule_files: [rules.yml]\n"
-            "alerting:\n  alertmanagers:\n    - static_configs:\n        - targets:\n" + targets
+            "alerting:\n  alertmanagers:\n    - static_configs:\n        - targets:\n" + targets + client
         )
 
     def __enter__(self) -> Prometheus:

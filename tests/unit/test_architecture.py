@@ -36,8 +36,16 @@ LAYERS: dict[str, frozenset[str]] = {
     ),
 }
 
-KNOW_BOTH = ("tocsin.node.cluster", "tocsin.node.app", "tocsin.node.config.tls", "tocsin.node.config.peers")
-"""Of the node: the cluster, what wires it together, and the file that configures it."""
+KNOW_BOTH = (
+    "tocsin.node.cluster",
+    "tocsin.node.app",
+    "tocsin.node.config.peers",
+    "tocsin.node.config.tls",
+    "tocsin.node.config.webconfig",
+    "tocsin.node.http.security",
+)
+"""Of the node: the cluster, what wires it together, the files that configure it, and the web's TLS, which is
+set up by the same code."""
 
 PURE = (
     "tocsin.gossip.wire",
@@ -62,7 +70,18 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
     "tocsin.simulation": frozenset(),
     "tocsin.node": frozenset(
-        {"yaml", "msgspec", "starlette", "uvicorn", "prometheus_client", "httpx", "cryptography", "google"}
+        {
+            "yaml",
+            "msgspec",
+            "starlette",
+            "uvicorn",
+            "httptools",
+            "bcrypt",
+            "prometheus_client",
+            "httpx",
+            "cryptography",
+            "google",
+        }
     ),
     "tocsin.cli": frozenset(),
 }

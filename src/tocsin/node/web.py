@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from urllib.parse import urlsplit
 
 from tocsin.errors import ConfigError
 from tocsin.node.api import Backend, Limits, create_app
 from tocsin.node.config.flags import NodeFlags
+from tocsin.node.http import bounds
+from tocsin.node.http.gate import WebGate
+from tocsin.node.http.security import GAUGES, WebSecurity
+from tocsin.node.http.server import WebServer
 from tocsin.node.log import Logger
 from tocsin.node.metrics import Metrics, Timer
-from tocsin.node.server import WebServer
 
 
 def external_url_of(flags: NodeFlags) -> str:
@@ -44,17 +48,42 @@ class Web:
             limits=Limits(get_concurrency=flags.web_get_concurrency, timeout=flags.web_timeout),
             metrics=self._requests,
         )
-        self._server = WebServer(app, flags.web_listen_address)
+        statistics = bounds.HTTPStatistics()
+        metrics.watch_statistics("web", lambda: statistics, gauges=bounds.GAUGES)
+        self._security: WebSecurity | None = None
+        self._gate: WebGate | None = None
+        self._watching: asyncio.Task[None] | None = None
+        if not flags.web_config_file:
+            self._server = WebServer(app, flags.web_listen_address, statistics=statistics)
+            return
+        security = self._security = WebSecurity(flags.web_config_file)
+        metrics.watch_statistics("web_config", lambda: security.statistics, gauges=GAUGES)
+        self._gate = WebGate(app, lambda: security.state.config, statistics)
+        self._server = WebServer(
+            self._gate,
+            flags.web_listen_address,
+            tls=security.context,
+            check_client=security.check_client,
+            statistics=statistics,
+        )
 
     async def start(self) -> None:
         """Answer requests; :class:`ConfigError` for an address that cannot be bound."""
         await self._server.start()
+        tls = self._security is not None and self._security.context() is not None
         for host, port in self._server.addresses:
-            self._log.info("Listening on", address=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+            address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+            self._log.info("Listening on", address=address, tls=tls)
+        if self._security is not None:
+            self._watching = asyncio.create_task(self._security.watch())
 
     async def stop(self) -> None:
         """Finish the requests under way, bounded in time."""
+        if self._watching is not None:
+            self._watching.cancel()
         await self._server.stop()
+        if self._gate is not None:
+            self._gate.close()
 
 
 class RequestMetrics:

@@ -71,8 +71,10 @@ def crash(seed: int, nodes: int) -> Cluster:
 
 @_scenario(nodes=3)
 def small_death(seed: int, nodes: int) -> Cluster:
-    """In a cluster of the usual size a member dies, or (every other seed) swallows all and answers nothing: it
-    is held for dead by all others within six seconds, always."""
+    """In a cluster of the usual size a member dies, or (every other seed) swallows all and answers nothing.
+
+    All others hold it for dead within six seconds, always.
+    """
     cluster = Cluster(seed, nodes, "small_death")
     cluster.start_all()
     cluster.run(cluster.world.random.uniform(5, 10))

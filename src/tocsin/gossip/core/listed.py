@@ -6,7 +6,7 @@ a member up, or talk one dead. How it goes:
 
 * The list has addresses, no names. A push/pull with a listed address is its introduction: the peer's entry
   of itself gives name and meta. Each node sends its own entry only.
-* Each member is pinged at every probe interval. A packet known to be lost, or two pings without an ack, have
+* Each member is pinged at every probe interval. A packet known to be lost, or a ping without an ack, has
   the member asked once more by a stream, whose failure is the verdict: then it is gone, until a push/pull
   with it succeeds again. There is no suspicion, as nobody else is asked or told.
 * One that reaches us while we hold it for gone is asked for its state at once.
@@ -39,7 +39,17 @@ from tocsin.gossip.core.membership import Membership
 from tocsin.gossip.core.pushpull import StateExchange
 from tocsin.gossip.core.reachability import Reachability
 from tocsin.gossip.core.receiver import Receiver
-from tocsin.gossip.wire.messages import Alive, Dead, MemberState, Message, NodeState, PushPull, Suspect
+from tocsin.gossip.wire.messages import (
+    Ack,
+    Alive,
+    Dead,
+    MemberState,
+    Message,
+    NodeState,
+    Ping,
+    PushPull,
+    Suspect,
+)
 
 KNOCK_INTERVAL: Final = 1.0
 """Least seconds between two answers to a listed address that reaches us and is no live member."""
@@ -240,13 +250,16 @@ class ListedStateExchange(StateExchange):
 
 
 class ListedReceiver(Receiver):
-    """Takes a goodbye with its source."""
+    """Takes a goodbye with its source, and answers no ping after our own: who missed it finds out so."""
 
     def _apply(self, message: Message, source: Address, now: float) -> None:
         if isinstance(message, Dead) and message.node == message.accuser != self._membership.name:
             cast("ListedMembership", self._membership).farewell(message.node, source, now)
         else:
             super()._apply(message, source, now)
+
+    def _answer(self, ping: Ping) -> Ack | None:
+        return None if self._membership.leaving else super()._answer(ping)
 
 
 class ListedEndpoint(Endpoint):

@@ -13,8 +13,8 @@ from tocsin.gossip.core.probe import PROBE, Prober
 
 MAX_PINGS: Final = 32
 """Pings at each interval. Of more members each is pinged in its turn."""
-UNANSWERED: Final = 2
-"""Pings without an ack, after which a stream has to decide."""
+UNANSWERED: Final = 1
+"""Pings without an ack at the time of the next, after which a stream has to decide."""
 _REMEMBERED: Final = 4
 """Pings to one member whose ack still counts."""
 
@@ -137,8 +137,8 @@ class Reachability(Prober):
 
     @property
     def _patience(self) -> float:
-        """Seconds that a stream has to decide."""
-        return max(2 * self._config.probe_interval, 4 * self._config.probe_timeout)
+        """Seconds that a stream has to decide: enough for TCP to repeat what is lost, many times over."""
+        return max(3 * self._config.probe_interval, 6 * self._config.probe_timeout)
 
     def _contact(self, name: str) -> _Contact:
         return self._contacts.setdefault(name, _Contact())

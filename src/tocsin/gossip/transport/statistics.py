@@ -22,6 +22,8 @@ class TransportStatistics:
     """Gauge: connections after their handshake, of either direction, for packets and for streams."""
     handshakes_inbound_pending: int = 0
     """Gauge."""
+    peers_in_clear: int = 0
+    """Gauge: destinations of a migrating node that are not known to take TLS."""
     dials: int = 0
     dial_failures: Counter[str] = field(default_factory=Counter)
     """By reason: "connect", "timeout", "refused"."""
@@ -42,11 +44,16 @@ class TransportStatistics:
     packet_bytes_sent: int = 0
     packet_bytes_received: int = 0
     packets_dropped: Counter[str] = field(default_factory=Counter)
-    """Packets not sent: "queue_full", "backoff", "dial", "lost", "evicted", "empty", "too_big", "closed"."""
+    """Packets not sent: "queue_full", "backoff", "dial", "lost", "evicted", "empty", "too_big", "closed".
+    Over UDP "dial" is a datagram that was refused on its way: nobody listens there."""
     frames_refused: int = 0
     """Inbound frames that are not the protocol or past a limit; each ended its connection."""
     packets_ignored: int = 0
     """Inbound packets without content."""
+    receive_buffer_bytes: int = 0
+    """Gauge: what the system gave a UDP socket to hold what we have not read yet."""
+    receive_buffer_drops: int = 0
+    """Datagrams that the system dropped because that buffer was full."""
     streams_opened: int = 0
     streams_accepted: int = 0
     connections_evicted: int = 0

@@ -121,8 +121,7 @@ class NodeFlags:
         "web.config.file",
         "",
         str,
-        "File that enables TLS or authentication.",
-        only_default="TLS and authentication of the API are not offered by this version",
+        "File that enables TLS, client certificates, passwords and headers for API, pages and metrics.",
     )
     web_external_url: str = flag("web.external-url", "", str, "URL under which others reach this node.")
     web_route_prefix: str = flag(

@@ -71,7 +71,8 @@ class ServerSection(Section):
     prefer_server_cipher_suites: bool = option(boolean, False)
 
 
-def _check_server(server: ServerSection) -> None:
+def check_server(server: ServerSection) -> None:
+    """The rules between the keys."""
     if not server.marks:
         raise server.mark.error("TLS config is not present", "add cert_file and key_file")
     at_most_one(server, "cert", "cert_file")
@@ -94,7 +95,7 @@ def _check_server(server: ServerSection) -> None:
 class FileSection(Section):
     """The top level."""
 
-    tls_server_config: ServerSection | None = option(section(ServerSection, _check_server), None)
+    tls_server_config: ServerSection | None = option(section(ServerSection, check_server), None)
     tls_client_config: TLSSection | None = option(section(TLSSection, check_tls), None)
 
 
@@ -120,12 +121,13 @@ def load_cluster_tls(path: str | Path) -> ClusterTLSConfig:
     if client is None and found.has("tls_client_config"):
         raise found.at("tls_client_config").error("tls_client_config is empty", "fill it in or remove it")
     return ClusterTLSConfig(
-        server=_server(server, path.parent),
+        server=server_config(server, path.parent),
         client=TLSClientConfig() if client is None else _client(client, path.parent),
     )
 
 
-def _server(found: ServerSection, directory: Path) -> TLSServerConfig:
+def server_config(found: ServerSection, directory: Path) -> TLSServerConfig:
+    """What the section says, file names relative to ``directory``; reads and checks what it names."""
     certificate = _source(found, "cert", directory)
     private_key = _source(found, "key", directory)
     client_ca = _source(found, "client_ca", directory)

@@ -149,7 +149,6 @@ def test_what_is_no_command_line(argv: list[str], problem: str) -> None:
         ("--web.external-url=http://", "names no host"),
         ("--web.external-url=/path", "names no host"),
         ("--web.systemd-socket", "socket activation is not offered"),
-        ("--web.config.file=x", "not offered by this version"),
         ("--dispatch.start-delay=1s", "not offered by this version"),
         ("--cluster.label=" + "x" * 256, "longer than 255 bytes"),
         ("--auto-gomemlimit.ratio=2", "at most 1"),

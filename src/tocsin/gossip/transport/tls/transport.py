@@ -39,10 +39,11 @@ class TLSTransport:
         tls: ClusterTLSConfig,
         *,
         random_source: random.Random | None = None,
+        statistics: TransportStatistics | None = None,
     ) -> None:
         """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used."""
         self.identity = ClusterIdentity(tls, [PROTOCOL] if config.offer_alpn else [])
-        self.statistics = TransportStatistics()
+        self.statistics = statistics or TransportStatistics()
         self._config = config
         self._random = random_source or random.Random()
         self._server: asyncio.Server | None = None
@@ -71,28 +72,37 @@ class TLSTransport:
         """Bind and listen. :class:`ConfigError` when the address cannot be bound or advertised."""
         if self._closed:
             raise ClosedError("the transport was closed")
+        self.check_addresses()
         wanted = self._config.listen_address
-        if self._config.advertise_address is None and ipaddress.ip_address(wanted.host).is_unspecified:
-            raise ConfigError(
-                "cluster.listen-address", f"{wanted} is a wildcard", "set cluster.advertise-address as well"
-            )
-        loop = asyncio.get_running_loop()
-        inbound: Inbound | None = None
-
-        def protocol() -> asyncio.Protocol:
-            assert inbound is not None  # noqa: S101 (nobody is accepted before start returns)
-            return inbound.protocol()
-
         try:
             listener = bound_socket(wanted)
-            self._server = await loop.create_server(protocol, sock=listener, backlog=512)
+            # Nobody is accepted before the loop's next turn.
+            self._server = await asyncio.get_running_loop().create_server(
+                self.accepted, sock=listener, backlog=512
+            )
         except (OSError, OverflowError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             raise ConfigError(
                 "cluster.listen-address", f"cannot listen on {wanted}: {problem}", "choose a free address"
             ) from None
-        bound = self._server.sockets[0].getsockname()
-        self._listen_address = Address(wanted.host, bound[1])
+        self.attach(handler, Address(wanted.host, self._server.sockets[0].getsockname()[1]))
+
+    def check_addresses(self) -> None:
+        """:class:`ConfigError` when there is nothing that peers could be told."""
+        wanted = self._config.listen_address
+        if self._config.advertise_address is None and ipaddress.ip_address(wanted.host).is_unspecified:
+            raise ConfigError(
+                "cluster.listen-address", f"{wanted} is a wildcard", "set cluster.advertise-address as well"
+            )
+
+    def accepted(self) -> asyncio.Protocol:
+        """For a connection that a listener on the bound address just accepted."""
+        assert self._inbound is not None  # noqa: S101 (nobody is accepted before :meth:`attach`)
+        return self._inbound.protocol()
+
+    def attach(self, handler: TransportHandler, bound: Address) -> None:
+        """Begin to work for ``handler``; somebody listens on ``bound`` for us."""
+        self._listen_address = bound
         self._advertised = str(self.advertise_address)
         self._handler = handler
         mux_peers = self._mux_peers = MuxPeers(
@@ -104,7 +114,7 @@ class TLSTransport:
             self._random,
             self._advertised,
         )
-        inbound = self._inbound = Inbound(
+        self._inbound = Inbound(
             self._config,
             self.identity,
             handler,
@@ -150,6 +160,24 @@ class TLSTransport:
     def connected(self) -> list[Address]:
         """The destinations that a packet reaches without a dial."""
         return self._pool.connected() if self._pool is not None else []
+
+    def reaches(self, destination: Address) -> bool:
+        """Whether a packet gets there without a dial."""
+        return destination in self.connected()
+
+    async def reach(self, destination: Address, timeout: float) -> None:
+        """Complete a handshake with ``destination`` within ``timeout`` seconds, if that was not done already.
+
+        :class:`TransportError` otherwise. A connection that carries both ways stays open.
+        """
+        if self._closed or self._mux_peers is None:
+            raise ClosedError("the transport was closed, or never started")
+        try:
+            connection = await self._mux_peers.connect(destination, timeout)
+        except RefusalError as refusal:
+            raise TransportError(f"dialling {destination}: {refusal}") from refusal
+        if not isinstance(connection, MuxConnection):
+            connection.start_close()
 
     async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:  # noqa: ARG002
         """On the connection that the peer shares with us; else dial, and send the STREAM header.

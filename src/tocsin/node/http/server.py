@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn inside our event loop."""
+"""The HTTP server: uvicorn inside our event loop, with an acceptance and bounds of our own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import uvicorn
@@ -15,31 +15,52 @@ from starlette.types import ASGIApp
 
 from tocsin.errors import ConfigError
 from tocsin.node.config.commandline import split_host_port
-from tocsin.node.http_protocol import BoundedProtocol
+from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.protocol import BoundedProtocol
+from tocsin.node.http.reception import Reception
+from tocsin.node.http.turns import Turns
+from tocsin.node.http.visitors import Visitor, Visitors
 
 _FLAG: Final = "--web.listen-address"
 BACKLOG: Final = 1024
-KEEP_ALIVE: Final = 300
-"""Seconds. Longer than Prometheus' scrape and evaluation intervals, so that its connections are reused."""
 STOP_GRACE: Final = 5
 """Seconds that requests under way get at a stop."""
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the daemon."""
+    """Leaves signals to the daemon and acceptance to :class:`Reception`."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Captures none."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - uvicorn's
+        """Accepts nothing."""
+        self.servers = []
+        self.started = True
+
 
 class WebServer:
     """Serves one application on several addresses."""
 
-    def __init__(self, app: ASGIApp, addresses: Sequence[str], *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        addresses: Sequence[str],
+        *,
+        tls: Callable[[], ssl.SSLContext | None] = lambda: None,
+        check_client: Callable[[ssl.SSLObject], None] | None = None,
+        bounds: HTTPBounds | None = None,
+        statistics: HTTPStatistics | None = None,
+    ) -> None:
+        """``tls`` is asked before each handshake, None: plain HTTP; ``check_client`` is called after it, and
+        refuses with :class:`~tocsin.errors.PeerRefusedError`.
+        """
         self._addresses = addresses
-        config = uvicorn.Config(
+        self.bounds = bounds or HTTPBounds()
+        self.statistics = statistics or HTTPStatistics()
+        self._config = uvicorn.Config(
             app,
             loop="none",
             http=BoundedProtocol,
@@ -50,16 +71,17 @@ class WebServer:
             server_header=False,
             date_header=True,
             proxy_headers=False,
-            timeout_keep_alive=KEEP_ALIVE,
+            timeout_keep_alive=self.bounds.keep_alive,  # type: ignore[arg-type]  # only handed to call_later
             timeout_graceful_shutdown=STOP_GRACE,
-            backlog=BACKLOG,
         )
-        config.load()
-        if tls is not None:
-            config.ssl = tls
-        self._server = _Server(config)
+        self._config.load()
+        self._server = _Server(self._config)
+        self._tls = tls
+        self._check_client = check_client
         self._sockets: list[socket.socket] = []
         self._task: asyncio.Task[None] | None = None
+        self._reception: Reception | None = None
+        self._acceptors: list[asyncio.Task[None]] = []
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
@@ -74,11 +96,38 @@ class WebServer:
         except BaseException:
             self._close_sockets()
             raise
-        # The sockets listen already: a request that comes before the server's first step waits for it.
+        loop = asyncio.get_running_loop()
+        turns = Turns(loop)
+        visitors = Visitors(self.bounds, self.statistics, loop.time)
+
+        def protocol(visitor: Visitor) -> BoundedProtocol:
+            return BoundedProtocol(
+                config=self._config,
+                server_state=self._server.server_state,
+                app_state={},
+                bounds=self.bounds,
+                statistics=self.statistics,
+                visitors=visitors,
+                visitor=visitor,
+                turns=turns,
+                check_client=self._check_client,
+            )
+
+        self._reception = Reception(
+            protocol, visitors, bounds=self.bounds, statistics=self.statistics, context=self._tls
+        )
         self._task = asyncio.create_task(self._server.serve(self._sockets))
+        self._acceptors = [
+            asyncio.create_task(self._reception.accept_from(listener)) for listener in self._sockets
+        ]
 
     async def stop(self) -> None:
         """Finish the requests under way, bounded in time."""
+        for acceptor in self._acceptors:
+            acceptor.cancel()
+        await asyncio.gather(*self._acceptors, return_exceptions=True)
+        if self._reception is not None:
+            await self._reception.close()
         if self._task is not None:
             self._server.should_exit = True
             await self._task

@@ -1,0 +1,1 @@
+"""Clear text and mutual TLS on one port, for the time in which a cluster moves from one to the other."""

@@ -1,0 +1,91 @@
+"""Which peers take TLS: found out by trying, forgotten when it fails, tried again after a while. No I/O."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tocsin.gossip.address import Address
+
+if TYPE_CHECKING:
+    from random import Random
+
+TRY_AGAIN: Final = 30.0
+"""Seconds until a peer that did not take TLS is asked again; half of it at the least: peers shall spread."""
+FORGOTTEN: Final = 120.0
+"""Seconds without anything sent after which a peer does not count any more."""
+MAX_PEERS: Final = 4096
+
+
+@dataclass(slots=True)
+class _Peer:
+    used_at: float
+    try_at: float
+    takes_tls: bool = False
+    trying: bool = False
+    refused: bool = False
+
+
+class Reach:
+    """What is known of each destination; of the least recently used ones nothing, past ``max_peers``."""
+
+    def __init__(self, random: Random, max_peers: int = MAX_PEERS) -> None:
+        self._random = random
+        self._max_peers = max_peers
+        self._peers: OrderedDict[Address, _Peer] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def in_clear(self, now: float) -> int:
+        """Destinations in use that are not known to take TLS: while there are any, nobody may go strict."""
+        return sum(not peer.takes_tls and now - peer.used_at < FORGOTTEN for peer in self._peers.values())
+
+    def takes_tls(self, destination: Address) -> bool:
+        """Whether it does, as far as is known."""
+        peer = self._peers.get(destination)
+        return peer is not None and peer.takes_tls
+
+    def undecided(self, destination: Address) -> bool:
+        """TLS is being tried for the first time, or after it had worked: what is sent had better wait."""
+        peer = self._peers.get(destination)
+        return peer is not None and peer.trying and not peer.refused
+
+    def should_try(self, destination: Address, now: float) -> bool:
+        """Something is sent there. True when TLS is to be tried: once, until it succeeded or failed."""
+        peer = self._peers.get(destination)
+        if peer is None:
+            peer = self._peers[destination] = _Peer(now, now)
+            while len(self._peers) > self._max_peers:
+                self._peers.popitem(last=False)
+        else:
+            peer.used_at = now
+            self._peers.move_to_end(destination)
+        if peer.takes_tls or peer.trying or now < peer.try_at:
+            return False
+        peer.trying = True
+        return True
+
+    def succeeded(self, destination: Address, now: float) -> None:
+        """A TLS handshake with it was completed."""
+        if (peer := self._peers.get(destination)) is not None:
+            peer.takes_tls, peer.trying, peer.refused = True, False, False
+            peer.used_at = now
+
+    def failed(self, destination: Address, now: float) -> bool:
+        """TLS was tried in vain. Whether that is news."""
+        peer = self._peers.get(destination)
+        if peer is None:
+            return False
+        news = not peer.refused
+        peer.takes_tls, peer.trying, peer.refused = False, False, True
+        peer.try_at = now + TRY_AGAIN * self._random.uniform(0.5, 1.0)
+        return news
+
+    def lost(self, destination: Address, now: float) -> None:
+        """A packet over TLS did not arrive: the peer is gone, or back with clear text."""
+        peer = self._peers.get(destination)
+        if peer is not None and peer.takes_tls:
+            peer.takes_tls = False
+            peer.try_at = now

@@ -1,0 +1,239 @@
+"""A transport for moving a running cluster from clear text to mutual TLS, node by node.
+
+It listens for both on one port number, and reaches each peer over TLS if that takes it, else in clear text. A
+node on the way out of clear text can thus talk to those that have not moved yet and to those that are done.
+It is no protection: whoever can disturb a TLS handshake brings clear text about. Leave it when all are there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from tocsin.errors import ClosedError, TransportError
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.transport.datagram import bind_pair
+from tocsin.gossip.transport.migrating.door import Door
+from tocsin.gossip.transport.migrating.reach import Reach
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.config import ClusterTLSConfig
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+from tocsin.gossip.transport.udp.transport import UDPTransport
+
+_log = logging.getLogger(__name__)
+
+_COUNT_INTERVAL: Final = 1.0
+
+
+class MigratingTransport:
+    """A :class:`~tocsin.gossip.transport.base.Transport` made of two, which share port and counters."""
+
+    def __init__(
+        self,
+        tls_config: TLSTransportConfig,
+        tls: ClusterTLSConfig,
+        udp_config: UDPTransportConfig,
+        *,
+        random_source: random.Random | None = None,
+    ) -> None:
+        """``udp_config.listen_address`` is the one that counts. :class:`~tocsin.errors.ConfigError` for
+        certificates that cannot be used."""
+        chance = random_source or random.Random()
+        self.statistics = TransportStatistics()
+        self.tls = TLSTransport(tls_config, tls, random_source=chance, statistics=self.statistics)
+        self.clear = UDPTransport(udp_config, statistics=self.statistics)
+        self._tls_config = tls_config
+        self._udp_config = udp_config
+        self._reach = Reach(chance)
+        self._door: Door | None = None
+        self._server: asyncio.Server | None = None
+        self._handler: TransportHandler | None = None
+        self._held: dict[Address, _Held] = {}
+        self._trials: set[asyncio.Task[None]] = set()
+        self._count_at = 0.0
+        self._closed = False
+
+    @property
+    def listen_address(self) -> Address:
+        """The bound address; known after :meth:`start`."""
+        return self.clear.listen_address
+
+    @property
+    def advertise_address(self) -> Address:
+        """What peers are told; known after :meth:`start`."""
+        return self.tls.advertise_address
+
+    async def start(self, handler: TransportHandler) -> None:
+        """Bind both sockets; :class:`~tocsin.errors.ConfigError` if they cannot be bound."""
+        if self._closed:
+            raise ClosedError("the transport was closed")
+        self.tls.check_addresses()
+        streams, datagrams = bind_pair(self._udp_config.listen_address)
+        bound = Address(self._udp_config.listen_address.host, streams.getsockname()[1])
+        self._handler = handler
+        self.tls.attach(_OverTLS(self, handler), bound)
+        self.clear.attach(handler, bound, datagrams)
+        self._door = Door(
+            self.tls.accepted,
+            self.clear.accepted,
+            self.statistics,
+            max_waiting=self._tls_config.max_inbound_handshakes,
+            first_byte_timeout=self._tls_config.first_frame_timeout,
+        )
+        self._server = await asyncio.get_running_loop().create_server(self._door.protocol, sock=streams)
+
+    # -- packets
+
+    def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:
+        """Over TLS if the peer takes it, else as a datagram; it waits while that is found out."""
+        if self._closed or self._door is None:
+            self.statistics.packets_dropped["closed"] += 1
+            return
+        self._find_out(destination)
+        if self._reach.undecided(destination):
+            self._hold(destination, data)
+        else:
+            self._chosen(destination).send_packet(destination, data, node)
+
+    def backlog(self, destination: Address) -> int:
+        """Bytes of packets that wait, on either way."""
+        held = self._held.get(destination)
+        return self.tls.backlog(destination) + self.clear.backlog(destination) + (held.size if held else 0)
+
+    @property
+    def connection_limit(self) -> None:
+        """A packet can be sent without a connection."""
+        return
+
+    def connected(self) -> tuple[Address, ...]:
+        """A packet can be sent without a connection."""
+        return ()
+
+    def lost_over_tls(self, destination: Address) -> None:
+        """The peer is gone, or back with clear text: the next packet finds out."""
+        self._reach.lost(destination, asyncio.get_running_loop().time())
+
+    # -- streams
+
+    async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:
+        """Over TLS if the peer takes it; a peer that is not known yet is tried over TLS first."""
+        if self._closed or self._door is None:
+            raise ClosedError("the transport was closed, or never started")
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        if self._reach.takes_tls(destination):
+            try:
+                return await self.tls.open_stream(destination, timeout, node)
+            except TransportError:
+                self.lost_over_tls(destination)
+                raise
+        if self._reach.should_try(destination, loop.time()):
+            await self._try_tls(destination, timeout / 2)
+        left = max(0.0, deadline - loop.time())
+        return await self._chosen(destination).open_stream(destination, left, node)
+
+    # -- the end
+
+    async def close(self) -> None:
+        """As both transports do."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._server is not None:
+            self._server.close()
+        if self._door is not None:
+            self._door.close()
+        if self._trials:  # What is held back goes out when they end.
+            _, late = await asyncio.wait(self._trials, timeout=self._tls_config.close_timeout)
+            for trial in late:
+                trial.cancel()
+            if late:
+                await asyncio.wait(late)
+        await asyncio.gather(self.tls.close(), self.clear.close())
+
+    # -- within
+
+    def _chosen(self, destination: Address) -> TLSTransport | UDPTransport:
+        return self.tls if self._reach.takes_tls(destination) else self.clear
+
+    def _find_out(self, destination: Address) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self.statistics.peers_in_clear and now >= self._count_at:
+            self._count(now)  # One that is used no more ceases to count.
+        if not self._reach.should_try(destination, now):
+            return
+        self._count(now)
+        if self.tls.reaches(destination):
+            self._succeeded(destination)  # The peer dialled us.
+        else:
+            trial = loop.create_task(self._try_tls(destination, self._tls_config.dial_timeout))
+            self._trials.add(trial)
+            trial.add_done_callback(self._trials.discard)
+
+    def _hold(self, destination: Address, data: bytes) -> None:
+        """Keep a packet until it is known how to send it; a full queue drops its oldest."""
+        held = self._held.setdefault(destination, _Held())
+        held.packets.append(data)
+        held.size += len(data)
+        config, dropped = self._tls_config, False
+        while len(held.packets) > config.max_queued_packets or (
+            held.size > config.max_queued_bytes and len(held.packets) > 1
+        ):
+            held.size -= len(held.packets.popleft())
+            self.statistics.packets_dropped["queue_full"] += 1
+            dropped = True
+        if dropped and self._handler is not None:
+            self._handler.packet_failed(destination, "the queue of packets to it is full")
+
+    def _let_go(self, destination: Address) -> None:
+        held = self._held.pop(destination, None)
+        for data in held.packets if held is not None else ():
+            self._chosen(destination).send_packet(destination, data)
+
+    async def _try_tls(self, destination: Address, timeout: float) -> None:
+        try:
+            await self.tls.reach(destination, timeout)
+        except TransportError as error:
+            if self._reach.failed(destination, asyncio.get_running_loop().time()):
+                _log.info("%s is reached in clear text, as it does not take TLS: %s", destination, error)
+        else:
+            self._succeeded(destination)
+        finally:
+            self._let_go(destination)
+
+    def _succeeded(self, destination: Address) -> None:
+        now = asyncio.get_running_loop().time()
+        self._reach.succeeded(destination, now)
+        self._count(now)
+
+    def _count(self, now: float) -> None:
+        self.statistics.peers_in_clear = self._reach.in_clear(now)
+        self._count_at = now + _COUNT_INTERVAL
+
+
+@dataclass(slots=True)
+class _Held:
+    packets: deque[bytes] = field(default_factory=deque)
+    size: int = 0
+
+
+class _OverTLS:
+    """Stands between the TLS transport and the handler, to learn of peers that no longer take it."""
+
+    def __init__(self, transport: MigratingTransport, handler: TransportHandler) -> None:
+        self._transport = transport
+        self._handler = handler
+        self.packet_received = handler.packet_received
+        self.stream_accepted = handler.stream_accepted
+
+    def packet_failed(self, destination: Address, reason: str) -> None:
+        self._transport.lost_over_tls(destination)
+        self._handler.packet_failed(destination, reason)

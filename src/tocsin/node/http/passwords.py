@@ -1,0 +1,143 @@
+"""Passwords against bcrypt hashes: beside the event loop, a few at a time, each right one only once."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import hashlib
+import hmac
+import os
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import bcrypt
+
+from tocsin.node.http.bounds import HTTPStatistics
+
+_SCHEME: Final = b"basic "
+_LONGEST: Final = 72
+"""bcrypt looks at no more bytes of a password. Go's cuts there in silence, so it must be done here."""
+_NOBODY: Final = b"." * 22 + b"O" * 31
+"""Salt and digest of the hash that stands in for a user who does not exist. Nobody knows its password, and an
+unknown user is refused whatever the comparison says."""
+
+
+class TooManyChecksError(Exception):
+    """So many comparisons wait already that this one was not begun."""
+
+
+def parse_basic(header: bytes) -> tuple[str, bytes] | None:
+    """User and password of an ``Authorization`` header; None if it is no Basic one."""
+    if header[: len(_SCHEME)].lower() != _SCHEME:
+        return None
+    try:
+        decoded = base64.b64decode(header[len(_SCHEME) :], validate=True)
+    except binascii.Error:
+        return None
+    name, colon, password = decoded.partition(b":")
+    return (name.decode("utf-8", "surrogateescape"), password) if colon else None
+
+
+class PasswordChecker:
+    """Compares with one thread, which leaves the other processors to the alerts.
+
+    What was right once is remembered as a keyed digest of user, hash and password: the password itself is
+    kept nowhere, and a changed hash is a new question. An unknown user costs what the costliest one does.
+    """
+
+    def __init__(
+        self,
+        statistics: HTTPStatistics,
+        *,
+        remembered: int = 128,
+        waiting: int = 32,
+        waiting_per_address: int = 4,
+    ) -> None:
+        self._statistics = statistics
+        self._most_remembered = remembered
+        self._most_waiting = waiting
+        self._most_waiting_per_address = waiting_per_address
+        self._key = os.urandom(32)
+        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._under_way: dict[bytes, asyncio.Future[bool]] = {}
+        self._waiting: Counter[str] = Counter()
+        self._thread = ThreadPoolExecutor(1, "password", initializer=_step_back)
+
+    async def check(self, users: Mapping[str, str], name: str, password: bytes, address: str) -> bool:
+        """Whether ``name`` is in ``users`` with this password; :class:`TooManyChecksError`."""
+        known = name in users
+        expected = users[name] if known else _stand_in(users)
+        digest = self._digest(name, expected, password)
+        counts = self._statistics.password_checks
+        if digest in self._right:
+            self._right.move_to_end(digest)
+            counts["remembered"] += 1
+            return True
+        under_way = self._under_way.get(digest)
+        if under_way is None:
+            under_way = self._begin(digest, expected, password, address)
+        matches = await asyncio.shield(under_way)
+        good = matches and known
+        counts["right" if good else "wrong"] += 1
+        if good:
+            self._right[digest] = None
+            if len(self._right) > self._most_remembered:
+                self._right.popitem(last=False)
+        return good
+
+    def _digest(self, name: str, expected: str, password: bytes) -> bytes:
+        made = hmac.new(self._key, digestmod=hashlib.sha256)
+        for part in (name.encode("utf-8", "surrogateescape"), expected.encode(), password):
+            made.update(len(part).to_bytes(8, "big") + part)
+        return made.digest()
+
+    def _begin(self, digest: bytes, expected: str, password: bytes, address: str) -> asyncio.Future[bool]:
+        statistics = self._statistics
+        if (
+            len(self._under_way) >= self._most_waiting
+            or self._waiting[address] >= self._most_waiting_per_address
+        ):
+            statistics.password_checks["too_many"] += 1
+            raise TooManyChecksError
+        future = asyncio.get_running_loop().run_in_executor(self._thread, _matches, password, expected)
+        self._under_way[digest] = future
+        self._waiting[address] += 1
+        statistics.password_checks_waiting = len(self._under_way)
+
+        def done(_: asyncio.Future[bool]) -> None:
+            del self._under_way[digest]
+            self._waiting[address] -= 1
+            if not self._waiting[address]:
+                del self._waiting[address]
+            statistics.password_checks_waiting = len(self._under_way)
+
+        future.add_done_callback(done)
+        return future
+
+    def close(self) -> None:
+        """Begin no more."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def _step_back() -> None:
+    """This thread takes the processor after the others: on Linux a priority is a thread's own."""
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+
+
+def _matches(password: bytes, expected: str) -> bool:
+    try:
+        return bcrypt.checkpw(password[:_LONGEST], expected.encode())
+    except ValueError:
+        return False
+
+
+def _stand_in(users: Mapping[str, str]) -> str:
+    """A hash of the highest cost among ``users``: ``$2b$10$`` and the rest."""
+    cost = max((hash_.split("$")[2] for hash_ in users.values()), default="10")
+    return f"$2b${cost}${_NOBODY.decode()}"

@@ -1,0 +1,139 @@
+"""The state that ``--web.config.file`` describes, kept up with the file and all that it names."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import ssl
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tocsin.errors import ConfigError
+from tocsin.gossip.transport.tls.identity import (
+    build_server_context,
+    check_validity,
+    subject_alternative_names,
+)
+from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.node.config.webconfig import WebConfig, read_web_file
+
+_log = logging.getLogger(__name__)
+
+INTERVAL: Final = 1.0
+"""Seconds between looks at the files."""
+_MOST_READ: Final = 16 << 20
+
+
+@dataclass(slots=True)
+class WebConfigStatistics:
+    """Of the file and all that it names."""
+
+    reloads: int = 0
+    reload_failures: int = 0
+    last_reload_successful: int = 1
+    last_reload_success_timestamp_seconds: float = 0.0
+
+
+GAUGES: Final = ("last_reload_successful", "last_reload_success_timestamp_seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class WebState:
+    """What is in force; replaced as a whole."""
+
+    config: WebConfig
+    context: ssl.SSLContext | None
+
+
+class WebSecurity:
+    """Reads at the start, then looks by content at what changed. A bad change changes nothing."""
+
+    def __init__(self, path: str | Path) -> None:
+        """:class:`~tocsin.errors.ConfigError` if the file, or one that it names, cannot be used."""
+        self._path = Path(path)
+        self.statistics = WebConfigStatistics()
+        self._files: tuple[Path, ...] = ()
+        self._seen: tuple[bytes, ...] = ()
+        self.state = self._load()
+        self.statistics.last_reload_success_timestamp_seconds = time.time()
+
+    def context(self) -> ssl.SSLContext | None:
+        """For the next handshake; None: plain HTTP, as it was at the start."""
+        return self.state.context
+
+    def check_client(self, tls: ssl.SSLObject) -> None:
+        """After a handshake: the client's names, and its dates anew, as a resumed session verifies nothing.
+
+        :class:`~tocsin.errors.PeerRefusedError`.
+        """
+        server = self.state.config.tls
+        if server is not None and server.client_allowed_sans:
+            names = subject_alternative_names(tls.getpeercert(binary_form=True) or b"")
+            if names.isdisjoint(server.client_allowed_sans):
+                shown = ", ".join(sorted(names)) or "none"
+                raise RefusalError(
+                    "name_not_allowed", f"client_allowed_sans has none of the certificate's names ({shown})"
+                )
+        check_validity(tls, time.time())
+
+    async def watch(self) -> None:
+        """Until cancelled: take what changed, at most once a second, read beside the event loop."""
+        while True:
+            await asyncio.sleep(INTERVAL)
+            state = await asyncio.to_thread(self.look)
+            if state is not None:
+                self.state = state
+
+    def look(self) -> WebState | None:
+        """The new state, if the files changed and are good."""
+        if self._seen == _contents((self._path, *self._files)):
+            return None
+        statistics = self.statistics
+        try:
+            state = self._load()
+            if (state.context is None) != (self.state.context is None):
+                raise ConfigError(
+                    str(self._path), "TLS cannot be turned on or off in a running node", "restart it"
+                )
+        except ConfigError as error:
+            statistics.reload_failures += 1
+            statistics.last_reload_successful = 0
+            _log.error("the changed web configuration is not usable, the old one stays in use: %s", error)
+            return None
+        statistics.reloads += 1
+        statistics.last_reload_successful = 1
+        statistics.last_reload_success_timestamp_seconds = time.time()
+        _log.info("the changed web configuration is in use")
+        return state
+
+    def _load(self) -> WebState:
+        # What is in a file is noted before it is used: one that changes in between is read once more.
+        own = _contents((self._path,))
+        self._seen = own + _contents(self._files)
+        file = read_web_file(self._path)
+        self._files = file.files
+        self._seen = own + _contents(self._files)
+        config = file.resolve()
+        context = None
+        if config.tls is not None:
+            try:
+                context = build_server_context(config.tls)
+            except ConfigError as error:
+                raise ConfigError(f"{self._path}: {error.place}", error.problem, error.mend) from None
+            context.set_alpn_protocols(["http/1.1"])
+        return WebState(config, context)
+
+
+def _contents(files: Iterable[Path]) -> tuple[bytes, ...]:
+    found = []
+    for file in files:
+        try:
+            with file.open("rb") as opened:
+                found.append(hashlib.sha256(opened.read(_MOST_READ)).digest())
+        except OSError as error:
+            found.append(str(error.errno).encode())
+    return tuple(found)

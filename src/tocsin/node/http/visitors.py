@@ -1,0 +1,126 @@
+"""Who is connected, and who goes when there is no more room."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+
+
+def _nothing() -> int:
+    return 0
+
+
+@dataclass(slots=True, eq=False)
+class Visitor:
+    """One connection, from its acceptance on."""
+
+    address: str
+    waits_since: float | None
+    """Since when it owes us a whole request; None: we owe it an answer."""
+    end: Callable[[str], None] = field(repr=False)
+    """Ends it at once; the reason goes into ``connections_closed``."""
+    unsent: Callable[[], int] = field(default=_nothing, repr=False)
+    """Bytes of answers that it has not taken yet."""
+
+
+class Visitors:
+    """All connections of one server.
+
+    Where there is no room for one more, the connection goes that has waited longest with no request: of the
+    same address, or, when all places are taken, of the address that has most. So a client that opens many
+    connections and sends little on them is its own victim, and keeps nobody else out.
+    """
+
+    def __init__(self, bounds: HTTPBounds, statistics: HTTPStatistics, time: Callable[[], float]) -> None:
+        self._bounds = bounds
+        self._statistics = statistics
+        self._time = time
+        self._of: dict[str, set[Visitor]] = {}
+        self._handshaking: dict[Visitor, None] = {}  # the oldest first
+
+    def admit(self, address: str, end: Callable[[str], None]) -> Visitor | None:
+        """One more; None, and counted, if there is no room for it."""
+        bounds = self._bounds
+        same = self._of.get(address, set())
+        patience = bounds.patience if len(same) >= bounds.few else 0.0
+        if len(same) >= bounds.connections_per_address:
+            if not self._make_room(same, patience):
+                self._statistics.connections_refused["address"] += 1
+                return None
+        elif self._statistics.connections >= bounds.connections:
+            largest = max(self._of.values(), key=len)
+            everybody = {one for each in self._of.values() for one in each}
+            if not (self._make_room(largest, patience) or self._make_room(everybody, patience)):
+                self._statistics.connections_refused["total"] += 1
+                return None
+        visitor = Visitor(address, self._time(), end)
+        self._of.setdefault(address, set()).add(visitor)
+        self._statistics.connections += 1
+        self._statistics.connections_accepted += 1
+        return visitor
+
+    def _make_room(self, candidates: set[Visitor], patience: float) -> bool:
+        latest = self._time() - patience
+        waiting = [
+            (one.waits_since, id(one), one)
+            for one in candidates
+            if one.waits_since is not None and one.waits_since <= latest
+        ]
+        if not waiting:
+            return False
+        victim = min(waiting)[2]
+        self.gone(victim)
+        victim.end("evicted")
+        return True
+
+    def shakes_hands(self, visitor: Visitor) -> bool:
+        """Whether its handshake may begin now."""
+        if len(self._handshaking) >= self._bounds.handshakes:
+            per_address = Counter(one.address for one in self._handshaking)
+            crowded = per_address.most_common(1)[0][0]
+            victim = next(one for one in self._handshaking if one.address == crowded)
+            patience = self._bounds.patience if per_address[visitor.address] >= self._bounds.few else 0.0
+            if victim.waits_since is not None and self._time() - victim.waits_since < patience:
+                return False
+            self.gone(victim)
+            victim.end("evicted")
+        self._handshaking[visitor] = None
+        return True
+
+    def is_known(self, visitor: Visitor) -> None:
+        """Its handshake is over, well or not."""
+        self._handshaking.pop(visitor, None)
+
+    def gone(self, visitor: Visitor) -> None:
+        """It is closed; saying so twice does no harm."""
+        self._handshaking.pop(visitor, None)
+        same = self._of.get(visitor.address)
+        if same is None or visitor not in same:
+            return
+        same.remove(visitor)
+        if not same:
+            del self._of[visitor.address]
+        self._statistics.connections -= 1
+
+    def waits(self, visitor: Visitor) -> None:
+        """It has its answer, and may send the next request."""
+        visitor.waits_since = self._time()
+
+    def works(self, visitor: Visitor) -> None:
+        """It sent a whole request."""
+        visitor.waits_since = None
+
+    def check_unsent(self) -> None:
+        """End who holds most, while all together hold too much of what they do not take."""
+        held = [(one.unsent(), id(one), one) for same in self._of.values() for one in same]
+        total = sum(size for size, _, _ in held)
+        held.sort(reverse=True)
+        for size, _, one in held:
+            if total <= self._bounds.answers_bytes:
+                return
+            total -= size
+            self.gone(one)
+            one.end("answers_bytes")

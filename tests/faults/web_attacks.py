@@ -1,0 +1,416 @@
+"""Attack the HTTP interface of a real node, one way after the other, and measure what others notice of it.
+
+    python -m tests.faults.web_attacks --seconds 4
+
+The node, the attacker (127.0.0.2, a process of its own) and the client (127.0.0.1) share this machine. For
+each attack the client's requests are timed without it and with it, over one kept connection and over new
+ones, and every answer must be right. Printed: medians and 95th percentiles, their ratio, the node's memory,
+and what the node counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import bcrypt
+import httpx
+
+from tests.support.certificates import CertificateAuthority
+from tests.support.node import Node, webhook_config
+from tests.support.processes import start_until_up
+from tests.support.tocsin_node import TOCSIN
+
+ATTACKER = "127.0.0.2"
+HOST = "127.0.0.1"
+ALERTS = 100
+ROUNDS = 3
+"""Of quiet and attack in turn, as the machine has other work too."""
+LOGIN = ("alice", "right")
+AUTHORIZATION = b"Authorization: Basic " + base64.b64encode(b"alice:right") + b"\r\n"
+
+
+@cache
+def unverified() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the attacker goes."""
+
+    port: int
+    tls: bool
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        context = unverified() if self.tls else None
+        return await asyncio.open_connection(HOST, self.port, ssl=context, local_addr=(ATTACKER, 0))
+
+    async def open_plain(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection(HOST, self.port, local_addr=(ATTACKER, 0))
+
+
+async def slow_headers(target: Target) -> None:
+    _, writer = await target.open()
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n")
+    while not writer.is_closing():
+        writer.write(b"X-Slow: a\r\n")
+        await asyncio.sleep(1)
+
+
+async def slow_body(target: Target) -> None:
+    _, writer = await target.open()
+    writer.write(
+        b"POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        + AUTHORIZATION
+        + b"Content-Length: 1000000\r\n\r\n["
+    )
+    while not writer.is_closing():
+        writer.write(b" ")
+        await asyncio.sleep(1)
+
+
+async def idle_connection(target: Target) -> None:
+    reader, _ = await target.open_plain()
+    await reader.read(1)
+    await asyncio.sleep(0.5)
+
+
+async def half_handshake(target: Target) -> None:
+    reader, writer = await target.open_plain()
+    writer.write(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+    await reader.read(1)
+    await asyncio.sleep(0.5)
+
+
+@cache
+def hello() -> bytes:
+    """The first record of a handshake, whole; made once, as making it is work."""
+    outgoing = ssl.MemoryBIO()
+    with suppress(ssl.SSLWantReadError):
+        ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="x").do_handshake()
+    return outgoing.read()
+
+
+async def stalled_handshake(target: Target) -> None:
+    """The first record whole, then nothing."""
+    reader, writer = await target.open_plain()
+    writer.write(hello())
+    while await reader.read(1 << 16):
+        pass
+    await asyncio.sleep(0.5)
+
+
+async def full_handshakes(target: Target) -> None:
+    while True:
+        _, writer = await target.open()
+        writer.close()
+        await asyncio.sleep(0.4)
+
+
+async def pipelined(target: Target) -> None:
+    reader, writer = await target.open()
+    writer.write((b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + AUTHORIZATION + b"\r\n") * 1000)
+    while await reader.read(1 << 16):
+        pass
+    await asyncio.sleep(0.2)
+
+
+async def never_reading(target: Target) -> None:
+    _, writer = await target.open()
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    for _ in range(10):
+        writer.write(b"GET /api/v2/alerts HTTP/1.1\r\nHost: x\r\n" + AUTHORIZATION + b"\r\n")
+    await asyncio.sleep(3600)
+
+
+async def endless_body(target: Target) -> None:
+    reader, writer = await target.open()
+    writer.write(
+        b"POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        + AUTHORIZATION
+        + b"Transfer-Encoding: chunked\r\n\r\n"
+    )
+    for _ in range(100):
+        writer.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+    reader.feed_eof()
+
+
+async def wrong_password(target: Target) -> None:
+    reader, writer = await target.open()
+    for number in range(1_000_000):
+        login = base64.b64encode(b"alice:%d-%d" % (id(writer), number))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic %s\r\n\r\n" % login)
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.02)
+
+
+async def many_requests(target: Target) -> None:
+    reader, writer = await target.open()
+    for _ in range(1_000_000):
+        writer.write(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n" + AUTHORIZATION + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(2)
+
+
+async def malformed(target: Target) -> None:
+    reader, writer = await target.open()
+    writer.write(b"\x00\xff GARBAGE \r\n" * 10)
+    await reader.read()
+    await asyncio.sleep(0.2)
+
+
+async def huge_headers(target: Target) -> None:
+    reader, writer = await target.open()
+    writer.write(b"GET / HTTP/1.1\r\nX: " + b"a" * 1_000_000)
+    await reader.read()
+    await asyncio.sleep(0.5)
+
+
+Attack = Callable[[Target], Awaitable[None]]
+ATTACKS: dict[str, tuple[Attack, int, bool]] = {
+    # how, on how many connections at once, of the node with TLS and passwords or the open one
+    "slow headers": (slow_headers, 400, False),
+    "slow bodies": (slow_body, 400, False),
+    "idle connections": (idle_connection, 600, False),
+    "huge headers": (huge_headers, 10, False),
+    "malformed": (malformed, 20, False),
+    "pipelined": (pipelined, 8, False),
+    "never reading": (never_reading, 100, False),
+    "endless bodies": (endless_body, 8, False),
+    "many requests": (many_requests, 16, False),
+    "half handshakes": (half_handshake, 500, True),
+    "stalled hands.": (stalled_handshake, 300, True),
+    "handshakes": (full_handshakes, 20, True),
+    "wrong passwords": (wrong_password, 20, True),
+}
+"""Bounded: the attacker's own work must not be what is measured."""
+
+
+async def attack(name: str, target: Target) -> None:
+    """Until killed; each connection that ends is followed by another."""
+    how, count, _ = ATTACKS[name]
+
+    async def again(number: int) -> None:
+        await asyncio.sleep(number / count)
+        while True:
+            with suppress(OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+                await how(target)
+            await asyncio.sleep(0.1)
+
+    loop = asyncio.get_running_loop()
+    loop.call_later(2.0, lambda: print("under way", flush=True))
+    await asyncio.gather(*(again(number) for number in range(count)))
+
+
+# -- the client
+
+
+@dataclass(slots=True)
+class Timed:
+    """Milliseconds."""
+
+    kept: list[float]
+    new: list[float]
+    failures: list[str]
+
+    def add(self, other: Timed) -> None:
+        self.kept += other.kept
+        self.new += other.new
+        self.failures += other.failures
+
+
+def measure(node: Node, url: str, trust: ssl.SSLContext, seconds: float) -> Timed:
+    """Requests at a steady pace: reads and writes over one connection, and now and then a new connection."""
+    timed = Timed([], [], [])
+    alert = [{"labels": {"alertname": "Measured"}}]
+    end = time.monotonic() + seconds
+
+    def ask(http: httpx.Client, number: int) -> float:
+        begun = time.perf_counter()
+        if number % 2:
+            answer = http.post("/api/v2/alerts", json=alert)
+        else:
+            answer = http.get("/api/v2/silences", params={"filter": 'alertname="none"'})
+        took = (time.perf_counter() - begun) * 1000
+        if answer.status_code != 200:
+            timed.failures.append(f"status {answer.status_code}")
+        return took
+
+    def client() -> httpx.Client:
+        return httpx.Client(base_url=url, verify=trust, auth=LOGIN, trust_env=False, timeout=10)
+
+    kept = client()
+    try:
+        number = 0
+        while time.monotonic() < end:
+            number += 1
+            try:
+                timed.kept.append(ask(kept, number))
+                if number % 10 == 0:
+                    with client() as fresh:
+                        timed.new.append(ask(fresh, number))
+            except httpx.TransportError as error:
+                timed.failures.append(type(error).__name__)
+            time.sleep(0.01)
+    finally:
+        kept.close()
+    return timed
+
+
+def resident(node: Node) -> float:
+    """Megabytes."""
+    status = Path(f"/proc/{node.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@contextmanager
+def attacker(name: str, port: int, *, tls: bool) -> Iterator[None]:
+    """In full strength; ended by its process id."""
+    command = [sys.executable, "-m", "tests.faults.web_attacks", "--attack", name, "--port", str(port)]
+    process = subprocess.Popen([*command, *(["--tls"] if tls else [])], stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()  # It is under way.
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+@contextmanager
+def running(folder: Path, *, secured: bool) -> Iterator[tuple[Node, str, ssl.SSLContext]]:
+    authority = CertificateAuthority()
+    folder.mkdir(parents=True)
+    authority.issue().write(folder, "node")
+    flags = {"cluster.listen-address": "", "log.level": "info"}
+    if secured:
+        web = folder / "web.yml"
+        hashed = bcrypt.hashpw(LOGIN[1].encode(), bcrypt.gensalt(10)).decode()
+        web.write_text(
+            "tls_server_config:\n  cert_file: node.crt\n  key_file: node.key\n"
+            f"basic_auth_users:\n  {LOGIN[0]}: {hashed}\n"
+        )
+        flags["web.config.file"] = str(web)
+    node = Node(TOCSIN, "attacked", folder, config=webhook_config("http://127.0.0.1:9/"), flags=flags)
+    trust = ssl.create_default_context(cadata=authority.certificate.decode())
+    url = f"{'https' if secured else 'http'}://{HOST}:{node.port}"
+
+    def up() -> bool:
+        return httpx.get(f"{url}/-/healthy", verify=trust, auth=LOGIN, trust_env=False).status_code == 200
+
+    start_until_up(lambda: node.process, up, attempts=1)
+    try:
+        with httpx.Client(base_url=url, verify=trust, auth=LOGIN, trust_env=False, timeout=60) as http:
+            alerts = [
+                {"labels": {"alertname": f"Held{n}", "text": "x" * 400}, "annotations": {"a": "y" * 400}}
+                for n in range(ALERTS)
+            ]
+            http.post("/api/v2/alerts", json=alerts).raise_for_status()
+        yield node, url, trust
+    finally:
+        node.close()
+
+
+def counted(url: str, trust: ssl.SSLContext) -> dict[str, float]:
+    with httpx.Client(base_url=url, verify=trust, auth=LOGIN, trust_env=False, timeout=60) as http:
+        text = http.get("/metrics").text
+    wanted = (
+        "tocsin_web_connections_closed",
+        "tocsin_web_connections_refused",
+        "tocsin_web_requests_refused",
+    )
+    found = {}
+    for line in text.splitlines():
+        if line.startswith((*wanted, "tocsin_web_password_checks_total")):
+            found[line.partition("=")[2].partition("}")[0].strip('"')] = float(line.split()[-1])
+    return found
+
+
+def percentile(values: list[float], share: float) -> float:
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
+
+
+def trial(name: str, folder: Path, seconds: float) -> dict[str, object]:
+    """One attack on a node of its own."""
+    _, count, secured = ATTACKS[name]
+    with running(folder, secured=secured) as (node, url, trust):
+        measure(node, url, trust, 1.0)
+        before, during = Timed([], [], []), Timed([], [], [])
+        memory, memory_during, counts = resident(node), 0.0, counted(url, trust)
+        for _ in range(ROUNDS):
+            before.add(measure(node, url, trust, seconds))
+            with attacker(name, node.port, tls=secured):
+                during.add(measure(node, url, trust, seconds))
+                memory_during = max(memory_during, resident(node))
+        after = counted(url, trust)
+    return {
+        "attack": name,
+        "connections": count,
+        "median before": round(statistics.median(before.kept), 2),
+        "median during": round(statistics.median(during.kept), 2),
+        "ratio": round(statistics.median(during.kept) / statistics.median(before.kept), 2),
+        "p95 before": round(percentile(before.kept, 0.95), 2),
+        "p95 during": round(percentile(during.kept, 0.95), 2),
+        "new before": round(statistics.median(before.new), 2),
+        "new during": round(statistics.median(during.new), 2) if during.new else None,
+        "requests": len(during.kept),
+        "failures": len(during.failures),
+        "failure": sorted(set(during.failures)),
+        "MB before": round(memory),
+        "MB during": round(memory_during),
+        "counted": {k: int(v - counts.get(k, 0)) for k, v in after.items() if v != counts.get(k, 0)},
+    }
+
+
+def main() -> None:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument(
+        "--only", action="append", choices=list(ATTACKS), help="these attacks alone; repeatable"
+    )
+    parser.add_argument("--attack", choices=list(ATTACKS), help=argparse.SUPPRESS)
+    parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--tls", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.attack:
+        asyncio.run(attack(given.attack, Target(given.port, given.tls)))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        print(f"{'attack':17} {'conns':>5}  median ms      ratio  p95 ms          new conn. ms    failed  MB")
+        for number, name in enumerate(given.only or ATTACKS):
+            found = trial(name, Path(folder) / str(number), given.seconds)
+            print(
+                f"{name:17} {found['connections']:>5}"
+                f"  {found['median before']:>5} -> {found['median during']:<5}"
+                f" {found['ratio']:>5}  {found['p95 before']:>5} -> {found['p95 during']:<6}"
+                f" {found['new before']:>5} -> {found['new during']!s:<6}"
+                f" {found['failures']}/{found['requests']}  {found['MB before']} -> {found['MB during']}"
+                f"  {json.dumps(found['counted'])} {found['failure'] or ''}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
