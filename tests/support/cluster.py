@@ -48,6 +48,7 @@ class Cluster:
         peer_name: str = "",
         tls: NodeFiles | None = None,
         flags: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
     ) -> Node:
         """Start a node that is told of ``peers`` (None: all so far)."""
         told = self.nodes if peers is None else peers
@@ -63,6 +64,7 @@ class Cluster:
             peers=[peer.cluster_address for peer in told],
             peer_name=peer_name,
             flags={**self.flags, **more},
+            host=host,
         )
         self.nodes.append(node)
         return node.start()
@@ -91,4 +93,4 @@ def make_authority(folder: Path, name: str = "Cluster CA") -> CertificateFolder:
 
 def issue(authority: CertificateFolder, name: str) -> NodeFiles:
     """A loopback node's files as ``tocsinctl certs issue`` makes them."""
-    return authority.issue(name, ["127.0.0.1"], now=datetime.now(UTC), lifetime=timedelta(days=1))
+    return authority.issue(name, ["127.0.0.1", "::1"], now=datetime.now(UTC), lifetime=timedelta(days=1))

@@ -68,7 +68,9 @@ class Node:
         peers: Iterable[str] = (),
         peer_name: str = "",
         flags: Mapping[str, str] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
+        self.host = host
         self.kind = kind
         self.name = name
         self.folder = folder
@@ -88,7 +90,8 @@ class Node:
     def _choose_ports(self) -> None:
         self.port, self.cluster_port = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.cluster_address = f"127.0.0.1:{self.cluster_port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        self.cluster_address = f"{host}:{self.cluster_port}"
         self.api = Api(self.url)
 
     def arguments(self) -> list[str]:

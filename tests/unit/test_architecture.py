@@ -48,16 +48,19 @@ LAYERS: dict[str, frozenset[str]] = {
 KNOW_BOTH = (
     "tocsin.node.cluster",
     "tocsin.node.app",
+    "tocsin.node.config.peers",
     "tocsin.node.config.tls",
     "tocsin.node.config.webconfig",
     "tocsin.node.http.security",
 )
-"""Of the node: the cluster, what wires it together, the file that configures it, and the web's TLS, which is
+"""Of the node: the cluster, what wires it together, the files that configure it, and the web's TLS, which is
 set up by the same code."""
 
 PURE = (
     "tocsin.gossip.wire",
     "tocsin.gossip.core",
+    "tocsin.gossip.discovery.policy",
+    "tocsin.gossip.discovery.sources",
     "tocsin.gossip.transport.mux",
     "tocsin.alerting",
     "tocsin.simulation",
@@ -71,6 +74,7 @@ IMPURE_CALLS = frozenset({"now", "utcnow", "today"})
 THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin": frozenset(),
     "tocsin.gossip": frozenset({"msgpack", "cryptography"}),
+    "tocsin.gossip.discovery": frozenset({"dns"}),
     "tocsin.certificates": frozenset({"cryptography"}),
     "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
     "tocsin.simulation": frozenset(),

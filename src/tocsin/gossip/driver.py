@@ -26,6 +26,7 @@ from tocsin.gossip.core.effects import (
     StreamOpened,
 )
 from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.core.listed import ListedEndpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
@@ -80,6 +81,8 @@ class Gossip:
     bound address is taken. ``keyring`` seals packets and streams; its keys may change at any time.
     ``on_request(payload, source)`` is asked first about each reliable message that a key of ours has sealed:
     bytes are sent back on the same stream, sealed with that key; None leaves it an ordinary message.
+    With ``by_discovery`` the members are those of :meth:`set_listed` that can be reached
+    (:mod:`tocsin.gossip.core.listed`), without it SWIM finds them.
     """
 
     def __init__(
@@ -97,6 +100,7 @@ class Gossip:
         keyring: Keyring | None = None,
         on_request: Callable[[bytes, Address], Awaitable[bytes | None]] | None = None,
         random_source: random.Random | None = None,
+        by_discovery: bool = False,
     ) -> None:
         self.config = config
         self.keyring = keyring
@@ -108,7 +112,7 @@ class Gossip:
         self._stream_codec = StreamCodec(config.label, keyring, config.compression)
         self._on_event = on_event
         self._on_request = on_request
-        self._endpoint = Endpoint(
+        self._endpoint = (ListedEndpoint if by_discovery else Endpoint)(
             config,
             name=name,
             address=address or Address("127.0.0.1", 0),
@@ -181,6 +185,12 @@ class Gossip:
         pending = [(address, self._wait_for(self._endpoint.join(address, now))) for address in addresses]
         self._drain()
         return [JoinResult(address, await outcome) for address, outcome in pending]
+
+    def set_listed(self, addresses: Iterable[Address]) -> None:
+        """Who may be a member, where discovery decides that; says nothing otherwise."""
+        if isinstance(self._endpoint, ListedEndpoint) and not self._closed and not self._endpoint.leaving:
+            self._endpoint.set_listed(addresses, self._loop.time())
+            self._drain()
 
     async def leave(self, timeout: float) -> bool:
         """Tell the cluster that we go on purpose. Whether the news was sent within ``timeout`` seconds."""

@@ -111,6 +111,7 @@ class Node:
             on_growth=lambda held: self._heap.entries(held + len(self.silences) + len(self.notification_log)),
             remembered=self.store.meta,
             once_kept=self.news.add,
+            keep=self.store.remember,
         )
         if self.cluster is not None:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())

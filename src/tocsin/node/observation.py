@@ -165,6 +165,11 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     metrics.watch_statistics("intent", lambda: node.intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
+    metrics.watch_statistics(
+        "discovery",
+        lambda: cluster.joining.discovery.statistics if cluster.joining is not None else None,
+        gauges=("targets", "fading", "sources_failing", "restored"),
+    )
     metrics.watch_statistics("cluster_inbox", lambda: inbox)
     metrics.watch_statistics("cluster", lambda: Refusals(statistics.trouble))
     if cluster.keyring_service is not None:

@@ -20,6 +20,7 @@ from tocsin.gossip.core.effects import (
     UserMessage,
 )
 from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.core.listed import ListedEndpoint
 from tocsin.gossip.core.partners import Connections
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import MemberState, Message
@@ -65,6 +66,8 @@ class SimulatedNode:
         self._exchanges: dict[int, Address] = {}
         self.connections: Connections | None = None
         """What the process that starts next may ask about connections."""
+        self.listed: list[Address] | None = None
+        """Who may be a member, for the process that starts next; None: whom SWIM finds."""
         self._world = world
         self._network = network
         self._config = config
@@ -84,12 +87,17 @@ class SimulatedNode:
         self.running, self.left = True, False
         self.rumours = {}
         self._failed = set(self._seeds)
+        if self.listed is not None:
+            self._seeds = [address for address in self.listed if address != self.address]
+            self._failed = set()
         self._armed = None
         self._paused_until = 0.0
         self.endpoint = self._new_endpoint()
         self._world.trace(f"start {self.name}")
         self._network.attach(self.address, self)
         self.endpoint.start(self._world.now)
+        if isinstance(self.endpoint, ListedEndpoint):
+            self.endpoint.set_listed(self._seeds, self._world.now)
         self._join(self._seeds)
         self._every(RECONNECT_INTERVAL, lambda: self._join(sorted(self._failed)))
         self._every(REFRESH_INTERVAL, self._refresh)
@@ -116,6 +124,16 @@ class SimulatedNode:
         """Change what the others know of us."""
         self.endpoint.update_meta(meta, self._world.now)
         self._pump()
+
+    def list_peers(self, addresses: Iterable[Address]) -> None:
+        """Discovery says something new."""
+        before, self.listed = set(self._seeds), list(addresses)
+        self._seeds = [address for address in self.listed if address != self.address]
+        self._failed &= set(self._seeds)
+        if self.running and isinstance(self.endpoint, ListedEndpoint):
+            self._world.trace(f"list {self.name} {self._seeds}")
+            self.endpoint.set_listed(self.listed, self._world.now)
+            self._join([address for address in self._seeds if address not in before])
 
     def spread(self, rumour: bytes) -> None:
         """Make and broadcast a rumour."""
@@ -156,7 +174,7 @@ class SimulatedNode:
         return self.identify(address) if self.identify is not None else None
 
     def _new_endpoint(self) -> Endpoint:
-        return Endpoint(
+        return (Endpoint if self.listed is None else ListedEndpoint)(
             self._config,
             name=self.name,
             address=self.address,

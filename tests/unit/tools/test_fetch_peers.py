@@ -12,6 +12,7 @@ FOLDERS = {
     "alertmanager-bookworm": ["prometheus-alertmanager"],
     "prometheus-sid": ["prometheus"],
     "serf-sid": ["serf"],
+    "nsd-bookworm": ["../sbin/nsd"],
 }
 
 
@@ -33,6 +34,7 @@ def fill(destination: Path) -> None:
     for folder, programs in FOLDERS.items():
         binaries = destination / folder / "usr/bin"
         binaries.mkdir(parents=True)
+        (destination / folder / "usr/sbin").mkdir()
         (destination / folder / ".done").touch()
         for program in programs:
             (binaries / program).write_text("#!/bin/sh\necho 'it, version 1.2.3 (branch: x)'\n")

@@ -58,6 +58,11 @@ class Endpoint(Views):
     ``incarnation`` is the first one of this life: past the last of an earlier one, where that is known.
     """
 
+    _membership_type = Membership
+    _prober_type = probe.Prober
+    _state_exchange_type = StateExchange
+    _receiver_type = Receiver
+
     def __init__(
         self,
         config: GossipConfig,
@@ -87,7 +92,7 @@ class Endpoint(Views):
         self._user_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
         versions = VERSIONS[:3] + bytes(config.delegate_versions)
         local = Member(name, _canonical(address), incarnation, MemberState.ALIVE, now, meta, versions)
-        self._membership = Membership(
+        self._membership = self._membership_type(
             config,
             local,
             random=random,
@@ -121,7 +126,7 @@ class Endpoint(Views):
             self._stream_codec, self._outbox, self._timers, self._statistics, self._events
         )
         self._relays = relay.Relays(config, self._outbox, self._timers, self._statistics)
-        self._prober = probe.Prober(
+        self._prober = self._prober_type(
             config,
             random=random,
             membership=self._membership,
@@ -131,7 +136,7 @@ class Endpoint(Views):
             awareness=self._awareness,
             statistics=self._statistics,
         )
-        self._state_exchange = StateExchange(
+        self._state_exchange = self._state_exchange_type(
             config,
             state_for or (lambda request: local_state(request.join)),
             random=random,
@@ -142,7 +147,7 @@ class Endpoint(Views):
             statistics=self._statistics,
             events=self._events,
         )
-        self._receiver = Receiver(
+        self._receiver = self._receiver_type(
             membership=self._membership,
             admission=self._admission,
             outbox=self._outbox,

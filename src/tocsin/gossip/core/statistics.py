@@ -50,6 +50,8 @@ class Statistics:
     unrefutable: int = 0
     """Accusations with the highest incarnation there is, which nobody could refute; dropped."""
     name_conflicts: int = 0
+    membership_ignored: int = 0
+    """What peers said of others' membership while discovery decides it."""
     members_refused: int = 0
     """Joins past ``max_members``."""
     members_reaped: int = 0

@@ -21,6 +21,7 @@ from typing import Any, Final, Protocol
 
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
+from tocsin.gossip.transport.listening import bound_socket
 from tocsin.gossip.transport.statistics import TransportStatistics
 
 _log = logging.getLogger(__name__)
@@ -80,9 +81,9 @@ def bind_pair(address: Address, *, backlog: int = 512) -> tuple[socket.socket, s
     for _ in range(1 if address.port else BIND_ATTEMPTS):
         stream = datagram = None
         try:
-            stream = _bound(socket.SOCK_STREAM, address)
+            stream = bound_socket(address, socket.SOCK_STREAM)
             stream.listen(backlog)
-            datagram = _bound(socket.SOCK_DGRAM, Address(address.host, stream.getsockname()[1]))
+            datagram = bound_socket(Address(address.host, stream.getsockname()[1]), socket.SOCK_DGRAM)
         except (OSError, OverflowError) as error:
             problem = error
             for opened in (stream, datagram):
@@ -94,22 +95,6 @@ def bind_pair(address: Address, *, backlog: int = 512) -> tuple[socket.socket, s
     raise ConfigError(
         "cluster.listen-address", f"cannot listen on {address}: {reason}", "choose a free address"
     )
-
-
-def _bound(kind: socket.SocketKind, address: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    made = socket.socket(family, kind)
-    try:
-        if kind == socket.SOCK_STREAM:
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(address.host != "::"))
-        made.setblocking(False)
-        made.bind((address.host, address.port))
-    except BaseException:
-        made.close()
-        raise
-    return made
 
 
 @dataclass(slots=True)

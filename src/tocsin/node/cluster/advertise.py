@@ -32,9 +32,11 @@ def advertise_address(listen: Address, flag: str, *, allow_public: bool) -> Addr
     bound = ipaddress.ip_address(listen.host)
     if not bound.is_unspecified:
         return listen
-    found = _outgoing_address(bound.version)
-    if found is not None and (allow_public or ipaddress.ip_address(found).is_private):
-        return Address(found, listen.port)
+    # [::] takes both families, and a machine may have a private address of one of them alone.
+    for version in (4,) if bound.version == 4 else (6, 4):
+        found = _outgoing_address(version)
+        if found is not None and (allow_public or ipaddress.ip_address(found).is_private):
+            return Address(found, listen.port)
     raise ConfigError(
         _FLAG,
         "this machine has no private IP address to advertise",

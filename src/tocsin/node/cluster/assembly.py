@@ -14,6 +14,7 @@ from tocsin.node.clock import Clock
 from tocsin.node.cluster.advertise import advertise_address
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.convergence import Replicated
+from tocsin.node.cluster.discovery import REMEMBERED, load_targets
 from tocsin.node.cluster.keyring.keyfile import make_keyring
 from tocsin.node.cluster.name import identity, ulid
 from tocsin.node.cluster.settings import ClusterSettings
@@ -38,12 +39,13 @@ def make_cluster(
     on_growth: Callable[[int], None],
     remembered: Mapping[str, str] | None = None,
     once_kept: Callable[[Callable[[], None]], None] | None = None,
+    keep: Callable[[Mapping[str, str]], None] = lambda _: None,
 ) -> Cluster | None:
     """The cluster that the flags describe, not started; None when they turn it off.
 
     ``remembered`` is what the store remembered of an earlier life (see :func:`identity`). ``once_kept`` calls
-    what tells on what was merged, once that is on disk. :class:`ConfigError` for an address or a TLS file
-    that cannot be used.
+    what tells on what was merged, once that is on disk; ``keep`` remembers values for the next life.
+    :class:`ConfigError` for an address or a TLS file that cannot be used.
     """
     if not flags.cluster_listen_address:
         return None
@@ -74,6 +76,10 @@ def make_cluster(
         reconnect_interval=flags.cluster_reconnect_interval / 1e9,
         reconnect_timeout=flags.cluster_reconnect_timeout / 1e9,
         peers_resolve_timeout=flags.cluster_peers_resolve_timeout / 1e9,
+        discovery_interval=flags.cluster_discovery_interval / 1e9,
+        dns_servers=flags.cluster_dns_server,
+        restored=load_targets((remembered or {}).get(REMEMBERED, "")),
+        by_discovery=flags.cluster_membership == "discovery",
     )
     return Cluster(
         settings,
@@ -88,6 +94,7 @@ def make_cluster(
         advertise=advertise,
         once_kept=once_kept or (lambda tell: tell()),
         keyring=keyring,
+        keep=keep,
     )
 
 

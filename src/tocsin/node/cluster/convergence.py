@@ -43,7 +43,9 @@ class Convergence:
         clock: Clock,
         log: Logger,
         on_full_state: Callable[[int], None],
+        by_discovery: bool = False,
     ) -> None:
+        self._by_discovery = by_discovery
         self._name = name
         self._states = states
         self._clock = clock
@@ -58,7 +60,13 @@ class Convergence:
         """The two that it works with."""
         self._gossip = gossip
         self._inbox = inbox
-        self.push_pull = PushPullState(self._name, self._states, lambda: gossip.members, self._on_full_state)
+        self.push_pull = PushPullState(
+            self._name,
+            self._states,
+            lambda: gossip.members,
+            self._on_full_state,
+            by_discovery=self._by_discovery,
+        )
         self.anti_entropy = AntiEntropy(
             self._name,
             {key: state.replicated for key, state in self._states.items()},

@@ -1,36 +1,27 @@
-"""Which DNS name the certificate at an address must carry: that by which the operator named the peer."""
+"""Which DNS name the certificate at an address must carry: that by which the peer was configured or found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.discovery.resolve import literal
+from tocsin.gossip.discovery.sources import Target
 from tocsin.gossip.transport.base import Transport
 
 
-class ExpectedNames:
-    """What the configured names resolved to last. Peers given by IP address, or known from gossip alone, are
-    verified by the address."""
+def expected_names(targets: Iterable[Target]) -> dict[Address, str]:
+    """By address. Of several names that lead to one address the first counts. Peers given by IP address, or
+    known from gossip alone, are verified by the address."""
+    found: dict[Address, str] = {}
+    for target in targets:
+        if target.host and literal(target.host) is None:
+            found.setdefault(target.address, target.host.removesuffix("."))
+    return found
 
-    def __init__(self) -> None:
-        self._addresses: dict[tuple[str, int], tuple[Address, ...]] = {}
 
-    def resolved(self, host: str, port: int, addresses: Sequence[Address]) -> None:
-        """``host`` leads there now. A name that does not resolve keeps what it had."""
-        if literal(host) is None:
-            self._addresses[host, port] = tuple(addresses)
-
-    def expected(self) -> dict[Address, str]:
-        """By address. Of several names that lead to one address the first configured counts."""
-        found: dict[Address, str] = {}
-        for (host, _), addresses in self._addresses.items():
-            for address in addresses:
-                found.setdefault(address, host.removesuffix("."))
-        return found
-
-    def tell(self, transport: Transport) -> None:
-        """To a transport that verifies names."""
-        expect = getattr(transport, "expect_names", None)
-        if expect is not None:
-            expect(self.expected())
+def tell_names(transport: Transport, targets: Iterable[Target]) -> None:
+    """To a transport that verifies names."""
+    expect = getattr(transport, "expect_names", None)
+    if expect is not None:
+        expect(expected_names(targets))

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from tocsin.gossip.address import Address
+
+ALIAS_LIFETIME: Final = 600.0
+"""Seconds for which an address that leads to a member of another address is not dialled again."""
 
 
 @dataclass(slots=True)
@@ -27,36 +32,77 @@ class PeerBook:
         self._limit = limit
         self._failed: dict[Address, _Failed] = {}
         self._live: dict[Address, str] = {}
+        self._aliases: dict[Address, float] = {}
+        self._unlisted: OrderedDict[Address, None] = OrderedDict()
         self.forgotten = 0
 
     def configured(self, addresses: Iterable[Address], now: float) -> list[Address]:
         """Note what ``--cluster.peer`` resolves to now; returns those that are not members, to be joined."""
-        missing = [a for a in dict.fromkeys(addresses) if a != self._own and a not in self._live]
-        for address in missing:
+        missing = []
+        for address in dict.fromkeys(addresses):
+            self._unlisted.pop(address, None)
+            if address == self._own or address in self._live or self._aliases.get(address, now) > now:
+                continue
+            missing.append(address)
             self._fail(address, "", now)
         return missing
+
+    def reached(self, address: Address, now: float) -> None:
+        """A join of ``address`` went well. With no member there, it leads to one by another of its addresses
+        (IPv4 and IPv6 of one name), or to ourselves."""
+        if address not in self._live:
+            self._failed.pop(address, None)
+            self._aliases = {each: until for each, until in self._aliases.items() if until > now}
+            if len(self._aliases) < self._limit:
+                self._aliases[address] = now + ALIAS_LIFETIME
 
     def joined(self, name: str, address: Address) -> bool:
         """A member is live at ``address``. True when it had been in the failed list (a reconnection)."""
         for old in [a for a, known in self._live.items() if known == name and a != address]:
             del self._live[old]
         self._live[address] = name
+        self._aliases.pop(address, None)
         return self._failed.pop(address, None) is not None
 
     def left(self, name: str, address: Address, now: float, *, on_purpose: bool) -> None:
-        """A member is gone; unless it left on purpose it is dialled again until the reconnect timeout."""
+        """A member is gone; unless it left on purpose it is dialled again until the reconnect timeout.
+
+        Nor is one that discovery had listed and then no more.
+        """
         if self._live.get(address) == name:
             del self._live[address]
-        if not on_purpose and address != self._own:
+            self._aliases.clear()  # Some may have led to it.
+        if not on_purpose and address != self._own and address not in self._unlisted:
             self._fail(address, name, now)
+
+    def unlisted(self, address: Address) -> bool:
+        """Discovery lists the address no more: it is not dialled again. Whether it was lost."""
+        self._aliases.pop(address, None)
+        self._unlisted[address] = None
+        if len(self._unlisted) > self._limit:
+            self._unlisted.popitem(last=False)
+        if self._failed.pop(address, None) is None:
+            return False
+        self.forgotten += 1
+        return True
 
     def to_reconnect(self) -> list[Address]:
         """The failed addresses, each to be joined at every reconnect interval."""
         return list(self._failed)
 
-    def forget(self, now: float) -> list[Address]:
-        """Drop what has been failing for longer than the reconnect timeout."""
-        gone = [a for a, failed in self._failed.items() if now - failed.since > self._reconnect_timeout]
+    def forget(
+        self, now: float, *, grace: float = 0.0, listed: Callable[[Address], bool] | None = None
+    ) -> list[Address]:
+        """Drop what has been failing for longer than the reconnect timeout.
+
+        With ``listed``, also what that does not list and has been failing for longer than ``grace`` seconds.
+        """
+        gone = [
+            address
+            for address, failed in self._failed.items()
+            if now - failed.since > self._reconnect_timeout
+            or (listed is not None and now - failed.since > grace and not listed(address))
+        ]
         for address in gone:
             del self._failed[address]
         self.forgotten += len(gone)

@@ -40,11 +40,14 @@ class PushPullState:
         states: Mapping[str, State],
         members: Callable[[], list[Member]],
         on_full_state: Callable[[int], None],
+        *,
+        by_discovery: bool = False,
     ) -> None:
         self._name = name
         self._states = states
         self._members = members
         self._on_full_state = on_full_state
+        self._by_discovery = by_discovery
         self._owing: deque[Address] = deque(maxlen=MAX_OWING)
         self._in_full: set[Address] = set()
         self.to_resync: list[str] = []
@@ -53,7 +56,11 @@ class PushPullState:
     def state_for(self, request: StateRequest) -> bytes:
         """The user state for one push/pull."""
         if request.received:
-            return self._greeting() if read_sender(request.received) else self._full()
+            sender = read_sender(request.received)
+            # Who lists us and is not listed by us gets no digests: the lists disagree, and for long, since a
+            # periodic exchange follows upon a join.
+            stranger = self._by_discovery and not request.join and not self._knows(sender)
+            return self._full() if not sender or stranger else self._greeting()
         if request.destination is None:
             return self._full()
         member = self._member(request.member, request.destination)
@@ -77,12 +84,15 @@ class PushPullState:
         if owing:
             self._owing.remove(source)
         if sender:
-            if any(member.name == sender for member in self._members()):
+            if self._knows(sender):
                 self.to_resync.append(sender)
             return False
         if owing:
             self._in_full.add(source)
         return owing
+
+    def _knows(self, name: str) -> bool:
+        return any(member.name == name for member in self._members())
 
     def _member(self, name: str, address: Address) -> Member | None:
         for member in self._members():

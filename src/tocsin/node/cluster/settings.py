@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 
 from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.discovery.sources import Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +21,12 @@ class ClusterSettings:
     reconnect_interval: float = 10.0
     reconnect_timeout: float = 6 * 3600.0
     peers_resolve_timeout: float = 15.0
+    discovery_interval: float = 15.0
+    dns_servers: tuple[tuple[str, int], ...] = ()
+    restored: tuple[Target, ...] = ()
+    """The peers that an earlier life found last."""
+    by_discovery: bool = False
+    """Membership is what discovery lists and can be reached; else gossip's."""
 
     def gossip_config(self) -> GossipConfig:
         """As Alertmanager widens gossip with the number of configured peers (specification 4.3)."""
@@ -47,7 +54,6 @@ class ClusterStatistics:
     reconnections_failed: int = 0
     refresh_joins: int = 0
     refresh_joins_failed: int = 0
-    resolve_failures: int = 0
     trouble: Counter[str] = field(default_factory=Counter)
     """Refused packets, messages and merges, by reason."""
     full_states_sent: int = 0

@@ -28,6 +28,7 @@ from tocsin.node.config.commandline import (
     switch,
     usage,
 )
+from tocsin.node.config.peers import parse_dns_server, parse_peer
 
 __all__ = ["HelpRequested", "NodeFlags", "UsageError", "parse_flags", "split_host_port", "usage"]
 
@@ -37,6 +38,7 @@ HOUR = 60 * MINUTE
 _EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
+MEMBERSHIPS = ("gossip", "discovery")
 TRANSPORTS = ("tls", "udp", "udp-to-tls")
 FEATURES = (
     "alert-names-in-metrics",
@@ -144,13 +146,33 @@ class NodeFlags:
     )
     cluster_peer_name: str = flag("cluster.peer-name", "", str, "Name in the cluster; default: a random one.")
     cluster_peer: tuple[str, ...] = flag(
-        "cluster.peer", (), str, "Initial peer, host:port; repeatable.", repeatable=True
+        "cluster.peer",
+        (),
+        str,
+        "Peer: host:port, dns+name:port, dnssrv+_service._proto.name or file:path; repeatable.",
+        repeatable=True,
     )
     cluster_peer_timeout: int = duration(
         "cluster.peer-timeout", 15 * SECOND, "Time to wait between peers to send notifications."
     )
     cluster_peers_resolve_timeout: int = duration(
         "cluster.peers-resolve-timeout", 15 * SECOND, "Time to resolve the peers' names."
+    )
+    cluster_discovery_interval: int = duration(
+        "cluster.discovery-interval", 15 * SECOND, "Interval between two questions where the peers are."
+    )
+    cluster_dns_server: tuple[tuple[str, int], ...] = flag(
+        "cluster.dns-server",
+        (),
+        parse_dns_server,
+        "DNS server, ip:port, to ask for dns+ and dnssrv+ peers; default: the system's; repeatable.",
+        repeatable=True,
+    )
+    cluster_membership: str = flag(
+        "cluster.membership",
+        "gossip",
+        choice("cluster membership", MEMBERSHIPS),
+        "Who is a member: gossip finds out, or discovery says.",
     )
     cluster_gossip_interval: int = duration(
         "cluster.gossip-interval", 200 * SECOND // 1000, "Interval between gossip messages."
@@ -257,7 +279,14 @@ def _check(flags: NodeFlags) -> None:
     for name, (declared, found) in declared_flags(NodeFlags).items():
         if found.parse is parse_flag_duration and getattr(flags, declared.name) < 0:
             raise ConfigError(f"--{name}", "a duration below zero", "give 0 or more")
-    for name in ("gossip_interval", "pushpull_interval", "probe_interval", "probe_timeout", "tcp_timeout"):
+    for name in (
+        "discovery_interval",
+        "gossip_interval",
+        "pushpull_interval",
+        "probe_interval",
+        "probe_timeout",
+        "tcp_timeout",
+    ):
         if getattr(flags, f"cluster_{name}") == 0:
             raise ConfigError(f"--cluster.{name.replace('_', '-')}", "cannot be zero", "leave it out")
     for address in flags.web_listen_address:
@@ -274,7 +303,12 @@ def _check_cluster(flags: NodeFlags) -> None:
     if flags.cluster_advertise_address:
         split_host_port("--cluster.advertise-address", flags.cluster_advertise_address)
     for peer in flags.cluster_peer:
-        split_host_port("--cluster.peer", peer)
+        if peer:
+            parse_peer(peer)
+    if flags.cluster_membership == "discovery" and not any(flags.cluster_peer):
+        raise ConfigError(
+            "--cluster.membership", "discovery without any peer to discover", "add --cluster.peer"
+        )
     _check_protection(flags)
 
 

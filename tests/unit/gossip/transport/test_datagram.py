@@ -18,6 +18,7 @@ from tocsin.gossip.transport.datagram import (
     DatagramSettings,
     bind_pair,
 )
+from tocsin.gossip.transport.listening import bound_socket
 from tocsin.gossip.transport.statistics import TransportStatistics
 
 LOOPBACK = Address("127.0.0.1", 0)
@@ -225,14 +226,14 @@ def test_two_sockets_share_a_port_and_a_half_free_one_is_passed_over(monkeypatch
     stream.close()  # Now the port is free for TCP and taken for UDP.
     with pytest.raises(ConfigError, match=str(taken.port)):
         bind_pair(taken)
-    real = datagram._bound
+    real = bound_socket
     asked: list[Address] = []
 
-    def first_the_half_free_one(kind: socket.SocketKind, address: Address) -> socket.socket:
+    def first_the_half_free_one(address: Address, kind: socket.SocketKind) -> socket.socket:
         asked.append(address)
-        return real(kind, taken if len(asked) == 1 else address)
+        return real(taken if len(asked) == 1 else address, kind)
 
-    monkeypatch.setattr(datagram, "_bound", first_the_half_free_one)
+    monkeypatch.setattr(datagram, "bound_socket", first_the_half_free_one)
     other, other_datagrams = bind_pair(LOOPBACK)
     assert len(asked) == 4
     assert other.getsockname() == other_datagrams.getsockname() != datagrams.getsockname()

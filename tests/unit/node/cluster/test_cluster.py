@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 from tests.support.transports import eventually
 from tocsin.alerting.nflog import NotificationLog
@@ -35,6 +36,7 @@ class Member:
         address: Address,
         peers: tuple[str, ...],
         gossip: GossipConfig = QUICK,
+        **settings: Any,
     ) -> None:
         self.clock = Clock()
         self.silences = Silences(HOUR, random=Random(name))
@@ -44,7 +46,7 @@ class Member:
         self.settled = False
         self.cluster = Cluster(
             ClusterSettings(
-                name=name, peers=peers, gossip=gossip, settle_timeout=30.0, reconnect_interval=0.2
+                name=name, peers=peers, gossip=gossip, settle_timeout=30.0, reconnect_interval=0.2, **settings
             ),
             MemoryTransport(network, address),
             {"sil": self.silences, "nfl": self.log},

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 from tocsin.gossip.address import Address
-from tocsin.node.cluster.names import ExpectedNames
+from tocsin.gossip.discovery.sources import Target
+from tocsin.node.cluster.names import expected_names
 
 ONE, TWO = Address("10.0.0.1", 9094), Address("10.0.0.2", 9094)
 
 
 def test_a_peer_given_by_name_is_expected_by_that_name_wherever_it_is() -> None:
-    names = ExpectedNames()
-    names.resolved("peers.example.", 9094, [ONE, TWO])
-    assert names.expected() == {ONE: "peers.example", TWO: "peers.example"}
-    names.resolved("peers.example.", 9094, [TWO])
-    assert names.expected() == {TWO: "peers.example"}
+    found = expected_names([Target(ONE, "peers.example."), Target(TWO, "peers.example.")])
+    assert found == {ONE: "peers.example", TWO: "peers.example"}
 
 
 def test_a_peer_given_by_address_is_not() -> None:
-    names = ExpectedNames()
-    for host in ("10.0.0.1", "::1", "::ffff:10.0.0.1"):
-        names.resolved(host, 9094, [ONE])
-    assert names.expected() == {}
+    assert expected_names([Target(ONE, host) for host in ("", "10.0.0.1", "::1", "::ffff:10.0.0.1")]) == {}
 
 
 def test_of_two_names_for_an_address_the_first_counts() -> None:
-    names = ExpectedNames()
-    names.resolved("first.example", 9094, [ONE])
-    names.resolved("second.example", 9094, [ONE, TWO])
-    names.resolved("first.example", 9094, [ONE])
-    assert names.expected() == {ONE: "first.example", TWO: "second.example"}
+    found = expected_names(
+        [Target(ONE, "first.example"), Target(ONE, "second.example"), Target(TWO, "second.example")]
+    )
+    assert found == {ONE: "first.example", TWO: "second.example"}

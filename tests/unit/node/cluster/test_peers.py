@@ -64,3 +64,38 @@ def test_the_book_is_bounded() -> None:
     peers.configured([Address("10.0.0.4", 1)], 2.0)
     assert peers.to_reconnect() == [B, Address("10.0.0.4", 1)]
     assert peers.forgotten == 1
+
+
+def test_what_discovery_lists_no_more_is_not_dialled_even_if_it_dies_later() -> None:
+    peers = book()
+    peers.configured([A, B], 0.0)
+    peers.joined("b", B)
+    assert peers.unlisted(A)
+    assert not peers.unlisted(B)
+    peers.left("b", B, 1.0, on_purpose=False)
+    assert peers.to_reconnect() == []
+    assert peers.configured([B], 2.0) == [B]  # listed again
+
+
+def test_the_dead_that_no_list_has_are_forgotten_after_the_grace_time() -> None:
+    peers = book()
+    for name, address in (("a", A), ("b", B)):
+        peers.joined(name, address)
+        peers.left(name, address, 10.0, on_purpose=False)
+    assert peers.forget(70.0, grace=60.0, listed={A}.__contains__) == []
+    assert peers.forget(70.1, grace=60.0, listed={A}.__contains__) == [B]
+    assert peers.to_reconnect() == [A]
+
+
+def test_a_second_address_of_a_member_is_not_taken_for_a_lost_one() -> None:
+    peers = book()
+    assert peers.configured([A, B], 0.0) == [A, B]
+    peers.joined("a", A)
+    peers.reached(A, 0.0)
+    peers.reached(B, 0.0)  # the same member answered there
+    assert peers.failed_count == 0
+    assert peers.configured([A, B], 15.0) == []
+    assert peers.configured([A, B], 700.0) == [B]  # looked at again, some time
+    peers.reached(B, 700.0)
+    peers.left("a", A, 710.0, on_purpose=False)
+    assert peers.configured([A, B], 711.0) == [A, B]

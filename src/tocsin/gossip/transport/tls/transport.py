@@ -15,6 +15,7 @@ from pathlib import Path
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.transport.listening import bound_socket
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.dial import Dialer
@@ -85,9 +86,10 @@ class TLSTransport:
         self.check_addresses()
         wanted = self.config.listen_address
         try:
+            listener = bound_socket(wanted)
             # Nobody is accepted before the loop's next turn.
             self._server = await asyncio.get_running_loop().create_server(
-                self.accepted, wanted.host, wanted.port, backlog=512
+                self.accepted, sock=listener, backlog=512
             )
         except (OSError, OverflowError) as error:
             problem = getattr(error, "strerror", None) or str(error)

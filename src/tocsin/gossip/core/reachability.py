@@ -1,0 +1,167 @@
+"""Who can be reached, found out by ourselves alone: light pings, and a stream for the verdict."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, cast
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import ExchangeKind
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.probe import PROBE, Prober
+
+MAX_PINGS: Final = 32
+"""Pings at each interval. Of more members each is pinged in its turn."""
+UNANSWERED: Final = 1
+"""Pings without an ack at the time of the next, after which a stream has to decide."""
+_REMEMBERED: Final = 4
+"""Pings to one member whose ack still counts."""
+
+
+class Verdicts(Protocol):
+    """Who is told that a member is gone."""
+
+    def down(self, name: str, now: float) -> None:
+        """It cannot be reached."""
+
+
+@dataclass(slots=True)
+class _Contact:
+    pinged: float = float("-inf")
+    heard: float = float("-inf")
+    unanswered: int = 0
+    pings: deque[int] = field(default_factory=deque)
+    check: int = 0
+    check_began: float = 0.0
+
+
+class Reachability(Prober):
+    """In the place of SWIM's prober. Only what makes the way there and back counts as a sign of life."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._contacts: dict[str, _Contact] = {}
+        self._pings: dict[int, str] = {}
+        self._checks: dict[int, str] = {}
+
+    def stop(self) -> None:
+        """Ping no more."""
+        super().stop()
+        self._contacts.clear()
+        self._pings.clear()
+        self._checks.clear()
+
+    def tick(self, now: float) -> None:
+        """Ping those who were not pinged for longest; have a stream decide on those who do not answer."""
+        interval = self._config.probe_interval
+        self._next_tick = max(self._next_tick + interval, now + interval / 2)
+        self._timers.set((PROBE, 0), self._next_tick)
+        self.prune()
+        members = [m for m in self._membership.all() if m.live and m.name != self._membership.name]
+        members.sort(key=lambda member: self._contact(member.name).pinged)
+        for member in members[:MAX_PINGS]:
+            contact = self._contact(member.name)
+            # Pings are counted, not seconds: a process that slept blames nobody for its own silence.
+            if contact.unanswered >= UNANSWERED:
+                self._check(member, contact, now)
+            self._ping(member, contact, now)
+
+    def acked(self, sequence_number: int, now: float) -> bool:
+        """A ping was answered."""
+        name = self._pings.pop(sequence_number, None)
+        if name is None:
+            return False
+        contact = self._contacts.get(name)
+        if contact is not None:
+            self._statistics.probes_acked += 1
+            contact.heard = now
+            contact.unanswered = 0
+        return True
+
+    def packet_failed(self, destination: Address, now: float) -> None:
+        """A packet to ``destination`` is known not to have arrived."""
+        member = self._membership.at_address(destination)
+        if member is not None and member.live and member.name != self._membership.name:
+            self._statistics.pings_failed_at_once += 1
+            self._check(member, self._contact(member.name), now)
+
+    def checked(self, sequence_number: int, error: str, now: float) -> None:
+        """The outcome of the stream that decides."""
+        name = self._checks.pop(sequence_number, None)
+        contact = self._contacts.get(name) if name is not None else None
+        if name is None or contact is None:
+            return
+        contact.check = 0
+        if not error:
+            self._statistics.stream_pings_acked += 1
+            contact.heard = now
+            contact.unanswered = 0
+        elif contact.heard >= contact.check_began:
+            pass  # An ack came meanwhile.
+        elif now - contact.check_began > self._patience + self._config.probe_interval:
+            contact.unanswered = 0  # Told so late that it is we who slept.
+        else:
+            self._statistics.probes_failed += 1
+            cast("Verdicts", self._membership).down(name, now)
+            self.prune()
+
+    def prune(self) -> None:
+        """Forget those who are no live members any more."""
+        for name in list(self._contacts):
+            member = self._membership.get(name)
+            if member is None or not member.live:
+                contact = self._contacts.pop(name)
+                for sequence_number in contact.pings:
+                    self._pings.pop(sequence_number, None)
+                self._checks.pop(contact.check, None)
+
+    # -- of SWIM, not needed
+
+    def timed_out(self, sequence_number: int, now: float) -> None:
+        """No such timer here."""
+
+    def nacked(self, sequence_number: int, now: float) -> None:
+        """Nobody is asked to ping for us."""
+
+    def stream_acked(self, sequence_number: int) -> None:
+        """See :meth:`checked`."""
+
+    def stream_failed(self, sequence_number: int, now: float) -> None:
+        """See :meth:`checked`."""
+
+    def deadline_passed(self, sequence_number: int, now: float) -> None:
+        """No such timer here."""
+
+    # -- within
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that a stream has to decide: enough for TCP to repeat what is lost, many times over."""
+        return max(3 * self._config.probe_interval, 6 * self._config.probe_timeout)
+
+    def _contact(self, name: str) -> _Contact:
+        return self._contacts.setdefault(name, _Contact())
+
+    def _ping(self, member: Member, contact: _Contact, now: float) -> None:
+        sequence_number = self._outbox.next_sequence_number()
+        contact.pinged = now
+        contact.unanswered += 1
+        contact.pings.append(sequence_number)
+        if len(contact.pings) > _REMEMBERED:
+            self._pings.pop(contact.pings.popleft(), None)
+        self._pings[sequence_number] = member.name
+        self._statistics.probes += 1
+        self._outbox.send(member.address, member.name, self._outbox.ping(sequence_number, member.name))
+
+    def _check(self, member: Member, contact: _Contact, now: float) -> None:
+        if contact.check:
+            return
+        sequence_number = self._outbox.next_sequence_number()
+        ping = self._outbox.ping(sequence_number, member.name)
+        exchange = self._exchanges.open(
+            ExchangeKind.PING, member.address, member.name, ping, now + self._patience, sequence_number
+        )
+        if self._exchanges.get(exchange) is not None:
+            contact.check, contact.check_began = sequence_number, now
+            self._checks[sequence_number] = member.name

@@ -1,0 +1,175 @@
+"""Asks the sources of peers when the policy wants it: one loop, each question in a task of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from tocsin.errors import TocsinError, TransportError, WireError
+from tocsin.gossip.address import Address
+from tocsin.gossip.discovery.nameserver import NameServers
+from tocsin.gossip.discovery.policy import Discovery, DiscoveryEvent
+from tocsin.gossip.discovery.resolve import literal, resolve
+from tocsin.gossip.discovery.sources import MAX_TARGETS, Answer, File, Literal, Service, Source, Target
+from tocsin.node.config.peers import MAX_FILE_BYTES, parse_peer_file
+from tocsin.node.log import Logger
+
+TIMEOUT: Final = 5.0
+"""Most seconds for one question."""
+
+
+class Resolvers:
+    """Answers for any source. ``servers`` are asked for ``dns+`` and ``dnssrv+``; none: the system's own."""
+
+    def __init__(self, servers: Sequence[tuple[str, int]] = (), *, timeout: float = TIMEOUT) -> None:
+        self._named = bool(servers)
+        self._name_servers = NameServers(servers)
+        self._timeout = min(timeout, TIMEOUT)
+
+    async def ask(self, source: Source) -> Answer:
+        """What ``source`` says now. :class:`~tocsin.errors.TocsinError` when it cannot be asked, or makes no
+        sense."""
+        if isinstance(source, Literal):
+            return Answer(targets=(Target(source.address),))
+        if isinstance(source, Service):
+            return await self._name_servers.service(source.name, timeout=self._timeout)
+        if isinstance(source, File):
+            return await asyncio.to_thread(_read, source.path)
+        if source.dns and self._named:
+            return await self._name_servers.addresses(source.host, source.port, timeout=self._timeout)
+        found = await resolve(source.host, source.port, timeout=self._timeout)
+        return Answer(targets=tuple(Target(address, source.host) for address in found))
+
+
+def _read(path: str) -> Answer:
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise TransportError(f"{path} cannot be read: {error.strerror or error}") from None
+    return Answer(sources=parse_peer_file(path, data))
+
+
+class DiscoveryLoop:
+    """Runs a :class:`Discovery`. ``on_events`` gets what happened; ``on_answer`` every answer's addresses;
+    ``keep`` what is to be kept for the next life."""
+
+    def __init__(
+        self,
+        machine: Discovery,
+        resolvers: Resolvers,
+        *,
+        on_events: Callable[[list[DiscoveryEvent]], None],
+        on_answer: Callable[[list[Address]], None],
+        keep: Callable[[list[Target]], None],
+        log: Logger,
+    ) -> None:
+        self.machine = machine
+        self._resolvers = resolvers
+        self._on_events = on_events
+        self._on_answer = on_answer
+        self._keep = keep
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._failing: set[Source] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._spawn(self._run())
+
+    async def close(self) -> None:
+        """Ask no more. What is asked of the system's resolver now is left to itself."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _run(self) -> None:
+        machine = self.machine
+        while True:
+            now = self._loop.time()
+            for source in machine.take_due(now):
+                self._spawn(self._ask(source))
+            machine.handle_timeout(now)
+            self._tell()
+            self._changed.clear()
+            try:
+                async with asyncio.timeout_at(machine.next_timeout()):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _ask(self, source: Source) -> None:
+        try:
+            answer = await self._resolvers.ask(source)
+        except TocsinError as error:
+            self.machine.failed(source, self._loop.time())
+            if source not in self._failing:
+                self._failing.add(source)
+                self._log.warn("peer does not resolve", peer=str(source), error=str(error))
+            else:
+                self._log.debug("peer still does not resolve", peer=str(source), error=str(error))
+        except Exception:
+            self.machine.failed(source, self._loop.time())  # else it would never be asked again
+            raise
+        else:
+            self.machine.answered(source, answer, self._loop.time())
+            if source in self._failing:
+                self._failing.discard(source)
+                self._log.info("peer resolves again", peer=str(source))
+            if answer.empty:
+                self._log.warn("a source lists no peers; those it listed before stay", peer=str(source))
+            self._tell()
+            self._on_answer([target.address for target in answer.targets])
+        self._tell()
+        self._changed.set()
+
+    def _tell(self) -> None:
+        events = self.machine.drain()
+        if events:
+            self._on_events(events)
+        if self.machine.dirty:
+            self.machine.dirty = False
+            self._keep(self.machine.lasting)
+
+    def _spawn(self, work: object) -> None:
+        task: asyncio.Task[None] = self._loop.create_task(work)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("a task of discovery failed", error=repr(error))
+            self._changed.set()
+
+
+REMEMBERED: Final = "cluster_peers"
+"""The name under which the last good list is kept in the node's storage."""
+
+
+def dump_targets(targets: Iterable[Target]) -> str:
+    """The last good list as text: JSON, [[address, port, host], ...]."""
+    return json.dumps([[*target.address, target.host] for target in targets], separators=(",", ":"))
+
+
+def load_targets(text: str) -> tuple[Target, ...]:
+    """Of :func:`dump_targets`; whatever is not of its form is left out."""
+    try:
+        found = json.loads(text) if text else []
+    except (ValueError, RecursionError):
+        return ()
+    targets = []
+    for entry in found[:MAX_TARGETS] if isinstance(found, list) else []:
+        match entry:
+            case [str(ip), int(port), str(host)] if literal(ip) and 0 < port < 65536:
+                try:
+                    targets.append(Target(Address.from_packed(Address(ip, port).packed, port), host))
+                except (ValueError, WireError):
+                    continue
+    return tuple(targets)

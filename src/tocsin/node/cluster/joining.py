@@ -1,0 +1,202 @@
+"""Keeps this node joined with the peers that discovery lists, and with members that were lost."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Final
+
+from tocsin.errors import ClosedError
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.member import Member
+from tocsin.gossip.discovery.policy import Answered, Discovered, Discovery, DiscoveryEvent, Forgotten
+from tocsin.gossip.discovery.sources import Literal, Name, Target
+from tocsin.gossip.driver import Gossip
+from tocsin.node.cluster.discovery import REMEMBERED, DiscoveryLoop, Resolvers, dump_targets
+from tocsin.node.cluster.names import tell_names
+from tocsin.node.cluster.peers import PeerBook
+from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics
+from tocsin.node.cluster.settle import Settle
+from tocsin.node.config.peers import parse_peer
+from tocsin.node.log import Logger
+
+FORGET_INTERVAL: Final = 300.0
+JOIN_RETRY: Final = 0.25
+
+
+class Joining:
+    """Dials what is listed and not a member. ``poke`` is called when what is waited for may have changed."""
+
+    def __init__(
+        self,
+        settings: ClusterSettings,
+        gossip: Gossip,
+        statistics: ClusterStatistics,
+        settle: Settle,
+        *,
+        poke: Callable[[], None],
+        keep: Callable[[Mapping[str, str]], None],
+        log: Logger,
+    ) -> None:
+        """:class:`~tocsin.errors.ConfigError` for a peer that is none. Gossip must have started."""
+        self._settings = settings
+        self._gossip = gossip
+        self._statistics = statistics
+        self._settle = settle
+        self._poke = poke
+        self._log = log
+        self._loop = asyncio.get_running_loop()
+        self._dialling: set[Address] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.peers = PeerBook(own=gossip.local.address, reconnect_timeout=settings.reconnect_timeout)
+        self.discovery = Discovery(
+            [parse_peer(peer) for peer in settings.peers],
+            interval=settings.discovery_interval,
+            random=random.Random(),
+            now=self._loop.time(),
+            restored=settings.restored,
+        )
+        roots = self.discovery.roots
+        self._enumerated = any(
+            not isinstance(one, Literal | Name) or getattr(one, "dns", False) for one in roots
+        )
+        """Some source lists a whole cluster, not a peer or two to begin with."""
+        self._discovering = DiscoveryLoop(
+            self.discovery,
+            Resolvers(settings.dns_servers, timeout=settings.peers_resolve_timeout),
+            on_events=self._handle,
+            on_answer=self._refresh_all,
+            keep=lambda targets: keep({REMEMBERED: dump_targets(targets)}),
+            log=log,
+        )
+
+    def start(self) -> None:
+        """Ask the sources, and dial in the background: the API need not wait for any peer."""
+        for source in self.discovery.roots:
+            self._settle.wait_for(str(source), self._loop.time())
+        self._discovering.start()
+        self._spawn(self._reconnect_forever())
+        self._spawn(self._forget_forever())
+
+    async def close(self) -> None:
+        """Dial no more."""
+        await self._discovering.close()
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    # -- members
+
+    def member_joined(self, member: Member) -> bool:
+        """Whether it had been lost."""
+        self._settle.done(str(member.address))
+        return self.peers.joined(member.name, member.address)
+
+    def member_left(self, member: Member, *, on_purpose: bool) -> None:
+        """It is dialled again unless it left on purpose or discovery no longer lists it."""
+        self.peers.left(member.name, member.address, self._loop.time(), on_purpose=on_purpose)
+
+    # -- discovery
+
+    def _handle(self, events: list[DiscoveryEvent]) -> None:
+        now = self._loop.time()
+        if any(isinstance(event, Discovered | Forgotten) for event in events):
+            targets = self.discovery.targets
+            tell_names(self._gossip.transport, targets)
+            self._gossip.set_listed([target.address for target in targets])
+        for event in events:
+            match event:
+                case Discovered(target=target):
+                    self._discovered(target, now)
+                case Forgotten(target=Target(address=address, host=host)):
+                    self._settle.gone(str(address))
+                    if self.peers.unlisted(address):
+                        self._log.info(
+                            "peer forgotten: discovery lists it no more", address=str(address), host=host
+                        )
+                case Answered(source=source, sources=sources):
+                    for each in sources:
+                        self._settle.wait_for(str(each), now)
+                    self._settle.done(str(source))
+        self._poke()
+
+    def _discovered(self, target: Target, now: float) -> None:
+        for address in self.peers.configured([target.address], now):
+            self._settle.wait_for(str(address), now)
+            self._log.debug("peer discovered", address=str(address), host=target.host)
+            self._dial(address, self._join)
+
+    def _refresh_all(self, addresses: list[Address]) -> None:
+        for address in self.peers.configured(addresses, self._loop.time()):
+            if self.discovery.lists(address):
+                self._dial(address, self._refresh)
+
+    # -- dialling
+
+    def _dial(self, address: Address, dial: Callable[[Address], Coroutine[Any, Any, None]]) -> None:
+        """In a task of its own, one for each address: a peer that never answers holds up no other."""
+
+        async def once() -> None:
+            try:
+                await dial(address)
+            finally:
+                self._dialling.discard(address)
+
+        if address not in self._dialling:
+            self._dialling.add(address)
+            self._spawn(once())
+
+    async def _joined(self, address: Address) -> str:
+        """Why ``address`` could not be joined; empty when it could."""
+        [result] = await self._gossip.join([address])
+        if result.joined:
+            self.peers.reached(address, self._loop.time())
+            self._settle.done(str(address))
+            self._poke()
+        return result.error
+
+    async def _join(self, address: Address) -> None:
+        while error := await self._joined(address):
+            self._log.info("a peer cannot be joined", peer=str(address), error=error)
+            await asyncio.sleep(JOIN_RETRY)
+            if str(address) not in self._settle.waiting(self._loop.time()):
+                return  # The reconnecting goes on with it.
+        self._log.info("joined the cluster", peer=str(address))
+
+    async def _reconnect(self, address: Address) -> None:
+        if error := await self._joined(address):
+            self._statistics.reconnections_failed += 1
+            self._log.debug("reconnecting failed", peer=str(address), error=error)
+
+    async def _refresh(self, address: Address) -> None:
+        error = await self._joined(address)
+        self._statistics.refresh_joins += not error
+        self._statistics.refresh_joins_failed += bool(error)
+
+    async def _reconnect_forever(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.reconnect_interval)
+            for address in self.peers.to_reconnect():
+                self._dial(address, self._reconnect)
+
+    async def _forget_forever(self) -> None:
+        grace = self.discovery.grace
+        while True:
+            await asyncio.sleep(min(FORGET_INTERVAL, grace / 2))
+            # A list of the whole cluster also says who is no member: a dead one whom others told us of.
+            listed = self.discovery.lists if self._enumerated and self.discovery.complete else None
+            for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
+                self._log.info("peer forgotten: lost for too long, or not listed", address=str(address))
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or (error := task.exception()) is None or isinstance(error, ClosedError):
+            return
+        self._log.error("a cluster task failed", error=repr(error))

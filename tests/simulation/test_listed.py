@@ -1,0 +1,30 @@
+"""Membership by discovery under virtual time. A failure prints the command that replays it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tocsin.simulation.listed import LISTED_SCENARIOS
+
+CASES = [(name, seed) for name in sorted(LISTED_SCENARIOS) for seed in range(1, 4)]
+
+
+@pytest.mark.parametrize(("name", "seed"), CASES)
+def test_the_scenario_ends_well(name: str, seed: int) -> None:
+    scenario, nodes = LISTED_SCENARIOS[name]
+    scenario(seed, nodes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 150))
+@pytest.mark.parametrize("name", sorted(LISTED_SCENARIOS))
+def test_the_scenario_ends_well_for_many_seeds(name: str, seed: int) -> None:
+    scenario, nodes = LISTED_SCENARIOS[name]
+    scenario(seed, nodes)
+
+
+def test_a_seed_replays_exactly() -> None:
+    scenario, nodes = LISTED_SCENARIOS["listed_churn"]
+    first, second, other = scenario(7, nodes), scenario(7, nodes), scenario(8, nodes)
+    assert first.world.digest == second.world.digest
+    assert other.world.digest != first.world.digest
