@@ -43,6 +43,14 @@ PURE = (
     "tocsin.gossip.wire",
     "tocsin.gossip.core",
     "tocsin.gossip.transport.mux",
+    "tocsin.gossip.transport.dtls.association",
+    "tocsin.gossip.transport.dtls.cookies",
+    "tocsin.gossip.transport.dtls.envelope",
+    "tocsin.gossip.transport.dtls.incoming",
+    "tocsin.gossip.transport.dtls.outgoing",
+    "tocsin.gossip.transport.dtls.records",
+    "tocsin.gossip.transport.dtls.table",
+    "tocsin.gossip.transport.dtls.verification",
     "tocsin.alerting",
     "tocsin.simulation",
 )
@@ -55,6 +63,8 @@ IMPURE_CALLS = frozenset({"now", "utcnow", "today"})
 THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin": frozenset(),
     "tocsin.gossip": frozenset({"msgpack", "cryptography"}),
+    "tocsin.gossip.transport.dtls": frozenset({"cryptography"}),
+    "tocsin.gossip.transport.dtls.openssl": frozenset({"OpenSSL"}),
     "tocsin.certificates": frozenset({"cryptography"}),
     "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
     "tocsin.simulation": frozenset(),
