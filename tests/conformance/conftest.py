@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conformance.networks import InMemory, Multiplexed, Network, OverTLS
+from tests.conformance.networks import InMemory, Multiplexed, Network, OverTLS, OverUDP
 from tests.support.certificates import CertificateAuthority
 
 
@@ -16,11 +16,13 @@ def authority() -> CertificateAuthority:
     return CertificateAuthority()
 
 
-@pytest.fixture(params=["memory", "tls", "tocsin/1", "tocsin/1 and tls", "tls and tocsin/1"])
+@pytest.fixture(params=["memory", "udp", "tls", "tocsin/1", "tocsin/1 and tls", "tls and tocsin/1"])
 def make_network(request: pytest.FixtureRequest, authority: CertificateAuthority) -> Callable[[], Network]:
     """Makes a network; to be called on the event loop."""
     if request.param == "memory":
         return InMemory
+    if request.param == "udp":
+        return OverUDP
     tls = authority.cluster_config()
     if request.param == "tocsin/1":
         return lambda: Multiplexed(authority, tls)

@@ -12,11 +12,14 @@ from tests.support.certificates import CertificateAuthority
 from tests.support.transports import Recorder
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Transport
+from tocsin.gossip.transport.datagram import LARGEST, DatagramSettings
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+from tocsin.gossip.transport.udp.transport import UDPTransport
 
 LOOPBACK = "127.0.0.1"
 
@@ -49,6 +52,9 @@ class Node:
 
 class Network(abc.ABC):
     """One kind of transport; :meth:`close` ends all it made."""
+
+    largest_packet = 64 * 1024
+    """Bytes that every transport of this kind carries in one packet."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -171,3 +177,63 @@ class Multiplexed(OverTLS):
         """The opener keeps to what the accepter has said, so it counts."""
         refused = opener.statistics.mux.streams_refused
         return {"total": refused["peer_limit"]} if set(refused) <= {"peer_limit"} else dict(refused)
+
+
+class OverUDP(Network):
+    """:mod:`tocsin.gossip.transport.udp`."""
+
+    largest_packet = LARGEST
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sockets: list[socket.socket] = []
+
+    def make(self, address: Address, limits: Limits) -> Node:
+        transport = UDPTransport(
+            UDPTransportConfig(
+                listen_address=address,
+                datagrams=DatagramSettings(
+                    max_datagram_bytes=min(limits.max_packet_bytes, LARGEST),
+                    max_queued_packets=limits.max_queued_packets,
+                    close_timeout=limits.close_timeout,
+                ),
+                read_timeout=limits.read_timeout,
+                close_timeout=limits.close_timeout,
+                max_inbound_connections=limits.max_inbound,
+            )
+        )
+        return Node(transport, transport.statistics)
+
+    async def black_hole(self) -> Address:
+        """Datagrams that nobody reads, and a listener whose queue of connections is full."""
+        port = self.nobody().port
+        listener, datagrams = self._sockets[-2:]
+        datagrams.connect((LOOPBACK, 0))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex((LOOPBACK, port))
+            self._sockets.append(waiting)
+        return Address(LOOPBACK, port)
+
+    def nobody(self) -> Address:
+        """A port that is bound for both, so that nobody else takes it, and closed to all but itself."""
+        while True:
+            bound, datagrams = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+            bound.bind((LOOPBACK, 0))
+            place = bound.getsockname()
+            try:
+                datagrams.bind(place)
+                datagrams.connect(place)
+            except OSError:
+                bound.close()
+                datagrams.close()
+                continue
+            self._sockets += [bound, datagrams]
+            return Address(*place)
+
+    async def close(self) -> None:
+        await super().close()
+        for one in self._sockets:
+            one.close()

@@ -173,6 +173,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
                 "connections_open",
                 "connections_outbound",
                 "handshakes_inbound_pending",
+                "receive_buffer_bytes",
             ),
         )
         metrics.watch_statistics("transport_mux", lambda: getattr(transport, "mux", None))

@@ -42,11 +42,16 @@ class TransportStatistics:
     packet_bytes_sent: int = 0
     packet_bytes_received: int = 0
     packets_dropped: Counter[str] = field(default_factory=Counter)
-    """Packets not sent: "queue_full", "backoff", "dial", "lost", "evicted", "empty", "too_big", "closed"."""
+    """Packets not sent: "queue_full", "backoff", "dial", "lost", "evicted", "empty", "too_big", "closed".
+    Over UDP "dial" is a datagram that was refused on its way: nobody listens there."""
     frames_refused: int = 0
     """Inbound frames that are not the protocol or past a limit; each ended its connection."""
     packets_ignored: int = 0
     """Inbound packets without content."""
+    receive_buffer_bytes: int = 0
+    """Gauge: what the system gave a UDP socket to hold what we have not read yet."""
+    receive_buffer_drops: int = 0
+    """Datagrams that the system dropped because that buffer was full."""
     streams_opened: int = 0
     streams_accepted: int = 0
     connections_evicted: int = 0

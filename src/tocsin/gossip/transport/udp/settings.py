@@ -1,0 +1,25 @@
+"""Bounds and deadlines of the UDP and TCP transport. Times are seconds, sizes bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.datagram import DatagramSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UDPTransportConfig:
+    """Every bound has a counter in :class:`~tocsin.gossip.transport.statistics.TransportStatistics`."""
+
+    listen_address: Address
+    """Port 0 takes one that is free for UDP and TCP."""
+    datagrams: DatagramSettings = field(default_factory=DatagramSettings)
+    read_timeout: float = 10.0
+    """Of one read on a stream."""
+    write_timeout: float = 10.0
+    """Of one write on a stream of up to 64 KiB."""
+    close_timeout: float = 2.0
+    """How long an orderly close waits for the far side."""
+    max_inbound_connections: int = 1024
+    max_inbound_connections_per_host: int = 256

@@ -1,0 +1,170 @@
+"""memberlist's default transport (specification 3.1): UDP for packets, TCP for streams, one port number.
+
+Nothing is encrypted or authenticated here. Who wants that seals packets and streams with a keyring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from contextlib import suppress
+
+from tocsin.errors import ClosedError, TransportError
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.transport.datagram import DatagramEndpoint, bind_pair
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+from tocsin.gossip.transport.udp.stream import TCPStream
+
+_log = logging.getLogger(__name__)
+
+
+class UDPTransport:
+    """A :class:`~tocsin.gossip.transport.base.Transport` that every memberlist speaks by default."""
+
+    def __init__(self, config: UDPTransportConfig) -> None:
+        self.statistics = TransportStatistics()
+        self._config = config
+        self._listen_address = config.listen_address
+        self._handler: TransportHandler | None = None
+        self._server: asyncio.Server | None = None
+        self._datagrams: DatagramEndpoint | None = None
+        self._inbound: set[TCPStream] = set()
+        self._outbound: set[TCPStream] = set()
+        self._hosts: Counter[str] = Counter()
+        self._closed = False
+
+    @property
+    def listen_address(self) -> Address:
+        """The bound address; known after :meth:`start`."""
+        return self._listen_address
+
+    async def start(self, handler: TransportHandler) -> None:
+        """Bind both sockets; :class:`~tocsin.errors.ConfigError` if they cannot be bound."""
+        if self._closed:
+            raise ClosedError("the transport was closed")
+        streams, datagrams = bind_pair(self._config.listen_address)
+        self._listen_address = Address(self._config.listen_address.host, streams.getsockname()[1])
+        self._handler = handler
+        self._datagrams = DatagramEndpoint(self, self.statistics, self._config.datagrams)
+        self._datagrams.start(datagrams)
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: TCPStream(self._config, self._accept, self._accepted_gone), sock=streams
+        )
+
+    # -- packets
+
+    def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:  # noqa: ARG002
+        """Queue one datagram."""
+        if self._datagrams is None or self._closed:
+            self.statistics.packets_dropped["closed"] += 1
+            return
+        self._datagrams.send(destination, data)
+
+    def backlog(self, destination: Address) -> int:
+        """Bytes that the system has not taken yet."""
+        return self._datagrams.backlog(destination) if self._datagrams is not None else 0
+
+    @property
+    def connection_limit(self) -> None:
+        """Packets need no connection."""
+        return
+
+    def connected(self) -> tuple[Address, ...]:
+        """Packets need no connection."""
+        return ()
+
+    def datagram_received(self, data: bytes, source: Address) -> None:
+        """A packet."""
+        if self._handler is not None:
+            self._handler.packet_received(data, source)
+
+    def datagram_failed(self, destination: Address, reason: str) -> None:
+        """A packet did not arrive."""
+        if self._handler is not None:
+            self._handler.packet_failed(destination, reason)
+
+    # -- streams
+
+    async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:  # noqa: ARG002
+        """Dial; :class:`~tocsin.errors.TransportError` when that fails or takes too long."""
+        if self._closed or self._datagrams is None:
+            raise ClosedError("the transport was closed, or never started")
+        statistics = self.statistics
+        statistics.dials += 1
+        try:
+            async with asyncio.timeout(max(timeout, 0.0)):
+                _, stream = await asyncio.get_running_loop().create_connection(
+                    lambda: TCPStream(self._config, self._dialled, self._dialled_gone),
+                    destination.host,
+                    destination.port,
+                )
+        except TimeoutError:
+            statistics.dial_failures["timeout"] += 1
+            raise TransportError(f"dialling {destination} took longer than {timeout:g} s") from None
+        except (OSError, OverflowError) as error:
+            statistics.dial_failures["connect"] += 1
+            problem = getattr(error, "strerror", None) or str(error)
+            raise TransportError(f"dialling {destination}: {problem}") from None
+        if self._closed:
+            stream.abort()
+            raise ClosedError("the transport was closed")
+        statistics.streams_opened += 1
+        return stream
+
+    def _dialled(self, stream: TCPStream) -> bool:
+        self._outbound.add(stream)
+        self.statistics.connections_outbound += 1
+        self.statistics.connections_open += 1
+        return True
+
+    def _dialled_gone(self, stream: TCPStream) -> None:
+        self._outbound.discard(stream)
+        self.statistics.connections_outbound -= 1
+        self.statistics.connections_open -= 1
+
+    def _accept(self, stream: TCPStream) -> bool:
+        """Count it in and hand it over; false, and counted as rejected, when a bound is reached."""
+        config, host = self._config, stream.remote.host
+        if len(self._inbound) >= config.max_inbound_connections:
+            bound = "total"
+        elif self._hosts[host] >= config.max_inbound_connections_per_host:
+            bound = "host"
+        else:
+            self._inbound.add(stream)
+            self._hosts[host] += 1
+            self.statistics.connections_inbound += 1
+            self.statistics.connections_open += 1
+            self.statistics.streams_accepted += 1
+            if self._handler is not None:
+                self._handler.stream_accepted(stream)
+            return True
+        self.statistics.connections_rejected[bound] += 1
+        _log.debug("rejected a connection from %s: bound on %s reached", host, bound)
+        return False
+
+    def _accepted_gone(self, stream: TCPStream) -> None:
+        host = stream.remote.host
+        self._inbound.discard(stream)
+        self._hosts[host] -= 1
+        if not self._hosts[host]:
+            del self._hosts[host]
+        self.statistics.connections_inbound -= 1
+        self.statistics.connections_open -= 1
+
+    # -- the end
+
+    async def close(self) -> None:
+        """Flush, close every stream in an orderly way, stop listening; bounded by the close deadline."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._server is not None:
+            self._server.close()
+        closing = [stream.close() for stream in (*self._inbound, *self._outbound)]
+        if self._datagrams is not None:
+            closing.append(self._datagrams.close())
+        with suppress(TransportError):
+            await asyncio.gather(*closing)
