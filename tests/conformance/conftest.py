@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conformance.networks import InMemory, Multiplexed, Network, OverTLS, OverUDP
+from tests.conformance.networks import InMemory, Multiplexed, Network, OverDTLS, OverTLS, OverUDP
 from tests.support.certificates import CertificateAuthority
 
 
@@ -16,7 +16,7 @@ def authority() -> CertificateAuthority:
     return CertificateAuthority()
 
 
-@pytest.fixture(params=["memory", "udp", "tls", "tocsin/1", "tocsin/1 and tls", "tls and tocsin/1"])
+@pytest.fixture(params=["memory", "udp", "dtls", "tls", "tocsin/1", "tocsin/1 and tls", "tls and tocsin/1"])
 def make_network(request: pytest.FixtureRequest, authority: CertificateAuthority) -> Callable[[], Network]:
     """Makes a network; to be called on the event loop."""
     if request.param == "memory":
@@ -24,6 +24,8 @@ def make_network(request: pytest.FixtureRequest, authority: CertificateAuthority
     if request.param == "udp":
         return OverUDP
     tls = authority.cluster_config()
+    if request.param == "dtls":
+        return lambda: OverDTLS(tls)
     if request.param == "tocsin/1":
         return lambda: Multiplexed(authority, tls)
     offers = {"tls": (False,), "tocsin/1 and tls": (True, False), "tls and tocsin/1": (False, True)}

@@ -16,7 +16,7 @@ PER_RUN = 10
 
 
 def talk(world: World, nodes: list[Node], seconds: float) -> dict[bytes, tuple[int, int]]:
-    """All send to all, every 0.3 s. What was sent, by whom and to whom."""
+    """All send to all, every 0.5 s. What was sent, by whom and to whom."""
     sent: dict[bytes, tuple[int, int]] = {}
     end = world.now + seconds
     while world.now < end:
@@ -26,7 +26,7 @@ def talk(world: World, nodes: list[Node], seconds: float) -> dict[bytes, tuple[i
                     packet = b"%d to %d at %r " % (i, j, world.now) + bytes(world.random.randrange(1300))
                     sent[packet] = i, j
                     one.send(other, packet)
-        world.run(0.3)
+        world.run(0.5)
     return sent
 
 
@@ -47,7 +47,7 @@ def test_handshakes_come_through(network: str, first: int) -> None:
     for seed in range(first, first + PER_RUN):
         world = World(seed, NETWORKS[network])
         nodes = [Node(world, host) for host in HOSTS[:3]]
-        sent = talk(world, nodes, 15.0)
+        sent = talk(world, nodes, 10.0)
         check(world, nodes, sent)
         world.faults = Faults()  # The network has mended: now everybody is to reach everybody.
         more = talk(world, nodes, 12.0)

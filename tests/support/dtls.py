@@ -143,7 +143,7 @@ class World:
         self.faults = faults or Faults()
         self.now = 1000.0
         self.longest = 0
-        self.carried: list[tuple[Address, Address, bytes]] = []
+        self.carried: list[tuple[float, Address, Address, bytes]] = []
         self.cut: Callable[[Address, Address, bytes], bool] = lambda source, to, datagram: False
         """True for a datagram that is to be lost."""
         self._nodes: dict[Address, Node] = {}
@@ -164,7 +164,7 @@ class World:
         """Put a datagram into the network."""
         faults, chance = self.faults, self.random.random
         self.longest = max(self.longest, len(datagram))
-        self.carried.append((source, to, datagram))
+        self.carried.append((self.now, source, to, datagram))
         if chance() < faults.drop or self.cut(source, to, datagram):
             return
         for _ in range(2 if chance() < faults.duplicate else 1):

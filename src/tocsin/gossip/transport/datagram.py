@@ -96,6 +96,11 @@ def bind_pair(address: Address, *, backlog: int = 512) -> tuple[socket.socket, s
     )
 
 
+def bind_datagrams(address: Address) -> socket.socket:
+    """A UDP socket alone, non-blocking; ``OSError`` when it cannot be bound."""
+    return _bound(socket.SOCK_DGRAM, address)
+
+
 def _bound(kind: socket.SocketKind, address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     made = socket.socket(family, kind)

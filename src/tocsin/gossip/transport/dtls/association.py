@@ -2,8 +2,11 @@
 
 OpenSSL does the cryptography and the handshake's messages. Ours are the datagrams (OpenSSL glues records
 together), and the timer: its own runs on the system's clock only. A flight is sent again as it was, byte
-for byte, when the peer's answer is late or when the peer repeats its own; a receiver drops the records that
-it has seen. Nothing is ever sealed twice under one number, since nothing is sealed again.
+for byte; a receiver drops the records that it has seen. Nothing is ever sealed twice under one number, since
+nothing is sealed again.
+
+The dialling side has the timer. The other repeats its flight when the dialling side repeats its own, and never
+by itself: so a handshake that was given up does not disturb the next one from the same address.
 """
 
 from __future__ import annotations
@@ -236,7 +239,8 @@ class Association:
         self._outgoing += datagrams
         self._sent_at = now
         self._timeout = self._config.retransmit_minimum
-        self._retransmit_at = now + self._timeout
+        if self.client:
+            self._retransmit_at = now + self._timeout
 
     def _repeats(self, record: Record) -> bool:
         header = record.handshake_header

@@ -65,6 +65,11 @@ class Incoming:
         if source in self._table.slots:
             self._after(slot, now)
 
+    def take_effects(self) -> Effects:
+        """What is to be done outside, each once."""
+        found, self.effects = self.effects, Effects()
+        return found
+
     def next_timeout(self) -> float | None:
         """When :meth:`handle_timeout` is due."""
         return self._table.next_timeout()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import deque
+from typing import Final
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.association import Association, State
@@ -15,19 +16,31 @@ from tocsin.gossip.transport.dtls.table import Effects, Slot, Table
 from tocsin.gossip.transport.eviction import victim
 from tocsin.gossip.transport.tls.refusal import RefusalError
 
-_QUEUE_FULL = "the queue of packets to it is full"
+_QUEUE_FULL: Final = "the queue of packets to it is full"
+_UNCERTAIN: Final = frozenset({"timeout", "closed", "not_tls", "other"})
+"""Ends of a handshake that a lost, altered or late datagram can bring about too: worth another attempt."""
 
 
 class Destination(Slot):
     """A peer that we send to."""
 
-    __slots__ = ("dial_until", "failures", "queue", "queued_bytes", "reason", "rests_until", "used_at")
+    __slots__ = (
+        "attempts",
+        "dial_until",
+        "failures",
+        "queue",
+        "queued_bytes",
+        "reason",
+        "rests_until",
+        "used_at",
+    )
 
     def __init__(self, address: Address, now: float) -> None:
         super().__init__(address, now)
         self.queue: deque[bytes] = deque()
         self.queued_bytes = 0
         self.used_at = now
+        self.attempts = 0
         self.dial_until = 0.0
         self.failures = 0
         self.rests_until = 0.0
@@ -98,9 +111,14 @@ class Outgoing:
     def unreachable(self, address: Address, reason: str, now: float) -> None:
         """The system says that nobody is there. It may have been lied to: that ends only a handshake."""
         slot = self._table.get(address)
-        if slot is not None and slot.candidate is not None and slot.current is None:
+        if slot is None:
+            return
+        if slot.candidate is not None:
             self._failed(slot, "connect", reason, now)
-            self._after(slot, now)
+        elif slot.current is not None:
+            self.effects.failures.append((address, reason))
+            self._renew(slot, now)
+        self._after(slot, now)
 
     def heard_from(self, address: Address) -> None:
         """The peer has reached us: do not rest any longer."""
@@ -121,6 +139,11 @@ class Outgoing:
     def busy(self) -> bool:
         """Packets wait."""
         return self._statistics.queued_packets > 0
+
+    def take_effects(self) -> Effects:
+        """What is to be done outside, each once."""
+        found, self.effects = self.effects, Effects()
+        return found
 
     def next_timeout(self) -> float | None:
         """When :meth:`handle_timeout` is due."""
@@ -166,9 +189,11 @@ class Outgoing:
     def _dial(self, slot: Destination, now: float) -> None:
         self._all.dials += 1
         slot.dial_until = now + self._config.tls.handshake_timeout
+        slot.attempts = 0
         self._attempt(slot, now)
 
     def _attempt(self, slot: Destination, now: float) -> None:
+        slot.attempts += 1
         slot.candidate = Association.dial(
             self._config, self._contexts.client_context(), self._contexts.server_rule(slot.address.host), now
         )
@@ -239,18 +264,7 @@ class Outgoing:
         if candidate is not None and candidate.state is State.ESTABLISHED:
             self._established(slot, candidate)
         elif candidate is not None and candidate.state is not State.HANDSHAKING:
-            error = candidate.error
-            reason = "timeout" if isinstance(error, RefusalError) and error.reason == "timeout" else "refused"
-            if isinstance(error, RefusalError) and reason == "refused":
-                counter = self._all.refused_by_peer if error.by_peer else self._all.refusals
-                counter[error.reason] += 1
-                self.effects.refusals.append((slot.address, error))
-            if reason == "timeout" and now < slot.dial_until:
-                self._statistics.handshakes_outbound_pending -= 1
-                self._attempt(slot, now)
-                self._collect(slot)
-            else:
-                self._failed(slot, reason, str(error or "the peer ended the handshake"), now)
+            self._ended(slot, candidate.error, now)
         current = slot.current
         if current is not None and current.state is State.CLOSED:
             self._statistics.associations_ended["peer"] += 1
@@ -283,6 +297,23 @@ class Outgoing:
         self._flush(slot)
         self._collect(slot)
 
+    def _ended(self, slot: Destination, error: Exception | None, now: float) -> None:
+        """A handshake came to nothing: for good, or because the network is bad."""
+        refusal = error if isinstance(error, RefusalError) else RefusalError("closed", "it was ended")
+        certain = refusal.reason not in _UNCERTAIN
+        if not certain and now < slot.dial_until and slot.attempts < self._config.max_attempts:
+            self._statistics.handshakes_outbound_pending -= 1
+            self._attempt(slot, now)
+            self._collect(slot)
+            return
+        if refusal.reason == "timeout":
+            self._failed(slot, "timeout", str(refusal), now)
+            return
+        counter = self._all.refused_by_peer if refusal.by_peer else self._all.refusals
+        counter[refusal.reason] += 1
+        self.effects.refusals.append((slot.address, refusal))
+        self._failed(slot, "refused", str(refusal), now)
+
     def _failed(self, slot: Destination, reason: str, text: str, now: float) -> None:
         """The handshake came to nothing: rest, and give up what waited for it."""
         tls = self._config.tls
@@ -293,6 +324,11 @@ class Outgoing:
         slot.failures += 1
         slot.rests_until = now + pause * self._random.uniform(0.5, 1.0)
         slot.reason = text
+        if slot.current is not None and reason == "timeout":
+            # So long without any answer: the old association leads nowhere either.
+            self._statistics.associations_ended["unanswered"] += 1
+            slot.current.close()
+            self._drop_current(slot)
         if slot.current is None:
             self._drop_queue(slot, "dial")
             self.effects.failures.append((slot.address, text))

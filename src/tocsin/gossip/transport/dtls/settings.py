@@ -33,6 +33,7 @@ class DTLSTransportConfig:
     attempt_timeout: float = 4.0
     """Of one attempt at a handshake that we began. Others follow until the handshake's time is over: a record
     that was altered on its way can leave an attempt in a state from which nothing leads on."""
+    max_attempts: int = 5
     retransmit_minimum: float = 0.25
     """Until a flight of the handshake is sent again; doubled each time."""
     retransmit_maximum: float = 2.0
@@ -87,7 +88,7 @@ class DTLSStatistics:
     associations_evicted: Counter[str] = field(default_factory=Counter)
     """Closed to make room: "total", "host", "outbound"."""
     associations_ended: Counter[str] = field(default_factory=Counter)
-    """"idle", "lifetime", "certificates", "peer", "renewed"."""
+    """"idle", "lifetime", "certificates", "peer", "renewed", "unanswered"."""
     renewals: int = 0
     """Handshakes begun while an association still works."""
     retransmissions: int = 0
@@ -100,6 +101,8 @@ class DTLSStatistics:
     """Answers to data without an association."""
     lost_state_received: int = 0
     """A peer told that it does not know our association."""
+    datagrams_dropped: Counter[str] = field(default_factory=Counter)
+    """Sealed and not sent, because the system did not take them: "queue_full", "dial", "lost", "closed"."""
     datagrams_sent: int = 0
     datagrams_received: int = 0
     datagram_bytes_sent: int = 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+import socket
 
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
@@ -38,10 +39,14 @@ class TLSTransport:
         tls: ClusterTLSConfig,
         *,
         random_source: random.Random | None = None,
+        statistics: TransportStatistics | None = None,
     ) -> None:
-        """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used."""
+        """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used.
+
+        ``statistics``: of a transport that this one is a part of.
+        """
         self.identity = ClusterIdentity(tls, [PROTOCOL] if config.offer_alpn else [])
-        self.statistics = TransportStatistics()
+        self.statistics = statistics or TransportStatistics()
         self._config = config
         self._random = random_source or random.Random()
         self._server: asyncio.Server | None = None
@@ -66,8 +71,11 @@ class TLSTransport:
         advertised = self._config.advertise_address or self._listen_address
         return advertised if advertised.port else Address(advertised.host, self._listen_address.port)
 
-    async def start(self, handler: TransportHandler) -> None:
-        """Bind and listen. :class:`ConfigError` when the address cannot be bound or advertised."""
+    async def start(self, handler: TransportHandler, listener: socket.socket | None = None) -> None:
+        """Bind and listen, on ``listener`` if that is bound already.
+
+        :class:`ConfigError` when the address cannot be bound or advertised.
+        """
         if self._closed:
             raise ClosedError("the transport was closed")
         wanted = self._config.listen_address
@@ -83,7 +91,10 @@ class TLSTransport:
             return inbound.protocol()
 
         try:
-            self._server = await loop.create_server(protocol, wanted.host, wanted.port, backlog=512)
+            if listener is not None:
+                self._server = await loop.create_server(protocol, sock=listener, backlog=512)
+            else:
+                self._server = await loop.create_server(protocol, wanted.host, wanted.port, backlog=512)
         except (OSError, OverflowError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             raise ConfigError(
