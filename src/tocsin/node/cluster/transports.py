@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.base import Transport
+from tocsin.gossip.transport.dtls.settings import PACKET_BYTES, DTLSTransportConfig
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.node.config.flags import NodeFlags
@@ -18,16 +20,33 @@ def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None)
     return _MAKERS[flags.cluster_transport](flags, listen, advertise)
 
 
+def packet_bytes(flags: NodeFlags) -> int:
+    """What a packet should keep to with ``--cluster.transport``; longer ones go, too, but cost more."""
+    return PACKET_BYTES if flags.cluster_transport == "dtls" else GossipConfig().packet_size
+
+
 def _tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
-    return TLSTransport(
-        TLSTransportConfig(
-            listen_address=listen,
-            advertise_address=advertise,
-            read_timeout=flags.cluster_tcp_timeout / 1e9,
-            offer_alpn=flags.cluster_tocsin_protocol,
-        ),
-        load_cluster_tls(flags.cluster_tls_config),
+    return TLSTransport(_settings(flags, listen, advertise), load_cluster_tls(flags.cluster_tls_config))
+
+
+def _dtls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
+    # Only here, since it needs what the extra tocsin[dtls] brings: a ConfigError says so.
+    from tocsin.gossip.transport.dtls.transport import DTLSTransport
+
+    settings = DTLSTransportConfig(tls=_settings(flags, listen, advertise))
+    return DTLSTransport(settings, load_cluster_tls(flags.cluster_tls_config))
+
+
+def _settings(flags: NodeFlags, listen: Address, advertise: Address | None) -> TLSTransportConfig:
+    return TLSTransportConfig(
+        listen_address=listen,
+        advertise_address=advertise,
+        read_timeout=flags.cluster_tcp_timeout / 1e9,
+        offer_alpn=flags.cluster_tocsin_protocol,
     )
 
 
-_MAKERS: Final[Mapping[str, Callable[[NodeFlags, Address, Address | None], Transport]]] = {"tls": _tls}
+_MAKERS: Final[Mapping[str, Callable[[NodeFlags, Address, Address | None], Transport]]] = {
+    "tls": _tls,
+    "dtls": _dtls,
+}

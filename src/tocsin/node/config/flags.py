@@ -37,7 +37,7 @@ HOUR = 60 * MINUTE
 _EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
-TRANSPORTS = ("tls",)
+TRANSPORTS = ("tls", "dtls")
 FEATURES = (
     "alert-names-in-metrics",
     "receiver-name-in-metrics",

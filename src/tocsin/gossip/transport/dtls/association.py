@@ -5,8 +5,8 @@ together), and the timer: its own runs on the system's clock only. A flight is s
 for byte; a receiver drops the records that it has seen. Nothing is ever sealed twice under one number, since
 nothing is sealed again.
 
-The dialling side has the timer. The other repeats its flight when the dialling side repeats its own, and never
-by itself: so a handshake that was given up does not disturb the next one from the same address.
+The dialling side has the timer. The other repeats its flight when the dialling side repeats its own, and
+never by itself: so a handshake that was given up does not disturb the next one from the same address.
 """
 
 from __future__ import annotations
