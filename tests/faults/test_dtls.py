@@ -30,7 +30,7 @@ def trio(tmp_path: Path) -> Iterator[Cluster]:
 
 
 def test_packets_go_over_dtls_and_silences_and_alerts_reach_all(trio: Cluster) -> None:
-    first, second, third = trio.nodes
+    first, second, _third = trio.nodes
     id_ = first.api.post_silence([matcher("alertname", "Held")])
     for node in trio.nodes:
         eventually(partial(node.api.silence, id_), f"the silence on {node!r}")

@@ -23,6 +23,7 @@ from tocsin.gossip.transport.dtls.records import (
     DATA,
     HANDSHAKE,
     Record,
+    access_denied,
     pack_datagrams,
     read_records,
 )
@@ -221,13 +222,7 @@ class Association:
         der = certificate.public_bytes(Encoding.DER) if certificate is not None else None
         if self._verification.certificate(der):
             return True
-        refusal = self._verification.refusal
-        self._records()
-        try:
-            self._connection.shutdown()
-        except SSL.Error:
-            pass
-        self._fail(refusal or RefusalError("other", "refused"))
+        self._fail(self._verification.refusal or RefusalError("other", "refused"))
         return False
 
     def _take_flight(self, now: float) -> None:
@@ -294,6 +289,8 @@ class Association:
         self.error = error
         self._retransmit_at = None
         datagrams = self._records()
+        if self._verification.denied:
+            datagrams = [access_denied()]
         self._outgoing += datagrams
         self._flight = [
             datagram for datagram in datagrams if any(each.kind == ALERT for each in read_records(datagram))

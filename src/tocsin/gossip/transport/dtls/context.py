@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from tocsin.errors import ConfigError
@@ -32,6 +33,7 @@ _log = logging.getLogger(__name__)
 
 _DTLS_1_2: Final = 0xFEFD
 _DEFAULT_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_KEY_CURVES: Final = {"secp256r1": "CurveP256", "secp384r1": "CurveP384", "secp521r1": "CurveP521"}
 _VERIFY_MODES: Final = {
     ClientAuthType.VERIFY_CLIENT_CERT_IF_GIVEN: SSL.VERIFY_PEER,
     ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT: SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
@@ -94,9 +96,9 @@ def build_server_context(config: TLSServerConfig) -> SSL.Context:
     """The context that answers; :class:`ConfigError`."""
     section = "tls_server_config"
     context = _context(SSL.DTLS_SERVER_METHOD, section, config.min_version)
-    _load_certificate(context, section, config.cert_file, config.key_file, config.cert, config.key)
+    leaf = _load_certificate(context, section, config.cert_file, config.key_file, config.cert, config.key)
     _set_suites(context, config.cipher_suites)
-    _set_curves(context, config.curve_preferences)
+    _set_curves(context, config.curve_preferences, leaf)
     mode = _VERIFY_MODES.get(config.client_auth_type)
     if mode is not None:
         if not _load_authorities(context, section, config.client_ca_file, config.client_ca):
@@ -151,9 +153,16 @@ def _set_suites(context: SSL.Context, names: tuple[str, ...]) -> None:
     context.set_cipher_list(":".join(authenticated or [_DEFAULT_SUITES]).encode())
 
 
-def _set_curves(context: SSL.Context, names: tuple[str, ...]) -> None:
+def _set_curves(context: SSL.Context, names: tuple[str, ...], leaf: x509.Certificate) -> None:
     if not names:
         return
+    key = leaf.public_key()
+    if isinstance(key, ec.EllipticCurvePublicKey) and _KEY_CURVES.get(key.curve.name) not in names:
+        raise ConfigError(
+            "tls_server_config.curve_preferences",
+            f"leaves out {key.curve.name}, which is the certificate's own: DTLS 1.2 could not use the key",
+            f"add {_KEY_CURVES.get(key.curve.name, 'it')}, or use --cluster.transport=tls",
+        )
     # pyOpenSSL's own method knows one curve, and not X25519.
     library: Any = SSL._lib  # type: ignore[attr-defined]
     set_curves = getattr(library, "SSL_CTX_set1_curves_list", None)
@@ -186,7 +195,7 @@ def _load_certificate(
     key_file: Path | None,
     cert: bytes | None,
     key: bytes | None,
-) -> None:
+) -> x509.Certificate:
     cert_place, cert_pem = _read(section, cert_file, cert)
     key_place, key_pem = _read(section, key_file, key)
     try:
@@ -204,6 +213,7 @@ def _load_certificate(
         raise ConfigError(
             key_place, f"is not the private key of {cert_place}", "use the matching pair"
         ) from None
+    return leaf
 
 
 def _read(section: str, file: Path | None, inline: bytes | None) -> tuple[str, bytes]:

@@ -152,6 +152,14 @@ def lost_state() -> bytes:
     return _clear_record(ALERT, bytes(6), LOST_STATE)
 
 
+def access_denied() -> bytes:
+    """The datagram of a fatal alert in clear: the peer's certificate is good, but not allowed here.
+
+    OpenSSL would speak of an internal error. Its own records of a handshake never come to that number.
+    """
+    return _clear_record(ALERT, b"\0\0\0\0\xff\xff", b"\x02\x31")
+
+
 def is_lost_state(record: Record) -> bool:
     """Whether a record is what :func:`lost_state` makes. Anyone can: it is a hint, and not believed."""
     return record.kind == ALERT and record.epoch == 0 and record.body == LOST_STATE

@@ -18,11 +18,13 @@ Rule = Callable[["bytes | None"], None]
 class Verification:
     """Of one handshake; :attr:`refusal` is why it failed, where OpenSSL itself only says that it did."""
 
-    __slots__ = ("_rule", "checked", "refusal")
+    __slots__ = ("_rule", "checked", "denied", "refusal")
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self.refusal: RefusalError | None = None
+        self.denied = False
+        """The rule refused, so OpenSSL does not know why."""
         self.checked = False
         """The rule was applied to a certificate."""
 
@@ -33,6 +35,7 @@ class Verification:
             self._rule(certificate)
         except RefusalError as refusal:
             self.refusal = refusal
+            self.denied = True
         return self.refusal is None
 
     def failed(self, code: int, depth: int) -> None:
