@@ -14,11 +14,13 @@ from tocsin.certificates import CertificateFolder, NodeFiles
 
 
 class Cluster:
-    """Nodes that speak mutual TLS with each other and notify one sink. Use as a context manager."""
+    """Nodes that speak mutual TLS with each other, or ``udp``, and notify one sink. Use as a context
+    manager."""
 
-    def __init__(self, folder: Path, *, flags: Mapping[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, *, flags: Mapping[str, str] | None = None, udp: bool = False) -> None:
         self.folder = folder
         self.flags = dict(flags or {})
+        self.udp = udp
         self.nodes: list[Node] = []
         self.sink = WebhookSink()
         self.certificates = make_authority(folder / "certs")
@@ -49,15 +51,18 @@ class Cluster:
     ) -> Node:
         """Start a node that is told of ``peers`` (None: all so far)."""
         told = self.nodes if peers is None else peers
+        more = dict(flags or {})
+        if self.udp and kind.version is None:
+            more.setdefault("cluster.transport", "udp")  # Alertmanager's way when it is given no TLS.
         node = Node(
             kind,
             name,
             self.folder / name,
             config=webhook_config(self.sink.url),
-            tls=tls or self.issue(name),
+            tls=None if self.udp else tls or self.issue(name),
             peers=[peer.cluster_address for peer in told],
             peer_name=peer_name,
-            flags={**self.flags, **(flags or {})},
+            flags={**self.flags, **more},
         )
         self.nodes.append(node)
         return node.start()

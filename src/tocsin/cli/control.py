@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from tocsin import __version__
-from tocsin.cli import certificates, storage
+from tocsin.cli import certificates, keyring, storage
 from tocsin.errors import TocsinError
 
 
@@ -23,6 +23,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     certificates.add_commands(commands)
     storage.add_commands(commands)
+    keyring.add_commands(commands)
     return parser
 
 

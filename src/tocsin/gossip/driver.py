@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from tocsin.gossip.core.effects import (
     ExchangeFinished,
     ExchangeKind,
     OpenStream,
+    ProtocolTrouble,
     SendPacket,
     StateRequest,
     StreamOpened,
@@ -29,8 +30,11 @@ from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
+from tocsin.gossip.reading import read_message
 from tocsin.gossip.transport.base import Stream, Transport
-from tocsin.gossip.wire.messages import ErrorResponse, Message
+from tocsin.gossip.wire.keyring import Keyring
+from tocsin.gossip.wire.messages import ErrorResponse, Message, User
+from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
 
 _log = logging.getLogger(__name__)
@@ -40,9 +44,6 @@ MAX_INBOUND_STREAMS: Final = 128
 
 MAX_OUTBOUND_STREAMS: Final = 128
 """Open at the same time; more wait, each within its deadline."""
-
-_SLICE: Final = 8 * 1024
-"""Decoded before other work on the event loop gets its turn."""
 
 _ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
 """A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
@@ -75,7 +76,9 @@ class Gossip:
     ``local_state(join)`` (or ``state_for``, which is told more) gives the application's part of a push/pull;
     ``on_event`` gets every core event, on the loop, in order; it must not block, and may call back into this
     object. ``address`` is what others are told to reach us at; without it (or with port 0) the transport's
-    bound address is taken.
+    bound address is taken. ``keyring`` seals packets and streams; its keys may change at any time.
+    ``on_request(payload, source)`` is asked first about each reliable message that a key of ours has sealed:
+    bytes are sent back on the same stream, sealed with that key; None leaves it an ordinary message.
     """
 
     def __init__(
@@ -90,16 +93,20 @@ class Gossip:
         local_state: Callable[[bool], bytes] = _no_state,
         state_for: Callable[[StateRequest], bytes] | None = None,
         on_event: Callable[[Event], None] = _ignore,
+        keyring: Keyring | None = None,
+        on_request: Callable[[bytes, Address], Awaitable[bytes | None]] | None = None,
         random_source: random.Random | None = None,
     ) -> None:
         self.config = config
+        self.keyring = keyring
         self.name = name
         self.transport = transport
         self.driver_statistics = DriverStatistics()
         self._address = address
         self._loop = asyncio.get_running_loop()
-        self._stream_codec = StreamCodec(label=config.label, compression=config.compression)
+        self._stream_codec = StreamCodec(config.label, keyring, config.compression)
         self._on_event = on_event
+        self._on_request = on_request
         self._endpoint = Endpoint(
             config,
             name=name,
@@ -109,6 +116,8 @@ class Gossip:
             local_state=local_state,
             state_for=state_for,
             meta=meta,
+            packet_codec=PacketCodec(config.label, keyring, config.compression),
+            stream_codec=self._stream_codec,
             connections=transport,
             incarnation=incarnation,
         )
@@ -214,6 +223,11 @@ class Gossip:
         self._endpoint.send_best_effort(member, payload, self._loop.time())
         self._drain()
 
+    @property
+    def packet_room(self) -> int | None:
+        """Bytes of a message that fit a packet; None: a packet is as long as one likes (``gossip_bytes``)."""
+        return None if self.config.gossip_bytes is not None else self._endpoint.packet_room
+
     def backlog(self, member: str) -> int:
         """Bytes that wait in the transport for a member, which takes them more slowly than they come."""
         known = self._endpoint.member(member)
@@ -272,19 +286,28 @@ class Gossip:
 
     async def _answer(self, stream: Stream) -> None:
         statistics = self.driver_statistics
+        decoder = self._stream_codec.decoder()
         try:
             async with asyncio.timeout(self.config.stream_timeout):
-                message = await self._read(stream, reply=False)
+                message = await read_message(stream, decoder)
             if message is None:
                 return
             statistics.streams_answered += 1
-            writes = self._endpoint.receive_stream(message, stream.remote, self._loop.time())
-            self._drain()
+            writes: tuple[bytes, ...] | None = None
+            key = decoder.opened_with
+            if key is not None and isinstance(message, User) and self._on_request is not None:
+                answer = await self._on_request(message.payload, stream.remote)
+                if answer is not None:
+                    writes = self._stream_codec.encode(User(answer), reply=True, key=key)
+            if writes is None:
+                writes = self._endpoint.receive_stream(message, stream.remote, self._loop.time())
+                self._drain()
             for data in writes:
                 await stream.write(data)
         except WireError as error:
             statistics.streams_refused += 1
             _log.debug("stream of %s refused: %s", stream.remote, error)
+            self._tell(ProtocolTrouble(error.layer, error.problem, stream.remote))
             await self._answer_error(stream, error)
         except (TimeoutError, TransportError) as error:
             statistics.streams_broken += 1
@@ -318,7 +341,7 @@ class Gossip:
                 for data in action.writes:
                     await stream.write(data)
                 if action.expects_reply:
-                    message = await self._read(stream, reply=True)
+                    message = await read_message(stream, self._stream_codec.decoder(reply=True))
                     if message is None:
                         error = "the peer closed the stream without an answer"
         except TimeoutError:
@@ -347,22 +370,6 @@ class Gossip:
         else:
             self._endpoint.stream_replied(action.exchange, message, now)
         self._drain()
-
-    async def _read(self, stream: Stream, *, reply: bool) -> Message | None:
-        """One message, or None when the stream ended without a byte of one."""
-        decoder = self._stream_codec.decoder(reply=reply)
-        while data := await stream.read():
-            for start in range(0, len(data), _SLICE):
-                if start:
-                    await asyncio.sleep(0)
-                for message in decoder.steps(data[start : start + _SLICE]):
-                    if message is not None:
-                        return message
-                    await asyncio.sleep(0)
-            if len(data) > _SLICE:
-                await asyncio.sleep(0)
-        decoder.eof()
-        return None
 
     def _drain(self) -> None:
         """Execute actions and tell events until the endpoint has none; then arm the timer."""

@@ -48,6 +48,14 @@ class Counts:
         self.config_hash = zlib.crc32(config.original.encode())
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """A view."""
+
+    refused: Counter[str]
+    """Packets, streams, messages and merges of peers, by the layer that refused them."""
+
+
 def observe(metrics: Metrics, node: Node) -> None:
     """Wire every metric to its number."""
     counts = node.counts
@@ -147,7 +155,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
         },
     )
     watch("oversized_gossip_message_sent_total", lambda: courier.statistics.sent_large)
-    watch("oversized_gossip_message_failure_total", dict)  # they have no way of their own to fail on
+    watch("oversized_gossip_message_failure_total", lambda: courier.statistics.undelivered)
     watch("oversized_gossip_message_dropped_total", lambda: courier.statistics.dropped_large)
     metrics.watch_statistics("replication", lambda: replication.statistics)
     metrics.watch_statistics("replication_changes", lambda: courier.statistics)
@@ -157,6 +165,10 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
     metrics.watch_statistics("cluster_inbox", lambda: inbox)
+    metrics.watch_statistics("cluster", lambda: Refusals(statistics.trouble))
+    if cluster.keyring_service is not None:
+        service = cluster.keyring_service
+        metrics.watch_statistics("keyring", lambda: service.statistics)
     metrics.watch_statistics("anti_entropy", lambda: cluster.convergence.anti_entropy.statistics)
     if transport is not None:
         watch("tls_transport_packet_bytes_received_total", lambda: transport.packet_bytes_received)

@@ -163,6 +163,10 @@ class Endpoint:
         """The live members (alive and suspect), ourselves included until we leave."""
         return [member for member in self._membership.all() if member.live]
 
+    def known_members(self) -> list[Member]:
+        """Those of every state, ourselves included, that are not yet forgotten."""
+        return list(self._membership.all())
+
     def member(self, name: str) -> Member | None:
         """A known member, dead ones included."""
         return self._membership.get(name)
@@ -186,6 +190,11 @@ class Endpoint:
     def queued_user_broadcasts(self) -> int:
         """The application's broadcasts still to be sent."""
         return len(self._user_broadcasts)
+
+    @property
+    def packet_room(self) -> int:
+        """Bytes of an application's message that fit a packet of ``packet_size``."""
+        return self._outbox.packet_room
 
     @property
     def statistics(self) -> Statistics:
@@ -357,6 +366,7 @@ class Endpoint:
         statistics.packets_received += 1
         statistics.packet_bytes_received += len(data)
         packet = self._packet_codec.decode(data)
+        statistics.packets_unsealed += bool(packet.messages) and not packet.sealed
         for problem in packet.problems:
             statistics.packets_refused += 1
             self._receiver.trouble(problem.layer, problem.problem, source)

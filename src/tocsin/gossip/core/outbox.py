@@ -50,6 +50,11 @@ class Outbox:
         return self._gossip_budget - PART_OVERHEAD
 
     @property
+    def packet_room(self) -> int:
+        """Bytes of a user message's payload that fit a packet of ``packet_size``."""
+        return self._budget - 1  # its type
+
+    @property
     def idle(self) -> bool:
         """Nothing is queued."""
         return not self._member_broadcasts and not self._user_broadcasts

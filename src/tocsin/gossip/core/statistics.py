@@ -17,6 +17,8 @@ class Statistics:
     """Deliveries that the transport knows to have failed."""
     packets_refused: int = 0
     """Packets of which nothing could be read."""
+    packets_unsealed: int = 0
+    """Packets taken although no key of ours had sealed them: there is no keyring, or it lets them in."""
     messages_received: dict[str, int] = field(default_factory=dict)
     """By the message's type name, from packets."""
     messages_refused: int = 0

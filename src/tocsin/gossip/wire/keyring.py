@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from tocsin.errors import NotFoundError, UserError, WireError
 
 KEY_SIZES: Final = (16, 24, 32)
+MAX_KEYS: Final = 16
+"""In a ring: a forged packet costs one attempt with each."""
 NONCE: Final = 12
 TAG: Final = 16
 _BLOCK: Final = 16
@@ -28,16 +30,37 @@ def fingerprint(key: bytes) -> str:
     return hashlib.sha256(b"tocsin key fingerprint\x00" + key).hexdigest()[:8]
 
 
+def encryption_version(protocol: int) -> int:
+    """What a member that speaks memberlist's ``protocol`` version seals with; it opens both."""
+    return 1 if protocol >= 2 else 0
+
+
 class Keyring:
-    """Seals with the primary key, opens with any. ``nonces`` is for tests."""
+    """Seals with the primary key, opens with any. ``nonces`` is for tests.
+
+    For a roll-out in a cluster of clear text: without ``verify_outgoing`` nothing is sealed, without
+    ``verify_incoming`` what is not sealed is taken as it is (memberlist's ``GossipVerifyIncoming`` and
+    ``GossipVerifyOutgoing``).
+    """
 
     def __init__(
-        self, keys: Iterable[bytes], *, version: int = 1, nonces: Callable[[int], bytes] = os.urandom
+        self,
+        keys: Iterable[bytes],
+        *,
+        version: int = 1,
+        verify_incoming: bool = True,
+        verify_outgoing: bool = True,
+        nonces: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """The first key is the primary. :class:`UserError` without keys or for one of a wrong size."""
+        """The first key is the primary.
+
+        :class:`UserError` without keys, for more than :data:`MAX_KEYS`, or for one of a wrong size.
+        """
         if version not in (0, 1):
             raise UserError(f"encryption version {version} is unknown")
         self.version = version
+        self.verify_incoming = verify_incoming
+        self.verify_outgoing = verify_outgoing
         self._nonces = nonces
         self._keys: dict[bytes, AESGCM] = {}
         for key in keys:
@@ -47,6 +70,15 @@ class Keyring:
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(self.fingerprints())})"
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The keys themselves, primary first: for the file they are kept in and for nothing else."""
+        return list(self._keys)
+
+    def find(self, name: str) -> bytes | None:
+        """The installed key with this fingerprint."""
+        return next((key for key in self._keys if fingerprint(key) == name), None)
 
     def fingerprints(self) -> list[str]:
         """The keys' fingerprints, primary first."""
@@ -66,6 +98,8 @@ class Keyring:
         """Add a key to open with; the primary stays."""
         if len(key) not in KEY_SIZES:
             raise UserError(f"a key has 16, 24 or 32 bytes, not {len(key)}")
+        if key not in self._keys and len(self._keys) >= MAX_KEYS:
+            raise UserError(f"a keyring holds at most {MAX_KEYS} keys: remove one first")
         self._keys.setdefault(key, AESGCM(key))
 
     def use(self, key: bytes) -> None:
@@ -81,29 +115,37 @@ class Keyring:
             raise UserError("the primary key cannot be removed: make another one the primary first")
         self._keys.pop(key, None)
 
-    def seal(self, data: bytes, additional: bytes) -> bytes:
-        """The sealed blob for ``data``."""
+    def replace(self, keys: Iterable[bytes]) -> None:
+        """Hold these keys from now on, the first as the primary; :class:`UserError` as when it was made."""
+        self._keys = Keyring(keys)._keys
+
+    def seal(self, data: bytes, additional: bytes, key: bytes | None = None) -> bytes:
+        """The sealed blob for ``data``; with another ``key`` than the primary if one is given."""
         if self.version == 0:
             padding = _BLOCK - len(data) % _BLOCK
             data += bytes((padding,)) * padding
         nonce = self._nonces(NONCE)
-        cipher = next(iter(self._keys.values()))
+        cipher = next(iter(self._keys.values())) if key is None else AESGCM(key)
         return bytes((self.version,)) + nonce + cipher.encrypt(nonce, data, additional)
 
     def open(self, blob: bytes | memoryview, additional: bytes) -> bytes:
         """What was sealed; :class:`WireError` when no key fits."""
+        return self.open_and_name(blob, additional)[0]
+
+    def open_and_name(self, blob: bytes | memoryview, additional: bytes) -> tuple[bytes, bytes]:
+        """What was sealed and the key that opened it; :class:`WireError` when no key fits."""
         if len(blob) < 1 + NONCE + TAG:
             raise WireError(_LAYER, "cut")
         version = blob[0]
         if version > 1:
             raise WireError(_LAYER, f"encryption version {version} is unknown")
         nonce, sealed = blob[1 : 1 + NONCE], blob[1 + NONCE :]
-        for cipher in self._keys.values():
+        for key, cipher in self._keys.items():
             try:
                 data = cipher.decrypt(nonce, sealed, additional)
             except InvalidTag:
                 continue
-            return data if version == 1 else _unpad(data)
+            return (data if version == 1 else _unpad(data)), key
         raise WireError(_LAYER, "no installed key opens it")
 
 

@@ -31,6 +31,8 @@ class DecodedPacket:
 
     messages: list[Message] = field(default_factory=list)
     problems: list[WireError] = field(default_factory=list)
+    sealed: bool = False
+    """It was opened with a key of ours."""
 
 
 class PacketCodec:
@@ -76,7 +78,12 @@ class PacketCodec:
                 raise WireError(_LAYER, f"{len(data)} bytes, at most {self.limits.packet} are allowed")
             data = strip_label(data, self._label)
             if self._keyring is not None:
-                data = self._keyring.open(data, self._label)
+                try:
+                    data = self._keyring.open(data, self._label)
+                    packet.sealed = True
+                except WireError:
+                    if self._keyring.verify_incoming:
+                        raise
             if data[:1] == b"\x0c":
                 data = crc.verify_checksum(data)
         except WireError as error:
@@ -114,7 +121,7 @@ class PacketCodec:
             data = min(data, compressed(data), key=len)
         if checksum:
             data = crc.add_checksum(data)
-        if self._keyring is not None:
+        if self._keyring is not None and self._keyring.verify_outgoing:
             data = self._keyring.seal(data, self._label)
         return self._header + data
 

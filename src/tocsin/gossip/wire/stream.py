@@ -60,14 +60,17 @@ class StreamCodec:
         self.limits = limits
         self._compression = compression
 
-    def encode(self, message: Message, *, reply: bool = False) -> tuple[bytes, ...]:
-        """The writes that send ``message``; over TLS each must be a write of its own."""
+    def encode(self, message: Message, *, reply: bool = False, key: bytes | None = None) -> tuple[bytes, ...]:
+        """The writes that send ``message``; over TLS each must be a write of its own.
+
+        ``key`` seals it in place of the primary one, also when the keyring seals nothing otherwise.
+        """
         data = _encode(message)
         if self._compression:
             data = compressed(data)
-        if self.keyring is not None:
+        if self.keyring is not None and (key is not None or self.keyring.verify_outgoing):
             header = b"\x0a" + self.keyring.sealed_length(len(data)).to_bytes(4, "big")
-            data = header + self.keyring.seal(data, header + self.label)
+            data = header + self.keyring.seal(data, header + self.label, key)
         return (data,) if reply or not self.label else (label_header(self.label), data)
 
     def decoder(self, *, reply: bool = False) -> StreamDecoder:
@@ -91,6 +94,8 @@ class StreamDecoder:
         self._body: _Body | None = None
         self._received = False
         self._whole = False
+        self.opened_with: bytes | None = None
+        """The key of ours that opened the message."""
 
     @property
     def started(self) -> bool:
@@ -126,14 +131,15 @@ class StreamDecoder:
         self._pending += data
         if self._expects_label and not self._label():
             return
-        if self._codec.keyring is not None:
+        if not self._pending:
+            return
+        if self._pending[0] == MessageType.ENCRYPT:
             yield from self._unseal()
             return
-        if self._pending[:1] == b"\x0a":
-            raise WireError("keyring", "remote state is encrypted and encryption is not configured")
-        if self._pending:
-            data, self._pending = bytes(self._pending), bytearray()
-            yield from self._plain(data)
+        if self._codec.keyring is not None and self._codec.keyring.verify_incoming:
+            raise WireError("keyring", "encryption is configured but remote state is not encrypted")
+        data, self._pending = bytes(self._pending), bytearray()
+        yield from self._plain(data)
 
     def eof(self) -> None:
         """The stream ended before the message was whole: :class:`WireError`, unless nothing came at all."""
@@ -164,11 +170,8 @@ class StreamDecoder:
 
     def _unseal(self) -> Iterator[Message | None]:
         pending, keyring = self._pending, self._codec.keyring
-        assert keyring is not None  # noqa: S101  (asked for only with one)
-        if not pending:
-            return
-        if pending[0] != MessageType.ENCRYPT:
-            raise WireError("keyring", "encryption is configured but remote state is not encrypted")
+        if keyring is None:
+            raise WireError("keyring", "remote state is encrypted and encryption is not configured")
         if len(pending) < _SEALED_HEADER:
             return
         length = int.from_bytes(pending[1:_SEALED_HEADER], "big")
@@ -179,7 +182,7 @@ class StreamDecoder:
         header = bytes(pending[:_SEALED_HEADER])
         blob = memoryview(pending)[_SEALED_HEADER : _SEALED_HEADER + length]
         self._pending = bytearray()
-        data = keyring.open(blob, header + self._codec.label)
+        data, self.opened_with = keyring.open_and_name(blob, header + self._codec.label)
         del blob, pending
         for message in self._plain(data):
             yield message

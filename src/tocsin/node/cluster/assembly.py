@@ -14,9 +14,10 @@ from tocsin.node.clock import Clock
 from tocsin.node.cluster.advertise import advertise_address
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.convergence import Replicated
+from tocsin.node.cluster.keyring.keyfile import make_keyring
 from tocsin.node.cluster.name import identity, ulid
 from tocsin.node.cluster.settings import ClusterSettings
-from tocsin.node.cluster.transports import make_transport, packet_bytes
+from tocsin.node.cluster.transports import PACKET_BOUND, make_transport, packet_bytes
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger
@@ -53,6 +54,7 @@ def make_cluster(
         allow_public=flags.cluster_allow_insecure_public_advertise_address_discovery,
     )
     transport = make_transport(flags, listen, advertise)
+    keyring = make_keyring(flags)
     name, incarnation = identity(flags.cluster_peer_name, advertise, remembered or {})
     settings = ClusterSettings(
         name=name or ulid(time.time_ns() // 1_000_000, os.urandom(10)),
@@ -65,7 +67,7 @@ def make_cluster(
             push_pull_interval=flags.cluster_pushpull_interval / 1e9,
             stream_timeout=flags.cluster_tcp_timeout / 1e9,
             packet_size=packet_bytes(flags),
-            gossip_bytes=GOSSIP_BYTES,
+            gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
             label=flags.cluster_label.encode(),
         ),
         settle_timeout=flags.cluster_settle_timeout / 1e9,
@@ -85,6 +87,7 @@ def make_cluster(
         on_growth=on_growth,
         advertise=advertise,
         once_kept=once_kept or (lambda tell: tell()),
+        keyring=keyring,
     )
 
 

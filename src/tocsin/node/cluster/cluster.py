@@ -14,7 +14,7 @@ from tocsin.alerting.protocol.parts import (
     decode_part,
     encode_part,
 )
-from tocsin.errors import ClosedError, StateError, TransportError
+from tocsin.errors import ClosedError, NotFoundError, StateError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import (
     Event,
@@ -37,6 +37,9 @@ from tocsin.node.cluster.antientropy import KEY as DIGESTS
 from tocsin.node.cluster.capability import META, speaks_tocsin
 from tocsin.node.cluster.convergence import Convergence, Replicated
 from tocsin.node.cluster.inbox import Inbox
+from tocsin.node.cluster.keyring.keyfile import KeyringFile
+from tocsin.node.cluster.keyring.service import KeyringService
+from tocsin.node.cluster.keyring.trouble import KeyringTrouble
 from tocsin.node.cluster.peers import PeerBook
 from tocsin.node.cluster.replication import Replication
 from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics, PeerStatus
@@ -71,6 +74,7 @@ class Cluster:
         on_growth: Callable[[int], None] = lambda _: None,
         advertise: Address | None = None,
         once_kept: Callable[[Callable[[], None]], None] = lambda tell: tell(),
+        keyring: KeyringFile | None = None,
     ) -> None:
         self.settings = settings
         self.statistics = ClusterStatistics()
@@ -81,6 +85,13 @@ class Cluster:
         self._log = log
         self._on_members = on_members
         self._on_settled = on_settled
+        ring = keyring.keyring if keyring is not None else None
+        self._keyring_trouble = KeyringTrouble(ring, log)
+        self.keyring_service: KeyringService | None = None
+        if keyring is not None:
+            self.keyring_service = KeyringService(
+                settings.name, keyring, members=lambda: self.gossip.endpoint.known_members(), log=log
+            )
         self.gossip = Gossip(
             settings.gossip_config(),
             transport,
@@ -90,6 +101,8 @@ class Cluster:
             meta=META,
             state_for=self.convergence.state_for,
             on_event=self._handle_event,
+            keyring=ring,
+            on_request=self.keyring_service.receive if self.keyring_service is not None else None,
             random_source=random.Random(),
         )
         self.replication = Replication(
@@ -222,11 +235,18 @@ class Cluster:
         )
 
     def tell(self, key: str, data: bytes) -> None:
-        """Send a small Part at once, in a packet, to the other Tocsin nodes: to those who come first, if they
-        are many. It may be lost."""
-        part = encode_part(key, data)
+        """Send a small Part at once, in a packet if it fits one, to the other Tocsin nodes: to those who come
+        first, if they are many. It may be lost."""
+        part, room = encode_part(key, data), self.gossip.packet_room
         for name in sorted(self.tocsin_peers, key=str.encode)[:MAX_TOLD]:
-            self.gossip.send_best_effort(name, part)
+            if room is None or len(part) <= room:
+                self.gossip.send_best_effort(name, part)
+            else:
+                self._spawn(self._tell_by_stream(name, part))
+
+    async def _tell_by_stream(self, name: str, part: bytes) -> None:
+        with contextlib.suppress(NotFoundError, TransportError):
+            await self.gossip.send_reliable(name, part)
 
     def _full_state_sent(self, size: int) -> None:
         self.statistics.full_states_sent += 1
@@ -294,6 +314,8 @@ class Cluster:
                 )
             case ProtocolTrouble(reason=reason, detail=detail, source=source):
                 self.statistics.trouble[reason] += 1
+                if reason == "keyring":
+                    self._keyring_trouble.write(source, detail, self._loop.time())
                 self._log.debug("refused from peer", reason=reason, detail=detail, source=str(source))
             case _:
                 pass

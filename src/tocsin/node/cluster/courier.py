@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +17,8 @@ older ones."""
 BACKLOG_RETRY: Final = 0.02
 MAX_MISSED: Final = 4096
 """Members remembered to lack something, most of them dead; past it the oldest is forgotten."""
+REPEATS: Final = 2
+"""Times that a fresh change, sent in a datagram, is sent again: a datagram may be lost without a word."""
 LARGE_BYTES: Final = 700
 """Alertmanager counts longer changes on their own (specification 4.3). Here they go as the others do."""
 
@@ -29,6 +31,8 @@ class Parcel:
     key: str
     data: bytes
     entries: int
+    reliable: bool = False
+    """By stream, and to be reported with :meth:`Courier.delivered` or :meth:`Courier.undelivered`."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,10 @@ class CourierStatistics:
     sent: Counter[str] = field(default_factory=Counter)
     sent_large: Counter[str] = field(default_factory=Counter)
     """Those of :attr:`sent` that are longer than :data:`LARGE_BYTES`."""
+    repeated: Counter[str] = field(default_factory=Counter)
+    """Sent once more, after a datagram."""
+    undelivered: Counter[str] = field(default_factory=Counter)
+    """Parcels whose stream failed; the member is named by :meth:`Courier.missed`."""
     superseded: Counter[str] = field(default_factory=Counter)
     """Replaced in the queue by a newer change of the same name."""
     dropped: Counter[str] = field(default_factory=Counter)
@@ -95,24 +103,30 @@ class _Queue:
         """Of which there is something."""
         return [key for key, kind in self._kinds.items() if kind]
 
-    def take(self, key: str, budget: int, *, at_least_one: bool) -> list[bytes]:
+    def fits(self, key: str, budget: int) -> bool:
+        """Whether all of one kind have together at most ``budget`` bytes."""
+        for change in self._kinds.get(key, {}).values():
+            budget -= len(change)
+            if budget < 0:
+                return False
+        return True
+
+    def take(self, key: str, budget: int, *, at_least_one: bool) -> dict[Hashable, bytes]:
         """The oldest of one kind, together at most ``budget`` bytes, but the first in any case if wanted."""
         kind = self._kinds.get(key)
+        taken: dict[Hashable, bytes] = {}
         if not kind:
-            return []
-        names: list[Hashable] = []
-        changes: list[bytes] = []
+            return taken
         for name, change in kind.items():
-            if len(change) > budget and (changes or not at_least_one):
+            if len(change) > budget and (taken or not at_least_one):
                 break
             budget -= len(change)
-            names.append(name)
-            changes.append(change)
-        for name in names:
+            taken[name] = change
+        for name in taken:
             del kind[name]
-        self.count -= len(names)
-        self.size -= sum(map(len, changes))
-        return changes
+        self.count -= len(taken)
+        self.size -= sum(map(len, taken.values()))
+        return taken
 
     def clear(self) -> list[tuple[str, bytes]]:
         """Empty it; what was in it, each after its kind."""
@@ -128,9 +142,15 @@ class _Route:
     repairs: _Queue = field(default_factory=_Queue)
     next_sending: float = 0.0
     repairs_due: float = 0.0
+    repeats: dict[tuple[str, Hashable], int] = field(default_factory=dict)
+    """Of the repairs, those that are our own and will be sent so many more times."""
+    under_way: bool = False
+    """A stream with a parcel; what comes meanwhile waits and gathers."""
 
     def due(self) -> float | None:
         """When the next parcel may leave, or None when there is nothing to send."""
+        if self.under_way:
+            return None
         if self.fresh.count:
             return self.next_sending
         return max(self.next_sending, self.repairs_due) if self.repairs.count else None
@@ -145,10 +165,23 @@ class Courier:
 
     A member gets at most one parcel of each kind of state in an :data:`INTERVAL`: in the 200 ms in which a
     Go peer is certain to empty its handler queue of 1,024 messages that is 40 for each kind.
+
+    Where a packet is a datagram, ``packet_bytes`` is what a parcel may have in one. More than that goes by
+    stream, one at a time to each member. What went in a datagram is sent again, :data:`REPEATS` times,
+    ``repeat_after`` seconds apart.
     """
 
-    def __init__(self, *, max_changes: int = 8192, max_bytes: int = 8 * 1024 * 1024) -> None:
+    def __init__(
+        self,
+        *,
+        max_changes: int = 8192,
+        max_bytes: int = 8 * 1024 * 1024,
+        packet_bytes: int | None = None,
+        repeat_after: float = 0.2,
+    ) -> None:
         self.statistics = CourierStatistics()
+        self._packet_bytes = packet_bytes
+        self._repeat_after = repeat_after
         self._max_changes = max_changes
         self._max_bytes = max_bytes
         self._routes: dict[str, _Route] = {}
@@ -181,6 +214,7 @@ class Courier:
 
     def _add_fresh(self, member: str, route: _Route, key: str, name: Hashable, change: bytes) -> None:
         self.statistics.superseded[key] += route.repairs.discard(key, name)
+        route.repeats.pop((key, name), None)
         self.statistics.superseded[key] += route.fresh.put(key, name, change)
         if self._over(route):
             # The member needs a whole exchange now, which brings it the rest of the queue as well.
@@ -189,6 +223,7 @@ class Courier:
                 self.statistics.dropped_large[gone] += len(data) > LARGE_BYTES
             for gone, _ in route.repairs.clear():
                 self.statistics.repairs_dropped[gone] += 1
+            route.repeats.clear()
             self.lost(member)
 
     def _add_repair(self, route: _Route, key: str, name: Hashable, change: bytes, when: float) -> None:
@@ -196,6 +231,7 @@ class Courier:
             return  # What is queued is on its way anyway, and a merge finds the newer one.
         if not route.repairs.count:
             route.repairs_due = when
+        route.repeats.pop((key, name), None)
         self.statistics.superseded[key] += route.repairs.put(key, name, change)
         if self._over(route):
             route.repairs.discard(key, name)
@@ -225,19 +261,72 @@ class Courier:
             route.next_sending = now + INTERVAL
             repairs = route.repairs_due <= now
             kinds = dict.fromkeys(route.fresh.kinds() + (route.repairs.kinds() if repairs else []))
-            found += [self._pack(member, route, key, repairs) for key in kinds]
+            for key in kinds:
+                found.append(self._pack(member, route, key, repairs, now))
+                if route.under_way:
+                    break
         return found
 
-    def _pack(self, member: str, route: _Route, key: str, repairs: bool) -> Parcel:
+    def _pack(self, member: str, route: _Route, key: str, repairs: bool, now: float) -> Parcel:
         """The oldest of one kind of state, the fresh before the repairs."""
-        changes = route.fresh.take(key, PARCEL_BYTES, at_least_one=True)
+        budget = self._packet_bytes
+        room = PARCEL_BYTES if budget is None or not route.fresh.fits(key, budget) else budget
+        fresh = route.fresh.take(key, room, at_least_one=True)
+        changes = list(fresh.values())
         if repairs:
-            room = PARCEL_BYTES - sum(map(len, changes))
-            changes += route.repairs.take(key, room, at_least_one=not changes)
+            left = room - sum(map(len, changes))
+            repaired = route.repairs.take(key, left, at_least_one=not changes)
+            changes += repaired.values()
+        else:
+            repaired = {}
+        data = b"".join(changes)
+        reliable = budget is not None and len(data) > budget
+        if reliable:
+            route.under_way = True
+            for name in repaired:
+                route.repeats.pop((key, name), None)
+        elif budget is not None:
+            self._repeat(route, key, repaired, fresh, now)
         statistics = self.statistics
         statistics.sent[key] += len(changes)
         statistics.sent_large[key] += sum([len(change) > LARGE_BYTES for change in changes])
-        return Parcel(member, key, b"".join(changes), len(changes))
+        return Parcel(member, key, data, len(changes), reliable)
+
+    def _repeat(
+        self,
+        route: _Route,
+        key: str,
+        repaired: Mapping[Hashable, bytes],
+        fresh: Mapping[Hashable, bytes],
+        now: float,
+    ) -> None:
+        """Have what goes in a datagram sent again, unless that was the last time."""
+        again = dict.fromkeys(fresh, REPEATS)
+        for name in repaired:
+            times = route.repeats.pop((key, name), 0)
+            self.statistics.repeated[key] += times > 0
+            if times > 1:
+                again[name] = times - 1
+        for name, times in again.items():
+            if not route.repairs.count:
+                route.repairs_due = now + self._repeat_after
+            route.repairs.put(key, name, fresh[name] if name in fresh else repaired[name])
+            route.repeats[key, name] = times
+
+    # -- parcels by stream
+
+    def delivered(self, member: str, now: float) -> None:
+        """The member has taken the parcel that was under way."""
+        route = self._routes.get(member)
+        if route is not None and route.under_way:
+            route.under_way = False
+            route.next_sending = now
+
+    def undelivered(self, member: str, key: str, now: float) -> None:
+        """The stream with a parcel of the kind ``key`` failed."""
+        self.statistics.undelivered[key] += 1
+        self.delivered(member, now)
+        self.lost(member)
 
     # -- members that lack something
 
@@ -276,7 +365,7 @@ class Courier:
     @property
     def busy(self) -> bool:
         """Whether changes wait that no member was sent yet."""
-        return any(route.fresh.count for route in self._routes.values())
+        return any(route.fresh.count or route.under_way for route in self._routes.values())
 
     @property
     def queued(self) -> QueueLengths:

@@ -16,18 +16,20 @@ from random import Random
 from typing import Final, Protocol
 
 from tocsin.alerting.protocol.parts import encode_part
-from tocsin.errors import ClosedError, NotFoundError
+from tocsin.errors import ClosedError, NotFoundError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import transmit_limit
 from tocsin.gossip.core.member import Member
 from tocsin.node.cluster.capability import speaks_tocsin
-from tocsin.node.cluster.courier import Courier
+from tocsin.node.cluster.courier import Courier, Parcel
 from tocsin.node.cluster.resyncs import Resyncs
 from tocsin.node.log import Logger
 
 FEW: Final = 8
 """Up to so many other members each gets each change from its maker."""
+PART_BYTES: Final = 16
+"""That a Part adds to its data: two tags, a key of three letters, a length."""
 RELAYED_BYTES: Final = 700
 """A Go peer sends longer data to every member itself (specification 4.3), so nobody has to pass it on."""
 
@@ -52,8 +54,15 @@ class Messenger(Protocol):
     def config(self) -> GossipConfig:
         """Interval and fan-out."""
 
+    @property
+    def packet_room(self) -> int | None:
+        """Bytes of a message that a packet can carry; None: as many as one likes."""
+
     def send_best_effort(self, member: str, payload: bytes, /) -> None:
         """Send a packet to one member."""
+
+    async def send_reliable(self, member: str, payload: bytes, /) -> None:
+        """Send by stream to one member."""
 
     def backlog(self, member: str, /) -> int:
         """Bytes that wait for it."""
@@ -76,7 +85,11 @@ class Replication:
         log: Logger,
     ) -> None:
         self.statistics = ReplicationStatistics()
-        self.courier = Courier()
+        room = gossip.packet_room
+        self.courier = Courier(
+            packet_bytes=None if room is None else room - PART_BYTES,
+            repeat_after=gossip.config.gossip_interval,
+        )
         self.resyncs = Resyncs(random)
         self._gossip = gossip
         self._key_of = key_of
@@ -91,6 +104,7 @@ class Replication:
         self._fanout: tuple[list[str], list[str]] = ([], [])
         self._fanout_until = 0.0
         self._exchanges: dict[asyncio.Task[None], str] = {}
+        self._deliveries: set[asyncio.Task[None]] = set()
         self._closed = False
 
     # -- changes
@@ -217,6 +231,11 @@ class Replication:
             part = encode_part(parcel.key, parcel.data)
             self.statistics.parcels += 1
             self.statistics.parcel_bytes += len(part)
+            if parcel.reliable:
+                delivery = self._loop.create_task(self._deliver(parcel, part))
+                self._deliveries.add(delivery)
+                delivery.add_done_callback(self._deliveries.discard)
+                continue
             try:
                 self._gossip.send_best_effort(parcel.member, part)
             except (NotFoundError, ClosedError):
@@ -225,6 +244,17 @@ class Replication:
             task = self._loop.create_task(self._exchange(name))
             self._exchanges[task] = name
             task.add_done_callback(self._finished)
+        self._arm()
+
+    async def _deliver(self, parcel: Parcel, part: bytes) -> None:
+        """By stream. The next parcel to the member waits for the end of this one."""
+        try:
+            await self._gossip.send_reliable(parcel.member, part)
+        except (NotFoundError, ClosedError, TransportError) as error:
+            self._log.debug("changes not delivered by stream", peer=parcel.member, error=str(error))
+            self.courier.undelivered(parcel.member, parcel.key, self._loop.time())
+        else:
+            self.courier.delivered(parcel.member, self._loop.time())
         self._arm()
 
     async def _exchange(self, name: str) -> None:
@@ -242,14 +272,17 @@ class Replication:
         """Send what is queued, as far as the transport takes it, and stop."""
         if self._closed:
             return
+        if self._timer is not None:
+            self._timer.cancel()
         self._run()
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        for task in self._exchanges:
+        tasks = [*self._exchanges, *self._deliveries]
+        for task in tasks:
             task.cancel()
-        if self._exchanges:
-            await asyncio.wait(list(self._exchanges))
+        if tasks:
+            await asyncio.wait(tasks)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._exchanges[task]

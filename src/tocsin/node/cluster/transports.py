@@ -11,8 +11,14 @@ from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.transport.dtls.settings import PACKET_BYTES, DTLSTransportConfig
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+from tocsin.gossip.transport.udp.transport import UDPTransport
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.tls import load_cluster_tls
+from tocsin.node.log import Logger
+
+PACKET_BOUND: Final = frozenset({"udp"})
+"""Transports whose packets are datagrams: what does not fit one goes by stream."""
 
 
 def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
@@ -46,7 +52,22 @@ def _settings(flags: NodeFlags, listen: Address, advertise: Address | None) -> T
     )
 
 
+def _udp(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:  # noqa: ARG001
+    if not flags.cluster_keyring_file:
+        Logger("tocsin.cluster", component="cluster").warn(
+            "cluster traffic is CLEAR TEXT: whoever reaches the port can read it, silence alerts and keep "
+            "notifications from being sent; use --cluster.tls-config, or --cluster.keyring-file",
+            transport=flags.cluster_transport,
+            address=str(listen),
+        )
+    timeout = flags.cluster_tcp_timeout / 1e9
+    return UDPTransport(
+        UDPTransportConfig(listen_address=listen, read_timeout=timeout, write_timeout=timeout)
+    )
+
+
 _MAKERS: Final[Mapping[str, Callable[[NodeFlags, Address, Address | None], Transport]]] = {
     "tls": _tls,
+    "udp": _udp,
     "dtls": _dtls,
 }

@@ -37,7 +37,7 @@ HOUR = 60 * MINUTE
 _EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
-TRANSPORTS = ("tls", "dtls")
+TRANSPORTS = ("tls", "udp", "dtls")
 FEATURES = (
     "alert-names-in-metrics",
     "receiver-name-in-metrics",
@@ -179,7 +179,24 @@ class NodeFlags:
         "cluster.transport",
         "tls",
         choice("cluster transport", TRANSPORTS),
-        f"How peers are connected: {' or '.join(TRANSPORTS)}.",
+        f"How peers are connected: {' or '.join(TRANSPORTS)}; udp is clear text unless there is a keyring.",
+    )
+    cluster_keyring_file: str = flag(
+        "cluster.keyring-file",
+        "",
+        str,
+        "File of the keys that seal the traffic of --cluster.transport=udp: a JSON list, base64, the first "
+        "one seals. Changes at run time are written back to it.",
+    )
+    cluster_keyring_verify_incoming: bool = switch(
+        "cluster.keyring-verify-incoming",
+        True,
+        "Refuse what no key has sealed; off only while a keyring is rolled out.",
+    )
+    cluster_keyring_verify_outgoing: bool = switch(
+        "cluster.keyring-verify-outgoing",
+        True,
+        "Seal what is sent; off only while a keyring is rolled out.",
     )
     cluster_tls_config: str = flag(
         "cluster.tls-config", "", str, "File that sets up mutual TLS within the cluster."
@@ -253,12 +270,37 @@ def _check_cluster(flags: NodeFlags) -> None:
         split_host_port("--cluster.advertise-address", flags.cluster_advertise_address)
     for peer in flags.cluster_peer:
         split_host_port("--cluster.peer", peer)
-    if not flags.cluster_tls_config:
+    _check_protection(flags)
+
+
+def _check_protection(flags: NodeFlags) -> None:
+    """Clear text is asked for in words, and nothing is given that would not be used."""
+    if flags.cluster_transport == "udp":
+        if flags.cluster_tls_config:
+            raise ConfigError(
+                "--cluster.tls-config",
+                "--cluster.transport=udp does not speak TLS",
+                "leave one of the two out",
+            )
+    elif flags.cluster_keyring_file:
+        raise ConfigError(
+            "--cluster.keyring-file",
+            f"--cluster.transport={flags.cluster_transport} has its own encryption",
+            "leave it out, or choose --cluster.transport=udp",
+        )
+    elif not flags.cluster_tls_config:
         raise ConfigError(
             "--cluster.listen-address",
-            "cluster traffic without --cluster.tls-config is not offered by this version",
-            "add --cluster.tls-config=FILE, or run alone with --cluster.listen-address=",
+            "there is neither --cluster.tls-config nor a --cluster.transport that goes without",
+            "add --cluster.tls-config=FILE for mutual TLS, or --cluster.transport=udp for memberlist's own "
+            "(clear text unless --cluster.keyring-file is given); --cluster.listen-address= runs alone",
         )
+    if not flags.cluster_keyring_file:
+        for name in ("incoming", "outgoing"):
+            if not getattr(flags, f"cluster_keyring_verify_{name}"):
+                raise ConfigError(
+                    f"--no-cluster.keyring-verify-{name}", "there is no --cluster.keyring-file", "add one"
+                )
 
 
 def _check_external_url(url: str) -> None:

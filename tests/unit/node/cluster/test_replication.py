@@ -8,7 +8,7 @@ from random import Random
 
 from tests.support.transports import eventually
 from tocsin.alerting.protocol.parts import decode_part
-from tocsin.errors import NotFoundError
+from tocsin.errors import NotFoundError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.member import Member
@@ -33,6 +33,20 @@ class Gossip:
         self.sent: list[tuple[str, str, bytes]] = []
         self.stuck: set[str] = set()
         self.unknown: set[str] = set()
+        self.unreachable: set[str] = set()
+        self.by_stream: list[tuple[str, str, bytes]] = []
+        self.streams_open = asyncio.Event()
+        self.streams_open.set()
+
+    packet_room: int | None = None
+
+    async def send_reliable(self, name: str, payload: bytes) -> None:
+        if name in self.unknown:
+            raise NotFoundError(name)
+        if name in self.unreachable:
+            raise TransportError("refused")
+        await self.streams_open.wait()
+        self.by_stream.append((name, *decode_part(payload)))
 
     def send_best_effort(self, name: str, payload: bytes) -> None:
         if name in self.unknown:

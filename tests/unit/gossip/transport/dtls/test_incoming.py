@@ -41,8 +41,9 @@ def begin(target: Node, source: Address) -> Association:
 def test_hellos_without_a_cookie_cost_no_memory_and_get_less_than_they_sent() -> None:
     world = World()
     b = node(world, 1)
+    hellos = [client_hello() for _ in range(10)]
     for number in range(1000):
-        hello = client_hello() if number % 100 == 0 else hello  # noqa: F821
+        hello = hellos[number % 10]
         b.incoming.receive(hello, Address(f"10.1.{number // 250}.{number % 250}", 1000 + number), world.now)
         ((_, answer),) = b.incoming.take_effects().datagrams
         assert len(answer) < len(hello)

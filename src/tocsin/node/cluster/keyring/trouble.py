@@ -1,0 +1,34 @@
+"""A peer that does not share our keyring, in the log: clear, and not as often as it can provoke."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.wire.keyring import Keyring
+from tocsin.node.log import Logger
+
+INTERVAL: Final = 60.0
+MAX_HOSTS: Final = 1024
+
+
+class KeyringTrouble:
+    """One warning a minute for each host."""
+
+    def __init__(self, keyring: Keyring | None, log: Logger) -> None:
+        self._keyring = keyring
+        self._log = log
+        self._last: OrderedDict[str, float] = OrderedDict()
+
+    def write(self, source: Address, detail: str, now: float) -> None:
+        """``source`` sent what our keyring does not take."""
+        last = self._last.get(source.host)
+        if last is not None and now - last < INTERVAL:
+            return
+        self._last[source.host] = now
+        self._last.move_to_end(source.host)
+        if len(self._last) > MAX_HOSTS:
+            self._last.popitem(last=False)
+        ours = ",".join(self._keyring.fingerprints()) if self._keyring is not None else "none"
+        self._log.warn("a peer does not share our keyring", peer=str(source), problem=detail, our_keys=ours)
