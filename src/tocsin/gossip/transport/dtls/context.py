@@ -136,6 +136,7 @@ def _context(method: int, section: str, minimum: str) -> SSL.Context:
     context.set_options(
         SSL.OP_NO_QUERY_MTU | SSL.OP_NO_TICKET | SSL.OP_NO_COMPRESSION | SSL.OP_NO_RENEGOTIATION
     )
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
     # Each association proves both sides anew.
     context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
     return context
