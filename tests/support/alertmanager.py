@@ -29,7 +29,7 @@ def why_not() -> str:
         return "TOCSIN_PEERS is not set: fetch the peers with tools/fetch-peers, or run make interop"
     missing = [
         binary
-        for binary in (*_binaries(Path(named)), amtool(), prometheus())
+        for binary in (*_binaries(Path(named)), amtool(), prometheus(), serf())
         if not os.access(binary, os.X_OK)
     ]
     return f"TOCSIN_PEERS={named} lacks {missing[0]}: run tools/fetch-peers {named}" if missing else ""
@@ -41,6 +41,10 @@ def _binaries(folder: Path) -> list[Path]:
 
 def amtool() -> Path:
     return Path(os.environ.get("TOCSIN_PEERS", "")) / "alertmanager-sid/usr/bin/amtool"
+
+
+def serf() -> Path:
+    return Path(os.environ.get("TOCSIN_PEERS", "")) / "serf-sid/usr/bin/serf"
 
 
 def prometheus() -> Path:

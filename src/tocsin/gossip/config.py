@@ -33,6 +33,9 @@ class GossipConfig:
     """An application's broadcast goes to all others at once while they are at most so many, else to
     ``gossip_nodes`` of them; the gossip rounds that follow repair."""
     meta_max_size: int = 512
+    delegate_versions: tuple[int, int, int] = (0, 0, 0)
+    """Least, greatest and spoken version of the application's own protocol; members whose ranges do not meet
+    refuse each other's states. serf's are (2, 5, 5)."""
     compression: bool = False
     """Sending LZW. Receiving it is always on; sending plain is always legal and costs less CPU."""
     checksums: bool = True

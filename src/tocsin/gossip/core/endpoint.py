@@ -93,7 +93,8 @@ class Endpoint:
         self._awareness = Awareness(config.awareness_max)
         self._member_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
         self._user_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
-        local = Member(name, _canonical(address), incarnation, MemberState.ALIVE, now, meta, VERSIONS)
+        versions = VERSIONS[:3] + bytes(config.delegate_versions)
+        local = Member(name, _canonical(address), incarnation, MemberState.ALIVE, now, meta, versions)
         self._membership = Membership(
             config,
             local,

@@ -170,7 +170,8 @@ def test_what_is_not_offered_is_taken_at_its_default() -> None:
 def test_cluster_traffic_is_never_in_the_clear() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_flags([])
-    assert "add --cluster.tls-config=FILE, or run alone with --cluster.listen-address=" in str(caught.value)
+    for way_out in ("--cluster.tls-config=FILE", "--cluster.transport=udp", "--cluster.listen-address="):
+        assert way_out in str(caught.value)
     flags = parse_flags(["--cluster.tls-config=tls.yml"])
     assert flags.cluster_listen_address == "0.0.0.0:9094"
 
@@ -180,3 +181,22 @@ def test_help_and_version(flag: str) -> None:
     with pytest.raises(HelpRequested) as caught:
         parse_flags([flag], version="tocsin 1")
     assert caught.value.text.startswith(("usage: tocsin", "tocsin 1"))
+
+
+def test_clear_text_is_asked_for_in_words_and_a_keyring_belongs_to_it() -> None:
+    flags = parse_flags(["--cluster.transport=udp"])
+    assert (flags.cluster_transport, flags.cluster_keyring_file) == ("udp", "")
+    flags = parse_flags(["--cluster.transport=udp", "--cluster.keyring-file=keys.json"])
+    assert flags.cluster_keyring_verify_incoming
+    assert flags.cluster_keyring_verify_outgoing
+    for arguments, place in (
+        (["--cluster.transport=udp", "--cluster.tls-config=tls.yml"], "--cluster.tls-config"),
+        (["--cluster.tls-config=tls.yml", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
+        (["--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
+        (["--cluster.transport=udp", "--no-cluster.keyring-verify-incoming"], "verify-incoming"),
+        (["--cluster.transport=udp", "--no-cluster.keyring-verify-outgoing"], "verify-outgoing"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            parse_flags(arguments)
+        assert place in caught.value.place
+        assert "\n" not in str(caught.value)

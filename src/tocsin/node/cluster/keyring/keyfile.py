@@ -84,7 +84,7 @@ def read_keys(path: Path) -> list[bytes]:
         raise ConfigError(place, f"cannot be read: {error.strerror}", _MEND) from None
     try:
         listed = json.loads(content) if len(content) <= MAX_BYTES else None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ConfigError(place, "is not JSON", _MEND) from None
     if not isinstance(listed, list) or not listed:
         raise ConfigError(place, "is not a list of keys", _MEND)
