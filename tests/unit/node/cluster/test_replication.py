@@ -272,3 +272,86 @@ def test_closing_sends_what_is_queued() -> None:
         assert bench.told(b"y=1") == []
 
     run(story)
+
+
+def datagrams(bench: Bench) -> None:
+    """Packets are datagrams from now on."""
+    bench.gossip.packet_room = 1000
+    bench.replication = Replication(
+        bench.gossip, {}, resync=bench._resync, random=Random(1), log=Logger("tocsin.test")
+    )
+    for one in bench.members:
+        bench.replication.member_changed(one)
+
+
+def test_where_packets_are_datagrams_what_fits_none_goes_by_stream() -> None:
+    async def story(bench: Bench) -> None:
+        datagrams(bench)
+        bench.replication.broadcast("sil", [b"small"])
+        bench.replication.broadcast("nfl", [bytes(1000)])  # with its envelope it fits no more
+        await eventually(lambda: len(bench.gossip.by_stream) == 2)
+        assert {(name, key) for name, key, _ in bench.gossip.by_stream} == {
+            ("node-0", "nfl"),
+            ("node-1", "nfl"),
+        }
+        await eventually(lambda: bench.told(b"small") == ["node-0"] * 3 + ["node-1"] * 3)
+        assert bench.resynced == []
+
+    run(story)
+
+
+def test_the_longest_parcel_for_a_datagram_fits_it_with_its_envelope() -> None:
+    async def story(bench: Bench) -> None:
+        datagrams(bench)
+        sizes: list[int] = []
+        bench.gossip.send_best_effort = lambda name, payload: sizes.append(len(payload))  # type: ignore[method-assign]
+        for size in range(900, 1001):
+            bench.replication.broadcast("sil", [bytes(size)])
+            await bench.quiet()
+        assert max(sizes) <= 1000
+
+    run(story, 1)
+
+
+def test_a_stream_that_fails_is_made_good_by_an_exchange_of_states() -> None:
+    async def story(bench: Bench) -> None:
+        datagrams(bench)
+        bench.gossip.unreachable.add("node-0")
+        bench.replication.broadcast("sil", [bytes(5000)])
+        await eventually(lambda: bench.resynced == ["node-0"])
+        assert [name for name, _, _ in bench.gossip.by_stream] == ["node-1"]
+        assert bench.replication.courier.statistics.undelivered == {"sil": 1}
+
+    run(story)
+
+
+def test_a_member_has_one_stream_at_a_time_and_what_comes_meanwhile_gathers() -> None:
+    async def story(bench: Bench) -> None:
+        datagrams(bench)
+        bench.gossip.streams_open.clear()
+        for number in range(10):
+            bench.replication.broadcast("sil", [b"%d" % number * 2000])
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.02)
+        assert len(bench.replication._deliveries) == 1
+        assert bench.replication.courier.busy
+        bench.gossip.streams_open.set()
+        await eventually(lambda: not bench.replication.courier.busy)
+        assert len(bench.gossip.by_stream) <= 2 + 1
+        assert b"".join(data for _, _, data in bench.gossip.by_stream) == b"".join(
+            b"%d" % number * 2000 for number in range(10)
+        )
+
+    run(story, 1)
+
+
+def test_closing_ends_the_streams_under_way() -> None:
+    async def story(bench: Bench) -> None:
+        datagrams(bench)
+        bench.gossip.streams_open.clear()
+        bench.replication.broadcast("sil", [bytes(5000)])
+        await eventually(lambda: bench.replication._deliveries)
+        await bench.replication.close()
+        assert not bench.replication._deliveries
+
+    run(story)
