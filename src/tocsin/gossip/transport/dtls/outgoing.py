@@ -31,6 +31,7 @@ class Destination(Slot):
         "queue",
         "queued_bytes",
         "reason",
+        "renewing_since",
         "rests_until",
         "used_at",
     )
@@ -45,6 +46,8 @@ class Destination(Slot):
         self.failures = 0
         self.rests_until = 0.0
         self.reason = ""
+        self.renewing_since: float | None = None
+        """Since when the association in use should have been renewed."""
 
     @property
     def idle(self) -> bool:
@@ -77,10 +80,10 @@ class Outgoing:
         """Seal and send one packet that fits a datagram, or queue it for the handshake's end."""
         slot = self._slot(address, now)
         slot.used_at = now
+        if slot.current is not None and self._due_for_renewal(slot.current, now):
+            self._renew_in_time(slot, now)
         current = slot.current
         if current is not None and not slot.queue:
-            if self._due_for_renewal(current, now):
-                self._renew(slot, now)
             self._seal(slot, current, packet)
             self._after(slot, now)
             return
@@ -205,6 +208,18 @@ class Outgoing:
             self._statistics.renewals += 1
             self._dial(slot, now)
 
+    def _renew_in_time(self, slot: Destination, now: float) -> None:
+        """Its time is over, or certificates have changed: the peer has to prove itself anew, and soon."""
+        if slot.renewing_since is None:
+            slot.renewing_since = now
+        self._renew(slot, now)
+        if slot.current is not None and now >= slot.renewing_since + self._config.renew_grace:
+            changed = slot.current.context is not self._contexts.client_context()
+            self._statistics.associations_ended["certificates" if changed else "lifetime"] += 1
+            slot.current.close()
+            self._collect(slot)
+            self._drop_current(slot)
+
     def _due_for_renewal(self, association: Association, now: float) -> bool:
         return (
             now >= association.established_at + self._config.association_lifetime
@@ -293,6 +308,7 @@ class Outgoing:
             old.close()
             self._statistics.associations_ended["renewed"] += 1
         slot.current, slot.candidate = association, None
+        slot.renewing_since = None
         slot.failures = 0
         self._flush(slot)
         self._collect(slot)
@@ -343,6 +359,7 @@ class Outgoing:
         if slot.current is not None:
             self._statistics.associations_outbound -= 1
             slot.current = None
+            slot.renewing_since = None
 
     def _end(self, slot: Destination, reason: str) -> None:
         self._drop_queue(slot, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.certificates import CertificateAuthority
 from tests.support.dtls import HOSTS, Node, World, authority, config_for, shared_tls
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.context import DTLSContexts
@@ -143,6 +144,24 @@ def test_changed_certificates_are_in_use_with_the_next_packet() -> None:
     assert b.data == [b"one", b"two", b"three"]
     assert a.statistics.dtls.renewals == 1
     assert b.statistics.dtls.associations_ended == {"renewed": 1}
+
+
+def test_a_peer_that_the_new_authorities_do_not_vouch_for_gets_nothing_after_the_grace() -> None:
+    world = World()
+    contexts = DTLSContexts(ClusterIdentity(shared_tls()))
+    a, b = Node(world, HOSTS[0], contexts=contexts), node(world, 1)
+    a.send(b, b"one")
+    world.run(2.0, lambda: b.packets)
+    other = CertificateAuthority("another")
+    contexts.identity = ClusterIdentity(other.cluster_config(other.issue(*HOSTS)))
+    for _ in range(50):
+        a.send(b, b"late")
+        world.run(1.0)
+    assert 1 < b.data.count(b"late") <= 31
+    assert a.outgoing.connected() == []
+    assert a.statistics.dtls.associations_ended["certificates"] == 1
+    assert a.statistics.refusals["unknown_authority"] >= 1
+    assert a.failures
 
 
 def test_a_peer_that_lost_its_state_is_dialled_anew() -> None:
