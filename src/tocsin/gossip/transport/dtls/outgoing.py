@@ -10,6 +10,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.association import Association, State
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.envelope import seal_envelope
+from tocsin.gossip.transport.dtls.openssl import SSL
 from tocsin.gossip.transport.dtls.records import is_lost_state, read_records
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
 from tocsin.gossip.transport.dtls.table import Effects, Slot, Table
@@ -17,6 +18,7 @@ from tocsin.gossip.transport.eviction import victim
 from tocsin.gossip.transport.tls.refusal import RefusalError
 
 _QUEUE_FULL: Final = "the queue of packets to it is full"
+_LOOK_INTERVAL: Final = 1.0
 _UNCERTAIN: Final = frozenset({"timeout", "closed", "not_tls", "other"})
 """Ends of a handshake that a lost, altered or late datagram can bring about too: worth another attempt."""
 
@@ -75,6 +77,8 @@ class Outgoing:
         self._random = random_source
         self._port = port
         self._table: Table[Destination] = Table()
+        self._latest = contexts.client_context()
+        self._looked_at = 0.0
 
     def send(self, address: Address, packet: bytes, now: float) -> None:
         """Seal and send one packet that fits a datagram, or queue it for the handshake's end."""
@@ -197,8 +201,10 @@ class Outgoing:
 
     def _attempt(self, slot: Destination, now: float) -> None:
         slot.attempts += 1
+        self._looked_at = now
+        self._latest = self._contexts.client_context()
         slot.candidate = Association.dial(
-            self._config, self._contexts.client_context(), self._contexts.server_rule(slot.address.host), now
+            self._config, self._latest, self._contexts.server_rule(slot.address.host), now
         )
         self._statistics.handshakes_outbound_pending += 1
 
@@ -214,7 +220,7 @@ class Outgoing:
             slot.renewing_since = now
         self._renew(slot, now)
         if slot.current is not None and now >= slot.renewing_since + self._config.renew_grace:
-            changed = slot.current.context is not self._contexts.client_context()
+            changed = slot.current.context is not self._context(now)
             self._statistics.associations_ended["certificates" if changed else "lifetime"] += 1
             slot.current.close()
             self._collect(slot)
@@ -223,8 +229,15 @@ class Outgoing:
     def _due_for_renewal(self, association: Association, now: float) -> bool:
         return (
             now >= association.established_at + self._config.association_lifetime
-            or association.context is not self._contexts.client_context()
+            or association.context is not self._context(now)
         )
+
+    def _context(self, now: float) -> SSL.Context:
+        """The context of the moment; not for each packet does somebody look at the files."""
+        if now >= self._looked_at + _LOOK_INTERVAL:
+            self._looked_at = now
+            self._latest = self._contexts.client_context()
+        return self._latest
 
     def _lost_state(self, slot: Destination, now: float) -> None:
         """Anyone can say so: worth a new handshake, once in a while, and nothing more."""
