@@ -47,6 +47,9 @@ members in one process, each with a certificate of the same authority (as ``tocs
 
     asyncio.run(main())
 
+Without certificates: ``UDPTransport(UDPTransportConfig(listen_address=...))`` is memberlist's own transport,
+UDP and TCP in clear text, unless ``Gossip`` is given a ``keyring=Keyring([key])``.
+
 Below this package: ``wire`` (bytes and messages), ``core`` (the protocol, without I/O), ``transport`` and
 ``driver`` (asyncio).
 """
@@ -83,6 +86,9 @@ from tocsin.gossip.transport.tls.config import (
 )
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+from tocsin.gossip.transport.udp.transport import UDPTransport
+from tocsin.gossip.wire.keyring import Keyring
 from tocsin.gossip.wire.messages import MemberState
 
 __all__ = [
@@ -97,6 +103,7 @@ __all__ = [
     "Gossip",
     "GossipConfig",
     "JoinResult",
+    "Keyring",
     "Member",
     "MemberJoined",
     "MemberLeft",
@@ -116,5 +123,7 @@ __all__ = [
     "Transport",
     "TransportHandler",
     "TransportStatistics",
+    "UDPTransport",
+    "UDPTransportConfig",
     "UserMessage",
 ]
