@@ -34,7 +34,7 @@ def test_packets_go_over_dtls_and_silences_and_alerts_reach_all(trio: Cluster) -
     id_ = first.api.post_silence([matcher("alertname", "Held")])
     for node in trio.nodes:
         eventually(partial(node.api.silence, id_), f"the silence on {node!r}")
-    # Far more than datagrams hold: that goes over TLS.
+    # Far more than datagrams hold: that goes by streams.
     post_silences(second, 200, comment="long" * 500)
     wait_active(trio.nodes, 201)
     for node in trio.nodes:

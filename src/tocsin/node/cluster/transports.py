@@ -17,7 +17,7 @@ from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.tls import load_cluster_tls
 from tocsin.node.log import Logger
 
-PACKET_BOUND: Final = frozenset({"udp"})
+PACKET_BOUND: Final = frozenset({"udp", "dtls"})
 """Transports whose packets are datagrams: what does not fit one goes by stream."""
 
 
