@@ -293,3 +293,9 @@ def test_lost_packets_are_told_to_the_application() -> None:
     bench.endpoint.packet_failed(address_of(2), bench.now)
     bench.drain()
     assert bench.told(PacketsLost) == [PacketsLost(address_of(2))]
+
+
+def test_the_application_s_protocol_versions_are_told() -> None:
+    config = GossipConfig(delegate_versions=(2, 5, 4))
+    endpoint = Endpoint(config, name="a", address=address_of(1), now=0.0, random=Random(1))
+    assert endpoint.local.versions == bytes((1, 5, 2, 2, 5, 4))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import Random
 
 from tests.support.transports import eventually
@@ -15,17 +16,26 @@ from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.cluster import Cluster
+from tocsin.node.cluster.courier import REPEATS
 from tocsin.node.cluster.settings import ClusterSettings
 from tocsin.node.log import Logger
 
 HOUR = 3600 * SECOND
 QUICK = GossipConfig(gossip_interval=0.02, probe_interval=0.2, probe_timeout=0.1, push_pull_interval=0.5)
+PATIENT = replace(QUICK, push_pull_interval=600.0)
 
 
 class Member:
     """A cluster with its states."""
 
-    def __init__(self, network: MemoryNetwork, name: str, address: Address, peers: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        network: MemoryNetwork,
+        name: str,
+        address: Address,
+        peers: tuple[str, ...],
+        gossip: GossipConfig = QUICK,
+    ) -> None:
         self.clock = Clock()
         self.silences = Silences(HOUR, random=Random(name))
         self.log = NotificationLog(HOUR)
@@ -34,7 +44,7 @@ class Member:
         self.settled = False
         self.cluster = Cluster(
             ClusterSettings(
-                name=name, peers=peers, gossip=QUICK, settle_timeout=30.0, reconnect_interval=0.2
+                name=name, peers=peers, gossip=gossip, settle_timeout=30.0, reconnect_interval=0.2
             ),
             MemoryTransport(network, address),
             {"sil": self.silences, "nfl": self.log},
@@ -74,11 +84,13 @@ def address(number: int) -> Address:
     return Address(f"10.0.0.{number}", 9094)
 
 
-def run(story: Callable[[list[Member]], Awaitable[None]], count: int = 3) -> None:
+def run(
+    story: Callable[[list[Member]], Awaitable[None]], count: int = 3, *, gossip: GossipConfig = QUICK
+) -> None:
     async def main() -> None:
         network = MemoryNetwork()
         peers = tuple(str(address(number)) for number in range(1, count + 1))
-        members = [Member(network, f"node-{n}", address(n), peers) for n in range(1, count + 1)]
+        members = [Member(network, f"node-{n}", address(n), peers, gossip) for n in range(1, count + 1)]
         try:
             for member in members:
                 await member.cluster.start()
@@ -200,3 +212,30 @@ def test_a_goodbye_does_not_wait_for_ever_for_what_cannot_be_told() -> None:
         await eventually(lambda: len(members[1].cluster.peers()) == 2)
 
     run(story)
+
+
+def test_where_packets_are_datagrams_a_change_outlives_the_loss_of_two_and_none_is_too_long() -> None:
+    async def story(members: list[Member]) -> None:
+        maker, other = members
+        transport = maker.cluster.gossip.transport
+        send, lost, lengths = transport.send_packet, [0], [0]
+
+        def lossy(destination: Address, data: bytes, node: str = "") -> None:
+            lengths.append(len(data))
+            if b"precious" in data and lost[0] < REPEATS:
+                lost[0] += 1
+            else:
+                send(destination, data, node)
+
+        transport.send_packet = lossy  # type: ignore[method-assign]
+        precious = maker.silence("precious")
+        await eventually(lambda: other.knows(precious))
+        assert lost == [REPEATS]
+        many = [maker.silence(f"many {number}") for number in range(100)]
+        large = maker.silence("large", comment="x" * 5000)
+        await eventually(lambda: all(other.knows(one) for one in [*many, large]))
+        assert max(lengths) <= PATIENT.packet_size + 5  # with the checksum, which Go does not count either
+        assert maker.cluster.replication.resyncs.statistics.started == 0
+
+    # No exchange of states comes to the rescue.
+    run(story, 2, gossip=PATIENT)
