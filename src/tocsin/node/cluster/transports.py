@@ -19,6 +19,8 @@ from tocsin.node.log import Logger
 
 PACKET_BOUND: Final = frozenset({"udp", "dtls"})
 """Transports whose packets are datagrams: what does not fit one goes by stream."""
+_CHECKSUM_BYTES: Final = 5
+"""Come on top of a packet, as in Go."""
 
 
 def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
@@ -28,7 +30,7 @@ def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None)
 
 def packet_bytes(flags: NodeFlags) -> int:
     """What a packet should keep to with ``--cluster.transport``; longer ones go, too, but cost more."""
-    return PACKET_BYTES if flags.cluster_transport == "dtls" else GossipConfig().packet_size
+    return PACKET_BYTES - _CHECKSUM_BYTES if flags.cluster_transport == "dtls" else GossipConfig().packet_size
 
 
 def _tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
