@@ -34,6 +34,8 @@ class DTLSTransportConfig:
     """Of one attempt at a handshake that we began. Others follow until the handshake's time is over: a record
     that was altered on its way can leave an attempt in a state from which nothing leads on."""
     max_attempts: int = 5
+    max_waiting_datagrams: int = 2048
+    """Received and not looked at yet, on each socket; more are dropped and counted."""
     retransmit_minimum: float = 0.25
     """Until a flight of the handshake is sent again; doubled each time."""
     retransmit_maximum: float = 2.0
@@ -108,7 +110,7 @@ class DTLSStatistics:
     datagram_bytes_sent: int = 0
     datagram_bytes_received: int = 0
     datagrams_ignored: Counter[str] = field(default_factory=Counter)
-    """"malformed", "too_long", "unknown", "not_packet"."""
+    """"malformed", "too_long", "unknown", "not_packet", "overload"."""
     records_ignored: int = 0
     """Of data, that no association of the address could open: replayed, altered, or of an old association."""
 

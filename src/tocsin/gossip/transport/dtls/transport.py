@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 from tocsin.errors import ClosedError, ConfigError
 from tocsin.gossip.address import Address
@@ -28,6 +30,9 @@ from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.transport import TLSTransport
+
+_TURN: Final = 0.01
+"""Seconds of work on received datagrams before the rest of the event loop gets its turn."""
 
 
 class DTLSTransport:
@@ -150,6 +155,7 @@ class DTLSTransport:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._incoming = self._outgoing = None
         await asyncio.gather(outgoing.endpoint.close(), incoming.endpoint.close())
 
     def _drain(self) -> None:
@@ -226,6 +232,8 @@ class _Side:
         self._config = config
         self._statistics = statistics.dtls
         self._loop = asyncio.get_running_loop()
+        self._waiting: deque[tuple[bytes, Address]] = deque()
+        self._working = False
         self.drain = drain
         self.endpoint = DatagramEndpoint(
             self,
@@ -250,7 +258,24 @@ class _Side:
         if len(data) > self._config.max_datagram_bytes:
             self._statistics.datagrams_ignored["too_long"] += 1
             return
-        self.receive(data, source, self._loop.time())
+        if len(self._waiting) >= self._config.max_waiting_datagrams:
+            self._statistics.datagrams_ignored["overload"] += 1
+            return
+        self._waiting.append((data, source))
+        if not self._working:
+            self._working = True
+            self._loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        """Take what came, for a while: a handshake costs a millisecond or more, and many may come."""
+        now = self._loop.time()
+        end = now + _TURN
+        while self._waiting and now < end:
+            self.receive(*self._waiting.popleft(), now)
+            now = self._loop.time()
+        self._working = bool(self._waiting)
+        if self._working:
+            self._loop.call_soon(self._work)
         self.drain()
 
     def datagram_failed(self, destination: Address, reason: str) -> None:

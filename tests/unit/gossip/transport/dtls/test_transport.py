@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -233,5 +234,31 @@ def test_the_handler_may_answer_from_within() -> None:
                 a.transport.send_packet(b.address, b"%d" % number)
             await eventually(lambda: len(a.recorder.packets) == 20)
             assert a.recorder.packets[0] == (b"re: 0", b.address)
+
+    run(story)
+
+
+def test_a_flood_is_bounded_and_leaves_the_loop_to_others() -> None:
+    async def story() -> None:
+        b = Peer(max_waiting_datagrams=50)
+        async with started(b):
+            side = b.transport._incoming
+            assert side is not None
+            turns, order = 0, []
+
+            def slow(data: bytes, source: Address, now: float) -> None:
+                end = time.perf_counter() + 0.005
+                while time.perf_counter() < end:
+                    pass
+                order.append(turns)
+
+            side.receive = slow  # type: ignore[method-assign]
+            for _ in range(60):
+                side.datagram_received(b"hello", Address("127.0.0.1", 1))
+            while len(order) < 50:
+                await asyncio.sleep(0)
+                turns += 1
+            assert b.statistics.dtls.datagrams_ignored == {"overload": 10}
+            assert max(order.count(turn) for turn in order) <= 2
 
     run(story)
