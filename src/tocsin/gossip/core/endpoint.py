@@ -20,12 +20,7 @@ from tocsin.gossip.core.effects import (
 )
 from tocsin.gossip.core.exchanges import EXCHANGE, Exchange, Exchanges
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.membership import (
-    SUSPICION,
-    VERSIONS,
-    Membership,
-    TimerName,
-)
+from tocsin.gossip.core.membership import SUSPICION, VERSIONS, Membership, TimerName
 from tocsin.gossip.core.outbox import Outbox
 from tocsin.gossip.core.partners import Connections, Partners
 from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
@@ -33,13 +28,7 @@ from tocsin.gossip.core.receiver import Receiver
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.wire.codec import encode_message
-from tocsin.gossip.wire.messages import (
-    Ack,
-    Dead,
-    MemberState,
-    Message,
-    User,
-)
+from tocsin.gossip.wire.messages import Ack, Dead, MemberState, Message, User
 from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
 
