@@ -6,7 +6,15 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.conformance.networks import InMemory, Migrating, Multiplexed, Network, OverTLS, OverUDP
+from tests.conformance.networks import (
+    InMemory,
+    Migrating,
+    Multiplexed,
+    Network,
+    OverDTLS,
+    OverTLS,
+    OverUDP,
+)
 from tests.support.certificates import CertificateAuthority
 
 
@@ -25,7 +33,7 @@ MIGRATING = {
 
 
 @pytest.fixture(
-    params=["memory", "udp", "tls", "tocsin/1", "tocsin/1 and tls", "tls and tocsin/1", *MIGRATING]
+    params=["memory", "udp", "dtls", "tls", "tocsin/1", "tocsin/1 and tls", "tls and tocsin/1", *MIGRATING]
 )
 def make_network(request: pytest.FixtureRequest, authority: CertificateAuthority) -> Callable[[], Network]:
     """Makes a network; to be called on the event loop."""
@@ -36,6 +44,8 @@ def make_network(request: pytest.FixtureRequest, authority: CertificateAuthority
     tls = authority.cluster_config()
     if request.param in MIGRATING:
         return lambda: Migrating(tls, MIGRATING[request.param])
+    if request.param == "dtls":
+        return lambda: OverDTLS(tls)
     if request.param == "tocsin/1":
         return lambda: Multiplexed(authority, tls)
     offers = {"tls": (False,), "tocsin/1 and tls": (True, False), "tls and tocsin/1": (False, True)}

@@ -13,6 +13,8 @@ from tests.support.transports import Recorder
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.transport.datagram import LARGEST, DatagramSettings
+from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig
+from tocsin.gossip.transport.dtls.transport import DTLSTransport
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.migrating.transport import MigratingTransport
 from tocsin.gossip.transport.statistics import TransportStatistics
@@ -59,6 +61,8 @@ class Network(abc.ABC):
 
     largest_packet = 64 * 1024
     """Bytes that every transport of this kind carries in one packet."""
+    one_way = True
+    """All packets go one way, and so stay in order. Otherwise a short one may overtake a long one."""
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -284,3 +288,29 @@ class Migrating(OverUDP):
     def streams_rejected(self, opener: Node, accepter: Node) -> dict[str, int]:
         """They all speak ``tocsin/1`` with each other."""
         return mux_streams_rejected(opener)
+
+
+class OverDTLS(OverUDP):
+    """:mod:`tocsin.gossip.transport.dtls`: longer packets and streams over TLS."""
+
+    largest_packet = 64 * 1024
+    one_way = False
+
+    def __init__(self, tls: ClusterTLSConfig) -> None:
+        super().__init__()
+        self.tls = tls
+
+    def make(self, address: Address, limits: Limits) -> Node:
+        tls = TLSTransportConfig(
+            listen_address=address,
+            dial_timeout=limits.dial_timeout,
+            handshake_timeout=limits.dial_timeout,
+            read_timeout=limits.read_timeout,
+            close_timeout=limits.close_timeout,
+            max_queued_packets=limits.max_queued_packets,
+            max_frame_bytes=limits.max_packet_bytes + 64,
+            max_inbound_connections=limits.max_inbound,
+            offer_alpn=False,
+        )
+        transport = DTLSTransport(DTLSTransportConfig(tls=tls), self.tls)
+        return Node(transport, transport.statistics)

@@ -81,6 +81,10 @@ class CertificateAuthority:
         ends: datetime.timedelta = DAY,
         emails: tuple[str, ...] = (),
         uris: tuple[str, ...] = (),
+        usages: tuple[x509.ObjectIdentifier, ...] = (
+            ExtendedKeyUsageOID.SERVER_AUTH,
+            ExtendedKeyUsageOID.CLIENT_AUTH,
+        ),
     ) -> Certificate:
         """A certificate for server and client use. ``hosts``: IP addresses or DNS names (default loopback).
 
@@ -102,7 +106,7 @@ class CertificateAuthority:
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .add_extension(
-                x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+                x509.ExtendedKeyUsage(usages),
                 critical=False,
             )
             .add_extension(

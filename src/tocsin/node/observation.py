@@ -198,6 +198,18 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
             ),
         )
         metrics.watch_statistics("transport_mux", lambda: getattr(transport, "mux", None))
+        metrics.watch_statistics(
+            "transport_dtls",
+            lambda: getattr(transport, "dtls", None),
+            gauges=(
+                "associations_inbound",
+                "associations_outbound",
+                "handshakes_inbound_pending",
+                "handshakes_outbound_pending",
+                "queued_bytes",
+                "queued_packets",
+            ),
+        )
 
 
 def _alerts_by_state(node: Node) -> dict[str, int]:

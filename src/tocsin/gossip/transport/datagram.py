@@ -97,6 +97,11 @@ def bind_pair(address: Address, *, backlog: int = 512) -> tuple[socket.socket, s
     )
 
 
+def bind_datagrams(address: Address) -> socket.socket:
+    """A UDP socket alone, non-blocking; ``OSError`` when it cannot be bound."""
+    return bound_socket(address, socket.SOCK_DGRAM)
+
+
 @dataclass(slots=True)
 class _Queue:
     packets: deque[bytes]

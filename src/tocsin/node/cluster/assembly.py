@@ -18,7 +18,7 @@ from tocsin.node.cluster.discovery import REMEMBERED, load_targets
 from tocsin.node.cluster.keyring.keyfile import make_keyring
 from tocsin.node.cluster.name import identity, ulid
 from tocsin.node.cluster.settings import ClusterSettings
-from tocsin.node.cluster.transports import PACKET_BOUND, make_transport
+from tocsin.node.cluster.transports import PACKET_BOUND, make_transport, packet_bytes
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger
@@ -68,6 +68,7 @@ def make_cluster(
             gossip_interval=flags.cluster_gossip_interval / 1e9,
             push_pull_interval=flags.cluster_pushpull_interval / 1e9,
             stream_timeout=flags.cluster_tcp_timeout / 1e9,
+            packet_size=packet_bytes(flags),
             gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
             label=flags.cluster_label.encode(),
             bind_names=flags.cluster_tls_bind_names,

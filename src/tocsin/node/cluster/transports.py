@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.gossip.address import Address
+from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.base import Transport
+from tocsin.gossip.transport.dtls.settings import PACKET_BYTES, DTLSTransportConfig
 from tocsin.gossip.transport.migrating.transport import MigratingTransport
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
@@ -17,13 +19,32 @@ from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.tls import load_cluster_tls
 from tocsin.node.log import Logger
 
-PACKET_BOUND: Final = frozenset({"udp", "udp-to-tls"})
+PACKET_BOUND: Final = frozenset({"udp", "dtls", "udp-to-tls"})
 """Transports whose packets are datagrams: what does not fit one goes by stream."""
+_CHECKSUM_BYTES: Final = 5
+"""Come on top of a packet, as in Go."""
 
 
 def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
     """What ``--cluster.transport`` names, not started; :class:`ConfigError` for files that cannot be used."""
     return _MAKERS[flags.cluster_transport](flags, listen, advertise)
+
+
+def packet_bytes(flags: NodeFlags) -> int:
+    """What a packet should keep to with ``--cluster.transport``; longer ones go, too, but cost more."""
+    return PACKET_BYTES - _CHECKSUM_BYTES if flags.cluster_transport == "dtls" else GossipConfig().packet_size
+
+
+def _dtls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
+    # Only here, since it needs what the extra tocsin[dtls] brings: a ConfigError says so.
+    from tocsin.gossip.transport.dtls.transport import DTLSTransport
+
+    settings = DTLSTransportConfig(tls=_tls_config(flags, listen, advertise))
+    return DTLSTransport(
+        settings,
+        source=lambda: load_cluster_tls(flags.cluster_tls_config),
+        watched=(Path(flags.cluster_tls_config),),
+    )
 
 
 def _tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> TLSTransport:
@@ -79,5 +100,6 @@ def _udp_config(flags: NodeFlags, listen: Address) -> UDPTransportConfig:
 _MAKERS: Final[Mapping[str, Callable[[NodeFlags, Address, Address | None], Transport]]] = {
     "tls": _tls,
     "udp": _udp,
+    "dtls": _dtls,
     "udp-to-tls": _udp_to_tls,
 }

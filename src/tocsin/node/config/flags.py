@@ -39,7 +39,7 @@ _EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 MEMBERSHIPS = ("gossip", "discovery")
-TRANSPORTS = ("tls", "udp", "udp-to-tls")
+TRANSPORTS = ("tls", "udp", "dtls", "udp-to-tls")
 FEATURES = (
     "alert-names-in-metrics",
     "receiver-name-in-metrics",

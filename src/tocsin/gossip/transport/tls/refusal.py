@@ -90,12 +90,21 @@ class RefusalError(PeerRefusedError):
 def refusal_from(error: ssl.SSLError) -> RefusalError:
     """The refusal behind an error of OpenSSL."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        reason, text = _VERIFY_CODES.get(error.verify_code, ("bad_certificate", "certificate is not valid"))
-        return RefusalError(reason, f"{text} ({error.verify_message.rstrip('.')})")
-    name = error.reason or ""
+        return verification_refusal(error.verify_code, error.verify_message)
+    return named_refusal(error.reason or "", str(error))
+
+
+def verification_refusal(code: int, message: str) -> RefusalError:
+    """The refusal behind one of OpenSSL's ``X509_V_ERR_*`` and its text."""
+    reason, text = _VERIFY_CODES.get(code, ("bad_certificate", "certificate is not valid"))
+    return RefusalError(reason, f"{text} ({message.rstrip('.')})")
+
+
+def named_refusal(name: str, message: str = "") -> RefusalError:
+    """The refusal behind one of OpenSSL's reasons, such as ``TLSV1_ALERT_UNKNOWN_CA``."""
     _, mark, alert = name.partition("_ALERT_")
     if mark:
         reason, text = _ALERTS.get(alert, ("other", f"alert {alert.replace('_', ' ').lower()}"))
         return RefusalError(reason, text, by_peer=True)
-    reason, text = _LOCAL.get(name, ("other", name.replace("_", " ").lower() or str(error)))
+    reason, text = _LOCAL.get(name, ("other", name.replace("_", " ").lower() or message))
     return RefusalError(reason, text)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import random
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class TLSTransport:
     ) -> None:
         """Reads certificates, keys and authorities at once: :class:`ConfigError` if they cannot be used.
 
+        ``statistics``: of a transport that this one is a part of.
         ``tls``, or a ``source`` of it that is asked again when one of the files ``watched`` has changed.
         """
         self.identity = ClusterIdentity(
@@ -79,14 +81,17 @@ class TLSTransport:
         advertised = self.config.advertise_address or self._listen_address
         return advertised if advertised.port else Address(advertised.host, self._listen_address.port)
 
-    async def start(self, handler: TransportHandler) -> None:
-        """Bind and listen. :class:`ConfigError` when the address cannot be bound or advertised."""
+    async def start(self, handler: TransportHandler, listener: socket.socket | None = None) -> None:
+        """Bind and listen, on ``listener`` if that is bound already.
+
+        :class:`ConfigError` when the address cannot be bound or advertised.
+        """
         if self._closed:
             raise ClosedError("the transport was closed")
         self.check_addresses()
         wanted = self.config.listen_address
         try:
-            listener = bound_socket(wanted)
+            listener = listener or bound_socket(wanted)
             # Nobody is accepted before the loop's next turn.
             self._server = await asyncio.get_running_loop().create_server(
                 self.accepted, sock=listener, backlog=512

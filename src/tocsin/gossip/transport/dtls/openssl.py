@@ -1,0 +1,16 @@
+"""The only door to pyOpenSSL, which comes with the extra ``tocsin[dtls]``: ``ssl`` has no DTLS."""
+
+from __future__ import annotations
+
+from tocsin.errors import ConfigError
+
+try:
+    from OpenSSL import SSL, crypto
+except ImportError as error:
+    raise ConfigError(
+        "--cluster.transport=dtls",
+        f"needs pyOpenSSL, which cannot be used here: {error}",
+        "pip install tocsin[dtls]",
+    ) from None
+
+__all__ = ["SSL", "crypto"]
