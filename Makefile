@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench kill9 protocol clean
+.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench kill9 faults protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -65,6 +65,10 @@ bench: setup  ## measure beside the real Alertmanager, write docs/performance.md
 
 kill9: setup  ## kill a node at random points and look for losses (ARGS="--trials 1000 --seed 7")
 	@$(BIN)/python -m tests.faults.kill9 $(ARGS)
+
+faults: setup  ## clusters of real processes on bad networks, disks and clocks (ARGS="--only killed --seed 7")
+	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]  # not possible here: then clusters of Tocsin alone
+	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m tests.faults.suite $(ARGS)
 
 protocol: setup  ## generate the protobuf modules anew
 	@PATH=$(abspath $(BIN)):$$PATH tools/generate-protocol

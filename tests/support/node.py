@@ -54,6 +54,8 @@ QUICK = {
 class Node:
     """One node in a folder of its own. ``start`` again after ``stop`` or ``kill`` for a restart."""
 
+    host = "127.0.0.1"  # a node in a network of its own has another
+
     def __init__(
         self,
         kind: NodeKind,
@@ -84,8 +86,8 @@ class Node:
 
     def _choose_ports(self) -> None:
         self.port, self.cluster_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.cluster_address = f"127.0.0.1:{self.cluster_port}"
+        self.url = f"http://{self.host}:{self.port}"
+        self.cluster_address = f"{self.host}:{self.cluster_port}"
         self.api = Api(self.url)
 
     def arguments(self) -> list[str]:
@@ -93,7 +95,7 @@ class Node:
         flags = {
             "config.file": str(self.config_file),
             "storage.path": str(self.folder / "data"),
-            "web.listen-address": f"127.0.0.1:{self.port}",
+            "web.listen-address": f"{self.host}:{self.port}",
             "web.external-url": self.url,
             "cluster.listen-address": self.cluster_address,
             "cluster.advertise-address": self.cluster_address,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import StorageError
-from tocsin.node.store.database import Database, open_reading, read_meta, sync_folder
+from tocsin.node.store.database import Database, checked_row, open_reading, read_meta, sync_folder
 from tocsin.node.store.rows import Row
 
 KEPT: Final = 4
@@ -71,12 +71,10 @@ def _read_run(connection: sqlite3.Connection, direction: str, rows: dict[int, Ro
 
 
 def _keep(rows: dict[int, Row], cursor: Iterable[tuple[object, ...]]) -> None:
-    for number, kind, key, stamp, expires, data in cursor:
-        match number, kind, key, stamp, expires, data:
-            case int(), str(), bytes(), bytes(), int(), bytes():
-                rows[number] = Row(kind, key, stamp, expires, data)
-            case _:
-                pass  # not what we wrote
+    for number, *columns in cursor:
+        row = checked_row(*columns)
+        if isinstance(number, int) and row is not None:
+            rows[number] = row
 
 
 def rebuild(path: Path, rows: Iterable[Row], meta: Mapping[str, str]) -> Path | None:

@@ -2,7 +2,8 @@
 
 Tables: ``entries`` (one row for each silence and notification log entry, see ``rows``) and ``meta`` (what the
 node must know of itself after a restart). A row is only ever replaced by a version that the merge in memory
-would choose too, so the order in which versions are written does not matter.
+would choose too, so the order in which versions are written does not matter. It stays for as long as any
+version of it that was ever met: or an older version that lives longer could come back from somewhere.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SLICE_ROWS: Final = 256
 DELETE_ROWS: Final = 512
 WAL_BYTES: Final = 4 << 20
 """The write-ahead log is cut to this size when it starts anew."""
+MAX_TOMBSTONES: Final = 500_000
+"""Of more the oldest are forgotten, as in memory."""
 VACUUM_PAGES: Final = 2048
 """Free pages given back in one maintenance."""
 
@@ -34,13 +37,18 @@ CREATE TABLE entries (
 CREATE INDEX entries_expire ON entries (expires);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_UPSERT: Final = """
-INSERT INTO entries (kind, key, stamp, expires, data) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (kind, key) DO UPDATE SET stamp = excluded.stamp, expires = excluded.expires, data = excluded.data
-WHERE excluded.stamp > entries.stamp
-   OR (excluded.stamp = entries.stamp AND excluded.data <> entries.data
-       AND wins_tie(excluded.kind, excluded.data, entries.data))
+_WINS: Final = """
+(excluded.stamp > entries.stamp
+ OR (excluded.stamp = entries.stamp AND excluded.data <> entries.data
+     AND wins_tie(excluded.kind, excluded.data, entries.data)))
 """
+_UPSERT: Final = f"""
+INSERT INTO entries (kind, key, stamp, expires, data) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (kind, key) DO UPDATE SET
+    stamp = max(excluded.stamp, entries.stamp), expires = max(excluded.expires, entries.expires),
+    data = CASE WHEN {_WINS} THEN excluded.data ELSE entries.data END
+WHERE {_WINS} OR excluded.expires > entries.expires
+"""  # noqa: S608
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -105,6 +113,7 @@ class Database:
             )
             sync_folder(self.path.parent)
         try:
+            execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
             execute("SELECT kind, key, stamp, expires, data FROM entries LIMIT 1").fetchone()
             execute("SELECT name, value FROM meta LIMIT 1").fetchone()
         except sqlite3.OperationalError as error:
@@ -144,6 +153,20 @@ class Database:
         except sqlite3.Error as error:
             raise translate(error) from None
 
+    def forget_tombstones(self) -> int:
+        """Delete some of the oldest tombstones that are too many; how many, as :meth:`delete_expired`."""
+        try:
+            [count] = self._connection.execute(
+                "SELECT count(*) FROM entries INDEXED BY entries_tombstones WHERE data = x''"
+            ).fetchone()
+            return self._connection.execute(
+                "DELETE FROM entries WHERE id IN (SELECT id FROM entries INDEXED BY entries_tombstones "
+                "WHERE data = x'' ORDER BY id LIMIT ?)",
+                (max(0, min(count - MAX_TOMBSTONES, DELETE_ROWS)),),
+            ).rowcount
+        except sqlite3.Error as error:
+            raise translate(error) from None
+
     def tidy(self) -> None:
         """Give back what is free, and move the write-ahead log into the database."""
         try:
@@ -166,8 +189,8 @@ class Database:
 
     # -- reading
 
-    def slices(self, rows: int = SLICE_ROWS) -> Iterator[list[tuple[str, bytes]]]:
-        """All entries as (kind, data), some at a time; :class:`DamagedError` where it cannot be read."""
+    def slices(self, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
+        """All rows, some at a time; :class:`DamagedError` where it cannot be read."""
         yield from read_slices(self._connection, rows)
 
     def meta(self) -> dict[str, str]:
@@ -184,20 +207,30 @@ class Database:
             self._connection.close()
 
 
-def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Iterator[list[tuple[str, bytes]]]:
+def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
     """See :meth:`Database.slices`."""
     last = -(1 << 63)
     while True:
         try:
             found = connection.execute(
-                "SELECT id, kind, data FROM entries WHERE id > ? ORDER BY id LIMIT ?", (last, rows)
+                "SELECT id, kind, key, stamp, expires, data FROM entries WHERE id > ? ORDER BY id LIMIT ?",
+                (last, rows),
             ).fetchall()
         except sqlite3.Error as error:
             raise translate(error) from None
         if not found:
             return
         last = found[-1][0]
-        yield [(str(kind), bytes(data)) for _, kind, data in found if isinstance(data, bytes)]
+        yield [row for _, *columns in found if (row := checked_row(*columns)) is not None]
+
+
+def checked_row(*columns: object) -> Row | None:
+    """The row, or None if it is not what we wrote."""
+    match columns:
+        case str(kind), bytes(key), bytes(stamp), int(expires), bytes(data):
+            return Row(kind, key, stamp, expires, data)
+        case _:
+            return None
 
 
 def read_meta(connection: sqlite3.Connection) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -163,6 +164,29 @@ def test_a_fact_that_does_not_fit_fails_no_other_change(
     assert again.groups() == {b"large"}  # the close wrote it
 
 
+def test_a_close_tries_again_what_was_failing_just_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Database.write
+    begun, mended = threading.Event(), threading.Event()
+
+    def write(database: Database, rows: list[Row], meta: dict[str, str]) -> None:
+        if not mended.is_set():
+            begun.set()
+            mended.wait(30)
+            raise StorageError("the last moment of a bad disk")
+        real(database, rows, meta)
+
+    async def story(disk: Disk) -> None:
+        monkeypatch.setattr(Database, "write", write)
+        disk.notified("group")
+        await asyncio.to_thread(begun.wait, 30)
+        asyncio.get_running_loop().call_later(0.05, mended.set)
+
+    live(tmp_path, story)
+    assert live(tmp_path, nothing).groups() == {b"group"}
+
+
 def test_whoever_brings_too_much_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 1000)
 
@@ -259,7 +283,7 @@ def test_the_order_of_writing_does_not_matter(tmp_path: Path) -> None:
     newer = Row("sil", b"key", b"\2", 10, b"newer")
     database.write([newer], {})
     database.write([newer._replace(stamp=b"\1", data=b"older")], {})
-    assert list(database.slices()) == [[("sil", b"newer")]]
+    assert [[row.data for row in rows] for rows in database.slices()] == [[b"newer"]]
     database.close()
 
 
