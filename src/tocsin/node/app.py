@@ -123,6 +123,7 @@ class Node:
         lag = lag_of(asyncio.get_running_loop())
         if lag is not None:
             lag.reset()
+            lag.on_stall = self._stalled
         if self.cluster is None:
             self._settle()
         else:
@@ -292,6 +293,13 @@ class Node:
     def _settle(self) -> None:
         self._settled = True
         self._engine.settle()
+
+    def _stalled(self, seconds: float) -> None:
+        """The others have taken this node for dead, and sent what it was to send."""
+        if self._settled and self.cluster is not None and self.cluster.settle_again():
+            self._log.warn("held up; asking the peers what was missed", seconds=round(seconds, 3))
+            self._settled = False
+            self._engine.unsettle()
 
     def _members_changed(self) -> None:
         if self.engine is not None and self.cluster is not None:

@@ -56,6 +56,7 @@ class Result:
     twice_meanwhile: int = 0
     twice_otherwise: int = 0
     remarks: list[str] = field(default_factory=list)
+    repeats: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -113,6 +114,7 @@ def _tell_story(world: World, scenario: Scenario, hold: float, result: Result) -
         result.unnotified = len(notified.unnotified)
         result.twice_meanwhile = notified.twice_meanwhile
         result.twice_otherwise = len(notified.twice_otherwise)
+        result.repeats = [] if scenario.divides else list(notified.repeats)
         result.problems += broken[:10]
         if notified.unnotified:
             result.problems.append(f"not notified: {', '.join(notified.unnotified)}")

@@ -70,6 +70,8 @@ class Notified:
     unnotified: tuple[str, ...]
     twice_meanwhile: int
     twice_otherwise: tuple[str, ...]
+    repeats: tuple[str, ...]
+    """Each of them told: seconds since the trouble began, and from where."""
 
 
 class World:
@@ -210,19 +212,25 @@ class World:
 
     def notified(self, trouble: tuple[float, float]) -> Notified:
         """Who was notified how often; ``trouble``: from when until when it could not be otherwise."""
-        times: dict[str, list[float]] = {}
+        times: dict[str, list[tuple[float, str]]] = {}
         for received in self.sink.all():
             if received.body["status"] == "firing":
                 for name in received.alert_names:
-                    times.setdefault(name, []).append(received.at)
+                    times.setdefault(name, []).append((received.at, received.sender))
         fired = [name for name, alert in self.flow.book.alerts.items() if alert.accepted_by]
-        again = [(name, at) for name, each in times.items() for at in sorted(each)[1:]]
-        otherwise = [name for name, at in again if not trouble[0] <= at <= trouble[1]]
+        first = {name: min(each) for name, each in times.items()}
+        again = [(name, at, sender) for name, each in times.items() for at, sender in sorted(each)[1:]]
+        otherwise = [name for name, at, _ in again if not trouble[0] <= at <= trouble[1]]
         return Notified(
             groups=len(fired),
             unnotified=tuple(name for name in fired if name not in times),
             twice_meanwhile=len(again) - len(otherwise),
             twice_otherwise=tuple(sorted(otherwise)),
+            repeats=tuple(
+                f"{name}: first {first[name][0] - trouble[0]:+.2f} s by {first[name][1]}, "
+                f"again {at - trouble[0]:+.2f} s by {sender}"
+                for name, at, sender in again
+            ),
         )
 
 

@@ -52,6 +52,8 @@ RESOLVE_RETRY: Final = 2.0
 JOIN_RETRY: Final = 0.25
 LEAVE_TIMEOUT: Final = 10.0
 FLUSH_TIMEOUT: Final = 2.0
+RESETTLE_TIMEOUT: Final = 5.0
+"""Seconds that notifications wait at most for what was missed."""
 
 
 class Cluster:
@@ -143,6 +145,15 @@ class Cluster:
         self._spawn(self._reconnect_forever(self._peers))
         self._spawn(self._refresh_forever(places))
         self._spawn(self._forget_forever(self._peers))
+
+    def settle_again(self) -> bool:
+        """Ask the members what was missed; ``on_settled`` comes again. False while settling for the first
+        time."""
+        if self._closed or self._settle is None or not self._settle.settled:
+            return False
+        timeout = min(self.settings.settle_timeout, RESETTLE_TIMEOUT)
+        self._settle = self.convergence.start_again(timeout, self._on_settled)
+        return True
 
     async def close(self) -> None:
         """Leave, telling the others, then close. Bounded in time; idempotent."""

@@ -75,6 +75,16 @@ class Convergence:
         self._spawn(self._settle_down(self.settle, on_settled))
         return self.settle
 
+    def start_again(self, settle_timeout: float, on_settled: Callable[[], None]) -> Settle:
+        """Settle with those who are members now."""
+        settle = self.start(settle_timeout, on_settled)
+        for member in self._gossip.members:
+            if member.name != self._name:
+                settle.wait_for(member.name, self._loop.time())
+                self._spawn(self._meet(member.name))
+        settle.start()
+        return settle
+
     async def close(self) -> None:
         """Stop."""
         for task in self._tasks:
