@@ -39,7 +39,6 @@ from tocsin.node.receivers.base import Sender
 from tocsin.node.receivers.senders import SenderKey, make_senders
 from tocsin.node.store import Store
 from tocsin.node.store.changes import News, SilenceChanges, StagedLog
-from tocsin.node.store.retention import RetentionClock
 from tocsin.node.web import Web, external_url_of
 
 STOP_GRACE: Final = 5.0
@@ -83,7 +82,6 @@ class Node:
             self.notification_log, commit=self.store.commit, now=self.clock.now, tell=self._tell
         )
         self.news = News(flush=self.store.flush)
-        self._retention_clock = RetentionClock()
         self.cluster: Cluster | None = None
         self._config = load_config(flags.config_file, self._notation)
         self.engine: Engine | None = None
@@ -337,7 +335,7 @@ class Node:
 
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
-        now = self._retention_clock.read(self.now(), time.monotonic_ns())
+        now = self.store.retention_clock.read(self.now(), time.monotonic_ns())
         written = True
         for key, name, state in (
             ("sil", "silences", self.silences.replicated),

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError, StorageError
-from tocsin.node.store.rows import Row, wins_tie
+from tocsin.node.store.rows import Row, checksum, wins_tie
 
-FORMAT: Final = 1
-"""``PRAGMA user_version`` of the tables below."""
+FORMAT: Final = 2
+"""``PRAGMA user_version`` of the tables below. Format 1 had no checksums."""
 SLICE_ROWS: Final = 256
 DELETE_ROWS: Final = 512
 WAL_BYTES: Final = 4 << 20
@@ -32,7 +32,7 @@ VACUUM_PAGES: Final = 2048
 _TABLES: Final = """
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key BLOB NOT NULL, stamp BLOB NOT NULL,
-    expires INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (kind, key)
+    expires INTEGER NOT NULL, data BLOB NOT NULL, checksum INTEGER, UNIQUE (kind, key)
 );
 CREATE INDEX entries_expire ON entries (expires);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -42,13 +42,17 @@ _WINS: Final = """
  OR (excluded.stamp = entries.stamp AND excluded.data <> entries.data
      AND wins_tie(excluded.kind, excluded.data, entries.data)))
 """
+_STAMP: Final = "max(excluded.stamp, entries.stamp)"
+_EXPIRES: Final = "max(excluded.expires, entries.expires)"
+_DATA: Final = f"CASE WHEN {_WINS} THEN excluded.data ELSE entries.data END"
 _UPSERT: Final = f"""
-INSERT INTO entries (kind, key, stamp, expires, data) VALUES (?, ?, ?, ?, ?)
+INSERT INTO entries (kind, key, stamp, expires, data, checksum) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (kind, key) DO UPDATE SET
-    stamp = max(excluded.stamp, entries.stamp), expires = max(excluded.expires, entries.expires),
-    data = CASE WHEN {_WINS} THEN excluded.data ELSE entries.data END
+    stamp = {_STAMP}, expires = {_EXPIRES}, data = {_DATA},
+    checksum = checksum(excluded.kind, excluded.key, {_STAMP}, {_EXPIRES}, {_DATA})
 WHERE {_WINS} OR excluded.expires > entries.expires
 """  # noqa: S608
+COLUMNS: Final = "kind, key, stamp, expires, data, checksum"
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -94,6 +98,7 @@ class Database:
     def _set_up(self) -> None:
         execute = self._connection.execute
         self._connection.create_function("wins_tie", 3, wins_tie, deterministic=True)
+        self._connection.create_function("checksum", 5, checksum, deterministic=True)
         found = int(execute("PRAGMA user_version").fetchone()[0])
         if found > FORMAT:
             raise ConfigError(
@@ -113,13 +118,27 @@ class Database:
             )
             sync_folder(self.path.parent)
         try:
+            if found == 1:
+                self._connection.executescript(
+                    "BEGIN IMMEDIATE; ALTER TABLE entries ADD COLUMN checksum INTEGER; "
+                    f"PRAGMA user_version = {FORMAT}; COMMIT;"
+                )
             execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
-            execute("SELECT kind, key, stamp, expires, data FROM entries LIMIT 1").fetchone()
+            execute(f"SELECT {COLUMNS} FROM entries LIMIT 1").fetchone()  # noqa: S608
             execute("SELECT name, value FROM meta LIMIT 1").fetchone()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table, no such column
                 raise DamagedError(f"not a journal: {error}") from None
             raise
+
+    def check(self) -> None:
+        """Look at every page and index; :class:`DamagedError` when something is wrong."""
+        try:
+            [problem] = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.Error as error:
+            raise translate(error) from None
+        if problem != "ok":
+            raise DamagedError(str(problem))
 
     # -- writing
 
@@ -129,7 +148,7 @@ class Database:
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_UPSERT, rows)
+            connection.executemany(_UPSERT, [(*row, checksum(*row)) for row in rows])
             if meta:
                 connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
             connection.execute("COMMIT")
@@ -147,7 +166,9 @@ class Database:
         self._check_place()
         try:
             return self._connection.execute(
-                "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires <= ? LIMIT ?)",
+                # The row itself is asked too: a damaged index must not have the living deleted.
+                "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires <= ?1 LIMIT ?2) "
+                "AND +expires <= ?1",
                 (second, DELETE_ROWS),
             ).rowcount
         except sqlite3.Error as error:
@@ -209,11 +230,12 @@ class Database:
 
 def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
     """See :meth:`Database.slices`."""
+    columns = columns_of(connection)
     last = -(1 << 63)
     while True:
         try:
             found = connection.execute(
-                "SELECT id, kind, key, stamp, expires, data FROM entries WHERE id > ? ORDER BY id LIMIT ?",
+                f"SELECT id, {columns} FROM entries WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608
                 (last, rows),
             ).fetchall()
         except sqlite3.Error as error:
@@ -221,14 +243,29 @@ def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Itera
         if not found:
             return
         last = found[-1][0]
-        yield [row for _, *columns in found if (row := checked_row(*columns)) is not None]
+        read = [checked_row(*columns) for _, *columns in found]
+        if None in read:
+            raise DamagedError(f"the row {found[read.index(None)][0]} is not what was written")
+        yield [row for row in read if row is not None]
+
+
+def columns_of(connection: sqlite3.Connection) -> str:
+    """COLUMNS, whatever the format of the file."""
+    try:
+        connection.execute("SELECT checksum FROM entries LIMIT 0")
+    except sqlite3.OperationalError:
+        return COLUMNS.replace("checksum", "NULL")
+    except sqlite3.Error as error:
+        raise translate(error) from None
+    return COLUMNS
 
 
 def checked_row(*columns: object) -> Row | None:
-    """The row, or None if it is not what we wrote."""
+    """The row of these COLUMNS, or None if it is not what we wrote."""
     match columns:
-        case str(kind), bytes(key), bytes(stamp), int(expires), bytes(data):
-            return Row(kind, key, stamp, expires, data)
+        case str(kind), bytes(key), bytes(stamp), int(expires), bytes(data), int() | None as found:
+            row = Row(kind, key, stamp, expires, data)
+            return row if found is None or found == checksum(*row) else None
         case _:
             return None
 

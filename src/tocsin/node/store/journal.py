@@ -55,6 +55,7 @@ class Journal:
             if aside is not None:
                 self._log.warn("a rebuilt journal was put in place", set_aside=str(aside))
             database = self._writer.open_database()
+            database.check()
             self._writer.meta = database.meta()
             return database.slices()
 

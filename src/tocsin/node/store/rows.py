@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Mapping
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from tocsin.alerting.nflog import Receiver
 from tocsin.alerting.nflog import codec as nflog_codec
@@ -35,6 +36,12 @@ class Row(NamedTuple):
     stamp: bytes
     expires: int
     data: bytes
+
+
+def checksum(kind: str, key: bytes, stamp: bytes, expires: int, data: bytes) -> int:
+    """CRC-32 of a row: SQLite notices damage to its own structures, but not to what is stored in them."""
+    head = f"{kind} {expires} {len(key)} {len(stamp)} ".encode("utf-8", "surrogatepass")
+    return crc32(data, crc32(stamp, crc32(key, crc32(head))))
 
 
 def row_of(kind: str, entry: Entry, until: Nanoseconds) -> Row:

@@ -15,6 +15,7 @@ from tests.support.transports import eventually
 from tocsin.errors import ClosedError, ConfigError, StorageError
 from tocsin.node.store import writer
 from tocsin.node.store.database import DamagedError, Database
+from tocsin.node.store.export import Exported, read
 from tocsin.node.store.rows import Row
 
 Story = Callable[[Disk], Awaitable[None]]
@@ -272,7 +273,7 @@ def test_a_journal_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "journal.db")
     connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(ConfigError, match="has format 9, this version knows 1"):
+    with pytest.raises(ConfigError, match="has format 9, this version knows 2"):
         live(tmp_path, nothing)
     assert not list(tmp_path.glob("*.damaged-*"))
 
@@ -293,3 +294,22 @@ def test_a_file_that_is_moved_away_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match="moved or removed"):
         database.write([], {})
     database.close()
+
+
+def test_a_journal_of_the_first_format_is_read_and_brought_up(tmp_path: Path) -> None:
+    async def fill(disk: Disk) -> None:
+        await disk.changes.set(silence("A"))
+        await disk.changes.set(silence("B"))
+
+    async def more(disk: Disk) -> None:
+        await disk.changes.expire(next(iter(disk.held())))
+
+    first = live(tmp_path, fill)
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    connection.executescript("ALTER TABLE entries DROP COLUMN checksum; PRAGMA user_version = 1;")
+    connection.close()
+    assert len(read(tmp_path, NOW, Exported())["sil"]) == 2
+    assert live(tmp_path, nothing).held() == first.held()
+    second = live(tmp_path, more)
+    assert live(tmp_path, nothing).held() == second.held() != first.held()
+    assert not list(tmp_path.glob("journal.db.damaged-*"))
