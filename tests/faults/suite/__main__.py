@@ -38,6 +38,7 @@ DEFAULTS = {
     "cluster.tcp-timeout": "10s",
 }
 CALM = 3.0
+MARKS = ("<!-- table: begin -->", "<!-- table: end -->")
 
 
 @dataclass(slots=True)
@@ -158,7 +159,12 @@ def main() -> int:
     parser.add_argument("--cluster", choices=("all", "tocsin", "mixed"), default="all")
     parser.add_argument("--short", action="store_true", help="quicker flags, faults held for seconds")
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--json", type=Path, help="write the figures there too")
+    parser.add_argument(
+        "--json", type=Path, help="write the figures there too; what is there of other faults stays"
+    )
+    parser.add_argument(
+        "--write", type=Path, help="put the table of all in --json into this page, between its marks"
+    )
     parser.add_argument("--keep", type=Path, help="keep logs of failures in this folder")
     arguments = parser.parse_args()
     if reason := why_not() if "TOCSIN_FAULTS_INSIDE" not in os.environ else "":
@@ -190,8 +196,26 @@ def main() -> int:
             print(json.dumps(asdict(result)), flush=True)
     print(f"\n{table(results)}")
     if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(result) for result in results], indent=1))
+        known = _kept(arguments.json, results)
+        if arguments.write:
+            _write(arguments.write, table(known))
     return 1 if any(result.problems for result in results) else 0
+
+
+def _kept(path: Path, results: list[Result]) -> list[Result]:
+    """Put results in the place of earlier ones of the same faults; all there are."""
+    earlier = [Result(**each) for each in json.loads(path.read_text())] if path.exists() else []
+    by_name = {(each.cluster.endswith("Alertmanager"), each.fault): each for each in [*earlier, *results]}
+    order = [scenario.name for scenario in SCENARIOS]
+    known = [by_name[key] for key in sorted(by_name, key=lambda key: (key[0], order.index(key[1])))]
+    path.write_text(json.dumps([asdict(each) for each in known], indent=1) + "\n")
+    return known
+
+
+def _write(page: Path, text: str) -> None:
+    before, _, rest = page.read_text().partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    page.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
 
 
 def _copy_logs(folder: Path, target: Path) -> None:

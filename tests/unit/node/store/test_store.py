@@ -129,6 +129,16 @@ def test_snapshots_of_the_real_alertmanager_load(tmp_path: Path, name: str) -> N
     assert live(tmp_path).held() == disk.held()
 
 
+@pytest.mark.parametrize("name", ["disk-025/nflog", "disk-028/nflog", "disk-033/nflog"])
+def test_notification_logs_of_the_real_alertmanager_load(tmp_path: Path, name: str) -> None:
+    [data] = [vector.data for vector in vectors() if vector.case == name]
+    (tmp_path / "nflog").write_bytes(data)
+    disk = live(tmp_path)
+    assert len(disk.notification_log) > 0
+    (tmp_path / "nflog").unlink()
+    assert live(tmp_path).groups() == disk.groups()
+
+
 def test_export_reads_a_folder_of_a_running_node_and_of_a_stopped_one(tmp_path: Path) -> None:
     source, target = tmp_path / "data", tmp_path / "exported"
 
