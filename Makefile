@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench kill9 web-attacks protocol clean
+.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench kill9 web-attacks faults protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -68,6 +68,10 @@ kill9: setup  ## kill a node at random points and look for losses (ARGS="--trial
 
 web-attacks: setup  ## attack the HTTP interface and measure what others notice (ARGS="--seconds 4 --only pipelined")
 	@$(BIN)/python -m tests.faults.web_attacks $(ARGS)
+
+faults: setup  ## clusters of real processes on bad networks, disks and clocks (ARGS="--only killed --seed 7")
+	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]  # not possible here: then clusters of Tocsin alone
+	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m tests.faults.suite $(ARGS)
 
 protocol: setup  ## generate the protobuf modules anew
 	@PATH=$(abspath $(BIN)):$$PATH tools/generate-protocol

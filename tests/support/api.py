@@ -21,9 +21,9 @@ def matcher(name: str, value: str, *, regex: bool = False, equal: bool = True) -
 class Api:
     """The API of the node at ``url`` (without a trailing slash)."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout: float = 15.0) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, timeout=15.0, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
 
     def close(self) -> None:
         self.http.close()

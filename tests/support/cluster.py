@@ -48,7 +48,7 @@ class Cluster:
         peer_name: str = "",
         tls: NodeFiles | None = None,
         flags: Mapping[str, str] | None = None,
-        host: str = "127.0.0.1",
+        host: str = "",
     ) -> Node:
         """Start a node that is told of ``peers`` (None: all so far)."""
         told = self.nodes if peers is None else peers
@@ -64,7 +64,7 @@ class Cluster:
             peers=[peer.cluster_address for peer in told],
             peer_name=peer_name,
             flags={**self.flags, **more},
-            host=host,
+            cluster_host=host,
         )
         self.nodes.append(node)
         return node.start()

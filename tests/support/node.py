@@ -57,6 +57,8 @@ QUICK = {
 class Node:
     """One node in a folder of its own. ``start`` again after ``stop`` or ``kill`` for a restart."""
 
+    host = "127.0.0.1"  # a node in a network of its own has another
+
     def __init__(
         self,
         kind: NodeKind,
@@ -68,9 +70,9 @@ class Node:
         peers: Iterable[str] = (),
         peer_name: str = "",
         flags: Mapping[str, str] | None = None,
-        host: str = "127.0.0.1",
+        cluster_host: str = "",
     ) -> None:
-        self.host = host
+        self.cluster_host = cluster_host or self.host
         self.kind = kind
         self.name = name
         self.folder = folder
@@ -89,8 +91,8 @@ class Node:
 
     def _choose_ports(self) -> None:
         self.port, self.cluster_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        self.url = f"http://{self.host}:{self.port}"
+        host = f"[{self.cluster_host}]" if ":" in self.cluster_host else self.cluster_host
         self.cluster_address = f"{host}:{self.cluster_port}"
         self.api = Api(self.url)
 
@@ -99,7 +101,7 @@ class Node:
         flags = {
             "config.file": str(self.config_file),
             "storage.path": str(self.folder / "data"),
-            "web.listen-address": f"127.0.0.1:{self.port}",
+            "web.listen-address": f"{self.host}:{self.port}",
             "web.external-url": self.url,
             "cluster.listen-address": self.cluster_address,
             "cluster.advertise-address": self.cluster_address,

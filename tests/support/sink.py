@@ -31,9 +31,10 @@ class Received:
 
 
 class WebhookSink:
-    """Listens on 127.0.0.1 in a thread of its own. Use as a context manager."""
+    """Listens in a thread of its own. Use as a context manager."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.status = 200  # what to answer; 500 makes the sender try again
         self.delay = 0.0  # seconds to wait before the answer
         self._received: list[Received] = []
@@ -58,7 +59,7 @@ class WebhookSink:
             def log_request(self, code: object = "-", size: object = "-") -> None:
                 pass  # the default writes each request to standard error
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server = ThreadingHTTPServer((host, port), Handler)
         self._server.daemon_threads = True
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
@@ -70,7 +71,7 @@ class WebhookSink:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+        return f"http://{self.host}:{self.port}/"
 
     def __enter__(self) -> WebhookSink:
         self._thread.start()

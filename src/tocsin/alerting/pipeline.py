@@ -122,6 +122,10 @@ class Pipeline:
         self._settled = True
         self._release_unsettled(now)
 
+    def unsettled(self) -> None:
+        """It is no longer known that we know what the others have sent: flushes wait for :meth:`settled`."""
+        self._settled = False
+
     def _release_unsettled(self, now: Nanoseconds) -> None:
         flushes = alerts = 0
         while self._settled and self._unsettled and flushes < BATCH and alerts < BATCH_ALERTS:

@@ -8,8 +8,9 @@ which leaves two nodes apart for ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from tocsin.alerting.digest.tree import DigestTree, Grave, cutoff_of, identity_of
@@ -91,6 +92,8 @@ class ReplicatedState(Generic[EntryT]):
         self.total_bytes = 0
         self.on_stored: Callable[[EntryT], None] | None = None
         """Told of every entry that is stored, however it came: who keeps the state on disk listens here."""
+        self.on_outlived: Callable[[Hashable], None] | None = None
+        """Told of a key of which an older version was met that lives longer, or that was entombed."""
         self._entries: dict[Hashable, EntryT] = {}
         self._known: set[bytes] = set()  # the encoded form of each entry: most of a push/pull is found here
         # An older version may live longer than the newer one that replaced it (an expired silence). Once the
@@ -114,7 +117,7 @@ class ReplicatedState(Generic[EntryT]):
         """One encoding for all encodings that mean the same."""
         raise NotImplementedError
 
-    def _key_bytes(self, entry: EntryT) -> bytes:
+    def _key_bytes(self, key: Hashable) -> bytes:
         """The key, as bytes that no other key has."""
         raise NotImplementedError
 
@@ -181,8 +184,9 @@ class ReplicatedState(Generic[EntryT]):
             return False
         if entry.stamp == previous.stamp and self._canonical(entry) > self._canonical(previous):
             return True
-        if entry.expires_at > previous.expires_at:
-            self._longest[key] = max(entry.expires_at, self._longest.get(key, entry.expires_at))
+        if entry.expires_at > self.until_of(key):
+            self._longest[key] = entry.expires_at
+            self._outlived(key)
         return False
 
     def _store(self, entry: EntryT, previous: EntryT | None) -> None:
@@ -201,7 +205,7 @@ class ReplicatedState(Generic[EntryT]):
         self._entries[key] = entry
         self._known.add(entry.encoded)
         self.total_bytes += len(entry.encoded)
-        identity = identity_of(self._key_bytes(entry))
+        identity = identity_of(self._key_bytes(key))
         self.digests.put(identity, self._canonical(entry), entry.stamp, entry.expires_at, key)
         self._stored(entry, previous)
         if self.on_stored is not None:
@@ -236,7 +240,9 @@ class ReplicatedState(Generic[EntryT]):
         for entry in gone:
             longest = self._remove(entry)
             if longest > now:
-                self._entomb(entry.key, Tombstone(entry.stamp, longest, identity_of(self._key_bytes(entry))))
+                self._entomb(
+                    entry.key, Tombstone(entry.stamp, longest, identity_of(self._key_bytes(entry.key)))
+                )
         for key in [key for key, tombstone in self._tombstones.items() if tombstone.until <= now]:
             self.digests.exhume(self._tombstones.pop(key).identity)
         self.digests.move(cutoff_of(now))
@@ -255,6 +261,41 @@ class ReplicatedState(Generic[EntryT]):
         self._entomb(entry.key, Tombstone(grave.stamp, until, identity))
         return True
 
+    def until_of(self, key: Hashable) -> Nanoseconds:
+        """Until when a version of the key may live somewhere; 0 when none is known."""
+        entry = self._entries.get(key)
+        if entry is not None:
+            return max(entry.expires_at, self._longest.get(key, entry.expires_at))
+        tombstone = self._tombstones.get(key)
+        return tombstone.until if tombstone is not None else 0
+
+    def entry_of(self, key: Hashable) -> EntryT | None:
+        """The entry of that key."""
+        return self._entries.get(key)
+
+    @property
+    def tombstones(self) -> Mapping[Hashable, Tombstone]:
+        """What is remembered of collected entries, by key."""
+        return MappingProxyType(self._tombstones)
+
+    def recall(self, key: Hashable, stamp: Nanoseconds, until: Nanoseconds) -> None:
+        """From an earlier life: that version was collected; an older one may live ``until`` then."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.stamp > stamp:
+            self.outlive(key, until)
+            return
+        if entry is not None:
+            until = max(until, self._remove(entry), entry.expires_at)
+        known = self._tombstones.get(key)
+        if known is not None:
+            stamp, until = max(stamp, known.stamp), max(until, known.until)
+        self._entomb(key, Tombstone(stamp, until, identity_of(self._key_bytes(key))))
+
+    def outlive(self, key: Hashable, until: Nanoseconds) -> None:
+        """From an earlier life: an older version of the entry may live until then."""
+        if key in self._entries and until > self.until_of(key):
+            self._longest[key] = until
+
     def encoded(self, identity: bytes) -> bytes | None:
         """The entry of that identity, delimited."""
         fingerprint = self.digests.find(identity)
@@ -267,15 +308,20 @@ class ReplicatedState(Generic[EntryT]):
         del self._entries[key]
         self._known.discard(entry.encoded)
         self.total_bytes -= len(entry.encoded)
-        self.digests.drop(identity_of(self._key_bytes(entry)))
+        self.digests.drop(identity_of(self._key_bytes(entry.key)))
         self._removed(entry)
         return self._longest.pop(key, 0)
 
     def _entomb(self, key: Hashable, tombstone: Tombstone) -> None:
         self._tombstones[key] = tombstone
         self.digests.bury(tombstone.identity, Grave(tombstone.stamp, tombstone.until))
+        self._outlived(key)
         while len(self._tombstones) > self.max_entries:
             self.digests.exhume(self._tombstones.pop(next(iter(self._tombstones))).identity)
+
+    def _outlived(self, key: Hashable) -> None:
+        if self.on_outlived is not None:
+            self.on_outlived(key)
 
     def next_expiry(self) -> Nanoseconds | None:
         """When the first entry is to be collected."""

@@ -39,7 +39,6 @@ from tocsin.node.receivers.base import Sender
 from tocsin.node.receivers.senders import SenderKey, make_senders
 from tocsin.node.store import Store
 from tocsin.node.store.changes import News, SilenceChanges, StagedLog
-from tocsin.node.store.retention import RetentionClock
 from tocsin.node.web import Web, external_url_of
 
 STOP_GRACE: Final = 5.0
@@ -83,7 +82,6 @@ class Node:
             self.notification_log, commit=self.store.commit, now=self.clock.now, tell=self._tell
         )
         self.news = News(flush=self.store.flush)
-        self._retention_clock = RetentionClock()
         self.cluster: Cluster | None = None
         self._config = load_config(flags.config_file, self._notation)
         self.engine: Engine | None = None
@@ -124,6 +122,7 @@ class Node:
         lag = lag_of(asyncio.get_running_loop())
         if lag is not None:
             lag.reset()
+            lag.on_stall = self._stalled
         if self.cluster is None:
             self._settle()
         else:
@@ -302,6 +301,13 @@ class Node:
         self._settled = True
         self._engine.settle()
 
+    def _stalled(self, seconds: float) -> None:
+        """The others have taken this node for dead, and sent what it was to send."""
+        if self._settled and self.cluster is not None and self.cluster.settle_again():
+            self._log.warn("held up; asking the peers what was missed", seconds=round(seconds, 3))
+            self._settled = False
+            self._engine.unsettle()
+
     def _members_changed(self) -> None:
         if self.engine is not None and self.cluster is not None:
             self.engine.set_members(self.cluster.position, self.cluster.tocsin_peers)
@@ -338,7 +344,7 @@ class Node:
 
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
-        now = self._retention_clock.read(self.now(), time.monotonic_ns())
+        now = self.store.retention_clock.read(self.now(), time.monotonic_ns())
         written = True
         for key, name, state in (
             ("sil", "silences", self.silences.replicated),

@@ -112,6 +112,10 @@ class Engine:
         self.pipeline.settled(now)
         self._run(now)
 
+    def unsettle(self) -> None:
+        """The node may have missed something: nothing new goes out until :meth:`settle`."""
+        self.pipeline.unsettled()
+
     def set_members(self, position: int, peers: frozenset[str]) -> None:
         """Our place among the cluster's members, and the names of those others that understand intents."""
         now = self._clock.now()

@@ -13,9 +13,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+STALL: Final = 1.0
+"""Seconds. Held up for longer (the process or the machine stood still), a node has missed something."""
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 
 
@@ -29,15 +31,33 @@ class LagSelector(selectors.DefaultSelector):
         self.counts = [0] * (len(BUCKETS) + 1)
         self.total = 0.0
         self.longest = 0.0
+        self.stalls = 0
+        self.on_stall: Callable[[float], None] | None = None
+        """Told before anything that has become due meanwhile is done."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As the standard one."""
+        held = 0.0
+        due: float | None = None
         if self._returned is not None:
-            self.observe(self._clock() - self._returned)
+            now = self._clock()
+            held = now - self._returned
+            self.observe(held)
+            if timeout is not None:
+                due = now + max(timeout, 0.0)
         try:
             return super().select(timeout)
         finally:
             self._returned = self._clock()
+            if due is not None:  # stopped while it waited, as it mostly does, it returns too late
+                held = max(held, self._returned - due)
+            if held > STALL:
+                self._stalled(held)
+
+    def _stalled(self, seconds: float) -> None:
+        self.stalls += 1
+        if self.on_stall is not None:
+            self.on_stall(seconds)
 
     def reset(self) -> None:
         """Begin anew: starting up is not serving."""
@@ -86,4 +106,7 @@ class LagCollector(Collector):
         yield HistogramMetricFamily("tocsin_event_loop_lag_seconds", text, buckets, lag.total)
         yield GaugeMetricFamily(
             "tocsin_event_loop_lag_max_seconds", "Longest turn of the event loop.", lag.longest
+        )
+        yield CounterMetricFamily(
+            "tocsin_event_loop_stalls", "Times that the node was held up for over a second.", lag.stalls
         )

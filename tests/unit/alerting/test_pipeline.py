@@ -181,6 +181,14 @@ def test_nothing_is_sent_before_the_cluster_has_settled() -> None:
     assert world.silences.asked == [T0 + 20 * SECOND], "silences that came meanwhile count"
 
 
+def test_nothing_is_sent_while_the_cluster_settles_again() -> None:
+    world = World()
+    world.pipeline.unsettled()
+    assert world.start() == []
+    world.pipeline.settled(T0 + SECOND)
+    assert _attempt(world.pipeline.drain()).deadline == T0 + 300 * SECOND
+
+
 def test_a_flush_that_the_cluster_kept_waiting_past_its_deadline_fails() -> None:
     world = World(settled=False)
     world.start()

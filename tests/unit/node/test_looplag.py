@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import selectors
+import socket
 from collections.abc import Iterator
 
+import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tocsin.node.garbage import FREEZE_STEP, HeapKeeper
@@ -24,6 +27,34 @@ def test_a_turn_lasts_from_one_wait_to_the_next() -> None:
     assert sum(lag.counts) == 2
     lag.reset()
     assert (sum(lag.counts), lag.longest) == (0, 0.0)
+    lag.close()
+
+
+@pytest.mark.parametrize("held", ["while it waits", "while it works"])
+def test_a_stall_is_told_before_what_has_become_due_is_done(held: str) -> None:
+    lag = LagSelector()
+    told: list[float] = []
+    lag.on_stall = told.append
+    reads = iter([0.0, 0.0, 5.0] if held == "while it waits" else [0.0, 5.0, 5.0])
+    lag._clock = lambda: next(reads)
+    lag.select(0.02)
+    assert not told
+    lag.select(0.02)
+    assert told == ([pytest.approx(4.98)] if held == "while it waits" else [5.0])
+    assert lag.stalls == 1
+    lag.close()
+
+
+def test_waiting_for_long_is_no_stall() -> None:
+    reads = iter([30.0, 30.0, 90.0])
+    lag = LagSelector(clock=lambda: next(reads))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        lag.register(ours, selectors.EVENT_READ)
+        theirs.send(b"x")
+        lag.select(30.0)
+        lag.select(None)
+    assert lag.stalls == 0
     lag.close()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Final
 
 from tocsin.alerting.nflog import codec
@@ -104,10 +104,11 @@ class NotificationLog(ReplicatedState[Entry]):
         """The replicated part, for exchanges of digests."""
         return self
 
-    def _key_bytes(self, entry: Entry) -> bytes:
-        receiver = entry.receiver
+    def _key_bytes(self, key: Hashable) -> bytes:
+        assert isinstance(key, tuple)  # noqa: S101  (for the type checker)
+        group_key, receiver = key
         texts = (receiver.group_name.encode(), receiver.integration.encode(), str(receiver.index).encode())
-        return b"".join([len(part).to_bytes(4, "big") + part for part in (entry.group_key, *texts)])
+        return b"".join([len(part).to_bytes(4, "big") + part for part in (group_key, *texts)])
 
     def _decode(self, message: memoryview) -> Entry:
         return codec.decode(message)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
@@ -66,8 +66,8 @@ class _SilenceState(ReplicatedState[Silence]):
     def _canonical(self, entry: Silence) -> bytes:
         return codec.canonical(entry)
 
-    def _key_bytes(self, entry: Silence) -> bytes:
-        return entry.id.encode("utf-8", "surrogatepass")
+    def _key_bytes(self, key: Hashable) -> bytes:
+        return str(key).encode("utf-8", "surrogatepass")
 
     def _stored(self, entry: Silence, previous: Silence | None) -> None:
         if previous is not None:

@@ -49,6 +49,8 @@ MAX_TOLD: Final = 32
 """Members that get what is told. Whoever comes later waits for so many places that it need not know."""
 LEAVE_TIMEOUT: Final = 10.0
 FLUSH_TIMEOUT: Final = 2.0
+RESETTLE_TIMEOUT: Final = 5.0
+"""Seconds that notifications wait at most for what was missed."""
 
 
 class Cluster:
@@ -156,6 +158,15 @@ class Cluster:
         self.joining.start()
         self._settle.start()
         self.convergence.poke()
+
+    def settle_again(self) -> bool:
+        """Ask the members what was missed; ``on_settled`` comes again. False while settling for the first
+        time."""
+        if self._closed or self._settle is None or not self._settle.settled:
+            return False
+        timeout = min(self.settings.settle_timeout, RESETTLE_TIMEOUT)
+        self._settle = self.convergence.start_again(timeout, self._on_settled)
+        return True
 
     async def close(self) -> None:
         """Leave, telling the others, then close. Bounded in time; idempotent."""

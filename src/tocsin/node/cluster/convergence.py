@@ -83,6 +83,16 @@ class Convergence:
         self._spawn(self._settle_down(self.settle, on_settled))
         return self.settle
 
+    def start_again(self, settle_timeout: float, on_settled: Callable[[], None]) -> Settle:
+        """Settle with those who are members now."""
+        settle = self.start(settle_timeout, on_settled)
+        for member in self._gossip.members:
+            if member.name != self._name:
+                settle.wait_for(member.name, self._loop.time())
+                self._spawn(self._meet_again(member))
+        settle.start()
+        return settle
+
     async def close(self) -> None:
         """Stop."""
         for task in self._tasks:
@@ -171,6 +181,13 @@ class Convergence:
             else:
                 settle.failed(name)
             self.poke()
+
+    async def _meet_again(self, member: Member) -> None:
+        """It may have taken us for dead, and answers nothing until a push/pull shows that we are not."""
+        [result] = await self._gossip.join([member.address])
+        if result.joined:
+            self._heard(member.name)
+        await self._meet(member.name)
 
     async def _settle_down(self, settle: Settle, on_settled: Callable[[], None]) -> None:
         started = self._loop.time()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import StorageError
-from tocsin.node.store.database import Database, open_reading, read_meta, sync_folder
+from tocsin.node.store.database import Database, checked_row, columns_of, open_reading, read_meta, sync_folder
 from tocsin.node.store.rows import Row
 
 KEPT: Final = 4
@@ -25,7 +25,6 @@ KEPT: Final = 4
 _SINGLE_ROWS: Final = 100_000
 """Rows that are tried one by one between two places that can be read."""
 _SUFFIXES: Final = ("", "-wal", "-shm")
-_COLUMNS: Final = "id, kind, key, stamp, expires, data"
 
 
 @dataclass(slots=True)
@@ -47,36 +46,38 @@ def salvage(path: Path) -> Salvaged:
         with suppress(StorageError):
             found.meta = read_meta(connection)
         rows = found.rows
-        if _read_run(connection, "ASC", rows):
+        try:
+            columns = columns_of(connection)
+        except StorageError:
+            return found
+        if _read_run(connection, columns, "ASC", rows):
             return found
         front = max(rows, default=None)
-        _read_run(connection, "DESC", rows)
+        _read_run(connection, columns, "DESC", rows)
         behind = [number for number in rows if front is None or number > front]
         last = min(behind, default=None)
         start = front + 1 if front is not None else 1
         stop = last if last is not None else start + _SINGLE_ROWS
         for number in range(start, min(stop, start + _SINGLE_ROWS)):
             with suppress(sqlite3.Error):
-                _keep(rows, connection.execute(f"SELECT {_COLUMNS} FROM entries WHERE id = ?", (number,)))  # noqa: S608
+                _keep(rows, connection.execute(f"SELECT id, {columns} FROM entries WHERE id = ?", (number,)))  # noqa: S608
     return found
 
 
-def _read_run(connection: sqlite3.Connection, direction: str, rows: dict[int, Row]) -> bool:
+def _read_run(connection: sqlite3.Connection, columns: str, direction: str, rows: dict[int, Row]) -> bool:
     """Rows in one direction until something cannot be read; whether all could."""
     try:
-        _keep(rows, connection.execute(f"SELECT {_COLUMNS} FROM entries ORDER BY id {direction}"))  # noqa: S608
+        _keep(rows, connection.execute(f"SELECT id, {columns} FROM entries ORDER BY id {direction}"))  # noqa: S608
     except sqlite3.Error:
         return False
     return True
 
 
 def _keep(rows: dict[int, Row], cursor: Iterable[tuple[object, ...]]) -> None:
-    for number, kind, key, stamp, expires, data in cursor:
-        match number, kind, key, stamp, expires, data:
-            case int(), str(), bytes(), bytes(), int(), bytes():
-                rows[number] = Row(kind, key, stamp, expires, data)
-            case _:
-                pass  # not what we wrote
+    for number, *columns in cursor:
+        row = checked_row(*columns)
+        if isinstance(number, int) and row is not None:
+            rows[number] = row
 
 
 def rebuild(path: Path, rows: Iterable[Row], meta: Mapping[str, str]) -> Path | None:

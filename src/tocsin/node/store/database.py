@@ -2,7 +2,8 @@
 
 Tables: ``entries`` (one row for each silence and notification log entry, see ``rows``) and ``meta`` (what the
 node must know of itself after a restart). A row is only ever replaced by a version that the merge in memory
-would choose too, so the order in which versions are written does not matter.
+would choose too, so the order in which versions are written does not matter. It stays for as long as any
+version of it that was ever met: or an older version that lives longer could come back from somewhere.
 """
 
 from __future__ import annotations
@@ -15,32 +16,43 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError, StorageError
-from tocsin.node.store.rows import Row, wins_tie
+from tocsin.node.store.rows import Row, checksum, wins_tie
 
-FORMAT: Final = 1
-"""``PRAGMA user_version`` of the tables below."""
+FORMAT: Final = 2
+"""``PRAGMA user_version`` of the tables below. Format 1 had no checksums."""
 SLICE_ROWS: Final = 256
 DELETE_ROWS: Final = 512
 WAL_BYTES: Final = 4 << 20
 """The write-ahead log is cut to this size when it starts anew."""
+MAX_TOMBSTONES: Final = 500_000
+"""Of more the oldest are forgotten, as in memory."""
 VACUUM_PAGES: Final = 2048
 """Free pages given back in one maintenance."""
 
 _TABLES: Final = """
 CREATE TABLE entries (
     id INTEGER PRIMARY KEY, kind TEXT NOT NULL, key BLOB NOT NULL, stamp BLOB NOT NULL,
-    expires INTEGER NOT NULL, data BLOB NOT NULL, UNIQUE (kind, key)
+    expires INTEGER NOT NULL, data BLOB NOT NULL, checksum INTEGER, UNIQUE (kind, key)
 );
 CREATE INDEX entries_expire ON entries (expires);
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_UPSERT: Final = """
-INSERT INTO entries (kind, key, stamp, expires, data) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (kind, key) DO UPDATE SET stamp = excluded.stamp, expires = excluded.expires, data = excluded.data
-WHERE excluded.stamp > entries.stamp
-   OR (excluded.stamp = entries.stamp AND excluded.data <> entries.data
-       AND wins_tie(excluded.kind, excluded.data, entries.data))
+_WINS: Final = """
+(excluded.stamp > entries.stamp
+ OR (excluded.stamp = entries.stamp AND excluded.data <> entries.data
+     AND wins_tie(excluded.kind, excluded.data, entries.data)))
 """
+_STAMP: Final = "max(excluded.stamp, entries.stamp)"
+_EXPIRES: Final = "max(excluded.expires, entries.expires)"
+_DATA: Final = f"CASE WHEN {_WINS} THEN excluded.data ELSE entries.data END"
+_UPSERT: Final = f"""
+INSERT INTO entries (kind, key, stamp, expires, data, checksum) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (kind, key) DO UPDATE SET
+    stamp = {_STAMP}, expires = {_EXPIRES}, data = {_DATA},
+    checksum = checksum(excluded.kind, excluded.key, {_STAMP}, {_EXPIRES}, {_DATA})
+WHERE {_WINS} OR excluded.expires > entries.expires
+"""  # noqa: S608
+COLUMNS: Final = "kind, key, stamp, expires, data, checksum"
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -86,6 +98,7 @@ class Database:
     def _set_up(self) -> None:
         execute = self._connection.execute
         self._connection.create_function("wins_tie", 3, wins_tie, deterministic=True)
+        self._connection.create_function("checksum", 5, checksum, deterministic=True)
         found = int(execute("PRAGMA user_version").fetchone()[0])
         if found > FORMAT:
             raise ConfigError(
@@ -105,12 +118,27 @@ class Database:
             )
             sync_folder(self.path.parent)
         try:
-            execute("SELECT kind, key, stamp, expires, data FROM entries LIMIT 1").fetchone()
+            if found == 1:
+                self._connection.executescript(
+                    "BEGIN IMMEDIATE; ALTER TABLE entries ADD COLUMN checksum INTEGER; "
+                    f"PRAGMA user_version = {FORMAT}; COMMIT;"
+                )
+            execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
+            execute(f"SELECT {COLUMNS} FROM entries LIMIT 1").fetchone()  # noqa: S608
             execute("SELECT name, value FROM meta LIMIT 1").fetchone()
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table, no such column
                 raise DamagedError(f"not a journal: {error}") from None
             raise
+
+    def check(self) -> None:
+        """Look at every page and index; :class:`DamagedError` when something is wrong."""
+        try:
+            [problem] = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.Error as error:
+            raise translate(error) from None
+        if problem != "ok":
+            raise DamagedError(str(problem))
 
     # -- writing
 
@@ -120,7 +148,7 @@ class Database:
         connection = self._connection
         try:
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_UPSERT, rows)
+            connection.executemany(_UPSERT, [(*row, checksum(*row)) for row in rows])
             if meta:
                 connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
             connection.execute("COMMIT")
@@ -138,8 +166,24 @@ class Database:
         self._check_place()
         try:
             return self._connection.execute(
-                "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires <= ? LIMIT ?)",
+                # The row itself is asked too: a damaged index must not have the living deleted.
+                "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires <= ?1 LIMIT ?2) "
+                "AND +expires <= ?1",
                 (second, DELETE_ROWS),
+            ).rowcount
+        except sqlite3.Error as error:
+            raise translate(error) from None
+
+    def forget_tombstones(self) -> int:
+        """Delete some of the oldest tombstones that are too many; how many, as :meth:`delete_expired`."""
+        try:
+            [count] = self._connection.execute(
+                "SELECT count(*) FROM entries INDEXED BY entries_tombstones WHERE data = x''"
+            ).fetchone()
+            return self._connection.execute(
+                "DELETE FROM entries WHERE id IN (SELECT id FROM entries INDEXED BY entries_tombstones "
+                "WHERE data = x'' ORDER BY id LIMIT ?)",
+                (max(0, min(count - MAX_TOMBSTONES, DELETE_ROWS)),),
             ).rowcount
         except sqlite3.Error as error:
             raise translate(error) from None
@@ -166,8 +210,8 @@ class Database:
 
     # -- reading
 
-    def slices(self, rows: int = SLICE_ROWS) -> Iterator[list[tuple[str, bytes]]]:
-        """All entries as (kind, data), some at a time; :class:`DamagedError` where it cannot be read."""
+    def slices(self, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
+        """All rows, some at a time; :class:`DamagedError` where it cannot be read."""
         yield from read_slices(self._connection, rows)
 
     def meta(self) -> dict[str, str]:
@@ -184,20 +228,46 @@ class Database:
             self._connection.close()
 
 
-def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Iterator[list[tuple[str, bytes]]]:
+def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
     """See :meth:`Database.slices`."""
+    columns = columns_of(connection)
     last = -(1 << 63)
     while True:
         try:
             found = connection.execute(
-                "SELECT id, kind, data FROM entries WHERE id > ? ORDER BY id LIMIT ?", (last, rows)
+                f"SELECT id, {columns} FROM entries WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608
+                (last, rows),
             ).fetchall()
         except sqlite3.Error as error:
             raise translate(error) from None
         if not found:
             return
         last = found[-1][0]
-        yield [(str(kind), bytes(data)) for _, kind, data in found if isinstance(data, bytes)]
+        read = [checked_row(*columns) for _, *columns in found]
+        if None in read:
+            raise DamagedError(f"the row {found[read.index(None)][0]} is not what was written")
+        yield [row for row in read if row is not None]
+
+
+def columns_of(connection: sqlite3.Connection) -> str:
+    """COLUMNS, whatever the format of the file."""
+    try:
+        connection.execute("SELECT checksum FROM entries LIMIT 0")
+    except sqlite3.OperationalError:
+        return COLUMNS.replace("checksum", "NULL")
+    except sqlite3.Error as error:
+        raise translate(error) from None
+    return COLUMNS
+
+
+def checked_row(*columns: object) -> Row | None:
+    """The row of these COLUMNS, or None if it is not what we wrote."""
+    match columns:
+        case str(kind), bytes(key), bytes(stamp), int(expires), bytes(data), int() | None as found:
+            row = Row(kind, key, stamp, expires, data)
+            return row if found is None or found == checksum(*row) else None
+        case _:
+            return None
 
 
 def read_meta(connection: sqlite3.Connection) -> dict[str, str]:

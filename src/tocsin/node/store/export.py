@@ -19,6 +19,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ConfigError, StateError, StorageError
 from tocsin.node.store import snapshot
 from tocsin.node.store.database import FORMAT, open_reading, read_slices
+from tocsin.node.store.loading import load_row
 from tocsin.node.store.store import JOURNAL
 
 
@@ -81,13 +82,13 @@ def _read_journal(
     try:
         with closing(open_reading(path)) as connection:
             found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            if found != FORMAT:
+            if found not in (1, FORMAT):
                 raise ConfigError(str(path), f"has format {found}, this version knows {FORMAT}")
-            for entries in read_slices(connection):
-                for kind, data in entries:
+            for rows in read_slices(connection):
+                for row in rows:
                     try:
-                        states[kind].load(data, now)
-                    except (KeyError, StateError) as error:
+                        load_row(states[row.kind], row, now)
+                    except (KeyError, StateError, ValueError) as error:
                         exported.problems.append(f"{path}: an entry does not decode: {error}")
     except (sqlite3.Error, StorageError) as error:
         exported.problems.append(f"{path} cannot be read to its end: {error}; start the node to mend it")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from tocsin.alerting.replicated import Entry
+from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.log import Logger
 from tocsin.node.store import damage
 from tocsin.node.store.database import DELETE_ROWS, DamagedError, Database
+from tocsin.node.store.loading import load_rows
+from tocsin.node.store.rows import Row
 from tocsin.node.store.writer import GAUGES, JournalStatistics, States, Writer
 
 __all__ = ["GAUGES", "Journal", "JournalStatistics"]
@@ -44,14 +47,15 @@ class Journal:
             await self._writer.rebuild(f"{self.statistics.rows_unreadable} entries do not decode")
         await self._writer.measure()
         for kind, state in self._states.items():
-            state.on_stored = self._marker(kind)
+            self._listen(kind, state)
 
     async def _load(self, now: Nanoseconds) -> None:
-        def begin() -> Iterator[list[tuple[str, bytes]]]:
+        def begin() -> Iterator[list[Row]]:
             aside = damage.finish(self.path)
             if aside is not None:
                 self._log.warn("a rebuilt journal was put in place", set_aside=str(aside))
             database = self._writer.open_database()
+            database.check()
             self._writer.meta = database.meta()
             return database.slices()
 
@@ -59,30 +63,27 @@ class Journal:
             slices = await self._writer.run(begin)
             while (found := await self._writer.run(next, slices, None)) is not None:
                 for kind in self._states:
-                    self._load_slice(kind, [data for each, data in found if each == kind], now)
+                    self._load_slice(kind, [row for row in found if row.kind == kind], now)
         except DamagedError:
             await self._writer.run(self._writer.close_database)
             raise
 
-    def _load_slice(self, kind: str, entries: list[bytes], now: Nanoseconds) -> None:
-        state = self._states[kind]
+    def _load_slice(self, kind: str, rows: list[Row], now: Nanoseconds) -> None:
         try:
-            refused = state.load(b"".join(entries), now).refused_count
+            refused = load_rows(self._states[kind], rows, now).refused_count
         except StateError as error:
-            if len(entries) > 1:
-                for entry in entries:
-                    self._load_slice(kind, [entry], now)
+            if len(rows) > 1:
+                for row in rows:
+                    self._load_slice(kind, [row], now)
                 return
             self._log.warn("an entry of the journal does not decode", state=kind, err=str(error))
             self.statistics.rows_unreadable += 1
         else:
             self.statistics.entries_refused += refused
 
-    def _marker(self, kind: str) -> Callable[[Entry], None]:
-        def mark(entry: Entry) -> None:
-            self._writer.mark(kind, entry)
-
-        return mark
+    def _listen(self, kind: str, state: ReplicatedState[Any]) -> None:
+        state.on_stored = lambda entry: self._writer.mark(kind, entry)
+        state.on_outlived = lambda key: self._writer.mark_outlived(kind, key)
 
     @property
     def meta(self) -> Mapping[str, str]:
@@ -100,6 +101,10 @@ class Journal:
         while deleted == DELETE_ROWS:
             deleted = await self._writer.care(Database.delete_expired, now // SECOND)
             self.statistics.rows_deleted += deleted
+        deleted = DELETE_ROWS
+        while deleted == DELETE_ROWS:
+            deleted = await self._writer.care(Database.forget_tombstones)
+            self.statistics.rows_deleted += deleted
         await self._writer.care(Database.tidy)
         await self._writer.measure()
 
@@ -107,4 +112,4 @@ class Journal:
         """Write what is waiting, if the disk takes it, and close. Idempotent."""
         await self._writer.close()
         for state in self._states.values():
-            state.on_stored = None
+            state.on_stored = state.on_outlived = None

@@ -13,19 +13,23 @@ TOLERANCE: Final = 3600 * SECOND
 class RetentionClock:
     """Follows the wall clock, but believes a jump ahead only once it still holds at the next reading.
 
-    A jump back needs no care: nothing expires for it.
+    The first reading of a life is not believed past ``known``, what an earlier life knew: a node that starts
+    with a wrong clock and is stopped again must not clean up by it. A jump back needs no care: nothing
+    expires for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Nanoseconds = 0) -> None:
+        self._known = known
         self._last: tuple[Nanoseconds, int] | None = None
-        self._believed: Nanoseconds | None = None
+        self._believed = known
 
     def read(self, wall: Nanoseconds, steady: int) -> Nanoseconds:
         """The time up to which to collect: ``wall``, or where it should be if it has just jumped ahead."""
         last, self._last = self._last, (wall, steady)
-        if last is None or wall - last[0] <= steady - last[1] + TOLERANCE:
+        if last is None:
+            self._believed = wall if wall <= self._known + TOLERANCE else self._known
+        elif wall - last[0] <= steady - last[1] + TOLERANCE:
             self._believed = wall
         else:
-            assert self._believed is not None  # noqa: S101  (set by the first reading)
             self._believed += steady - last[1]
         return self._believed

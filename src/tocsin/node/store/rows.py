@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Mapping
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from tocsin.alerting.nflog import Receiver
 from tocsin.alerting.nflog import codec as nflog_codec
 from tocsin.alerting.protocol.delimited import read_delimited
-from tocsin.alerting.replicated import Entry
+from tocsin.alerting.replicated import Entry, Tombstone
 from tocsin.alerting.silence import codec as silence_codec
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.errors import StateError
@@ -26,7 +27,8 @@ class Row(NamedTuple):
     """One row of the table ``entries``.
 
     ``stamp`` sorts as bytes as it does as a time. ``expires`` is the first whole second of the Unix epoch at
-    which the entry may be deleted. ``data`` is the delimited protobuf message as it came or was made.
+    which the row may be deleted: when no version of the entry lives anywhere any more. ``data`` is the
+    delimited protobuf message as it came or was made; empty for a tombstone.
     """
 
     kind: str
@@ -36,16 +38,26 @@ class Row(NamedTuple):
     data: bytes
 
 
-def row_of(kind: str, entry: Entry) -> Row:
-    """The row that keeps ``entry``."""
-    expires = -(-entry.expires_at // SECOND)
-    return Row(
-        kind,
-        key_bytes(entry.key),
-        stamp_bytes(entry.stamp),
-        max(-_LATEST_SECOND, min(expires, _LATEST_SECOND)),
-        entry.encoded,
-    )
+def checksum(kind: str, key: bytes, stamp: bytes, expires: int, data: bytes) -> int:
+    """CRC-32 of a row: SQLite notices damage to its own structures, but not to what is stored in them."""
+    head = f"{kind} {expires} {len(key)} {len(stamp)} ".encode("utf-8", "surrogatepass")
+    return crc32(data, crc32(stamp, crc32(key, crc32(head))))
+
+
+def row_of(kind: str, entry: Entry, until: Nanoseconds) -> Row:
+    """The row that keeps ``entry``, of which some version may live ``until`` then."""
+    expires = max(entry.expires_at, until)
+    return Row(kind, key_bytes(entry.key), stamp_bytes(entry.stamp), whole_second(expires), entry.encoded)
+
+
+def tombstone_row(kind: str, key: Hashable, tombstone: Tombstone) -> Row:
+    """The row that keeps a tombstone."""
+    return Row(kind, key_bytes(key), stamp_bytes(tombstone.stamp), whole_second(tombstone.until), b"")
+
+
+def whole_second(moment: Nanoseconds) -> int:
+    """The first second of the Unix epoch that is not before ``moment``, within what SQLite can hold."""
+    return max(-_LATEST_SECOND, min(-(-moment // SECOND), _LATEST_SECOND))
 
 
 def key_bytes(key: Hashable) -> bytes:
@@ -57,6 +69,24 @@ def key_bytes(key: Hashable) -> bytes:
     assert isinstance(receiver, Receiver)  # noqa: S101
     named = json.dumps([receiver.group_name, receiver.integration, receiver.index])
     return named.encode() + b"\n" + bytes(group_key)
+
+
+def key_of(kind: str, key: bytes) -> Hashable:
+    """The key from :func:`key_bytes`; ValueError if it is none."""
+    if kind == "sil":
+        return key.decode("utf-8", "surrogatepass")
+    named, found, group_key = key.partition(b"\n")
+    receiver = json.loads(named)
+    match receiver:
+        case [str(group_name), str(integration), int(index)] if found:
+            return group_key, Receiver(group_name, integration, index)
+        case _:
+            raise ValueError("not the key of a log entry")
+
+
+def stamp_of(stamp: bytes) -> Nanoseconds:
+    """The stamp from :func:`stamp_bytes`."""
+    return int.from_bytes(stamp, "big") + ZERO
 
 
 def stamp_bytes(stamp: Nanoseconds) -> bytes:
@@ -80,6 +110,8 @@ _CANONICAL: Final[Mapping[str, Callable[[memoryview], bytes]]] = {
 
 def wins_tie(kind: str, data: bytes, stored: bytes) -> bool:
     """Of two versions with one stamp, whether ``data`` is the one that the merge in memory chooses."""
+    if not data or not stored:
+        return not data  # a tombstone: the entry was there, and its time was over
     canonical = _CANONICAL[kind]
     try:
         offered = canonical(next(read_delimited(data)))

@@ -21,10 +21,13 @@ from tocsin.errors import ClosedError, ConfigError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import damage, snapshot
 from tocsin.node.store.journal import Journal, JournalStatistics
+from tocsin.node.store.retention import RetentionClock
 
 JOURNAL: Final = "journal.db"
 LOCK: Final = "lock"
 _FLAG: Final = "--storage.path"
+_CLOCK: Final = "clock"
+"""Where the time of the last clean-up is kept."""
 
 T = TypeVar("T")
 
@@ -50,6 +53,7 @@ class Store:
                 f"{directory} cannot be written to: {error.strerror or error}",
                 "give a folder that this user may write to",
             ) from None
+        self.retention_clock = RetentionClock()
         self._journal: Journal | None = None
         self._lock: IO[bytes] | None = None
         # One thread, so that of two snapshots the later one stays.
@@ -73,6 +77,8 @@ class Store:
             raise ConfigError(
                 str(path), f"cannot be opened: {error}", "make room on the disk, and let it be written to"
             ) from None
+        known = journal.meta.get(_CLOCK, "")
+        self.retention_clock = RetentionClock(int(known) if known.isascii() and known.isdecimal() else 0)
         for kind in self._states:
             await self._load_snapshot(kind, now)
         if not await journal.flush():
@@ -175,6 +181,8 @@ class Store:
     async def maintain(self, now: Nanoseconds) -> None:
         """Clean the journal up: see :meth:`Journal.maintain`. After the snapshots have been written: what
         they still hold would come back at the next start."""
+        if now > 0:
+            self.remember({_CLOCK: str(now)})
         await self._opened.maintain(now)
 
     @property

@@ -19,12 +19,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
-from tocsin.alerting.replicated import Entry, ReplicatedState
+from tocsin.alerting.replicated import Entry, ReplicatedState, Tombstone
 from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import damage
 from tocsin.node.store.database import DamagedError, Database
-from tocsin.node.store.rows import Row, row_of
+from tocsin.node.store.rows import Row, row_of, tombstone_row
 
 MAX_BATCH_ROWS: Final = 4096
 MAX_BATCH_BYTES: Final = 8 << 20
@@ -79,13 +79,16 @@ class _Change:
 @dataclass(slots=True)
 class _Batch:
     changes: list[_Change] = field(default_factory=list)
-    marked: dict[tuple[str, Hashable], Entry] = field(default_factory=dict)
+    marked: dict[tuple[str, Hashable], Entry | Tombstone] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
     flushes: list[asyncio.Future[bool]] = field(default_factory=list)
 
-    def rows(self) -> Iterator[Row]:
-        for (kind, _), entry in self.marked.items():
-            yield row_of(kind, entry)
+    def rows(self, states: States) -> Iterator[Row]:
+        for (kind, key), found in self.marked.items():
+            if isinstance(found, Tombstone):
+                yield tombstone_row(kind, key, found)
+            else:
+                yield row_of(kind, found, states[kind].until_of(key))
         for change in self.changes:
             yield from change.rows
 
@@ -103,7 +106,7 @@ class Writer:
         self._database: Database | None = None
         self._unwritten_meta: dict[str, str] = {}
         self._changes: deque[_Change] = deque()
-        self._marked: dict[tuple[str, Hashable], Entry] = {}
+        self._marked: dict[tuple[str, Hashable], Entry | Tombstone] = {}
         self._flushes: list[asyncio.Future[bool]] = []
         self._room = asyncio.Condition()
         self._busy = asyncio.Lock()  # held while the file is written or replaced
@@ -121,6 +124,15 @@ class Writer:
             self.statistics.unwritten_entries = len(self._marked)
             self._wake()
 
+    def mark_outlived(self, kind: str, key: Hashable) -> None:
+        """A version that lives longer than the entry was met, or the entry was collected: write that too."""
+        state = self._states[kind]
+        found = state.entry_of(key) or state.tombstones.get(key)
+        if found is not None:
+            self._marked[kind, key] = found
+            self.statistics.unwritten_entries = len(self._marked)
+            self._wake()
+
     def remember(self, values: Mapping[str, str]) -> None:
         """Keep small values by name; written with the next transaction."""
         new = {name: value for name, value in values.items() if self.meta.get(name) != value}
@@ -135,7 +147,8 @@ class Writer:
         :class:`~tocsin.errors.StorageError`: they are not kept, ``apply`` was not called. Whoever is
         cancelled while waiting does not know; the change is then made or not, in memory and on disk alike.
         """
-        rows = [row_of(kind, entry) for entry in entries]
+        until_of = self._states[kind].until_of
+        rows = [row_of(kind, entry, until_of(entry.key)) for entry in entries]
         size = sum(len(row.data) + len(row.key) for row in rows)
         statistics = self.statistics
         if statistics.waiting_bytes and statistics.waiting_bytes + size > MAX_WAITING_BYTES:
@@ -174,10 +187,12 @@ class Writer:
         """Write what is waiting, if the disk takes it, and close. Idempotent."""
         if self._closed:
             return
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
-        await self.flush()
+        for _ in range(2):  # an attempt that was under way may fail: then one more
+            if self._retry is not None:
+                self._retry.cancel()
+                self._retry = None
+            if await self.flush():
+                break
         self._closed = True
         if self._task is not None:
             await self._task
@@ -227,7 +242,7 @@ class Writer:
             key = next(iter(marked))
             entry = batch.marked[key] = marked.pop(key)
             rows += 1
-            size += len(entry.encoded)
+            size += 0 if isinstance(entry, Tombstone) else len(entry.encoded)
         if not marked:
             batch.flushes, self._flushes = self._flushes, []
         return batch
@@ -255,7 +270,7 @@ class Writer:
         self.statistics.unwritten_entries = len(self._marked)
 
     async def _commit(self, batch: _Batch) -> None:
-        rows = list(batch.rows())
+        rows = list(batch.rows(self._states))
         try:
             await self.use(Database.write, rows, batch.meta)
         except DamagedError as error:
@@ -332,7 +347,8 @@ class Writer:
             for number, entry in enumerate(state):
                 if number % 512 == 511:
                     await asyncio.sleep(0)
-                rows.append(row_of(kind, entry))
+                rows.append(row_of(kind, entry, state.until_of(entry.key)))
+            rows += [tombstone_row(kind, key, each) for key, each in state.tombstones.items()]
         await self.replace(rows, dict(self.meta), problem)
 
     async def care(self, method: Callable[..., T], *arguments: object) -> T:

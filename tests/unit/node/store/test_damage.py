@@ -105,7 +105,7 @@ def _roots(before_content: bytes) -> set[int]:
 def test_rows_that_do_not_decode_are_passed_over(tmp_path: Path) -> None:
     before = live(tmp_path, fill).held()
     connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
-    connection.execute("UPDATE entries SET data = x'05ffffffff' WHERE id IN (3, 77)")
+    connection.execute("UPDATE entries SET data = x'05ffffffff', checksum = NULL WHERE id IN (3, 77)")
     connection.close()
     disk = live(tmp_path)
     assert len(disk.held()) == 398
@@ -142,7 +142,7 @@ def test_a_crash_at_any_point_of_the_replacement_loses_nothing(
 ) -> None:
     before = live(tmp_path, fill).held()
     connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
-    connection.execute("UPDATE entries SET data = x'05ffffffff' WHERE id = 3")
+    connection.execute("UPDATE entries SET data = x'05ffffffff', checksum = NULL WHERE id = 3")
     connection.close()
 
     class Crash(BaseException):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.support.transports import eventually
 from tocsin.errors import ClosedError, ConfigError, StorageError
 from tocsin.node.store import writer
 from tocsin.node.store.database import DamagedError, Database
+from tocsin.node.store.export import Exported, read
 from tocsin.node.store.rows import Row
 
 Story = Callable[[Disk], Awaitable[None]]
@@ -163,6 +165,29 @@ def test_a_fact_that_does_not_fit_fails_no_other_change(
     assert again.groups() == {b"large"}  # the close wrote it
 
 
+def test_a_close_tries_again_what_was_failing_just_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Database.write
+    begun, mended = threading.Event(), threading.Event()
+
+    def write(database: Database, rows: list[Row], meta: dict[str, str]) -> None:
+        if not mended.is_set():
+            begun.set()
+            mended.wait(30)
+            raise StorageError("the last moment of a bad disk")
+        real(database, rows, meta)
+
+    async def story(disk: Disk) -> None:
+        monkeypatch.setattr(Database, "write", write)
+        disk.notified("group")
+        await asyncio.to_thread(begun.wait, 30)
+        asyncio.get_running_loop().call_later(0.05, mended.set)
+
+    live(tmp_path, story)
+    assert live(tmp_path, nothing).groups() == {b"group"}
+
+
 def test_whoever_brings_too_much_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 1000)
 
@@ -248,7 +273,7 @@ def test_a_journal_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "journal.db")
     connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(ConfigError, match="has format 9, this version knows 1"):
+    with pytest.raises(ConfigError, match="has format 9, this version knows 2"):
         live(tmp_path, nothing)
     assert not list(tmp_path.glob("*.damaged-*"))
 
@@ -259,7 +284,7 @@ def test_the_order_of_writing_does_not_matter(tmp_path: Path) -> None:
     newer = Row("sil", b"key", b"\2", 10, b"newer")
     database.write([newer], {})
     database.write([newer._replace(stamp=b"\1", data=b"older")], {})
-    assert list(database.slices()) == [[("sil", b"newer")]]
+    assert [[row.data for row in rows] for rows in database.slices()] == [[b"newer"]]
     database.close()
 
 
@@ -269,3 +294,22 @@ def test_a_file_that_is_moved_away_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(DamagedError, match="moved or removed"):
         database.write([], {})
     database.close()
+
+
+def test_a_journal_of_the_first_format_is_read_and_brought_up(tmp_path: Path) -> None:
+    async def fill(disk: Disk) -> None:
+        await disk.changes.set(silence("A"))
+        await disk.changes.set(silence("B"))
+
+    async def more(disk: Disk) -> None:
+        await disk.changes.expire(next(iter(disk.held())))
+
+    first = live(tmp_path, fill)
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    connection.executescript("ALTER TABLE entries DROP COLUMN checksum; PRAGMA user_version = 1;")
+    connection.close()
+    assert len(read(tmp_path, NOW, Exported())["sil"]) == 2
+    assert live(tmp_path, nothing).held() == first.held()
+    second = live(tmp_path, more)
+    assert live(tmp_path, nothing).held() == second.held() != first.held()
+    assert not list(tmp_path.glob("journal.db.damaged-*"))

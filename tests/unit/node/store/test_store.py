@@ -129,6 +129,16 @@ def test_snapshots_of_the_real_alertmanager_load(tmp_path: Path, name: str) -> N
     assert live(tmp_path).held() == disk.held()
 
 
+@pytest.mark.parametrize("name", ["disk-025/nflog", "disk-028/nflog", "disk-033/nflog"])
+def test_notification_logs_of_the_real_alertmanager_load(tmp_path: Path, name: str) -> None:
+    [data] = [vector.data for vector in vectors() if vector.case == name]
+    (tmp_path / "nflog").write_bytes(data)
+    disk = live(tmp_path)
+    assert len(disk.notification_log) > 0
+    (tmp_path / "nflog").unlink()
+    assert live(tmp_path).groups() == disk.groups()
+
+
 def test_export_reads_a_folder_of_a_running_node_and_of_a_stopped_one(tmp_path: Path) -> None:
     source, target = tmp_path / "data", tmp_path / "exported"
 
@@ -151,7 +161,7 @@ def test_export_says_what_it_cannot_read(tmp_path: Path) -> None:
         export(tmp_path, tmp_path / "exported", NOW)
     live(tmp_path, fill)
     connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
-    connection.execute("UPDATE entries SET data = x'05ffffffff' WHERE id = 1")
+    connection.execute("UPDATE entries SET data = x'05ffffffff', checksum = NULL WHERE id = 1")
     connection.close()
     exported = Exported()
     assert len(read(tmp_path, NOW, exported)["sil"]) == 1
@@ -159,7 +169,7 @@ def test_export_says_what_it_cannot_read(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_jumps_ahead_throws_nothing_away_at_once() -> None:
-    clock = RetentionClock()
+    clock = RetentionClock(known=NOW - HOUR)
     assert clock.read(NOW, 0) == NOW
     assert clock.read(NOW + HOUR, HOUR) == NOW + HOUR
     assert clock.read(NOW + 9000 * HOUR, 2 * HOUR) == NOW + 2 * HOUR  # a jump
@@ -168,3 +178,27 @@ def test_a_clock_that_jumps_ahead_throws_nothing_away_at_once() -> None:
     assert clock.read(NOW + 9001 * HOUR, 5 * HOUR) == NOW + 9001 * HOUR  # it stays: believed
     assert clock.read(NOW, 6 * HOUR) == NOW
     assert TOLERANCE >= HOUR
+
+
+def test_a_clock_that_is_wrong_from_the_start_throws_nothing_away_at_once() -> None:
+    ahead = NOW + 9000 * HOUR
+    assert RetentionClock().read(NOW, 0) == 0  # the first life knows of no time before it
+    clock = RetentionClock(known=NOW)
+    assert clock.read(ahead, 0) == NOW
+    assert clock.read(ahead + HOUR, HOUR) == ahead + HOUR  # it was away for long, and the clock is right
+    clock = RetentionClock(known=ahead)
+    assert clock.read(NOW, 0) == NOW
+
+
+def test_the_time_is_known_to_the_next_life(tmp_path: Path) -> None:
+    async def story(disk: Disk) -> None:
+        assert disk.store.retention_clock.read(NOW, 0) == 0
+        await disk.store.maintain(0)
+        assert disk.store.retention_clock.read(NOW + 1, 1) == NOW + 1
+        await disk.store.maintain(NOW + 1)
+
+    async def later(disk: Disk) -> None:
+        assert disk.store.retention_clock.read(NOW + 9000 * HOUR, 0) == NOW + 1
+
+    live(tmp_path, story)
+    live(tmp_path, later)

@@ -1,0 +1,33 @@
+"""Rows of the journal, back into the states."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tocsin.alerting.replicated import MergeResult, ReplicatedState
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.errors import StateError
+from tocsin.node.store.rows import Row, key_of, stamp_of, whole_second
+
+
+def load_row(state: ReplicatedState[Any], row: Row, now: Nanoseconds) -> MergeResult:
+    """One row. :class:`~tocsin.errors.StateError` when it does not decode."""
+    return load_rows(state, [row], now)
+
+
+def load_rows(state: ReplicatedState[Any], rows: Sequence[Row], now: Nanoseconds) -> MergeResult:
+    """Rows of one kind. :class:`~tocsin.errors.StateError`, with none loaded, when one does not decode."""
+    try:
+        keys = [key_of(row.kind, row.key) for row in rows]
+    except (ValueError, RecursionError) as error:
+        raise StateError(f"a key does not decode: {error}") from None
+    result = state.load(b"".join([row.data for row in rows]), now)
+    for key, row in zip(keys, rows, strict=True):
+        if not row.data:
+            state.recall(key, stamp_of(row.stamp), row.expires * SECOND)
+            continue
+        entry = state.entry_of(key)
+        if entry is not None and row.expires > whole_second(entry.expires_at):
+            state.outlive(key, row.expires * SECOND)
+    return result
