@@ -30,7 +30,7 @@ from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
 from tocsin.gossip.transport.base import Stream, Transport
-from tocsin.gossip.wire.messages import ErrorResponse, Message
+from tocsin.gossip.wire.messages import ErrorResponse, Message, Pieces
 from tocsin.gossip.wire.stream import StreamCodec
 
 _log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Gossip:
         meta: bytes = b"",
         incarnation: int = 1,
         local_state: Callable[[bool], bytes] = _no_state,
-        state_for: Callable[[StateRequest], bytes] | None = None,
+        state_for: Callable[[StateRequest], bytes | Pieces] | None = None,
         on_event: Callable[[Event], None] = _ignore,
         random_source: random.Random | None = None,
     ) -> None:

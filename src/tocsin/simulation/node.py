@@ -132,7 +132,7 @@ class SimulatedNode:
         """A stream came. (Answered at once even by a slow node: its kernel accepts for it.)"""
         answer = self.endpoint.receive_stream(self._decode(writes, reply=False), source, self._world.now)
         self._pump()
-        return answer
+        return tuple(answer)
 
     def stream_answered(self, exchange: int, writes: tuple[bytes, ...] | None) -> None:
         """A stream of ours is done."""

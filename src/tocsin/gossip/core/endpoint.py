@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tocsin.errors import ClosedError, NotFoundError, UserError
@@ -38,6 +38,7 @@ from tocsin.gossip.wire.messages import (
     Dead,
     MemberState,
     Message,
+    Pieces,
     User,
 )
 from tocsin.gossip.wire.packet import PacketCodec
@@ -75,7 +76,7 @@ class Endpoint:
         now: float,
         random: Random,
         local_state: Callable[[bool], bytes] = _no_state,
-        state_for: Callable[[StateRequest], bytes] | None = None,
+        state_for: Callable[[StateRequest], bytes | Pieces] | None = None,
         meta: bytes = b"",
         incarnation: int = 1,
         packet_codec: PacketCodec | None = None,
@@ -372,7 +373,7 @@ class Endpoint:
         self._events.append(PacketsLost(destination))
         self._arm_gossip(now)
 
-    def receive_stream(self, message: Message, source: Address, now: float) -> tuple[bytes, ...]:
+    def receive_stream(self, message: Message, source: Address, now: float) -> Iterable[bytes]:
         """A peer's stream brought ``message``; returns the writes of the answer, empty when it gets none."""
         answer = self._receiver.receive_stream(message, source, now)
         self._arm_gossip(now)

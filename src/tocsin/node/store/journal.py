@@ -11,7 +11,8 @@ from tocsin.errors import StateError
 from tocsin.node.log import Logger
 from tocsin.node.store import damage
 from tocsin.node.store.database import DELETE_ROWS, DamagedError, Database
-from tocsin.node.store.writer import GAUGES, JournalStatistics, States, Writer
+from tocsin.node.store.statistics import GAUGES, JournalStatistics
+from tocsin.node.store.writer import States, Writer
 
 __all__ = ["GAUGES", "Journal", "JournalStatistics"]
 

@@ -99,7 +99,7 @@ def test_streams_round_trip_through_every_layer_in_any_pieces(
     message: Message, label: bytes, ring: Keyring | None, compression: bool, reply: bool, step: int
 ) -> None:
     codec = StreamCodec(label, ring, compression)
-    writes = codec.encode(message, reply=reply)
+    writes = tuple(codec.encode(message, reply=reply))
     assert len(writes) == (2 if label and not reply else 1)
     data = b"".join(writes) + b"later bytes are ignored"
     decoder = codec.decoder(reply=reply)
