@@ -97,7 +97,7 @@ class DigestTree:
     def put(
         self, identity: bytes, version: int, stamp: Nanoseconds, expires_at: Nanoseconds, key: Hashable
     ) -> None:
-        """An entry was stored, in place of another of that identity or not. ``version`` is of :func:`version_of`."""
+        """An entry was stored, in place of another of that identity or not."""
         self.drop(identity)
         fingerprint = Fingerprint(version, stamp, expires_at // _MINUTE, key)
         leaf = leaf_of(identity)
