@@ -50,17 +50,16 @@ class FullStateSlices:
     """:func:`encode_full_state` of data in slices, itself in slices. ``sender`` as :func:`write_sender`."""
 
     def __init__(self, parts: Mapping[str, Slices], sender: str = "") -> None:
-        before = write_sender(b"", sender) if sender else b""
-        self._parts: list[tuple[bytes, Slices]] = []
-        for key, data in parts.items():
-            self._parts.append((before + _part_head(key, len(data)), data))
-            before = b""
-        self._size = sum([len(head) + len(data) for head, data in self._parts])
+        self._sender = write_sender(b"", sender) if sender else b""
+        self._parts = [(_part_head(key, len(data)), data) for key, data in parts.items()]
+        self._size = len(self._sender) + sum([len(head) + len(data) for head, data in self._parts])
 
     def __len__(self) -> int:
         return self._size
 
     def __iter__(self) -> Iterator[bytes]:
+        if self._sender:
+            yield self._sender
         for head, data in self._parts:
             yield head
             yield from data
