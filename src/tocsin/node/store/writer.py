@@ -14,6 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, TypeVar
@@ -203,8 +204,9 @@ class Writer:
             return batch
         batch.meta, self._unwritten_meta = self._unwritten_meta, {}
         marked = self._marked
-        while marked and (not rows or (rows < MAX_BATCH_ROWS and size < MAX_BATCH_BYTES)):
-            key = next(iter(marked))
+        for key in list(islice(marked, MAX_BATCH_ROWS)):
+            if rows and (rows >= MAX_BATCH_ROWS or size >= MAX_BATCH_BYTES):
+                break
             entry = batch.marked[key] = marked.pop(key)
             rows += 1
             size += len(entry.encoded)
