@@ -118,6 +118,7 @@ class Convergence:
 
     def member_joined(self, member: Member) -> None:
         """There is a new live member."""
+        self.anti_entropy.met(member.name)
         if self.settle is not None and not self.settle.settled:
             self.settle.wait_for(member.name, self._loop.time())
             self._spawn(self._meet(member.name))
