@@ -10,6 +10,7 @@ TOCSIN_PEERS names the folder that tools/fetch-peers filled; without it only Toc
 from __future__ import annotations
 
 import argparse
+import compileall
 import math
 import sys
 import time
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     kinds = _kinds(arguments.kind)
     wanted = arguments.only or [*(row.name for row in ROWS), PROFILE]
+    compileall.compile_dir(report.ROOT / "src", quiet=1)  # as an installed program is
     results = Results.load()
     bench = Bench(quick=arguments.quick)
     began = time.monotonic()

@@ -16,7 +16,8 @@ from tests.support.node import NodeKind
 from tests.support.tocsin_node import TOCSIN
 
 RATE = 1000
-CONNECTIONS = 4
+CONNECTIONS = 32
+"""Enough for the rate: each silence waits for the disk before its answer, and there they gather."""
 TOP = 25
 _ROOT = Path(__file__).resolve().parents[1]
 

@@ -64,7 +64,7 @@ def test_a_thousand_are_heard_of_by_one_relay_alone() -> None:
     answering = Answering(cluster)
     for address in crowd:
         cluster.network.attach(address, answering)
-    writes = StreamCodec(label=b"", compression=False).encode(PushPull(False, table), reply=False)
+    writes = tuple(StreamCodec(label=b"", compression=False).encode(PushPull(False, table), reply=False))
     wanted = {entry.name for entry in table}
     for _ in range(60):  # what did not fit is told again, as push/pull does
         meeting.stream_arrived(writes, relay)
@@ -111,7 +111,7 @@ def test_two_thousand_phantoms_leave_membership_and_gossip_as_they_are(bind: boo
     for number in range(2000):
         at = stranger.packed if own_address else bytes((10, 67, number >> 8, number & 255))
         ghost = NodeState(f"ghost-{world.random.random()}", at, 10000 + number, 1, 0, b"", VERSIONS)
-        writes = codec.encode(PushPull(True, (ghost,)), reply=False)
+        writes = tuple(codec.encode(PushPull(True, (ghost,)), reply=False))
         for node in cluster.nodes if number % 4 == 0 else [attacked]:
             node.stream_arrived(writes, stranger)
         if number == 1000:

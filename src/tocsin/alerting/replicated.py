@@ -8,12 +8,12 @@ which leaves two nodes apart for ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
-from tocsin.alerting.digest.tree import DigestTree, Grave, cutoff_of, identity_of
+from tocsin.alerting.digest.tree import DigestTree, Grave, cutoff_of, identity_of, version_of
 from tocsin.alerting.protocol.delimited import spans
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
@@ -21,6 +21,8 @@ from tocsin.errors import StateError
 MAX_REASONS: Final = 16
 """How many refusals of one payload are described; the rest is counted."""
 
+SLICE_BYTES: Final = 64 * 1024
+"""Of an encoded state, some tenths of a millisecond of work."""
 REBROADCAST_BYTES: Final = 700
 """Received data longer than this is not broadcast again: its sender sent it to all (spec 4.3, 4.4)."""
 
@@ -43,6 +45,34 @@ class Entry(Protocol):
 
 
 EntryT = TypeVar("EntryT", bound=Entry)
+
+
+class EncodedSlices:
+    """The encoded form of some entries, in slices of about ``slice_bytes``, each joined when it is asked for.
+
+    Entries do not change, so that neither the order nor the time in which they are asked for counts.
+    """
+
+    def __init__(self, entries: Sequence[Entry], size: int, slice_bytes: int = SLICE_BYTES) -> None:
+        self._entries = entries
+        self._size = size
+        self._slice_bytes = slice_bytes
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        parts: list[bytes] = []
+        size = 0
+        for entry in self._entries:
+            parts.append(entry.encoded)
+            size += len(entry.encoded)
+            if size >= self._slice_bytes:
+                yield b"".join(parts)
+                parts.clear()
+                size = 0
+        if parts:
+            yield b"".join(parts)
 
 
 class Tombstone(NamedTuple):
@@ -116,6 +146,10 @@ class ReplicatedState(Generic[EntryT]):
     def _canonical(self, entry: EntryT) -> bytes:
         """One encoding for all encodings that mean the same."""
         raise NotImplementedError
+
+    def _version(self, entry: EntryT) -> int:
+        """What the digests know this version of the entry by: the hash of its canonical encoding."""
+        return version_of(self._canonical(entry))
 
     def _key_bytes(self, key: Hashable) -> bytes:
         """The key, as bytes that no other key has."""
@@ -206,7 +240,7 @@ class ReplicatedState(Generic[EntryT]):
         self._known.add(entry.encoded)
         self.total_bytes += len(entry.encoded)
         identity = identity_of(self._key_bytes(key))
-        self.digests.put(identity, self._canonical(entry), entry.stamp, entry.expires_at, key)
+        self.digests.put(identity, self._version(entry), entry.stamp, entry.expires_at, key)
         self._stored(entry, previous)
         if self.on_stored is not None:
             self.on_stored(entry)
@@ -217,22 +251,12 @@ class ReplicatedState(Generic[EntryT]):
         """Every entry, as a push/pull part and a snapshot file hold them; the entries' own bytes, joined."""
         return b"".join([entry.encoded for entry in self._entries.values()])
 
-    def encode_slices(self, slice_bytes: int = 1 << 18) -> Iterator[bytes]:
-        """:meth:`encode_state` in slices of about ``slice_bytes``, as of the first slice.
+    def encode_slices(self, slice_bytes: int = SLICE_BYTES) -> EncodedSlices:
+        """:meth:`encode_state` in slices, as of this moment.
 
-        For whoever must not be held up by a large state: joining is quick, but memory is not free.
+        For whoever must not be held up by a large state, or works in another thread.
         """
-        parts: list[bytes] = []
-        size = 0
-        for entry in list(self._entries.values()):
-            parts.append(entry.encoded)
-            size += len(entry.encoded)
-            if size >= slice_bytes:
-                yield b"".join(parts)
-                parts.clear()
-                size = 0
-        if parts:
-            yield b"".join(parts)
+        return EncodedSlices(list(self._entries.values()), self.total_bytes, slice_bytes)
 
     def gc(self, now: Nanoseconds) -> int:
         """Collect the entries whose expiry has come, and forget the tombstones that are past."""

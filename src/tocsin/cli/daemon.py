@@ -50,13 +50,14 @@ async def _run(flags: NodeFlags) -> int:
         log.error("cannot start", err=str(error))
         return 1
     loop.add_signal_handler(signal.SIGHUP, node.reload_soon)
+    garbage.clean_up()  # now, as nobody waits for an answer yet
     try:
         await node.start()
     except TocsinError as error:
         log.error("cannot start", err=str(error))
         await node.stop()
         return 1
-    garbage.keep_what_is_there()
+    garbage.keep_what_is_there()  # the state that was loaded too
     collecting = asyncio.create_task(garbage.collect_forever())
     await stop.wait()
     collecting.cancel()

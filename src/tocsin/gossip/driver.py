@@ -32,10 +32,10 @@ from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.reading import read_message
+from tocsin.gossip.reading import read_message, write_all
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.keyring import Keyring
-from tocsin.gossip.wire.messages import ErrorResponse, Message, User
+from tocsin.gossip.wire.messages import ErrorResponse, Message, Pieces, User
 from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
 
@@ -95,7 +95,7 @@ class Gossip:
         meta: bytes = b"",
         incarnation: int = 1,
         local_state: Callable[[bool], bytes] = _no_state,
-        state_for: Callable[[StateRequest], bytes] | None = None,
+        state_for: Callable[[StateRequest], bytes | Pieces] | None = None,
         on_event: Callable[[Event], None] = _ignore,
         keyring: Keyring | None = None,
         on_request: Callable[[bytes, Address], Awaitable[bytes | None]] | None = None,
@@ -310,7 +310,7 @@ class Gossip:
             if message is None:
                 return
             statistics.streams_answered += 1
-            writes: tuple[bytes, ...] | None = None
+            writes: Iterable[bytes] | None = None
             key = decoder.opened_with
             if key is not None and isinstance(message, User) and self._on_request is not None:
                 answer = await self._on_request(message.payload, stream.remote)
@@ -321,8 +321,7 @@ class Gossip:
                     message, stream.remote, self._loop.time(), getattr(stream, "peer", None)
                 )
                 self._drain()
-            for data in writes:
-                await stream.write(data)
+            await write_all(stream, writes)
         except WireError as error:
             statistics.streams_refused += 1
             _log.debug("stream of %s refused: %s", stream.remote, error)
@@ -357,8 +356,7 @@ class Gossip:
                 stream = await self.transport.open_stream(action.destination, remaining, action.node)
                 if action.kind is ExchangeKind.JOIN:
                     self._tell(StreamOpened(action.destination))
-                for data in action.writes:
-                    await stream.write(data)
+                await write_all(stream, action.writes)
                 if action.expects_reply:
                     message = await read_message(stream, self._stream_codec.decoder(reply=True))
                     if message is None:

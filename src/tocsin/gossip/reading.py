@@ -1,8 +1,9 @@
-"""Reads one message from a stream, without holding the event loop for a long one."""
+"""Reads one message from a stream, or writes it, without holding the event loop for a long one."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Final
 
 from tocsin.gossip.transport.base import Stream
@@ -30,3 +31,11 @@ async def read_message(stream: Stream, decoder: StreamDecoder) -> Message | None
             await asyncio.sleep(0)
     decoder.eof()
     return None
+
+
+async def write_all(stream: Stream, writes: Iterable[bytes]) -> None:
+    """Each on its own. What the system takes at once makes us wait for nothing: so give way on purpose."""
+    for data in writes:
+        await stream.write(data)
+        if len(data) > _SLICE:
+            await asyncio.sleep(0)

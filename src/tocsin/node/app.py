@@ -81,7 +81,7 @@ class Node:
         self.notifications = StagedLog(
             self.notification_log, commit=self.store.commit, now=self.clock.now, tell=self._tell
         )
-        self.news = News(flush=self.store.flush)
+        self.news = News(flush=lambda: self.store.flush(urgent=False))
         self.cluster: Cluster | None = None
         self._config = load_config(flags.config_file, self._notation)
         self.engine: Engine | None = None

@@ -117,8 +117,9 @@ class Network:
             return
         if self._cut(source, action.destination):
             return
-        self._world.trace(f"stream {source} {action.destination}", b"".join(action.writes))
-        answer = host.stream_arrived(action.writes, source)
+        writes = tuple(action.writes)
+        self._world.trace(f"stream {source} {action.destination}", b"".join(writes))
+        answer = host.stream_arrived(writes, source)
         if self._cut(action.destination, source):
             return
         if action.expects_reply and not answer:

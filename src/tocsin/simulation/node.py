@@ -156,7 +156,7 @@ class SimulatedNode:
         message = self._decode(writes, reply=False)
         answer = self.endpoint.receive_stream(message, source, self._world.now, self._peer(source))
         self._pump()
-        return answer
+        return tuple(answer)
 
     def stream_answered(self, exchange: int, writes: tuple[bytes, ...] | None) -> None:
         """A stream of ours is done."""

@@ -41,7 +41,7 @@ class PooledNetwork(Network):
 
     def open_stream(self, source: Address, action: OpenStream) -> None:
         """Open a stream on the connection, after a dial if need be."""
-        self.streamed(action.writes)
+        self.streamed(tuple(action.writes))
         open_stream = super().open_stream
         self._connect(source, action.destination, lambda: open_stream(source, action))
 

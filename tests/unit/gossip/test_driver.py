@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import pytest
 
@@ -102,6 +103,46 @@ def test_members_find_each_other_and_exchange_their_state() -> None:
                 assert [e.member.name for e in one.events if isinstance(e, MemberJoined)] == [other]
                 states = [e for e in one.events if isinstance(e, RemoteState)]
                 assert (states[0].payload, states[0].join) == (f"state of {other}".encode(), True)
+
+    asyncio.run(story())
+
+
+class Sliced:
+    """A large state in slices, which notes how many turns of the event loop others had between them."""
+
+    def __init__(self, slices: int, size: int) -> None:
+        self.slices, self.size = slices, size
+        self.turns: list[int] = []
+        self.turn = 0
+
+    def __len__(self) -> int:
+        return self.slices * self.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(self.slices):
+            self.turns.append(self.turn)
+            yield bytes(self.size)
+
+
+def test_others_get_their_turn_between_the_slices_of_a_large_state() -> None:
+    async def story() -> None:
+        async with cluster() as all_members:
+            a, b = await all_members.member("a"), await all_members.member("b")
+            state = Sliced(50, 64 * 1024)
+            a.gossip.endpoint._state_exchange._state_for = lambda _: state
+
+            async def others() -> None:
+                while True:
+                    state.turn += 1
+                    await asyncio.sleep(0)
+
+            task = asyncio.create_task(others())
+            (result,) = await b.gossip.join([a.address])
+            task.cancel()
+            assert result.joined
+            (arrived,) = [event.payload for event in b.events if isinstance(event, RemoteState)]
+            assert arrived == bytes(len(state))
+            assert all(later > earlier for earlier, later in pairwise(state.turns))
 
     asyncio.run(story())
 

@@ -95,11 +95,11 @@ class DigestTree:
     # -- the state's side
 
     def put(
-        self, identity: bytes, canonical: bytes, stamp: Nanoseconds, expires_at: Nanoseconds, key: Hashable
+        self, identity: bytes, version: int, stamp: Nanoseconds, expires_at: Nanoseconds, key: Hashable
     ) -> None:
         """An entry was stored, in place of another of that identity or not."""
         self.drop(identity)
-        fingerprint = Fingerprint(version_of(canonical), stamp, expires_at // _MINUTE, key)
+        fingerprint = Fingerprint(version, stamp, expires_at // _MINUTE, key)
         leaf = leaf_of(identity)
         self._members[leaf][identity] = fingerprint
         self._minutes.setdefault(fingerprint.minute, {})[identity] = fingerprint.version

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, Protocol
 
 from google.protobuf.message import DecodeError
 
@@ -36,6 +36,35 @@ def decode_part(body: bytes | memoryview) -> tuple[str, bytes]:
         raise StateError("the user message is not a Part") from None
 
 
+class Slices(Protocol):
+    """Data in slices that are made as they are asked for."""
+
+    def __len__(self) -> int:
+        """Bytes of all slices together."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The slices."""
+
+
+class FullStateSlices:
+    """:func:`encode_full_state` of data in slices, itself in slices. ``sender`` as :func:`write_sender`."""
+
+    def __init__(self, parts: Mapping[str, Slices], sender: str = "") -> None:
+        self._sender = write_sender(b"", sender) if sender else b""
+        self._parts = [(_part_head(key, len(data)), data) for key, data in parts.items()]
+        self._size = len(self._sender) + sum([len(head) + len(data) for head, data in self._parts])
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._sender:
+            yield self._sender
+        for head, data in self._parts:
+            yield head
+            yield from data
+
+
 def encode_full_state(parts: Mapping[str, bytes], sender: str = "") -> bytes:
     """The user state of a push/pull. An empty state is kept as a Part with only a key, as Go sends it.
 
@@ -44,11 +73,16 @@ def encode_full_state(parts: Mapping[str, bytes], sender: str = "") -> bytes:
     """
     pieces: list[bytes] = [write_sender(b"", sender)] if sender else []
     for key, data in parts.items():
-        head = b"\x0a" + delimit(key.encode())
-        if data:
-            head += b"\x12" + varint(len(data))
-        pieces += (b"\x0a", varint(len(head) + len(data)), head, data)
+        pieces += (_part_head(key, len(data)), data)
     return b"".join(pieces)
+
+
+def _part_head(key: str, size: int) -> bytes:
+    """What stands before the ``size`` bytes of a part's data in a FullState."""
+    head = b"\x0a" + delimit(key.encode())
+    if size:
+        head += b"\x12" + varint(size)
+    return b"\x0a" + varint(len(head) + size) + head
 
 
 def decode_full_state(body: bytes | memoryview) -> list[tuple[str, bytes | memoryview]]:

@@ -7,6 +7,7 @@ from typing import cast
 
 from google.protobuf.message import DecodeError
 
+from tocsin.alerting.digest.tree import version_of
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.protocol import silence_pb2 as protocol
 from tocsin.alerting.protocol.delimited import delimit, read_delimited
@@ -83,6 +84,15 @@ def decode(message: memoryview | bytes) -> Silence:
         raise RefusedEntryError(f"silence {identifier}: {error}") from None
     if starts_at < ZERO or ends_at > LATEST or not ZERO <= updated_at <= LATEST:
         raise RefusedEntryError(f"silence {identifier}: a time outside years 1 to 9999")
+    encoded = bytes(message)
+    version = 0
+    if silence.matcher_sets:
+        canonical = mesh.SerializeToString(deterministic=True)
+        version = version_of(canonical)
+        if changed:
+            encoded = canonical
+    elif changed:
+        encoded = mesh.SerializeToString(deterministic=True)
     return Silence(
         id=identifier,
         matcher_sets=matcher_sets,
@@ -93,7 +103,8 @@ def decode(message: memoryview | bytes) -> Silence:
         comment=silence.comment,
         annotations=Labels(silence.annotations) if silence.annotations else NO_ANNOTATIONS,
         expires_at=expires_at,
-        encoded=delimit(mesh.SerializeToString(deterministic=True) if changed else bytes(message)),
+        encoded=delimit(encoded),
+        version=version,
     )
 
 
@@ -124,7 +135,8 @@ def encode(silence: Silence, base: Silence | None = None) -> Silence:
     message.annotations.clear()
     message.annotations.update(silence.annotations)
     write_instant(mesh.expires_at, silence.expires_at)
-    return replace(silence, encoded=delimit(mesh.SerializeToString(deterministic=True)))
+    encoded = mesh.SerializeToString(deterministic=True)
+    return replace(silence, encoded=delimit(encoded), version=version_of(encoded))
 
 
 def key_of(change: bytes) -> str:

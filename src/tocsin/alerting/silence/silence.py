@@ -44,6 +44,8 @@ class Silence:
     annotations: Labels = NO_ANNOTATIONS
     expires_at: Nanoseconds = 0
     encoded: bytes = field(default=b"", repr=False, compare=False)
+    version: int = field(default=0, repr=False, compare=False)
+    """Of the canonical encoding of ``encoded``, as digests have it; 0: not worked out yet."""
 
     @property
     def key(self) -> str:

@@ -66,6 +66,9 @@ class _SilenceState(ReplicatedState[Silence]):
     def _canonical(self, entry: Silence) -> bytes:
         return codec.canonical(entry)
 
+    def _version(self, entry: Silence) -> int:
+        return entry.version or super()._version(entry)
+
     def _key_bytes(self, key: Hashable) -> bytes:
         return str(key).encode("utf-8", "surrogatepass")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -40,7 +41,7 @@ class OpenStream:
     kind: ExchangeKind
     destination: Address
     node: str
-    writes: tuple[bytes, ...]
+    writes: Iterable[bytes]
     expects_reply: bool
     deadline: float
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tocsin.errors import ClosedError, NotFoundError, UserError
@@ -31,7 +31,7 @@ from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.core.views import Views
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
-from tocsin.gossip.wire.messages import Ack, Dead, MemberState, Message, User
+from tocsin.gossip.wire.messages import Ack, Dead, MemberState, Message, Pieces, User
 from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
 
@@ -72,7 +72,7 @@ class Endpoint(Views):
         now: float,
         random: Random,
         local_state: Callable[[bool], bytes] = _no_state,
-        state_for: Callable[[StateRequest], bytes] | None = None,
+        state_for: Callable[[StateRequest], bytes | Pieces] | None = None,
         meta: bytes = b"",
         incarnation: int = 1,
         packet_codec: PacketCodec | None = None,
@@ -339,7 +339,7 @@ class Endpoint(Views):
 
     def receive_stream(
         self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
-    ) -> tuple[bytes, ...]:
+    ) -> Iterable[bytes]:
         """A peer's stream brought ``message``; returns the writes of the answer, empty when it gets none."""
         answer = self._receiver.receive_stream(message, source, now, peer)
         self._arm_gossip(now)

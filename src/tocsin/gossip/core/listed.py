@@ -313,7 +313,7 @@ class ListedEndpoint(Endpoint):
 
     def receive_stream(
         self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
-    ) -> tuple[bytes, ...]:
+    ) -> Iterable[bytes]:
         """A peer's stream."""
         answer = super().receive_stream(message, source, now, peer)
         self._answer_knocks(now)

@@ -23,6 +23,7 @@ from tocsin.gossip.wire.messages import (
     MemberState,
     Message,
     NodeState,
+    Pieces,
     PushPull,
     Suspect,
 )
@@ -105,7 +106,7 @@ class StateExchange:
     def __init__(
         self,
         config: GossipConfig,
-        state_for: Callable[[StateRequest], bytes],
+        state_for: Callable[[StateRequest], bytes | Pieces],
         *,
         random: Random,
         membership: Membership,
@@ -187,9 +188,10 @@ class StateExchange:
             self._arm(now)
 
     def _own_state(self, request: StateRequest) -> PushPull:
-        return PushPull(
-            join=request.join, nodes=self._membership.entries(), user_state=self._state_for(request)
-        )
+        nodes, state = self._membership.entries(), self._state_for(request)
+        if isinstance(state, bytes):
+            return PushPull(request.join, nodes, state)
+        return PushPull(request.join, nodes, pieces=state)
 
     def _arm(self, now: float) -> None:
         scale = interval_scale(self._membership.known)

@@ -74,16 +74,13 @@ def encode_message(message: Message) -> bytes:
         case ErrorResponse():
             return b"\x0d" + pack({"Error": message.error})
         case PushPull():
-            return b"".join(
-                (encode_push_pull_header(message), *map(encode_node, message.nodes), message.user_state)
-            )
+            return b"".join((encode_push_pull_head(message), *(message.pieces or (message.user_state,))))
 
 
-def encode_push_pull_header(message: PushPull) -> bytes:
-    """Type byte and header map of a push/pull; the nodes and the user state follow."""
-    return b"\x06" + pack(
-        {"Join": message.join, "Nodes": len(message.nodes), "UserStateLen": len(message.user_state)}
-    )
+def encode_push_pull_head(message: PushPull) -> bytes:
+    """Type byte, header map and nodes of a push/pull; the user state follows."""
+    header = {"Join": message.join, "Nodes": len(message.nodes), "UserStateLen": message.user_state_bytes}
+    return b"".join((b"\x06", pack(header), *map(encode_node, message.nodes)))
 
 
 def encode_node(node: NodeState) -> bytes:

@@ -6,9 +6,10 @@ six-byte ``Vsn``: protocol min, max, current, delegate min, max, current; empty 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 
 class MessageType(IntEnum):
@@ -123,13 +124,31 @@ class NodeState:
     versions: bytes = b""
 
 
+class Pieces(Protocol):
+    """Bytes that are made a piece at a time, while the pieces before are written: for states so large that to
+    join them would hold up other work. Both are as of the moment in which this object was made."""
+
+    def __len__(self) -> int:
+        """Bytes of all pieces together."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The pieces."""
+
+
 @dataclass(frozen=True, slots=True)
 class PushPull:
-    """The full state of the sender, on a stream."""
+    """The full state of the sender, on a stream. Sent, it may have ``pieces`` in the place of ``user_state``;
+    received, never."""
 
     join: bool
     nodes: tuple[NodeState, ...]
     user_state: bytes = b""
+    pieces: Pieces | None = None
+
+    @property
+    def user_state_bytes(self) -> int:
+        """How long the user state is."""
+        return len(self.user_state) if self.pieces is None else len(self.pieces)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ so configured. Push/pull and user messages carry raw bytes after their maps.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any, Final
 
 from tocsin.errors import WireError
@@ -16,8 +17,7 @@ from tocsin.gossip.wire.codec import (
     decode_node,
     decode_ping,
     encode_message,
-    encode_node,
-    encode_push_pull_header,
+    encode_push_pull_head,
 )
 from tocsin.gossip.wire.inflate import CompressedBody
 from tocsin.gossip.wire.keyring import Keyring
@@ -60,11 +60,16 @@ class StreamCodec:
         self.limits = limits
         self._compression = compression
 
-    def encode(self, message: Message, *, reply: bool = False, key: bytes | None = None) -> tuple[bytes, ...]:
+    def encode(self, message: Message, *, reply: bool = False, key: bytes | None = None) -> Iterable[bytes]:
         """The writes that send ``message``; over TLS each must be a write of its own.
 
-        ``key`` seals it in place of the primary one, also when the keyring seals nothing otherwise.
+        To be gone through once. The pieces of a push/pull are asked for one by one, unless they must be
+        compressed or sealed, which is done to a message as a whole. ``key`` seals it in place of the primary
+        one, also when the keyring seals nothing otherwise.
         """
+        if isinstance(message, PushPull) and message.pieces is not None and self._plain_writes:
+            first = () if reply or not self.label else (label_header(self.label),)
+            return chain(first, (encode_push_pull_head(message),), message.pieces)
         data = _encode(message)
         if self._compression:
             data = compressed(data)
@@ -72,6 +77,10 @@ class StreamCodec:
             header = b"\x0a" + self.keyring.sealed_length(len(data)).to_bytes(4, "big")
             data = header + self.keyring.seal(data, header + self.label, key)
         return (data,) if reply or not self.label else (label_header(self.label), data)
+
+    @property
+    def _plain_writes(self) -> bool:
+        return not self._compression and self.keyring is None
 
     def decoder(self, *, reply: bool = False) -> StreamDecoder:
         """A decoder for one direction; ``reply``: the answering side's, which has no label header."""
@@ -323,9 +332,6 @@ def _bounded(fields: Fields, key: bytes, maximum: int) -> int:
 def _encode(message: Message) -> bytes:
     if isinstance(message, User):
         return b"".join((b"\x08", pack({"UserMsgLen": len(message.payload)}), message.payload))
-    if isinstance(message, PushPull):
-        nodes = map(encode_node, message.nodes)
-        return b"".join((encode_push_pull_header(message), *nodes, message.user_state))
     return encode_message(message)
 
 

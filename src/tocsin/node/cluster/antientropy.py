@@ -31,6 +31,9 @@ STREAM_ANSWER_TIMEOUT: Final = 10.0
 LEAST_INTERVAL: Final = 1.0
 """Seconds between the beginnings of two exchanges with the same member."""
 MAX_ANSWERING: Final = 64
+MAX_EARLY: Final = 16
+"""Small questions kept of senders that are not members yet, the newest of each. Of nodes that start together
+one is often asked by others before it knows them, and a lost question costs ANSWER_TIMEOUT."""
 
 
 _NOWHERE: Final = Address("0.0.0.0", 0)
@@ -48,7 +51,9 @@ class AntiEntropyStatistics:
     messages_received: int = 0
     messages_refused: int = 0
     answers_dropped: int = 0
-    """Questions past MAX_ANSWERING at the same time."""
+    """Questions past MAX_ANSWERING at the same time, or past MAX_EARLY."""
+    questions_early: int = 0
+    """Questions that came before their sender was a member."""
     entry_bytes_received: int = 0
     entry_bytes_given: int = 0
     entries_buried: int = 0
@@ -89,6 +94,7 @@ class AntiEntropy:
         self._peers: dict[str, _Peer] = {}
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self._answering = 0
+        self._early: dict[str, tuple[float, Message]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._random = random.SystemRandom()
 
@@ -114,9 +120,26 @@ class AntiEntropy:
             waiting = self._waiting.get(message.envelope.exchange)
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
-        elif self._answering >= MAX_ANSWERING:
-            self.statistics.answers_dropped += 1
         elif self._known(message.envelope.sender):
+            self._begin_answer(message)
+        elif len(data) <= PACKET_BYTES:
+            self.statistics.questions_early += 1
+            self._early.pop(message.envelope.sender, None)
+            if len(self._early) >= MAX_EARLY:
+                del self._early[next(iter(self._early))]
+                self.statistics.answers_dropped += 1
+            self._early[message.envelope.sender] = self._loop.time(), message
+
+    def met(self, member: str) -> None:
+        """There is a new live member, which may have asked already."""
+        came, message = self._early.pop(member, (0.0, None))
+        if message is not None and self._known(member) and self._loop.time() - came < ANSWER_TIMEOUT:
+            self._begin_answer(message)
+
+    def _begin_answer(self, message: Message) -> None:
+        if self._answering >= MAX_ANSWERING:
+            self.statistics.answers_dropped += 1
+        else:
             self._answering += 1
             self._spawn(self._answer(message))
 

@@ -10,10 +10,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from tocsin.alerting.digest.exchange import Replica
+from tocsin.alerting.protocol.parts import Slices
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import StateRequest
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.driver import Gossip
+from tocsin.gossip.wire.messages import Pieces
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.antientropy import AntiEntropy
 from tocsin.node.cluster.capability import speaks_tocsin
@@ -28,6 +30,7 @@ class Replicated(Mergeable, Protocol):
 
     @property
     def replicated(self) -> Replica: ...
+    def encode_slices(self) -> Slices: ...
     @property
     def total_bytes(self) -> int: ...
 
@@ -115,7 +118,7 @@ class Convergence:
 
     # -- told by the cluster
 
-    def state_for(self, request: StateRequest) -> bytes:
+    def state_for(self, request: StateRequest) -> bytes | Pieces:
         """The user state of a push/pull."""
         state = self.push_pull.state_for(request)
         if self.push_pull.to_resync:
@@ -133,6 +136,7 @@ class Convergence:
 
     def member_joined(self, member: Member) -> None:
         """There is a new live member."""
+        self.anti_entropy.met(member.name)
         if self.settle is not None and not self.settle.settled:
             self.settle.wait_for(member.name, self._loop.time())
             self._spawn(self._meet(member.name))

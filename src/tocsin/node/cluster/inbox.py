@@ -47,9 +47,6 @@ class Mergeable(Protocol):
     def key_of(self, change: bytes) -> Hashable:
         """What a change to this state is about; a newer change of the same replaces it."""
 
-    def encode_state(self) -> bytes:
-        """All entries, delimited."""
-
 
 @dataclass(slots=True)
 class InboxStatistics:

@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from tocsin.alerting.protocol.parts import encode_full_state, read_sender, write_sender
+from tocsin.alerting.protocol.parts import FullStateSlices, Slices, read_sender, write_sender
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import StateRequest
 from tocsin.gossip.core.member import Member
+from tocsin.gossip.wire.messages import Pieces
 from tocsin.node.cluster.capability import speaks_tocsin
 
 SMALL_BYTES: Final = 32 * 1024
@@ -25,7 +26,7 @@ MAX_OWING: Final = 1024
 class State(Protocol):
     """One kind of replicated state."""
 
-    def encode_state(self) -> bytes: ...
+    def encode_slices(self) -> Slices: ...
 
     @property
     def total_bytes(self) -> int: ...
@@ -53,7 +54,7 @@ class PushPullState:
         self.to_resync: list[str] = []
         """Tocsin members to exchange digests with, in the place of state in a push/pull. Drain it."""
 
-    def state_for(self, request: StateRequest) -> bytes:
+    def state_for(self, request: StateRequest) -> bytes | Pieces:
         """The user state for one push/pull."""
         if request.received:
             sender = read_sender(request.received)
@@ -103,7 +104,7 @@ class PushPullState:
     def _greeting(self) -> bytes:
         return write_sender(b"", self._name)
 
-    def _full(self, sender: str = "") -> bytes:
-        state = encode_full_state({key: state.encode_state() for key, state in self._states.items()}, sender)
+    def _full(self, sender: str = "") -> Pieces:
+        state = FullStateSlices({key: state.encode_slices() for key, state in self._states.items()}, sender)
         self._on_full_state(len(state))
         return state

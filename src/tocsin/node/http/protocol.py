@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from tocsin.errors import PeerRefusedError
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.joining import JoiningTransport
 from tocsin.node.http.turns import Turns
 from tocsin.node.http.visitors import Visitor, Visitors
 
@@ -86,6 +87,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._ending = True
                 transport.abort()
                 return
+        self.transport = JoiningTransport(transport, self.loop)  # type: ignore[assignment]
         self._expect("first_byte", self._bounds.first_byte)
 
     def connection_lost(self, exc: Exception | None) -> None:

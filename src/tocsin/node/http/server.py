@@ -23,12 +23,30 @@ from tocsin.node.http.visitors import Visitor, Visitors
 
 _FLAG: Final = "--web.listen-address"
 BACKLOG: Final = 1024
+TICK: Final = 1.0
+"""Seconds between updates of the answers' date."""
 STOP_GRACE: Final = 5
 """Seconds that requests under way get at a stop."""
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the daemon and acceptance to :class:`Reception`."""
+    """Leaves signals to the daemon, acceptance to :class:`Reception`, and the processor alone."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Serve no more."""
+        self.should_exit = True
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own wakes the process ten times a second, though the answers' date changes only once."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK):
+                    await self._stopping.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -129,7 +147,7 @@ class WebServer:
         if self._reception is not None:
             await self._reception.close()
         if self._task is not None:
-            self._server.should_exit = True
+            self._server.stop()
             await self._task
         self._close_sockets()
 

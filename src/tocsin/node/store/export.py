@@ -42,7 +42,7 @@ def export(source: Path, target: Path, now: Nanoseconds) -> Exported:
         target.mkdir(parents=True, exist_ok=True)
         for kind, state in states.items():
             name = snapshot.FILES[kind]
-            snapshot.write(target / name, b"".join(state.encode_slices()))
+            snapshot.write(target / name, state.encode_slices())
             exported.entries[name] = len(state)
     except OSError as error:
         raise ConfigError(str(target), f"cannot be written: {error.strerror or error}") from None

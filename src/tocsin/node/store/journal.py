@@ -14,7 +14,8 @@ from tocsin.node.store import damage
 from tocsin.node.store.database import DELETE_ROWS, DamagedError, Database
 from tocsin.node.store.loading import load_rows
 from tocsin.node.store.rows import Row
-from tocsin.node.store.writer import GAUGES, JournalStatistics, States, Writer
+from tocsin.node.store.statistics import GAUGES, JournalStatistics
+from tocsin.node.store.writer import States, Writer
 
 __all__ = ["GAUGES", "Journal", "JournalStatistics"]
 
@@ -97,6 +98,7 @@ class Journal:
 
     async def maintain(self, now: Nanoseconds) -> None:
         """Delete what expired, give back what is free. :class:`~tocsin.errors.StorageError`."""
+        await self._writer.flush()  # What was collected just now counts too.
         deleted = DELETE_ROWS
         while deleted == DELETE_ROWS:
             deleted = await self._writer.care(Database.delete_expired, now // SECOND)

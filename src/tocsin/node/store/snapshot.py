@@ -93,7 +93,7 @@ def _load_slice(
             _load_slice(state, view, [place], now, loaded)
 
 
-def write(path: Path, data: bytes) -> None:
+def write(path: Path, slices: Iterable[bytes]) -> None:
     """Write beside ``path``, sync, rename, and sync the folder, or a crash could undo the rename.
 
     :class:`OSError` when that fails; the old file stays.
@@ -101,7 +101,8 @@ def write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            for data in slices:
+                file.write(data)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -143,9 +143,9 @@ class Store:
         """Keep own changes, then call ``apply``: see :meth:`Journal.commit`."""
         await self._opened.commit(kind, entries, apply)
 
-    async def flush(self) -> bool:
+    async def flush(self, *, urgent: bool = True) -> bool:
         """Wait until what is in memory now is kept; False when the disk does not take it."""
-        return await self._opened.flush()
+        return await self._opened.flush(urgent=urgent)
 
     @property
     def meta(self) -> Mapping[str, str]:
@@ -171,12 +171,12 @@ class Store:
         if self._closed:
             raise ClosedError("the store is closed")
         path = self._directory / snapshot.FILES[kind]
-        data = b"".join(self._states[kind].encode_slices())
+        slices = self._states[kind].encode_slices()
         try:
-            await asyncio.get_running_loop().run_in_executor(self._thread, snapshot.write, path, data)
+            await asyncio.get_running_loop().run_in_executor(self._thread, snapshot.write, path, slices)
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror or error}") from None
-        return len(data)
+        return len(slices)
 
     async def maintain(self, now: Nanoseconds) -> None:
         """Clean the journal up: see :meth:`Journal.maintain`. After the snapshots have been written: what

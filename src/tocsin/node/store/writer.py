@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, TypeVar
@@ -23,74 +23,25 @@ from tocsin.alerting.replicated import Entry, ReplicatedState, Tombstone
 from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import damage
+from tocsin.node.store.batch import Batch, Change
 from tocsin.node.store.database import DamagedError, Database
 from tocsin.node.store.rows import Row, row_of, tombstone_row
+from tocsin.node.store.statistics import JournalStatistics
 
-MAX_BATCH_ROWS: Final = 4096
+MAX_BATCH_ROWS: Final = 2048
 MAX_BATCH_BYTES: Final = 8 << 20
 MAX_WAITING_BYTES: Final = 32 << 20
 """Own changes that wait for the writer; whoever brings more waits too."""
+FACTS_INTERVAL: Final = 0.05
+"""Least seconds between the ends and beginnings of transactions that hold facts only: under load they share
+one, alone they wait for nothing. Own changes never wait, and take along what facts there are."""
+APPLIED_AT_ONCE: Final = 128
+"""Own changes made in memory before others get their turn on the event loop."""
 RETRY: Final = 1.0
 """Seconds from a failure to the next attempt to write what was merged; own changes try at once."""
 
 T = TypeVar("T")
 States = Mapping[str, ReplicatedState[Any]]
-
-
-@dataclass(slots=True)
-class JournalStatistics:
-    """For the metrics."""
-
-    commits: int = 0
-    commits_failed: int = 0
-    commit_seconds: float = 0.0
-    rows_written: int = 0
-    rows_deleted: int = 0
-    rows_unreadable: int = 0
-    """Rows found at start that do not decode."""
-    entries_refused: int = 0
-    """Rows found at start that decode but must not be stored, or are past a bound."""
-    changes_refused: int = 0
-    """Own changes that were refused because the disk failed."""
-    backpressure_waits: int = 0
-    """Own changes that had to wait for room."""
-    rebuilds: int = 0
-    """Times that a damaged database was set aside."""
-    failing: int = 0
-    """1 while the disk does not take what we write."""
-    waiting_bytes: int = 0
-    unwritten_entries: int = 0
-    """Merged entries that are not on the disk yet."""
-    database_bytes: int = 0
-    log_bytes: int = 0
-
-
-GAUGES: Final = ("failing", "waiting_bytes", "unwritten_entries", "database_bytes", "log_bytes")
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    rows: Sequence[Row]
-    size: int
-    apply: Callable[[], None]
-    done: asyncio.Future[None]
-
-
-@dataclass(slots=True)
-class _Batch:
-    changes: list[_Change] = field(default_factory=list)
-    marked: dict[tuple[str, Hashable], Entry | Tombstone] = field(default_factory=dict)
-    meta: dict[str, str] = field(default_factory=dict)
-    flushes: list[asyncio.Future[bool]] = field(default_factory=list)
-
-    def rows(self, states: States) -> Iterator[Row]:
-        for (kind, key), found in self.marked.items():
-            if isinstance(found, Tombstone):
-                yield tombstone_row(kind, key, found)
-            else:
-                yield row_of(kind, found, states[kind].until_of(key))
-        for change in self.changes:
-            yield from change.rows
 
 
 class Writer:
@@ -105,13 +56,16 @@ class Writer:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
         self._database: Database | None = None
         self._unwritten_meta: dict[str, str] = {}
-        self._changes: deque[_Change] = deque()
+        self._changes: deque[Change] = deque()
         self._marked: dict[tuple[str, Hashable], Entry | Tombstone] = {}
         self._flushes: list[asyncio.Future[bool]] = []
         self._room = asyncio.Condition()
         self._busy = asyncio.Lock()  # held while the file is written or replaced
         self._task: asyncio.Task[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
+        self._gathering: asyncio.TimerHandle | None = None
+        self._facts_from = float("-inf")  # loop time at which facts alone may be written
+        self._urgent = False  # somebody waits for the facts
         self._applying = False  # what is being stored in memory is on the disk
         self._closed = False
 
@@ -165,39 +119,41 @@ class Writer:
                 raise ClosedError("the journal is closed")
             statistics.waiting_bytes += size
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._changes.append(_Change(rows, size, apply, done))
+        self._changes.append(Change(rows, size, apply, done))
         self._wake(urgent=True)
         await done
 
-    async def flush(self) -> bool:
-        """Wait until what is in memory now is on the disk; False when the disk does not take it."""
+    async def flush(self, *, urgent: bool = True) -> bool:
+        """Wait until what is in memory now is on the disk; False when the disk does not take it.
+
+        Not ``urgent``: with the next transaction, which is soon in any case.
+        """
         if self._closed:
             return False
         if not (self._marked or self._unwritten_meta or self._task is not None):
             return True
+        if self._task is None and self._retry is not None:
+            return False
         done: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._flushes.append(done)
-        self._wake()
-        if self._task is None:  # waiting to try again
-            self._flushes.remove(done)
-            return False
+        self._urgent = self._urgent or urgent
+        self._wake(urgent=urgent)
         return await done
 
     async def close(self) -> None:
         """Write what is waiting, if the disk takes it, and close. Idempotent."""
         if self._closed:
             return
-        for _ in range(2):  # an attempt that was under way may fail: then one more
-            if self._retry is not None:
-                self._retry.cancel()
-                self._retry = None
-            if await self.flush():
-                break
+        self._stop_retrying()
+        if not await self.flush():  # A transaction that was under way may have failed for an earlier reason.
+            self._stop_retrying()
+            await self.flush()
         self._closed = True
         if self._task is not None:
             await self._task
-        if self._retry is not None:
-            self._retry.cancel()
+        self._stop_retrying()
+        if self._gathering is not None:
+            self._gathering.cancel()
         async with self._room:
             self._room.notify_all()
         await self.run(self.close_database)
@@ -206,28 +162,48 @@ class Writer:
     # -- transactions
 
     def _wake(self, *, urgent: bool = False) -> None:
-        if self._task is None and not self._closed and (urgent or self._retry is None):
-            self._task = asyncio.get_running_loop().create_task(self._write_all())
+        if self._task is not None or self._closed or (self._retry is not None and not urgent):
+            return
+        loop = asyncio.get_running_loop()
+        if urgent or loop.time() >= self._facts_from:
+            self._task = loop.create_task(self._write_all())
+        elif self._gathering is None:
+            self._gathering = loop.call_at(self._facts_from, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = None
+        if self._has_facts() or self._flushes:
+            self._wake()
 
     async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
             # A turn for others, who may have changes too: they go into the same transaction.
             await asyncio.sleep(0)
-            while self._changes or self._flushes or (self._retry is None and self._has_facts()):
+            while self._changes or self._facts_due(loop.time()):
                 batch = self._take()
                 async with self._busy:
                     await self._write(batch)
+                if not self._marked:  # Of many, as a join brings them, the next ones follow at once.
+                    self._facts_from = loop.time() + FACTS_INTERVAL
                 async with self._room:
                     self._room.notify_all()
         finally:
             self._task = None
+        if self._has_facts() or self._flushes:
+            self._wake()
 
     def _has_facts(self) -> bool:
         return bool(self._marked or self._unwritten_meta)
 
-    def _take(self) -> _Batch:
+    def _facts_due(self, now: float) -> bool:
+        if self._flushes and self._urgent:
+            return True
+        return self._retry is None and now >= self._facts_from and bool(self._flushes or self._has_facts())
+
+    def _take(self) -> Batch:
         """What goes into the next transaction: own changes first; alone while facts could not be written."""
-        batch = _Batch()
+        batch = Batch()
         rows = size = 0
         while self._changes and (not rows or (rows < MAX_BATCH_ROWS and size < MAX_BATCH_BYTES)):
             change = self._changes.popleft()
@@ -238,16 +214,18 @@ class Writer:
             return batch
         batch.meta, self._unwritten_meta = self._unwritten_meta, {}
         marked = self._marked
-        while marked and (not rows or (rows < MAX_BATCH_ROWS and size < MAX_BATCH_BYTES)):
-            key = next(iter(marked))
+        for key in list(islice(marked, MAX_BATCH_ROWS)):
+            if rows and (rows >= MAX_BATCH_ROWS or size >= MAX_BATCH_BYTES):
+                break
             entry = batch.marked[key] = marked.pop(key)
             rows += 1
             size += 0 if isinstance(entry, Tombstone) else len(entry.encoded)
         if not marked:
             batch.flushes, self._flushes = self._flushes, []
+            self._urgent = False
         return batch
 
-    async def _write(self, batch: _Batch) -> None:
+    async def _write(self, batch: Batch) -> None:
         began = perf_counter()
         try:
             try:
@@ -265,30 +243,34 @@ class Writer:
             self._log.error("writing the journal failed", err=repr(error))
             self._failed(batch, StorageError(repr(error)))
         else:
-            self._written(batch)
+            await self._written(batch)
         self.statistics.commit_seconds += perf_counter() - began
         self.statistics.unwritten_entries = len(self._marked)
 
-    async def _commit(self, batch: _Batch) -> None:
-        rows = list(batch.rows(self._states))
+    async def _commit(self, batch: Batch) -> None:
         try:
-            await self.use(Database.write, rows, batch.meta)
+            await self.use(_write_batch, batch, self._states)
         except DamagedError as error:
             await self.rebuild(str(error))
-            await self.use(Database.write, rows, batch.meta)
+            await self.use(_write_batch, batch, self._states)
         self.statistics.commits += 1
-        self.statistics.rows_written += len(rows)
+        self.statistics.rows_written += len(batch)
 
-    def _written(self, batch: _Batch) -> None:
+    async def _written(self, batch: Batch) -> None:
         if self.statistics.failing:
             self.statistics.failing = 0
             self._log.info("the journal can be written again")
-        if self._retry is not None:
-            self._retry.cancel()
-            self._retry = None
+        self._stop_retrying()
+        for start in range(0, len(batch.changes), APPLIED_AT_ONCE):
+            if start:
+                await asyncio.sleep(0)
+            self._apply(batch.changes[start : start + APPLIED_AT_ONCE])
+        _settle(batch.flushes, True)
+
+    def _apply(self, changes: Sequence[Change]) -> None:
         self._applying = True
         try:
-            for change in batch.changes:
+            for change in changes:
                 self.statistics.waiting_bytes -= change.size
                 try:
                     change.apply()
@@ -300,9 +282,8 @@ class Writer:
                         change.done.set_result(None)
         finally:
             self._applying = False
-        _settle(batch.flushes, True)
 
-    def _failed(self, batch: _Batch, error: StorageError) -> None:
+    def _failed(self, batch: Batch, error: StorageError) -> None:
         statistics = self.statistics
         statistics.commits_failed += 1
         if not statistics.failing:
@@ -320,14 +301,20 @@ class Writer:
         self._put_back(batch)
         _settle(batch.flushes, False)
         flushes, self._flushes = self._flushes, []
+        self._urgent = False
         _settle(flushes, False)
         self._retry_later()
 
-    def _put_back(self, batch: _Batch) -> None:
+    def _put_back(self, batch: Batch) -> None:
         """Later versions, marked meanwhile, stay. All is written when the retry comes."""
         self._marked = {**batch.marked, **self._marked}
         self._unwritten_meta = {**batch.meta, **self._unwritten_meta}
         batch.marked, batch.meta = {}, {}
+
+    def _stop_retrying(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
 
     def _retry_later(self) -> None:
         if self._retry is None and not self._closed:
@@ -407,6 +394,11 @@ class Writer:
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function on the writer's thread."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+
+
+def _write_batch(database: Database, batch: Batch, states: States) -> None:
+    """On the writer's thread, where making the rows of thousands of entries holds nobody up."""
+    database.write(list(batch.rows(states)), batch.meta)
 
 
 def _settle(futures: Sequence[asyncio.Future[bool]], result: bool) -> None:

@@ -17,7 +17,7 @@ from tocsin.alerting.protocol import (
     write_delimited,
 )
 from tocsin.alerting.protocol.delimited import MAX_MESSAGE_BYTES
-from tocsin.alerting.protocol.parts import MAX_PARTS
+from tocsin.alerting.protocol.parts import MAX_PARTS, FullStateSlices
 from tocsin.errors import StateError
 
 
@@ -66,6 +66,21 @@ def test_an_empty_full_state_has_alertmanagers_bytes() -> None:
     data = bytes.fromhex("0a050a036e666c0a050a0373696c")
     assert encode_full_state({"nfl": b"", "sil": b""}) == data
     assert decode_full_state(data) == [("nfl", b""), ("sil", b"")]
+
+
+@given(
+    st.dictionaries(st.sampled_from(["sil", "nfl", "x"]), st.lists(st.binary(max_size=200))),
+    st.text(max_size=9),
+)
+def test_a_full_state_in_slices_has_the_same_bytes(parts: dict[str, list[bytes]], sender: str) -> None:
+    class Slices(list[bytes]):
+        def __len__(self) -> int:
+            return sum(map(len, iter(self)))
+
+    sliced = FullStateSlices({key: Slices(data) for key, data in parts.items()}, sender)
+    whole = encode_full_state({key: b"".join(data) for key, data in parts.items()}, sender)
+    assert b"".join(sliced) == whole
+    assert len(sliced) == len(whole)
 
 
 def test_captured_payloads_go_through_the_envelope() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.state_payloads import StatePayload, state_payloads
+from tocsin.alerting.digest.tree import version_of
 from tocsin.alerting.matcher import Matcher, MatchType, format_matchers, parse_matchers
 from tocsin.alerting.protocol import delimit, read_delimited, write_delimited
 from tocsin.alerting.protocol.silence_pb2 import MatcherSet, MeshSilence
@@ -56,6 +57,18 @@ def test_every_captured_payload_merges(payload: StatePayload) -> None:
     again = silences()
     again.merge(state.encode_state(), NOW)
     assert messages(again.encode_state()) == messages(state.encode_state())
+
+
+@pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.case)
+def test_the_version_that_comes_with_a_silence_is_that_of_its_canonical_encoding(
+    payload: StatePayload,
+) -> None:
+    for message in read_delimited(payload.data):
+        silence = codec.decode(message)
+        changed = codec.encode(replace(silence, comment="new"), silence)
+        assert silence.version in (0, version_of(codec.canonical(silence)))
+        assert changed.version == version_of(codec.canonical(changed)) != silence.version
+        assert codec.decode(next(read_delimited(changed.encoded))).version == changed.version
 
 
 def test_our_encoding_is_that_of_alertmanager_0_33() -> None:

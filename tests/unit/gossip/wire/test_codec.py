@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgpack
 import pytest
 from hypothesis import given, settings
@@ -99,7 +101,7 @@ def test_streams_round_trip_through_every_layer_in_any_pieces(
     message: Message, label: bytes, ring: Keyring | None, compression: bool, reply: bool, step: int
 ) -> None:
     codec = StreamCodec(label, ring, compression)
-    writes = codec.encode(message, reply=reply)
+    writes = tuple(codec.encode(message, reply=reply))
     assert len(writes) == (2 if label and not reply else 1)
     data = b"".join(writes) + b"later bytes are ignored"
     decoder = codec.decoder(reply=reply)
@@ -109,6 +111,44 @@ def test_streams_round_trip_through_every_layer_in_any_pieces(
         if found is not None:
             break
     assert found == message
+
+
+class Pieces:
+    """A state in pieces, which notes how many were asked for."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = pieces
+        self.asked = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pieces))
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            self.asked += 1
+            yield piece
+
+
+@given(
+    st.lists(nodes, max_size=4).map(tuple), st.lists(st.binary(max_size=300)), labels, rings, st.booleans()
+)
+@settings(max_examples=60)
+def test_a_state_in_pieces_is_sent_as_the_same_bytes(
+    members: tuple[NodeState, ...], pieces: list[bytes], label: bytes, ring: Keyring | None, compression: bool
+) -> None:
+    codec = StreamCodec(label, ring, compression)
+    message = PushPull(True, members, pieces=Pieces(pieces))
+    whole = PushPull(True, members, b"".join(pieces))
+    assert codec.decoder().feed(b"".join(codec.encode(message))) == whole
+    assert encode_message(message) == encode_message(whole)
+
+
+def test_pieces_are_asked_for_as_they_are_written() -> None:
+    state = Pieces([b"one", b"two", b"three"])
+    writes = iter(StreamCodec(b"blue").encode(PushPull(False, (), pieces=state)))
+    assert [len(next(writes)) > 0, len(next(writes)) > 0, state.asked] == [True, True, 0]
+    assert (next(writes), state.asked) == (b"one", 1)
+    assert (list(writes), state.asked) == ([b"two", b"three"], 3)
 
 
 @given(stream_messages, rings, st.booleans(), st.binary(max_size=50))

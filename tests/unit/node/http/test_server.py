@@ -19,6 +19,7 @@ from tests.support.certificates import CertificateAuthority
 from tocsin.errors import ConfigError
 from tocsin.node.api import create_app
 from tocsin.node.http.bounds import HTTPBounds
+from tocsin.node.http.joining import JOINED_BYTES, JoiningTransport
 from tocsin.node.http.server import WebServer
 
 Story = Callable[[WebServer], Awaitable[None]]
@@ -80,6 +81,46 @@ def test_headers_without_an_end_are_refused() -> None:
         writer.close()
 
     serve(story)
+
+
+class Written:
+    """A transport that notes what is written at once, and when it was closed."""
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed
+        self.writes.append(data)
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_what_is_written_in_one_turn_leaves_in_one_write() -> None:
+    async def story() -> None:
+        real = Written()
+        transport = JoiningTransport(real, asyncio.get_running_loop())  # type: ignore[arg-type]
+        large = bytes(JOINED_BYTES + 1)
+        transport.write(b"head ")
+        transport.write(b"body")
+        assert not real.writes
+        await asyncio.sleep(0)
+        transport.write(b"head ")
+        transport.write(large)
+        transport.write(b"end")
+        assert not transport.is_closing()
+        transport.close()
+        assert real.writes == [b"head body", b"head ", large, b"end"]
+        transport.write(b"too late")
+        await asyncio.sleep(0)
+        assert len(real.writes) == 4
+
+    asyncio.run(story())
 
 
 def test_a_long_header_within_the_bound_is_taken() -> None:

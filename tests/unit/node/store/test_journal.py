@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -165,27 +164,75 @@ def test_a_fact_that_does_not_fit_fails_no_other_change(
     assert again.groups() == {b"large"}  # the close wrote it
 
 
-def test_a_close_tries_again_what_was_failing_just_then(
+def test_facts_under_load_share_few_transactions_and_own_changes_do_not_wait(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(writer, "FACTS_INTERVAL", 3600.0)
+
+    async def story(disk: Disk) -> None:
+        statistics = disk.store.statistics
+        assert statistics is not None
+        disk.notified("first")
+        await eventually(lambda: statistics.unwritten_entries == 0)
+        commits = statistics.commits
+        for number in range(50):
+            disk.notified(str(number))
+            await asyncio.sleep(0.001)
+        told = asyncio.create_task(disk.store.flush(urgent=False))
+        await asyncio.sleep(0.01)
+        assert (statistics.commits, statistics.unwritten_entries, told.done()) == (commits, 50, False)
+        await disk.changes.set(silence("A"))  # takes the facts along
+        assert await told
+        assert (statistics.commits, statistics.unwritten_entries) == (commits + 1, 0)
+        disk.notified("last")
+        assert await disk.store.flush()
+        assert statistics.commits == commits + 2
+        disk.notified("at the end")
+
+    live(tmp_path, story)
+    again = live(tmp_path, nothing)
+    assert len(again.groups()) == 53
+    assert len(again.silences) == 1
+
+
+def test_a_close_tries_again_what_failed_just_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Database.write
-    begun, mended = threading.Event(), threading.Event()
+    failures = [StorageError("for a moment")]
 
     def write(database: Database, rows: list[Row], meta: dict[str, str]) -> None:
-        if not mended.is_set():
-            begun.set()
-            mended.wait(30)
-            raise StorageError("the last moment of a bad disk")
+        if failures:
+            raise failures.pop()
         real(database, rows, meta)
 
     async def story(disk: Disk) -> None:
         monkeypatch.setattr(Database, "write", write)
-        disk.notified("group")
-        await asyncio.to_thread(begun.wait, 30)
-        asyncio.get_running_loop().call_later(0.05, mended.set)
+        disk.notified("late")  # and the store is closed at once
 
     live(tmp_path, story)
-    assert live(tmp_path, nothing).groups() == {b"group"}
+    assert not failures
+    assert live(tmp_path, nothing).groups() == {b"late"}
+
+
+def test_many_changes_at_once_are_made_some_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "APPLIED_AT_ONCE", 4)
+
+    async def story(disk: Disk) -> None:
+        seen: list[int] = []
+
+        async def look() -> None:
+            while len(disk.silences) < 40:
+                seen.append(len(disk.silences))
+                await asyncio.sleep(0)
+
+        looking = asyncio.create_task(look())
+        await asyncio.gather(*(disk.changes.set(silence(str(number))) for number in range(40)))
+        await looking
+        assert max(later - earlier for earlier, later in zip(seen, [*seen[1:], 40], strict=True)) <= 4
+        assert len(disk.told) == 40
+
+    live(tmp_path, story)
 
 
 def test_whoever_brings_too_much_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,6 +58,8 @@ class TLSStream:
         """Send ``data`` in TLS records of its own."""
         view = memoryview(data)
         for start in range(0, len(view), _SLICE):
+            if start:
+                await asyncio.sleep(0)
             self._check()
             self._connection.write(view[start : start + _SLICE])
             await self._connection.drain()

@@ -1,0 +1,45 @@
+"""An answer written at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+JOINED_BYTES: Final = 64 * 1024
+"""Longer pieces of an answer are written at once: to copy them would cost more than a write."""
+
+
+class JoiningTransport:
+    """Writes what comes within one turn of the event loop in one go: the head of an answer with its body.
+
+    A write is a system call, the dearest single step of a small answer, and wakes the client.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """At the end of this turn, or now if it is much."""
+        if len(data) > JOINED_BYTES:
+            self._flush()
+            self._transport.write(data)
+            return
+        if not self._pieces:
+            self._loop.call_soon(self._flush)
+        self._pieces.append(data)
+
+    def close(self) -> None:
+        """Once all has been written."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(pieces))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)

@@ -1,0 +1,48 @@
+"""What goes into one transaction of the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tocsin.alerting.replicated import Entry, ReplicatedState, Tombstone
+from tocsin.node.store.rows import Row, row_of, tombstone_row
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One own change: ``apply`` makes it in memory once its rows are kept, then ``done`` is done."""
+
+    rows: Sequence[Row]
+    size: int
+    apply: Callable[[], None]
+    done: asyncio.Future[None]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Own changes, marked entries (facts) by kind and key, small values, and who waits for it."""
+
+    changes: list[Change] = field(default_factory=list)
+    marked: dict[tuple[str, Hashable], Entry | Tombstone] = field(default_factory=dict)
+    meta: dict[str, str] = field(default_factory=dict)
+    flushes: list[asyncio.Future[bool]] = field(default_factory=list)
+
+    def rows(self, states: Mapping[str, ReplicatedState[Any]]) -> Iterator[Row]:
+        """The rows of all that is in it.
+
+        May be made on any thread: entries do not change, and until when a version may live only grows; what
+        makes it grow marks the entry anew.
+        """
+        for (kind, key), found in self.marked.items():
+            if isinstance(found, Tombstone):
+                yield tombstone_row(kind, key, found)
+            else:
+                yield row_of(kind, found, states[kind].until_of(key))
+        for change in self.changes:
+            yield from change.rows
+
+    def __len__(self) -> int:
+        return len(self.marked) + sum([len(change.rows) for change in self.changes])

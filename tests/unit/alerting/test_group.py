@@ -1,0 +1,70 @@
+"""The order within a group is kept from report to report, and is what sorting would give."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tocsin.alerting import group as module
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.group import AggregationGroup
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.order import alert_order
+from tocsin.alerting.timestamp import Nanoseconds
+
+FOR_EVER = 10**19
+
+
+def alert(number: int, ends_at: Nanoseconds = FOR_EVER) -> Alert:
+    labels = Labels({"alertname": "A", "instance": f"host-{number * 7 % 50}", "number": str(number)})
+    return Alert(labels=labels, annotations=Labels(), starts_at=1, ends_at=ends_at, updated_at=1)
+
+
+def group() -> AggregationGroup:
+    return AggregationGroup(route=None, labels=Labels(), key="k", alerts={})  # type: ignore[arg-type]
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["report", "resolve", "look"])), max_size=80))
+def test_the_order_is_that_of_sorting_whatever_comes_and_goes(script: list[tuple[int, str]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MANY", 5)
+        held = group()
+        for number, what in script:
+            if what == "report":
+                held.insert(alert(number))
+            elif what == "resolve":
+                held.insert(alert(number, ends_at=2))
+            else:
+                # As a flush of the group that went well: what is resolved goes.
+                flushed = [one for one in held.sorted_alerts() if one.resolved_at(3)]
+                held.flushed(flush_of(flushed), success=True)
+            assert held.sorted_alerts() == tuple(sorted(held.alerts.values(), key=alert_order))
+
+
+def flush_of(alerts: list[Alert]) -> module.Flush:
+    return module.Flush(
+        group_key="k",
+        route_id="",
+        group_labels=Labels(),
+        options=None,  # type: ignore[arg-type]
+        alerts=tuple(alerts),
+        now=3,
+        deadline=4,
+    )
+
+
+def test_what_is_reported_again_is_not_sorted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = group()
+    for number in range(300):
+        held.insert(alert(number))
+    before = held.sorted_alerts()
+    asked: list[Alert] = []
+    monkeypatch.setattr(module, "alert_order", lambda one: asked.append(one) or alert_order(one))  # type: ignore[func-returns-value]
+    for number in range(300):
+        held.insert(alert(number))
+    assert [one.labels for one in held.sorted_alerts()] == [one.labels for one in before]
+    assert not asked
+    held.insert(alert(1000))
+    assert len(held.sorted_alerts()) == 301
+    assert 0 < len(asked) < 20
