@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections import Counter
+from collections.abc import Callable, Coroutine, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
+from tocsin.gossip.stream_reader import StreamReader
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.messages import ErrorResponse, Message
 from tocsin.gossip.wire.stream import StreamCodec
@@ -38,11 +40,11 @@ _log = logging.getLogger(__name__)
 MAX_INBOUND_STREAMS: Final = 128
 """Answered at the same time; more are closed without an answer, as memberlist does (specification 2.7)."""
 
+MAX_STREAMS_OF_PEER: Final = 64
+"""The same of one peer, so that no single one can shut the others out."""
+
 MAX_OUTBOUND_STREAMS: Final = 128
 """Open at the same time; more wait, each within its deadline."""
-
-_SLICE: Final = 8 * 1024
-"""Decoded before other work on the event loop gets its turn."""
 
 _ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
 """A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
@@ -99,6 +101,7 @@ class Gossip:
         self._address = address
         self._loop = asyncio.get_running_loop()
         self._stream_codec = StreamCodec(label=config.label, compression=config.compression)
+        self._reader = StreamReader(self._stream_codec, transport, self.driver_statistics)
         self._on_event = on_event
         self._endpoint = Endpoint(
             config,
@@ -117,7 +120,7 @@ class Gossip:
         self._eager = EagerGossip(self._endpoint, self._drain)
         self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._inbound_streams = 0
+        self._inbound_streams: Counter[Hashable] = Counter()
         self._outbound_streams = asyncio.Semaphore(MAX_OUTBOUND_STREAMS)
         self._waiting: dict[int, asyncio.Future[str]] = {}
         self._left = asyncio.Event()
@@ -261,11 +264,13 @@ class Gossip:
 
     def stream_accepted(self, stream: Stream) -> None:
         """Answer a peer's stream in a task of its own."""
-        if not self._started or self._closed or self._inbound_streams >= MAX_INBOUND_STREAMS:
+        streams = self._inbound_streams
+        full = streams.total() >= MAX_INBOUND_STREAMS or streams[stream.peer] >= MAX_STREAMS_OF_PEER
+        if not self._started or self._closed or full:
             self.driver_statistics.streams_rejected += 1
             self._spawn(stream.close())
             return
-        self._inbound_streams += 1
+        streams[stream.peer] += 1
         self._spawn(self._answer(stream))
 
     # -- within
@@ -274,11 +279,13 @@ class Gossip:
         statistics = self.driver_statistics
         try:
             async with asyncio.timeout(self.config.stream_timeout):
-                message = await self._read(stream, reply=False)
+                message = await self._reader.read(stream, reply=False)
             if message is None:
                 return
             statistics.streams_answered += 1
-            writes = self._endpoint.receive_stream(message, stream.remote, self._loop.time())
+            now = self._loop.time()
+            work = self._endpoint.receive_stream_in_steps(message, stream.remote, now)
+            writes = await self._reader.in_turns(stream.peer, work)
             self._drain()
             for data in writes:
                 await stream.write(data)
@@ -293,7 +300,9 @@ class Gossip:
             stream.abort()
             raise
         finally:
-            self._inbound_streams -= 1
+            self._inbound_streams[stream.peer] -= 1
+            if not self._inbound_streams[stream.peer]:
+                del self._inbound_streams[stream.peer]
             await stream.close()
 
     async def _answer_error(self, stream: Stream, error: WireError) -> None:
@@ -318,7 +327,7 @@ class Gossip:
                 for data in action.writes:
                     await stream.write(data)
                 if action.expects_reply:
-                    message = await self._read(stream, reply=True)
+                    message = await self._reader.read(stream, reply=True)
                     if message is None:
                         error = "the peer closed the stream without an answer"
         except TimeoutError:
@@ -330,7 +339,7 @@ class Gossip:
                 stream.abort()
             raise
         if action.expects_reply:
-            self._report(action, message, error)
+            await self._report(action, message, error, stream)
         if stream is not None:
             if error:
                 stream.abort()
@@ -338,31 +347,18 @@ class Gossip:
                 # Without a reply to wait for, only the orderly close tells that the message arrived.
                 await stream.close()
         if not action.expects_reply:
-            self._report(action, message, error)
+            await self._report(action, message, error, stream)
 
-    def _report(self, action: OpenStream, message: Message | None, error: str) -> None:
+    async def _report(
+        self, action: OpenStream, message: Message | None, error: str, stream: Stream | None
+    ) -> None:
         now = self._loop.time()
         if error:
             self._endpoint.stream_failed(action.exchange, error, now)
         else:
-            self._endpoint.stream_replied(action.exchange, message, now)
+            work = self._endpoint.stream_replied_in_steps(action.exchange, message, now)
+            await self._reader.in_turns(stream.peer if stream is not None else None, work)
         self._drain()
-
-    async def _read(self, stream: Stream, *, reply: bool) -> Message | None:
-        """One message, or None when the stream ended without a byte of one."""
-        decoder = self._stream_codec.decoder(reply=reply)
-        while data := await stream.read():
-            for start in range(0, len(data), _SLICE):
-                if start:
-                    await asyncio.sleep(0)
-                for message in decoder.steps(data[start : start + _SLICE]):
-                    if message is not None:
-                        return message
-                    await asyncio.sleep(0)
-            if len(data) > _SLICE:
-                await asyncio.sleep(0)
-        decoder.eof()
-        return None
 
     def _drain(self) -> None:
         """Execute actions and tell events until the endpoint has none; then arm the timer."""

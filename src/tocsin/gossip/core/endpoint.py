@@ -31,6 +31,7 @@ from tocsin.gossip.core.partners import Connections, Partners
 from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
 from tocsin.gossip.core.receiver import Receiver
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.steps import Steps, finished
 from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import (
@@ -374,18 +375,28 @@ class Endpoint:
 
     def receive_stream(self, message: Message, source: Address, now: float) -> tuple[bytes, ...]:
         """A peer's stream brought ``message``; returns the writes of the answer, empty when it gets none."""
-        answer = self._receiver.receive_stream(message, source, now)
+        return finished(self.receive_stream_in_steps(message, source, now))
+
+    def receive_stream_in_steps(
+        self, message: Message, source: Address, now: float
+    ) -> Steps[tuple[bytes, ...]]:
+        """As :meth:`receive_stream`, some milliseconds of work at a time; other inputs may come between."""
+        answer = yield from self._receiver.receive_stream(message, source, now)
         self._arm_gossip(now)
         return () if answer is None else self._stream_codec.encode(answer, reply=True)
 
     def stream_replied(self, exchange: int, message: Message | None, now: float) -> None:
         """A stream of ours is done: with the answer, or None when none was expected."""
+        finished(self.stream_replied_in_steps(exchange, message, now))
+
+    def stream_replied_in_steps(self, exchange: int, message: Message | None, now: float) -> Steps[None]:
+        """As :meth:`stream_replied`, some milliseconds of work at a time; other inputs may come between."""
         known = self._exchanges.get(exchange)
         if known is None:
             return
         error = ""
         if known.kind in (ExchangeKind.JOIN, ExchangeKind.PUSH_PULL):
-            error = self._state_exchange.replied(known, message, now)
+            error = yield from self._state_exchange.replied(known, message, now)
         elif known.kind is ExchangeKind.PING:
             if isinstance(message, Ack) and message.sequence_number == known.sequence_number:
                 self._prober.stream_acked(known.sequence_number)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tocsin.gossip.address import Address
@@ -13,6 +13,7 @@ from tocsin.gossip.core.exchanges import Exchange, Exchanges
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.membership import VERSIONS, Membership, TimerName
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.wire.messages import (
     Alive,
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from random import Random
 
 PUSH_PULL = "push/pull"
+ENTRIES_AT_ONCE = 64
+"""Of a peer's table, applied before other work may have a turn."""
 UNSCALED = 32
 """Up to so many members the interval is used as it is."""
 
@@ -71,9 +74,12 @@ def incompatibility(local: Iterable[Member], remote: Iterable[NodeState]) -> str
 
 def merge(
     nodes: Iterable[NodeState], membership: Membership, statistics: Statistics, source: Address, now: float
-) -> None:
-    """Apply a peer's table entry by entry. Its dead are only suspects to us: each may still refute."""
-    for entry in nodes:
+) -> Iterator[None]:
+    """Apply a peer's table entry by entry, some at a time. Its dead are only suspects to us: each may still
+    refute."""
+    for number, entry in enumerate(nodes, 1):
+        if number % ENTRIES_AT_ONCE == 0:
+            yield
         if entry.state == MemberState.ALIVE:
             alive = Alive(
                 incarnation=entry.incarnation,
@@ -143,17 +149,17 @@ class StateExchange:
         """Exchange states with whoever is at ``address``."""
         return self._open(ExchangeKind.JOIN, address, "", now)
 
-    def answer(self, message: PushPull, source: Address, now: float) -> PushPull:
-        """Merge a peer's state; the answer is ours as it was before."""
+    def answer(self, message: PushPull, source: Address, now: float) -> Steps[PushPull]:
+        """Merge a peer's state, in steps; the answer is ours as it was before."""
         answer = self._own_state(StateRequest(message.join, received=message.user_state))
         self._statistics.push_pulls_answered += 1
-        self._merge(message, source, now)
+        yield from self._merge(message, source, now)
         return answer
 
-    def replied(self, exchange: Exchange, message: Message | None, now: float) -> str:
-        """Merge the answer to ours; returns what was wrong with it, or empty."""
+    def replied(self, exchange: Exchange, message: Message | None, now: float) -> Steps[str]:
+        """Merge the answer to ours, in steps; returns what was wrong with it, or empty."""
         if isinstance(message, PushPull):
-            return self._merge(message, exchange.destination, now)
+            return (yield from self._merge(message, exchange.destination, now))
         if isinstance(message, ErrorResponse):
             return f"the peer answered: {message.error[:256]}"
         return "the answer is not a push/pull"
@@ -180,13 +186,13 @@ class StateExchange:
         message = self._own_state(StateRequest(kind is ExchangeKind.JOIN, node, destination))
         return self._exchanges.open(kind, destination, node, message, deadline)
 
-    def _merge(self, message: PushPull, source: Address, now: float) -> str:
+    def _merge(self, message: PushPull, source: Address, now: float) -> Steps[str]:
         problem = incompatibility(self._membership.all(), message.nodes)
         if problem:
             self._statistics.merges_refused += 1
             self._events.append(ProtocolTrouble("push_pull", problem, source))
             return problem
-        merge(message.nodes, self._membership, self._statistics, source, now)
+        yield from merge(message.nodes, self._membership, self._statistics, source, now)
         if message.user_state:
             self._events.append(RemoteState(message.user_state, message.join, source))
         return ""

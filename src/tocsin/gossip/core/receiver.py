@@ -11,6 +11,7 @@ from tocsin.gossip.core.probe import Prober
 from tocsin.gossip.core.pushpull import StateExchange
 from tocsin.gossip.core.relay import Relays, answer_address
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.wire.messages import (
     Ack,
     Alive,
@@ -59,11 +60,11 @@ class Receiver:
             self._statistics.messages_refused += 1
             self.trouble(error.layer, error.problem, source)
 
-    def receive_stream(self, message: Message, source: Address, now: float) -> Message | None:
-        """A message that opened a stream; returns the answer, if it gets one."""
+    def receive_stream(self, message: Message, source: Address, now: float) -> Steps[Message | None]:
+        """A message that opened a stream, in steps; returns the answer, if it gets one."""
         self._statistics.streams_received += 1
         if isinstance(message, PushPull):
-            return self._exchange.answer(message, source, now)
+            return (yield from self._exchange.answer(message, source, now))
         if isinstance(message, Ping):
             return self._answer(message)
         if isinstance(message, User):

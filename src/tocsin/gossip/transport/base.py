@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from typing import Protocol
 
 from tocsin.gossip.address import Address
@@ -14,6 +14,10 @@ class Stream(Protocol):
     @property
     def remote(self) -> Address:
         """The peer's address (of an accepted stream: of its connection, not its listener)."""
+
+    @property
+    def peer(self) -> Hashable:
+        """Whom the work that comes of it is charged to: whatever tells peers apart."""
 
     async def write(self, data: bytes) -> None:
         """Send ``data``; over TLS it is never put into one record with another write.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Hashable
 from typing import Final
 
 from tocsin.errors import ClosedError, ConfigError, TransportError
@@ -179,6 +180,11 @@ class MemoryStream:
         self._broken = False
         self._closed = False
         owner._streams.add(self)
+
+    @property
+    def peer(self) -> Hashable:
+        """Whom the work that comes of it is charged to."""
+        return self._remote.host
 
     @property
     def remote(self) -> Address:

@@ -30,10 +30,6 @@ class Job(Protocol):
 
     result: MergeResult
 
-    @property
-    def waiting(self) -> int:
-        """Entries that are decoded and not yet merged."""
-
     def step(self, budget: int = ...) -> bool:
         """Work on some entries; True once done. :class:`StateError` when the bytes do not decode."""
 
@@ -174,7 +170,7 @@ class Inbox:
                 job = self._states[payload.key].merge_job(payload.data, self._clock.now())
                 try:
                     while not job.step(SLICE_ENTRIES):
-                        self._on_growth(job.waiting)
+                        self._on_growth(0)
                         await asyncio.sleep(0)
                 except StateError as error:
                     self.refused(str(error), str(payload.source))

@@ -7,7 +7,7 @@ import logging
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -72,6 +72,8 @@ class TLSConnection(asyncio.Protocol):
         """Established, and nothing waits for the system."""
         self.established_at: float | None = None
         self.session: TLSSession | None = None
+        self.peer: Hashable = None
+        """Whom the work that comes of it is charged to."""
         self.context = context
         self._config = config
         self._statistics = statistics

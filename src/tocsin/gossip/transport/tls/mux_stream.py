@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,11 @@ class MultiplexedStream:
     def remote(self) -> Address:
         """Where it was opened to; of an accepted one the far end of the connection."""
         return self._remote
+
+    @property
+    def peer(self) -> Hashable:
+        """Whom the work that comes of it is charged to."""
+        return self._connection.peer
 
     def changed(self) -> None:
         """The session moved something: look again."""

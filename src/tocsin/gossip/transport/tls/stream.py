@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final
 
 from tocsin.errors import TransportError
@@ -47,6 +47,11 @@ class TLSStream:
     def remote(self) -> Address:
         """The far end of the connection."""
         return self._connection.remote
+
+    @property
+    def peer(self) -> Hashable:
+        """Whom the work that comes of it is charged to."""
+        return self._connection.peer
 
     async def write(self, data: bytes) -> None:
         """Send ``data`` in TLS records of its own."""

@@ -25,6 +25,7 @@ from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
+from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.wire.framing import STREAM_HEADER, packet_frame_size
 from tocsin.gossip.wire.mux import PROTOCOL
 
@@ -54,6 +55,8 @@ class TLSTransport:
         self._refusals = RefusalLog()
         self._handler: TransportHandler | None = None
         self._closed = False
+        self.turns: Turns | None = None
+        """What shares the event loop among the peers; made by :meth:`start`."""
 
     @property
     def listen_address(self) -> Address:
@@ -93,6 +96,7 @@ class TLSTransport:
         self._listen_address = Address(wanted.host, bound[1])
         self._advertised = str(self.advertise_address)
         self._handler = handler
+        turns = self.turns = Turns(self._config.peer_share, self._config.peer_burst)
         mux_peers = self._mux_peers = MuxPeers(
             self._config,
             self.identity,
@@ -101,6 +105,7 @@ class TLSTransport:
             self.statistics,
             self._random,
             self._advertised,
+            turns,
         )
         inbound = self._inbound = Inbound(
             self._config,
@@ -110,6 +115,7 @@ class TLSTransport:
             self._refusals,
             self._heard_from,
             mux_peers,
+            turns,
         )
         self._pool = mux_peers.user = PacketPool(
             self._config,
