@@ -61,8 +61,6 @@ class Turns:
         self._clock = clock
         self._loop = asyncio.get_running_loop()
         self._queues: dict[Hashable, deque[Callable[[], None]]] = {}
-        self.throttled = 0
-        """Times that work had to wait because its peer had used up its allowance."""
 
     def charge(self, peer: Hashable, began: float) -> bool:
         """Charge ``peer`` for what was done since ``began`` (of the clock); whether it may go on at once."""
@@ -104,7 +102,6 @@ class Turns:
     def _arm(self, peer: Hashable) -> None:
         wait = self.wait(peer)
         if wait:
-            self.throttled += 1
             self._loop.call_later(wait, self._next, peer)
         else:
             self._loop.call_soon(self._next, peer)

@@ -210,6 +210,7 @@ class Accepted:
 
     def connection_received(self, connection: TLSConnection, data: bytes) -> None:
         """Whole frames to the handler; from a STREAM header on it is a stream's business."""
+        began = perf_counter()
         statistics = self._inbound.statistics
         self._heard_at = self._loop.time()
         try:
@@ -221,12 +222,15 @@ class Accepted:
             connection.abort()
             return
         self._frame_since = self._heard_at if self._decoder.pending else None
-        self._deliver(connection)
+        self._deliver(connection, began)
 
-    def _deliver(self, connection: TLSConnection) -> None:
-        """Some frames now; the network waits while the rest get their turns of the event loop."""
+    def _deliver(self, connection: TLSConnection, began: float | None = None) -> None:
+        """Some frames now; the network waits while the rest get their turns of the event loop.
+
+        ``began``: when the work on them did, if not now.
+        """
         inbound = self._inbound
-        began = perf_counter()
+        began = perf_counter() if began is None else began
         statistics = inbound.statistics
         frames = self._frames
         for _ in range(min(len(frames), FRAMES_AT_ONCE)):
