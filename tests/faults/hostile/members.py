@@ -129,10 +129,10 @@ def _(attacker: Attacker) -> None:
             attacker.stream(data)
 
 
-@attack("streams: LZW bombs", "gossip_driver_streams_refused")
+@attack("streams: LZW bombs", "cluster_inbox_payloads_refused", "gossip_driver_streams_refused")
 def _(attacker: Attacker) -> None:
     with contextlib.suppress(*BROKEN):
-        attacker.stream(forge.stream_bomb(42 << 20), answer=20.0)
+        attacker.stream(forge.stream_bomb(16 << 20), answer=20.0)
 
 
 @attack("streams: a push/pull of 32,768 nodes", "gossip_push_pulls_answered")
