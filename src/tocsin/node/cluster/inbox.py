@@ -19,6 +19,9 @@ SLICE_ENTRIES: Final = 64
 """Entries merged before other work on the event loop gets its turn."""
 INLINE_BYTES: Final = 16 * 1024
 """Up to so many bytes are merged at once, if nothing is waiting."""
+MANY_REFUSED: Final = 256
+PENALTY: Final = 0.005
+"""Seconds between slices of a payload of which so many entries were refused, while no other peer waits."""
 MAX_WAITING: Final = 256
 MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
 MAX_WAITING_OF_SOURCE: Final = 64
@@ -191,7 +194,9 @@ class Inbox:
                 if queue:
                     self._waiting[source] = queue  # at the end: the next one has its turn
                 self._on_growth(0)
-                await asyncio.sleep(0)
+                # Nobody honest sends entries that must be refused: what reads them may be slow.
+                bad = job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
+                await asyncio.sleep(PENALTY if bad else 0)
         finally:
             self._worker = None
 

@@ -137,6 +137,21 @@ def test_what_waits_is_bounded_and_the_excess_counted() -> None:
     run(story)
 
 
+def test_thousands_of_bad_entries_leave_most_of_the_time_to_others() -> None:
+    async def story(bench: Bench) -> None:
+        steps = 50
+        bad = b"\x02\x0a\x00" * (steps * module.SLICE_ENTRIES)  # silences without anything
+        bench.inbox.update("sil", bad, PEER)
+        turns = 0
+        while not bench.inbox.idle:
+            turns += 1
+            await asyncio.sleep(0)
+        assert bench.inbox.statistics.refused["sil"] == steps * module.SLICE_ENTRIES
+        assert turns > 10 * steps
+
+    run(story)
+
+
 def test_one_peer_neither_fills_the_inbox_nor_keeps_the_others_waiting() -> None:
     async def story(bench: Bench) -> None:
         now = bench.clock.now()
