@@ -139,7 +139,7 @@ def test_what_waits_is_bounded_and_the_excess_counted() -> None:
 
 def test_thousands_of_bad_entries_leave_most_of_the_time_to_others() -> None:
     async def story(bench: Bench) -> None:
-        steps = 50
+        steps = 100
         bad = b"\x02\x0a\x00" * (steps * module.SLICE_ENTRIES)  # silences without anything
         bench.inbox.update("sil", bad, PEER)
         turns = 0
