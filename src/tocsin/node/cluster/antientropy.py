@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Final
 
 from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, Responder
@@ -31,6 +32,8 @@ STREAM_ANSWER_TIMEOUT: Final = 10.0
 LEAST_INTERVAL: Final = 1.0
 """Seconds between the beginnings of two exchanges with the same member."""
 MAX_ANSWERING: Final = 64
+REST: Final = 2.0
+"""Times the work on an answer, that the next one waits."""
 
 
 _NOWHERE: Final = Address("0.0.0.0", 0)
@@ -89,6 +92,7 @@ class AntiEntropy:
         self._peers: dict[str, _Peer] = {}
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self._answering = 0
+        self._one = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._random = random.SystemRandom()
 
@@ -190,13 +194,21 @@ class AntiEntropy:
             if given is not None:
                 self._inbox.update(*given, self._address(sender))
                 await self._inbox.merged()
-            await self._send(sender, encode(self._responder.answer(message, self._clock.now())))
+            await self._send(sender, await self._answer_to(message))
         except StateError as error:
             self._refused(error, sender)
         except TocsinError as error:
             self._log.debug("answer to digests not delivered", peer=sender, error=str(error))
         finally:
             self._answering -= 1
+
+    async def _answer_to(self, message: Message) -> bytes:
+        """One answer at a time, and a pause after each: who asks without end costs the others little."""
+        async with self._one:
+            began = perf_counter()
+            answer = encode(self._responder.answer(message, self._clock.now()))
+            await asyncio.sleep(REST * (perf_counter() - began))
+        return answer
 
     async def _send(self, member: str, data: bytes, *, by_stream: bool = False) -> None:
         part = encode_part(KEY, data)

@@ -226,9 +226,15 @@ class MuxSession:
                 self._frame(*frame)
         except MuxError as error:
             self.statistics.errors[error.code.name.lower()] += 1
+            self.drop_unfinished()
             raise
         self._heartbeat.heard(now)
         return True
+
+    def drop_unfinished(self) -> None:
+        """Let go what was received of a packet: the rest will not come."""
+        self._assembling.clear()
+        self._assembled = 0
 
     def events(self) -> list[MuxEvent]:
         """What happened, in order, each told once."""

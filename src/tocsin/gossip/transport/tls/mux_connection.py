@@ -329,6 +329,7 @@ class MuxConnection:
         if self.over:
             return
         self.over = True
+        self.session.drop_unfinished()
         if self._timer is not None:
             self._timer.cancel()
         for stream in list(self._streams.values()):
