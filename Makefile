@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench kill9 web-attacks faults protocol clean
+.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench kill9 web-attacks faults hostile fuzz fuzz-short protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -24,7 +24,7 @@ setup: $(VENV)/.ready  ## make the virtual environment
 demo: setup  ## three nodes over mutual TLS (ARGS="--with-alertmanager PATH --keep")
 	@$(BIN)/python -m tools.demo $(ARGS)
 
-test: lint unit interop  ## all that CI runs: lint, unit, interop
+test: lint unit fuzz-short interop  ## all that CI runs: lint, unit, a minute of fuzzing, interop
 
 lint: setup  ## ruff and mypy --strict
 	@echo "== lint"
@@ -73,8 +73,18 @@ faults: setup  ## clusters of real processes on bad networks, disks and clocks (
 	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]  # not possible here: then clusters of Tocsin alone
 	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m tests.faults.suite $(ARGS)
 
+hostile: setup  ## attack a running cluster in every known way, and measure it meanwhile (ARGS="--only streams")
+	@$(BIN)/python -m tests.faults.hostile $(ARGS)
+
+fuzz: setup  ## fuzz every parser for half an hour (ARGS="--seconds 60 --target stream")
+	@$(BIN)/python -m tests.fuzz --seconds 1800 $(ARGS)
+
+fuzz-short: setup
+	@echo "== fuzz"
+	@$(BIN)/python -m tests.fuzz --seconds 60
+
 protocol: setup  ## generate the protobuf modules anew
 	@PATH=$(abspath $(BIN)):$$PATH tools/generate-protocol
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(PEERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -135,6 +135,10 @@ class ReplicatedState(Generic[EntryT]):
 
     # -- what a subclass supplies
 
+    def _check(self, message: memoryview) -> None:
+        """Raise StateError if :meth:`_decode` would raise it for the bytes; nothing is kept."""
+        raise NotImplementedError
+
     def _decode(self, message: memoryview) -> EntryT:
         """The entry in one message.
 
@@ -359,9 +363,10 @@ class ReplicatedState(Generic[EntryT]):
 
 
 class MergeJob(Generic[EntryT]):
-    """A merge in steps: first every entry is decoded, then the entries are stored one by one.
+    """A merge in steps: first all bytes are checked, then the entries are decoded and stored one by one.
 
-    Nothing is stored unless all bytes decode. The store may change between steps.
+    Nothing is stored unless all bytes decode. The store may change between steps. Decoded entries take many
+    times the memory of their bytes, so that of a payload there is never more than one.
     """
 
     def __init__(
@@ -378,46 +383,39 @@ class MergeJob(Generic[EntryT]):
         self._now = now
         self._keep_expired = keep_expired
         self._spans = spans(self._data)
-        self._decoded: list[EntryT] = []
-        self._decoding = True
-        self._next = 0
+        self._checking = True
         self._rebroadcast = len(data) <= REBROADCAST_BYTES
-
-    @property
-    def waiting(self) -> int:
-        """Entries that are decoded and not yet offered."""
-        return len(self._decoded) - self._next
 
     def step(self, budget: int = 256) -> bool:
         """Work on at most ``budget`` entries; True once all is done. Raises StateError as :meth:`merge`."""
-        if self._decoding:
-            self._decode_some(budget)
-            return not self._decoding and not self._decoded
-        entries = self._decoded
-        stop = min(self._next + budget, len(entries))
-        for position in range(self._next, stop):
-            entry = entries[position]
-            if self._state._offer(entry, self._now, self.result, self._keep_expired):
-                self.result.news.append(entry.encoded)
-                if self._rebroadcast:
-                    self.result.rebroadcast.append(entry.encoded)
-        self._next = stop
-        return stop == len(entries)
-
-    def _decode_some(self, budget: int) -> None:
-        view = self._data
-        state = self._state
-        known = state._known
+        work = self._check_one if self._checking else self._merge_one
         for _ in range(budget):
             span = next(self._spans, None)
-            if span is None:
-                self._decoding = False
-                return
-            start, body, end = span
-            if view[start:end] in known:
-                self.result.unchanged += 1
-                continue
-            try:
-                self._decoded.append(state._decode(view[body:end]))
-            except RefusedEntryError as error:
-                self.result.refuse(str(error))
+            if span is not None:
+                work(*span)
+            elif self._checking:
+                self._checking = False
+                self._spans = spans(self._data)
+                return not len(self._data)
+            else:
+                return True
+        return False
+
+    def _check_one(self, start: int, body: int, end: int) -> None:
+        if self._data[start:end] not in self._state._known:
+            self._state._check(self._data[body:end])
+
+    def _merge_one(self, start: int, body: int, end: int) -> None:
+        state, result = self._state, self.result
+        if self._data[start:end] in state._known:
+            result.unchanged += 1
+            return
+        try:
+            entry = state._decode(self._data[body:end])
+        except RefusedEntryError as error:
+            result.refuse(str(error))
+            return
+        if state._offer(entry, self._now, result, self._keep_expired):
+            result.news.append(entry.encoded)
+            if self._rebroadcast:
+                result.rebroadcast.append(entry.encoded)

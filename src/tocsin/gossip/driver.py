@@ -8,19 +8,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tocsin.errors import ClosedError, TocsinError, TransportError, WireError
+from tocsin.errors import ClosedError, TocsinError, TransportError
 from tocsin.gossip.address import Address
+from tocsin.gossip.answering import Request, StreamAnswers
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
     Event,
     ExchangeFinished,
     ExchangeKind,
     OpenStream,
-    ProtocolTrouble,
     SendPacket,
     StateRequest,
     StreamOpened,
@@ -32,23 +32,17 @@ from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.reading import read_message, write_all
+from tocsin.gossip.stream_reader import StreamReader, payer, write_all
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.keyring import Keyring
-from tocsin.gossip.wire.messages import ErrorResponse, Message, Pieces, User
+from tocsin.gossip.wire.messages import Message, Pieces
 from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
 
 _log = logging.getLogger(__name__)
 
-MAX_INBOUND_STREAMS: Final = 128
-"""Answered at the same time; more are closed without an answer, as memberlist does (specification 2.7)."""
-
 MAX_OUTBOUND_STREAMS: Final = 128
 """Open at the same time; more wait, each within its deadline."""
-
-_ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
-"""A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +92,7 @@ class Gossip:
         state_for: Callable[[StateRequest], bytes | Pieces] | None = None,
         on_event: Callable[[Event], None] = _ignore,
         keyring: Keyring | None = None,
-        on_request: Callable[[bytes, Address], Awaitable[bytes | None]] | None = None,
+        on_request: Request | None = None,
         random_source: random.Random | None = None,
         by_discovery: bool = False,
     ) -> None:
@@ -110,8 +104,8 @@ class Gossip:
         self._address = address
         self._loop = asyncio.get_running_loop()
         self._stream_codec = StreamCodec(config.label, keyring, config.compression)
+        self._reader = StreamReader(transport, self.driver_statistics)
         self._on_event = on_event
-        self._on_request = on_request
         self._endpoint = (ListedEndpoint if by_discovery else Endpoint)(
             config,
             name=name,
@@ -131,7 +125,16 @@ class Gossip:
         self._eager = EagerGossip(self._endpoint, self._drain)
         self._draining = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._inbound_streams = 0
+        self._answers = StreamAnswers(
+            self._endpoint,
+            self._stream_codec,
+            self._reader,
+            self.driver_statistics,
+            timeout=config.stream_timeout,
+            on_request=on_request,
+            drain=self._drain,
+            tell=self._tell,
+        )
         self._outbound_streams = asyncio.Semaphore(MAX_OUTBOUND_STREAMS)
         self._waiting: dict[int, asyncio.Future[str]] = {}
         self._left = asyncio.Event()
@@ -292,59 +295,13 @@ class Gossip:
 
     def stream_accepted(self, stream: Stream) -> None:
         """Answer a peer's stream in a task of its own."""
-        if not self._started or self._closed or self._inbound_streams >= MAX_INBOUND_STREAMS:
+        if not self._started or self._closed or not self._answers.admit(stream):
             self.driver_statistics.streams_rejected += 1
             self._spawn(stream.close())
             return
-        self._inbound_streams += 1
-        self._spawn(self._answer(stream))
+        self._spawn(self._answers.answer(stream))
 
     # -- within
-
-    async def _answer(self, stream: Stream) -> None:
-        statistics = self.driver_statistics
-        decoder = self._stream_codec.decoder()
-        try:
-            async with asyncio.timeout(self.config.stream_timeout):
-                message = await read_message(stream, decoder)
-            if message is None:
-                return
-            statistics.streams_answered += 1
-            writes: Iterable[bytes] | None = None
-            key = decoder.opened_with
-            if key is not None and isinstance(message, User) and self._on_request is not None:
-                answer = await self._on_request(message.payload, stream.remote)
-                if answer is not None:
-                    writes = self._stream_codec.encode(User(answer), reply=True, key=key)
-            if writes is None:
-                writes = self._endpoint.receive_stream(
-                    message, stream.remote, self._loop.time(), getattr(stream, "peer", None)
-                )
-                self._drain()
-            await write_all(stream, writes)
-        except WireError as error:
-            statistics.streams_refused += 1
-            _log.debug("stream of %s refused: %s", stream.remote, error)
-            self._tell(ProtocolTrouble(error.layer, error.problem, stream.remote))
-            await self._answer_error(stream, error)
-        except (TimeoutError, TransportError) as error:
-            statistics.streams_broken += 1
-            _log.debug("stream of %s failed: %s", stream.remote, error or "took too long")
-        except BaseException:
-            stream.abort()
-            raise
-        finally:
-            self._inbound_streams -= 1
-            await stream.close()
-
-    async def _answer_error(self, stream: Stream, error: WireError) -> None:
-        if error.layer not in _ANSWERED_LAYERS:
-            return
-        try:
-            for data in self._stream_codec.encode(ErrorResponse(str(error)), reply=True):
-                await stream.write(data)
-        except TransportError:
-            pass
 
     async def _exchange(self, action: OpenStream) -> None:
         stream: Stream | None = None
@@ -358,7 +315,7 @@ class Gossip:
                     self._tell(StreamOpened(action.destination))
                 await write_all(stream, action.writes)
                 if action.expects_reply:
-                    message = await read_message(stream, self._stream_codec.decoder(reply=True))
+                    message = await self._reader.read(stream, self._stream_codec.decoder(reply=True))
                     if message is None:
                         error = "the peer closed the stream without an answer"
         except TimeoutError:
@@ -369,9 +326,8 @@ class Gossip:
             if stream is not None:
                 stream.abort()
             raise
-        peer = getattr(stream, "peer", None)
         if action.expects_reply:
-            self._report(action, message, error, peer)
+            await self._report(action, message, error, stream)
         if stream is not None:
             if error:
                 stream.abort()
@@ -379,16 +335,18 @@ class Gossip:
                 # Without a reply to wait for, only the orderly close tells that the message arrived.
                 await stream.close()
         if not action.expects_reply:
-            self._report(action, message, error, peer)
+            await self._report(action, message, error, stream)
 
-    def _report(
-        self, action: OpenStream, message: Message | None, error: str, peer: PeerIdentity | None
+    async def _report(
+        self, action: OpenStream, message: Message | None, error: str, stream: Stream | None
     ) -> None:
         now = self._loop.time()
         if error:
             self._endpoint.stream_failed(action.exchange, error, now)
         else:
-            self._endpoint.stream_replied(action.exchange, message, now, peer)
+            peer = getattr(stream, "peer", None)
+            work = self._endpoint.stream_replied_in_steps(action.exchange, message, now, peer)
+            await self._reader.in_turns(payer(stream) if stream is not None else None, work)
         self._drain()
 
     def _drain(self) -> None:

@@ -11,7 +11,9 @@ class DriverStatistics:
 
     streams_answered: int = 0
     streams_rejected: int = 0
-    """Inbound streams past the driver's ``MAX_INBOUND_STREAMS``."""
+    """Inbound streams past the driver's ``MAX_INBOUND_STREAMS`` or ``MAX_STREAMS_OF_PEER``."""
+    streams_over_memory: int = 0
+    """Inbound streams that were cut because unfinished messages held too much, of one peer or of all."""
     streams_refused: int = 0
     """Inbound streams whose first message could not be read."""
     streams_broken: int = 0

@@ -14,15 +14,18 @@ import pytest
 from tests.support.certificates import CertificateAuthority
 from tests.support.transports import eventually, read_all
 from tocsin.errors import ClosedError, ConfigError, NotFoundError, TransportError, UserError
+from tocsin.gossip import stream_reader
 from tocsin.gossip.address import Address
+from tocsin.gossip.answering import MAX_INBOUND_STREAMS, MAX_STREAMS_OF_PEER
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event, MemberJoined, MemberLeft, RemoteState, UserMessage
-from tocsin.gossip.driver import MAX_INBOUND_STREAMS, Gossip
-from tocsin.gossip.transport.base import Transport
+from tocsin.gossip.driver import Gossip
+from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.wire.messages import MemberState, Ping
+from tocsin.gossip.wire.msgpack import pack
 from tocsin.gossip.wire.stream import StreamCodec
 
 LOCAL = replace(GossipConfig.local(), gossip_interval=0.02, probe_interval=0.2, probe_timeout=0.1)
@@ -286,20 +289,66 @@ def test_other_garbage_on_a_stream_just_ends_it(garbage: bytes) -> None:
     asyncio.run(story())
 
 
+async def held_streams(network: MemoryNetwork, to: Gossip, host: str, count: int) -> list[Stream]:
+    """Streams of one peer that say nothing."""
+    other = MemoryTransport(network, listen_address=Address(host, 0), read_timeout=5.0)
+    await other.start(to)
+    return [await other.open_stream(to.local.address, 5.0) for _ in range(count)]
+
+
+def test_inbound_streams_of_one_peer_are_bounded() -> None:
+    async def story() -> None:
+        async with cluster(replace(LOCAL, stream_timeout=30.0)) as all_members:
+            a = (await all_members.member("a")).gossip
+            streams = await held_streams(all_members.network, a, "127.0.0.2", MAX_STREAMS_OF_PEER + 1)
+            assert await streams[-1].read() == b""
+            assert a.driver_statistics.streams_rejected == 1
+            streams += await held_streams(all_members.network, a, "127.0.0.3", 1)
+            assert a.driver_statistics.streams_rejected == 1, "the others are not shut out"
+            for stream in streams:
+                stream.abort()
+            await eventually(lambda: a.driver_statistics.streams_broken == MAX_STREAMS_OF_PEER + 1)
+
+    asyncio.run(story())
+
+
 def test_inbound_streams_are_bounded() -> None:
     async def story() -> None:
         async with cluster(replace(LOCAL, stream_timeout=30.0)) as all_members:
-            a = await all_members.member("a")
-            other = MemoryTransport(all_members.network, read_timeout=5.0)
-            await other.start(a.gossip)
-            streams = [await other.open_stream(a.address, 5.0) for _ in range(MAX_INBOUND_STREAMS)]
-            extra = await other.open_stream(a.address, 5.0)
+            a = (await all_members.member("a")).gossip
+            streams: list[Stream] = []
+            for number in range(MAX_INBOUND_STREAMS // MAX_STREAMS_OF_PEER):
+                host = f"127.0.0.{2 + number}"
+                streams += await held_streams(all_members.network, a, host, MAX_STREAMS_OF_PEER)
+            await eventually(lambda: a._answers.open == MAX_INBOUND_STREAMS)
+            [extra] = await held_streams(all_members.network, a, "127.0.0.99", 1)
             assert await extra.read() == b""
-            assert a.gossip.driver_statistics.streams_rejected == 1
+            assert a.driver_statistics.streams_rejected == 1
             for stream in (*streams, extra):
                 stream.abort()
-            await eventually(lambda: a.gossip.driver_statistics.streams_broken == MAX_INBOUND_STREAMS)
-            await other.close()
+            await eventually(lambda: a.driver_statistics.streams_broken == MAX_INBOUND_STREAMS)
+
+    asyncio.run(story())
+
+
+def test_what_unfinished_messages_of_one_peer_hold_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_reader, "MAX_HELD_OF_PEER", 100_000)
+
+    async def story() -> None:
+        async with cluster(replace(LOCAL, stream_timeout=30.0)) as all_members:
+            a = (await all_members.member("a")).gossip
+            begun = b"\x08" + pack({"UserMsgLen": 1_000_000}) + bytes(40_000)
+            streams = await held_streams(all_members.network, a, "127.0.0.2", 3)
+            for stream in streams:
+                await stream.write(begun)
+            await eventually(lambda: a.driver_statistics.streams_over_memory == 1)
+            await eventually(lambda: a.driver_statistics.streams_broken == 1)
+            [other] = await held_streams(all_members.network, a, "127.0.0.3", 1)
+            await other.write(begun)
+            for stream in (*streams, other):
+                stream.abort()
+            await eventually(lambda: not a._reader.held)
+            assert a.driver_statistics.streams_over_memory == 1
 
     asyncio.run(story())
 

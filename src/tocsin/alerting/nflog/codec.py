@@ -34,6 +34,11 @@ def _receiver_data(entry: protocol.Entry) -> ReceiverData:
     return result
 
 
+def check(message: memoryview | bytes) -> None:
+    """Raise StateError if the bytes are no MeshEntry with something in it."""
+    _parse(message)
+
+
 def decode(message: memoryview | bytes) -> Entry:
     """The entry in one MeshEntry.
 

@@ -110,6 +110,9 @@ class NotificationLog(ReplicatedState[Entry]):
         texts = (receiver.group_name.encode(), receiver.integration.encode(), str(receiver.index).encode())
         return b"".join([len(part).to_bytes(4, "big") + part for part in (group_key, *texts)])
 
+    def _check(self, message: memoryview) -> None:
+        codec.check(message)
+
     def _decode(self, message: memoryview) -> Entry:
         return codec.decode(message)
 

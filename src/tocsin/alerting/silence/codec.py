@@ -52,6 +52,11 @@ def _normalise(silence: protocol.Silence) -> bool:
     return changed
 
 
+def check(message: memoryview | bytes) -> None:
+    """Raise StateError if the bytes are no MeshSilence with something in it."""
+    _parse(message)
+
+
 def decode(message: memoryview | bytes) -> Silence:
     """The silence in one MeshSilence, checked as if it came from the API.
 

@@ -60,6 +60,9 @@ class _SilenceState(ReplicatedState[Silence]):
     def put(self, silence: Silence, now: Nanoseconds) -> bool:
         return self._offer(silence, now, MergeResult(), keep_expired=True)
 
+    def _check(self, message: memoryview) -> None:
+        codec.check(message)
+
     def _decode(self, message: memoryview) -> Silence:
         return codec.decode(message)
 

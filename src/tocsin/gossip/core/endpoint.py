@@ -27,6 +27,7 @@ from tocsin.gossip.core.partners import Connections, Partners
 from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
 from tocsin.gossip.core.receiver import Receiver
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.steps import Steps, finished
 from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.core.views import Views
 from tocsin.gossip.peer import PeerIdentity
@@ -341,7 +342,13 @@ class Endpoint(Views):
         self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
     ) -> Iterable[bytes]:
         """A peer's stream brought ``message``; returns the writes of the answer, empty when it gets none."""
-        answer = self._receiver.receive_stream(message, source, now, peer)
+        return finished(self.receive_stream_in_steps(message, source, now, peer))
+
+    def receive_stream_in_steps(
+        self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
+    ) -> Steps[Iterable[bytes]]:
+        """As :meth:`receive_stream`, some milliseconds of work at a time; other inputs may come between."""
+        answer = yield from self._receiver.receive_stream(message, source, now, peer)
         self._arm_gossip(now)
         return () if answer is None else self._stream_codec.encode(answer, reply=True)
 
@@ -349,12 +356,18 @@ class Endpoint(Views):
         self, exchange: int, message: Message | None, now: float, peer: PeerIdentity | None = None
     ) -> None:
         """A stream of ours is done: with the answer, or None when none was expected."""
+        finished(self.stream_replied_in_steps(exchange, message, now, peer))
+
+    def stream_replied_in_steps(
+        self, exchange: int, message: Message | None, now: float, peer: PeerIdentity | None = None
+    ) -> Steps[None]:
+        """As :meth:`stream_replied`, some milliseconds of work at a time; other inputs may come between."""
         known = self._exchanges.get(exchange)
         if known is None:
             return
         error = ""
         if known.kind in (ExchangeKind.JOIN, ExchangeKind.PUSH_PULL):
-            error = self._state_exchange.replied(known, message, now, peer)
+            error = yield from self._state_exchange.replied(known, message, now, peer)
         elif known.kind is ExchangeKind.PING:
             if isinstance(message, Ack) and message.sequence_number == known.sequence_number:
                 self._prober.stream_acked(known.sequence_number)

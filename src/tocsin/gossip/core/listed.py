@@ -37,9 +37,10 @@ from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.exchanges import Exchange
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.membership import Membership
-from tocsin.gossip.core.pushpull import StateExchange
+from tocsin.gossip.core.pushpull import ENTRIES_AT_ONCE, StateExchange
 from tocsin.gossip.core.reachability import Reachability
 from tocsin.gossip.core.receiver import Receiver
+from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import (
     Ack,
@@ -235,17 +236,25 @@ class ListedStateExchange(StateExchange):
 
     def replied(
         self, exchange: Exchange, message: Message | None, now: float, peer: PeerIdentity | None = None
-    ) -> str:
+    ) -> Steps[str]:
         """Whom we asked has answered."""
         if isinstance(message, PushPull):
             membership = cast("ListedMembership", self._membership)
             if problem := membership.introduce(message.nodes, exchange.destination, now):
                 return problem
-        return super().replied(exchange, message, now, peer)
+        return (yield from super().replied(exchange, message, now, peer))
 
-    def _merge(self, message: PushPull, source: Address, now: float, peer: PeerIdentity | None) -> str:  # noqa: ARG002
+    def _merge(
+        self,
+        message: PushPull,
+        source: Address,
+        now: float,
+        peer: PeerIdentity | None,  # noqa: ARG002
+    ) -> Steps[str]:
         membership = cast("ListedMembership", self._membership)
-        for entry in message.nodes:
+        for number, entry in enumerate(message.nodes, 1):
+            if number % ENTRIES_AT_ONCE == 0:
+                yield
             try:
                 membership.knock(Address.from_packed(entry.address, entry.port), now)
             except WireError:
@@ -311,11 +320,11 @@ class ListedEndpoint(Endpoint):
         super().packet_failed(destination, now)
         self._answer_knocks(now)
 
-    def receive_stream(
+    def receive_stream_in_steps(
         self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
-    ) -> Iterable[bytes]:
+    ) -> Steps[Iterable[bytes]]:
         """A peer's stream."""
-        answer = super().receive_stream(message, source, now, peer)
+        answer = yield from super().receive_stream_in_steps(message, source, now, peer)
         self._answer_knocks(now)
         return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from tocsin.gossip.address import Address
@@ -14,6 +14,7 @@ from tocsin.gossip.core.exchanges import Exchange, Exchanges
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.membership import VERSIONS, Membership, TimerName
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import (
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from random import Random
 
 PUSH_PULL = "push/pull"
+ENTRIES_AT_ONCE = 64
+"""Of a peer's table, applied before other work may have a turn."""
 UNSCALED = 32
 """Up to so many members the interval is used as it is."""
 
@@ -79,9 +82,12 @@ def merge(
     source: Address,
     now: float,
     peer: PeerIdentity | None = None,
-) -> None:
-    """Apply a peer's table entry by entry. Its dead are only suspects to us: each may still refute."""
-    for entry in nodes:
+) -> Iterator[None]:
+    """Apply a peer's table entry by entry, some at a time. Its dead are only suspects to us: each may still
+    refute."""
+    for number, entry in enumerate(nodes, 1):
+        if number % ENTRIES_AT_ONCE == 0:
+            yield
         if entry.state == MemberState.ALIVE:
             alive = Alive(
                 incarnation=entry.incarnation,
@@ -155,8 +161,11 @@ class StateExchange:
 
     def answer(
         self, message: PushPull, source: Address, now: float, peer: PeerIdentity | None = None
-    ) -> PushPull | None:
-        """Merge a peer's state; the answer is ours as it was before. None: neither, the peer is refused."""
+    ) -> Steps[PushPull | None]:
+        """Merge a peer's state, in steps; the answer is ours as it was before.
+
+        None: neither, the peer is refused.
+        """
         if message.join and not self._admission.may_join(peer, now):
             return None
         if objection := self._admission.state_objection(message.nodes, peer):
@@ -164,19 +173,19 @@ class StateExchange:
             return None
         answer = self._own_state(StateRequest(message.join, received=message.user_state))
         self._statistics.push_pulls_answered += 1
-        self._merge(message, source, now, peer)
+        yield from self._merge(message, source, now, peer)
         return answer
 
     def replied(
         self, exchange: Exchange, message: Message | None, now: float, peer: PeerIdentity | None = None
-    ) -> str:
-        """Merge the answer to ours; returns what was wrong with it, or empty."""
+    ) -> Steps[str]:
+        """Merge the answer to ours, in steps; returns what was wrong with it, or empty."""
         if isinstance(message, PushPull):
             if objection := self._admission.state_objection(message.nodes, peer):
                 return self._refuse("name_binding", objection, exchange.destination)
             if exchange.kind is ExchangeKind.JOIN and self._membership.live == 1:
                 peer = None  # Alone, we believe whom we chose to join.
-            return self._merge(message, exchange.destination, now, peer)
+            return (yield from self._merge(message, exchange.destination, now, peer))
         if isinstance(message, ErrorResponse):
             return f"the peer answered: {message.error[:256]}"
         return "the answer is not a push/pull"
@@ -209,11 +218,11 @@ class StateExchange:
         self._events.append(ProtocolTrouble(reason, problem, source))
         return problem
 
-    def _merge(self, message: PushPull, source: Address, now: float, peer: PeerIdentity | None) -> str:
+    def _merge(self, message: PushPull, source: Address, now: float, peer: PeerIdentity | None) -> Steps[str]:
         problem = incompatibility(self._membership.all(), message.nodes)
         if problem:
             return self._refuse("push_pull", problem, source)
-        merge(message.nodes, self._membership, self._statistics, source, now, peer)
+        yield from merge(message.nodes, self._membership, self._statistics, source, now, peer)
         if message.user_state:
             self._events.append(RemoteState(message.user_state, message.join, source))
         return ""

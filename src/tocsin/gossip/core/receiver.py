@@ -12,6 +12,7 @@ from tocsin.gossip.core.probe import Prober
 from tocsin.gossip.core.pushpull import StateExchange
 from tocsin.gossip.core.relay import Relays, answer_address
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import (
     Ack,
@@ -67,11 +68,11 @@ class Receiver:
 
     def receive_stream(
         self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
-    ) -> Message | None:
-        """A message that opened a stream; returns the answer, if it gets one."""
+    ) -> Steps[Message | None]:
+        """A message that opened a stream, in steps; returns the answer, if it gets one."""
         self._statistics.streams_received += 1
         if isinstance(message, PushPull):
-            return self._exchange.answer(message, source, now, peer)
+            return (yield from self._exchange.answer(message, source, now, peer))
         if isinstance(message, Ping):
             return self._answer(message)
         if isinstance(message, User):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from tocsin.gossip.address import Address
@@ -13,7 +14,8 @@ from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.wire.messages import Ack, IndirectPing, Nack
 
 RELAY = "relay"
-MAX_RELAYS = 1024
+MAX_RELAYS = 64
+"""Pending, and begun within one probe timeout: each may cost a dial to wherever the requester says."""
 
 
 def answer_address(source_address: bytes, source_port: int, source: Address) -> Address:
@@ -46,6 +48,7 @@ class Relays:
         self._timers = timers
         self._statistics = statistics
         self._pending: dict[int, _Relay] = {}
+        self._begun: deque[float] = deque()
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -54,9 +57,12 @@ class Relays:
         """Ping the target for the sender. Raises what :func:`answer_address` raises, for either address."""
         requester = answer_address(message.source_address, message.source_port, source)
         target = Address.from_packed(message.target, message.port or default_port)
-        if len(self._pending) >= MAX_RELAYS:
+        while self._begun and self._begun[0] <= now - self._config.probe_timeout:
+            self._begun.popleft()
+        if len(self._begun) >= MAX_RELAYS:
             self._statistics.relays_refused += 1
             return
+        self._begun.append(now)
         self._statistics.relays += 1
         sequence_number = self._outbox.next_sequence_number()
         self._pending[sequence_number] = _Relay(

@@ -36,7 +36,11 @@ class TransportStatistics:
     refused_by_peer: Counter[str] = field(default_factory=Counter)
     """A peer refused us, by the same reasons."""
     connections_rejected: Counter[str] = field(default_factory=Counter)
-    """Inbound connections closed for a bound: "total", "host", "handshakes", "first_frame", "idle"."""
+    """Inbound connections closed for a bound: "total", "host", "handshakes", "host_share", "first_frame",
+    "idle"."""
+    throttled: Counter[str] = field(default_factory=Counter)
+    """Times that work for a peer had to wait because it had used up its share: "peer" (packets, streams),
+    "host" (handshakes)."""
     connections_lost: Counter[str] = field(default_factory=Counter)
     """Established connections that ended out of order: "read", "write_timeout", "heartbeat", "hello"."""
     connections_cut: Counter[str] = field(default_factory=Counter)

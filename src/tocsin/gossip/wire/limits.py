@@ -18,8 +18,9 @@ class Limits:
     """Compound in compound, compress in compound and so on. Go peers never nest more than two."""
     compound_parts: int = 255
     """The count is one byte."""
-    packet_messages: int = 8192
-    """Messages in one packet, nested ones included. Go fills a packet with at most 255."""
+    packet_messages: int = 1024
+    """Messages in one packet, nested ones included. Go fills a packet with at most 255; each costs a few
+    microseconds, and a packet is taken at once."""
     packet_problems: int = 32
     """Parts of one packet that cannot be read; past it the rest is not looked at."""
     stream: int = 40 * 1024 * 1024
@@ -28,8 +29,11 @@ class Limits:
     """The announced length of an encrypted stream message; memberlist's own cap."""
     user_state: int = 20 * 1024 * 1024
     """``UserStateLen`` and ``UserMsgLen``; memberlist's own cap."""
-    nodes: int = 65536
-    """Entries of one push/pull. memberlist allows 1,048,576, which no cluster of Alertmanagers comes near."""
+    nodes: int = 32768
+    """Entries of one push/pull, twice what a member keeps. memberlist allows 1,048,576, which no cluster of
+    Alertmanagers comes near."""
+    maps: int = 12 * 1024 * 1024
+    """All maps of one stream message, together: read they take about twice as much."""
     header: int = 64 * 1024
     """One map: a message of a packet (user messages have none), or of a stream the header or one node. Values
     are built before their keys are known, and an empty array of one byte becomes 64."""

@@ -7,6 +7,7 @@ so configured. Push/pull and user messages carry raw bytes after their maps.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from itertools import chain
 from typing import Any, Final
 
@@ -110,6 +111,11 @@ class StreamDecoder:
     def started(self) -> bool:
         """Some byte has arrived."""
         return self._received
+
+    @property
+    def held(self) -> int:
+        """Bytes of an unfinished message, as they are unpacked."""
+        return len(self._pending) + (self._body.held if self._body is not None else 0)
 
     def feed(self, data: bytes) -> Message | None:
         """Take in bytes; the message once it is whole (what follows it is ignored).
@@ -243,9 +249,14 @@ class _Body:
         self._nodes: list[NodeState] = []
         self._raw_left = -1
         self._raw_length = 0
-        self._raw: list[bytes] = []
+        self._raw = BytesIO()
         self._read = 0  # bytes that the unpacker has been given
         self._map_start = 0  # and where the map that it is reading begins
+
+    @property
+    def held(self) -> int:
+        """Bytes read so far."""
+        return self._read + self._raw.tell()
 
     def steps(self, chunk: bytes) -> Iterator[Message | None]:
         """Work on at most :data:`_SLICE` bytes."""
@@ -257,8 +268,8 @@ class _Body:
         except HOSTILE as error:
             raise refusal(error) from None
         self._read += len(chunk)
-        if self._read > self._limits.stream:
-            raise WireError(_LAYER, f"maps of more than {self._limits.stream} bytes")
+        if self._read - len(chunk) > self._limits.maps:
+            raise WireError(_LAYER, f"maps of more than {self._limits.maps} bytes")
         while self._raw_left < 0:
             fields = self._next_map()
             if fields is None:
@@ -311,11 +322,11 @@ class _Body:
     def _take_raw(self, data: bytes) -> Message | None:
         if data and self._raw_left:
             data = data[: self._raw_left]
-            self._raw.append(data)
+            self._raw.write(data)
             self._raw_left -= len(data)
         if self._raw_left:
             return None
-        raw = self._raw[0] if len(self._raw) == 1 else b"".join(self._raw)
+        raw = self._raw.getvalue()  # Its buffer, not a copy.
         if self._kind == MessageType.USER:
             return User(raw)
         assert self._header is not None  # noqa: S101  (read before any raw byte)

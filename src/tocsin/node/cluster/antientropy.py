@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, Final
 
 from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, Responder
@@ -34,6 +35,8 @@ MAX_ANSWERING: Final = 64
 MAX_EARLY: Final = 16
 """Small questions kept of senders that are not members yet, the newest of each. Of nodes that start together
 one is often asked by others before it knows them, and a lost question costs ANSWER_TIMEOUT."""
+REST: Final = 2.0
+"""Times the work on an answer, that the next one waits."""
 
 
 _NOWHERE: Final = Address("0.0.0.0", 0)
@@ -95,6 +98,7 @@ class AntiEntropy:
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self._answering = 0
         self._early: dict[str, tuple[float, Message]] = {}
+        self._one = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._random = random.SystemRandom()
 
@@ -213,13 +217,21 @@ class AntiEntropy:
             if given is not None:
                 self._inbox.update(*given, self._address(sender))
                 await self._inbox.merged()
-            await self._send(sender, encode(self._responder.answer(message, self._clock.now())))
+            await self._send(sender, await self._answer_to(message))
         except StateError as error:
             self._refused(error, sender)
         except TocsinError as error:
             self._log.debug("answer to digests not delivered", peer=sender, error=str(error))
         finally:
             self._answering -= 1
+
+    async def _answer_to(self, message: Message) -> bytes:
+        """One answer at a time, and a pause after each: who asks without end costs the others little."""
+        async with self._one:
+            began = perf_counter()
+            answer = encode(self._responder.answer(message, self._clock.now()))
+            await asyncio.sleep(REST * (perf_counter() - began))
+        return answer
 
     async def _send(self, member: str, data: bytes, *, by_stream: bool = False) -> None:
         part = encode_part(KEY, data)

@@ -1,4 +1,4 @@
-"""What peers send of replicated state: merged in order, large states in slices, refusals counted."""
+"""What peers send of replicated state: merged in turns, large states in slices, refusals counted."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ SLICE_ENTRIES: Final = 64
 """Entries merged before other work on the event loop gets its turn."""
 INLINE_BYTES: Final = 16 * 1024
 """Up to so many bytes are merged at once, if nothing is waiting."""
+MANY_REFUSED: Final = 256
+PENALTY: Final = 0.005
+"""Seconds between slices of a payload of which so many entries were refused, while no other peer waits."""
 MAX_WAITING: Final = 256
 MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
+MAX_WAITING_OF_SOURCE: Final = 64
+"""Of payloads of one peer, so that the others have room."""
 MAX_SPREAD: Final = 512
 """Entries taken from one payload that are told on; of more, the next push/pull tells the others."""
 
@@ -29,10 +34,6 @@ class Job(Protocol):
     """A merge in steps."""
 
     result: MergeResult
-
-    @property
-    def waiting(self) -> int:
-        """Entries that are decoded and not yet merged."""
 
     def step(self, budget: int = ...) -> bool:
         """Work on some entries; True once done. :class:`StateError` when the bytes do not decode."""
@@ -76,7 +77,10 @@ class _Payload:
 
 
 class Inbox:
-    """Merges payloads one after another, so that they apply in the order of arrival."""
+    """Merges the payloads of a peer one after another, so that they apply in the order of arrival.
+
+    Peers take turns: whoever has sent a large state, or many, does not keep the others waiting.
+    """
 
     def __init__(
         self,
@@ -95,7 +99,8 @@ class Inbox:
         self._on_merged = on_merged
         self._relay = relay
         self._on_growth = on_growth
-        self._waiting: deque[_Payload] = deque()
+        self._waiting: dict[Address, deque[_Payload]] = {}
+        """By source, whoever is next first; what is being merged is still in it."""
         self._waiting_bytes = 0
         self._worker: asyncio.Task[None] | None = None
 
@@ -142,13 +147,18 @@ class Inbox:
         if state is None:
             self.statistics.unknown_keys += 1
             return
-        if self.idle and len(payload.data) <= INLINE_BYTES:
+        waiting = self._waiting.get(payload.source, ())
+        if not waiting and len(payload.data) <= INLINE_BYTES:
             self._merge_at_once(state, payload)
             return
-        if len(self._waiting) >= MAX_WAITING or self._waiting_bytes + len(payload.data) > MAX_WAITING_BYTES:
+        if (
+            len(waiting) >= MAX_WAITING_OF_SOURCE
+            or sum(map(len, self._waiting.values())) >= MAX_WAITING
+            or self._waiting_bytes + len(payload.data) > MAX_WAITING_BYTES
+        ):
             self.statistics.payloads_dropped += 1
             return
-        self._waiting.append(payload)
+        self._waiting.setdefault(payload.source, deque()).append(payload)
         self._waiting_bytes += len(payload.data)
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
@@ -164,21 +174,39 @@ class Inbox:
             self._merged(payload, job.result)
 
     async def _work(self) -> None:
+        jobs: dict[Address, Job] = {}
         try:
             while self._waiting:
-                payload = self._waiting.popleft()
-                self._waiting_bytes -= len(payload.data)
-                job = self._states[payload.key].merge_job(payload.data, self._clock.now())
-                try:
-                    while not job.step(SLICE_ENTRIES):
-                        self._on_growth(job.waiting)
-                        await asyncio.sleep(0)
-                except StateError as error:
-                    self.refused(str(error), str(payload.source))
-                else:
-                    self._merged(payload, job.result)
+                source = next(iter(self._waiting))
+                queue = self._waiting.pop(source)
+                payload = queue[0]
+                job = jobs.get(source)
+                if job is None:
+                    state = self._states[payload.key]
+                    job = jobs[source] = state.merge_job(payload.data, self._clock.now())
+                if self._step(job, payload):
+                    queue.popleft()
+                    del jobs[source]
+                    self._waiting_bytes -= len(payload.data)
+                if queue:
+                    self._waiting[source] = queue  # at the end: the next one has its turn
+                self._on_growth(0)
+                # Nobody honest sends entries that must be refused: what reads them may be slow.
+                bad = job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
+                await asyncio.sleep(PENALTY if bad else 0)
         finally:
             self._worker = None
+
+    def _step(self, job: Job, payload: _Payload) -> bool:
+        """Work on a payload for some milliseconds; whether it is done with."""
+        try:
+            if not job.step(SLICE_ENTRIES):
+                return False
+        except StateError as error:
+            self.refused(str(error), str(payload.source))
+        else:
+            self._merged(payload, job.result)
+        return True
 
     def _merged(self, payload: _Payload, result: MergeResult) -> None:
         statistics = self.statistics

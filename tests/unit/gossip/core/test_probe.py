@@ -412,6 +412,14 @@ class TestRelay:
         bench.feed(self.REQUEST)
         assert bench.endpoint.statistics.relays == MAX_RELAYS + 1
 
+    def test_relays_that_fail_at_once_are_bounded_too(self) -> None:
+        bench = Bench()
+        for _ in range(MAX_RELAYS + 10):
+            bench.feed(self.REQUEST)
+            bench.endpoint.packet_failed(address_of(5), bench.now)
+        assert bench.endpoint.statistics.relays == MAX_RELAYS
+        assert bench.endpoint.statistics.relays_refused == 10
+
 
 def test_versions_are_always_six_bytes() -> None:
     assert Bench().endpoint.local.versions == VERSIONS

@@ -273,8 +273,8 @@ def test_a_map_is_bounded_however_little_of_it_is_left_to_read(compress: bool) -
 
 
 def test_all_maps_of_a_stream_are_bounded() -> None:
-    header = b"\x06\x83\xa4Join\xc3\xa5Nodes\xcd\xff\xff\xacUserStateLen\x00"
-    decoder = StreamCodec(limits=Limits(stream=200_000)).decoder()
+    header = b"\x06\x83\xa4Join\xc3\xa5Nodes\xcd\x7f\xff\xacUserStateLen\x00"
+    decoder = StreamCodec(limits=Limits(maps=200_000)).decoder()
     with pytest.raises(WireError, match="maps of more than 200000 bytes"):
         decoder.feed(header + (b"\x81\xa1x\xda\x03\xe8" + bytes(1000)) * 300)
 

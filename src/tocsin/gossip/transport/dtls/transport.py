@@ -31,6 +31,7 @@ from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.turns import Turns
 
 _TURN: Final = 0.01
 """Seconds of work on received datagrams before the rest of the event loop gets its turn."""
@@ -73,6 +74,11 @@ class DTLSTransport:
         self._draining = False
         self._flushed = asyncio.Event()
         self._closed = False
+
+    @property
+    def turns(self) -> Turns | None:
+        """Shares the work on streams among peers, once started."""
+        return self._tls.turns
 
     @property
     def listen_address(self) -> Address:

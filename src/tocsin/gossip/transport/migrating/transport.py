@@ -21,6 +21,7 @@ from tocsin.gossip.transport.datagram import bind_pair
 from tocsin.gossip.transport.migrating.door import Door
 from tocsin.gossip.transport.migrating.reach import Reach
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
 
@@ -64,6 +65,11 @@ class MigratingTransport:
     def advertise_address(self) -> Address:
         """What peers are told; known after :meth:`start`."""
         return self.tls.advertise_address
+
+    @property
+    def turns(self) -> Turns | None:
+        """Shares the work among peers, once started."""
+        return self.tls.turns
 
     async def start(self, handler: TransportHandler) -> None:
         """Bind both sockets; :class:`~tocsin.errors.ConfigError` if they cannot be bound."""

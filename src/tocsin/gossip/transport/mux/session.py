@@ -206,8 +206,10 @@ class MuxSession:
 
     # -- bytes in
 
-    def receive(self, data: bytes, now: float) -> bool:
+    def receive(self, data: bytes, now: float, frames: int | None = None) -> bool:
         """Take bytes; whether there is more to do: then call again with none, after others had a turn.
+
+        At most ``frames`` are looked at, ``frames_at_once`` where it is None.
 
         :class:`MuxError` when the connection is past repair; it is counted.
         """
@@ -215,7 +217,7 @@ class MuxSession:
         if data:
             decoder.feed(data)
         try:
-            for taken in range(self.config.frames_at_once):
+            for taken in range(frames or self.config.frames_at_once):
                 frame = decoder.next_frame()
                 if frame is None:
                     if taken:
@@ -224,9 +226,15 @@ class MuxSession:
                 self._frame(*frame)
         except MuxError as error:
             self.statistics.errors[error.code.name.lower()] += 1
+            self.drop_unfinished()
             raise
         self._heartbeat.heard(now)
         return True
+
+    def drop_unfinished(self) -> None:
+        """Let go what was received of a packet: the rest will not come."""
+        self._assembling.clear()
+        self._assembled = 0
 
     def events(self) -> list[MuxEvent]:
         """What happened, in order, each told once."""

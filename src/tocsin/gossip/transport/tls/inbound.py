@@ -7,10 +7,13 @@ import logging
 import ssl
 from collections import Counter, deque
 from collections.abc import Callable
+from functools import partial
+from time import perf_counter
 from typing import Final
 
 from tocsin.errors import TransportError, WireError
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
@@ -22,6 +25,7 @@ from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
+from tocsin.gossip.transport.turns import SLICE, Turns
 from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame, StreamStart
 from tocsin.gossip.wire.mux import PROTOCOL
 
@@ -43,8 +47,11 @@ class Inbound:
         refusals: RefusalLog,
         heard_from: Callable[[Address], None],
         mux_peers: MuxPeers,
+        turns: Turns,
     ) -> None:
         self.mux_peers = mux_peers
+        self.turns = turns
+        self.handshakes = Turns(config.host_share, config.host_burst)
         self.heard_from = heard_from
         self.config = config
         self.identity = identity
@@ -72,6 +79,8 @@ class Inbound:
             bound = "host"
         elif statistics.handshakes_inbound_pending >= config.max_inbound_handshakes:
             bound = "handshakes"
+        elif self.handshakes.wait(host) > config.max_host_debt:
+            bound = "host_share"
         else:
             self._hosts[host] += 1
             statistics.connections_inbound += 1
@@ -117,16 +126,42 @@ class AcceptedConnection(TLSConnection):
     ) -> None:
         super().__init__(config, statistics, owner, context)
         self._inbound = inbound
+        self._host = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin the handshake, if the bounds allow one more."""
+        began = perf_counter()
         peer = transport.get_extra_info("peername")
-        if not self._inbound.admit(self, str(peer[0]) if peer else ""):
+        self._host = str(peer[0]) if peer else ""
+        if not self._inbound.admit(self, self._host):
             assert isinstance(transport, asyncio.Transport)  # noqa: S101
             self._ended = True
             transport.abort()
             return
         super().connection_made(transport)
+        self._inbound.handshakes.charge(self._host, began)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the network; those of a handshake when its host may have one."""
+        if self.established_at is not None or self._ended:
+            super().data_received(data)
+            return
+        if self._inbound.handshakes.may_go_on(self._host):
+            self._shake_hands(data)
+            return
+        self._inbound.statistics.throttled["host"] += 1
+        self.pause_reading()
+        self._inbound.handshakes.later(self._host, partial(self._shake_hands_later, data))
+
+    def _shake_hands(self, data: bytes) -> None:
+        began = perf_counter()
+        super().data_received(data)
+        self._inbound.handshakes.charge(self._host, began)
+
+    def _shake_hands_later(self, data: bytes) -> None:
+        if not self.closed.done():
+            self._shake_hands(data)
+            self.resume_reading()
 
 
 class Accepted:
@@ -146,6 +181,8 @@ class Accepted:
         self._from = Address("0.0.0.0", 0)
         self._heard_at = 0.0
         self._frame_since: float | None = None
+        self.peer = PeerIdentity("", frozenset(), "")
+        """Who it is, by certificate and host (nodes may share a certificate): its work is charged to it."""
 
     def gone(self) -> None:
         """The connection is closed."""
@@ -157,6 +194,7 @@ class Accepted:
         self._handshake_over()
         assert connection.session is not None  # noqa: S101
         self._inbound.identity.admit(connection.session.tls, connection.context, server_side=True)
+        self.peer = connection.peer
         if connection.application_protocol == PROTOCOL:
             self._inbound.mux_peers.accept(connection)
             return
@@ -166,6 +204,7 @@ class Accepted:
 
     def connection_received(self, connection: TLSConnection, data: bytes) -> None:
         """Whole frames to the handler; from a STREAM header on it is a stream's business."""
+        began = perf_counter()
         statistics = self._inbound.statistics
         self._heard_at = self._loop.time()
         try:
@@ -177,11 +216,15 @@ class Accepted:
             connection.abort()
             return
         self._frame_since = self._heard_at if self._decoder.pending else None
-        self._deliver(connection)
+        self._deliver(connection, began)
 
-    def _deliver(self, connection: TLSConnection) -> None:
-        """Some frames now; the network waits while the rest get their turns of the event loop."""
+    def _deliver(self, connection: TLSConnection, began: float | None = None) -> None:
+        """Some frames now; the network waits while the rest get their turns of the event loop.
+
+        ``began``: when the work on them did, if not now.
+        """
         inbound = self._inbound
+        began = perf_counter() if began is None else began
         statistics = inbound.statistics
         frames = self._frames
         for _ in range(min(len(frames), FRAMES_AT_ONCE)):
@@ -196,11 +239,16 @@ class Accepted:
             statistics.packets_received += 1
             statistics.packet_bytes_received += len(frame.data)
             source = self._source(connection, frame.from_address)
-            inbound.handler.packet_received(frame.data, source, connection.peer)
-        if frames:
+            inbound.handler.packet_received(frame.data, source, self.peer)
+            if perf_counter() - began > SLICE:
+                break
+        within = inbound.turns.charge(self.peer, began)
+        if frames or not within:
+            if not within:
+                statistics.throttled["peer"] += 1
             self._paused = True
             connection.pause_reading()
-            self._loop.call_soon(self._deliver, connection)
+            inbound.turns.later(self.peer, partial(self._deliver, connection))
         elif self._paused:
             self._paused = False
             connection.resume_reading()
@@ -216,7 +264,7 @@ class Accepted:
             self._inbound.refusals.write(connection.remote, error, self._loop.time())
         elif error is not None:
             _log.debug("connection of %s ended: %s", connection.remote, error)
-        elif not self._frames:
+        elif not self._paused:
             connection.start_close()
         self._ended = True
 

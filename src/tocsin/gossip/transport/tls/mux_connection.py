@@ -7,6 +7,7 @@ import logging
 import socket
 from collections import deque
 from contextlib import suppress
+from time import perf_counter
 from typing import Final, Protocol
 
 from tocsin.errors import TransportError
@@ -30,6 +31,7 @@ from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.mux_stream import MultiplexedStream
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.turns import SLICE, Turns
 from tocsin.gossip.wire import mux as wire
 from tocsin.gossip.wire.mux import Hello, MuxCode, MuxError
 
@@ -72,8 +74,12 @@ class MuxConnection:
         *,
         sequence: int,
         destination: Address | None,
+        turns: Turns,
     ) -> None:
         loop = asyncio.get_running_loop()
+        self.peer = connection.peer
+        """Whom the work that comes of it is charged to."""
+        self._turns = turns
         self.connection = connection
         self.destination = destination
         self.config = config
@@ -220,17 +226,26 @@ class MuxConnection:
 
     def connection_received(self, connection: TLSConnection, data: bytes) -> None:
         """Frames; some now, the rest in later turns of the event loop, and the network waits meanwhile."""
-        try:
-            self._more = self.session.receive(data, self._loop.time())
-        except MuxError as error:
+        began, now = perf_counter(), self._loop.time()
+        for _ in range(self.session.config.frames_at_once):
+            try:
+                # One by one: what a packet costs is known only afterwards.
+                self._more = self.session.receive(data, now, 1)
+            except MuxError as error:
+                self._take_events()
+                self._broken(error)
+                return
+            data = b""
             self._take_events()
-            self._broken(error)
-            return
-        self._take_events()
-        if self._more and not self._working and not self.over:
+            if not self._more or self.over or perf_counter() - began > SLICE:
+                break
+        within = self._turns.charge(self.peer, began)
+        if (self._more or not within) and not self._working and not self.over:
+            if not within:
+                self._statistics.throttled["peer"] += 1
             self._working = True
             connection.pause_reading()
-            self._loop.call_soon(self._work)
+            self._turns.later(self.peer, self._work)
         self.flush_soon()
 
     def connection_ended(
@@ -315,6 +330,7 @@ class MuxConnection:
         if self.over:
             return
         self.over = True
+        self.session.drop_unfinished()
         if self._timer is not None:
             self._timer.cancel()
         for stream in list(self._streams.values()):

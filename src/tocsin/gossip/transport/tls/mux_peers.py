@@ -25,6 +25,7 @@ from tocsin.gossip.transport.tls.listener_proof import proves_listener
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.wire.mux import INSTANCE_SIZE, PROTOCOL, Hello, MuxCode, MuxError
 
 _REMEMBERED: Final = 4096
@@ -58,7 +59,9 @@ class MuxPeers:
         statistics: TransportStatistics,
         random_source: random.Random,
         advertised: str,
+        turns: Turns,
     ) -> None:
+        self._turns = turns
         self.instance = random_source.randbytes(INSTANCE_SIZE)
         self.user: MuxUser | None = None
         self._config = config
@@ -220,6 +223,7 @@ class MuxPeers:
             self._statistics,
             sequence=self._sequence,
             destination=destination,
+            turns=self._turns,
         )
         if not mux.over:
             self._connections.add(mux)

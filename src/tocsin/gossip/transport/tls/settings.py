@@ -45,6 +45,15 @@ class TLSTransportConfig:
     max_inbound_connections: int = 4096
     max_inbound_connections_per_host: int = 256
     max_inbound_handshakes: int = 512
+    peer_share: float = 0.2
+    """Of a processor, that packets and streams of one peer (one certificate on one host) may go on taking."""
+    peer_burst: float = 0.5
+    """Seconds that they may take at once after a rest."""
+    host_share: float = 0.2
+    """The same for handshakes with one host, which are dear and come before any certificate."""
+    host_burst: float = 2.0
+    max_host_debt: float = 1.0
+    """Seconds that a host may be behind with that; then its connections are turned away."""
     backoff_minimum: float = 0.1
     backoff_maximum: float = 3.0
     """Short, so that a peer that came back is reached within a few probes."""

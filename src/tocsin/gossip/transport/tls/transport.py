@@ -30,6 +30,7 @@ from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.rotation import Rotation
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
+from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.wire.framing import STREAM_HEADER, packet_frame_size
 from tocsin.gossip.wire.mux import PROTOCOL
 
@@ -69,6 +70,8 @@ class TLSTransport:
         self._refusals = RefusalLog()
         self._handler: TransportHandler | None = None
         self._closed = False
+        self.turns: Turns | None = None
+        """What shares the event loop among the peers; made by :meth:`start`."""
 
     @property
     def listen_address(self) -> Address:
@@ -121,6 +124,7 @@ class TLSTransport:
         self._listen_address = bound
         self._advertised = str(self.advertise_address)
         self._handler = handler
+        turns = self.turns = Turns(self.config.peer_share, self.config.peer_burst)
         mux_peers = self._mux_peers = MuxPeers(
             self.config,
             self.identity,
@@ -129,6 +133,7 @@ class TLSTransport:
             self.statistics,
             self._random,
             self._advertised,
+            turns,
         )
         self._inbound = Inbound(
             self.config,
@@ -138,6 +143,7 @@ class TLSTransport:
             self._refusals,
             self._heard_from,
             mux_peers,
+            turns,
         )
         self._pool = mux_peers.user = PacketPool(
             self.config,

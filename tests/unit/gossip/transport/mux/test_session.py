@@ -485,3 +485,14 @@ def test_starting_and_changing_is_told() -> None:
     pair.near.session.write(stream, b"x")
     pair.settle()
     assert StreamChanged(stream.identifier) in pair.far.events
+
+
+def test_what_was_received_of_a_packet_is_let_go_when_a_rule_is_broken() -> None:
+    pair = Pair()
+    part = wire.encode_frame(wire.PACKET, wire.FLAG_MORE, 0, bytes(16_000))
+    pair.far.receive(part * 10, 0.0)
+    assert pair.far.session._assembled == 160_000
+    with pytest.raises(MuxError):
+        pair.far.receive(wire.encode_frame(wire.START, 0, 0), 0.0)
+    assert not pair.far.session._assembled
+    assert not pair.far.session._assembling

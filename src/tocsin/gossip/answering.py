@@ -1,0 +1,121 @@
+"""Answers the streams that peers open: bounded in number, in all and for each peer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from typing import Final
+
+from tocsin.errors import TransportError, WireError
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import Event, ProtocolTrouble
+from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.driver_statistics import DriverStatistics
+from tocsin.gossip.stream_reader import StreamReader, payer, write_all
+from tocsin.gossip.transport.base import Stream
+from tocsin.gossip.wire.messages import ErrorResponse, Message, User
+from tocsin.gossip.wire.stream import StreamCodec, StreamDecoder
+
+_log = logging.getLogger(__name__)
+
+MAX_INBOUND_STREAMS: Final = 128
+"""Answered at the same time; more are closed without an answer, as memberlist does (specification 2.7)."""
+MAX_STREAMS_OF_PEER: Final = 64
+"""Of them, those of one peer."""
+
+_ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
+"""A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
+
+Request = Callable[[bytes, Address], Awaitable[bytes | None]]
+
+
+class StreamAnswers:
+    """For one member. ``drain`` is called when the endpoint may have something to do, ``tell`` of trouble."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        codec: StreamCodec,
+        reader: StreamReader,
+        statistics: DriverStatistics,
+        *,
+        timeout: float,
+        on_request: Request | None,
+        drain: Callable[[], None],
+        tell: Callable[[Event], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._codec = codec
+        self._reader = reader
+        self._statistics = statistics
+        self._timeout = timeout
+        self._on_request = on_request
+        self._drain = drain
+        self._tell = tell
+        self._streams: Counter[Hashable] = Counter()
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def open(self) -> int:
+        """Streams that are being answered."""
+        return self._streams.total()
+
+    def admit(self, stream: Stream) -> bool:
+        """Count a stream in, which :meth:`answer` counts out; false when a bound is reached."""
+        peer = payer(stream)
+        if self.open >= MAX_INBOUND_STREAMS or self._streams[peer] >= MAX_STREAMS_OF_PEER:
+            return False
+        self._streams[peer] += 1
+        return True
+
+    async def answer(self, stream: Stream) -> None:
+        """Read one message, answer it if it gets an answer, and close."""
+        statistics = self._statistics
+        decoder = self._codec.decoder()
+        try:
+            async with asyncio.timeout(self._timeout):
+                message = await self._reader.read(stream, decoder)
+            if message is not None:
+                statistics.streams_answered += 1
+                await write_all(stream, await self._answer_to(message, decoder, stream))
+        except WireError as error:
+            statistics.streams_refused += 1
+            _log.debug("stream of %s refused: %s", stream.remote, error)
+            self._tell(ProtocolTrouble(error.layer, error.problem, stream.remote))
+            await self._answer_error(stream, error)
+        except (TimeoutError, TransportError) as error:
+            statistics.streams_broken += 1
+            _log.debug("stream of %s failed: %s", stream.remote, error or "took too long")
+        except BaseException:
+            stream.abort()
+            raise
+        finally:
+            peer = payer(stream)
+            self._streams[peer] -= 1
+            if not self._streams[peer]:
+                del self._streams[peer]
+            await stream.close()
+
+    async def _answer_to(self, message: Message, decoder: StreamDecoder, stream: Stream) -> Iterable[bytes]:
+        key = decoder.opened_with
+        if key is not None and isinstance(message, User) and self._on_request is not None:
+            answer = await self._on_request(message.payload, stream.remote)
+            if answer is not None:
+                return self._codec.encode(User(answer), reply=True, key=key)
+        work = self._endpoint.receive_stream_in_steps(
+            message, stream.remote, self._loop.time(), getattr(stream, "peer", None)
+        )
+        writes = await self._reader.in_turns(payer(stream), work)
+        self._drain()
+        return writes
+
+    async def _answer_error(self, stream: Stream, error: WireError) -> None:
+        if error.layer not in _ANSWERED_LAYERS:
+            return
+        try:
+            for data in self._codec.encode(ErrorResponse(str(error)), reply=True):
+                await stream.write(data)
+        except TransportError:
+            pass

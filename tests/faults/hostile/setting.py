@@ -1,0 +1,119 @@
+"""The cluster under attack, and the certificates of those who attack it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tests.faults.hostile import carriers, members, strangers
+from tests.faults.hostile.attack import ATTACKS, Attack, Counter
+from tests.faults.hostile.attacker import Attacker
+from tests.support.cluster import Cluster, issue, make_authority
+from tests.support.node import Node, metric
+from tests.support.tocsin_node import TOCSIN
+from tocsin.certificates import NodeFiles
+
+REGISTERED = (members, carriers, strangers)
+FLAGS = {"cluster.probe-interval": "1s", "cluster.probe-timeout": "500ms", "cluster.gossip-interval": "200ms"}
+NAMES = ("a", "b", "c")
+
+
+@dataclass
+class Setting:
+    """Three nodes named a, b and c; a is attacked."""
+
+    cluster: Cluster
+    files: dict[str, NodeFiles | None] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Node:
+        return self.cluster.nodes[0]
+
+    def attacker(self, attack: Attack) -> Attacker:
+        files = self.files[attack.certificate]
+        return Attacker("127.0.0.1", self.target.cluster_port, files, attack.carrier)
+
+    def counters(self) -> dict[Counter, float]:
+        """What every attack is counted by, now."""
+        text = self.target.api.metrics()
+        wanted = {counter for attack in ATTACKS for counter in attack.counted}
+        return {
+            one: metric(text, one.name, **({"reason": one.reason} if one.reason else {})) for one in wanted
+        }
+
+    def missing(self) -> list[str]:
+        """Nodes that some node does not see."""
+        return [
+            f"{node.name} does not see {name}"
+            for node in self.cluster.nodes
+            for name in set(NAMES) - node.api.peer_names()
+        ]
+
+
+@contextmanager
+def setting(folder: Path, *, log_level: str = "info", **flags: str) -> Iterator[Setting]:
+    """The cluster, whole."""
+    with Cluster(folder, flags={**FLAGS, "log.level": log_level, **flags}) as cluster:
+        for name in NAMES:
+            cluster.add(TOCSIN, name, peer_name=name)
+        cluster.wait_whole()
+        authority = folder / "certs"
+        files: dict[str, NodeFiles | None] = {
+            "": None,
+            "member": cluster.issue("attacker"),
+            "stranger": issue(make_authority(folder / "elsewhere"), "stranger"),
+            "expired": forged(authority, folder / "expired", age=timedelta(hours=2)),
+            "server-only": forged(
+                authority, folder / "server-only", usages=[ExtendedKeyUsageOID.SERVER_AUTH]
+            ),
+        }
+        yield Setting(cluster, files)
+
+
+def forged(
+    authority: Path,
+    folder: Path,
+    *,
+    age: timedelta = timedelta(0),
+    usages: list[x509.ObjectIdentifier] | None = None,
+) -> NodeFiles:
+    """A certificate of the cluster's own authority that ``tocsinctl certs`` would not issue."""
+    signer = serialization.load_pem_private_key((authority / "ca-key.pem").read_bytes(), None)
+    assert isinstance(signer, ec.EllipticCurvePrivateKey)
+    issuer = x509.load_pem_x509_certificate((authority / "ca.pem").read_bytes())
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, folder.name)]))
+        .issuer_name(issuer.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now - age + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("attacker")]), critical=False)
+        .add_extension(
+            x509.ExtendedKeyUsage(
+                usages or [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+            ),
+            critical=False,
+        )
+        .sign(signer, hashes.SHA256())
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    files = NodeFiles(folder)
+    files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return files

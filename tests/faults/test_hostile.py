@@ -1,0 +1,45 @@
+"""Every attack of :mod:`tests.faults.hostile`, one round of each: it is counted, and the cluster goes on.
+
+``make hostile`` keeps them up for longer and measures memory and latency meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.hostile.attack import ATTACKS, Attack
+from tests.faults.hostile.attacker import BROKEN
+from tests.faults.hostile.setting import Setting, setting
+from tests.support.api import matcher
+from tests.support.eventually import eventually
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
+    with setting(tmp_path_factory.mktemp("hostile"), log_level="debug") as made:
+        yield made
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=str)
+def test_it_is_counted_and_the_cluster_goes_on(hostile: Setting, attack: Attack) -> None:
+    before = hostile.counters()
+    with hostile.attacker(attack) as attacker:
+        with contextlib.suppress(*BROKEN):
+            attack.round(attacker)
+
+        def counted() -> bool:
+            now = hostile.counters()
+            return any(now[one] > before[one] for one in attack.counted)
+
+        eventually(counted, f"one of {', '.join(map(str, attack.counted))} grows", deadline=30.0)
+        made, other = hostile.cluster.nodes[:2]
+        for maker, seer in ((made, other), (other, made)):
+            id_ = maker.api.post_silence([matcher("during", attack.name)])
+            eventually(lambda: seer.api.silence(id_) is not None, f"{seer!r} sees it")  # noqa: B023
+    assert all(node.alive for node in hostile.cluster.nodes)
+    eventually(lambda: not hostile.missing(), "no member is lost")
+    for node in hostile.cluster.nodes:
+        assert "Traceback" not in node.process.text()

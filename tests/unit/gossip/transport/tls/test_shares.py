@@ -1,0 +1,92 @@
+"""What one peer, or one host, may make a node do is bounded in time: it waits, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.support.certificates import CertificateAuthority
+from tests.support.transports import Recorder, eventually
+from tocsin.errors import TransportError
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.transport import TLSTransport
+
+MUTUAL = CertificateAuthority().cluster_config()
+
+
+@asynccontextmanager
+async def node(**more: Any) -> AsyncIterator[tuple[TLSTransport, Recorder]]:
+    config = TLSTransportConfig(listen_address=Address("127.0.0.1", 0), close_timeout=0.5, **more)
+    transport, recorder = TLSTransport(config, MUTUAL), Recorder()
+    await transport.start(recorder)
+    try:
+        yield transport, recorder
+    finally:
+        await transport.close()
+
+
+@pytest.mark.parametrize("offer_alpn", [True, False], ids=["tocsin/1", "framing"])
+def test_packets_past_the_share_of_a_peer_wait_and_arrive_in_order(offer_alpn: bool) -> None:
+    async def story() -> None:
+        async with (
+            node(peer_share=0.05, peer_burst=0.00001) as (receiver, recorder),
+            node(offer_alpn=offer_alpn) as (sender, _),
+        ):
+            sent = [b"%d" % number for number in range(300)]
+            for data in sent:
+                sender.send_packet(receiver.listen_address, data)
+            await eventually(lambda: len(recorder.packets) == len(sent), 30.0)
+            assert recorder.data == sent
+            assert receiver.statistics.throttled["peer"] > 0
+
+    asyncio.run(story())
+
+
+def test_packets_before_an_orderly_close_arrive_although_they_had_to_wait() -> None:
+    async def story() -> None:
+        async with node(peer_share=0.05, peer_burst=0.0001) as (receiver, recorder):
+            async with node(offer_alpn=False) as (sender, _):
+                for number in range(200):
+                    sender.send_packet(receiver.listen_address, b"%d" % number)
+                await eventually(lambda: recorder.packets)
+            await eventually(lambda: len(recorder.packets) == 200, 30.0)
+
+    asyncio.run(story())
+
+
+def test_handshakes_past_the_share_of_a_host_wait() -> None:
+    async def story() -> None:
+        async with (
+            node(host_share=0.05, host_burst=0.0001, max_host_debt=60.0) as (receiver, recorder),
+            node(offer_alpn=False) as (sender, _),
+        ):
+            streams = [await sender.open_stream(receiver.listen_address, 10.0) for _ in range(3)]
+            for stream in streams:
+                await stream.write(b"here")
+                await recorder.stream()
+            assert receiver.statistics.throttled["host"] > 0
+            for stream in streams:
+                stream.abort()
+
+    asyncio.run(story())
+
+
+def test_a_host_that_is_far_behind_is_turned_away() -> None:
+    async def story() -> None:
+        async with (
+            node(host_share=0.01, host_burst=0.0001, max_host_debt=0.0) as (receiver, _),
+            node(offer_alpn=False) as (sender, _),
+        ):
+            for _ in range(3):
+                try:
+                    (await sender.open_stream(receiver.listen_address, 5.0)).abort()
+                except TransportError:
+                    break
+            await eventually(lambda: receiver.statistics.connections_rejected["host_share"] > 0)
+
+    asyncio.run(story())
