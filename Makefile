@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit interop interop-sanity scale slow bench kill9 web-attacks faults hostile fuzz fuzz-short protocol clean
+.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow bench kill9 web-attacks faults hostile fuzz fuzz-short protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -24,7 +24,7 @@ setup: $(VENV)/.ready  ## make the virtual environment
 demo: setup  ## three nodes over mutual TLS (ARGS="--with-alertmanager PATH --keep")
 	@$(BIN)/python -m tools.demo $(ARGS)
 
-test: lint unit fuzz-short interop  ## all that CI runs: lint, unit, a minute of fuzzing, interop
+test: lint unit trouble fuzz-short interop  ## all that CI runs; the last but one is a minute of fuzzing
 
 lint: setup  ## ruff and mypy --strict
 	@echo "== lint"
@@ -32,9 +32,14 @@ lint: setup  ## ruff and mypy --strict
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 
-unit: setup  ## every test that needs no other program
+unit: setup  ## every test that needs no other program and no cluster of processes
 	@echo "== unit"
-	@$(BIN)/pytest -q -n auto -m "not interop and not slow"
+	@$(BIN)/pytest -q -n auto -m "not interop and not slow" --ignore=tests/faults
+
+# These wait far more than they work: more workers than cores.
+trouble: setup  ## tests with real processes in trouble: killed, stopped, attacked, full disks, bad networks
+	@echo "== trouble"
+	@$(BIN)/pytest -q -n 4 --dist loadfile -m "not interop and not slow" tests/faults
 
 # Tests wait more than they work, so more workers than cores; a file's tests share its clusters.
 INTEROP := $(BIN)/pytest -q -n 3 --dist loadfile -m "interop and not slow"
