@@ -36,6 +36,7 @@ class TroubledLink:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._relays: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -57,7 +58,14 @@ class TroubledLink:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # At once: a task that is cancelled before its first step would leave the connection to nobody.
+        self._writers.add(writer)
+        task = self._loop.create_task(self._relay(reader, writer))
+        self._relays.add(task)
+        task.add_done_callback(self._relays.discard)
 
     async def _become(self, trouble: Trouble) -> None:
         self._trouble = trouble
@@ -84,7 +92,6 @@ class TroubledLink:
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
-        self._writers.add(writer)
         try:
             if self._trouble is Trouble.RESET:
                 _reset(writer)
