@@ -34,7 +34,8 @@ def test_it_is_counted_and_the_cluster_goes_on(hostile: Setting, attack: Attack)
             now = hostile.counters()
             return any(now[one] > before[one] for one in attack.counted)
 
-        eventually(counted, f"one of {', '.join(map(str, attack.counted))} grows", deadline=120.0)  # A throttled peer's state takes its time.
+        grows = f"one of {', '.join(map(str, attack.counted))} grows"
+        eventually(counted, grows, deadline=120.0)  # A throttled peer's state takes its time.
         made, other = hostile.cluster.nodes[:2]
         for maker, seer in ((made, other), (other, made)):
             id_ = maker.api.post_silence([matcher("during", attack.name)])

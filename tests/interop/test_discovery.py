@@ -11,11 +11,12 @@ import pytest
 from tests.support import nameserver
 from tests.support.alertmanager import alertmanager
 from tests.support.api import matcher, prometheus_alert
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, issue
 from tests.support.eventually import eventually, holds_for
 from tests.support.nameserver import NameServer
 from tests.support.node import Node, metric
 from tests.support.tocsin_node import TOCSIN
+from tocsin.certificates import NodeFiles
 
 pytestmark = pytest.mark.interop
 
@@ -50,6 +51,10 @@ class Found(Cluster):
             flags["cluster.dns-server"] = server.address
         super().__init__(folder, flags=flags)
         self.ways = ways
+
+    def issue(self, name: str) -> NodeFiles:
+        """Who is found by a name must have it in its certificate."""
+        return issue(self.certificates, name, f"{name}.cluster.test")
 
     def join(self, *names: str) -> list[Node]:
         """Start nodes that no list names yet."""

@@ -91,6 +91,7 @@ def make_authority(folder: Path, name: str = "Cluster CA") -> CertificateFolder:
     return authority
 
 
-def issue(authority: CertificateFolder, name: str) -> NodeFiles:
-    """A loopback node's files as ``tocsinctl certs issue`` makes them."""
-    return authority.issue(name, ["127.0.0.1", "::1"], now=datetime.now(UTC), lifetime=timedelta(days=1))
+def issue(authority: CertificateFolder, name: str, *hosts: str) -> NodeFiles:
+    """A loopback node's files as ``tocsinctl certs issue`` makes them; ``hosts``: further names."""
+    hosts = ("127.0.0.1", "::1", *hosts)
+    return authority.issue(name, hosts, now=datetime.now(UTC), lifetime=timedelta(days=1))
