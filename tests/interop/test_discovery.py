@@ -45,11 +45,18 @@ def wait_figure(node: Node, name: str, wanted: int, deadline: float = 60.0) -> N
 class Found(Cluster):
     """Nodes that are told of no peers but a way to find them."""
 
-    def __init__(self, folder: Path, membership: str, *ways: str, server: NameServer | None = None) -> None:
-        flags = {**QUICK, "cluster.membership": membership}
+    def __init__(
+        self,
+        folder: Path,
+        membership: str,
+        *ways: str,
+        server: NameServer | None = None,
+        transport: str = "tls",
+    ) -> None:
+        flags = {**QUICK, "cluster.membership": membership, "cluster.transport": transport}
         if server is not None:
             flags["cluster.dns-server"] = server.address
-        super().__init__(folder, flags=flags)
+        super().__init__(folder, flags=flags, udp=transport == "udp")
         self.ways = ways
 
     def issue(self, name: str) -> NodeFiles:
@@ -134,10 +141,13 @@ def test_nodes_follow_a_file(tmp_path: Path, membership: str) -> None:
             node.wait_members([a, b, c])
 
 
-def test_by_discovery_a_killed_node_is_noticed_and_an_alert_is_notified_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["tls", "udp", "dtls"])
+def test_by_discovery_a_killed_node_is_noticed_and_an_alert_is_notified_once(
+    tmp_path: Path, transport: str
+) -> None:
     path = tmp_path / "peers"
     path.write_text("")
-    with Found(tmp_path, "discovery", f"--cluster.peer=file:{path}") as cluster:
+    with Found(tmp_path, "discovery", f"--cluster.peer=file:{path}", transport=transport) as cluster:
         a, b, c = cluster.join("a", "b", "c")
         path.write_text("".join(f"{node.cluster_address}\n" for node in (a, b, c)))
         cluster.wait_whole()
