@@ -31,6 +31,8 @@ LARGEST: Final = 65_507
 RECEIVED_AT_ONCE: Final = 64
 """Datagrams taken in one turn of the event loop; then other work gets its turn."""
 SENT_AT_ONCE: Final = 256
+BACKLOG: Final = 512
+"""Connections that the system may hold before we accept them."""
 BIND_ATTEMPTS: Final = 16
 """With port 0: the system's choice for TCP may be taken for UDP."""
 
@@ -72,7 +74,7 @@ class DatagramHandler(Protocol):
         """A datagram to ``destination`` is known not to have arrived."""
 
 
-def bind_pair(address: Address, *, backlog: int = 512) -> tuple[socket.socket, socket.socket]:
+def bind_pair(address: Address, *, backlog: int = BACKLOG) -> tuple[socket.socket, socket.socket]:
     """A listening TCP socket and a UDP socket on one port number; port 0: one that is free for both.
 
     :class:`ConfigError` when they cannot be bound. ``::`` takes IPv4 too.

@@ -14,7 +14,7 @@ from contextlib import suppress
 from tocsin.errors import ClosedError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
-from tocsin.gossip.transport.datagram import DatagramEndpoint, bind_pair
+from tocsin.gossip.transport.datagram import BACKLOG, DatagramEndpoint, bind_pair
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.stream import TCPStream
@@ -49,7 +49,9 @@ class UDPTransport:
         wanted = self._config.listen_address
         streams, datagrams = bind_pair(wanted)
         self.attach(handler, Address(wanted.host, streams.getsockname()[1]), datagrams)
-        self._server = await asyncio.get_running_loop().create_server(self.accepted, sock=streams)
+        self._server = await asyncio.get_running_loop().create_server(
+            self.accepted, sock=streams, backlog=BACKLOG
+        )
 
     def accepted(self) -> asyncio.Protocol:
         """For a connection that a listener on the bound address just accepted."""
