@@ -35,18 +35,22 @@ class Door:
         self._max_waiting_per_host = max_waiting_per_host
         self._waiting: set[_Visitor] = set()
         self._hosts: Counter[str] = Counter()
+        self._closed = False
 
     def protocol(self) -> asyncio.Protocol:
         """For a connection that the listener just accepted."""
         return _Visitor(self)
 
     def close(self) -> None:
-        """Send away who has said nothing yet."""
+        """Send away who has said nothing yet, and who comes."""
+        self._closed = True
         for visitor in list(self._waiting):
             visitor.send_away()
 
     def enter(self, visitor: _Visitor) -> bool:
-        """Count it in; false, and counted as rejected, when a bound is reached."""
+        """Count it in; false, and counted as rejected, when a bound is reached. False too once closed."""
+        if self._closed:
+            return False
         if len(self._waiting) >= self._max_waiting:
             self._statistics.connections_rejected["handshakes"] += 1
             return False

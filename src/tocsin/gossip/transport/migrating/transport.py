@@ -247,7 +247,7 @@ class MigratingTransport:
 
     def _failed(self, destination: Address, problem: str) -> None:
         now = asyncio.get_running_loop().time()
-        if self._reach.failed(destination, now):
+        if self._reach.failed(destination, now) and not self._closed:
             _log.info("%s is reached in clear text, as it does not take TLS: %s", destination, problem)
         self._count(now)
         self._let_go(destination)
