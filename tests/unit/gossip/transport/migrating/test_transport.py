@@ -215,6 +215,7 @@ def test_a_stream_that_is_given_up_leaves_no_trial_that_never_ends() -> None:
             await asyncio.sleep(0)
             await asyncio.sleep(0)
             opening.cancel()
+            await asyncio.wait({opening})
             mine.send_packet(address, b"waits")
             assert mine.backlog(address)
             await eventually(lambda: not mine.backlog(address))
@@ -270,13 +271,12 @@ def test_trials_and_what_waits_for_them_are_bounded(monkeypatch: pytest.MonkeyPa
 def test_links_and_streams_in_clear_text_share_a_gauge() -> None:
     async def story() -> None:
         mine = migrating()
-        async with started(mine), started(udp(), Plain()) as (old, _), started(tls()) as (new, new_heard):
-            mine.send_packet(new.listen_address, b"1")
-            await eventually(lambda: new_heard.data)
-            assert mine.statistics.connections_outbound == 1
+        async with started(mine), started(udp()) as (old, _), started(tls()) as (new, heard):
             near = await mine.clear.open_stream(old.listen_address, 10.0)
+            assert mine.statistics.connections_outbound == 1
+            mine.send_packet(new.listen_address, b"1")
+            await eventually(lambda: heard.data)
             assert mine.statistics.connections_outbound == 2
-            mine.send_packet(ANY_PORT, b"nobody is there")
             near.abort()
             await eventually(lambda: mine.statistics.connections_outbound == 1)
         assert mine.statistics.connections_outbound == 0
