@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from time import perf_counter
 from typing import Final
 
@@ -57,28 +57,33 @@ class StreamReader:
         :class:`~tocsin.errors.WireError` for what is none, :class:`TransportError` when unfinished messages
         hold too much.
         """
-        peer, held = payer(stream), 0
+        peer = payer(stream)
+        share = _Share(self, peer, decoder)
         try:
             while data := await stream.read():
                 for start in range(0, len(data), _BITE):
-                    message = await self.in_turns(peer, _decode(decoder, data[start : start + _BITE]))
+                    bite = data[start : start + _BITE]
+                    message = await self.in_turns(peer, _decode(decoder, bite, share.count))
                     if message is not None:
                         return message
-                    self._held[peer] += decoder.held - held
-                    held = decoder.held
-                    if self._held[peer] > MAX_HELD_OF_PEER or self.held > MAX_HELD:
-                        self._statistics.streams_over_memory += 1
-                        raise TransportError("unfinished messages hold too much memory")
         finally:
-            self._held[peer] -= held
-            if not self._held[peer]:
-                del self._held[peer]
+            share.give_back()
         decoder.eof()
         return None
+
+    def hold(self, peer: Hashable, more: int) -> None:
+        """Count bytes of unfinished messages in, or out; :class:`TransportError` past a bound."""
+        self._held[peer] += more
+        if not self._held[peer]:
+            del self._held[peer]
+        elif more > 0 and (self._held[peer] > MAX_HELD_OF_PEER or self.held > MAX_HELD):
+            self._statistics.streams_over_memory += 1
+            raise TransportError("unfinished messages hold too much memory")
 
     async def in_turns(self, peer: Hashable, work: Steps[Outcome]) -> Outcome:
         """Run ``work`` to its end; others have their turns between its steps, and ``peer`` pays for it."""
         turns: Turns | None = getattr(self._transport, "turns", None)
+        loop, begun = asyncio.get_running_loop(), False
         while True:
             if turns is None:
                 await asyncio.sleep(0)
@@ -87,7 +92,8 @@ class StreamReader:
             began = perf_counter()
             try:
                 while perf_counter() - began < SLICE:
-                    next(work)
+                    work.send(loop.time() if begun else None)
+                    begun = True
             except StopIteration as end:
                 outcome: Outcome = end.value
                 return outcome
@@ -96,9 +102,30 @@ class StreamReader:
                     turns.charge(peer, began)
 
 
-def _decode(decoder: StreamDecoder, data: bytes) -> Steps[Message | None]:
+class _Share:
+    """What one decoder holds, as far as it is counted."""
+
+    def __init__(self, reader: StreamReader, peer: Hashable, decoder: StreamDecoder) -> None:
+        self._reader = reader
+        self._peer = peer
+        self._decoder = decoder
+        self._counted = 0
+
+    def count(self) -> None:
+        more, self._counted = self._decoder.held - self._counted, self._decoder.held
+        self._reader.hold(self._peer, more)
+
+    def give_back(self) -> None:
+        counted, self._counted = self._counted, 0
+        self._reader.hold(self._peer, -counted)
+
+
+def _decode(decoder: StreamDecoder, data: bytes, count: Callable[[], None]) -> Steps[Message | None]:
+    """``count`` is called after every step: a few bytes can unpack to megabytes."""
     for message in decoder.steps(data):
         if message is not None:
             return message
+        count()
         yield
+    count()
     return None

@@ -81,8 +81,13 @@ class ListedMembership(Membership):
             if member.address not in self._listed:
                 self._remove(member, MemberState.LEFT, now)
 
-    def introduce(self, nodes: Sequence[NodeState], destination: Address, now: float) -> str:
-        """What the peer at ``destination`` answered with; why it cannot be a member now, or empty."""
+    def introduce(
+        self, nodes: Sequence[NodeState], destination: Address, now: float, peer: PeerIdentity | None = None
+    ) -> str:
+        """What the peer at ``destination`` answered with; why it cannot be a member now, or empty.
+
+        ``peer`` is whom the transport knows to have answered.
+        """
         if destination not in self._listed:
             return ""
         entry = _itself(nodes, destination)
@@ -98,6 +103,9 @@ class ListedMembership(Membership):
         alive = Alive(entry.incarnation, entry.name, entry.address, entry.port, entry.meta, entry.versions)
         if problem := alive_problem(alive, self._config.meta_max_size):
             self._refuse("alive", problem, destination)
+            return problem
+        if self.door is not None and (problem := self.door.objection(alive, destination, destination, peer)):
+            self._refuse("name_binding", problem, destination)
             return problem
         stored = self._members.get(entry.name)
         if stored is not None and stored.live and stored.address != destination:
@@ -119,15 +127,25 @@ class ListedMembership(Membership):
             self._events.append(MemberLeft(gone))
             self.knocking[member.address] = None  # Perhaps it is there again, by another name.
 
-    def farewell(self, name: str, source: Address, now: float) -> None:
-        """``name`` says that it leaves; it counts only out of its own mouth."""
+    def farewell(self, name: str, source: Address, now: float, peer: PeerIdentity | None = None) -> None:
+        """``name`` says that it leaves; it counts only out of its own mouth.
+
+        ``source`` may be but what the sender says of itself. Where the transport knows who it is, that has to
+        fit too.
+        """
         member = self._members.get(name)
-        if member is None or not member.live or source not in (member.address, self._advertised.get(name)):
+        known = () if member is None else (member.address, self._advertised.get(name, member.address))
+        if member is None or not member.live or source not in known or not _may_be(peer, name, known):
             self._statistics.membership_ignored += 1
             return
         gone = replace(member, state=MemberState.LEFT, state_changed=now)
         self._store(gone)
         self._events.append(MemberLeft(gone))
+
+    def remove(self, name: str) -> None:
+        """Take a member out that is none; its address stays listed."""
+        super().remove(name)
+        self._unname(name)
 
     def knock(self, address: Address, now: float) -> None:
         """``address`` reached us. If it is listed and not a live member, it is worth asking."""
@@ -205,16 +223,22 @@ class ListedMembership(Membership):
             gone = replace(member, state=state, state_changed=now)
             self._store(gone)
             self._events.append(MemberLeft(gone))
-        del self._members[member.name]
-        self._order.remove(member.name)
-        self._advertised.pop(member.name, None)
-        if self._names.get(member.address) == member.name:
-            del self._names[member.address]
-        self._listed = {at: "" if name == member.name else name for at, name in self._listed.items()}
+        self._forget({member.name})
+        self._unname(member.name)
+
+    def _unname(self, name: str) -> None:
+        self._advertised.pop(name, None)
+        self._listed = {at: "" if known == name else known for at, known in self._listed.items()}
 
     def _conflict(self, existing: Member, claimed: Address) -> None:
         self._statistics.name_conflicts += 1
         self._tell(NameConflict(existing, claimed))
+
+
+def _may_be(peer: PeerIdentity | None, name: str, addresses: Iterable[Address]) -> bool:
+    """Whether it comes from one of the addresses' hosts, or shows a certificate of one or of the name."""
+    hosts = {address.host for address in addresses}
+    return peer is None or peer.host in hosts or any(map(peer.carries, (name, *hosts)))
 
 
 def _itself(nodes: Sequence[NodeState], destination: Address) -> NodeState | None:
@@ -240,7 +264,7 @@ class ListedStateExchange(StateExchange):
         """Whom we asked has answered."""
         if isinstance(message, PushPull):
             membership = cast("ListedMembership", self._membership)
-            if problem := membership.introduce(message.nodes, exchange.destination, now):
+            if problem := membership.introduce(message.nodes, exchange.destination, now, peer):
                 return problem
         return (yield from super().replied(exchange, message, now, peer))
 
@@ -252,9 +276,10 @@ class ListedStateExchange(StateExchange):
         peer: PeerIdentity | None,  # noqa: ARG002
     ) -> Steps[str]:
         membership = cast("ListedMembership", self._membership)
-        for number, entry in enumerate(message.nodes, 1):
+        for number, entry in enumerate(message.nodes):
             if number % ENTRIES_AT_ONCE == 0:
-                yield
+                later = yield
+                now = now if later is None else later
             try:
                 membership.knock(Address.from_packed(entry.address, entry.port), now)
             except WireError:
@@ -269,7 +294,7 @@ class ListedReceiver(Receiver):
 
     def _apply(self, message: Message, source: Address, now: float, peer: PeerIdentity | None) -> None:
         if isinstance(message, Dead) and message.node == message.accuser != self._membership.name:
-            cast("ListedMembership", self._membership).farewell(message.node, source, now)
+            cast("ListedMembership", self._membership).farewell(message.node, source, now, peer)
         else:
             super()._apply(message, source, now, peer)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tocsin.gossip.address import Address
@@ -82,12 +82,13 @@ def merge(
     source: Address,
     now: float,
     peer: PeerIdentity | None = None,
-) -> Iterator[None]:
+) -> Steps[None]:
     """Apply a peer's table entry by entry, some at a time. Its dead are only suspects to us: each may still
-    refute."""
-    for number, entry in enumerate(nodes, 1):
+    refute, and has its time from the step on in which it was accused."""
+    for number, entry in enumerate(nodes):
         if number % ENTRIES_AT_ONCE == 0:
-            yield
+            later = yield
+            now = now if later is None else later
         if entry.state == MemberState.ALIVE:
             alive = Alive(
                 incarnation=entry.incarnation,
@@ -132,6 +133,7 @@ class StateExchange:
         self._statistics = statistics
         self._events = events
         self._periodic = 0
+        self._believing = False
 
     def start(self, now: float) -> None:
         """Begin the periodic exchange, at a random point of the first interval."""
@@ -183,8 +185,8 @@ class StateExchange:
         if isinstance(message, PushPull):
             if objection := self._admission.state_objection(message.nodes, peer):
                 return self._refuse("name_binding", objection, exchange.destination)
-            if exchange.kind is ExchangeKind.JOIN and self._membership.live == 1:
-                peer = None  # Alone, we believe whom we chose to join.
+            if exchange.kind is ExchangeKind.JOIN and self._membership.live == 1 and not self._believing:
+                return (yield from self._believe(message, exchange.destination, now))
             return (yield from self._merge(message, exchange.destination, now, peer))
         if isinstance(message, ErrorResponse):
             return f"the peer answered: {message.error[:256]}"
@@ -217,6 +219,14 @@ class StateExchange:
         self._statistics.merges_refused += 1
         self._events.append(ProtocolTrouble(reason, problem, source))
         return problem
+
+    def _believe(self, message: PushPull, source: Address, now: float) -> Steps[str]:
+        """Alone, we believe whom we chose to join: one, and not all whose answers come at the same time."""
+        self._believing = True
+        try:
+            return (yield from self._merge(message, source, now, None))
+        finally:
+            self._believing = False
 
     def _merge(self, message: PushPull, source: Address, now: float, peer: PeerIdentity | None) -> Steps[str]:
         problem = incompatibility(self._membership.all(), message.nodes)

@@ -1,4 +1,7 @@
-"""Work in steps: a generator that yields between them and returns the outcome."""
+"""Work in steps: a generator that yields between them and returns the outcome.
+
+Other work may have had its turn meanwhile, so it may be sent the time that it is then: seconds, as ``now``.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,11 @@ from collections.abc import Generator
 from typing import TypeAlias, TypeVar
 
 Outcome = TypeVar("Outcome")
-Steps: TypeAlias = Generator[None, None, Outcome]
+Steps: TypeAlias = Generator[None, float | None, Outcome]
 
 
 def finished(work: Steps[Outcome]) -> Outcome:
-    """Run it to its end, for what it returns."""
+    """Run it to its end at once, for what it returns."""
     while True:
         try:
             next(work)

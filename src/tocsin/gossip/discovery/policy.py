@@ -52,6 +52,13 @@ class Forgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """An address that was listed already is now listed by this name: so its certificate should have that."""
+
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """``source`` gave its first answer; ``sources`` are those it led to."""
 
@@ -59,7 +66,7 @@ class Answered:
     sources: tuple[Source, ...]
 
 
-DiscoveryEvent: TypeAlias = Discovered | Forgotten | Answered
+DiscoveryEvent: TypeAlias = Discovered | Forgotten | Renamed | Answered
 
 
 @dataclass(slots=True)
@@ -257,9 +264,12 @@ class Discovery:
             if address not in listed:
                 self._fading[address] = (now + self.grace, target)
         for address, target in listed.items():
-            faded = self._fading.pop(address, None)
-            if faded is None and address not in self._listed:
+            _, faded = self._fading.pop(address, (now, None))
+            known = self._listed.get(address, faded)
+            if known is None:
                 self._events.append(Discovered(target))
+            elif known.host != target.host:
+                self._events.append(Renamed(target))
         if listed and listed != self._listed:
             self.dirty = True
         self._listed = listed

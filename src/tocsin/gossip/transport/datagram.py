@@ -17,20 +17,25 @@ import sys
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.listening import bound_socket
 from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.turns import SLICE
 
 _log = logging.getLogger(__name__)
 
 LARGEST: Final = 65_507
 """Bytes that a datagram over IPv4 can carry."""
 RECEIVED_AT_ONCE: Final = 64
-"""Datagrams taken in one turn of the event loop; then other work gets its turn."""
+"""Datagrams taken in one turn of the event loop, if their work ends within :data:`SLICE`; then others have
+theirs."""
 SENT_AT_ONCE: Final = 256
+BACKLOG: Final = 512
+"""Connections that the system may hold before we accept them."""
 BIND_ATTEMPTS: Final = 16
 """With port 0: the system's choice for TCP may be taken for UDP."""
 
@@ -72,7 +77,7 @@ class DatagramHandler(Protocol):
         """A datagram to ``destination`` is known not to have arrived."""
 
 
-def bind_pair(address: Address, *, backlog: int = 512) -> tuple[socket.socket, socket.socket]:
+def bind_pair(address: Address, *, backlog: int = BACKLOG) -> tuple[socket.socket, socket.socket]:
     """A listening TCP socket and a UDP socket on one port number; port 0: one that is free for both.
 
     :class:`ConfigError` when they cannot be bound. ``::`` takes IPv4 too.
@@ -271,8 +276,9 @@ class DatagramEndpoint:
     def _readable(self) -> None:
         """Take in what is there, up to a bound: the event loop calls again while there is more."""
         handler, statistics, buffer = self._handler, self._statistics, self._buffer
+        began = perf_counter()
         for taken in range(RECEIVED_AT_ONCE):
-            if self._socket is None:
+            if self._socket is None or perf_counter() - began > SLICE:
                 return
             try:
                 length, ancillary, _, source = self._socket.recvmsg_into([buffer], _ANCILLARY)

@@ -24,6 +24,8 @@ class TransportStatistics:
     """Gauge."""
     peers_in_clear: int = 0
     """Gauge: destinations of a migrating node that are not known to take TLS."""
+    trials_postponed: int = 0
+    """Of TLS with peers of a migrating node, because too many were under way."""
     dials: int = 0
     dial_failures: Counter[str] = field(default_factory=Counter)
     """By reason: "connect", "timeout", "refused"."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -134,18 +134,24 @@ class Keyring:
 
     def open_and_name(self, blob: bytes | memoryview, additional: bytes) -> tuple[bytes, bytes]:
         """What was sealed and the key that opened it; :class:`WireError` when no key fits."""
+        return next(found for found in self.attempts(blob, additional) if found is not None)
+
+    def attempts(self, blob: bytes | memoryview, additional: bytes) -> Iterator[tuple[bytes, bytes] | None]:
+        """As :meth:`open_and_name`, a key at a time: None after each that does not fit."""
         if len(blob) < 1 + NONCE + TAG:
             raise WireError(_LAYER, "cut")
         version = blob[0]
         if version > 1:
             raise WireError(_LAYER, f"encryption version {version} is unknown")
         nonce, sealed = blob[1 : 1 + NONCE], blob[1 + NONCE :]
-        for key, cipher in self._keys.items():
+        for key, cipher in list(self._keys.items()):
             try:
                 data = cipher.decrypt(nonce, sealed, additional)
             except InvalidTag:
+                yield None
                 continue
-            return (data if version == 1 else _unpad(data)), key
+            yield (data if version == 1 else _unpad(data)), key
+            return
         raise WireError(_LAYER, "no installed key opens it")
 
 

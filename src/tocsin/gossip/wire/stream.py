@@ -91,8 +91,8 @@ class StreamCodec:
 class StreamDecoder:
     """Reads one message as its bytes arrive; each byte is looked at a bounded number of times.
 
-    A few bytes may unpack to megabytes, and a sealed message opens at once: who must keep other work going
-    beside it takes :meth:`steps`.
+    A few bytes may unpack to megabytes, and a sealed message is opened whole, with one key after another: who
+    must keep other work going beside it takes :meth:`steps`.
     """
 
     def __init__(self, codec: StreamCodec, *, reply: bool) -> None:
@@ -196,8 +196,13 @@ class StreamDecoder:
             return
         header = bytes(pending[:_SEALED_HEADER])
         blob = memoryview(pending)[_SEALED_HEADER : _SEALED_HEADER + length]
+        data = b""
+        for found in keyring.attempts(blob, header + self._codec.label):
+            if found is None:
+                yield None  # With another key it costs as much again.
+            else:
+                data, self.opened_with = found
         self._pending = bytearray()
-        data, self.opened_with = keyring.open_and_name(blob, header + self._codec.label)
         del blob, pending
         for message in self._plain(data):
             yield message

@@ -25,7 +25,9 @@ PENALTY: Final = 0.005
 MAX_WAITING: Final = 256
 MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
 MAX_WAITING_OF_SOURCE: Final = 64
-"""Of payloads of one peer, so that the others have room."""
+MAX_WAITING_OF_HOST: Final = MAX_WAITING // 2
+"""Of payloads of one peer, so that the others have room, and as large a share of the bytes. A stream is a
+source of its own: its port is nobody's listener."""
 MAX_SPREAD: Final = 512
 """Entries taken from one payload that are told on; of more, the next push/pull tells the others."""
 
@@ -155,6 +157,7 @@ class Inbox:
             len(waiting) >= MAX_WAITING_OF_SOURCE
             or sum(map(len, self._waiting.values())) >= MAX_WAITING
             or self._waiting_bytes + len(payload.data) > MAX_WAITING_BYTES
+            or self._host_is_full(payload)
         ):
             self.statistics.payloads_dropped += 1
             return
@@ -162,6 +165,15 @@ class Inbox:
         self._waiting_bytes += len(payload.data)
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    def _host_is_full(self, payload: _Payload) -> bool:
+        host = payload.source.host
+        sizes = [
+            len(each.data) for source, queue in self._waiting.items() if source.host == host for each in queue
+        ]
+        return len(sizes) >= MAX_WAITING_OF_HOST or (
+            bool(sizes) and sum(sizes) + len(payload.data) > MAX_WAITING_BYTES // 2
+        )
 
     def _merge_at_once(self, state: Mergeable, payload: _Payload) -> None:
         job = state.merge_job(payload.data, self._clock.now())

@@ -10,7 +10,14 @@ from typing import Any, Final
 from tocsin.errors import ClosedError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.discovery.policy import Answered, Discovered, Discovery, DiscoveryEvent, Forgotten
+from tocsin.gossip.discovery.policy import (
+    Answered,
+    Discovered,
+    Discovery,
+    DiscoveryEvent,
+    Forgotten,
+    Renamed,
+)
 from tocsin.gossip.discovery.sources import Literal, Name, Target
 from tocsin.gossip.driver import Gossip
 from tocsin.node.cluster.discovery import REMEMBERED, DiscoveryLoop, Resolvers, dump_targets
@@ -102,7 +109,7 @@ class Joining:
 
     def _handle(self, events: list[DiscoveryEvent]) -> None:
         now = self._loop.time()
-        if any(isinstance(event, Discovered | Forgotten) for event in events):
+        if any(isinstance(event, Discovered | Forgotten | Renamed) for event in events):
             targets = self.discovery.targets
             tell_names(self._gossip.transport, targets)
             self._gossip.set_listed([target.address for target in targets])

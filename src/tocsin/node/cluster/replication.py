@@ -122,8 +122,7 @@ class Replication:
 
     def relay(self, key: str, changes: Sequence[bytes], source: Address | None, size: int) -> None:
         """Pass on what was news to us, out of a message of ``size`` bytes from ``source``."""
-        name = self._by_address.get(source) if source is not None else None
-        from_tocsin = name is not None and speaks_tocsin(self._others[name].meta)
+        name, from_tocsin = self._sender(source)
         if not from_tocsin and size > RELAYED_BYTES:
             return
         self.statistics.relayed[key] += len(changes)
@@ -136,6 +135,18 @@ class Replication:
                 self._add(repaired, key, changes)
                 return
         self._add([one for one in repaired if one != name], key, changes, repair_at=self._repair_time())
+
+    def _sender(self, source: Address | None) -> tuple[str | None, bool]:
+        """Whose message it was, as far as is known, and whether of a Tocsin node."""
+        if source is None:
+            return None, False
+        name = self._by_address.get(source)
+        if name is not None:
+            return name, speaks_tocsin(self._others[name].meta)
+        # A stream comes from a port of its own: known is the host.
+        there = [member for member in self._others.values() if member.address.host == source.host]
+        name = there[0].name if len(there) == 1 else None
+        return name, bool(there) and all(speaks_tocsin(member.meta) for member in there)
 
     def _add(
         self, members: Iterable[str], key: str, changes: Sequence[bytes], *, repair_at: float | None = None

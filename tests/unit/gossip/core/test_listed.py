@@ -6,6 +6,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import pytest
+
 from tests.support.endpoints import VERSIONS, address_of, alive, entry
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
@@ -17,11 +19,13 @@ from tocsin.gossip.core.effects import (
     MemberUpdated,
     NameConflict,
     OpenStream,
+    ProtocolTrouble,
     RemoteState,
     SendPacket,
 )
 from tocsin.gossip.core.listed import KNOCK_INTERVAL, ListedEndpoint
 from tocsin.gossip.core.reachability import MAX_PINGS
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import (
     Ack,
@@ -37,6 +41,10 @@ from tocsin.gossip.wire.messages import (
 from tocsin.gossip.wire.packet import PacketCodec
 
 LEFT = int(MemberState.LEFT)
+
+
+def certificate_of(name: str, host: str = "10.0.0.200") -> PeerIdentity:
+    return PeerIdentity(f"certificate of {name}", frozenset([name]), host)
 
 
 class Bench:
@@ -71,19 +79,19 @@ class Bench:
                 self.streams.append(action)
         self.events += self.endpoint.events()
 
-    def feed(self, message: Message, source: Address) -> None:
+    def feed(self, message: Message, source: Address, peer: PeerIdentity | None = None) -> None:
         for packet in self.codec.encode([encode_message(message)], checksum=False):
-            self.endpoint.receive_packet(packet, source, self.now)
+            self.endpoint.receive_packet(packet, source, self.now, peer)
         self.drain()
 
-    def answer(self, stream: OpenStream, *nodes: NodeState) -> None:
-        self.endpoint.stream_replied(stream.exchange, PushPull(False, nodes, b"theirs"), self.now)
+    def answer(self, stream: OpenStream, *nodes: NodeState, peer: PeerIdentity | None = None) -> None:
+        self.endpoint.stream_replied(stream.exchange, PushPull(False, nodes, b"theirs"), self.now, peer)
         self.drain()
 
-    def join(self, number: int, *nodes: NodeState) -> None:
+    def join(self, number: int, *nodes: NodeState, peer: PeerIdentity | None = None) -> None:
         self.endpoint.join(address_of(number), self.now)
         self.drain()
-        self.answer(self.streams.pop(), *nodes)
+        self.answer(self.streams.pop(), *nodes, peer=peer)
 
     def introduce(self, *numbers: int) -> None:
         for number in numbers:
@@ -229,6 +237,59 @@ def test_a_goodbye_counts_out_of_ones_own_mouth() -> None:
     assert left.member.state is MemberState.LEFT
     bench.join(2, entry("node-2", 2, state=LEFT))
     assert bench.members == ["me"]  # it still answers, but is leaving
+
+
+def test_a_goodbye_from_another_host_does_not_count_whatever_source_it_gives_itself() -> None:
+    bench = Bench(2)
+    bench.introduce(2)
+    bench.feed(Dead(1, "node-2", "node-2"), address_of(2), certificate_of("node-3", address_of(3).host))
+    assert bench.members == ["me", "node-2"]
+    assert bench.endpoint.statistics.membership_ignored == 1
+    bench.feed(Dead(1, "node-2", "node-2"), address_of(2), certificate_of("any", address_of(2).host))
+    assert bench.members == ["me"]
+
+
+@pytest.mark.parametrize("shown", ["node-2", address_of(2).host])
+def test_a_goodbye_from_another_of_its_hosts_counts_with_its_certificate(shown: str) -> None:
+    bench = Bench(2)
+    bench.introduce(2)
+    bench.feed(Dead(1, "node-2", "node-2"), address_of(2), certificate_of(shown, "10.0.9.9"))
+    assert bench.members == ["me"]
+
+
+def test_with_name_binding_nobody_is_introduced_under_a_name_that_is_not_its_own() -> None:
+    bench = Bench(2, bind_names=True)
+    peer = certificate_of("node-2", host=address_of(2).host)
+    bench.join(2, entry("somebody-else", 2), peer=peer)
+    bench.join(2, entry("somebody-else", 2), entry("node-2", 9), peer=peer)
+    assert bench.members == ["me"]
+    assert [trouble.reason for trouble in bench.told(ProtocolTrouble)] == ["name_binding"] * 2
+    bench.join(2, entry("node-2", 2), peer=peer)
+    assert bench.members == ["me", "node-2"]
+
+
+def test_a_member_at_whose_address_another_name_answers_is_none_until_it_is_introduced_anew() -> None:
+    bench = Bench(2, bind_names=True)
+    bench.introduce(2)
+    bench.endpoint.peer_identified(address_of(2), certificate_of("node-3"), bench.now)
+    bench.drain()
+    assert bench.members == ["me"]
+    assert len(bench.told(MemberLeft)) == 1
+    assert address_of(2) in bench.endpoint._list._listed
+    assert not bench.endpoint._list._advertised
+    bench.endpoint.peer_identified(address_of(2), certificate_of("node-2"), bench.now)
+    bench.introduce(2)
+    assert bench.members == ["me", "node-2"]
+
+
+def test_nothing_is_kept_of_members_that_are_listed_no_more() -> None:
+    bench = Bench(2, 3)
+    bench.introduce(2, 3)
+    bench.list_only()
+    membership = bench.endpoint._list
+    assert membership.known == 1
+    assert [membership.at_host(address_of(number).host) for number in (1, 2, 3)] == [1, 0, 0]
+    assert not membership._advertised
 
 
 def test_a_member_that_acks_stays() -> None:

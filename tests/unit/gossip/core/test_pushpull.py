@@ -4,7 +4,8 @@ import pytest
 
 from tests.support.endpoints import VERSIONS, Bench, address_of, alive, entry
 from tocsin.gossip.core.effects import ExchangeFinished, ExchangeKind, ProtocolTrouble, RemoteState
-from tocsin.gossip.core.pushpull import incompatibility, interval_scale
+from tocsin.gossip.core.pushpull import ENTRIES_AT_ONCE, incompatibility, interval_scale
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import (
     Ack,
     Dead,
@@ -101,6 +102,48 @@ class TestMerge:
         assert bench.endpoint.receive_stream(PushPull(False, ()), address_of(9), bench.now)
         bench.drain()
         assert not bench.told(RemoteState)
+
+
+class TestSteps:
+    def test_who_is_accused_late_in_a_long_merge_has_its_whole_time_to_refute(self) -> None:
+        bench = Bench()
+        names = bench.populate(ENTRIES_AT_ONCE + 1)
+        table = tuple(entry(name, number, state=DEAD) for number, name in enumerate(names, 2))
+        answer = PushPull(False, table)
+        work = bench.endpoint.receive_stream_in_steps(answer, address_of(9), bench.now)
+        next(work)
+        work.send(bench.now + 50.0)
+        assert {bench.member(name).state for name in names[:-1]} == {SUSPECT}
+        assert bench.member(names[-1]).state is ALIVE
+        with pytest.raises(StopIteration):
+            work.send(bench.now + 100.0)
+        due = {name: bench.endpoint._membership._suspicions[name].deadline for name in names}
+        assert due[names[-1]] == pytest.approx(due[names[0]] + 50.0)
+
+    def test_of_joins_that_are_answered_at_the_same_time_one_is_believed(self) -> None:
+        bench = Bench()
+        works = []
+        for number in (2, 3):
+            exchange = bench.endpoint.join(address_of(number), bench.now)
+            peer = PeerIdentity(f"certificate {number}", frozenset(), address_of(number).host)
+            names = (f"{number}-{each}" for each in range(3))
+            answer = PushPull(False, tuple(entry(name, 10 * number) for name in names))
+            works.append(bench.endpoint.stream_replied_in_steps(exchange, answer, bench.now, peer))
+        for work in works:
+            next(work)
+        for work in works:
+            with pytest.raises(StopIteration):
+                next(work)
+        assert sorted(member.name for member in bench.endpoint.members()) == ["2-0", "2-1", "2-2", "me"]
+        assert bench.endpoint.newcomers == 3
+
+    def test_after_a_first_join_that_brought_nobody_the_next_is_believed(self) -> None:
+        bench = Bench()
+        for number, table in ((2, ()), (3, (entry("b", 2),))):
+            exchange = bench.endpoint.join(address_of(number), bench.now)
+            peer = PeerIdentity(f"certificate {number}", frozenset(), address_of(number).host)
+            bench.endpoint.stream_replied(exchange, PushPull(False, table), bench.now, peer)
+        assert len(bench.endpoint.members()) == 2
 
 
 class TestOurExchanges:

@@ -17,6 +17,7 @@ from tocsin.gossip.discovery.policy import (
     Discovery,
     DiscoveryEvent,
     Forgotten,
+    Renamed,
 )
 from tocsin.gossip.discovery.sources import Answer, File, Literal, Name, Service, Source, Target
 
@@ -284,3 +285,16 @@ def test_whatever_the_answers_every_change_is_told_once_and_the_last_good_list_h
         assert told == addresses(machine)
         assert {target(number).address.host for number in good} <= told
         assert machine.next_timeout() is not None
+
+
+def test_an_address_that_is_found_by_another_name_is_told_of_and_discovered_but_once() -> None:
+    machine = discovery()
+    machine.answered(POOL, listing(1, 2), 0.0)
+    changes(machine)
+    machine.answered(POOL, Answer(targets=(target(1, "other.example"), target(2))), 1.0)
+    assert changes(machine) == [Renamed(target(1, "other.example"))]
+    machine.answered(POOL, listing(2), 2.0)
+    machine.answered(POOL, listing(1, 2), 3.0)  # out of its grace time
+    assert changes(machine) == [Renamed(target(1))]
+    machine.answered(POOL, listing(1, 2), 4.0)
+    assert changes(machine) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from time import perf_counter
 
 import pytest
 
@@ -20,6 +21,7 @@ from tocsin.gossip.transport.datagram import (
 )
 from tocsin.gossip.transport.listening import bound_socket
 from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.turns import SLICE
 
 LOOPBACK = Address("127.0.0.1", 0)
 
@@ -259,6 +261,30 @@ def test_an_ipv6_wildcard_takes_ipv4_too() -> None:
         a.endpoint.send(gone.address, b"anyone?")
         await eventually(lambda: a.failed)
         assert a.failed[0][0] == gone.address
+        await asyncio.gather(a.close(), b.close())
+
+    run(story)
+
+
+def test_datagrams_that_cost_much_leave_the_event_loop_to_others() -> None:
+    async def story() -> None:
+        a, b = End(), End()
+        turns = 0
+        seen: list[int] = []
+
+        def costly(data: bytes, source: Address) -> None:
+            seen.append(turns)
+            end = perf_counter() + 2 * SLICE
+            while perf_counter() < end:
+                pass
+
+        b.datagram_received = costly  # type: ignore[method-assign]
+        for _ in range(20):
+            a.endpoint.send(b.address, b"x")
+        while len(seen) < 20:
+            await asyncio.sleep(0)
+            turns += 1
+        assert len(set(seen)) == 20
         await asyncio.gather(a.close(), b.close())
 
     run(story)

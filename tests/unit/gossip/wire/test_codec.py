@@ -180,6 +180,27 @@ def test_a_large_message_that_arrives_at_once_is_worked_on_in_steps(
     assert set(nothing) == {None}
 
 
+def test_each_key_that_does_not_fit_a_sealed_message_is_a_step() -> None:
+    keys = [bytes([number]) * 16 for number in range(5)]
+    sealed = b"".join(StreamCodec(keyring=Keyring([b"x" * 16])).encode(User(b"payload")))
+    steps = StreamCodec(keyring=Keyring(keys)).decoder().steps(sealed)
+    assert [next(steps) for _ in keys] == [None] * len(keys)
+    with pytest.raises(WireError, match="no installed key"):
+        next(steps)
+
+
+def test_keys_may_change_while_a_sealed_message_is_tried_with_them() -> None:
+    ring = Keyring([bytes([number]) * 16 for number in range(3)])
+    decoder = StreamCodec(keyring=ring).decoder()
+    message = User(b"payload")
+    sealed = b"".join(StreamCodec(keyring=Keyring([bytes([2]) * 16])).encode(message))
+    steps = decoder.steps(sealed)
+    assert next(steps) is None
+    ring.install(b"n" * 16)
+    assert [step for step in steps if step is not None] == [message]
+    assert decoder.opened_with == bytes([2]) * 16
+
+
 def test_many_members_are_worked_on_in_steps() -> None:
     node = NodeState("n", b"\x7f\0\0\1", 1, 1, 0, versions=bytes(6))
     message = PushPull(False, (node,) * 5000, b"state")

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
+import pytest
+
 from tests.support.transports import eventually
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.alerting.timestamp import SECOND
@@ -129,10 +131,41 @@ def test_what_waits_is_bounded_and_the_excess_counted() -> None:
         now = bench.clock.now()
         large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(100))))
         for number in range(module.MAX_WAITING + 5):
-            bench.inbox.update("sil", large, Address("10.0.0.1", 1 + number))
+            bench.inbox.update("sil", large, Address(f"10.0.0.{1 + number % 4}", 1 + number))
         assert bench.inbox.statistics.payloads_dropped == 5
         await eventually(lambda: bench.inbox.idle)
         assert len(bench.silences) == 100
+
+    run(story)
+
+
+def test_a_host_that_opens_stream_after_stream_leaves_room_for_others() -> None:
+    async def story(bench: Bench) -> None:
+        now = bench.clock.now()
+        large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(100))))
+        for number in range(module.MAX_WAITING_OF_HOST + 5):
+            bench.inbox.update("sil", large, Address("10.0.0.2", 40_000 + number))
+        assert bench.inbox.statistics.payloads_dropped == 5
+        [other] = bench.from_peer(silence(now, "other", "z" * 20_000))
+        bench.inbox.update("sil", other, PEER)
+        assert bench.inbox.statistics.payloads_dropped == 5
+        await eventually(lambda: bench.inbox.idle)
+        assert any(each.matchers[0].value == "other" for each in bench.silences.query(now))
+
+    run(story)
+
+
+def test_a_host_has_its_share_of_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bench: Bench) -> None:
+        now = bench.clock.now()
+        large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(100))))
+        monkeypatch.setattr(module, "MAX_WAITING_BYTES", 4 * len(large))
+        for number in range(3):
+            bench.inbox.update("sil", large, Address("10.0.0.2", 40_000 + number))
+        assert bench.inbox.statistics.payloads_dropped == 1
+        bench.inbox.update("sil", large, PEER)
+        assert bench.inbox.statistics.payloads_dropped == 1
+        await eventually(lambda: bench.inbox.idle)
 
     run(story)
 

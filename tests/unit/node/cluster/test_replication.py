@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from random import Random
 
 from tests.support.transports import eventually
@@ -163,6 +164,28 @@ def test_news_of_an_alertmanager_goes_on_at_once_unless_it_tells_all_itself() ->
         assert bench.gossip.sent == [("node-0", "sil", b"small=1"), ("node-1", "sil", b"small=1")]
 
     run(story, 2, go=1)
+
+
+def test_what_a_tocsin_node_sent_by_stream_is_passed_on_however_long_it_is() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.relay("sil", [b"x=1"], Address("10.0.0.1", 54321), 10_000)
+        bench.replication.relay("sil", [b"y=1"], Address("10.0.0.99", 54321), 10_000)
+        await bench.quiet()
+        assert bench.told(b"x=1") == ["node-0", "node-1", "node-2"]  # which of them it was is not known
+        assert bench.told(b"y=1") == []
+
+    run(story, 3)
+
+
+def test_what_the_only_node_of_a_host_sent_by_stream_is_not_sent_back() -> None:
+    async def story(bench: Bench) -> None:
+        alone = replace(bench.members[0], address=Address("10.0.0.7", 1))
+        bench.replication.member_changed(alone)
+        bench.replication.relay("sil", [b"x=1"], Address("10.0.0.7", 54321), 10_000)
+        await bench.quiet()
+        assert bench.told(b"x=1") == ["node-1", "node-2"]
+
+    run(story, 3)
 
 
 def test_among_many_news_goes_on_at_once() -> None:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.openssl import SSL, crypto
+from tocsin.gossip.transport.dtls.settings import DTLSStatistics
 from tocsin.gossip.transport.dtls.verification import Rule, name_rule, no_rule, verify
 from tocsin.gossip.transport.tls.config import (
     CIPHER_SUITES,
@@ -44,11 +45,10 @@ _VERIFY_MODES: Final = {
 class DTLSContexts:
     """What each handshake asks for: the context of the moment, and the rule for the peer's certificate."""
 
-    def __init__(self, identity: ClusterIdentity) -> None:
+    def __init__(self, identity: ClusterIdentity, statistics: DTLSStatistics | None = None) -> None:
         """:class:`ConfigError` for what TLS can do and DTLS cannot."""
         self.identity = identity
-        self.failures = 0
-        """Changed files that could not be used; the old ones stay in use."""
+        self._statistics = statistics or DTLSStatistics()
         self._server_for: ssl.SSLContext = identity.server_context()
         self._client_for: ssl.SSLContext = identity.client_context()
         self._server = build_server_context(identity.config.server)
@@ -95,7 +95,7 @@ class DTLSContexts:
         try:
             return build()
         except ConfigError as error:
-            self.failures += 1
+            self._statistics.reloads_failed += 1
             _log.error("changed TLS files are not usable for DTLS, the old ones stay in use: %s", error)
             return old
 

@@ -36,6 +36,9 @@ class DTLSTransportConfig:
     max_attempts: int = 5
     max_waiting_datagrams: int = 2048
     """Received and not looked at yet, on each socket; more are dropped and counted."""
+    max_late_packets: int = 256
+    """Of each peer, that wait because it has used up its share (``peer_share`` of :attr:`tls`); more are
+    dropped and counted."""
     retransmit_minimum: float = 0.25
     """Until a flight of the handshake is sent again; doubled each time."""
     retransmit_maximum: float = 2.0
@@ -110,7 +113,10 @@ class DTLSStatistics:
     datagram_bytes_sent: int = 0
     datagram_bytes_received: int = 0
     datagrams_ignored: Counter[str] = field(default_factory=Counter)
-    """"malformed", "too_long", "unknown", "not_packet", "overload"."""
+    """"malformed", "too_long", "unknown", "not_packet", "overload"; "share": packets of a peer of which too
+    many wait for its turn."""
+    reloads_failed: int = 0
+    """Changed files that TLS can use and DTLS cannot; the old ones stay in use."""
     records_ignored: int = 0
     """Of data, that no association of the address could open: replayed, altered, or of an old association."""
 

@@ -125,7 +125,10 @@ class Table(Generic[SlotType]):
 
     def expired(self, now: float) -> Iterator[SlotType]:
         """Slots whose time has come, each once; whoever gets one says again when to be woken."""
+        due: list[SlotType] = []
         while (when := self.next_timeout()) is not None and when <= now:
             slot = self.slots[heapq.heappop(self._heap)[1]]
             slot.due = None
-            yield slot
+            due.append(slot)
+        # Who wants to be woken at once waits for the next turn nevertheless.
+        yield from (slot for slot in due if self.slots.get(slot.address) is slot)

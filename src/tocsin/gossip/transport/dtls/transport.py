@@ -11,14 +11,17 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
 from tocsin.errors import ClosedError, ConfigError
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, TransportHandler
 from tocsin.gossip.transport.datagram import DatagramEndpoint, DatagramSettings, bind_datagrams, bind_pair
 from tocsin.gossip.transport.dtls.context import DTLSContexts
@@ -35,6 +38,8 @@ from tocsin.gossip.transport.turns import Turns
 
 _TURN: Final = 0.01
 """Seconds of work on received datagrams before the rest of the event loop gets its turn."""
+_OPENED_AT_ONCE: Final = 8
+"""Datagrams, before what was in them is dealt with."""
 
 
 class DTLSTransport:
@@ -64,7 +69,7 @@ class DTLSTransport:
             random_source=self._random,
             statistics=self.statistics,
         )
-        self._contexts = DTLSContexts(self._tls.identity)
+        self._contexts = DTLSContexts(self._tls.identity, self.statistics.dtls)
         self._refusals = RefusalLog()
         self._handler: TransportHandler | None = None
         self._incoming: _Listening | None = None
@@ -73,17 +78,23 @@ class DTLSTransport:
         self._timer_at = 0.0
         self._draining = False
         self._flushed = asyncio.Event()
+        self._late: Counter[PeerIdentity] = Counter()
         self._closed = False
 
     @property
     def turns(self) -> Turns | None:
-        """Shares the work on streams among peers, once started."""
+        """Shares the work among peers, once started."""
         return self._tls.turns
 
     @property
     def listen_address(self) -> Address:
         """The bound address; known after :meth:`start`."""
         return self._tls.listen_address
+
+    @property
+    def advertise_address(self) -> Address:
+        """What peers are told; known after :meth:`start`."""
+        return self._tls.advertise_address
 
     @property
     def identity(self) -> ClusterIdentity:
@@ -177,6 +188,7 @@ class DTLSTransport:
         if incoming is None or outgoing is None:
             return
         if outgoing.part.busy:
+            self._flushed.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._config.tls.close_timeout):
                     await self._flushed.wait()
@@ -212,7 +224,7 @@ class DTLSTransport:
                         handler.peer_identified(address, peer)
                     for packet, source, peer in effects.packets:
                         outgoing.heard_from(source)
-                        handler.packet_received(packet, source, peer)
+                        self._deliver(packet, source, peer)
                     for address, reason in effects.failures:
                         handler.packet_failed(address, reason)
                     again = again or bool(effects.packets or effects.failures or effects.identified)
@@ -225,6 +237,31 @@ class DTLSTransport:
         if not outgoing.busy:
             self._flushed.set()
         self._arm()
+
+    def _deliver(self, packet: bytes, source: Address, peer: PeerIdentity) -> None:
+        """Now, or when the peer may cause more work: nobody can be kept from sending datagrams."""
+        turns, dtls = self.turns, self.statistics.dtls
+        if turns is None or turns.may_go_on(peer):
+            self._receive(packet, source, peer)
+        elif self._late[peer] >= self._config.max_late_packets:
+            dtls.datagrams_ignored["share"] += 1
+        else:
+            self.statistics.throttled["peer"] += 1
+            self._late[peer] += 1
+            turns.later(peer, partial(self._receive_late, packet, source, peer))
+
+    def _receive_late(self, packet: bytes, source: Address, peer: PeerIdentity) -> None:
+        self._late[peer] -= 1
+        if not self._late[peer]:
+            del self._late[peer]
+        self._receive(packet, source, peer)
+
+    def _receive(self, packet: bytes, source: Address, peer: PeerIdentity) -> None:
+        began = perf_counter()
+        if self._handler is not None:
+            self._handler.packet_received(packet, source, peer)
+        if self.turns is not None:
+            self.turns.charge(peer, began)
 
     def _arm(self) -> None:
         if self._incoming is None or self._outgoing is None:
@@ -304,12 +341,15 @@ class _Side:
         now = self._loop.time()
         end = now + _TURN
         while self._waiting and now < end:
-            self.receive(*self._waiting.popleft(), now)
+            for _ in range(_OPENED_AT_ONCE):
+                if self._waiting and now < end:
+                    self.receive(*self._waiting.popleft(), now)
+                    now = self._loop.time()
+            self.drain()
             now = self._loop.time()
         self._working = bool(self._waiting)
         if self._working:
             self._loop.call_soon(self._work)
-        self.drain()
 
     def datagram_failed(self, destination: Address, reason: str) -> None:
         """One was not sent, or refused on its way."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -13,7 +14,8 @@ TLS_HANDSHAKE: Final = 22
 
 
 class Door:
-    """Makes the protocol for each accepted connection. Those that have said nothing yet are bounded."""
+    """Makes the protocol for each accepted connection. Those that have said nothing yet are bounded, in all
+    and for each host."""
 
     def __init__(
         self,
@@ -22,27 +24,60 @@ class Door:
         statistics: TransportStatistics,
         *,
         max_waiting: int,
+        max_waiting_per_host: int,
         first_byte_timeout: float,
     ) -> None:
         self.tls = tls
         self.clear = clear
-        self.statistics = statistics
-        self.max_waiting = max_waiting
         self.first_byte_timeout = first_byte_timeout
-        self.waiting: set[_Visitor] = set()
+        self._statistics = statistics
+        self._max_waiting = max_waiting
+        self._max_waiting_per_host = max_waiting_per_host
+        self._waiting: set[_Visitor] = set()
+        self._hosts: Counter[str] = Counter()
+        self._closed = False
 
     def protocol(self) -> asyncio.Protocol:
         """For a connection that the listener just accepted."""
         return _Visitor(self)
 
     def close(self) -> None:
-        """Send away who has said nothing yet."""
-        for visitor in list(self.waiting):
+        """Send away who has said nothing yet, and who comes."""
+        self._closed = True
+        for visitor in list(self._waiting):
             visitor.send_away()
+
+    def enter(self, visitor: _Visitor) -> bool:
+        """Count it in; false, and counted as rejected, when a bound is reached. False too once closed."""
+        if self._closed:
+            return False
+        if len(self._waiting) >= self._max_waiting:
+            self._statistics.connections_rejected["handshakes"] += 1
+            return False
+        if self._hosts[visitor.host] >= self._max_waiting_per_host:
+            self._statistics.connections_rejected["host"] += 1
+            return False
+        self._waiting.add(visitor)
+        self._hosts[visitor.host] += 1
+        return True
+
+    def leave(self, visitor: _Visitor) -> None:
+        """Count it out, if it was in."""
+        if visitor in self._waiting:
+            self._waiting.discard(visitor)
+            self._hosts[visitor.host] -= 1
+            if not self._hosts[visitor.host]:
+                del self._hosts[visitor.host]
+
+    def said_nothing(self, visitor: _Visitor) -> None:
+        """Its time is over."""
+        self._statistics.connections_rejected["first_frame"] += 1
+        visitor.send_away()
 
 
 class _Visitor(asyncio.Protocol):
     def __init__(self, door: Door) -> None:
+        self.host = ""
         self._door = door
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -50,14 +85,13 @@ class _Visitor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 (asyncio's own promise)
         self._transport = transport
-        door = self._door
-        if len(door.waiting) >= door.max_waiting:
-            door.statistics.connections_rejected["handshakes"] += 1
+        peer = transport.get_extra_info("peername")
+        self.host = str(peer[0]) if peer else ""
+        if not self._door.enter(self):
             transport.abort()
             return
-        door.waiting.add(self)
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(door.first_byte_timeout, self._said_nothing)
+        self._timer = loop.call_later(self._door.first_byte_timeout, self._door.said_nothing, self)
 
     def data_received(self, data: bytes) -> None:
         transport = self._transport
@@ -77,12 +111,8 @@ class _Visitor(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def _said_nothing(self) -> None:
-        self._door.statistics.connections_rejected["first_frame"] += 1
-        self.send_away()
-
     def _leave(self) -> None:
-        self._door.waiting.discard(self)
+        self._door.leave(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 TRY_AGAIN: Final = 30.0
 """Seconds until a peer that did not take TLS is asked again; half of it at the least: peers shall spread."""
+ASK_SOONER: Final = 1.0
+"""Instead, once it has sent something over TLS itself, or was not asked because too many were."""
 FORGOTTEN: Final = 120.0
 """Seconds without anything sent after which a peer does not count any more."""
 MAX_PEERS: Final = 4096
@@ -25,6 +27,7 @@ class _Peer:
     takes_tls: bool = False
     trying: bool = False
     refused: bool = False
+    refused_at: float = 0.0
 
 
 class Reach:
@@ -80,8 +83,22 @@ class Reach:
             return False
         news = not peer.refused
         peer.takes_tls, peer.trying, peer.refused = False, False, True
+        peer.refused_at = now
         peer.try_at = now + TRY_AGAIN * self._random.uniform(0.5, 1.0)
         return news
+
+    def postponed(self, destination: Address, now: float) -> None:
+        """TLS was to be tried, and is not: nothing waits for that."""
+        peer = self._peers.get(destination)
+        if peer is not None and peer.trying:
+            peer.trying = False
+            peer.try_at = now + ASK_SOONER
+
+    def heard(self, destination: Address) -> None:
+        """It has sent something over TLS. So it may well take TLS by now."""
+        peer = self._peers.get(destination)
+        if peer is not None and peer.refused:
+            peer.try_at = min(peer.try_at, peer.refused_at + ASK_SOONER)
 
     def lost(self, destination: Address, now: float) -> None:
         """A packet over TLS did not arrive: the peer is gone, or back with clear text."""

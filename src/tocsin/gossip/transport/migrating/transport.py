@@ -14,10 +14,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from tocsin.errors import ClosedError, TransportError
+from tocsin.errors import ClosedError, TocsinError, TransportError
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, TransportHandler
-from tocsin.gossip.transport.datagram import bind_pair
+from tocsin.gossip.transport.datagram import BACKLOG, bind_pair
 from tocsin.gossip.transport.migrating.door import Door
 from tocsin.gossip.transport.migrating.reach import Reach
 from tocsin.gossip.transport.tls.transport import TLSTransport
@@ -27,6 +28,11 @@ from tocsin.gossip.transport.udp.transport import UDPTransport
 
 _log = logging.getLogger(__name__)
 
+MAX_TRIALS: Final = 256
+"""Of TLS at the same time: whoever sends us datagrams can name any address to be answered at. What goes to
+more destinations goes in clear text meanwhile."""
+MAX_HELD: Final = 32 * 1024 * 1024
+"""Bytes of packets that wait for the outcome of trials."""
 _COUNT_INTERVAL: Final = 1.0
 
 
@@ -52,7 +58,8 @@ class MigratingTransport:
         self._server: asyncio.Server | None = None
         self._handler: TransportHandler | None = None
         self._held: dict[Address, _Held] = {}
-        self._trials: set[asyncio.Task[None]] = set()
+        self._held_bytes = 0
+        self._trials: dict[Address, asyncio.Task[None]] = {}
         self._count_at = 0.0
         self._closed = False
 
@@ -86,9 +93,12 @@ class MigratingTransport:
             self.clear.accepted,
             self.statistics,
             max_waiting=self._tls_config.max_inbound_handshakes,
+            max_waiting_per_host=self._tls_config.max_inbound_connections_per_host,
             first_byte_timeout=self._tls_config.first_frame_timeout,
         )
-        self._server = await asyncio.get_running_loop().create_server(self._door.protocol, sock=streams)
+        self._server = await asyncio.get_running_loop().create_server(
+            self._door.protocol, sock=streams, backlog=BACKLOG
+        )
 
     # -- packets
 
@@ -121,24 +131,29 @@ class MigratingTransport:
         """The peer is gone, or back with clear text: the next packet finds out."""
         self._reach.lost(destination, asyncio.get_running_loop().time())
 
+    def heard_over_tls(self, source: Address) -> None:
+        """The peer has dialled us, and so may take TLS itself by now."""
+        self._reach.heard(source)
+
     # -- streams
 
     async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:
-        """Over TLS if the peer takes it; a peer that is not known yet is tried over TLS first."""
+        """Over TLS if the peer takes it; while that is being found out, waits half of the time for it."""
         if self._closed or self._door is None:
             raise ClosedError("the transport was closed, or never started")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        if self._reach.takes_tls(destination):
-            try:
-                return await self.tls.open_stream(destination, timeout, node)
-            except TransportError:
-                self.lost_over_tls(destination)
-                raise
-        if self._reach.should_try(destination, loop.time()):
-            await self._try_tls(destination, timeout / 2)
+        self._find_out(destination)
+        if (trial := self._trials.get(destination)) is not None and not self._reach.takes_tls(destination):
+            await asyncio.wait({trial}, timeout=timeout / 2)
         left = max(0.0, deadline - loop.time())
-        return await self._chosen(destination).open_stream(destination, left, node)
+        if not self._reach.takes_tls(destination):
+            return await self.clear.open_stream(destination, left, node)
+        try:
+            return await self.tls.open_stream(destination, left, node)
+        except TransportError:
+            self.lost_over_tls(destination)
+            raise
 
     # -- the end
 
@@ -152,7 +167,8 @@ class MigratingTransport:
         if self._door is not None:
             self._door.close()
         if self._trials:  # What is held back goes out when they end.
-            _, late = await asyncio.wait(self._trials, timeout=self._tls_config.close_timeout)
+            trials = list(self._trials.values())
+            _, late = await asyncio.wait(trials, timeout=self._tls_config.close_timeout)
             for trial in late:
                 trial.cancel()
             if late:
@@ -167,27 +183,34 @@ class MigratingTransport:
     def _find_out(self, destination: Address) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        if self.statistics.peers_in_clear and now >= self._count_at:
+        if now >= self._count_at:
             self._count(now)  # One that is used no more ceases to count.
         due = self._reach.should_try(destination, now)
         if not self._reach.takes_tls(destination) and self.tls.reaches(destination):
             self._succeeded(destination)  # The peer dialled us.
-        elif due:
-            self._count(now)
-            trial = loop.create_task(self._try_tls(destination, self._tls_config.dial_timeout))
-            self._trials.add(trial)
-            trial.add_done_callback(self._trials.discard)
+        elif due and destination not in self._trials:
+            if len(self._trials) >= MAX_TRIALS:
+                self.statistics.trials_postponed += 1
+                self._reach.postponed(destination, now)
+            else:
+                self._trials[destination] = loop.create_task(self._try_tls(destination))
+            self.statistics.peers_in_clear = max(1, self.statistics.peers_in_clear)
 
     def _hold(self, destination: Address, data: bytes) -> None:
         """Keep a packet until it is known how to send it; a full queue drops its oldest."""
         held = self._held.setdefault(destination, _Held())
         held.packets.append(data)
         held.size += len(data)
+        self._held_bytes += len(data)
         config, dropped = self._tls_config, False
-        while len(held.packets) > config.max_queued_packets or (
-            held.size > config.max_queued_bytes and len(held.packets) > 1
+        while held.packets and (
+            len(held.packets) > config.max_queued_packets
+            or (held.size > config.max_queued_bytes and len(held.packets) > 1)
+            or self._held_bytes > MAX_HELD
         ):
-            held.size -= len(held.packets.popleft())
+            size = len(held.packets.popleft())
+            held.size -= size
+            self._held_bytes -= size
             self.statistics.packets_dropped["queue_full"] += 1
             dropped = True
         if dropped and self._handler is not None:
@@ -195,24 +218,39 @@ class MigratingTransport:
 
     def _let_go(self, destination: Address) -> None:
         held = self._held.pop(destination, None)
-        for data in held.packets if held is not None else ():
-            self._chosen(destination).send_packet(destination, data)
+        if held is not None:
+            self._held_bytes -= held.size
+            for data in held.packets:
+                self._chosen(destination).send_packet(destination, data)
 
-    async def _try_tls(self, destination: Address, timeout: float) -> None:
+    async def _try_tls(self, destination: Address) -> None:
+        """Whatever becomes of it, nothing goes on waiting for it."""
+        problem = "the trial was cut short"
         try:
-            await self.tls.reach(destination, timeout)
-        except TransportError as error:
-            if self._reach.failed(destination, asyncio.get_running_loop().time()):
-                _log.info("%s is reached in clear text, as it does not take TLS: %s", destination, error)
-        else:
-            self._succeeded(destination)
+            await self.tls.reach(destination, self._tls_config.dial_timeout)
+            problem = ""
+        except TocsinError as error:
+            problem = str(error)
         finally:
-            self._let_go(destination)
+            del self._trials[destination]
+            # One that dialled us meanwhile takes TLS, whatever became of our own dial.
+            if not problem or self.tls.reaches(destination):
+                self._succeeded(destination)
+            else:
+                self._failed(destination, problem)
 
     def _succeeded(self, destination: Address) -> None:
         now = asyncio.get_running_loop().time()
         self._reach.succeeded(destination, now)
         self._count(now)
+        self._let_go(destination)
+
+    def _failed(self, destination: Address, problem: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if self._reach.failed(destination, now) and not self._closed:
+            _log.info("%s is reached in clear text, as it does not take TLS: %s", destination, problem)
+        self._count(now)
+        self._let_go(destination)
 
     def _count(self, now: float) -> None:
         self.statistics.peers_in_clear = self._reach.in_clear(now)
@@ -226,14 +264,18 @@ class _Held:
 
 
 class _OverTLS:
-    """Stands between the TLS transport and the handler, to learn of peers that no longer take it."""
+    """Stands between the TLS transport and the handler, to learn of peers that take it and those that no
+    longer do."""
 
     def __init__(self, transport: MigratingTransport, handler: TransportHandler) -> None:
         self._transport = transport
         self._handler = handler
-        self.packet_received = handler.packet_received
         self.peer_identified = handler.peer_identified
         self.stream_accepted = handler.stream_accepted
+
+    def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
+        self._transport.heard_over_tls(source)
+        self._handler.packet_received(data, source, peer)
 
     def packet_failed(self, destination: Address, reason: str) -> None:
         self._transport.lost_over_tls(destination)

@@ -160,8 +160,8 @@ class AcceptedConnection(TLSConnection):
 
     def _shake_hands_later(self, data: bytes) -> None:
         if not self.closed.done():
+            self.resume_reading()  # First: what comes behind the handshake may want to pause again.
             self._shake_hands(data)
-            self.resume_reading()
 
 
 class Accepted:

@@ -110,6 +110,8 @@ class MuxConnection:
         self._events: deque[MuxEvent] = deque()
         self._more = False
         self._working = False
+        self._ending: tuple[RefusalError | TransportError | None] | None = None
+        """Why nothing more comes, once that is so and not all that came has been read."""
         self._flushing = False
         self._drains_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -120,7 +122,12 @@ class MuxConnection:
     @property
     def usable(self) -> bool:
         """Packets and streams can be sent."""
-        return self.session.open and not self.session.closing and not self.over
+        return self.session.open and not self.session.closing and not self.over and not self.ending
+
+    @property
+    def ending(self) -> bool:
+        """The far side has ended it, and what it had sent is still being read."""
+        return self._ending is not None
 
     @property
     def queued_bytes(self) -> int:
@@ -134,7 +141,7 @@ class MuxConnection:
 
     def send_packet(self, data: bytes) -> bool:
         """Queue a packet; false if it cannot go this way any more."""
-        if self.over or not self.session.send_packet(data):
+        if self.over or self.ending or not self.session.send_packet(data):
             return False
         self.used_at = self._loop.time()
         self.flush_soon()
@@ -142,7 +149,7 @@ class MuxConnection:
 
     def open_stream(self, destination: Address) -> MultiplexedStream:
         """A stream, at once; :class:`TransportError` when there can be none now."""
-        if self.over:
+        if self.over or self.ending:
             raise TransportError("the connection is closed")
         state = self.session.open_stream()
         self.used_at = self._loop.time()
@@ -251,10 +258,10 @@ class MuxConnection:
     def connection_ended(
         self, connection: TLSConnection, error: RefusalError | TransportError | None
     ) -> None:
-        """Everything that was received is worth reading, then it is over."""
-        while self._more and not self.over:
-            self._more = False
-            self.connection_received(connection, b"")
+        """Everything that was received is worth reading, in its turns; then it is over."""
+        if self._working and not self.over:
+            self._ending = (error,)
+            return
         self._end(error)
         if error is None:
             connection.start_close()
@@ -271,8 +278,15 @@ class MuxConnection:
             return
         self._more = False
         self.connection_received(self.connection, b"")
-        if not self._working:
+        if self._working:
+            return
+        if self._ending is None:
             self.connection.resume_reading()
+            return
+        [error] = self._ending
+        self._end(error)
+        if error is None:
+            self.connection.start_close()
 
     def _take_events(self) -> None:
         for event in self.session.events():

@@ -232,7 +232,11 @@ class MuxPeers:
 
     def _latest(self, address: Address) -> MuxConnection | None:
         """The newest connection that carries, or may soon carry, what goes to ``address``."""
-        alive = (mux for mux in self._connections if address in mux.carries and not mux.session.closing)
+        alive = (
+            mux
+            for mux in self._connections
+            if address in mux.carries and not mux.session.closing and not mux.ending
+        )
         return max(alive, key=lambda mux: mux.sequence, default=None)
 
     def _say_hello(self, mux: MuxConnection, *, current: MuxConnection | None, two_way: bool) -> None:

@@ -45,6 +45,7 @@ class PacketPool:
         self._links: OrderedDict[Address, PacketLink] = OrderedDict()
         self._closing: set[TLSConnection] = set()
         self._sweep_timer: asyncio.TimerHandle | None = None
+        self._counted = 0
         self._closed = False
 
     def __len__(self) -> int:
@@ -192,4 +193,6 @@ class PacketPool:
             self._count()
 
     def _count(self) -> None:
-        self._statistics.connections_outbound = len(self._links)
+        # Others may count on the same gauge.
+        self._statistics.connections_outbound += len(self._links) - self._counted
+        self._counted = len(self._links)

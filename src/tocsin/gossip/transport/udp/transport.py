@@ -14,8 +14,9 @@ from contextlib import suppress
 from tocsin.errors import ClosedError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
-from tocsin.gossip.transport.datagram import DatagramEndpoint, bind_pair
+from tocsin.gossip.transport.datagram import BACKLOG, DatagramEndpoint, bind_pair
 from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.stream import TCPStream
 
@@ -36,6 +37,8 @@ class UDPTransport:
         self._outbound: set[TCPStream] = set()
         self._hosts: Counter[str] = Counter()
         self._closed = False
+        self.turns: Turns | None = None
+        """What has the work on streams done in turns of their hosts; made once there is an event loop."""
 
     @property
     def listen_address(self) -> Address:
@@ -49,7 +52,9 @@ class UDPTransport:
         wanted = self._config.listen_address
         streams, datagrams = bind_pair(wanted)
         self.attach(handler, Address(wanted.host, streams.getsockname()[1]), datagrams)
-        self._server = await asyncio.get_running_loop().create_server(self.accepted, sock=streams)
+        self._server = await asyncio.get_running_loop().create_server(
+            self.accepted, sock=streams, backlog=BACKLOG
+        )
 
     def accepted(self) -> asyncio.Protocol:
         """For a connection that a listener on the bound address just accepted."""
@@ -61,6 +66,8 @@ class UDPTransport:
         self._handler = handler
         self._datagrams = DatagramEndpoint(self, self.statistics, self._config.datagrams)
         self._datagrams.start(datagrams)
+        # Hosts take turns, but none is held back: without authentication nobody is known to be behind.
+        self.turns = Turns(1.0, 1.0)
 
     # -- packets
 

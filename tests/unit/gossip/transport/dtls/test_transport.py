@@ -263,3 +263,53 @@ def test_a_flood_is_bounded_and_leaves_the_loop_to_others() -> None:
             assert max(order.count(turn) for turn in order) <= 2
 
     run(story)
+
+
+def test_packets_past_the_share_of_a_peer_wait_in_order() -> None:
+    async def story() -> None:
+        a, b = Peer(), Peer(tls_peer_share=0.001, tls_peer_burst=0.0000001, max_late_packets=1000)
+        async with started(a, b):
+            sent = [b"%d" % number for number in range(200)]
+            for packet in sent:
+                a.transport.send_packet(b.address, packet)
+            await eventually(lambda: len(b.recorder.packets) == len(sent))
+            assert b.recorder.data == sent
+            assert b.statistics.throttled["peer"] > 0
+            assert not b.transport._late
+
+    run(story)
+
+
+def test_of_packets_past_the_share_of_a_peer_a_bounded_number_waits() -> None:
+    async def story() -> None:
+        a, b = Peer(), Peer(tls_peer_share=0.001, tls_peer_burst=0.0000001, max_late_packets=5)
+        async with started(a, b):
+            for number in range(200):
+                a.transport.send_packet(b.address, b"%d" % number)
+            ignored = b.statistics.dtls.datagrams_ignored
+            await eventually(lambda: len(b.recorder.packets) + ignored["share"] == 200)
+            assert ignored["share"] > 0
+
+    run(story)
+
+
+def test_what_waits_for_a_handshake_goes_out_before_the_close() -> None:
+    async def story() -> None:
+        a, b, c = Peer(tls_close_timeout=10.0), Peer(), Peer()
+        async with started(a, b, c):
+            a.transport.send_packet(b.address, b"earlier")
+            await eventually(lambda: b.recorder.packets)
+            a.transport.send_packet(c.address, b"at the last moment")
+            await a.transport.close()
+            await eventually(lambda: c.recorder.data == [b"at the last moment"])
+
+    run(story)
+
+
+def test_what_peers_are_told_is_the_advertised_address() -> None:
+    async def story() -> None:
+        a = Peer(host="0.0.0.0", tls_advertise_address=Address("192.0.2.1", 0))
+        async with started(a):
+            assert a.transport.advertise_address == Address("192.0.2.1", a.address.port)
+
+    run(story)

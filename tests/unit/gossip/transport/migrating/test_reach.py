@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.migrating.reach import FORGOTTEN, TRY_AGAIN, Reach
+from tocsin.gossip.transport.migrating.reach import ASK_SOONER, FORGOTTEN, TRY_AGAIN, Reach
 
 PEER = Address("192.0.2.1", 9094)
 OTHER = Address("192.0.2.2", 9094)
@@ -78,3 +78,23 @@ def test_the_table_is_bounded_and_keeps_those_in_use() -> None:
         peers.should_try(Address("192.0.2.9", number + 1), float(number))
     assert len(peers) == 3
     assert not peers.should_try(PEER, 20.0), "it is still known"
+
+
+def test_one_that_sends_something_over_tls_is_asked_again_sooner() -> None:
+    peers = reach()
+    peers.heard(PEER)
+    peers.should_try(PEER, 0.0)
+    peers.failed(PEER, 1.0)
+    peers.heard(PEER)
+    assert not peers.should_try(PEER, 1.0 + ASK_SOONER / 2)
+    assert peers.should_try(PEER, 1.0 + ASK_SOONER)
+
+
+def test_nothing_waits_for_a_trial_that_was_put_off() -> None:
+    peers = reach()
+    peers.postponed(PEER, 0.0)
+    peers.should_try(PEER, 0.0)
+    peers.postponed(PEER, 0.0)
+    assert not peers.undecided(PEER)
+    assert not peers.should_try(PEER, ASK_SOONER / 2)
+    assert peers.should_try(PEER, ASK_SOONER)

@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator, Coroutine
 from functools import partial
 from typing import Any
 
+import pytest
+
 from tests.support.certificates import CertificateAuthority
 from tests.support.transports import Recorder, eventually, read_all
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, Transport
+from tocsin.gossip.transport.migrating import transport as module
 from tocsin.gossip.transport.migrating.transport import MigratingTransport
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
@@ -167,5 +170,115 @@ def test_what_waits_for_the_first_trial_is_bounded() -> None:
             assert mine.statistics.packets_dropped["queue_full"] == 5
             assert heard.failed == [address] * 5
         hole.close()
+
+    run(story())
+
+
+def test_of_those_who_say_nothing_one_host_has_only_its_share() -> None:
+    async def story() -> None:
+        mine = migrating(max_inbound_connections_per_host=2)
+        async with started(mine):
+            near = [
+                await asyncio.open_connection(mine.listen_address.host, mine.listen_address.port)
+                for _ in range(3)
+            ]
+            assert await near[2][0].read() == b""
+            assert mine.statistics.connections_rejected == {"host": 1}
+            for _, writer in near:
+                writer.close()
+
+    run(story())
+
+
+def test_a_stream_waits_for_the_trial_that_is_under_way() -> None:
+    async def story() -> None:
+        mine = migrating()
+        async with started(mine), started(tls()) as (strict, heard):
+            mine.send_packet(strict.listen_address, b"first")
+            near = await mine.open_stream(strict.listen_address, 10.0)
+            await near.write(b"question")
+            far = await heard.stream()
+            assert await far.read() == b"question"
+            await asyncio.gather(near.close(), far.close())
+            assert heard.data == [b"first"]
+
+    run(story())
+
+
+def test_a_stream_that_is_given_up_leaves_no_trial_that_never_ends() -> None:
+    async def story() -> None:
+        hole = socket.create_server(("127.0.0.1", 0))
+        address = Address(*hole.getsockname())
+        mine = migrating(dial_timeout=0.5, close_timeout=0.1)
+        async with started(mine):
+            opening = asyncio.create_task(mine.open_stream(address, 5.0))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            opening.cancel()
+            await asyncio.wait({opening})
+            mine.send_packet(address, b"waits")
+            assert mine.backlog(address)
+            await eventually(lambda: not mine.backlog(address))
+        hole.close()
+
+    run(story())
+
+
+def test_a_peer_that_dials_us_gets_what_waited_for_our_own_dial() -> None:
+    async def story() -> None:
+        mine, other = migrating(), migrating()
+        async with started(mine), started(other) as (_, heard):
+            hole = socket.create_server(("127.0.0.1", 0))
+            real, mine.tls.reach = mine.tls.reach, lambda *_: asyncio.sleep(3600)  # type: ignore[method-assign]
+            mine.send_packet(other.listen_address, b"waited")
+            await asyncio.sleep(0)
+            other.send_packet(mine.listen_address, b"hello")
+
+            def arrived() -> bool:
+                mine.send_packet(other.listen_address, b"later")
+                return len(heard.data) > 1
+
+            await eventually(arrived)
+            assert heard.data[:2] == [b"waited", b"later"]
+            mine.tls.reach = real  # type: ignore[method-assign]
+            hole.close()
+
+    run(story())
+
+
+def test_trials_and_what_waits_for_them_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        monkeypatch.setattr(module, "MAX_TRIALS", 2)
+        monkeypatch.setattr(module, "MAX_HELD", 250)
+        holes = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+        first, second, third = (Address(*hole.getsockname()) for hole in holes)
+        mine = migrating(close_timeout=0.1)
+        async with started(mine) as (_, heard):
+            for address in (first, second, third):
+                mine.send_packet(address, b"x" * 100)
+            assert [mine.backlog(address) for address in (first, second)] == [100, 100]
+            assert mine.statistics.trials_postponed == 1
+            mine.send_packet(second, b"y" * 100)
+            assert mine.backlog(second) == 100
+            assert mine.statistics.packets_dropped["queue_full"] == 1
+            assert heard.failed == [second]
+        for hole in holes:
+            hole.close()
+
+    run(story())
+
+
+def test_links_and_streams_in_clear_text_share_a_gauge() -> None:
+    async def story() -> None:
+        mine = migrating()
+        async with started(mine), started(udp()) as (old, _), started(tls()) as (new, heard):
+            near = await mine.clear.open_stream(old.listen_address, 10.0)
+            assert mine.statistics.connections_outbound == 1
+            mine.send_packet(new.listen_address, b"1")
+            await eventually(lambda: heard.data)
+            assert mine.statistics.connections_outbound == 2
+            near.abort()
+            await eventually(lambda: mine.statistics.connections_outbound == 1)
+        assert mine.statistics.connections_outbound == 0
 
     run(story())

@@ -47,10 +47,11 @@ def test_packets_past_the_share_of_a_peer_wait_and_arrive_in_order(offer_alpn: b
     asyncio.run(story())
 
 
-def test_packets_before_an_orderly_close_arrive_although_they_had_to_wait() -> None:
+@pytest.mark.parametrize("offer_alpn", [True, False], ids=["tocsin/1", "framing"])
+def test_packets_before_an_orderly_close_arrive_although_they_had_to_wait(offer_alpn: bool) -> None:
     async def story() -> None:
         async with node(peer_share=0.05, peer_burst=0.0001) as (receiver, recorder):
-            async with node(offer_alpn=False) as (sender, _):
+            async with node(offer_alpn=offer_alpn) as (sender, _):
                 for number in range(200):
                     sender.send_packet(receiver.listen_address, b"%d" % number)
                 await eventually(lambda: recorder.packets)
@@ -72,6 +73,21 @@ def test_handshakes_past_the_share_of_a_host_wait() -> None:
             assert receiver.statistics.throttled["host"] > 0
             for stream in streams:
                 stream.abort()
+
+    asyncio.run(story())
+
+
+def test_what_comes_behind_a_handshake_that_waited_may_pause_the_reading_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story() -> None:
+        async with node() as (receiver, _):
+            done: list[str] = []
+            accepted = receiver.accepted()
+            monkeypatch.setattr(accepted, "resume_reading", lambda: done.append("resumed"))
+            monkeypatch.setattr(accepted, "_shake_hands", lambda _: done.append("worked"))
+            accepted._shake_hands_later(b"")  # type: ignore[attr-defined]
+            assert done == ["resumed", "worked"]
 
     asyncio.run(story())
 

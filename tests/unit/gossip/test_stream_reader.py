@@ -1,0 +1,82 @@
+"""Reading messages off streams: what unfinished ones hold, and whose time it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from tocsin.errors import TransportError
+from tocsin.gossip import stream_reader
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.steps import Steps
+from tocsin.gossip.driver_statistics import DriverStatistics
+from tocsin.gossip.stream_reader import StreamReader
+from tocsin.gossip.transport.base import Stream, Transport
+from tocsin.gossip.wire.messages import User
+from tocsin.gossip.wire.stream import StreamCodec
+
+
+class Fixed:
+    """A stream that brings the same bytes at once, then ends."""
+
+    remote = Address("192.0.2.1", 1)
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    async def read(self) -> bytes:
+        data, self._data = self._data, b""
+        return data
+
+
+def reader() -> StreamReader:
+    return StreamReader(cast("Transport", object()), DriverStatistics())
+
+
+def test_a_few_bytes_that_unpack_to_megabytes_are_cut_before_they_are_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story() -> None:
+        bound = 256 * 1024
+        monkeypatch.setattr(stream_reader, "MAX_HELD_OF_PEER", bound)
+        codec = StreamCodec(compression=True)
+        wire = b"".join(codec.encode(User(bytes(4 * 1024 * 1024))))
+        assert len(wire) < stream_reader._BITE
+        one, decoder = reader(), codec.decoder()
+        with pytest.raises(TransportError, match="too much memory"):
+            await one.read(cast("Stream", Fixed(wire)), decoder)
+        assert decoder.held <= bound + 2 * 64 * 1024
+        assert one.held == 0
+        assert one._statistics.streams_over_memory == 1
+
+    asyncio.run(story())
+
+
+def test_a_message_that_is_whole_is_held_no_longer() -> None:
+    async def story() -> None:
+        one, codec, message = reader(), StreamCodec(), User(bytes(300_000))
+        wire = b"".join(codec.encode(message))
+        assert await one.read(cast("Stream", Fixed(wire)), codec.decoder()) == message
+        assert one.held == 0
+        assert not one._held
+
+    asyncio.run(story())
+
+
+def test_work_in_steps_is_told_the_time() -> None:
+    async def story() -> None:
+        def work() -> Steps[list[float | None]]:
+            first = yield
+            second = yield
+            return [first, second]
+
+        loop = asyncio.get_running_loop()
+        before = loop.time()
+        first, second = await reader().in_turns("peer", work())
+        assert first is not None
+        assert second is not None
+        assert before <= first <= second <= loop.time()
+
+    asyncio.run(story())
