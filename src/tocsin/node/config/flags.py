@@ -201,7 +201,7 @@ class NodeFlags:
         "tls",
         choice("cluster transport", TRANSPORTS),
         f"How peers are connected: {', '.join(TRANSPORTS)}; udp is clear text unless there is a keyring, "
-        "udp-to-tls is for moving from one to the other.",
+        "dtls needs the extra tocsin[dtls], udp-to-tls is for moving from udp to tls.",
     )
     cluster_keyring_file: str = flag(
         "cluster.keyring-file",
@@ -319,6 +319,12 @@ def _check_protection(flags: NodeFlags) -> None:
             raise ConfigError(
                 "--cluster.tls-config",
                 "--cluster.transport=udp does not speak TLS",
+                "leave one of the two out",
+            )
+        if flags.cluster_tls_bind_names:
+            raise ConfigError(
+                "--cluster.tls-bind-names",
+                "--cluster.transport=udp knows no certificates, so no name can be bound to one",
                 "leave one of the two out",
             )
     elif flags.cluster_keyring_file:
