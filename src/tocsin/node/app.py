@@ -76,7 +76,11 @@ class Node:
             Path(flags.storage_path), {"sil": self.silences.replicated, "nfl": self.notification_log}
         )
         self.changes = SilenceChanges(
-            self.silences, commit=self.store.commit, now=self.clock.now, tell=self._tell
+            self.silences,
+            commit=self.store.commit,
+            now=self.clock.now,
+            tell=self._tell,
+            log=Logger("tocsin.silences", component="silences") if flags.log_silences else None,
         )
         self.notifications = StagedLog(
             self.notification_log, commit=self.store.commit, now=self.clock.now, tell=self._tell

@@ -84,7 +84,9 @@ class NodeFlags:
     silences_max_silence_size_bytes: int = flag(
         "silences.max-silence-size-bytes", 0, integer, "Largest silence in bytes; 0: no limit."
     )
-    log_silences: bool = switch("log.silences", False, "Log each change of a silence's state.")
+    log_silences: bool = switch(
+        "log.silences", False, "Log each silence that is made, changed or ended at this node."
+    )
     alerts_gc_interval: int = duration("alerts.gc-interval", 30 * MINUTE, "Interval between alert GC.")
     alerts_per_alertname_limit: int = flag(
         "alerts.per-alertname-limit",
