@@ -49,7 +49,7 @@ FEATURES = (
     "auto-gomemlimit",
     "event-recorder",
 )
-_FEATURES_OFFERED = ("receiver-name-in-metrics", "classic-mode", "utf8-strict-mode", "auto-gomemlimit")
+_FEATURES_OFFERED = ("classic-mode", "utf8-strict-mode", "auto-gomemlimit")
 
 
 def _features(text: str) -> tuple[str, ...]:
