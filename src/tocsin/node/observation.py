@@ -129,6 +129,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     watch("cluster_peer_info", lambda: {cluster.settings.name: 1})
     watch("peer_position", lambda: cluster.position)
     watch("cluster_messages_queued", lambda: courier.queued.changes)
+    watch("cluster_messages_pruned_total", lambda: sum(courier.statistics.dropped.values()))
     watch("cluster_messages_received_total", lambda: inbox.received)
     watch("cluster_messages_received_size_total", lambda: inbox.received_bytes)
     watch("silences_gossip_messages_propagated_total", lambda: inbox.propagated["sil"])
