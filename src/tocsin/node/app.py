@@ -293,13 +293,14 @@ class Node:
         if previous is not None:
             previous.retire()
         self.engine = engine
+        if previous is None or config is not self._config:  # Else the file was not read.
+            self.counts.loaded(config, time.time())
+            self._log.info("configuration loaded", file=self.flags.config_file)
         self._config = config
-        self.counts.loaded(config, time.time())
         self._members_changed()
         engine.insert(self.alerts.all())
         if self._settled:
             engine.settle()
-        self._log.info("configuration loaded", file=self.flags.config_file)
 
     def _settle(self) -> None:
         self._settled = True

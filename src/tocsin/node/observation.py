@@ -57,6 +57,14 @@ class Refusals:
     """Packets, streams, messages and merges of peers, by the layer that refused them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """A view."""
+
+    withheld: int
+    """Times that what came from a peer was not passed on, as the disk did not take it."""
+
+
 def observe(metrics: Metrics, node: Node) -> None:
     """Wire every metric to its number."""
     counts = node.counts
@@ -163,6 +171,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     metrics.watch_statistics("replication_changes", lambda: courier.statistics)
     metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
     metrics.watch_statistics("replication_queue", lambda: courier.queued, gauges=("changes", "bytes"))
+    metrics.watch_statistics("replication_news", lambda: Unsaid(node.news.withheld))
     metrics.watch_statistics("intent", lambda: node.intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
