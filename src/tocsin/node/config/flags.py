@@ -267,10 +267,8 @@ def parse_flags(argv: Sequence[str], *, version: str = "") -> NodeFlags:
     """The flags of ``argv`` (without the program's name).
 
     :class:`UsageError` (exit status 2) for an unknown flag, a missing argument, a repeated flag or an
-    argument
-    that is none; :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
-    :class:`HelpRequested`
-    (0), its text to be printed.
+    argument that is none; :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
+    :class:`HelpRequested` (0), its text to be printed.
     """
     flags = parse_arguments(NodeFlags, argv, program="tocsin", version=version)
     _check(flags)
@@ -321,7 +319,7 @@ def _check_protection(flags: NodeFlags) -> None:
             raise ConfigError(
                 "--cluster.tls-config",
                 "--cluster.transport=udp does not speak TLS",
-                "leave one of the two out",
+                "leave one of the two out; --cluster.transport=udp-to-tls speaks both for a while",
             )
         if flags.cluster_tls_bind_names:
             raise ConfigError(
@@ -330,10 +328,14 @@ def _check_protection(flags: NodeFlags) -> None:
                 "leave one of the two out",
             )
     elif flags.cluster_keyring_file:
+        moving = flags.cluster_transport == "udp-to-tls"
         raise ConfigError(
             "--cluster.keyring-file",
-            f"--cluster.transport={flags.cluster_transport} has its own encryption",
-            "leave it out, or choose --cluster.transport=udp",
+            f"--cluster.transport={flags.cluster_transport} "
+            + ("speaks TLS or clear text, and seals nothing" if moving else "has its own encryption"),
+            "take the keyring off the whole cluster first, by its verify switches"
+            if moving
+            else "leave it out, or choose --cluster.transport=udp",
         )
     elif not flags.cluster_tls_config:
         raise ConfigError(

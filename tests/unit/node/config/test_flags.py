@@ -194,6 +194,7 @@ def test_clear_text_is_asked_for_in_words_and_a_keyring_belongs_to_it() -> None:
         (["--cluster.transport=udp", "--cluster.tls-bind-names"], "--cluster.tls-bind-names"),
         (["--cluster.tls-config=tls.yml", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
         (["--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
+        (["--cluster.transport=udp-to-tls", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
         (["--cluster.transport=udp", "--no-cluster.keyring-verify-incoming"], "verify-incoming"),
         (["--cluster.transport=udp", "--no-cluster.keyring-verify-outgoing"], "verify-outgoing"),
     ):
