@@ -45,7 +45,7 @@ trouble: setup  ## tests with real processes in trouble: killed, stopped, attack
 INTEROP := $(BIN)/pytest -q -n 3 --dist loadfile -m "interop and not slow"
 
 # With the peers fetched a skipped test is a failure. Status 3: none can be fetched here, the reason is printed.
-interop: setup  ## tests beside the real Alertmanager, amtool and Prometheus
+interop: setup  ## tests beside the real Alertmanager, amtool, Prometheus and serf
 	@echo "== interop"
 	@tools/fetch-peers $(PEERS); status=$$?; \
 	case $$status in \
@@ -84,7 +84,7 @@ hostile: setup  ## attack a running cluster in every known way, and measure it m
 fuzz: setup  ## fuzz every parser for half an hour (ARGS="--seconds 60 --target stream")
 	@$(BIN)/python -m tests.fuzz --seconds 1800 $(ARGS)
 
-fuzz-short: setup
+fuzz-short: setup  ## the same for a minute
 	@echo "== fuzz"
 	@$(BIN)/python -m tests.fuzz --seconds 60
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.api import matcher
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, silences_go_both_ways
 from tests.support.eventually import eventually, holds_for
 from tests.support.node import NodeKind
 
@@ -20,13 +20,7 @@ def test_the_same_label_meets(tmp_path: Path, ours: NodeKind, theirs: NodeKind) 
         first = cluster.add(ours, "first")
         second = cluster.add(theirs, "second")
         cluster.wait_whole()
-        for maker, reader in ((first, second), (second, first)):
-            for size in (10, 5_000):  # as a packet, and as a stream
-                id_ = maker.api.post_silence([matcher("alertname", "Labelled")], comment="x" * size)
-                eventually(
-                    lambda reader=reader, id_=id_: reader.api.silence(id_),  # type: ignore[misc]
-                    f"{size} bytes from {maker!r} on {reader!r}",
-                )
+        silences_go_both_ways(first, second)
 
 
 @pytest.mark.parametrize(("label", "other"), [("night", "day"), ("night", ""), ("", "day")])

@@ -37,10 +37,9 @@ from tests.interop.test_silences import (  # noqa: F401
     test_many_at_once,
     test_updated,
 )
-from tests.support.api import matcher
 from tests.support.bursts import active_silences, post_silences, wait_active
-from tests.support.cluster import Cluster
-from tests.support.eventually import eventually, holds_for
+from tests.support.cluster import Cluster, silences_go_both_ways
+from tests.support.eventually import holds_for
 from tests.support.node import NodeKind, metric
 
 pytestmark = pytest.mark.interop
@@ -103,13 +102,7 @@ def test_a_label_tells_clusters_apart(tmp_path: Path, ours: NodeKind, theirs: No
         first = cluster.add(ours, "first")
         second = cluster.add(theirs, "second")
         cluster.wait_whole()
-        for maker, reader in ((first, second), (second, first)):
-            for size in (10, 5_000):  # as a packet, and as a stream
-                id_ = maker.api.post_silence([matcher("alertname", "Labelled")], comment="x" * size)
-                eventually(
-                    lambda reader=reader, id_=id_: reader.api.silence(id_),  # type: ignore[misc]
-                    f"{size} bytes from {maker!r} on {reader!r}",
-                )
+        silences_go_both_ways(first, second)
         stranger = cluster.add(ours, "stranger", flags={"cluster.label": "day"})
         holds_for(
             lambda: (

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from tests.support.api import matcher
+from tests.support.eventually import eventually
 from tests.support.node import Node, NodeKind, webhook_config
 from tests.support.sink import WebhookSink
 from tocsin.certificates import CertificateFolder, NodeFiles
@@ -95,3 +97,14 @@ def issue(authority: CertificateFolder, name: str, *hosts: str) -> NodeFiles:
     """A loopback node's files as ``tocsinctl certs issue`` makes them; ``hosts``: further names."""
     hosts = ("127.0.0.1", "::1", *hosts)
     return authority.issue(name, hosts, now=datetime.now(UTC), lifetime=timedelta(days=1))
+
+
+def silences_go_both_ways(first: Node, second: Node) -> None:
+    """A silence of each is seen on the other, as a packet and as a stream."""
+    for maker, reader in ((first, second), (second, first)):
+        for size in (10, 5_000):
+            id_ = maker.api.post_silence([matcher("alertname", "Labelled")], comment="x" * size)
+            eventually(
+                lambda reader=reader, id_=id_: reader.api.silence(id_),  # type: ignore[misc]
+                f"{size} bytes from {maker!r} on {reader!r}",
+            )

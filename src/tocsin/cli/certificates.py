@@ -57,6 +57,7 @@ def _add_issue(verbs: Subparsers) -> None:
         action="append",
         required=True,
         dest="hosts",
+        metavar="HOST",
         help="IP address or DNS name under which peers dial the node (repeatable); "
         "Alertmanager dials addresses, so give its IP address",
     )

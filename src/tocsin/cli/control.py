@@ -23,8 +23,8 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     certificates.add_commands(commands)
     cluster.add_commands(commands)
-    storage.add_commands(commands)
     keyring.add_commands(commands)
+    storage.add_commands(commands)
     return parser
 
 

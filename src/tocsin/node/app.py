@@ -76,7 +76,11 @@ class Node:
             Path(flags.storage_path), {"sil": self.silences.replicated, "nfl": self.notification_log}
         )
         self.changes = SilenceChanges(
-            self.silences, commit=self.store.commit, now=self.clock.now, tell=self._tell
+            self.silences,
+            commit=self.store.commit,
+            now=self.clock.now,
+            tell=self._tell,
+            log=Logger("tocsin.silences", component="silences") if flags.log_silences else None,
         )
         self.notifications = StagedLog(
             self.notification_log, commit=self.store.commit, now=self.clock.now, tell=self._tell
@@ -289,13 +293,14 @@ class Node:
         if previous is not None:
             previous.retire()
         self.engine = engine
+        if previous is None or config is not self._config:  # Else the file was not read.
+            self.counts.loaded(config, time.time())
+            self._log.info("configuration loaded", file=self.flags.config_file)
         self._config = config
-        self.counts.loaded(config, time.time())
         self._members_changed()
         engine.insert(self.alerts.all())
         if self._settled:
             engine.settle()
-        self._log.info("configuration loaded", file=self.flags.config_file)
 
     def _settle(self) -> None:
         self._settled = True

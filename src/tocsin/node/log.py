@@ -1,10 +1,8 @@
 """Logging in the two formats of Alertmanager: logfmt and JSON, one record a line.
 
-``time=… level=INFO source=cluster.py:149 msg="peer joined" component=cluster peer=a``. Values are quoted
-and escaped
-as Go's slog does, so that text from a peer can neither end the line nor forge a key. A record below the
-level costs
-one comparison.
+``time=… level=INFO source=cluster.py:149 msg="peer joined" component=cluster peer=a``. Values are quoted and
+escaped as Go's slog does, so that text from a peer can neither end the line nor forge a key. A record below
+the level costs one comparison.
 """
 
 from __future__ import annotations

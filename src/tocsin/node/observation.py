@@ -57,6 +57,14 @@ class Refusals:
     """Packets, streams, messages and merges of peers, by the layer that refused them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """A view."""
+
+    withheld: int
+    """Times that what came from a peer was not passed on, as the disk did not take it."""
+
+
 def observe(metrics: Metrics, node: Node) -> None:
     """Wire every metric to its number."""
     counts = node.counts
@@ -129,6 +137,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     watch("cluster_peer_info", lambda: {cluster.settings.name: 1})
     watch("peer_position", lambda: cluster.position)
     watch("cluster_messages_queued", lambda: courier.queued.changes)
+    watch("cluster_messages_pruned_total", lambda: sum(courier.statistics.dropped.values()))
     watch("cluster_messages_received_total", lambda: inbox.received)
     watch("cluster_messages_received_size_total", lambda: inbox.received_bytes)
     watch("silences_gossip_messages_propagated_total", lambda: inbox.propagated["sil"])
@@ -162,6 +171,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     metrics.watch_statistics("replication_changes", lambda: courier.statistics)
     metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
     metrics.watch_statistics("replication_queue", lambda: courier.queued, gauges=("changes", "bytes"))
+    metrics.watch_statistics("replication_news", lambda: Unsaid(node.news.withheld))
     metrics.watch_statistics("intent", lambda: node.intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)

@@ -13,6 +13,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.errors import TocsinError
 from tocsin.node import app
 from tocsin.node.app import Node
 from tocsin.node.clock import Clock
@@ -96,5 +97,22 @@ def test_alerts_are_notified_whatever_happens_to_the_clock(
         await node.put_alerts([alert("after", clock.now())])
         await eventually(lambda: ["after"] in sender.sent)
         assert sender.sent == [["before"], ["after"]]
+
+    play(tmp_path, monkeypatch, story)
+
+
+def test_a_clock_that_is_set_back_does_not_hide_a_file_that_cannot_be_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(node: Node, sender: Sender, clock: MovedClock) -> None:
+        assert node.counts.reload_successful
+        (tmp_path / "alertmanager.yml").write_text("route: [")
+        with pytest.raises(TocsinError):
+            await node.reload()
+        assert not node.counts.reload_successful
+        before = node.engine
+        clock.moved = -10 * HOUR
+        await eventually(lambda: node.engine is not before)
+        assert not node.counts.reload_successful
 
     play(tmp_path, monkeypatch, story)

@@ -1,10 +1,8 @@
 """A configuration as text, the way Alertmanager shows it in ``/api/v2/status``.
 
 Go marshals its configuration anew for that: defaults filled in, secrets masked, keys in its structs' order.
-The
-layout rules of its YAML writer that differ from PyYAML's are here: text that could be read as another type
-is in
-double quotes, and some lists stay on one line.
+The layout rules of its YAML writer that differ from PyYAML's are here: text that could be read as another
+type is in double quotes, and some lists stay on one line.
 """
 
 from __future__ import annotations

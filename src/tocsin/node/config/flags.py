@@ -49,7 +49,7 @@ FEATURES = (
     "auto-gomemlimit",
     "event-recorder",
 )
-_FEATURES_OFFERED = ("receiver-name-in-metrics", "classic-mode", "utf8-strict-mode", "auto-gomemlimit")
+_FEATURES_OFFERED = ("classic-mode", "utf8-strict-mode", "auto-gomemlimit")
 
 
 def _features(text: str) -> tuple[str, ...]:
@@ -84,7 +84,9 @@ class NodeFlags:
     silences_max_silence_size_bytes: int = flag(
         "silences.max-silence-size-bytes", 0, integer, "Largest silence in bytes; 0: no limit."
     )
-    log_silences: bool = switch("log.silences", False, "Log each change of a silence's state.")
+    log_silences: bool = switch(
+        "log.silences", False, "Log each silence that is made, changed or ended at this node."
+    )
     alerts_gc_interval: int = duration("alerts.gc-interval", 30 * MINUTE, "Interval between alert GC.")
     alerts_per_alertname_limit: int = flag(
         "alerts.per-alertname-limit",
@@ -201,7 +203,7 @@ class NodeFlags:
         "tls",
         choice("cluster transport", TRANSPORTS),
         f"How peers are connected: {', '.join(TRANSPORTS)}; udp is clear text unless there is a keyring, "
-        "udp-to-tls is for moving from one to the other.",
+        "dtls needs the extra tocsin[dtls], udp-to-tls is for moving from udp to tls.",
     )
     cluster_keyring_file: str = flag(
         "cluster.keyring-file",
@@ -265,10 +267,8 @@ def parse_flags(argv: Sequence[str], *, version: str = "") -> NodeFlags:
     """The flags of ``argv`` (without the program's name).
 
     :class:`UsageError` (exit status 2) for an unknown flag, a missing argument, a repeated flag or an
-    argument
-    that is none; :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
-    :class:`HelpRequested`
-    (0), its text to be printed.
+    argument that is none; :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
+    :class:`HelpRequested` (0), its text to be printed.
     """
     flags = parse_arguments(NodeFlags, argv, program="tocsin", version=version)
     _check(flags)
@@ -319,13 +319,23 @@ def _check_protection(flags: NodeFlags) -> None:
             raise ConfigError(
                 "--cluster.tls-config",
                 "--cluster.transport=udp does not speak TLS",
+                "leave one of the two out; --cluster.transport=udp-to-tls speaks both for a while",
+            )
+        if flags.cluster_tls_bind_names:
+            raise ConfigError(
+                "--cluster.tls-bind-names",
+                "--cluster.transport=udp knows no certificates, so no name can be bound to one",
                 "leave one of the two out",
             )
     elif flags.cluster_keyring_file:
+        moving = flags.cluster_transport == "udp-to-tls"
         raise ConfigError(
             "--cluster.keyring-file",
-            f"--cluster.transport={flags.cluster_transport} has its own encryption",
-            "leave it out, or choose --cluster.transport=udp",
+            f"--cluster.transport={flags.cluster_transport} "
+            + ("speaks TLS or clear text, and seals nothing" if moving else "has its own encryption"),
+            "take the keyring off the whole cluster first, by its verify switches"
+            if moving
+            else "leave it out, or choose --cluster.transport=udp",
         )
     elif not flags.cluster_tls_config:
         raise ConfigError(

@@ -1,8 +1,7 @@
 """``global`` of the file.
 
 Most of it is for integrations that this version does not send through. It is read all the same, so that one
-file can
-serve a cluster of both kinds of node, and shown as Alertmanager shows it.
+file can serve a cluster of both kinds of node, and shown as Alertmanager shows it.
 """
 
 # ruff: noqa: RUF009 - an option is a field, as dataclasses.field() is

@@ -10,10 +10,8 @@
     read = section(HeaderSection)      # Node -> HeaderSection
 
 A :data:`Reader` turns a node of the tree into a value or raises :class:`ConfigError` at the node's place.
-Unknown
-keys are refused with the nearest known one. :meth:`Section.shown` gives the section back as Alertmanager
-shows it:
-in the order of the fields, empty values left out, secrets masked.
+Unknown keys are refused with the nearest known one. :meth:`Section.shown` gives the section back as
+Alertmanager shows it: in the order of the fields, empty values left out, secrets masked.
 """
 
 from __future__ import annotations

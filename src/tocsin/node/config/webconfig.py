@@ -129,11 +129,11 @@ class WebFile:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What it names: certificate, key, client CAs."""
+        """What it names: certificate, key, client CAs, revocation lists."""
         server = self._server
         if server is None:
             return ()
-        names = (server.cert_file, server.key_file, server.client_ca_file)
+        names = (server.cert_file, server.key_file, server.client_ca_file, server.client_crl_file)
         return tuple(self.path.parent / name for name in names if name)
 
     @property

@@ -1,11 +1,9 @@
 """YAML as a tree of text with places, nothing guessed.
 
-YAML's own resolver turns ``12:30`` into 750, ``no`` into false and ``2026-01-01`` into a date before a
-schema could
-say what was meant. So every scalar stays the text that was written, with its line and column, and
+YAML's own resolver turns ``12:30`` into 750, ``no`` into false and ``2026-01-01`` into a date before a schema
+could say what was meant. So every scalar stays the text that was written, with its line and column, and
 :mod:`tocsin.node.config.schema` converts it to what the key asks for. The tree is built from libyaml's
-events, not
-its recursive composer: depth, size and alias expansion are bounded here.
+events, not its recursive composer: depth, size and alias expansion are bounded here.
 """
 
 from __future__ import annotations
@@ -106,8 +104,7 @@ def load(text: str, path: str) -> Node | None:
     """The one document of ``text`` as a tree, None when it is empty. ``path`` is only named in marks.
 
     :class:`ConfigError` when it is not YAML, holds a second document, repeats a key, has a key that is not
-    text, a
-    tag of its own, or passes a bound.
+    text, a tag of its own, or passes a bound.
     """
     try:
         return _Builder(path).build(text)

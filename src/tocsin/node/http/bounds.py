@@ -75,27 +75,7 @@ class HTTPStatistics:
     connections_refused: Counter[str] = field(
         default_factory=lambda: Counter(total=0, address=0, handshakes=0, descriptors=0)
     )
-    connections_closed: Counter[str] = field(
-        default_factory=lambda: Counter(
-            dict.fromkeys(
-                (
-                    "evicted",
-                    "handshake",
-                    "plain_http",
-                    "client_certificate",
-                    "first_byte",
-                    "headers",
-                    "body",
-                    "unread_body",
-                    "answer",
-                    "answers_bytes",
-                    "keep_alive",
-                    "linger",
-                ),
-                0,
-            )
-        )
-    )
+    connections_closed: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_CLOSED, 0)))
     requests_refused: Counter[str] = field(
         default_factory=lambda: Counter(
             malformed=0, header_bytes=0, header_count=0, pipelined=0, bodies_bytes=0, rate_limit=0

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.identity import (
-    build_server_context,
-    check_validity,
-    subject_alternative_names,
-)
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.gossip.transport.tls.config import ClientAuthType, TLSServerConfig
+from tocsin.gossip.transport.tls.files import Files
+from tocsin.gossip.transport.tls.identity import build_server_context, check_validity
+from tocsin.gossip.transport.tls.trust import Trust, load_trust
 from tocsin.node.config.webconfig import WebConfig, read_web_file
 
 _log = logging.getLogger(__name__)
@@ -47,6 +45,8 @@ class WebState:
 
     config: WebConfig
     context: ssl.SSLContext | None
+    clients: Trust | None
+    """Whom TLS lets in, beside what the context asks."""
 
 
 class WebSecurity:
@@ -66,18 +66,13 @@ class WebSecurity:
         return self.state.context
 
     def check_client(self, tls: ssl.SSLObject) -> None:
-        """After a handshake: the client's names, and its dates anew, as a resumed session verifies nothing.
+        """After a handshake: revocation, the client's names, and its dates anew, as a resumed session
+        verifies nothing.
 
         :class:`~tocsin.errors.PeerRefusedError`.
         """
-        server = self.state.config.tls
-        if server is not None and server.client_allowed_sans:
-            names = subject_alternative_names(tls.getpeercert(binary_form=True) or b"")
-            if names.isdisjoint(server.client_allowed_sans):
-                shown = ", ".join(sorted(names)) or "none"
-                raise RefusalError(
-                    "name_not_allowed", f"client_allowed_sans has none of the certificate's names ({shown})"
-                )
+        if self.state.clients is not None:
+            self.state.clients.check(tls.getpeercert(binary_form=True))
         check_validity(tls, time.time())
 
     async def watch(self) -> None:
@@ -111,6 +106,16 @@ class WebSecurity:
         return state
 
     def _load(self) -> WebState:
+        try:
+            return self._read()
+        except ConfigError:
+            raise
+        except Exception as error:
+            # The libraries know more ways to refuse a certificate than they tell. Who watches must go on, or
+            # a password that is taken away tomorrow would still be good.
+            raise ConfigError(str(self._path), f"cannot be used: {error!r}", "check what it names") from None
+
+    def _read(self) -> WebState:
         # What is in a file is noted before it is used: one that changes in between is read once more.
         own = _contents((self._path,))
         self._seen = own + _contents(self._files)
@@ -118,14 +123,29 @@ class WebSecurity:
         self._files = file.files
         self._seen = own + _contents(self._files)
         config = file.resolve()
-        context = None
-        if config.tls is not None:
-            try:
-                context = build_server_context(config.tls)
-            except ConfigError as error:
-                raise ConfigError(f"{self._path}: {error.place}", error.problem, error.mend) from None
-            context.set_alpn_protocols(["http/1.1"])
-        return WebState(config, context)
+        if config.tls is None:
+            return WebState(config, None, None)
+        files = Files()
+        try:
+            context = build_server_context(config.tls, files)
+            clients = _load_clients(config.tls, context, files)
+        except ConfigError as error:
+            raise ConfigError(f"{self._path}: {error.place}", error.problem, error.mend) from None
+        context.set_alpn_protocols(["http/1.1"])
+        return WebState(config, context, clients)
+
+
+def _load_clients(server: TLSServerConfig, context: ssl.SSLContext, files: Files) -> Trust:
+    return load_trust(
+        files,
+        "tls_server_config",
+        authority=("client_ca", server.client_ca_file, server.client_ca),
+        revocations=("client_crl", server.client_crl_file, server.client_crl),
+        allow_list="client_allowed_sans",
+        allowed=server.client_allowed_sans,
+        required=server.client_auth_type is ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
+        verified=context.verify_mode is not ssl.CERT_NONE,
+    )
 
 
 def _contents(files: Iterable[Path]) -> tuple[bytes, ...]:

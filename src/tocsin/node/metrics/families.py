@@ -1,8 +1,7 @@
 """The metrics that a real Alertmanager 0.33.1 has, as far as they mean something here.
 
 Names, types, labels and buckets are its own, so that dashboards and alerting rules go on working. What is
-left out
-and why is in tests/unit/node/test_metrics.py, beside the list that was captured.
+left out and why is in tests/unit/node/test_metrics.py, beside the list that was captured.
 """
 
 from __future__ import annotations

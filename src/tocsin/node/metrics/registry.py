@@ -1,6 +1,5 @@
-"""A registry of our own. Values that somebody counts already are read when the metrics are asked for, so
-that the
-paths which count pay for an integer and nothing else; only durations are fed as they happen.
+"""A registry of our own. Values that somebody counts already are read when the metrics are asked for, so that
+the paths which count pay for an integer and nothing else; only durations are fed as they happen.
 """
 
 from __future__ import annotations
@@ -74,15 +73,14 @@ class Metrics:
         """Show every field of a dataclass of counters as ``tocsin_<prefix>_<field>[_total]``.
 
         A field is a number, or a mapping from a reason (or kind) to numbers, which becomes the label
-        ``reason``.
-        ``read()`` gives the object of the moment or ``None``. ``gauges``: fields that go down too.
+        ``reason``. ``read()`` gives the object of the moment or ``None``. ``gauges``: fields that go down
+        too.
         """
         self._statistics.append((prefix, read, frozenset(gauges)))
 
     def timer(self, name: str, *labels: str) -> Timer:
         """The child of the timing ``alertmanager_<name>`` that belongs to the labels' values; keep it, and
-        call
-        ``observe(seconds)`` on it.
+        call ``observe(seconds)`` on it.
         """
         timer = self._timers[name]
         return timer.labels(*labels) if labels else timer

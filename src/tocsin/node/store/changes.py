@@ -12,8 +12,9 @@ from tocsin.alerting import nflog
 from tocsin.alerting.nflog import NotificationLog, Receiver
 from tocsin.alerting.replicated import Entry
 from tocsin.alerting.silence import Silence, Silences
-from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.alerting.timestamp import Nanoseconds, format_rfc3339
 from tocsin.errors import ClosedError, StorageError
+from tocsin.node.log import Logger
 
 Tell = Callable[[str, Sequence[bytes]], None]
 
@@ -37,12 +38,20 @@ class SilenceChanges:
     """
 
     def __init__(
-        self, silences: Silences, *, commit: Commit, now: Callable[[], Nanoseconds], tell: Tell
+        self,
+        silences: Silences,
+        *,
+        commit: Commit,
+        now: Callable[[], Nanoseconds],
+        tell: Tell,
+        log: Logger | None = None,
     ) -> None:
+        """``log`` gets a line for each change, in Alertmanager's words."""
         self._silences = silences
         self._commit = commit
         self._now = now
         self._tell = tell
+        self._log = log
         self._turns: dict[str, _Turn] = {}
         self._staged = 0
 
@@ -53,13 +62,19 @@ class SilenceChanges:
         """
         async with self._turn(silence.id):
             identifier, staged = self._silences.stage_set(silence, self._now(), self._staged)
+            verb = "create" if self._silences.get(identifier) is None else "update"
             await self._keep(staged)
+            for each in staged:  # One that takes the place of another comes after it.
+                self._say(verb if each.id == identifier else "expire", each)
             return identifier
 
     async def expire(self, identifier: str) -> None:
         """End a silence. NotFoundError or :class:`~tocsin.errors.StorageError`, with nothing changed."""
         async with self._turn(identifier):
-            await self._keep(self._silences.stage_expire(identifier, self._now()))
+            staged = self._silences.stage_expire(identifier, self._now())
+            await self._keep(staged)
+            for each in staged:
+                self._say("expire", each)
 
     async def _keep(self, staged: Sequence[Silence]) -> None:
         if not staged:
@@ -76,6 +91,18 @@ class SilenceChanges:
             await self._commit("sil", staged, apply)
         finally:
             self._staged -= len(staged)
+
+    def _say(self, verb: str, silence: Silence) -> None:
+        if self._log is not None:
+            self._log.info(
+                f"{verb} silence",
+                Id=silence.id,
+                CreatedBy=silence.created_by,
+                Comment=silence.comment,
+                StartsAt=format_rfc3339(silence.starts_at),
+                EndsAt=format_rfc3339(silence.ends_at),
+                Matchers=" or ".join([",".join(map(str, matchers)) for matchers in silence.matcher_sets]),
+            )
 
     @asynccontextmanager
     async def _turn(self, identifier: str) -> AsyncIterator[None]:

@@ -138,6 +138,7 @@ def test_what_is_no_command_line(argv: list[str], problem: str) -> None:
         ("--web.get-concurrency=a", "not a whole number"),
         ("--enable-feature=flying", "unknown option 'flying' for --enable-feature"),
         ("--enable-feature=event-recorder", "not offered by this version"),
+        ("--enable-feature=receiver-name-in-metrics", "not offered by this version"),
         ("--enable-feature=classic-mode,utf8-strict-mode", "cannot both be enabled"),
         ("--web.listen-address=localhost", "missing port"),
         ("--web.listen-address=::1:9093", "too many colons"),
@@ -190,8 +191,10 @@ def test_clear_text_is_asked_for_in_words_and_a_keyring_belongs_to_it() -> None:
     assert flags.cluster_keyring_verify_outgoing
     for arguments, place in (
         (["--cluster.transport=udp", "--cluster.tls-config=tls.yml"], "--cluster.tls-config"),
+        (["--cluster.transport=udp", "--cluster.tls-bind-names"], "--cluster.tls-bind-names"),
         (["--cluster.tls-config=tls.yml", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
         (["--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
+        (["--cluster.transport=udp-to-tls", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
         (["--cluster.transport=udp", "--no-cluster.keyring-verify-incoming"], "verify-incoming"),
         (["--cluster.transport=udp", "--no-cluster.keyring-verify-outgoing"], "verify-outgoing"),
     ):

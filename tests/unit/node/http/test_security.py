@@ -135,6 +135,35 @@ def test_client_names(folder: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_revoked_client_is_refused_and_the_list_is_looked_at(folder: Path) -> None:
+    first, second = AUTHORITY.issue(name="first"), AUTHORITY.issue(name="second")
+    (folder / "revoked.pem").write_bytes(AUTHORITY.revoke(first))
+    text = VERIFYING + "RequireAndVerifyClientCert\n  client_crl_file: revoked.pem\n"
+
+    async def story() -> None:
+        security = WebSecurity(write(folder, text))
+        async with secured(security) as server:
+            with pytest.raises(httpx.TransportError):
+                await get(server, trust(first, folder))
+            assert (await get(server, trust(second, folder))).text == "OK"
+            (folder / "revoked.pem").write_bytes(AUTHORITY.revoke(first, second))
+            state = security.look()
+            assert state is not None
+            security.state = state
+            with pytest.raises(httpx.TransportError):
+                await get(server, trust(second, folder))
+            assert server.statistics.connections_closed["client_certificate"] == 2
+
+    asyncio.run(story())
+
+
+def test_a_revocation_list_of_another_authority_is_not_taken(folder: Path) -> None:
+    (folder / "revoked.pem").write_bytes(FOREIGN.revoke(FOREIGN.issue()))
+    text = VERIFYING + "RequireAndVerifyClientCert\n  client_crl_file: revoked.pem\n"
+    with pytest.raises(ConfigError, match="is signed by none of the authorities"):
+        WebSecurity(write(folder, text))
+
+
 def test_half_open_handshakes_have_a_deadline(folder: Path) -> None:
     async def story() -> None:
         security = WebSecurity(write(folder, SERVER))
@@ -279,6 +308,21 @@ def test_a_certificate_without_its_key_is_not_taken(folder: Path) -> None:
     security = WebSecurity(write(folder, SERVER))
     (folder / "node.crt").write_bytes(AUTHORITY.issue().certificate)
     assert security.look() is None
+    assert security.statistics.reload_failures == 1
+
+
+def test_a_failure_that_nobody_foresaw_does_not_end_the_watch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("error parsing asn1 value")
+
+    path = write(folder, SERVER)
+    security = WebSecurity(path)
+    path.write_text(SERVER + "  min_version: TLS13\n")
+    with monkeypatch.context() as patched:
+        patched.setattr("tocsin.node.http.security.build_server_context", fail)
+        assert security.look() is None
     assert security.statistics.reload_failures == 1
 
 

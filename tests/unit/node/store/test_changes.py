@@ -15,7 +15,8 @@ from tests.support.stores import Disk, silence
 from tocsin.alerting.nflog import Receiver
 from tocsin.alerting.silence import Silences
 from tocsin.errors import NotFoundError, StorageError
-from tocsin.node.store.changes import News, StagedLog
+from tocsin.node.log import Logger
+from tocsin.node.store.changes import News, SilenceChanges, StagedLog
 from tocsin.node.store.database import Database
 from tocsin.node.store.rows import Row
 
@@ -187,5 +188,37 @@ def test_a_notification_cannot_be_refused_by_a_disk(tmp_path: Path, monkeypatch:
         again = await Disk(tmp_path).open()
         assert again.groups() == {b"group"}
         await again.store.close()
+
+    asyncio.run(story())
+
+
+def test_each_change_is_logged_if_that_is_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "tocsin.silences")
+
+    async def story() -> None:
+        disk = await Disk(tmp_path).open()
+        changes = SilenceChanges(
+            disk.silences,
+            commit=disk.store.commit,
+            now=disk.now,
+            tell=lambda _kind, _changes: None,
+            log=Logger("tocsin.silences"),
+        )
+        first = await changes.set(silence("a", comment="one"))
+        await changes.set(silence("a", comment="two", identifier=first))
+        second = await changes.set(silence("b", identifier=first))
+        await changes.expire(second)
+        await changes.expire(second)
+        await disk.store.close()
+        said = [(record.message, record.__dict__["fields"]["Id"]) for record in caplog.records]
+        assert said == [
+            ("create silence", first),
+            ("update silence", first),
+            ("expire silence", first),
+            ("create silence", second),
+            ("expire silence", second),
+        ]
+        fields = caplog.records[1].__dict__["fields"]
+        assert (fields["Comment"], fields["Matchers"]) == ("two", 'alertname="a"')
 
     asyncio.run(story())
