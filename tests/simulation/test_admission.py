@@ -102,8 +102,8 @@ class Answering:
 @pytest.mark.parametrize("bind", [False, True], ids=["free names", "bound names"])
 @pytest.mark.parametrize("own_address", [True, False], ids=["one address", "an address for each"])
 def test_two_thousand_phantoms_leave_membership_and_gossip_as_they_are(bind: bool, own_address: bool) -> None:
-    # With some seeds (5 among them) the rumour misses a member even in peace, as gossip may: four members send it
-    # four times each, to whom chance will. Such a seed tells nothing of the storm.
+    # With one seed in forty (5 is one) the rumour misses a member even in peace, as gossip may: each member
+    # sends it four times, to whom chance will. Such a seed tells nothing of the storm.
     cluster = known_cluster(6, 5, bind=bind)
     cluster.start_all()
     attacked, world = cluster.nodes[0], cluster.world
