@@ -83,12 +83,16 @@ class TroubledLink:
     async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
+        # What asyncio has accepted and not made a connection of yet would be left to nobody if cancelled.
+        others = asyncio.all_tasks() - self._relays - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=5)
         for writer in list(self._writers):
             writer.transport.abort()
-        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for relay in self._relays:
+            relay.cancel()
+        await asyncio.gather(*self._relays, return_exceptions=True)
+        await asyncio.sleep(0.01)  # for the aborted connections to close
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
