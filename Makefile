@@ -24,7 +24,7 @@ setup: $(VENV)/.ready  ## make the virtual environment
 demo: setup  ## three nodes over mutual TLS (ARGS="--with-alertmanager PATH --keep")
 	@$(BIN)/python -m tools.demo $(ARGS)
 
-test: lint unit trouble interop  ## all that CI runs: lint, unit, trouble, interop
+test: lint unit trouble fuzz-short interop  ## all that CI runs; the last but one is a minute of fuzzing
 
 lint: setup  ## ruff and mypy --strict
 	@echo "== lint"
