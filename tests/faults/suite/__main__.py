@@ -102,6 +102,8 @@ def _tell_story(world: World, scenario: Scenario, hold: float, result: Result) -
     flow.quiet()
     settled = time.monotonic()
     try:
+        # One that fired last may be on its way still: taken only after the next look, it would be missed.
+        seconds_until(lambda: not flow.book.undelivered(), "every alert is taken by a node")
         seconds_until(lambda: not world.notified((0.0, 0.0)).unnotified, "every group is notified")
         seconds_until(world.equal, "all nodes hold the same")
     finally:

@@ -53,6 +53,11 @@ class Book:
         self.refused = 0
         self.failed = 0
 
+    def undelivered(self) -> list[str]:
+        """Alerts that fire and that no node has taken yet."""
+        with self.lock:
+            return [name for name, alert in self.alerts.items() if not alert.accepted_by]
+
     def broken(self, shown: dict[str, dict[str, Any]], until: float) -> list[str]:
         """What was promised before ``until`` and is not among the silences that a node shows."""
         with self.lock:
