@@ -26,6 +26,7 @@ from tocsin.gossip.core.outbox import Outbox
 from tocsin.gossip.core.partners import Connections, Partners
 from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
 from tocsin.gossip.core.receiver import Receiver
+from tocsin.gossip.core.refutation import REFUTATION
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.steps import Steps, finished
 from tocsin.gossip.core.timers import Timers
@@ -190,6 +191,8 @@ class Endpoint(Views):
                     self._admission.timed_out(key, now)
             elif kind == GOSSIP:
                 self.gossip(now)
+            elif kind == REFUTATION:
+                self._membership.refutation.timed_out(now)
             elif kind == probe.PROBE:
                 self._prober.tick(now)
             elif kind == probe.PROBE_TIMEOUT:

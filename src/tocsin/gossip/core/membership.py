@@ -23,6 +23,7 @@ from tocsin.gossip.core.effects import (
     ProtocolTrouble,
 )
 from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.refutation import MAX_INCARNATION, Refutation
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.suspicion import Suspicion, confirmations_wanted, minimum_timeout
 from tocsin.gossip.core.timers import Timers
@@ -33,7 +34,6 @@ from tocsin.gossip.wire.messages import Alive, Dead, MemberState, NodeState, Sus
 if TYPE_CHECKING:
     from random import Random
 
-MAX_INCARNATION = 2**32 - 1
 MAX_PENDING_TROUBLE = 1024
 SUSPICION = "suspicion"
 
@@ -76,7 +76,6 @@ class Membership:
         self._random = random
         self._timers = timers
         self._queue = queue
-        self._awareness = awareness
         self._statistics = statistics
         self._events = events
         self._members: dict[str, Member] = {local.name: local}
@@ -85,6 +84,14 @@ class Membership:
         self._hosts = Counter([local.address.host])
         self.door: Door | None = None
         self._suspicions: dict[str, Suspicion] = {}
+        self.refutation = Refutation(
+            config.gossip_interval,
+            timers=timers,
+            awareness=awareness,
+            statistics=statistics,
+            incarnation=lambda: self.local.incarnation,
+            answer=self._answer,
+        )
         self._live = 1
 
     # -- views
@@ -199,7 +206,7 @@ class Membership:
                 self._tell(NameConflict(stored, address))
                 return
         if ours:
-            self._heard_of_ourselves(message)
+            self._heard_of_ourselves(message, now)
             return
         if stored is None:
             if message.incarnation == 0 or not self._room():
@@ -244,7 +251,7 @@ class Membership:
         if stored.state is not MemberState.ALIVE:
             return
         if message.node == self.name:
-            self.refute(message.incarnation)
+            self.refutation.accused(message.incarnation, now)
             return
         if message.incarnation >= MAX_INCARNATION and not witnessed:
             self._statistics.unrefutable += 1
@@ -282,7 +289,7 @@ class Membership:
         if not stored.live:
             return
         if ours and not self.leaving:
-            self.refute(message.incarnation)
+            self.refutation.accused(message.incarnation, now)
             return
         self._queue.add(encode_message(message), message.node)
         member = replace(
@@ -313,17 +320,6 @@ class Membership:
     def readdress(self, address: Address) -> None:
         """Change our own address before anyone knows it."""
         self._store(replace(self.local, address=address))
-
-    def refute(self, accused: int) -> None:
-        """Answer an accusation at incarnation ``accused`` with a higher one; it costs a point of health."""
-        if accused >= MAX_INCARNATION:
-            self._statistics.unrefutable += 1
-            return
-        self._statistics.refutations += 1
-        self._awareness.apply(1)
-        local = self.local
-        self._store(replace(local, incarnation=max(local.incarnation, accused) + 1))
-        self._broadcast_local()
 
     def leave(self, now: float) -> None:
         """Tell the others that we go; from now on nobody can bring us back."""
@@ -366,7 +362,12 @@ class Membership:
         reclaim = self._config.dead_node_reclaim_time
         return stored.state is MemberState.DEAD and 0 < reclaim < now - stored.state_changed
 
-    def _heard_of_ourselves(self, message: Alive) -> None:
+    def _answer(self, accused: int) -> None:
+        if not self.leaving:
+            self._store(replace(self.local, incarnation=max(self.local.incarnation, accused) + 1))
+            self._broadcast_local()
+
+    def _heard_of_ourselves(self, message: Alive, now: float) -> None:
         """Somebody repeats what we said, or claims what we did not: an older life of ours, or a forgery."""
         local = self.local
         if message.incarnation < local.incarnation:
@@ -376,7 +377,7 @@ class Membership:
             local.versions,
         ):
             return
-        self.refute(message.incarnation)
+        self.refutation.accused(message.incarnation, now)
 
     def _room(self) -> bool:
         if len(self._members) >= self._config.max_members:

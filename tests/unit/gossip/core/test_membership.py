@@ -161,6 +161,37 @@ class TestOurselves:
         assert alive("me", 1, incarnation=8) in bench.messages(Alive)
         assert bench.endpoint.statistics.refutations == 1
 
+    def test_a_flood_of_accusations_is_answered_once_in_a_gossip_interval(self) -> None:
+        """Else one peer makes the whole cluster talk of nothing but our incarnations."""
+        bench = Bench()
+        bench.populate(1)
+        bench.feed(Suspect(7, "me", "b"))
+        for incarnation in range(8, 108):
+            bench.feed(Suspect(incarnation, "me", "b"), Dead(incarnation, "me", "b"))
+        assert bench.endpoint.local.incarnation == 8, "answered at once"
+        bench.run(bench.config.gossip_interval)
+        assert bench.endpoint.local.incarnation == 108, "and all others by one answer past the highest"
+        assert bench.endpoint.statistics.refutations == bench.endpoint.health_score == 2
+        bench.run(bench.config.gossip_interval)
+        assert bench.endpoint.statistics.refutations == 2
+
+    def test_an_accusation_that_waits_is_dropped_if_we_have_gone_past_it(self) -> None:
+        bench = Bench()
+        bench.feed(Suspect(7, "me", "b"))
+        bench.feed(Suspect(8, "me", "b"))
+        bench.endpoint.update_meta(b"new", bench.now)
+        bench.run(bench.config.gossip_interval)
+        assert (bench.endpoint.local.incarnation, bench.endpoint.statistics.refutations) == (9, 1)
+
+    def test_whoever_leaves_does_not_answer_what_waits(self) -> None:
+        bench = Bench()
+        bench.populate(1)
+        bench.feed(Suspect(7, "me", "b"))
+        bench.feed(Suspect(8, "me", "b"))
+        bench.endpoint.leave(bench.now)
+        bench.run(bench.config.gossip_interval)
+        assert bench.endpoint.local.incarnation == 8
+
     def test_an_old_accusation_is_not_worth_an_answer(self) -> None:
         bench = Bench()
         bench.feed(Suspect(7, "me", "b"))
