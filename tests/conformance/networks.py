@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import socket
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.support.certificates import CertificateAuthority
 from tests.support.transports import Recorder
@@ -127,6 +128,21 @@ class InMemory(Network):
         return Address(LOOPBACK, self.network.free_port())
 
 
+def _tls_settings(address: Address, limits: Limits, **more: Any) -> TLSTransportConfig:
+    return TLSTransportConfig(
+        listen_address=address,
+        dial_timeout=limits.dial_timeout,
+        read_timeout=limits.read_timeout,
+        close_timeout=limits.close_timeout,
+        max_queued_packets=limits.max_queued_packets,
+        # The frame around a packet: length, version, kind, address.
+        max_frame_bytes=limits.max_packet_bytes + 64,
+        max_inbound_connections=limits.max_inbound,
+        max_mux_streams=limits.max_inbound,
+        **more,
+    )
+
+
 class OverTLS(Network):
     """:mod:`tocsin.gossip.transport.tls` with mutual TLS."""
 
@@ -141,18 +157,7 @@ class OverTLS(Network):
         self._sockets: list[socket.socket] = []
 
     def make(self, address: Address, limits: Limits) -> Node:
-        config = TLSTransportConfig(
-            listen_address=address,
-            dial_timeout=limits.dial_timeout,
-            read_timeout=limits.read_timeout,
-            close_timeout=limits.close_timeout,
-            max_queued_packets=limits.max_queued_packets,
-            # The frame around a packet: length, version, kind, address.
-            max_frame_bytes=limits.max_packet_bytes + 64,
-            max_inbound_connections=limits.max_inbound,
-            max_mux_streams=limits.max_inbound,
-            offer_alpn=next(self._offers),
-        )
+        config = _tls_settings(address, limits, offer_alpn=next(self._offers))
         transport = TLSTransport(config, self.tls)
         return Node(transport, transport.statistics)
 
@@ -269,17 +274,7 @@ class Migrating(OverUDP):
         kind = next(self._kinds)
         if kind == "udp":
             return super().make(address, limits)
-        over_tls = TLSTransportConfig(
-            listen_address=address,
-            dial_timeout=limits.dial_timeout,
-            read_timeout=limits.read_timeout,
-            close_timeout=limits.close_timeout,
-            max_queued_packets=limits.max_queued_packets,
-            max_frame_bytes=limits.max_packet_bytes + 64,
-            max_inbound_connections=limits.max_inbound,
-            max_mux_streams=limits.max_inbound,
-        )
-        strict = TLSTransport(over_tls, self.tls)
+        strict = TLSTransport(_tls_settings(address, limits), self.tls)
         if kind == "tls":
             return Node(strict, strict.statistics)
         transport = MigratingTransport(strict, self.udp_config(address, limits))
@@ -301,16 +296,6 @@ class OverDTLS(OverUDP):
         self.tls = tls
 
     def make(self, address: Address, limits: Limits) -> Node:
-        tls = TLSTransportConfig(
-            listen_address=address,
-            dial_timeout=limits.dial_timeout,
-            handshake_timeout=limits.dial_timeout,
-            read_timeout=limits.read_timeout,
-            close_timeout=limits.close_timeout,
-            max_queued_packets=limits.max_queued_packets,
-            max_frame_bytes=limits.max_packet_bytes + 64,
-            max_inbound_connections=limits.max_inbound,
-            offer_alpn=False,
-        )
+        tls = _tls_settings(address, limits, handshake_timeout=limits.dial_timeout, offer_alpn=False)
         transport = DTLSTransport(DTLSTransportConfig(tls=tls), self.tls)
         return Node(transport, transport.statistics)

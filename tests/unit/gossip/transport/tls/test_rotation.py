@@ -126,18 +126,38 @@ def run(story: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(tell())
 
 
-async def chatter(a: Node, b: Node, stop: asyncio.Event) -> tuple[list[bytes], list[bytes]]:
-    """Both send packets and open streams until told to stop; what each has sent."""
-    sent: tuple[list[bytes], list[bytes]] = ([], [])
-    number = 0
-    while not stop.is_set():
-        for mine, (sender, receiver) in zip(sent, ((a, b), (b, a)), strict=True):
-            data = f"packet {number}".encode()
-            mine.append(data)
-            sender.send(receiver, data)
-        number += 1
-        await asyncio.sleep(0.002)
-    return sent
+async def meet(a: Node, b: Node) -> None:
+    """Connect in both directions."""
+    await a.reaches(b, b"hello")
+    await b.reaches(a, b"hello")
+
+
+@contextlib.asynccontextmanager
+async def chatter(a: Node, b: Node) -> AsyncIterator[None]:
+    """Both send packets to each other meanwhile; afterwards all must have arrived."""
+    stop = asyncio.Event()
+
+    async def talk(sender: Node, receiver: Node) -> list[bytes]:
+        sent: list[bytes] = []
+        while not stop.is_set():
+            sent.append(f"packet {len(sent)}".encode())
+            sender.send(receiver, sent[-1])
+            await asyncio.sleep(0.002)
+        return sent
+
+    await meet(a, b)
+    talks = [asyncio.create_task(talk(a, b)), asyncio.create_task(talk(b, a))]
+    try:
+        yield
+        await a.reaches(b, b"good evening")
+    finally:
+        stop.set()
+        from_a, from_b = await asyncio.gather(*talks)
+    await eventually(lambda: set(from_a) <= set(b.recorder.data))
+    await eventually(lambda: set(from_b) <= set(a.recorder.data))
+    for node in (a, b):
+        assert not node.recorder.failures
+        assert not node.statistics.connections_cut
 
 
 @both_protocols
@@ -147,25 +167,14 @@ def test_a_new_leaf_renews_open_connections_and_no_packet_is_lost(
 ) -> None:
     async def story() -> None:
         async with pair(tmp_path, authority, alpn=alpn, seed=seed) as (a, b):
-            await a.reaches(b, b"hello")
-            await b.reaches(a, b"hello")
-            old = {peer.certificate for peer in a.recorder.peers if peer is not None}
-            stop = asyncio.Event()
-            talk = asyncio.create_task(chatter(a, b, stop))
-            b.files.issue(authority)
-            await eventually(lambda: b.statistics.connections_renewed)
-            a.files.issue(authority)
-            await eventually(lambda: a.statistics.connections_renewed)
-            await eventually(lambda: len({peer.certificate for _, peer in a.recorder.identified}) > 1)
-            await a.reaches(b, b"good evening")
-            stop.set()
-            from_a, from_b = await talk
-            await eventually(lambda: set(from_a) <= set(b.recorder.data))
-            await eventually(lambda: set(from_b) <= set(a.recorder.data))
-            for node in (a, b):
-                assert not node.recorder.failures
-                assert not node.statistics.packets_dropped
-                assert not node.statistics.connections_cut
+            async with chatter(a, b):
+                old = {peer.certificate for peer in a.recorder.peers if peer is not None}
+                b.files.issue(authority)
+                await eventually(lambda: b.statistics.connections_renewed)
+                a.files.issue(authority)
+                await eventually(lambda: a.statistics.connections_renewed)
+                await eventually(lambda: len({peer.certificate for _, peer in a.recorder.identified}) > 1)
+            assert not any(node.statistics.packets_dropped for node in (a, b))
             new = {peer.certificate for peer in a.recorder.peers[-3:] if peer is not None}
             assert not old & new
 
@@ -179,10 +188,6 @@ def test_authorities_change_with_an_overlap_and_no_packet_is_lost(
     async def story() -> None:
         new = CertificateAuthority("new authority")
         async with pair(tmp_path, authority, alpn=alpn) as (a, b):
-            await a.reaches(b, b"hello")
-            await b.reaches(a, b"hello")
-            stop = asyncio.Event()
-            talk = asyncio.create_task(chatter(a, b, stop))
 
             async def step(change: Callable[[Files], None]) -> None:
                 for node in (a, b):
@@ -196,18 +201,11 @@ def test_authorities_change_with_an_overlap_and_no_packet_is_lost(
                 assert node.transport._rotation is not None
                 return len(node.transport._rotation._tasks) == 1  # the watch
 
-            await step(lambda files: files.trust(authority, new))
-            await step(lambda files: files.issue(new))
-            await step(lambda files: files.revoke(new.revoke()))
-            await step(lambda files: files.trust(new))
-            await a.reaches(b, b"good evening")
-            stop.set()
-            from_a, from_b = await talk
-            await eventually(lambda: set(from_a) <= set(b.recorder.data))
-            await eventually(lambda: set(from_b) <= set(a.recorder.data))
-            for node in (a, b):
-                assert not node.recorder.failures
-                assert not node.statistics.connections_cut
+            async with chatter(a, b):
+                await step(lambda files: files.trust(authority, new))
+                await step(lambda files: files.issue(new))
+                await step(lambda files: files.revoke(new.revoke()))
+                await step(lambda files: files.trust(new))
 
     run(story)
 
@@ -218,8 +216,7 @@ def test_a_revoked_certificate_ends_its_open_connections_and_gets_no_new_one(
 ) -> None:
     async def story() -> None:
         async with pair(tmp_path, authority, alpn=alpn) as (a, b):
-            await a.reaches(b, b"hello")
-            await b.reaches(a, b"hello")
+            await meet(a, b)
             a.files.revoke(authority.revoke(b.files.certificate))
             await eventually(lambda: a.statistics.connections_cut["revoked"])
             await eventually(lambda: a.statistics.connections_open == 0)
@@ -243,8 +240,7 @@ def test_a_removed_authority_ends_the_open_connections_of_its_certificates(
     async def story() -> None:
         new = CertificateAuthority("new authority")
         async with pair(tmp_path, authority, alpn=alpn) as (a, b):
-            await a.reaches(b, b"hello")
-            await b.reaches(a, b"hello")
+            await meet(a, b)
             a.files.revoke(new.revoke())
             a.files.trust(new)
             await eventually(lambda: a.statistics.connections_cut["unknown_authority"])
