@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import StorageError
-from tocsin.node.store.database import Database, checked_row, columns_of, open_reading, read_meta, sync_folder
+from tocsin.node.store.database import (
+    COLUMNS,
+    Database,
+    checked_row,
+    columns_of,
+    open_reading,
+    read_meta,
+    sync_folder,
+)
 from tocsin.node.store.rows import Row
 
 KEPT: Final = 4
@@ -44,10 +52,10 @@ def salvage(path: Path) -> Salvaged:
         return found
     with closing(connection):
         with suppress(StorageError):
-            found.meta = read_meta(connection)
+            found.meta = read_meta(connection, saving=True)
         rows = found.rows
         try:
-            columns = columns_of(connection)
+            columns = columns_of(connection, "entries", COLUMNS)
         except StorageError:
             return found
         if _read_run(connection, columns, "ASC", rows):

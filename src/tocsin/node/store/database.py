@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError, StorageError
-from tocsin.node.store.rows import Row, checksum, wins_tie
+from tocsin.node.store.rows import Row, checksum, meta_checksum, wins_tie
 
-FORMAT: Final = 2
-"""``PRAGMA user_version`` of the tables below. Format 1 had no checksums."""
+FORMAT: Final = 3
+"""``PRAGMA user_version`` of the tables below. Format 1 had no checksums, format 2 none in ``meta``."""
+NO_FORMAT: Final = 1000
+"""From here on a format is not a later version's but damage."""
 SLICE_ROWS: Final = 256
 DELETE_ROWS: Final = 512
 WAL_BYTES: Final = 4 << 20
@@ -35,7 +37,7 @@ CREATE TABLE entries (
     expires INTEGER NOT NULL, data BLOB NOT NULL, checksum INTEGER, UNIQUE (kind, key)
 );
 CREATE INDEX entries_expire ON entries (expires);
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER);
 """
 _WINS: Final = """
 (excluded.stamp > entries.stamp
@@ -53,6 +55,12 @@ ON CONFLICT (kind, key) DO UPDATE SET
 WHERE {_WINS} OR excluded.expires > entries.expires
 """  # noqa: S608
 COLUMNS: Final = "kind, key, stamp, expires, data, checksum"
+META_COLUMNS: Final = "name, value, checksum"
+_BROUGHT_UP: Final = {
+    1: "ALTER TABLE entries ADD COLUMN checksum INTEGER; ALTER TABLE meta ADD COLUMN checksum INTEGER;",
+    2: "ALTER TABLE meta ADD COLUMN checksum INTEGER;",
+}
+"""What makes an older format this one. Rows that were there have no checksum until they change."""
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -78,8 +86,9 @@ class Database:
         Tocsin wrote it, :class:`~tocsin.errors.StorageError` when the disk does not let us.
         """
         self.path = path
+        _check_header(path)
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+            self._connection = _connect(str(path))
         except sqlite3.Error as error:
             raise translate(error) from None
         try:
@@ -96,10 +105,22 @@ class Database:
             raise
 
     def _set_up(self) -> None:
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            if (
+                error.sqlite_errorcode == sqlite3.SQLITE_ERROR
+            ):  # no such table, no such column, unknown format
+                raise DamagedError(f"not a journal: {error}") from None
+            raise
+
+    def _prepare(self) -> None:
         execute = self._connection.execute
         self._connection.create_function("wins_tie", 3, wins_tie, deterministic=True)
         self._connection.create_function("checksum", 5, checksum, deterministic=True)
         found = int(execute("PRAGMA user_version").fetchone()[0])
+        if not 0 <= found < NO_FORMAT:
+            raise DamagedError(f"not a journal: no version of Tocsin has format {found}")
         if found > FORMAT:
             raise ConfigError(
                 str(self.path),
@@ -117,19 +138,13 @@ class Database:
                 f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
             )
             sync_folder(self.path.parent)
-        try:
-            if found == 1:
-                self._connection.executescript(
-                    "BEGIN IMMEDIATE; ALTER TABLE entries ADD COLUMN checksum INTEGER; "
-                    f"PRAGMA user_version = {FORMAT}; COMMIT;"
-                )
-            execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
-            execute(f"SELECT {COLUMNS} FROM entries LIMIT 1").fetchone()  # noqa: S608
-            execute("SELECT name, value FROM meta LIMIT 1").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table, no such column
-                raise DamagedError(f"not a journal: {error}") from None
-            raise
+        if found in _BROUGHT_UP:
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {_BROUGHT_UP[found]} PRAGMA user_version = {FORMAT}; COMMIT;"
+            )
+        execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
+        execute(f"SELECT {COLUMNS} FROM entries LIMIT 1").fetchone()  # noqa: S608
+        execute(f"SELECT {META_COLUMNS} FROM meta LIMIT 1").fetchone()  # noqa: S608
 
     def check(self) -> None:
         """Look at every page and index; :class:`DamagedError` when something is wrong."""
@@ -150,7 +165,10 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(_UPSERT, [(*row, checksum(*row)) for row in rows])
             if meta:
-                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+                connection.executemany(
+                    f"INSERT OR REPLACE INTO meta ({META_COLUMNS}) VALUES (?, ?, ?)",  # noqa: S608
+                    [(*pair, meta_checksum(*pair)) for pair in meta.items()],
+                )
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             with suppress(sqlite3.Error):
@@ -215,7 +233,7 @@ class Database:
         yield from read_slices(self._connection, rows)
 
     def meta(self) -> dict[str, str]:
-        """The table ``meta``."""
+        """The table ``meta``; :class:`DamagedError` where it is not what was written."""
         return read_meta(self._connection)
 
     def sizes(self) -> tuple[int, int]:
@@ -228,9 +246,24 @@ class Database:
             self._connection.close()
 
 
+def _check_header(path: Path) -> None:
+    """What SQLite would take for a later version's file: it would be read, and never written again.
+
+    Byte 18 of an SQLite file says who may write it: 1 (rollback journal) or 2 (write-ahead log).
+    Before SQLite opens it: closing a file gives up all locks that the process has on it.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(19)
+    except OSError:
+        return  # not there yet; else SQLite says why it cannot be read
+    if len(header) == 19 and header[18] not in (1, 2):
+        raise DamagedError("not a journal: its header says that nobody may write it")
+
+
 def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
     """See :meth:`Database.slices`."""
-    columns = columns_of(connection)
+    columns = columns_of(connection, "entries", COLUMNS)
     last = -(1 << 63)
     while True:
         try:
@@ -249,15 +282,15 @@ def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Itera
         yield [row for row in read if row is not None]
 
 
-def columns_of(connection: sqlite3.Connection) -> str:
-    """COLUMNS, whatever the format of the file."""
+def columns_of(connection: sqlite3.Connection, table: str, columns: str) -> str:
+    """``columns`` as they are in this file, whatever its format."""
     try:
-        connection.execute("SELECT checksum FROM entries LIMIT 0")
+        connection.execute(f"SELECT checksum FROM {table} LIMIT 0")  # noqa: S608
     except sqlite3.OperationalError:
-        return COLUMNS.replace("checksum", "NULL")
+        return columns.replace("checksum", "NULL")
     except sqlite3.Error as error:
         raise translate(error) from None
-    return COLUMNS
+    return columns
 
 
 def checked_row(*columns: object) -> Row | None:
@@ -270,12 +303,30 @@ def checked_row(*columns: object) -> Row | None:
             return None
 
 
-def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
-    """See :meth:`Database.meta`."""
+def checked_meta(*columns: object) -> tuple[str, str] | None:
+    """The name and value of these META_COLUMNS, or None if they are not what we wrote."""
+    match columns:
+        case str(name), str(value), int() | None as found:
+            return (name, value) if found is None or found == meta_checksum(name, value) else None
+        case _:
+            return None
+
+
+def read_meta(connection: sqlite3.Connection, *, saving: bool = False) -> dict[str, str]:
+    """See :meth:`Database.meta`. ``saving``: what is not as it was written is left out."""
+    read: dict[str, str] = {}
+    columns = columns_of(connection, "meta", META_COLUMNS)
     try:
-        return {str(name): str(value) for name, value in connection.execute("SELECT name, value FROM meta")}
+        for found in connection.execute(f"SELECT {columns} FROM meta"):  # noqa: S608
+            pair = checked_meta(*found)
+            if pair is not None:
+                read[pair[0]] = pair[1]
+            elif not saving:
+                raise DamagedError("a row of meta is not what was written")
     except sqlite3.Error as error:
-        raise translate(error) from None
+        if not saving:
+            raise translate(error) from None
+    return read
 
 
 def open_reading(path: Path) -> sqlite3.Connection:
@@ -285,7 +336,14 @@ def open_reading(path: Path) -> sqlite3.Connection:
     """
     quiet = not Path(f"{path}-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
+    return _connect(uri)
+
+
+def _connect(place: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(place, uri=place.startswith("file:"), isolation_level=None, timeout=5.0)
+    # Damaged text must not end a whole reading: the row's checksum tells that it is not what was written.
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    return connection
 
 
 def sync_folder(folder: Path) -> None:

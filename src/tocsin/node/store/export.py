@@ -82,7 +82,7 @@ def _read_journal(
     try:
         with closing(open_reading(path)) as connection:
             found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            if found not in (1, FORMAT):
+            if not 1 <= found <= FORMAT:
                 raise ConfigError(str(path), f"has format {found}, this version knows {FORMAT}")
             for rows in read_slices(connection):
                 for row in rows:

@@ -69,6 +69,23 @@ def test_a_database_of_somebody_else_is_set_aside(tmp_path: Path) -> None:
     connection.close()
 
 
+@pytest.mark.parametrize(
+    ("place", "bit", "saved"),
+    [(18, 0, True), (47, 0, False), (60, 0, True), (60, 7, True), (62, 7, True)],
+    ids=["who may write", "of SQLite", "far away", "negative", "large"],
+)
+def test_a_format_that_nobody_ever_wrote_is_damage(tmp_path: Path, place: int, bit: int, saved: bool) -> None:
+    before = live(tmp_path, fill).held()
+    path = tmp_path / "journal.db"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1 << bit
+    path.write_bytes(content)
+    assert live(tmp_path).held() == (before if saved else {})
+    assert len(set_aside(tmp_path)) == 1
+    live(tmp_path)
+    assert len(set_aside(tmp_path)) == 1  # once, not at each start
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_around_a_corrupt_page_the_rest_is_saved(tmp_path: Path, seed: int) -> None:
     before = live(tmp_path, fill).held()
@@ -116,6 +133,40 @@ def test_rows_that_do_not_decode_are_passed_over(tmp_path: Path) -> None:
     again = live(tmp_path)
     assert again.held() == disk.held()
     assert len(set_aside(tmp_path)) == 1  # once, not at each start
+
+
+@pytest.mark.parametrize("damaged", [b"Stable", b"st\xffble"], ids=["another name", "no text"])
+def test_of_what_the_node_keeps_of_itself_the_damaged_is_forgotten(tmp_path: Path, damaged: bytes) -> None:
+    async def remember(disk: Disk) -> None:
+        await fill(disk)
+        disk.store.remember({"peer_address": "127.0.0.1:9094"})
+
+    async def look(disk: Disk) -> None:
+        assert dict(disk.store.meta) == {"peer_address": "127.0.0.1:9094"}
+        assert disk.store.statistics is not None
+        rebuilds.append(disk.store.statistics.rebuilds)
+
+    rebuilds: list[int] = []
+    before = live(tmp_path, remember)
+    path = tmp_path / "journal.db"
+    content = path.read_bytes()
+    assert content.count(b"stable") == 1
+    path.write_bytes(content.replace(b"stable", damaged))
+    assert live(tmp_path, look).held() == before.held()
+    assert len(set_aside(tmp_path)) == 1
+    assert live(tmp_path, look).held() == before.held()
+    assert rebuilds == [1, 0], "once, not at each start"
+
+
+def test_a_row_whose_kind_is_no_text_is_set_aside(tmp_path: Path) -> None:
+    before = live(tmp_path, fill).held()
+    connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    connection.execute("UPDATE entries SET kind = CAST(x'73ff6c' AS TEXT) WHERE id = 3")
+    connection.close()
+    disk = live(tmp_path)
+    assert len(disk.held()) == 399
+    assert disk.held().items() <= before.items()
+    assert len(set_aside(tmp_path)) == 1
 
 
 def test_damage_while_running_is_mended_from_memory(tmp_path: Path) -> None:
