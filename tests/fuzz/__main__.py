@@ -28,6 +28,8 @@ from typing import NoReturn
 KEPT = 12
 """Inputs of a target that ``--keep`` adds at most."""
 MEMORY_MIB = 2048
+_MEMORY = Path("/dev/shm")
+"""Where files are synced at no cost, on Linux."""
 SLOWEST = 25
 """Seconds that one input may take; the machine may be busy."""
 
@@ -52,6 +54,7 @@ def fuzz_one(name: str, arguments: list[str], log: Path) -> NoReturn:
     output = os.open(log, os.O_WRONLY | os.O_CREAT)
     os.dup2(output, 1)
     os.dup2(output, 2)
+    tempfile.tempdir = str(log.parent)
     target = TARGETS[name]
 
     def once(data: bytes) -> None:
@@ -81,7 +84,7 @@ def run(name: str, seconds: float, options: argparse.Namespace) -> Result:
     from tests.fuzz import corpus
     from tests.fuzz.targets import TARGETS
 
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
         inputs = Path(folder) / "corpus"
         inputs.mkdir()
         seeds = corpus.seeds(name)

@@ -24,6 +24,7 @@ from tocsin.node.store.database import (
     columns_of,
     open_reading,
     read_meta,
+    size_of,
     sync_folder,
 )
 from tocsin.node.store.rows import Row
@@ -54,38 +55,56 @@ def salvage(path: Path) -> Salvaged:
         with suppress(StorageError):
             found.meta = read_meta(connection, saving=True)
         rows = found.rows
+        room = sum(size_of(Path(f"{path}{suffix}")) for suffix in _SUFFIXES)
         try:
             columns = columns_of(connection, "entries", COLUMNS)
         except StorageError:
             return found
-        if _read_run(connection, columns, "ASC", rows):
+        if _read_run(connection, columns, "ASC", rows, room):
             return found
         front = max(rows, default=None)
-        _read_run(connection, columns, "DESC", rows)
+        _read_run(connection, columns, "DESC", rows, room)
         behind = [number for number in rows if front is None or number > front]
         last = min(behind, default=None)
         start = front + 1 if front is not None else 1
         stop = last if last is not None else start + _SINGLE_ROWS
         for number in range(start, min(stop, start + _SINGLE_ROWS)):
             with suppress(sqlite3.Error):
-                _keep(rows, connection.execute(f"SELECT id, {columns} FROM entries WHERE id = ?", (number,)))  # noqa: S608
+                asked = f"SELECT {columns} FROM entries WHERE id = ?"  # noqa: S608
+                for row in connection.execute(asked, (number,)):
+                    room -= _keep(rows, number, row)
+            if room < 0:
+                break
     return found
 
 
-def _read_run(connection: sqlite3.Connection, columns: str, direction: str, rows: dict[int, Row]) -> bool:
-    """Rows in one direction until something cannot be read; whether all could."""
+def _read_run(
+    connection: sqlite3.Connection, columns: str, direction: str, rows: dict[int, Row], room: int
+) -> bool:
+    """Rows in one direction until something cannot be read; whether all could.
+
+    A damaged page can lead back to one that was read, and many rows can lead to the same bytes: so the run
+    ends where it goes back, or has brought more bytes than the files have.
+    """
+    last: int | None = None
     try:
-        _keep(rows, connection.execute(f"SELECT id, {columns} FROM entries ORDER BY id {direction}"))  # noqa: S608
+        for number, *row in connection.execute(f"SELECT id, {columns} FROM entries ORDER BY id {direction}"):  # noqa: S608
+            if number in rows or (last is not None and (number < last) == (direction == "ASC")) or room < 0:
+                return False
+            last = number
+            room -= _keep(rows, number, row)
     except sqlite3.Error:
         return False
     return True
 
 
-def _keep(rows: dict[int, Row], cursor: Iterable[tuple[object, ...]]) -> None:
-    for number, *columns in cursor:
-        row = checked_row(*columns)
-        if isinstance(number, int) and row is not None:
-            rows[number] = row
+def _keep(rows: dict[int, Row], number: int, columns: Iterable[object]) -> int:
+    """Add a row if it is what we wrote; the bytes it takes."""
+    row = checked_row(*columns)
+    if row is None:
+        return 0
+    rows[number] = row
+    return len(row.key) + len(row.data)
 
 
 def rebuild(path: Path, rows: Iterable[Row], meta: Mapping[str, str]) -> Path | None:

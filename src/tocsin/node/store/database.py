@@ -238,7 +238,7 @@ class Database:
 
     def sizes(self) -> tuple[int, int]:
         """Bytes of the database and of its write-ahead log."""
-        return tuple(_size(Path(f"{self.path}{suffix}")) for suffix in ("", "-wal"))  # type: ignore[return-value]
+        return tuple(size_of(Path(f"{self.path}{suffix}")) for suffix in ("", "-wal"))  # type: ignore[return-value]
 
     def close(self) -> None:
         """Close; what was committed is safe whether this is called or not."""
@@ -275,7 +275,10 @@ def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Itera
             raise translate(error) from None
         if not found:
             return
-        last = found[-1][0]
+        for number, *_ in found:
+            if number <= last:  # or pages that lead around would be read for ever
+                raise DamagedError(f"the row {number} comes after the row {last}")
+            last = number
         read = [checked_row(*columns) for _, *columns in found]
         if None in read:
             raise DamagedError(f"the row {found[read.index(None)][0]} is not what was written")
@@ -355,7 +358,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if there is none."""
     try:
         return path.stat().st_size
     except OSError:

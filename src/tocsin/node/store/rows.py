@@ -90,7 +90,9 @@ def key_of(kind: str, key: bytes) -> Hashable:
 
 
 def stamp_of(stamp: bytes) -> Nanoseconds:
-    """The stamp from :func:`stamp_bytes`."""
+    """The stamp from :func:`stamp_bytes`; ValueError if it is none."""
+    if len(stamp) != _STAMP_BYTES:
+        raise ValueError(f"a stamp of {len(stamp)} bytes")
     return int.from_bytes(stamp, "big") + ZERO
 
 

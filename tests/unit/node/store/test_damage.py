@@ -14,7 +14,15 @@ import pytest
 
 from tests.support.stores import Disk, silence
 from tocsin.node.store import damage
-from tocsin.node.store.database import Database, sync_folder
+from tocsin.node.store.database import (
+    DamagedError,
+    Database,
+    checked_row,
+    open_reading,
+    read_slices,
+    sync_folder,
+)
+from tocsin.node.store.rows import Row
 
 PAGE = 4096
 
@@ -158,6 +166,18 @@ def test_of_what_the_node_keeps_of_itself_the_damaged_is_forgotten(tmp_path: Pat
     assert rebuilds == [1, 0], "once, not at each start"
 
 
+def test_a_tombstone_with_a_stamp_that_is_no_time_is_set_aside(tmp_path: Path) -> None:
+    before = live(tmp_path, fill).held()
+    connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    connection.execute("UPDATE entries SET data = x'', stamp = zeroblob(20), checksum = NULL WHERE id = 3")
+    connection.close()
+    disk = live(tmp_path)
+    assert len(disk.held()) == 399
+    assert disk.held().items() <= before.items()
+    live(tmp_path)
+    assert len(set_aside(tmp_path)) == 1
+
+
 def test_a_row_whose_kind_is_no_text_is_set_aside(tmp_path: Path) -> None:
     before = live(tmp_path, fill).held()
     connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
@@ -167,6 +187,37 @@ def test_a_row_whose_kind_is_no_text_is_set_aside(tmp_path: Path) -> None:
     assert len(disk.held()) == 399
     assert disk.held().items() <= before.items()
     assert len(set_aside(tmp_path)) == 1
+
+
+def test_pages_that_lead_back_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else of a few pages, each of whose many pointers leads to one below, there is no end."""
+    before = live(tmp_path, fill).held()
+    path = tmp_path / "journal.db"
+    content = bytearray(path.read_bytes())
+    [root] = [at for at in range(0, len(content), PAGE) if content[at] == 5]  # the interior page of the table
+    count = int.from_bytes(content[root + 3 : root + 5], "big")
+    cells = [int.from_bytes(content[root + 12 + 2 * n : root + 14 + 2 * n], "big") for n in range(count)]
+    assert count > 20
+    first = bytes(content[root + cells[0] : root + cells[0] + 4])
+    for cell in cells[1:]:
+        content[root + cell : root + cell + 4] = first
+    path.write_bytes(content)
+    read = 0
+
+    def counted(*columns: object) -> Row | None:
+        nonlocal read
+        read += 1
+        return checked_row(*columns)
+
+    monkeypatch.setattr(damage, "checked_row", counted)
+    found = damage.salvage(path)
+    assert {bytes(row.data) for row in found.rows.values()} <= set(before.values())
+    assert 0 < read < 100
+    connection = open_reading(path)
+    with pytest.raises(DamagedError, match="comes after"):
+        list(read_slices(connection))
+    connection.close()
+    assert live(tmp_path).held().items() <= before.items()
 
 
 def test_damage_while_running_is_mended_from_memory(tmp_path: Path) -> None:
