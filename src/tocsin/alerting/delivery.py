@@ -188,8 +188,12 @@ def needs_notification(
     send_resolved: bool,
     repeat_interval: Nanoseconds,
     now: Nanoseconds,
+    sent: Nanoseconds | None = None,
 ) -> Reason | None:
-    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (spec 4.6)."""
+    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (spec 4.6).
+
+    ``sent``: when that was, if not at the entry's timestamp.
+    """
     if entry is None:
         return "first notification" if firing else None
     if not set(entry.firing_alerts).issuperset(firing):
@@ -200,6 +204,6 @@ def needs_notification(
         return None if set(entry.firing_alerts).isdisjoint(resolved) else "all alerts resolved"
     if send_resolved and not set(entry.resolved_alerts).issuperset(resolved):
         return "some alerts resolved"
-    if entry.timestamp < now - repeat_interval:
+    if (entry.timestamp if sent is None else sent) < now - repeat_interval:
         return "repeat interval elapsed"
     return None
