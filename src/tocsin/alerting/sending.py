@@ -124,7 +124,7 @@ class Sending:
             send_resolved=integration.send_resolved,
             repeat_interval=flush.options.repeat_interval,
             now=flush.now,
-            sent=self._sent(delivery, entry, now) if entry is not None else None,
+            sent=self._sent(delivery, entry, now),
         )
         if reason is None:
             self._end(delivery, now)
@@ -148,7 +148,9 @@ class Sending:
                 return
         self._attempt(delivery, now)
 
-    def _sent(self, delivery: Delivery, entry: Entry, now: Nanoseconds) -> Nanoseconds:
+    def _sent(self, delivery: Delivery, entry: Entry | None, now: Nanoseconds) -> Nanoseconds:
+        if entry is None:
+            return now
         place = delivery.integration.log_receiver, delivery.run.flush.group_key
         return self._met.sent(place, entry.timestamp, now)
 
@@ -302,7 +304,7 @@ class Sending:
     def _record(self, delivery: Delivery, now: Nanoseconds) -> None:
         flush, receiver = delivery.run.flush, delivery.integration.log_receiver
         entry = self._log.query(receiver, flush.group_key)
-        firing, resolved = also_notified(entry, delivery, now)
+        firing, resolved = also_notified(entry, delivery, now, self._sent(delivery, entry, now))
         fresh = self._unheard.fresh((receiver, flush.group_key), (*firing, *resolved), now)
         changes = self._log.log(
             receiver,
@@ -315,8 +317,8 @@ class Sending:
         if changes:
             self._effects.append(Recorded(tuple(changes)))
             entry = self._log.query(receiver, flush.group_key)
+            self._sent(delivery, entry, now)  # met now, not at the next flush
             if entry is not None:
-                self._sent(delivery, entry, now)  # met now, not at the next flush
                 self._intents.done(delivery.lease, entry.timestamp, now)
         self._end(delivery, now)
 

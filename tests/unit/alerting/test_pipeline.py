@@ -162,6 +162,19 @@ def test_an_entry_from_a_clock_days_ahead_does_not_hold_reminders_back_until_the
     assert sent == list(range(repeat, 80 * 12, repeat))
 
 
+@pytest.mark.parametrize("ahead", [0, 72 * 3600], ids=["now", "days ahead"])
+def test_what_another_node_has_notified_and_this_one_not_heard_of_stays_in_the_log(ahead: int) -> None:
+    world = World()
+    one, two, elsewhere = (alert(alertname=name) for name in ("A", "B", "C"))
+    hashes = (one.labels.hash, elsewhere.labels.hash)
+    world.log.log(HOOK, "{}:{}", hashes, (), T0 + ahead * SECOND, 0)
+    attempt = _attempt(world.start(one, two, now=T0 + 60 * SECOND))
+    world.pipeline.attempt_succeeded(attempt.id, T0 + 61 * SECOND)
+    entry = world.log.query(HOOK, "{}:{}")
+    assert entry is not None
+    assert set(entry.firing_alerts) == {*hashes, two.labels.hash}
+
+
 def test_a_reminder_by_an_earlier_peer_counts_although_its_stamp_is_days_ahead() -> None:
     world = World(position=1)
     one = alert(alertname="A")
