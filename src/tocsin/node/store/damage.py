@@ -8,6 +8,7 @@ place at the next start.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
@@ -33,6 +34,11 @@ KEPT: Final = 4
 """Damaged files that stay; of more the oldest are removed, or they would fill the disk in the end."""
 _SINGLE_ROWS: Final = 100_000
 """Rows that are tried one by one between two places that can be read."""
+_PAGE: Final = 4096
+_HEADER_BYTES: Final = 100
+_HEADER: Final = {0: b"SQLite format 3\0\x10\0\2\2\0\x40\x20\x20", 44: b"\0\0\0\4", 56: b"\0\0\0\1"}
+"""What is the same in every file of ours, by its place: magic, page size, write-ahead log, fractions, schema
+format, UTF-8. Source: the SQLite file format, 1.3."""
 _SUFFIXES: Final = ("", "-wal", "-shm")
 
 
@@ -45,23 +51,63 @@ class Salvaged:
 
 
 def salvage(path: Path) -> Salvaged:
-    """Read row by row what can be read, from the front, from the back, and one by one in between."""
+    """What can be read; if that is not all, also with the file's header as it should be."""
     found = Salvaged()
+    if not _read(path, found):
+        copy = path.with_name(f"{path.name}.salvage")
+        try:
+            if _mend_header(path, copy):
+                rows = found.rows
+                _read(copy, found)
+                found.rows = {**rows, **found.rows}
+        except OSError:
+            pass  # no room for a copy
+        finally:
+            with suppress(OSError):
+                _remove(copy)
+    return found
+
+
+def _mend_header(path: Path, copy: Path) -> bool:
+    """Make a copy with the header that SQLite has given the file; False if it has it."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    mended = bytearray(header.ljust(_HEADER_BYTES, b"\0"))
+    for place, content in _HEADER.items():
+        mended[place : place + len(content)] = content
+    pages = int.from_bytes(header[28:32], "big")
+    if mended == header and pages * _PAGE == size_of(path):
+        return False
+    # Where these differ SQLite goes by the size of the file, not by the number of pages in the header.
+    mended[92:96] = bytes(byte ^ 1 for byte in mended[24:28])
+    shutil.copyfile(path, copy)
+    with suppress(FileNotFoundError):
+        shutil.copyfile(f"{path}-wal", f"{copy}-wal")
+    with copy.open("r+b") as file:
+        file.write(mended)
+    return True
+
+
+def _read(path: Path, found: Salvaged) -> bool:
+    """Read row by row what can be read, from the front, from the back, and one by one in between.
+
+    Whether all could be read.
+    """
     try:
         connection = open_reading(path)
     except sqlite3.Error:
-        return found
+        return False
     with closing(connection):
         with suppress(StorageError):
-            found.meta = read_meta(connection, saving=True)
-        rows = found.rows
+            found.meta |= read_meta(connection, saving=True)
+        rows = found.rows = {}
         room = sum(size_of(Path(f"{path}{suffix}")) for suffix in _SUFFIXES)
         try:
             columns = columns_of(connection, "entries", COLUMNS)
         except StorageError:
-            return found
+            return False
         if _read_run(connection, columns, "ASC", rows, room):
-            return found
+            return True
         front = max(rows, default=None)
         _read_run(connection, columns, "DESC", rows, room)
         behind = [number for number in rows if front is None or number > front]
@@ -75,7 +121,7 @@ def salvage(path: Path) -> Salvaged:
                     room -= _keep(rows, number, row)
             if room < 0:
                 break
-    return found
+    return False
 
 
 def _read_run(

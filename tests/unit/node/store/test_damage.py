@@ -79,7 +79,7 @@ def test_a_database_of_somebody_else_is_set_aside(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("place", "bit", "saved"),
-    [(18, 0, True), (47, 0, False), (60, 0, True), (60, 7, True), (62, 7, True)],
+    [(18, 0, True), (47, 0, True), (60, 0, True), (60, 7, True), (62, 7, True)],
     ids=["who may write", "of SQLite", "far away", "negative", "large"],
 )
 def test_a_format_that_nobody_ever_wrote_is_damage(tmp_path: Path, place: int, bit: int, saved: bool) -> None:
@@ -92,6 +92,20 @@ def test_a_format_that_nobody_ever_wrote_is_damage(tmp_path: Path, place: int, b
     assert len(set_aside(tmp_path)) == 1
     live(tmp_path)
     assert len(set_aside(tmp_path)) == 1  # once, not at each start
+
+
+@pytest.mark.parametrize("place", [0, 15, 16, 17, 19, 21, 22, 23, 28, 31, 59], ids=str)
+def test_a_damaged_header_costs_nothing(tmp_path: Path, place: int) -> None:
+    before = live(tmp_path, fill).held()
+    path = tmp_path / "journal.db"
+    content = bytearray(path.read_bytes())
+    content[place] ^= 2
+    path.write_bytes(content)
+    assert live(tmp_path).held() == before
+    assert len(set_aside(tmp_path)) <= 1
+    assert not list(tmp_path.glob("*.salvage*"))
+    live(tmp_path)
+    assert len(set_aside(tmp_path)) <= 1  # once, not at each start
 
 
 @pytest.mark.parametrize("seed", range(12))
