@@ -94,7 +94,7 @@ class Cluster:
         self._on_members = on_members
         self._on_settled = on_settled
         ring = keyring.keyring if keyring is not None else None
-        self._keyring_trouble = KeyringTrouble(ring, log)
+        self._keyring_trouble = KeyringTrouble(ring, log, self.log_statistics)
         self.keyring_service: KeyringService | None = None
         if keyring is not None:
             self.keyring_service = KeyringService(
