@@ -46,7 +46,7 @@ class Result:
     """What was raised and where to see it; empty if nothing was."""
 
 
-def fuzz_one(name: str, arguments: list[str], log: Path) -> NoReturn:
+def fuzz_one(name: str, arguments: list[str], log: Path, find: Path) -> NoReturn:
     """In a process of its own."""
     atheris = import_module("atheris")
     from tests.fuzz.targets import TARGETS
@@ -62,18 +62,21 @@ def fuzz_one(name: str, arguments: list[str], log: Path) -> NoReturn:
             target.function(data)
         except target.errors:
             pass
+        except Exception:
+            find.write_bytes(data)
+            raise
 
     atheris.Setup([f"fuzz-{name}", *arguments], once)
     atheris.Fuzz()
     os._exit(0)
 
 
-def fork(name: str, arguments: list[str], log: Path) -> int:
+def fork(name: str, arguments: list[str], log: Path, find: Path) -> int:
     """Run :func:`fuzz_one`, and wait; the exit status. Instrumenting takes long and is done once, before."""
     child = os.fork()
     if not child:
         try:
-            fuzz_one(name, arguments, log)
+            fuzz_one(name, arguments, log, find)
         finally:
             os._exit(70)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -102,7 +105,7 @@ def run(name: str, seconds: float, options: argparse.Namespace) -> Result:
             f"-artifact_prefix={options.finds}/{name}-",
             "-print_final_stats=1",
         ]
-        status = fork(name, arguments, log)
+        status = fork(name, arguments, log, options.finds.absolute() / f"{name}.input")
         text = log.read_text(errors="replace")
         find = ""
         if status:

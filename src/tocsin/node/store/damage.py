@@ -20,6 +20,7 @@ from typing import Final
 from tocsin.errors import StorageError
 from tocsin.node.store.database import (
     COLUMNS,
+    FAILURES,
     Database,
     checked_row,
     columns_of,
@@ -95,7 +96,7 @@ def _read(path: Path, found: Salvaged) -> bool:
     """
     try:
         connection = open_reading(path)
-    except sqlite3.Error:
+    except FAILURES:
         return False
     with closing(connection):
         with suppress(StorageError):
@@ -115,7 +116,7 @@ def _read(path: Path, found: Salvaged) -> bool:
         start = front + 1 if front is not None else 1
         stop = last if last is not None else start + _SINGLE_ROWS
         for number in range(start, min(stop, start + _SINGLE_ROWS)):
-            with suppress(sqlite3.Error):
+            with suppress(*FAILURES):
                 asked = f"SELECT {columns} FROM entries WHERE id = ?"  # noqa: S608
                 for row in connection.execute(asked, (number,)):
                     room -= _keep(rows, number, row)
@@ -139,7 +140,7 @@ def _read_run(
                 return False
             last = number
             room -= _keep(rows, number, row)
-    except sqlite3.Error:
+    except FAILURES:
         return False
     return True
 

@@ -64,12 +64,18 @@ _BROUGHT_UP: Final = {
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
+FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What a call of SQLite may raise; the second where its words quote a damaged schema that is no text."""
+
+
 class DamagedError(StorageError):
     """The file is not what we wrote: set it aside."""
 
 
-def translate(error: sqlite3.Error) -> StorageError:
+def translate(error: sqlite3.Error | UnicodeDecodeError) -> StorageError:
     """What an error of SQLite means: damage, or a disk that does not do what it should."""
+    if isinstance(error, UnicodeDecodeError):
+        return DamagedError("the schema is no text")
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _DAMAGED:
         return DamagedError(str(error))
@@ -89,12 +95,12 @@ class Database:
         _check_header(path)
         try:
             self._connection = _connect(str(path))
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
         try:
             self._set_up()
             self._inode = path.stat().st_ino
-        except sqlite3.Error as error:
+        except FAILURES as error:
             self._connection.close()
             raise translate(error) from None
         except OSError as error:
@@ -150,7 +156,7 @@ class Database:
         """Look at every page and index; :class:`DamagedError` when something is wrong."""
         try:
             [problem] = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
         if problem != "ok":
             raise DamagedError(str(problem))
@@ -170,8 +176,8 @@ class Database:
                     [(*pair, meta_checksum(*pair)) for pair in meta.items()],
                 )
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
+        except FAILURES as error:
+            with suppress(*FAILURES):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
             raise translate(error) from None
@@ -189,7 +195,7 @@ class Database:
                 "AND +expires <= ?1",
                 (second, DELETE_ROWS),
             ).rowcount
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
 
     def forget_tombstones(self) -> int:
@@ -203,7 +209,7 @@ class Database:
                 "WHERE data = x'' ORDER BY id LIMIT ?)",
                 (max(0, min(count - MAX_TOMBSTONES, DELETE_ROWS)),),
             ).rowcount
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
 
     def tidy(self) -> None:
@@ -212,7 +218,7 @@ class Database:
             # As a script: it is stepped page by page, and execute() steps once where no rows are expected.
             self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
 
     def _check_place(self) -> None:
@@ -242,7 +248,7 @@ class Database:
 
     def close(self) -> None:
         """Close; what was committed is safe whether this is called or not."""
-        with suppress(sqlite3.Error):
+        with suppress(*FAILURES):
             self._connection.close()
 
 
@@ -271,7 +277,7 @@ def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Itera
                 f"SELECT id, {columns} FROM entries WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608
                 (last, rows),
             ).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
         if not found:
             return
@@ -291,7 +297,7 @@ def columns_of(connection: sqlite3.Connection, table: str, columns: str) -> str:
         connection.execute(f"SELECT checksum FROM {table} LIMIT 0")  # noqa: S608
     except sqlite3.OperationalError:
         return columns.replace("checksum", "NULL")
-    except sqlite3.Error as error:
+    except FAILURES as error:
         raise translate(error) from None
     return columns
 
@@ -326,14 +332,14 @@ def read_meta(connection: sqlite3.Connection, *, saving: bool = False) -> dict[s
                 read[pair[0]] = pair[1]
             elif not saving:
                 raise DamagedError("a row of meta is not what was written")
-    except sqlite3.Error as error:
+    except FAILURES as error:
         if not saving:
             raise translate(error) from None
     return read
 
 
 def open_reading(path: Path) -> sqlite3.Connection:
-    """For reading only, beside a running node or after a crash. Raises :class:`sqlite3.Error`.
+    """For reading only, beside a running node or after a crash. Raises FAILURES.
 
     Without a write-ahead log nobody writes, and SQLite need not be allowed to make its files beside it.
     """

@@ -5,7 +5,6 @@ Only reads the folder, so it is safe beside a running node.
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ConfigError, StateError, StorageError
 from tocsin.node.store import snapshot
-from tocsin.node.store.database import FORMAT, open_reading, read_slices
+from tocsin.node.store.database import FAILURES, FORMAT, open_reading, read_slices
 from tocsin.node.store.loading import load_row
 from tocsin.node.store.store import JOURNAL
 
@@ -90,5 +89,5 @@ def _read_journal(
                         load_row(states[row.kind], row, now)
                     except (KeyError, StateError, ValueError) as error:
                         exported.problems.append(f"{path}: an entry does not decode: {error}")
-    except (sqlite3.Error, StorageError) as error:
+    except (*FAILURES, StorageError) as error:
         exported.problems.append(f"{path} cannot be read to its end: {error}; start the node to mend it")

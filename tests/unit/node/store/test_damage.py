@@ -12,7 +12,7 @@ from random import Random
 
 import pytest
 
-from tests.support.stores import Disk, silence
+from tests.support.stores import NOW, Disk, silence
 from tocsin.node.store import damage
 from tocsin.node.store.database import (
     DamagedError,
@@ -22,6 +22,7 @@ from tocsin.node.store.database import (
     read_slices,
     sync_folder,
 )
+from tocsin.node.store.export import Exported, read
 from tocsin.node.store.rows import Row
 
 PAGE = 4096
@@ -89,6 +90,20 @@ def test_a_format_that_nobody_ever_wrote_is_damage(tmp_path: Path, place: int, b
     content[place] ^= 1 << bit
     path.write_bytes(content)
     assert live(tmp_path).held() == (before if saved else {})
+    assert len(set_aside(tmp_path)) == 1
+    live(tmp_path)
+    assert len(set_aside(tmp_path)) == 1  # once, not at each start
+
+
+@pytest.mark.parametrize("name", [b"entries", b"meta", b"id INTEGER", b"CREATE TABLE", b"(kind, key)"])
+def test_a_schema_that_is_no_text_is_set_aside(tmp_path: Path, name: bytes) -> None:
+    """SQLite tells of it in words that hold the damaged text, which Python cannot read."""
+    live(tmp_path, fill)
+    path = tmp_path / "journal.db"
+    content = path.read_bytes()
+    path.write_bytes(content[:PAGE].replace(name, name[:1] + b"\xb0" + name[2:]) + content[PAGE:])
+    read(tmp_path, NOW, Exported())
+    assert len(live(tmp_path, fill).held()) == 400
     assert len(set_aside(tmp_path)) == 1
     live(tmp_path)
     assert len(set_aside(tmp_path)) == 1  # once, not at each start
