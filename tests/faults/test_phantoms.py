@@ -176,6 +176,9 @@ def test_phantoms_change_nothing(tmp_path: Path, bind: bool, capsys: pytest.Capt
         assert meanwhile.members <= 4, "at most one at a time is believed"
         assert meanwhile.waiting <= 128 + 1
         assert meanwhile.rss < before.rss + 64e6
+        shares = TLSTransportConfig(listen_address=targets[0])
+        allowed = shares.peer_share + shares.host_share + (shares.peer_burst + shares.host_burst) / SECONDS
+        assert meanwhile.cpu < before.cpu + allowed, "it is charged for the work it makes"
         for node in cluster.nodes:
             node.wait_members(cluster.nodes, deadline=60)
         eventually(

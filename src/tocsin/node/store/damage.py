@@ -136,7 +136,12 @@ def _read_run(
     last: int | None = None
     try:
         for number, *row in connection.execute(f"SELECT id, {columns} FROM entries ORDER BY id {direction}"):  # noqa: S608
-            if number in rows or (last is not None and (number < last) == (direction == "ASC")) or room < 0:
+            if (
+                not isinstance(number, int)
+                or number in rows
+                or (last is not None and (number < last) == (direction == "ASC"))
+                or room < 0
+            ):
                 return False
             last = number
             room -= _keep(rows, number, row)

@@ -61,7 +61,21 @@ _BROUGHT_UP: Final = {
     2: "ALTER TABLE meta ADD COLUMN checksum INTEGER;",
 }
 """What makes an older format this one. Rows that were there have no checksum until they change."""
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_TABLES_ARE: Final = {
+    "entries": [
+        ("id", "INTEGER", 0, 1),
+        ("kind", "TEXT", 1, 0),
+        ("key", "BLOB", 1, 0),
+        ("stamp", "BLOB", 1, 0),
+        ("expires", "INTEGER", 1, 0),
+        ("data", "BLOB", 1, 0),
+        ("checksum", "INTEGER", 0, 0),
+    ],
+    "meta": [("name", "TEXT", 0, 1), ("value", "TEXT", 1, 0), ("checksum", "INTEGER", 0, 0)],
+}
+"""Name, type, NOT NULL and place in the primary key, as SQLite has read the tables' text."""
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
+"""SQLITE_ERROR: a statement of ours is none for the tables that are there."""
 
 
 FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
@@ -149,8 +163,13 @@ class Database:
                 f"BEGIN IMMEDIATE; {_BROUGHT_UP[found]} PRAGMA user_version = {FORMAT}; COMMIT;"
             )
         execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
-        execute(f"SELECT {COLUMNS} FROM entries LIMIT 1").fetchone()  # noqa: S608
-        execute(f"SELECT {META_COLUMNS} FROM meta LIMIT 1").fetchone()  # noqa: S608
+        for table, columns in _TABLES_ARE.items():
+            there = [(*row[1:4], row[5]) for row in execute(f"PRAGMA table_info({table})")]
+            if there != columns:  # A letter of their text changed, and rows could be lost from then on.
+                raise DamagedError(f"not a journal: the table {table} is another one")
+        if execute("SELECT count(*) FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone()[0]:
+            raise DamagedError("not a journal: it holds more than tables")
+        execute(f"EXPLAIN {_UPSERT}", ("", b"", b"", 0, b"", 0)).fetchall()
 
     def check(self) -> None:
         """Look at every page and index; :class:`DamagedError` when something is wrong."""
@@ -282,7 +301,9 @@ def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Itera
         if not found:
             return
         for number, *_ in found:
-            if number <= last:  # or pages that lead around would be read for ever
+            if (
+                not isinstance(number, int) or number <= last
+            ):  # or pages that lead around would be read for ever
                 raise DamagedError(f"the row {number} comes after the row {last}")
             last = number
         read = [checked_row(*columns) for _, *columns in found]

@@ -15,6 +15,7 @@ import pytest
 from tests.support.stores import NOW, Disk, silence
 from tocsin.node.store import damage
 from tocsin.node.store.database import (
+    COLUMNS,
     DamagedError,
     Database,
     checked_row,
@@ -121,6 +122,56 @@ def test_a_damaged_header_costs_nothing(tmp_path: Path, place: int) -> None:
     assert not list(tmp_path.glob("*.salvage*"))
     live(tmp_path)
     assert len(set_aside(tmp_path)) <= 1  # once, not at each start
+
+
+@pytest.mark.parametrize(
+    ("text", "damaged"),
+    [
+        (b"INTEGER PRIMARY KEY", b"INTEGER PRIMARX KEY"),
+        (b"UNIQUE (kind, key)", b"UNIQUE (kind, kex)"),
+        (b"meta (name TEXT PRIMARY KEY", b"meta (name TEXT PRIMARX KEY"),
+        (b"WHERE data = x''", b"WHERE data > x''"),
+    ],
+    ids=["number", "unique", "name", "index"],
+)
+def test_another_letter_in_the_schema_loses_nothing_from_then_on(
+    tmp_path: Path, text: bytes, damaged: bytes
+) -> None:
+    live(tmp_path, fill)
+    path = tmp_path / "journal.db"
+    content = path.read_bytes()
+    assert text in content[:PAGE]
+    path.write_bytes(content[:PAGE].replace(text, damaged, 1) + content[PAGE:])
+
+    async def go_on(disk: Disk) -> None:
+        await fill(disk)
+        disk.store.remember({"peer_address": "127.0.0.1:9094"})
+        await disk.store.maintain(NOW)
+        disk.store.remember({"peer_address": "127.0.0.1:9095"})
+
+    async def look(disk: Disk) -> None:
+        assert disk.store.meta["peer_address"] == "127.0.0.1:9095"
+
+    kept = live(tmp_path, go_on).held()
+    assert len(kept) == 400
+    assert live(tmp_path, look).held() == kept
+    assert len(set_aside(tmp_path)) == 1  # once, not at each start
+
+
+@pytest.mark.parametrize("number", ["'x'", "NULL", "x'00'", "1.5"])
+def test_rows_without_a_number_are_damage(tmp_path: Path, number: str) -> None:
+    live(tmp_path, fill)
+    connection = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    connection.executescript(
+        f"ALTER TABLE entries RENAME TO numbered; CREATE TABLE entries (id, {COLUMNS}, UNIQUE (kind, key));"
+        f"INSERT INTO entries SELECT {number}, {COLUMNS} FROM numbered;"
+    )
+    connection.close()
+    read(tmp_path, NOW, Exported())
+    assert len(live(tmp_path, fill).held()) == 400
+    assert len(set_aside(tmp_path)) == 1
+    live(tmp_path)
+    assert len(set_aside(tmp_path)) == 1  # once, not at each start
 
 
 @pytest.mark.parametrize("seed", range(12))
