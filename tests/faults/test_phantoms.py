@@ -60,20 +60,29 @@ class Figures:
     members: int = 0
     waiting: int = 0
     rss: float = 0.0
+    cpu: float = 0.0
+    """Seconds of a processor in each second, what the measuring costs among it."""
 
     def __str__(self) -> str:
         return (
             f"API median {statistics.median(self.api) * 1e3:.0f} ms, at most {max(self.api) * 1e3:.0f} ms;"
             f" a silence on the other node after {statistics.median(self.silences) * 1e3:.0f} ms (median),"
-            f" {max(self.silences) * 1e3:.0f} ms at most; RSS {self.rss / 1e6:.0f} MB;"
+            f" {max(self.silences) * 1e3:.0f} ms at most; RSS {self.rss / 1e6:.0f} MB,"
+            f" {self.cpu * 100:.0f} % of a processor;"
             f" at most {self.members} members, {self.waiting} newcomers"
         )
+
+
+def cpu_of(api: Api) -> float:
+    """Seconds of a processor that the node has used."""
+    return metric(api.metrics(), "process_cpu_seconds_total")
 
 
 def measure(first: Node, second: Node, until: asyncio.Event) -> Figures:
     found = Figures()
     here, there = Api(first.url), Api(second.url)
     number = 0
+    started, spent = time.monotonic(), cpu_of(here)
     while not until.is_set() or number < 5:
         began = time.monotonic()
         name = f"silence-{number}"
@@ -87,6 +96,7 @@ def measure(first: Node, second: Node, until: asyncio.Event) -> Figures:
         found.rss = max(found.rss, metric(text, "process_resident_memory_bytes"))
         number += 1
         time.sleep(0.05)
+    found.cpu = (cpu_of(here) - spent) / (time.monotonic() - started)
     here.close()
     there.close()
     return found
@@ -166,6 +176,9 @@ def test_phantoms_change_nothing(tmp_path: Path, bind: bool, capsys: pytest.Capt
         assert meanwhile.members <= 4, "at most one at a time is believed"
         assert meanwhile.waiting <= 128 + 1
         assert meanwhile.rss < before.rss + 64e6
+        shares = TLSTransportConfig(listen_address=targets[0])
+        allowed = shares.peer_share + shares.host_share + (shares.peer_burst + shares.host_burst) / SECONDS
+        assert meanwhile.cpu < before.cpu + allowed, "it is charged for the work it makes"
         for node in cluster.nodes:
             node.wait_members(cluster.nodes, deadline=60)
         eventually(

@@ -6,8 +6,12 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.fuzz.alerting_targets import NOW, empty_log, empty_silences
+from tests.fuzz.journal_targets import small_pages
 from tests.support.vectors import vectors
+from tocsin.errors import StateError
 from tocsin.gossip.wire.packet import compressed
+from tocsin.node.store.rows import KINDS, row_of
 
 FILE = Path(__file__).with_name("corpus.jsonl")
 _ROOT = Path(__file__).parent.parent.parent
@@ -53,7 +57,11 @@ def _shown(data: bytes) -> dict[str, str]:
 
 
 def _captured(name: str) -> list[bytes]:
-    """What real peers and the examples have for a target."""
+    """What real peers and the examples have for a target, and the journal made of it."""
+    if name == "journal-row":
+        return _rows()
+    if name == "journal-file":
+        return [b"\0" + small_pages(), b"\1", b"\3"]
     packets = [v.data for v in vectors("udp") if len(v.data) <= _LONGEST]
     streams = [v.data for v in vectors("tcp", "stream-reply") if len(v.data) <= _LONGEST]
     tls = [v.data for v in vectors("tls-packet", "tls-stream") if len(v.data) <= _LONGEST]
@@ -75,6 +83,22 @@ def _captured(name: str) -> list[bytes]:
         "cluster-tls": [(_ROOT / "examples/tls.yml").read_bytes()],
     }
     return found.get(name, [])
+
+
+def _rows() -> list[bytes]:
+    found = []
+    for number, kind in enumerate(("silences", "nflog")):
+        for data in _files(kind):
+            state = empty_silences().replicated if kind == "silences" else empty_log()
+            try:
+                state.load(data, NOW)
+            except StateError:
+                continue
+            rows = [row_of(KINDS[number], each, 0) for each in state]
+            for row in [*rows[:2], *[each._replace(data=b"") for each in rows[:1]]]:
+                head = bytes((number | 2, len(row.key), len(row.stamp), 0)) + row.expires.to_bytes(8, "big")
+                found.append(head + row.key + row.stamp + row.data)
+    return found
 
 
 def _files(name: str) -> list[bytes]:

@@ -25,7 +25,8 @@ from tocsin.node.store import snapshot
 
 
 @cache
-def _folder() -> Path:
+def folder() -> Path:
+    """Of this process, for targets that read files."""
     return Path(tempfile.mkdtemp(prefix="tocsin-fuzz-"))
 
 
@@ -37,7 +38,7 @@ def config(data: bytes) -> None:
 
 def cluster_tls(data: bytes) -> None:
     """``tls.yml``, as a file."""
-    file = _folder() / "tls.yml"
+    file = folder() / "tls.yml"
     file.write_bytes(data)
     load_cluster_tls(file)
 

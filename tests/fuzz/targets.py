@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tests.fuzz import alerting_targets as alerting
+from tests.fuzz import journal_targets as journal
 from tests.fuzz import node_targets as node
 from tests.fuzz import wire_targets as wire
 from tocsin.errors import ConfigError, NotFoundError, StateError, UserError, ValidationError, WireError
@@ -59,6 +60,8 @@ TARGETS: dict[str, Target] = {
     "cluster-tls": Target(node.cluster_tls, (ConfigError,), 2048),
     "flags": Target(node.flags, (UserError,), 512),
     "snapshots": Target(node.snapshots, ()),
+    "journal-row": Target(journal.journal_row, (StateError,)),
+    "journal-file": Target(journal.journal_file, (), 16_384),
     "alerts-body": Target(node.alerts_body, (BodyError,)),
     "silence-body": Target(node.silence_body, (BodyError, ValidationError, NotFoundError)),
     "go-json": Target(node.go_json, (GoJSONError,), 512),

@@ -162,17 +162,17 @@ def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], 
 
 
 def also_notified(
-    entry: Entry | None, delivery: Delivery, now: Nanoseconds
+    entry: Entry | None, delivery: Delivery, now: Nanoseconds, sent: Nanoseconds
 ) -> tuple[Sequence[int], Sequence[int]]:
     """What fires and what is resolved by the log's entry, and we do not know: to be kept in the next entry.
 
     Alerts do not reach all nodes at the same time. If our entry left out what another node has just notified
     and we are still to hear of, that node would soon notify it again, and then we ours. Only of a recent
     entry, and only so many: what nobody knows any more is to be forgotten. Muted alerts are known, and left
-    out as upstream.
+    out as upstream. ``sent``: when the entry's notification was, as far as can be told.
     """
     flush = delivery.run.flush
-    if entry is None or abs(now - entry.timestamp) > max(KEEP_UNKNOWN, 2 * flush.options.group_interval):
+    if entry is None or abs(now - sent) > max(KEEP_UNKNOWN, 2 * flush.options.group_interval):
         return (), ()
     known = {alert.labels.hash for alert in delivery.known}
     firing = [one for one in entry.firing_alerts if one not in known]
@@ -188,8 +188,12 @@ def needs_notification(
     send_resolved: bool,
     repeat_interval: Nanoseconds,
     now: Nanoseconds,
+    sent: Nanoseconds | None = None,
 ) -> Reason | None:
-    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (spec 4.6)."""
+    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (spec 4.6).
+
+    ``sent``: when that was, if not at the entry's timestamp.
+    """
     if entry is None:
         return "first notification" if firing else None
     if not set(entry.firing_alerts).issuperset(firing):
@@ -200,6 +204,6 @@ def needs_notification(
         return None if set(entry.firing_alerts).isdisjoint(resolved) else "all alerts resolved"
     if send_resolved and not set(entry.resolved_alerts).issuperset(resolved):
         return "some alerts resolved"
-    if entry.timestamp < now - repeat_interval:
+    if (entry.timestamp if sent is None else sent) < now - repeat_interval:
         return "repeat interval elapsed"
     return None

@@ -23,6 +23,7 @@ from tocsin.alerting.delivery import (
 )
 from tocsin.alerting.effects import Attempt, PipelineEffect, PipelineStatistics, Recorded
 from tocsin.alerting.intent import GUARD, Intents, content_of, key_of
+from tocsin.alerting.met import Met
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
@@ -72,6 +73,7 @@ class Sending:
     ) -> None:
         self.statistics = PipelineStatistics()
         self._unheard = Unheard()
+        self._met = Met()
         self._log = log
         self._intents = intents
         self._random = random
@@ -122,6 +124,7 @@ class Sending:
             send_resolved=integration.send_resolved,
             repeat_interval=flush.options.repeat_interval,
             now=flush.now,
+            sent=self._sent(delivery, entry, now),
         )
         if reason is None:
             self._end(delivery, now)
@@ -144,6 +147,12 @@ class Sending:
                 self._claim(delivery, now)
                 return
         self._attempt(delivery, now)
+
+    def _sent(self, delivery: Delivery, entry: Entry | None, now: Nanoseconds) -> Nanoseconds:
+        if entry is None:
+            return now
+        place = delivery.integration.log_receiver, delivery.run.flush.group_key
+        return self._met.sent(place, entry.timestamp, now)
 
     def _prepare(self, delivery: Delivery, reason: Reason, now: Nanoseconds) -> bool:
         """Make the notification; False if it was empty, and with that is over."""
@@ -295,7 +304,7 @@ class Sending:
     def _record(self, delivery: Delivery, now: Nanoseconds) -> None:
         flush, receiver = delivery.run.flush, delivery.integration.log_receiver
         entry = self._log.query(receiver, flush.group_key)
-        firing, resolved = also_notified(entry, delivery, now)
+        firing, resolved = also_notified(entry, delivery, now, self._sent(delivery, entry, now))
         fresh = self._unheard.fresh((receiver, flush.group_key), (*firing, *resolved), now)
         changes = self._log.log(
             receiver,
@@ -308,6 +317,7 @@ class Sending:
         if changes:
             self._effects.append(Recorded(tuple(changes)))
             entry = self._log.query(receiver, flush.group_key)
+            self._sent(delivery, entry, now)  # met now, not at the next flush
             if entry is not None:
                 self._intents.done(delivery.lease, entry.timestamp, now)
         self._end(delivery, now)

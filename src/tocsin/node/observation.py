@@ -181,6 +181,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
         gauges=("targets", "fading", "sources_failing", "restored"),
     )
     metrics.watch_statistics("cluster_inbox", lambda: inbox)
+    metrics.watch_statistics("cluster_log", lambda: cluster.log_statistics)
     metrics.watch_statistics("cluster", lambda: Refusals(statistics.trouble))
     if cluster.keyring_service is not None:
         service = cluster.keyring_service

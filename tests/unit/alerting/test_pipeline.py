@@ -145,6 +145,49 @@ def test_what_the_log_already_has_is_not_sent_again() -> None:
     assert _attempt(world.start(one, now=repeat + 1)).notification.reason == "repeat interval elapsed"
 
 
+def test_an_entry_from_a_clock_days_ahead_does_not_hold_reminders_back_until_then() -> None:
+    """Nor is there one at each flush, although every later entry is stamped later still."""
+    world = World()
+    one = alert(alertname="A")
+    hour = 3600 * SECOND
+    world.log.log(HOOK, "{}:{}", (one.labels.hash,), (), T0 + 72 * hour, 0)
+    sent = []
+    for now in range(T0, T0 + 80 * hour, 300 * SECOND):
+        for effect in world.start(one, now=now):
+            if isinstance(effect, Attempt):
+                sent.append((now - T0) // (300 * SECOND))
+                world.pipeline.attempt_succeeded(effect.id, now)
+                world.pipeline.drain()
+    repeat = 4 * 12 + 1  # flushes: the first after four hours
+    assert sent == list(range(repeat, 80 * 12, repeat))
+
+
+@pytest.mark.parametrize("ahead", [0, 72 * 3600], ids=["now", "days ahead"])
+def test_what_another_node_has_notified_and_this_one_not_heard_of_stays_in_the_log(ahead: int) -> None:
+    world = World()
+    one, two, elsewhere = (alert(alertname=name) for name in ("A", "B", "C"))
+    hashes = (one.labels.hash, elsewhere.labels.hash)
+    world.log.log(HOOK, "{}:{}", hashes, (), T0 + ahead * SECOND, 0)
+    attempt = _attempt(world.start(one, two, now=T0 + 60 * SECOND))
+    world.pipeline.attempt_succeeded(attempt.id, T0 + 61 * SECOND)
+    entry = world.log.query(HOOK, "{}:{}")
+    assert entry is not None
+    assert set(entry.firing_alerts) == {*hashes, two.labels.hash}
+
+
+def test_a_reminder_by_an_earlier_peer_counts_although_its_stamp_is_days_ahead() -> None:
+    world = World(position=1)
+    one = alert(alertname="A")
+    hour = 3600 * SECOND
+    world.log.log(HOOK, "{}:{}", (one.labels.hash,), (), T0 + 72 * hour, 0)
+    assert not world.start(one, now=T0)
+    assert _finished(world.run_until_effects()[1]).success
+    due = T0 + 5 * hour
+    assert not world.start(one, now=due)  # waits for its predecessor
+    world.log.log(HOOK, "{}:{}", (one.labels.hash,), (), due + SECOND, 0)
+    assert _finished(world.run_until_effects()[1]).success
+
+
 def test_resolved_alerts_alone_go_unsent_where_they_are_not_wanted_but_are_recorded() -> None:
     world = World(send_resolved=False)
     one = alert(alertname="A", ends_at=T0)

@@ -39,7 +39,7 @@ class TransportStatistics:
     """A peer refused us, by the same reasons."""
     connections_rejected: Counter[str] = field(default_factory=Counter)
     """Inbound connections closed for a bound: "total", "host", "handshakes", "host_share", "first_frame",
-    "idle"."""
+    "frame_bytes", "idle"."""
     throttled: Counter[str] = field(default_factory=Counter)
     """Times that work for a peer had to wait because it had used up its share: "peer" (packets, streams),
     "host" (handshakes)."""

@@ -28,6 +28,7 @@ from tocsin.gossip.core.effects import (
     StreamOpened,
     UserMessage,
 )
+from tocsin.gossip.core.member import Member
 from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
@@ -44,6 +45,7 @@ from tocsin.node.cluster.replication import Replication
 from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics, PeerStatus
 from tocsin.node.cluster.settle import Settle
 from tocsin.node.log import Logger
+from tocsin.node.log_bound import LogBound, LogStatistics
 
 MAX_TOLD: Final = 32
 """Members that get what is told. Whoever comes later waits for so many places that it need not know."""
@@ -85,14 +87,22 @@ class Cluster:
             by_discovery=settings.by_discovery,
         )
         self._log = log
+        self.log_statistics = LogStatistics()
+        self._trouble_lines = LogBound(statistics=self.log_statistics)
+        # Many nodes of one host, or a large cluster, may come and go for good reasons.
+        self._member_lines = LogBound(lines=32, total=512, statistics=self.log_statistics)
         self._on_members = on_members
         self._on_settled = on_settled
         ring = keyring.keyring if keyring is not None else None
-        self._keyring_trouble = KeyringTrouble(ring, log)
+        self._keyring_trouble = KeyringTrouble(ring, log, self.log_statistics)
         self.keyring_service: KeyringService | None = None
         if keyring is not None:
             self.keyring_service = KeyringService(
-                settings.name, keyring, members=lambda: self.gossip.endpoint.known_members(), log=log
+                settings.name,
+                keyring,
+                members=lambda: self.gossip.endpoint.known_members(),
+                log=log,
+                bound=self._trouble_lines,
             )
         self.gossip = Gossip(
             settings.gossip_config(),
@@ -122,6 +132,7 @@ class Cluster:
             on_merged=on_merged,
             relay=lambda *news: once_kept(partial(self.replication.relay, *news)),
             on_growth=on_growth,
+            bound=self._trouble_lines,
         )
         self.convergence.attach(self.gossip, self.inbox)
         self.handlers: dict[str, Callable[[bytes, str], None]] = {
@@ -304,7 +315,7 @@ class Cluster:
                 if self.joining is not None and self.joining.member_joined(member):
                     self.statistics.reconnections += 1
                 self.replication.member_changed(member)
-                self._log.info("peer joined", peer=member.name, address=str(member.address))
+                self._say("peer joined", member)
                 self.convergence.member_joined(member)
                 self._on_members()
             case MemberLeft(member=member):
@@ -314,8 +325,7 @@ class Cluster:
                     self.joining.member_left(member, on_purpose=on_purpose)
                 self.replication.member_gone(member, on_purpose=on_purpose)
                 self.convergence.member_left(member)
-                how = "peer left" if on_purpose else "peer failed"
-                self._log.info(how, peer=member.name, address=str(member.address))
+                self._say("peer left" if on_purpose else "peer failed", member)
                 self._on_members()
             case MemberUpdated(member=member):
                 self.statistics.peers_updated += 1
@@ -327,12 +337,15 @@ class Cluster:
                 self.replication.packets_lost(destination)
             case NameConflict(existing=existing, claimed=claimed):
                 self.statistics.name_conflicts += 1
-                self._log.warn(
-                    "another address claims the name of a member",
-                    peer=existing.name,
-                    address=str(existing.address),
-                    claimed=str(claimed),
-                )
+                more = self._trouble_lines.admit("name", claimed.host)
+                if more is not None:
+                    self._log.warn(
+                        "another address claims the name of a member",
+                        peer=existing.name,
+                        address=str(existing.address),
+                        claimed=str(claimed),
+                        **more,
+                    )
             case ProtocolTrouble(reason=reason, detail=detail, source=source):
                 self.statistics.trouble[reason] += 1
                 if reason == "keyring":
@@ -340,3 +353,8 @@ class Cluster:
                 self._log.debug("refused from peer", reason=reason, detail=detail, source=str(source))
             case _:
                 pass
+
+    def _say(self, what: str, member: Member) -> None:
+        more = self._member_lines.admit(what, member.address.host)
+        if more is not None:
+            self._log.info(what, peer=member.name, address=str(member.address), **more)

@@ -14,6 +14,7 @@ from tocsin.errors import StateError
 from tocsin.gossip.address import Address
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
+from tocsin.node.log_bound import LogBound
 
 SLICE_ENTRIES: Final = 64
 """Entries merged before other work on the event loop gets its turn."""
@@ -78,6 +79,15 @@ class _Payload:
     """Of a whole state, of which news is passed on only if it is small."""
 
 
+@dataclass(slots=True)
+class _Merging:
+    """A merge under way, and what of its result is counted already."""
+
+    job: Job
+    taken: int = 0
+    refused: int = 0
+
+
 class Inbox:
     """Merges the payloads of a peer one after another, so that they apply in the order of arrival.
 
@@ -93,7 +103,10 @@ class Inbox:
         on_merged: Callable[[str], None],
         relay: Callable[[str, Sequence[bytes], Address, int], None],
         on_growth: Callable[[int], None] = lambda _: None,
+        bound: LogBound | None = None,
     ) -> None:
+        """``bound``: of the lines in the log that peers provoke."""
+        self._bound = bound or LogBound()
         self.statistics = InboxStatistics()
         self._states = states
         self._clock = clock
@@ -176,27 +189,22 @@ class Inbox:
         )
 
     def _merge_at_once(self, state: Mergeable, payload: _Payload) -> None:
-        job = state.merge_job(payload.data, self._clock.now())
-        try:
-            while not job.step(SLICE_ENTRIES):
-                pass
-        except StateError as error:
-            self.refused(str(error), str(payload.source))
-        else:
-            self._merged(payload, job.result)
+        merging = _Merging(state.merge_job(payload.data, self._clock.now()))
+        while not self._step(merging, payload):
+            pass
 
     async def _work(self) -> None:
-        jobs: dict[Address, Job] = {}
+        jobs: dict[Address, _Merging] = {}
         try:
             while self._waiting:
                 source = next(iter(self._waiting))
                 queue = self._waiting.pop(source)
                 payload = queue[0]
-                job = jobs.get(source)
-                if job is None:
-                    state = self._states[payload.key]
-                    job = jobs[source] = state.merge_job(payload.data, self._clock.now())
-                if self._step(job, payload):
+                merging = jobs.get(source)
+                if merging is None:
+                    job = self._states[payload.key].merge_job(payload.data, self._clock.now())
+                    merging = jobs[source] = _Merging(job)
+                if self._step(merging, payload):
                     queue.popleft()
                     del jobs[source]
                     self._waiting_bytes -= len(payload.data)
@@ -204,38 +212,43 @@ class Inbox:
                     self._waiting[source] = queue  # at the end: the next one has its turn
                 self._on_growth(0)
                 # Nobody honest sends entries that must be refused: what reads them may be slow.
-                bad = job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
+                bad = merging.job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
                 await asyncio.sleep(PENALTY if bad else 0)
         finally:
             self._worker = None
 
-    def _step(self, job: Job, payload: _Payload) -> bool:
+    def _step(self, merging: _Merging, payload: _Payload) -> bool:
         """Work on a payload for some milliseconds; whether it is done with."""
         try:
-            if not job.step(SLICE_ENTRIES):
-                return False
+            done = merging.job.step(SLICE_ENTRIES)
         except StateError as error:
             self.refused(str(error), str(payload.source))
-        else:
-            self._merged(payload, job.result)
-        return True
+            return True
+        result = merging.job.result
+        # As it goes: a large payload of bad entries is slow, and somebody may be looking for who sends it.
+        self.statistics.taken[payload.key] += result.taken - merging.taken
+        self.statistics.refused[payload.key] += result.refused_count - merging.refused
+        merging.taken, merging.refused = result.taken, result.refused_count
+        if done:
+            self._merged(payload, result)
+        return done
 
     def _merged(self, payload: _Payload, result: MergeResult) -> None:
-        statistics = self.statistics
         if result.refused_count:
-            statistics.refused[payload.key] += result.refused_count
-            self._log.warn(
-                "entries from peer refused",
-                state=payload.key,
-                source=str(payload.source),
-                count=result.refused_count,
-                reason=result.refused[0],
-            )
+            more = self._bound.admit("entries refused", payload.source.host)
+            if more is not None:
+                self._log.warn(
+                    "entries from peer refused",
+                    state=payload.key,
+                    source=str(payload.source),
+                    count=result.refused_count,
+                    reason=result.refused[0],
+                    **more,
+                )
         if not result.taken:
             return
-        statistics.taken[payload.key] += result.taken
         news = result.rebroadcast if payload.whole else result.news
         if news and len(news) <= MAX_SPREAD:
-            statistics.propagated[payload.key] += len(news)
+            self.statistics.propagated[payload.key] += len(news)
             self._relay(payload.key, news, payload.source, len(payload.data))
         self._on_merged(payload.key)

@@ -8,6 +8,7 @@ place at the next start.
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
@@ -17,13 +18,28 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import StorageError
-from tocsin.node.store.database import Database, checked_row, columns_of, open_reading, read_meta, sync_folder
+from tocsin.node.store.database import (
+    COLUMNS,
+    FAILURES,
+    Database,
+    checked_row,
+    columns_of,
+    open_reading,
+    read_meta,
+    size_of,
+    sync_folder,
+)
 from tocsin.node.store.rows import Row
 
 KEPT: Final = 4
 """Damaged files that stay; of more the oldest are removed, or they would fill the disk in the end."""
 _SINGLE_ROWS: Final = 100_000
 """Rows that are tried one by one between two places that can be read."""
+_PAGE: Final = 4096
+_HEADER_BYTES: Final = 100
+_HEADER: Final = {0: b"SQLite format 3\0\x10\0\2\2\0\x40\x20\x20", 44: b"\0\0\0\4", 56: b"\0\0\0\1"}
+"""What is the same in every file of ours, by its place: magic, page size, write-ahead log, fractions, schema
+format, UTF-8. Source: the SQLite file format, 1.3."""
 _SUFFIXES: Final = ("", "-wal", "-shm")
 
 
@@ -36,48 +52,111 @@ class Salvaged:
 
 
 def salvage(path: Path) -> Salvaged:
-    """Read row by row what can be read, from the front, from the back, and one by one in between."""
+    """What can be read; if that is not all, also with the file's header as it should be."""
     found = Salvaged()
+    if not _read(path, found):
+        copy = path.with_name(f"{path.name}.salvage")
+        try:
+            if _mend_header(path, copy):
+                rows = found.rows
+                _read(copy, found)
+                found.rows = {**rows, **found.rows}
+        except OSError:
+            pass  # no room for a copy
+        finally:
+            with suppress(OSError):
+                _remove(copy)
+    return found
+
+
+def _mend_header(path: Path, copy: Path) -> bool:
+    """Make a copy with the header that SQLite has given the file; False if it has it."""
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    mended = bytearray(header.ljust(_HEADER_BYTES, b"\0"))
+    for place, content in _HEADER.items():
+        mended[place : place + len(content)] = content
+    pages = int.from_bytes(header[28:32], "big")
+    if mended == header and pages * _PAGE == size_of(path):
+        return False
+    # Where these differ SQLite goes by the size of the file, not by the number of pages in the header.
+    mended[92:96] = bytes(byte ^ 1 for byte in mended[24:28])
+    shutil.copyfile(path, copy)
+    with suppress(FileNotFoundError):
+        shutil.copyfile(f"{path}-wal", f"{copy}-wal")
+    with copy.open("r+b") as file:
+        file.write(mended)
+    return True
+
+
+def _read(path: Path, found: Salvaged) -> bool:
+    """Read row by row what can be read, from the front, from the back, and one by one in between.
+
+    Whether all could be read.
+    """
     try:
         connection = open_reading(path)
-    except sqlite3.Error:
-        return found
+    except FAILURES:
+        return False
     with closing(connection):
         with suppress(StorageError):
-            found.meta = read_meta(connection)
-        rows = found.rows
+            found.meta |= read_meta(connection, saving=True)
+        rows = found.rows = {}
+        room = sum(size_of(Path(f"{path}{suffix}")) for suffix in _SUFFIXES)
         try:
-            columns = columns_of(connection)
+            columns = columns_of(connection, "entries", COLUMNS)
         except StorageError:
-            return found
-        if _read_run(connection, columns, "ASC", rows):
-            return found
+            return False
+        if _read_run(connection, columns, "ASC", rows, room):
+            return True
         front = max(rows, default=None)
-        _read_run(connection, columns, "DESC", rows)
+        _read_run(connection, columns, "DESC", rows, room)
         behind = [number for number in rows if front is None or number > front]
         last = min(behind, default=None)
         start = front + 1 if front is not None else 1
         stop = last if last is not None else start + _SINGLE_ROWS
         for number in range(start, min(stop, start + _SINGLE_ROWS)):
-            with suppress(sqlite3.Error):
-                _keep(rows, connection.execute(f"SELECT id, {columns} FROM entries WHERE id = ?", (number,)))  # noqa: S608
-    return found
+            with suppress(*FAILURES):
+                asked = f"SELECT {columns} FROM entries WHERE id = ?"  # noqa: S608
+                for row in connection.execute(asked, (number,)):
+                    room -= _keep(rows, number, row)
+            if room < 0:
+                break
+    return False
 
 
-def _read_run(connection: sqlite3.Connection, columns: str, direction: str, rows: dict[int, Row]) -> bool:
-    """Rows in one direction until something cannot be read; whether all could."""
+def _read_run(
+    connection: sqlite3.Connection, columns: str, direction: str, rows: dict[int, Row], room: int
+) -> bool:
+    """Rows in one direction until something cannot be read; whether all could.
+
+    A damaged page can lead back to one that was read, and many rows can lead to the same bytes: so the run
+    ends where it goes back, or has brought more bytes than the files have.
+    """
+    last: int | None = None
     try:
-        _keep(rows, connection.execute(f"SELECT id, {columns} FROM entries ORDER BY id {direction}"))  # noqa: S608
-    except sqlite3.Error:
+        for number, *row in connection.execute(f"SELECT id, {columns} FROM entries ORDER BY id {direction}"):  # noqa: S608
+            if (
+                not isinstance(number, int)
+                or number in rows
+                or (last is not None and (number < last) == (direction == "ASC"))
+                or room < 0
+            ):
+                return False
+            last = number
+            room -= _keep(rows, number, row)
+    except FAILURES:
         return False
     return True
 
 
-def _keep(rows: dict[int, Row], cursor: Iterable[tuple[object, ...]]) -> None:
-    for number, *columns in cursor:
-        row = checked_row(*columns)
-        if isinstance(number, int) and row is not None:
-            rows[number] = row
+def _keep(rows: dict[int, Row], number: int, columns: Iterable[object]) -> int:
+    """Add a row if it is what we wrote; the bytes it takes."""
+    row = checked_row(*columns)
+    if row is None:
+        return 0
+    rows[number] = row
+    return len(row.key) + len(row.data)
 
 
 def rebuild(path: Path, rows: Iterable[Row], meta: Mapping[str, str]) -> Path | None:

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError, StorageError
-from tocsin.node.store.rows import Row, checksum, wins_tie
+from tocsin.node.store.rows import Row, checksum, meta_checksum, wins_tie
 
-FORMAT: Final = 2
-"""``PRAGMA user_version`` of the tables below. Format 1 had no checksums."""
+FORMAT: Final = 3
+"""``PRAGMA user_version`` of the tables below. Format 1 had no checksums, format 2 none in ``meta``."""
+NO_FORMAT: Final = 1000
+"""From here on a format is not a later version's but damage."""
 SLICE_ROWS: Final = 256
 DELETE_ROWS: Final = 512
 WAL_BYTES: Final = 4 << 20
@@ -35,7 +37,7 @@ CREATE TABLE entries (
     expires INTEGER NOT NULL, data BLOB NOT NULL, checksum INTEGER, UNIQUE (kind, key)
 );
 CREATE INDEX entries_expire ON entries (expires);
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL, checksum INTEGER);
 """
 _WINS: Final = """
 (excluded.stamp > entries.stamp
@@ -53,15 +55,41 @@ ON CONFLICT (kind, key) DO UPDATE SET
 WHERE {_WINS} OR excluded.expires > entries.expires
 """  # noqa: S608
 COLUMNS: Final = "kind, key, stamp, expires, data, checksum"
-_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+META_COLUMNS: Final = "name, value, checksum"
+_BROUGHT_UP: Final = {
+    1: "ALTER TABLE entries ADD COLUMN checksum INTEGER; ALTER TABLE meta ADD COLUMN checksum INTEGER;",
+    2: "ALTER TABLE meta ADD COLUMN checksum INTEGER;",
+}
+"""What makes an older format this one. Rows that were there have no checksum until they change."""
+_TABLES_ARE: Final = {
+    "entries": [
+        ("id", "INTEGER", 0, 1),
+        ("kind", "TEXT", 1, 0),
+        ("key", "BLOB", 1, 0),
+        ("stamp", "BLOB", 1, 0),
+        ("expires", "INTEGER", 1, 0),
+        ("data", "BLOB", 1, 0),
+        ("checksum", "INTEGER", 0, 0),
+    ],
+    "meta": [("name", "TEXT", 0, 1), ("value", "TEXT", 1, 0), ("checksum", "INTEGER", 0, 0)],
+}
+"""Name, type, NOT NULL and place in the primary key, as SQLite has read the tables' text."""
+_DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
+"""SQLITE_ERROR: a statement of ours is none for the tables that are there."""
+
+
+FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
+"""What a call of SQLite may raise; the second where its words quote a damaged schema that is no text."""
 
 
 class DamagedError(StorageError):
     """The file is not what we wrote: set it aside."""
 
 
-def translate(error: sqlite3.Error) -> StorageError:
+def translate(error: sqlite3.Error | UnicodeDecodeError) -> StorageError:
     """What an error of SQLite means: damage, or a disk that does not do what it should."""
+    if isinstance(error, UnicodeDecodeError):
+        return DamagedError("the schema is no text")
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _DAMAGED:
         return DamagedError(str(error))
@@ -78,14 +106,15 @@ class Database:
         Tocsin wrote it, :class:`~tocsin.errors.StorageError` when the disk does not let us.
         """
         self.path = path
+        _check_header(path)
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-        except sqlite3.Error as error:
+            self._connection = _connect(str(path))
+        except FAILURES as error:
             raise translate(error) from None
         try:
             self._set_up()
             self._inode = path.stat().st_ino
-        except sqlite3.Error as error:
+        except FAILURES as error:
             self._connection.close()
             raise translate(error) from None
         except OSError as error:
@@ -96,10 +125,22 @@ class Database:
             raise
 
     def _set_up(self) -> None:
+        try:
+            self._prepare()
+        except sqlite3.OperationalError as error:
+            if (
+                error.sqlite_errorcode == sqlite3.SQLITE_ERROR
+            ):  # no such table, no such column, unknown format
+                raise DamagedError(f"not a journal: {error}") from None
+            raise
+
+    def _prepare(self) -> None:
         execute = self._connection.execute
         self._connection.create_function("wins_tie", 3, wins_tie, deterministic=True)
         self._connection.create_function("checksum", 5, checksum, deterministic=True)
         found = int(execute("PRAGMA user_version").fetchone()[0])
+        if not 0 <= found < NO_FORMAT:
+            raise DamagedError(f"not a journal: no version of Tocsin has format {found}")
         if found > FORMAT:
             raise ConfigError(
                 str(self.path),
@@ -117,25 +158,24 @@ class Database:
                 f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {FORMAT}; COMMIT;"
             )
             sync_folder(self.path.parent)
-        try:
-            if found == 1:
-                self._connection.executescript(
-                    "BEGIN IMMEDIATE; ALTER TABLE entries ADD COLUMN checksum INTEGER; "
-                    f"PRAGMA user_version = {FORMAT}; COMMIT;"
-                )
-            execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
-            execute(f"SELECT {COLUMNS} FROM entries LIMIT 1").fetchone()  # noqa: S608
-            execute("SELECT name, value FROM meta LIMIT 1").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_ERROR:  # no such table, no such column
-                raise DamagedError(f"not a journal: {error}") from None
-            raise
+        if found in _BROUGHT_UP:
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {_BROUGHT_UP[found]} PRAGMA user_version = {FORMAT}; COMMIT;"
+            )
+        execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
+        for table, columns in _TABLES_ARE.items():
+            there = [(*row[1:4], row[5]) for row in execute(f"PRAGMA table_info({table})")]
+            if there != columns:  # A letter of their text changed, and rows could be lost from then on.
+                raise DamagedError(f"not a journal: the table {table} is another one")
+        if execute("SELECT count(*) FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone()[0]:
+            raise DamagedError("not a journal: it holds more than tables")
+        execute(f"EXPLAIN {_UPSERT}", ("", b"", b"", 0, b"", 0)).fetchall()
 
     def check(self) -> None:
         """Look at every page and index; :class:`DamagedError` when something is wrong."""
         try:
             [problem] = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
         if problem != "ok":
             raise DamagedError(str(problem))
@@ -150,10 +190,13 @@ class Database:
             connection.execute("BEGIN IMMEDIATE")
             connection.executemany(_UPSERT, [(*row, checksum(*row)) for row in rows])
             if meta:
-                connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+                connection.executemany(
+                    f"INSERT OR REPLACE INTO meta ({META_COLUMNS}) VALUES (?, ?, ?)",  # noqa: S608
+                    [(*pair, meta_checksum(*pair)) for pair in meta.items()],
+                )
             connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            with suppress(sqlite3.Error):
+        except FAILURES as error:
+            with suppress(*FAILURES):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
             raise translate(error) from None
@@ -171,7 +214,7 @@ class Database:
                 "AND +expires <= ?1",
                 (second, DELETE_ROWS),
             ).rowcount
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
 
     def forget_tombstones(self) -> int:
@@ -185,7 +228,7 @@ class Database:
                 "WHERE data = x'' ORDER BY id LIMIT ?)",
                 (max(0, min(count - MAX_TOMBSTONES, DELETE_ROWS)),),
             ).rowcount
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
 
     def tidy(self) -> None:
@@ -194,7 +237,7 @@ class Database:
             # As a script: it is stepped page by page, and execute() steps once where no rows are expected.
             self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
 
     def _check_place(self) -> None:
@@ -215,22 +258,37 @@ class Database:
         yield from read_slices(self._connection, rows)
 
     def meta(self) -> dict[str, str]:
-        """The table ``meta``."""
+        """The table ``meta``; :class:`DamagedError` where it is not what was written."""
         return read_meta(self._connection)
 
     def sizes(self) -> tuple[int, int]:
         """Bytes of the database and of its write-ahead log."""
-        return tuple(_size(Path(f"{self.path}{suffix}")) for suffix in ("", "-wal"))  # type: ignore[return-value]
+        return tuple(size_of(Path(f"{self.path}{suffix}")) for suffix in ("", "-wal"))  # type: ignore[return-value]
 
     def close(self) -> None:
         """Close; what was committed is safe whether this is called or not."""
-        with suppress(sqlite3.Error):
+        with suppress(*FAILURES):
             self._connection.close()
+
+
+def _check_header(path: Path) -> None:
+    """What SQLite would take for a later version's file: it would be read, and never written again.
+
+    Byte 18 of an SQLite file says who may write it: 1 (rollback journal) or 2 (write-ahead log).
+    Before SQLite opens it: closing a file gives up all locks that the process has on it.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.read(19)
+    except OSError:
+        return  # not there yet; else SQLite says why it cannot be read
+    if len(header) == 19 and header[18] not in (1, 2):
+        raise DamagedError("not a journal: its header says that nobody may write it")
 
 
 def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Iterator[list[Row]]:
     """See :meth:`Database.slices`."""
-    columns = columns_of(connection)
+    columns = columns_of(connection, "entries", COLUMNS)
     last = -(1 << 63)
     while True:
         try:
@@ -238,26 +296,31 @@ def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Itera
                 f"SELECT id, {columns} FROM entries WHERE id > ? ORDER BY id LIMIT ?",  # noqa: S608
                 (last, rows),
             ).fetchall()
-        except sqlite3.Error as error:
+        except FAILURES as error:
             raise translate(error) from None
         if not found:
             return
-        last = found[-1][0]
+        for number, *_ in found:
+            if (
+                not isinstance(number, int) or number <= last
+            ):  # or pages that lead around would be read for ever
+                raise DamagedError(f"the row {number} comes after the row {last}")
+            last = number
         read = [checked_row(*columns) for _, *columns in found]
         if None in read:
             raise DamagedError(f"the row {found[read.index(None)][0]} is not what was written")
         yield [row for row in read if row is not None]
 
 
-def columns_of(connection: sqlite3.Connection) -> str:
-    """COLUMNS, whatever the format of the file."""
+def columns_of(connection: sqlite3.Connection, table: str, columns: str) -> str:
+    """``columns`` as they are in this file, whatever its format."""
     try:
-        connection.execute("SELECT checksum FROM entries LIMIT 0")
+        connection.execute(f"SELECT checksum FROM {table} LIMIT 0")  # noqa: S608
     except sqlite3.OperationalError:
-        return COLUMNS.replace("checksum", "NULL")
-    except sqlite3.Error as error:
+        return columns.replace("checksum", "NULL")
+    except FAILURES as error:
         raise translate(error) from None
-    return COLUMNS
+    return columns
 
 
 def checked_row(*columns: object) -> Row | None:
@@ -270,22 +333,47 @@ def checked_row(*columns: object) -> Row | None:
             return None
 
 
-def read_meta(connection: sqlite3.Connection) -> dict[str, str]:
-    """See :meth:`Database.meta`."""
+def checked_meta(*columns: object) -> tuple[str, str] | None:
+    """The name and value of these META_COLUMNS, or None if they are not what we wrote."""
+    match columns:
+        case str(name), str(value), int() | None as found:
+            return (name, value) if found is None or found == meta_checksum(name, value) else None
+        case _:
+            return None
+
+
+def read_meta(connection: sqlite3.Connection, *, saving: bool = False) -> dict[str, str]:
+    """See :meth:`Database.meta`. ``saving``: what is not as it was written is left out."""
+    read: dict[str, str] = {}
+    columns = columns_of(connection, "meta", META_COLUMNS)
     try:
-        return {str(name): str(value) for name, value in connection.execute("SELECT name, value FROM meta")}
-    except sqlite3.Error as error:
-        raise translate(error) from None
+        for found in connection.execute(f"SELECT {columns} FROM meta"):  # noqa: S608
+            pair = checked_meta(*found)
+            if pair is not None:
+                read[pair[0]] = pair[1]
+            elif not saving:
+                raise DamagedError("a row of meta is not what was written")
+    except FAILURES as error:
+        if not saving:
+            raise translate(error) from None
+    return read
 
 
 def open_reading(path: Path) -> sqlite3.Connection:
-    """For reading only, beside a running node or after a crash. Raises :class:`sqlite3.Error`.
+    """For reading only, beside a running node or after a crash. Raises FAILURES.
 
     Without a write-ahead log nobody writes, and SQLite need not be allowed to make its files beside it.
     """
     quiet = not Path(f"{path}-wal").exists()
     uri = f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if quiet else ''}"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=5.0)
+    return _connect(uri)
+
+
+def _connect(place: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(place, uri=place.startswith("file:"), isolation_level=None, timeout=5.0)
+    # Damaged text must not end a whole reading: the row's checksum tells that it is not what was written.
+    connection.text_factory = lambda text: text.decode("utf-8", "replace")
+    return connection
 
 
 def sync_folder(folder: Path) -> None:
@@ -297,7 +385,8 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _size(path: Path) -> int:
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 if there is none."""
     try:
         return path.stat().st_size
     except OSError:

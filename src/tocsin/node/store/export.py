@@ -5,7 +5,6 @@ Only reads the folder, so it is safe beside a running node.
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ConfigError, StateError, StorageError
 from tocsin.node.store import snapshot
-from tocsin.node.store.database import FORMAT, open_reading, read_slices
+from tocsin.node.store.database import FAILURES, FORMAT, open_reading, read_slices
 from tocsin.node.store.loading import load_row
 from tocsin.node.store.store import JOURNAL
 
@@ -82,7 +81,7 @@ def _read_journal(
     try:
         with closing(open_reading(path)) as connection:
             found = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            if found not in (1, FORMAT):
+            if not 1 <= found <= FORMAT:
                 raise ConfigError(str(path), f"has format {found}, this version knows {FORMAT}")
             for rows in read_slices(connection):
                 for row in rows:
@@ -90,5 +89,5 @@ def _read_journal(
                         load_row(states[row.kind], row, now)
                     except (KeyError, StateError, ValueError) as error:
                         exported.problems.append(f"{path}: an entry does not decode: {error}")
-    except (sqlite3.Error, StorageError) as error:
+    except (*FAILURES, StorageError) as error:
         exported.problems.append(f"{path} cannot be read to its end: {error}; start the node to mend it")

@@ -19,13 +19,13 @@ def load_row(state: ReplicatedState[Any], row: Row, now: Nanoseconds) -> MergeRe
 def load_rows(state: ReplicatedState[Any], rows: Sequence[Row], now: Nanoseconds) -> MergeResult:
     """Rows of one kind. :class:`~tocsin.errors.StateError`, with none loaded, when one does not decode."""
     try:
-        keys = [key_of(row.kind, row.key) for row in rows]
+        keys = [(key_of(row.kind, row.key), stamp_of(row.stamp)) for row in rows]
     except (ValueError, RecursionError) as error:
-        raise StateError(f"a key does not decode: {error}") from None
+        raise StateError(f"a key or stamp does not decode: {error}") from None
     result = state.load(b"".join([row.data for row in rows]), now)
-    for key, row in zip(keys, rows, strict=True):
+    for (key, stamp), row in zip(keys, rows, strict=True):
         if not row.data:
-            state.recall(key, stamp_of(row.stamp), row.expires * SECOND)
+            state.recall(key, stamp, row.expires * SECOND)
             continue
         entry = state.entry_of(key)
         if entry is not None and row.expires > whole_second(entry.expires_at):

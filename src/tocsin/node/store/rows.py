@@ -44,6 +44,11 @@ def checksum(kind: str, key: bytes, stamp: bytes, expires: int, data: bytes) -> 
     return crc32(data, crc32(stamp, crc32(key, crc32(head))))
 
 
+def meta_checksum(name: str, value: str) -> int:
+    """CRC-32 of a row of the table ``meta``, for the same reason."""
+    return crc32(f"{len(name)} {name}{value}".encode("utf-8", "surrogatepass"))
+
+
 def row_of(kind: str, entry: Entry, until: Nanoseconds) -> Row:
     """The row that keeps ``entry``, of which some version may live ``until`` then."""
     expires = max(entry.expires_at, until)
@@ -85,7 +90,9 @@ def key_of(kind: str, key: bytes) -> Hashable:
 
 
 def stamp_of(stamp: bytes) -> Nanoseconds:
-    """The stamp from :func:`stamp_bytes`."""
+    """The stamp from :func:`stamp_bytes`; ValueError if it is none."""
+    if len(stamp) != _STAMP_BYTES:
+        raise ValueError(f"a stamp of {len(stamp)} bytes")
     return int.from_bytes(stamp, "big") + ZERO
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
@@ -183,6 +184,35 @@ def test_thousands_of_bad_entries_leave_most_of_the_time_to_others() -> None:
         assert turns > 10 * steps
 
     run(story)
+
+
+def test_bad_entries_are_counted_while_the_rest_of_them_waits() -> None:
+    """A large state of them takes long: whoever looks for its sender must not have to wait for the end."""
+
+    async def story(bench: Bench) -> None:
+        steps = 100
+        bad = b"\x02\x0a\x00" * (steps * module.SLICE_ENTRIES)
+        bench.inbox.full_state([("sil", bad)], PEER)
+        seen = set()
+        while not bench.inbox.idle:
+            seen.add(bench.inbox.statistics.refused["sil"])
+            await asyncio.sleep(0)
+        assert len(seen) > steps / 2
+        assert bench.inbox.statistics.refused["sil"] == steps * module.SLICE_ENTRIES
+
+    run(story)
+
+
+def test_a_peer_does_not_fill_the_log_with_what_is_refused(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(bench: Bench) -> None:
+        for number in range(50):
+            bench.inbox.update("sil", b"\x02\x0a\x00", Address("10.0.0.1", 1000 + number))
+        bench.inbox.update("sil", b"\x02\x0a\x00", Address("10.0.0.2", 9094))
+        assert bench.inbox.statistics.refused["sil"] == 51
+        assert [record.getMessage() for record in caplog.records] == ["entries from peer refused"] * 2
+
+    with caplog.at_level(logging.WARNING):
+        run(story)
 
 
 def test_one_peer_neither_fills_the_inbox_nor_keeps_the_others_waiting() -> None:

@@ -196,6 +196,21 @@ def test_who_does_not_read_the_answer_is_cut_off() -> None:
     run(story, QUICK, large)
 
 
+def test_who_does_not_read_what_was_left_at_the_close_is_cut_off() -> None:
+    async def story(server: WebServer) -> None:
+        client = await Client.connect(server)
+        client.send(GET)
+        await client.reader.read(1)  # The answer has begun, and is far more than fits on the way.
+        client.send(b"no request at all\r\n\r\n")
+        await until(lambda: server.statistics.connections_closed["linger"] == 1)
+        await until(lambda: server.statistics.connections == 0)
+        assert server.statistics.requests_refused["malformed"] == 1
+        assert server.statistics.connections_closed["answer"] == 0
+        client.close()
+
+    run(story, replace(PATIENT, linger=0.2), large)
+
+
 def test_answers_that_nobody_takes_have_a_bound_together() -> None:
     async def story(server: WebServer) -> None:
         clients = [await Client.connect(server) for _ in range(4)]

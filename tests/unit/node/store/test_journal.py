@@ -320,7 +320,7 @@ def test_a_journal_of_a_later_version_is_left_alone(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "journal.db")
     connection.execute("PRAGMA user_version = 9")
     connection.close()
-    with pytest.raises(ConfigError, match="has format 9, this version knows 2"):
+    with pytest.raises(ConfigError, match="has format 9, this version knows 3"):
         live(tmp_path, nothing)
     assert not list(tmp_path.glob("*.damaged-*"))
 
@@ -343,20 +343,41 @@ def test_a_file_that_is_moved_away_is_noticed(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_journal_of_the_first_format_is_read_and_brought_up(tmp_path: Path) -> None:
+FIRST = """
+ALTER TABLE entries DROP COLUMN checksum;
+ALTER TABLE meta DROP COLUMN checksum;
+PRAGMA user_version = 1;
+"""
+SECOND = "ALTER TABLE meta DROP COLUMN checksum; PRAGMA user_version = 2;"
+
+
+@pytest.mark.parametrize("going_back", [FIRST, SECOND], ids=["first", "second"])
+def test_a_journal_of_an_older_format_is_read_and_brought_up(tmp_path: Path, going_back: str) -> None:
     async def fill(disk: Disk) -> None:
         await disk.changes.set(silence("A"))
         await disk.changes.set(silence("B"))
+        disk.store.remember({"peer_name": "stable"})
 
     async def more(disk: Disk) -> None:
+        assert disk.store.meta["peer_name"] == "stable"
         await disk.changes.expire(next(iter(disk.held())))
+        disk.store.remember({"peer_name": "other"})
+
+    async def look(disk: Disk) -> None:
+        assert disk.store.meta["peer_name"] == "other"
 
     first = live(tmp_path, fill)
     connection = sqlite3.connect(tmp_path / "journal.db")
-    connection.executescript("ALTER TABLE entries DROP COLUMN checksum; PRAGMA user_version = 1;")
+    connection.executescript(going_back)
     connection.close()
-    assert len(read(tmp_path, NOW, Exported())["sil"]) == 2
+    exported = Exported()
+    assert len(read(tmp_path, NOW, exported)["sil"]) == 2
+    assert not exported.problems
     assert live(tmp_path, nothing).held() == first.held()
     second = live(tmp_path, more)
-    assert live(tmp_path, nothing).held() == second.held() != first.held()
+    assert live(tmp_path, look).held() == second.held() != first.held()
     assert not list(tmp_path.glob("journal.db.damaged-*"))
+    connection = sqlite3.connect(tmp_path / "journal.db")
+    [checked] = connection.execute("SELECT checksum FROM meta WHERE name = 'peer_name'").fetchone()
+    connection.close()
+    assert checked is not None, "what is written from now on has a checksum"

@@ -60,6 +60,7 @@ class Inbound:
         self.refusals = refusals
         self.connections: dict[TLSConnection, Accepted] = {}
         self._hosts: Counter[str] = Counter()
+        self._frame_bytes: Counter[str] = Counter()
 
     def protocol(self) -> TLSConnection:
         """For a connection that the listener just accepted."""
@@ -100,6 +101,13 @@ class Inbound:
         self._hosts[host] -= 1
         if not self._hosts[host]:
             del self._hosts[host]
+
+    def hold(self, host: str, more: int) -> bool:
+        """Frames of ``host`` take so much more memory, or less; whether it has not too much by now."""
+        self._frame_bytes[host] += more
+        if not self._frame_bytes[host]:
+            del self._frame_bytes[host]
+        return self._frame_bytes[host] <= self.config.max_frame_bytes_per_host
 
     async def close(self) -> None:
         """Close all, streams that nobody closed included."""
@@ -175,8 +183,11 @@ class Accepted:
         self._handshaking = True
         self._timer: asyncio.TimerHandle | None = None
         self._frames: deque[PacketFrame | StreamStart] = deque()
+        self._queued_bytes = 0  # of the frames
+        self._held = 0  # what the host is told to hold of them, and of one that is not whole
         self._paused = False
         self._ended = False
+        self._gone = False
         self._from_text = ""
         self._from = Address("0.0.0.0", 0)
         self._heard_at = 0.0
@@ -188,6 +199,17 @@ class Accepted:
         """The connection is closed."""
         self._handshake_over()
         self._cancel_timer()
+        if not self._gone:
+            self._gone = True
+            self._inbound.hold(self.peer.host, -self._held)
+
+    def _hold(self) -> bool:
+        """Tell what is held here; whether the host's connections hold no more than they may."""
+        if self._gone:  # What is left of it is being delivered.
+            return True
+        held = self._decoder.pending + self._queued_bytes
+        more, self._held = held - self._held, held
+        return self._inbound.hold(self.peer.host, more)
 
     def connection_established(self, connection: TLSConnection) -> None:
         """Check the client's names, then wait for its first frame."""
@@ -208,15 +230,23 @@ class Accepted:
         statistics = self._inbound.statistics
         self._heard_at = self._loop.time()
         try:
-            self._frames.extend(self._decoder.feed(data))
+            frames = self._decoder.feed(data)
         except WireError as error:
             statistics.frames_refused += 1
             _log.debug("closing the connection of %s: %s", connection.remote, error)
             self._cancel_timer()
             connection.abort()
             return
+        self._frames.extend(frames)
+        self._queued_bytes += sum([len(each.data) for each in frames if isinstance(each, PacketFrame)])
         self._frame_since = self._heard_at if self._decoder.pending else None
         self._deliver(connection, began)
+        if not self._hold():
+            statistics.connections_rejected["frame_bytes"] += 1
+            _log.debug("closing the connection of %s: its host's frames take too much", connection.remote)
+            self._frames.clear()
+            self.gone()
+            connection.abort()
 
     def _deliver(self, connection: TLSConnection, began: float | None = None) -> None:
         """Some frames now; the network waits while the rest get their turns of the event loop.
@@ -230,9 +260,11 @@ class Accepted:
         for _ in range(min(len(frames), FRAMES_AT_ONCE)):
             frame = frames.popleft()
             if not isinstance(frame, PacketFrame):
+                self._hold()
                 connection.resume_reading()
                 self._become_stream(connection)
                 return
+            self._queued_bytes -= len(frame.data)
             if not frame.data:
                 statistics.packets_ignored += 1
                 continue
@@ -242,6 +274,7 @@ class Accepted:
             inbound.handler.packet_received(frame.data, source, self.peer)
             if perf_counter() - began > SLICE:
                 break
+        self._hold()
         within = inbound.turns.charge(self.peer, began)
         if frames or not within:
             if not within:

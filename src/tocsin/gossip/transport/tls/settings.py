@@ -36,6 +36,9 @@ class TLSTransportConfig:
     """For each destination; a full queue drops its oldest."""
     max_queued_bytes: int = 4 * 1024 * 1024
     max_frame_bytes: int = 4 * 1024 * 1024
+    max_frame_bytes_per_host: int = 16 * 1024 * 1024
+    """Of frames that are not whole, or not delivered yet, on all connections that a host made to us; the one
+    that goes past it is closed. An honest frame is delivered within moments."""
     offer_alpn: bool = True
     """Offer and choose ``tocsin/1``; with False Alertmanager's framing is spoken to all."""
     max_mux_streams: int = 256

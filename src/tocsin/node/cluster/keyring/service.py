@@ -25,6 +25,7 @@ from tocsin.node.cluster.keyring.commands import (
 )
 from tocsin.node.cluster.keyring.keyfile import KeyringFile
 from tocsin.node.log import Logger
+from tocsin.node.log_bound import LogBound
 
 MAX_CHALLENGES: Final = 256
 """Given out and not used yet; past it the oldest is forgotten."""
@@ -51,8 +52,16 @@ class KeyringService:
     """Answers requests that a key of the ring has sealed; others never get here."""
 
     def __init__(
-        self, name: str, kept: KeyringFile, *, members: Callable[[], Iterable[Member]], log: Logger
+        self,
+        name: str,
+        kept: KeyringFile,
+        *,
+        members: Callable[[], Iterable[Member]],
+        log: Logger,
+        bound: LogBound | None = None,
     ) -> None:
+        """``bound``: of the lines in the log that peers provoke."""
+        self._bound = bound or LogBound()
         self.statistics = KeyringStatistics()
         self._name = name
         self._kept = kept
@@ -139,7 +148,11 @@ class KeyringService:
                     keyring.replace(wanted)
         except (UserError, StorageError) as error:
             self.statistics.commands_failed[command] += 1
-            self._log.warn("keyring command failed", command=command, error=str(error), source=str(source))
+            more = self._bound.admit("keyring command", source.host)
+            if more is not None:
+                self._log.warn(
+                    "keyring command failed", command=command, error=str(error), source=str(source), **more
+                )
             return str(error)
         self.statistics.commands[command] += 1
         if command != "list":
@@ -154,7 +167,9 @@ class KeyringService:
 
     def _refused(self, reason: str, detail: str, source: Address) -> None:
         self.statistics.requests_refused[reason] += 1
-        self._log.warn("keyring request refused", reason=detail, source=str(source))
+        more = self._bound.admit("keyring request", source.host)
+        if more is not None:
+            self._log.warn("keyring request refused", reason=detail, source=str(source), **more)
 
 
 def _changed(keyring: Keyring, request: Request) -> list[bytes]:

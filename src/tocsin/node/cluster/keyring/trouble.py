@@ -8,15 +8,19 @@ from typing import Final
 from tocsin.gossip.address import Address
 from tocsin.gossip.wire.keyring import Keyring
 from tocsin.node.log import Logger
+from tocsin.node.log_bound import LogBound, LogStatistics
 
 INTERVAL: Final = 60.0
 MAX_HOSTS: Final = 1024
+MAX_LINES: Final = 32
+"""Of all hosts in ten seconds."""
 
 
 class KeyringTrouble:
-    """One warning a minute for each host."""
+    """One warning a minute for each host, and a few in all: the source of a datagram can be invented."""
 
-    def __init__(self, keyring: Keyring | None, log: Logger) -> None:
+    def __init__(self, keyring: Keyring | None, log: Logger, statistics: LogStatistics | None = None) -> None:
+        self._bound = LogBound(lines=MAX_LINES, total=MAX_LINES, statistics=statistics)
         self._keyring = keyring
         self._log = log
         self._last: OrderedDict[str, float] = OrderedDict()
@@ -30,5 +34,10 @@ class KeyringTrouble:
         self._last.move_to_end(source.host)
         if len(self._last) > MAX_HOSTS:
             self._last.popitem(last=False)
+        more = self._bound.admit()
+        if more is None:
+            return
         ours = ",".join(self._keyring.fingerprints()) if self._keyring is not None else "none"
-        self._log.warn("a peer does not share our keyring", peer=str(source), problem=detail, our_keys=ours)
+        self._log.warn(
+            "a peer does not share our keyring", peer=str(source), problem=detail, our_keys=ours, **more
+        )

@@ -574,6 +574,30 @@ def test_a_frame_that_stops_half_way_is_given_up_later_too() -> None:
     asyncio.run(story())
 
 
+def test_frames_that_are_not_whole_have_a_bound_for_each_host() -> None:
+    async def story() -> None:
+        async with node(max_frame_bytes_per_host=250_000, first_frame_timeout=60.0) as b:
+            half = (200_000).to_bytes(4, "little") + bytes(100_000)
+            greedy = [await tls_client(b.address) for _ in range(3)]
+            for writer in greedy:
+                writer.write(half)
+                await writer.drain()
+            await eventually(lambda: b.transport.statistics.connections_rejected["frame_bytes"] == 1)
+            await eventually(lambda: b.transport.statistics.connections_inbound == 2)
+            frame = encode_packet_frame(b"x" * 40_000, "127.0.0.1:1")  # what is delivered takes none of it
+            writer = await tls_client(b.address)
+            for number in range(1, 11):  # one by one: what waits for its turn counts too
+                writer.write(frame)
+                await eventually(lambda: len(b.recorder.packets) == number)  # noqa: B023
+            assert b.transport.statistics.connections_rejected == {"frame_bytes": 1}
+            await hang_up(writer, *greedy)
+            await eventually(lambda: b.transport.statistics.connections_inbound == 0)
+            assert b.transport._inbound is not None
+            assert not b.transport._inbound._frame_bytes
+
+    asyncio.run(story())
+
+
 def test_an_idle_inbound_connection_is_closed() -> None:
     async def story() -> None:
         async with node(first_frame_timeout=0.1, inbound_idle_timeout=0.3) as b:

@@ -34,7 +34,7 @@ from tocsin.node.cluster.keyring.commands import (
 )
 from tocsin.node.cluster.keyring.keyfile import KeyringFile, read_keys, write_keys
 from tocsin.node.cluster.keyring.service import MAX_CHALLENGES, MAX_WAITING, KeyringService
-from tocsin.node.cluster.keyring.trouble import INTERVAL, MAX_HOSTS, KeyringTrouble
+from tocsin.node.cluster.keyring.trouble import INTERVAL, MAX_HOSTS, MAX_LINES, KeyringTrouble
 from tocsin.node.log import Logger
 
 OLD, NEW = bytes(range(32)), bytes(range(16))
@@ -257,3 +257,4 @@ def test_a_peer_without_our_keyring_is_named_once_a_minute(caplog: pytest.LogCap
         for number in range(MAX_HOSTS + 10):
             trouble.write(Address(f"10.1.{number // 256}.{number % 256}", 1), "no", INTERVAL)
         assert len(trouble._last) == MAX_HOSTS
+        assert len(caplog.records) == MAX_LINES, "the hosts of datagrams can be invented"

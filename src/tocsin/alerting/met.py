@@ -1,0 +1,43 @@
+"""When a notification went out that the log says went out in the future.
+
+A peer's clock may have been days ahead, and every later entry of the group is later still: by its stamps
+alone no reminder would be due until then. How entries are stored and merged stays as it is, so that all
+nodes hold the same; only where a reminder is decided on, such an entry counts from when this node first met
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final
+
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+
+TOLERANCE: Final = 600 * SECOND
+"""A stamp up to so far ahead is taken for what it says, as Alertmanager takes all."""
+MAX_PLACES: Final = 65_536
+
+
+class Met:
+    """Remembers, for each place (group and integration), when an entry from the future was first met."""
+
+    def __init__(self, max_places: int = MAX_PLACES) -> None:
+        self._max_places = max_places
+        self._met: dict[Hashable, tuple[Nanoseconds, Nanoseconds]] = {}
+
+    def sent(self, place: Hashable, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:
+        """When the notification of the place's entry, stamped ``stamp``, went out as far as can be told."""
+        known = self._met.pop(place, None)
+        if known is not None and known[0] == stamp:
+            met = min(known[1], now)
+        elif stamp - now > TOLERANCE:
+            met = now
+        else:
+            return stamp
+        if len(self._met) >= self._max_places:
+            del self._met[next(iter(self._met))]
+        self._met[place] = stamp, met
+        return min(stamp, met)
+
+    def __len__(self) -> int:
+        return len(self._met)
