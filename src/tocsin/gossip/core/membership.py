@@ -24,7 +24,7 @@ from tocsin.gossip.core.effects import (
 )
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.suspicion import Suspicion, confirmations_wanted, minimum_timeout
+from tocsin.gossip.core.suspicion import Suspicion, begin_suspicion
 from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
@@ -239,7 +239,9 @@ class Membership:
             if suspicion.confirm(message.accuser):
                 self._statistics.confirmations += 1
                 self._timers.set((SUSPICION, message.node), max(now, suspicion.deadline))
-                self._queue.add(encode_message(message), message.node)
+            elif not (witnessed and suspicion.open) or self._queue.holds(message.node):
+                return  # Else our own accusation is told again: another's may have replaced it in the queue.
+            self._queue.add(encode_message(message), message.node)
             return
         if stored.state is not MemberState.ALIVE:
             return
@@ -254,15 +256,8 @@ class Membership:
         self._store(
             replace(stored, state=MemberState.SUSPECT, incarnation=message.incarnation, state_changed=now)
         )
-        config, known = self._config, self.known
-        minimum = minimum_timeout(config.suspicion_multiplier, known, config.probe_interval)
-        suspicion = Suspicion(
-            message.accuser,
-            now if since is None else since,
-            minimum,
-            minimum * config.suspicion_max_timeout_multiplier,
-            confirmations_wanted(config.suspicion_multiplier, known),
-        )
+        since = now if since is None else since
+        suspicion = begin_suspicion(self._config, self.known, message.accuser, since)
         self._suspicions[message.node] = suspicion
         self._timers.set((SUSPICION, message.node), suspicion.deadline)
 
@@ -296,10 +291,17 @@ class Membership:
             self._events.append(MemberLeft(member))
 
     def suspicion_expired(self, name: str, now: float) -> None:
-        """Nobody refuted in time: the suspect is dead."""
-        if self._suspicions.pop(name, None) is not None:
-            self._timers.cancel((SUSPICION, name))
-            self.apply_dead(Dead(self._members[name].incarnation, name, self.name), now, witnessed=True)
+        """Nobody refuted in time: the suspect is dead.
+
+        Unless we suspect more than half: rather it is us who are cut off, together with those who confirmed.
+        """
+        if (suspicion := self._suspicions.get(name)) is None:
+            return
+        if 2 * self.suspicions > self._live and now < (latest := suspicion.cautious_deadline):
+            self._timers.set((SUSPICION, name), min(now + self._config.probe_interval, latest))
+            return
+        self._drop_suspicion(name)
+        self.apply_dead(Dead(self._members[name].incarnation, name, self.name), now, witnessed=True)
 
     # -- ourselves
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.support.endpoints import Bench, address_of, alive, entry
@@ -13,7 +15,7 @@ from tocsin.gossip.core.effects import (
     NameConflict,
     ProtocolTrouble,
 )
-from tocsin.gossip.wire.messages import Alive, Dead, MemberState, PushPull, Suspect
+from tocsin.gossip.wire.messages import Alive, Dead, MemberState, Nack, PushPull, Suspect
 
 ALIVE, SUSPECT, DEAD, LEFT = MemberState
 LAST = 2**32 - 1
@@ -238,6 +240,64 @@ class TestSuspect:
         bench.feed(Suspect(1, "node-2", "b"), Suspect(1, "node-2", "c"))
         bench.run(0)
         assert bench.member("node-2").state is DEAD
+
+    def test_who_suspects_more_than_half_waits_as_if_a_confirmation_were_missing(self) -> None:
+        """Rather it is cut off itself, and those who agree with it as well."""
+        bench = Bench()
+        names = bench.populate(6)
+        for name in names[:4]:
+            bench.feed(*(Suspect(1, name, accuser) for accuser in "abc"))
+        bench.run(11.3)
+        assert all(bench.member(name).state is SUSPECT for name in names[:4])
+        bench.run(0.1)  # 11.381 s after the start
+        assert any(bench.member(name).state is DEAD for name in names[:4])
+        bench.run(1)
+        assert all(bench.member(name).state is DEAD for name in names[:4])
+
+    def test_and_does_not_when_it_is_only_half(self) -> None:
+        bench = Bench()
+        names = bench.populate(5)
+        for name in names[:3]:
+            bench.feed(*(Suspect(1, name, accuser) for accuser in "abc"))
+        bench.run(4.01)
+        assert all(bench.member(name).state is DEAD for name in names[:3])
+
+    def test_or_when_enough_have_refuted_meanwhile(self) -> None:
+        bench = Bench()
+        names = bench.populate(6)
+        for name in names[:4]:
+            bench.feed(*(Suspect(1, name, accuser) for accuser in "abc"))
+        bench.run(4.5)
+        bench.feed(alive(names[0], 2, incarnation=2))
+        bench.run(1)
+        assert all(bench.member(name).state is DEAD for name in names[1:4])
+        assert bench.member(names[0]).state is ALIVE
+
+    def test_up_to_three_members_cannot_wait_for_more(self) -> None:
+        bench = Bench()
+        names = bench.populate(2)
+        bench.feed(*(Suspect(1, name, "a") for name in names))
+        bench.run(4.01)
+        assert all(bench.member(name).state is DEAD for name in names)
+
+    def test_an_own_accusation_that_another_replaced_is_told_with_the_next_failed_probe(self) -> None:
+        """Two members accuse at once, and what each hears of the other takes its own word's place."""
+        bench, own = Bench(), Suspect(1, "node-2", "me")
+        bench.populate(5)
+        bench.run(5)
+        fail = partial(bench.endpoint._membership.apply_suspect, own, bench.now, witnessed=True)
+        fail()
+        bench.feed(Suspect(1, "node-2", "a"))
+        bench.run(3)
+        assert own not in bench.messages(Suspect)
+        fail()
+        bench.feed(Nack(77))  # something to look at the queue for
+        bench.run(3)
+        assert own in bench.messages(Suspect)
+        bench.feed(Suspect(1, "node-2", "b"))
+        bench.run(1)
+        fail()
+        assert bench.endpoint.queued_broadcasts == 0  # with so many confirmations it is of no use
 
     def test_a_refutation_ends_the_suspicion(self) -> None:
         bench = Bench()
