@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 MAX_INCARNATION = 2**32 - 1
 MAX_PENDING_TROUBLE = 1024
 SUSPICION = "suspicion"
+OWN = "own accusation"
 
 TimerName = tuple[str, str | int]
 
@@ -132,18 +133,7 @@ class Membership:
 
     def entries(self) -> tuple[NodeState, ...]:
         """The table as push/pull sends it."""
-        return tuple(
-            NodeState(
-                name=member.name,
-                address=member.address.packed,
-                port=member.address.port,
-                incarnation=member.incarnation,
-                state=int(member.state),
-                meta=member.meta,
-                versions=member.versions,
-            )
-            for member in self._members.values()
-        )
+        return tuple(member.entry for member in self._members.values())
 
     def choose(self, count: int, accept: Callable[[Member], bool]) -> list[Member]:
         """Up to ``count`` different random members, never ourselves, that ``accept`` takes.
@@ -239,9 +229,7 @@ class Membership:
             if suspicion.confirm(message.accuser):
                 self._statistics.confirmations += 1
                 self._timers.set((SUSPICION, message.node), max(now, suspicion.deadline))
-            elif not (witnessed and suspicion.open) or self._queue.holds(message.node):
-                return  # Else our own accusation is told again: another's may have replaced it in the queue.
-            self._queue.add(encode_message(message), message.node)
+                self._spread(message)
             return
         if stored.state is not MemberState.ALIVE:
             return
@@ -252,7 +240,7 @@ class Membership:
             self._statistics.unrefutable += 1
             return
         self._statistics.suspicions += 1
-        self._queue.add(encode_message(message), message.node)
+        self._spread(message)
         self._store(
             replace(stored, state=MemberState.SUSPECT, incarnation=message.incarnation, state_changed=now)
         )
@@ -438,9 +426,16 @@ class Membership:
             self._broadcast_alive(stored)
         return True
 
+    def _spread(self, accusation: Suspect) -> None:
+        """Queue an accusation. Another's does not take the place of our own, which nobody else tells."""
+        own = accusation.accuser == self.name
+        name = (OWN, accusation.node) if own else accusation.node
+        self._queue.add(encode_message(accusation), name)
+
     def _drop_suspicion(self, name: str) -> None:
         if self._suspicions.pop(name, None) is not None:
             self._timers.cancel((SUSPICION, name))
+            self._queue.withdraw((OWN, name))
 
     def _expired(self, member: Member, now: float) -> bool:
         return (

@@ -35,14 +35,9 @@ class Suspicion:
         self._wanted = max(wanted, 0)
         self.confirmations = 0
 
-    @property
-    def open(self) -> bool:
-        """Whether another accuser would shorten the timer."""
-        return self.confirmations < self._wanted
-
     def confirm(self, accuser: str) -> bool:
         """Count an accuser; False when it was counted before or no more are wanted (so this stays small)."""
-        if not self.open or accuser in self._accusers:
+        if self.confirmations >= self._wanted or accuser in self._accusers:
             return False
         self._accusers.add(accuser)
         self.confirmations += 1
