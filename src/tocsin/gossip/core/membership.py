@@ -226,10 +226,12 @@ class Membership:
             return
         suspicion = self._suspicions.get(message.node)
         if suspicion is not None:
-            if suspicion.confirm(message.accuser):
+            earlier = since is not None and suspicion.predate(since)
+            if confirmed := suspicion.confirm(message.accuser):
                 self._statistics.confirmations += 1
-                self._timers.set((SUSPICION, message.node), max(now, suspicion.deadline))
                 self._spread(message)
+            if earlier or confirmed:
+                self._timers.set((SUSPICION, message.node), max(now, suspicion.deadline))
             return
         if stored.state is not MemberState.ALIVE:
             return

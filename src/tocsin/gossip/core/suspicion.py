@@ -43,6 +43,13 @@ class Suspicion:
         self.confirmations += 1
         return True
 
+    def predate(self, started: float) -> bool:
+        """Our own ping had failed before we heard of the suspicion; False when it had not."""
+        if started >= self._started:
+            return False
+        self._started = started
+        return True
+
     @property
     def timeout(self) -> float:
         """Seconds from the start to the verdict, given the confirmations so far."""

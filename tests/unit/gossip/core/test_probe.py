@@ -353,6 +353,19 @@ class TestHurry:
             bench.next()
         assert bench.now - began == pytest.approx(0.5 + 4.0)
 
+    def test_also_when_another_has_said_so_meanwhile(self) -> None:
+        bench = probing()
+        bench.populate(2)
+        _, ping = bench.until(Ping)
+        began = bench.now
+        bench.run(0.9)
+        bench.feed(Suspect(1, ping.node, "another"))
+        bench.run(0.099)
+        bench.feed(Nack(ping.sequence_number))
+        while bench.member(ping.node).live:
+            bench.next()
+        assert bench.now - began == pytest.approx(0.5 + 4.0)
+
     def test_but_our_own_bad_health_does_not_shorten_it(self) -> None:
         bench = probing()
         bench.populate(2)
