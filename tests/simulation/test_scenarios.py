@@ -35,6 +35,12 @@ def test_a_death_in_a_small_cluster_is_noticed_within_six_seconds(nodes: int, se
     SCENARIOS["small_death"][0](seed, nodes)
 
 
+@pytest.mark.parametrize("nodes", [5, 6, 7, 10])
+@pytest.mark.parametrize("seed", [*range(1, 25), 136])
+def test_two_deaths_at_once_are_noticed_nearly_as_soon(nodes: int, seed: int) -> None:
+    SCENARIOS["two_deaths"][0](seed, nodes)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 150))
 @pytest.mark.parametrize("name", sorted(SCENARIOS))

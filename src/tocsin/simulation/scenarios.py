@@ -16,6 +16,8 @@ from tocsin.simulation.network import Conditions
 from tocsin.simulation.node import SimulatedNode
 
 LOSSY = Conditions(latency=0.005, jitter=0.005, loss=0.2, duplication=0.05, reorder=0.05)
+TWO_DEATHS_NOTICED = 10.0
+"""Seconds of ``two_deaths``; one dead relay and one bad health score more than ``small_death`` has."""
 ROGUE = Address("10.9.9.9", 9094)
 
 Scenario = Callable[[int, int], Cluster]
@@ -89,6 +91,33 @@ def small_death(seed: int, nodes: int) -> Cluster:
     )
     victims = {death.subject for death in cluster.checker.false_deaths if death.observer != victim.name}
     cluster.require(victims <= {victim.name}, f"healthy members declared dead: {sorted(victims)}")
+    return cluster
+
+
+@_scenario(nodes=5)
+def two_deaths(seed: int, nodes: int) -> Cluster:
+    """Two members die, or (every other seed) swallow all; at once, or (every other pair) within a second.
+
+    All others, of at least three, hold both for dead within so many seconds, and blame nobody else.
+    """
+    cluster = Cluster(seed, nodes, "two_deaths")
+    cluster.start_all()
+    cluster.run(cluster.world.random.uniform(5, 10))
+    victims, others = cluster.nodes[-2:], cluster.nodes[:-2]
+    for number, victim in enumerate(victims):
+        if number and seed % 4 < 2:
+            cluster.run(cluster.world.random.uniform(0, 1))
+        if seed % 2:
+            victim.crash()
+        else:
+            lost = victims[: number + 1]
+            cluster.network.partition([node.address for node in cluster.nodes if node not in lost])
+    cluster.facts["noticed after"] = cluster.until(
+        "the deaths seen", lambda: cluster.checker.converged(others), TWO_DEATHS_NOTICED
+    )
+    gone = {node.name for node in victims}
+    wrong = {d.subject for d in cluster.checker.false_deaths if d.observer not in gone} - gone
+    cluster.require(not wrong, f"healthy members declared dead: {sorted(wrong)}")
     return cluster
 
 

@@ -10,6 +10,9 @@ PART_OVERHEAD = 2
 """Bytes that a compound packet's length table spends on each message."""
 
 
+Name = str | tuple[str, str]
+
+
 def transmit_limit(multiplier: int, count: int) -> int:
     """Into how many packets each message goes, in a cluster of ``count`` members."""
     return multiplier * math.ceil(math.log10(count + 1))
@@ -18,7 +21,7 @@ def transmit_limit(multiplier: int, count: int) -> int:
 @dataclass(slots=True)
 class _Queued:
     identifier: int
-    name: str | None
+    name: Name | None
     message: bytes
     transmits: int
 
@@ -91,7 +94,7 @@ class BroadcastQueue:
         self._max_messages = max_messages
         self._max_bytes = max_bytes
         self._messages: dict[int, _Queued] = {}
-        self._names: dict[str, int] = {}
+        self._names: dict[Name, int] = {}
         self._tiers: dict[int, _Tier] = {}
         self._identifier = 0
         self._bytes = 0
@@ -114,16 +117,21 @@ class BroadcastQueue:
         """Whether a message of that name is still to be sent."""
         return name in self._names
 
-    def add(self, message: bytes, name: str | None = None) -> None:
+    def add(self, message: bytes, name: Name | None = None) -> None:
         """Queue an encoded message, replacing the one of the same ``name``."""
-        if name is not None and (replaced := self._names.get(name)) is not None:
-            self._remove(self._messages[replaced])
+        if name is not None:
+            self.withdraw(name)
         self._identifier += 1
         self._insert(_Queued(self._identifier, name, message, 0))
         while len(self._messages) > self._max_messages or self._bytes > self._max_bytes:
             back = self._tiers[max(self._tiers)].oldest_of_smallest()
             self._remove(self._messages[back])
             self.dropped += 1
+
+    def withdraw(self, name: Name) -> None:
+        """Send the message of that name no more, if there is one."""
+        if (withdrawn := self._names.get(name)) is not None:
+            self._remove(self._messages[withdrawn])
 
     def take(self, budget: int, limit: int, max_parts: int) -> list[bytes]:
         """Messages for one packet: at most ``max_parts`` in ``budget`` bytes, :data:`PART_OVERHEAD` included.

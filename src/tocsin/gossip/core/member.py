@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.wire.messages import MemberState
+from tocsin.gossip.wire.messages import MemberState, NodeState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +24,16 @@ class Member:
     def live(self) -> bool:
         """Alive or suspect: a suspect member still counts as a member."""
         return self.state in (MemberState.ALIVE, MemberState.SUSPECT)
+
+    @property
+    def entry(self) -> NodeState:
+        """As push/pull sends it."""
+        return NodeState(
+            name=self.name,
+            address=self.address.packed,
+            port=self.address.port,
+            incarnation=self.incarnation,
+            state=int(self.state),
+            meta=self.meta,
+            versions=self.versions,
+        )

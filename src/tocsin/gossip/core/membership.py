@@ -25,7 +25,7 @@ from tocsin.gossip.core.effects import (
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.refutation import MAX_INCARNATION, Refutation
 from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.suspicion import Suspicion, confirmations_wanted, minimum_timeout
+from tocsin.gossip.core.suspicion import Suspicion, begin_suspicion
 from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MAX_PENDING_TROUBLE = 1024
 SUSPICION = "suspicion"
+OWN = "own accusation"
 
 TimerName = tuple[str, str | int]
 
@@ -139,18 +140,7 @@ class Membership:
 
     def entries(self) -> tuple[NodeState, ...]:
         """The table as push/pull sends it."""
-        return tuple(
-            NodeState(
-                name=member.name,
-                address=member.address.packed,
-                port=member.address.port,
-                incarnation=member.incarnation,
-                state=int(member.state),
-                meta=member.meta,
-                versions=member.versions,
-            )
-            for member in self._members.values()
-        )
+        return tuple(member.entry for member in self._members.values())
 
     def choose(self, count: int, accept: Callable[[Member], bool]) -> list[Member]:
         """Up to ``count`` different random members, never ourselves, that ``accept`` takes.
@@ -243,10 +233,12 @@ class Membership:
             return
         suspicion = self._suspicions.get(message.node)
         if suspicion is not None:
-            if suspicion.confirm(message.accuser):
+            earlier = since is not None and suspicion.predate(since)
+            if confirmed := suspicion.confirm(message.accuser):
                 self._statistics.confirmations += 1
+                self._spread(message)
+            if earlier or confirmed:
                 self._timers.set((SUSPICION, message.node), max(now, suspicion.deadline))
-                self._queue.add(encode_message(message), message.node)
             return
         if stored.state is not MemberState.ALIVE:
             return
@@ -257,19 +249,12 @@ class Membership:
             self._statistics.unrefutable += 1
             return
         self._statistics.suspicions += 1
-        self._queue.add(encode_message(message), message.node)
+        self._spread(message)
         self._store(
             replace(stored, state=MemberState.SUSPECT, incarnation=message.incarnation, state_changed=now)
         )
-        config, known = self._config, self.known
-        minimum = minimum_timeout(config.suspicion_multiplier, known, config.probe_interval)
-        suspicion = Suspicion(
-            message.accuser,
-            now if since is None else since,
-            minimum,
-            minimum * config.suspicion_max_timeout_multiplier,
-            confirmations_wanted(config.suspicion_multiplier, known),
-        )
+        since = now if since is None else since
+        suspicion = begin_suspicion(self._config, self.known, message.accuser, since)
         self._suspicions[message.node] = suspicion
         self._timers.set((SUSPICION, message.node), suspicion.deadline)
 
@@ -303,10 +288,17 @@ class Membership:
             self._events.append(MemberLeft(member))
 
     def suspicion_expired(self, name: str, now: float) -> None:
-        """Nobody refuted in time: the suspect is dead."""
-        if self._suspicions.pop(name, None) is not None:
-            self._timers.cancel((SUSPICION, name))
-            self.apply_dead(Dead(self._members[name].incarnation, name, self.name), now, witnessed=True)
+        """Nobody refuted in time: the suspect is dead.
+
+        Unless we suspect more than half: rather it is us who are cut off, together with those who confirmed.
+        """
+        if (suspicion := self._suspicions.get(name)) is None:
+            return
+        if 2 * self.suspicions > self._live and now < (latest := suspicion.cautious_deadline):
+            self._timers.set((SUSPICION, name), min(now + self._config.probe_interval, latest))
+            return
+        self._drop_suspicion(name)
+        self.apply_dead(Dead(self._members[name].incarnation, name, self.name), now, witnessed=True)
 
     # -- ourselves
 
@@ -437,9 +429,16 @@ class Membership:
             self._broadcast_alive(stored)
         return True
 
+    def _spread(self, accusation: Suspect) -> None:
+        """Queue an accusation. Another's does not take the place of our own, which nobody else tells."""
+        own = accusation.accuser == self.name
+        name = (OWN, accusation.node) if own else accusation.node
+        self._queue.add(encode_message(accusation), name)
+
     def _drop_suspicion(self, name: str) -> None:
         if self._suspicions.pop(name, None) is not None:
             self._timers.cancel((SUSPICION, name))
+            self._queue.withdraw((OWN, name))
 
     def _expired(self, member: Member, now: float) -> bool:
         return (

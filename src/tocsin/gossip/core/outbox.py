@@ -18,6 +18,12 @@ from tocsin.gossip.wire.packet import PacketCodec
 MAX_PARTS = 255
 """A compound's count is one byte; Go peers let it wrap (spec 1.4)."""
 CHECKSUM_PROTOCOL = 5
+SMALL_CLUSTER = 16
+"""With no more other live members, news of members goes into :data:`SMALL_TRANSMITS` packets for each.
+
+memberlist's four in all may go to the dead, or to the same member, and nobody tells the others again.
+"""
+SMALL_TRANSMITS = 2
 
 
 class Outbox:
@@ -119,6 +125,8 @@ class Outbox:
             return []
         config, membership = self._config, self._membership
         limit = transmit_limit(config.retransmit_multiplier, membership.known)
+        if (others := membership.live - 1) <= SMALL_CLUSTER and not membership.leaving:
+            limit = max(limit, SMALL_TRANSMITS * others)
         parts = self._member_broadcasts.take(room, limit, max_parts)
         if self._user_broadcasts and len(parts) < max_parts:
             room -= sum(map(len, parts)) + PART_OVERHEAD * len(parts)

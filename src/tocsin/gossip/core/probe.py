@@ -30,6 +30,8 @@ STREAM_PING_PROTOCOL = 3
 HURRIED_CLUSTER = 16
 """With so many other members at most, an interval has up to :data:`HURRIED_TICKS` probes."""
 HURRIED_TICKS = 4
+NACK_GRACE = 0.2
+"""Of a probe timeout: how much longer than one a relay's nack is waited for."""
 MAX_SUSPICIOUS = 16
 """Members that wait to be probed out of turn."""
 
@@ -58,6 +60,8 @@ class Probe:
     nacks_received: int = 0
     stream_pending: bool = False
     stream_acked: bool = False
+    overdue: bool = False
+    """The deadline is past, and only the missing nacks are waited for."""
 
     @property
     def hopeless(self) -> bool:
@@ -170,7 +174,10 @@ class Prober:
         if probe is not None and probe.nacks_received < probe.nacks_expected:
             probe.nacks_received += 1
             self._statistics.nacks_received += 1
-            self._judge(probe, now)
+            if probe.overdue and probe.nacks_received == probe.nacks_expected:
+                self._decide(probe, now)
+            else:
+                self._judge(probe, now)
 
     def stream_acked(self, sequence_number: int) -> None:
         """The member answered on a stream; it counts if no packet says so until the deadline."""
@@ -185,10 +192,22 @@ class Prober:
             self._judge(probe, now)
 
     def deadline_passed(self, sequence_number: int, now: float) -> None:
-        """The verdict."""
+        """The verdict, unless a nack may still come.
+
+        A relay gives up after a probe timeout, so with memberlist's settings it says so just after the
+        deadline. Not to hear that would be taken for our own bad health, and stretch the next probes.
+        """
         probe = self._of(sequence_number)
         if probe is None:
             return
+        patience = probe.failed_at + (1 + NACK_GRACE) * self._config.probe_timeout
+        if not probe.stream_acked and probe.nacks_received < probe.nacks_expected and now < patience:
+            probe.overdue = True
+            self._timers.set((PROBE_DEADLINE, sequence_number), patience)
+        else:
+            self._decide(probe, now)
+
+    def _decide(self, probe: Probe, now: float) -> None:
         if probe.stream_acked:
             self._statistics.stream_pings_acked += 1
             self._succeed(now)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from tocsin.gossip.config import GossipConfig
+
 
 def minimum_timeout(multiplier: int, known: int, probe_interval: float) -> float:
     """Seconds a suspicion lasts at least: grows with the logarithm of the cluster (spec 2.4).
@@ -41,18 +43,41 @@ class Suspicion:
         self.confirmations += 1
         return True
 
+    def predate(self, started: float) -> bool:
+        """Our own ping had failed before we heard of the suspicion; False when it had not."""
+        if started >= self._started:
+            return False
+        self._started = started
+        return True
+
     @property
     def timeout(self) -> float:
         """Seconds from the start to the verdict, given the confirmations so far."""
-        if self._wanted == 0:
-            return self._minimum
-        if self.confirmations == 0:
-            return self._maximum
-        share = math.log(self.confirmations + 1) / math.log(self._wanted + 1)
-        seconds = self._maximum - share * (self._maximum - self._minimum)
-        return max(self._minimum, math.floor(seconds * 1000) / 1000)
+        return self._timeout(self.confirmations)
 
     @property
     def deadline(self) -> float:
         """When the verdict falls; may be past already after a confirmation."""
         return self._started + self.timeout
+
+    @property
+    def cautious_deadline(self) -> float:
+        """When it would fall if the last of the confirmations wanted were not there."""
+        return self._started + self._timeout(min(self.confirmations, self._wanted - 1))
+
+    def _timeout(self, confirmations: int) -> float:
+        if self._wanted == 0:
+            return self._minimum
+        if confirmations == 0:
+            return self._maximum
+        share = math.log(confirmations + 1) / math.log(self._wanted + 1)
+        seconds = self._maximum - share * (self._maximum - self._minimum)
+        return max(self._minimum, math.floor(seconds * 1000) / 1000)
+
+
+def begin_suspicion(config: GossipConfig, known: int, accuser: str, started: float) -> Suspicion:
+    """A suspicion as ``config`` wants it in a cluster of ``known`` members."""
+    minimum = minimum_timeout(config.suspicion_multiplier, known, config.probe_interval)
+    maximum = minimum * config.suspicion_max_timeout_multiplier
+    wanted = confirmations_wanted(config.suspicion_multiplier, known)
+    return Suspicion(accuser, started, minimum, maximum, wanted)

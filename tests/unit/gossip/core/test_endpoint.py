@@ -72,6 +72,17 @@ class TestGossip:
         assert max(len(messages) for _, messages in bench.sent) == 255
         assert isinstance(bench.sent[0][1][0], Ack)
 
+    @pytest.mark.parametrize(("others", "packets"), [(1, 4), (2, 4), (5, 10), (16, 32), (17, 8)])
+    def test_news_of_members_goes_into_twice_as_many_packets_as_a_small_cluster_has_members(
+        self, others: int, packets: int
+    ) -> None:
+        """Four, as with memberlist, might all go to members that are dead or know it already."""
+        bench = quiet(others)
+        bench.endpoint.update_meta(b"new", bench.now)
+        bench.run(10)
+        news = [message for message in bench.messages(Alive) if message.meta == b"new"]
+        assert len(news) == packets
+
     def test_gossip_carries_a_checksum_to_whom_it_means_something(self) -> None:
         bench = Bench()
         bench.feed(alive("new", 2), alive("old", 3, versions=b"\1\4\2\0\0\0"))

@@ -270,6 +270,65 @@ class TestSuspect:
         bench.run(0)
         assert bench.member("node-2").state is DEAD
 
+    def test_who_suspects_more_than_half_waits_as_if_a_confirmation_were_missing(self) -> None:
+        """Rather it is cut off itself, and those who agree with it as well."""
+        bench = Bench()
+        names = bench.populate(6)
+        for name in names[:4]:
+            bench.feed(*(Suspect(1, name, accuser) for accuser in "abc"))
+        bench.run(11.3)
+        assert all(bench.member(name).state is SUSPECT for name in names[:4])
+        bench.run(0.1)  # 11.381 s after the start
+        assert any(bench.member(name).state is DEAD for name in names[:4])
+        bench.run(1)
+        assert all(bench.member(name).state is DEAD for name in names[:4])
+
+    def test_and_does_not_when_it_is_only_half(self) -> None:
+        bench = Bench()
+        names = bench.populate(5)
+        for name in names[:3]:
+            bench.feed(*(Suspect(1, name, accuser) for accuser in "abc"))
+        bench.run(4.01)
+        assert all(bench.member(name).state is DEAD for name in names[:3])
+
+    def test_or_when_enough_have_refuted_meanwhile(self) -> None:
+        bench = Bench()
+        names = bench.populate(6)
+        for name in names[:4]:
+            bench.feed(*(Suspect(1, name, accuser) for accuser in "abc"))
+        bench.run(4.5)
+        bench.feed(alive(names[0], 2, incarnation=2))
+        bench.run(1)
+        assert all(bench.member(name).state is DEAD for name in names[1:4])
+        assert bench.member(names[0]).state is ALIVE
+
+    def test_up_to_three_members_cannot_wait_for_more(self) -> None:
+        bench = Bench()
+        names = bench.populate(2)
+        bench.feed(*(Suspect(1, name, "a") for name in names))
+        bench.run(4.01)
+        assert all(bench.member(name).state is DEAD for name in names)
+
+    def test_anothers_accusation_does_not_take_the_place_of_our_own(self) -> None:
+        """Two accuse at once and hear of each other before they have told anybody: both are told."""
+        bench, own, other = Bench(), Suspect(1, "node-2", "me"), Suspect(1, "node-2", "a")
+        bench.populate(5)
+        bench.run(5)
+        bench.endpoint._membership.apply_suspect(own, bench.now, witnessed=True)
+        bench.feed(other)
+        bench.run(3)
+        assert {own, other} == set(bench.messages(Suspect))
+
+    def test_a_refuted_accusation_is_not_told_any_more(self) -> None:
+        bench = Bench()
+        bench.populate(5)
+        bench.run(5)
+        bench.endpoint._membership.apply_suspect(Suspect(1, "node-2", "me"), bench.now, witnessed=True)
+        bench.feed(Suspect(1, "node-2", "a"))
+        bench.feed(alive("node-2", 2, incarnation=2))
+        bench.run(3)
+        assert not bench.messages(Suspect)
+
     def test_a_refutation_ends_the_suspicion(self) -> None:
         bench = Bench()
         bench.populate(1)

@@ -167,9 +167,41 @@ class TestVerdict:
         _, ping = bench.until(Ping)
         bench.run(0.6)
         bench.feed(*[Nack(ping.sequence_number)] * nacks)
-        bench.run(0.401)
+        bench.run(0.501)
         assert bench.member(ping.node).state is MemberState.SUSPECT
         assert bench.endpoint.health_score == score
+
+    def test_nacks_that_come_just_after_the_deadline_count(self) -> None:
+        """As they do with memberlist's settings: a relay, too, waits for a whole probe timeout."""
+        bench = probing()
+        bench.populate(6)
+        _, ping = bench.until(Ping)
+        bench.run(1.0)
+        bench.feed(*[Nack(ping.sequence_number)] * 2)
+        bench.run(0.01)
+        assert bench.member(ping.node).state is MemberState.ALIVE
+        bench.feed(Nack(ping.sequence_number))
+        assert bench.member(ping.node).state is MemberState.SUSPECT  # the last one is not waited for longer
+        assert bench.endpoint.health_score == 0
+
+    def test_an_ack_saves_it_also_while_only_nacks_are_waited_for(self) -> None:
+        bench = probing()
+        bench.populate(6)
+        _, ping = bench.until(Ping)
+        bench.run(1.05)
+        bench.feed(Ack(ping.sequence_number))
+        bench.run(0.2)
+        assert bench.member(ping.node).state is MemberState.ALIVE
+
+    def test_a_stretched_deadline_leaves_the_nacks_time_enough(self) -> None:
+        bench = probing()
+        bench.populate(6)
+        bench.endpoint._awareness.apply(1)
+        _, ping = bench.until(Ping)
+        bench.run(1.999)
+        assert bench.member(ping.node).state is MemberState.ALIVE
+        bench.run(0.002)
+        assert bench.member(ping.node).state is MemberState.SUSPECT
 
     def test_a_stream_ack_saves_it(self) -> None:
         bench = probing()
@@ -315,6 +347,21 @@ class TestHurry:
         bench.populate(2)
         _, ping = bench.until(Ping)
         began = bench.now
+        bench.run(0.999)
+        bench.feed(Nack(ping.sequence_number))
+        while bench.member(ping.node).live:
+            bench.next()
+        assert bench.now - began == pytest.approx(0.5 + 4.0)
+
+    def test_also_when_another_has_said_so_meanwhile(self) -> None:
+        bench = probing()
+        bench.populate(2)
+        _, ping = bench.until(Ping)
+        began = bench.now
+        bench.run(0.9)
+        bench.feed(Suspect(1, ping.node, "another"))
+        bench.run(0.099)
+        bench.feed(Nack(ping.sequence_number))
         while bench.member(ping.node).live:
             bench.next()
         assert bench.now - began == pytest.approx(0.5 + 4.0)

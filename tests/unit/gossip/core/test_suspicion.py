@@ -37,6 +37,13 @@ def test_each_confirmation_shortens_the_timeout_down_to_the_minimum() -> None:
     assert suspicion.confirmations == 2
 
 
+def test_it_may_turn_out_to_have_begun_earlier_and_never_later() -> None:
+    suspicion = Suspicion("accuser", 100.0, 4.0, 24.0, wanted=0)
+    assert not suspicion.predate(100.5)
+    assert suspicion.predate(99.5)
+    assert suspicion.deadline == 103.5
+
+
 @given(st.lists(st.text(max_size=2)), st.integers(0, 5), st.integers(1, 10_000))
 def test_the_timeout_never_grows_and_stays_between_its_bounds(
     accusers: list[str], wanted: int, known: int
