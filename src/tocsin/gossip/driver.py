@@ -24,11 +24,13 @@ from tocsin.gossip.core.effects import (
     SendPacket,
     StateRequest,
     StreamOpened,
+    UserMessage,
 )
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.listed import ListedEndpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
 from tocsin.gossip.peer import PeerIdentity
@@ -277,7 +279,11 @@ class Gossip:
     def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
         """A packet, into the core."""
         if self._started and not self._closed:
+            statistics = self._endpoint.statistics
+            refused = statistics.packets_refused
             self._endpoint.receive_packet(data, source, self._loop.time(), peer)
+            if peer is not None and statistics.packets_refused > refused:
+                self._reader.fine(peer)
             self._drain()
 
     def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
@@ -348,6 +354,13 @@ class Gossip:
             work = self._endpoint.stream_replied_in_steps(action.exchange, message, now, peer)
             await self._reader.in_turns(payer(stream) if stream is not None else None, work)
         self._drain()
+
+    async def in_turns(self, event: UserMessage, work: Steps[Outcome]) -> Outcome:
+        """Run the work that a peer has caused by its message, in steps between which others have their turns.
+
+        The peer is charged for it, and waits once it has used up its share, if the transport knows its peers.
+        """
+        return await self._reader.in_turns(event.payer, work)
 
     def _drain(self) -> None:
         """Execute actions and tell events until the endpoint has none; then arm the timer."""

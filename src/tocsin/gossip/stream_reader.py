@@ -11,8 +11,9 @@ from typing import Final
 from tocsin.errors import TransportError
 from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, Transport
-from tocsin.gossip.transport.turns import SLICE, Turns
+from tocsin.gossip.transport.turns import BAD_PACKET, SLICE, Turns
 from tocsin.gossip.wire.messages import Message
 from tocsin.gossip.wire.stream import StreamDecoder
 
@@ -79,6 +80,12 @@ class StreamReader:
         elif more > 0 and (self._held[peer] > MAX_HELD_OF_PEER or self.held > MAX_HELD):
             self._statistics.streams_over_memory += 1
             raise TransportError("unfinished messages hold too much memory")
+
+    def fine(self, peer: PeerIdentity) -> None:
+        """Charge for a bad packet, where somebody can be charged."""
+        turns: Turns | None = getattr(self._transport, "turns", None)
+        if turns is not None:
+            turns.fine(peer, BAD_PACKET)
 
     async def in_turns(self, peer: Hashable, work: Steps[Outcome]) -> Outcome:
         """Run ``work`` to its end; others have their turns between its steps, and ``peer`` pays for it."""

@@ -22,6 +22,7 @@ from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ClosedError, TocsinError
+from tocsin.gossip import UserMessage
 from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
 from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.cluster.assembly import make_cluster
@@ -322,8 +323,8 @@ class Node:
             for payload in payloads:
                 self.cluster.tell(INTENT_KEY, payload)
 
-    def _intents_received(self, payload: bytes, source: str) -> None:
-        self._engine.receive_intents(payload, source)
+    def _intents_received(self, payload: bytes, event: UserMessage) -> None:
+        self._engine.receive_intents(payload, str(event.source))
 
     def _merged(self, key: str) -> None:
         if key == "nfl" and self.engine is not None:

@@ -20,10 +20,13 @@ from tocsin.gossip.answering import MAX_INBOUND_STREAMS, MAX_STREAMS_OF_PEER
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event, MemberJoined, MemberLeft, RemoteState, UserMessage
 from tocsin.gossip.driver import Gossip
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.turns import Turns
+from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import MemberState, Ping
 from tocsin.gossip.wire.msgpack import pack
 from tocsin.gossip.wire.stream import StreamCodec
@@ -349,6 +352,23 @@ def test_what_unfinished_messages_of_one_peer_hold_is_bounded(monkeypatch: pytes
                 stream.abort()
             await eventually(lambda: not a._reader.held)
             assert a.driver_statistics.streams_over_memory == 1
+
+    asyncio.run(story())
+
+
+def test_a_bad_packet_of_a_known_peer_costs_it_part_of_its_share() -> None:
+    async def story() -> None:
+        async with cluster() as all_members:
+            transport = MemoryTransport(all_members.network)
+            a = await all_members.member("a", transport)
+            turns = transport.turns = Turns(rate=0.001, burst=0.001)  # type: ignore[attr-defined]
+            peer = PeerIdentity("certificate", frozenset(), "10.0.0.9")
+            a.gossip.packet_received(encode_message(Ping(7, "a")), a.address, peer)
+            assert turns.may_go_on(peer)
+            a.gossip.packet_received(b"\xff" * 50, a.address, peer)
+            assert not turns.may_go_on(peer)
+            a.gossip.packet_received(b"\xff" * 50, a.address)  # of nobody in particular
+            assert a.gossip.statistics.packets_refused == 2
 
     asyncio.run(story())
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.member import Member
+from tocsin.gossip.peer import PeerIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,13 @@ class UserMessage:
 
     payload: bytes
     source: Address
+    peer: PeerIdentity | None = None
+    """Who sent it, where the transport knows that."""
+
+    @property
+    def payer(self) -> Hashable:
+        """Whom the work that comes of it is charged to: the peer, where that is known, else its host."""
+        return self.peer or self.source.host
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class Receiver:
             return self._answer(message)
         if isinstance(message, User):
             self._statistics.user_messages_received += 1
-            self._events.append(UserMessage(message.payload, source))
+            self._events.append(UserMessage(message.payload, source, peer))
         else:
             self._unexpected(message, source)
         return None
@@ -91,7 +91,7 @@ class Receiver:
             self._membership.apply_dead(message, now)
         elif isinstance(message, User):
             self._statistics.user_messages_received += 1
-            self._events.append(UserMessage(message.payload, source))
+            self._events.append(UserMessage(message.payload, source, peer))
         elif isinstance(message, Ack):
             number = message.sequence_number
             if not self._prober.acked(number, now) and not self._admission.acked(number, now):

@@ -13,8 +13,14 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 from typing import Final
 
-SLICE: Final = 0.002
+SLICE: Final = 0.001
 """Seconds of work for one peer before others get a turn."""
+VIOLATION: Final = 0.02
+"""Seconds charged for bytes that break the rules of a connection, which nobody honest sends. They end it and
+all that is on it, and that work comes later, piece by piece, where nobody measures it."""
+BAD_PACKET: Final = 0.002
+"""Seconds charged for a packet that does not decode: over a connection that keeps bytes whole, nobody honest
+sends that either."""
 _REMEMBERED: Final = 4096
 
 
@@ -67,6 +73,10 @@ class Turns:
         now = self._clock()
         self._allowance.charge(peer, now - began, now)
         return not self._allowance.wait(peer, now)
+
+    def fine(self, peer: Hashable, seconds: float) -> None:
+        """Charge ``peer`` so much, whatever it took."""
+        self._allowance.charge(peer, seconds, self._clock())
 
     def may_go_on(self, peer: Hashable) -> bool:
         """Nothing of the peer waits, and it has not used up its allowance."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, Final
@@ -15,7 +15,10 @@ from tocsin.alerting.digest.messages import Leaves, Message, Summary, Transfer, 
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.errors import StateError, TocsinError
 from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import UserMessage
+from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.driver import Gossip
+from tocsin.gossip.transport.turns import Allowance
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.capability import speaks_tocsin
 from tocsin.node.cluster.inbox import Inbox
@@ -32,12 +35,17 @@ STREAM_ANSWER_TIMEOUT: Final = 10.0
 LEAST_INTERVAL: Final = 1.0
 """Seconds between the beginnings of two exchanges with the same member."""
 MAX_ANSWERING: Final = 64
+MAX_ANSWERING_PEER: Final = 16
+"""Questions that are being answered, of all and of one peer."""
 MAX_EARLY: Final = 16
 """Small questions kept of senders that are not members yet, the newest of each. Of nodes that start together
 one is often asked by others before it knows them, and a lost question costs ANSWER_TIMEOUT."""
-REST: Final = 2.0
-"""Times the work on an answer, that the next one waits."""
-
+SHARE: Final = 1 / 3
+BURST: Final = 0.1
+"""Of a processor, and seconds at once, that answers to one peer may take; more answers wait."""
+STRANGER: Final = 20
+"""Times its cost, that an answer counts whose question came from another host than the one who is to get it:
+a node may have several addresses, but whoever asks in another's name makes two nodes work."""
 
 _NOWHERE: Final = Address("0.0.0.0", 0)
 """Stands for a member that was forgotten while it answered."""
@@ -54,7 +62,7 @@ class AntiEntropyStatistics:
     messages_received: int = 0
     messages_refused: int = 0
     answers_dropped: int = 0
-    """Questions past MAX_ANSWERING at the same time, or past MAX_EARLY."""
+    """Questions past MAX_ANSWERING (MAX_ANSWERING_PEER) at the same time, or past MAX_EARLY."""
     questions_early: int = 0
     """Questions that came before their sender was a member."""
     entry_bytes_received: int = 0
@@ -96,9 +104,9 @@ class AntiEntropy:
         self._loop = asyncio.get_running_loop()
         self._peers: dict[str, _Peer] = {}
         self._waiting: dict[int, asyncio.Future[Message]] = {}
-        self._answering = 0
-        self._early: dict[str, tuple[float, Message]] = {}
-        self._one = asyncio.Lock()
+        self._answering: Counter[Hashable] = Counter()
+        self._early: dict[str, tuple[float, Message, UserMessage]] = {}
+        self._allowance = Allowance(SHARE, BURST)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._random = random.SystemRandom()
 
@@ -112,40 +120,44 @@ class AntiEntropy:
             peer.running = self._spawn(self._run(member, peer))
         return await asyncio.shield(peer.running)
 
-    def receive(self, data: bytes, source: str) -> None:
+    def receive(self, data: bytes, event: UserMessage) -> None:
         """The data of a message with our key."""
         self.statistics.messages_received += 1
         try:
             message = decode(data)
         except StateError as error:
-            self._refused(error, source)
+            self._refused(error, str(event.source))
             return
         if not isinstance(message.body, Summary | Leaves | Transfer):
             waiting = self._waiting.get(message.envelope.exchange)
             if waiting is not None and not waiting.done():
                 waiting.set_result(message)
         elif self._known(message.envelope.sender):
-            self._begin_answer(message)
+            self._begin_answer(message, event)
         elif len(data) <= PACKET_BYTES:
             self.statistics.questions_early += 1
             self._early.pop(message.envelope.sender, None)
             if len(self._early) >= MAX_EARLY:
                 del self._early[next(iter(self._early))]
                 self.statistics.answers_dropped += 1
-            self._early[message.envelope.sender] = self._loop.time(), message
+            self._early[message.envelope.sender] = self._loop.time(), message, event
 
     def met(self, member: str) -> None:
         """There is a new live member, which may have asked already."""
-        came, message = self._early.pop(member, (0.0, None))
-        if message is not None and self._known(member) and self._loop.time() - came < ANSWER_TIMEOUT:
-            self._begin_answer(message)
+        question = self._early.pop(member, None)
+        if question is None or not self._known(member):
+            return
+        came, message, event = question
+        if self._loop.time() - came < ANSWER_TIMEOUT:
+            self._begin_answer(message, event)
 
-    def _begin_answer(self, message: Message) -> None:
-        if self._answering >= MAX_ANSWERING:
+    def _begin_answer(self, message: Message, event: UserMessage) -> None:
+        answering, payer = self._answering, event.payer
+        if answering.total() >= MAX_ANSWERING or answering[payer] >= MAX_ANSWERING_PEER:
             self.statistics.answers_dropped += 1
         else:
-            self._answering += 1
-            self._spawn(self._answer(message))
+            answering[payer] += 1
+            self._spawn(self._answer(message, event))
 
     def forget(self, member: str) -> None:
         """The member is gone."""
@@ -210,27 +222,40 @@ class AntiEntropy:
         finally:
             del self._waiting[nonce]
 
-    async def _answer(self, message: Message) -> None:
+    async def _answer(self, message: Message, event: UserMessage) -> None:
         sender = message.envelope.sender
         try:
             given = self._responder.entries(message)
             if given is not None:
                 self._inbox.update(*given, self._address(sender))
                 await self._inbox.merged()
-            await self._send(sender, await self._answer_to(message))
+            await self._send(sender, await self._answer_to(message, event))
         except StateError as error:
             self._refused(error, sender)
         except TocsinError as error:
             self._log.debug("answer to digests not delivered", peer=sender, error=str(error))
         finally:
-            self._answering -= 1
+            self._answering[event.payer] -= 1
+            if not self._answering[event.payer]:
+                del self._answering[event.payer]
 
-    async def _answer_to(self, message: Message) -> bytes:
-        """One answer at a time, and a pause after each: who asks without end costs the others little."""
-        async with self._one:
+    async def _answer_to(self, message: Message, event: UserMessage) -> bytes:
+        """Who asks without end costs the others little: the work is charged to him, and his answers wait,
+        also where the transport knows nobody whom it could charge."""
+        took = 0.0
+
+        def work() -> Steps[bytes]:
+            nonlocal took
+            yield
             began = perf_counter()
             answer = encode(self._responder.answer(message, self._clock.now()))
-            await asyncio.sleep(REST * (perf_counter() - began))
+            took = perf_counter() - began
+            return answer
+
+        answer = await self._gossip.in_turns(event, work())
+        stranger = event.peer is not None and event.peer.host != self._address(message.envelope.sender).host
+        self._allowance.charge(event.payer, took * STRANGER if stranger else took, self._loop.time())
+        await asyncio.sleep(self._allowance.wait(event.payer, self._loop.time()))
         return answer
 
     async def _send(self, member: str, data: bytes, *, by_stream: bool = False) -> None:

@@ -135,7 +135,7 @@ class Cluster:
             bound=self._trouble_lines,
         )
         self.convergence.attach(self.gossip, self.inbox)
-        self.handlers: dict[str, Callable[[bytes, str], None]] = {
+        self.handlers: dict[str, Callable[[bytes, UserMessage], None]] = {
             DIGESTS: self.convergence.anti_entropy.receive
         }
         """Who gets the updates of other keys than those of the replicated states: (data, source)."""
@@ -297,7 +297,7 @@ class Cluster:
                 else:
                     handler = self.handlers.get(key)
                     if handler is not None:
-                        handler(data, str(event.source))
+                        handler(data, event)
                     else:
                         self.inbox.update(key, data, event.source)
             case RemoteState(payload=payload):

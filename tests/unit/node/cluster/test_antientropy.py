@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from random import Random
 from types import SimpleNamespace
 from typing import Any
 
 from tests.support.transports import eventually
+from tocsin.alerting.digest.exchange import Exchange, Memory
+from tocsin.alerting.digest.messages import encode
 from tocsin.alerting.protocol.parts import decode_part
 from tocsin.alerting.silence import Silences
 from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import UserMessage
+from tocsin.gossip.core.steps import Steps, finished
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.node.clock import Clock
 from tocsin.node.cluster import antientropy
-from tocsin.node.cluster.antientropy import MAX_EARLY, AntiEntropy
+from tocsin.node.cluster.antientropy import MAX_ANSWERING_PEER, MAX_EARLY, AntiEntropy
 from tocsin.node.cluster.capability import META
 from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.log import Logger
+
+LINE = UserMessage(b"", Address("127.0.0.1", 2))
 
 
 class Line:
@@ -27,13 +35,20 @@ class Line:
         self.others: dict[str, AntiEntropy] = {}
         self.endpoint = SimpleNamespace(member=self._member)
         self.streams = 0
+        self.free = asyncio.Event()
+        self.free.set()
 
     def _member(self, name: str) -> Any:
         known = SimpleNamespace(name=name, address=Address("127.0.0.1", 1), meta=META)
         return known if name in self.known else None
 
     def send_best_effort(self, member: str, part: bytes) -> None:
-        asyncio.get_running_loop().call_soon(self.others[member].receive, decode_part(part)[1], "line")
+        asyncio.get_running_loop().call_soon(self.others[member].receive, decode_part(part)[1], LINE)
+
+    async def in_turns(self, event: UserMessage, work: Steps[bytes]) -> bytes:
+        await self.free.wait()
+        answer: bytes = finished(work)
+        return answer
 
     async def send_reliable(self, member: str, part: bytes) -> None:
         self.streams += 1
@@ -69,6 +84,54 @@ def test_a_question_is_answered_as_soon_as_its_sender_is_a_member() -> None:
     asyncio.run(story())
 
 
+def test_a_peer_that_asks_without_end_is_answered_so_often_and_does_not_keep_others_from_it() -> None:
+    async def story() -> None:
+        here, there = Line(), Line()
+        a, b = node("a", here), node("b", there)
+        here.others["b"], there.others["a"] = b, a
+        here.known.add("b")
+        there.known.add("a")
+        there.free.clear()  # b is busy
+        question = encode(Exchange("a", a._replicas, Memory(), 1, 1).request(1))
+        rude = UserMessage(b"", LINE.source, PeerIdentity("rude", frozenset(), LINE.source.host))
+        for _ in range(MAX_ANSWERING_PEER + 5):
+            b.receive(question, rude)
+        assert b.statistics.answers_dropped == 5
+        exchange = asyncio.create_task(a.resync("b"))
+        await eventually(lambda: b._answering.total() == MAX_ANSWERING_PEER + 1)
+        there.free.set()
+        outcome = await exchange
+        assert outcome is not None
+        assert outcome.agreed
+        await eventually(lambda: not b._answering)
+        assert b.statistics.answers_dropped == 5
+
+    asyncio.run(story())
+
+
+def test_whoever_asks_in_anothers_name_pays_many_times_for_it(monkeypatch: Any) -> None:
+    """The answer goes to the other one, who has to read it."""
+
+    async def story() -> None:
+        here, there = Line(), Line()
+        a, b = node("a", here), node("b", there)
+        there.others["a"] = a
+        there.known.add("a")
+        charged: list[tuple[Any, float]] = []
+        b._allowance = SimpleNamespace(  # type: ignore[assignment]
+            charge=lambda payer, seconds, _: charged.append((payer, seconds)), wait=lambda *_: 0.0
+        )
+        monkeypatch.setattr(antientropy, "perf_counter", count().__next__)  # each answer takes a second
+        question = encode(Exchange("a", a._replicas, Memory(), 1, 1).request(1))
+        payers = [PeerIdentity("certificate", frozenset(), host) for host in ("127.0.0.1", "10.9.9.9")]
+        for payer in payers:
+            b.receive(question, UserMessage(b"", LINE.source, payer))
+        await eventually(lambda: not b._answering)
+        assert charged == [(payers[0], 1), (payers[1], antientropy.STRANGER)]
+
+    asyncio.run(story())
+
+
 def test_early_questions_are_bounded_and_grow_old(monkeypatch: Any) -> None:
     async def story() -> None:
         line = Line()
@@ -87,7 +150,7 @@ def test_early_questions_are_bounded_and_grow_old(monkeypatch: Any) -> None:
         monkeypatch.setattr(antientropy, "ANSWER_TIMEOUT", 0.0)
         line.known.add("asker-5")
         late.met("asker-5")
-        assert late._answering == 0
+        assert not late._answering
         assert len(late._early) == MAX_EARLY - 1
         await late.close()
 

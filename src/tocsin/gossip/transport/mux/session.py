@@ -217,7 +217,7 @@ class MuxSession:
         if data:
             decoder.feed(data)
         try:
-            for taken in range(frames or self.config.frames_at_once):
+            for taken in range(self.config.frames_at_once if frames is None else frames):
                 frame = decoder.next_frame()
                 if frame is None:
                     if taken:

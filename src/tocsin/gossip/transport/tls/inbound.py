@@ -25,7 +25,7 @@ from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
-from tocsin.gossip.transport.turns import SLICE, Turns
+from tocsin.gossip.transport.turns import SLICE, VIOLATION, Turns
 from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame, StreamStart
 from tocsin.gossip.wire.mux import PROTOCOL
 
@@ -233,6 +233,7 @@ class Accepted:
             frames = self._decoder.feed(data)
         except WireError as error:
             statistics.frames_refused += 1
+            self._inbound.turns.fine(self.peer, VIOLATION)
             _log.debug("closing the connection of %s: %s", connection.remote, error)
             self._cancel_timer()
             connection.abort()
@@ -240,7 +241,11 @@ class Accepted:
         self._frames.extend(frames)
         self._queued_bytes += sum([len(each.data) for each in frames if isinstance(each, PacketFrame)])
         self._frame_since = self._heard_at if self._decoder.pending else None
-        self._deliver(connection, began)
+        if not self._paused:
+            if self._inbound.turns.may_go_on(self.peer):
+                self._deliver(connection, began)
+            else:
+                self._wait_for_turn(connection, within=self._inbound.turns.charge(self.peer, began))
         if not self._hold():
             statistics.connections_rejected["frame_bytes"] += 1
             _log.debug("closing the connection of %s: its host's frames take too much", connection.remote)
@@ -277,16 +282,18 @@ class Accepted:
         self._hold()
         within = inbound.turns.charge(self.peer, began)
         if frames or not within:
-            if not within:
-                statistics.throttled["peer"] += 1
-            self._paused = True
-            connection.pause_reading()
-            inbound.turns.later(self.peer, partial(self._deliver, connection))
+            self._wait_for_turn(connection, within=within)
         elif self._paused:
             self._paused = False
             connection.resume_reading()
             if self._ended:
                 connection.start_close()
+
+    def _wait_for_turn(self, connection: TLSConnection, *, within: bool) -> None:
+        self._inbound.statistics.throttled["peer"] += not within
+        self._paused = True
+        connection.pause_reading()
+        self._inbound.turns.later(self.peer, partial(self._deliver, connection))
 
     def connection_ended(
         self, connection: TLSConnection, error: RefusalError | TransportError | None

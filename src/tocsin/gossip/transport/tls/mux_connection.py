@@ -31,7 +31,7 @@ from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.mux_stream import MultiplexedStream
 from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.turns import SLICE, Turns
+from tocsin.gossip.transport.turns import SLICE, VIOLATION, Turns
 from tocsin.gossip.wire import mux as wire
 from tocsin.gossip.wire.mux import Hello, MuxCode, MuxError
 
@@ -231,29 +231,14 @@ class MuxConnection:
     def connection_established(self, connection: TLSConnection) -> None:
         """It is established already."""
 
-    def connection_received(self, connection: TLSConnection, data: bytes) -> None:
+    def connection_received(self, connection: TLSConnection, data: bytes) -> None:  # noqa: ARG002
         """Frames; some now, the rest in later turns of the event loop, and the network waits meanwhile."""
-        began, now = perf_counter(), self._loop.time()
-        for _ in range(self.session.config.frames_at_once):
-            try:
-                # One by one: what a packet costs is known only afterwards.
-                self._more = self.session.receive(data, now, 1)
-            except MuxError as error:
-                self._take_events()
-                self._broken(error)
-                return
-            data = b""
-            self._take_events()
-            if not self._more or self.over or perf_counter() - began > SLICE:
-                break
-        within = self._turns.charge(self.peer, began)
-        if (self._more or not within) and not self._working and not self.over:
-            if not within:
-                self._statistics.throttled["peer"] += 1
-            self._working = True
-            connection.pause_reading()
-            self._turns.later(self.peer, self._work)
-        self.flush_soon()
+        if self._working or not self._turns.may_go_on(self.peer):
+            # A peer that is in debt waits also on a connection that it has just made.
+            self.session.receive(data, self._loop.time(), 0)
+            self._wait_for_turn()
+        else:
+            self._receive(data)
 
     def connection_ended(
         self, connection: TLSConnection, error: RefusalError | TransportError | None
@@ -272,12 +257,39 @@ class MuxConnection:
 
     # within
 
+    def _receive(self, data: bytes) -> None:
+        began, now = perf_counter(), self._loop.time()
+        for _ in range(self.session.config.frames_at_once):
+            try:
+                # One by one: what a packet costs is known only afterwards.
+                self._more = self.session.receive(data, now, 1)
+            except MuxError as error:
+                self._turns.fine(self.peer, VIOLATION)
+                self._take_events()
+                self._broken(error)
+                return
+            data = b""
+            self._take_events()
+            if not self._more or self.over or perf_counter() - began > SLICE:
+                break
+        within = self._turns.charge(self.peer, began)
+        if (self._more or not within) and not self.over:
+            self._wait_for_turn(within=within)
+        self.flush_soon()
+
+    def _wait_for_turn(self, *, within: bool = False) -> None:
+        if not self._working:
+            self._statistics.throttled["peer"] += not within
+            self._working = True
+            self.connection.pause_reading()
+            self._turns.later(self.peer, self._work)
+
     def _work(self) -> None:
         self._working = False
         if self.over:
             return
         self._more = False
-        self.connection_received(self.connection, b"")
+        self._receive(b"")
         if self._working:
             return
         if self._ending is None:

@@ -52,7 +52,7 @@ class TLSTransportConfig:
     """Of a processor, that packets and streams of one peer (one certificate on one host) may go on taking."""
     peer_burst: float = 0.5
     """Seconds that they may take at once after a rest."""
-    host_share: float = 0.2
+    host_share: float = 0.1
     """The same for handshakes with one host, which are dear and come before any certificate."""
     host_burst: float = 2.0
     max_host_debt: float = 1.0

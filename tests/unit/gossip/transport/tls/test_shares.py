@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +17,11 @@ from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.wire.mux import PROTOCOL
 
-MUTUAL = CertificateAuthority().cluster_config()
+AUTHORITY = CertificateAuthority()
+CERTIFICATE = AUTHORITY.issue()
+MUTUAL = AUTHORITY.cluster_config(CERTIFICATE)
 
 
 @asynccontextmanager
@@ -28,6 +33,20 @@ async def node(**more: Any) -> AsyncIterator[tuple[TLSTransport, Recorder]]:
         yield transport, recorder
     finally:
         await transport.close()
+
+
+async def break_the_rules(folder: Path, address: Address, *, tocsin: bool) -> None:
+    """With the certificate of the nodes; until the node ends it."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.load_cert_chain(*CERTIFICATE.write(folder, "node"))
+    if tocsin:
+        context.set_alpn_protocols([PROTOCOL])
+    reader, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
+    writer.write(b"\xff" * 100)
+    with suppress(OSError):
+        await reader.read()
+    writer.close()
 
 
 @pytest.mark.parametrize("offer_alpn", [True, False], ids=["tocsin/1", "framing"])
@@ -56,6 +75,26 @@ def test_packets_before_an_orderly_close_arrive_although_they_had_to_wait(offer_
                     sender.send_packet(receiver.listen_address, b"%d" % number)
                 await eventually(lambda: recorder.packets)
             await eventually(lambda: len(recorder.packets) == 200, 30.0)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("offer_alpn", [True, False], ids=["tocsin/1", "framing"])
+def test_whoever_breaks_the_rules_waits_also_on_its_next_connection(tmp_path: Path, offer_alpn: bool) -> None:
+    """Else each connection would bring some work that nobody has paid for."""
+
+    async def story() -> None:
+        async with (
+            node(peer_share=0.01, peer_burst=0.0001) as (receiver, recorder),
+            node(offer_alpn=offer_alpn) as (sender, _),
+        ):
+            await break_the_rules(tmp_path, receiver.listen_address, tocsin=offer_alpn)
+            assert receiver.statistics.frames_refused == 1
+            before = receiver.statistics.throttled["peer"]
+            sender.send_packet(receiver.listen_address, b"first on a new connection")
+            await eventually(lambda: receiver.statistics.throttled["peer"] > before)
+            assert not recorder.packets
+            await eventually(lambda: recorder.data == [b"first on a new connection"], 30.0)
 
     asyncio.run(story())
 
