@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 from typing import Final
 
-SLICE: Final = 0.001
+SLICE: Final = 0.002
 """Seconds of work for one peer before others get a turn."""
 VIOLATION: Final = 0.02
 """Seconds charged for bytes that break the rules of a connection, which nobody honest sends. They end it and
