@@ -78,7 +78,7 @@ faults: setup  ## clusters of real processes on bad networks, disks and clocks (
 	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]  # not possible here: then clusters of Tocsin alone
 	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m tests.faults.suite $(ARGS)
 
-hostile: setup  ## attack a running cluster in every known way, and measure it meanwhile (ARGS="--only streams")
+hostile: setup  ## attack a running cluster in every known way, and measure it meanwhile (ARGS="--only streams --write docs/attacks.md")
 	@$(BIN)/python -m tests.faults.hostile $(ARGS)
 
 fuzz: setup  ## fuzz every parser for half an hour (ARGS="--seconds 60 --target stream")

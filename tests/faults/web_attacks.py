@@ -29,6 +29,7 @@ from pathlib import Path
 import bcrypt
 import httpx
 
+from tests.support import page
 from tests.support.certificates import CertificateAuthority
 from tests.support.node import Node, webhook_config
 from tests.support.processes import start_until_up
@@ -393,12 +394,14 @@ def main() -> None:
     parser.add_argument("--attack", choices=list(ATTACKS), help=argparse.SUPPRESS)
     parser.add_argument("--port", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--tls", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--write", type=Path, help="put the table into this page, between its marks")
     given = parser.parse_args()
     if given.attack:
         asyncio.run(attack(given.attack, Target(given.port, given.tls)))
         return
     with tempfile.TemporaryDirectory() as folder:
         print(f"{'attack':17} {'conns':>5}  median ms      ratio  p95 ms          new conn. ms    failed  MB")
+        rows = []
         for number, name in enumerate(given.only or ATTACKS):
             found = trial(name, Path(folder) / str(number), given.seconds)
             print(
@@ -410,6 +413,31 @@ def main() -> None:
                 f"  {json.dumps(found['counted'])} {found['failure'] or ''}",
                 flush=True,
             )
+            rows.append((name, found))
+    if given.write is not None:
+        page.put(given.write, _table(rows), mark="web")
+
+
+def _table(rows: list[tuple[str, dict[str, object]]]) -> str:
+    head = ("attack", "connections", "p50", "p95", "p50 of a new connection", "RSS MB", "failed")
+
+    def pair(found: dict[str, object], what: str) -> str:
+        before, during = found[f"{what} before"], found[f"{what} during"]
+        return f"{before} → {'none' if during is None else during}"
+
+    return page.table(
+        head,
+        [
+            (
+                name,
+                found["connections"],
+                *(f"{pair(found, what)} ms" for what in ("median", "p95", "new")),
+                pair(found, "MB"),
+                f"{found['failures']} of {found['requests']}",
+            )
+            for name, found in rows
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -18,11 +18,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from tests.faults.hostile.attack import ATTACKS, Attack
 from tests.faults.hostile.attacker import BROKEN, Attacker
 from tests.faults.hostile.measure import Latencies, Probe, forget_peak, peak, quantile, resident
 from tests.faults.hostile.setting import Setting, setting
+from tests.support import page
 from tocsin.certificates import NodeFiles
 
 BASELINE = 3.0
@@ -129,6 +131,20 @@ def show(row: dict[str, object]) -> str:
     )
 
 
+def _table(rows: list[dict[str, Any]]) -> str:
+    head = ("attack", "RSS MiB", "gossip p50", "gossip p99", "API p50", "API p99", "counted")
+    lines = []
+    for row in rows:
+        pairs = [
+            f"{row['quiet'][name]:.1f} → {row['during'][name]:.1f} ms"
+            for name in ("gossip_50", "gossip_99", "api_50", "api_99")
+        ]
+        memory = f"{row['memory'] >> 20} → {row['peak'] >> 20}"
+        told = [f"{count:,.0f} {name.removeprefix('tocsin_')}" for name, count in row["counted"].items()]
+        lines.append((row["attack"], memory, *pairs, told[0] if told else ""))
+    return page.table(head, lines)
+
+
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.hostile", description="attack a cluster")
@@ -139,13 +155,14 @@ def main() -> int:
         "--only", action="append", default=[], help="attacks whose name has this (repeatable)"
     )
     parser.add_argument("--json", type=Path, help="the rows, for other programs")
+    parser.add_argument("--write", type=Path, help="put the table into this page, between its marks")
     parser.add_argument("--act", nargs=5, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.act:
         name, host, port, files, seconds = options.act
         act(name, host, int(port), files, float(seconds))
         return 0
-    rows = []
+    rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder, setting(Path(folder)) as made:
         heads = ("gossip p50", "gossip p99", "API p50", "API p99")
         print("each pair: before, during; times in milliseconds")
@@ -160,6 +177,8 @@ def main() -> int:
             print(show(row), flush=True)
     if options.json is not None:
         options.json.write_text(json.dumps(rows, indent=1))
+    if options.write is not None:
+        page.put(options.write, _table(rows), mark="cluster")
     harmed = [row for row in rows if row["missing"] or not row["alive"]]
     harmed += [row for row in rows if not row["counted"] and row["attack"] != str(CONTROL)]
     print(f"{len(rows)} attacks, {len(harmed)} not counted or with a loss")

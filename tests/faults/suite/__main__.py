@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.faults.suite.network import run_inside, why_not
 from tests.faults.suite.scenarios import SCENARIOS, Noted, Scenario, make_small_disk
 from tests.faults.suite.world import WaitedTooLongError, World, seconds_until, tocsins
-from tests.support import alertmanager
+from tests.support import alertmanager, page
 from tests.support.node import QUICK
 
 NO_NAMESPACES = 3
@@ -38,7 +38,6 @@ DEFAULTS = {
     "cluster.tcp-timeout": "10s",
 }
 CALM = 3.0
-MARKS = ("<!-- table: begin -->", "<!-- table: end -->")
 
 
 @dataclass(slots=True)
@@ -139,15 +138,15 @@ def table(results: list[Result]) -> str:
         "fault", "cluster", "noticed", "members whole", "converged",
         "silences", "lost", "groups", "unnotified", "twice: meanwhile", "otherwise", "",
     )  # fmt: skip
-    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
-    for one in results:
-        cells = (
+    rows = [
+        (
             one.fault, one.cluster, _seconds(one.noticed), _seconds(one.members), _seconds(one.converged),
             one.silences, one.lost, one.groups, one.unnotified, one.twice_meanwhile, one.twice_otherwise,
             "; ".join(one.remarks + (["**failed**"] if one.problems else [])),
-        )  # fmt: skip
-        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
-    return "\n".join(lines)
+        )
+        for one in results
+    ]  # fmt: skip
+    return page.table(head, rows)
 
 
 def _seconds(value: float | None) -> str:
@@ -200,7 +199,7 @@ def main() -> int:
     if arguments.json:
         known = _kept(arguments.json, results)
         if arguments.write:
-            _write(arguments.write, table(known))
+            page.put(arguments.write, table(known))
     return 1 if any(result.problems for result in results) else 0
 
 
@@ -212,12 +211,6 @@ def _kept(path: Path, results: list[Result]) -> list[Result]:
     known = [by_name[key] for key in sorted(by_name, key=lambda key: (key[0], order.index(key[1])))]
     path.write_text(json.dumps([asdict(each) for each in known], indent=1) + "\n")
     return known
-
-
-def _write(page: Path, text: str) -> None:
-    before, _, rest = page.read_text().partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    page.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
 
 
 def _copy_logs(folder: Path, target: Path) -> None:

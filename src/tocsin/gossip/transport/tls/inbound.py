@@ -32,6 +32,8 @@ from tocsin.gossip.wire.mux import PROTOCOL
 _log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE: Final = 64
+SLOWEST: Final = 1000
+"""Bytes a second of a frame that is waited for."""
 """Delivered in one turn of the event loop: a read can hold thousands of small packets."""
 
 
@@ -240,7 +242,10 @@ class Accepted:
             return
         self._frames.extend(frames)
         self._queued_bytes += sum([len(each.data) for each in frames if isinstance(each, PacketFrame)])
-        self._frame_since = self._heard_at if self._decoder.pending else None
+        if not self._decoder.pending:
+            self._frame_since = None
+        elif frames or self._frame_since is None:
+            self._frame_since = self._heard_at
         if not self._paused:
             if self._inbound.turns.may_go_on(self.peer):
                 self._deliver(connection, began)
@@ -285,6 +290,8 @@ class Accepted:
             self._wait_for_turn(connection, within=within)
         elif self._paused:
             self._paused = False
+            if self._frame_since is not None:
+                self._frame_since = self._loop.time()  # It was us who did not read.
             connection.resume_reading()
             if self._ended:
                 connection.start_close()
@@ -333,9 +340,11 @@ class Accepted:
     def _deadline(self) -> float:
         config = self._inbound.config
         idle = self._heard_at + config.inbound_idle_timeout
-        return (
-            idle if self._frame_since is None else min(idle, self._frame_since + config.first_frame_timeout)
-        )
+        if self._frame_since is None or self._paused:
+            return idle
+        # A line may be slow, but a byte now and then is no progress.
+        patience = config.first_frame_timeout + self._decoder.pending / SLOWEST
+        return min(idle, self._frame_since + patience)
 
     def _arm(self) -> None:
         soon = self._loop.time() + self._inbound.config.first_frame_timeout

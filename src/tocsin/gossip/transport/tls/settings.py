@@ -26,7 +26,8 @@ class TLSTransportConfig:
     close_timeout: float = 2.0
     """How long an orderly close waits for the far side."""
     first_frame_timeout: float = 10.0
-    """From an inbound handshake to a whole first frame, and from a frame's first byte to its last."""
+    """From an inbound handshake to a whole first frame, and from a frame's first byte to its last; a second
+    more for each kilobyte that has come."""
     inbound_idle_timeout: float = 900.0
     """Generous: a Go peer never notices that we closed, and loses its next packet."""
     outbound_idle_timeout: float = 300.0

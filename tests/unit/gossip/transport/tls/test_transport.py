@@ -574,6 +574,45 @@ def test_a_frame_that_stops_half_way_is_given_up_later_too() -> None:
     asyncio.run(story())
 
 
+def test_a_frame_that_comes_byte_by_byte_is_given_up_too() -> None:
+    async def story() -> None:
+        async with node(first_frame_timeout=0.1) as b:
+            writer = await tls_client(b.address)
+            frame = encode_packet_frame(b"hello", "127.0.0.1:1")
+            writer.write(frame)
+            await eventually(lambda: b.recorder.packets)
+            writer.write((60_000).to_bytes(4, "little"))
+
+            def rejected() -> bool:
+                writer.write(b"\x00")
+                return bool(b.transport.statistics.connections_rejected["first_frame"])
+
+            await eventually(rejected)
+            await hang_up(writer)
+
+    asyncio.run(story())
+
+
+def test_a_frame_that_is_slow_and_goes_on_is_waited_for() -> None:
+    async def story() -> None:
+        async with node(first_frame_timeout=0.1) as b:
+            writer = await tls_client(b.address)
+            frame = encode_packet_frame(b"x" * 20_000, "127.0.0.1:1")
+            writer.write(frame[:15_000])  # good for 15 seconds more
+            await eventually(lambda: held(b) == 15_000)
+            await asyncio.sleep(0.3)  # past what any frame has
+            writer.write(frame[15_000:])
+            await eventually(lambda: b.recorder.packets)
+            assert not b.transport.statistics.connections_rejected
+            await hang_up(writer)
+
+    def held(b: Node) -> int:
+        assert b.transport._inbound is not None
+        return sum(b.transport._inbound._frame_bytes.values())
+
+    asyncio.run(story())
+
+
 def test_frames_that_are_not_whole_have_a_bound_for_each_host() -> None:
     async def story() -> None:
         async with node(max_frame_bytes_per_host=250_000, first_frame_timeout=60.0) as b:
