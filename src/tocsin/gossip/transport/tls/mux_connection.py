@@ -236,7 +236,7 @@ class MuxConnection:
         if self._working or not self._turns.may_go_on(self.peer):
             # A peer that is in debt waits also on a connection that it has just made.
             self.session.receive(data, self._loop.time(), 0)
-            self._wait_for_turn()
+            self._wait_for_turn(within=not self._turns.wait(self.peer))
         else:
             self._receive(data)
 
@@ -277,7 +277,7 @@ class MuxConnection:
             self._wait_for_turn(within=within)
         self.flush_soon()
 
-    def _wait_for_turn(self, *, within: bool = False) -> None:
+    def _wait_for_turn(self, *, within: bool) -> None:
         if not self._working:
             self._statistics.throttled["peer"] += not within
             self._working = True
