@@ -18,16 +18,21 @@ from tests.support.eventually import eventually
 
 # Below the ephemeral range that the kernel deals out, so that no outgoing connection takes a chosen port.
 _PORTS = range(15_000, 32_000)
+_BLOCK = 50
 _random = random.Random(os.getpid() ^ time.time_ns())
-_given: set[int] = set()
+_blocks: list[socket.socket] = []
+_left: list[int] = []
 
 
 def free_port() -> int:
-    """A TCP and UDP port of 127.0.0.1 that nobody has, and that this process was not given before."""
-    for _ in range(1_000):
-        port = _random.choice(_PORTS)
-        if port in _given:
-            continue
+    """A TCP and UDP port of 127.0.0.1 that nobody has, and no other test gets while this process lives.
+
+    A node that is down, and is to come back, still has its port.
+    """
+    while True:
+        if not _left:
+            _claim_block()
+        port = _left.pop()
         with (
             socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
             socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
@@ -37,8 +42,23 @@ def free_port() -> int:
                 udp.bind(("127.0.0.1", port))
             except OSError:
                 continue
-        _given.add(port)
         return port
+
+
+def _claim_block() -> None:
+    """Ports of ours alone among all processes that run tests: an abstract name is gone with its process."""
+    starts = list(_PORTS[::_BLOCK])
+    _random.shuffle(starts)
+    for start in starts:
+        claim = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            claim.bind(f"\0tocsin-tests-ports-{start}")
+        except OSError:
+            claim.close()
+            continue
+        _blocks.append(claim)
+        _left.extend(_random.sample(range(start, start + _BLOCK), _BLOCK))
+        return
     raise RuntimeError("no free port on 127.0.0.1")
 
 
