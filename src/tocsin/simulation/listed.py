@@ -11,7 +11,7 @@ from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.simulation.cluster import Cluster
 from tocsin.simulation.network import Conditions
 from tocsin.simulation.node import SimulatedNode
-from tocsin.simulation.scenarios import LOSSY, ROGUE, Scenario
+from tocsin.simulation.scenarios import LOSSY, ROGUE, Scenario, part_and_heal
 
 LISTED_SCENARIOS: dict[str, tuple[Scenario, int]] = {}
 """By name: the scenario and how many nodes it has unless told otherwise."""
@@ -90,23 +90,9 @@ def listed_datagrams(seed: int, nodes: int) -> Cluster:
 
 @_scenario(nodes=20)
 def listed_partition(seed: int, nodes: int) -> Cluster:
-    """Two halves lose each other, each makes news, the network heals: one cluster again, and all know all."""
+    """Two halves lose each other, and are one cluster again once the network heals."""
     cluster = _cluster(seed, nodes, "listed_partition")
-    cluster.start_all()
-    halves = cluster.nodes[: nodes // 2], cluster.nodes[nodes // 2 :]
-    cluster.network.partition(*([node.address for node in half] for half in halves))
-    cluster.facts["halves apart after"] = cluster.until(
-        "each half sees only itself", lambda: all(map(cluster.checker.converged, halves)), 30
-    )
-    rumours = [b"left", b"right"]
-    for half, rumour in zip(halves, rumours, strict=True):
-        half[0].spread(rumour)
-    cluster.run(cluster.world.random.uniform(1, 60))
-    cluster.network.heal()
-    cluster.facts["one again after"] = cluster.until("all see all", cluster.checker.converged, 30)
-    cluster.facts["all know all after"] = cluster.until(
-        "all know all", lambda: cluster.checker.all_know(rumours), 90
-    )
+    part_and_heal(cluster, 30)
     return cluster
 
 

@@ -121,25 +121,34 @@ def two_deaths(seed: int, nodes: int) -> Cluster:
     return cluster
 
 
-@_scenario(nodes=20)
-def partition(seed: int, nodes: int) -> Cluster:
-    """Two halves lose each other, each makes news, the network heals: one cluster again, and all know all."""
-    cluster = Cluster(seed, nodes, "partition")
+def part_and_heal(cluster: Cluster, within: float) -> None:
+    """Two halves lose each other, each makes news, the network heals: one cluster again, and all know all.
+
+    ``within`` so many seconds each half, and then everybody, must have the right members.
+    """
     cluster.start_all()
-    halves = cluster.nodes[: nodes // 2], cluster.nodes[nodes // 2 :]
+    middle = len(cluster.nodes) // 2
+    halves = cluster.nodes[:middle], cluster.nodes[middle:]
     cluster.network.partition(*([node.address for node in half] for half in halves))
     cluster.facts["halves apart after"] = cluster.until(
-        "each half sees only itself", lambda: all(map(cluster.checker.converged, halves)), 90
+        "each half sees only itself", lambda: all(map(cluster.checker.converged, halves)), within
     )
     rumours = [b"left", b"right"]
     for half, rumour in zip(halves, rumours, strict=True):
         half[0].spread(rumour)
     cluster.run(cluster.world.random.uniform(1, 60))
     cluster.network.heal()
-    cluster.facts["one again after"] = cluster.until("all see all", cluster.checker.converged, 90)
+    cluster.facts["one again after"] = cluster.until("all see all", cluster.checker.converged, within)
     cluster.facts["all know all after"] = cluster.until(
         "all know all", lambda: cluster.checker.all_know(rumours), 90
     )
+
+
+@_scenario(nodes=20)
+def partition(seed: int, nodes: int) -> Cluster:
+    """Two halves lose each other, and are one cluster again once the network heals."""
+    cluster = Cluster(seed, nodes, "partition")
+    part_and_heal(cluster, 90)
     return cluster
 
 
