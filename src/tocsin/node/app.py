@@ -107,7 +107,7 @@ class Node:
         self.cluster = make_cluster(
             self.flags,
             {"sil": self.silences, "nfl": self.notification_log},
-            clock=self.clock,
+            clock=self._clock_watch,
             on_members=self._members_changed,
             on_settled=self._settle,
             on_merged=self._merged,
@@ -309,10 +309,16 @@ class Node:
 
     def _stalled(self, seconds: float) -> None:
         """The others have taken this node for dead, and sent what it was to send."""
-        if self._settled and self.cluster is not None and self.cluster.settle_again():
+        if self._ask_again():
             self._log.warn("held up; asking the peers what was missed", seconds=round(seconds, 3))
-            self._settled = False
-            self._engine.unsettle()
+
+    def _ask_again(self) -> bool:
+        """Have the peers say what was missed, and notify nobody until then."""
+        if not self._settled or self.cluster is None or not self.cluster.settle_again():
+            return False
+        self._settled = False
+        self._engine.unsettle()
+        return True
 
     def _members_changed(self) -> None:
         if self.engine is not None and self.cluster is not None:
@@ -388,8 +394,10 @@ class Node:
         """Timers stand at wall-clock times: set back by an hour, the groups would be silent for an hour.
 
         So the alert flow begins anew, as after a reload; the notification log keeps it from repeating itself.
+        What others told a node whose clock was far ahead it has taken for long gone, so it asks for it again.
         """
         if back := self._clock_watch.set_back_by():
+            self._ask_again()
             self._log.warn("the clock was set back; beginning anew with all alerts", seconds=back / 1e9)
             async with self._reloading:
                 senders = await asyncio.to_thread(self._make_senders, self._config)

@@ -20,8 +20,8 @@ class Clock:
         return time.time_ns()
 
 
-class ClockWatch:
-    """Notices that the wall clock was set back, by comparing it with the monotonic one."""
+class ClockWatch(Clock):
+    """The same clock; notices that it was set back since it was last read, by the monotonic one."""
 
     TOLERANCE = 1_000_000_000
     """Nanoseconds. Less delays a timer by less; clocks that are steered gently never reach it."""
@@ -29,12 +29,18 @@ class ClockWatch:
     def __init__(self, clock: Clock, monotonic: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock
         self._monotonic = monotonic
-        self._offset = clock.now() - monotonic()
+        self._furthest = clock.now() - monotonic()
+
+    def now(self) -> Nanoseconds:
+        """The time, which is remembered: somebody has believed it."""
+        now = self._clock.now()
+        self._furthest = max(self._furthest, now - self._monotonic())
+        return now
 
     def set_back_by(self) -> Nanoseconds:
-        """How far the clock was set back since the last call; 0 if it was not."""
-        before, self._offset = self._offset, self._clock.now() - self._monotonic()
-        back = before - self._offset
+        """How far the clock was set back since the last call, from where it was read; 0 if it was not."""
+        before, self._furthest = self._furthest, self._clock.now() - self._monotonic()
+        back = before - self._furthest
         return back if back >= self.TOLERANCE else 0
 
 

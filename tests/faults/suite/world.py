@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from tests.faults.suite.network import HUB, Network, address
 from tests.support.api import Api
 from tests.support.node import Node, NodeKind, webhook_config
 from tests.support.sink import WebhookSink
+from tests.support.skew import skew, skewable
 from tests.support.tocsin_node import TOCSIN
 from tocsin.certificates import CertificateFolder
 from tocsin.node.store.export import Exported, read
@@ -112,7 +112,7 @@ class World:
             node = PlacedNode(
                 place,
                 self.network,
-                self._skewable(kind, folder) if self._skewed else kind,
+                skewable(kind, folder / "offset") if self._skewed else kind,
                 name,
                 folder,
                 config=webhook_config(self.sink.url),
@@ -143,18 +143,9 @@ class World:
         self.sink.__exit__(*exc)
         self.network.__exit__(*exc)
 
-    def _skewable(self, kind: NodeKind, folder: Path) -> NodeKind:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "offset").write_text("0")
-        command = (sys.executable, "-m", "tests.faults.suite.skewed_daemon", str(folder / "offset"))
-        environment = {"PYTHONPATH": f"{_ROOT / 'src'}:{_ROOT}"}
-        return replace(kind, command=command, environment=environment)
-
     def skew(self, node: PlacedNode, seconds: float) -> None:
         """Set the wall clock of a node by so much wrong."""
-        part = node.folder / "offset.part"
-        part.write_text(str(seconds))
-        part.rename(node.folder / "offset")
+        skew(node.folder / "offset", seconds)
 
     # -- what the nodes say
 

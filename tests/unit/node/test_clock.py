@@ -111,3 +111,8 @@ def test_only_a_clock_that_was_set_back_is_told_of() -> None:
     monotonic += 5 * SECOND
     assert watch.set_back_by() == 7205 * SECOND
     assert watch.set_back_by() == 0
+    wall.at += 3600 * SECOND
+    assert watch.now() == wall.at
+    wall.at -= 3600 * SECOND
+    assert watch.set_back_by() == 3600 * SECOND  # ahead for a moment, and somebody has seen it
+    assert watch.set_back_by() == 0
