@@ -21,6 +21,8 @@ all that is on it, and that work comes later, piece by piece, where nobody measu
 BAD_PACKET: Final = 0.002
 """Seconds charged for a packet that does not decode: over a connection that keeps bytes whole, nobody honest
 sends that either."""
+MAX_DEBT: Final = 5.0
+"""Seconds that a peer waits at most, whatever it has done: it may have been mended meanwhile."""
 _REMEMBERED: Final = 4096
 
 
@@ -42,7 +44,8 @@ class Allowance:
     def charge(self, peer: Hashable, seconds: float, now: float) -> None:
         """``peer`` has caused so much work."""
         before = self._paid_until.get(peer, now - self._rest)
-        self._paid_until[peer] = max(before, now - self._rest) + seconds / self._rate
+        until = max(before, now - self._rest) + seconds / self._rate
+        self._paid_until[peer] = min(until, now + MAX_DEBT)
         if len(self._paid_until) > _REMEMBERED:
             self._forget(now)
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from tocsin.gossip.transport.turns import Allowance, Turns
+from tocsin.gossip.transport.turns import MAX_DEBT, Allowance, Turns
 
 
 def test_after_a_rest_a_burst_is_free_and_then_it_pays_by_the_rate() -> None:
@@ -25,6 +25,14 @@ def test_what_is_saved_up_is_bounded() -> None:
     allowance.charge("peer", 0.001, 0.0)
     allowance.charge("peer", 0.2, 1_000.0)
     assert allowance.wait("peer", 1_000.0) == pytest.approx(0.2)
+
+
+def test_a_debt_is_bounded() -> None:
+    allowance = Allowance(rate=0.5, burst=0.1)
+    for _ in range(1_000):
+        allowance.charge("peer", 0.02, 0.0)
+    assert allowance.wait("peer", 0.0) == MAX_DEBT
+    assert allowance.wait("peer", MAX_DEBT) == 0.0
 
 
 def test_peers_that_have_rested_are_forgotten_and_many_busy_ones_are_bounded() -> None:
