@@ -9,7 +9,6 @@ from dataclasses import dataclass
 PART_OVERHEAD = 2
 """Bytes that a compound packet's length table spends on each message."""
 
-
 Name = str | tuple[str, str]
 
 

@@ -138,7 +138,7 @@ class Cluster:
         self.handlers: dict[str, Callable[[bytes, UserMessage], None]] = {
             DIGESTS: self.convergence.anti_entropy.receive
         }
-        """Who gets the updates of other keys than those of the replicated states: (data, source)."""
+        """Who gets the updates of other keys than those of the replicated states: (data, event)."""
         self._settle: Settle | None = None
         self._closed = False
         self._keep = keep

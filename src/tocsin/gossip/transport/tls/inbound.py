@@ -32,9 +32,9 @@ from tocsin.gossip.wire.mux import PROTOCOL
 _log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE: Final = 64
+"""Delivered in one turn of the event loop: a read can hold thousands of small packets."""
 SLOWEST: Final = 1000
 """Bytes a second of a frame that is waited for."""
-"""Delivered in one turn of the event loop: a read can hold thousands of small packets."""
 
 
 class Inbound:
