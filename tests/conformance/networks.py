@@ -19,11 +19,11 @@ from tocsin.gossip.transport.dtls.transport import DTLSTransport
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.migrating.transport import MigratingTransport
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
+from tocsin.tls.settings import ClusterTLSConfig
 
 LOOPBACK = "127.0.0.1"
 

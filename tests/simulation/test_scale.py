@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from tests.support.certificates import CertificateAuthority
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.transport.tls.identity import build_client_context, build_server_context
 from tocsin.gossip.transport.tls.session import TLSSession
 from tocsin.simulation import scale
 from tocsin.simulation.connections import Pools
@@ -21,6 +20,7 @@ from tocsin.simulation.measure import Rates, quantile
 from tocsin.simulation.plot import Line, chart
 from tocsin.simulation.pooled import PooledCluster
 from tocsin.simulation.sizes import HANDSHAKE
+from tocsin.tls.identity import build_client_context, build_server_context
 
 LIMIT = 16
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tocsin.gossip.transport.tls.config import (
+from tocsin.tls.settings import (
     ClientAuthType,
     ClusterTLSConfig,
     TLSClientConfig,

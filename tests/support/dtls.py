@@ -17,10 +17,10 @@ from tocsin.gossip.transport.dtls.cookies import Cookies
 from tocsin.gossip.transport.dtls.incoming import Incoming
 from tocsin.gossip.transport.dtls.outgoing import Outgoing
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
-from tocsin.gossip.transport.tls.config import ClusterTLSConfig
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.refusal import RefusalError
+from tocsin.tls.settings import ClusterTLSConfig
 
 PORT = 9094
 

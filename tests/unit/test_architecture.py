@@ -19,7 +19,8 @@ LAYERS: dict[str, frozenset[str]] = {
     # package: what of ours it may import besides itself; the longest matching prefix counts
     "tocsin": frozenset(),
     "tocsin.errors": frozenset(),
-    "tocsin.gossip": frozenset({"tocsin.errors", "tocsin.gossip"}),
+    "tocsin.tls": frozenset({"tocsin.errors"}),
+    "tocsin.gossip": frozenset({"tocsin.errors", "tocsin.tls", "tocsin.gossip"}),
     "tocsin.gossip.address": frozenset({"tocsin.errors"}),
     "tocsin.gossip.config": frozenset(),
     "tocsin.gossip.peer": frozenset(),
@@ -34,14 +35,28 @@ LAYERS: dict[str, frozenset[str]] = {
         }
     ),
     "tocsin.gossip.transport": frozenset(
-        {"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.peer", "tocsin.gossip.wire"}
+        {
+            "tocsin.errors",
+            "tocsin.tls",
+            "tocsin.gossip.address",
+            "tocsin.gossip.peer",
+            "tocsin.gossip.wire",
+        }
     ),
     "tocsin.alerting": frozenset({"tocsin.errors"}),
     "tocsin.certificates": frozenset({"tocsin.errors"}),
     "tocsin.simulation": frozenset({"tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),
-    "tocsin.node": frozenset({"tocsin", "tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),
+    "tocsin.node": frozenset({"tocsin", "tocsin.errors", "tocsin.tls", "tocsin.gossip", "tocsin.alerting"}),
+    "tocsin.client": frozenset({"tocsin.errors", "tocsin.tls", "tocsin.gossip", "tocsin.node"}),
     "tocsin.cli": frozenset(
-        {"tocsin", "tocsin.errors", "tocsin.node", "tocsin.certificates", "tocsin.alerting"}
+        {
+            "tocsin",
+            "tocsin.errors",
+            "tocsin.client",
+            "tocsin.node",
+            "tocsin.certificates",
+            "tocsin.alerting",
+        }
     ),
 }
 
@@ -49,12 +64,8 @@ KNOW_BOTH = (
     "tocsin.node.cluster",
     "tocsin.node.app",
     "tocsin.node.config.peers",
-    "tocsin.node.config.tls",
-    "tocsin.node.config.webconfig",
-    "tocsin.node.http.security",
 )
-"""Of the node: the cluster, what wires it together, the files that configure it, and the web's TLS, which is
-set up by the same code."""
+"""Of the node: the cluster, what wires it together, and what is configured of its peers."""
 
 PURE = (
     "tocsin.gossip.wire",
@@ -81,6 +92,7 @@ IMPURE_CALLS = frozenset({"now", "utcnow", "today"})
 
 THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin": frozenset(),
+    "tocsin.tls": frozenset({"cryptography"}),
     "tocsin.gossip": frozenset({"msgpack", "cryptography"}),
     "tocsin.gossip.discovery": frozenset({"dns"}),
     "tocsin.gossip.transport.dtls": frozenset({"cryptography"}),
@@ -102,6 +114,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
             "google",
         }
     ),
+    "tocsin.client": frozenset({"cryptography"}),
     "tocsin.cli": frozenset(),
 }
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tocsin.node.cluster.tlscheck import check
+from tocsin.client.tlscheck import check
 from tocsin.node.config.commandline import split_host_port
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tocsin.client.keyring import NOT_TOCSIN, KeyringClient, Outcome
 from tocsin.errors import ConfigError, UserError
-from tocsin.node.cluster.keyring.client import NOT_TOCSIN, KeyringClient, Outcome
 from tocsin.node.cluster.keyring.commands import MemberLine, Request
 from tocsin.node.cluster.keyring.keyfile import (
     decode_key,

@@ -79,18 +79,18 @@ from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, Transport, TransportHandler
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.config import (
-    ClientAuthType,
-    ClusterTLSConfig,
-    TLSClientConfig,
-    TLSServerConfig,
-)
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
 from tocsin.gossip.wire.keyring import Keyring
 from tocsin.gossip.wire.messages import MemberState
+from tocsin.tls.settings import (
+    ClientAuthType,
+    ClusterTLSConfig,
+    TLSClientConfig,
+    TLSServerConfig,
+)
 
 __all__ = [
     "Address",

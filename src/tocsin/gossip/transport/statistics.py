@@ -34,7 +34,7 @@ class TransportStatistics:
     resumptions: int = 0
     """Completed handshakes that resumed a session."""
     refusals: Counter[str] = field(default_factory=Counter)
-    """We refused a peer, by :data:`tocsin.gossip.transport.tls.refusal.REASONS`."""
+    """We refused a peer, by :data:`tocsin.tls.refusal.REASONS`."""
     refused_by_peer: Counter[str] = field(default_factory=Counter)
     """A peer refused us, by the same reasons."""
     connections_rejected: Counter[str] = field(default_factory=Counter)

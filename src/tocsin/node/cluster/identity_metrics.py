@@ -14,7 +14,7 @@ from tocsin.node.metrics import Metrics
 
 
 class Identity(Protocol):
-    """What is read of :class:`~tocsin.gossip.transport.tls.identity.ClusterIdentity`."""
+    """What is read of :class:`~tocsin.tls.identity.ClusterIdentity`."""
 
     reloads: int
     reload_failures: int

@@ -21,7 +21,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tocsin.gossip.transport.tls.config import (
+from tocsin.node.config.httpclient import TLSSection, at_most_one, check_tls, check_versions, tls_version
+from tocsin.node.config.scalars import boolean
+from tocsin.node.config.schema import Reader, Secret, Section, list_of, option, secret, section, text
+from tocsin.node.config.yaml import Mark, Node, load, read_file
+from tocsin.tls.settings import (
     CIPHER_SUITES,
     CLIENT_AUTH_ALIASES,
     CURVES,
@@ -31,10 +35,6 @@ from tocsin.gossip.transport.tls.config import (
     TLSClientConfig,
     TLSServerConfig,
 )
-from tocsin.node.config.httpclient import TLSSection, at_most_one, check_tls, check_versions, tls_version
-from tocsin.node.config.scalars import boolean
-from tocsin.node.config.schema import Reader, Secret, Section, list_of, option, secret, section, text
-from tocsin.node.config.yaml import Mark, Node, load, read_file
 
 Source: TypeAlias = "tuple[Path | None, bytes | None]"
 """A file, or the PEM text itself, or neither."""

@@ -18,11 +18,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from tocsin.gossip.transport.tls.config import ClientAuthType, TLSServerConfig
 from tocsin.node.config.scalars import boolean, go_duration, unsigned
 from tocsin.node.config.schema import Secret, Section, map_of, option, secret, section, text
 from tocsin.node.config.tls import ServerSection, check_server, server_config
 from tocsin.node.config.yaml import Node, load, read_file
+from tocsin.tls.settings import ClientAuthType, TLSServerConfig
 
 HEADERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {

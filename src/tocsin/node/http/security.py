@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.config import ClientAuthType, TLSServerConfig
-from tocsin.gossip.transport.tls.files import Files
-from tocsin.gossip.transport.tls.identity import build_server_context, check_validity
-from tocsin.gossip.transport.tls.trust import Trust, load_trust
 from tocsin.node.config.webconfig import WebConfig, read_web_file
+from tocsin.tls.files import Files
+from tocsin.tls.identity import build_server_context, check_validity
+from tocsin.tls.settings import ClientAuthType, TLSServerConfig
+from tocsin.tls.trust import Trust, load_trust
 
 _log = logging.getLogger(__name__)
 

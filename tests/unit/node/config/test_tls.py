@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.certificates import CertificateAuthority, encrypted_key
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.config import ClientAuthType
 from tocsin.node.config.tls import load_cluster_tls
+from tocsin.tls.settings import ClientAuthType
 
 AUTHORITY = CertificateAuthority()
 NODE = AUTHORITY.issue()

@@ -9,8 +9,8 @@ import pytest
 
 from tests.support.certificates import CertificateAuthority
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.config import ClientAuthType
 from tocsin.node.config.webconfig import RateLimit, WebConfig, load_web_config
+from tocsin.tls.settings import ClientAuthType
 
 AUTHORITY = CertificateAuthority()
 NODE = AUTHORITY.issue()

@@ -1,6 +1,6 @@
 """DTLS contexts from the same configuration as the TLS ones, renewed when those are.
 
-:class:`~tocsin.gossip.transport.tls.identity.ClusterIdentity` has checked the configuration and notices when
+:class:`~tocsin.tls.identity.ClusterIdentity` has checked the configuration and notices when
 its files change: it then gives another TLS context, and so another DTLS context is built here. Who swaps the
 identity itself, assigns :attr:`DTLSContexts.identity`.
 """
@@ -22,14 +22,14 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.openssl import SSL, crypto
 from tocsin.gossip.transport.dtls.settings import DTLSStatistics
 from tocsin.gossip.transport.dtls.verification import Rule, name_rule, no_rule, verify
-from tocsin.gossip.transport.tls.config import (
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.settings import (
     CIPHER_SUITES,
     CURVES,
     ClientAuthType,
     TLSClientConfig,
     TLSServerConfig,
 )
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
 
 _log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from tocsin.gossip.transport.dtls.records import (
 )
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
 from tocsin.gossip.transport.dtls.table import Effects, Slot, Table
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.tls.refusal import RefusalError
 
 
 class Incoming:

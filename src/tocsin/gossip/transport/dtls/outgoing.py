@@ -15,7 +15,7 @@ from tocsin.gossip.transport.dtls.records import is_lost_state, read_records
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
 from tocsin.gossip.transport.dtls.table import Effects, Slot, Table
 from tocsin.gossip.transport.eviction import victim
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.tls.refusal import RefusalError
 
 _QUEUE_FULL: Final = "the queue of packets to it is full"
 _LOOK_INTERVAL: Final = 1.0

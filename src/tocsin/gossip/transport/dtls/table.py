@@ -17,7 +17,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.dtls.association import Association, State
 from tocsin.gossip.transport.dtls.records import ALERT, DATA, Record
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.tls.refusal import RefusalError
 
 
 @dataclass(slots=True)

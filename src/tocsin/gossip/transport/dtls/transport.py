@@ -30,11 +30,11 @@ from tocsin.gossip.transport.dtls.incoming import Incoming
 from tocsin.gossip.transport.dtls.outgoing import Outgoing
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.config import ClusterTLSConfig
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.turns import Turns
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.settings import ClusterTLSConfig
 
 _TURN: Final = 0.01
 """Seconds of work on received datagrams before the rest of the event loop gets its turn."""

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tocsin.gossip.transport.dtls.openssl import SSL, crypto
-from tocsin.gossip.transport.tls.refusal import RefusalError, verification_refusal
+from tocsin.tls.refusal import RefusalError, verification_refusal
 
 Rule = Callable[["bytes | None"], None]
 """Takes a verified certificate as DER, or None when the peer showed none; :class:`RefusalError`."""

@@ -16,11 +16,11 @@ from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.identity import certificate_expiry, check_validity
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.session import TLSSession
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.tls.trust import subject_alternative_names
+from tocsin.tls.identity import certificate_expiry, check_validity
+from tocsin.tls.refusal import RefusalError
+from tocsin.tls.trust import subject_alternative_names
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import TLSConnection
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.refusal import RefusalError
 
 
 @dataclass(frozen=True, slots=True)

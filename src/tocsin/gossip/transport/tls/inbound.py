@@ -17,17 +17,17 @@ from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.listener import listener_address
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.mux_peers import MuxPeers
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
 from tocsin.gossip.transport.turns import SLICE, VIOLATION, Turns
 from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame, StreamStart
 from tocsin.gossip.wire.mux import PROTOCOL
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.refusal import RefusalError
 
 _log = logging.getLogger(__name__)
 

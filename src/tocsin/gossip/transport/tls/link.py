@@ -16,10 +16,10 @@ from tocsin.gossip.transport.tls.connection import PROVEN_AFTER, SHORT_LINGER, T
 from tocsin.gossip.transport.tls.dial import Dialer
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.mux_peers import MuxPeers
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.wire.framing import encode_packet_frame
+from tocsin.tls.refusal import RefusalError
 
 _QUEUE_FULL: Final = "the queue of packets to it is full"
 

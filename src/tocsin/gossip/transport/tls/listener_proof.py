@@ -7,8 +7,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.tls.connection import TLSConnection
-from tocsin.gossip.transport.tls.identity import ClusterIdentity, subject_alternative_names
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.tls.identity import ClusterIdentity, subject_alternative_names
+from tocsin.tls.refusal import RefusalError
 
 
 def proves_listener(identity: ClusterIdentity, connection: TLSConnection, address: Address) -> bool:

@@ -29,11 +29,11 @@ from tocsin.gossip.transport.mux.stream import MuxStream
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.mux_stream import MultiplexedStream
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.turns import SLICE, VIOLATION, Turns
 from tocsin.gossip.wire import mux as wire
 from tocsin.gossip.wire.mux import Hello, MuxCode, MuxError
+from tocsin.tls.refusal import RefusalError
 
 _log = logging.getLogger(__name__)
 

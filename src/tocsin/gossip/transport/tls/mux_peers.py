@@ -19,14 +19,14 @@ from tocsin.gossip.transport.mux.settings import MuxConfig
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import PROVEN_AFTER, TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.listener import listener_address
 from tocsin.gossip.transport.tls.listener_proof import proves_listener
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.wire.mux import INSTANCE_SIZE, PROTOCOL, Hello, MuxCode, MuxError
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.refusal import RefusalError
 
 _REMEMBERED: Final = 4096
 """Peers known to speak Alertmanager's framing."""

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from typing import Final
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.tls.refusal import RefusalError
 
 _log = logging.getLogger("tocsin.gossip.transport.tls")
 

@@ -20,15 +20,15 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.inbound import Inbound
 from tocsin.gossip.transport.tls.link import PacketLink
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.pool import PacketPool
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.refusal import RefusalError
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import ssl
 from typing import Final
 
 from tocsin.errors import TransportError
-from tocsin.gossip.transport.tls.refusal import RefusalError, refusal_from
+from tocsin.tls.refusal import RefusalError, refusal_from
 
 _READ_SIZE: Final = 64 * 1024
 

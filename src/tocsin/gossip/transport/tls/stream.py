@@ -11,7 +11,7 @@ from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.tls.connection import TLSConnection
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.tls.refusal import RefusalError
 
 _BUFFER_LIMIT: Final = 256 * 1024
 """Unread bytes past which the network is left waiting."""

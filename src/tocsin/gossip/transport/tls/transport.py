@@ -18,14 +18,11 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
 from tocsin.gossip.transport.listening import bound_socket
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.dial import Dialer
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
 from tocsin.gossip.transport.tls.inbound import Inbound
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.pool import PacketPool
-from tocsin.gossip.transport.tls.refusal import RefusalError
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.rotation import Rotation
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
@@ -33,6 +30,9 @@ from tocsin.gossip.transport.tls.stream import TLSStream
 from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.wire.framing import STREAM_HEADER, packet_frame_size
 from tocsin.gossip.wire.mux import PROTOCOL
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.refusal import RefusalError
+from tocsin.tls.settings import ClusterTLSConfig
 
 
 class TLSTransport:
@@ -181,7 +181,7 @@ class TLSTransport:
         Replaces what was expected before; open connections to them are made anew. Where ``server_name`` is
         set, that counts instead; addresses without an expectation are verified by the IP address.
         """
-        changed = self.identity.expect(names)
+        changed = [Address(*one) for one in self.identity.expect(dict(names.items()))]
         for address in changed:
             self._dialer.sessions.forget(address)
         if changed and self._rotation is not None:

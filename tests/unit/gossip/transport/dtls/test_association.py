@@ -17,7 +17,7 @@ from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.records import ALERT, HANDSHAKE, read_records
 from tocsin.gossip.transport.dtls.settings import PACKET_BYTES
 from tocsin.gossip.transport.dtls.verification import no_rule
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
+from tocsin.tls.identity import ClusterIdentity
 
 
 def pair() -> tuple[World, Node, Node]:

@@ -19,9 +19,9 @@ from tests.support.dtls import HOSTS, Node, World, authority, shared_tls
 from tocsin.errors import ConfigError
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.verification import name_rule
-from tocsin.gossip.transport.tls.config import ClientAuthType, ClusterTLSConfig
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.refusal import RefusalError
+from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
 
 SOURCE = Path(__file__).parents[5] / "src"
 

@@ -14,7 +14,7 @@ from tocsin.gossip.transport.dtls.association import Association
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.records import DATA, is_lost_state, read_records
 from tocsin.gossip.transport.dtls.verification import no_rule
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
+from tocsin.tls.identity import ClusterIdentity
 
 
 def node(world: World, number: int, **changes: object) -> Node:

@@ -8,7 +8,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.records import DATA, lost_state, read_records
 from tocsin.gossip.transport.dtls.table import Slot, Table
-from tocsin.gossip.transport.tls.identity import ClusterIdentity
+from tocsin.tls.identity import ClusterIdentity
 
 NOBODY = Address("10.9.9.9", 9094)
 

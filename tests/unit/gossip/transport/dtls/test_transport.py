@@ -19,8 +19,8 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.dtls.settings import PACKET_BYTES, DTLSTransportConfig
 from tocsin.gossip.transport.dtls.transport import DTLSTransport
-from tocsin.gossip.transport.tls.config import ClusterTLSConfig
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.tls.settings import ClusterTLSConfig
 
 AUTHORITY = CertificateAuthority()
 TLS = AUTHORITY.cluster_config()

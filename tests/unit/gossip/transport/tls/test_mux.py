@@ -19,10 +19,10 @@ from tests.support.transports import Recorder, eventually, read_all
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.config import ClientAuthType, ClusterTLSConfig
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.wire import mux as wire
+from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
 
 AUTHORITY = CertificateAuthority()
 MUTUAL = AUTHORITY.cluster_config()

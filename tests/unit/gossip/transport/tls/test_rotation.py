@@ -16,14 +16,14 @@ from tests.support.certificates import DAY, Certificate, CertificateAuthority
 from tests.support.transports import Recorder, eventually, read_all
 from tocsin.errors import ConfigError, TransportError
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.tls.config import (
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.tls.settings import (
     ClientAuthType,
     ClusterTLSConfig,
     TLSClientConfig,
     TLSServerConfig,
 )
-from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.tls.transport import TLSTransport
 
 both_protocols = pytest.mark.parametrize("alpn", [False, True], ids=["alertmanager framing", "tocsin/1"])
 

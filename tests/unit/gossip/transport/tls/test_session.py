@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from tests.support.certificates import DAY, CertificateAuthority
 from tests.support.tls_records import application_records
 from tocsin.errors import TransportError
-from tocsin.gossip.transport.tls.config import TLSClientConfig, TLSServerConfig
-from tocsin.gossip.transport.tls.identity import build_client_context, build_server_context
-from tocsin.gossip.transport.tls.refusal import REASONS, RefusalError
 from tocsin.gossip.transport.tls.session import TLSSession
+from tocsin.tls.identity import build_client_context, build_server_context
+from tocsin.tls.refusal import REASONS, RefusalError
+from tocsin.tls.settings import TLSClientConfig, TLSServerConfig
 
 AUTHORITY = CertificateAuthority()
 CONFIG = AUTHORITY.cluster_config()

@@ -19,17 +19,17 @@ from tests.support.tls_records import application_records
 from tests.support.transports import Recorder, eventually, read_all
 from tocsin.errors import ConfigError, TransportError
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.tls.config import (
+from tocsin.gossip.transport.tls.inbound import FRAMES_AT_ONCE
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.wire.framing import STREAM_HEADER, encode_packet_frame
+from tocsin.tls.identity import build_client_context, build_server_context
+from tocsin.tls.settings import (
     ClientAuthType,
     ClusterTLSConfig,
     TLSClientConfig,
     TLSServerConfig,
 )
-from tocsin.gossip.transport.tls.identity import build_client_context, build_server_context
-from tocsin.gossip.transport.tls.inbound import FRAMES_AT_ONCE
-from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.tls.transport import TLSTransport
-from tocsin.gossip.wire.framing import STREAM_HEADER, encode_packet_frame
 
 AUTHORITY = CertificateAuthority()
 OTHER = CertificateAuthority("another authority")

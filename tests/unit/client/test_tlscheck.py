@@ -16,9 +16,9 @@ from tests.support.certificates import DAY, Certificate, CertificateAuthority
 from tests.support.transports import Recorder
 from tocsin.cli.control import main
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.tls.config import ClientAuthType, ClusterTLSConfig
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
 
 AUTHORITY = CertificateAuthority()
 OTHER = CertificateAuthority("another authority")

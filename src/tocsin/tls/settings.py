@@ -6,7 +6,7 @@ resolved against the file's directory. Empty text, ``None`` and empty tuples mea
 ``key_ref`` exist in Alertmanager's parser only to fail afterwards, so they have no field here.
 
 These are plain values: names are checked against the tables below by whoever knows the line they came from,
-and once more by :mod:`tocsin.gossip.transport.tls.identity`, which turns them into ``ssl`` contexts.
+and once more by :mod:`tocsin.tls.identity`, which turns them into ``ssl`` contexts.
 
 Source: wire specification 3.3; Go's ``crypto/tls`` names.
 """

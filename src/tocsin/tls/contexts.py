@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.config import (
+from tocsin.tls.files import Files
+from tocsin.tls.settings import (
     CIPHER_SUITES,
     CURVES,
     TLS13_CIPHER_SUITES,
@@ -29,7 +30,6 @@ from tocsin.gossip.transport.tls.config import (
     TLSClientConfig,
     TLSServerConfig,
 )
-from tocsin.gossip.transport.tls.files import Files
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,15 @@ import pytest
 
 from tests.support.certificates import DAY, CertificateAuthority, encrypted_key
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.config import (
+from tocsin.tls.identity import (
+    ClusterIdentity,
+    build_client_context,
+    build_server_context,
+    check_validity,
+    subject_alternative_names,
+)
+from tocsin.tls.refusal import RefusalError
+from tocsin.tls.settings import (
     CIPHER_SUITES,
     CURVES,
     ClientAuthType,
@@ -18,14 +26,6 @@ from tocsin.gossip.transport.tls.config import (
     TLSClientConfig,
     TLSServerConfig,
 )
-from tocsin.gossip.transport.tls.identity import (
-    ClusterIdentity,
-    build_client_context,
-    build_server_context,
-    check_validity,
-    subject_alternative_names,
-)
-from tocsin.gossip.transport.tls.refusal import RefusalError
 
 AUTHORITY = CertificateAuthority()
 CONFIG = AUTHORITY.cluster_config()

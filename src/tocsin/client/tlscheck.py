@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from tocsin.gossip.discovery.resolve import literal
-from tocsin.gossip.transport.tls.identity import ClusterIdentity, subject_alternative_names
-from tocsin.gossip.transport.tls.refusal import RefusalError, refusal_from
-from tocsin.gossip.transport.tls.trust import peer_chain
 from tocsin.gossip.wire.mux import PROTOCOL
 from tocsin.node.config.tls import load_cluster_tls
+from tocsin.tls.identity import ClusterIdentity, subject_alternative_names
+from tocsin.tls.refusal import RefusalError, refusal_from
+from tocsin.tls.trust import peer_chain
 
 _VERSIONS: Final = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}
 _SOON: Final = 14

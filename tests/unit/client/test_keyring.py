@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.transports import eventually
 from tocsin.cli.control import main
+from tocsin.client.keyring import NOT_TOCSIN, KeyringClient
 from tocsin.errors import RemoteError
 from tocsin.gossip import Address, Event, Gossip, GossipConfig, MemberLeft
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
@@ -23,7 +24,6 @@ from tocsin.gossip.wire.keyring import Keyring, fingerprint
 from tocsin.gossip.wire.messages import User
 from tocsin.gossip.wire.stream import StreamCodec
 from tocsin.node.cluster.capability import META
-from tocsin.node.cluster.keyring.client import NOT_TOCSIN, KeyringClient
 from tocsin.node.cluster.keyring.commands import Request, encode_request
 from tocsin.node.cluster.keyring.keyfile import KeyringFile, read_keys, write_keys
 from tocsin.node.cluster.keyring.service import KeyringService

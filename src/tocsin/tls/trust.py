@@ -21,8 +21,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.files import Files
-from tocsin.gossip.transport.tls.refusal import RefusalError
+from tocsin.tls.files import Files
+from tocsin.tls.refusal import RefusalError
 
 _CRL: Final = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 _LONGEST_CHAIN: Final = 8

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tocsin.errors import ConfigError
-from tocsin.gossip.transport.tls.config import ClusterTLSConfig
+from tocsin.tls.settings import ClusterTLSConfig
 
 Mark: TypeAlias = "tuple[int, int, int] | None"
 

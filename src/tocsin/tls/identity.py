@@ -10,14 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from tocsin.errors import ConfigError
-from tocsin.gossip.address import Address
-from tocsin.gossip.transport.tls.config import ClientAuthType, ClusterTLSConfig
-from tocsin.gossip.transport.tls.contexts import build_client_context, build_server_context
-from tocsin.gossip.transport.tls.files import Files, Mark, digest, marks, named_files
-from tocsin.gossip.transport.tls.refusal import RefusalError
-from tocsin.gossip.transport.tls.trust import (
+from tocsin.tls.contexts import build_client_context, build_server_context
+from tocsin.tls.files import Files, Mark, digest, marks, named_files
+from tocsin.tls.refusal import RefusalError
+from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
+from tocsin.tls.trust import (
     Trust,
     expiry,
     load_trust,
@@ -34,6 +34,9 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+
+Place: TypeAlias = "tuple[str, int]"
+"""IP address and port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class ClusterIdentity:
         self.reload_successful = True
         self.reloaded_at = time.time()
         """Unix time of the last successful load."""
-        self._expected: dict[Address, str] = {}
+        self._expected: dict[Place, str] = {}
         if config is None:
             if source is None:
                 raise ValueError("neither a configuration nor a source of one")
@@ -120,7 +123,7 @@ class ClusterIdentity:
 
     # -- names
 
-    def expect(self, names: Mapping[Address, str]) -> list[Address]:
+    def expect(self, names: Mapping[Place, str]) -> list[Place]:
         """Verify what is dialled at these addresses by a DNS name each, instead of by the IP address.
 
         Returns the addresses of which something else is expected than before.
@@ -130,7 +133,7 @@ class ClusterIdentity:
 
     def server_hostname(self, host: str, port: int = 0) -> str:
         """The name to verify when dialling the IP address ``host``."""
-        expected = self._expected.get(Address(host, port)) if self._expected else None
+        expected = self._expected.get((host, port)) if self._expected else None
         return self.config.client.server_name or expected or host
 
     # -- peers

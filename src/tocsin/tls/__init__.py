@@ -1,0 +1,4 @@
+"""TLS for every part that speaks it.
+
+Settings, contexts, whom to trust, revocation, watched files, and the reasons of refusal.
+"""
