@@ -91,6 +91,8 @@ def _context(protocol: int, section: str, minimum: str, maximum: str) -> ssl.SSL
     if maximum:
         context.maximum_version = VERSIONS[maximum]
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    # Else the subject's common name stands in where there is no alternative name (RFC 9525, 2).
+    context.hostname_checks_common_name = False
     return context
 
 

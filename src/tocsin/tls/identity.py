@@ -15,15 +15,10 @@ from typing import TypeAlias
 from tocsin.errors import ConfigError
 from tocsin.tls.contexts import build_client_context, build_server_context
 from tocsin.tls.files import Files, Mark, digest, marks, named_files
+from tocsin.tls.names import subject_alternative_names
 from tocsin.tls.refusal import RefusalError
 from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
-from tocsin.tls.trust import (
-    Trust,
-    expiry,
-    load_trust,
-    peer_chain,
-    subject_alternative_names,
-)
+from tocsin.tls.trust import Trust, expiry, load_trust, peer_chain
 
 __all__ = [
     "ClusterIdentity",
@@ -134,7 +129,7 @@ class ClusterIdentity:
     def server_hostname(self, host: str, port: int = 0) -> str:
         """The name to verify when dialling the IP address ``host``."""
         expected = self._expected.get((host, port)) if self._expected else None
-        return self.config.client.server_name or expected or host
+        return (self.config.client.server_name or expected or host).removesuffix(".")
 
     # -- peers
 

@@ -22,6 +22,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from tocsin.errors import ConfigError
 from tocsin.tls.files import Files
+from tocsin.tls.names import subject_alternative_names
 from tocsin.tls.refusal import RefusalError
 
 _CRL: Final = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
@@ -193,25 +194,6 @@ def peer_chain(session: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:
             pem: str = one.public_bytes()
             found.append(ssl.PEM_cert_to_DER_cert(pem))
     return found
-
-
-def subject_alternative_names(certificate: bytes) -> frozenset[str]:
-    """Every DNS, e-mail, IP and URI name of a DER certificate as text; empty when it has none."""
-    try:
-        extension = x509.load_der_x509_certificate(certificate).extensions.get_extension_for_class(
-            x509.SubjectAlternativeName
-        )
-    except (x509.ExtensionNotFound, ValueError):
-        return frozenset()
-    names = extension.value
-    return frozenset(
-        [
-            *names.get_values_for_type(x509.DNSName),
-            *names.get_values_for_type(x509.RFC822Name),
-            *names.get_values_for_type(x509.UniformResourceIdentifier),
-            *map(str, names.get_values_for_type(x509.IPAddress)),
-        ]
-    )
 
 
 def expiry(files: Files, section: str, file: Path | None, inline: bytes | None) -> float:

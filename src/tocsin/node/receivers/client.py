@@ -94,6 +94,7 @@ def tls_context(config: TLSClientConfig) -> ssl.SSLContext:
     """What ``tls_config`` asks for."""
     try:
         context = ssl.create_default_context(cafile=config.ca_file or None, cadata=config.ca or None)
+        context.hostname_checks_common_name = False  # As in Go: only alternative names count.
         context.minimum_version = _VERSIONS.get(config.min_version, ssl.TLSVersion.TLSv1_2)
         if config.max_version:
             context.maximum_version = _VERSIONS[config.max_version]

@@ -31,8 +31,8 @@ from tocsin.gossip.transport.dtls.records import (
 )
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig
 from tocsin.gossip.transport.dtls.verification import Rule, Verification
+from tocsin.tls.names import subject_alternative_names
 from tocsin.tls.refusal import RefusalError, named_refusal
-from tocsin.tls.trust import subject_alternative_names
 
 _READ_SIZE: Final = 2**14
 _SEEN_LIMIT: Final = 64

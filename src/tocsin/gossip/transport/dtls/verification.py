@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tocsin.gossip.transport.dtls.openssl import SSL, crypto
+from tocsin.tls.names import is_for, subject_alternative_names
 from tocsin.tls.refusal import RefusalError, verification_refusal
 
 Rule = Callable[["bytes | None"], None]
@@ -62,15 +61,11 @@ def verify(
 
 
 def name_rule(wanted: str) -> Rule:
-    """The certificate must have the name or IP address ``wanted`` among its alternative names.
-
-    As Go has it: the common name does not count, and ``*`` stands for one whole first label.
-    """
+    """The certificate must have the name or IP address ``wanted`` among its alternative names."""
 
     def check(certificate: bytes | None) -> None:
-        found = _names(certificate)
-        if not _matches(wanted, *found):
-            shown = ", ".join([*found[0], *map(str, found[1])]) or "none"
+        if not is_for(certificate, wanted):
+            shown = ", ".join(sorted(subject_alternative_names(certificate or b""))) or "none"
             raise RefusalError(
                 "wrong_name", f"certificate is for another name than {wanted!r} (it has: {shown})"
             )
@@ -80,25 +75,3 @@ def name_rule(wanted: str) -> Rule:
 
 def no_rule(certificate: bytes | None) -> None:
     """Everything goes."""
-
-
-def _names(certificate: bytes | None) -> tuple[list[str], list[object]]:
-    if not certificate:
-        return [], []
-    try:
-        extensions = x509.load_der_x509_certificate(certificate).extensions
-        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return [], []
-    return names.get_values_for_type(x509.DNSName), list(names.get_values_for_type(x509.IPAddress))
-
-
-def _matches(wanted: str, names: list[str], addresses: list[object]) -> bool:
-    try:
-        return ipaddress.ip_address(wanted) in addresses
-    except ValueError:
-        pass
-    wanted = wanted.lower().removesuffix(".")
-    parent = wanted.partition(".")[2]
-    patterns = {wanted, f"*.{parent}"} if "." in parent else {wanted}
-    return any(name.lower().removesuffix(".") in patterns for name in names)

@@ -19,8 +19,8 @@ from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.session import TLSSession
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.tls.identity import certificate_expiry, check_validity
+from tocsin.tls.names import subject_alternative_names
 from tocsin.tls.refusal import RefusalError
-from tocsin.tls.trust import subject_alternative_names
 
 _log = logging.getLogger(__name__)
 
@@ -235,6 +235,11 @@ class TLSConnection(asyncio.Protocol):
     def ended(self) -> bool:
         """Nothing more will be received."""
         return self._ended
+
+    @property
+    def server_hostname(self) -> str | None:
+        """What the peer's certificate was verified for; None when the peer has dialled."""
+        return self._server_hostname
 
     @property
     def server_side(self) -> bool:

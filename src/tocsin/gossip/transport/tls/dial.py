@@ -20,14 +20,16 @@ from tocsin.tls.refusal import RefusalError
 class _Resumable:
     session: ssl.SSLSession
     context: ssl.SSLContext
+    name: str
     verified_at: float
 
 
 class SessionCache:
     """The last resumable session of each destination, least recently stored first out.
 
-    A session counts from its *full* handshake, however often it was resumed since: after ``lifetime`` the
-    peer's certificate is verified again.
+    A resumed handshake verifies no name, so a session serves for the name that its own handshake verified,
+    and for no other. It counts from its *full* handshake, however often it was resumed since: after
+    ``lifetime`` the peer's certificate is verified again.
     """
 
     def __init__(self, limit: int, lifetime: float) -> None:
@@ -35,12 +37,14 @@ class SessionCache:
         self._lifetime = lifetime
         self._sessions: OrderedDict[Address, _Resumable] = OrderedDict()
 
-    def get(self, destination: Address, context: ssl.SSLContext, now: float) -> ssl.SSLSession | None:
-        """A session for ``context``, if there is one."""
+    def get(
+        self, destination: Address, context: ssl.SSLContext, name: str, now: float
+    ) -> ssl.SSLSession | None:
+        """A session for ``context`` and the ``name`` to verify, if there is one."""
         known = self._sessions.get(destination)
         if known is None:
             return None
-        if known.context is not context or now - known.verified_at > self._lifetime:
+        if known.context is not context or known.name != name or now - known.verified_at > self._lifetime:
             del self._sessions[destination]
             return None
         return known.session
@@ -54,9 +58,10 @@ class SessionCache:
         if session is None or not session.has_ticket:
             return
         known = self._sessions.pop(destination, None)
+        name = connection.server_hostname or ""
         resumed = tls.session_reused and known is not None and known.context is connection.context
         verified_at = known.verified_at if resumed and known is not None else now
-        self._sessions[destination] = _Resumable(session, connection.context, verified_at)
+        self._sessions[destination] = _Resumable(session, connection.context, name, verified_at)
         while len(self._sessions) > self._limit:
             self._sessions.popitem(last=False)
 
@@ -116,14 +121,15 @@ class Dialer:
         statistics = self._statistics
         statistics.dials += 1
         context = self._identity.client_context()
+        name = self._identity.server_hostname(destination.host, destination.port)
         dial = _Dial(self._identity)
         connection = TLSConnection(
             self._config,
             statistics,
             dial,
             context,
-            server_hostname=self._identity.server_hostname(destination.host, destination.port),
-            resume=self.sessions.get(destination, context, loop.time()),
+            server_hostname=name,
+            resume=self.sessions.get(destination, context, name, loop.time()),
             tickets_received=lambda one: self.sessions.store(destination, one, loop.time()),
         )
         try:

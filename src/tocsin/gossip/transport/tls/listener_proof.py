@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.tls.connection import TLSConnection
-from tocsin.tls.identity import ClusterIdentity, subject_alternative_names
+from tocsin.tls.identity import ClusterIdentity
+from tocsin.tls.names import is_for, is_for_servers
 from tocsin.tls.refusal import RefusalError
 
 
@@ -36,23 +34,5 @@ def proves_listener(identity: ClusterIdentity, connection: TLSConnection, addres
         identity.check_server(certificate)
     except RefusalError:
         return False
-    return _is_for_servers(certificate) and _matches(
-        identity.server_hostname(address.host, address.port), subject_alternative_names(certificate)
-    )
-
-
-def _is_for_servers(certificate: bytes) -> bool:
-    try:
-        extensions = x509.load_der_x509_certificate(certificate).extensions
-        usage = set(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except x509.ExtensionNotFound:
-        return True
-    except ValueError:
-        return False
-    return not usage.isdisjoint({ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
-
-
-def _matches(wanted: str, names: frozenset[str]) -> bool:
-    wanted = wanted.lower()
-    parent = wanted.partition(".")[2]
-    return any(name.lower() in (wanted, f"*.{parent}" if parent else wanted) for name in names)
+    wanted = identity.server_hostname(address.host, address.port)
+    return is_for_servers(certificate) and is_for(certificate, wanted)
