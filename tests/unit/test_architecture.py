@@ -19,8 +19,12 @@ LAYERS: dict[str, frozenset[str]] = {
     # package: what of ours it may import besides itself; the longest matching prefix counts
     "tocsin": frozenset(),
     "tocsin.errors": frozenset(),
+    "tocsin.bounded": frozenset(),
+    "tocsin.aio": frozenset(),
     "tocsin.tls": frozenset({"tocsin.errors"}),
-    "tocsin.gossip": frozenset({"tocsin.errors", "tocsin.tls", "tocsin.gossip"}),
+    "tocsin.gossip": frozenset(
+        {"tocsin.errors", "tocsin.aio", "tocsin.bounded", "tocsin.tls", "tocsin.gossip"}
+    ),
     "tocsin.gossip.address": frozenset({"tocsin.errors"}),
     "tocsin.gossip.config": frozenset(),
     "tocsin.gossip.peer": frozenset(),
@@ -28,6 +32,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.gossip.core": frozenset(
         {
             "tocsin.errors",
+            "tocsin.bounded",
             "tocsin.gossip.address",
             "tocsin.gossip.config",
             "tocsin.gossip.peer",
@@ -37,16 +42,28 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.gossip.transport": frozenset(
         {
             "tocsin.errors",
+            "tocsin.aio",
+            "tocsin.bounded",
             "tocsin.tls",
             "tocsin.gossip.address",
             "tocsin.gossip.peer",
             "tocsin.gossip.wire",
         }
     ),
-    "tocsin.alerting": frozenset({"tocsin.errors"}),
+    "tocsin.alerting": frozenset({"tocsin.errors", "tocsin.bounded"}),
     "tocsin.certificates": frozenset({"tocsin.errors"}),
     "tocsin.simulation": frozenset({"tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),
-    "tocsin.node": frozenset({"tocsin", "tocsin.errors", "tocsin.tls", "tocsin.gossip", "tocsin.alerting"}),
+    "tocsin.node": frozenset(
+        {
+            "tocsin",
+            "tocsin.errors",
+            "tocsin.aio",
+            "tocsin.bounded",
+            "tocsin.tls",
+            "tocsin.gossip",
+            "tocsin.alerting",
+        }
+    ),
     "tocsin.client": frozenset({"tocsin.errors", "tocsin.tls", "tocsin.gossip", "tocsin.node"}),
     "tocsin.cli": frozenset(
         {
@@ -68,6 +85,7 @@ KNOW_BOTH = (
 """Of the node: the cluster, what wires it together, and what is configured of its peers."""
 
 PURE = (
+    "tocsin.bounded",
     "tocsin.gossip.wire",
     "tocsin.gossip.core",
     "tocsin.gossip.discovery.policy",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from typing import Final
 
+from tocsin.bounded import Quota
 from tocsin.errors import TransportError, WireError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import Event, ProtocolTrouble
@@ -54,21 +54,17 @@ class StreamAnswers:
         self._on_request = on_request
         self._drain = drain
         self._tell = tell
-        self._streams: Counter[Hashable] = Counter()
+        self._streams: Quota[Hashable] = Quota(MAX_STREAMS_OF_PEER, MAX_INBOUND_STREAMS)
         self._loop = asyncio.get_running_loop()
 
     @property
     def open(self) -> int:
         """Streams that are being answered."""
-        return self._streams.total()
+        return self._streams.total
 
     def admit(self, stream: Stream) -> bool:
         """Count a stream in, which :meth:`answer` counts out; false when a bound is reached."""
-        peer = payer(stream)
-        if self.open >= MAX_INBOUND_STREAMS or self._streams[peer] >= MAX_STREAMS_OF_PEER:
-            return False
-        self._streams[peer] += 1
-        return True
+        return self._streams.acquire(payer(stream))
 
     async def answer(self, stream: Stream) -> None:
         """Read one message, answer it if it gets an answer, and close."""
@@ -92,10 +88,7 @@ class StreamAnswers:
             stream.abort()
             raise
         finally:
-            peer = payer(stream)
-            self._streams[peer] -= 1
-            if not self._streams[peer]:
-                del self._streams[peer]
+            self._streams.release(payer(stream))
             await stream.close()
 
     async def _answer_to(self, message: Message, decoder: StreamDecoder, stream: Stream) -> Iterable[bytes]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from tocsin.aio import LoopTimer, Tasks
 from tocsin.errors import ClosedError, TocsinError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.answering import Request, StreamAnswers
@@ -122,11 +123,10 @@ class Gossip:
             connections=transport,
             incarnation=incarnation,
         )
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._timer = LoopTimer(self._timed_out)
         self._eager = EagerGossip(self._endpoint, self._drain)
         self._draining = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(lambda error: _log.error("a stream's task failed", exc_info=error))
         self._answers = StreamAnswers(
             self._endpoint,
             self._stream_codec,
@@ -261,13 +261,8 @@ class Gossip:
             return
         self._closed = True
         self._eager.stop()
-        if self._timer is not None:
-            self._timer.cancel()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        self._timer.stop()
+        await self._tasks.cancel()
         await self.transport.close()
         for outcome in self._waiting.values():
             if not outcome.done():
@@ -303,9 +298,9 @@ class Gossip:
         """Answer a peer's stream in a task of its own."""
         if not self._started or self._closed or not self._answers.admit(stream):
             self.driver_statistics.streams_rejected += 1
-            self._spawn(stream.close())
+            self._tasks.spawn(stream.close())
             return
-        self._spawn(self._answers.answer(stream))
+        self._tasks.spawn(self._answers.answer(stream))
 
     # -- within
 
@@ -377,14 +372,15 @@ class Gossip:
                     if isinstance(action, SendPacket):
                         self.transport.send_packet(action.destination, action.data, action.node)
                     else:
-                        self._spawn(self._exchange(action))
+                        self._tasks.spawn(self._exchange(action))
                 for event in events:
                     self._tell(event)
         finally:
             self._draining = False
         if endpoint.left:
             self._left.set()
-        self._arm()
+        if self._started:
+            self._timer.arm(endpoint.next_timeout())
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, ExchangeFinished):
@@ -402,31 +398,9 @@ class Gossip:
         self._waiting[exchange] = outcome
         return outcome
 
-    def _arm(self) -> None:
-        when = self._endpoint.next_timeout()
-        if self._timer is not None:
-            if when == self._timer_at:
-                return
-            self._timer.cancel()
-            self._timer = None
-        if when is not None and self._started and not self._closed:
-            self._timer_at = when
-            self._timer = self._loop.call_at(when, self._timed_out)
-
     def _timed_out(self) -> None:
-        self._timer = None
         self._endpoint.handle_timeout(self._loop.time())
         self._drain()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._task_done)
-
-    def _task_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a stream's task failed", exc_info=error)
 
     def _check_open(self) -> None:
         if self._closed:

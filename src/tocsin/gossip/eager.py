@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from tocsin.aio import LoopTimer
 from tocsin.gossip.core.endpoint import Endpoint
 
 INTERVAL: Final = 0.005
@@ -19,23 +20,20 @@ class EagerGossip:
         self._endpoint = endpoint
         self._sent = sent
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = LoopTimer(self._run)
         self._not_before = 0.0
 
     def arm(self) -> None:
         """There is a new broadcast."""
-        if self._timer is None:
+        if self._timer.armed_for is None:
             # Never from within: what the same turn of the loop broadcasts leaves together.
-            self._timer = self._loop.call_at(max(self._not_before, self._loop.time()), self._run)
+            self._timer.arm(max(self._not_before, self._loop.time()))
 
     def stop(self) -> None:
         """Send no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._timer.stop()
 
     def _run(self) -> None:
-        self._timer = None
         self._not_before = self._loop.time() + INTERVAL
         if self._endpoint.gossip_fresh():
             self.arm()

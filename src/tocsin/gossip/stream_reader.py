@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable
 from time import perf_counter
 from typing import Final
 
+from tocsin.bounded import Quota
 from tocsin.errors import TransportError
 from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
@@ -45,12 +45,12 @@ class StreamReader:
     def __init__(self, transport: Transport, statistics: DriverStatistics) -> None:
         self._transport = transport
         self._statistics = statistics
-        self._held: Counter[Hashable] = Counter()
+        self._held: Quota[Hashable] = Quota(MAX_HELD_OF_PEER, MAX_HELD)
 
     @property
     def held(self) -> int:
         """Bytes of unfinished messages."""
-        return self._held.total()
+        return self._held.total
 
     async def read(self, stream: Stream, decoder: StreamDecoder) -> Message | None:
         """One message, or None when the stream ended without a byte of one.
@@ -74,10 +74,11 @@ class StreamReader:
 
     def hold(self, peer: Hashable, more: int) -> None:
         """Count bytes of unfinished messages in, or out; :class:`TransportError` past a bound."""
-        self._held[peer] += more
-        if not self._held[peer]:
-            del self._held[peer]
-        elif more > 0 and (self._held[peer] > MAX_HELD_OF_PEER or self.held > MAX_HELD):
+        if more <= 0:
+            self._held.release(peer, -more)
+            return
+        self._held.add(peer, more)
+        if self._held.exceeded(peer):
             self._statistics.streams_over_memory += 1
             raise TransportError("unfinished messages hold too much memory")
 

@@ -14,11 +14,11 @@ everyone.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tocsin.bounded import Memo, Quota
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event, ProtocolTrouble
@@ -79,11 +79,11 @@ class Admission:
         self._events = events
         self._waiting: dict[str, _Newcomer] = {}
         self._asked: dict[int, str] = {}
-        self._of_introducer: Counter[str] = Counter()
-        self._of_host: Counter[str] = Counter()
+        self._of_introducer: Quota[str] = Quota(config.max_newcomers_per_peer, config.max_newcomers)
+        self._of_host: Quota[str] = Quota()
         self._slots: set[tuple[str, str]] = set()
-        self._joins: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
-        self._found: OrderedDict[Address, PeerIdentity] = OrderedDict()
+        self._joins: Memo[tuple[str, str], tuple[float, float]] = Memo(MAX_JOINERS)
+        self._found: Memo[Address, PeerIdentity] = Memo(config.max_members)
         membership.door = self
 
     def __len__(self) -> int:
@@ -113,10 +113,7 @@ class Admission:
         """This is who answers at ``address``. With name binding, members there of other names are none."""
         if not self._config.bind_names or address == self._membership.local.address:
             return
-        self._found[address] = peer
-        self._found.move_to_end(address)
-        while len(self._found) > self._config.max_members:
-            self._found.popitem(last=False)
+        self._found.put(address, peer)
         for name, newcomer in list(self._waiting.items()):
             if newcomer.address == address and not peer.carries(name):
                 self._forget(name)
@@ -135,12 +132,10 @@ class Admission:
         if peer is None:
             return True
         config, key = self._config, (peer.certificate, peer.host)
-        tokens, since = self._joins.pop(key, (float(config.join_burst), now))
+        tokens, since = self._joins.get(key) or (float(config.join_burst), now)
         tokens = min(float(config.join_burst), tokens + (now - since) * config.join_rate)
         allowed = tokens >= 1
-        self._joins[key] = (tokens - allowed, now)
-        if len(self._joins) > MAX_JOINERS:
-            self._joins.popitem(last=False)
+        self._joins.put(key, (tokens - allowed, now))
         self._statistics.joins_refused += not allowed
         return allowed
 
@@ -156,19 +151,19 @@ class Admission:
         if waiting is not None:
             return self._told_again(waiting, message, address, peer)
         config = self._config
-        if self._of_host[host] + self._membership.at_host(host) >= config.max_members_per_host:
+        if self._of_host.of(host) + self._membership.at_host(host) >= config.max_members_per_host:
             return self._refuse("host")
-        if self._of_introducer[peer.certificate] >= config.max_newcomers_per_peer:
+        if self._of_introducer.full_of(peer.certificate):
             return self._refuse("certificate")
-        if len(self._waiting) >= config.max_newcomers:
+        if self._of_introducer.full:
             return self._refuse("total")
         slot = (peer.certificate, host) if peer.host == host else None
         if slot in self._slots:
             slot = None
         if slot is not None:
             self._slots.add(slot)
-        self._of_host[host] += 1
-        self._of_introducer[peer.certificate] += 1
+        self._of_host.add(host)
+        self._of_introducer.add(peer.certificate)
         number = self._number()
         self._asked[number] = name
         newcomer = self._waiting[name] = _Newcomer(
@@ -251,13 +246,8 @@ class Admission:
             return None
         del self._asked[newcomer.sequence_number]
         self._timers.cancel((NEWCOMER, name))
-        for counter, key in (
-            (self._of_host, newcomer.address.host),
-            (self._of_introducer, newcomer.introducer),
-        ):
-            counter[key] -= 1
-            if not counter[key]:
-                del counter[key]
+        self._of_host.release(newcomer.address.host)
+        self._of_introducer.release(newcomer.introducer)
         if newcomer.slot is not None:
             self._slots.discard(newcomer.slot)
         return newcomer

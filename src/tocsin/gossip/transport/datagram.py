@@ -14,12 +14,12 @@ import os
 import socket
 import struct
 import sys
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, Protocol
 
+from tocsin.bounded import PacketQueue
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.listening import bound_socket
@@ -107,12 +107,6 @@ def bind_datagrams(address: Address) -> socket.socket:
     return bound_socket(address, socket.SOCK_DGRAM)
 
 
-@dataclass(slots=True)
-class _Queue:
-    packets: deque[bytes]
-    size: int = 0
-
-
 class DatagramEndpoint:
     """Sends and receives on a UDP socket that it owns. Datagrams leave in a later turn of the event loop."""
 
@@ -127,7 +121,7 @@ class DatagramEndpoint:
         self._loop = asyncio.get_running_loop()
         self._buffer = memoryview(bytearray(64 * 1024))
         self._overflows = 0
-        self._queues: dict[Address, _Queue] = {}
+        self._queues: dict[Address, PacketQueue] = {}
         self._queued = 0
         self._flushing = False
         self._blocked = False
@@ -180,15 +174,13 @@ class DatagramEndpoint:
             return
         queue = self._queues.get(destination)
         if queue is None:
-            queue = self._queues[destination] = _Queue(deque())
-        queue.packets.append(data)
-        queue.size += len(data)
-        self._queued += 1
+            queue = PacketQueue(settings.max_queued_packets, settings.max_queued_bytes)
+            self._queues[destination] = queue
+        lost = queue.push(data)
+        self._queued += 1 - lost
         self._idle.clear()
-        if len(queue.packets) > settings.max_queued_packets or queue.size > settings.max_queued_bytes:
-            queue.size -= len(queue.packets.popleft())
-            self._queued -= 1
-            dropped["queue_full"] += 1
+        if lost:
+            dropped["queue_full"] += lost
             self._handler.datagram_failed(destination, "the queue of packets to it is full")
         self._flush_soon()
 
@@ -212,17 +204,16 @@ class DatagramEndpoint:
             share = max(1, left // len(self._queues))
             for destination in list(self._queues)[:left]:
                 queue = self._queues[destination]  # It stays there: a failure may make others be queued.
-                for _ in range(min(share, len(queue.packets))):
-                    data = queue.packets.popleft()
+                for _ in range(min(share, len(queue))):
+                    data = queue.pop()
                     if not self._send(destination, data):
-                        queue.packets.appendleft(data)
+                        queue.put_back(data)
                         self._wait_writable()
                         return
-                    queue.size -= len(data)
                     self._queued -= 1
                     left -= 1
                 del self._queues[destination]
-                if queue.packets:  # Behind the others.
+                if queue:  # Behind the others.
                     self._queues[destination] = queue
         if self._queues:
             self._flush_soon()
@@ -335,7 +326,7 @@ class DatagramEndpoint:
             async with asyncio.timeout(self._settings.close_timeout):
                 await self._idle.wait()
         for queue in self._queues.values():
-            self._statistics.packets_dropped["closed"] += len(queue.packets)
+            self._statistics.packets_dropped["closed"] += len(queue)
         self._queues.clear()
         bound, self._socket = self._socket, None
         if bound is not None:

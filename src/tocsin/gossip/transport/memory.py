@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import Final
 
+from tocsin.bounded import PacketQueue, ReadBuffer
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
@@ -39,6 +39,7 @@ class MemoryTransport:
         listen_address: Address | None = None,
         *,
         max_queued_packets: int = 1024,
+        max_queued_bytes: int = 16 * 1024 * 1024,
         max_packet_bytes: int = 4 * 1024 * 1024,
         max_accepted_streams: int = 1024,
         read_timeout: float = 10.0,
@@ -48,11 +49,12 @@ class MemoryTransport:
         self.network = network
         self._listen_address = listen_address or Address("127.0.0.1", 0)
         self._max_queued_packets = max_queued_packets
+        self._max_queued_bytes = max_queued_bytes
         self._max_packet_bytes = max_packet_bytes
         self._max_accepted_streams = max_accepted_streams
         self._read_timeout = read_timeout
         self._close_timeout = close_timeout
-        self._queues: dict[Address, deque[bytes]] = {}
+        self._queues: dict[Address, PacketQueue] = {}
         self._streams: set[MemoryStream] = set()
         self._handler: TransportHandler | None = None
         self._closed = False
@@ -85,17 +87,17 @@ class MemoryTransport:
         else:
             queue = self._queues.get(destination)
             if queue is None:
-                queue = self._queues[destination] = deque()
+                queue = PacketQueue(self._max_queued_packets, self._max_queued_bytes)
+                self._queues[destination] = queue
                 asyncio.get_running_loop().call_soon(self._deliver, destination)
-            queue.append(data)
-            if len(queue) > self._max_queued_packets:
-                queue.popleft()
-                dropped["queue_full"] += 1
+            if lost := queue.push(data):
+                dropped["queue_full"] += lost
                 self._handler.packet_failed(destination, "the queue of packets to it is full")
 
     def backlog(self, destination: Address) -> int:
         """Bytes that the next turn of the event loop delivers."""
-        return sum(map(len, self._queues.get(destination, ())))
+        queue = self._queues.get(destination)
+        return queue.size if queue is not None else 0
 
     @property
     def connection_limit(self) -> None:
@@ -120,7 +122,7 @@ class MemoryTransport:
             statistics.dial_failures["connect"] += 1
             self._handler.packet_failed(destination, f"nobody listens on {destination}")
             return
-        for data in queue:
+        for data in queue.take_all():
             statistics.packets_sent += 1
             statistics.packet_bytes_sent += len(data)
             other.statistics.packets_received += 1
@@ -172,8 +174,7 @@ class MemoryStream:
         self.other: MemoryStream | None = None
         self._remote = remote
         self._owner = owner
-        self._chunks: deque[bytes] = deque()
-        self._buffered = 0
+        self._buffer = ReadBuffer(_STREAM_BUFFER)
         self._changed = asyncio.Event()
         self._ended = False
         self._broken = False
@@ -192,7 +193,7 @@ class MemoryStream:
             raise TransportError("the stream is closed")
         try:
             async with asyncio.timeout(self._owner._read_timeout):
-                while other._buffered >= _STREAM_BUFFER and not (other._closed or self._broken):
+                while other._buffer.paused and not (other._closed or self._broken):
                     other._changed.clear()
                     await other._changed.wait()
         except TimeoutError:
@@ -200,22 +201,20 @@ class MemoryStream:
         if self._broken:
             raise TransportError("the peer dropped the stream")
         if data and not other._closed:
-            other._chunks.append(bytes(data))
-            other._buffered += len(data)
+            other._buffer.push(bytes(data))
             other._changed.set()
 
     async def read(self) -> bytes:
         """Some bytes; empty at the end."""
         try:
             async with asyncio.timeout(self._owner._read_timeout):
-                while not (self._chunks or self._ended or self._broken or self._closed):
+                while not (self._buffer or self._ended or self._broken or self._closed):
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
             raise TransportError("nothing was received in time") from None
-        if self._chunks:
-            chunk = self._chunks.popleft()
-            self._buffered -= len(chunk)
+        if self._buffer:
+            chunk, _ = self._buffer.pop()
             self._changed.set()
             return chunk
         if self._broken:
@@ -234,7 +233,7 @@ class MemoryStream:
         other._changed.set()
         try:
             async with asyncio.timeout(self._owner._close_timeout):
-                while other._chunks and not other._closed:
+                while other._buffer and not other._closed:
                     other._changed.clear()
                     await other._changed.wait()
         except TimeoutError:
@@ -246,13 +245,11 @@ class MemoryStream:
         self._broken = True
         if self.other is not None and not self.other._closed:
             self.other._broken = True
-            self.other._chunks.clear()
-            self.other._buffered = 0
+            self.other._buffer.clear()
             self.other._changed.set()
 
     def _finish(self) -> None:
         self._closed = True
-        self._chunks.clear()
-        self._buffered = 0
+        self._buffer.clear()
         self._owner._streams.discard(self)
         self._changed.set()

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import Any, Final
+from typing import Final
 
+from tocsin.aio import Tasks
 from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, Responder
 from tocsin.alerting.digest.messages import Leaves, Message, Summary, Transfer, decode, encode
 from tocsin.alerting.protocol.parts import encode_part
+from tocsin.bounded import Quota
 from tocsin.errors import StateError, TocsinError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import UserMessage
@@ -104,10 +106,10 @@ class AntiEntropy:
         self._loop = asyncio.get_running_loop()
         self._peers: dict[str, _Peer] = {}
         self._waiting: dict[int, asyncio.Future[Message]] = {}
-        self._answering: Counter[Hashable] = Counter()
+        self._answering: Quota[Hashable] = Quota(MAX_ANSWERING_PEER, MAX_ANSWERING)
         self._early: dict[str, tuple[float, Message, UserMessage]] = {}
         self._allowance = Allowance(SHARE, BURST)
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks(lambda error: log.error("an exchange of digests failed", error=repr(error)))
         self._random = random.SystemRandom()
 
     async def resync(self, member: str) -> Outcome | None:
@@ -117,7 +119,7 @@ class AntiEntropy:
         """
         peer = self._peers.setdefault(member, _Peer())
         if peer.running is None:
-            peer.running = self._spawn(self._run(member, peer))
+            peer.running = self._tasks.spawn(self._run(member, peer))
         return await asyncio.shield(peer.running)
 
     def receive(self, data: bytes, event: UserMessage) -> None:
@@ -152,12 +154,10 @@ class AntiEntropy:
             self._begin_answer(message, event)
 
     def _begin_answer(self, message: Message, event: UserMessage) -> None:
-        answering, payer = self._answering, event.payer
-        if answering.total() >= MAX_ANSWERING or answering[payer] >= MAX_ANSWERING_PEER:
-            self.statistics.answers_dropped += 1
+        if self._answering.acquire(event.payer):
+            self._tasks.spawn(self._answer(message, event))
         else:
-            answering[payer] += 1
-            self._spawn(self._answer(message, event))
+            self.statistics.answers_dropped += 1
 
     def forget(self, member: str) -> None:
         """The member is gone."""
@@ -167,10 +167,7 @@ class AntiEntropy:
 
     async def close(self) -> None:
         """Stop all exchanges."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.cancel()
 
     # -- within
 
@@ -235,9 +232,7 @@ class AntiEntropy:
         except TocsinError as error:
             self._log.debug("answer to digests not delivered", peer=sender, error=str(error))
         finally:
-            self._answering[event.payer] -= 1
-            if not self._answering[event.payer]:
-                del self._answering[event.payer]
+            self._answering.release(event.payer)
 
     async def _answer_to(self, message: Message, event: UserMessage) -> bytes:
         """Who asks without end costs the others little: the work is charged to him, and his answers wait,
@@ -278,14 +273,3 @@ class AntiEntropy:
     def _refused(self, error: StateError, source: str) -> None:
         self.statistics.messages_refused += 1
         self._log.debug("digest message refused", source=source, error=str(error))
-
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("an exchange of digests failed", error=repr(error))

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from tocsin.aio import Tasks
 from tocsin.alerting.protocol.parts import (
     decode_full_state,
     decode_part,
@@ -143,7 +144,7 @@ class Cluster:
         self._closed = False
         self._keep = keep
         self.joining: Joining | None = None
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling = Tasks(lambda error: log.error("a message to a peer failed", error=repr(error)))
 
     # -- life
 
@@ -187,8 +188,7 @@ class Cluster:
         if self.joining is not None:
             await self._flush()
             await self.joining.close()
-        for task in self._telling:
-            task.cancel()
+        await self._telling.cancel()
         await self.replication.close()
         await self.convergence.close()
         if self.joining is not None:
@@ -273,9 +273,7 @@ class Cluster:
             if room is None or len(part) <= room:
                 self.gossip.send_best_effort(name, part)
             else:
-                task = asyncio.get_running_loop().create_task(self._tell_by_stream(name, part))
-                self._telling.add(task)
-                task.add_done_callback(self._telling.discard)
+                self._telling.spawn(self._tell_by_stream(name, part))
 
     async def _tell_by_stream(self, name: str, part: bytes) -> None:
         with contextlib.suppress(ClosedError, NotFoundError, TransportError):

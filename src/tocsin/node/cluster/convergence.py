@@ -6,9 +6,10 @@ Also says when that has been done with every peer that answers, which is when th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
+from tocsin.aio import Tasks
 from tocsin.alerting.digest.exchange import Replica
 from tocsin.alerting.protocol.parts import Slices
 from tocsin.gossip.address import Address
@@ -55,7 +56,7 @@ class Convergence:
         self._on_full_state = on_full_state
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(lambda error: log.error("a task of convergence failed", error=repr(error)))
         self._changed = asyncio.Event()
         self.settle: Settle | None = None
 
@@ -83,7 +84,7 @@ class Convergence:
     def start(self, settle_timeout: float, on_settled: Callable[[], None]) -> Settle:
         """Begin to settle; tell of those to be waited for, then have it start."""
         self.settle = Settle(deadline=self._loop.time() + settle_timeout)
-        self._spawn(self._settle_down(self.settle, on_settled))
+        self._tasks.spawn(self._settle_down(self.settle, on_settled))
         return self.settle
 
     def start_again(self, settle_timeout: float, on_settled: Callable[[], None]) -> Settle:
@@ -92,16 +93,13 @@ class Convergence:
         for member in self._gossip.members:
             if member.name != self._name:
                 settle.wait_for(member.name, self._loop.time())
-                self._spawn(self._meet_again(member))
+                self._tasks.spawn(self._meet_again(member))
         settle.start()
         return settle
 
     async def close(self) -> None:
         """Stop."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.cancel()
         await self.anti_entropy.close()
 
     async def resync(self, member_name: str) -> bool:
@@ -128,18 +126,18 @@ class Convergence:
     def remote_state(self, payload: bytes, source: Address) -> None:
         """A push/pull brought a state, which is in the inbox by now."""
         if self.push_pull.received(payload, source):
-            self._spawn(self._tell_in_full(source))
+            self._tasks.spawn(self._tell_in_full(source))
         self._begin_resyncs()
         for member in self._gossip.members:
             if member.address == source and not speaks_tocsin(member.meta):
-                self._spawn(self._merged_from(member.name))
+                self._tasks.spawn(self._merged_from(member.name))
 
     def member_joined(self, member: Member) -> None:
         """There is a new live member."""
         self.anti_entropy.met(member.name)
         if self.settle is not None and not self.settle.settled:
             self.settle.wait_for(member.name, self._loop.time())
-            self._spawn(self._meet(member.name))
+            self._tasks.spawn(self._meet(member.name))
 
     def member_left(self, member: Member) -> None:
         """A member is gone."""
@@ -161,7 +159,7 @@ class Convergence:
     def _begin_resyncs(self) -> None:
         names, self.push_pull.to_resync = self.push_pull.to_resync, []
         for name in dict.fromkeys(names):
-            self._spawn(self._resync(name))
+            self._tasks.spawn(self._resync(name))
 
     async def _resync(self, name: str) -> None:
         await self.resync(name)
@@ -209,13 +207,3 @@ class Convergence:
         else:
             self._log.info("gossip settled; proceeding", elapsed=elapsed)
         on_settled()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("a task of convergence failed", error=repr(error))

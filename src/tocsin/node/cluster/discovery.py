@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from tocsin.aio import Tasks
 from tocsin.errors import TocsinError, TransportError, WireError
 from tocsin.gossip.address import Address
 from tocsin.gossip.discovery.nameserver import NameServers
@@ -76,25 +77,22 @@ class DiscoveryLoop:
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
         self._failing: set[Source] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._task_failed)
 
     def start(self) -> None:
         """Begin to ask."""
-        self._spawn(self._run())
+        self._tasks.spawn(self._run())
 
     async def close(self) -> None:
         """Ask no more. What is asked of the system's resolver now is left to itself."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.cancel()
 
     async def _run(self) -> None:
         machine = self.machine
         while True:
             now = self._loop.time()
             for source in machine.take_due(now):
-                self._spawn(self._ask(source))
+                self._tasks.spawn(self._ask(source))
             machine.handle_timeout(now)
             self._tell()
             self._changed.clear()
@@ -137,16 +135,9 @@ class DiscoveryLoop:
             self.machine.dirty = False
             self._keep(self.machine.lasting)
 
-    def _spawn(self, work: object) -> None:
-        task: asyncio.Task[None] = self._loop.create_task(work)  # type: ignore[arg-type]
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("a task of discovery failed", error=repr(error))
-            self._changed.set()
+    def _task_failed(self, error: BaseException) -> None:
+        self._log.error("a task of discovery failed", error=repr(error))
+        self._changed.set()
 
 
 REMEMBERED: Final = "cluster_peers"

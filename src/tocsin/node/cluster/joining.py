@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
+from tocsin.aio import Tasks
 from tocsin.errors import ClosedError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.member import Member
@@ -55,7 +56,7 @@ class Joining:
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._dialling: set[Address] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._task_failed)
         self.peers = PeerBook(own=gossip.local.address, reconnect_timeout=settings.reconnect_timeout)
         self.discovery = Discovery(
             [parse_peer(peer) for peer in settings.peers],
@@ -83,16 +84,13 @@ class Joining:
         for source in self.discovery.roots:
             self._settle.wait_for(str(source), self._loop.time())
         self._discovering.start()
-        self._spawn(self._reconnect_forever())
-        self._spawn(self._forget_forever())
+        self._tasks.spawn(self._reconnect_forever())
+        self._tasks.spawn(self._forget_forever())
 
     async def close(self) -> None:
         """Dial no more."""
         await self._discovering.close()
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+        await self._tasks.cancel()
 
     # -- members
 
@@ -153,7 +151,7 @@ class Joining:
 
         if address not in self._dialling:
             self._dialling.add(address)
-            self._spawn(once())
+            self._tasks.spawn(once())
 
     async def _joined(self, address: Address) -> str:
         """Why ``address`` could not be joined; empty when it could."""
@@ -197,13 +195,6 @@ class Joining:
             for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
                 self._log.info("peer forgotten: lost for too long, or not listed", address=str(address))
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if task.cancelled() or (error := task.exception()) is None or isinstance(error, ClosedError):
-            return
-        self._log.error("a cluster task failed", error=repr(error))
+    def _task_failed(self, error: BaseException) -> None:
+        if not isinstance(error, ClosedError):
+            self._log.error("a cluster task failed", error=repr(error))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from tocsin.bounded import Memo
 from tocsin.gossip.address import Address
 
 ALIAS_LIFETIME: Final = 600.0
@@ -33,14 +33,14 @@ class PeerBook:
         self._failed: dict[Address, _Failed] = {}
         self._live: dict[Address, str] = {}
         self._aliases: dict[Address, float] = {}
-        self._unlisted: OrderedDict[Address, None] = OrderedDict()
+        self._unlisted: Memo[Address, None] = Memo(limit)
         self.forgotten = 0
 
     def configured(self, addresses: Iterable[Address], now: float) -> list[Address]:
         """Note what ``--cluster.peer`` resolves to now; returns those that are not members, to be joined."""
         missing = []
         for address in dict.fromkeys(addresses):
-            self._unlisted.pop(address, None)
+            self._unlisted.pop(address)
             if address == self._own or address in self._live or self._aliases.get(address, now) > now:
                 continue
             missing.append(address)
@@ -78,9 +78,7 @@ class PeerBook:
     def unlisted(self, address: Address) -> bool:
         """Discovery lists the address no more: it is not dialled again. Whether it was lost."""
         self._aliases.pop(address, None)
-        self._unlisted[address] = None
-        if len(self._unlisted) > self._limit:
-            self._unlisted.popitem(last=False)
+        self._unlisted.put(address, None)
         if self._failed.pop(address, None) is None:
             return False
         self.forgotten += 1

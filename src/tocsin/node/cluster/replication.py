@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol
 
+from tocsin.aio import LoopTimer, Tasks
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.errors import ClosedError, NotFoundError, TransportError
 from tocsin.gossip.address import Address
@@ -99,12 +100,11 @@ class Replication:
         self._others: dict[str, Member] = {}
         self._by_address: dict[Address, str] = {}
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._timer = LoopTimer(self._run)
         self._fanout: tuple[list[str], list[str]] = ([], [])
         self._fanout_until = 0.0
-        self._exchanges: dict[asyncio.Task[None], str] = {}
-        self._deliveries: set[asyncio.Task[None]] = set()
+        self._exchanges: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks(lambda error: log.error("sending changes failed", error=repr(error)))
         self._closed = False
 
     # -- changes
@@ -194,9 +194,9 @@ class Replication:
         self._others.pop(member.name, None)
         self._fanout_until = 0.0
         self.resyncs.forget(member.name)
-        for task, name in self._exchanges.items():
-            if name == member.name:
-                task.cancel()  # Its place is wanted for those that are there.
+        exchange = self._exchanges.get(member.name)
+        if exchange is not None:
+            exchange.cancel()  # Its place is wanted for those that are there.
         if on_purpose:
             self.courier.forget(member.name)
         else:
@@ -225,36 +225,27 @@ class Replication:
             self.resyncs.want(name, now)
         due = (self.courier.next_timeout(), self.resyncs.next_timeout())
         when = min((one for one in due if one is not None), default=None)
-        if self._timer is not None:
-            if when is not None and self._timer_at <= when:
-                return
-            self._timer.cancel()
-            self._timer = None
-        if when is not None:
+        if when is None:
+            self._timer.disarm()
+        else:
             # Never from within: what the same turn of the loop changes leaves in one parcel.
-            self._timer_at = when
-            self._timer = self._loop.call_at(max(when, now), self._run)
+            self._timer.arm_by(max(when, now))
 
     def _run(self) -> None:
-        self._timer = None
         now = self._loop.time()
         for parcel in self.courier.parcels(now, self._gossip.backlog):
             part = encode_part(parcel.key, parcel.data)
             self.statistics.parcels += 1
             self.statistics.parcel_bytes += len(part)
             if parcel.reliable:
-                delivery = self._loop.create_task(self._deliver(parcel, part))
-                self._deliveries.add(delivery)
-                delivery.add_done_callback(self._deliveries.discard)
+                self._tasks.spawn(self._deliver(parcel, part))
                 continue
             try:
                 self._gossip.send_best_effort(parcel.member, part)
             except (NotFoundError, ClosedError):
                 self.courier.lost(parcel.member)
         for name in self.resyncs.due(now):
-            task = self._loop.create_task(self._exchange(name))
-            self._exchanges[task] = name
-            task.add_done_callback(self._finished)
+            self._exchanges[name] = self._tasks.spawn(self._exchange(name))
         self._arm()
 
     async def _deliver(self, parcel: Parcel, part: bytes) -> None:
@@ -274,6 +265,8 @@ class Replication:
             self._log.debug("exchanging states, as changes were missed", peer=name)
             success = await self._resync(name)
         finally:
+            if self._exchanges.get(name) is asyncio.current_task():
+                del self._exchanges[name]
             self.resyncs.finished(name, success=success, now=self._loop.time())
             self._arm()
 
@@ -283,19 +276,7 @@ class Replication:
         """Send what is queued, as far as the transport takes it, and stop."""
         if self._closed:
             return
-        if self._timer is not None:
-            self._timer.cancel()
         self._run()
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
-        tasks = [*self._exchanges, *self._deliveries]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        del self._exchanges[task]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("an exchange of states failed", error=repr(error))
+        self._timer.stop()
+        await self._tasks.cancel()

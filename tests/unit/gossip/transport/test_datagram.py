@@ -174,6 +174,21 @@ def test_the_queues_are_bounded_for_each_destination_and_together() -> None:
     run(story)
 
 
+def test_a_large_datagram_does_not_leave_the_queue_over_its_bound() -> None:
+    async def story() -> None:
+        a, b = End(DatagramSettings(max_queued_bytes=2500)), End()
+        for number in range(5):
+            a.endpoint.send(b.address, bytes([number]) * 500)
+        a.endpoint.send(b.address, b"\x09" * 2000)
+        assert a.endpoint.backlog(b.address) == 2500
+        assert a.statistics.packets_dropped["queue_full"] == 4
+        await eventually(lambda: len(b.received) == 2)
+        assert [data[0] for data, _ in b.received] == [4, 9]
+        await asyncio.gather(a.close(), b.close())
+
+    run(story)
+
+
 def test_many_destinations_take_turns() -> None:
     async def story() -> None:
         a, b, c = End(), End(), End()

@@ -98,7 +98,7 @@ def test_a_peer_that_asks_without_end_is_answered_so_often_and_does_not_keep_oth
             b.receive(question, rude)
         assert b.statistics.answers_dropped == 5
         exchange = asyncio.create_task(a.resync("b"))
-        await eventually(lambda: b._answering.total() == MAX_ANSWERING_PEER + 1)
+        await eventually(lambda: b._answering.total == MAX_ANSWERING_PEER + 1)
         there.free.set()
         outcome = await exchange
         assert outcome is not None

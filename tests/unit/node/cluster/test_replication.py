@@ -356,7 +356,7 @@ def test_a_member_has_one_stream_at_a_time_and_what_comes_meanwhile_gathers() ->
             bench.replication.broadcast("sil", [b"%d" % number * 2000])
             await asyncio.sleep(0)
         await asyncio.sleep(0.02)
-        assert len(bench.replication._deliveries) == 1
+        assert len(bench.replication._tasks) == 1
         assert bench.replication.courier.busy
         bench.gossip.streams_open.set()
         await eventually(lambda: not bench.replication.courier.busy)
@@ -373,8 +373,8 @@ def test_closing_ends_the_streams_under_way() -> None:
         datagrams(bench)
         bench.gossip.streams_open.clear()
         bench.replication.broadcast("sil", [bytes(5000)])
-        await eventually(lambda: bench.replication._deliveries)
+        await eventually(lambda: len(bench.replication._tasks))
         await bench.replication.close()
-        assert not bench.replication._deliveries
+        assert not len(bench.replication._tasks)
 
     run(story)

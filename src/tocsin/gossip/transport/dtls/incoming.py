@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
+from tocsin.bounded import Quota
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.dtls.association import Association, State
@@ -43,8 +42,12 @@ class Incoming:
         self._all = statistics
         self._statistics = statistics.dtls
         self._table: Table[Slot] = Table()
-        self._established: Counter[str] = Counter()
-        self._handshaking: Counter[str] = Counter()
+        self._established: Quota[str] = Quota(
+            config.max_inbound_associations_per_host, config.max_inbound_associations
+        )
+        self._handshaking: Quota[str] = Quota(
+            config.max_inbound_handshakes_per_host, config.max_inbound_handshakes
+        )
         self._replies = 0
         self._replies_since = 0.0
 
@@ -122,16 +125,11 @@ class Incoming:
         self._accept(slot, record, hello.random, source, now)
 
     def _accept(self, slot: Slot | None, record: Record, random: bytes, source: Address, now: float) -> None:
-        if slot is None or not slot.pending:
-            config = self._config
-            bound = ""
-            if self._statistics.handshakes_inbound_pending >= config.max_inbound_handshakes:
-                bound = "handshakes"
-            elif self._handshaking[source.host] >= config.max_inbound_handshakes_per_host:
-                bound = "host"
-            if bound:
-                self._statistics.handshakes_rejected[bound] += 1
-                return
+        begins = slot is None or not slot.pending
+        if begins and (self._handshaking.full or self._handshaking.full_of(source.host)):
+            bound = "handshakes" if self._handshaking.full else "host"
+            self._statistics.handshakes_rejected[bound] += 1
+            return
         association = Association.accept(
             self._config, self._contexts.server_context(), self._contexts.client_rule(), record, random, now
         )
@@ -186,11 +184,12 @@ class Incoming:
         if slot.current is None:
             slot.current, slot.candidate = association, None
             host = slot.address.host
-            self._established[host] += 1
+            of_host, in_all = self._established.full_of(host), self._established.full
+            self._established.add(host)
             self._statistics.associations_inbound += 1
-            if self._established[host] > self._config.max_inbound_associations_per_host:
+            if of_host:
                 self._evict(slot, host)
-            elif self._statistics.associations_inbound > self._config.max_inbound_associations:
+            elif in_all:
                 self._evict(slot, "")
 
     def _evict(self, newcomer: Slot, host: str) -> None:
@@ -259,7 +258,7 @@ class Incoming:
 
     def _establish_late(self, slot: Slot) -> None:
         slot.current, slot.candidate = slot.candidate, None
-        self._established[slot.address.host] += 1
+        self._established.add(slot.address.host)
         self._statistics.associations_inbound += 1
 
     def _refused(self, slot: Slot, association: Association) -> None:
@@ -300,16 +299,15 @@ class Incoming:
 
     def _count_pending(self, slot: Slot, change: int) -> None:
         self._statistics.handshakes_inbound_pending += change
-        self._handshaking[slot.address.host] += change
-        if not self._handshaking[slot.address.host]:
-            del self._handshaking[slot.address.host]
+        if change > 0:
+            self._handshaking.add(slot.address.host, change)
+        else:
+            self._handshaking.release(slot.address.host, -change)
 
     def _uncount(self, slot: Slot) -> None:
         host = slot.address.host
         self._statistics.associations_inbound -= 1
-        self._established[host] -= 1
-        if not self._established[host]:
-            del self._established[host]
+        self._established.release(host)
 
     def _unknown(self, record: Record, source: Address, now: float) -> None:
         """Data without an association: we restarted, or ended it. The peer should dial again."""

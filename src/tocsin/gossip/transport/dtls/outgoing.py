@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import random
-from collections import deque
 from typing import Final
 
+from tocsin.bounded import PacketQueue
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.association import Association, State
 from tocsin.gossip.transport.dtls.context import DTLSContexts
@@ -31,17 +31,15 @@ class Destination(Slot):
         "dial_until",
         "failures",
         "queue",
-        "queued_bytes",
         "reason",
         "renewing_since",
         "rests_until",
         "used_at",
     )
 
-    def __init__(self, address: Address, now: float) -> None:
+    def __init__(self, address: Address, queue: PacketQueue, now: float) -> None:
         super().__init__(address, now)
-        self.queue: deque[bytes] = deque()
-        self.queued_bytes = 0
+        self.queue = queue
         self.used_at = now
         self.attempts = 0
         self.dial_until = 0.0
@@ -140,7 +138,7 @@ class Outgoing:
     def backlog(self, address: Address) -> int:
         """Bytes queued."""
         slot = self._table.get(address)
-        return slot.queued_bytes if slot is not None else 0
+        return slot.queue.size if slot is not None else 0
 
     @property
     def busy(self) -> bool:
@@ -190,7 +188,9 @@ class Outgoing:
             if loser.queue:
                 self.effects.failures.append((loser.address, "its association had to make room"))
             self._end(loser, "evicted")
-        slot = self._table.slots[address] = Destination(address, now)
+        tls = self._config.tls
+        queue = PacketQueue(tls.max_queued_packets, tls.max_queued_bytes)
+        slot = self._table.slots[address] = Destination(address, queue, now)
         return slot
 
     def _dial(self, slot: Destination, now: float) -> None:
@@ -247,21 +247,16 @@ class Outgoing:
             self._renew(slot, now)
 
     def _enqueue(self, slot: Destination, packet: bytes) -> None:
-        tls = self._config.tls
-        slot.queue.append(packet)
-        slot.queued_bytes += len(packet)
-        self._statistics.queued_packets += 1
-        self._statistics.queued_bytes += len(packet)
-        while len(slot.queue) > tls.max_queued_packets or (
-            slot.queued_bytes > tls.max_queued_bytes and len(slot.queue) > 1
-        ):
-            self._take(slot)
-            self._all.packets_dropped["queue_full"] += 1
+        size = slot.queue.size
+        dropped = slot.queue.push(packet)
+        self._statistics.queued_packets += 1 - dropped
+        self._statistics.queued_bytes += slot.queue.size - size
+        if dropped:
+            self._all.packets_dropped["queue_full"] += dropped
             self.effects.failures.append((slot.address, _QUEUE_FULL))
 
     def _take(self, slot: Destination) -> bytes:
-        packet = slot.queue.popleft()
-        slot.queued_bytes -= len(packet)
+        packet = slot.queue.pop()
         self._statistics.queued_packets -= 1
         self._statistics.queued_bytes -= len(packet)
         return packet

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -19,6 +19,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
+from tocsin.aio import LoopTimer
+from tocsin.bounded import Quota
 from tocsin.errors import ClosedError, ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
@@ -74,11 +76,10 @@ class DTLSTransport:
         self._handler: TransportHandler | None = None
         self._incoming: _Listening | None = None
         self._outgoing: _Dialling | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._timer: LoopTimer | None = None
         self._draining = False
         self._flushed = asyncio.Event()
-        self._late: Counter[PeerIdentity] = Counter()
+        self._late: Quota[PeerIdentity] = Quota(config.max_late_packets)
         self._closed = False
 
     @property
@@ -134,6 +135,7 @@ class DTLSTransport:
                 each.close()
             raise
         self._handler = handler
+        self._timer = LoopTimer(self._timed_out)
         cookies = Cookies(lambda: os.urandom(32))
         incoming = Incoming(self._config, self._contexts, cookies, self.statistics)
         port = self._tls.advertise_address.port
@@ -196,8 +198,7 @@ class DTLSTransport:
         incoming.part.close()
         self._drain()
         if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            self._timer.stop()
         self._incoming = self._outgoing = None
         await asyncio.gather(outgoing.endpoint.close(), incoming.endpoint.close())
 
@@ -243,17 +244,14 @@ class DTLSTransport:
         turns, dtls = self.turns, self.statistics.dtls
         if turns is None or turns.may_go_on(peer):
             self._receive(packet, source, peer)
-        elif self._late[peer] >= self._config.max_late_packets:
+        elif not self._late.acquire(peer):
             dtls.datagrams_ignored["share"] += 1
         else:
             self.statistics.throttled["peer"] += 1
-            self._late[peer] += 1
             turns.later(peer, partial(self._receive_late, packet, source, peer))
 
     def _receive_late(self, packet: bytes, source: Address, peer: PeerIdentity) -> None:
-        self._late[peer] -= 1
-        if not self._late[peer]:
-            del self._late[peer]
+        self._late.release(peer)
         self._receive(packet, source, peer)
 
     def _receive(self, packet: bytes, source: Address, peer: PeerIdentity) -> None:
@@ -272,16 +270,9 @@ class DTLSTransport:
             if when is not None
         ]
         if self._timer is not None:
-            if due and min(due) == self._timer_at:
-                return
-            self._timer.cancel()
-            self._timer = None
-        if due:
-            self._timer_at = min(due)
-            self._timer = asyncio.get_running_loop().call_at(self._timer_at, self._timed_out)
+            self._timer.arm(min(due, default=None))
 
     def _timed_out(self) -> None:
-        self._timer = None
         now = asyncio.get_running_loop().time()
         if self._incoming is not None and self._outgoing is not None:
             self._incoming.part.handle_timeout(now)

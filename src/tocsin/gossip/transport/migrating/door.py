@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+from tocsin.bounded import Quota
 from tocsin.gossip.transport.statistics import TransportStatistics
 
 TLS_HANDSHAKE: Final = 22
@@ -31,10 +31,8 @@ class Door:
         self.clear = clear
         self.first_byte_timeout = first_byte_timeout
         self._statistics = statistics
-        self._max_waiting = max_waiting
-        self._max_waiting_per_host = max_waiting_per_host
         self._waiting: set[_Visitor] = set()
-        self._hosts: Counter[str] = Counter()
+        self._hosts: Quota[str] = Quota(max_waiting_per_host, max_waiting)
         self._closed = False
 
     def protocol(self) -> asyncio.Protocol:
@@ -51,23 +49,18 @@ class Door:
         """Count it in; false, and counted as rejected, when a bound is reached. False too once closed."""
         if self._closed:
             return False
-        if len(self._waiting) >= self._max_waiting:
-            self._statistics.connections_rejected["handshakes"] += 1
-            return False
-        if self._hosts[visitor.host] >= self._max_waiting_per_host:
-            self._statistics.connections_rejected["host"] += 1
+        if not self._hosts.acquire(visitor.host):
+            bound = "handshakes" if self._hosts.full else "host"
+            self._statistics.connections_rejected[bound] += 1
             return False
         self._waiting.add(visitor)
-        self._hosts[visitor.host] += 1
         return True
 
     def leave(self, visitor: _Visitor) -> None:
         """Count it out, if it was in."""
         if visitor in self._waiting:
             self._waiting.discard(visitor)
-            self._hosts[visitor.host] -= 1
-            if not self._hosts[visitor.host]:
-                del self._hosts[visitor.host]
+            self._hosts.release(visitor.host)
 
     def said_nothing(self, visitor: _Visitor) -> None:
         """Its time is over."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tocsin.bounded import Memo
 from tocsin.gossip.address import Address
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ class Reach:
 
     def __init__(self, random: Random, max_peers: int = MAX_PEERS) -> None:
         self._random = random
-        self._max_peers = max_peers
-        self._peers: OrderedDict[Address, _Peer] = OrderedDict()
+        self._peers: Memo[Address, _Peer] = Memo(max_peers)
 
     def __len__(self) -> int:
         return len(self._peers)
@@ -59,12 +58,11 @@ class Reach:
         """Something is sent there. True when TLS is to be tried: once, until it succeeded or failed."""
         peer = self._peers.get(destination)
         if peer is None:
-            peer = self._peers[destination] = _Peer(now, now)
-            while len(self._peers) > self._max_peers:
-                self._peers.popitem(last=False)
+            peer = _Peer(now, now)
+            self._peers.put(destination, peer)
         else:
             peer.used_at = now
-            self._peers.move_to_end(destination)
+            self._peers.touch(destination)
         if peer.takes_tls or peer.trying or now < peer.try_at:
             return False
         peer.trying = True

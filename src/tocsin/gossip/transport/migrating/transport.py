@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections import deque
-from dataclasses import dataclass, field
 from typing import Final
 
+from tocsin.bounded import PacketQueue
 from tocsin.errors import ClosedError, TocsinError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
@@ -57,7 +56,7 @@ class MigratingTransport:
         self._door: Door | None = None
         self._server: asyncio.Server | None = None
         self._handler: TransportHandler | None = None
-        self._held: dict[Address, _Held] = {}
+        self._held: dict[Address, PacketQueue] = {}
         self._held_bytes = 0
         self._trials: dict[Address, asyncio.Task[None]] = {}
         self._count_at = 0.0
@@ -198,29 +197,27 @@ class MigratingTransport:
 
     def _hold(self, destination: Address, data: bytes) -> None:
         """Keep a packet until it is known how to send it; a full queue drops its oldest."""
-        held = self._held.setdefault(destination, _Held())
-        held.packets.append(data)
-        held.size += len(data)
-        self._held_bytes += len(data)
-        config, dropped = self._tls_config, False
-        while held.packets and (
-            len(held.packets) > config.max_queued_packets
-            or (held.size > config.max_queued_bytes and len(held.packets) > 1)
-            or self._held_bytes > MAX_HELD
-        ):
-            size = len(held.packets.popleft())
-            held.size -= size
-            self._held_bytes -= size
-            self.statistics.packets_dropped["queue_full"] += 1
-            dropped = True
-        if dropped and self._handler is not None:
+        held = self._held.get(destination)
+        if held is None:
+            config = self._tls_config
+            held = self._held[destination] = PacketQueue(config.max_queued_packets, config.max_queued_bytes)
+        size = held.size
+        dropped = held.push(data)
+        self._held_bytes += held.size - size
+        while held and self._held_bytes > MAX_HELD:
+            self._held_bytes -= len(held.pop())
+            dropped += 1
+        if not dropped:
+            return
+        self.statistics.packets_dropped["queue_full"] += dropped
+        if self._handler is not None:
             self._handler.packet_failed(destination, "the queue of packets to it is full")
 
     def _let_go(self, destination: Address) -> None:
         held = self._held.pop(destination, None)
         if held is not None:
             self._held_bytes -= held.size
-            for data in held.packets:
+            for data in held.take_all():
                 self._chosen(destination).send_packet(destination, data)
 
     async def _try_tls(self, destination: Address) -> None:
@@ -255,12 +252,6 @@ class MigratingTransport:
     def _count(self, now: float) -> None:
         self.statistics.peers_in_clear = self._reach.in_clear(now)
         self._count_at = now + _COUNT_INTERVAL
-
-
-@dataclass(slots=True)
-class _Held:
-    packets: deque[bytes] = field(default_factory=deque)
-    size: int = 0
 
 
 class _OverTLS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Final
 
+from tocsin.bounded import PacketQueue
 from tocsin.gossip.transport.mux.settings import MuxConfig, MuxStatistics
 from tocsin.gossip.transport.mux.stream import MuxStream
 from tocsin.gossip.wire import mux as wire
@@ -21,8 +22,6 @@ class Outgoing:
     """
 
     __slots__ = (
-        "_config",
-        "_packet_bytes",
         "_packet_rest",
         "_packets",
         "_ready",
@@ -37,10 +36,8 @@ class Outgoing:
         self.control: deque[bytes] = deque()
         self.send_window = 0
         """Bytes that may be sent on all streams together."""
-        self._config = config
         self._statistics = statistics
-        self._packets: deque[bytes] = deque()
-        self._packet_bytes = 0
+        self._packets = PacketQueue(config.max_queued_packets, config.max_queued_bytes)
         self._packet_rest: memoryview | None = None
         self._ready: deque[MuxStream] = deque()
         self._sent = 0
@@ -49,7 +46,7 @@ class Outgoing:
     @property
     def packet_bytes(self) -> int:
         """Bytes of the packets that wait."""
-        return self._packet_bytes
+        return self._packets.size
 
     @property
     def packets_wait(self) -> bool:
@@ -58,21 +55,12 @@ class Outgoing:
 
     def queue_packet(self, data: bytes) -> None:
         """A full queue drops its oldest, and counts."""
-        packets, config = self._packets, self._config
-        packets.append(data)
-        self._packet_bytes += len(data)
-        while len(packets) > config.max_queued_packets or (
-            self._packet_bytes > config.max_queued_bytes and len(packets) > 1
-        ):
-            self._packet_bytes -= len(packets.popleft())
-            self._statistics.packets_dropped["queue_full"] += 1
+        if dropped := self._packets.push(data):
+            self._statistics.packets_dropped["queue_full"] += dropped
 
     def take_packets(self) -> list[bytes]:
         """Those of which nothing was sent, given back."""
-        packets = list(self._packets)
-        self._packets.clear()
-        self._packet_bytes = 0
-        return packets
+        return self._packets.take_all()
 
     def take_sent(self) -> tuple[int, int]:
         """How many packets, and bytes of them, were packed since the last call."""
@@ -107,8 +95,7 @@ class Outgoing:
         while size < limit and (packets or self._packet_rest is not None):
             rest = self._packet_rest
             if rest is None:
-                data = packets.popleft()
-                self._packet_bytes -= len(data)
+                data = packets.pop()
                 self._sent += 1
                 self._sent_bytes += len(data)
                 if len(data) <= MAX_PAYLOAD:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from tocsin.bounded import PacketQueue
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
@@ -42,7 +42,6 @@ class PacketLink:
         "_mux_peers",
         "_on_empty",
         "_queue",
-        "_queued_bytes",
         "_random",
         "_refusals",
         "_rests_until",
@@ -82,8 +81,7 @@ class PacketLink:
         self._refusals = refusals
         self._random = random_source
         self._on_empty = on_empty
-        self._queue: deque[bytes] = deque()
-        self._queued_bytes = 0
+        self._queue = PacketQueue(config.max_queued_packets, config.max_queued_bytes)
         self._connection: TLSConnection | None = None
         self.dial: asyncio.Task[None] | None = None
         self._failures = 0
@@ -102,7 +100,7 @@ class PacketLink:
     @property
     def queued_bytes(self) -> int:
         """Bytes of frames that wait for a dial or for the system."""
-        return self._queued_bytes + (self._mux.queued_bytes if self._mux is not None else 0)
+        return self._queue.size + (self._mux.queued_bytes if self._mux is not None else 0)
 
     @property
     def used_at(self) -> float:
@@ -134,25 +132,15 @@ class PacketLink:
                 self._fail(self.last_reason)
                 return
             self.dial = asyncio.get_running_loop().create_task(self._open())
-        self._queue.append(data)
-        self._queued_bytes += len(data)
-        dropped = False
-        while len(self._queue) > self.config.max_queued_packets or (
-            self._queued_bytes > self.config.max_queued_bytes and len(self._queue) > 1
-        ):
-            self._queued_bytes -= len(self._queue.popleft())
-            self._statistics.packets_dropped["queue_full"] += 1
-            dropped = True
-        if dropped:
+        if dropped := self._queue.push(data):
+            self._statistics.packets_dropped["queue_full"] += dropped
             self._fail(_QUEUE_FULL)
 
     def adopt(self, mux: MuxConnection) -> None:
         """From now on ``mux`` carries the packets, those that wait first."""
         self._mux = mux
         self._rests_until = 0.0
-        queue, self._queue = self._queue, deque()
-        self._queued_bytes = 0
-        for data in queue:
+        for data in self._queue.take_all():
             mux.send_packet(data)
         connection, self._connection = self._connection, None
         if connection is not None:
@@ -286,9 +274,7 @@ class PacketLink:
 
     def _drop_queue(self, reason: str) -> None:
         if self._queue:
-            self._statistics.packets_dropped[reason] += len(self._queue)
-            self._queue.clear()
-            self._queued_bytes = 0
+            self._statistics.packets_dropped[reason] += self._queue.clear()
 
     def _fail(self, reason: str) -> None:
         self._handler.packet_failed(self.destination, reason)
@@ -322,6 +308,4 @@ class PacketLink:
     def connection_writable(self, connection: TLSConnection) -> None:
         """Send what waited."""
         while self._queue and connection.writable:
-            data = self._queue.popleft()
-            self._queued_bytes -= len(data)
-            self._write(connection, data)
+            self._write(connection, self._queue.pop())

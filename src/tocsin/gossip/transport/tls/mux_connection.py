@@ -10,6 +10,7 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Final, Protocol
 
+from tocsin.aio import LoopTimer
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
@@ -114,7 +115,7 @@ class MuxConnection:
         """Why nothing more comes, once that is so and not all that came has been read."""
         self._flushing = False
         self._drains_until = 0.0
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer = LoopTimer(self._timed_out)
         self._limit_unsent()
         self._arm()
         connection.hand_over(self)
@@ -357,8 +358,7 @@ class MuxConnection:
             return
         self.over = True
         self.session.drop_unfinished()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.stop()
         for stream in list(self._streams.values()):
             state = stream.state
             if not state.over:
@@ -369,9 +369,7 @@ class MuxConnection:
         self._owner.mux_ended(self, error)
 
     def _arm(self, at: float | None = None) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self.session.next_timeout() if at is None else at, self._timed_out)
+        self._timer.arm(self.session.next_timeout() if at is None else at)
 
     def _timed_out(self) -> None:
         if self.over:

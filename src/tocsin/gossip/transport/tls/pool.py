@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import OrderedDict
 
+from tocsin.aio import LoopTimer
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.eviction import victim
@@ -44,7 +45,7 @@ class PacketPool:
         self._loop = asyncio.get_running_loop()
         self._links: OrderedDict[Address, PacketLink] = OrderedDict()
         self._closing: set[TLSConnection] = set()
-        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._sweep_timer = LoopTimer(self._sweep)
         self._counted = 0
         self._closed = False
 
@@ -55,7 +56,7 @@ class PacketPool:
         """Queue or send one packet."""
         now = self._loop.time()
         self._link(destination).send(data, now)
-        if self._sweep_timer is None and not self._closed:
+        if self._sweep_timer.armed_for is None and not self._closed:
             self._arm(now)
 
     def connected(self) -> list[Address]:
@@ -102,7 +103,7 @@ class PacketPool:
         link = self._link(address)
         link.last_used = self._loop.time()
         link.adopt(mux)
-        if self._sweep_timer is None and not self._closed:
+        if self._sweep_timer.armed_for is None and not self._closed:
             self._arm(link.last_used)
 
     def mux_gone(
@@ -127,9 +128,7 @@ class PacketPool:
     async def close(self) -> None:
         """Send what is queued and close all links, within the close deadline."""
         self._closed = True
-        if self._sweep_timer is not None:
-            self._sweep_timer.cancel()
-            self._sweep_timer = None
+        self._sweep_timer.stop()
         flushes = [self._loop.create_task(link.flush()) for link in self._links.values() if not link.idle]
         if flushes:
             _, late = await asyncio.wait(flushes, timeout=self._config.close_timeout)
@@ -152,7 +151,6 @@ class PacketPool:
         self._remove(victim(self._links.values()), "evicted")
 
     def _sweep(self) -> None:
-        self._sweep_timer = None
         now = self._loop.time()
         border = now - self._config.outbound_idle_timeout
         while self._links:
@@ -173,7 +171,7 @@ class PacketPool:
         oldest = next(iter(self._links.values()), None)
         if oldest is not None:
             when = max(oldest.last_used + self._config.outbound_idle_timeout, now)
-            self._sweep_timer = self._loop.call_at(when, self._sweep)
+            self._sweep_timer.arm(when)
 
     def _remove(self, link: PacketLink, reason: str) -> None:
         self._links.pop(link.destination, None)

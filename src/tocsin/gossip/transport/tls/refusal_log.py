@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict
 from typing import Final
 
+from tocsin.bounded import Throttle
 from tocsin.gossip.address import Address
 from tocsin.tls.refusal import RefusalError
 
@@ -19,17 +19,10 @@ class RefusalLog:
     """One warning a minute for each host and reason; the rest at debug level."""
 
     def __init__(self) -> None:
-        self._last: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._throttle: Throttle[tuple[str, str]] = Throttle(_INTERVAL, _LIMIT)
 
     def write(self, peer: Address, refusal: RefusalError, now: float) -> None:
         """Log who refused whom, and why."""
-        key = (peer.host, refusal.reason)
-        last = self._last.get(key)
-        fresh = last is None or now - last >= _INTERVAL
-        if fresh:
-            self._last[key] = now
-            self._last.move_to_end(key)
-            if len(self._last) > _LIMIT:
-                self._last.popitem(last=False)
+        fresh = self._throttle.admit((peer.host, refusal.reason), now)
         text = "peer %s refused us: %s" if refusal.by_peer else "refused peer %s: %s"
         _log.log(logging.WARNING if fresh else logging.DEBUG, text, peer, refusal)

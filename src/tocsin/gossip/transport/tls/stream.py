@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from tocsin.bounded import ReadBuffer
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
@@ -35,9 +35,9 @@ class TLSStream:
         self._connection = connection
         self._read_timeout = read_timeout
         self._refused = refused
-        self._chunks: deque[bytes] = deque([received] if received else [])
-        self._buffered = len(received)
-        self._paused = False
+        self._buffer = ReadBuffer(_BUFFER_LIMIT)
+        if received and self._buffer.push(received):
+            connection.pause_reading()
         self._ended = False
         self._error: RefusalError | TransportError | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -67,7 +67,7 @@ class TLSStream:
 
     async def read(self) -> bytes:
         """Some bytes; empty at the end."""
-        if not self._chunks and not self._ended:
+        if not self._buffer and not self._ended:
             if self._waiter is not None:
                 raise TransportError("another read on this stream is waiting")
             self._waiter = asyncio.get_running_loop().create_future()
@@ -78,11 +78,9 @@ class TLSStream:
                 raise TransportError(f"nothing was received for {self._read_timeout:g} s") from None
             finally:
                 self._waiter = None
-        if self._chunks:
-            chunk = self._chunks.popleft()
-            self._buffered -= len(chunk)
-            if self._paused and self._buffered < _BUFFER_LIMIT:
-                self._paused = False
+        if self._buffer:
+            chunk, resume = self._buffer.pop()
+            if resume:
                 self._connection.resume_reading()
             return chunk
         if self._error is not None:
@@ -102,8 +100,7 @@ class TLSStream:
 
     def _finish(self) -> None:
         self._closed = True
-        self._chunks.clear()
-        self._buffered = 0
+        self._buffer.clear()
         self._wake()
 
     def _check(self) -> None:
@@ -126,10 +123,7 @@ class TLSStream:
         """Keep it for the reader."""
         if self._closed:
             return
-        self._chunks.append(data)
-        self._buffered += len(data)
-        if self._buffered >= _BUFFER_LIMIT and not self._paused:
-            self._paused = True
+        if self._buffer.push(data):
             connection.pause_reading()
         self._wake()
 

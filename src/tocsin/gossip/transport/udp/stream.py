@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from tocsin.bounded import ReadBuffer
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
@@ -35,9 +35,7 @@ class TCPStream(asyncio.Protocol):
         self._gone = gone
         self._transport: asyncio.Transport | None = None
         self._remote = Address("0.0.0.0", 0)
-        self._chunks: deque[bytes] = deque()
-        self._buffered = 0
-        self._reading_paused = False
+        self._buffer = ReadBuffer(_BUFFER_LIMIT)
         self._writing_paused = False
         self._ended = False
         self._lost = False
@@ -74,17 +72,15 @@ class TCPStream(asyncio.Protocol):
         self._reading = True
         try:
             async with asyncio.timeout(self._config.read_timeout):
-                while not (self._chunks or self._ended or self._closed):
+                while not (self._buffer or self._ended or self._closed):
                     await self._wait()
         except TimeoutError:
             raise TransportError(f"nothing was received for {self._config.read_timeout:g} s") from None
         finally:
             self._reading = False
-        if self._chunks:
-            chunk = self._chunks.popleft()
-            self._buffered -= len(chunk)
-            if self._reading_paused and self._buffered < _BUFFER_LIMIT and self._transport is not None:
-                self._reading_paused = False
+        if self._buffer:
+            chunk, resume = self._buffer.pop()
+            if resume and self._transport is not None:
                 self._transport.resume_reading()
             return chunk
         if self._error is not None:
@@ -102,7 +98,7 @@ class TCPStream(asyncio.Protocol):
         try:
             if transport.can_write_eof() and not transport.is_closing():
                 transport.write_eof()
-            if self._reading_paused:
+            if self._buffer.paused:
                 transport.resume_reading()
             async with asyncio.timeout(self._config.close_timeout):
                 while not self._ended:
@@ -144,10 +140,7 @@ class TCPStream(asyncio.Protocol):
         """Keep it for the reader."""
         if self._closed:
             return
-        self._chunks.append(data)
-        self._buffered += len(data)
-        if self._buffered >= _BUFFER_LIMIT and not self._reading_paused and self._transport is not None:
-            self._reading_paused = True
+        if self._buffer.push(data) and self._transport is not None:
             self._transport.pause_reading()
         self._wake()
 
@@ -180,8 +173,7 @@ class TCPStream(asyncio.Protocol):
 
     def _finish(self) -> None:
         self._closed = True
-        self._chunks.clear()
-        self._buffered = 0
+        self._buffer.clear()
         self._wake()
 
     def _check(self) -> None:

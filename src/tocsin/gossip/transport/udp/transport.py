@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections import Counter
 from contextlib import suppress
 
+from tocsin.bounded import Quota
 from tocsin.errors import ClosedError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
@@ -35,7 +35,9 @@ class UDPTransport:
         self._datagrams: DatagramEndpoint | None = None
         self._inbound: set[TCPStream] = set()
         self._outbound: set[TCPStream] = set()
-        self._hosts: Counter[str] = Counter()
+        self._hosts: Quota[str] = Quota(
+            config.max_inbound_connections_per_host, config.max_inbound_connections
+        )
         self._closed = False
         self.turns: Turns | None = None
         """What has the work on streams done in turns of their hosts; made once there is an event loop."""
@@ -142,20 +144,16 @@ class UDPTransport:
 
     def _accept(self, stream: TCPStream) -> bool:
         """Count it in and hand it over; false, and counted as rejected, when a bound is reached."""
-        config, host = self._config, stream.remote.host
-        if len(self._inbound) >= config.max_inbound_connections:
-            bound = "total"
-        elif self._hosts[host] >= config.max_inbound_connections_per_host:
-            bound = "host"
-        else:
+        host = stream.remote.host
+        if self._hosts.acquire(host):
             self._inbound.add(stream)
-            self._hosts[host] += 1
             self.statistics.connections_inbound += 1
             self.statistics.connections_open += 1
             self.statistics.streams_accepted += 1
             if self._handler is not None:
                 self._handler.stream_accepted(stream)
             return True
+        bound = "total" if self._hosts.full else "host"
         self.statistics.connections_rejected[bound] += 1
         _log.debug("rejected a connection from %s: bound on %s reached", host, bound)
         return False
@@ -163,9 +161,7 @@ class UDPTransport:
     def _accepted_gone(self, stream: TCPStream) -> None:
         host = stream.remote.host
         self._inbound.discard(stream)
-        self._hosts[host] -= 1
-        if not self._hosts[host]:
-            del self._hosts[host]
+        self._hosts.release(host)
         self.statistics.connections_inbound -= 1
         self.statistics.connections_open -= 1
 

@@ -1,0 +1,10 @@
+"""Containers with a bound: a queue of packets, chunks for a reader, a quota for each key, a memo. No I/O."""
+
+from __future__ import annotations
+
+from tocsin.bounded.memo import Memo, Throttle
+from tocsin.bounded.queue import PacketQueue
+from tocsin.bounded.quota import Quota
+from tocsin.bounded.reads import ReadBuffer
+
+__all__ = ["Memo", "PacketQueue", "Quota", "ReadBuffer", "Throttle"]
