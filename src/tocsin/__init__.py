@@ -4,3 +4,6 @@
 """
 
 __version__ = "0.1.0"
+
+ALERTMANAGER_VERSION = "0.34.1"
+"""The Alertmanager whose behaviour the node offers: what clients such as amtool and karma compare."""

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tocsin.alerting.alert import Alert, AlertStatus, merge
+from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.timestamp import Nanoseconds
 
 
 class Alerts:
     """The alert store. Not replicated and not persisted: every Prometheus sends its alerts to every node."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: AlertNameLimit | None = None) -> None:
+        self.limit = limit or AlertNameLimit()
         self._alerts: dict[int, Alert] = {}
 
     def put(self, alerts: Iterable[Alert], now: Nanoseconds) -> list[Alert]:
-        """Take in reports; give back each as it is now stored, in order.
+        """Take in reports; give back each that was admitted, as it is now stored, in order.
 
         A report whose interval overlaps the stored one is merged with it, any other replaces it (the alert
         was resolved and fires anew).
         """
-        stored = self._alerts
+        stored, admit = self._alerts, self.limit.admit
         results: list[Alert] = []
         for alert in alerts:
             fingerprint = alert.labels.fingerprint
@@ -29,6 +31,8 @@ class Alerts:
                 old.starts_at < alert.ends_at < old.ends_at or old.starts_at < alert.starts_at < old.ends_at
             ):
                 alert = merge(old, alert, now)
+            if not admit(alert, now):
+                continue
             stored[fingerprint] = alert
             results.append(alert)
         return results
@@ -46,6 +50,7 @@ class Alerts:
         removed = [alert for alert in self._alerts.values() if alert.resolved_at(now)]
         for alert in removed:
             del self._alerts[alert.labels.fingerprint]
+            self.limit.forget(alert)
         return removed
 
     def counts(self, now: Nanoseconds) -> dict[AlertStatus, int]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import platform
 import signal
 import sys
 from collections.abc import Sequence
 
-from tocsin import __version__
+from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.errors import TocsinError
 from tocsin.node import garbage
 from tocsin.node.app import Node
@@ -16,19 +17,25 @@ from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse
 from tocsin.node.log import Logger, set_up
 from tocsin.node.looplag import measured_loop
 
-VERSION = f"tocsin, version {__version__} (python{platform.python_version()}, {sys.platform})"
+VERSION = f"""\
+alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__version__})
+  build user:       tocsin
+  build date:       n/a
+  go version:       python{platform.python_version()}
+  platform:         {sys.platform}/{platform.machine()}
+  tags:             tocsin"""
+"""The first line is of Alertmanager's form, for what reads it; the revision is Tocsin's own version."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until told to stop. Exit status: 0; 1 for what cannot be used or started; 2 for wrong usage."""
+    """Run until told to stop. Exit status: 0, or 1 for what cannot be used or started, as Alertmanager's."""
     try:
         flags = parse_flags(sys.argv[1:] if argv is None else argv, version=VERSION)
     except HelpRequested as text:
-        print(text)
-        return 0
+        return _show(text.text)
     except UsageError as error:
         print(f"tocsin: error: {error}, try --help", file=sys.stderr)
-        return 2
+        return 1
     except TocsinError as error:
         print(f"tocsin: error: {error}", file=sys.stderr)
         return 1
@@ -36,6 +43,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     garbage.set_up()
     with asyncio.Runner(loop_factory=measured_loop) as runner:
         return runner.run(_run(flags))
+
+
+def _show(text: str) -> int:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # The reader has gone (`| head`); the interpreter must not flush once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 async def _run(flags: NodeFlags) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import platform
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from tocsin import __version__
+from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.config import AlertmanagerConfig
@@ -18,6 +19,7 @@ from tocsin.alerting.group import GroupView
 from tocsin.alerting.intent import KEY as INTENT_KEY
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences
 from tocsin.alerting.timestamp import Nanoseconds
@@ -58,14 +60,18 @@ class Node:
         self.clock = Clock()
         self._clock_watch = ClockWatch(self.clock)
         self.counts = Counts()
-        self.metrics_registry = Metrics(version=__version__)
+        self.metrics_registry = Metrics(
+            version=__version__,
+            alertmanager_version=ALERTMANAGER_VERSION,
+            features=flags.enable_feature,
+        )
         self._log = Logger("tocsin.node")
         self._random = random.Random(os.urandom(32))
         self._started_at = self.clock.now()
         self._notation = Notation(
             flags.matcher_mode, lambda w: self._log.warn(w.message, input=w.input, origin=w.origin)
         )
-        self.alerts = Alerts()
+        self.alerts = Alerts(AlertNameLimit(flags.alerts_per_alertname_limit))
         self.silences = Silences(
             flags.data_retention,
             random=random.SystemRandom(),
@@ -93,6 +99,7 @@ class Node:
         self._web: Web | None = None
         self._heap = HeapKeeper()
         self._settled = False
+        self._delayed = flags.dispatch_start_delay > 0
         self._stopping = False
         self._reloading = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -137,6 +144,7 @@ class Node:
             self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
             self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
             self._spawn(self._every(CLOCK_INTERVAL, self._watch_clock)),
+            *([self._spawn(self._delay_dispatch())] if self._delayed else []),
         ]
 
     async def stop(self) -> None:
@@ -169,7 +177,12 @@ class Node:
     @property
     def version(self) -> VersionInfo:
         """What ``/api/v2/status`` says."""
-        return VersionInfo(__version__, go_version="python")
+        return VersionInfo(
+            ALERTMANAGER_VERSION,
+            revision=__version__,
+            branch="tocsin",
+            go_version=f"python{platform.python_version()}",
+        )
 
     @property
     def started_at(self) -> Nanoseconds:
@@ -208,7 +221,10 @@ class Node:
             return ClusterStatus("disabled")
         peers = [PeerStatus(peer.name, peer.address) for peer in self.cluster.peers()]
         return ClusterStatus(
-            "ready" if self.cluster.settled else "settling", self.cluster.settings.name, peers
+            "ready" if self.cluster.settled else "settling",
+            self.cluster.settings.name,
+            peers,
+            clear_text=self.flags.clear_text,
         )
 
     async def set_silence(self, silence: Silence) -> str:
@@ -300,12 +316,20 @@ class Node:
         self._config = config
         self._members_changed()
         engine.insert(self.alerts.all())
-        if self._settled:
+        if self._settled and not self._delayed:
             engine.settle()
 
     def _settle(self) -> None:
         self._settled = True
-        self._engine.settle()
+        if not self._delayed:
+            self._engine.settle()
+
+    async def _delay_dispatch(self) -> None:
+        """``--dispatch.start-delay``: until it is over alerts are taken in, and nobody is notified."""
+        await asyncio.sleep(self.flags.dispatch_start_delay / 1e9)
+        self._delayed = False
+        if self._settled:
+            self._engine.settle()
 
     def _stalled(self, seconds: float) -> None:
         """The others have taken this node for dead, and sent what it was to send."""

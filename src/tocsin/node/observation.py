@@ -13,6 +13,7 @@ from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
 from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
+from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ class Refusals:
 
 
 @dataclass(frozen=True, slots=True)
+class Protection:
+    """A view."""
+
+    clear_text: int
+    """1 if cluster traffic may leave this node unencrypted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unsaid:
     """A view."""
 
@@ -69,7 +78,12 @@ def observe(metrics: Metrics, node: Node) -> None:
     """Wire every metric to its number."""
     counts = node.counts
     watch = metrics.watch
-    watch("alerts", lambda: _alerts_by_state(node))
+    by_group = "group-key-in-metrics" in node.flags.enable_feature
+    watch("alerts", lambda: _alerts_by_group(node) if by_group else _alerts_by_state(node))
+    limit = node.alerts.limit
+    named = "alert-names-in-metrics" in node.flags.enable_feature
+    watch("alerts_per_alert_limit", lambda: limit.limit)
+    watch("alerts_limited_total", lambda: limit.dropped if named else limit.dropped.total())
     watch("alerts_invalid_total", lambda: {"v2": counts.invalid})
     watch(
         "alerts_received_total",
@@ -96,8 +110,17 @@ def observe(metrics: Metrics, node: Node) -> None:
     lag = lag_of(asyncio.get_running_loop())
     if lag is not None:
         metrics.registry.register(LagCollector(lag))
-    if node.cluster is not None:
+    if node.flags.cluster_transport == "udp":
+        metrics.hide(TLS_ONLY)
+    if node.cluster is None:
+        metrics.hide((*CLUSTER_ONLY, *TLS_ONLY))
+    else:
         _observe_cluster(metrics, node.cluster, node)
+        metrics.watch_statistics(
+            "cluster_transport",
+            lambda: Protection(int(node.flags.clear_text)),
+            gauges=("clear_text",),
+        )
 
 
 def _reader(thing: object, name: str) -> Callable[[], Any]:
@@ -232,4 +255,18 @@ def _alerts_by_state(node: Node) -> dict[str, int]:
             continue
         muted = node.silences.mutes(alert.labels, now) or node.inhibited_by(alert.labels, now)
         found["suppressed" if muted else "active"] += 1
+    return found
+
+
+def _alerts_by_group(node: Node) -> dict[tuple[str, str], float]:
+    """The same for each aggregation group, by its key and state."""
+    now = node.now()
+    found: dict[tuple[str, str], float] = {}
+    for group in node.groups():
+        for state in ("active", "suppressed", "unprocessed"):
+            found[group.key, state] = 0
+        for alert in group.alerts:
+            if not alert.resolved_at(now):
+                muted = node.silences.mutes(alert.labels, now) or node.inhibited_by(alert.labels, now)
+                found[group.key, "suppressed" if muted else "active"] += 1
     return found

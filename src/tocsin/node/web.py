@@ -21,7 +21,8 @@ def external_url_of(flags: NodeFlags) -> str:
     """``--web.external-url``, or ``http://HOSTNAME:PORT`` of the first listener; no trailing slash."""
     url = flags.web_external_url
     if not url:
-        return f"http://{socket.gethostname()}:{flags.web_listen_address[0].rpartition(':')[2]}"
+        port = flags.web_listen_address[0].rpartition(":")[2]
+        return f"http://{socket.gethostname()}" + (f":{port}" if port else "")
     if "://" not in url:
         url = f"http://{url}"
     if not urlsplit(url).hostname:
@@ -54,7 +55,9 @@ class Web:
         self._gate: WebGate | None = None
         self._watching: asyncio.Task[None] | None = None
         if not flags.web_config_file:
-            self._server = WebServer(app, flags.web_listen_address, statistics=statistics)
+            self._server = WebServer(
+                app, flags.web_listen_address, systemd=flags.web_systemd_socket, statistics=statistics
+            )
             return
         security = self._security = WebSecurity(flags.web_config_file)
         metrics.watch_statistics("web_config", lambda: security.statistics, gauges=GAUGES)
@@ -62,6 +65,7 @@ class Web:
         self._server = WebServer(
             self._gate,
             flags.web_listen_address,
+            systemd=flags.web_systemd_socket,
             tls=security.context,
             check_client=security.check_client,
             statistics=statistics,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tocsin.alerting.alert import Alert, merge
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.timestamp import ZERO
 from tocsin.errors import ValidationError
 
@@ -84,3 +89,57 @@ def test_the_store_forgets_resolved_alerts() -> None:
     assert [gone.name for gone in alerts.gc(60)] == ["A"]
     assert [kept.name for kept in alerts.all()] == ["B", "C"]
     assert alerts.gc(60) == []
+
+
+def test_a_name_that_is_full_takes_no_new_alert_until_one_has_ended() -> None:
+    limit = AlertNameLimit(2)
+    alerts = Alerts(limit)
+    first, second, third = (
+        Alert(Labels({"alertname": "A", "i": str(number)}), Labels(), 10, 100 + number) for number in range(3)
+    )
+    assert alerts.put([first, second, third, alert(10, 100, name="B")], 20) == [
+        first,
+        second,
+        alert(10, 100, name="B"),
+    ]
+    assert limit.dropped == {"A": 1}
+    later = replace(first, ends_at=500, updated_at=60)  # A known one is always admitted.
+    assert len(alerts.put([later], 60)) == 1
+    assert alerts.put([third], 100) == []
+    assert alerts.put([third], 102) == [third]  # The second one ended at 101, and the first one goes on.
+    assert limit.dropped == {"A": 2}
+    alerts.gc(600)
+    assert len(alerts.put([replace(first, ends_at=900), replace(second, ends_at=900)], 600)) == 2
+
+
+@given(
+    limit=st.integers(1, 4),
+    story=st.lists(st.tuples(st.integers(0, 6), st.integers(1, 40), st.integers(0, 5)), max_size=60),
+)
+def test_a_limit_is_never_passed_and_known_alerts_are_always_taken(
+    limit: int, story: list[tuple[int, int, int]]
+) -> None:
+    bound = AlertNameLimit(limit)
+    now = 10
+    living: dict[int, int] = {}
+    for number, lasts, passes in story:
+        now += 10 * passes
+        one = Alert(
+            Labels({"alertname": "A", "i": str(number)}), Labels(), now, now + 10 * lasts + number
+        )  # No two end at once.
+        admitted = bound.admit(one, now)
+        if number in living:
+            assert admitted
+        elif admitted and len(living) >= limit:
+            ended = min(living, key=lambda each: living[each])
+            assert living.pop(ended) < now
+        else:
+            assert admitted == (len(living) < limit)
+        if admitted:
+            living[number] = one.ends_at
+        assert len(living) <= limit
+
+
+def test_without_a_limit_all_are_taken() -> None:
+    alerts = Alerts()
+    assert len(alerts.put([alert(10, 100, name="A")] * 5, 20)) == 5

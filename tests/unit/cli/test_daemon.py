@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -51,15 +52,40 @@ def node(tmp_path: Path, sink: WebhookSink) -> Iterator[Node]:
     running.close()
 
 
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, argument: str) -> None:
+    ours, theirs = os.pipe()
+    os.close(ours)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tocsin.cli.daemon", argument],
+            env=dict(TOCSIN.environment),
+            cwd=tmp_path,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(theirs)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["--version"], 0, "tocsin"),
+        (["--version"], 0, "alertmanager, version 0.34.1 (branch: tocsin, revision: "),
         (["--help"], 0, "--cluster.peer"),
-        (["--no.such.flag"], 2, "no.such.flag"),
+        (["--no.such.flag"], 1, "no.such.flag"),
         (["--cluster.gossip-interval=fast"], 1, "cluster.gossip-interval"),
         (["--config.file=missing.yml", "--cluster.listen-address="], 1, "missing.yml"),
-        (["--cluster.listen-address=127.0.0.1:0"], 1, "--cluster.tls-config"),
+        (["--cluster.transport=tls"], 1, "--cluster.tls-config"),
+        (
+            ["--config.file=good.yml", "--cluster.listen-address=", "--web.systemd-socket"],
+            1,
+            "no socket activation",
+        ),
         (["--config.file=bad.yml", "--cluster.listen-address="], 1, "bad.yml:2:1"),
         (["--config.file=good.yml", "--cluster.listen-address=", "--storage.path=good.yml"], 1, "good.yml"),
         (
@@ -79,7 +105,7 @@ def test_bad_usage_is_one_line_and_a_status(
     assert said in ended.stdout + ended.stderr
     if status:
         assert "Traceback" not in ended.stderr
-        assert ended.stderr.count("--help") == (status == 2)
+        assert ended.stderr.count("--help") == ("no.such.flag" in said)
         assert len([line for line in ended.stderr.splitlines() if "level=INFO" not in line]) == 1
 
 

@@ -30,6 +30,8 @@ class ClusterStatus:
     status: Literal["disabled", "settling", "ready"]
     name: str = ""
     peers: Sequence[PeerStatus] = ()
+    clear_text: bool = False
+    """Whether cluster traffic may leave this node unencrypted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,10 @@ th, td { padding: .4rem .75rem .4rem 0; border-bottom: 1px solid var(--line); ov
 code { font-size: .92em; }
 """
 
+_CLEAR_TEXT: Final = """<p class="settling"><b>Cluster traffic is clear text.</b> Whoever reaches the
+cluster port can read it, silence alerts and hold notifications back:
+use <code>--cluster.tls-config</code>.</p>"""
+
 
 def status_page(backend: Backend, *, external_url: str) -> Response:
     """The page for the node as it is now."""
@@ -69,10 +73,11 @@ def _page(backend: Backend, base: str) -> str:
 <style>{_STYLE}</style></head>
 <body>
 <h1>Tocsin</h1>
-<p class="quiet">version {escape(backend.version.version)}{name}
+<p class="quiet">version {escape(backend.version.revision or backend.version.version)}{name}
 &middot; started {escape(format_rfc3339(backend.started_at // SECOND * SECOND))}</p>
 <p>This node is <b class="{ready}">{"ready" if backend.ready else "not ready yet"}</b>;
 the cluster is <b class="{escape(state)}">{escape(state)}</b>.</p>
+{_CLEAR_TEXT if cluster.clear_text else ""}
 <ul class="numbers">{cards}</ul>
 {_members(cluster.peers)}
 <p class="quiet">{navigation}</p>

@@ -11,6 +11,7 @@ from tocsin.gossip.discovery.resolve import literal
 from tocsin.node.config.commandline import split_host_port
 
 _FLAG = "--cluster.advertise-address"
+_WILDCARD = "0.0.0.0"
 
 
 def advertise_address(listen: Address, flag: str, *, allow_public: bool) -> Address:
@@ -23,12 +24,13 @@ def advertise_address(listen: Address, flag: str, *, allow_public: bool) -> Addr
     """
     if flag:
         host, port = split_host_port(_FLAG, flag)
-        known = literal(host)
+        known = literal(host) if host else _WILDCARD
         if known is None:
             raise ConfigError(_FLAG, f"{host!r} is not an IP address", "write ip:port")
-        if ipaddress.ip_address(known).is_unspecified:
-            raise ConfigError(_FLAG, f"{host!r} is no address that others could dial", "write ip:port")
-        return Address(known, port or listen.port)
+        if not ipaddress.ip_address(known).is_unspecified:
+            return Address(known, port or listen.port)
+        # Nobody could dial 0.0.0.0, though Alertmanager advertises it: only its port is used.
+        listen = Address(listen.host, port or listen.port)
     bound = ipaddress.ip_address(listen.host)
     if not bound.is_unspecified:
         return listen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 
@@ -101,9 +102,17 @@ def make_cluster(
 
 def _listen_address(text: str) -> Address:
     host, port = split_host_port(_LISTEN, text)
-    known = literal(host or "0.0.0.0")
+    known = literal(host or "0.0.0.0") or _resolved(host)
     if known is None:
-        raise ConfigError(
-            _LISTEN, f"{host!r} is not an IP address", "write ip:port, 0.0.0.0 for every address"
-        )
+        raise ConfigError(_LISTEN, f"cannot resolve {host!r}", "write ip:port, 0.0.0.0 for every address")
     return Address(known, port)
+
+
+def _resolved(host: str) -> str | None:
+    """An address of this machine by its name, as Go's net.Listen takes one: IPv4 first."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return None
+    found.sort(key=lambda one: one[0] != socket.AF_INET)
+    return literal(str(found[0][4][0]))

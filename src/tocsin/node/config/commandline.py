@@ -6,9 +6,12 @@ repeatable.
 
 from __future__ import annotations
 
-import ipaddress
+import math
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from tocsin.alerting.duration import format_go_duration, parse_duration, parse_go_duration
@@ -19,7 +22,7 @@ _META = "flag"
 
 
 class UsageError(UserError):
-    """The command line is not of the flags' form: one line, exit status 2."""
+    """The command line is not of the flags' form: one line, exit status 1, as Alertmanager's."""
 
 
 class HelpRequested(Exception):  # noqa: N818 - not an error
@@ -42,6 +45,8 @@ class Flag:
     only_default: str = ""
     """Why no other value than the default is taken, if so."""
     show: Callable[[Any], str] = str
+    aliases: tuple[str, ...] = ()
+    """Other names under which it is accepted; help does not show them."""
 
 
 def flag(name: str, default: T, parse: Callable[[str], Any], help_: str, **more: Any) -> T:
@@ -70,10 +75,14 @@ def parse_flag_duration(text: str) -> int:
 
 
 def integer(text: str) -> int:
+    """As kingpin reads an integer: through a float, whose fraction is dropped."""
     try:
-        return int(text, 10) if len(text) <= 19 else int("x")
+        value = float(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a whole number") from None
+    if not math.isfinite(value) or abs(value) >= 2**63:
+        raise ValueError(f"{text!r} is not a whole number")
+    return int(text, 10) if text.lstrip("+-").isdecimal() else int(value)
 
 
 def ratio(text: str) -> float:
@@ -95,9 +104,17 @@ def choice(what: str, known: Sequence[str]) -> Callable[[str], str]:
     return parse
 
 
+def seconds_or_duration(text: str) -> int:
+    """A duration, or bare seconds: prometheus-operator writes ``--web.timeout=30``."""
+    if text.isascii() and text.isdecimal() and len(text) <= 9:
+        return int(text) * 1_000_000_000
+    return parse_flag_duration(text)
+
+
 def declared_flags(cls: type[Any]) -> dict[str, tuple[Field[Any], Flag]]:
-    """The flags that the fields of ``cls`` are, by name."""
-    return {each.metadata[_META].name: (each, each.metadata[_META]) for each in fields(cls)}
+    """The flags that the fields of ``cls`` are, by name; aliases too."""
+    declared = [(each, each.metadata[_META]) for each in fields(cls)]
+    return {name: one for one in declared for name in (one[1].name, *one[1].aliases)}
 
 
 def parse_arguments(cls: type[T], argv: Sequence[str], *, program: str, version: str) -> T:
@@ -108,7 +125,7 @@ def parse_arguments(cls: type[T], argv: Sequence[str], *, program: str, version:
     """
     known = declared_flags(cls)
     given: dict[str, Any] = {}
-    rest = list(reversed(argv))
+    rest = list(reversed([argument for written in argv for argument in _expanded(written)]))
     while rest:
         name, written = _next_flag(rest, known)
         if name == "help":
@@ -125,6 +142,18 @@ def parse_arguments(cls: type[T], argv: Sequence[str], *, program: str, version:
     return cls(**given)
 
 
+def _expanded(argument: str) -> list[str]:
+    """``@FILE`` stands for the arguments in a file, one a line; ``#`` begins a comment. As kingpin has it."""
+    if not argument.startswith("@") or argument == "@":
+        return [argument]
+    try:
+        lines = Path(argument[1:]).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+        raise UsageError(f"cannot read the arguments file {argument[1:]}: {reason}") from None
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def _next_flag(rest: list[str], known: dict[str, tuple[Field[Any], Flag]]) -> tuple[str, str]:
     """Takes one flag and its value off the reversed ``rest``; a switch's value is ``yes`` or empty."""
     argument = rest.pop()
@@ -139,7 +168,9 @@ def _next_flag(rest: list[str], known: dict[str, tuple[Field[Any], Flag]]) -> tu
     if name not in known and name.startswith("no-") and name[3:] in known and known[name[3:]][1].switch:
         name, on = name[3:], ""
     if name not in known:
-        raise UsageError(f"unknown long flag '--{name}'")
+        near = get_close_matches(name, known, n=1, cutoff=0.8)
+        hint = f"; did you mean --{near[0]}" if near else ""
+        raise UsageError(f"unknown long flag '--{name}'{hint}")
     if known[name][1].switch:
         if equals:
             raise UsageError(f"unexpected {value}: --{name} takes no value, --no-{name} turns it off")
@@ -159,27 +190,49 @@ def _value(found: Flag, written: str) -> Any:
 
 
 def split_host_port(flag: str, address: str) -> tuple[str, int]:
-    """``host:port``, ``[v6]:port`` or ``:port`` in its two parts; :class:`ConfigError` naming ``flag``."""
+    """``host:port`` in its two parts, as Go's net.SplitHostPort takes it apart.
+
+    Brackets may stand around any host (Kubernetes writes ``[$(POD_IP)]:9094``) and must stand around an IPv6
+    address; the host may be empty. :class:`ConfigError` that names ``flag``.
+    """
     host, colon, port = address.rpartition(":")
-    if not colon:
+    if not colon or address.endswith("]"):
         raise ConfigError(flag, f"missing port in address {address!r}", "write host:port")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-        try:
-            ipaddress.IPv6Address(host.partition("%")[0])
-        except ValueError:
-            raise ConfigError(flag, f"not an IPv6 address in {address!r}") from None
+    if host.startswith("["):
+        host, bracket, rest = host[1:].partition("]")
+        if not bracket:
+            raise ConfigError(flag, f"missing ']' in address {address!r}", "write [host]:port")
+        if rest:
+            raise ConfigError(flag, f"{rest!r} after ']' in address {address!r}", "write [host]:port")
     elif ":" in host:
         raise ConfigError(flag, f"too many colons in address {address!r}", "put an IPv6 address in [ ]")
-    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and int(port) <= 65535):
+    for bracket in "[]":
+        if bracket in host:
+            raise ConfigError(flag, f"unexpected {bracket!r} in address {address!r}", "write [host]:port")
+    number = port.removeprefix("+")
+    if not (number.isascii() and number.isdecimal() and len(number) <= 19 and int(number) <= 65535):
         raise ConfigError(flag, f"not a port in address {address!r}", "a port is 0 to 65535")
-    return host, int(port)
+    return host, int(number)
+
+
+def listen_address(flag: str, address: str) -> tuple[str, int]:
+    """The same for an address to listen on, as in Go's net.Listen.
+
+    The port may be the name of a service, or empty: then any free one.
+    """
+    host, colon, port = address.rpartition(":")
+    if colon and port.isascii() and port.replace("-", "").isalpha():
+        try:
+            port = str(socket.getservbyname(port, "tcp"))
+        except OSError:
+            raise ConfigError(flag, f"unknown port in address {address!r}", "a port is 0 to 65535") from None
+    return split_host_port(flag, f"{host}:{port or 0}" if colon else address)
 
 
 def usage(cls: type[Any], program: str) -> str:
     """The text of ``--help``."""
     lines = [f"usage: {program} [<flags>]", "", "Flags:", "  -h, --help", "          Show this text."]
-    for declared, found in declared_flags(cls).values():
+    for declared, found in dict.fromkeys(declared_flags(cls).values()):
         prefix = "[no-]" if found.switch else ""
         lines.append(f"      --{prefix}{found.name}{_shown_default(declared, found)}")
         lines.append(f"          {found.help}")

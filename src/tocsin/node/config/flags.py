@@ -7,10 +7,11 @@ that nothing is promised and silently not kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.matcher import ParserMode
 from tocsin.errors import ConfigError
 from tocsin.node.config.commandline import (
@@ -21,9 +22,11 @@ from tocsin.node.config.commandline import (
     duration,
     flag,
     integer,
+    listen_address,
     parse_arguments,
     parse_flag_duration,
     ratio,
+    seconds_or_duration,
     split_host_port,
     switch,
     usage,
@@ -39,7 +42,7 @@ _EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 MEMBERSHIPS = ("gossip", "discovery")
-TRANSPORTS = ("tls", "udp", "dtls", "udp-to-tls")
+TRANSPORTS = ("auto", "tls", "udp", "dtls", "udp-to-tls")
 FEATURES = (
     "alert-names-in-metrics",
     "receiver-name-in-metrics",
@@ -49,7 +52,7 @@ FEATURES = (
     "auto-gomemlimit",
     "event-recorder",
 )
-_FEATURES_OFFERED = ("classic-mode", "utf8-strict-mode", "auto-gomemlimit")
+_NOT_SUPPORTED = ("receiver-name-in-metrics", "event-recorder")
 
 
 def _features(text: str) -> tuple[str, ...]:
@@ -57,8 +60,8 @@ def _features(text: str) -> tuple[str, ...]:
     for feature in found:
         if feature not in FEATURES:
             raise ValueError(f"unknown option {feature!r} for --enable-feature")
-        if feature not in _FEATURES_OFFERED:
-            raise ValueError(f"the feature {feature!r} is not offered by this version")
+        if feature in _NOT_SUPPORTED:
+            raise ValueError(f"the feature {feature!r} is not supported")
     if "classic-mode" in found and "utf8-strict-mode" in found:
         raise ValueError("classic-mode and utf8-strict-mode cannot both be enabled")
     return found
@@ -79,10 +82,14 @@ class NodeFlags:
         "Interval between garbage collection and snapshots of silences and notification log.",
     )
     silences_max_silences: int = flag(
-        "silences.max-silences", 0, integer, "Most silences, expired ones included; 0: no limit."
+        "silences.max-silences", 0, integer, "Maximum number of silences, expired ones included; 0: no limit."
     )
     silences_max_silence_size_bytes: int = flag(
-        "silences.max-silence-size-bytes", 0, integer, "Largest silence in bytes; 0: no limit."
+        "silences.max-silence-size-bytes",
+        0,
+        integer,
+        "Maximum size of a silence in bytes; 0: no limit.",
+        aliases=("silences.max-per-silence-bytes",),  # as prometheus-operator writes it
     )
     log_silences: bool = switch(
         "log.silences", False, "Log each silence that is made, changed or ended at this node."
@@ -92,25 +99,23 @@ class NodeFlags:
         "alerts.per-alertname-limit",
         0,
         integer,
-        "Most alerts of one alertname; 0: no limit.",
-        only_default="a limit per alertname is not offered by this version",
+        "Maximum number of alerts of one alertname; 0: no limit.",
     )
     dispatch_maintenance_interval: int = duration(
         "dispatch.maintenance-interval",
         30 * SECOND,
-        "Taken for compatibility: empty aggregation groups are removed at once.",
+        "Accepted but ignored: empty aggregation groups are removed at once.",
     )
     dispatch_start_delay: int = duration(
         "dispatch.start-delay",
         0,
-        "Least time from start to the first dispatch.",
-        only_default="a delayed start is not offered by this version",
+        "Minimum time from the start to the first dispatch; set it to Prometheus's "
+        "--rules.alert.resend-delay.",
     )
     web_systemd_socket: bool = switch(
         "web.systemd-socket",
         False,
-        "Take listeners from systemd.",
-        only_default="socket activation is not offered by this version",
+        "Use the listeners that systemd passes (socket activation) instead of --web.listen-address.",
     )
     web_listen_address: tuple[str, ...] = flag(
         "web.listen-address",
@@ -135,10 +140,16 @@ class NodeFlags:
         integer,
         "GET requests processed at once; 0: the number of CPUs, at least 8.",
     )
-    web_timeout: int = duration("web.timeout", 0, "Timeout for HTTP requests; 0: none.")
-    web_ui_path: str = flag("web.ui-path", "", str, "Taken for compatibility: there are no files to serve.")
+    web_timeout: int = flag(
+        "web.timeout",
+        0,
+        seconds_or_duration,
+        "Timeout for HTTP requests; 0 or less: none.",
+        show=format_go_duration,
+    )
+    web_ui_path: str = flag("web.ui-path", "", str, "Accepted but ignored: the pages are part of Tocsin.")
     auto_gomemlimit_ratio: float = flag(
-        "auto-gomemlimit.ratio", 0.9, ratio, "Taken for compatibility: it tunes Go's memory limit."
+        "auto-gomemlimit.ratio", 0.9, ratio, "Accepted but ignored: it tunes Go's memory limit."
     )
     cluster_listen_address: str = flag(
         "cluster.listen-address", "0.0.0.0:9094", str, "Listen address for the cluster; empty: run alone."
@@ -200,9 +211,10 @@ class NodeFlags:
     )
     cluster_transport: str = flag(
         "cluster.transport",
-        "tls",
+        "auto",
         choice("cluster transport", TRANSPORTS),
-        f"How peers are connected: {', '.join(TRANSPORTS)}; udp is clear text unless there is a keyring, "
+        f"How peers are connected: {', '.join(TRANSPORTS)}; auto is tls with --cluster.tls-config, else udp, "
+        "as in Alertmanager; tls insists on it; udp is clear text unless there is a keyring, "
         "dtls needs the extra tocsin[dtls], udp-to-tls is for moving from udp to tls.",
     )
     cluster_keyring_file: str = flag(
@@ -247,13 +259,21 @@ class NodeFlags:
         "enable-feature",
         (),
         _features,
-        f"Comma-separated features: {', '.join(_FEATURES_OFFERED)}.",
+        f"Comma-separated features: {', '.join(FEATURES)}.",
         show=",".join,
     )
     log_level: str = flag(
         "log.level", "info", choice("log level", LOG_LEVELS), "Least severity that is logged."
     )
     log_format: str = flag("log.format", "logfmt", choice("log format", LOG_FORMATS), "logfmt or json.")
+
+    @property
+    def clear_text(self) -> bool:
+        """Whether cluster traffic may leave this node unencrypted."""
+        unsealed = self.cluster_transport == "udp" and not (
+            self.cluster_keyring_file and self.cluster_keyring_verify_outgoing
+        )
+        return bool(self.cluster_listen_address) and (unsealed or self.cluster_transport == "udp-to-tls")
 
     @property
     def matcher_mode(self) -> ParserMode:
@@ -266,17 +286,27 @@ class NodeFlags:
 def parse_flags(argv: Sequence[str], *, version: str = "") -> NodeFlags:
     """The flags of ``argv`` (without the program's name).
 
-    :class:`UsageError` (exit status 2) for an unknown flag, a missing argument, a repeated flag or an
-    argument that is none; :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
+    ``--cluster.transport=auto`` is resolved: the flags returned name the transport that is used.
+
+    :class:`UsageError` for an unknown flag, a missing argument, a repeated flag or an unexpected argument;
+    :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
     :class:`HelpRequested` (0), its text to be printed.
     """
     flags = parse_arguments(NodeFlags, argv, program="tocsin", version=version)
+    if flags.cluster_transport == "auto":
+        flags = replace(flags, cluster_transport="tls" if flags.cluster_tls_config else "udp")
     _check(flags)
     return flags
 
 
+_MAY_BE_NEGATIVE: Final = frozenset({"cluster.settle-timeout", "dispatch.start-delay"})
+"""Durations below zero that mean zero, as in Alertmanager; ``web.timeout`` too."""
+
+
 def _check(flags: NodeFlags) -> None:
     for name, (declared, found) in declared_flags(NodeFlags).items():
+        if name in _MAY_BE_NEGATIVE:
+            continue
         if found.parse is parse_flag_duration and getattr(flags, declared.name) < 0:
             raise ConfigError(f"--{name}", "a duration below zero", "give 0 or more")
     for name in (
@@ -289,10 +319,10 @@ def _check(flags: NodeFlags) -> None:
     ):
         if getattr(flags, f"cluster_{name}") == 0:
             raise ConfigError(f"--cluster.{name.replace('_', '-')}", "cannot be zero", "leave it out")
-    for address in flags.web_listen_address:
-        split_host_port("--web.listen-address", address)
     if len(flags.cluster_label.encode()) > 255:
         raise ConfigError("--cluster.label", "is longer than 255 bytes", "shorten it")
+    for address in flags.web_listen_address:
+        listen_address("--web.listen-address", address)
     _check_external_url(flags.web_external_url)
     if flags.cluster_listen_address:
         _check_cluster(flags)
@@ -313,7 +343,7 @@ def _check_cluster(flags: NodeFlags) -> None:
 
 
 def _check_protection(flags: NodeFlags) -> None:
-    """Clear text is asked for in words, and nothing is given that would not be used."""
+    """Nothing is given that would not be used."""
     if flags.cluster_transport == "udp":
         if flags.cluster_tls_config:
             raise ConfigError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -13,16 +12,13 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
-from tocsin.errors import ConfigError
-from tocsin.node.config.commandline import split_host_port
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.listeners import bind, inherited
 from tocsin.node.http.protocol import BoundedProtocol
 from tocsin.node.http.reception import Reception
 from tocsin.node.http.turns import Turns
 from tocsin.node.http.visitors import Visitor, Visitors
 
-_FLAG: Final = "--web.listen-address"
-BACKLOG: Final = 1024
 TICK: Final = 1.0
 """Seconds between updates of the answers' date."""
 STOP_GRACE: Final = 5
@@ -67,15 +63,19 @@ class WebServer:
         app: ASGIApp,
         addresses: Sequence[str],
         *,
+        systemd: bool = False,
         tls: Callable[[], ssl.SSLContext | None] = lambda: None,
         check_client: Callable[[ssl.SSLObject], None] | None = None,
         bounds: HTTPBounds | None = None,
         statistics: HTTPStatistics | None = None,
     ) -> None:
-        """``tls`` is asked before each handshake, None: plain HTTP; ``check_client`` is called after it, and
+        """``systemd``: serve on the sockets that systemd passed, and not on ``addresses``.
+
+        ``tls`` is asked before each handshake, None: plain HTTP; ``check_client`` is called after it, and
         refuses with :class:`~tocsin.errors.PeerRefusedError`.
         """
         self._addresses = addresses
+        self._systemd = systemd
         self.bounds = bounds or HTTPBounds()
         self.statistics = statistics or HTTPStatistics()
         self._config = uvicorn.Config(
@@ -109,8 +109,11 @@ class WebServer:
     async def start(self) -> None:
         """Bind and serve; :class:`ConfigError` for an address that cannot be bound."""
         try:
-            for address in self._addresses:
-                self._sockets.append(_bind(address))
+            if self._systemd:
+                self._sockets.extend(inherited())
+            else:
+                for address in self._addresses:
+                    self._sockets.append(bind(address))
         except BaseException:
             self._close_sockets()
             raise
@@ -154,41 +157,3 @@ class WebServer:
     def _close_sockets(self) -> None:
         for one in self._sockets:
             one.close()
-
-
-def _bind(address: str) -> socket.socket:
-    host, port = split_host_port(_FLAG, address)
-    wildcard = not host
-    try:
-        [family, kind, protocol, _, place] = socket.getaddrinfo(
-            host or "::", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-    except OSError as error:
-        raise ConfigError(_FLAG, f"{address}: {error.strerror or error}") from None
-    try:
-        try:
-            return _listener(family, kind, protocol, place, dual=wildcard)
-        except OSError:
-            if not wildcard or family != socket.AF_INET6:
-                raise
-            return _listener(socket.AF_INET, kind, protocol, ("0.0.0.0", port), dual=False)  # no IPv6 here
-    except OSError as error:
-        mend = "another program listens there" if error.errno == errno.EADDRINUSE else ""
-        raise ConfigError(_FLAG, f"cannot listen on {address}: {error.strerror or error}", mend) from None
-
-
-def _listener(
-    family: int, kind: int, protocol: int, place: tuple[object, ...], *, dual: bool
-) -> socket.socket:
-    one = socket.socket(family, kind, protocol)
-    try:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
-        one.bind(place)
-        one.listen(BACKLOG)
-        one.setblocking(False)
-    except BaseException:
-        one.close()
-        raise
-    return one

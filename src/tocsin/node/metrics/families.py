@@ -6,6 +6,7 @@ left out and why is in tests/unit/node/test_metrics.py, beside the list that was
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -53,6 +54,17 @@ def _gauge(
     return Family(f"alertmanager_{name}", "gauge", text, labels, known)
 
 
+FEATURE_LABELS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    "alert-names-in-metrics": {"alertmanager_alerts_limited_total": ("alertname",)},
+    "group-key-in-metrics": {"alertmanager_alerts": ("group_key", "state")},
+}
+"""Labels that a feature of ``--enable-feature`` gives a family in place of its own."""
+
+CLUSTER_ONLY: Final = ("cluster_", "peer_position", "oversize_", "oversized_")
+"""Shown by a node with a cluster only. ``alertmanager_cluster_enabled`` is always shown."""
+TLS_ONLY: Final = ("tls_transport_",)
+"""Shown by a node whose peers are connected by TLS only."""
+
 FAMILIES: Final = (
     # Alerts
     _gauge("alerts", "Alerts by state.", ("state",), (("active",), ("suppressed",), ("unprocessed",))),
@@ -64,6 +76,10 @@ FAMILIES: Final = (
         (("firing", "v2"), ("resolved", "v2")),
     ),
     _gauge("alerts_per_alert_limit", "Limit of alerts with one name; 0 is none."),
+    _counter(
+        "alerts_limited_total",
+        "Alerts dropped since there were too many of their name.",
+    ),
     # Configuration
     _gauge("config_hash", "A number that changes with the configuration; not a cryptographic hash."),
     _gauge("config_last_reload_success_timestamp_seconds", "When the configuration was last loaded."),

@@ -17,7 +17,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
-from tocsin.node.metrics.families import FAMILIES, TIMINGS, Family
+from tocsin.node.metrics.families import FAMILIES, FEATURE_LABELS, TIMINGS, Family
 
 Values: TypeAlias = "float | Mapping[Any, float]"
 """One number, or numbers by the value of the one label, or by the values of all labels."""
@@ -31,9 +31,22 @@ _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """All metrics of one node."""
 
-    def __init__(self, *, version: str) -> None:
+    def __init__(self, *, version: str, alertmanager_version: str = "", features: Iterable[str] = ()) -> None:
+        """``version`` is Tocsin's own; ``alertmanager_version`` is shown by ``alertmanager_build_info``.
+
+        ``features`` are those of ``--enable-feature``: some add labels.
+        """
         self.registry = CollectorRegistry()
-        self._families = {family.name: family for family in FAMILIES}
+        self._hidden: frozenset[str] = frozenset()
+        labels = {
+            name: more for feature in features for name, more in FEATURE_LABELS.get(feature, {}).items()
+        }
+        self._families = {
+            family.name: dataclasses.replace(family, labels=labels[family.name], known=())
+            if family.name in labels
+            else family
+            for family in FAMILIES
+        }
         self._readers: dict[str, Reader] = {}
         self._statistics: list[tuple[str, Callable[[], Any], frozenset[str]]] = []
         self._timers: dict[str, Timer] = {}
@@ -42,17 +55,17 @@ class Metrics:
             timer: Timer
             if timing.buckets:
                 timer = Histogram(
-                    timing.name, timing.help, timing.labels, buckets=timing.buckets, registry=self.registry
+                    timing.name, timing.help, timing.labels, buckets=timing.buckets, registry=None
                 )
             else:
-                timer = Summary(timing.name, timing.help, timing.labels, registry=self.registry)
+                timer = Summary(timing.name, timing.help, timing.labels, registry=None)
             for values in timing.known:
                 timer.labels(*values)
             self._timers[timing.name.removeprefix("alertmanager_")] = timer
         self._build = {
-            "version": version,
-            "revision": "",
-            "branch": "",
+            "version": alertmanager_version or version,
+            "revision": version,
+            "branch": "tocsin",
             "goversion": f"python{platform.python_version()}",
             "goos": sys.platform,
             "goarch": platform.machine(),
@@ -78,6 +91,13 @@ class Metrics:
         """
         self._statistics.append((prefix, read, frozenset(gauges)))
 
+    def hide(self, names: Iterable[str]) -> None:
+        """Do not show ``alertmanager_<name>``; a name that ends with ``_`` stands for all that begin so.
+
+        This node has no source for them, and rules that compare them with others would fire.
+        """
+        self._hidden |= {f"alertmanager_{name}" for name in names}
+
     def timer(self, name: str, *labels: str) -> Timer:
         """The child of the timing ``alertmanager_<name>`` that belongs to the labels' values; keep it, and
         call ``observe(seconds)`` on it.
@@ -98,10 +118,24 @@ class Metrics:
         build = GaugeMetricFamily("alertmanager_build_info", "1, with the version.", labels=list(self._build))
         build.add_metric(list(self._build.values()), 1)
         yield build
-        for family in FAMILIES:
-            yield _family_metric(family, self._read(family))
+        own = GaugeMetricFamily("tocsin_build_info", "1, with Tocsin's own version.", labels=["version"])
+        own.add_metric([self._build["revision"]], 1)
+        yield own
+        for family in self._families.values():
+            if self._shown(family.name):
+                yield from _with_samples([_family_metric(family, self._read(family))])
+        for name, timer in self._timers.items():
+            if self._shown(f"alertmanager_{name}"):
+                yield from _with_samples(timer.collect())
         for prefix, read, gauges in self._statistics:
             yield from _statistics_metrics(prefix, read(), gauges)
+
+    def _shown(self, name: str) -> bool:
+        if name == "alertmanager_cluster_enabled":
+            return True
+        return not any(
+            name == hidden or (hidden.endswith("_") and name.startswith(hidden)) for hidden in self._hidden
+        )
 
     def _read(self, family: Family) -> Values:
         reader = self._readers.get(family.name)
@@ -113,6 +147,11 @@ class Metrics:
             # One value that cannot be read must not hide all the others from who looks for the fault.
             _log.exception("a metric cannot be read: %s", family.name)
             return {} if family.labels else float("nan")
+
+
+def _with_samples(families: Iterable[Metric]) -> Iterator[Metric]:
+    """A family whose label values are not known yet is not shown, as in Alertmanager."""
+    return (family for family in families if family.samples)
 
 
 class _Reads(Collector):

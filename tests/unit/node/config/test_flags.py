@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tocsin.alerting.matcher import ParserMode
 from tocsin.errors import ConfigError
+from tocsin.node.config.commandline import listen_address, split_host_port
 from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
 
 SECOND = 1_000_000_000
@@ -137,20 +140,23 @@ def test_what_is_no_command_line(argv: list[str], problem: str) -> None:
         ("--log.format=xml", "unrecognized log format xml"),
         ("--web.get-concurrency=a", "not a whole number"),
         ("--enable-feature=flying", "unknown option 'flying' for --enable-feature"),
-        ("--enable-feature=event-recorder", "not offered by this version"),
-        ("--enable-feature=receiver-name-in-metrics", "not offered by this version"),
+        ("--enable-feature=event-recorder", "not supported"),
+        ("--enable-feature=receiver-name-in-metrics", "not supported"),
         ("--enable-feature=classic-mode,utf8-strict-mode", "cannot both be enabled"),
         ("--web.listen-address=localhost", "missing port"),
         ("--web.listen-address=::1:9093", "too many colons"),
-        ("--web.listen-address=[x]:1", "not an IPv6 address"),
+        ("--web.listen-address=[::1:1", "missing ']'"),
+        ("--web.listen-address=[::1]x:1", "'x' after ']'"),
+        ("--web.listen-address=a]:1", "unexpected ']'"),
+        ("--web.listen-address=[[::1]]:1", "after ']'"),
+        ("--web.listen-address=[::1]", "missing port"),
+        ("--web.listen-address=a:no-such-service", "unknown port"),
         ("--web.listen-address=a:70000", "not a port"),
         ("--web.external-url=ftp://x", "only http and https"),
         ("--web.external-url=http://[::1", "is no URL: Invalid IPv6 URL"),
         ("--web.external-url=http://h:99999/", "is no URL: Port out of range"),
         ("--web.external-url=http://", "names no host"),
         ("--web.external-url=/path", "names no host"),
-        ("--web.systemd-socket", "socket activation is not offered"),
-        ("--dispatch.start-delay=1s", "not offered by this version"),
         ("--cluster.label=" + "x" * 256, "longer than 255 bytes"),
         ("--auto-gomemlimit.ratio=2", "at most 1"),
     ],
@@ -167,13 +173,128 @@ def test_what_is_not_offered_is_taken_at_its_default() -> None:
     assert not flags.web_systemd_socket
 
 
-def test_cluster_traffic_is_never_in_the_clear() -> None:
+@pytest.mark.parametrize(
+    ("argv", "transport", "clear_text"),
+    [
+        ([], "udp", True),
+        (["--cluster.transport=auto"], "udp", True),
+        (["--cluster.transport=udp"], "udp", True),
+        (["--cluster.keyring-file=k.json"], "udp", False),
+        (["--cluster.keyring-file=k.json", "--no-cluster.keyring-verify-outgoing"], "udp", True),
+        (["--cluster.tls-config=tls.yml"], "tls", False),
+        (["--cluster.transport=udp-to-tls", "--cluster.tls-config=tls.yml"], "udp-to-tls", True),
+        (["--cluster.listen-address="], "udp", False),
+    ],
+)
+def test_the_transport_follows_from_the_tls_config(argv: list[str], transport: str, clear_text: bool) -> None:
+    flags = parse_flags(argv)
+    assert (flags.cluster_transport, flags.clear_text) == (transport, clear_text)
+
+
+def test_tls_on_request_insists() -> None:
     with pytest.raises(ConfigError) as caught:
-        parse_flags([])
+        parse_flags(["--cluster.transport=tls"])
     for way_out in ("--cluster.tls-config=FILE", "--cluster.transport=udp", "--cluster.listen-address="):
         assert way_out in str(caught.value)
-    flags = parse_flags(["--cluster.tls-config=tls.yml"])
-    assert flags.cluster_listen_address == "0.0.0.0:9094"
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        ("127.0.0.1:9094", ("127.0.0.1", 9094)),
+        ("[127.0.0.1]:9094", ("127.0.0.1", 9094)),
+        ("[localhost]:9094", ("localhost", 9094)),
+        ("[]:9094", ("", 9094)),
+        (":9094", ("", 9094)),
+        ("[::]:+9094", ("::", 9094)),
+        ("[fe80::1%eth0]:0009094", ("fe80::1%eth0", 9094)),
+    ],
+)
+def test_an_address_is_split_as_go_splits_it(address: str, parts: tuple[str, int]) -> None:
+    assert split_host_port("--cluster.listen-address", address) == parts
+
+
+def test_a_port_to_listen_on_may_have_a_name_or_none() -> None:
+    assert listen_address("--web.listen-address", "127.0.0.1:http") == ("127.0.0.1", 80)
+    assert listen_address("--web.listen-address", "127.0.0.1:") == ("127.0.0.1", 0)
+
+
+COMMAND_LINES = {
+    "prometheus-operator, one replica": """
+        --config.file=/etc/alertmanager/config_out/alertmanager.env.yaml --storage.path=/alertmanager
+        --data.retention=120h --cluster.listen-address= --web.listen-address=:9093 --web.route-prefix=/
+        --cluster.label=monitoring/main --cluster.peer=alertmanager-main-0.alertmanager-operated:9094
+        --cluster.reconnect-timeout=5m --web.config.file=/etc/alertmanager/web_config/web-config.yaml""",
+    "prometheus-operator, three replicas, with limits": """
+        --config.file=/etc/alertmanager/config_out/alertmanager.env.yaml --storage.path=/alertmanager
+        --data.retention=120h --cluster.listen-address=[10.1.2.3]:9094 --web.listen-address=:9093
+        --web.external-url=http://alerts.example.org/am --enable-feature=classic-mode,auto-gomemlimit
+        --web.route-prefix=/am --web.get-concurrency=10 --web.timeout=30 --silences.max-silences=1000
+        --silences.max-per-silence-bytes=1048576 --dispatch.start-delay=30s --log.level=debug
+        --log.format=json --cluster.gossip-interval=1s --cluster.pushpull-interval=30s
+        --cluster.peer-timeout=10s --cluster.label=
+        --cluster.peer=alertmanager-main-0.alertmanager-operated.monitoring.svc.cluster.local.:9094
+        --cluster.peer=alertmanager-main-1.alertmanager-operated.monitoring.svc.cluster.local.:9094
+        --cluster.reconnect-timeout=5m --web.config.file=/etc/alertmanager/web_config/web-config.yaml""",
+    "prometheus-operator, IPv6 and mutual TLS": """
+        --config.file=/etc/alertmanager/config_out/alertmanager.env.yaml --storage.path=/alertmanager
+        --data.retention=120h --cluster.listen-address=[fd00::12]:9094 --web.listen-address=127.0.0.1:9093
+        --web.route-prefix=/ --cluster.advertise-address=[fd00::12]:9094 --cluster.label=monitoring/main
+        --cluster.peer=alertmanager-main-0.alertmanager-operated:9094 --cluster.reconnect-timeout=5m
+        --web.config.file=/etc/alertmanager/web_config/web-config.yaml
+        --cluster.tls-config=/etc/alertmanager/cluster_tls_config/cluster-tls-config.yaml""",
+    "the community Helm chart": """
+        --storage.path=/alertmanager --config.file=/etc/alertmanager/alertmanager.yml
+        --cluster.advertise-address=[10.1.2.3]:9094 --cluster.listen-address=0.0.0.0:9094
+        --cluster.peer=alertmanager-0.alertmanager-headless:9094
+        --cluster.peer=alertmanager-1.alertmanager-headless:9094
+        --web.external-url=http://alertmanager.example.org""",
+    "the community Helm chart, one replica": """
+        --storage.path=/alertmanager --config.file=/etc/alertmanager/alertmanager.yml
+        --cluster.listen-address= --log.level=info""",
+    "Debian's unit": """
+        --config.file=/etc/prometheus/alertmanager.yml --storage.path=/var/lib/prometheus/alertmanager/""",
+    "the container image": "--config.file=/etc/alertmanager/alertmanager.yml --storage.path=/alertmanager",
+    "a compose file": """
+        --config.file=/etc/alertmanager/config.yml --storage.path=/alertmanager
+        --cluster.advertise-address=0.0.0.0:9093 --cluster.peer=alertmanager-1:9094""",
+    "Alertmanager's own acceptance tests": """
+        --config.file conf.yml --log.level debug --storage.path data --web.listen-address 127.0.0.1:0
+        --cluster.listen-address 127.0.0.1:0 --cluster.settle-timeout=0s --enable-feature classic-mode
+        --alerts.gc-interval=1s""",
+    "an old systemd unit": """
+        --config.file=/etc/alertmanager/alertmanager.yml --storage.path=/data --data.retention=5d
+        --cluster.settle-timeout=-1s --web.timeout=-1s --no-log.silences""",
+}
+
+
+@pytest.mark.parametrize("name", COMMAND_LINES)
+def test_the_command_lines_of_deployments_are_accepted(name: str) -> None:
+    flags = parse_flags(COMMAND_LINES[name].split())
+    if "with limits" in name:
+        assert flags.web_timeout == 30 * SECOND
+        assert flags.silences_max_silence_size_bytes == 1 << 20
+        assert flags.dispatch_start_delay == 30 * SECOND
+
+
+def test_arguments_come_from_a_file_too(tmp_path: Path) -> None:
+    written = tmp_path / "arguments"
+    written.write_text("# kingpin's form\n--log.level=debug\n\n--data.retention\n2h\n")
+    assert parse(f"@{written}").data_retention == 7200 * SECOND
+    with pytest.raises(UsageError, match="cannot read the arguments file"):
+        parse(f"@{tmp_path / 'none'}")
+
+
+def test_an_unknown_flag_names_a_near_one() -> None:
+    with pytest.raises(UsageError, match=r"did you mean --cluster\.peer$"):
+        parse("--cluster.peers=a:1")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("5", 5), ("-1", -1), ("1_000", 1000), ("5.7", 5), ("1e3", 1000)]
+)
+def test_integers_are_read_as_kingpin_reads_them(text: str, value: int) -> None:
+    assert parse(f"--silences.max-silences={text}").silences_max_silences == value
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help", "--help-long", "--version"])
@@ -183,7 +304,7 @@ def test_help_and_version(flag: str) -> None:
     assert caught.value.text.startswith(("usage: tocsin", "tocsin 1"))
 
 
-def test_clear_text_is_asked_for_in_words_and_a_keyring_belongs_to_it() -> None:
+def test_a_keyring_belongs_to_udp() -> None:
     flags = parse_flags(["--cluster.transport=udp"])
     assert (flags.cluster_transport, flags.cluster_keyring_file) == ("udp", "")
     flags = parse_flags(["--cluster.transport=udp", "--cluster.keyring-file=keys.json"])
@@ -193,7 +314,6 @@ def test_clear_text_is_asked_for_in_words_and_a_keyring_belongs_to_it() -> None:
         (["--cluster.transport=udp", "--cluster.tls-config=tls.yml"], "--cluster.tls-config"),
         (["--cluster.transport=udp", "--cluster.tls-bind-names"], "--cluster.tls-bind-names"),
         (["--cluster.tls-config=tls.yml", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
-        (["--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
         (["--cluster.transport=udp-to-tls", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
         (["--cluster.transport=udp", "--no-cluster.keyring-verify-incoming"], "verify-incoming"),
         (["--cluster.transport=udp", "--no-cluster.keyring-verify-outgoing"], "verify-outgoing"),
