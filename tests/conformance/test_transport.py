@@ -43,6 +43,25 @@ def test_packets_keep_their_borders_and_their_order(make_network: MakeNetwork) -
     run(make_network, story)
 
 
+def test_a_peer_is_known_and_charged_where_it_is_authenticated(make_network: MakeNetwork) -> None:
+    async def story(network: Network) -> None:
+        a, b = await network.node(), await network.node()
+        assert a.transport.statistics is a.statistics
+        assert a.transport.advertise_address == a.address
+        stream = await a.transport.open_stream(b.address, 10, "b")
+        await stream.write(b"hello")
+        await eventually(lambda: not b.recorder.streams.empty())
+        if a.transport.certificates is None:
+            assert stream.peer is None
+        else:
+            assert a.transport.scheduler is not None
+            assert a.transport.certificates.identity.expiries
+            assert stream.peer is None or stream.peer.host == b.address.host
+        await stream.close()
+
+    run(make_network, story)
+
+
 def test_who_has_had_a_packet_is_connected_where_connections_are_needed(make_network: MakeNetwork) -> None:
     async def story(network: Network) -> None:
         a, b = await network.node(), await network.node()

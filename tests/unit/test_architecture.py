@@ -291,6 +291,38 @@ def test_the_library_loads_nothing_of_the_nodes() -> None:
     assert done.stdout.split() == []
 
 
+FOREIGN_ATTRIBUTES = {
+    "strerror": "an OSError has it, an OverflowError of the same call does not",
+    "sqlite_errorcode": "not every error of the sqlite3 module has it",
+    "public_key": "not every key object of the cryptography package has it",
+    "reason": "an ssl.SSLError has it, an OSError of the same call does not",
+    "set_groups": "of an ssl context, from Python 3.15 on",
+    "SSL_CTX_set1_curves_list": "not in every OpenSSL",
+    "get_unverified_chain": "of an ssl object, from Python 3.13 on",
+    "_sslobj": "of an ssl object, before Python 3.13",
+    "memfd_create": "of Linux",
+    "TCP_USER_TIMEOUT": "of Linux",
+    "TCP_NOTSENT_LOWAT": "not on every system",
+    "fingerprint": "an argument that not every command of tocsinctl keyring has",
+}
+"""Attributes of objects that are not ours, which may be looked for by name; each with its reason."""
+
+
+def test_nothing_probes_for_an_attribute_of_ours() -> None:
+    """A contract is a type: what an object can do is not found out by ``getattr`` or ``hasattr``."""
+    wrong = []
+    for _, path, tree in modules():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if node.func.id not in ("getattr", "hasattr") or len(node.args) < 2:
+                continue
+            name = node.args[1]
+            if isinstance(name, ast.Constant) and name.value not in FOREIGN_ATTRIBUTES:
+                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} looks for {name.value!r}")
+    assert not wrong, "\n".join(wrong)
+
+
 def source_lengths() -> dict[str, int]:
     return {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for _, path, _ in modules()}
 

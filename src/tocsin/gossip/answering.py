@@ -97,9 +97,7 @@ class StreamAnswers:
             answer = await self._on_request(message.payload, stream.remote)
             if answer is not None:
                 return self._codec.encode(User(answer), reply=True, key=key)
-        work = self._endpoint.receive_stream_in_steps(
-            message, stream.remote, self._loop.time(), getattr(stream, "peer", None)
-        )
+        work = self._endpoint.receive_stream_in_steps(message, stream.remote, self._loop.time(), stream.peer)
         writes = await self._reader.in_turns(payer(stream), work)
         self._drain()
         return writes

@@ -174,7 +174,7 @@ class Gossip:
         if self._started:
             return
         await self.transport.start(self)
-        bound = getattr(self.transport, "advertise_address", None) or self.transport.listen_address
+        bound = self.transport.advertise_address
         if self._address is None:
             self._endpoint.set_address(bound)
         elif not self._address.port:
@@ -345,7 +345,7 @@ class Gossip:
         if error:
             self._endpoint.stream_failed(action.exchange, error, now)
         else:
-            peer = getattr(stream, "peer", None)
+            peer = stream.peer if stream is not None else None
             work = self._endpoint.stream_replied_in_steps(action.exchange, message, now, peer)
             await self._reader.in_turns(payer(stream) if stream is not None else None, work)
         self._drain()

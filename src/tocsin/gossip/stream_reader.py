@@ -13,7 +13,7 @@ from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, Transport
-from tocsin.gossip.transport.turns import BAD_PACKET, SLICE, Turns
+from tocsin.gossip.transport.turns import BAD_PACKET, SLICE
 from tocsin.gossip.wire.messages import Message
 from tocsin.gossip.wire.stream import StreamDecoder
 
@@ -28,7 +28,7 @@ _BITE: Final = 8 * 1024
 
 def payer(stream: Stream) -> Hashable:
     """Whom the work that comes of a stream is charged to: the peer, where that is known, else its host."""
-    return getattr(stream, "peer", None) or stream.remote.host
+    return stream.peer or stream.remote.host
 
 
 async def write_all(stream: Stream, writes: Iterable[bytes]) -> None:
@@ -84,19 +84,18 @@ class StreamReader:
 
     def fine(self, peer: PeerIdentity) -> None:
         """Charge for a bad packet, where somebody can be charged."""
-        turns: Turns | None = getattr(self._transport, "turns", None)
-        if turns is not None:
-            turns.fine(peer, BAD_PACKET)
+        if (scheduler := self._transport.scheduler) is not None:
+            scheduler.fine(peer, BAD_PACKET)
 
     async def in_turns(self, peer: Hashable, work: Steps[Outcome]) -> Outcome:
         """Run ``work`` to its end; others have their turns between its steps, and ``peer`` pays for it."""
-        turns: Turns | None = getattr(self._transport, "turns", None)
+        scheduler = self._transport.scheduler
         loop, begun = asyncio.get_running_loop(), False
         while True:
-            if turns is None:
+            if scheduler is None:
                 await asyncio.sleep(0)
             else:
-                await turns.turn(peer)
+                await scheduler.turn(peer)
             began = perf_counter()
             try:
                 while perf_counter() - began < SLICE:
@@ -106,8 +105,8 @@ class StreamReader:
                 outcome: Outcome = end.value
                 return outcome
             finally:
-                if turns is not None:
-                    turns.charge(peer, began)
+                if scheduler is not None:
+                    scheduler.charge(peer, began)
 
 
 class _Share:

@@ -7,6 +7,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.config import AlertmanagerConfig
@@ -153,7 +154,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     endpoint = gossip.endpoint
     replication = cluster.replication
     courier = replication.courier
-    transport = getattr(gossip.transport, "statistics", None)
+    transport = gossip.transport.statistics
     watch("cluster_members", lambda: len(gossip.members))
     watch("cluster_failed_peers", lambda: cluster.failed_peers)
     watch("cluster_health_score", lambda: endpoint.health_score)
@@ -212,38 +213,30 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     metrics.watch_statistics("anti_entropy", lambda: cluster.convergence.anti_entropy.statistics)
     observe_identity(metrics, gossip)
     metrics.watch_statistics("gossip_newcomers", lambda: Waiting(endpoint.newcomers), gauges=("waiting",))
-    if transport is not None:
-        watch("tls_transport_packet_bytes_received_total", lambda: transport.packet_bytes_received)
-        watch("tls_transport_packet_bytes_sent_total", lambda: transport.packet_bytes_sent)
-        watch("tls_transport_read_errors_total", lambda: transport.frames_refused)
-        watch("tls_transport_stream_connections_received_total", lambda: transport.streams_accepted)
-        watch("tls_transport_stream_connections_sent_total", lambda: transport.streams_opened)
-        metrics.watch_statistics(
-            "transport",
-            lambda: transport,
-            gauges=(
-                "connections_inbound",
-                "connections_mux",
-                "connections_open",
-                "connections_outbound",
-                "handshakes_inbound_pending",
-                "peers_in_clear",
-                "receive_buffer_bytes",
-            ),
-        )
-        metrics.watch_statistics("transport_mux", lambda: getattr(transport, "mux", None))
-        metrics.watch_statistics(
-            "transport_dtls",
-            lambda: getattr(transport, "dtls", None),
-            gauges=(
-                "associations_inbound",
-                "associations_outbound",
-                "handshakes_inbound_pending",
-                "handshakes_outbound_pending",
-                "queued_bytes",
-                "queued_packets",
-            ),
-        )
+    watch("tls_transport_packet_bytes_received_total", lambda: transport.packet_bytes_received)
+    watch("tls_transport_packet_bytes_sent_total", lambda: transport.packet_bytes_sent)
+    watch("tls_transport_read_errors_total", lambda: transport.frames_refused)
+    watch("tls_transport_stream_connections_received_total", lambda: transport.streams_accepted)
+    watch("tls_transport_stream_connections_sent_total", lambda: transport.streams_opened)
+    metrics.watch_statistics(
+        "transport",
+        lambda: transport,
+        gauges=(
+            "connections_inbound",
+            "connections_mux",
+            "connections_open",
+            "connections_outbound",
+            "handshakes_inbound_pending",
+            "peers_in_clear",
+            "receive_buffer_bytes",
+        ),
+    )
+    for name, (part, gauges) in transport.parts().items():
+        metrics.watch_statistics(f"transport_{name}", partial(_itself, part), gauges=gauges)
+
+
+def _itself(thing: object) -> object:
+    return thing
 
 
 def _alerts_by_state(node: Node) -> dict[str, int]:

@@ -361,7 +361,7 @@ def test_a_bad_packet_of_a_known_peer_costs_it_part_of_its_share() -> None:
         async with cluster() as all_members:
             transport = MemoryTransport(all_members.network)
             a = await all_members.member("a", transport)
-            turns = transport.turns = Turns(rate=0.001, burst=0.001)  # type: ignore[attr-defined]
+            turns = transport.scheduler = Turns(rate=0.001, burst=0.001)
             peer = PeerIdentity("certificate", frozenset(), "10.0.0.9")
             a.gossip.packet_received(encode_message(Ping(7, "a")), a.address, peer)
             assert turns.may_go_on(peer)

@@ -13,7 +13,8 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.stream_reader import StreamReader
-from tocsin.gossip.transport.base import Stream, Transport
+from tocsin.gossip.transport.base import Stream
+from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.wire.messages import User
 from tocsin.gossip.wire.stream import StreamCodec
 
@@ -22,6 +23,8 @@ class Fixed:
     """A stream that brings the same bytes at once, then ends."""
 
     remote = Address("192.0.2.1", 1)
+
+    peer = None
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -32,7 +35,7 @@ class Fixed:
 
 
 def reader() -> StreamReader:
-    return StreamReader(cast("Transport", object()), DriverStatistics())
+    return StreamReader(MemoryTransport(MemoryNetwork()), DriverStatistics())
 
 
 def test_a_few_bytes_that_unpack_to_megabytes_are_cut_before_they_are_held(

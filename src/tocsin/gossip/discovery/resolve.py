@@ -24,7 +24,7 @@ def literal(host: str) -> str | None:
         address = ipaddress.ip_address(host.split("%", 1)[0])
     except ValueError:
         return None
-    mapped = getattr(address, "ipv4_mapped", None)
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
 
 

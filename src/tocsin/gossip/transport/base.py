@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Hashable, Mapping
 from typing import Protocol
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.transport.statistics import TransportStatistics
 
 
 class Stream(Protocol):
-    """A reliable, ordered, two-way byte stream to one peer.
-
-    One of a transport that authenticates peers also has ``peer``, a :class:`PeerIdentity`.
-    """
+    """A reliable, ordered, two-way byte stream to one peer."""
 
     @property
     def remote(self) -> Address:
         """The peer's address (of an accepted stream: of its connection, not its listener)."""
+
+    @property
+    def peer(self) -> PeerIdentity | None:
+        """Whom the connection's handshake has shown; None where the transport does not authenticate peers."""
 
     async def write(self, data: bytes) -> None:
         """Send ``data``; over TLS it is never put into one record with another write.
@@ -58,12 +60,75 @@ class TransportHandler(Protocol):
         """A peer opened a stream. The handler owns it and must close it."""
 
 
+class Scheduler(Protocol):
+    """Shares the event loop among peers: the work that a peer causes is charged to it, and waits its turn."""
+
+    async def turn(self, peer: Hashable) -> None:
+        """Wait until ``peer`` may cause more work, in a later turn of the event loop."""
+
+    def charge(self, peer: Hashable, began: float) -> bool:
+        """Charge ``peer`` for the time since ``began`` (``time.perf_counter``); whether it may go on."""
+
+    def fine(self, peer: Hashable, seconds: float) -> None:
+        """Charge ``peer`` so much, whatever its work took."""
+
+
+class Identity(Protocol):
+    """The certificates of this node, and how reloading them went. Times are Unix seconds."""
+
+    reloads: int
+    reload_failures: int
+    reload_successful: bool
+    reloaded_at: float
+
+    @property
+    def expiries(self) -> Mapping[str, float]:
+        """When our own certificates expire, by side: "server", "client"."""
+
+    @property
+    def crl_updates(self) -> Mapping[str, float]:
+        """When revocation lists should have been replaced, by side: "clients", "servers"."""
+
+
+class Certificates(Protocol):
+    """What a transport offers that authenticates peers by certificates."""
+
+    @property
+    def identity(self) -> Identity:
+        """Our own certificates."""
+
+    def reload(self) -> None:
+        """Read certificates and all else anew, now; :class:`~tocsin.errors.ConfigError` if unusable."""
+
+    def expect_names(self, names: Mapping[Address, str]) -> None:
+        """What listens at these addresses must show a certificate with that DNS name. Replaces earlier."""
+
+    def peer_expiries(self) -> Mapping[str, float]:
+        """When the certificates of connected peers expire (Unix time), by address; a bounded number."""
+
+
 class Transport(Protocol):
     """Carries packets (best effort, message borders kept) and streams."""
 
     @property
+    def statistics(self) -> TransportStatistics:
+        """What it counts."""
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """What peers' work is charged to, once started; None: peers are not told apart."""
+
+    @property
+    def certificates(self) -> Certificates | None:
+        """None where peers are not authenticated by certificates."""
+
+    @property
     def listen_address(self) -> Address:
         """The bound address; known after :meth:`start`."""
+
+    @property
+    def advertise_address(self) -> Address:
+        """Where peers are told to reach it, unless told otherwise; known after :meth:`start`."""
 
     async def start(self, handler: TransportHandler) -> None:
         """Bind and begin to deliver to ``handler``; :class:`~tocsin.errors.ConfigError` if it cannot bind."""
@@ -72,7 +137,7 @@ class Transport(Protocol):
         """Queue a packet. Never blocks, never raises; a full queue drops and counts."""
 
     def backlog(self, destination: Address) -> int:
-        """Bytes of packets to ``destination`` that are queued and not yet with the system."""
+        """Bytes of packets to ``destination`` that are queued and that the kernel has not accepted yet."""
 
     @property
     def connection_limit(self) -> int | None:

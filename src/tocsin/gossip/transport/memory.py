@@ -8,7 +8,8 @@ from typing import Final
 from tocsin.bounded import PacketQueue, ReadBuffer
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.transport.base import Scheduler, Stream, TransportHandler
 from tocsin.gossip.transport.statistics import TransportStatistics
 
 _FIRST_FREE_PORT: Final = 20_000
@@ -58,11 +59,23 @@ class MemoryTransport:
         self._streams: set[MemoryStream] = set()
         self._handler: TransportHandler | None = None
         self._closed = False
+        self.scheduler: Scheduler | None = None
+        """None, unless a test sets one."""
 
     @property
     def listen_address(self) -> Address:
         """The bound address; known after :meth:`start`."""
         return self._listen_address
+
+    @property
+    def advertise_address(self) -> Address:
+        """The bound address."""
+        return self.listen_address
+
+    @property
+    def certificates(self) -> None:
+        """Peers are not authenticated."""
+        return
 
     async def start(self, handler: TransportHandler) -> None:
         """Register; :class:`ConfigError` if the address is taken."""
@@ -185,6 +198,11 @@ class MemoryStream:
     def remote(self) -> Address:
         """The other end's transport."""
         return self._remote
+
+    @property
+    def peer(self) -> PeerIdentity | None:
+        """Nobody is authenticated."""
+        return None
 
     async def write(self, data: bytes) -> None:
         """Hand ``data`` to the other end, waiting while it has much unread."""

@@ -76,3 +76,7 @@ class TransportStatistics:
     """``tocsin/1`` connections that we turned away because the same peer has another in use."""
     mux: MuxStatistics = field(default_factory=MuxStatistics)
     """What happens on ``tocsin/1`` connections."""
+
+    def parts(self) -> dict[str, tuple[object, tuple[str, ...]]]:
+        """Counters of parts of the transport, by name: a dataclass, and the names of its gauges."""
+        return {"mux": (self.mux, ())}

@@ -218,9 +218,8 @@ class Cluster:
 
     def reload_identity(self) -> None:
         """Read the transport's certificates anew; :class:`ConfigError` if they cannot be used."""
-        reload = getattr(self.gossip.transport, "reload", None)
-        if reload is not None:
-            reload()
+        if (certificates := self.gossip.transport.certificates) is not None:
+            certificates.reload()
 
     @property
     def settled(self) -> bool:

@@ -4,28 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tocsin.gossip.driver import Gossip
+from tocsin.gossip.transport.base import Identity
 from tocsin.node.metrics import Metrics
-
-
-class Identity(Protocol):
-    """What is read of :class:`~tocsin.tls.identity.ClusterIdentity`."""
-
-    reloads: int
-    reload_failures: int
-    reload_successful: bool
-    reloaded_at: float
-
-    @property
-    def expiries(self) -> Mapping[str, float]: ...
-
-    @property
-    def crl_updates(self) -> Mapping[str, float]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +22,8 @@ class Waiting:
 
 def observe_identity(metrics: Metrics, gossip: Gossip) -> None:
     """Show the certificates of a transport that has some."""
-    identity = getattr(gossip.transport, "identity", None)
-    if identity is not None:
-        peers = getattr(gossip.transport, "peer_expiries", dict)
-        metrics.registry.register(IdentityCollector(identity, peers))
+    if (certificates := gossip.transport.certificates) is not None:
+        metrics.registry.register(IdentityCollector(certificates.identity, certificates.peer_expiries))
 
 
 class IdentityCollector(Collector):

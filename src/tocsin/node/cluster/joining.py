@@ -67,7 +67,7 @@ class Joining:
         )
         roots = self.discovery.roots
         self._enumerated = any(
-            not isinstance(one, Literal | Name) or getattr(one, "dns", False) for one in roots
+            one.dns if isinstance(one, Name) else not isinstance(one, Literal) for one in roots
         )
         """Some source lists a whole cluster, not a peer or two to begin with."""
         self._discovering = DiscoveryLoop(

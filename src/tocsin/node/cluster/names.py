@@ -22,6 +22,5 @@ def expected_names(targets: Iterable[Target]) -> dict[Address, str]:
 
 def tell_names(transport: Transport, targets: Iterable[Target]) -> None:
     """To a transport that verifies names."""
-    expect = getattr(transport, "expect_names", None)
-    if expect is not None:
-        expect(expected_names(targets))
+    if (certificates := transport.certificates) is not None:
+        certificates.expect_names(expected_names(targets))

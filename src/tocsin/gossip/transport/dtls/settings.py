@@ -126,3 +126,16 @@ class DTLSTransportStatistics(TransportStatistics):
     """Those of streams and packets, whatever way they took, and those of DTLS alone."""
 
     dtls: DTLSStatistics = field(default_factory=DTLSStatistics)
+
+    def parts(self) -> dict[str, tuple[object, tuple[str, ...]]]:
+        """Those of TLS, and DTLS."""
+        gauges = (
+            "associations_inbound",
+            "associations_outbound",
+            "handshakes_inbound_pending",
+            "handshakes_outbound_pending",
+            "queued_bytes",
+            "queued_packets",
+        )
+        # Not super(): a dataclass with slots is a new class, which the zero-argument form does not know.
+        return {**TransportStatistics.parts(self), "dtls": (self.dtls, gauges)}

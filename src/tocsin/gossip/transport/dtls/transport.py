@@ -24,7 +24,7 @@ from tocsin.bounded import Quota
 from tocsin.errors import ClosedError, ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.transport.base import Certificates, Stream, TransportHandler
 from tocsin.gossip.transport.datagram import DatagramEndpoint, DatagramSettings, bind_datagrams, bind_pair
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.cookies import Cookies
@@ -83,9 +83,9 @@ class DTLSTransport:
         self._closed = False
 
     @property
-    def turns(self) -> Turns | None:
+    def scheduler(self) -> Turns | None:
         """Shares the work among peers, once started."""
-        return self._tls.turns
+        return self._tls.scheduler
 
     @property
     def listen_address(self) -> Address:
@@ -113,6 +113,11 @@ class DTLSTransport:
     def peer_expiries(self) -> dict[str, float]:
         """Of the TLS connections."""
         return self._tls.peer_expiries()
+
+    @property
+    def certificates(self) -> Certificates:
+        """Those of both, TLS and DTLS."""
+        return self._tls
 
     async def start(self, handler: TransportHandler) -> None:
         """Bind; :class:`ConfigError` when the address cannot be bound or advertised."""
@@ -241,7 +246,7 @@ class DTLSTransport:
 
     def _deliver(self, packet: bytes, source: Address, peer: PeerIdentity) -> None:
         """Now, or when the peer may cause more work: nobody can be kept from sending datagrams."""
-        turns, dtls = self.turns, self.statistics.dtls
+        turns, dtls = self.scheduler, self.statistics.dtls
         if turns is None or turns.may_go_on(peer):
             self._receive(packet, source, peer)
         elif not self._late.acquire(peer):
@@ -258,8 +263,8 @@ class DTLSTransport:
         began = perf_counter()
         if self._handler is not None:
             self._handler.packet_received(packet, source, peer)
-        if self.turns is not None:
-            self.turns.charge(peer, began)
+        if self.scheduler is not None:
+            self.scheduler.charge(peer, began)
 
     def _arm(self) -> None:
         if self._incoming is None or self._outgoing is None:

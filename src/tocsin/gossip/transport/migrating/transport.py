@@ -16,7 +16,7 @@ from tocsin.bounded import PacketQueue
 from tocsin.errors import ClosedError, TocsinError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.transport.base import Certificates, Stream, TransportHandler
 from tocsin.gossip.transport.datagram import BACKLOG, bind_pair
 from tocsin.gossip.transport.migrating.door import Door
 from tocsin.gossip.transport.migrating.reach import Reach
@@ -46,10 +46,6 @@ class MigratingTransport:
         self.statistics = tls.statistics
         self.tls = tls
         self.clear = UDPTransport(udp_config, statistics=self.statistics)
-        self.identity = tls.identity
-        self.peer_expiries = tls.peer_expiries
-        self.expect_names = tls.expect_names
-        self.reload = tls.reload
         self._tls_config = tls.config
         self._udp_config = udp_config
         self._reach = Reach(chance)
@@ -73,9 +69,14 @@ class MigratingTransport:
         return self.tls.advertise_address
 
     @property
-    def turns(self) -> Turns | None:
+    def scheduler(self) -> Turns | None:
         """Shares the work among peers, once started."""
-        return self.tls.turns
+        return self.tls.scheduler
+
+    @property
+    def certificates(self) -> Certificates:
+        """Those of TLS."""
+        return self.tls
 
     async def start(self, handler: TransportHandler) -> None:
         """Bind both sockets; :class:`~tocsin.errors.ConfigError` if they cannot be bound."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.base import Stream, TransportHandler
+from tocsin.gossip.transport.base import Certificates, Stream, TransportHandler
 from tocsin.gossip.transport.listening import bound_socket
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.dial import Dialer
@@ -70,7 +70,7 @@ class TLSTransport:
         self._refusals = RefusalLog()
         self._handler: TransportHandler | None = None
         self._closed = False
-        self.turns: Turns | None = None
+        self.scheduler: Turns | None = None
         """What shares the event loop among the peers; made by :meth:`start`."""
 
     @property
@@ -83,6 +83,11 @@ class TLSTransport:
         """What goes out with each packet as the sender's address; known after :meth:`start`."""
         advertised = self.config.advertise_address or self._listen_address
         return advertised if advertised.port else Address(advertised.host, self._listen_address.port)
+
+    @property
+    def certificates(self) -> Certificates:
+        """Its own."""
+        return self
 
     async def start(self, handler: TransportHandler, listener: socket.socket | None = None) -> None:
         """Bind and listen, on ``listener`` if that is bound already.
@@ -124,7 +129,7 @@ class TLSTransport:
         self._listen_address = bound
         self._advertised = str(self.advertise_address)
         self._handler = handler
-        turns = self.turns = Turns(self.config.peer_share, self.config.peer_burst)
+        turns = self.scheduler = Turns(self.config.peer_share, self.config.peer_burst)
         mux_peers = self._mux_peers = MuxPeers(
             self.config,
             self.identity,

@@ -11,6 +11,7 @@ from typing import Final
 from tocsin.bounded import ReadBuffer
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 
 _BUFFER_LIMIT: Final = 256 * 1024
@@ -49,6 +50,11 @@ class TCPStream(asyncio.Protocol):
     def remote(self) -> Address:
         """The far end of the connection."""
         return self._remote
+
+    @property
+    def peer(self) -> PeerIdentity | None:
+        """Nobody is authenticated."""
+        return None
 
     async def write(self, data: bytes) -> None:
         """Send ``data``."""

@@ -39,13 +39,23 @@ class UDPTransport:
             config.max_inbound_connections_per_host, config.max_inbound_connections
         )
         self._closed = False
-        self.turns: Turns | None = None
-        """What has the work on streams done in turns of their hosts; made once there is an event loop."""
+        self.scheduler: Turns | None = None
+        """Hosts take turns with the work on their streams; made once there is an event loop."""
 
     @property
     def listen_address(self) -> Address:
         """The bound address; known after :meth:`start`."""
         return self._listen_address
+
+    @property
+    def advertise_address(self) -> Address:
+        """The bound address."""
+        return self.listen_address
+
+    @property
+    def certificates(self) -> None:
+        """Peers are not authenticated."""
+        return
 
     async def start(self, handler: TransportHandler) -> None:
         """Bind both sockets; :class:`~tocsin.errors.ConfigError` if they cannot be bound."""
@@ -69,7 +79,7 @@ class UDPTransport:
         self._datagrams = DatagramEndpoint(self, self.statistics, self._config.datagrams)
         self._datagrams.start(datagrams)
         # Hosts take turns, but none is held back: without authentication nobody is known to be behind.
-        self.turns = Turns(1.0, 1.0)
+        self.scheduler = Turns(1.0, 1.0)
 
     # -- packets
 

@@ -104,10 +104,10 @@ def test_the_gauges_go_back_to_nothing() -> None:
 def test_work_for_the_streams_of_one_host_is_done_in_turns_and_none_is_held_back() -> None:
     async def story() -> None:
         a, _ = await started()
-        assert a.turns is not None
+        assert a.scheduler is not None
         done: list[int] = []
         for number in range(3):
-            a.turns.later("192.0.2.1", lambda number=number: done.append(number))  # type: ignore[misc]
+            a.scheduler.later("192.0.2.1", lambda number=number: done.append(number))  # type: ignore[misc]
         await asyncio.sleep(0)
         assert len(done) <= 1
         await eventually(lambda: done == [0, 1, 2])
