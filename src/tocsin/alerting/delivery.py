@@ -6,10 +6,11 @@ Deliveries are moved along by :mod:`tocsin.alerting.pipeline`.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
+from typing import TypeAlias
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import IntegrationConfig, ReceiverConfig
@@ -18,6 +19,7 @@ from tocsin.alerting.intent import Lease
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
+from tocsin.alerting.unheard import Unheard
 
 INITIAL_INTERVAL = 500 * MILLISECOND
 MAX_INTERVAL = 60 * SECOND
@@ -88,12 +90,18 @@ class DeliveryState(Enum):
     DONE = "done"
 
 
+Place: TypeAlias = tuple[Receiver, str]
+"""A group at one integration: what the notification log has an entry for."""
+
+
 @dataclass(eq=False, slots=True)
 class FlushRun:
     """A flush on its way through the pipeline, and what is left of it."""
 
     flush: Flush
     deadline: Nanoseconds
+    stamps: tuple[Nanoseconds, ...] = ()
+    """For each integration, the timestamp of the log's entry when the flush began; 0: there was none."""
     remaining: int = 0
     """Deliveries that are not done."""
     errors: list[str] = field(default_factory=list)
@@ -107,12 +115,14 @@ class Delivery:
     run: FlushRun
     lane: Lane
     alerts: tuple[Alert, ...]
-    """Those of :attr:`known` that are not muted."""
+    """What is to be told: those of the flush that are not muted; after a peer's word, see ``Sending``."""
     known: tuple[Alert, ...]
     """What the group held at ``looked_at``."""
     looked_at: Nanoseconds
     began: Nanoseconds
     """Since when it has been waiting for earlier peers."""
+    seen: Nanoseconds
+    """The timestamp of the log's entry by which ``alerts`` were chosen; 0: there was none."""
     state: DeliveryState = DeliveryState.WAITING
     deadline: Nanoseconds = 0
     firing: tuple[int, ...] = ()
@@ -141,6 +151,11 @@ class Delivery:
         """Whom it is for."""
         return self.lane.integration
 
+    @property
+    def place(self) -> Place:
+        """What the log has its entry by."""
+        return self.lane.integration.log_receiver, self.run.flush.group_key
+
 
 @dataclass(eq=False, slots=True)
 class Lane:
@@ -161,23 +176,52 @@ def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], 
     return tuple(firing), tuple(resolved)
 
 
+def not_heard_of(hashes: Iterable[int], entry: Entry, delivery: Delivery, unheard: Unheard) -> list[int]:
+    """Which of ``hashes``, of the log's entry, are of alerts that the group neither holds nor saw end."""
+    known, place, stamp = {alert.labels.hash for alert in delivery.known}, delivery.place, entry.timestamp
+    return [one for one in hashes if one not in known and not unheard.is_over(place, one, stamp)]
+
+
 def also_notified(
-    entry: Entry | None, delivery: Delivery, now: Nanoseconds, sent: Nanoseconds
+    entry: Entry | None, delivery: Delivery, unheard: Unheard, now: Nanoseconds, sent: Nanoseconds
 ) -> tuple[Sequence[int], Sequence[int]]:
     """What fires and what is resolved by the log's entry, and we do not know: to be kept in the next entry.
 
     Alerts do not reach all nodes at the same time. If our entry left out what another node has just notified
     and we are still to hear of, that node would soon notify it again, and then we ours. Only of a recent
     entry, and only so many: what nobody knows any more is to be forgotten. Muted alerts are known, and left
-    out as upstream. ``sent``: when the entry's notification was, as far as can be told.
+    out as upstream; what fires by the entry and ended here is over, and may fire anew. ``sent``: when the
+    entry's notification was, as far as can be told.
     """
     flush = delivery.run.flush
     if entry is None or abs(now - sent) > max(KEEP_UNKNOWN, 2 * flush.options.group_interval):
         return (), ()
+    firing = not_heard_of(entry.firing_alerts, entry, delivery, unheard)
     known = {alert.labels.hash for alert in delivery.known}
-    firing = [one for one in entry.firing_alerts if one not in known]
     resolved = [one for one in entry.resolved_alerts if one not in known]
     return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
+
+
+def told_ends(entry: Entry | None, delivery: Delivery, unheard: Unheard) -> Collection[int]:
+    """Which alerts were told to be resolved: those of the entry, and those whose end was told before it.
+
+    Upstream has the entry only. There an end that is reported again (Prometheus does so for a quarter of an
+    hour, and a reload does it for all) is told again if another notification came in between.
+    """
+    if entry is None or not delivery.resolved:
+        return ()
+    place, told = delivery.place, set(entry.resolved_alerts)
+    passed_on = unheard.passed_on(place)
+    for alert in delivery.alerts:
+        one = alert.labels.hash
+        end = unheard.told_end(place, one)
+        if end is None or not alert.resolved_at(delivery.looked_at):
+            continue
+        if alert.starts_at <= end:
+            told.add(one)
+        elif one in passed_on:
+            told.discard(one)  # It has fired anew since.
+    return told
 
 
 def needs_notification(
@@ -189,10 +233,14 @@ def needs_notification(
     repeat_interval: Nanoseconds,
     now: Nanoseconds,
     sent: Nanoseconds | None = None,
+    may_still_fire: bool = False,
+    told: Collection[int] | None = None,
 ) -> Reason | None:
     """Why a notification has to be sent, given what was last sent; ``None`` if it has not (spec 4.6).
 
-    ``sent``: when that was, if not at the entry's timestamp.
+    ``sent``: when that was, if not at the entry's timestamp. ``may_still_fire``: the entry has an alert as
+    firing of which this node has not heard; then not all are resolved that we do not see fire. ``told``: the
+    alerts whose end was told, if not those of the entry.
     """
     if entry is None:
         return "first notification" if firing else None
@@ -200,9 +248,10 @@ def needs_notification(
         return "new alerts added" if entry.firing_alerts else "first notification"
     if not firing:
         # Also without send_resolved: the log has to forget the alerts that were firing.
-        # Upstream sends as soon as anything fired: also a node that has not heard of what still does.
-        return None if set(entry.firing_alerts).isdisjoint(resolved) else "all alerts resolved"
-    if send_resolved and not set(entry.resolved_alerts).issuperset(resolved):
+        if not entry.firing_alerts or (may_still_fire and set(entry.firing_alerts).isdisjoint(resolved)):
+            return None
+        return "all alerts resolved"
+    if send_resolved and not set(entry.resolved_alerts if told is None else told).issuperset(resolved):
         return "some alerts resolved"
     if (entry.timestamp if sent is None else sent) < now - repeat_interval:
         return "repeat interval elapsed"

@@ -130,13 +130,14 @@ class Dispatcher:
             if group.in_flight is not None:
                 group.due = True
                 continue
-            self._flushes.append(group.flush(now))
+            # From the timer, not from now: peers stay in phase. From now after a long sleep: once is enough.
+            interval = group.route.options.group_interval
+            timer = when if when + interval > now else now
+            self._flushes.append(group.flush(now, timer))
             self.statistics.flushes += 1
             groups += 1
             alerts += len(group.alerts)
-            # From the timer, not from now: peers stay in phase. From now after a long sleep: once is enough.
-            interval = group.route.options.group_interval
-            self._arm(group, when + interval if when + interval > now else now + interval)
+            self._arm(group, timer + interval)
 
     def current(self, flush: Flush, now: Nanoseconds) -> tuple[Alert, ...] | None:
         """What the group holds by now whose ``flush`` is under way; ``None`` if it is not."""

@@ -22,7 +22,8 @@ class Flush:
     """The alerts of a group at one moment, to be sent through the pipeline.
 
     ``alerts`` are in Alertmanager's order; the firing ones have no end (``ZERO``), so that none of them
-    resolves on its way. ``now`` is when the group's timer went off. ``deadline`` leaves out the wait for
+    resolves on its way. ``now`` is when the flush began; ``timer`` when the group's timer was due, which is a
+    little earlier, and by which reminders are counted (0: at ``now``). ``deadline`` leaves out the wait for
     earlier peers, which the pipeline adds.
     """
 
@@ -33,6 +34,12 @@ class Flush:
     alerts: tuple[Alert, ...]
     now: Nanoseconds
     deadline: Nanoseconds
+    timer: Nanoseconds = 0
+
+    @property
+    def due(self) -> Nanoseconds:
+        """When the group's timer was due."""
+        return self.timer or self.now
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +107,8 @@ class AggregationGroup:
         """All alerts as a flush has them: those that fire without an end."""
         return tuple(alert if alert.resolved_at(now) else _endless(alert) for alert in self.sorted_alerts())
 
-    def flush(self, now: Nanoseconds) -> Flush:
-        """Begin a flush of what the group holds."""
+    def flush(self, now: Nanoseconds, timer: Nanoseconds = 0) -> Flush:
+        """Begin a flush of what the group holds, for the timer that was due at ``timer``."""
         options = self.route.options
         self.due = False
         self.in_flight = Flush(
@@ -112,6 +119,7 @@ class AggregationGroup:
             alerts=self.alerts_at(now),
             now=now,
             deadline=now + max(options.group_interval, MINIMUM_TIMEOUT),
+            timer=timer,
         )
         return self.in_flight
 

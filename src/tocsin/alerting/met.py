@@ -1,4 +1,7 @@
-"""When a notification went out that the log says went out in the future.
+"""When a notification went out, where its stamp in the log does not tell.
+
+The log has the end of the attempt, and a reminder is decided on at a timer of the group: by the stamp of our
+own entry it would always come one interval late. So of what we sent ourselves the timer counts.
 
 A peer's clock may have been days ahead, and every later entry of the group is later still: by its stamps
 alone no reminder would be due until then. How entries are stored and merged stays as it is, so that all
@@ -19,11 +22,23 @@ MAX_PLACES: Final = 65_536
 
 
 class Met:
-    """Remembers, for each place (group and integration), when an entry from the future was first met."""
+    """Remembers, for each place (group and integration), at which timer of ours its entry began, or when an
+    entry from the future was first met."""
 
     def __init__(self, max_places: int = MAX_PLACES) -> None:
         self._max_places = max_places
         self._met: dict[Hashable, tuple[Nanoseconds, Nanoseconds]] = {}
+
+    def began(self, place: Hashable, stamp: Nanoseconds, timer: Nanoseconds) -> None:
+        """The notification of the place's entry, stamped ``stamp``, is ours, of that timer of its group."""
+        # A nanosecond earlier: a reminder is due when its interval has passed to the full.
+        self._remember(place, stamp, timer - 1)
+
+    def _remember(self, place: Hashable, stamp: Nanoseconds, when: Nanoseconds) -> None:
+        self._met.pop(place, None)
+        if len(self._met) >= self._max_places:
+            del self._met[next(iter(self._met))]
+        self._met[place] = stamp, when
 
     def sent(self, place: Hashable, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:
         """When the notification of the place's entry, stamped ``stamp``, went out as far as can be told."""
@@ -34,9 +49,7 @@ class Met:
             met = now
         else:
             return stamp
-        if len(self._met) >= self._max_places:
-            del self._met[next(iter(self._met))]
-        self._met[place] = stamp, met
+        self._remember(place, stamp, met)
         return min(stamp, met)
 
     def __len__(self) -> int:

@@ -31,7 +31,9 @@ from tocsin.alerting.effects import (
 from tocsin.alerting.group import Flush
 from tocsin.alerting.intent import GUARD, Intents
 from tocsin.alerting.muting import Muter, Muting
+from tocsin.alerting.nflog import Entry
 from tocsin.alerting.notification import Notification
+from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.sending import ATTEMPT_GRACE, BATCH, BATCH_ALERTS, MAX_ATTEMPTS, Log, Sending
 from tocsin.alerting.timestamp import Nanoseconds
@@ -68,9 +70,11 @@ class Pipeline:
         intents: Intents | None = None,
         current: Callable[[Flush, Nanoseconds], tuple[Alert, ...] | None] = lambda _flush, _now: None,
         max_attempts: int = MAX_ATTEMPTS,
+        remembered: Remembered | None = None,
     ) -> None:
         """``current`` tells what the group of a flush holds now, if it still does: see
-        :meth:`tocsin.alerting.dispatch.Dispatcher.current`. Without it, what it held is sent."""
+        :meth:`tocsin.alerting.dispatch.Dispatcher.current`. Without it, what it held is sent.
+        ``remembered``: that of the configuration before."""
         self.position = 0
         """Our place among the cluster's members; 0 also without a cluster. May be set at any time: whoever is
         waiting then waits for the new place; call ``handle_timeout`` after it."""
@@ -87,30 +91,35 @@ class Pipeline:
         self._timers: list[tuple[Nanoseconds, int, FlushRun]] = []
         self._sequence = count()
         self._effects: list[PipelineEffect] = []
+        self._log = notification_log
         self._intents = intents if intents is not None else Intents()
+        self.remembered = remembered if remembered is not None else Remembered()
         self._sending = Sending(
             log=notification_log,
             intents=self._intents,
             random=random,
             effects=self._effects,
+            remembered=self.remembered,
             refresh=self._refresh,
             ended=self._delivery_ended,
         )
 
     @property
     def statistics(self) -> PipelineStatistics:
-        """What is counted. May be replaced by a predecessor's, to be counted on."""
-        return self._sending.statistics
+        """What is counted."""
+        return self.remembered.statistics
 
-    @statistics.setter
-    def statistics(self, statistics: PipelineStatistics) -> None:
-        self._sending.statistics = statistics
+    def met_peers(self) -> None:
+        """There is another member: what the log says may be what others have told, and not yet us."""
+        self.remembered.has_had_peers = True
 
     # Flushes
 
     def start(self, flush: Flush, now: Nanoseconds) -> None:
         """Take in a flush. It ends with exactly one ``FlushFinished``."""
-        run = FlushRun(flush, deadline=flush.deadline + self._wait)
+        lanes = self._lanes.get(flush.options.receiver, ())
+        stamps = tuple(self._stamp(lane, flush) for lane in lanes)
+        run = FlushRun(flush, flush.deadline + self._wait, stamps)
         if self._settled and not self._unsettled:
             self._begin(run, now)
         else:
@@ -151,15 +160,36 @@ class Pipeline:
             self._finish(run)
             return
         run.remaining = len(lanes)
-        for lane in lanes:
-            delivery = Delivery(run, lane, alerts, flush.alerts, looked_at=flush.now, began=now)
+        for lane, stamp in zip(lanes, run.stamps, strict=True):
+            delivery = Delivery(run, lane, alerts, flush.alerts, looked_at=flush.now, began=now, seen=stamp)
             if self._silent_wait == 0:
                 self._send(delivery, now)
             else:
                 self._waiting.append(delivery)
 
+    def _stamp(self, lane: Lane, flush: Flush) -> Nanoseconds:
+        entry = self._log.query(lane.integration.log_receiver, flush.group_key)
+        return entry.timestamp if entry is not None else 0
+
     def _finish(self, run: FlushRun) -> None:
+        if not run.errors:
+            self._remember_ends(run.flush)
         self._effects.append(FlushFinished(run.flush, not run.errors, "\n".join(run.errors)))
+
+    def _remember_ends(self, flush: Flush) -> None:
+        """The group lets go of what has ended."""
+        ended = [alert for alert in flush.alerts if alert.resolved_at(flush.now)]
+        if not ended:
+            return
+        unheard = self.remembered.unheard
+        for lane in self._lanes.get(flush.options.receiver, ()):
+            place = lane.integration.log_receiver, flush.group_key
+            entry = self._log.query(*place)
+            stamp, told = (entry.timestamp, set(entry.resolved_alerts)) if entry is not None else (0, set())
+            for alert in ended:
+                one = alert.labels.hash
+                end = alert.ends_at if one in told else unheard.told_end(place, one)
+                unheard.ended(place, one, stamp, end)
 
     def muted_by(self, options: RouteOptions, now: Nanoseconds) -> tuple[str, ...]:
         """The names of the time intervals that mute a route at ``now``, for the API; empty if none does."""
@@ -193,12 +223,24 @@ class Pipeline:
         deadline = max(delivery.run.deadline, delivery.run.flush.deadline + self._wait)
         self._sending.begin(delivery, deadline, now)
 
-    def _refresh(self, delivery: Delivery, now: Nanoseconds) -> None:
+    def _refresh(self, delivery: Delivery, entry: Entry, now: Nanoseconds) -> None:
+        """Choose anew, after a peer has told what ``entry`` says. An alert that nobody has told yet is told
+        even if it has ended meanwhile."""
         flush = delivery.run.flush
-        alerts = self._current(flush, now)
-        if alerts is not None:
-            delivery.known, delivery.looked_at = alerts, now
-            delivery.alerts, _ = self._muting.unmuted(replace(flush, alerts=alerts), now)
+        current = self._current(flush, now)
+        if current is None:
+            return
+        told = {*entry.firing_alerts, *entry.resolved_alerts}
+        untold = {
+            alert.labels: alert
+            for alert in delivery.alerts
+            if not alert.resolved_at(delivery.looked_at) and alert.labels.hash not in told
+        }
+        alerts, _ = self._muting.unmuted(replace(flush, alerts=current), now)
+        delivery.alerts = tuple(
+            untold.get(alert.labels, alert) if alert.resolved_at(now) else alert for alert in alerts
+        )
+        delivery.known, delivery.looked_at = current, now
 
     def _delivery_ended(self, delivery: Delivery) -> None:
         delivery.run.remaining -= 1

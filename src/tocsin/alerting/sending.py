@@ -20,14 +20,15 @@ from tocsin.alerting.delivery import (
     also_notified,
     hashes,
     needs_notification,
+    not_heard_of,
+    told_ends,
 )
-from tocsin.alerting.effects import Attempt, PipelineEffect, PipelineStatistics, Recorded
+from tocsin.alerting.effects import Attempt, PipelineEffect, Recorded
 from tocsin.alerting.intent import GUARD, Intents, content_of, key_of
-from tocsin.alerting.met import Met
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.notification import Notification, Reason
+from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.alerting.unheard import Unheard
 
 MAX_ATTEMPTS = 64
 """Attempts that one integration has under way at a time. Each has its own bound: a receiver that hangs holds
@@ -68,12 +69,12 @@ class Sending:
         intents: Intents,
         random: Random,
         effects: list[PipelineEffect],
-        refresh: Callable[[Delivery, Nanoseconds], None],
+        remembered: Remembered,
+        refresh: Callable[[Delivery, Entry, Nanoseconds], None],
         ended: Callable[[Delivery], None],
     ) -> None:
-        self.statistics = PipelineStatistics()
-        self._unheard = Unheard()
-        self._met = Met()
+        self.statistics = remembered.statistics
+        self._remembered = remembered
         self._log = log
         self._intents = intents
         self._random = random
@@ -99,10 +100,13 @@ class Sending:
         self._look_again(delivery, now)
 
     def _look_again(self, delivery: Delivery, now: Nanoseconds) -> None:
-        """Time has passed: what is to be told now may not be what the group held when it was flushed."""
-        if now > delivery.looked_at:
+        """What was flushed is what is told, however long a receiver fails: an alert shorter than that would
+        go untold. But once a peer has told the group something, tell what there is to tell after that."""
+        entry = self._log.query(*delivery.place)
+        if entry is not None and entry.timestamp != delivery.seen:
+            delivery.seen = entry.timestamp
             alerts = delivery.alerts
-            self._refresh(delivery, now)
+            self._refresh(delivery, entry, now)
             if alerts != delivery.alerts:
                 delivery.notification = None
         if not delivery.alerts:
@@ -111,20 +115,21 @@ class Sending:
         delivery.firing, delivery.resolved = hashes(delivery.alerts, delivery.looked_at)
         if delivery.intent_key:
             delivery.content = content_of(delivery.firing, delivery.resolved)
-        self._turn(delivery, now)
+        self._turn(delivery, entry, now)
 
-    def _turn(self, delivery: Delivery, now: Nanoseconds) -> None:
+    def _turn(self, delivery: Delivery, entry: Entry | None, now: Nanoseconds) -> None:
         """Look at the log and at what others intend, and go on if need be and nobody else is at it."""
         flush, integration, intents = delivery.run.flush, delivery.integration, self._intents
-        entry = self._log.query(integration.log_receiver, flush.group_key)
         reason = needs_notification(
             entry,
             firing=delivery.firing,
             resolved=delivery.resolved,
             send_resolved=integration.send_resolved,
             repeat_interval=flush.options.repeat_interval,
-            now=flush.now,
+            now=flush.due,
             sent=self._sent(delivery, entry, now),
+            told=told_ends(entry, delivery, self._remembered.unheard),
+            may_still_fire=not delivery.firing and self._may_still_fire(delivery, entry),
         )
         if reason is None:
             self._end(delivery, now)
@@ -148,11 +153,15 @@ class Sending:
                 return
         self._attempt(delivery, now)
 
+    def _may_still_fire(self, delivery: Delivery, entry: Entry | None) -> bool:
+        if entry is None or not self._remembered.has_had_peers:
+            return False
+        return bool(not_heard_of(entry.firing_alerts, entry, delivery, self._remembered.unheard))
+
     def _sent(self, delivery: Delivery, entry: Entry | None, now: Nanoseconds) -> Nanoseconds:
         if entry is None:
             return now
-        place = delivery.integration.log_receiver, delivery.run.flush.group_key
-        return self._met.sent(place, entry.timestamp, now)
+        return self._remembered.met.sent(delivery.place, entry.timestamp, now)
 
     def _prepare(self, delivery: Delivery, reason: Reason, now: Nanoseconds) -> bool:
         """Make the notification; False if it was empty, and with that is over."""
@@ -302,13 +311,16 @@ class Sending:
     # -- ends of a delivery
 
     def _record(self, delivery: Delivery, now: Nanoseconds) -> None:
-        flush, receiver = delivery.run.flush, delivery.integration.log_receiver
-        entry = self._log.query(receiver, flush.group_key)
-        firing, resolved = also_notified(entry, delivery, now, self._sent(delivery, entry, now))
-        fresh = self._unheard.fresh((receiver, flush.group_key), (*firing, *resolved), now)
+        place, flush, unheard = delivery.place, delivery.run.flush, self._remembered.unheard
+        firing: Sequence[int] = ()
+        resolved: Sequence[int] = ()
+        if self._remembered.has_had_peers:
+            entry = self._log.query(*place)
+            sent = self._sent(delivery, entry, now)
+            firing, resolved = also_notified(entry, delivery, unheard, now, sent)
+        fresh = unheard.fresh(place, (*firing, *resolved), now)
         changes = self._log.log(
-            receiver,
-            flush.group_key,
+            *place,
             (*[one for one in firing if one in fresh], *delivery.firing),
             (*[one for one in resolved if one in fresh], *delivery.resolved),
             now,
@@ -316,9 +328,9 @@ class Sending:
         )
         if changes:
             self._effects.append(Recorded(tuple(changes)))
-            entry = self._log.query(receiver, flush.group_key)
-            self._sent(delivery, entry, now)  # met now, not at the next flush
+            entry = self._log.query(*place)
             if entry is not None:
+                self._remembered.met.began(place, entry.timestamp, flush.due)
                 self._intents.done(delivery.lease, entry.timestamp, now)
         self._end(delivery, now)
 

@@ -1,12 +1,14 @@
-"""For how long a node passes on what the log says of alerts that it has not heard of.
+"""What the log says of alerts that this node has not heard of, and for how long a node passes it on.
 
-Each new entry of a group keeps such alerts (``delivery.also_notified``), so without an end a chain of entries
-would carry an alert that nobody knows any more, and hold it back when it fires anew.
+An alert that a peer has notified may still be on its way to us. Each new entry of a group keeps such alerts
+(``delivery.also_notified``). An alert that this node saw end is not one of them: held for firing, it would go
+untold when it fires anew. And without an end a chain of entries would carry an alert that nobody knows any
+more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable
 from typing import Final
 
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
@@ -14,14 +16,42 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds
 PATIENCE: Final = 600 * SECOND
 """An alert that has not reached this node in that time is not on its way to it."""
 MAX_PLACES: Final = 65_536
+MAX_ENDED: Final = 65_536
+"""Ends that are remembered. Of an alert past it that a peer's entry has as firing, the end is forgotten."""
 
 
 class Unheard:
-    """Remembers, for each place (group and integration), since when an unheard alert has been passed on."""
+    """Remembers, for each place (group and integration), since when an unheard alert has been passed on, and
+    which alerts ended here."""
 
-    def __init__(self, max_places: int = MAX_PLACES) -> None:
+    def __init__(self, max_places: int = MAX_PLACES, max_ended: int = MAX_ENDED) -> None:
         self._max_places = max_places
+        self._max_ended = max_ended
         self._since: dict[Hashable, dict[int, Nanoseconds]] = {}
+        self._ended: dict[tuple[Hashable, int], tuple[Nanoseconds, Nanoseconds | None]] = {}
+
+    def ended(self, place: Hashable, one: int, stamp: Nanoseconds, told: Nanoseconds | None) -> None:
+        """The place's group is done with an alert that has ended; the place's entry is that of ``stamp``, and
+        if it tells of the end, that was at ``told``."""
+        self._ended.pop((place, one), None)
+        if len(self._ended) >= self._max_ended:
+            del self._ended[next(iter(self._ended))]
+        self._ended[place, one] = stamp, told
+
+    def is_over(self, place: Hashable, one: int, stamp: Nanoseconds) -> bool:
+        """Whether the alert ended here after the entry of ``stamp`` was written: then the entry tells us
+        nothing that we have not heard. By the entry and not by the time, as clocks differ."""
+        ended = self._ended.get((place, one))
+        return ended is not None and ended[0] == stamp
+
+    def told_end(self, place: Hashable, one: int) -> Nanoseconds | None:
+        """When the alert ended the last time that its end was told and the group was done with it."""
+        ended = self._ended.get((place, one))
+        return ended[1] if ended is not None else None
+
+    def passed_on(self, place: Hashable) -> Collection[int]:
+        """What our last entry of the place has of alerts that its group did not hold."""
+        return self._since.get(place, ())
 
     def fresh(self, place: Hashable, hashes: Iterable[int], now: Nanoseconds) -> frozenset[int]:
         """Which of ``hashes``, all that the place's entry has of unheard alerts, to pass on again."""

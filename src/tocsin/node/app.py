@@ -346,7 +346,9 @@ class Node:
 
     def _members_changed(self) -> None:
         if self.engine is not None and self.cluster is not None:
-            self.engine.set_members(self.cluster.position, self.cluster.tocsin_peers)
+            cluster = self.cluster
+            others = len(cluster.gossip.members) > 1
+            self.engine.set_members(cluster.position, cluster.tocsin_peers, others=others)
 
     def _announced(self, payloads: Sequence[bytes]) -> None:
         if self.cluster is not None:

@@ -68,7 +68,7 @@ class Engine:
         self.inhibitor = Inhibitor(config.inhibit_rules)
         self.dispatcher = Dispatcher(config.route, now=now)
         self.intents = intents if intents is not None else Intents()
-        self.pipeline = Pipeline(
+        self.pipeline: Pipeline = Pipeline(
             config=config,
             silences=silences,
             inhibitor=self.inhibitor,
@@ -77,10 +77,10 @@ class Engine:
             random=random,
             intents=self.intents,
             current=self.dispatcher.current,
+            remembered=previous.pipeline.remembered if previous is not None else None,
         )
         if previous is not None:  # Counters only grow, whatever is reloaded.
             self.dispatcher.statistics = previous.dispatcher.statistics
-            self.pipeline.statistics = previous.pipeline.statistics
         self._clock = clock
         self._senders = senders
         self._log = log
@@ -116,9 +116,12 @@ class Engine:
         """The node may have missed something: nothing new goes out until :meth:`settle`."""
         self.pipeline.unsettled()
 
-    def set_members(self, position: int, peers: frozenset[str]) -> None:
-        """Our place among the cluster's members, and the names of those others that understand intents."""
+    def set_members(self, position: int, peers: frozenset[str], *, others: bool) -> None:
+        """Our place among the cluster's members, the names of those others that understand intents, and
+        whether there are others at all."""
         now = self._clock.now()
+        if others:
+            self.pipeline.met_peers()
         self.pipeline.wake(self.intents.members(position, peers, now), now)
         self.pipeline.position = position
         self._run(now)

@@ -37,3 +37,19 @@ def test_places_do_not_mix_and_are_bounded() -> None:
     assert len(unheard) == 2
     assert unheard.fresh("c", [1], 11 * MINUTE) == frozenset()
     assert unheard.fresh("a", [1], 11 * MINUTE) == {1}
+
+
+def test_what_ended_here_is_over_until_a_peer_writes_of_it_again() -> None:
+    unheard = Unheard()
+    unheard.ended("group", 1, 5, None)
+    assert unheard.is_over("group", 1, 5)
+    assert not unheard.is_over("group", 1, 6)
+    assert not unheard.is_over("group", 2, 5)
+    assert not unheard.is_over("other", 1, 5)
+
+
+def test_the_ends_that_are_remembered_are_bounded() -> None:
+    unheard = Unheard(max_ended=2)
+    for one in (1, 2, 3):
+        unheard.ended("group", one, 5, one)
+    assert [unheard.told_end("group", one) for one in (1, 2, 3)] == [None, 2, 3]

@@ -6,7 +6,11 @@ import argparse
 import sys
 from collections import Counter
 
+from tocsin.simulation.alerting.lone import play_lone, tell_lone
 from tocsin.simulation.alerting.story import KINDS, play, tell
+
+
+LONE = "lone"
 
 
 def main() -> int:
@@ -14,9 +18,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tocsin.simulation.alerting", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stories", type=int, default=1, help="how many, from the seed on")
-    parser.add_argument("--kind", choices=KINDS, default="", help="default: by the seed")
+    parser.add_argument("--kind", choices=(*KINDS, LONE), default="", help="default: by the seed")
     parser.add_argument("--without-intents", action="store_true", help="nodes share only their logs")
     arguments = parser.parse_args()
+    if arguments.kind == LONE:
+        return _lone(range(arguments.seed, arguments.seed + arguments.stories))
     totals: dict[str, Counter[str]] = {}
     for seed in range(arguments.seed, arguments.seed + arguments.stories):
         outcome = play(tell(seed, arguments.kind), with_intents=not arguments.without_intents)
@@ -34,6 +40,18 @@ def main() -> int:
     for kind, total in sorted(totals.items()):
         print(f"{kind:12}", ", ".join(f"{name} {count}" for name, count in total.items()))
     return int(any(total["duplicates"] or total["missed"] for total in totals.values()))
+
+
+def _lone(seeds: range) -> int:
+    """One node, judged by the oracle."""
+    wrong = 0
+    for seed in seeds:
+        complaints = play_lone(tell_lone(seed))
+        wrong += bool(complaints)
+        for complaint in complaints:
+            print(complaint, file=sys.stderr)
+    print(f"{LONE:12} stories {len(seeds)}, wrong {wrong}")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

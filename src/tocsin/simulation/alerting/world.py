@@ -245,6 +245,8 @@ class AlertingWorld:
                 continue
             position, peers = self._view(node)
             node.pipeline.position = position
+            if len(self.nodes) > 1:
+                node.pipeline.met_peers()
             if self._with_intents:
                 now = self.now + node.skew
                 node.pipeline.wake(node.intents.members(position, peers, now), now)

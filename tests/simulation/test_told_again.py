@@ -1,0 +1,247 @@
+"""What is told equals what Alertmanager tells, alert by alert: on one node, and on three.
+
+The short stories are minimised from random ones that were played against the real program; what is right was
+seen there. Times are seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+
+import pytest
+
+from tests.support.routing import T0, alert, one_receiver, one_route
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.timestamp import MILLISECOND, SECOND
+from tocsin.simulation.alerting import AlertingWorld, Answer, Sent
+from tocsin.simulation.alerting.lone import play_lone, tell_lone
+from tocsin.simulation.alerting.oracle import Observed, observed_of
+
+Told = tuple[float, set[str], set[str], str]
+"""When, who fires, who is resolved, and why."""
+
+
+class Mutable:
+    """Silences alerts by their label ``i``."""
+
+    def __init__(self) -> None:
+        self.silenced: set[str] = set()
+
+    def mutes(self, labels: Labels, _now: int, /) -> tuple[str, ...]:
+        return ("by",) if labels.value("i") in self.silenced else ()
+
+
+class Story:
+    """Events at their times, on so many nodes that all hear of them at once."""
+
+    def __init__(
+        self,
+        nodes: int = 1,
+        *,
+        interval: float = 1.2,
+        repeat: float = 3600,
+        send_resolved: bool = False,
+        failures: int = 0,
+    ) -> None:
+        self.failures = failures
+        self.silences = Mutable()
+        route = one_route(
+            group_wait=300 * MILLISECOND,
+            group_interval=round(interval * SECOND),
+            repeat_interval=round(repeat * SECOND),
+        )
+        self.world = AlertingWorld(
+            one_receiver(route, send_resolved=send_resolved),
+            nodes=nodes,
+            now=T0,
+            sink=self._answer,
+            silences=self.silences,
+            peer_timeout=SECOND,
+            gossip_delay=5 * MILLISECOND,
+        )
+        self.began: dict[str, int] = {}
+
+    def _answer(self, _sent: Sent) -> Answer:
+        self.failures -= 1
+        return Answer(failure="serverError" if self.failures >= 0 else "")
+
+    def fires(self, at: float, *numbers: str) -> Story:
+        for number in numbers:
+            self.world.at(T0 + round(at * SECOND), partial(self._fires, number))
+        return self
+
+    def _fires(self, number: str) -> None:
+        self.began[number] = self.world.now
+        self.world.post(alert(alertname="A", i=number, starts_at=self.world.now))
+
+    def ends(self, at: float, *numbers: str) -> Story:
+        for number in numbers:
+            self.world.at(T0 + round(at * SECOND), partial(self._ends, number))
+        return self
+
+    def _ends(self, number: str) -> None:
+        now = self.world.now
+        self.world.post(alert(alertname="A", i=number, starts_at=self.began[number], ends_at=now))
+
+    def silenced(self, at: float, number: str, until: float) -> Story:
+        self.world.at(T0 + round(at * SECOND), partial(self.silences.silenced.add, number))
+        self.world.at(T0 + round(until * SECOND), partial(self.silences.silenced.discard, number))
+        return self
+
+    def told(self, until: float) -> list[Told]:
+        """What the receiver took."""
+        self.world.run(T0 + round(until * SECOND) - self.world.now)
+        found: list[Told] = []
+        for sent in self.world.accepted:
+            notification = sent.attempt.notification
+            firing, resolved = observed_of(notification.alerts)
+            when = round((sent.at - T0) / SECOND, 1)
+            found.append(
+                (when, {each["i"] for each in firing}, {each["i"] for each in resolved}, notification.reason)
+            )
+        return found
+
+
+def contents(told: list[Told]) -> list[tuple[set[str], set[str], str]]:
+    return [(firing, resolved, reason) for _, firing, resolved, reason in told]
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_an_alert_that_fires_again_is_told_again(nodes: int) -> None:
+    story = Story(nodes).fires(0, "1", "3").ends(1, "1").fires(2, "2").fires(4, "1")
+    assert contents(story.told(20)) == [
+        ({"1", "3"}, set(), "first notification"),
+        ({"2", "3"}, set(), "new alerts added"),
+        ({"1", "2", "3"}, set(), "new alerts added"),
+    ]
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_it_is_so_when_the_group_was_empty_in_between_and_is_a_first_notification(nodes: int) -> None:
+    story = Story(nodes).fires(0, "1", "3").ends(1, "1").fires(2, "2").ends(3.2, "2", "3").fires(5, "1")
+    assert contents(story.told(20)) == [
+        ({"1", "3"}, set(), "first notification"),
+        ({"2", "3"}, set(), "new alerts added"),
+        ({"1"}, set(), "first notification"),
+    ]
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_it_is_so_when_its_end_went_untold_because_it_was_silenced(nodes: int) -> None:
+    story = Story(nodes, send_resolved=True).fires(0, "1", "3").silenced(0.8, "1", until=3.4)
+    story.ends(1, "1").fires(2, "2").fires(4, "1")
+    assert contents(story.told(20)) == [
+        ({"1", "3"}, set(), "first notification"),
+        ({"2", "3"}, set(), "new alerts added"),
+        ({"1", "2", "3"}, set(), "new alerts added"),
+    ]
+
+
+def test_what_only_a_peer_has_heard_of_is_told_by_it_once_although_we_tell_in_between() -> None:
+    """And is told again when it fires again, although this node had only heard of it from the log."""
+    story = Story(2, interval=10)
+    world = story.world
+    world.post(alert(alertname="A", i="1", starts_at=T0), to=["node-1"])
+    world.run(8 * SECOND)
+    world.post(alert(alertname="A", i="2", starts_at=world.now), to=["node-0"])
+    world.run(40 * SECOND)
+    assert [set(firing) for _, firing, _, _ in story.told(48)] == [{"1"}, {"2"}], "nobody repeats {1}"
+    for name in world.nodes:
+        world.post(alert(alertname="A", i="1", starts_at=T0), to=[name])
+        world.post(alert(alertname="A", i="2", starts_at=T0), to=[name])
+    world.run(20 * SECOND)
+    assert len(story.told(70)) == 2, "all is told already"
+    story.began["1"] = T0
+    story.ends(71, "1").fires(85, "3").fires(105, "1")
+    assert contents(story.told(140))[2:] == [
+        ({"2", "3"}, set(), "new alerts added"),
+        ({"1", "2", "3"}, set(), "new alerts added"),
+    ]
+
+
+def test_an_alert_shorter_than_the_outage_of_its_receiver_is_told_and_then_its_end() -> None:
+    story = Story(interval=2.4, send_resolved=True, failures=1).fires(0, "1").ends(0.45, "1")
+    assert contents(story.told(20)) == [
+        ({"1"}, set(), "first notification"),
+        (set(), {"1"}, "all alerts resolved"),
+    ]
+
+
+def test_what_comes_or_is_silenced_between_two_attempts_is_for_the_next_flush() -> None:
+    story = Story(interval=2.4, send_resolved=True, failures=1).fires(0, "1", "2")
+    story.fires(0.35, "3").silenced(0.35, "2", until=100)
+    assert contents(story.told(20)) == [
+        ({"1", "2"}, set(), "first notification"),
+        ({"1", "3"}, set(), "new alerts added"),
+    ]
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_on_several_nodes_an_outage_loses_nothing_either(nodes: int) -> None:
+    story = Story(nodes, interval=2.4, send_resolved=True, failures=3).fires(0, "1").ends(0.45, "1")
+    firing = [one for one in contents(story.told(40)) if one[0]]
+    assert firing == [({"1"}, set(), "first notification")]
+
+
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_a_repeat_interval_is_what_it_says(nodes: int) -> None:
+    """It is counted from timer to timer: by the end of an attempt each repeat would come one interval
+    late."""
+    told = Story(nodes, interval=2, repeat=6).fires(0, "1").told(60)
+    gaps = [round(after[0] - before[0], 1) for before, after in pairwise(told)]
+    assert gaps == [6.0] * 9
+
+
+def test_a_repeat_interval_between_two_timers_comes_at_the_later() -> None:
+    told = Story(interval=2, repeat=4.5).fires(0, "1").told(60)
+    gaps = [round(after[0] - before[0], 1) for before, after in pairwise(told)]
+    assert set(gaps) == {6.0}
+
+
+def test_an_end_that_is_reported_again_is_not_told_again() -> None:
+    """Prometheus reports it for a quarter of an hour. Alertmanager tells it again here, with each such
+    report."""
+    story = Story(send_resolved=True).fires(0, "1", "2", "3").ends(1, "1")
+    story.ends(3, "2")
+    ended = T0 + SECOND
+    for at in (5, 7, 9):
+        again = alert(alertname="A", i="1", starts_at=T0, ends_at=ended)
+        story.world.at(T0 + at * SECOND, partial(story.world.post, again))
+    assert contents(story.told(20)) == [
+        ({"1", "2", "3"}, set(), "first notification"),
+        ({"2", "3"}, {"1"}, "some alerts resolved"),
+        ({"3"}, {"2"}, "some alerts resolved"),
+    ]
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_the_oracle_finds_nothing(block: int) -> None:
+    wrong = [
+        complaint for seed in range(30 * block, 30 * block + 30) for complaint in play_lone(tell_lone(seed))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(20))
+def test_the_oracle_finds_nothing_in_thousands_of_stories(block: int) -> None:
+    first = 10_000 + 200 * block
+    wrong = [complaint for seed in range(first, first + 200) for complaint in play_lone(tell_lone(seed))]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_oracle_sees_what_is_taken_away_added_or_changed() -> None:
+    """An oracle that was never seen to find anything is none."""
+    story = tell_lone(4)
+    assert not play_lone(story)
+    spoilt: list[Callable[[list[Observed]], list[Observed]]] = [
+        lambda each: each[1:],
+        lambda each: [*each, each[-1]],
+        lambda each: [replace(each[0], firing=frozenset()), *each[1:]],
+        lambda each: [replace(each[0], reason="new alerts added"), *each[1:]],
+    ]
+    for spoil in spoilt:
+        assert play_lone(story, spoil=spoil)
