@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -15,6 +17,7 @@ from tocsin.node.api.answers import empty, plain_error, value_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.limits import Gate, HTTPMetrics, Limits, NoMetrics
 from tocsin.node.api.page import status_page
+from tocsin.node.api.requests import accepts_gzip, clean_path
 from tocsin.node.api.v2 import PREFIX, ApiV2
 
 _log = logging.getLogger(__name__)
@@ -24,6 +27,9 @@ _DEPRECATED: Final = {
     "error": "The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of version 0.27.0"
     " - please use the equivalent route in the v2 API",
 }
+
+GZIP_LEVEL: Final = 1
+"""Metrics compress to a tenth at once; more effort is not worth the processor time."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -83,7 +89,7 @@ class Site:
 
     async def _answer(self, request: Request) -> Response:
         raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
-        path = raw.partition(b"?")[0].decode("utf-8", "replace")
+        path = clean_path(raw.partition(b"?")[0].decode("utf-8", "replace"))
         prefix = self._prefix
         if prefix and path in ("/", prefix):
             return _redirect(302 if path == "/" else 301, prefix + "/" if path == prefix else prefix)
@@ -94,27 +100,32 @@ class Site:
             return await self._v2.answer(request, path)
         if path == PREFIX:
             return _redirect(301, prefix + PREFIX + "/")
-        if path.startswith("/api/v1/"):
-            answer = value_answer(_DEPRECATED)
-            answer.status_code = 410
-            return answer
-        found = self._pages.get(path)
+        if path.startswith("/api/v1/") and path != "/api/v1/":
+            return self._deprecated(request)
+        found = self._pages.get(path) or self._pages.get(path.rstrip("/").lower())
         if found is None:
             return plain_error(404, "404 page not found")
         methods, answerer = found
-        if request.method not in methods:
-            allow = {"Allow": ", ".join(sorted((*methods, "OPTIONS")))}
-            if request.method == "OPTIONS":
-                return Response(status_code=200, headers=allow)
-            return plain_error(405, "Method Not Allowed", allow)
-        return await answerer(request)
+        return _refused(request.method, methods) or await answerer(request)
+
+    def _deprecated(self, request: Request) -> Response:
+        refused = _refused(request.method, ("GET", "POST"))
+        if refused is not None:
+            return refused
+        answer = value_answer(_DEPRECATED)
+        answer.status_code = 410
+        return answer
 
     async def _page(self, request: Request) -> Response:  # noqa: ARG002 - as all pages
         return status_page(self._backend, external_url=self._external_url)
 
     async def _metrics(self, request: Request) -> Response:
         body, content_type = self._backend.metrics(request.headers.get("accept", ""))
-        return Response(body, headers={"Content-Type": content_type})
+        headers = {"Content-Type": content_type}
+        if accepts_gzip(request.headers.get("accept-encoding", "")):
+            body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
+            headers["Content-Encoding"] = "gzip"
+        return Response(body, headers=headers)
 
     async def _healthy(self, request: Request) -> Response:
         return _state(request, self._backend.healthy)
@@ -128,6 +139,16 @@ class Site:
         except TocsinError as error:
             return plain_error(500, f"failed to reload config: {error}")
         return empty()
+
+
+def _refused(method: str, allowed: Sequence[str]) -> Response | None:
+    """The answer to a method that a path does not take; None if it does."""
+    if method in allowed:
+        return None
+    allow = {"Allow": ", ".join(sorted((*allowed, "OPTIONS")))}
+    if method == "OPTIONS":
+        return Response(status_code=200, headers=allow)
+    return plain_error(405, "Method Not Allowed", allow)
 
 
 def _state(request: Request, good: bool) -> Response:

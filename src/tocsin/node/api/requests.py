@@ -18,6 +18,7 @@ _PARAMETER = re.compile(
     r"\s*;\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|\"(?:[^\"\\]|\\.)*\")"
 )
 _UUID = re.compile("[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
+_ESCAPED_DOT = re.compile("%2[eE]")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9a-fA-F]{2})")
 
 
@@ -26,17 +27,38 @@ def unescape(text: bytes) -> str:
     return unquote_to_bytes(text).decode("utf-8", "replace")
 
 
+def clean_path(raw: str) -> str:
+    """An escaped path as Go's router cleans it: no empty, ``.`` or ``..`` segment.
+
+    Go redirects to the cleaned path, with which some clients lose a POST's body; here it is served at once.
+    """
+    if "//" not in raw and "/." not in raw and "%2" not in raw:
+        return raw
+    kept: list[str] = []
+    segments = _ESCAPED_DOT.sub(".", raw).split("/")
+    for segment in segments:
+        if segment == "..":
+            if kept:
+                kept.pop()
+        elif segment not in ("", "."):
+            kept.append(segment)
+    return "/" + "/".join(kept) + ("/" if kept and segments[-1] in ("", ".", "..") else "")
+
+
 class Query:
     """The parameters of a query string, as Go's ``url.ParseQuery`` and go-openapi read them."""
 
     def __init__(self, query_string: bytes) -> None:
         self._values: dict[str, list[str]] = {}
+        self._raw: dict[str, bytes] = {}
+        """The last value of each, before what is not UTF-8 is replaced."""
         for pair in query_string.split(b"&"):
             # Go drops pairs with a semicolon or a broken escape.
             if not pair or b";" in pair or _BROKEN_ESCAPE.search(pair):
                 continue
             name, _, value = pair.replace(b"+", b" ").partition(b"=")
             self._values.setdefault(unescape(name), []).append(unescape(value))
+            self._raw[unescape(name)] = unquote_to_bytes(value)
 
     def all(self, name: str) -> list[str]:
         """Every value of ``name``, empty ones too."""
@@ -71,6 +93,12 @@ class Query:
         text = self.last("receiver")
         if not text:
             return None
+        try:
+            self._raw["receiver"].decode()
+        except UnicodeDecodeError:
+            raise ValidationError(
+                f"failed to parse receiver param: error parsing regexp: invalid UTF-8: `{text})$`"
+            ) from None
         try:
             return regex.compile_uncached(text)
         except ValueError as error:
@@ -131,4 +159,14 @@ def accepts_json(accept: Iterable[str]) -> bool:
             quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
             if quality.strip("0.") != "":
                 return True
+    return False
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether the ``Accept-Encoding`` header names gzip and does not rule it out."""
+    for choice in accept_encoding.split(","):
+        coding, *parameters = (part.strip() for part in choice.split(";"))
+        if coding == "gzip":
+            quality = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+            return quality.strip("0.") != ""
     return False

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.alerting.silence import SilenceState
 from tocsin.errors import NotFoundError
 from tocsin.node.api.answers import empty, json_answer, value_answer
 from tocsin.node.api.backend import Backend
@@ -29,14 +30,19 @@ class SilenceOperations:
         self._views = SilenceViews()
 
     async def get(self, request: Request) -> Response:
-        """The silences: active ones, then pending ones, then expired ones. Raises ValidationError."""
-        matchers = Query(request.scope["query_string"]).matchers()
+        """The silences: active ones, then pending ones, then expired ones. Raises ValidationError.
+
+        ``active``, ``pending`` and ``expired`` leave out those in a state (0.34).
+        """
+        query = Query(request.scope["query_string"])
+        matchers = query.matchers()
+        states = [state for state in SilenceState if query.flag(state.value)]
         now = self._backend.now()
         silences = self._backend.silences
         if len(silences) < IN_THREAD:
-            found = silences.query(now, matchers=matchers)
+            found = silences.query(now, matchers=matchers, states=states)
         else:  # it reads a copy of what there is, and so may be done beside changes
-            found = await asyncio.to_thread(silences.query, now, matchers=matchers)
+            found = await asyncio.to_thread(silences.query, now, matchers=matchers, states=states)
         shown: list[bytes] = []
         for position, silence in enumerate(found, start=1):
             if position % SHOW_SLICE == 0:

@@ -87,7 +87,7 @@ class ApiV2:
             name = name.removesuffix("/")
         if name in self._get:
             if method == "GET":
-                self._negotiate(request)
+                await self._check(request)
                 return await self._get[name](request)
             if method == "POST" and name in self._post:
                 return await self._post[name](await self._body(request))
@@ -96,7 +96,7 @@ class ApiV2:
         if name.startswith(_SILENCE) and identifier and "/" not in identifier:
             if method not in self._silence:
                 return _not_allowed(method, list(self._silence))
-            self._negotiate(request)
+            await self._check(request)
             identifier = unescape(identifier.encode())
             if not is_uuid(identifier):
                 raise BodyError(601, f'silenceID in path must be of type uuid: "{identifier}"')
@@ -104,13 +104,22 @@ class ApiV2:
         return coded_error(404, 404, f"path {path} was not found")
 
     async def _body(self, request: Request) -> bytes:
+        """The body of a call that takes one.
+
+        Its answer is not negotiated, as in go-openapi: no alert is lost since a client accepts only text.
+        """
         body = await read_body(request, self._max_body_bytes)
         if body:
             check_content_type(request.headers.get("content-type"))
-        self._negotiate(request)
         return body
 
-    def _negotiate(self, request: Request) -> None:
+    async def _check(self, request: Request) -> None:
+        """What go-openapi checks before a call that takes no body: the type of a body that came all the same,
+        then whether JSON is accepted.
+        """
+        headers = request.headers
+        if "transfer-encoding" in headers or headers.get("content-length", "0").strip("0"):
+            check_content_type(headers.get("content-type"))
         if not accepts_json(request.headers.getlist("accept")):
             raise BodyError(406, "unsupported media type requested, only [application/json] are available")
 

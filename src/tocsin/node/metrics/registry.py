@@ -111,8 +111,9 @@ class Metrics:
         if "application/openmetrics-text" in accept:
             as_openmetrics: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest
             return as_openmetrics(self.registry), openmetrics.CONTENT_TYPE_LATEST
+        escaping = "allow-utf-8" if "escaping=allow-utf-8" in accept else "underscores"
         generate: Callable[[CollectorRegistry], bytes] = prometheus_client.generate_latest
-        return generate(self.registry), _TEXT
+        return generate(self.registry), f"{_TEXT}; escaping={escaping}"
 
     def _collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("alertmanager_build_info", "1, with the version.", labels=list(self._build))

@@ -18,6 +18,7 @@ from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ConfigError
 from tocsin.node.api import ClusterStatus, Limits, PeerStatus, create_app
+from tocsin.node.api.requests import clean_path
 
 Story = Callable[[httpx.AsyncClient, LoneNode], Awaitable[None]]
 
@@ -344,5 +345,82 @@ def test_thousands_of_alerts_do_not_hold_the_loop() -> None:
             assert answer.status_code == 200
             assert turns - before > 15  # at least one turn for each few hundred
         other.cancel()
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("path", "cleaned"),
+    [
+        ("/api/v2/status", "/api/v2/status"),
+        ("//api/v2/status", "/api/v2/status"),
+        ("/api//v2/./x/../status", "/api/v2/status"),
+        ("/../../metrics", "/metrics"),
+        ("/%2e%2E/metrics", "/metrics"),
+        ("/api/v2/status/", "/api/v2/status/"),
+        ("/a/b/..", "/a/"),
+        ("/..", "/"),
+        ("/", "/"),
+        ("/a%2fb//c", "/a%2fb/c"),
+        ("/.well-known/x", "/.well-known/x"),
+    ],
+)
+def test_a_path_is_cleaned_as_gos_router_cleans_it(path: str, cleaned: str) -> None:
+    assert clean_path(path) == cleaned
+    assert clean_path(cleaned) == cleaned
+
+
+@pytest.mark.parametrize("prefix", ["/", "/am"])
+def test_a_cleaned_path_is_served_at_once_bodies_included(prefix: str) -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        at = prefix.rstrip("/")
+        for path in (
+            "//api/v2//status",
+            "/api/v2/./status",
+            "/-/healthy/",
+            "/-/Ready",
+            "/metrics/",
+            "//metrics",
+        ):
+            assert (await http.get(f"http://node{at}{path}")).status_code == 200, path
+        posted = await http.post(f"http://node{at}//api/v2/alerts/", json=[alert()])
+        assert posted.status_code == 200
+        assert len(node.alerts) == 1
+
+    play(story, route_prefix=prefix)
+
+
+def test_silences_are_left_out_by_their_state() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        now = node.now()
+        for starts, ends in ((-60, 60), (60, 120)):
+            moments = {
+                "startsAt": format_milliseconds(now + starts * SECOND),
+                "endsAt": format_milliseconds(now + ends * SECOND),
+            }
+            assert (await http.post("/api/v2/silences", json={**_silence(), **moments})).status_code == 200
+        gone = (await http.post("/api/v2/silences", json=_silence())).json()["silenceID"]
+        await http.delete(f"/api/v2/silence/{gone}")
+
+        async def states(query: str) -> list[str]:
+            return [one["status"]["state"] for one in (await http.get(f"/api/v2/silences?{query}")).json()]
+
+        assert await states("") == ["active", "pending", "expired"]
+        assert await states("expired=false") == ["active", "pending"]
+        assert await states("active=false&pending=false") == ["expired"]
+        assert await states("expired=0&active=1&pending=no") == ["active"]
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("accept", "compressed"),
+    [("gzip", True), ("br, gzip;q=0.5", True), ("gzip;q=0", False), ("identity", False), ("", False)],
+)
+def test_metrics_are_compressed_on_request(accept: str, compressed: bool) -> None:
+    async def story(http: httpx.AsyncClient, _node: LoneNode) -> None:
+        answer = await http.get("/metrics", headers={"Accept-Encoding": accept})
+        assert (answer.headers.get("content-encoding") == "gzip") == compressed
+        assert answer.status_code == 200
 
     play(story)
