@@ -19,11 +19,21 @@ LAYERS: dict[str, frozenset[str]] = {
     # package: what of ours it may import besides itself; the longest matching prefix counts
     "tocsin": frozenset(),
     "tocsin.errors": frozenset(),
+    "tocsin.text": frozenset(),
+    "tocsin.sources": frozenset(),
     "tocsin.bounded": frozenset(),
     "tocsin.aio": frozenset(),
-    "tocsin.tls": frozenset({"tocsin.errors"}),
+    "tocsin.tls": frozenset({"tocsin.errors", "tocsin.text"}),
     "tocsin.gossip": frozenset(
-        {"tocsin.errors", "tocsin.aio", "tocsin.bounded", "tocsin.tls", "tocsin.gossip"}
+        {
+            "tocsin.errors",
+            "tocsin.text",
+            "tocsin.sources",
+            "tocsin.aio",
+            "tocsin.bounded",
+            "tocsin.tls",
+            "tocsin.gossip",
+        }
     ),
     "tocsin.gossip.address": frozenset({"tocsin.errors"}),
     "tocsin.gossip.config": frozenset(),
@@ -42,6 +52,8 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.gossip.transport": frozenset(
         {
             "tocsin.errors",
+            "tocsin.text",
+            "tocsin.sources",
             "tocsin.aio",
             "tocsin.bounded",
             "tocsin.tls",
@@ -57,6 +69,8 @@ LAYERS: dict[str, frozenset[str]] = {
         {
             "tocsin",
             "tocsin.errors",
+            "tocsin.text",
+            "tocsin.sources",
             "tocsin.aio",
             "tocsin.bounded",
             "tocsin.tls",
@@ -64,11 +78,14 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin.alerting",
         }
     ),
-    "tocsin.client": frozenset({"tocsin.errors", "tocsin.tls", "tocsin.gossip", "tocsin.node"}),
+    "tocsin.client": frozenset(
+        {"tocsin.errors", "tocsin.text", "tocsin.tls", "tocsin.gossip", "tocsin.node"}
+    ),
     "tocsin.cli": frozenset(
         {
             "tocsin",
             "tocsin.errors",
+            "tocsin.text",
             "tocsin.client",
             "tocsin.node",
             "tocsin.certificates",

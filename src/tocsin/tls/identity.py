@@ -103,8 +103,9 @@ class ClusterIdentity:
     @property
     def crl_updates(self) -> Mapping[str, float]:
         """When revocation lists should have been replaced, Unix time: "clients", "servers"."""
-        sides = {"clients": self._now.clients.next_update, "servers": self._now.servers.next_update}
-        return {side: when for side, when in sides.items() if when is not None}
+        sides = {"clients": self._now.clients, "servers": self._now.servers}
+        due = {side: trust.revocations.next_update for side, trust in sides.items()}
+        return {side: when for side, when in due.items() if when is not None}
 
     def server_context(self) -> ssl.SSLContext:
         """For the next inbound handshake."""
@@ -251,6 +252,7 @@ class ClusterIdentity:
             allowed=server.client_allowed_sans,
             required=required,
             verified=server_context.verify_mode is not ssl.CERT_NONE,
+            servers=False,
         )
         servers = load_trust(
             files,
@@ -261,6 +263,7 @@ class ClusterIdentity:
             allowed=client.server_allowed_sans,
             required=True,
             verified=client_context.verify_mode is not ssl.CERT_NONE,
+            servers=True,
         )
         return _Material(config, server_context, client_context, clients, servers, expiries)
 

@@ -7,7 +7,10 @@ import re
 from typing import Final
 
 from cryptography import x509
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tocsin.text import plain
 
 _LABEL: Final = re.compile(r"[A-Za-z0-9-]+")
 
@@ -59,6 +62,15 @@ def is_for_servers(certificate: bytes) -> bool:
     except ValueError:
         return False
     return ExtendedKeyUsageOID.SERVER_AUTH in usage
+
+
+def shown_name(certificate: x509.Certificate) -> str:
+    """Whose it is, for a person: the subject's common name, else its first alternative names. Escaped; proves
+    nothing."""
+    common = [str(one.value) for one in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    der = certificate.public_bytes(Encoding.DER)
+    found = common or sorted(subject_alternative_names(der))[:3] or ["nobody"]
+    return plain(", ".join(found), 128)
 
 
 def _alternatives(certificate: bytes) -> x509.SubjectAlternativeName | None:

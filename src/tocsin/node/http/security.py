@@ -145,6 +145,7 @@ def _load_clients(server: TLSServerConfig, context: ssl.SSLContext, files: Files
         allowed=server.client_allowed_sans,
         required=server.client_auth_type is ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
         verified=context.verify_mode is not ssl.CERT_NONE,
+        servers=False,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tocsin.gossip.transport.dtls.openssl import SSL, crypto
+from tocsin.text import plain
 from tocsin.tls.names import is_for, subject_alternative_names
 from tocsin.tls.refusal import RefusalError, verification_refusal
 
@@ -65,7 +66,7 @@ def name_rule(wanted: str) -> Rule:
 
     def check(certificate: bytes | None) -> None:
         if not is_for(certificate, wanted):
-            shown = ", ".join(sorted(subject_alternative_names(certificate or b""))) or "none"
+            shown = plain(", ".join(sorted(subject_alternative_names(certificate or b"")))) or "none"
             raise RefusalError(
                 "wrong_name", f"certificate is for another name than {wanted!r} (it has: {shown})"
             )
