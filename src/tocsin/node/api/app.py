@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
@@ -27,6 +28,16 @@ _DEPRECATED: Final = {
     "error": "The Alertmanager v1 API was deprecated in version 0.16.0 and is removed as of version 0.27.0"
     " - please use the equivalent route in the v2 API",
 }
+
+_OLD: Final[Mapping[str, tuple[str, ...]]] = {
+    "/api/v1/status": ("GET",),
+    "/api/v1/receivers": ("GET",),
+    "/api/v1/alerts": ("GET", "POST"),
+    "/api/v1/silences": ("GET", "POST"),
+}
+"""What the removed API v1 had, with its methods; there, it is said to be gone."""
+_OLD_SILENCE: Final = ("GET", "DELETE")
+_OLD_SILENCE_PATH: Final = re.compile("/api/v1/silence/[^/]+")
 
 GZIP_LEVEL: Final = 1
 """Metrics compress to a tenth at once; more effort is not worth the processor time."""
@@ -100,21 +111,14 @@ class Site:
             return await self._v2.answer(request, path)
         if path == PREFIX:
             return _redirect(301, prefix + PREFIX + "/")
-        if path.startswith("/api/v1/") and path != "/api/v1/":
-            return self._deprecated(request)
+        old = _OLD_SILENCE if _OLD_SILENCE_PATH.fullmatch(path) else _OLD.get(path)
+        if old is not None:
+            return _refused(request.method, old) or _deprecated()
         found = self._pages.get(path) or self._pages.get(path.rstrip("/").lower())
         if found is None:
             return plain_error(404, "404 page not found")
         methods, answerer = found
         return _refused(request.method, methods) or await answerer(request)
-
-    def _deprecated(self, request: Request) -> Response:
-        refused = _refused(request.method, ("GET", "POST"))
-        if refused is not None:
-            return refused
-        answer = value_answer(_DEPRECATED)
-        answer.status_code = 410
-        return answer
 
     async def _page(self, request: Request) -> Response:  # noqa: ARG002 - as all pages
         return status_page(self._backend, external_url=self._external_url)
@@ -139,6 +143,12 @@ class Site:
         except TocsinError as error:
             return plain_error(500, f"failed to reload config: {error}")
         return empty()
+
+
+def _deprecated() -> Response:
+    answer = value_answer(_DEPRECATED)
+    answer.status_code = 410
+    return answer
 
 
 def _refused(method: str, allowed: Sequence[str]) -> Response | None:

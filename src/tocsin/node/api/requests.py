@@ -93,11 +93,13 @@ class Query:
         text = self.last("receiver")
         if not text:
             return None
+        raw = self._raw["receiver"]
         try:
-            self._raw["receiver"].decode()
-        except UnicodeDecodeError:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            rest = raw[error.start :].decode("utf-8", "replace")
             raise ValidationError(
-                f"failed to parse receiver param: error parsing regexp: invalid UTF-8: `{text})$`"
+                f"failed to parse receiver param: error parsing regexp: invalid UTF-8: `{rest})$`"
             ) from None
         try:
             return regex.compile_uncached(text)

@@ -9,7 +9,6 @@ from collections import Counter
 from tocsin.simulation.alerting.lone import play_lone, tell_lone
 from tocsin.simulation.alerting.story import KINDS, play, tell
 
-
 LONE = "lone"
 
 
