@@ -1,0 +1,1 @@
+"""Go templates: text/template and html/template, as Go has them."""

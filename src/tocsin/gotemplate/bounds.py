@@ -1,0 +1,93 @@
+"""What one execution of a template may use up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tocsin.gotemplate.errors import BoundError
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The most that one execution may take.
+
+    The defaults are far beyond what a notification needs: they end what would not end, or would fill the
+    memory. Together they keep an execution below 64 MiB, even where Python takes four bytes for a character.
+    """
+
+    steps: int = 1_000_000
+    """Nodes rendered within loops and called templates, and work of functions, in units of a microsecond."""
+    depth: int = 100
+    """Templates that call templates. (Go: 100,000.)"""
+    output_bytes: int = 4 << 20
+    value_bytes: int = 2 << 20
+    """Of a single value that a function makes."""
+    made_bytes: int = 8 << 20
+    """Of all values together that functions make and that are not small."""
+    seconds: float = 1.0
+
+
+DEFAULT_BOUNDS: Final = Bounds()
+
+
+class Budget:
+    """What is left of the bounds of one execution. Functions that may do or make much get it first.
+
+    ``clock`` gives seconds and never goes back; it is looked at once for many steps.
+    """
+
+    __slots__ = ("_check_at", "_clock", "_deadline", "bounds", "depth", "made", "output", "steps")
+
+    _STRIDE: Final = 512
+
+    def __init__(self, bounds: Bounds = DEFAULT_BOUNDS, clock: Callable[[], float] | None = None) -> None:
+        self.bounds = bounds
+        self.steps = 0
+        self.depth = 0
+        self.output = 0
+        self.made = 0
+        self._clock = clock
+        self._deadline = clock() + bounds.seconds if clock is not None else 0.0
+        self._check_at = min(self._STRIDE, bounds.steps)
+
+    def spend(self, steps: int = 1) -> None:
+        """Count work that was done or is about to be. Raises `BoundError` when steps or time are used up."""
+        self.steps += steps
+        if self.steps > self._check_at:
+            self._check()
+
+    def _check(self) -> None:
+        if self.steps > self.bounds.steps:
+            raise BoundError("steps", f"more than {self.bounds.steps} steps: the bound of steps is reached")
+        if self._clock is not None and self._clock() > self._deadline:
+            raise BoundError(
+                "time", f"more than {self.bounds.seconds:g} seconds: the bound of time is reached"
+            )
+        self._check_at = min(self.steps + self._STRIDE, self.bounds.steps)
+
+    def claim(self, size: int) -> None:
+        """To be called before a value of that many bytes is made. Raises `BoundError` if it is too large."""
+        if size > self.bounds.value_bytes:
+            raise BoundError(
+                "value",
+                f"a value of more than {self.bounds.value_bytes} bytes: the bound of values is reached",
+            )
+        if size > 1024:
+            self.made += size
+            if self.made > self.bounds.made_bytes:
+                raise BoundError(
+                    "value",
+                    f"values of more than {self.bounds.made_bytes} bytes together: "
+                    "the bound of values is reached",
+                )
+            self.spend(size >> 10)
+
+    def write(self, size: int) -> None:
+        """Count output. Raises `BoundError` when it is too much."""
+        self.output += size
+        if self.output > self.bounds.output_bytes:
+            raise BoundError(
+                "output", f"more than {self.bounds.output_bytes} bytes: the bound of output is reached"
+            )
