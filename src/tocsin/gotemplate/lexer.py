@@ -77,7 +77,7 @@ _NUMBER: Final = (
 _TOKEN: Final = re.compile(
     r"(?P<space>[ \t\r\n]*)"
     r"(?:"
-    r"(?P<FIELD>\.\w+(?<![.])(?<=\w))"
+    r"(?P<FIELD>\.(?![0-9])\w+)"
     r"|(?P<RIGHT>\}\})"
     r"|(?P<IDENTIFIER>[^\W\d]\w*)"
     r"|(?P<VARIABLE>\$\w*)"
@@ -186,8 +186,8 @@ def _action(name: str, text: str, left: int, position: int, tokens: Tokens) -> t
             if not rest:
                 raise _fail(name, text, left, "unclosed action")
             place = len(text) - len(rest)
-            message = _UNFINISHED.get(rest[0]) or f"unrecognized character in action: {describe(rest[0])}"
-            raise _fail(name, text, place, message)
+            fault = _UNFINISHED.get(rest[0]) or f"unrecognized character in action: {describe(rest[0])}"
+            raise _fail(name, text, place, fault)
         kind = _KINDS[match.lastgroup or ""]
         start = match.end("space")
         end = match.end()

@@ -1,4 +1,4 @@
-"""Makes trees of a template's text: one of the text itself, and one of each ``define`` and ``block`` in it."""
+"""Makes trees of a template's text: one of the text itself, and one of each ``define`` and ``block``."""
 
 from __future__ import annotations
 
@@ -157,12 +157,13 @@ class _Parser:
         """Nodes up to ``end`` or ``else``, and which of them it was."""
         body = ListNode(self.positions[self.at])
         nodes = body.nodes
-        while self.kinds[self.at] is not Token.END_OF_TEXT:
+        while True:
+            if self.kinds[self.at] is Token.END_OF_TEXT:
+                self.fail("unexpected EOF")
             node = self.text_or_action()
             if isinstance(node, Token):
                 return body, node
             nodes.append(node)
-        self.fail("unexpected EOF")
 
     def text_or_action(self) -> Node | Token:
         at = self.at
@@ -196,14 +197,14 @@ class _Parser:
             return self.template()
         if kind is Token.BLOCK:
             return self.block()
-        if kind is Token.BREAK or kind is Token.CONTINUE:
-            word = f"{{{{{kind.name.lower()}}}}}"
-            self.expect(Token.RIGHT, word)
-            if not self.ranges:
-                self.fail(f"{word} outside {{{{range}}}}", self.at - 1)
-            line = self.line(position)
-            return BreakNode(position, line) if kind is Token.BREAK else ContinueNode(position, line)
-        self.unexpected("command", self.at - 1)
+        if kind is Token.DEFINE:
+            self.unexpected("command", self.at - 1)
+        word = f"{{{{{kind.name.lower()}}}}}"
+        self.expect(Token.RIGHT, word)
+        if not self.ranges:
+            self.fail(f"{word} outside {{{{range}}}}", self.at - 1)
+        line = self.line(position)
+        return BreakNode(position, line) if kind is Token.BREAK else ContinueNode(position, line)
 
     def control(self, kind: Token) -> Node:
         """``if``, ``with`` and ``range``: the word is past."""
