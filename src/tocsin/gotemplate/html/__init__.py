@@ -1,0 +1,37 @@
+"""Go's ``html/template``: each action of a template is escaped as the place asks for where its output stands.
+
+Only what the executed template reaches is analysed, as Go does it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tocsin.gotemplate.bounds import Budget
+from tocsin.gotemplate.errors import BoundError
+from tocsin.gotemplate.html.analysis import Analysis
+from tocsin.gotemplate.html.content import CSS, HTML, JS, URL, HTMLAttr, JSStr, Srcset
+from tocsin.gotemplate.html.escapers import FUNCTIONS
+from tocsin.gotemplate.html.rewrite import rewrite
+from tocsin.gotemplate.nodes import Tree
+
+
+def escape(trees: Mapping[str, Tree], name: str, budget: Budget) -> dict[str, Tree]:
+    """The template and all that it calls, rewritten so that their output is safe, by their (derived) names.
+
+    The given trees are not changed. The new ones call `FUNCTIONS`. Raises EscapeError; BoundError if it takes
+    too much to analyse them.
+    """
+    analysis = Analysis(trees, budget)
+    try:
+        analysis.run(name)
+        return rewrite(
+            trees, {derived: analysis.sources[derived] for derived in analysis.outputs}, analysis.edits
+        )
+    except RecursionError:
+        raise BoundError(
+            "depth", "templates nested too deep to be escaped: the bound of depth is reached"
+        ) from None
+
+
+__all__ = ["CSS", "FUNCTIONS", "HTML", "JS", "URL", "HTMLAttr", "JSStr", "Srcset", "escape"]
