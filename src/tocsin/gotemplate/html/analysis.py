@@ -26,7 +26,7 @@ from tocsin.gotemplate.html.context import (
     failure,
 )
 from tocsin.gotemplate.html.joining import join, nudge
-from tocsin.gotemplate.html.markup import advance
+from tocsin.gotemplate.html.markup import Walk
 from tocsin.gotemplate.literals import quote
 from tocsin.gotemplate.nodes import (
     ActionNode,
@@ -286,11 +286,13 @@ class Analysis:
     def _text(self, context: Context, node: TextNode) -> Context:
         """Text: the context behind it, and what has to be changed in it."""
         text, end = node.text, len(node.text)
+        walk = Walk(text)
         at = written = 0
         pieces: list[str] = []
         while at < end:
-            following, stop = advance(context, text, at, end)
-            self._placed(following, node, at)
+            following, stop = walk.advance(context, at)
+            if following.error is not None:
+                self._placed(following, node, at)
             if context.state in (State.TEXT, State.RCDATA):
                 tag = text.rfind("<", at, stop) if following.state is not context.state else -1
                 plain_end = stop if tag < 0 else tag

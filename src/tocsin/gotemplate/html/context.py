@@ -11,7 +11,13 @@ from typing import Final, NamedTuple
 from tocsin.gotemplate.errors import EscapeError
 
 
-class State(Enum):
+class _Name(Enum):
+    """A part of a context. There is one object for each value, so its identity can be its hash."""
+
+    __hash__ = object.__hash__
+
+
+class State(_Name):
     """What surrounds the place."""
 
     TEXT = "stateText"
@@ -47,7 +53,7 @@ class State(Enum):
     DEAD = "stateDead"
 
 
-class Delim(Enum):
+class Delim(_Name):
     """What ends the attribute's value."""
 
     NONE = "delimNone"
@@ -56,7 +62,7 @@ class Delim(Enum):
     SPACE = "delimSpaceOrTagEnd"
 
 
-class UrlPart(Enum):
+class UrlPart(_Name):
     """How far in a URL."""
 
     NONE = "urlPartNone"
@@ -65,7 +71,7 @@ class UrlPart(Enum):
     UNKNOWN = "urlPartUnknown"
 
 
-class Slash(Enum):
+class Slash(_Name):
     """What a slash in JavaScript would begin."""
 
     REGEXP = "jsCtxRegexp"
@@ -73,7 +79,7 @@ class Slash(Enum):
     UNKNOWN = "jsCtxUnknown"
 
 
-class Attr(Enum):
+class Attr(_Name):
     """What kind of value the attribute has."""
 
     NONE = "attrNone"
@@ -85,7 +91,7 @@ class Attr(Enum):
     META_CONTENT = "attrMetaContent"
 
 
-class Element(Enum):
+class Element(_Name):
     """The element, where its content is no ordinary text."""
 
     NONE = "elementNone"

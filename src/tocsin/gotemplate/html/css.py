@@ -56,7 +56,7 @@ def in_css(context: Context, text: str, start: int, end: int) -> tuple[Context, 
             return context, end
         at = match.start()
         mark = text[at]
-        if mark == "(" and _ends_with_url(text[start:at].rstrip(_SPACE)):
+        if mark == "(" and _ends_with_url(text, start, at):
             return _url(context, text, at + 1, end)
         if mark == '"':
             return context._replace(state=State.CSS_DOUBLE), at + 1
@@ -80,18 +80,20 @@ def _url(context: Context, text: str, at: int, end: int) -> tuple[Context, int]:
     return context._replace(state=State.CSS_URL), at
 
 
-def _ends_with_url(text: str) -> bool:
-    """Whether the text ends with the word ``url``, and not with a longer one."""
-    if text[-3:].lower() != "url":
+def _ends_with_url(text: str, start: int, end: int) -> bool:
+    """Whether ``text[start:end]`` ends with the word ``url``, and not with a longer one, blanks aside."""
+    while end > start and text[end - 1] in _SPACE:
+        end -= 1
+    word = end - 3
+    if word < start or text[word:end].lower() != "url":
         return False
-    before = text[-4:-3]
-    return not before or not _NAME_CHAR.match(before)
+    return word == start or not _NAME_CHAR.match(text, word - 1)
 
 
 def in_css_string(context: Context, text: str, start: int, end: int) -> tuple[Context, int]:
     """Through a string or URL. A string may be a URL too, so its parts are counted in both."""
     ends = _ENDS[context.state]
-    at = start
+    at = read = start
     while True:
         match = ends.search(text, at, end)
         if match is None:
@@ -103,8 +105,9 @@ def in_css_string(context: Context, text: str, start: int, end: int) -> tuple[Co
         if stop == end:
             said = quote(text[start:end])
             return failure("ErrPartialEscape", f"unfinished escape sequence in CSS string: {said}"), end
-        context = move_url(context, decode_css(text[start : stop + 1]))
-        at = stop + 1
+        # What was read of the last escape may have been a part of it: it is read again.
+        context = move_url(context, decode_css(text[read : stop + 1]))
+        read, at = stop - 1, stop + 1
 
 
 def in_css_block_comment(context: Context, text: str, start: int, end: int) -> tuple[Context, int]:

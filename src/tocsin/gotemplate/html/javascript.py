@@ -17,7 +17,6 @@ _ENDS: Final = {
     State.JS_REGEXP: re.compile(r"[\\/\[\]]"),
 }
 _STRINGS: Final = {'"': State.JS_DOUBLE, "'": State.JS_SINGLE, "`": State.JS_TEMPLATE}
-_SIGNS: Final = re.compile(r"(\++|-+)\Z")
 _BEFORE_REGEXP: Final = re.compile(
     r"(?<![$0-9A-Za-z_])"
     r"(?:break|case|continue|delete|do|else|finally|in|instanceof|return|throw|try|typeof|void)\Z"
@@ -39,15 +38,14 @@ def next_slash(text: str, before: Slash) -> Slash:
     if not text:
         return before
     last = text[-1]
-    signs = _SIGNS.search(text)
-    if signs is not None:
+    if last in "+-":
         # x++ is a value; a + alone (or behind ++) awaits one.
-        return Slash.REGEXP if len(signs[0]) % 2 else Slash.DIVISION
+        return Slash.REGEXP if (len(text) - len(text.rstrip(last))) % 2 else Slash.DIVISION
     if last == ".":
         return Slash.DIVISION if len(text) > 1 and text[-2] in "0123456789" else Slash.REGEXP
     if last in ",<>=*%&|^?!~([:;{}":
         return Slash.REGEXP
-    return Slash.REGEXP if _BEFORE_REGEXP.search(text) else Slash.DIVISION
+    return Slash.REGEXP if _BEFORE_REGEXP.search(text[-12:]) else Slash.DIVISION
 
 
 def in_script(context: Context, text: str, start: int, end: int) -> tuple[Context, int]:

@@ -1,4 +1,4 @@
-"""HTML: how text moves through it. `advance` takes any context one step through a template's text."""
+"""HTML: how text moves through it. A `Walk` goes through a template's text."""
 
 from __future__ import annotations
 
@@ -60,24 +60,48 @@ _QUOTES: Final = {'"': Delim.DOUBLE, "'": Delim.SINGLE}
 QUOTE_OF: Final = {Delim.DOUBLE: '"', Delim.SINGLE: "'"}
 
 
-def advance(context: Context, text: str, start: int, end: int) -> tuple[Context, int]:
-    """One step through the text: the context behind it, and where that is."""
-    if context.delim is not Delim.NONE:
-        return _in_value(context, text, start, end)
-    if context.element is not Element.NONE:
-        close = find_end_tag(context, text, start, end)
-        if close == start:
-            return TEXT, start
-        if close >= 0:
-            end = close
-    return TRANSITIONS[context.state](context, text, start, end)
+class Walk:
+    """A walk through one text, from a context to the next. It remembers where the end tags are."""
+
+    __slots__ = ("_closes", "end", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.end = len(text)
+        self._closes: dict[Element, int] = {}
+
+    def advance(self, context: Context, start: int) -> tuple[Context, int]:
+        """One step from there: the context behind it, and where that is."""
+        if context.delim is not Delim.NONE:
+            return _in_value(context, self.text, start, self.end)
+        end = self.end
+        if context.element is not Element.NONE:
+            close = self._find_close(context, start)
+            if close == start:
+                return TEXT, start
+            end = min(end, close)
+        return TRANSITIONS[context.state](context, self.text, start, end)
+
+    def _find_close(self, context: Context, start: int) -> int:
+        element = context.element
+        if _ignores_end_tags(context):
+            return self.end + 1
+        close = self._closes.get(element, -1)
+        if close < start:
+            found = _find_end_tag(element, self.text, start, self.end)
+            # One behind the text: there is none.
+            close = self._closes[element] = self.end + 1 if found < 0 else found
+        return close
 
 
-def find_end_tag(context: Context, text: str, start: int, end: int) -> int:
-    """Where the end tag of the context's element begins, or -1. In a script's literals it is no end tag."""
-    element = context.element
-    if element is Element.SCRIPT and (context.state in SCRIPT_LITERALS or context.state in COMMENTS):
-        return -1
+def _ignores_end_tags(context: Context) -> bool:
+    """In a script's strings and comments there are no end tags: they are escaped or dropped."""
+    return context.element is Element.SCRIPT and (
+        context.state in SCRIPT_LITERALS or context.state in COMMENTS
+    )
+
+
+def _find_end_tag(element: Element, text: str, start: int, end: int) -> int:
     match = _END_TAGS[element].search(text, start, end)
     return -1 if match is None else match.start()
 
@@ -197,8 +221,8 @@ def _in_html_comment(context: Context, text: str, start: int, end: int) -> tuple
 
 
 def _in_rcdata(context: Context, text: str, start: int, end: int) -> tuple[Context, int]:
-    if context.element is not Element.NONE:
-        close = find_end_tag(context, text, start, end)
+    if context.element is not Element.NONE and not _ignores_end_tags(context):
+        close = _find_end_tag(context.element, text, start, end)
         if close >= 0:
             return TEXT, close
     return context, end
