@@ -33,7 +33,7 @@ from tocsin.gotemplate.values import (
     type_of,
 )
 
-_DEEPEST: Final = 200
+_DEEPEST: Final = 100
 _names: dict[Type, dict[str, str]] = {}
 
 _SHORT: Final = {8: "\\b", 9: "\\t", 10: "\\n", 12: "\\f", 13: "\\r", 34: '\\"', 92: "\\\\"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any, Final
 
 from tocsin.gotemplate.bounds import Budget
@@ -28,7 +28,7 @@ from tocsin.gotemplate.values import (
 )
 
 _STRINGABLE: Final = frozenset("vsxXq")
-_DEEPEST: Final = 200
+_DEEPEST: Final = 100
 _ADDRESS: Final = 0xC000012000
 """What a pointer prints as. Go's addresses differ from run to run; ours tell nothing of the process."""
 _BASES: Final = {"v": 10, "d": 10, "b": 2, "o": 8, "O": 8, "x": 16, "X": 16}
@@ -185,33 +185,24 @@ class Printer:
     def _print_slice(self, value: Value, go_type: Type, verb: str, depth: int) -> None:
         raw = isinstance(value, bytes)
         if raw or (verb in "sqxX" and go_type.elem is UINT8):
-            octets = value if raw else bytes(value.items)
-            if self._print_bytes(octets, verb):
-                return
-        items = value if raw else value.items
-        nil = not raw and value.nil
-        self._print_sequence(go_type, nil, (self._element(item, go_type, verb, depth) for item in items))
-
-    def _element(self, item: Value, go_type: Type, verb: str, depth: int) -> Callable[[], None]:
-        return lambda: self._print_element(item, go_type.elem, verb, depth + 1)
-
-    def _print_sequence(self, go_type: Type, nil: bool, elements: Iterable[Callable[[], None]]) -> None:
+            self._print_bytes(value if raw else bytes(value.items), verb)
+            return
         write = self._output.write
         sharp_v = self.flags.sharp_v
         if sharp_v:
             write(go_type.name)
-            if nil:
+            if value.nil:
                 write("(nil)")
                 return
         write("{" if sharp_v else "[")
-        for index, element in enumerate(elements):
+        for index, item in enumerate(value.items):
             if index:
                 write(", " if sharp_v else " ")
-            element()
+            self._print_element(item, go_type.elem, verb, depth + 1)
         write("}" if sharp_v else "]")
 
-    def _print_bytes(self, octets: bytes, verb: str) -> bool:
-        """A ``[]byte`` by the verbs that see it as a whole."""
+    def _print_bytes(self, octets: bytes, verb: str) -> None:
+        """A ``[]byte``: as a whole, or number by number."""
         if verb in "xX":
             text.write_hexadecimal(self._output, octets, self.flags, upper=verb == "X")
         elif verb in "sq":
@@ -237,7 +228,6 @@ class Printer:
                     write(" ")
                 self._print_integer(UINT8.make(octet) if UINT8.make else octet, UINT8, verb, 0)
             write("]")
-        return True
 
     def _print_map(self, value: Value, go_type: Type, verb: str, depth: int) -> None:
         write = self._output.write
