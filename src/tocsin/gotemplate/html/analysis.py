@@ -6,7 +6,6 @@ branches meet, their contexts must agree. Source: html/template's documentation 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,7 +15,6 @@ from tocsin.gotemplate.errors import EscapeError
 from tocsin.gotemplate.html.context import (
     COMMENTS,
     DEAD,
-    SCRIPT_LITERALS,
     TEXT,
     Context,
     Delim,
@@ -26,7 +24,7 @@ from tocsin.gotemplate.html.context import (
     failure,
 )
 from tocsin.gotemplate.html.joining import join, nudge
-from tocsin.gotemplate.html.markup import Walk
+from tocsin.gotemplate.html.texts import Followed, follow_text
 from tocsin.gotemplate.literals import quote
 from tocsin.gotemplate.nodes import (
     ActionNode,
@@ -68,10 +66,6 @@ _ESCAPER_OF: Final = {
     State.SRCSET: "srcsetescaper",
     **dict.fromkeys(COMMENTS, "commentescaper"),
 }
-_PLAIN_LESS_THAN: Final = re.compile(r"<(?!!doctype)", re.IGNORECASE)
-_SCRIPT_TAG: Final = re.compile(r"<(/?script|!--)", re.IGNORECASE | re.ASCII)
-_JS_BREAKS: Final = re.compile("[\n\r\u2028\u2029]")
-_OPENINGS: Final = {State.HTML_COMMENT: 4, State.JS_OPEN_COMMENT: 4, State.JS_CLOSE_COMMENT: 3}
 
 
 @dataclass(slots=True)
@@ -107,6 +101,7 @@ class Analysis:
         self.outputs: dict[str, Context] = {}
         self.sources: dict[str, str] = {}
         self._called: set[str] = set()
+        self._texts: dict[tuple[Context, str], Followed] = {}
         self._loops: list[_Loop] = []
         self._name = ""
         self._tree: Tree | None = None
@@ -176,6 +171,7 @@ class Analysis:
         """Analyses the nodes, but keeps what came out of it only if it is accepted."""
         trial = Analysis(self._trees, self._budget)
         trial.outputs = dict(self.outputs)
+        trial._texts = self._texts
         trial._loops = self._loops
         trial._name, trial._tree = self._name, self._tree
         behind = trial._list(context, body)
@@ -284,44 +280,16 @@ class Analysis:
         return context._replace(slash=Slash.DIVISION) if context.state is State.JS else context
 
     def _text(self, context: Context, node: TextNode) -> Context:
-        """Text: the context behind it, and what has to be changed in it."""
-        text, end = node.text, len(node.text)
-        walk = Walk(text)
-        at = written = 0
-        pieces: list[str] = []
-        while at < end:
-            following, stop = walk.advance(context, at)
-            if following.error is not None:
-                self._placed(following, node, at)
-            if context.state in (State.TEXT, State.RCDATA):
-                tag = text.rfind("<", at, stop) if following.state is not context.state else -1
-                plain_end = stop if tag < 0 else tag
-                for match in _PLAIN_LESS_THAN.finditer(text, at, plain_end):
-                    pieces += (text[written : match.start()], "&lt;")
-                    written = match.end()
-            elif context.state in COMMENTS and context.delim is Delim.NONE:
-                # Comments are dropped; a block comment is a blank, or a line end if it has one.
-                if context.state is State.JS_BLOCK_COMMENT:
-                    pieces.append("\n" if _JS_BREAKS.search(text, written, stop) else " ")
-                elif context.state is State.CSS_BLOCK_COMMENT:
-                    pieces.append(" ")
-                written = stop
-            if (
-                following.state is not context.state
-                and following.state in COMMENTS
-                and following.delim is Delim.NONE
-            ):
-                pieces.append(text[written : stop - _OPENINGS.get(following.state, 2)])
-                written = stop
-            if context.state in SCRIPT_LITERALS and _SCRIPT_TAG.search(text, at, stop):
-                pieces += (text[written:at], _SCRIPT_TAG.sub(r"\\x3C\1", text[at:stop]))
-                written = stop
-            context, at = following, stop
-        if written and context.error is None:
-            if context.state not in COMMENTS or context.delim is not Delim.NONE:
-                pieces.append(text[written:])
-            self.edits.texts[self._name, id(node)] = "".join(pieces)
-        return context
+        key = context, node.text
+        followed = self._texts.get(key)
+        if followed is None:
+            followed = follow_text(context, node.text)
+            if followed.behind.error is not None:
+                return self._placed(followed.behind, node, followed.error_at)
+            self._texts[key] = followed
+        if followed.changed is not None:
+            self.edits.texts[self._name, id(node)] = followed.changed
+        return followed.behind
 
 
 def _escapers(context: Context) -> list[str]:
