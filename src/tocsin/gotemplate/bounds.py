@@ -35,37 +35,43 @@ DEFAULT_BOUNDS: Final = Bounds()
 class Budget:
     """What is left of the bounds of one execution. Functions that may do or make much get it first.
 
-    ``clock`` gives seconds and never goes back; it is looked at once for many steps.
+    ``clock`` gives seconds and never goes back; it is looked at once for many steps. ``context`` is what the
+    caller wants its own functions to know of this execution.
     """
 
-    __slots__ = ("_check_at", "_clock", "_deadline", "bounds", "depth", "made", "output", "steps")
+    __slots__ = ("_clock", "_deadline", "bounds", "check_at", "context", "made", "steps")
 
     _STRIDE: Final = 512
 
-    def __init__(self, bounds: Bounds = DEFAULT_BOUNDS, clock: Callable[[], float] | None = None) -> None:
+    def __init__(
+        self,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        clock: Callable[[], float] | None = None,
+        context: object = None,
+    ) -> None:
         self.bounds = bounds
+        self.context = context
         self.steps = 0
-        self.depth = 0
-        self.output = 0
         self.made = 0
         self._clock = clock
         self._deadline = clock() + bounds.seconds if clock is not None else 0.0
-        self._check_at = min(self._STRIDE, bounds.steps)
+        self.check_at = min(self._STRIDE, bounds.steps)
 
     def spend(self, steps: int = 1) -> None:
         """Count work that was done or is about to be. Raises `BoundError` when steps or time are used up."""
         self.steps += steps
-        if self.steps > self._check_at:
-            self._check()
+        if self.steps > self.check_at:
+            self.check()
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Look at steps and clock now. Raises `BoundError`."""
         if self.steps > self.bounds.steps:
             raise BoundError("steps", f"more than {self.bounds.steps} steps: the bound of steps is reached")
         if self._clock is not None and self._clock() > self._deadline:
             raise BoundError(
                 "time", f"more than {self.bounds.seconds:g} seconds: the bound of time is reached"
             )
-        self._check_at = min(self.steps + self._STRIDE, self.bounds.steps)
+        self.check_at = min(self.steps + self._STRIDE, self.bounds.steps)
 
     def claim(self, size: int) -> None:
         """To be called before a value of that many bytes is made. Raises `BoundError` if it is too large."""
@@ -84,10 +90,9 @@ class Budget:
                 )
             self.spend(size >> 10)
 
-    def write(self, size: int) -> None:
-        """Count output. Raises `BoundError` when it is too much."""
-        self.output += size
-        if self.output > self.bounds.output_bytes:
+    def check_output(self, size: int) -> None:
+        """Raises `BoundError` if that is more output than there may be."""
+        if size > self.bounds.output_bytes:
             raise BoundError(
                 "output", f"more than {self.bounds.output_bytes} bytes: the bound of output is reached"
             )

@@ -73,7 +73,10 @@ class EscapeError(TemplateError):
 
 
 class ExecError(TemplateError):
-    """The template was executed and failed. ``executing`` is the name of the ``define`` that was at work."""
+    """The template was executed and failed.
+
+    ``executing`` is the name of the ``define`` that was at work, None while no place is known.
+    """
 
     error_class = "exec"
 
@@ -81,7 +84,7 @@ class ExecError(TemplateError):
         self,
         message: str,
         *,
-        executing: str = "",
+        executing: str | None = None,
         template: str = "",
         line: int = 0,
         column: int | None = None,
@@ -92,7 +95,7 @@ class ExecError(TemplateError):
 
     def __str__(self) -> str:
         at = f" at <{self.word}>" if self.word else ""
-        return f'template: {self.place}: executing "{self.executing}"{at}: {self.message}'
+        return f'template: {self.place}: executing "{self.executing or ""}"{at}: {self.message}'
 
 
 class BoundError(ExecError):

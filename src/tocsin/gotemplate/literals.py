@@ -20,7 +20,7 @@ _SIMPLE: Final = {
 _SHORT: Final = {7: "\\a", 8: "\\b", 12: "\\f", 10: "\\n", 13: "\\r", 9: "\\t", 11: "\\v", 92: "\\\\"}
 
 
-def _printable(char: str) -> bool:
+def printable(char: str) -> bool:
     return char == " " or (char.isprintable() and not char.isspace())
 
 
@@ -39,7 +39,7 @@ def quote(text: str, mark: str = '"', *, ascii_only: bool = False) -> str:
             out.append(f"\\x{code - 0xDC00:02x}")
         elif code < 0x20 or code == 0x7F:
             out.append(f"\\x{code:02x}")
-        elif code < 0x7F or (not ascii_only and _printable(char)):
+        elif code < 0x7F or (not ascii_only and printable(char)):
             out.append(char)
         elif code < 0x10000:
             out.append(f"\\u{code:04x}")

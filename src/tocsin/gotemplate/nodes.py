@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tocsin.gotemplate.literals import quote
 
@@ -286,6 +286,8 @@ class Tree:
     """The template in whose text this was: a ``define`` has its own name, but its file's text."""
     source: str
     root: ListNode
+    code: Any = field(default=None, compare=False, repr=False)
+    """What the compiler has made of it."""
 
     def location(self, position: int) -> tuple[int, int]:
         """Line, from 1, and column in bytes, from 0, as Go's errors tell them."""

@@ -86,7 +86,8 @@ def character(position: int, text: str) -> NumberNode:
 def complex_number(position: int, text: str) -> NumberNode:
     """The node of ``1+2i``. Raises ValueError."""
     signs = [index for index, char in enumerate(text) if char in "+-" and index]
-    cut = next(index for index in signs if text[index - 1] not in "eEpP" or text[:2] in ("0x", "0X"))
+    hexadecimal = "x" in text[:3].lower()
+    cut = next((index for index in signs if hexadecimal or text[index - 1] not in "eE"), 0)
     real, imaginary = _loose(text[:cut]), _loose(text[cut:-1])
     if real is None or imaginary is None:
         raise ValueError(f"illegal number syntax: {quote(text)}")

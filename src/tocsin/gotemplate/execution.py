@@ -1,0 +1,125 @@
+"""One execution of a template, and the places in templates that errors tell of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from tocsin.gotemplate.bounds import Budget
+from tocsin.gotemplate.errors import BoundError, ExecError
+from tocsin.gotemplate.fmt import sprint
+from tocsin.gotemplate.nodes import Operand, PipeNode, TemplateNode, Tree
+from tocsin.gotemplate.values import Func, Map, Pointer, Slice, Value, byte_length, type_name
+
+
+class _Mark:
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+DONE: Final = _Mark("done")
+"""What a statement gives that has written its output itself, or has none."""
+BREAK: Final = _Mark("break")
+CONTINUE: Final = _Mark("continue")
+ABSENT: Final = _Mark("absent")
+"""What a map gives for a key that it has not, by default; any field of it is absent too."""
+NIL: Final = _Mark("nil interface")
+"""Dot or a loop's variable if the element is a nil interface: unlike what is absent, it has no fields."""
+
+
+class Execution:
+    """What the closures of the compiler share while a template is rendered."""
+
+    __slots__ = ("append", "budget", "depth", "measured", "parts", "size", "trees")
+
+    def __init__(self, trees: Mapping[str, Tree], budget: Budget) -> None:
+        self.trees = trees
+        self.budget = budget
+        self.parts: list[str] = []
+        self.append = self.parts.append
+        self.depth = 0
+        self.measured = 0
+        self.size = 0
+
+    def check(self) -> None:
+        """Look whether steps, time and output are within their bounds. Raises `BoundError`."""
+        self.budget.check()
+        self.measure()
+
+    def measure(self) -> None:
+        """Count what was put out since the last time. Raises `BoundError`."""
+        parts = self.parts
+        count = len(parts)
+        self.size += sum(map(byte_length, parts[self.measured : count]))
+        self.measured = count
+        self.budget.check_output(self.size)
+
+
+Closure: TypeAlias = Callable[[Value, list[Value], Execution], Value]
+"""What the compiler makes: dot, the variables and the execution go in, a value comes out."""
+
+
+class Site:
+    """A node of a tree, for errors."""
+
+    __slots__ = ("node", "tree")
+
+    def __init__(self, tree: Tree, node: Operand | TemplateNode | PipeNode) -> None:
+        self.tree = tree
+        self.node = node
+
+    def error(self, message: str) -> ExecError:
+        """The error at this place."""
+        error = ExecError(message)
+        self.fill(error)
+        return error
+
+    def fill(self, error: ExecError) -> None:
+        """Tell an error its place, unless it has one."""
+        if error.executing is None:
+            error.executing = self.tree.name
+            error.template = self.tree.source_name
+            error.line, error.column = self.tree.location(self.node.position)
+            error.word = self.node.text
+
+    def bound(self, error: BoundError) -> BoundError:
+        """The same error, with its place."""
+        self.fill(error)
+        return error
+
+
+def truth(value: Value) -> bool:
+    """Whether ``if`` takes it for true: what is not the zero value or empty; a struct always is."""
+    if value is None or value is NIL:
+        return False
+    if isinstance(value, (int, str, float, complex, bytes)):
+        return bool(value)
+    if isinstance(value, (Slice, Map)):
+        return bool(value.items)
+    if isinstance(value, Pointer):
+        return value.target is not None
+    return not (isinstance(value, Func) and value.impl is None)
+
+
+def show(site: Site, value: Value, run: Execution) -> str:
+    """What an action prints of a value."""
+    kind = value.__class__
+    if kind is int:
+        return str(value)
+    if kind is bool:
+        return "true" if value else "false"
+    while value.__class__ is Pointer and value.target is not None:
+        value = value.target
+    if value is None or value is NIL:
+        return "<no value>"
+    if value.__class__ is Func:
+        raise site.error(f"can't print {site.node.text} of type {type_name(value)}")
+    try:
+        return sprint(run.budget, (value,))
+    except BoundError as error:
+        raise site.bound(error) from None
