@@ -52,8 +52,8 @@ class Rewriter:
     def tree(self, derived: str, tree: Tree) -> Tree:
         """The template as it is called by the derived name."""
         self._name = derived
-        root = self._list(tree.root)
-        return tree if root is tree.root else replace(tree, root=root)
+        # Never the tree itself, nor its code: that may have been compiled for plain text.
+        return replace(tree, root=self._list(tree.root), code=None)
 
     def _list(self, body: ListNode) -> ListNode:
         nodes = [self._node(node) for node in body.nodes]
