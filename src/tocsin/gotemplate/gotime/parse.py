@@ -154,7 +154,7 @@ def _in_named_zone(moment: Time, name: str, local: Location) -> Time:
         if here.name == name:
             return Time(moment.unix - here.offset, moment.nanosecond, local)
     offset = int(name[3:]) * 3600 if name.startswith("GMT") and len(name) > 3 else 0
-    return Time(moment.unix - offset, moment.nanosecond, fixed_zone(name, offset))
+    return moment.within(fixed_zone(name, offset))
 
 
 def _month_and_day(reading: _Reading, text: str) -> tuple[int, int]:
