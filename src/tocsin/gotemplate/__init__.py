@@ -1,7 +1,8 @@
 """Go's text/template and html/template: what Go renders, byte by byte, with bounds.
 
 Nothing of Tocsin is needed. `TemplateSet` parses and executes; `values` says what Go's values are here;
-`Budget` bounds an execution. Source: the documentation of Go's text/template, html/template and fmt, and what Go does.
+`Budget` bounds an execution. Source: the documentation of Go's text/template, html/template and fmt, and
+what Go does.
 """
 
 from __future__ import annotations

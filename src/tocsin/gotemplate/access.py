@@ -145,7 +145,7 @@ def check_call(name: str, signature: Signature, given: int, has_final: bool, sit
     results = signature.results
     if len(results) == 2 and results[1] is not ERROR:
         raise site.error(
-            f"invalid function signature for {name}: second return value should be error; is {results[1].name}"
+            f"invalid signature of {name}: second return value should be error; is {results[1].name}"
         )
     if len(results) not in (1, 2):
         raise site.error(f"function {name} has {len(results)} return values; should be 1 or 2")

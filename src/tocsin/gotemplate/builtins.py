@@ -8,7 +8,7 @@ from typing import Final
 from tocsin.gotemplate.bounds import Budget
 from tocsin.gotemplate.comparison import equal, less, less_or_equal
 from tocsin.gotemplate.escaping import escape_html, escape_js, escape_query
-from tocsin.gotemplate.execution import truth
+from tocsin.gotemplate.execution import printable, truth
 from tocsin.gotemplate.fmt import sprint, sprintf, sprintln
 from tocsin.gotemplate.values import (
     ANY,
@@ -205,13 +205,6 @@ def _greater(one: Value, other: Value) -> bool:
 
 def _greater_or_equal(one: Value, other: Value) -> bool:
     return not less(one, other)
-
-
-def printable(value: Value) -> Value:
-    """What is printed of an argument: what a pointer points to, and ``<no value>`` for nothing."""
-    while value.__class__ is Pointer and value.target is not None:
-        value = value.target
-    return "<no value>" if value is None else value
 
 
 def as_text(budget: Budget, arguments: Sequence[Value]) -> str:

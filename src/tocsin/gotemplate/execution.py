@@ -9,7 +9,7 @@ from tocsin.gotemplate.bounds import Budget
 from tocsin.gotemplate.errors import BoundError, ExecError
 from tocsin.gotemplate.fmt import sprint
 from tocsin.gotemplate.nodes import Operand, PipeNode, TemplateNode, Tree
-from tocsin.gotemplate.values import Func, Map, Pointer, Slice, Value, byte_length, type_name
+from tocsin.gotemplate.values import Func, Map, Pointer, Slice, Value, byte_length, type_name, type_of
 
 
 class _Mark:
@@ -106,6 +106,16 @@ def truth(value: Value) -> bool:
     return not (isinstance(value, Func) and value.impl is None)
 
 
+def printable(value: Value) -> Value:
+    """What is printed of a value: what a pointer points to, and ``<no value>`` for nothing."""
+    while value.__class__ is Pointer and value.target is not None:
+        methods = type_of(value.target).pointer_methods
+        if "String" in methods or "Error" in methods:
+            return value
+        value = value.target
+    return "<no value>" if value is None or value is NIL else value
+
+
 def show(site: Site, value: Value, run: Execution) -> str:
     """What an action prints of a value."""
     kind = value.__class__
@@ -113,10 +123,7 @@ def show(site: Site, value: Value, run: Execution) -> str:
         return str(value)
     if kind is bool:
         return "true" if value else "false"
-    while value.__class__ is Pointer and value.target is not None:
-        value = value.target
-    if value is None or value is NIL:
-        return "<no value>"
+    value = printable(value)
     if value.__class__ is Func:
         raise site.error(f"can't print {site.node.text} of type {type_name(value)}")
     try:

@@ -28,7 +28,7 @@ class TemplateSet:
         self.trees: dict[str, Tree] = {}
 
     @property
-    def functions(self) -> Mapping[str, Function]:
+    def functions(self) -> dict[str, Function]:
         """All functions, Go's own among them."""
         return self.environment.functions
 
@@ -57,10 +57,18 @@ class TemplateSet:
         """The names of all templates, sorted."""
         return sorted(self.trees)
 
-    def clone(self) -> TemplateSet:
-        """A set with the same templates. What is added to it is not added to this one. Trees are shared."""
+    def clone(self, functions: Mapping[str, Function] | None = None) -> TemplateSet:
+        """A set with the same templates, and with more functions if any are given.
+
+        What is added to it is not added to this one. Trees are shared, and what was compiled of them is while
+        the functions are the same.
+        """
         other = TemplateSet.__new__(TemplateSet)
         other.environment = self.environment
+        if functions:
+            other.environment = Environment(
+                {**self.environment.functions, **functions}, self.environment.missing_key
+            )
         other.trees = dict(self.trees)
         return other
 
