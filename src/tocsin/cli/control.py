@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from tocsin import __version__
 from tocsin.cli import certificates, cluster, keyring, storage
 from tocsin.errors import TocsinError
+from tocsin.text import plain
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(arguments)
     except TocsinError as error:
-        print(f"tocsinctl: {error}", file=sys.stderr)
+        print(f"tocsinctl: {plain(str(error), 4096)}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # The reader of our output went away (`| head`); what is left to flush would fail at exit too.

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tocsin.errors import RemoteError, TransportError, UserError, WireError
-from tocsin.gossip.wire.keyring import Keyring
+from tocsin.errors import RemoteError, StateError, TransportError, UserError, WireError
+from tocsin.gossip.wire.keyring import Keyring, fingerprint
 from tocsin.gossip.wire.limits import DEFAULT_LIMITS
 from tocsin.gossip.wire.messages import ErrorResponse, User
 from tocsin.gossip.wire.stream import StreamCodec
@@ -23,6 +23,7 @@ from tocsin.node.cluster.keyring.commands import (
     MemberLine,
     Request,
     decode_answer,
+    digest,
     encode_request,
 )
 from tocsin.node.config.commandline import split_host_port
@@ -31,6 +32,10 @@ AT_ONCE: Final = 16
 """Nodes asked at the same time."""
 _READ: Final = 64 * 1024
 NOT_TOCSIN: Final = "not reachable by this command: not a Tocsin node"
+
+
+class NoSharedKeyError(RemoteError):
+    """The node decrypts nothing of ours, or we nothing of its: keys or label differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,36 +83,41 @@ class KeyringClient:
             )
         async with self._at_once:
             try:
-                hello = await self._ask(member.address, Request(HELLO, _nonce()))
-                if hello.node != member.name:
-                    raise TransportError(f"{hello.node!r} is at its address")
+                hello = await self._ask(member.address, Request(HELLO, _nonce(), node=member.name))
                 answer = await self._ask(
                     member.address,
-                    replace(request, nonce=_nonce(), node=hello.node, challenge=hello.challenge),
+                    replace(request, nonce=_nonce(), node=member.name, challenge=hello.challenge),
                 )
             except (TransportError, RemoteError, UserError) as error:
                 return Outcome(member.name, member.address, str(error))
         return Outcome(
             member.name,
             member.address,
-            answer.error,
+            answer.error or _unfulfilled(request, answer.keys),
             answer.keys,
             answer.verify_incoming,
             answer.verify_outgoing,
         )
 
     async def _ask(self, address: str, request: Request) -> Answer:
+        payload = encode_request(request)
         try:
             async with asyncio.timeout(self._timeout):
-                answer = decode_answer(await self._exchange(address, encode_request(request)))
+                answer = decode_answer(await self._exchange(address, payload))
         except TimeoutError:
             raise TransportError(f"no answer within {self._timeout:g} s") from None
+        except ConnectionRefusedError:
+            raise TransportError(f"connection refused by {address}: is the node up?") from None
         except OSError as error:
             raise TransportError(error.strerror or str(error)) from None
+        except StateError as error:
+            raise RemoteError(str(error)) from None
         except WireError as error:
-            raise RemoteError(f"it does not share our key or label: {error.problem}") from None
-        if not secrets.compare_digest(answer.nonce.encode(), request.nonce.encode()):
-            raise RemoteError(answer.error or "it gave the answer to another question")
+            raise NoSharedKeyError(f"it does not share our key or label: {error.problem}") from None
+        if not secrets.compare_digest(answer.question.encode("utf-8", "replace"), digest(payload).encode()):
+            raise RemoteError("it gave the answer to another question")
+        if request.node and answer.node != request.node:
+            raise TransportError(f"{answer.node!r} is at its address")
         return answer
 
     async def _exchange(self, address: str, payload: bytes) -> bytes:
@@ -121,14 +131,29 @@ class KeyringClient:
             while data := await reader.read(_READ):
                 message = decoder.feed(data)
                 if isinstance(message, ErrorResponse):
-                    raise RemoteError(f"it does not share our key: {message.error[:200]}")
+                    raise NoSharedKeyError(f"it does not share our key: {message.error[:200]}")
                 if isinstance(message, User) and decoder.opened_with is not None:
                     return message.payload
                 if message is not None:
                     raise RemoteError("it did not answer as a Tocsin node does")
         finally:
             writer.close()
-        raise RemoteError("it closed the connection without an answer: not a Tocsin node with a keyring?")
+        raise RemoteError("it gave no answer: no Tocsin node with a keyring, or one older than this tool")
+
+
+def _unfulfilled(request: Request, keys: tuple[str, ...]) -> str:
+    """What the keys that a node says it has now lack of what the command was for."""
+    wanted = fingerprint(request.key) if request.key else request.fingerprint
+    match request.command:
+        case "install":
+            fulfilled = wanted in keys
+        case "use":
+            fulfilled = keys[:1] == (wanted,)
+        case "remove":
+            fulfilled = bool(keys) and wanted not in keys
+        case _:
+            fulfilled = bool(keys)
+    return "" if fulfilled else "it says that it did it, but its keys are not as they would be"
 
 
 def _nonce() -> str:

@@ -15,7 +15,8 @@ import pytest
 
 from tests.support.transports import eventually
 from tocsin.cli.control import main
-from tocsin.client.keyring import NOT_TOCSIN, KeyringClient
+from tocsin.cli.keyring import _show
+from tocsin.client.keyring import NOT_TOCSIN, KeyringClient, Outcome, _unfulfilled
 from tocsin.errors import RemoteError
 from tocsin.gossip import Address, Event, Gossip, GossipConfig, MemberLeft
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
@@ -150,7 +151,11 @@ def test_a_rotation_by_the_command_line_under_load(
         go.gossip.keyring.remove(OLD)
         assert capsys.readouterr().out.count(f" {fingerprint(NEW)}  ") == 3
         assert await tool("list", *reach) == 1
-        assert "does not share our key" in capsys.readouterr().err
+        err = capsys.readouterr().err
+        assert "does not share our key" in err
+        assert f"{mine}" in err
+        assert nodes[0].address in err
+        assert "out of date" in err
         write_keys(mine, [NEW])
         assert await tool("list", *reach) == 1
         assert capsys.readouterr().out.count("done") == 3
@@ -251,7 +256,7 @@ def test_clear_text_is_no_way_to_command_a_node_that_takes_clear_text(run: Run) 
             writer.write(data)
         assert await reader.read() == b""
         writer.close()
-        assert not node.service._challenges
+        assert node.service.statistics.requests_refused == {}
 
     run(story)
 
@@ -279,3 +284,127 @@ def test_a_new_key_that_is_none_is_told_and_not_shown(
     err = capsys.readouterr().err
     assert "has 6 bytes" in err
     assert "c2VjcmV0" not in err
+
+
+async def _through(made: Cluster, change: Callable[[bytes], bytes | None]) -> tuple[str, asyncio.Server]:
+    """A proxy without any key before the first node. ``change``: what comes back for what was sent, None: the
+    node's own answer."""
+    host, _, port = made.nodes[0].address.rpartition(":")
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        sent = await reader.read(1 << 20)
+        back = change(sent)
+        if back is None:
+            theirs, ours = await asyncio.open_connection(host, int(port))
+            ours.write(sent)
+            back = await theirs.read(1 << 20)
+            ours.close()
+        writer.write(back)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    place = server.sockets[0].getsockname()
+    return f"{place[0]}:{place[1]}", server
+
+
+@pytest.mark.parametrize("attack", ["everything thrown back", "the command thrown back", "an older answer"])
+def test_a_proxy_without_a_key_makes_no_command_look_done(run: Run, attack: str) -> None:
+    """What is sent back was encrypted with the right key, by the tool itself or by the node, a moment ago."""
+
+    async def story(made: Cluster) -> None:
+        a = await made.node("a")
+        assert a.gossip.keyring is not None
+        a.gossip.keyring.install(NEW)
+        seen: list[bytes] = []
+
+        def change(sent: bytes) -> bytes | None:
+            seen.append(sent)
+            if attack == "everything thrown back" or len(seen) % 2 == 0:
+                # The label before a question is in clear, and no answer has one.
+                return sent[2 + len(CONFIG.label) :] if attack != "an older answer" else answers[0]
+            return None
+
+        answers: list[bytes] = []
+        client = KeyringClient([OLD], label=b"night", timeout=5)
+        if attack == "an older answer":
+            codec = StreamCodec(b"night", Keyring([OLD]))
+            question = b"".join(codec.encode(User(encode_request(Request("hello", "n", node="a")))))
+            host, _, port = a.address.rpartition(":")
+            reader, writer = await asyncio.open_connection(host, int(port))
+            writer.write(question)
+            answers.append(await reader.read(1 << 20))
+            writer.close()
+        place, server = await _through(made, change)
+        [member] = await client.members(a.address)
+        request = Request("remove", "", fingerprint=fingerprint(NEW))
+        [outcome] = await client.run([replace(member, address=place)], request)
+        server.close()
+        assert outcome.problem
+        assert outcome.keys == ()
+        assert a.gossip.keyring.keys == [OLD, NEW]
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("request_", "keys", "fulfilled"),
+    [
+        (Request("install", "", key=NEW), (fingerprint(OLD), fingerprint(NEW)), True),
+        (Request("install", "", key=NEW), (fingerprint(OLD),), False),
+        (Request("use", "", fingerprint=fingerprint(NEW)), (fingerprint(NEW), fingerprint(OLD)), True),
+        (Request("use", "", fingerprint=fingerprint(NEW)), (fingerprint(OLD), fingerprint(NEW)), False),
+        (Request("remove", "", fingerprint=fingerprint(OLD)), (fingerprint(NEW),), True),
+        (Request("remove", "", fingerprint=fingerprint(OLD)), (fingerprint(NEW), fingerprint(OLD)), False),
+        (Request("remove", "", fingerprint=fingerprint(OLD)), (), False),
+        (Request("list", ""), (fingerprint(OLD),), True),
+        (Request("list", ""), (), False),
+    ],
+)
+def test_the_keys_that_a_node_has_afterwards_are_compared(
+    request_: Request, keys: tuple[str, ...], fulfilled: bool
+) -> None:
+    assert (_unfulfilled(request_, keys) == "") is fulfilled
+
+
+def test_a_rotation_keeps_the_tools_own_file_up(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine, new = tmp_path / "tool.json", tmp_path / "new"
+    write_keys(mine, [OLD])
+    new.write_text(base64.b64encode(NEW).decode() + "\n")
+
+    async def story(made: Cluster) -> None:
+        nodes = [await made.node(name) for name in ("a", "b")]
+        await made.whole()
+        reach = (
+            "--keyring-file",
+            str(mine),
+            "--address",
+            nodes[0].address,
+            "--label",
+            "night",
+            "--update-file",
+        )
+        assert await tool("install", *reach, "--key-file", str(new)) == 0
+        assert read_keys(mine) == [OLD, NEW]
+        assert await tool("use", *reach, fingerprint(NEW)[:8]) == 0
+        assert read_keys(mine) == [NEW, OLD]
+        assert await tool("remove", *reach, fingerprint(OLD)[:12].upper()) == 0
+        assert read_keys(mine) == [NEW]
+        assert await tool("remove", *reach, fingerprint(OLD)) == 0  # once more, as after a failure
+        assert await tool("use", *reach, "0c9e") == 1
+        assert "8 hexadecimal digits" in capsys.readouterr().err
+        assert await tool("use", *reach, "01234567") == 1
+        assert "no key that a node has" in capsys.readouterr().err
+
+    run(story)
+
+
+def test_a_member_cannot_write_on_the_operators_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    bad = "a\x1b[2J\u202e\nb  127.0.0.1:1  -  done"
+    _show([Outcome(bad, bad, bad, (bad,))])
+    out = capsys.readouterr().out
+    assert out.count("\n") == 2
+    assert "\x1b" not in out
+    assert "\u202e" not in out

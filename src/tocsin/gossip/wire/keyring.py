@@ -26,8 +26,11 @@ _LAYER: Final = "keyring"
 
 
 def fingerprint(key: bytes) -> str:
-    """Eight hexadecimal digits that name a key in logs without telling it."""
-    return hashlib.sha256(b"tocsin key fingerprint\x00" + key).hexdigest()[:8]
+    """32 hexadecimal digits that name a key in logs and commands without telling it.
+
+    128 bits, so that nobody finds a second key of the same name, nor two of one.
+    """
+    return hashlib.sha256(b"tocsin key fingerprint\x00" + key).hexdigest()[:32]
 
 
 def encryption_version(protocol: int) -> int:

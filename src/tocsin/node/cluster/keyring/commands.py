@@ -1,16 +1,22 @@
 """What ``tocsinctl keyring`` and the nodes say to each other. Pure.
 
-Each is a reliable user message on a stream to the cluster's port, and the answer one on the same stream, both
-sealed with a key of the ring: :data:`MAGIC`, then JSON. An answer is sealed with the key of its question, so
-that a command can take that key out of use.
+Each is a reliable user message on a stream to the cluster's port, and the answer one on the same stream,
+both encrypted with a key of the ring. An answer is encrypted with the key of its question, so that a command
+can take that key out of use.
 
-A command holds a challenge that the node made up a moment ago and takes once (``hello`` asks for one), the
-node's name, and a number of the asker's that the answer repeats. So what was recorded on the network can be
-replayed to nobody, neither a command nor an answer.
+All members share the keys, so what a key proves is that a member wrote it, and nothing more. What it was
+written for is within: :data:`QUESTION` or :data:`ANSWER` says in which direction it goes, a question names
+the node that it is for, and an answer names its node and holds the digest of the question. So neither a
+question thrown back nor another node's or another question's answer is taken for an answer. A command holds a
+challenge as well that the node made up a moment ago and takes once (``hello`` asks for one): what was
+recorded on the network can be replayed to nobody.
+
+Version 1 had none of the first. A node answers it with an error that old tools show, and carries nothing out.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,7 +24,14 @@ from typing import Any, Final
 from tocsin.errors import StateError, UserError
 from tocsin.node.cluster.keyring.keyfile import decode_key, encode_key
 
-MAGIC: Final = b"tcn.keyring/1\n"
+_ANY: Final = b"tcn.keyring/"
+QUESTION: Final = b"tcn.keyring/2 question\n"
+ANSWER: Final = b"tcn.keyring/2 answer\n"
+VERSION_1: Final = b"tcn.keyring/1\n"
+TOO_OLD: Final = (
+    VERSION_1 + json.dumps({"error": "this tocsinctl is too old: use the nodes' version"}).encode()
+)
+"""The answer to questions of version 1."""
 MAX_REQUEST: Final = 4096
 MAX_ANSWER: Final = 4 * 1024 * 1024
 """Bytes; a member takes about 100."""
@@ -58,20 +71,26 @@ class MemberLine:
 class Answer:
     """What a node says. ``error`` is empty when the command was carried out, which by then is on its disk."""
 
-    nonce: str
+    question: str
+    """:func:`digest` of what it answers."""
     node: str
     error: str = ""
     challenge: str = ""
     keys: tuple[str, ...] = ()
-    """Fingerprints, the primary first."""
+    """Fingerprints of the keys as they are now, the primary first."""
     verify_incoming: bool = True
     verify_outgoing: bool = True
     members: tuple[MemberLine, ...] = field(default=())
 
 
 def is_request(payload: bytes) -> bool:
-    """Whether a user message is one of these."""
-    return payload.startswith(MAGIC)
+    """Whether a user message is one of these, of whatever version and direction."""
+    return payload.startswith(_ANY)
+
+
+def digest(question: bytes) -> str:
+    """Which question an answer is for."""
+    return hashlib.sha256(question).hexdigest()
 
 
 def encode_request(request: Request) -> bytes:
@@ -85,12 +104,12 @@ def encode_request(request: Request) -> bytes:
         content["key"] = encode_key(request.key)
     if request.fingerprint:
         content["fingerprint"] = request.fingerprint
-    return MAGIC + json.dumps(content).encode()
+    return QUESTION + json.dumps(content).encode()
 
 
 def decode_request(payload: bytes) -> Request:
     """:class:`StateError` for what is none."""
-    content = _content(payload, MAX_REQUEST)
+    content = _content(payload, QUESTION, MAX_REQUEST)
     command = _text(content, "command")
     if command not in (HELLO, *COMMANDS):
         raise StateError("an unknown keyring command")
@@ -112,7 +131,7 @@ def decode_request(payload: bytes) -> Request:
 def encode_answer(answer: Answer) -> bytes:
     """As bytes."""
     content: dict[str, Any] = {
-        "nonce": answer.nonce,
+        "question": answer.question,
         "node": answer.node,
         "error": answer.error,
         "challenge": answer.challenge,
@@ -121,19 +140,19 @@ def encode_answer(answer: Answer) -> bytes:
         "verify_outgoing": answer.verify_outgoing,
         "members": [[m.name, m.address, m.state, m.tocsin] for m in answer.members],
     }
-    return MAGIC + json.dumps(content).encode()
+    return ANSWER + json.dumps(content).encode()
 
 
 def decode_answer(payload: bytes) -> Answer:
     """:class:`StateError` for what is none."""
-    content = _content(payload, MAX_ANSWER)
+    content = _content(payload, ANSWER, MAX_ANSWER)
     keys, members = content.get("keys", []), content.get("members", [])
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
         raise StateError("an answer's keys are not texts")
     if not isinstance(members, list):
         raise StateError("an answer's members are not a list")
     return Answer(
-        nonce=_text(content, "nonce"),
+        question=_text(content, "question"),
         node=_text(content, "node"),
         error=_text(content, "error"),
         challenge=_text(content, "challenge"),
@@ -152,13 +171,15 @@ def _member(each: Any) -> MemberLine:
             raise StateError("a member of an answer is not name, address, state and kind")
 
 
-def _content(payload: bytes, limit: int) -> dict[str, Any]:
-    if not is_request(payload):
-        raise StateError("not a keyring message")
+def _content(payload: bytes, kind: bytes, limit: int) -> dict[str, Any]:
+    if not payload.startswith(kind):
+        if payload.startswith((QUESTION, ANSWER)):
+            raise StateError("a keyring message that goes the other way: somebody throws back what is sent")
+        raise StateError("not a keyring message of this version")
     if len(payload) > limit:
         raise StateError(f"a keyring message of {len(payload)} bytes, the limit is {limit}")
     try:
-        content = json.loads(payload[len(MAGIC) :])
+        content = json.loads(payload[len(kind) :])
     except (ValueError, RecursionError):
         raise StateError("a keyring message is not JSON") from None
     if not isinstance(content, dict):

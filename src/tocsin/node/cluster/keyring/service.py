@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hmac
 import secrets
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,10 +17,13 @@ from tocsin.gossip.wire.keyring import Keyring, fingerprint
 from tocsin.node.cluster.capability import speaks_tocsin
 from tocsin.node.cluster.keyring.commands import (
     HELLO,
+    TOO_OLD,
+    VERSION_1,
     Answer,
     MemberLine,
     Request,
     decode_request,
+    digest,
     encode_answer,
     is_request,
 )
@@ -27,8 +31,8 @@ from tocsin.node.cluster.keyring.keyfile import KeyringFile
 from tocsin.node.log import Logger
 from tocsin.node.log_bound import LogBound
 
-MAX_CHALLENGES: Final = 256
-"""Given out and not used yet; past it the oldest is forgotten."""
+MAX_USED: Final = 4096
+"""Challenges that commands have used within their lifetime; past it commands are refused."""
 CHALLENGE_LIFETIME: Final = 30.0
 MAX_WAITING: Final = 16
 """Commands at the same time; they are carried out one after the other."""
@@ -43,9 +47,8 @@ class KeyringStatistics:
     commands_failed: Counter[str] = field(default_factory=Counter)
     """Not possible, by command; the asker was told why."""
     requests_refused: Counter[str] = field(default_factory=Counter)
-    """By reason: "malformed", "challenge" (an unknown, old or used one, or one of another node), "busy"."""
-    challenges_forgotten: int = 0
-    """Past :data:`MAX_CHALLENGES`."""
+    """By reason: "malformed", "version" (an old tool's), "challenge" (an unknown, old or used one), "node"
+    (for another node), "busy"."""
 
 
 class KeyringService:
@@ -67,7 +70,7 @@ class KeyringService:
         self._kept = kept
         self._members = members
         self._log = log
-        self._challenges: OrderedDict[str, float] = OrderedDict()
+        self._challenges = Challenges(lambda: self._loop.time())
         self._changing = asyncio.Lock()
         self._waiting = 0
         self._loop = asyncio.get_running_loop()
@@ -76,50 +79,45 @@ class KeyringService:
         """The answer, or None for what is none of these messages."""
         if not is_request(payload):
             return None
+        if payload.startswith(VERSION_1):
+            self._refused("version", "a question of an older tocsinctl", source)
+            return TOO_OLD
+        question = digest(payload)
         try:
             request = decode_request(payload)
         except StateError as error:
-            self._refused("malformed", str(error), source)
-            return encode_answer(Answer("", self._name, error=str(error)))
+            return self._refuse(question, "malformed", str(error), source)
         if request.command == HELLO:
-            return encode_answer(self._hello(request))
-        if not self._challenged(request):
+            if request.node not in ("", self._name):
+                return self._refuse(question, "node", f"this is not {request.node!r}", source)
+            return encode_answer(self._hello(question, request))
+        if request.node != self._name:
+            return self._refuse(question, "node", f"this is not {request.node!r}", source)
+        if not self._challenges.take(request.challenge):
             problem = "the command's challenge is unknown, too old, or was used before"
-            self._refused("challenge", problem, source)
-            return encode_answer(Answer(request.nonce, self._name, error=problem))
+            return self._refuse(question, "challenge", problem, source)
         if self._waiting >= MAX_WAITING:
-            self._refused("busy", "too many commands at the same time", source)
-            return encode_answer(Answer(request.nonce, self._name, error="busy with other commands"))
+            return self._refuse(question, "busy", "busy: too many commands at the same time", source)
         self._waiting += 1
         try:
             async with self._changing:
                 outcome = await self._carry_out(request, source)
         finally:
             self._waiting -= 1
-        return encode_answer(self._answer(request, error=outcome))
+        return encode_answer(self._answer(question, error=outcome))
 
-    def _hello(self, request: Request) -> Answer:
-        now = self._loop.time()
-        challenge = secrets.token_hex(16)
-        self._challenges[challenge] = now + CHALLENGE_LIFETIME
-        if len(self._challenges) > MAX_CHALLENGES:
-            self._challenges.popitem(last=False)
-            self.statistics.challenges_forgotten += 1
+    def _hello(self, question: str, request: Request) -> Answer:
         members: tuple[MemberLine, ...] = ()
         if request.members:
             members = tuple(
                 MemberLine(m.name, str(m.address), m.state.name.lower(), speaks_tocsin(m.meta))
                 for m in self._members()
             )
-        return self._answer(request, challenge=challenge, members=members)
-
-    def _challenged(self, request: Request) -> bool:
-        until = self._challenges.pop(request.challenge, 0.0)
-        return self._loop.time() < until and request.node == self._name
+        return self._answer(question, challenge=self._challenges.make(), members=members)
 
     def _answer(
         self,
-        request: Request,
+        question: str,
         *,
         error: str = "",
         challenge: str = "",
@@ -127,7 +125,7 @@ class KeyringService:
     ) -> Answer:
         keyring = self._kept.keyring
         return Answer(
-            nonce=request.nonce,
+            question=question,
             node=self._name,
             error=error,
             challenge=challenge,
@@ -165,11 +163,56 @@ class KeyringService:
             )
         return ""
 
+    def _refuse(self, question: str, reason: str, detail: str, source: Address) -> bytes:
+        self._refused(reason, detail, source)
+        return encode_answer(Answer(question, self._name, error=detail))
+
     def _refused(self, reason: str, detail: str, source: Address) -> None:
         self.statistics.requests_refused[reason] += 1
         more = self._bound.admit("keyring request", source.host)
         if more is not None:
             self._log.warn("keyring request refused", reason=detail, source=str(source), **more)
+
+
+class Challenges:
+    """Each is good for one command within :data:`CHALLENGE_LIFETIME` of being made.
+
+    Nothing is kept of one that was given out: it holds its end and our signature. So whoever asks for many,
+    or replays somebody's question for one, takes none from anybody. Only used ones are kept.
+    """
+
+    def __init__(self, time: Callable[[], float]) -> None:
+        self._time = time
+        self._secret = secrets.token_bytes(32)
+        self._used: dict[str, float] = {}
+
+    def __len__(self) -> int:
+        return len(self._used)
+
+    def make(self) -> str:
+        """A new one."""
+        until = int((self._time() + CHALLENGE_LIFETIME) * 1000)
+        text = f"{until:x}.{secrets.token_hex(16)}"
+        return f"{text}.{self._seal(text)}"
+
+    def take(self, challenge: str) -> bool:
+        """Whether it is one of ours, young, and was not taken before."""
+        text, _, seal = challenge.rpartition(".")
+        if not secrets.compare_digest(seal.encode("utf-8", "replace"), self._seal(text).encode()):
+            return False
+        now = self._time()
+        until = int(text.partition(".")[0], 16) / 1000
+        if now >= until or text in self._used:
+            return False
+        if len(self._used) >= MAX_USED:
+            self._used = {one: end for one, end in self._used.items() if end > now}
+            if len(self._used) >= MAX_USED:
+                return False
+        self._used[text] = until
+        return True
+
+    def _seal(self, text: str) -> str:
+        return hmac.new(self._secret, text.encode("utf-8", "replace"), "sha256").hexdigest()
 
 
 def _changed(keyring: Keyring, request: Request) -> list[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -21,19 +22,22 @@ from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.cluster.capability import META
 from tocsin.node.cluster.keyring import service as module
 from tocsin.node.cluster.keyring.commands import (
+    ANSWER,
     HELLO,
-    MAGIC,
     MAX_REQUEST,
+    QUESTION,
+    VERSION_1,
     Answer,
     MemberLine,
     Request,
     decode_answer,
     decode_request,
+    digest,
     encode_answer,
     encode_request,
 )
 from tocsin.node.cluster.keyring.keyfile import KeyringFile, read_keys, write_keys
-from tocsin.node.cluster.keyring.service import MAX_CHALLENGES, MAX_WAITING, KeyringService
+from tocsin.node.cluster.keyring.service import MAX_USED, MAX_WAITING, Challenges, KeyringService
 from tocsin.node.cluster.keyring.trouble import INTERVAL, MAX_HOSTS, MAX_LINES, KeyringTrouble
 from tocsin.node.log import Logger
 
@@ -56,9 +60,12 @@ class Bench:
         )
 
     async def ask(self, request: Request) -> Answer:
-        answer = await self.service.receive(encode_request(request), SOURCE)
+        question = encode_request(request)
+        answer = await self.service.receive(question, SOURCE)
         assert answer is not None
-        return decode_answer(answer)
+        decoded = decode_answer(answer)
+        assert decoded.question == digest(question)
+        return decoded
 
     async def command(self, command: str, *, key: bytes = b"", name: str = "") -> Answer:
         hello = await self.ask(Request(HELLO, "first"))
@@ -91,7 +98,7 @@ def test_a_key_is_installed_used_and_the_old_one_removed(run: Run) -> None:
         assert (await bench.command("use", name=new)).keys == (new, old)
         assert read_keys(bench.path) == [NEW, OLD]
         answer = await bench.command("remove", name=old)
-        assert (answer.keys, answer.error, answer.nonce) == ((new,), "", "second")
+        assert (answer.keys, answer.error) == ((new,), "")
         assert read_keys(bench.path) == bench.keyring.keys == [NEW]
         # Each may be repeated.
         assert (await bench.command("install", key=NEW)).error == ""
@@ -144,24 +151,67 @@ def test_a_challenge_is_of_one_node_and_does_not_last(run: Run, monkeypatch: pyt
     async def story(bench: Bench) -> None:
         hello = await bench.ask(Request(HELLO, "n"))
         answer = await bench.ask(Request("list", "n", "another", hello.challenge))
-        assert "challenge" in answer.error
+        assert "this is not 'another'" in answer.error
+        assert "this is not 'another'" in (await bench.ask(Request(HELLO, "n", "another"))).error
         monkeypatch.setattr(module, "CHALLENGE_LIFETIME", 0.0)
         assert "challenge" in (await bench.command("list")).error
         assert "challenge" in (await bench.ask(Request("list", "n", "node"))).error
-        assert bench.service.statistics.requests_refused == {"challenge": 3}
+        assert bench.service.statistics.requests_refused == {"node": 2, "challenge": 2}
 
     run(story)
 
 
-def test_challenges_are_bounded(run: Run) -> None:
+def test_a_hello_played_again_and_again_takes_nobody_the_challenge_that_he_has(run: Run) -> None:
     async def story(bench: Bench) -> None:
+        recorded = encode_request(Request(HELLO, "n"))
         first = await bench.ask(Request(HELLO, "n"))
-        for _ in range(MAX_CHALLENGES):
-            await bench.ask(Request(HELLO, "n"))
-        assert bench.service.statistics.challenges_forgotten == 1
-        assert "challenge" in (await bench.ask(Request("list", "n", "node", first.challenge))).error
+        for _ in range(2 * MAX_USED):
+            await bench.service.receive(recorded, SOURCE)
+        assert len(bench.service._challenges) == 0
+        assert (await bench.ask(Request("list", "n", "node", first.challenge))).error == ""
 
     run(story)
+
+
+def test_used_challenges_are_bounded_and_forgotten_in_time() -> None:
+    now = 1000.0
+    challenges = Challenges(lambda: now)
+    made = [challenges.make() for _ in range(MAX_USED + 1)]
+    assert all(challenges.take(one) for one in made[:-1])
+    assert len(challenges) == MAX_USED
+    assert not challenges.take(made[-1])
+    now += module.CHALLENGE_LIFETIME
+    assert not challenges.take(made[0])
+    assert challenges.take(challenges.make())
+    assert len(challenges) == 1
+
+
+@pytest.mark.parametrize("text", ["", ".", "..", "0.0.0", "ffffffff.0.", "x.y.z", "\ud800", "1.2.\ud800"])
+def test_an_invented_challenge_is_none(text: str) -> None:
+    challenges = Challenges(lambda: 0.0)
+    assert not challenges.take(text)
+    assert not challenges.take(Challenges(lambda: 0.0).make())
+    until, number, seal = challenges.make().split(".")
+    assert not challenges.take(f"{int(until, 16) + 1:x}.{number}.{seal}")
+
+
+def test_a_question_of_an_older_tool_is_answered_in_its_words_and_not_carried_out(run: Run) -> None:
+    async def story(bench: Bench) -> None:
+        old = VERSION_1 + b'{"command": "list", "nonce": "n", "node": "node"}'
+        answer = await bench.service.receive(old, SOURCE)
+        assert answer is not None
+        assert answer.startswith(VERSION_1)
+        assert "too old" in json.loads(answer[len(VERSION_1) :])["error"]
+        assert bench.service.statistics.requests_refused == {"version": 1}
+
+    run(story)
+
+
+def test_neither_side_takes_what_goes_the_other_way() -> None:
+    with pytest.raises(StateError, match="the other way"):
+        decode_answer(encode_request(Request("remove", "n", "node", fingerprint="0" * 32)))
+    with pytest.raises(StateError, match="the other way"):
+        decode_request(encode_answer(Answer("q", "node")))
 
 
 def test_commands_at_the_same_time_are_bounded(run: Run) -> None:
@@ -192,7 +242,7 @@ def test_other_messages_are_none_of_its_business_and_bad_ones_are_refused(run: R
     async def story(bench: Bench) -> None:
         assert await bench.service.receive(b"\n\x03sil", SOURCE) is None
         for bad in (b"", b"[]", b'{"command": "format"}', b'{"command": 1}', b"{" * 2000, b"x" * MAX_REQUEST):
-            answer = await bench.service.receive(MAGIC + bad, SOURCE)
+            answer = await bench.service.receive(QUESTION + bad, SOURCE)
             assert answer is not None
             assert decode_answer(answer).error
         assert bench.service.statistics.requests_refused == {"malformed": 6}
@@ -214,9 +264,9 @@ def test_neither_log_nor_answer_shows_a_key(run: Run, caplog: pytest.LogCaptureF
         run(story)
 
 
-@given(st.binary(max_size=200), st.booleans())
-def test_hostile_bytes_are_a_state_error(data: bytes, marked: bool) -> None:
-    payload = (MAGIC if marked else b"") + data
+@given(st.binary(max_size=200), st.sampled_from([b"", QUESTION, ANSWER, VERSION_1]))
+def test_hostile_bytes_are_a_state_error(data: bytes, mark: bytes) -> None:
+    payload = mark + data
     for decode in (decode_request, decode_answer):
         try:
             decode(payload)
@@ -227,7 +277,7 @@ def test_hostile_bytes_are_a_state_error(data: bytes, marked: bool) -> None:
 texts = st.text(max_size=40)
 answers = st.builds(
     Answer,
-    nonce=texts,
+    question=texts,
     node=texts,
     error=texts,
     challenge=texts,
