@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tocsin.alerting.alert import Alert
@@ -18,6 +18,14 @@ class Muter(Protocol):
     """What can mute alerts: silences and the inhibitor. A non-empty answer (by whom) mutes."""
 
     def mutes(self, labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]: ...
+
+
+class PatientMuter(Muter, Protocol):
+    """A muter whose answer may take long to find."""
+
+    def looking_up(self, labels: Labels, /) -> Iterator[None] | None:
+        """The work that :meth:`mutes` would do first, in steps; None: none."""
+        ...
 
 
 class Muting:

@@ -15,6 +15,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 
 from tocsin.alerting.digest.tree import DigestTree, Grave, cutoff_of, identity_of, version_of
 from tocsin.alerting.protocol.delimited import spans
+from tocsin.alerting.regex import compiled_size
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 
@@ -23,6 +24,8 @@ MAX_REASONS: Final = 16
 
 SLICE_BYTES: Final = 64 * 1024
 """Of an encoded state, some tenths of a millisecond of work."""
+COMPILED_IN_STEP: Final = 8192
+"""Instructions of regular expressions that are compiled before a merge gives way: some milliseconds."""
 REBROADCAST_BYTES: Final = 700
 """Received data longer than this is not broadcast again: its sender sent it to all (spec 4.3, 4.4)."""
 
@@ -159,6 +162,10 @@ class ReplicatedState(Generic[EntryT]):
         """The key, as bytes that no other key has."""
         raise NotImplementedError
 
+    def _refusal(self, entry: EntryT, previous: EntryT | None) -> str:  # noqa: ARG002
+        """Why an entry that would win must not be stored; empty: it may be."""
+        return ""
+
     def _stored(self, entry: EntryT, previous: EntryT | None) -> None:
         """Called after an entry was stored."""
 
@@ -196,6 +203,10 @@ class ReplicatedState(Generic[EntryT]):
         previous = self._entries.get(key)
         if not self._wins(entry, previous):
             result.unchanged += 1
+            return False
+        refusal = self._refusal(entry, previous)
+        if refusal:
+            result.refuse(refusal)
             return False
         growth = len(entry.encoded) - (len(previous.encoded) if previous is not None else 0)
         if len(entry.encoded) > self.max_entry_bytes:
@@ -387,9 +398,12 @@ class MergeJob(Generic[EntryT]):
         self._rebroadcast = len(data) <= REBROADCAST_BYTES
 
     def step(self, budget: int = 256) -> bool:
-        """Work on at most ``budget`` entries; True once all is done. Raises StateError as :meth:`merge`."""
+        """Work on at most ``budget`` entries, fewer if there is much to compile; True once all is done. Raises StateError as :meth:`merge`."""
         work = self._check_one if self._checking else self._merge_one
+        enough = compiled_size() + COMPILED_IN_STEP
         for _ in range(budget):
+            if compiled_size() >= enough:
+                break
             span = next(self._spans, None)
             if span is not None:
                 work(*span)

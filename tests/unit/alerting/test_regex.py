@@ -9,6 +9,7 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.patterns import patterns
 from tocsin.alerting import regex
 
 
@@ -85,3 +86,79 @@ def test_the_literal_test_is_what_it_says() -> None:
     for character in map(chr, range(32, 127)):
         if stdlib_re.escape(character) == character:
             assert regex.compile(f"x{character}").match(f"x{character}")
+
+
+@given(patterns(), st.text(alphabet="abck.\n9é", max_size=8))
+def test_what_is_compiled_means_what_go_compiles(pattern: str, text: str) -> None:
+    """Whole, without captures, and dropped from memory or not."""
+    try:
+        compiled = regex.compile(pattern)
+    except ValueError:
+        return
+    options = re2.Options()
+    options.log_errors = False
+    expected = re2.compile(f"^(?:{pattern})$", options).search(text) is not None
+    for _ in range(2):
+        assert compiled.match(text) is expected
+        assert compiled.excludes(text) is not expected
+        compiled.cool()
+
+
+@pytest.mark.parametrize("group", ["(a?)", "(?P<n>a?)", "(?<n>a?)"])
+def test_groups_are_never_captured(group: str) -> None:
+    """RE2's time would grow with their number; names have it capture them whatever its options say."""
+    compiled = regex.compile(group + "b*")
+    assert compiled.match("ab")
+    assert compiled._search.__self__.groups == 0  # type: ignore[union-attr]
+
+
+def test_a_name_may_be_plain_text() -> None:
+    for pattern in (r"\Q(?P<n>a)\E", r"\(?P<n>a\)", "[(?P<n>a)]{7}"):
+        assert regex.compile(pattern + "a+").text == pattern + "a+"
+
+
+def test_the_longest_text_for_a_costly_pattern() -> None:
+    """A text that could cost too much neither matches nor fails to: nothing is silenced by it."""
+    costly = regex.compile("(a?){1000}a*")
+    assert costly.match("a" * 2000)
+    assert not costly.match("a" * 100_000)
+    assert not costly.excludes("a" * 100_000)
+    assert regex.compile(".*foo.*").match("a" * 200_000 + "foo")
+
+
+def test_programs_share_a_bound() -> None:
+    held = [regex.compile(f"(x|{number})[a-z]*" + "b?" * 200) for number in range(1500)]
+    assert all(each.match("xb") for each in held)
+    assert 0 < regex.hot_bytes() <= regex.HOT_BYTES
+    assert sum(each._search is not None for each in held) < len(held)
+    before = regex.hot_bytes()
+    del held
+    assert regex.hot_bytes() < before
+
+
+def test_nothing_is_kept_of_what_nobody_holds() -> None:
+    regex.compile("[a-z]+unheld")
+    assert "[a-z]+unheld" not in regex._known
+    held = regex.compile("[a-z]+held")
+    assert regex.compile("[a-z]+held") is held
+
+
+def test_a_purse_is_paid_before_anything_is_compiled() -> None:
+    with regex.spending():
+        regex.compile(r"\pL{90}")
+        before = regex.compiled_size()
+        with pytest.raises(ValueError, match="too large together"):
+            regex.compile(r"\pL{91}")
+        assert regex.compiled_size() == before
+    regex.compile(r"\pL{91}")
+
+
+@pytest.mark.parametrize("pattern", ["a)|(?:b", "a)|(?:.*b", "a)(?:.*"])
+def test_a_pattern_that_does_not_stand_alone(pattern: str) -> None:
+    """As Go has it: what it puts around a pattern is part of it."""
+    compiled = regex.compile(pattern)
+    assert not compiled.stands_alone
+    assert compiled.match("ab")
+    assert regex.compile("a.b").stands_alone
+    with pytest.raises(ValueError, match="missing closing"):
+        regex.compile(r"a.\Qb")

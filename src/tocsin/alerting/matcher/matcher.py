@@ -9,6 +9,7 @@ from typing import Final
 
 from tocsin.alerting import regex
 from tocsin.alerting.quote import go_quote
+from tocsin.alerting.regex import Regex
 
 
 class MatchType(IntEnum):
@@ -92,22 +93,27 @@ class Matcher:
     value: str
     matches: Callable[[str], bool] = field(init=False, repr=False, compare=False)
     """Whether a label value fulfils the condition."""
+    regex: Regex | None = field(init=False, repr=False, compare=False)
+    """The pattern, if the type has one."""
 
     def __post_init__(self) -> None:
         value = self.value
         matches: Callable[[str], bool]
+        pattern: Regex | None = None
         if self.type is MatchType.EQUAL:
             matches = value.__eq__
         elif self.type is MatchType.NOT_EQUAL:
             matches = value.__ne__
         elif self.type is MatchType.REGEXP:
-            matches = regex.compile(value).match
+            pattern = regex.compile(value)
+            matches = pattern.match
         elif self.type is MatchType.NOT_REGEXP:
-            positive = regex.compile(value).match
-            matches = lambda text: not positive(text)  # noqa: E731
+            pattern = regex.compile(value)
+            matches = pattern.excludes
         else:
             raise ValueError(f"unknown matcher type {self.type}")
         object.__setattr__(self, "matches", matches)
+        object.__setattr__(self, "regex", pattern)
 
     def matches_labels(self, labels: Mapping[str, str]) -> bool:
         """Whether the label set fulfils the condition."""

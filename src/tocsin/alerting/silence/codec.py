@@ -72,23 +72,23 @@ def decode(message: memoryview | bytes) -> Silence:
     if len(identifier) > MAX_ID_CHARACTERS:
         raise RefusedEntryError(f"a silence id of {len(identifier)} characters")
     sets = [entry.matchers for entry in silence.matcher_sets] or [silence.matchers]
-    try:
-        if not (silence.matcher_sets or silence.matchers):
-            raise ValidationError("at least one matcher set required")
-        matcher_sets = make_matcher_sets(
-            [[(matcher.type, matcher.name, matcher.pattern) for matcher in matchers] for matchers in sets]
-        )
+    try:  # What costs little first: patterns are compiled last.
         starts_at = read_instant(silence.starts_at) if silence.HasField("starts_at") else ZERO
         ends_at = read_instant(silence.ends_at) if silence.HasField("ends_at") else ZERO
         updated_at = read_instant(silence.updated_at)
         expires_at = read_instant(mesh.expires_at)
         check_times(starts_at, ends_at)
+        if starts_at < ZERO or ends_at > LATEST or not ZERO <= updated_at <= LATEST:
+            raise ValidationError("a time outside years 1 to 9999")
+        if not (silence.matcher_sets or silence.matchers):
+            raise ValidationError("at least one matcher set required")
+        matcher_sets = make_matcher_sets(
+            [[(matcher.type, matcher.name, matcher.pattern) for matcher in matchers] for matchers in sets]
+        )
     except ValueError as error:
         raise RefusedEntryError(f"silence {identifier}: {error}") from None
     except ValidationError as error:
         raise RefusedEntryError(f"silence {identifier}: {error}") from None
-    if starts_at < ZERO or ends_at > LATEST or not ZERO <= updated_at <= LATEST:
-        raise RefusedEntryError(f"silence {identifier}: a time outside years 1 to 9999")
     encoded = bytes(message)
     version = 0
     if silence.matcher_sets:

@@ -3,13 +3,15 @@
 Each matcher set is filed once, under the matcher of it that is likely to rule out most: an equality (by name
 and value), else a positive regular expression (by name), else a negative one (by name), else with the rest.
 A label set is tried only against what is filed under one of its labels. Regular expressions of one name are
-tried many at a time, joined into one.
+tried many at a time, joined into one; only those that mean the same within a larger one as by themselves.
+
+A look-up can be done in steps (:meth:`SilenceIndex.steps`), as patterns that others have written may be slow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Generator, Iterator
+from typing import Final, TypeVar
 
 from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
@@ -18,74 +20,153 @@ from tocsin.alerting.silence.silence import MatcherSet, Silence
 
 _CHUNK: Final = 64
 """Patterns joined into one expression. Most values match none, so one look rules out a chunk."""
+_CHUNK_SIZE: Final = 4096
+"""Instructions of a chunk: a large pattern is tried by itself, and a new one has few others compiled anew."""
 
 _REMEMBERED_VALUES: Final = 4096
+_REMEMBERED_CHARACTERS: Final = 256
+"""Of a value; longer ones are looked at each time."""
+_REMEMBERED_HITS: Final = 65_536
+"""Of all values together."""
+_AT_ONCE: Final = 64
+"""Matcher sets that are tried in one step."""
 
 _Filed = dict[tuple[str, int], MatcherSet]  # (silence id, number of the set) -> the matchers left to try
+_T = TypeVar("_T")
+Steps = Generator[None, None, _T]
+"""Work in small pieces, and what comes of it."""
+
+
+def finish(steps: Steps[_T]) -> _T:
+    """All steps at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: _T = done.value
+            return result
+
+
+class _Chunk:
+    """Patterns that are tried together."""
+
+    __slots__ = ("_joined", "_stale", "filed", "size")
+
+    def __init__(self) -> None:
+        self.filed: dict[regex.Regex, _Filed] = {}
+        self.size = 0
+        self._joined: regex.Regex | None = None
+        self._stale = False
+
+    def add(self, pattern: regex.Regex, filed: _Filed) -> None:
+        self.filed[pattern] = filed
+        self.size += pattern.cost.size
+        self._stale = True
+
+    def remove(self, pattern: regex.Regex) -> None:
+        del self.filed[pattern]
+        self.size -= pattern.cost.size
+        self._stale = True
+
+    def has_room_for(self, pattern: regex.Regex) -> bool:
+        return len(self.filed) < _CHUNK and self.size + pattern.cost.size <= _CHUNK_SIZE
+
+    def hits(self, value: str) -> Steps[list[_Filed]]:
+        """What is filed under the patterns that match ``value``."""
+        if self._stale:
+            self._stale = False
+            self._joined = regex.join([each.text for each in self.filed]) if len(self.filed) > 1 else None
+            yield
+        joined = self._joined
+        if joined is not None and joined.affords(value) and not joined.match(value):
+            return []
+        found: list[_Filed] = []
+        for pattern, filed in list(self.filed.items()):
+            if pattern.match(value):
+                found.append(filed)
+            yield
+        return found
 
 
 class _PatternGroup:
     """The matcher sets filed under a regular expression on one label name."""
 
     def __init__(self) -> None:
-        self.by_pattern: dict[str, _Filed] = {}
-        self._chunks: list[tuple[regex.Regex | None, list[tuple[Matcher, _Filed]]]] | None = None
+        self.filed: dict[regex.Regex, _Filed] = {}
+        self._chunks: list[_Chunk] = []
+        self._chunk_of: dict[regex.Regex, _Chunk] = {}
+        self._open: _Chunk | None = None
         self._hits: dict[str, list[_Filed]] = {}
+        self._hit_count = 0
+        self._changes = 0
 
-    def add(self, matcher: Matcher, key: tuple[str, int], rest: MatcherSet) -> None:
-        filed = self.by_pattern.get(matcher.value)
+    def add(self, pattern: regex.Regex, key: tuple[str, int], rest: MatcherSet) -> None:
+        filed = self.filed.get(pattern)
         if filed is None:
-            filed = self.by_pattern[matcher.value] = {}
-            self._chunks = None
+            filed = self.filed[pattern] = {}
+            self._put(pattern, filed)
+            self._forget()
         filed[key] = rest
 
-    def remove(self, matcher: Matcher, key: tuple[str, int]) -> None:
-        filed = self.by_pattern[matcher.value]
-        del filed[key]
-        if not filed:
-            del self.by_pattern[matcher.value]
-            self._chunks = None
+    def _put(self, pattern: regex.Regex, filed: _Filed) -> None:
+        if not pattern.stands_alone:
+            chunk = _Chunk()
+            self._chunks.append(chunk)
+        else:
+            if self._open is None or not self._open.has_room_for(pattern):
+                self._open = _Chunk()
+                self._chunks.append(self._open)
+            chunk = self._open
+        chunk.add(pattern, filed)
+        self._chunk_of[pattern] = chunk
 
-    def find(self, value: str) -> list[_Filed]:
+    def remove(self, pattern: regex.Regex, key: tuple[str, int]) -> None:
+        filed = self.filed[pattern]
+        del filed[key]
+        if filed:
+            return
+        del self.filed[pattern]
+        chunk = self._chunk_of.pop(pattern)
+        chunk.remove(pattern)
+        if not chunk.filed:
+            self._chunks.remove(chunk)
+        if self._open is not chunk and chunk.filed and pattern.stands_alone:
+            self._open = chunk  # it has room now
+        elif self._open is chunk and not chunk.filed:
+            self._open = None
+        self._forget()
+
+    def _forget(self) -> None:
+        self._hits.clear()
+        self._hit_count = 0
+        self._changes += 1
+
+    def find(self, value: str) -> Steps[list[_Filed]]:
         """What is filed under the patterns that match ``value``."""
-        if self._chunks is None:
-            self._chunks = self._join()
-            self._hits.clear()
-        hits = self._hits.get(value)
-        if hits is None:
-            hits = [
-                filed
-                for joined, members in self._chunks
-                if joined is None or joined.match(value)
-                for matcher, filed in members
-                if matcher.matches(value)
-            ]
-            if len(self._hits) >= _REMEMBERED_VALUES:
+        known = self._hits.get(value)
+        if known is not None:
+            return known
+        changes = self._changes
+        hits: list[_Filed] = []
+        for chunk in list(self._chunks):
+            hits += yield from chunk.hits(value)
+            yield
+        if len(value) <= _REMEMBERED_CHARACTERS and changes == self._changes:
+            if len(self._hits) >= _REMEMBERED_VALUES or self._hit_count + len(hits) > _REMEMBERED_HITS:
                 self._hits.clear()
+                self._hit_count = 0
             self._hits[value] = hits
+            self._hit_count += len(hits)
         return hits
 
-    def find_others(self, value: str) -> list[_Filed]:
-        """What is filed under the patterns that do not match ``value``."""
-        matching = set(map(id, self.find(value)))
-        return [filed for filed in self.by_pattern.values() if id(filed) not in matching]
-
-    def _join(self) -> list[tuple[regex.Regex | None, list[tuple[Matcher, _Filed]]]]:
-        patterns = list(self.by_pattern)
-        chunks: list[tuple[regex.Regex | None, list[tuple[Matcher, _Filed]]]] = []
-        for start in range(0, len(patterns), _CHUNK):
-            chunk = patterns[start : start + _CHUNK]
-            members = [
-                (Matcher(MatchType.REGEXP, "", pattern), self.by_pattern[pattern]) for pattern in chunk
-            ]
-            joined: regex.Regex | None = None
-            if len(chunk) > 1:
-                try:
-                    joined = regex.compile_uncached("|".join(f"(?:{pattern})" for pattern in chunk))
-                except ValueError:  # together too large, or the same group name twice: try one by one
-                    joined = None
-            chunks.append((joined, members))
-        return chunks
+    def find_others(self, value: str) -> Steps[list[_Filed]]:
+        """What is filed under the patterns that exclude ``value``."""
+        matching = set(map(id, (yield from self.find(value))))
+        return [
+            filed
+            for pattern, filed in list(self.filed.items())
+            if id(filed) not in matching and pattern.affords(value)
+        ]
 
 
 class SilenceIndex:
@@ -109,7 +190,8 @@ class SilenceIndex:
             if chosen.type is MatchType.EQUAL:
                 self._by_pair.setdefault((chosen.name, chosen.value), {})[key] = rest
             else:
-                self._groups(chosen).setdefault(chosen.name, _PatternGroup()).add(chosen, key, rest)
+                group = self._groups(chosen).setdefault(chosen.name, _PatternGroup())
+                group.add(_pattern(chosen), key, rest)
 
     def remove(self, silence: Silence) -> None:
         """Take out what :meth:`add` filed for an equal silence."""
@@ -125,8 +207,8 @@ class SilenceIndex:
                     del self._by_pair[chosen.name, chosen.value]
             else:
                 groups = self._groups(chosen)
-                groups[chosen.name].remove(chosen, key)
-                if not groups[chosen.name].by_pattern:
+                groups[chosen.name].remove(_pattern(chosen), key)
+                if not groups[chosen.name].filed:
                     del groups[chosen.name]
 
     def _groups(self, chosen: Matcher) -> dict[str, _PatternGroup]:
@@ -134,28 +216,44 @@ class SilenceIndex:
 
     def find(self, labels: Labels) -> set[str]:
         """The ids of the silences that match, whatever the time."""
-        return {
-            key[0]
-            for filed in self._filed_under(labels)
-            for key, rest in filed.items()
-            if matches_all(rest, labels)
-        }
+        return finish(self.steps(labels))
 
-    def _filed_under(self, labels: Labels) -> Iterator[_Filed]:
+    def steps(self, labels: Labels) -> Steps[set[str]]:
+        """:meth:`find` in steps. What changes meanwhile may be among what is found or not."""
+        found: set[str] = set()
+        for filed in self._equal_to(labels):
+            yield from _fulfilled(filed, labels, found)
+        for group, value in [
+            (group, value) for name, value in labels.items() if (group := self._by_name.get(name)) is not None
+        ]:
+            for filed in (yield from group.find(value)):
+                yield from _fulfilled(filed, labels, found)
+        for name, group in list(self._by_absence.items()):
+            for filed in (yield from group.find_others(labels.value(name))):
+                yield from _fulfilled(filed, labels, found)
+        yield from _fulfilled(self._rest, labels, found)
+        return found
+
+    def _equal_to(self, labels: Labels) -> Iterator[_Filed]:
         by_pair = self._by_pair
-        by_name = self._by_name
         for pair in labels.items():
             filed = by_pair.get(pair)
             if filed is not None:
                 yield filed
-            if by_name:
-                group = by_name.get(pair[0])
-                if group is not None:
-                    yield from group.find(pair[1])
-        for name, group in self._by_absence.items():
-            yield from group.find_others(labels.value(name))
-        if self._rest:
-            yield self._rest
+
+
+def _fulfilled(filed: _Filed, labels: Labels, found: set[str]) -> Generator[None, None, None]:
+    """Add the ids of those of ``filed`` whose other matchers ``labels`` fulfil too."""
+    for position, (key, rest) in enumerate(list(filed.items())):
+        if matches_all(rest, labels):
+            found.add(key[0])
+        if position % _AT_ONCE == 0 or any(matcher.regex is not None for matcher in rest):
+            yield
+
+
+def _pattern(matcher: Matcher) -> regex.Regex:
+    assert matcher.regex is not None  # noqa: S101  (for the type checker)
+    return matcher.regex
 
 
 def _choose(matchers: MatcherSet) -> Matcher | None:

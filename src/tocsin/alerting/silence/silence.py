@@ -48,6 +48,17 @@ class Silence:
     """Of the canonical encoding of ``encoded``, as digests have it; 0: not worked out yet."""
 
     @property
+    def regex_cost(self) -> tuple[int, int]:
+        """Size and work of its patterns, as :mod:`tocsin.alerting.regex_cost` counts them."""
+        costs = [
+            matcher.regex.cost
+            for matchers in self.matcher_sets
+            for matcher in matchers
+            if matcher.regex is not None
+        ]
+        return sum([cost.size for cost in costs]), sum([cost.work for cost in costs])
+
+    @property
     def key(self) -> str:
         """What tells silences apart in the replicated state."""
         return self.id

@@ -12,7 +12,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.replicated import MergeResult, ReplicatedState
 from tocsin.alerting.silence import codec
-from tocsin.alerting.silence.index import SilenceIndex
+from tocsin.alerting.silence.index import SilenceIndex, Steps, finish
 from tocsin.alerting.silence.silence import Silence, SilenceState
 from tocsin.alerting.silence.validate import check_matcher_sets, check_times
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
@@ -22,6 +22,12 @@ MAX_SILENCES: Final = 200_000
 MAX_SILENCE_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 256 << 20
 MAX_CACHED_ALERTS: Final = 200_000
+MAX_CACHED_IDS: Final = 2_000_000
+"""Of all of them together: silences that match everything must not be remembered for each alert."""
+MAX_REGEX_SIZE: Final = 1 << 22
+"""Instructions of all patterns together: what a restart has to compile, some seconds at most."""
+MAX_REGEX_WORK: Final = 1 << 30
+"""Steps that all patterns together may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts."""
 
 _NEW_BEFORE_FULL_LOOKUP: Final = 24
 """With more silences added since an alert was last looked up, the index is the quicker way."""
@@ -47,6 +53,8 @@ class _SilenceState(ReplicatedState[Silence]):
             max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
         )
         self.index = SilenceIndex()
+        self.regex_size = 0
+        self.regex_work = 0
         self.log: list[str] = []  # ids in the order their matchers came or changed
         self.dropped = 0  # how many were cut off the front of the log
 
@@ -75,16 +83,35 @@ class _SilenceState(ReplicatedState[Silence]):
     def _key_bytes(self, key: Hashable) -> bytes:
         return str(key).encode("utf-8", "surrogatepass")
 
+    def _refusal(self, entry: Silence, previous: Silence | None) -> str:
+        if previous is not None and previous.matcher_sets == entry.matcher_sets:
+            return ""
+        size, work = entry.regex_cost
+        before = previous.regex_cost if previous is not None else (0, 0)
+        if self.regex_size + size - before[0] > MAX_REGEX_SIZE or (
+            self.regex_work + work - before[1] > MAX_REGEX_WORK
+        ):
+            return "all regular expressions together would be too large"
+        return ""
+
+    def _count(self, silence: Silence, sign: int) -> None:
+        size, work = silence.regex_cost
+        self.regex_size += sign * size
+        self.regex_work += sign * work
+
     def _stored(self, entry: Silence, previous: Silence | None) -> None:
         if previous is not None:
             if previous.matcher_sets == entry.matcher_sets:
                 return  # only times or texts changed, which look-ups read from the silence itself
             self.index.remove(previous)
+            self._count(previous, -1)
         self.index.add(entry)
+        self._count(entry, 1)
         self.log.append(entry.id)
 
     def _removed(self, entry: Silence) -> None:
         self.index.remove(entry)
+        self._count(entry, -1)
 
     def gc(self, now: Nanoseconds) -> int:
         collected = super().gc(now)
@@ -117,6 +144,7 @@ class Silences:
         self._state = _SilenceState(max_entries, max_entry_bytes, max_total_bytes)
         # fingerprint -> (version looked up at, ids of all silences that match, whatever the time)
         self._cache: dict[int, tuple[int, tuple[str, ...]]] = {}
+        self._cached_ids = 0
         self.merge = self._state.merge
         self.merge_job = self._state.merge_job
         self.load = self._state.load
@@ -174,6 +202,9 @@ class Silences:
         if 0 < limit <= count:
             raise ValidationError(f"exceeded maximum number of silences: {count} (limit: {limit})")
         created = self._finish(asked, now, None, id=self._new_id(), starts_at=max(starts_at, now))
+        refusal = self._state._refusal(created, None)
+        if refusal:
+            raise ValidationError(f"invalid silence: {refusal}: expire some")
         changed = [created]
         if previous is not None and previous.state_at(now) is not SilenceState.EXPIRED:
             changed.insert(0, self._expired(previous, now))
@@ -254,18 +285,13 @@ class Silences:
     def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
         """The ids, sorted, of the silences active at ``now`` that match ``labels``; empty if none."""
         state = self._state
-        fingerprint = labels.fingerprint
-        version = state.version
-        cached = self._cache.get(fingerprint)
-        if cached is not None and cached[0] == version:
+        cached = self._cache.get(labels.fingerprint)
+        if cached is not None and cached[0] == state.version:
             if not cached[1]:
                 return ()
             ids = cached[1]
         else:
-            ids = self._look_up(labels, cached, version)
-            if len(self._cache) >= MAX_CACHED_ALERTS and cached is None:
-                self._cache.clear()
-            self._cache[fingerprint] = (version, ids)
+            ids = finish(self._look_up(labels))
         get = state.get
         return tuple(
             identifier
@@ -273,24 +299,51 @@ class Silences:
             if (silence := get(identifier)) is not None and silence.starts_at <= now <= silence.ends_at
         )
 
-    def _look_up(
-        self, labels: Labels, cached: tuple[int, tuple[str, ...]] | None, version: int
-    ) -> tuple[str, ...]:
-        state = self._state
+    def looking_up(self, labels: Labels) -> Steps[None] | None:
+        """What :meth:`mutes` has to find out first, in steps, for whoever must not hold others up: the patterns
+        that others have written may be slow. None: it is known."""
+        cached = self._cache.get(labels.fingerprint)
+        if cached is not None and cached[0] == self._state.version:
+            return None
+        return self._looking_up(labels)
+
+    def _looking_up(self, labels: Labels) -> Steps[None]:
+        yield from self._look_up(labels)
+
+    def _look_up(self, labels: Labels) -> Steps[tuple[str, ...]]:
+        state, fingerprint = self._state, labels.fingerprint
+        cached, version = self._cache.get(fingerprint), state.version
         if cached is None or cached[0] < state.dropped or version - cached[0] > _NEW_BEFORE_FULL_LOOKUP:
-            return tuple(sorted(state.index.find(labels)))
-        added = set(state.log[cached[0] - state.dropped :])
-        ids = {identifier for identifier in cached[1] if identifier not in added}
-        for identifier in added:
-            silence = state.get(identifier)
-            if silence is not None and silence.matches(labels):
-                ids.add(identifier)
-        return tuple(sorted(identifier for identifier in ids if state.get(identifier) is not None))
+            ids = yield from state.index.steps(labels)
+        else:
+            added = set(state.log[cached[0] - state.dropped :])
+            ids = {identifier for identifier in cached[1] if identifier not in added}
+            for identifier in added:
+                silence = state.get(identifier)
+                if silence is not None and silence.matches(labels):
+                    ids.add(identifier)
+                yield
+        found = tuple(sorted(identifier for identifier in ids if state.get(identifier) is not None))
+        self._remember(fingerprint, version, found)
+        return found
+
+    def _remember(self, fingerprint: int, version: int, ids: tuple[str, ...]) -> None:
+        before = self._cache.get(fingerprint)
+        if (len(self._cache) >= MAX_CACHED_ALERTS and before is None) or (
+            self._cached_ids + len(ids) > MAX_CACHED_IDS
+        ):
+            self._cache.clear()
+            self._cached_ids = 0
+            before = None
+        self._cached_ids += len(ids) - (len(before[1]) if before is not None else 0)
+        self._cache[fingerprint] = (version, ids)
 
     def forget(self, fingerprints: Iterable[int]) -> None:
         """Drop what is remembered of alerts that are gone."""
         for fingerprint in fingerprints:
-            self._cache.pop(fingerprint, None)
+            gone = self._cache.pop(fingerprint, None)
+            if gone is not None:
+                self._cached_ids -= len(gone[1])
 
     @property
     def version(self) -> int:

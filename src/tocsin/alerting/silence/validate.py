@@ -7,6 +7,7 @@ the others or mute everything (spec 4.2).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from tocsin.alerting import regex
 from tocsin.alerting.labels import valid_name, valid_text
@@ -16,23 +17,33 @@ from tocsin.alerting.silence.silence import MatcherSet
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ValidationError
 
-_TYPES = {int(match_type): match_type for match_type in MatchType}
+MAX_MATCHERS: Final = 1024
+"""In one silence: people write fewer than ten."""
+MAX_SHOWN: Final = 1024
+"""Characters of a pattern that an error shows."""
+_TYPES: Final = {int(match_type): match_type for match_type in MatchType}
+
+
+def _cheap_problem(number: int, name: str, value: str) -> str:
+    if not valid_name(name):
+        return f"invalid label name {go_quote(name)}"
+    match_type = _TYPES.get(number)
+    if match_type is None:
+        return f'unknown matcher type "{number}"'
+    if not match_type.is_regex and not valid_text(value):
+        return f"invalid label value {go_quote(value)}"
+    return ""
 
 
 def _make_matcher(number: int, name: str, value: str) -> Matcher:
-    if not valid_name(name):
-        raise ValueError(f"invalid label name {go_quote(name)}")
-    match_type = _TYPES.get(number)
-    if match_type is None:
-        raise ValueError(f'unknown matcher type "{number}"')
+    match_type = _TYPES[number]
     if match_type.is_regex:
         try:
             return Matcher(match_type, name, value)
         except ValueError as error:
             problem = regex.problem(value) or str(error)
-            raise ValueError(f"invalid regular expression {go_quote(value)}: {problem}") from None
-    if not valid_text(value):
-        raise ValueError(f"invalid label value {go_quote(value)}")
+            shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}..."
+            raise ValueError(f"invalid regular expression {go_quote(shown)}: {problem}") from None
     return Matcher(match_type, name, value)
 
 
@@ -46,17 +57,27 @@ def make_matcher_sets(sets: Iterable[Iterable[tuple[int, str, str]]]) -> tuple[M
 
     Raises ValidationError in Alertmanager's words (without its ``invalid silence: ``).
     """
+    listed = [list(triples) for triples in sets]
+    # What costs nothing first: of sixty patterns none is compiled if the last matcher has no name.
+    for number, triples in enumerate(listed):
+        for position, triple in enumerate(triples):
+            problem = _cheap_problem(*triple)
+            if problem:
+                raise ValidationError(f"invalid label matcher {position} in set {number}: {problem}")
+    if sum(map(len, listed)) > MAX_MATCHERS:
+        raise ValidationError(f"{sum(map(len, listed))} matchers, the limit is {MAX_MATCHERS}")
     result: list[MatcherSet] = []
-    for number, triples in enumerate(sets):
-        matchers: list[Matcher] = []
-        for position, (match_type, name, value) in enumerate(triples):
-            try:
-                matchers.append(_make_matcher(match_type, name, value))
-            except ValueError as error:
-                message = f"invalid label matcher {position} in set {number}: {error}"
-                raise ValidationError(message) from None
-        _check_set(number, matchers)
-        result.append(tuple(matchers))
+    with regex.spending():
+        for number, triples in enumerate(listed):
+            matchers: list[Matcher] = []
+            for position, (match_type, name, value) in enumerate(triples):
+                try:
+                    matchers.append(_make_matcher(match_type, name, value))
+                except ValueError as error:
+                    message = f"invalid label matcher {position} in set {number}: {error}"
+                    raise ValidationError(message) from None
+            _check_set(number, matchers)
+            result.append(tuple(matchers))
     if not result:
         raise ValidationError("at least one matcher set required")
     return tuple(result)

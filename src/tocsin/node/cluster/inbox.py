@@ -6,12 +6,15 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Final, Protocol
 
+from tocsin.alerting.regex import compiled_size
 from tocsin.alerting.replicated import MergeResult
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.gossip.address import Address
+from tocsin.gossip.transport.turns import Allowance
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.log_bound import LogBound
@@ -23,6 +26,13 @@ INLINE_BYTES: Final = 16 * 1024
 MANY_REFUSED: Final = 256
 PENALTY: Final = 0.005
 """Seconds between slices of a payload of which so many entries were refused, while no other peer waits."""
+COSTLY_SIZE: Final = 4096
+"""Instructions of regular expressions compiled in one slice, from which on it is charged to who sent them."""
+COMPILING_SHARE: Final = 1 / 3
+COMPILING_BURST: Final = 1.0
+"""Of a processor, and seconds at once, that compiling for one host may take; more waits."""
+LONG: Final = 0.01
+"""Seconds of a slice, past which there is a pause of the same length."""
 MAX_WAITING: Final = 256
 MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
 MAX_WAITING_OF_SOURCE: Final = 64
@@ -68,6 +78,8 @@ class InboxStatistics:
     payloads_dropped: int = 0
     """Payloads past the bound of those waiting to be merged; the next push/pull brings them again."""
     unknown_keys: int = 0
+    costly_steps: int = 0
+    """Slices charged to their host, as there was much to compile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,8 @@ class Inbox:
         self._waiting: dict[Address, deque[_Payload]] = {}
         """By source, whoever is next first; what is being merged is still in it."""
         self._waiting_bytes = 0
+        self._jobs: dict[Address, _Merging] = {}
+        self._allowance = Allowance(COMPILING_SHARE, COMPILING_BURST)
         self._worker: asyncio.Task[None] | None = None
 
     def update(self, key: str, data: bytes, source: Address) -> None:
@@ -163,9 +177,11 @@ class Inbox:
             self.statistics.unknown_keys += 1
             return
         waiting = self._waiting.get(payload.source, ())
-        if not waiting and len(payload.data) <= INLINE_BYTES:
-            self._merge_at_once(state, payload)
-            return
+        merging = None
+        if not waiting and len(payload.data) <= INLINE_BYTES and not self._owed(payload.source):
+            merging = _Merging(state.merge_job(payload.data, self._clock.now()))
+            if self._all_steps(merging, payload):
+                return
         if (
             len(waiting) >= MAX_WAITING_OF_SOURCE
             or sum(map(len, self._waiting.values())) >= MAX_WAITING
@@ -174,6 +190,8 @@ class Inbox:
         ):
             self.statistics.payloads_dropped += 1
             return
+        if merging is not None:  # It turned out to be costly: the rest has its turns.
+            self._jobs[payload.source] = merging
         self._waiting.setdefault(payload.source, deque()).append(payload)
         self._waiting_bytes += len(payload.data)
         if self._worker is None:
@@ -188,22 +206,33 @@ class Inbox:
             bool(sizes) and sum(sizes) + len(payload.data) > MAX_WAITING_BYTES // 2
         )
 
-    def _merge_at_once(self, state: Mergeable, payload: _Payload) -> None:
-        merging = _Merging(state.merge_job(payload.data, self._clock.now()))
-        while not self._step(merging, payload):
-            pass
+    def _all_steps(self, merging: _Merging, payload: _Payload) -> bool:
+        """Merge a small payload, unless it costs much; whether it is done with."""
+        costly = self.statistics.costly_steps
+        while self.statistics.costly_steps == costly:
+            if self._step(merging, payload):
+                return True
+        return False
+
+    def _owed(self, source: Address) -> float:
+        """Seconds until a host may have more compiled."""
+        return self._allowance.wait(source.host, perf_counter())
 
     async def _work(self) -> None:
-        jobs: dict[Address, _Merging] = {}
+        jobs = self._jobs
         try:
             while self._waiting:
-                source = next(iter(self._waiting))
+                source = next((each for each in self._waiting if not self._owed(each)), None)
+                if source is None:
+                    await asyncio.sleep(min(map(self._owed, self._waiting)))
+                    continue
                 queue = self._waiting.pop(source)
                 payload = queue[0]
                 merging = jobs.get(source)
                 if merging is None:
                     job = self._states[payload.key].merge_job(payload.data, self._clock.now())
                     merging = jobs[source] = _Merging(job)
+                before = perf_counter()
                 if self._step(merging, payload):
                     queue.popleft()
                     del jobs[source]
@@ -213,17 +242,25 @@ class Inbox:
                 self._on_growth(0)
                 # Nobody honest sends entries that must be refused: what reads them may be slow.
                 bad = merging.job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
-                await asyncio.sleep(PENALTY if bad else 0)
+                # A pattern may take some hundredths of a second: others have as much in between.
+                took = perf_counter() - before
+                await asyncio.sleep(max(PENALTY if bad else 0, took if took > LONG else 0))
         finally:
             self._worker = None
 
     def _step(self, merging: _Merging, payload: _Payload) -> bool:
         """Work on a payload for some milliseconds; whether it is done with."""
+        began, compiled = perf_counter(), compiled_size()
         try:
             done = merging.job.step(SLICE_ENTRIES)
         except StateError as error:
             self.refused(str(error), str(payload.source))
             return True
+        finally:
+            # Nobody honest sends silences of which many take long to compile.
+            if compiled_size() - compiled >= COSTLY_SIZE:
+                self.statistics.costly_steps += 1
+                self._allowance.charge(payload.source.host, perf_counter() - began, perf_counter())
         result = merging.job.result
         # As it goes: a large payload of bad entries is slow, and somebody may be looking for who sends it.
         self.statistics.taken[payload.key] += result.taken - merging.taken
