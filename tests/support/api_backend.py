@@ -21,6 +21,7 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import TocsinError
 from tocsin.node.api import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock
+from tocsin.node.lookups import LookUps
 
 _HOUR = 3600 * SECOND
 
@@ -72,6 +73,7 @@ class LoneNode:
         self.clock = Clock()
         self.config = config or scenes_config()
         self.silences = Silences(120 * _HOUR, random=Random(1))
+        self.look_ups = LookUps(self.silences)
         self.alerts = Alerts()
         self.version = VersionInfo("0.33.1", go_version="none")
         self.started_at = self.clock.now()

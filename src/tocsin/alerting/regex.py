@@ -4,10 +4,10 @@ RE2 is the same engine design as Go's ``regexp``; where the two differ (``\\C``,
 makes up the difference. Patterns that are plain text or a choice of plain texts never reach the engine.
 
 Patterns come from anybody who reaches the API or is a member, so all that they can cost is bounded: they are
-weighed before they are compiled (:mod:`~tocsin.alerting.regex_cost`), RE2 never tracks what groups capture (its
-time would grow with their number too), a text that could cost too much with a pattern is not looked at, and
-compiled programs share :data:`HOT_BYTES`: of more the oldest is dropped, and compiled anew when it is needed.
-Nothing is kept of a pattern that nobody holds.
+weighed before they are compiled (:mod:`~tocsin.alerting.regex_cost`), RE2 never tracks what groups capture
+(its time would grow with their number too), a text that could cost too much with a pattern is not looked at,
+and compiled programs share :data:`HOT_BYTES`: of more the oldest is dropped, and compiled anew when it is
+needed. Nothing is kept of a pattern that nobody holds.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _SHOWN: Final = 256
 _ROOM: Final = 64 * 1024
 """Bytes that a small pattern gets of RE2 for what it remembers of texts, and with it gets on faster."""
 _MEM_FOR_INSTRUCTION: Final = 96
-"""RE2 compiles if ``max_mem`` has so much for each: a program gets two thirds, its instructions (of 16 bytes) a
-quarter of that."""
+"""RE2 compiles if ``max_mem`` has so much for each: a program gets two thirds, its instructions (of 16 bytes)
+a quarter of that."""
 _ENGINE_BYTES: Final = 2048
 
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
@@ -80,9 +80,13 @@ class Purse:
     def __init__(self, size: int = MAX_SIZE, work: int = MAX_WORK) -> None:
         self._size = size
         self._work = work
+        self._paid: set[str] = set()
 
-    def pay(self, cost: Cost) -> None:
-        """Raises PatternCostError if it is too much."""
+    def pay(self, pattern: str, cost: Cost) -> None:
+        """Raises PatternCostError if it is too much. The same pattern costs once."""
+        if pattern in self._paid:
+            return
+        self._paid.add(pattern)
         self._size -= cost.size
         self._work -= cost.work
         if self._size < 0 or self._work < 0:
@@ -259,7 +263,7 @@ def _weigh(pattern: str) -> Cost:
         cost = cost_of(pattern)
         purse = _purse.get()
         if purse is not None:
-            purse.pay(cost)
+            purse.pay(pattern, cost)
     except PatternCostError as error:
         raise _too_large(pattern, str(error)) from None
     return cost
@@ -291,7 +295,7 @@ def compile(pattern: str) -> Regex:  # noqa: A001
         purse = _purse.get()
         if purse is not None:
             try:
-                purse.pay(found.cost)
+                purse.pay(pattern, found.cost)
             except PatternCostError as error:
                 raise _too_large(pattern, str(error)) from None
         return found
@@ -300,7 +304,7 @@ def compile(pattern: str) -> Regex:  # noqa: A001
 
 
 def join(patterns: list[str]) -> Regex | None:
-    """One regex for a choice of texts (:attr:`Regex.text`) of regexes that stand alone; None if that is too large."""
+    """One regex for a choice of texts (:attr:`Regex.text`) of regexes that stand alone; None: too large."""
     pattern = "|".join([f"(?:{pattern})" for pattern in patterns])
     try:
         return _compile(pattern, cost_of(pattern))

@@ -1,16 +1,16 @@
 """What a regular expression may cost, found from its text before anything is compiled.
 
-RE2 matches in linear time, but linear in size of the program *times* length of the text, and neither the memory
-nor the time that it takes to read a pattern has a bound of RE2's own: ``\\pL`` written 20,000 times (60 KB)
-takes seconds and 600 MB before its ``max_mem`` is looked at. So patterns are weighed first, in one pass over
-their text. Both figures are upper bounds, the same on every node:
+RE2 matches in linear time, but linear in size of the program *times* length of the text, and neither memory
+nor time that it takes to read a pattern has a bound of RE2's own: ``\\pL`` written 20,000 times (60 KB) takes
+seconds and 600 MB before its ``max_mem`` is looked at. So patterns are weighed first, in one pass over their
+text. Both figures are upper bounds, the same on every node:
 
 * ``size``: instructions of the compiled program, which time and memory of compiling follow;
 * ``work``: instructions that are looked at, at most, for one text of :data:`TEXT` characters.
 
-What is tried at one place only, such as each name of a long list of host names, counts once; what can be tried
-at each place, such as what follows ``.*``, counts for each. That is why a list of thousands of names is cheap
-and ``(a?){1000}`` is not.
+What is tried at one place only, such as each name of a long list of host names, counts once; what can be
+tried at each place, such as what follows ``.*``, counts for each. That is why a list of thousands of names is
+cheap and ``(a?){1000}`` is not.
 """
 
 from __future__ import annotations

@@ -398,7 +398,10 @@ class MergeJob(Generic[EntryT]):
         self._rebroadcast = len(data) <= REBROADCAST_BYTES
 
     def step(self, budget: int = 256) -> bool:
-        """Work on at most ``budget`` entries, fewer if there is much to compile; True once all is done. Raises StateError as :meth:`merge`."""
+        """Work on at most ``budget`` entries, fewer if there is much to compile; True once all is done.
+
+        Raises StateError as :meth:`merge`.
+        """
         work = self._check_one if self._checking else self._merge_one
         enough = compiled_size() + COMPILED_IN_STEP
         for _ in range(budget):

@@ -35,6 +35,7 @@ from tocsin.node.config.flags import NodeFlags
 from tocsin.node.engine import Engine
 from tocsin.node.garbage import HeapKeeper
 from tocsin.node.log import Logger
+from tocsin.node.lookups import LookUps
 from tocsin.node.looplag import lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts, observe
@@ -77,6 +78,7 @@ class Node:
             random=random.SystemRandom(),
             limits=SilenceLimits(flags.silences_max_silences, flags.silences_max_silence_size_bytes),
         )
+        self.look_ups = LookUps(self.silences)
         self.notification_log = NotificationLog(flags.data_retention)
         self.intents = Intents()
         self.store = Store(
@@ -305,6 +307,7 @@ class Node:
             on_latency=self._observe_latency,
             intents=self.intents,
             on_announced=self._announced,
+            look_ups=self.look_ups,
             previous=previous,
         )
         if previous is not None:

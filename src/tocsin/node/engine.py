@@ -11,10 +11,11 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.dispatch import Dispatcher
 from tocsin.alerting.effects import Attempt, FlushFinished, Recorded
+from tocsin.alerting.group import Flush
 from tocsin.alerting.inhibit import Inhibitor
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.muting import Muter
+from tocsin.alerting.muting import PatientMuter
 from tocsin.alerting.nflog import Receiver
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.pipeline import Pipeline
@@ -23,6 +24,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.clock import Clock, Timer
 from tocsin.node.log import Logger
+from tocsin.node.lookups import LookUps
 from tocsin.node.receivers.base import Outcome, Sender
 
 ANNOUNCE_DELAY: Final = 0.003
@@ -42,8 +44,8 @@ class Engine:
     """The alert flow of one configuration. A reload makes a new engine and retires the old one.
 
     ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
-    gets changes of the notification log, to be kept and gossiped. ``intents`` outlives the engine;
-    ``on_announced`` gets what it has to tell the peers that understand it.
+    gets changes of the notification log, to be kept and gossiped. ``intents`` and ``look_ups`` outlive the
+    engine; ``on_announced`` gets what it has to tell the peers that understand it.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class Engine:
         config: AlertmanagerConfig,
         *,
         clock: Clock,
-        silences: Muter,
+        silences: PatientMuter,
         notification_log: Log,
         senders: Mapping[tuple[str, str, int], Sender],
         peer_timeout: Nanoseconds,
@@ -61,6 +63,7 @@ class Engine:
         on_latency: Latency,
         intents: Intents | None = None,
         on_announced: Callable[[Sequence[bytes]], None] = lambda _payloads: None,
+        look_ups: LookUps | None = None,
         previous: Engine | None = None,
     ) -> None:
         now = clock.now()
@@ -87,6 +90,8 @@ class Engine:
         self._on_recorded = on_recorded
         self._on_latency = on_latency
         self._on_announced = on_announced
+        self._look_ups = look_ups or LookUps(silences)
+        self._looking_up: set[asyncio.Task[None]] = set()
         self._announcing: asyncio.TimerHandle | None = None
         self._retired = False
         self._attempts: set[asyncio.Task[Outcome]] = set()
@@ -145,6 +150,8 @@ class Engine:
     def retire(self) -> None:
         """Begin nothing more. What is being sent ends and is recorded, so that the successor knows of it."""
         self._retired = True
+        for task in self._looking_up:
+            task.cancel()
         self._timer.stop()
         self.pipeline.retire(self._clock.now())
         if not self._attempts:
@@ -172,9 +179,23 @@ class Engine:
             self.intents.handle_timeout(now)
             self.dispatcher.handle_timeout(now)
             for flush in self.dispatcher.drain():
-                self.pipeline.start(flush, now)
+                labels = [alert.labels for alert in flush.alerts]
+                if self._look_ups.at_once(labels):
+                    self.pipeline.start(flush, now)
+                else:
+                    task = asyncio.get_running_loop().create_task(self._start_later(flush, labels))
+                    self._looking_up.add(task)
+                    task.add_done_callback(self._looking_up.discard)
             self.pipeline.handle_timeout(now)
         self._perform(now)
+
+    async def _start_later(self, flush: Flush, labels: Sequence[Labels]) -> None:
+        """Start a flush once it is known which silences match its alerts."""
+        await self._look_ups.find_all(labels)
+        if not self._retired:
+            now = self._clock.now()
+            self.pipeline.start(flush, now)
+            self._run(now)
 
     def _perform(self, now: Nanoseconds) -> None:
         while effects := self.pipeline.drain():

@@ -7,7 +7,6 @@ from itertools import permutations
 import pytest
 import re2
 from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.support.patterns import patterns
 from tocsin.alerting.regex_cost import MAX_SIZE, MAX_WORK, TEXT, Cost, PatternCostError, cost_of
@@ -38,7 +37,10 @@ def test_no_program_is_larger_than_it_was_weighed(pattern: str) -> None:
     assert cost.work <= TEXT * cost.size
 
 
-CLASSES = r"\pL \PL \pM \pN \pC \PN \p{Lu} \P{Lu} \p{Greek} \P{Han} \w \W \d \D \s \S \b \B . [^a] [^\pL\pN] [[:^alpha:]]"
+CLASSES = (
+    r"\pL \PL \pM \pN \pC \PN \p{Lu} \P{Lu} \p{Greek} \P{Han} "
+    r"\w \W \d \D \s \S \b \B . [^a] [^\pL\pN] [[:^alpha:]]"
+)
 
 
 @pytest.mark.parametrize("flag", ["", "(?i)", "(?s)", "(?i:"])
@@ -110,7 +112,7 @@ def test_a_mistake_ends_the_reading_as_it_ends_the_engines() -> None:
 
 
 def test_names_of_which_one_begins_the_other_count_together() -> None:
-    """All of a long list may begin alike: those that can be tried at one time are added up, not the others."""
+    """All of a list may begin alike: those that can be tried at one time are added up, not the others."""
     loops = [f"{name}.*" for name in ("a", "ab", "abc", "b", "bc", "c")]
     expected = cost_of("|".join(loops)).work
     alone = cost_of("a.*").work

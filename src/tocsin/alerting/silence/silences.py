@@ -26,8 +26,8 @@ MAX_CACHED_IDS: Final = 2_000_000
 """Of all of them together: silences that match everything must not be remembered for each alert."""
 MAX_REGEX_SIZE: Final = 1 << 22
 """Instructions of all patterns together: what a restart has to compile, some seconds at most."""
-MAX_REGEX_WORK: Final = 1 << 30
-"""Steps that all patterns together may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts."""
+MAX_REGEX_WORK: Final = 1 << 28
+"""Steps that all patterns may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts them."""
 
 _NEW_BEFORE_FULL_LOOKUP: Final = 24
 """With more silences added since an alert was last looked up, the index is the quicker way."""
@@ -300,7 +300,7 @@ class Silences:
         )
 
     def looking_up(self, labels: Labels) -> Steps[None] | None:
-        """What :meth:`mutes` has to find out first, in steps, for whoever must not hold others up: the patterns
+        """What :meth:`mutes` has to find out first, in steps, for whoever must not hold others up: patterns
         that others have written may be slow. None: it is known."""
         cached = self._cache.get(labels.fingerprint)
         if cached is not None and cached[0] == self._state.version:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
+from time import perf_counter
 from typing import Final
 
 from starlette.requests import Request
@@ -25,6 +26,9 @@ from tocsin.node.api.requests import Query
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before others get their turn on the event loop."""
+
+
+SHOW_SECONDS: Final = 0.004
 
 
 class _Filter:
@@ -51,7 +55,7 @@ class _Filter:
             return True
         return any(name in self._labels and matches_all(matchers, self._labels[name]) for name in receivers)
 
-    def status(self, alert: Alert) -> tuple[Sequence[str], Sequence[str]] | None:
+    async def status(self, alert: Alert) -> tuple[Sequence[str], Sequence[str]] | None:
         """By which silences and alerts an alert is muted; None if it is not asked for."""
         now = self._now
         if alert.resolved_at(now) and alert.ends_at < now:
@@ -60,6 +64,8 @@ class _Filter:
         if self.matchers and not matches_all(self.matchers, labels):
             return None
         backend = self._backend
+        if backend.silences.looking_up(labels) is not None:
+            await backend.look_ups.find_all((labels,))
         silenced_by = backend.silences.mutes(labels, now)
         inhibited_by = backend.inhibited_by(labels, now)
         if (silenced_by and not self._silenced) or (inhibited_by and not self._inhibited):
@@ -106,13 +112,14 @@ class AlertOperations:
         alerts = backend.alerts.all()
         alerts.sort(key=_fingerprint)
         shown: list[bytes] = []
-        for position, alert in enumerate(alerts, start=1):
-            if position % SHOW_SLICE == 0:
+        turns = _turns()
+        for alert in alerts:
+            if next(turns):
                 await asyncio.sleep(0)
             view = self._views.of(alert, route)
             if not wanted.wants_receivers(view.receivers):
                 continue
-            status = wanted.status(alert)
+            status = await wanted.status(alert)
             if status is not None:
                 shown.append(view.encode(view.receivers, encode_status(*status)))
         return json_answer(b"[%b]\n" % b",".join(shown))
@@ -134,7 +141,7 @@ class AlertOperations:
             for alert in group.alerts:
                 if next(turns):
                     await asyncio.sleep(0)
-                status = wanted.status(alert)
+                status = await wanted.status(alert)
                 if status is not None:
                     alerts.append((alert, *status))
                     receivers.setdefault(alert.labels.fingerprint, set()).add(group.receiver)
@@ -168,8 +175,11 @@ def _fingerprint(alert: Alert) -> int:
 
 
 def _turns() -> Iterator[bool]:
-    """True every SHOW_SLICE times."""
+    """True when it is others' turn: after SHOW_SLICE times, or SHOW_SECONDS if a request is slow."""
     while True:
+        end = perf_counter() + SHOW_SECONDS
         for _ in range(SHOW_SLICE - 1):
+            if perf_counter() > end:
+                break
             yield False
         yield True

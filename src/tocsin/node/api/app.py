@@ -124,6 +124,7 @@ class Site:
         return status_page(self._backend, external_url=self._external_url)
 
     async def _metrics(self, request: Request) -> Response:
+        await self._backend.look_ups.find_all([alert.labels for alert in self._backend.alerts.all()])
         body, content_type = self._backend.metrics(request.headers.get("accept", ""))
         headers = {"Content-Type": content_type}
         if accepts_gzip(request.headers.get("accept-encoding", "")):

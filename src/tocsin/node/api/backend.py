@@ -13,6 +13,7 @@ from tocsin.alerting.group import GroupView
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.node.lookups import LookUps
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,11 @@ class Backend(Protocol):
 
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
         """Fingerprints of the alerts that inhibit alerts with ``labels``; empty if none."""
+        ...
+
+    @property
+    def look_ups(self) -> LookUps:
+        """Finds out which silences match an alert, giving way to others."""
         ...
 
     def cluster_status(self) -> ClusterStatus: ...

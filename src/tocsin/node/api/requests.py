@@ -52,6 +52,7 @@ class Query:
         self._values: dict[str, list[str]] = {}
         self._raw: dict[str, bytes] = {}
         """The last value of each, before what is not UTF-8 is replaced."""
+        self._purse = regex.Purse()  # of all filters together
         for pair in query_string.split(b"&"):
             # Go drops pairs with a semicolon or a broken escape.
             if not pair or b";" in pair or _BROKEN_ESCAPE.search(pair):
@@ -77,7 +78,8 @@ class Query:
     def matchers(self, name: str = "filter") -> list[Matcher]:
         """The matchers of a repeatable parameter. Raises ValidationError."""
         try:
-            return [parse_matcher(text, origin="api") for text in self.all(name)]
+            with regex.spending(self._purse):
+                return [parse_matcher(text, origin="api") for text in self.all(name)]
         except ValueError as error:
             raise ValidationError(str(error)) from None
 
@@ -102,7 +104,8 @@ class Query:
                 f"failed to parse receiver param: error parsing regexp: invalid UTF-8: `{rest})$`"
             ) from None
         try:
-            return regex.compile_uncached(text)
+            with regex.spending(self._purse):
+                return regex.compile(text)
         except ValueError as error:
             raise ValidationError(f"failed to parse receiver param: {error}") from None
 

@@ -1,0 +1,72 @@
+"""Which silences match which alerts, found out without holding up others.
+
+A look-up may be slow, as anybody who may make silences writes the patterns. What is known costs nothing, what
+can be found at once is, and the rest is found in slices, one of them in a turn of the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from time import perf_counter
+from typing import Final
+
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.muting import PatientMuter
+
+SLICE: Final = 0.004
+"""Seconds of work before others get their turn. A single pattern may take longer, up to some tenths."""
+KNOWN_AT_ONCE: Final = 512
+ROUNDS: Final = 3
+"""Of looking up, while silences change meanwhile; then what is left is found at once."""
+
+
+class LookUps:
+    """Shared by all who look alerts up."""
+
+    def __init__(self, muter: PatientMuter) -> None:
+        self.given_way = 0
+        """How often a look-up was interrupted for others."""
+        self._muter = muter
+        self._turn = asyncio.Lock()
+
+    def at_once(self, alerts: Iterable[Labels]) -> bool:
+        """Look up as many as a slice has time for; whether that was all."""
+        end = 0.0
+        for labels in alerts:
+            steps = self._muter.looking_up(labels)
+            if steps is None:
+                continue
+            end = end or perf_counter() + SLICE
+            for _ in steps:
+                if perf_counter() > end:
+                    return False
+        return True
+
+    async def find(self, alerts: Iterable[Labels]) -> None:
+        """Look up all; what has changed since is found again when it is asked for."""
+        steps = self._steps(alerts)
+        while True:
+            async with self._turn:  # those who wait for it have theirs first
+                end = perf_counter() + SLICE
+                for _ in steps:
+                    if perf_counter() > end:
+                        break
+                else:
+                    return
+            self.given_way += 1
+            await asyncio.sleep(0)
+
+    def _steps(self, alerts: Iterable[Labels]) -> Iterator[None]:
+        for position, labels in enumerate(alerts):
+            yield from self._muter.looking_up(labels) or ()
+            if position % KNOWN_AT_ONCE == 0:
+                yield
+
+    async def find_all(self, alerts: Iterable[Labels]) -> None:
+        """Look up all, and again what has changed meanwhile."""
+        listed = list(alerts)
+        for _ in range(ROUNDS):
+            if self.at_once(listed):
+                return
+            await self.find(listed)

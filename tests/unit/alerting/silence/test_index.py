@@ -1,0 +1,107 @@
+"""The index finds what asking every silence one by one finds, whatever others have written."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.patterns import patterns
+from tocsin.alerting import regex
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.silence import Silence, make_matcher_sets
+from tocsin.alerting.silence.index import SilenceIndex
+from tocsin.errors import ValidationError
+
+Triple = tuple[int, str, str]
+
+values = st.one_of(st.text(alphabet="abck.\n", max_size=4), st.sampled_from(["", "a" * 300, "a" * 70_000]))
+matchers = st.one_of(
+    st.tuples(st.sampled_from([0, 2]), st.sampled_from("xy"), values),
+    st.tuples(st.sampled_from([1, 3]), st.sampled_from("xy"), patterns()),
+    st.tuples(st.sampled_from([1, 3]), st.sampled_from("xy"), st.just("(a?){1000}a*")),
+)
+
+
+def _silence(number: int, triples: list[Triple]) -> Silence | None:
+    try:
+        sets = make_matcher_sets([triples])
+    except ValidationError:
+        return None
+    return Silence(f"s{number}", sets, 1, 2)
+
+
+@settings(max_examples=200)
+@given(
+    st.lists(st.lists(matchers, min_size=1, max_size=3), min_size=1, max_size=12),
+    st.lists(st.dictionaries(st.sampled_from("xyz"), values, min_size=1), min_size=1, max_size=3),
+    st.integers(0, 11),
+)
+def test_the_index_equals_one_by_one(
+    asked: list[list[Triple]], alerts: list[dict[str, str]], leaver: int
+) -> None:
+    index = SilenceIndex()
+    there = [silence for number, each in enumerate(asked) if (silence := _silence(number, each))]
+    for silence in there:
+        index.add(silence)
+    for _ in range(2):
+        for alert in alerts:
+            labels = Labels({name: value for name, value in alert.items() if value})
+            expected = {silence.id for silence in there if silence.matches(labels)}
+            assert index.find(labels) == expected
+        if there:
+            gone = there.pop(leaver % len(there))
+            index.remove(gone)
+
+
+def _one(identifier: str, pattern: str) -> Silence:
+    return Silence(identifier, make_matcher_sets([[(1, "x", pattern)]]), 1, 2)
+
+
+def test_a_pattern_changes_nothing_of_what_others_match() -> None:
+    """Joined by their text, each of these would have had the others match more or less."""
+    index = SilenceIndex()
+    hostile = (
+        "a)|(?:b",
+        "c)|(?:.*d",
+        "(?i)e",
+        "(?P<n>f)",
+        "(?P<n>g)",
+        "(?s).h",
+        "\\Qi|j\\E",
+        "k|x",
+        "(?m)^l$",
+    )
+    for number, pattern in enumerate((*hostile, "m", "n.o")):
+        index.add(_one(str(number), pattern))
+    found = {
+        value: sorted(index.find(Labels({"x": value})), key=int)
+        for value in ("ax", "xb", "E", "M", "f", "g", "\nh", "i|j", "i", "l", "m", "nxo", "n\no")
+    }
+    assert found == {
+        "ax": ["0"],
+        "xb": ["0"],
+        "E": ["2"],
+        "M": [],
+        "f": ["3"],
+        "g": ["4"],
+        "\nh": ["5"],
+        "i|j": ["6"],
+        "i": [],
+        "l": ["8"],
+        "m": ["9"],
+        "nxo": ["10"],
+        "n\no": [],
+    }
+
+
+def test_a_new_pattern_has_few_others_compiled_anew() -> None:
+    index = SilenceIndex()
+    held = [_one(str(number), f"web-{number}-[0-9]+" + "x?" * 40) for number in range(500)]
+    for silence in held:
+        index.add(silence)
+    index.find(Labels({"x": "nothing"}))
+    all_of_them = sum(silence.regex_cost[0] for silence in held)
+    before = regex.compiled_size()
+    index.add(_one("new", "new-[0-9]+"))
+    index.find(Labels({"x": "nothing"}))
+    assert regex.compiled_size() - before < all_of_them / 8
