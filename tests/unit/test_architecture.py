@@ -64,6 +64,8 @@ LAYERS: dict[str, frozenset[str]] = {
     ),
     "tocsin.alerting": frozenset({"tocsin.errors", "tocsin.bounded"}),
     "tocsin.certificates": frozenset({"tocsin.errors"}),
+    "tocsin.gotemplate": frozenset(),
+    "tocsin.notify": frozenset({"tocsin.errors", "tocsin.alerting", "tocsin.gotemplate"}),
     "tocsin.simulation": frozenset({"tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),
     "tocsin.node": frozenset(
         {
@@ -76,6 +78,7 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin.tls",
             "tocsin.gossip",
             "tocsin.alerting",
+            "tocsin.notify",
         }
     ),
     "tocsin.client": frozenset(
@@ -90,6 +93,7 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin.node",
             "tocsin.certificates",
             "tocsin.alerting",
+            "tocsin.notify",
         }
     ),
 }
@@ -117,6 +121,7 @@ PURE = (
     "tocsin.gossip.transport.dtls.table",
     "tocsin.gossip.transport.dtls.verification",
     "tocsin.alerting",
+    "tocsin.gotemplate",
     "tocsin.simulation",
 )
 IMPURE_MODULES = frozenset({"asyncio", "socket", "ssl", "time", "os", "threading", "subprocess", "selectors"})
@@ -135,6 +140,8 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.certificates": frozenset({"cryptography"}),
     "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
     "tocsin.simulation": frozenset(),
+    "tocsin.gotemplate": frozenset(),
+    "tocsin.notify": frozenset({"re2", "yaml"}),
     "tocsin.node": frozenset(
         {
             "yaml",

@@ -230,6 +230,15 @@ def _too_large(pattern: str, why: str) -> ValueError:
 
 def _engine(pattern: str, size: int) -> tuple[re2._Regexp, int]:
     """The program of a pattern that was weighed, and the bytes that it may take."""
+    options = re2.Options()
+    options.never_capture = True  # else its time grows with the number of groups; not for those with names
+    options.max_mem = _ROOM + _MEM_FOR_INSTRUCTION * (size + 64)
+    _Compiled.size += size
+    compiled = _compile(pattern, options)
+    return compiled, options.max_mem // 3 + 16 * compiled.programsize + _ENGINE_BYTES
+
+
+def _compile(pattern: str, options: re2.Options) -> re2._Regexp:
     for found in _ANY_CHARACTER_ESCAPE.finditer(pattern):
         if found[1] == "C":  # a single byte: RE2 has it, Go has not
             raise ValueError("error parsing regexp: invalid escape sequence: `\\C`")
@@ -237,18 +246,23 @@ def _engine(pattern: str, size: int) -> tuple[re2._Regexp, int]:
         encoded = pattern.encode()
     except UnicodeEncodeError:
         raise ValueError("error parsing regexp: invalid UTF-8") from None
-    options = re2.Options()
     options.log_errors = False  # otherwise RE2 writes to stderr
-    options.never_capture = True  # else its time grows with the number of groups; not for those with names
-    options.max_mem = _ROOM + _MEM_FOR_INSTRUCTION * (size + 64)
-    _Compiled.size += size
     try:
-        compiled = re2.compile(encoded, options)
+        return re2.compile(encoded, options)
     except re2.error as error:
         raise _go_error(error, pattern) from None
     finally:
         re2.purge()  # it would keep the last 128
-    return compiled, options.max_mem // 3 + 16 * compiled.programsize + _ENGINE_BYTES
+
+
+def engine(pattern: str, max_memory: int = 8 << 20) -> re2._Regexp:
+    """RE2's object for ``pattern`` as it stands, not anchored, which takes bytes and captures.
+
+    It holds at most ``max_memory`` bytes. Raises ValueError in Go's words, as :func:`compile` does.
+    """
+    options = re2.Options()
+    options.max_mem = max_memory
+    return _compile(pattern, options)
 
 
 def _without_names(pattern: str) -> str:

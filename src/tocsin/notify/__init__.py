@@ -1,0 +1,1 @@
+"""Notifications: what is sent to receivers, and how it is written."""

@@ -1,0 +1,63 @@
+"""What one rendering carries along: what it may still use up, the time, and the labels of the route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from tocsin.gotemplate.bounds import Bounds, Budget
+from tocsin.gotemplate.errors import BoundError, TemplateError
+from tocsin.gotemplate.gotime.bindings import Time
+from tocsin.gotemplate.values import GoError
+from tocsin.notify.template.data import Data
+
+Execute: TypeAlias = Callable[[str, Data, "Rendering"], str]
+"""Renders a text, within a rendering."""
+
+
+class Rendering(Budget):
+    """The budget of the fields of one message, which every function may ask for.
+
+    ``now`` is what ``now`` and ``since`` take as the present.
+    """
+
+    __slots__ = ("_busy", "_rendered", "data", "execute", "now")
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        clock: Callable[[], float],
+        data: Data,
+        now: Time,
+        execute: Execute | None = None,
+    ) -> None:
+        super().__init__(bounds, clock)
+        self.data: Final = data
+        self.now: Final = now
+        self.execute = execute
+        self._rendered: dict[tuple[Execute | None, str], str] = {}
+        self._busy: list[str] = []
+
+    def route_label(self, name: str) -> str:
+        """The value of a label of the route, which may be a template that asks for other labels of it."""
+        labels = self.data.route_labels
+        raw = labels.get(name, "")
+        if self.data.route_labels_rendered or self.execute is None or "{{" not in raw:
+            return raw
+        key = (self.execute, name)
+        found = self._rendered.get(key)
+        if found is not None:
+            return found
+        if name in self._busy:
+            raise GoError(f"route label cycle detected: {' -> '.join([*self._busy, name])}")
+        self._busy.append(name)
+        try:
+            found = self.execute(raw, self.data, self)
+        except BoundError:
+            raise
+        except TemplateError as error:
+            raise GoError(str(error)) from None
+        finally:
+            self._busy.pop()
+        self._rendered[key] = found
+        return found

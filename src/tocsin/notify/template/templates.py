@@ -1,0 +1,219 @@
+"""What senders use: configured texts in, rendered texts out.
+
+A sender writes its message in one function that takes a :class:`Renderer`, does no I/O, and may be called
+twice; :meth:`Templates.compose` runs it where it holds up nobody::
+
+    def message(render: Renderer) -> bytes:
+        return json({"title": render.text(config.title), "text": render.text(config.text)})
+
+    body = await templates.compose(data, message)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+from tocsin.gotemplate import TemplateSet
+from tocsin.gotemplate.bounds import DEFAULT_BOUNDS, Bounds, Budget
+from tocsin.gotemplate.errors import BoundError, TemplateError
+from tocsin.gotemplate.gotime import LOCAL
+from tocsin.gotemplate.gotime.bindings import Time
+from tocsin.gotemplate.html import escape
+from tocsin.notify.template.data import Data
+from tocsin.notify.template.deepcopy import copy_rendered
+from tocsin.notify.template.errors import RenderError, hint_of
+from tocsin.notify.template.rendering import Rendering
+
+Kind: TypeAlias = Literal["text", "html"]
+T = TypeVar("T")
+
+_COMPILED: Final = 1024
+_AT_ONCE_SECONDS: Final = 0.006
+_AT_ONCE_WEIGHT: Final = 1500
+_WORKERS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A text of the configuration that is a template.
+
+    ``place`` names it for people: ``receiver "ops", slack_configs[0].title``. The text may be a secret
+    (a URL): it is in no error and no ``repr``.
+    """
+
+    place: str
+    text: str
+
+    def __repr__(self) -> str:
+        return f"Field({self.place!r})"
+
+
+class Templates:
+    """The templates of a configuration, which nothing changes once they are loaded.
+
+    ``text`` and ``html`` hold what the files define. ``on_bound`` is called with the name of each bound that
+    a rendering reaches (see :class:`RenderError`).
+    """
+
+    def __init__(
+        self,
+        text: TemplateSet,
+        html: TemplateSet,
+        *,
+        bounds: Bounds = DEFAULT_BOUNDS,
+        on_bound: Callable[[str], None] = lambda _bound: None,
+        present: Callable[[], Time] | None = None,
+    ) -> None:
+        self._sets: Final = {"text": text, "html": html}
+        self._bounds: Final = bounds
+        self._at_once: Final = replace(bounds, seconds=min(_AT_ONCE_SECONDS, bounds.seconds))
+        self._on_bound: Final = on_bound
+        self._present: Final = present or _present
+        self._local: Final = threading.local()
+        self._worker: ThreadPoolExecutor | None = None
+
+    def names(self) -> list[str]:
+        """The templates that the files define, sorted."""
+        return self._sets["text"].names()
+
+    def check(self, field: Field, kind: Kind = "text") -> None:
+        """Compile the field, so that the first notification need not. Raises RenderError."""
+        self._told(field, lambda: self._compiled(kind, field.text), count=False)
+
+    def renderer(self, data: Data, bounds: Bounds | None = None) -> Renderer:
+        """Renders the fields of one message, which share the bounds."""
+        return Renderer(self, data, self._present(), bounds or self._bounds)
+
+    def text(self, field: Field, data: Data) -> str:
+        """One field as plain text. Raises RenderError. Takes as long as it takes: see :meth:`compose`."""
+        return self.renderer(data).text(field)
+
+    def html(self, field: Field, data: Data) -> str:
+        """One field as HTML, values escaped as their places ask for. Raises RenderError."""
+        return self.renderer(data).html(field)
+
+    async def compose(self, data: Data, build: Callable[[Renderer], T]) -> T:
+        """What ``build`` makes of the data, without holding the event loop for longer than some milliseconds.
+
+        What is small is done at once. What is large, or turns out to be so, is done by another thread: then
+        ``build`` is called a second time. Raises what ``build`` raises.
+        """
+        if data.weight <= _AT_ONCE_WEIGHT:
+            try:
+                return build(Renderer(self, data, self._present(), self._at_once, quiet=True))
+            except RenderError as error:
+                if error.bound != "time":
+                    self._count(error.bound)
+                    raise
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(_WORKERS, "tocsin-templates")
+        return await asyncio.get_running_loop().run_in_executor(self._worker, self._build, data, build)
+
+    def _build(self, data: Data, build: Callable[[Renderer], T]) -> T:
+        return build(self.renderer(data))
+
+    def render(self, kind: Kind, field: Field, rendering: Rendering, quiet: bool = False) -> str:
+        """For :class:`Renderer`: one field within a rendering. Raises RenderError."""
+        if not field.text or (kind == "text" and "{{" not in field.text):
+            return field.text
+        return self._told(
+            field, lambda: self._execute(kind, field.text, rendering.data, rendering), count=not quiet
+        )
+
+    def execute(self, kind: Kind, text: str, rendering: Rendering) -> str:
+        """As :meth:`render`, without a place; raises the engine's TemplateError."""
+        return self._execute(kind, text, rendering.data, rendering) if text else ""
+
+    def _told(self, field: Field, work: Callable[[], T], *, count: bool) -> T:
+        try:
+            return work()
+        except TemplateError as error:
+            if count and isinstance(error, BoundError):
+                self._count(error.bound)
+            raise RenderError(field.place, error, self.hint(error)) from error
+
+    def _count(self, bound: str) -> None:
+        if bound:
+            self._on_bound(bound)
+
+    def hint(self, error: TemplateError) -> str:
+        """How to mend it, as far as that can be guessed."""
+        sets = self._sets["text"]
+        return hint_of(error, sets.functions, sets.names())
+
+    def _execute(self, kind: Kind, text: str, data: Data, rendering: Rendering) -> str:
+        before = rendering.execute
+        # What the labels of the route hold is rendered as the field that asks for them.
+        rendering.execute = self._execute_text if kind == "text" else self._execute_html
+        try:
+            return self._compiled(kind, text).execute("", data.value, rendering)
+        finally:
+            rendering.execute = before
+
+    def _execute_text(self, text: str, data: Data, rendering: Rendering) -> str:
+        return self._execute("text", text, data, rendering)
+
+    def _execute_html(self, text: str, data: Data, rendering: Rendering) -> str:
+        return self._execute("html", text, data, rendering)
+
+    def _compiled(self, kind: Kind, text: str) -> TemplateSet:
+        """The set with the text as its template "". Each thread has its own: none waits for another."""
+        kept: OrderedDict[tuple[Kind, str], TemplateSet] | None = getattr(self._local, "kept", None)
+        if kept is None:
+            kept = self._local.kept = OrderedDict()
+        found = kept.get((kind, text))
+        if found is not None:
+            kept.move_to_end((kind, text))
+            return found
+        made = self._sets[kind].clone()
+        tree = made.parse("", text)
+        # Also where it is blank and does not replace a "" of the files: the field itself is what is rendered.
+        made.trees[""] = tree
+        if kind == "html":
+            made.trees.update(escape(made.trees, "", Budget(self._bounds, time.monotonic)))
+        kept[kind, text] = made
+        if len(kept) > _COMPILED:
+            kept.popitem(last=False)
+        return made
+
+
+class Renderer:
+    """Renders the fields of one message. All of them together stay within the bounds of one rendering."""
+
+    __slots__ = ("_quiet", "_rendering", "_templates", "data")
+
+    def __init__(
+        self, templates: Templates, data: Data, now: Time, bounds: Bounds, quiet: bool = False
+    ) -> None:
+        self.data: Final = data
+        self._templates = templates
+        self._quiet = quiet
+        self._rendering = Rendering(bounds, time.monotonic, data, now)
+
+    def text(self, field: Field) -> str:
+        """The field as plain text. Raises RenderError."""
+        return self._templates.render("text", field, self._rendering, self._quiet)
+
+    def html(self, field: Field) -> str:
+        """The field as HTML. Raises RenderError."""
+        return self._templates.render("html", field, self._rendering, self._quiet)
+
+    def copy(self, place: str, value: Any) -> Any:
+        """A copy of a tree of YAML in which each text was rendered, then read as YAML again.
+
+        As Alertmanager does it with a webhook's ``payload``, with details and with fields: ``"{{ 1 }}"``
+        becomes a number. Raises RenderError.
+        """
+        return copy_rendered(value, lambda text: self.text(Field(place, text)))
+
+
+def _present() -> Time:
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return Time(seconds, nanoseconds, LOCAL)
