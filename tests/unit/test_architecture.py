@@ -127,6 +127,7 @@ PURE = (
 IMPURE_MODULES = frozenset({"asyncio", "socket", "ssl", "time", "os", "threading", "subprocess", "selectors"})
 IMPURE_WITH_REASON = {
     ("tocsin.gossip.wire.keyring", "os"): "nonces must come from the system, never from a seed",
+    ("tocsin.gotemplate.gotime.zones", "time"): "what the local zone is, is known to the system alone",
 }
 IMPURE_CALLS = frozenset({"now", "utcnow", "today"})
 

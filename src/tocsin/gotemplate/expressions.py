@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tocsin.gotemplate.access import call_member, check_call, exported, member
+from tocsin.gotemplate.access import check_call, exported
 from tocsin.gotemplate.arguments import Argument, adapter, constant, ideal
 from tocsin.gotemplate.builtins import BUILTINS
+from tocsin.gotemplate.calls import equality_call, function_call, short_circuit
 from tocsin.gotemplate.environment import Environment
-from tocsin.gotemplate.errors import BoundError, ExecError
-from tocsin.gotemplate.execution import ABSENT, NIL, Closure, Execution, Site, truth
+from tocsin.gotemplate.errors import ExecError
+from tocsin.gotemplate.execution import ABSENT, NIL, Closure, Execution, Site
 from tocsin.gotemplate.nodes import (
     BoolNode,
     ChainNode,
@@ -27,14 +28,10 @@ from tocsin.gotemplate.nodes import (
     Tree,
     VariableNode,
 )
+from tocsin.gotemplate.paths import dot_itself, method_call, name_path, single_name
 from tocsin.gotemplate.values import (
     ANY,
-    Function,
-    GoError,
-    Map,
-    Pointer,
     Signature,
-    Struct,
     Type,
     Value,
 )
@@ -140,7 +137,7 @@ class Expressions:
         """A command. ``before`` gives its last argument, if it stands behind a ``|``."""
         first = command.args[0]
         if isinstance(first, FieldNode):
-            return self.fields(self.dot_raw, first.names, first, command.args[1:], before)
+            return self.fields(dot_itself, first.names, first, command.args[1:], before)
         if isinstance(first, IdentifierNode):
             return self.function(first, command.args[1:], before, command)
         if isinstance(first, ChainNode):
@@ -158,7 +155,7 @@ class Expressions:
     def operand(self, node: Operand) -> Closure:
         """An operand by itself."""
         if isinstance(node, FieldNode):
-            return self.fields(self.dot_raw, node.names, node, (), None)
+            return self.fields(dot_itself, node.names, node, (), None)
         if isinstance(node, VariableNode):
             raw = self.variable_raw(node)
             if len(node.names) > 1:
@@ -181,11 +178,6 @@ class Expressions:
         return _constant(constant(node, ANY, site))
 
     # Variables and dot, as receivers of fields: a nil interface is told from what is absent.
-
-    @staticmethod
-    def dot_raw(dot: Value, _variables: list[Value], _run: Execution) -> Value:
-        """Dot."""
-        return dot
 
     def variable_raw(self, node: VariableNode) -> Closure:
         """A variable."""
@@ -222,101 +214,20 @@ class Expressions:
     ) -> Closure:
         """Names one after another, of which the last may be a method that takes arguments."""
         site = self.site(node)
+        options = self.environment
         if args or before is not None:
-            inner = self._path(receiver, names[:-1], site) if len(names) > 1 else receiver
-            return self._method(inner, names[-1], len(names) > 1, site, args, before)
+            inner = name_path(receiver, names[:-1], options, site) if len(names) > 1 else receiver
+            arguments = [self.argument(arg) for arg in args]
+            return method_call(inner, names[-1], len(names) > 1, options, site, arguments, before)
         if len(names) == 1 and exported(names[0]):
-            return self._one(receiver, names[0], site)
-        path = self._path(receiver, names, site)
+            return single_name(receiver, names[0], options, site)
+        path = name_path(receiver, names, options, site)
 
         def present(dot: Value, variables: list[Value], run: Execution) -> Value:
             value = path(dot, variables, run)
             return None if value is ABSENT else value
 
         return present
-
-    def _one(self, receiver: Closure, name: str, site: Site) -> Closure:
-        options = self.environment
-
-        def one(dot: Value, variables: list[Value], run: Execution) -> Value:
-            value = receiver(dot, variables, run)
-            inner = value.target if value.__class__ is Pointer else value
-            if inner.__class__ is Struct:
-                found = inner.fields.get(name, ABSENT)
-                if found is not ABSENT:
-                    return found
-            found = member(value, name, options, site, run)
-            return None if found is ABSENT else found
-
-        def one_of_dot(dot: Value, _variables: list[Value], run: Execution) -> Value:
-            inner = dot.target if dot.__class__ is Pointer else dot
-            if inner.__class__ is Struct:
-                found = inner.fields.get(name, ABSENT)
-                if found is not ABSENT:
-                    return found
-            found = member(dot, name, options, site, run)
-            return None if found is ABSENT else found
-
-        return one_of_dot if receiver is self.dot_raw else one
-
-    def _path(self, receiver: Closure, names: Sequence[str], site: Site) -> Closure:
-        """Names one after another; `ABSENT` if a key is not there."""
-        options = self.environment
-        steps = [(name, exported(name)) for name in names]
-
-        def path(dot: Value, variables: list[Value], run: Execution) -> Value:
-            value = receiver(dot, variables, run)
-            last: Value = ABSENT
-            for name, quick in steps:
-                if last is None:
-                    raise site.error(f"nil pointer evaluating interface {{}}.{name}")
-                kind = value.__class__
-                if kind is Map:
-                    if name not in value.go_type.methods:
-                        found = value.items.get(name, ABSENT)
-                        if found is not ABSENT:
-                            value = last = found
-                            continue
-                elif quick:
-                    inner = value.target if kind is Pointer else value
-                    if inner.__class__ is Struct:
-                        found = inner.fields.get(name, ABSENT)
-                        if found is not ABSENT:
-                            value = last = found
-                            continue
-                last = member(value, name, options, site, run)
-                if last is ABSENT:
-                    if options.missing_key == "error" and name is not steps[-1][0]:
-                        raise site.error("nil data; no entry for key")
-                    return ABSENT
-                value = last
-            return value
-
-        return path
-
-    def _method(
-        self,
-        receiver: Closure,
-        name: str,
-        nested: bool,
-        site: Site,
-        args: Sequence[Operand],
-        before: Closure | None,
-    ) -> Closure:
-        options = self.environment
-        arguments = [self.argument(arg) for arg in args]
-
-        def method(dot: Value, variables: list[Value], run: Execution) -> Value:
-            final = () if before is None else (before(dot, variables, run),)
-            value = receiver(dot, variables, run)
-            if value is ABSENT:
-                value = None
-            elif value is None and nested:
-                raise site.error(f"nil pointer evaluating interface {{}}.{name}")
-            found = call_member(value, name, options, site, run, arguments, dot, variables, *final)
-            return None if found is ABSENT else found
-
-        return method
 
     # Functions.
 
@@ -348,13 +259,13 @@ class Expressions:
             return self.then_fail(before, site, error.message)
         arguments = [self.argument(arg).closure(_param(signature, index)) for index, arg in enumerate(args)]
         if function is BUILTINS["and"] or function is BUILTINS["or"]:
-            return _short(name == "or", arguments, before)
+            return short_circuit(name == "or", arguments, before)
         if before is not None:
             arguments.append(self._piped(before, signature, len(args), site))
         place = Site(self.tree, whole if isinstance(whole, IdentifierNode) else _as_operand(whole, node))
         if function is BUILTINS["eq"] and len(arguments) == 2:
-            return _equality(arguments[0], arguments[1], function, place)
-        return _calling(function, arguments, place)
+            return equality_call(arguments[0], arguments[1], function, place)
+        return function_call(function, arguments, place)
 
     def _piped(self, before: Closure, signature: Signature, count: int, site: Site) -> Closure:
         adapt = adapter(_param(signature, count), site)
@@ -400,74 +311,3 @@ def _constant(value: Value) -> Closure:
         return value
 
     return give
-
-
-def _short(wanted: bool, arguments: Sequence[Closure], final: Closure | None) -> Closure:
-    """``or`` (wanted is true) and ``and``: evaluate no more than is needed."""
-
-    def short(dot: Value, variables: list[Value], run: Execution) -> Value:
-        # What comes through a pipe was evaluated before all.
-        last = None if final is None else final(dot, variables, run)
-        value: Value = None
-        for argument in arguments:
-            value = argument(dot, variables, run)
-            if truth(value) is wanted:
-                return value
-        return value if final is None else last
-
-    return short
-
-
-def _equality(one: Closure, other: Closure, function: Function, site: Site) -> Closure:
-    def equality(dot: Value, variables: list[Value], run: Execution) -> Value:
-        first = one(dot, variables, run)
-        second = other(dot, variables, run)
-        if first.__class__ is str and second.__class__ is str and first.isascii():
-            return first == second
-        try:
-            return function.impl(first, second)
-        except GoError as error:
-            raise site.error(f"error calling eq: {error}") from None
-
-    return equality
-
-
-def _calling(function: Function, arguments: Sequence[Closure], site: Site) -> Closure:
-    impl = function.impl
-    name = function.name
-
-    def fail(error: GoError) -> ExecError:
-        return site.error(f"error calling {name}: {error}")
-
-    if function.budgeted:
-
-        def budgeted(dot: Value, variables: list[Value], run: Execution) -> Value:
-            values = [argument(dot, variables, run) for argument in arguments]
-            try:
-                return impl(run.budget, *values)
-            except GoError as error:
-                raise fail(error) from None
-            except BoundError as error:
-                raise site.bound(error) from None
-
-        return budgeted
-    if len(arguments) == 1:
-        only = arguments[0]
-
-        def one(dot: Value, variables: list[Value], run: Execution) -> Value:
-            value = only(dot, variables, run)
-            try:
-                return impl(value)
-            except GoError as error:
-                raise fail(error) from None
-
-        return one
-
-    def several(dot: Value, variables: list[Value], run: Execution) -> Value:
-        values = [argument(dot, variables, run) for argument in arguments]
-        try:
-            return impl(*values)
-        except GoError as error:
-            raise fail(error) from None
-
-    return several

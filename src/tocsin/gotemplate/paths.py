@@ -1,0 +1,98 @@
+"""Closures of ``.A.B``: fast where values are plain, and by `access` where there is more to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tocsin.gotemplate.access import Options, call_member, exported, member
+from tocsin.gotemplate.arguments import Argument
+from tocsin.gotemplate.execution import ABSENT, Closure, Execution, Site
+from tocsin.gotemplate.values import Map, Pointer, Struct, Value
+
+
+def dot_itself(dot: Value, _variables: list[Value], _run: Execution) -> Value:
+    """Dot, as the receiver of fields."""
+    return dot
+
+
+def single_name(receiver: Closure, name: str, options: Options, site: Site) -> Closure:
+    """One field, key or method of what the receiver gives."""
+
+    def one(dot: Value, variables: list[Value], run: Execution) -> Value:
+        value = receiver(dot, variables, run)
+        inner = value.target if value.__class__ is Pointer else value
+        if inner.__class__ is Struct:
+            found = inner.fields.get(name, ABSENT)
+            if found is not ABSENT:
+                return found
+        found = member(value, name, options, site, run)
+        return None if found is ABSENT else found
+
+    def one_of_dot(dot: Value, _variables: list[Value], run: Execution) -> Value:
+        inner = dot.target if dot.__class__ is Pointer else dot
+        if inner.__class__ is Struct:
+            found = inner.fields.get(name, ABSENT)
+            if found is not ABSENT:
+                return found
+        found = member(dot, name, options, site, run)
+        return None if found is ABSENT else found
+
+    return one_of_dot if receiver is dot_itself else one
+
+
+def name_path(receiver: Closure, names: Sequence[str], options: Options, site: Site) -> Closure:
+    """Names one after another; `ABSENT` if a key is not there."""
+    steps = [(name, exported(name)) for name in names]
+
+    def path(dot: Value, variables: list[Value], run: Execution) -> Value:
+        value = receiver(dot, variables, run)
+        last: Value = ABSENT
+        for name, quick in steps:
+            if last is None:
+                raise site.error(f"nil pointer evaluating interface {{}}.{name}")
+            if isinstance(value, Map):
+                if name not in value.go_type.methods:
+                    found = value.items.get(name, ABSENT)
+                    if found is not ABSENT:
+                        value = last = found
+                        continue
+            elif quick:
+                inner = value.target if value.__class__ is Pointer else value
+                if inner.__class__ is Struct:
+                    found = inner.fields.get(name, ABSENT)
+                    if found is not ABSENT:
+                        value = last = found
+                        continue
+            last = member(value, name, options, site, run)
+            if last is ABSENT:
+                if options.missing_key == "error" and name is not steps[-1][0]:
+                    raise site.error("nil data; no entry for key")
+                return ABSENT
+            value = last
+        return value
+
+    return path
+
+
+def method_call(
+    receiver: Closure,
+    name: str,
+    nested: bool,
+    options: Options,
+    site: Site,
+    arguments: Sequence[Argument],
+    before: Closure | None,
+) -> Closure:
+    """A method with arguments, and what is wrong where there is none."""
+
+    def method(dot: Value, variables: list[Value], run: Execution) -> Value:
+        final = () if before is None else (before(dot, variables, run),)
+        value = receiver(dot, variables, run)
+        if value is ABSENT:
+            value = None
+        elif value is None and nested:
+            raise site.error(f"nil pointer evaluating interface {{}}.{name}")
+        found = call_member(value, name, options, site, run, arguments, dot, variables, *final)
+        return None if found is ABSENT else found
+
+    return method
