@@ -17,9 +17,9 @@ from tocsin.gotemplate.values import (
     Method,
     Pointer,
     Signature,
-    Struct,
     Value,
     assignable,
+    fields_of,
     type_name,
     type_of,
 )
@@ -72,7 +72,7 @@ def call_member(
             raise site.error(f"{name} is an unexported field of struct type {type_name(value)}")
         if has_arguments:
             raise site.error(f"{name} has arguments but cannot be invoked as function")
-        return receiver.fields[name] if receiver.__class__ is Struct else dict(receiver.fields)[name]
+        return fields_of(receiver)[name]
     if kind == Kind.MAP and go_type.key is not None and assignable(STRING, go_type.key):
         if has_arguments:
             raise site.error(f"{name} is not a method but has arguments")

@@ -27,6 +27,7 @@ from tocsin.gotemplate.values import (
     Type,
     Value,
     clean,
+    fields_of,
     from_bytes,
     is_nil,
     to_bytes,
@@ -172,7 +173,7 @@ class _Writer:
         names = _names.get(go_type)
         if names is None:
             names = {name: name for name in go_type.fields if name[:1].isupper()}
-        fields: dict[str, Any] = getattr(value, "fields", {})
+        fields = fields_of(value)
         self._object(((names[name], field) for name, field in fields.items() if name in names), depth)
 
     def _object(self, items: Any, depth: int) -> None:

@@ -20,6 +20,7 @@ from tocsin.gotemplate.values import (
     Kind,
     Type,
     Value,
+    fields_of,
     is_nil,
     sorted_keys,
     to_bytes,
@@ -252,7 +253,7 @@ class Printer:
         if self.flags.sharp_v:
             write(go_type.name)
         write("{")
-        fields: dict[str, Any] = getattr(value, "fields", {})
+        fields = fields_of(value)
         for index, (name, field) in enumerate(fields.items()):
             if index:
                 write(", " if self.flags.sharp_v else " ")

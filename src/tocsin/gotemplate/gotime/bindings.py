@@ -89,6 +89,7 @@ class Time(moment.Time):
 
 ZERO: Final[Time] = Time.of(moment.ZERO_TIME)
 TIME.make = lambda _: ZERO
+TIME.read_fields = lambda time: time.fields
 
 
 def as_zone(location: Location) -> Zone:

@@ -98,6 +98,7 @@ from tocsin.gotemplate.values.types import (
     Struct,
     Type,
     Value,
+    fields_of,
     pointer_to,
     type_of,
 )
@@ -149,6 +150,7 @@ __all__ = [
     "byte_length",
     "clean",
     "comparable",
+    "fields_of",
     "from_bytes",
     "func_type",
     "implements",

@@ -70,6 +70,7 @@ class Type:
         "name",
         "named",
         "pointer_methods",
+        "read_fields",
         "signature",
     )
 
@@ -96,6 +97,8 @@ class Type:
         self.pointer_methods: dict[str, Method] = {}
         self.make = make
         """Makes a value of a basic type from Python's ``int``, ``float``, ``str`` …; for the others None."""
+        self.read_fields: Callable[[Value], Mapping[str, Value]] | None = None
+        """Of a struct that is a class of its own: gives the fields that are shown when it is printed."""
         self._pointer: Type | None = None
         self._slice: Type | None = None
 
@@ -274,12 +277,19 @@ def type_of(value: Value) -> Type:
     found = PYTHON_TYPES.get(type(value))
     if found is not None:
         return found
-    go_type = getattr(type(value), "go_type", None)
-    if isinstance(go_type, Type):
-        return go_type
-    if isinstance(value, (Slice, Map, Struct, Pointer, Func)):
-        return value.go_type
-    raise TypeError(f"{type(value).__name__} is no value of Go")
+    try:
+        go_type: Type = value.go_type
+    except AttributeError:
+        raise TypeError(f"{type(value).__name__} is no value of Go") from None
+    return go_type
+
+
+def fields_of(value: Value) -> Mapping[str, Value]:
+    """The fields of a struct, in their order, as far as they are told."""
+    if isinstance(value, Struct):
+        return value.fields
+    read = type_of(value).read_fields
+    return {} if read is None else read(value)
 
 
 def pointer_to(elem: Type) -> Type:

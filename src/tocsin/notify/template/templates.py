@@ -55,6 +55,13 @@ class Field:
         return f"Field({self.place!r})"
 
 
+class _Kept(threading.local):
+    """What a thread has compiled."""
+
+    def __init__(self) -> None:
+        self.sets: OrderedDict[tuple[Kind, str], TemplateSet] = OrderedDict()
+
+
 class Templates:
     """The templates of a configuration, which nothing changes once they are loaded.
 
@@ -76,7 +83,7 @@ class Templates:
         self._at_once: Final = replace(bounds, seconds=min(_AT_ONCE_SECONDS, bounds.seconds))
         self._on_bound: Final = on_bound
         self._present: Final = present or _present
-        self._local: Final = threading.local()
+        self._local: Final = _Kept()
         self._worker: ThreadPoolExecutor | None = None
 
     def names(self) -> list[str]:
@@ -165,9 +172,7 @@ class Templates:
 
     def _compiled(self, kind: Kind, text: str) -> TemplateSet:
         """The set with the text as its template "". Each thread has its own: none waits for another."""
-        kept: OrderedDict[tuple[Kind, str], TemplateSet] | None = getattr(self._local, "kept", None)
-        if kept is None:
-            kept = self._local.kept = OrderedDict()
+        kept = self._local.sets
         found = kept.get((kind, text))
         if found is not None:
             kept.move_to_end((kind, text))

@@ -37,7 +37,7 @@ _TAG: Final = "tag:yaml.org,2002:"
 _KNOWN_TAGS: Final = frozenset({"bool", "int", "float", "null"})
 _LARGEST_TREE: Final = 100_000
 _DEEPEST: Final = 200
-_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_LOADER: Final[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 class NotYamlError(ValueError):
