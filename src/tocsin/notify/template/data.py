@@ -74,7 +74,7 @@ _ALERT_NAMES: Final = {
     "GeneratorURL": "generatorURL",
     "Fingerprint": "fingerprint",
 }
-_DATA_NAMES: Final = {
+DATA_NAMES: Final = {
     "Receiver": "receiver",
     "Status": "status",
     "Alerts": "alerts",
@@ -86,7 +86,7 @@ _DATA_NAMES: Final = {
     "ExternalURL": "externalURL",
 }
 name_fields(ALERT, _ALERT_NAMES)
-name_fields(DATA, _DATA_NAMES)
+name_fields(DATA, DATA_NAMES)
 
 
 class _Labels(Map):
@@ -315,14 +315,14 @@ def data_from_json(told: Mapping[str, Any]) -> Data:
     alerts = _list(keys.get("alerts"), "alerts")
     return Data(
         {
-            **_texts(keys, _DATA_NAMES, ("Receiver", "Status")),
+            **_texts(keys, DATA_NAMES, ("Receiver", "Status")),
             "Alerts": Slice(ALERTS, None if alerts is None else [_json_alert(each) for each in alerts]),
-            **_texts(keys, _DATA_NAMES, ("NotificationReason",)),
+            **_texts(keys, DATA_NAMES, ("NotificationReason",)),
             **{
-                name: _json_labels(keys.get(_DATA_NAMES[name].lower()), _DATA_NAMES[name])
+                name: _json_labels(keys.get(DATA_NAMES[name].lower()), DATA_NAMES[name])
                 for name in ("GroupLabels", "CommonLabels", "CommonAnnotations", "RouteLabels")
             },
-            **_texts(keys, _DATA_NAMES, ("ExternalURL",)),
+            **_texts(keys, DATA_NAMES, ("ExternalURL",)),
             "routeLabelsRendered": False,
         }
     )

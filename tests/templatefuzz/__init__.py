@@ -1,0 +1,1 @@
+"""Templates made by chance, rendered here and by the real ``amtool template render``: to the same bytes."""
