@@ -234,11 +234,11 @@ def _engine(pattern: str, size: int) -> tuple[re2._Regexp, int]:
     options.never_capture = True  # else its time grows with the number of groups; not for those with names
     options.max_mem = _ROOM + _MEM_FOR_INSTRUCTION * (size + 64)
     _Compiled.size += size
-    compiled = _compile(pattern, options)
+    compiled = _program(pattern, options)
     return compiled, options.max_mem // 3 + 16 * compiled.programsize + _ENGINE_BYTES
 
 
-def _compile(pattern: str, options: re2.Options) -> re2._Regexp:
+def _program(pattern: str, options: re2.Options) -> re2._Regexp:
     for found in _ANY_CHARACTER_ESCAPE.finditer(pattern):
         if found[1] == "C":  # a single byte: RE2 has it, Go has not
             raise ValueError("error parsing regexp: invalid escape sequence: `\\C`")
@@ -262,7 +262,7 @@ def engine(pattern: str, max_memory: int = 8 << 20) -> re2._Regexp:
     """
     options = re2.Options()
     options.max_mem = max_memory
-    return _compile(pattern, options)
+    return _program(pattern, options)
 
 
 def _without_names(pattern: str) -> str:
