@@ -29,18 +29,18 @@ def test_it_sees_a_false_death(cluster: Cluster) -> None:
 
 
 def test_it_sees_an_incarnation_fall(cluster: Cluster) -> None:
-    membership = cluster.nodes[0].endpoint._membership
+    membership = cluster.nodes[0].endpoint._table
     member = membership.get(cluster.nodes[1].name)
     assert member is not None
-    membership._store(replace(member, incarnation=9))
+    membership.store(replace(member, incarnation=9))
     assert cluster.checker.audit() == ""
-    membership._store(replace(member, incarnation=8))
+    membership.store(replace(member, incarnation=8))
     assert "now 8" in cluster.checker.audit()
 
 
 def test_it_sees_a_node_that_believes_itself_dead(cluster: Cluster) -> None:
-    membership = cluster.nodes[0].endpoint._membership
-    membership._store(replace(membership.local, state=MemberState.DEAD))
+    membership = cluster.nodes[0].endpoint._table
+    membership.store(replace(membership.local, state=MemberState.DEAD))
     with pytest.raises(BrokenRunError, match="believes itself DEAD"):
         cluster.run(1)
 
@@ -49,6 +49,7 @@ def test_it_sees_disagreement(cluster: Cluster) -> None:
     assert cluster.checker.converged()
     victim = cluster.nodes[1]
     membership = cluster.nodes[0].endpoint._membership
-    membership.apply_dead(Dead(victim.endpoint.local.incarnation, victim.name, "x"), cluster.world.now)
+    dead = Dead(victim.endpoint.local.incarnation, victim.name, "x")
+    membership.apply_dead(dead, cluster.world.now, victim.address)
     assert not cluster.checker.converged()
     assert victim.name in cluster.checker.disagreement()

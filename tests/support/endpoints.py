@@ -14,6 +14,7 @@ from tocsin.gossip.core.effects import Event, OpenStream, SendPacket
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.partners import Connections
+from tocsin.gossip.core.swim.membership import SwimMembership
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Alive, Message, NodeState
 from tocsin.gossip.wire.packet import PacketCodec
@@ -149,3 +150,10 @@ class Bench:
         member = self.endpoint.member(name)
         assert member is not None
         return member
+
+
+def swim(bench: Bench) -> SwimMembership:
+    """The rules that its endpoint follows."""
+    membership = bench.endpoint._membership
+    assert isinstance(membership, SwimMembership)
+    return membership

@@ -235,7 +235,7 @@ def test_imports_run_one_way() -> None:
 
 
 def test_the_table_refuses_what_it_should() -> None:
-    assert not allowed("tocsin.gossip.core.probe", "tocsin.gossip.transport.base")
+    assert not allowed("tocsin.gossip.core.swim.probe", "tocsin.gossip.transport.base")
     assert not allowed("tocsin.gossip.driver", "tocsin.alerting.alert")
     assert not allowed("tocsin.alerting.dispatch", "tocsin.gossip.wire.packet")
     assert not allowed("tocsin.alerting.dispatch", "tocsin.node.clock")
@@ -346,6 +346,20 @@ def test_nothing_probes_for_an_attribute_of_ours() -> None:
             if isinstance(name, ast.Constant) and name.value not in FOREIGN_ATTRIBUTES:
                 wrong.append(f"{path.relative_to(ROOT)}:{node.lineno} looks for {name.value!r}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_citation_of_the_wire_protocol_leads_to_a_section() -> None:
+    text = (ROOT / "docs" / "wire-protocol.md").read_text()
+    sections = set(re.findall(r"^#+ (\d+(?:\.\d+)*)\.? ", text, re.MULTILINE))
+    cited = [
+        (path, section)
+        for folder in (SOURCE, ROOT / "tests")
+        for path in folder.rglob("*.py")
+        for found in re.findall(r"\bwire (\d[\d.]*\d(?:, \d[\d.]*\d)*|\d)", path.read_text())
+        for section in found.split(", ")
+    ]
+    assert len(cited) > 50
+    assert not [f"{path.name} cites {section}" for path, section in cited if section not in sections]
 
 
 def source_lengths() -> dict[str, int]:

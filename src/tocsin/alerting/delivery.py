@@ -236,7 +236,7 @@ def needs_notification(
     may_still_fire: bool = False,
     told: Collection[int] | None = None,
 ) -> Reason | None:
-    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (spec 4.6).
+    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (wire 4.6).
 
     ``sent``: when that was, if not at the entry's timestamp. ``may_still_fire``: the entry has an alert as
     firing of which this node has not heard; then not all are resolved that we do not see fire. ``told``: the

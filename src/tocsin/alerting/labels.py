@@ -1,7 +1,7 @@
 """Label sets and the numbers peers know them by.
 
 Two hashes over the same bytes (names in byte order, each name and each value followed by ``0xff``): FNV-1a,
-which is an alert's fingerprint in the API, and XXH64, which the notification log holds (spec 4.6).
+which is an alert's fingerprint in the API, and XXH64, which the notification log holds (wire 4.6).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ SLICE_BYTES: Final = 64 * 1024
 COMPILED_IN_STEP: Final = 8192
 """Instructions of regular expressions that are compiled before a merge gives way: some milliseconds."""
 REBROADCAST_BYTES: Final = 700
-"""Received data longer than this is not broadcast again: its sender sent it to all (spec 4.3, 4.4)."""
+"""Received data longer than this is not broadcast again: its sender sent it to all (wire 4.3, 4.4)."""
 
 
 class RefusedEntryError(StateError):

@@ -21,7 +21,7 @@ from tocsin.gossip.wire.stream import StreamCodec, StreamDecoder
 _log = logging.getLogger(__name__)
 
 MAX_INBOUND_STREAMS: Final = 128
-"""Answered at the same time; more are closed without an answer, as memberlist does (specification 2.7)."""
+"""Answered at the same time; more are closed without an answer, as memberlist does (wire 2.7)."""
 MAX_STREAMS_OF_PEER: Final = 64
 """Of them, those of one peer."""
 

@@ -28,8 +28,8 @@ from tocsin.gossip.core.effects import (
     UserMessage,
 )
 from tocsin.gossip.core.endpoint import Endpoint
-from tocsin.gossip.core.listed import ListedEndpoint
 from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.parts import MembershipKind
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
@@ -78,8 +78,8 @@ class Gossip:
     bound address is taken. ``keyring`` seals packets and streams; its keys may change at any time.
     ``on_request(payload, source)`` is asked first about each reliable message that a key of ours has sealed:
     bytes are sent back on the same stream, sealed with that key; None leaves it an ordinary message.
-    With ``by_discovery`` the members are those of :meth:`set_listed` that can be reached
-    (:mod:`tocsin.gossip.core.listed`), without it SWIM finds them.
+    With ``static_membership`` the members are those of :meth:`set_listed` that can be reached
+    (:mod:`tocsin.gossip.core.static.membership`), without it SWIM finds them.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Gossip:
         keyring: Keyring | None = None,
         on_request: Request | None = None,
         random_source: random.Random | None = None,
-        by_discovery: bool = False,
+        static_membership: bool = False,
     ) -> None:
         self.config = config
         self.keyring = keyring
@@ -109,7 +109,7 @@ class Gossip:
         self._stream_codec = StreamCodec(config.label, keyring, config.compression)
         self._reader = StreamReader(transport, self.driver_statistics)
         self._on_event = on_event
-        self._endpoint = (ListedEndpoint if by_discovery else Endpoint)(
+        self._endpoint = Endpoint(
             config,
             name=name,
             address=address or Address("127.0.0.1", 0),
@@ -122,6 +122,7 @@ class Gossip:
             stream_codec=self._stream_codec,
             connections=transport,
             incarnation=incarnation,
+            kind=MembershipKind.STATIC if static_membership else MembershipKind.SWIM,
         )
         self._timer = LoopTimer(self._timed_out)
         self._eager = EagerGossip(self._endpoint, self._drain)
@@ -192,8 +193,8 @@ class Gossip:
         return [JoinResult(address, await outcome) for address, outcome in pending]
 
     def set_listed(self, addresses: Iterable[Address]) -> None:
-        """Who may be a member, where discovery decides that; says nothing otherwise."""
-        if isinstance(self._endpoint, ListedEndpoint) and not self._closed and not self._endpoint.leaving:
+        """Who may be a member, with static membership; says nothing to SWIM."""
+        if not self._closed and not self._endpoint.leaving:
             self._endpoint.set_listed(addresses, self._loop.time())
             self._drain()
 

@@ -1,7 +1,7 @@
 """A simulated process: drives one endpoint as the asyncio driver does, and has a small application.
 
 The application is a set of rumours: each is gossiped on by whoever hears it for the first time, and the whole
-set is the push/pull state. It reconnects as Alertmanager does (spec 4.9), since memberlist itself does not.
+set is the push/pull state. It reconnects as Alertmanager does (wire 4.9), since memberlist itself does not.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tocsin.gossip.core.effects import (
     UserMessage,
 )
 from tocsin.gossip.core.endpoint import Endpoint
-from tocsin.gossip.core.listed import ListedEndpoint
 from tocsin.gossip.core.partners import Connections
+from tocsin.gossip.core.parts import MembershipKind
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import MemberState, Message
 from tocsin.gossip.wire.stream import StreamCodec
@@ -96,7 +96,7 @@ class SimulatedNode:
         self._world.trace(f"start {self.name}")
         self._network.attach(self.address, self)
         self.endpoint.start(self._world.now)
-        if isinstance(self.endpoint, ListedEndpoint):
+        if self.listed is not None:
             self.endpoint.set_listed(self._seeds, self._world.now)
         self._join(self._seeds)
         self._every(RECONNECT_INTERVAL, lambda: self._join(sorted(self._failed)))
@@ -130,7 +130,7 @@ class SimulatedNode:
         before, self.listed = set(self._seeds), list(addresses)
         self._seeds = [address for address in self.listed if address != self.address]
         self._failed &= set(self._seeds)
-        if self.running and isinstance(self.endpoint, ListedEndpoint):
+        if self.running and self.listed is not None:
             self._world.trace(f"list {self.name} {self._seeds}")
             self.endpoint.set_listed(self.listed, self._world.now)
             self._join([address for address in self._seeds if address not in before])
@@ -174,7 +174,7 @@ class SimulatedNode:
         return self.identify(address) if self.identify is not None else None
 
     def _new_endpoint(self) -> Endpoint:
-        return (Endpoint if self.listed is None else ListedEndpoint)(
+        return Endpoint(
             self._config,
             name=self.name,
             address=self.address,
@@ -183,6 +183,7 @@ class SimulatedNode:
             local_state=self._state,
             stream_codec=self._codec,
             connections=self.connections,
+            kind=MembershipKind.SWIM if self.listed is None else MembershipKind.STATIC,
         )
 
     def _decode(self, writes: tuple[bytes, ...], *, reply: bool) -> Message:

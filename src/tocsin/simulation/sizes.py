@@ -5,7 +5,7 @@ from __future__ import annotations
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import PART_OVERHEAD
-from tocsin.gossip.core.membership import VERSIONS
+from tocsin.gossip.core.local import VERSIONS
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.framing import encode_packet_frame
 from tocsin.gossip.wire.messages import Ack, MemberState, NodeState, Ping, PushPull, User

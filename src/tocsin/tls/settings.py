@@ -8,7 +8,7 @@ resolved against the file's directory. Empty text, ``None`` and empty tuples mea
 These are plain values: names are checked against the tables below by whoever knows the line they came from,
 and once more by :mod:`tocsin.tls.identity`, which turns them into ``ssl`` contexts.
 
-Source: wire specification 3.3; Go's ``crypto/tls`` names.
+Source: wire 3.3; Go's ``crypto/tls`` names.
 """
 
 from __future__ import annotations

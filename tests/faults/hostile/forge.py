@@ -14,7 +14,7 @@ from tocsin.alerting.intent.codec import encode as encode_intents
 from tocsin.alerting.protocol import nflog_pb2, silence_pb2
 from tocsin.alerting.protocol.delimited import delimit
 from tocsin.alerting.protocol.parts import encode_full_state, encode_part
-from tocsin.gossip.core.membership import VERSIONS
+from tocsin.gossip.core.local import VERSIONS
 from tocsin.gossip.wire.codec import encode_node
 from tocsin.gossip.wire.compound import encode_compound
 from tocsin.gossip.wire.messages import NodeState

@@ -30,7 +30,7 @@ class Member:
             address=Address(host, 0),
             on_event=self._handle,
             random_source=Random(name),
-            by_discovery=True,
+            static_membership=True,
         )
 
     def _handle(self, event: Event) -> None:

@@ -183,7 +183,7 @@ def test_a_room_for_labels_and_seals_is_left_in_every_packet() -> None:
             a.gossip.transport.send_packet = count  # type: ignore[method-assign]
             a.gossip.send_best_effort("m1", bytes(room))
             await eventually(lambda: bytes(room) in b.heard)
-            # As in Go the checksum's 5 bytes are not counted (specification 1.9).
+            # As in Go the checksum's 5 bytes are not counted (wire 1.9).
             assert CONFIG.packet_size - 2 <= max(sent) <= CONFIG.packet_size + 5
 
     run(story)

@@ -13,7 +13,7 @@ from tocsin.alerting.regex import Regex
 
 
 class MatchType(IntEnum):
-    """How a value is compared; the numbers are those on the wire (spec 4.1)."""
+    """How a value is compared; the numbers are those on the wire (wire 4.1)."""
 
     EQUAL = 0
     REGEXP = 1
@@ -144,5 +144,5 @@ def sort_matchers(matchers: Iterable[Matcher]) -> tuple[Matcher, ...]:
 
 
 def format_matchers(matchers: Iterable[Matcher]) -> str:
-    """``{a="x",b!="y"}``: comma without space, as within route keys (spec 4.6)."""
+    """``{a="x",b!="y"}``: comma without space, as within route keys (wire 4.6)."""
     return "{" + ",".join(map(str, matchers)) + "}"

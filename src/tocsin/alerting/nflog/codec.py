@@ -1,4 +1,4 @@
-"""Notification log entries to and from ``MeshEntry`` (spec 4.1, 4.6)."""
+"""Notification log entries to and from ``MeshEntry`` (wire 4.1, 4.6)."""
 
 from __future__ import annotations
 

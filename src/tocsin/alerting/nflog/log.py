@@ -1,4 +1,4 @@
-"""The notification log of the cluster as this node knows it (spec 4.4, 4.6)."""
+"""The notification log of the cluster as this node knows it (wire 4.4, 4.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Alertmanager's protobuf messages and how they are strung together (spec 4.1).
+"""Alertmanager's protobuf messages and how they are strung together (wire 4.1).
 
 ``*_pb2`` are generated from the ``.proto`` files beside them by ``tools/generate-protocol``.
 """

@@ -1,4 +1,4 @@
-"""Sequences of messages, each after its length as a varint: state payloads, snapshots (spec 4.1, 4.11)."""
+"""Sequences of messages, each after its length as a varint: state payloads, snapshots (wire 4.1, 4.11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The envelope of replicated state: ``Part`` in a user message, ``FullState`` in a push/pull (spec 4.1)."""
+"""The envelope of replicated state: ``Part`` in a user message, ``FullState`` in a push/pull (wire 4.1)."""
 
 from __future__ import annotations
 

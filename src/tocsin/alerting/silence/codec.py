@@ -1,4 +1,4 @@
-"""Silences to and from ``MeshSilence`` (spec 4.1, 4.2)."""
+"""Silences to and from ``MeshSilence`` (wire 4.1, 4.2)."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def decode(message: memoryview | bytes) -> Silence:
 def encode(silence: Silence, base: Silence | None = None) -> Silence:
     """``silence`` with ``encoded`` filled in. Fields of ``base`` that we do not know are carried over.
 
-    ``matchers`` is always filled, with the first set; ``matcher_sets`` with all (spec 4.2).
+    ``matchers`` is always filled, with the first set; ``matcher_sets`` with all (wire 4.2).
     """
     mesh = protocol.MeshSilence()
     if base is not None and base.encoded:

@@ -1,4 +1,4 @@
-"""The silences of the cluster as this node knows them (spec 4.4, 4.5)."""
+"""The silences of the cluster as this node knows them (wire 4.4, 4.5)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What makes a silence acceptable: the same rules for one from the API, a peer or a file.
 
 Alertmanager checks only what comes from its API, so that one bad silence from the cluster can switch off all
-the others or mute everything (spec 4.2).
+the others or mute everything (wire 4.2).
 """
 
 from __future__ import annotations

@@ -16,22 +16,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from tocsin.bounded import Memo, Quota
 from tocsin.gossip.address import Address
-from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.effects import Event, ProtocolTrouble
-from tocsin.gossip.core.membership import MAX_PENDING_TROUBLE, Membership, TimerName
+from tocsin.gossip.core.context import Context, Handlers
+from tocsin.gossip.core.effects import ProtocolTrouble
 from tocsin.gossip.core.outbox import Outbox
-from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.core.table import MemberTable
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Alive, NodeState
-
-if TYPE_CHECKING:
-    from random import Random
 
 NEWCOMER = "newcomer"
 LARGE = 128
@@ -56,27 +50,30 @@ class _Newcomer:
     witnesses: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A newcomer that has answered."""
+
+    message: Alive
+    address: Address
+
+
 class Admission:
-    """The door of one member table. Never raises."""
+    """The admission policy of one member table. Never raises."""
 
     def __init__(
         self,
-        config: GossipConfig,
-        *,
-        random: Random,
-        membership: Membership,
+        context: Context,
+        table: MemberTable,
         outbox: Outbox,
-        timers: Timers[TimerName],
-        statistics: Statistics,
-        events: list[Event],
     ) -> None:
-        self._config = config
-        self._random = random
-        self._membership = membership
+        config = self._config = context.config
+        self._context = context
+        self._random = context.random
+        self._table = table
         self._outbox = outbox
-        self._timers = timers
-        self._statistics = statistics
-        self._events = events
+        self._timers = context.timers
+        self._statistics = context.statistics
         self._waiting: dict[str, _Newcomer] = {}
         self._asked: dict[int, str] = {}
         self._of_introducer: Quota[str] = Quota(config.max_newcomers_per_peer, config.max_newcomers)
@@ -84,10 +81,14 @@ class Admission:
         self._slots: set[tuple[str, str]] = set()
         self._joins: Memo[tuple[str, str], tuple[float, float]] = Memo(MAX_JOINERS)
         self._found: Memo[Address, PeerIdentity] = Memo(config.max_members)
-        membership.door = self
 
     def __len__(self) -> int:
         return len(self._waiting)
+
+    @property
+    def handlers(self) -> Handlers:
+        """Newcomers are asked again, or given up."""
+        return {NEWCOMER: self.timed_out}
 
     # -- names
 
@@ -109,21 +110,26 @@ class Admission:
             return ""
         return self._name_refused("state", "the sender's table has none of the names of its certificate")
 
-    def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
-        """This is who answers at ``address``. With name binding, members there of other names are none."""
-        if not self._config.bind_names or address == self._membership.local.address:
-            return
+    def peer_identified(self, address: Address, peer: PeerIdentity) -> list[str]:
+        """This is who answers at ``address``; with name binding, the members there of other names.
+
+        They are rejected: the caller removes them.
+        """
+        rejected: list[str] = []
+        if not self._config.bind_names or address == self._table.local.address:
+            return rejected
         self._found.put(address, peer)
         for name, newcomer in list(self._waiting.items()):
             if newcomer.address == address and not peer.carries(name):
                 self._forget(name)
                 self._tell(self._name_refused("contacted", _wrong(name, address)), address)
-        for member in self._membership.all():
+        for member in self._table.all():
             if member.address == address and member.live and not peer.carries(member.name):
                 self._forget(member.name)
-                self._membership.remove(member.name)
+                rejected.append(member.name)
                 self._statistics.members_quarantined += 1
                 self._tell(self._name_refused("contacted", _wrong(member.name, address)), address)
+        return rejected
 
     # -- newcomers
 
@@ -151,7 +157,7 @@ class Admission:
         if waiting is not None:
             return self._told_again(waiting, message, address, peer)
         config = self._config
-        if self._of_host.of(host) + self._membership.at_host(host) >= config.max_members_per_host:
+        if self._of_host.of(host) + self._table.at_host(host) >= config.max_members_per_host:
             return self._refuse("host")
         if self._of_introducer.full_of(peer.certificate):
             return self._refuse("certificate")
@@ -176,28 +182,25 @@ class Admission:
             slot,
             {peer.certificate},
         )
-        if peer.host != host and self._membership.known > LARGE:
+        if peer.host != host and self._table.known > LARGE:
             self._timers.set((NEWCOMER, name), now + self._random.random() * PATIENCE)
         else:
             self._ask(name, newcomer, now)
         return slot is not None
 
-    def acked(self, sequence_number: int, now: float) -> bool:
-        """A newcomer answered; False when the ack is of no newcomer."""
+    def acked(self, sequence_number: int) -> tuple[bool, Admitted | None]:
+        """Whether it was a newcomer that answered, and what makes it a member now, if it is to become one."""
         name = self._asked.get(sequence_number)
-        if name is None:
-            return False
-        newcomer = self._forget(name)
-        if newcomer is None:
-            return False
+        newcomer = self._forget(name) if name is not None else None
+        if name is None or newcomer is None:
+            return False, None
         found = self._found.get(newcomer.address)
         if self._config.bind_names and (found is None or not found.carries(name)):
             self._tell(self._name_refused("contacted", _wrong(name, newcomer.address)), newcomer.address)
-            return True
+            return True, None
         self._statistics.newcomers_confirmed += 1
-        if newcomer.slot is None:
-            self._membership.apply_alive(newcomer.message, now, newcomer.address)
-        return True
+        admitted = Admitted(newcomer.message, newcomer.address) if newcomer.slot is None else None
+        return True, admitted
 
     def timed_out(self, name: str, now: float) -> None:
         """Ask a newcomer again, or give it up."""
@@ -217,7 +220,7 @@ class Admission:
             return self._refuse("conflict")
         if message.incarnation > waiting.message.incarnation:
             waiting.message = message
-        if self._membership.known <= LARGE:
+        if self._table.known <= LARGE:
             return False
         waiting.witnesses.add(peer.certificate)
         if len(waiting.witnesses) < WITNESSES:
@@ -263,8 +266,7 @@ class Admission:
         return detail
 
     def _tell(self, detail: str, source: Address) -> None:
-        if len(self._events) < MAX_PENDING_TROUBLE:
-            self._events.append(ProtocolTrouble("name_binding", detail, source))
+        self._context.report(ProtocolTrouble("name_binding", detail, source))
 
 
 def _wrong(name: str, address: Address) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class Awareness:
-    """A score from 0 (healthy) to ``maximum`` - 1. It scales the probe interval, nothing else (spec 2.3)."""
+    """A score from 0 (healthy) to ``maximum`` - 1. It scales the probe interval, nothing else (wire 2.3)."""
 
     __slots__ = ("_maximum", "score")
 

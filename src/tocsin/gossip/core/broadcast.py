@@ -1,4 +1,4 @@
-"""The queue of messages to be piggybacked and gossiped (SWIM 4.1, spec 2.5)."""
+"""The queue of messages to be piggybacked and gossiped (SWIM 4.1, wire 2.5)."""
 
 from __future__ import annotations
 

@@ -8,28 +8,22 @@ from typing import TYPE_CHECKING
 from tocsin.errors import ClosedError, NotFoundError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core import probe, relay
-from tocsin.gossip.core.admission import NEWCOMER, Admission
 from tocsin.gossip.core.awareness import Awareness
-from tocsin.gossip.core.broadcast import BroadcastQueue
+from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.effects import (
     Action,
     Event,
     ExchangeKind,
     PacketsLost,
+    ProtocolTrouble,
     StateRequest,
 )
-from tocsin.gossip.core.exchanges import EXCHANGE, Exchange, Exchanges
+from tocsin.gossip.core.exchanges import EXCHANGE, Exchange
+from tocsin.gossip.core.local import VERSIONS
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.membership import SUSPICION, VERSIONS, Membership, TimerName
-from tocsin.gossip.core.outbox import Outbox
-from tocsin.gossip.core.partners import Connections, Partners
-from tocsin.gossip.core.pushpull import PUSH_PULL, StateExchange
-from tocsin.gossip.core.receiver import Receiver
-from tocsin.gossip.core.refutation import REFUTATION
-from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.partners import Connections
+from tocsin.gossip.core.parts import Codecs, MembershipKind, assemble
 from tocsin.gossip.core.steps import Steps, finished
-from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.core.views import Views
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
@@ -60,11 +54,6 @@ class Endpoint(Views):
     ``incarnation`` is the first one of this life: past the last of an earlier one, where that is known.
     """
 
-    _membership_type = Membership
-    _prober_type = probe.Prober
-    _state_exchange_type = StateExchange
-    _receiver_type = Receiver
-
     def __init__(
         self,
         config: GossipConfig,
@@ -80,85 +69,40 @@ class Endpoint(Views):
         packet_codec: PacketCodec | None = None,
         stream_codec: StreamCodec | None = None,
         connections: Connections | None = None,
+        kind: MembershipKind = MembershipKind.SWIM,
     ) -> None:
         if not name:
             raise UserError("a member needs a name")
         self.config = config
-        self._statistics = Statistics()
         self._check_meta(meta)
-        self._random = random
-        self._events: list[Event] = []
-        self._timers: Timers[TimerName] = Timers()
-        self._awareness = Awareness(config.awareness_max)
-        self._member_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
-        self._user_broadcasts = BroadcastQueue(config.max_broadcasts, config.max_broadcast_bytes)
         versions = VERSIONS[:3] + bytes(config.delegate_versions)
-        local = Member(name, _canonical(address), incarnation, MemberState.ALIVE, now, meta, versions)
-        self._membership = self._membership_type(
-            config,
-            local,
-            random=random,
-            timers=self._timers,
-            queue=self._member_broadcasts,
-            awareness=self._awareness,
-            statistics=self._statistics,
-            events=self._events,
-        )
-        self._partners = Partners(self._membership, connections, random)
-        self._packet_codec = packet_codec or PacketCodec(label=config.label, compression=config.compression)
-        self._stream_codec = stream_codec or StreamCodec(label=config.label, compression=config.compression)
-        self._outbox = Outbox(
-            config,
-            self._packet_codec,
-            self._membership,
-            self._member_broadcasts,
-            self._user_broadcasts,
-            self._statistics,
-        )
-        self._admission = Admission(
-            config,
-            random=random,
-            membership=self._membership,
-            outbox=self._outbox,
-            timers=self._timers,
-            statistics=self._statistics,
-            events=self._events,
-        )
-        self._exchanges = Exchanges(
-            self._stream_codec, self._outbox, self._timers, self._statistics, self._events
-        )
-        self._relays = relay.Relays(config, self._outbox, self._timers, self._statistics)
-        self._prober = self._prober_type(
-            config,
-            random=random,
-            membership=self._membership,
-            outbox=self._outbox,
-            exchanges=self._exchanges,
-            timers=self._timers,
-            awareness=self._awareness,
-            statistics=self._statistics,
-        )
-        self._state_exchange = self._state_exchange_type(
-            config,
+        parts = assemble(
+            kind,
+            Context(config, random, Awareness(config.awareness_max)),
+            Member(name, _canonical(address), incarnation, MemberState.ALIVE, now, meta, versions),
+            Codecs(
+                packet_codec or PacketCodec(label=config.label, compression=config.compression),
+                stream_codec or StreamCodec(label=config.label, compression=config.compression),
+            ),
+            connections,
             state_for or (lambda request: local_state(request.join)),
-            random=random,
-            membership=self._membership,
-            admission=self._admission,
-            exchanges=self._exchanges,
-            timers=self._timers,
-            statistics=self._statistics,
-            events=self._events,
         )
-        self._receiver = self._receiver_type(
-            membership=self._membership,
-            admission=self._admission,
-            outbox=self._outbox,
-            prober=self._prober,
-            relays=self._relays,
-            state_exchange=self._state_exchange,
-            statistics=self._statistics,
-            events=self._events,
-        )
+        super().__init__(parts)
+        self._timers = parts.context.timers
+        self._events = parts.context.events
+        self._packet_codec = parts.codecs.packets
+        self._stream_codec = parts.codecs.streams
+        self._partners = parts.partners
+        self._exchanges = parts.exchanges
+        self._relays = parts.relays
+        self._detector = parts.detector
+        self._state_exchange = parts.state_exchange
+        self._receiver = parts.receiver
+        self._handlers: Handlers = {
+            **parts.handlers,
+            GOSSIP: lambda _, now: self.gossip(now),
+            EXCHANGE: lambda exchange, now: self.stream_failed(exchange, "no outcome by the deadline", now),
+        }
         self._gossip_phase = now + random.random() * config.gossip_interval
         self._started = False
         self._membership.announce()
@@ -184,28 +128,8 @@ class Endpoint(Views):
         """Do all that is due at ``now``. Harmless when nothing is."""
         while (timer := self._timers.pop_due(now)) is not None:
             kind, key = timer
-            if isinstance(key, str):
-                if kind == SUSPICION:
-                    self._membership.suspicion_expired(key, now)
-                elif kind == NEWCOMER:
-                    self._admission.timed_out(key, now)
-            elif kind == GOSSIP:
-                self.gossip(now)
-            elif kind == REFUTATION:
-                self._membership.refutation.timed_out(now)
-            elif kind == probe.PROBE:
-                self._prober.tick(now)
-            elif kind == probe.PROBE_TIMEOUT:
-                self._prober.timed_out(key, now)
-            elif kind == probe.PROBE_DEADLINE:
-                self._prober.deadline_passed(key, now)
-            elif kind == relay.RELAY:
-                self._relays.expired(key)
-            elif kind == PUSH_PULL:
-                self._state_exchange.tick(now)
-            elif kind == EXCHANGE:
-                self.stream_failed(key, "no outcome by the deadline", now)
-        self._arm_gossip(now)
+            self._handlers[kind](key, now)
+        self._after(now)
 
     # -- commands
 
@@ -214,27 +138,32 @@ class Endpoint(Views):
         if self._started or self.leaving:
             return
         self._started = True
-        self._prober.start(now)
+        self._detector.start(now)
         self._state_exchange.start(now)
-        self._arm_gossip(now)
+        self._after(now)
 
     def join(self, address: Address, now: float) -> int:
         """Exchange states with whoever is at ``address``; the number comes back in ``ExchangeFinished``."""
         self._check_open()
         return self._state_exchange.join(_canonical(address), now)
 
+    def set_listed(self, addresses: Iterable[Address], now: float) -> None:
+        """What discovery lists, for static membership; our own address may be among it."""
+        self._membership.set_listed([_canonical(address) for address in addresses], now)
+        self._detector.members_changed()
+
     def leave(self, now: float) -> None:
         """Leave on purpose: tell many at once, and keep gossiping until :attr:`left`. We stop probing."""
         if self.leaving:
             return
-        self._prober.stop()
+        self._detector.stop()
         self._state_exchange.stop()
         self._membership.leave(now)
         local = self.local
-        farewell = encode_message(Dead(local.incarnation, local.name, local.name))
-        for member in self._membership.choose(LEAVE_FANOUT, lambda other: other.live):
-            self._outbox.send_to(member, [farewell])
-        self._arm_gossip(now)
+        message = encode_message(Dead(local.incarnation, local.name, local.name))
+        for member in self._table.choose(LEAVE_FANOUT, lambda other: other.live):
+            self._outbox.send_to(member, [message])
+        self._after(now)
 
     def broadcast(self, payload: bytes, now: float, *, name: str | None = None) -> None:
         """Gossip an application's message to all; one with a ``name`` replaces the queued one of that name.
@@ -248,9 +177,9 @@ class Endpoint(Views):
             raise UserError(
                 f"a broadcast of {len(payload)} bytes does not fit a packet of {self.config.packet_size}"
             )
-        if self._membership.live > 1:
+        if self._table.live > 1:
             self._user_broadcasts.add(message, name)
-            self._arm_gossip(now)
+            self._after(now)
 
     def send_reliable(self, member_name: str, payload: bytes, now: float) -> int:
         """Send a message to one member on a stream; :class:`~tocsin.errors.NotFoundError` if unknown."""
@@ -269,7 +198,7 @@ class Endpoint(Views):
         self._check_open()
         self._check_meta(meta)
         self._membership.announce(meta)
-        self._arm_gossip(now)
+        self._after(now)
 
     def set_address(self, address: Address) -> None:
         """Set the advertised address, for a driver that binds first.
@@ -287,7 +216,7 @@ class Endpoint(Views):
 
         To every other live member while they are few, else to a fan-out.
         """
-        config, live = self.config, self._membership.live - 1
+        config, live = self.config, self._table.live - 1
         count = live if live <= config.eager_members else config.gossip_nodes
         members = self._partners.choose(count, lambda other: other.live) if count > 0 else []
         return bool(members) and self._outbox.gossip_fresh(members)
@@ -323,23 +252,25 @@ class Endpoint(Views):
         statistics.packets_unsealed += bool(packet.messages) and not packet.sealed
         for problem in packet.problems:
             statistics.packets_refused += 1
-            self._receiver.trouble(problem.layer, problem.problem, source)
+            self._context.report(ProtocolTrouble(problem.layer, problem.problem, source))
         for message in packet.messages:
             self._receiver.receive(message, source, now, peer)
-        self._arm_gossip(now)
+        self._membership.packet_from(source, now)
+        self._after(now)
 
     def packet_failed(self, destination: Address, now: float) -> None:
         """A packet to ``destination`` is known not to have arrived, so a direct ping to it has failed."""
         self._statistics.packets_failed += 1
-        self._prober.packet_failed(destination, now)
+        self._detector.packet_failed(destination, now)
         self._relays.packet_failed(destination)
         self._events.append(PacketsLost(destination))
-        self._arm_gossip(now)
+        self._after(now)
 
     def peer_identified(self, address: Address, peer: PeerIdentity, now: float) -> None:
         """The transport has seen who answers at ``address``."""
-        self._admission.peer_identified(address, peer)
-        self._arm_gossip(now)
+        for name in self._admission.peer_identified(address, peer):
+            self._membership.remove(name)
+        self._after(now)
 
     def receive_stream(
         self, message: Message, source: Address, now: float, peer: PeerIdentity | None = None
@@ -352,7 +283,7 @@ class Endpoint(Views):
     ) -> Steps[Iterable[bytes]]:
         """As :meth:`receive_stream`, some milliseconds of work at a time; other inputs may come between."""
         answer = yield from self._receiver.receive_stream(message, source, now, peer)
-        self._arm_gossip(now)
+        self._after(now)
         return () if answer is None else self._stream_codec.encode(answer, reply=True)
 
     def stream_replied(
@@ -371,19 +302,15 @@ class Endpoint(Views):
         error = ""
         if known.kind in (ExchangeKind.JOIN, ExchangeKind.PUSH_PULL):
             error = yield from self._state_exchange.replied(known, message, now, peer)
-        elif known.kind is ExchangeKind.PING:
-            if isinstance(message, Ack) and message.sequence_number == known.sequence_number:
-                self._prober.stream_acked(known.sequence_number)
-            else:
-                error = "the answer is not the ping's ack"
-                self._prober.stream_failed(known.sequence_number, now)
+        elif known.kind is ExchangeKind.PING and (
+            not isinstance(message, Ack) or message.sequence_number != known.sequence_number
+        ):
+            error = "the answer is not the ping's ack"
         self._finish(known, error, now)
 
     def stream_failed(self, exchange: int, reason: str, now: float) -> None:
         """A stream of ours failed; ``reason`` is for people."""
         if (known := self._exchanges.get(exchange)) is not None:
-            if known.kind is ExchangeKind.PING:
-                self._prober.stream_failed(known.sequence_number, now)
             self._finish(known, reason or "failed", now)
 
     # -- within
@@ -391,6 +318,18 @@ class Endpoint(Views):
     def _finish(self, exchange: Exchange, error: str, now: float) -> None:
         self._exchanges.finish(exchange, error)
         self._state_exchange.finished(exchange.identifier, now)
+        if exchange.kind is ExchangeKind.PING:
+            if error:
+                self._detector.stream_failed(exchange.sequence_number, now)
+            else:
+                self._detector.stream_acked(exchange.sequence_number, now)
+        self._after(now)
+
+    def _after(self, now: float) -> None:
+        """What every input and command may have given occasion to."""
+        for address in self._membership.take_to_join():
+            if self._started and not self.leaving:
+                self._state_exchange.join(address, now)
         self._arm_gossip(now)
 
     def _arm_gossip(self, now: float) -> None:
@@ -398,7 +337,7 @@ class Endpoint(Views):
 
         Its ticks stay in phase, so that going quiet and starting again sends no sooner and no more often.
         """
-        if (GOSSIP, 0) in self._timers or self._outbox.idle or self._membership.known < 2:
+        if (GOSSIP, 0) in self._timers or self._outbox.idle or self._table.known < 2:
             return
         interval = self.config.gossip_interval
         wait = interval - (now - self._gossip_phase) % interval
@@ -407,7 +346,7 @@ class Endpoint(Views):
         self._timers.set((GOSSIP, 0), now + wait)
 
     def _find(self, name: str) -> Member:
-        member = self._membership.get(name)
+        member = self._table.get(name)
         if member is None:
             raise NotFoundError(f"no member is named {name!r}")
         return member

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.core.effects import Event, ExchangeFinished, ExchangeKind, OpenStream
-from tocsin.gossip.core.membership import TimerName
+from tocsin.gossip.core.context import Context
+from tocsin.gossip.core.effects import ExchangeFinished, ExchangeKind, OpenStream
 from tocsin.gossip.core.outbox import Outbox
-from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.wire.messages import Message
 from tocsin.gossip.wire.stream import StreamCodec
 
@@ -32,19 +30,12 @@ class Exchange:
 class Exchanges:
     """Bounded in number and, by a timer for each, in time: a driver that never reports leaks nothing."""
 
-    def __init__(
-        self,
-        codec: StreamCodec,
-        outbox: Outbox,
-        timers: Timers[TimerName],
-        statistics: Statistics,
-        events: list[Event],
-    ) -> None:
+    def __init__(self, context: Context, codec: StreamCodec, outbox: Outbox) -> None:
         self._codec = codec
         self._outbox = outbox
-        self._timers = timers
-        self._statistics = statistics
-        self._events = events
+        self._timers = context.timers
+        self._statistics = context.statistics
+        self._events = context.events
         self._pending: dict[int, Exchange] = {}
         self._identifier = 0
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import PART_OVERHEAD, BroadcastQueue, transmit_limit
+from tocsin.gossip.core.context import Context
 from tocsin.gossip.core.effects import Action, SendPacket
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.membership import Membership
-from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.table import MemberTable
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Message, Ping
 from tocsin.gossip.wire.packet import PacketCodec
 
 MAX_PARTS = 255
-"""A compound's count is one byte; Go peers let it wrap (spec 1.4)."""
+"""A compound's count is one byte; Go peers let it wrap (wire 1.4)."""
 CHECKSUM_PROTOCOL = 5
 SMALL_CLUSTER = 16
 """With no more other live members, news of members goes into :data:`SMALL_TRANSMITS` packets for each.
@@ -31,19 +30,18 @@ class Outbox:
 
     def __init__(
         self,
-        config: GossipConfig,
+        context: Context,
         codec: PacketCodec,
-        membership: Membership,
+        table: MemberTable,
         member_broadcasts: BroadcastQueue,
         user_broadcasts: BroadcastQueue,
-        statistics: Statistics,
     ) -> None:
-        self._config = config
+        config = self._config = context.config
         self._codec = codec
-        self._membership = membership
+        self._table = table
         self._member_broadcasts = member_broadcasts
         self._user_broadcasts = user_broadcasts
-        self._statistics = statistics
+        self._statistics = context.statistics
         room = config.packet_size, max(config.packet_size, config.gossip_bytes or 0)
         self._budget, self._gossip_budget = (size - PART_OVERHEAD - codec.overhead for size in room)
         self._gossip_parts = MAX_PARTS * max(1, self._gossip_budget // config.packet_size)
@@ -71,14 +69,14 @@ class Outbox:
         return self._sequence_number
 
     def ping(self, sequence_number: int, node: str) -> Ping:
-        """A ping from us; the source fields are always sent, an answer over TLS needs them (Appendix B)."""
-        local = self._membership.local
+        """A ping from us; the source fields are always sent, an answer over TLS needs them (wire 5)."""
+        local = self._table.local
         return Ping(sequence_number, node, local.address.packed, local.address.port, local.name)
 
     def send(self, destination: Address, node: str, message: Message) -> None:
         """Send one message with as many broadcasts as fit beside it.
 
-        No checksum: Go peers add none where they know only an address (spec 1.6).
+        No checksum: Go peers add none where they know only an address (wire 1.6).
         """
         encoded = encode_message(message)
         room = self._budget - len(encoded)
@@ -98,8 +96,8 @@ class Outbox:
         However many members there are, it counts as having been sent once: the gossip rounds that follow
         repair. True when there is more.
         """
-        config, membership = self._config, self._membership
-        limit = transmit_limit(config.user_retransmit_multiplier, membership.live)
+        config, table = self._config, self._table
+        limit = transmit_limit(config.user_retransmit_multiplier, table.live)
         parts = self._user_broadcasts.take_fresh(self._gossip_budget, limit, self._gossip_parts)
         for member in members:
             self.send_to(member, parts)
@@ -123,13 +121,13 @@ class Outbox:
     def _take(self, room: int, max_parts: int) -> list[bytes]:
         if self.idle:
             return []
-        config, membership = self._config, self._membership
-        limit = transmit_limit(config.retransmit_multiplier, membership.known)
-        if (others := membership.live - 1) <= SMALL_CLUSTER and not membership.leaving:
+        config, table = self._config, self._table
+        limit = transmit_limit(config.retransmit_multiplier, table.known)
+        if (others := table.live - 1) <= SMALL_CLUSTER and not table.leaving:
             limit = max(limit, SMALL_TRANSMITS * others)
         parts = self._member_broadcasts.take(room, limit, max_parts)
         if self._user_broadcasts and len(parts) < max_parts:
             room -= sum(map(len, parts)) + PART_OVERHEAD * len(parts)
-            limit = transmit_limit(config.user_retransmit_multiplier, membership.live)
+            limit = transmit_limit(config.user_retransmit_multiplier, table.live)
             parts += self._user_broadcasts.take(room, limit, max_parts - len(parts))
         return parts

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.membership import Membership
+from tocsin.gossip.core.table import MemberTable
 
 if TYPE_CHECKING:
     from random import Random
@@ -76,23 +76,23 @@ def choose_partners(
 class Partners:
     """:func:`choose_partners` for an endpoint's members."""
 
-    def __init__(self, membership: Membership, connections: Connections | None, random: Random) -> None:
-        self._membership = membership
+    def __init__(self, table: MemberTable, connections: Connections | None, random: Random) -> None:
+        self._table = table
         self._connections = connections
         self._random = random
 
     def choose(self, count: int, accept: Callable[[Member], bool]) -> list[Member]:
         """Up to ``count`` different members that ``accept`` takes, never ourselves."""
-        membership, connections = self._membership, self._connections
+        table, connections = self._table, self._connections
         limit = None if connections is None else connections.connection_limit
-        if connections is None or limit is None or membership.known - 1 <= limit:
-            return membership.choose(count, accept)
-        found = (membership.at_address(address) for address in connections.connected())
+        if connections is None or limit is None or table.known - 1 <= limit:
+            return table.choose(count, accept)
+        found = (table.at_address(address) for address in connections.connected())
         return choose_partners(
             count,
-            peers=membership.known - 1,
+            peers=table.known - 1,
             limit=limit,
-            connected=[m for m in found if m is not None and m.name != membership.name and accept(m)],
-            draw=lambda number: membership.choose(number, accept),
+            connected=[m for m in found if m is not None and m.name != table.name and accept(m)],
+            draw=lambda number: table.choose(number, accept),
             random=self._random,
         )

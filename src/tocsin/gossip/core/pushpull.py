@@ -1,44 +1,24 @@
-"""Push/pull: when, what is refused, and how a peer's table is merged (spec 2.7, 2.8)."""
+"""Push/pull: when, with whom, and what is refused (wire 2.7, 2.8)."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.admission import Admission
-from tocsin.gossip.core.effects import Event, ExchangeKind, ProtocolTrouble, RemoteState, StateRequest
+from tocsin.gossip.core.context import Context, Handlers
+from tocsin.gossip.core.effects import ExchangeKind, ProtocolTrouble, RemoteState, StateRequest
 from tocsin.gossip.core.exchanges import Exchange, Exchanges
-from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.membership import VERSIONS, Membership, TimerName
-from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.roles import Membership
 from tocsin.gossip.core.steps import Steps
-from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.core.table import MemberTable
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.wire.messages import (
-    Alive,
-    Dead,
-    ErrorResponse,
-    MemberState,
-    Message,
-    NodeState,
-    Pieces,
-    PushPull,
-    Suspect,
-)
-
-if TYPE_CHECKING:
-    from random import Random
+from tocsin.gossip.wire.messages import ErrorResponse, MemberState, Message, Pieces, PushPull
 
 PUSH_PULL = "push/pull"
-ENTRIES_AT_ONCE = 64
-"""Of a peer's table, applied before other work may have a turn."""
 UNSCALED = 32
 """Up to so many members the interval is used as it is."""
-
-_NO_VERSIONS = bytes(len(VERSIONS))
 
 
 def interval_scale(known: int) -> int:
@@ -48,92 +28,35 @@ def interval_scale(known: int) -> int:
     return math.ceil(math.log2(known) - math.log2(UNSCALED)) + 1
 
 
-def incompatibility(local: Iterable[Member], remote: Iterable[NodeState]) -> str:
-    """Why two tables cannot be one cluster, or empty.
-
-    The alive members of both span a range: from the largest minimum to the smallest maximum. Every member of
-    both, dead ones too, must currently speak a version within it; missing versions count as 0. This is done
-    for the protocol and the delegate separately.
-    """
-    alive: dict[bytes, None] = {}
-    spoken: dict[bytes, str] = {}
-    for entry in remote:
-        whole = len(entry.versions) == len(VERSIONS)
-        spoken.setdefault(entry.versions if whole else _NO_VERSIONS, entry.name)
-        if whole and entry.state == MemberState.ALIVE:
-            alive[entry.versions] = None
-    for member in local:
-        spoken.setdefault(member.versions, member.name)
-        if member.state is MemberState.ALIVE:
-            alive[member.versions] = None
-    for offset, kind in ((0, "protocol"), (3, "delegate")):
-        low = max((versions[offset] for versions in alive), default=0)
-        high = min((versions[offset + 1] for versions in alive), default=255)
-        for versions, name in spoken.items():
-            if not low <= (current := versions[offset + 2]) <= high:
-                return f"{kind} version {current} of {name[:64]!r} is not within {low} to {high}"
-    return ""
-
-
-def merge(
-    nodes: Iterable[NodeState],
-    membership: Membership,
-    statistics: Statistics,
-    source: Address,
-    now: float,
-    peer: PeerIdentity | None = None,
-) -> Steps[None]:
-    """Apply a peer's table entry by entry, some at a time. Its dead are only suspects to us: each may still
-    refute, and has its time from the step on in which it was accused."""
-    for number, entry in enumerate(nodes):
-        if number % ENTRIES_AT_ONCE == 0:
-            later = yield
-            now = now if later is None else later
-        if entry.state == MemberState.ALIVE:
-            alive = Alive(
-                incarnation=entry.incarnation,
-                node=entry.name,
-                address=entry.address,
-                port=entry.port,
-                meta=entry.meta,
-                versions=entry.versions,
-            )
-            membership.apply_alive(alive, now, source, peer)
-        elif entry.state == MemberState.LEFT:
-            membership.apply_dead(Dead(entry.incarnation, entry.name, entry.name), now)
-        elif entry.state in (MemberState.SUSPECT, MemberState.DEAD):
-            membership.apply_suspect(Suspect(entry.incarnation, entry.name, membership.name), now)
-        else:
-            statistics.messages_refused += 1
-
-
 class StateExchange:
     """Our side of push/pull: the periodic one, joins, and answering those of others."""
 
     def __init__(
         self,
-        config: GossipConfig,
-        state_for: Callable[[StateRequest], bytes | Pieces],
-        *,
-        random: Random,
+        context: Context,
+        table: MemberTable,
         membership: Membership,
         admission: Admission,
         exchanges: Exchanges,
-        timers: Timers[TimerName],
-        statistics: Statistics,
-        events: list[Event],
+        state_for: Callable[[StateRequest], bytes | Pieces],
     ) -> None:
-        self._config = config
+        self._config = context.config
         self._state_for = state_for
-        self._random = random
+        self._random = context.random
+        self._table = table
         self._membership = membership
         self._admission = admission
         self._exchanges = exchanges
-        self._timers = timers
-        self._statistics = statistics
-        self._events = events
+        self._timers = context.timers
+        self._statistics = context.statistics
+        self._events = context.events
         self._periodic = 0
         self._believing = False
+
+    @property
+    def handlers(self) -> Handlers:
+        """The periodic exchange."""
+        return {PUSH_PULL: lambda _, now: self.tick(now)}
 
     def start(self, now: float) -> None:
         """Begin the periodic exchange, at a random point of the first interval."""
@@ -148,7 +71,7 @@ class StateExchange:
 
     def tick(self, now: float) -> None:
         """The timer fired: exchange with one random alive member. The next waits until this one is over."""
-        chosen = self._membership.choose(1, lambda member: member.state is MemberState.ALIVE)
+        chosen = self._table.choose(1, lambda member: member.state is MemberState.ALIVE)
         if not chosen:
             self._arm(now)
             return
@@ -183,9 +106,11 @@ class StateExchange:
     ) -> Steps[str]:
         """Merge the answer to ours, in steps; returns what was wrong with it, or empty."""
         if isinstance(message, PushPull):
+            if problem := self._membership.introduce(message.nodes, exchange.destination, now, peer):
+                return problem
             if objection := self._admission.state_objection(message.nodes, peer):
                 return self._refuse("name_binding", objection, exchange.destination)
-            if exchange.kind is ExchangeKind.JOIN and self._membership.live == 1 and not self._believing:
+            if exchange.kind is ExchangeKind.JOIN and self._table.live == 1 and not self._believing:
                 return (yield from self._believe(message, exchange.destination, now))
             return (yield from self._merge(message, exchange.destination, now, peer))
         if isinstance(message, ErrorResponse):
@@ -205,7 +130,7 @@ class StateExchange:
         return PushPull(request.join, nodes, pieces=state)
 
     def _arm(self, now: float) -> None:
-        scale = interval_scale(self._membership.known)
+        scale = interval_scale(self._table.known)
         self._timers.set((PUSH_PULL, 0), now + self._config.push_pull_interval * scale)
 
     def _open(self, kind: ExchangeKind, destination: Address, node: str, now: float) -> int:
@@ -229,10 +154,8 @@ class StateExchange:
             self._believing = False
 
     def _merge(self, message: PushPull, source: Address, now: float, peer: PeerIdentity | None) -> Steps[str]:
-        problem = incompatibility(self._membership.all(), message.nodes)
-        if problem:
+        if problem := (yield from self._membership.merge(message.nodes, source, now, peer)):
             return self._refuse("push_pull", problem, source)
-        yield from merge(message.nodes, self._membership, self._statistics, source, now, peer)
         if message.user_state:
             self._events.append(RemoteState(message.user_state, message.join, source))
         return ""

@@ -1,4 +1,4 @@
-"""Pinging on behalf of others (SWIM 4.1 ping-req, spec 2.2)."""
+"""Pinging on behalf of others (SWIM 4.1 ping-req; wire 2.1)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.membership import TimerName
+from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.outbox import Outbox
-from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.timers import Timers
 from tocsin.gossip.wire.messages import Ack, IndirectPing, Nack
 
 RELAY = "relay"
@@ -40,18 +37,21 @@ class _Relay:
 class Relays:
     """The indirect pings under way for others, by our own sequence number. At most :data:`MAX_RELAYS`."""
 
-    def __init__(
-        self, config: GossipConfig, outbox: Outbox, timers: Timers[TimerName], statistics: Statistics
-    ) -> None:
-        self._config = config
+    def __init__(self, context: Context, outbox: Outbox) -> None:
+        self._config = context.config
         self._outbox = outbox
-        self._timers = timers
-        self._statistics = statistics
+        self._timers = context.timers
+        self._statistics = context.statistics
         self._pending: dict[int, _Relay] = {}
         self._begun: deque[float] = deque()
 
     def __len__(self) -> int:
         return len(self._pending)
+
+    @property
+    def handlers(self) -> Handlers:
+        """The time of each is limited."""
+        return {RELAY: lambda number, _: self.expired(number)}
 
     def request(self, message: IndirectPing, default_port: int, source: Address, now: float) -> None:
         """Ping the target for the sender. Raises what :func:`answer_address` raises, for either address."""

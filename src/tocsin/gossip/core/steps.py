@@ -6,7 +6,10 @@ Other work may have had its turn meanwhile, so it may be sent the time that it i
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
+
+ENTRIES_AT_ONCE: Final = 64
+"""Of a peer's member table, worked on before other work may have a turn."""
 
 Outcome = TypeVar("Outcome")
 Steps: TypeAlias = Generator[None, float | None, Outcome]

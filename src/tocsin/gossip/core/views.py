@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-from tocsin.gossip.core.admission import Admission
-from tocsin.gossip.core.awareness import Awareness
-from tocsin.gossip.core.broadcast import BroadcastQueue
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.membership import Membership
-from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.parts import Parts
 from tocsin.gossip.core.statistics import Statistics
 
 
 class Views:
     """The read-only half of :class:`~tocsin.gossip.core.endpoint.Endpoint`."""
 
-    _membership: Membership
-    _outbox: Outbox
-    _admission: Admission
-    _awareness: Awareness
-    _statistics: Statistics
-    _member_broadcasts: BroadcastQueue
-    _user_broadcasts: BroadcastQueue
+    def __init__(self, parts: Parts) -> None:
+        self._context = parts.context
+        self._table = parts.table
+        self._membership = parts.membership
+        self._outbox = parts.outbox
+        self._admission = parts.admission
+        self._awareness = parts.context.awareness
+        self._statistics = parts.context.statistics
+        self._member_broadcasts = parts.member_broadcasts
+        self._user_broadcasts = parts.user_broadcasts
 
     @property
     def local(self) -> Member:
         """Ourselves."""
-        return self._membership.local
+        return self._table.local
 
     def members(self) -> list[Member]:
         """The live members (alive and suspect), ourselves included until we leave."""
-        return [member for member in self._membership.all() if member.live]
+        return [member for member in self._table.all() if member.live]
 
     def known_members(self) -> list[Member]:
         """Those of every state, ourselves included, that are not yet forgotten."""
-        return list(self._membership.all())
+        return list(self._table.all())
 
     def member(self, name: str) -> Member | None:
         """A known member, dead ones included."""
-        return self._membership.get(name)
+        return self._table.get(name)
 
     @property
     def known(self) -> int:
         """Members of any state that are not yet forgotten."""
-        return self._membership.known
+        return self._table.known
 
     @property
     def newcomers(self) -> int:
@@ -79,12 +78,12 @@ class Views:
     @property
     def leaving(self) -> bool:
         """:meth:`leave` was called."""
-        return self._membership.leaving
+        return self._table.leaving
 
     @property
     def left(self) -> bool:
         """We left and the news has been sent often enough, or there is nobody to tell."""
-        membership = self._membership
-        if not membership.leaving:
+        table = self._table
+        if not table.leaving:
             return False
-        return membership.live == 0 or not self._member_broadcasts.holds(membership.name)
+        return table.live == 0 or not self._member_broadcasts.holds(table.name)

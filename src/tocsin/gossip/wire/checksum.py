@@ -1,4 +1,4 @@
-"""The checksum header of packets (specification 1.6): ``0c``, u32be CRC-32 (IEEE) of what follows."""
+"""The checksum header of packets (wire 1.6): ``0c``, u32be CRC-32 (IEEE) of what follows."""
 
 from __future__ import annotations
 

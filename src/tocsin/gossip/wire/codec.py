@@ -1,4 +1,4 @@
-"""Messages to bytes and back: a type byte, then a MessagePack map (specification 1.1 to 1.3).
+"""Messages to bytes and back: a type byte, then a MessagePack map (wire 1.1 to 1.3).
 
 What differs on streams (push/pull, user messages with a length) is in ``stream``; layers are in ``packet``.
 """
@@ -130,7 +130,7 @@ def decode_node(fields: Fields, limits: Limits) -> NodeState:
 
 
 def _versions(versions: bytes) -> bytes:
-    # One to five bytes crash Go peers (specification 1.3): that must never leave this process.
+    # One to five bytes crash Go peers (wire 1.3): that must never leave this process.
     if len(versions) != _VERSIONS:
         raise ValueError(f"versions are {_VERSIONS} bytes, not {len(versions)}")
     return versions

@@ -1,4 +1,4 @@
-"""Several messages in one packet (specification 1.4).
+"""Several messages in one packet (wire 1.4).
 
 Layout: ``07``, u8 count, count u16be lengths, then the messages, each with its type byte.
 """

@@ -1,4 +1,4 @@
-"""Alertmanager's framing of packets and streams on a TLS connection (specification 3.2).
+"""Alertmanager's framing of packets and streams on a TLS connection (wire 3.2).
 
 Each frame: u32le length, then a protobuf ``MemberlistMessage {string version = 1; Kind kind = 2;
 string from_addr = 3; bytes msg = 4;}`` with Kind STREAM = 0, PACKET = 1. Encoded by hand: these four fields

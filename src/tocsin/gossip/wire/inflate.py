@@ -1,4 +1,4 @@
-"""A compress message on a stream, unpacked while it arrives (specification 1.3, type 9)."""
+"""A compress message on a stream, unpacked while it arrives (wire 1.3, type 9)."""
 
 from __future__ import annotations
 

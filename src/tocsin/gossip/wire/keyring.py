@@ -1,4 +1,4 @@
-"""AES-GCM with a ring of keys (specification 1.8).
+"""AES-GCM with a ring of keys (wire 1.8).
 
 Sealed blob: version u8, nonce of 12 bytes, ciphertext, tag of 16. Version 0 pads the plaintext to a multiple
 of 16 (always 1 to 16 bytes); version 1 does not.

@@ -1,4 +1,4 @@
-"""The label header (specification 1.7): ``f4``, u8 length 1 to 255, the label. Outermost of all layers."""
+"""The label header (wire 1.7): ``f4``, u8 length 1 to 255, the label. Outermost of all layers."""
 
 from __future__ import annotations
 

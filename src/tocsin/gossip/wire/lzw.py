@@ -1,4 +1,4 @@
-"""LZW as Go's ``compress/lzw`` writes it: order LSB, literal width 8 (specification 1.5).
+"""LZW as Go's ``compress/lzw`` writes it: order LSB, literal width 8 (wire 1.5).
 
 Codes 0 to 255 are literals, 256 clears the table, 257 ends the stream; codes are 9 to 12 bits wide, packed
 from the least significant bit. The encoder's output is Go's byte for byte.

@@ -1,4 +1,4 @@
-"""MessagePack maps in Go's old-raw dialect (specification 1.2), bounded."""
+"""MessagePack maps in Go's old-raw dialect (wire 1.2), bounded."""
 
 from __future__ import annotations
 

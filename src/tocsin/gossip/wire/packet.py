@@ -1,4 +1,4 @@
-"""Packets: messages and the layers around them (specification 1.9).
+"""Packets: messages and the layers around them (wire 1.9).
 
 Sending: compound if several, compress if smaller, checksum, encrypt, label. Receiving is the way back.
 """

@@ -1,4 +1,4 @@
-"""Streams: one message in each direction (specification 1.9, 2.7).
+"""Streams: one message in each direction (wire 1.9, 2.7).
 
 Sending: label header (dialling side only, a write of its own), then the message, compressed and encrypted if
 so configured. Push/pull and user messages carry raw bytes after their maps.

@@ -81,7 +81,7 @@ def make_cluster(
         discovery_interval=flags.cluster_discovery_interval / 1e9,
         dns_servers=flags.cluster_dns_server,
         restored=load_targets((remembered or {}).get(REMEMBERED, "")),
-        by_discovery=flags.cluster_membership == "discovery",
+        static_membership=flags.cluster_membership == "discovery",
     )
     return Cluster(
         settings,

@@ -85,7 +85,7 @@ class Cluster:
             clock=clock,
             log=log,
             on_full_state=self._full_state_sent,
-            by_discovery=settings.by_discovery,
+            static_membership=settings.static_membership,
         )
         self._log = log
         self.log_statistics = LogStatistics()
@@ -117,7 +117,7 @@ class Cluster:
             keyring=ring,
             on_request=self.keyring_service.receive if self.keyring_service is not None else None,
             random_source=random.Random(),
-            by_discovery=settings.by_discovery,
+            static_membership=settings.static_membership,
         )
         self.replication = Replication(
             self.gossip,
@@ -228,7 +228,7 @@ class Cluster:
 
     @property
     def position(self) -> int:
-        """Our place among the live members' names, sorted by bytes (specification 4.7)."""
+        """Our place among the live members' names, sorted by bytes (wire 4.7)."""
         own = self.settings.name.encode()
         return sum(member.name.encode() < own for member in self.gossip.members)
 

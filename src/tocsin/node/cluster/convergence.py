@@ -47,9 +47,9 @@ class Convergence:
         clock: Clock,
         log: Logger,
         on_full_state: Callable[[int], None],
-        by_discovery: bool = False,
+        static_membership: bool = False,
     ) -> None:
-        self._by_discovery = by_discovery
+        self._static_membership = static_membership
         self._name = name
         self._states = states
         self._clock = clock
@@ -69,7 +69,7 @@ class Convergence:
             self._states,
             lambda: gossip.members,
             self._on_full_state,
-            by_discovery=self._by_discovery,
+            static_membership=self._static_membership,
         )
         self.anti_entropy = AntiEntropy(
             self._name,

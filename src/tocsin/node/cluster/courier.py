@@ -20,7 +20,7 @@ MAX_MISSED: Final = 4096
 REPEATS: Final = 2
 """Times that a fresh change, sent in a datagram, is sent again: a datagram may be lost without a word."""
 LARGE_BYTES: Final = 700
-"""Alertmanager counts longer changes on their own (specification 4.3). Here they go as the others do."""
+"""Alertmanager counts longer changes on their own (wire 4.3). Here they go as the others do."""
 
 
 @dataclass(frozen=True, slots=True)

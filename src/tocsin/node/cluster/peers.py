@@ -20,7 +20,7 @@ class _Failed:
 
 
 class PeerBook:
-    """The addresses that are configured or were members, and failed (specification 4.9).
+    """The addresses that are configured or were members, and failed (wire 4.9).
 
     Unlike upstream, a member that left on purpose is not dialled again by itself: when it was configured, the
     refresh finds it. ``limit`` bounds the book; past it the longest-failed entry is forgotten.

@@ -42,13 +42,13 @@ class PushPullState:
         members: Callable[[], list[Member]],
         on_full_state: Callable[[int], None],
         *,
-        by_discovery: bool = False,
+        static_membership: bool = False,
     ) -> None:
         self._name = name
         self._states = states
         self._members = members
         self._on_full_state = on_full_state
-        self._by_discovery = by_discovery
+        self._static_membership = static_membership
         self._owing: deque[Address] = deque(maxlen=MAX_OWING)
         self._in_full: set[Address] = set()
         self.to_resync: list[str] = []
@@ -60,7 +60,7 @@ class PushPullState:
             sender = read_sender(request.received)
             # Who lists us and is not listed by us gets no digests: the lists disagree, and for long, since a
             # periodic exchange follows upon a join.
-            stranger = self._by_discovery and not request.join and not self._knows(sender)
+            stranger = self._static_membership and not request.join and not self._knows(sender)
             return self._full() if not sender or stranger else self._greeting()
         if request.destination is None:
             return self._full()

@@ -32,7 +32,7 @@ FEW: Final = 8
 PART_BYTES: Final = 16
 """That a Part adds to its data: two tags, a key of three letters, a length."""
 RELAYED_BYTES: Final = 700
-"""A Go peer sends longer data to every member itself (specification 4.3), so nobody has to pass it on."""
+"""A Go peer sends longer data to every member itself (wire 4.3), so nobody has to pass it on."""
 
 
 @dataclass(slots=True)

@@ -25,11 +25,11 @@ class ClusterSettings:
     dns_servers: tuple[tuple[str, int], ...] = ()
     restored: tuple[Target, ...] = ()
     """The peers that an earlier life found last."""
-    by_discovery: bool = False
+    static_membership: bool = False
     """Membership is what discovery lists and can be reached; else gossip's."""
 
     def gossip_config(self) -> GossipConfig:
-        """As Alertmanager widens gossip with the number of configured peers (specification 4.3)."""
+        """As Alertmanager widens gossip with the number of configured peers (wire 4.3)."""
         wide = max(3, len(self.peers) // 2)
         return replace(self.gossip, user_retransmit_multiplier=wide, gossip_nodes=wide)
 

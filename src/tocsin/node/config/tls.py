@@ -4,7 +4,7 @@ checked.
 Keys of our own, which Go's Alertmanager refuses as unknown: ``client_crl``, ``client_crl_file``, ``crl``,
 ``crl_file``, ``server_allowed_sans``.
 
-Source: wire specification 3.3. Stricter than Alertmanager where that only fails later: ``min_version`` above
+Source: wire 3.3. Stricter than Alertmanager where that only fails later: ``min_version`` above
 ``max_version``, a client CA file without a certificate, a key that is not its certificate's.
 """
 

@@ -1,4 +1,4 @@
-"""Alertmanager's snapshot files ``silences`` and ``nflog`` (specification 4.11).
+"""Alertmanager's snapshot files ``silences`` and ``nflog`` (wire 4.11).
 
 A file holds delimited entries and nothing else, so that an Alertmanager can read what we wrote and we what it
 wrote. Written whole beside the old one, synced, then renamed over it.

@@ -1,4 +1,4 @@
-"""The notification log (spec 4.6)."""
+"""The notification log (wire 4.6)."""
 
 from __future__ import annotations
 

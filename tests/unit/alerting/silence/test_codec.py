@@ -40,7 +40,7 @@ def test_a_snapshot_file_of_alertmanager_is_written_back_byte_for_byte(payload: 
     assert result.taken == len(state) == len(messages(payload.data))
     kept = messages(state.encode_state())
     if payload.case == "am-025-extra/file-silences":
-        # This file has a silence with matcher sets only: what older peers read is filled in (spec 4.2).
+        # This file has a silence with matcher sets only: what older peers read is filled in (wire 4.2).
         changed = set(kept) ^ set(messages(payload.data))
         assert {MeshSilence.FromString(message).silence.id for message in changed} == {"two-sets"}
     else:

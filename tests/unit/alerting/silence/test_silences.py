@@ -1,4 +1,4 @@
-"""Silences as an operator makes, changes and ends them (spec 4.5)."""
+"""Silences as an operator makes, changes and ends them (wire 4.5)."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ import pytest
 from tests.support.endpoints import Bench, address_of, alive
 from tocsin.errors import ClosedError, NotFoundError, UserError
 from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.context import MAX_PENDING_TROUBLE
 from tocsin.gossip.core.effects import PacketsLost, ProtocolTrouble, UserMessage
 from tocsin.gossip.core.endpoint import Endpoint
-from tocsin.gossip.core.membership import MAX_PENDING_TROUBLE
 from tocsin.gossip.wire.messages import Ack, Alive, Dead, ErrorResponse, Nack, Ping, Suspect, User
 
 CHECKSUM = 12

@@ -23,8 +23,10 @@ from tocsin.gossip.core.effects import (
     RemoteState,
     SendPacket,
 )
-from tocsin.gossip.core.listed import KNOCK_INTERVAL, ListedEndpoint
-from tocsin.gossip.core.reachability import MAX_PINGS
+from tocsin.gossip.core.endpoint import Endpoint
+from tocsin.gossip.core.parts import MembershipKind
+from tocsin.gossip.core.static.membership import REPROBE_INTERVAL, StaticMembership
+from tocsin.gossip.core.static.reachability import MAX_PINGS
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import (
@@ -53,13 +55,14 @@ class Bench:
     def __init__(self, *listed: int, **settings: Any) -> None:
         self.now = 1000.0
         self.codec = PacketCodec(label=b"", compression=False)
-        self.endpoint = ListedEndpoint(
+        self.endpoint = Endpoint(
             replace(GossipConfig(), **settings),
             name="me",
             address=address_of(1),
             now=self.now,
             random=Random(1),
             local_state=lambda join: b"state",
+            kind=MembershipKind.STATIC,
         )
         self.sent: list[tuple[Address, Message]] = []
         self.streams: list[OpenStream] = []
@@ -275,8 +278,10 @@ def test_a_member_at_whose_address_another_name_answers_is_none_until_it_is_intr
     bench.drain()
     assert bench.members == ["me"]
     assert len(bench.told(MemberLeft)) == 1
-    assert address_of(2) in bench.endpoint._list._listed
-    assert not bench.endpoint._list._advertised
+    membership = bench.endpoint._membership
+    assert isinstance(membership, StaticMembership)
+    assert address_of(2) in membership._listed
+    assert not membership._advertised
     bench.endpoint.peer_identified(address_of(2), certificate_of("node-2"), bench.now)
     bench.introduce(2)
     assert bench.members == ["me", "node-2"]
@@ -286,9 +291,10 @@ def test_nothing_is_kept_of_members_that_are_listed_no_more() -> None:
     bench = Bench(2, 3)
     bench.introduce(2, 3)
     bench.list_only()
-    membership = bench.endpoint._list
-    assert membership.known == 1
-    assert [membership.at_host(address_of(number).host) for number in (1, 2, 3)] == [1, 0, 0]
+    membership, table = bench.endpoint._membership, bench.endpoint._table
+    assert isinstance(membership, StaticMembership)
+    assert table.known == 1
+    assert [table.at_host(address_of(number).host) for number in (1, 2, 3)] == [1, 0, 0]
     assert not membership._advertised
 
 
@@ -355,7 +361,7 @@ def test_one_that_is_gone_and_reaches_us_is_asked_at_once_and_not_too_often() ->
     for _ in range(10):
         bench.feed(Ping(1, "me", address_of(2).packed, 9094, "node-2"), address_of(2))
     assert [stream.destination for stream in bench.streams] == [address_of(2)]
-    bench.now += KNOCK_INTERVAL
+    bench.now += REPROBE_INTERVAL
     bench.feed(Ping(1, "me", address_of(2).packed, 9094, "node-2"), address_of(2))
     assert len(bench.streams) == 2
     bench.answer(bench.streams.pop(), entry("node-2", 2))

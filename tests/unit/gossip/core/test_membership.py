@@ -1,10 +1,10 @@
-"""The member state rules, one by one (spec 2.9)."""
+"""The member state rules, one by one (wire 2.9)."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support.endpoints import Bench, address_of, alive, entry
+from tests.support.endpoints import Bench, address_of, alive, entry, swim
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import (
     MemberJoined,
@@ -314,7 +314,7 @@ class TestSuspect:
         bench, own, other = Bench(), Suspect(1, "node-2", "me"), Suspect(1, "node-2", "a")
         bench.populate(5)
         bench.run(5)
-        bench.endpoint._membership.apply_suspect(own, bench.now, witnessed=True)
+        swim(bench).apply_suspect(own, bench.now, witnessed=True)
         bench.feed(other)
         bench.run(3)
         assert {own, other} == set(bench.messages(Suspect))
@@ -323,7 +323,7 @@ class TestSuspect:
         bench = Bench()
         bench.populate(5)
         bench.run(5)
-        bench.endpoint._membership.apply_suspect(Suspect(1, "node-2", "me"), bench.now, witnessed=True)
+        swim(bench).apply_suspect(Suspect(1, "node-2", "me"), bench.now, witnessed=True)
         bench.feed(Suspect(1, "node-2", "a"))
         bench.feed(alive("node-2", 2, incarnation=2))
         bench.run(3)
@@ -481,7 +481,7 @@ def test_a_mapped_own_address_is_held_as_ipv4() -> None:
 def test_a_member_is_found_by_its_address_as_long_as_it_has_it() -> None:
     bench = Bench(gossip_to_the_dead_time=1.0, probe_interval=0.5, started=True)
     bench.feed(alive("b", 2))
-    membership = bench.endpoint._membership
+    membership = bench.endpoint._table
     assert membership.at_address(address_of(1)) == bench.endpoint.local
     assert membership.at_address(address_of(2)) == bench.endpoint.member("b")
     assert membership.at_address(address_of(3)) is None

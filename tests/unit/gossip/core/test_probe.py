@@ -1,4 +1,4 @@
-"""The probe cycle (spec 2.1) and pinging for others (spec 2.2), seen from outside."""
+"""The probe cycle (wire 2.1) and pinging for others (wire 2.2), seen from outside."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from tests.support.endpoints import VERSIONS, Bench, address_of, alive
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import ExchangeFinished, ExchangeKind
-from tocsin.gossip.core.probe import MAX_SUSPICIOUS
 from tocsin.gossip.core.relay import MAX_RELAYS
+from tocsin.gossip.core.swim.probe import MAX_SUSPICIOUS
 from tocsin.gossip.wire.messages import Ack, Dead, IndirectPing, MemberState, Nack, Ping, Suspect
 
 US = {"source_address": address_of(1).packed, "source_port": 9094, "source_node": "me"}

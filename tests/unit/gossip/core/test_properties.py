@@ -105,8 +105,8 @@ def test_no_sequence_of_inputs_breaks_the_rules(seed: int, steps: list[tuple[str
         assert len(endpoint._exchanges) <= MAX_EXCHANGES
         assert 0 <= endpoint.health_score < 8
 
-        members = endpoint._membership.all()
-        assert endpoint._membership.live == len(endpoint.members())
+        members = endpoint._table.all()
+        assert endpoint._table.live == len(endpoint.members())
         suspects = [member for member in members if member.state is MemberState.SUSPECT]
         assert endpoint._membership.suspicions == len(suspects)
         for member in members:

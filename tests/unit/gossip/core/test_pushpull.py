@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.endpoints import VERSIONS, Bench, address_of, alive, entry
+from tests.support.endpoints import VERSIONS, Bench, address_of, alive, entry, swim
 from tocsin.gossip.core.effects import ExchangeFinished, ExchangeKind, ProtocolTrouble, RemoteState
-from tocsin.gossip.core.pushpull import ENTRIES_AT_ONCE, incompatibility, interval_scale
+from tocsin.gossip.core.pushpull import interval_scale
+from tocsin.gossip.core.steps import ENTRIES_AT_ONCE
+from tocsin.gossip.core.swim.merge import incompatibility
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import (
     Ack,
@@ -117,7 +119,7 @@ class TestSteps:
         assert bench.member(names[-1]).state is ALIVE
         with pytest.raises(StopIteration):
             work.send(bench.now + 100.0)
-        due = {name: bench.endpoint._membership._suspicions[name].deadline for name in names}
+        due = {name: swim(bench)._suspicions[name].deadline for name in names}
         assert due[names[-1]] == pytest.approx(due[names[0]] + 50.0)
 
     def test_of_joins_that_are_answered_at_the_same_time_one_is_believed(self) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.gossip.core.awareness import Awareness
-from tocsin.gossip.core.suspicion import Suspicion, confirmations_wanted, minimum_timeout
+from tocsin.gossip.core.swim.suspicion import Suspicion, confirmations_wanted, minimum_timeout
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tocsin.errors import WireError
-from tocsin.gossip.core.membership import VERSIONS
+from tocsin.gossip.core.local import VERSIONS
 from tocsin.gossip.wire.codec import encode_node
 from tocsin.gossip.wire.limits import DEFAULT_LIMITS
 from tocsin.gossip.wire.messages import NodeState

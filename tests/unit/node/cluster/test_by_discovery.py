@@ -17,7 +17,7 @@ def run(
     async def main() -> None:
         network = MemoryNetwork()
         members = [
-            Member(network, f"node-{n}", address(n), peers, by_discovery=True, discovery_interval=0.1)
+            Member(network, f"node-{n}", address(n), peers, static_membership=True, discovery_interval=0.1)
             for n, peers in enumerate(lists, 1)
         ]
         try:
@@ -63,7 +63,7 @@ def test_one_that_dies_is_noticed_dialled_again_and_back_under_another_name() ->
         await third.cluster.gossip.close()  # as a crash: nobody is told
         await whole([first, second])
         assert first.cluster.failed_peers == 1
-        again = Member(network, "reborn", address(3), literals(1, 2, 3), by_discovery=True)
+        again = Member(network, "reborn", address(3), literals(1, 2, 3), static_membership=True)
         try:
             await again.cluster.start()
             await whole([first, second, again])

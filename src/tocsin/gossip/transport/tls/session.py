@@ -1,7 +1,7 @@
 """A TLS session without I/O: bytes of the network in, plaintext out, and the other way round.
 
 Built on ``ssl.MemoryBIO`` because record borders matter: Alertmanager's reader throws away what follows the
-first frame in a TLS record (wire specification 3.2.1), so one :meth:`TLSSession.write` is always records of
+first frame in a TLS record (wire 3.2.1), so one :meth:`TLSSession.write` is always records of
 its own. It also allows what asyncio's TLS does not: resuming a session, and a context for each connection.
 """
 

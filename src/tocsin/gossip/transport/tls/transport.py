@@ -1,6 +1,6 @@
 """Alertmanager's TLS transport: TCP only, one port, kept-alive connections for packets, one for each stream.
 
-Source: wire specification 3.2. With a peer that offers or chooses the ALPN protocol ``tocsin/1`` one
+Source: wire 3.2. With a peer that offers or chooses the ALPN protocol ``tocsin/1`` one
 connection carries everything (:mod:`.mux_peers`); one that does not gets Alertmanager's framing.
 """
 

@@ -1,4 +1,4 @@
-"""memberlist's default transport (specification 3.1): UDP for packets, TCP for streams, one port number.
+"""memberlist's default transport (wire 3.1): UDP for packets, TCP for streams, one port number.
 
 Nothing is encrypted or authenticated here. Who wants that seals packets and streams with a keyring.
 """

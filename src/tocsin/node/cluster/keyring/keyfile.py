@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError, StorageError, UserError
-from tocsin.gossip.core.membership import VERSIONS
+from tocsin.gossip.core.local import VERSIONS
 from tocsin.gossip.wire.keyring import KEY_SIZES, MAX_KEYS, Keyring, encryption_version, fingerprint
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger

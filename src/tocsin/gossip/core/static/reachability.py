@@ -1,29 +1,26 @@
-"""Who can be reached, found out by ourselves alone: light pings, and a stream for the verdict."""
+"""Which members can be reached, found out by ourselves alone: light pings, and a stream for the verdict."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, cast
+from typing import Final
 
 from tocsin.gossip.address import Address
+from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.effects import ExchangeKind
+from tocsin.gossip.core.exchanges import Exchanges
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.probe import PROBE, Prober
+from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.static.membership import StaticMembership
 
+PROBE: Final = "probe"
 MAX_PINGS: Final = 32
 """Pings at each interval. Of more members each is pinged in its turn."""
 UNANSWERED: Final = 1
 """Pings without an ack at the time of the next, after which a stream has to decide."""
 _REMEMBERED: Final = 4
 """Pings to one member whose ack still counts."""
-
-
-class Verdicts(Protocol):
-    """Who is told that a member is gone."""
-
-    def down(self, name: str, now: float) -> None:
-        """It cannot be reached."""
 
 
 @dataclass(slots=True)
@@ -36,18 +33,40 @@ class _Contact:
     check_began: float = 0.0
 
 
-class Reachability(Prober):
-    """In the place of SWIM's prober. Only what makes the way there and back counts as a sign of life."""
+class Reachability:
+    """The failure detector of static membership. Only what makes the way there and back counts as a sign of
+    life."""
 
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
+    def __init__(
+        self, context: Context, membership: StaticMembership, outbox: Outbox, exchanges: Exchanges
+    ) -> None:
+        self._config = context.config
+        self._random = context.random
+        self._membership = membership
+        self._table = membership.table
+        self._outbox = outbox
+        self._exchanges = exchanges
+        self._timers = context.timers
+        self._statistics = context.statistics
+        self._next_tick = 0.0
         self._contacts: dict[str, _Contact] = {}
         self._pings: dict[int, str] = {}
         self._checks: dict[int, str] = {}
 
+    @property
+    def handlers(self) -> Handlers:
+        """The ticker."""
+        return {PROBE: lambda _, now: self.tick(now)}
+
+    def start(self, now: float) -> None:
+        """Begin, at a random point of the interval so that members do not ping in step."""
+        if self._config.probe_interval > 0:
+            self._next_tick = now + self._random.random() * self._config.probe_interval
+            self._timers.set((PROBE, 0), self._next_tick)
+
     def stop(self) -> None:
         """Ping no more."""
-        super().stop()
+        self._timers.cancel((PROBE, 0))
         self._contacts.clear()
         self._pings.clear()
         self._checks.clear()
@@ -57,8 +76,8 @@ class Reachability(Prober):
         interval = self._config.probe_interval
         self._next_tick = max(self._next_tick + interval, now + interval / 2)
         self._timers.set((PROBE, 0), self._next_tick)
-        self.prune()
-        members = [m for m in self._membership.all() if m.live and m.name != self._membership.name]
+        self.members_changed()
+        members = [m for m in self._table.all() if m.live and m.name != self._table.name]
         members.sort(key=lambda member: self._contact(member.name).pinged)
         for member in members[:MAX_PINGS]:
             contact = self._contact(member.name)
@@ -81,57 +100,43 @@ class Reachability(Prober):
 
     def packet_failed(self, destination: Address, now: float) -> None:
         """A packet to ``destination`` is known not to have arrived."""
-        member = self._membership.at_address(destination)
-        if member is not None and member.live and member.name != self._membership.name:
+        member = self._table.at_address(destination)
+        if member is not None and member.live and member.name != self._table.name:
             self._statistics.pings_failed_at_once += 1
             self._check(member, self._contact(member.name), now)
 
-    def checked(self, sequence_number: int, error: str, now: float) -> None:
-        """The outcome of the stream that decides."""
-        name = self._checks.pop(sequence_number, None)
-        contact = self._contacts.get(name) if name is not None else None
-        if name is None or contact is None:
-            return
-        contact.check = 0
-        if not error:
-            self._statistics.stream_pings_acked += 1
-            contact.heard = now
-            contact.unanswered = 0
-        elif contact.heard >= contact.check_began:
-            pass  # An ack came meanwhile.
-        elif now - contact.check_began > self._patience + self._config.probe_interval:
-            contact.unanswered = 0  # Told so late that it is we who slept.
-        else:
-            self._statistics.probes_failed += 1
-            cast("Verdicts", self._membership).down(name, now)
-            self.prune()
-
-    def prune(self) -> None:
-        """Forget those who are no live members any more."""
+    def members_changed(self) -> None:
+        """Forget those that are not live members any more."""
         for name in list(self._contacts):
-            member = self._membership.get(name)
+            member = self._table.get(name)
             if member is None or not member.live:
                 contact = self._contacts.pop(name)
                 for sequence_number in contact.pings:
                     self._pings.pop(sequence_number, None)
                 self._checks.pop(contact.check, None)
 
-    # -- of SWIM, not needed
-
-    def timed_out(self, sequence_number: int, now: float) -> None:
-        """No such timer here."""
-
     def nacked(self, sequence_number: int, now: float) -> None:
         """Nobody is asked to ping for us."""
 
-    def stream_acked(self, sequence_number: int) -> None:
-        """See :meth:`checked`."""
+    def stream_acked(self, sequence_number: int, now: float) -> None:
+        """The stream that decides brought an ack."""
+        if (contact := self._checked(sequence_number)) is not None:
+            self._statistics.stream_pings_acked += 1
+            contact.heard = now
+            contact.unanswered = 0
 
     def stream_failed(self, sequence_number: int, now: float) -> None:
-        """See :meth:`checked`."""
-
-    def deadline_passed(self, sequence_number: int, now: float) -> None:
-        """No such timer here."""
+        """The stream that decides failed: the member is gone, unless we know better."""
+        name = self._checks.get(sequence_number)
+        contact = self._checked(sequence_number)
+        if name is None or contact is None or contact.heard >= contact.check_began:
+            return  # An ack came meanwhile.
+        if now - contact.check_began > self._patience + self._config.probe_interval:
+            contact.unanswered = 0  # Told so late that it is we who slept.
+            return
+        self._statistics.probes_failed += 1
+        self._membership.down(name, now)
+        self.members_changed()
 
     # -- within
 
@@ -139,6 +144,13 @@ class Reachability(Prober):
     def _patience(self) -> float:
         """Seconds that a stream has to decide: enough for TCP to repeat what is lost, many times over."""
         return max(3 * self._config.probe_interval, 6 * self._config.probe_timeout)
+
+    def _checked(self, sequence_number: int) -> _Contact | None:
+        name = self._checks.pop(sequence_number, None)
+        contact = self._contacts.get(name) if name is not None else None
+        if contact is not None:
+            contact.check = 0
+        return contact
 
     def _contact(self, name: str) -> _Contact:
         return self._contacts.setdefault(name, _Contact())

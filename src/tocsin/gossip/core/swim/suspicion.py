@@ -8,7 +8,7 @@ from tocsin.gossip.config import GossipConfig
 
 
 def minimum_timeout(multiplier: int, known: int, probe_interval: float) -> float:
-    """Seconds a suspicion lasts at least: grows with the logarithm of the cluster (spec 2.4).
+    """Seconds a suspicion lasts at least: grows with the logarithm of the cluster (wire 2.4).
 
     The logarithm is cut to thousandths, as Go peers do it, so that all wait equally long.
     """

@@ -1,26 +1,19 @@
-"""The failure detector: one member probed at a time (SWIM 3.1, 4.3; spec 2.1)."""
+"""The failure detector: one member probed at a time (SWIM 3.1, 4.3; wire 2.1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.awareness import Awareness
+from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.effects import ExchangeKind
 from tocsin.gossip.core.exchanges import Exchanges
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.membership import Membership, TimerName
 from tocsin.gossip.core.outbox import Outbox
-from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.timers import Timers
+from tocsin.gossip.core.swim.membership import SwimMembership
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import IndirectPing, MemberState, Suspect
-
-if TYPE_CHECKING:
-    from random import Random
 
 PROBE = "probe"
 PROBE_TIMEOUT = "probe timeout"
@@ -88,25 +81,17 @@ class Prober:
     """
 
     def __init__(
-        self,
-        config: GossipConfig,
-        *,
-        random: Random,
-        membership: Membership,
-        outbox: Outbox,
-        exchanges: Exchanges,
-        timers: Timers[TimerName],
-        awareness: Awareness,
-        statistics: Statistics,
+        self, context: Context, membership: SwimMembership, outbox: Outbox, exchanges: Exchanges
     ) -> None:
-        self._config = config
-        self._random = random
+        self._config = context.config
+        self._random = context.random
         self._membership = membership
+        self._table = membership.table
         self._outbox = outbox
         self._exchanges = exchanges
-        self._timers = timers
-        self._awareness = awareness
-        self._statistics = statistics
+        self._timers = context.timers
+        self._awareness = context.awareness
+        self._statistics = context.statistics
         self._index = 0
         self._next_tick = 0.0
         self._tick_missed = False
@@ -115,9 +100,18 @@ class Prober:
         self.current: Probe | None = None
 
     @property
+    def handlers(self) -> Handlers:
+        """The ticker, and both deadlines of the probe under way."""
+        return {
+            PROBE: lambda _, now: self.tick(now),
+            PROBE_TIMEOUT: self.timed_out,
+            PROBE_DEADLINE: self.deadline_passed,
+        }
+
+    @property
     def interval(self) -> float:
         """Seconds from one probe to the next."""
-        others = self._membership.live - 1
+        others = self._table.live - 1
         hurried = min(max(others, 1), HURRIED_TICKS) if others <= HURRIED_CLUSTER else 1
         return self._config.probe_interval / hurried
 
@@ -133,6 +127,9 @@ class Prober:
         self._tick_missed = False
         self._suspicious.clear()
         self._end()
+
+    def members_changed(self) -> None:
+        """The probe under way goes on."""
 
     def tick(self, now: float) -> None:
         """The ticker's timer fired."""
@@ -179,7 +176,7 @@ class Prober:
             else:
                 self._judge(probe, now)
 
-    def stream_acked(self, sequence_number: int) -> None:
+    def stream_acked(self, sequence_number: int, now: float) -> None:  # noqa: ARG002
         """The member answered on a stream; it counts if no packet says so until the deadline."""
         if (probe := self._of(sequence_number)) is not None:
             probe.stream_pending = False
@@ -229,7 +226,7 @@ class Prober:
         silent = min(now - probe.failed_at, max(0.0, config.probe_interval - config.probe_timeout))
         self._end()
         self._membership.apply_suspect(
-            Suspect(member.incarnation, member.name, self._membership.name),
+            Suspect(member.incarnation, member.name, self._table.name),
             now,
             witnessed=True,
             since=now - silent,
@@ -237,8 +234,8 @@ class Prober:
         self._catch_up(now)
 
     def _suspect_next(self, destination: Address) -> None:
-        member = self._membership.at_address(destination)
-        if member is None or member.state is not MemberState.ALIVE or member.name == self._membership.name:
+        member = self._table.at_address(destination)
+        if member is None or member.state is not MemberState.ALIVE or member.name == self._table.name:
             return
         if len(self._suspicious) < MAX_SUSPICIOUS:
             self._suspicious[member.name] = None
@@ -263,7 +260,7 @@ class Prober:
             outbox.send(member.address, member.name, ping)
         else:
             # The suspect learns of the accusation together with the ping, and can refute it at once.
-            accusation = Suspect(member.incarnation, member.name, self._membership.name)
+            accusation = Suspect(member.incarnation, member.name, self._table.name)
             outbox.send_to(member, [encode_message(ping), encode_message(accusation)])
 
     def _next_member(self, now: float) -> Member | None:
@@ -271,7 +268,7 @@ class Prober:
 
         Every other turn may be out of turn.
         """
-        membership = self._membership
+        membership = self._table
         self._out_of_turn = not self._out_of_turn and bool(self._suspicious)
         while self._out_of_turn and self._suspicious:
             name = next(iter(self._suspicious))
@@ -295,7 +292,7 @@ class Prober:
         probe.stage = Stage.INDIRECT
         probe.failed_at = now
         self._timers.cancel((PROBE_TIMEOUT, probe.sequence_number))
-        member, membership = probe.member, self._membership
+        member, membership = probe.member, self._table
         local = membership.local
         relays = membership.choose(
             self._config.indirect_checks,
