@@ -13,6 +13,9 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 from typing import Final
 
+from tocsin.gossip.peer import PeerIdentity
+from tocsin.sources import source_of
+
 SLICE: Final = 0.002
 """Seconds of work for one peer before others get a turn."""
 VIOLATION: Final = 0.02
@@ -24,6 +27,14 @@ sends that either."""
 MAX_DEBT: Final = 5.0
 """Seconds that a peer waits at most, whatever it has done: it may have been mended meanwhile."""
 _REMEMBERED: Final = 4096
+
+
+def account_of(peer: Hashable) -> Hashable:
+    """What is charged for ``peer``: of an identity the certificate at its source, so that the many addresses
+    of an IPv6 network are no more than one."""
+    if isinstance(peer, PeerIdentity):
+        return peer.certificate, source_of(peer.host)
+    return peer
 
 
 class Allowance:
@@ -73,20 +84,24 @@ class Turns:
 
     def charge(self, peer: Hashable, began: float) -> bool:
         """Charge ``peer`` for what was done since ``began`` (of the clock); whether it may go on at once."""
+        peer = account_of(peer)
         now = self._clock()
         self._allowance.charge(peer, now - began, now)
         return not self._allowance.wait(peer, now)
 
     def fine(self, peer: Hashable, seconds: float) -> None:
         """Charge ``peer`` so much, whatever it took."""
+        peer = account_of(peer)
         self._allowance.charge(peer, seconds, self._clock())
 
     def may_go_on(self, peer: Hashable) -> bool:
         """Nothing of the peer waits, and it has not used up its allowance."""
+        peer = account_of(peer)
         return peer not in self._queues and not self._allowance.wait(peer, self._clock())
 
     def wait(self, peer: Hashable) -> float:
         """Seconds until the peer may cause more work."""
+        peer = account_of(peer)
         return self._allowance.wait(peer, self._clock())
 
     def later(self, peer: Hashable, work: Callable[[], None]) -> None:
@@ -94,6 +109,7 @@ class Turns:
 
         It charges what it costs.
         """
+        peer = account_of(peer)
         queue = self._queues.get(peer)
         if queue is not None:
             queue.append(work)

@@ -29,7 +29,7 @@ class HTTPBounds:
     connections: int = 512
     """At once, of all clients. When more come, the one goes that waited longest with no request."""
     connections_per_address: int = 256
-    """Of one address, the same way. Clients behind one proxy or NAT share this."""
+    """Of one address (of IPv6: one /64), the same way. Clients behind one proxy or NAT share this."""
     patience: float = 5.0
     """One that waited for less gives way only to an address with fewer than ``few`` connections. So who
     connects anew all the time is mostly refused, which is cheap."""
@@ -39,6 +39,14 @@ class HTTPBounds:
     handshakes: int = 64
     """Under way at once; each costs half a megabyte. The oldest goes, of the address that has most;
     or else the new one waits for ``patience``, and goes if there is no place then."""
+    handshakes_per_second: float = 150.0
+    """Of all clients together, and after a rest ``handshakes_burst`` at once: each takes 2 ms of the event
+    loop, so 0.3 of a processor at most. Later ones wait in line, and go if that would take longer than
+    ``handshake``."""
+    handshakes_burst: int = 300
+    handshakes_per_second_of_address: float = 50.0
+    """The same of one address (of IPv6: one /64), so that one alone does not make the others wait."""
+    handshakes_burst_of_address: int = 100
     first_byte: float = 30.0
     """From there to a connection's first byte: browsers open connections that they use a little later."""
     headers: float = 10.0
@@ -75,6 +83,8 @@ class HTTPStatistics:
     connections_refused: Counter[str] = field(
         default_factory=lambda: Counter(total=0, address=0, handshakes=0, descriptors=0)
     )
+    handshakes_delayed: int = 0
+    """Those that waited in line, past the rate."""
     connections_closed: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_CLOSED, 0)))
     requests_refused: Counter[str] = field(
         default_factory=lambda: Counter(

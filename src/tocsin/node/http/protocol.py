@@ -160,7 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if not cycle.disconnected:
                 super(BoundedProtocol, self)._start_asgi_task(cycle, app)
 
-        self._turns.take(self._visitor.address, begin)
+        self._turns.take(self._visitor.source, begin)
 
     def on_body(self, body: bytes) -> None:
         """Called by the parser."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.pace import Pace
 from tocsin.node.http.visitors import Visitor, Visitors
 
 _log = logging.getLogger(__name__)
@@ -49,6 +50,10 @@ class Reception:
         self._statistics = statistics
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
+        self._pace = Pace(bounds.handshakes_per_second, bounds.handshakes_burst)
+        self._pace_of_source = Pace(
+            bounds.handshakes_per_second_of_address, bounds.handshakes_burst_of_address
+        )
 
     async def accept_from(self, listener: socket.socket) -> None:
         """Until cancelled."""
@@ -106,6 +111,8 @@ class Reception:
                             _PLAIN_HTTP_READ
                         )  # What lies unread at a close would undo the answer.
                         return
+                    if not await self._in_line(visitor):
+                        return
                     if not self._visitors.shakes_hands(visitor):
                         self._statistics.connections_refused["handshakes"] += 1
                         # A refusal would be followed by the next attempt: who waits costs less.
@@ -125,6 +132,20 @@ class Reception:
             if not handed_over:
                 connection.close()
                 self._visitors.gone(visitor)
+
+    async def _in_line(self, visitor: Visitor) -> bool:
+        """Wait until its handshake may begin; whether it may at all."""
+        now = asyncio.get_running_loop().time()
+        wait = self._pace_of_source.book(visitor.source, now)
+        if wait <= self._bounds.handshake:
+            wait = max(wait, self._pace.book("", now))
+        if wait > self._bounds.handshake:
+            self._statistics.connections_refused["handshakes"] += 1
+            return False
+        if wait:
+            self._statistics.handshakes_delayed += 1
+            await asyncio.sleep(wait)
+        return True
 
     async def _speaks_plain_http(self, connection: socket.socket) -> bool:
         """Else the whole first record is there: until then a connection costs a socket and nothing more."""

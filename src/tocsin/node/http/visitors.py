@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.sources import source_of
 
 
 def _nothing() -> int:
@@ -18,6 +19,8 @@ class Visitor:
     """One connection, from its acceptance on."""
 
     address: str
+    source: str
+    """What its bounds are shared by: the address, or of IPv6 the /64."""
     waits_since: float | None
     """Since when it owes us a whole request; None: we owe it an answer."""
     end: Callable[[str], None] = field(repr=False)
@@ -44,7 +47,8 @@ class Visitors:
     def admit(self, address: str, end: Callable[[str], None]) -> Visitor | None:
         """One more; None, and counted, if there is no room for it."""
         bounds = self._bounds
-        same = self._of.get(address, set())
+        source = source_of(address)
+        same = self._of.get(source, set())
         patience = bounds.patience if len(same) >= bounds.few else 0.0
         if len(same) >= bounds.connections_per_address:
             if not self._make_room(same, patience):
@@ -56,8 +60,8 @@ class Visitors:
             if not (self._make_room(largest, patience) or self._make_room(everybody, patience)):
                 self._statistics.connections_refused["total"] += 1
                 return None
-        visitor = Visitor(address, self._time(), end)
-        self._of.setdefault(address, set()).add(visitor)
+        visitor = Visitor(address, source, self._time(), end)
+        self._of.setdefault(source, set()).add(visitor)
         self._statistics.connections += 1
         self._statistics.connections_accepted += 1
         return visitor
@@ -79,10 +83,10 @@ class Visitors:
     def shakes_hands(self, visitor: Visitor) -> bool:
         """Whether its handshake may begin now."""
         if len(self._handshaking) >= self._bounds.handshakes:
-            per_address = Counter(one.address for one in self._handshaking)
+            per_address = Counter(one.source for one in self._handshaking)
             crowded = per_address.most_common(1)[0][0]
-            victim = next(one for one in self._handshaking if one.address == crowded)
-            patience = self._bounds.patience if per_address[visitor.address] >= self._bounds.few else 0.0
+            victim = next(one for one in self._handshaking if one.source == crowded)
+            patience = self._bounds.patience if per_address[visitor.source] >= self._bounds.few else 0.0
             if victim.waits_since is not None and self._time() - victim.waits_since < patience:
                 return False
             self.gone(victim)
@@ -97,12 +101,12 @@ class Visitors:
     def gone(self, visitor: Visitor) -> None:
         """It is closed; saying so twice does no harm."""
         self._handshaking.pop(visitor, None)
-        same = self._of.get(visitor.address)
+        same = self._of.get(visitor.source)
         if same is None or visitor not in same:
             return
         same.remove(visitor)
         if not same:
-            del self._of[visitor.address]
+            del self._of[visitor.source]
         self._statistics.connections -= 1
 
     def waits(self, visitor: Visitor) -> None:

@@ -19,6 +19,7 @@ from tocsin.gossip.transport.dtls.records import (
 )
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
 from tocsin.gossip.transport.dtls.table import Effects, Slot, Table
+from tocsin.sources import source_of
 from tocsin.tls.refusal import RefusalError
 
 
@@ -126,7 +127,7 @@ class Incoming:
 
     def _accept(self, slot: Slot | None, record: Record, random: bytes, source: Address, now: float) -> None:
         begins = slot is None or not slot.pending
-        if begins and (self._handshaking.full or self._handshaking.full_of(source.host)):
+        if begins and (self._handshaking.full or self._handshaking.full_of(source_of(source.host))):
             bound = "handshakes" if self._handshaking.full else "host"
             self._statistics.handshakes_rejected[bound] += 1
             return
@@ -183,7 +184,7 @@ class Incoming:
         self._table.touch(slot)
         if slot.current is None:
             slot.current, slot.candidate = association, None
-            host = slot.address.host
+            host = source_of(slot.address.host)
             of_host, in_all = self._established.full_of(host), self._established.full
             self._established.add(host)
             self._statistics.associations_inbound += 1
@@ -194,7 +195,11 @@ class Incoming:
 
     def _evict(self, newcomer: Slot, host: str) -> None:
         for slot in self._table.slots.values():
-            if slot is not newcomer and slot.current is not None and host in ("", slot.address.host):
+            if (
+                slot is not newcomer
+                and slot.current is not None
+                and host in ("", source_of(slot.address.host))
+            ):
                 self._statistics.associations_evicted["host" if host else "total"] += 1
                 self._end_current(slot)
                 if slot.candidate is None:
@@ -258,7 +263,7 @@ class Incoming:
 
     def _establish_late(self, slot: Slot) -> None:
         slot.current, slot.candidate = slot.candidate, None
-        self._established.add(slot.address.host)
+        self._established.add(source_of(slot.address.host))
         self._statistics.associations_inbound += 1
 
     def _refused(self, slot: Slot, association: Association) -> None:
@@ -300,12 +305,12 @@ class Incoming:
     def _count_pending(self, slot: Slot, change: int) -> None:
         self._statistics.handshakes_inbound_pending += change
         if change > 0:
-            self._handshaking.add(slot.address.host, change)
+            self._handshaking.add(source_of(slot.address.host), change)
         else:
-            self._handshaking.release(slot.address.host, -change)
+            self._handshaking.release(source_of(slot.address.host), -change)
 
     def _uncount(self, slot: Slot) -> None:
-        host = slot.address.host
+        host = source_of(slot.address.host)
         self._statistics.associations_inbound -= 1
         self._established.release(host)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
@@ -17,6 +17,7 @@ from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
+from tocsin.gossip.transport.tls.handshakes import Handshakes
 from tocsin.gossip.transport.tls.listener import listener_address
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.mux_peers import MuxPeers
@@ -26,6 +27,7 @@ from tocsin.gossip.transport.tls.stream import TLSStream
 from tocsin.gossip.transport.turns import SLICE, VIOLATION, Turns
 from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame, StreamStart
 from tocsin.gossip.wire.mux import PROTOCOL
+from tocsin.sources import source_of
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.refusal import RefusalError
 
@@ -53,7 +55,7 @@ class Inbound:
     ) -> None:
         self.mux_peers = mux_peers
         self.turns = turns
-        self.handshakes = Turns(config.host_share, config.host_burst)
+        self.handshakes = Handshakes(config)
         self.heard_from = heard_from
         self.config = config
         self.identity = identity
@@ -61,6 +63,9 @@ class Inbound:
         self.statistics = statistics
         self.refusals = refusals
         self.connections: dict[TLSConnection, Accepted] = {}
+        self._strangers: OrderedDict[TLSConnection, float] = (
+            OrderedDict()
+        )  # their handshakes, the oldest first
         self._hosts: Counter[str] = Counter()
         self._frame_bytes: Counter[str] = Counter()
 
@@ -74,13 +79,13 @@ class Inbound:
         return connection
 
     def admit(self, connection: TLSConnection, host: str) -> bool:
-        """Count it in; false, and counted as rejected, when a bound is reached."""
+        """Count it in; false, and counted as rejected, when a bound is reached. ``host``: its source."""
         config, statistics = self.config, self.statistics
         if len(self.connections) >= config.max_inbound_connections:
             bound = "total"
         elif self._hosts[host] >= config.max_inbound_connections_per_host:
             bound = "host"
-        elif statistics.handshakes_inbound_pending >= config.max_inbound_handshakes:
+        elif not self.handshakes.knows(host) and not self._room_for_a_stranger():
             bound = "handshakes"
         elif self.handshakes.wait(host) > config.max_host_debt:
             bound = "host_share"
@@ -90,14 +95,35 @@ class Inbound:
             statistics.handshakes_inbound_pending += 1
             assert isinstance(connection.owner, Accepted)  # noqa: S101
             self.connections[connection] = connection.owner
+            if not self.handshakes.knows(host):
+                self._strangers[connection] = asyncio.get_running_loop().time()
             connection.closed.add_done_callback(lambda _: self._gone(connection, host))
             return True
         statistics.connections_rejected[bound] += 1
         _log.debug("rejected a connection from %s: bound on %s reached", host, bound)
         return False
 
+    def _room_for_a_stranger(self) -> bool:
+        """Handshakes of sources that are known have their places beside these."""
+        if len(self._strangers) < self.config.max_inbound_handshakes:
+            return True
+        oldest, since = next(iter(self._strangers.items()))
+        if asyncio.get_running_loop().time() - since < self.config.handshake_patience:
+            return False
+        del self._strangers[oldest]
+        self.statistics.connections_rejected["handshakes"] += 1
+        oldest.abort()
+        return True
+
+    def shaken(self, connection: TLSConnection) -> None:
+        """Its handshake is over; if a certificate was accepted, its source is known from now on."""
+        self._strangers.pop(connection, None)
+        if connection.established_at is not None and connection.peer.certificate:
+            self.handshakes.know(source_of(connection.remote.host))
+
     def _gone(self, connection: TLSConnection, host: str) -> None:
         accepted = self.connections.pop(connection)
+        self._strangers.pop(connection, None)
         accepted.gone()
         self.statistics.connections_inbound -= 1
         self._hosts[host] -= 1
@@ -142,7 +168,7 @@ class AcceptedConnection(TLSConnection):
         """Begin the handshake, if the bounds allow one more."""
         began = perf_counter()
         peer = transport.get_extra_info("peername")
-        self._host = str(peer[0]) if peer else ""
+        self._host = source_of(str(peer[0])) if peer else ""
         if not self._inbound.admit(self, self._host):
             assert isinstance(transport, asyncio.Transport)  # noqa: S101
             self._ended = True
@@ -203,7 +229,7 @@ class Accepted:
         self._cancel_timer()
         if not self._gone:
             self._gone = True
-            self._inbound.hold(self.peer.host, -self._held)
+            self._inbound.hold(source_of(self.peer.host), -self._held)
 
     def _hold(self) -> bool:
         """Tell what is held here; whether the host's connections hold no more than they may."""
@@ -211,7 +237,7 @@ class Accepted:
             return True
         held = self._decoder.pending + self._queued_bytes
         more, self._held = held - self._held, held
-        return self._inbound.hold(self.peer.host, more)
+        return self._inbound.hold(source_of(self.peer.host), more)
 
     def connection_established(self, connection: TLSConnection) -> None:
         """Check the client's names, then wait for its first frame."""
@@ -219,6 +245,7 @@ class Accepted:
         assert connection.session is not None  # noqa: S101
         self._inbound.identity.admit(connection.session.tls, connection.context, server_side=True)
         self.peer = connection.peer
+        self._inbound.shaken(connection)
         if connection.application_protocol == PROTOCOL:
             self._inbound.mux_peers.accept(connection)
             return

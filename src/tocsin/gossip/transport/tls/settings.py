@@ -54,10 +54,15 @@ class TLSTransportConfig:
     peer_burst: float = 0.5
     """Seconds that they may take at once after a rest."""
     host_share: float = 0.1
-    """The same for handshakes with one host, which are dear and come before any certificate."""
+    """The same for handshakes with one source (an IPv4 address, an IPv6 /64), which are dear and come before
+    any certificate."""
+    strangers_share: float = 0.3
+    """The same for those with all sources together from which no peer was accepted yet."""
+    handshake_patience: float = 3.0
+    """Seconds after which a handshake of a stranger that does not go on makes room, where there is none."""
     host_burst: float = 2.0
     max_host_debt: float = 1.0
-    """Seconds that a host may be behind with that; then its connections are turned away."""
+    """Seconds that a source may be behind with that; then its connections are turned away."""
     backoff_minimum: float = 0.1
     backoff_maximum: float = 3.0
     """Short, so that a peer that came back is reached within a few probes."""

@@ -1,0 +1,63 @@
+"""Who may have a handshake now: each source has its share of a processor, all strangers together another."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.turns import Turns
+
+MAX_KNOWN: Final = 1024
+_ALL: Final = "strangers"
+
+
+class Handshakes:
+    """Charges handshakes to sources (see :func:`~tocsin.sources.source_of`).
+
+    Whoever has many addresses has many shares, so what all strangers may take together is bounded too. A
+    source is known once a peer there has shown a certificate that was accepted: from then on it has its own
+    share alone, and a crowd of strangers does not keep a member out.
+    """
+
+    def __init__(self, config: TLSTransportConfig) -> None:
+        self._sources = Turns(config.host_share, config.host_burst)
+        self._strangers = Turns(config.strangers_share, config.host_burst)
+        self._known: OrderedDict[str, None] = OrderedDict()
+
+    def know(self, source: str) -> None:
+        """A peer there was accepted. The one not seen for longest makes room."""
+        self._known[source] = None
+        self._known.move_to_end(source)
+        if len(self._known) > MAX_KNOWN:
+            self._known.popitem(last=False)
+
+    def knows(self, source: str) -> bool:
+        """Whether a peer there was accepted before."""
+        return source in self._known
+
+    def wait(self, source: str) -> float:
+        """Seconds that a source is behind with its own share."""
+        return self._sources.wait(source)
+
+    def charge(self, source: str, began: float) -> None:
+        """For what was done since ``began``."""
+        self._sources.charge(source, began)
+        if source not in self._known:
+            self._strangers.charge(_ALL, began)
+
+    def may_go_on(self, source: str) -> bool:
+        """At once."""
+        return self._sources.may_go_on(source) and (source in self._known or self._strangers.may_go_on(_ALL))
+
+    def later(self, source: str, work: Callable[[], None]) -> None:
+        """Call ``work`` when it is the source's turn, and the strangers' if it is one."""
+        self._sources.later(source, partial(self._after_its_own, source, work))
+
+    def _after_its_own(self, source: str, work: Callable[[], None]) -> None:
+        if source in self._known or self._strangers.may_go_on(_ALL):
+            work()
+        else:
+            self._strangers.later(_ALL, work)
