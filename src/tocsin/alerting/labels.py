@@ -19,6 +19,8 @@ __all__ = ["Labels", "go_quote", "valid_classic_name", "valid_name", "valid_text
 
 _FNV_OFFSET: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x100000001B3
+_REMEMBERED: Final = 2048
+"""Bytes; a larger label set remembers its own fingerprint only."""
 _MASK: Final = 0xFFFFFFFFFFFFFFFF
 
 _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
@@ -26,9 +28,17 @@ _CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*\Z")
 
 # Prometheus sends the same alerts every minute: remembering their fingerprints saves most of the work. The
 # bound holds three times as many alerts as a large Alertmanager has.
-@lru_cache(maxsize=32768)
 def fnv1a_64(data: bytes) -> int:
     """FNV-1a, 64 bits, of ``data``."""
+    return _fnv1a_64(data) if len(data) > _REMEMBERED else _remembered(data)
+
+
+@lru_cache(maxsize=32768)
+def _remembered(data: bytes) -> int:
+    return _fnv1a_64(data)
+
+
+def _fnv1a_64(data: bytes) -> int:
     state = _FNV_OFFSET
     for byte in data:
         state = ((state ^ byte) * _FNV_PRIME) & _MASK

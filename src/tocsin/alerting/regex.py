@@ -29,6 +29,7 @@ __all__ = [
     "Cost",
     "Purse",
     "Regex",
+    "TooLargeError",
     "compile",
     "compiled_size",
     "hot_bytes",
@@ -74,6 +75,10 @@ _WORDING: Final = {
 }
 
 
+class TooLargeError(ValueError):
+    """The pattern costs too much; it may be a good one."""
+
+
 class Purse:
     """What patterns may cost together: of one silence, or of one request."""
 
@@ -86,11 +91,11 @@ class Purse:
         """Raises PatternCostError if it is too much. The same pattern costs once."""
         if pattern in self._paid:
             return
+        if cost.size > self._size or cost.work > self._work:
+            raise PatternCostError("the regular expressions are too large together")
         self._paid.add(pattern)
         self._size -= cost.size
         self._work -= cost.work
-        if self._size < 0 or self._work < 0:
-            raise PatternCostError("the regular expressions are too large together")
 
 
 _purse: ContextVar[Purse | None] = ContextVar("_purse", default=None)
@@ -223,9 +228,9 @@ def _go_error(error: re2.error, pattern: str) -> ValueError:
     return ValueError(f"error parsing regexp: {_WORDING.get(what, what)}: `{where}`")
 
 
-def _too_large(pattern: str, why: str) -> ValueError:
+def _too_large(pattern: str, why: str) -> TooLargeError:
     shown = pattern if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]}..."
-    return ValueError(f"error parsing regexp: expression too large{why and f' ({why})'}: `{shown}`")
+    return TooLargeError(f"error parsing regexp: expression too large{why and f' ({why})'}: `{shown}`")
 
 
 def _engine(pattern: str, size: int) -> tuple[re2._Regexp, int]:
@@ -335,6 +340,8 @@ def _compile(pattern: str, cost: Cost) -> Regex:
         engine, kept = _engine(pattern, cost.size)
         if "\\Q" in pattern:  # If it is not closed, it takes in what is put behind the pattern.
             _engine(_anchored(pattern), cost.size)
+    except TooLargeError:
+        raise
     except ValueError:
         alone = False
         cost = Cost(cost.size, max(cost.work, TEXT * cost.size))  # tried at each place

@@ -22,19 +22,30 @@ ZERO: Final = -62_135_596_800 * SECOND
 LATEST: Final = 253_402_300_800 * SECOND - 1
 """The last nanosecond of year 9999: later ones have no RFC 3339 text and no protobuf Timestamp."""
 
+_REMEMBERED: Final = 64
+"""Characters; what is longer is nobody's usual time, and could fill the memory of those that were read."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _RFC3339 = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:[.,]([0-9]+))?(?:(Z)|([+-])([0-9]{2}):?([0-9]{2}))\Z"
 )
 
 
-@lru_cache(maxsize=4096)  # the alerts of one request mostly share their instants
 def parse_rfc3339(text: str) -> Nanoseconds:
     """The instant that ``text`` (``2026-11-24T01:02:03.123456789+01:00``) names.
 
     Digits past the ninth of the fraction are dropped. The colon of the offset may be missing, as go-openapi
     allows. Raises ValueError, also for a day that does not exist.
     """
+    return _parse(text) if len(text) > _REMEMBERED else _remembered(text)
+
+
+@lru_cache(maxsize=4096)  # the alerts of one request mostly share their instants
+def _remembered(text: str) -> Nanoseconds:
+    return _parse(text)
+
+
+def _parse(text: str) -> Nanoseconds:
     found = _RFC3339.match(text)
     if found is None:
         raise ValueError(f'parsing time "{text}": not an RFC 3339 time like 2006-01-02T15:04:05Z')

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tocsin.errors import ConfigError
 from tocsin.node.api import Backend, Limits, create_app
+from tocsin.node.api.postable_alerts import AlertLimits
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.http import bounds
 from tocsin.node.http.gate import WebGate
@@ -46,7 +47,11 @@ class Web:
             backend,
             route_prefix=route_prefix_of(flags),
             external_url=external_url_of(flags),
-            limits=Limits(get_concurrency=flags.web_get_concurrency, timeout=flags.web_timeout),
+            limits=Limits(
+                get_concurrency=flags.web_get_concurrency,
+                timeout=flags.web_timeout,
+                alert=AlertLimits(flags.alerts_max_labels, flags.alerts_max_size_bytes),
+            ),
             metrics=self._requests,
         )
         statistics = bounds.HTTPStatistics()

@@ -41,7 +41,9 @@ def _make_matcher(number: int, name: str, value: str) -> Matcher:
         try:
             return Matcher(match_type, name, value)
         except ValueError as error:
-            problem = regex.problem(value) or str(error)
+            problem = str(error)
+            if not isinstance(error, regex.TooLargeError):
+                problem = regex.problem(value) or problem
             shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}..."
             raise ValueError(f"invalid regular expression {go_quote(shown)}: {problem}") from None
     return Matcher(match_type, name, value)

@@ -20,7 +20,7 @@ from tocsin.node.api.alert_views import AlertViews, encode_status
 from tocsin.node.api.answers import empty, json_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.go_json import encode_plain
-from tocsin.node.api.postable_alerts import SLICE, AlertReader, Intake
+from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, SLICE, AlertLimits, AlertReader, Intake
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
 
@@ -82,9 +82,9 @@ def _any_matches(pattern: Regex | None, names: Iterable[str]) -> bool:
 class AlertOperations:
     """GET and POST alerts, GET alerts/groups."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, limits: AlertLimits = DEFAULT_LIMITS) -> None:
         self._backend = backend
-        self._reader = AlertReader()
+        self._reader = AlertReader(limits)
         self._views = AlertViews()
 
     async def post(self, body: bytes) -> Response:

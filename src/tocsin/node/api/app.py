@@ -70,7 +70,7 @@ class Site:
         self._backend = backend
         self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
         self._external_url = external_url
-        self._v2 = ApiV2(backend, max_body_bytes=limits.max_body_bytes)
+        self._v2 = ApiV2(backend, limits)
         reading = ("GET", "HEAD")
         self._pages: Mapping[str, tuple[tuple[str, ...], Answer]] = {
             "/": (("GET",), self._page),

@@ -14,6 +14,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels, go_quote, valid_name, valid_text
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ValidationError
+from tocsin.node.api import weight
 from tocsin.node.api.bodies import (
     BodyError,
     fields_of,
@@ -32,8 +33,13 @@ MAX_PROBLEMS: Final = 1000
 
 SLICE: Final = 256
 """Alerts that are worked on before others get their turn on the event loop."""
+SLICE_BYTES: Final = 1 << 16
+"""Of labels: their fingerprints take some milliseconds."""
 SLOW_BYTES: Final = 1 << 16
 """A body of this size that goes the slow way does so in a thread."""
+
+REMEMBERED: Final = 1024
+"""Characters of a URL; longer ones are looked at each time."""
 
 _NAME = "alerts"
 _ANNOTATED_TYPE = (
@@ -69,6 +75,9 @@ def _known(labels: dict[str, str]) -> _Known:
     return _Known(Labels(labels), valid)
 
 
+_NOTHING: Final = _Known(Labels(), valid=True)
+
+
 class Parts(NamedTuple):
     """An alert of a body, of the right types but not yet validated; ZERO is a time that was not given."""
 
@@ -77,28 +86,56 @@ class Parts(NamedTuple):
     starts_at: Nanoseconds
     ends_at: Nanoseconds
     generator_url: str
+    problem: str = ""
+    """Why the alert is not taken, if it is past a bound."""
+
+
+class AlertLimits(NamedTuple):
+    """Bounds of one alert; 0: none."""
+
+    labels: int = 1024
+    """Labels, and annotations."""
+    bytes: int = 256 * 1024
+    """Of labels and annotations together, as JSON."""
+
+    def problem(self, count: int, size: int) -> str:
+        """What is wrong with so many labels, of so many bytes; empty: nothing."""
+        if 0 < self.labels < count:
+            return f"{count} labels or annotations, the limit is {self.labels} (--alerts.max-labels)"
+        if 0 < self.bytes < size:
+            return f"{size} bytes, the limit is {self.bytes} (--alerts.max-size-bytes)"
+        return ""
+
+
+DEFAULT_LIMITS: Final = AlertLimits()
 
 
 class AlertReader:
     """Reads bodies, remembering the label sets it has seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: AlertLimits = DEFAULT_LIMITS) -> None:
+        self._limits = limits
         self._labels: Interned[_Known] = Interned()
         self._annotations: Interned[_Known] = Interned()
 
     async def read(self, body: bytes) -> list[Parts]:
         """The alerts of a body. Raises BodyError."""
+        weight.check(body, _NAME)
         try:
             decoded = _decode_alerts(body)
             parts: list[Parts] = []
-            for start in range(0, len(decoded), SLICE):
-                if start:
+            held = 0
+            for position, alert in enumerate(decoded):
+                held += len(alert.labels)
+                if position % SLICE == SLICE - 1 or held > SLICE_BYTES:
+                    held = 0
                     await asyncio.sleep(0)
-                parts.extend(map(self._parts, decoded[start : start + SLICE]))
+                parts.append(self._parts(alert))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, GoJSONError):
             if len(body) < SLOW_BYTES:
-                return read_slowly(body)
-            return await asyncio.to_thread(read_slowly, body)
+                return read_slowly(body, self._limits)
+            weight.check_unusual(body, _NAME)
+            return await asyncio.to_thread(read_slowly, body, self._limits)
         return parts
 
     def _parts(self, postable: PostableAlert) -> Parts:
@@ -106,26 +143,32 @@ class AlertReader:
         if url and not is_request_uri(url):
             raise GoJSONError("generatorURL")
         starts_at, ends_at = postable.startsAt, postable.endsAt
+        problem = self._limits.problem(0, len(postable.labels) + len(postable.annotations))
+        if problem:  # before anything is made of it
+            return Parts(_NOTHING, _NOTHING, ZERO, ZERO, "", problem)
         raw = bytes(postable.labels)
         labels = self._labels.get(raw)
         if labels is None:
             labels = _known(_without_empty(_decode_labels(raw)))
+            _ = labels.labels.fingerprint  # here, where large ones have their turns
             self._labels.put(raw, labels)
         raw = bytes(postable.annotations)
         annotations = self._annotations.get(raw)
         if annotations is None:
             annotations = _known(_decode_labels(raw))
             self._annotations.put(raw, annotations)
+        problem = self._limits.problem(max(len(labels.labels), len(annotations.labels)), 0)
         return Parts(
             labels,
             annotations,
             ZERO if starts_at is None else parse_time(starts_at),
             ZERO if ends_at is None else parse_time(ends_at),
             url or "",
+            problem,
         )
 
 
-def read_slowly(body: bytes) -> list[Parts]:
+def read_slowly(body: bytes, limits: AlertLimits = DEFAULT_LIMITS) -> list[Parts]:
     """The alerts of a body that is not as usual. Raises BodyError in go-openapi's words."""
     if not body.strip(b" \t\r\n"):
         raise required(_NAME)
@@ -138,7 +181,7 @@ def read_slowly(body: bytes) -> list[Parts]:
         raw = [_raw_alert(element) for element in value]
     except GoJSONError as error:
         raise unparsable(_NAME, error) from None
-    return [_checked(number, alert) for number, alert in enumerate(raw)]
+    return [_checked(number, alert, limits) for number, alert in enumerate(raw)]
 
 
 class _RawAlert(NamedTuple):
@@ -171,7 +214,7 @@ def _raw_alert(value: Value) -> _RawAlert | None:
     return _RawAlert(labels, annotations or {}, times.get("startsat"), times.get("endsat"), url or "")
 
 
-def _checked(number: int, alert: _RawAlert | None) -> Parts:
+def _checked(number: int, alert: _RawAlert | None, limits: AlertLimits) -> Parts:
     if alert is None:  # Alertmanager's handler panics
         raise required(f"{number}")
     url = alert.generator_url
@@ -179,12 +222,18 @@ def _checked(number: int, alert: _RawAlert | None) -> Parts:
         raise BodyError(601, f"{number}.generatorURL in body must be of type uri: {go_quote(url)}")
     if alert.labels is None:
         raise required(f"{number}.labels")
+    pairs = (*alert.labels.items(), *alert.annotations.items())
+    problem = limits.problem(
+        max(len(alert.labels), len(alert.annotations)),
+        sum([len(name) + len(value) for name, value in pairs]),
+    )
     return Parts(
         _known(_without_empty(alert.labels)),
         _known(alert.annotations),
         ZERO if alert.starts_at is None else alert.starts_at,
         ZERO if alert.ends_at is None else alert.ends_at,
         url,
+        problem,
     )
 
 
@@ -204,8 +253,13 @@ class Intake:
         now, timeout_at = self._now, self._timeout_at
         made: list[Alert] = []
         resolved = invalid = count = 0
-        for labels, notes, starts_at, ends_at, url in parts:
+        for labels, notes, starts_at, ends_at, url, problem in parts:
             count += 1
+            if problem:
+                invalid += 1
+                if len(self.problems) < MAX_PROBLEMS:
+                    self.problems.append(f"alert too large: {problem}")
+                continue
             timeout = False
             if starts_at == ZERO:
                 starts_at = now if ends_at == ZERO else ends_at
@@ -246,9 +300,17 @@ _BAD_HOST_CHARACTER = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}#/?%]")
 _USER = re.compile(r"[A-Za-z0-9._:~!$&'()*+,;=%@-]*\Z")
 
 
-@lru_cache(maxsize=16_384)
 def is_request_uri(text: str) -> bool:
     """Whether ``text`` is a URI with a scheme, or a rooted path."""
+    return _is_request_uri(text) if len(text) > REMEMBERED else _remembered_uri(text)
+
+
+@lru_cache(maxsize=16_384)
+def _remembered_uri(text: str) -> bool:
+    return _is_request_uri(text)
+
+
+def _is_request_uri(text: str) -> bool:
     if not text or _CONTROL.search(text):
         return False
     rest = text

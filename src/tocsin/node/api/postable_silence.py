@@ -10,8 +10,11 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import MatchType
 from tocsin.alerting.silence import Silence, make_matcher_sets
 from tocsin.alerting.silence.silence import NO_ANNOTATIONS
+from tocsin.alerting.silence.silences import MAX_SILENCE_BYTES
+from tocsin.alerting.silence.validate import MAX_MATCHERS
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ValidationError
+from tocsin.node.api import weight
 from tocsin.node.api.bodies import (
     BodyError,
     fields_of,
@@ -24,6 +27,10 @@ from tocsin.node.api.bodies import (
 )
 from tocsin.node.api.go_json import GoJSONError, Pairs, Value, decode_first, kind_of, mismatch
 from tocsin.node.api.times import parse_time
+
+MAX_BODY_BYTES: Final = 3 << 20
+"""A silence is stored in a third of it, or not at all."""
+MAX_OPENED: Final = 4 * MAX_MATCHERS
 
 _NAME: Final = "silence"
 _ID_TYPE: Final = 'struct { ID string "json:\\"id,omitempty\\"" }'
@@ -66,8 +73,14 @@ _decode = msgspec.json.Decoder(PostableSilence).decode
 def read_silence(body: bytes, now: Nanoseconds) -> Silence:
     """The silence that a body asks for.
 
-    Raises BodyError (go-openapi refuses it) or ValidationError (Alertmanager does).
+    Raises BodyError (go-openapi refuses it) or ValidationError (Alertmanager does). Size comes first, then
+    how many matchers there are, then what they mean.
     """
+    if len(body) > MAX_BODY_BYTES:
+        raise BodyError(413, f"silence body of {len(body)} bytes, the limit is {MAX_BODY_BYTES}")
+    if len(body) > weight.SMALL and body.count(b"{") > MAX_OPENED:
+        raise BodyError(413, f"silence body with more than {MAX_OPENED} objects")
+    weight.check_unusual(body, _NAME)
     try:
         usual = _decode(body)
         fields = _Fields(
@@ -96,6 +109,14 @@ def _silence(fields: _Fields, now: Nanoseconds) -> Silence:
         raise required("matchers")
     if not fields.matchers:
         raise BodyError(612, "matchers in body should have at least 1 items")
+    if len(fields.matchers) > MAX_MATCHERS:
+        problem = f"{len(fields.matchers)} matchers, the limit is {MAX_MATCHERS}"
+        raise ValidationError(f"invalid silence: {problem}")
+    size = sum([len(matcher.name or "") + len(matcher.value or "") for matcher in fields.matchers])
+    if size + len(fields.comment) + len(fields.created_by) > MAX_SILENCE_BYTES:
+        raise ValidationError(
+            f"silence exceeded maximum size: {size} bytes (limit: {MAX_SILENCE_BYTES} bytes)"
+        )
     triples = [_triple(number, matcher) for number, matcher in enumerate(fields.matchers)]
     if fields.starts_at is None:
         raise required("startsAt")

@@ -16,6 +16,7 @@ from tocsin.node.api.backend import Backend
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.body import BodyTooLargeError, read_body
 from tocsin.node.api.general import GeneralOperations
+from tocsin.node.api.limits import Limits
 from tocsin.node.api.requests import accepts_json, check_content_type, is_uuid, unescape
 from tocsin.node.api.silences import SilenceOperations
 
@@ -30,11 +31,11 @@ SilenceOperation = Callable[[str], Awaitable[Response]]
 class ApiV2:
     """Answers requests to paths below ``/api/v2``."""
 
-    def __init__(self, backend: Backend, *, max_body_bytes: int) -> None:
-        alerts = AlertOperations(backend)
+    def __init__(self, backend: Backend, limits: Limits) -> None:
+        alerts = AlertOperations(backend, limits.alert)
         silences = SilenceOperations(backend)
         general = GeneralOperations(backend)
-        self._max_body_bytes = max_body_bytes
+        self._max_body_bytes = limits.max_body_bytes
         self._get: Mapping[str, Operation] = {
             "/alerts": alerts.get,
             "/alerts/groups": alerts.groups,

@@ -101,6 +101,15 @@ class NodeFlags:
         integer,
         "Maximum number of alerts of one alertname; 0: no limit.",
     )
+    alerts_max_labels: int = flag(
+        "alerts.max-labels", 1024, integer, "Most labels, and most annotations, of an alert; 0: no limit."
+    )
+    alerts_max_size_bytes: int = flag(
+        "alerts.max-size-bytes",
+        262144,
+        integer,
+        "Most bytes of an alert's labels and annotations together, as JSON; 0: no limit.",
+    )
     dispatch_maintenance_interval: int = duration(
         "dispatch.maintenance-interval",
         30 * SECOND,

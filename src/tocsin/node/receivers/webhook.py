@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +26,8 @@ MAX_EXCERPT: Final = 1024
 """Characters of an unwelcome answer that go into the log."""
 MAX_ANSWER_BYTES: Final = 64 * 1024
 """An answer longer than this is not read to its end; its connection is closed instead of kept."""
+INLINE_PAIRS: Final = 512
+"""Labels and annotations of a notification, past which its text is made beside the event loop."""
 _POST: Final = 'Post "<redacted>"'
 
 
@@ -50,7 +53,9 @@ class WebhookSender:
         config = self._config
         left = (deadline - self._clock.now()) / SECOND
         configured = 0 < config.timeout / SECOND < left
-        body = webhook_payload(notification, self._external_url, config.max_alerts)
+        make = partial(webhook_payload, notification, self._external_url, config.max_alerts)
+        pairs = sum([len(alert.labels) + len(alert.annotations) for alert in notification.alerts])
+        body = await asyncio.to_thread(make) if pairs > INLINE_PAIRS else make()
         try:
             url = await self._url()
         except (OSError, ValueError) as error:

@@ -1,0 +1,130 @@
+"""A body costs little more than its bytes, whatever is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tracemalloc
+
+import pytest
+
+from tocsin.alerting import labels as label_hashes
+from tocsin.alerting import regex, timestamp
+from tocsin.alerting.silence.validate import MAX_MATCHERS
+from tocsin.errors import ValidationError
+from tocsin.node.api.bodies import BodyError
+from tocsin.node.api.postable_alerts import AlertLimits, AlertReader, Intake, is_request_uri
+from tocsin.node.api.postable_silence import read_silence
+from tocsin.node.api.requests import Query
+from tocsin.node.api.times import parse_time
+
+NOW = 1_800_000_000 * timestamp.SECOND
+MIB = 1 << 20
+
+
+def _silence(matchers: list[dict[str, object]], **more: object) -> bytes:
+    fields = {"startsAt": "2027-01-20T00:00:00Z", "endsAt": "2027-02-01T00:00:00Z", "createdBy": "x"}
+    return json.dumps({"matchers": matchers, "comment": "", **fields, **more}).encode()
+
+
+def _matcher(value: str, name: str = "a") -> dict[str, object]:
+    return {"name": name, "value": value, "isRegex": True, "isEqual": True}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"{}," * (5 * MIB) + b"{}]",
+        b"[" + b"[]," * (5 * MIB) + b"[]]",
+        b"[" * (15 * MIB),
+        b"[" + b"0," * (7 * MIB) + b"0]",
+        b'[{"labels":{},"x":[' + b'"ab",' * (3 * MIB) + b'"ab"]}]',
+        b'[{"labels":{"a":"b"}},' + b'{"labels":{}},' * MIB + b"{}]",
+        b'[{"x":"' + b"\\u0041" * (2 * MIB) + b'"}]',
+        b'[{"labels":{' + b",".join(b'"l%d":"x"' % n for n in range(700_000)) + b"}}]",
+    ],
+    ids=["objects", "lists", "depth", "numbers", "texts", "alerts", "escapes", "labels"],
+)
+def test_a_body_of_megabytes_takes_no_multiple_of_them(body: bytes) -> None:
+    tracemalloc.start()
+    try:
+        try:
+            parts = asyncio.run(AlertReader().read(body))
+            assert parts[0].problem
+        except BodyError:
+            pass  # refused
+        assert tracemalloc.get_traced_memory()[1] < 40 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_an_alert_past_a_bound_is_refused_and_the_others_are_taken() -> None:
+    limits = AlertLimits(labels=3, bytes=200)
+    body = json.dumps(
+        [
+            {"labels": {"a": "b"}},
+            {"labels": {str(n): "x" for n in range(4)}},
+            {"labels": {"a": "b"}, "annotations": {"a": "x" * 300}},
+        ]
+    ).encode()
+    for unusual in (body, body.replace(b'"annotations"', b'"Annotations"')):
+        parts = asyncio.run(AlertReader(limits).read(unusual))
+        intake = Intake(NOW, 1)
+        assert [alert.labels["a"] for alert in intake.alerts(parts)] == ["b"]
+        assert intake.invalid == 2
+        assert "4 labels or annotations, the limit is 3 (--alerts.max-labels)" in intake.problems[0]
+        assert "the limit is 200 (--alerts.max-size-bytes)" in intake.problems[1]
+    assert not any(part.problem for part in asyncio.run(AlertReader(AlertLimits(0, 0)).read(body)))
+
+
+def test_long_texts_are_not_remembered() -> None:
+    before = [memory.cache_info().currsize for memory in (timestamp._remembered, label_hashes._remembered)]
+    for number in range(20):
+        parse_time(f"2026-01-01T00:00:00.{number:0>99999}Z")
+        assert is_request_uri(f"http://x/{number:0>99999}")
+        label_hashes.fnv1a_64(b"%09999d" % number)
+    after = [memory.cache_info().currsize for memory in (timestamp._remembered, label_hashes._remembered)]
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("matchers", "problem"),
+    [
+        ([_matcher(r"\pL{90}")] * 2 + [_matcher(r"\pL{91}")], "too large together"),
+        ([_matcher(r"\pL{90}"), _matcher("x", name="")], "invalid label name"),
+        ([_matcher(f"{n}.*") for n in range(MAX_MATCHERS + 1)], "the limit is"),
+        ([_matcher("x" * MIB)], "exceeded maximum size"),
+        ([_matcher(r"\pL" * 10_000)], "too large"),
+    ],
+    ids=["together", "a name", "count", "size", "reading"],
+)
+def test_a_silence_is_refused_before_much_is_compiled(
+    matchers: list[dict[str, object]], problem: str
+) -> None:
+    before = regex.compiled_size()
+    with pytest.raises(ValidationError, match=problem):
+        read_silence(_silence(matchers), NOW)
+    assert regex.compiled_size() - before < 128 * 1024
+
+
+@pytest.mark.parametrize("body", [b"{" * (3 * MIB + 1), b"[" + b"{}," * 500_000 + b"{}]", b"{" * 100_000])
+def test_a_silence_of_megabytes_is_not_read(body: bytes) -> None:
+    with pytest.raises(BodyError, match="silence body"):
+        read_silence(body, NOW)
+
+
+def test_the_filters_of_a_request_are_paid_together() -> None:
+    query = Query(b"&".join(b"filter=a%%3D~%%22%%5C%%5CpL%%7B%d%%7D%%22" % n for n in range(60, 90)))
+    before = regex.compiled_size()
+    with pytest.raises(ValidationError, match="too large together"):
+        query.matchers()
+    assert regex.compiled_size() - before <= 128 * 1024
+    assert all("pL" not in pattern for pattern in regex._known)  # nothing of it is kept
+
+
+def test_a_list_of_hosts_is_a_good_filter() -> None:
+    hosts = "|".join(f"host{number}.example.com:9100" for number in range(1000))
+    [found] = Query(b"filter=instance%3D~%22" + hosts.encode() + b"%22").matchers()
+    assert found.matches("host999.example.com:9100")
+    silence = read_silence(_silence([_matcher(hosts)]), NOW)
+    assert silence.matcher_sets[0][0].matches("host7.example.com:9100")
