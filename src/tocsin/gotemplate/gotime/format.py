@@ -25,7 +25,7 @@ def _long_year(civil: Civil, _token: Token) -> str:
 
 
 def _year(civil: Civil, _token: Token) -> str:
-    return f"{max(civil.year, 0) % 100:02d}"
+    return f"{abs(civil.year) % 100:02d}"
 
 
 def _hour12(civil: Civil) -> int:

@@ -20,6 +20,7 @@ from tocsin.gotemplate.values import ANY, STRING, Function, GoError, Pointer, Va
 
 FAILSAFE: Final = "ZgotmplZ"
 _SAFE: Final = frozenset(SAFE_TYPES)
+_LARGE: Final = 1 << 16
 
 _HTML_NORM: Final = {0: "\ufffd", 34: "&#34;", 39: "&#39;", 43: "&#43;", 60: "&lt;", 62: "&gt;"}
 _HTML: Final = {**_HTML_NORM, 38: "&amp;"}
@@ -88,9 +89,35 @@ def _plain(budget: Budget, value: Value) -> tuple[str, type[str]]:
     return ("" if value is None else sprint(budget, [_indirect(value)])), str
 
 
-def _escape(budget: Budget, text: str, table: dict[int, str], growth: int = 6) -> str:
-    budget.claim(len(text) * growth if len(text) > 4096 else len(text))
+def _escape(budget: Budget, text: str, table: dict[int, str]) -> str:
+    size = len(text)
+    if size > _LARGE:
+        size += sum(text.count(chr(code)) * (len(instead) - 1) for code, instead in table.items())
+    budget.claim(size)
     return text.translate(table)
+
+
+def _replace(
+    budget: Budget, text: str, pattern: re.Pattern[str], write: Callable[[re.Match[str]], str]
+) -> str:
+    """What the pattern finds is written anew; a large text is watched as it grows."""
+    if len(text) <= _LARGE:
+        budget.claim(len(text))
+        return pattern.sub(write, text)
+    size = len(text)
+
+    def watched(match: re.Match[str]) -> str:
+        nonlocal size
+        written = write(match)
+        size += len(written) - 1
+        budget.spend()
+        if size > budget.bounds.value_bytes:
+            budget.claim(size)
+        return written
+
+    replaced = pattern.sub(watched, text)
+    budget.claim(size)
+    return replaced
 
 
 def escape_html(budget: Budget, value: Value) -> str:
@@ -121,8 +148,8 @@ def escape_nospace(budget: Budget, value: Value) -> str:
     if not text:
         return FAILSAFE
     if kind is HTML:
-        return _escape(budget, strip_tags(text), _NOSPACE_NORM, 8)
-    return _escape(budget, text, _NOSPACE, 8)
+        return _escape(budget, strip_tags(text), _NOSPACE_NORM)
+    return _escape(budget, text, _NOSPACE)
 
 
 def filter_name(budget: Budget, value: Value) -> str:
@@ -157,8 +184,7 @@ def _percent(match: re.Match[str]) -> str:
 
 
 def _encode_url(budget: Budget, text: str, pattern: re.Pattern[str]) -> str:
-    budget.claim(len(text) * 6 if len(text) > 4096 else len(text))
-    return pattern.sub(_percent, text)
+    return _replace(budget, text, pattern, _percent)
 
 
 def normalize_url(budget: Budget, value: Value) -> str:
@@ -195,8 +221,7 @@ def _srcset_element(budget: Budget, element: str) -> str:
 def escape_css(budget: Budget, value: Value) -> str:
     """For a string in CSS."""
     text = _plain(budget, value)[0]
-    budget.claim(len(text) * 4 if len(text) > 4096 else len(text))
-    return _CSS_ESCAPED.sub(_css_escape, text)
+    return _replace(budget, text, _CSS_ESCAPED, _css_escape)
 
 
 def _css_escape(match: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tocsin.gotemplate import Budget, TemplateSet
-from tocsin.gotemplate.errors import ExecError, ParseError
+from tocsin.gotemplate.errors import BoundError, ExecError, ParseError
 from tocsin.gotemplate.gotime.bindings import Duration, Time
 from tocsin.gotemplate.html import CSS, HTML, JS, URL, HTMLAttr, JSStr, Srcset, escaped
 from tocsin.gotemplate.values import ANY, ANYS, STRING, Map, Pointer, Slice, Struct, map_of, struct
@@ -220,3 +220,26 @@ def test_no_text_can_name_the_functions_that_escape() -> None:
     escaped(templates, "", Budget())
     with pytest.raises(ParseError):
         templates.parse("other", "{{ _eval_args_ . }}")
+
+
+LARGE = [
+    "<p>{{ . }}</p>",
+    "<p title={{ . }}>",
+    '<a href="/{{ . }}">',
+    '<a href="?{{ . }}">',
+    "<style>p { a: '{{ . }}' }</style>",
+    "<script>x = '{{ . }}'</script>",
+    "<script>x = {{ . }}</script>",
+]
+
+
+@pytest.mark.parametrize("text", LARGE)
+def test_a_large_value_may_grow_up_to_the_bound(text: str) -> None:
+    templates = TemplateSet()
+    templates.parse("", text)
+    safe = escaped(templates, "", Budget())
+    harmless = "x" * 500_000
+    assert harmless in safe.execute("", harmless, Budget())
+    with pytest.raises(BoundError) as caught:
+        safe.execute("", "<" * 1_000_000, Budget())
+    assert caught.value.bound == "value"
