@@ -17,8 +17,8 @@ from tocsin.notify.template import Field, RenderError, Templates, data_from_json
 from tocsin.notify.template.data import DATA, DATA_NAMES
 
 _NEWER: Final = frozenset({"RouteLabels"})
-_ADDRESS: Final = re.compile(rb"(\{\S+ \S+ )[^ }]+\}")
-"""A time printed as a struct ends with the address of its zone."""
+_ZONE: Final = re.compile(rb"\*time\.Location=&\{.*?\}\)\}|(?<=\{)(\S+ \S+ )[^ }]+\}")
+"""A time printed as a struct ends with the address of its zone, or with the zone's own fields."""
 DATA_033: Final = struct(
     "template.Data",
     {name: go_type for name, go_type in DATA.fields.items() if name not in (*_NEWER, "routeLabelsRendered")},
@@ -59,9 +59,13 @@ class Outcome:
             return NotImplemented
         if self.error or other.error:
             return self.error == other.error
-        return _ADDRESS.sub(rb"\1}", self.output) == _ADDRESS.sub(rb"\1}", other.output)
+        return _comparable(self.output) == _comparable(other.output)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _comparable(output: bytes) -> bytes:
+    return _ZONE.sub(rb"\1}", output)
 
 
 def by_amtool(amtool: Path, case: Case) -> Outcome:

@@ -30,7 +30,7 @@ from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.cluster.assembly import make_cluster
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.name import remembered
-from tocsin.node.config import Notation, load_config
+from tocsin.node.config import Notation
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.engine import Engine
 from tocsin.node.garbage import HeapKeeper
@@ -43,6 +43,7 @@ from tocsin.node.receivers.base import Sender
 from tocsin.node.receivers.senders import SenderKey, make_senders
 from tocsin.node.store import Store
 from tocsin.node.store.changes import News, SilenceChanges, StagedLog
+from tocsin.node.templates import ConfigurationReader
 from tocsin.node.web import Web, external_url_of
 
 STOP_GRACE: Final = 5.0
@@ -96,7 +97,8 @@ class Node:
         )
         self.news = News(flush=lambda: self.store.flush(urgent=False))
         self.cluster: Cluster | None = None
-        self._config = load_config(flags.config_file, self._notation)
+        self.reader = ConfigurationReader(flags.config_file, self._notation)
+        self._config, self.templates = self.reader.read()
         self.engine: Engine | None = None
         self._web: Web | None = None
         self._heap = HeapKeeper()
@@ -257,11 +259,12 @@ class Node:
                 except TocsinError as error:
                     unusable = error  # The rest is loaded all the same.
             try:
-                config = await asyncio.to_thread(load_config, self.flags.config_file, self._notation)
+                config, templates = await asyncio.to_thread(self.reader.read)
                 senders = await asyncio.to_thread(self._make_senders, config)
                 if self._stopping:
                     raise ClosedError("the node is stopping")
                 self._adopt(config, senders, previous=self.engine)
+                self.templates = templates
             except TocsinError as error:
                 self.counts.reload_successful = False
                 self._log.error("loading configuration file failed", err=str(error))

@@ -106,6 +106,7 @@ def observe(metrics: Metrics, node: Node) -> None:
         watch(f"{name}_maintenance_total", _reader(maintenance, "runs"))
         watch(f"{name}_maintenance_errors_total", _reader(maintenance, "errors"))
         watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
+    metrics.watch_statistics("template", lambda: node.reader.statistics)
     metrics.watch_statistics("journal", lambda: node.store.statistics, gauges=JOURNAL_GAUGES)
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())

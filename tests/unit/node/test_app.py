@@ -116,3 +116,22 @@ def test_a_clock_that_is_set_back_does_not_hide_a_file_that_cannot_be_loaded(
         assert not node.counts.reload_successful
 
     play(tmp_path, monkeypatch, story)
+
+
+def test_a_template_that_does_not_load_refuses_the_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(node: Node, sender: Sender, clock: MovedClock) -> None:
+        (tmp_path / "own.tmpl").write_text('{{ define "x" }}\n{{ toUper .Status }}{{ end }}')
+        (tmp_path / "alertmanager.yml").write_text(CONFIG + "templates: ['*.tmpl']\n")
+        engine, templates = node.engine, node.templates
+        with pytest.raises(TocsinError, match=r"own\.tmpl:2: .*toUper.*did you mean toUpper\?"):
+            await node.reload()
+        assert not node.counts.reload_successful
+        assert (node.engine, node.templates) == (engine, templates)
+        (tmp_path / "own.tmpl").write_text('{{ define "x" }}mine{{ end }}')
+        await node.reload()
+        assert node.counts.reload_successful
+        assert "x" in node.templates.names()
+
+    play(tmp_path, monkeypatch, story)

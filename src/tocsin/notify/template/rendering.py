@@ -21,7 +21,7 @@ class Rendering(Budget):
     ``now`` is what ``now`` and ``since`` take as the present.
     """
 
-    __slots__ = ("_busy", "_rendered", "data", "execute", "now")
+    __slots__ = ("_busy", "_output", "_rendered", "data", "execute", "now")
 
     def __init__(
         self,
@@ -37,6 +37,12 @@ class Rendering(Budget):
         self.execute = execute
         self._rendered: dict[tuple[Execute | None, str], str] = {}
         self._busy: list[str] = []
+        self._output = 0
+
+    def put_out(self, size: int) -> None:
+        """Count what a field came to. Raises BoundError when all fields together are too much."""
+        self._output += size
+        self.check_output(self._output)
 
     def route_label(self, name: str) -> str:
         """The value of a label of the route, which may be a template that asks for other labels of it."""

@@ -160,7 +160,9 @@ class Templates:
         # What the labels of the route hold is rendered as the field that asks for them.
         rendering.execute = self._execute_text if kind == "text" else self._execute_html
         try:
-            return self._compiled(kind, text).execute("", data.value, rendering)
+            made = self._compiled(kind, text).execute("", data.value, rendering)
+            rendering.put_out(len(made))
+            return made
         finally:
             rendering.execute = before
 

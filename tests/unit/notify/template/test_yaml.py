@@ -1,0 +1,75 @@
+"""Texts are read as gopkg.in/yaml.v2 reads them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tocsin.notify.template.yamlvalues import NotYamlError, read
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", 1),
+        ("0x1F", 31),
+        ("010", 8),
+        ("0o10", 8),
+        ("-0b11", -3),
+        ("1_000", 1000),
+        ("+5", 5),
+        ("18446744073709551615", 18446744073709551615),
+        ("18446744073709551616", 1.8446744073709552e19),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("1:30", "1:30"),
+        ("yes", True),
+        ("n", False),
+        ("Off", False),
+        ("~", None),
+        ("", None),
+        ("'1'", "1"),
+        ("!!str 1", "1"),
+        ("!!float 1", 1.0),
+        ("2026-01-02", "2026-01-02"),
+        ("2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"),
+        ("a: {b: [1, x]}", {"a": {"b": [1, "x"]}}),
+        ("- &a {k: v}\n- *a\n- {<<: *a, k: w, z: x}", [{"k": "v"}, {"k": "v"}, {"k": "w", "z": "x"}]),
+        ("1\n---\n2", 1),
+        ("# only a comment", None),
+        ("a: 1\na: 2", {"a": 2}),
+        ("!!binary aGk=", "hi"),
+        ("{1: 2}", {1: 2}),
+    ],
+)
+def test_values(text: str, value: Any) -> None:
+    made = read(text)
+    assert made == value
+    assert type(made) is type(value)
+
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n"
+    for before, name in zip("abcdef", "bcdefg", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: b: c",
+        "[",
+        "*x",
+        "&a [*a]",
+        "!!int x",
+        "\udcff",
+        "[" * 500 + "]" * 500,
+        LAUGHS,
+        "{[1]: 2}",
+        "<<: 1",
+    ],
+)
+def test_what_is_no_yaml(text: str) -> None:
+    with pytest.raises(NotYamlError):
+        read(text)
