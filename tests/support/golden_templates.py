@@ -18,7 +18,7 @@ from tocsin.notify.template.errors import RenderError
 from tocsin.notify.template.loading import load_templates
 from tocsin.notify.template.templates import Field, Templates
 
-VECTORS = Path(__file__).parents[1] / "vectors"
+VECTORS = Path(__file__).parents[1] / "vectors" / "templates"
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Case:
 
 def cases() -> Iterator[Case]:
     """All cases of the file."""
-    for line in (VECTORS / "templates.jsonl").read_text("utf-8").split("\n"):
+    for line in (VECTORS / "cases.jsonl").read_text("utf-8").split("\n"):
         if not line:
             continue
         told: dict[str, Any] = json.loads(line)
@@ -64,7 +64,7 @@ def cases() -> Iterator[Case]:
 
 @lru_cache(maxsize=1)
 def _data_sets() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads((VECTORS / "templates-data.json").read_text("utf-8"))
+    told: dict[str, Any] = json.loads((VECTORS / "data.json").read_text("utf-8"))
     return told
 
 
