@@ -89,6 +89,7 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin",
             "tocsin.errors",
             "tocsin.text",
+            "tocsin.tls",
             "tocsin.client",
             "tocsin.node",
             "tocsin.certificates",

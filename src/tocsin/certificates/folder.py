@@ -5,6 +5,8 @@
     DIR/            0700
       ca.pem        the authority's certificate
       ca-key.pem    0600, its key: keep it off the nodes
+      crl.pem       who is revoked, once somebody is: copy it to every Tocsin node
+      issued/       each certificate that was ever issued, to be found when it is to be revoked
       NAME/         0700, all that one node needs: copy this folder to its machine
         cert.pem    the node's certificate
         key.pem     0600
@@ -23,15 +25,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tocsin.certificates.authority import Identity, check_node_name, create_authority, issue_node_certificate
+from tocsin.certificates.revocation import write_list
 from tocsin.errors import ConfigError
 
 PUBLIC_MODE = 0o644
 PRIVATE_MODE = 0o600
 DIRECTORY_MODE = 0o700
+ISSUED = "issued"
 
 # Only keys that every Alertmanager with --cluster.tls-config knows, the oldest refuses newer ones.
 TLS_CONFIG = """\
@@ -80,6 +85,7 @@ class CertificateFolder:
 
     @property
     def certificate(self) -> Path:
+        """The authority's."""
         return self.directory / "ca.pem"
 
     @property
@@ -88,7 +94,87 @@ class CertificateFolder:
 
     def node(self, name: str) -> NodeFiles:
         """Where the files of the node ``name`` are or would be. Raises ConfigError for a bad name."""
-        return NodeFiles(self.directory / check_node_name(name))
+        if check_node_name(name) == ISSUED:
+            raise ConfigError("NAME", f"{name!r} is kept for what was issued", "choose another name")
+        return NodeFiles(self.directory / name)
+
+    @property
+    def revocations(self) -> Path:
+        """The list of who is revoked."""
+        return self.directory / "crl.pem"
+
+    def issued(self, name: str) -> list[x509.Certificate]:
+        """Every certificate of the node ``name`` that is known here, the current one included.
+
+        Raises ConfigError for a bad name, or if there is none.
+        """
+        current = self.node(name).certificate
+        paths = [*sorted((self.directory / ISSUED).glob(f"{name}={'[0-9a-f]' * 40}.pem"))]
+        paths += [current] if current.exists() else []
+        found = {one.serial_number: one for one in map(read_certificate, paths)}
+        if not found:
+            raise ConfigError(
+                str(current.parent),
+                "no certificate was issued under this name here",
+                "see: tocsinctl certs show",
+            )
+        return list(found.values())
+
+    def revoke(self, names: Iterable[str], *, now: datetime, lifetime: timedelta) -> list[x509.Certificate]:
+        """Put every certificate of these nodes on the list, and date it anew; what was put on it.
+
+        Raises ConfigError: no authority, an unknown node, a certificate of another authority, a list that
+        cannot be read.
+        """
+        authority = self.load()
+        wanted = [one for name in names for one in self.issued(name)]
+        for one in wanted:
+            if not _issued_by(one, authority):
+                raise ConfigError(
+                    str(self.certificate),
+                    f"did not issue certificate {one.serial_number:x}",
+                    "revoke it there",
+                )
+        pem = write_list(authority, self._read_revocations(authority), wanted, now=now, lifetime=lifetime)
+        _write(self.revocations, pem, PUBLIC_MODE, force=True)
+        return wanted
+
+    def _read_revocations(self, authority: Identity) -> x509.CertificateRevocationList | None:
+        try:
+            found = x509.load_pem_x509_crl(self.revocations.read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ConfigError(str(self.revocations), error.strerror or str(error)) from None
+        except ValueError:
+            raise ConfigError(str(self.revocations), "holds no PEM revocation list") from None
+        if not found.is_signature_valid(authority.key.public_key()):
+            raise ConfigError(
+                str(self.revocations), f"is not of {self.certificate}", "move it away; a new one is written"
+            )
+        return found
+
+    def renew(self, name: str, *, now: datetime, lifetime: timedelta) -> tuple[NodeFiles, list[str]]:
+        """A new certificate and key for the same hosts, in place of the old; ``tls.yml`` stays as it is.
+
+        Raises ConfigError as :meth:`issue`, and if there is none to renew.
+        """
+        files = self.node(name)
+        old = read_certificate(files.certificate, missing="issue one with: tocsinctl certs issue")
+        try:
+            names = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            raise ConfigError(str(files.certificate), "has no hosts", "issue a new one with --host") from None
+        hosts = [str(one.value) for one in names if isinstance(one, x509.DNSName | x509.IPAddress)]
+        self._keep(name, old)
+        self.issue(name, hosts, now=now, lifetime=lifetime, force=True, keep_config=True)
+        return files, hosts
+
+    def _keep(self, name: str, certificate: x509.Certificate) -> None:
+        folder = self.directory / ISSUED
+        _make_directory(folder)
+        path = folder / f"{name}={certificate.serial_number:040x}.pem"
+        _write(path, certificate.public_bytes(serialization.Encoding.PEM), PUBLIC_MODE, force=True)
 
     def nodes(self) -> list[NodeFiles]:
         """Every node that has a certificate here, by name."""
@@ -112,9 +198,18 @@ class CertificateFolder:
         return Identity(certificate, key)
 
     def issue(
-        self, name: str, hosts: Iterable[str], *, now: datetime, lifetime: timedelta, force: bool = False
+        self,
+        name: str,
+        hosts: Iterable[str],
+        *,
+        now: datetime,
+        lifetime: timedelta,
+        force: bool = False,
+        keep_config: bool = False,
     ) -> NodeFiles:
         """Issue a certificate and write the node's folder, its ``tls.yml`` last.
+
+        ``keep_config``: not if there is one already.
 
         Raises ConfigError: no authority, a bad name or host, or files that are there already.
         """
@@ -123,11 +218,23 @@ class CertificateFolder:
         identity = issue_node_certificate(authority, name, hosts, now=now, lifetime=lifetime)
         _refuse_existing([files.key, files.certificate, files.authority, files.tls_config], force)
         _make_directory(files.directory)
+        if files.certificate.exists():
+            self._keep(name, read_certificate(files.certificate))
+        self._keep(name, identity.certificate)
         _write(files.key, identity.key_pem, PRIVATE_MODE, force)
         _write(files.certificate, identity.certificate_pem, PUBLIC_MODE, force)
         _write(files.authority, authority.certificate_pem, PUBLIC_MODE, force)
-        _write(files.tls_config, TLS_CONFIG.encode(), PUBLIC_MODE, force)
+        if not (keep_config and files.tls_config.exists()):
+            _write(files.tls_config, TLS_CONFIG.encode(), PUBLIC_MODE, force)
         return files
+
+
+def _issued_by(certificate: x509.Certificate, authority: Identity) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def read_certificate(path: Path, *, missing: str = "") -> x509.Certificate:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tocsin.certificates.folder import CertificateFolder
 from tocsin.certificates.report import Report, describe
 from tocsin.errors import ConfigError
+from tocsin.tls.names import shown_name
 
 if TYPE_CHECKING:
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 DEFAULT_DIRECTORY = Path("certs")
 AUTHORITY_DAYS = 3650
 NODE_DAYS = 365
+LIST_DAYS = 90
 
 
 def add_commands(commands: Subparsers) -> None:
@@ -30,6 +32,8 @@ def add_commands(commands: Subparsers) -> None:
     verbs = certs.add_subparsers(metavar="COMMAND", required=True)
     _add_init(verbs)
     _add_issue(verbs)
+    _add_renew(verbs)
+    _add_revoke(verbs)
     _add_show(verbs)
 
 
@@ -67,6 +71,34 @@ def _add_issue(verbs: Subparsers) -> None:
     issue.set_defaults(run=run_issue)
 
 
+def _add_renew(verbs: Subparsers) -> None:
+    renew = verbs.add_parser(
+        "renew",
+        help="issue a node a new certificate for the same hosts",
+        description="Issue a new certificate with a new key for the hosts of the old one, in place of it; "
+        "tls.yml stays as it is. The old certificate stays valid: revoke NAME before, if its key was lost.",
+        allow_abbrev=False,
+    )
+    renew.add_argument("name", metavar="NAME", help="the node's name")
+    _add_directory(renew)
+    _add_days(renew, NODE_DAYS)
+    renew.set_defaults(run=run_renew)
+
+
+def _add_revoke(verbs: Subparsers) -> None:
+    revoke = verbs.add_parser(
+        "revoke",
+        help="revoke every certificate of a node",
+        description="Put every certificate that was issued to NAME on the revocation list DIR/crl.pem, and"
+        " date the list anew (without NAME: only that). Nothing happens until the nodes have the list.",
+        allow_abbrev=False,
+    )
+    revoke.add_argument("names", metavar="NAME", nargs="*", help="a node's name")
+    _add_directory(revoke)
+    _add_days(revoke, LIST_DAYS, what="until when it should be replaced; it counts afterwards too")
+    revoke.set_defaults(run=run_revoke)
+
+
 def _add_show(verbs: Subparsers) -> None:
     show = verbs.add_parser(
         "show",
@@ -87,12 +119,12 @@ def _add_directory(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_days(parser: argparse.ArgumentParser, default: int) -> None:
+def _add_days(parser: argparse.ArgumentParser, default: int, what: str = "how long it is valid") -> None:
     parser.add_argument(
         "--days",
         type=_days,
         default=timedelta(days=default),
-        help=f"how long it is valid (default: {default})",
+        help=f"{what} (default: {default})",
     )
 
 
@@ -128,6 +160,32 @@ def run_issue(arguments: argparse.Namespace) -> int:
             (files.authority, "the authority's certificate"),
             (files.tls_config, "for --cluster.tls-config, of Tocsin or Alertmanager"),
         ]
+    )
+    return 0
+
+
+def run_renew(arguments: argparse.Namespace) -> int:
+    """``certs renew``."""
+    files, hosts = CertificateFolder(arguments.dir).renew(arguments.name, now=_now(), lifetime=arguments.days)
+    print(f"Issued {arguments.name!r} anew for {', '.join(hosts)}:")
+    _print_files([(files.certificate, "certificate"), (files.key, "private key")])
+    print("Copy both to the node: a running node takes them within seconds.")
+    return 0
+
+
+def run_revoke(arguments: argparse.Namespace) -> int:
+    """``certs revoke``."""
+    folder, now = CertificateFolder(arguments.dir), _now()
+    revoked = folder.revoke(arguments.names, now=now, lifetime=arguments.days)
+    for one in revoked:
+        until = f"{one.not_valid_after_utc:%Y-%m-%d}"
+        print(f"Revoked {shown_name(one)}, serial {one.serial_number:x}, valid to {until}")
+    ends = now + arguments.days
+    print(f"Wrote the list of {now:%Y-%m-%d %H:%M} UTC, to be replaced before {ends:%Y-%m-%d}:")
+    _print_files([(folder.revocations, "copy it to every Tocsin node, beside its tls.yml")])
+    print(
+        "A tls.yml names it by client_crl_file (tls_server_config) and crl_file (tls_client_config):\n"
+        "see docs/identity-and-rotation.md. An Alertmanager has no such lists."
     )
     return 0
 
