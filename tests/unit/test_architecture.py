@@ -36,7 +36,7 @@ LAYERS: dict[str, frozenset[str]] = {
         }
     ),
     "tocsin.gossip.address": frozenset({"tocsin.errors"}),
-    "tocsin.gossip.config": frozenset(),
+    "tocsin.gossip.config": frozenset({"tocsin.errors"}),
     "tocsin.gossip.peer": frozenset(),
     "tocsin.gossip.wire": frozenset({"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.config"}),
     "tocsin.gossip.core": frozenset(

@@ -57,6 +57,7 @@ Below this package: ``wire`` (bytes and messages), ``core`` (the protocol, witho
 from __future__ import annotations
 
 from tocsin.gossip.address import Address
+from tocsin.gossip.answering import Request
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
     Event,
@@ -66,13 +67,18 @@ from tocsin.gossip.core.effects import (
     MemberLeft,
     MemberUpdated,
     NameConflict,
+    PacketsLost,
     ProtocolTrouble,
     RemoteState,
+    StateRequest,
+    StreamOpened,
     UserMessage,
 )
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.core.steps import Steps
+from tocsin.gossip.discovery.resolve import resolve
 from tocsin.gossip.driver import Gossip, JoinResult
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.peer import PeerIdentity
@@ -84,7 +90,7 @@ from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
 from tocsin.gossip.wire.keyring import Keyring
-from tocsin.gossip.wire.messages import MemberState
+from tocsin.gossip.wire.messages import MemberState, Pieces
 from tocsin.tls.settings import (
     ClientAuthType,
     ClusterTLSConfig,
@@ -113,11 +119,17 @@ __all__ = [
     "MemoryNetwork",
     "MemoryTransport",
     "NameConflict",
+    "PacketsLost",
     "PeerIdentity",
+    "Pieces",
     "ProtocolTrouble",
     "RemoteState",
+    "Request",
+    "StateRequest",
     "Statistics",
+    "Steps",
     "Stream",
+    "StreamOpened",
     "TLSClientConfig",
     "TLSServerConfig",
     "TLSTransport",
@@ -128,4 +140,5 @@ __all__ = [
     "UDPTransport",
     "UDPTransportConfig",
     "UserMessage",
+    "resolve",
 ]

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import NamedTuple
 
-from tocsin.errors import WireError
+from tocsin.errors import UserError, WireError
 
 
-class Address(NamedTuple):
-    """An IP address and a port. ``host`` is the canonical text of an IP address, never a name.
-
-    IPv4-mapped IPv6 addresses are held as IPv4, so that the two wire forms of one address compare equal
-    (Go compares them byte for byte and calls them a conflict).
-    """
-
+class _HostAndPort(NamedTuple):
     host: str
     port: int
+
+
+class Address(_HostAndPort):
+    """An IP address and a port, 0 to 65535. ``host`` is the canonical text of an IP address, never a name.
+
+    IPv4-mapped IPv6 addresses are held as IPv4, so that the two wire forms of one address compare equal
+    (Go compares them byte for byte and calls them a conflict). :class:`UserError` when made of anything else;
+    :func:`tocsin.gossip.resolve` finds the addresses of a name.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, host: str, port: int) -> Address:
+        if not isinstance(port, int) or not 0 <= port <= 65535:
+            raise UserError(f"the port of an address is a number from 0 to 65535, not {port!r}")
+        return super().__new__(cls, _canonical_host(host), port)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -35,3 +46,15 @@ class Address(NamedTuple):
             address = ipaddress.IPv6Address(packed)
             return cls(str(address.ipv4_mapped or address), port)
         raise WireError("address", f"an address has 4 or 16 bytes, not {len(packed)}")
+
+
+@lru_cache(maxsize=16384)
+def _canonical_host(host: str) -> str:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        raise UserError(
+            f"the host of an address is an IP address, not {host!r}; tocsin.gossip.resolve looks names up"
+        ) from None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)

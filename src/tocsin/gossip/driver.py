@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from dataclasses import dataclass
 from typing import Final
 
 from tocsin.aio import LoopTimer, Tasks
-from tocsin.errors import ClosedError, TocsinError, TransportError
+from tocsin.errors import ClosedError, TocsinError, TransportError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.answering import Request, StreamAnswers
 from tocsin.gossip.config import GossipConfig
@@ -50,15 +50,23 @@ MAX_OUTBOUND_STREAMS: Final = 128
 
 @dataclass(frozen=True, slots=True)
 class JoinResult:
-    """The outcome of joining one address; ``error`` is empty on success."""
+    """The outcome of joining one address; ``error`` is empty on success.
+
+    ``conflict`` is the address that already has our name, as the one that was joined knows it. Then the
+    states were exchanged, but we do not become a member under this name.
+    """
 
     address: Address
     error: str
+    conflict: Address | None = None
 
     @property
     def joined(self) -> bool:
         """Whether the states were exchanged."""
         return not self.error
+
+
+_NOWHERE: Final = Address("0.0.0.0", 0)
 
 
 def _no_state(join: bool) -> bytes:  # noqa: ARG001
@@ -115,8 +123,7 @@ class Gossip:
             address=address or Address("127.0.0.1", 0),
             now=self._loop.time(),
             random=random_source or random.Random(),
-            local_state=local_state,
-            state_for=state_for,
+            state_for=self._checked(local_state, state_for),
             meta=meta,
             packet_codec=PacketCodec(config.label, keyring, config.compression),
             stream_codec=self._stream_codec,
@@ -139,17 +146,17 @@ class Gossip:
             tell=self._tell,
         )
         self._outbound_streams = asyncio.Semaphore(MAX_OUTBOUND_STREAMS)
-        self._waiting: dict[int, asyncio.Future[str]] = {}
+        self._waiting: dict[int, asyncio.Future[ExchangeFinished]] = {}
         self._left = asyncio.Event()
-        self._started = False
+        self._starting = self._started = False
         self._closed = False
 
     # -- the application's side
 
     @property
     def members(self) -> list[Member]:
-        """The live members, ourselves included."""
-        return self._endpoint.members()
+        """The live members, ourselves included; nobody once closed."""
+        return [] if self._closed else self._endpoint.members()
 
     @property
     def local(self) -> Member:
@@ -167,13 +174,15 @@ class Gossip:
         return self._endpoint
 
     async def start(self) -> None:
-        """Listen, and begin to probe, gossip and push/pull.
+        """Listen, and begin to probe, gossip and push/pull. Once only.
 
-        :class:`~tocsin.errors.ConfigError` if we cannot bind.
+        :class:`~tocsin.errors.ConfigError` if we cannot bind, :class:`~tocsin.errors.UserError` when it was
+        started before.
         """
         self._check_open()
-        if self._started:
-            return
+        if self._starting:
+            raise UserError("this member was started already")
+        self._starting = True
         await self.transport.start(self)
         bound = self.transport.advertise_address
         if self._address is None:
@@ -185,12 +194,20 @@ class Gossip:
         self._drain()
 
     async def join(self, addresses: Iterable[Address]) -> list[JoinResult]:
-        """Exchange states with each address, all at once; one that cannot be joined raises nothing."""
+        """Exchange states with each address, all at once; one that cannot be joined raises nothing.
+
+        :class:`~tocsin.errors.UserError` for what is not an :class:`Address`.
+        """
         self._check_started()
+        wanted = list(addresses)
+        for address in wanted:
+            if not isinstance(address, Address):
+                raise UserError(f"join takes values of Address, not {address!r}")
         now = self._loop.time()
-        pending = [(address, self._wait_for(self._endpoint.join(address, now))) for address in addresses]
+        pending = [(address, self._wait_for(self._endpoint.join(address, now))) for address in wanted]
         self._drain()
-        return [JoinResult(address, await outcome) for address, outcome in pending]
+        outcomes = [(address, await outcome) for address, outcome in pending]
+        return [JoinResult(address, finished.error, finished.conflict) for address, finished in outcomes]
 
     def set_listed(self, addresses: Iterable[Address]) -> None:
         """Who may be a member, with static membership; says nothing to SWIM."""
@@ -230,9 +247,9 @@ class Gossip:
         self._check_started()
         outcome = self._wait_for(self._endpoint.send_reliable(member, payload, self._loop.time()))
         self._drain()
-        error = await outcome
-        if error:
-            raise TransportError(f"sending to {member}: {error}")
+        finished = await outcome
+        if finished.error:
+            raise TransportError(f"sending to {member}: {finished.error}")
 
     def send_best_effort(self, member: str, payload: bytes) -> None:
         """Send a message to one member in a packet; :class:`~tocsin.errors.NotFoundError`."""
@@ -265,10 +282,37 @@ class Gossip:
         self._timer.stop()
         await self._tasks.cancel()
         await self.transport.close()
-        for outcome in self._waiting.values():
+        for exchange, outcome in self._waiting.items():
             if not outcome.done():
-                outcome.set_result("closed")
+                outcome.set_result(ExchangeFinished(exchange, ExchangeKind.USER, _NOWHERE, "closed"))
         self._waiting.clear()
+
+    def _checked(
+        self,
+        local_state: Callable[[bool], bytes],
+        state_for: Callable[[StateRequest], bytes | Pieces] | None,
+    ) -> Callable[[StateRequest], bytes | Pieces]:
+        """The application's callback, whose faults are told to whoever asked for the exchange."""
+
+        only_bytes = state_for is None
+        give = state_for or (lambda request: local_state(request.join))
+
+        def checked(request: StateRequest) -> bytes | Pieces:
+            try:
+                state = give(request)
+            except Exception as error:
+                self.driver_statistics.callback_errors += 1
+                _log.exception("the application failed to give its state")
+                raise UserError(f"local_state failed: {type(error).__name__}: {error}") from error
+            # What ``state_for`` may give besides bytes is a protocol, so text is told apart by hand.
+            if not isinstance(state, bytes if only_bytes else Sized) or isinstance(state, str):
+                self.driver_statistics.callback_errors += 1
+                problem = f"local_state returned {type(state).__name__}, not bytes"
+                _log.error("no push/pull is possible: %s", problem)
+                raise UserError(problem)
+            return state
+
+        return checked
 
     # -- the transport's side
 
@@ -387,15 +431,15 @@ class Gossip:
         if isinstance(event, ExchangeFinished):
             outcome = self._waiting.pop(event.exchange, None)
             if outcome is not None and not outcome.done():
-                outcome.set_result(event.error)
+                outcome.set_result(event)
         try:
             self._on_event(event)
         except Exception:
             self.driver_statistics.callback_errors += 1
             _log.exception("the application failed on %s", type(event).__name__)
 
-    def _wait_for(self, exchange: int) -> asyncio.Future[str]:
-        outcome: asyncio.Future[str] = self._loop.create_future()
+    def _wait_for(self, exchange: int) -> asyncio.Future[ExchangeFinished]:
+        outcome: asyncio.Future[ExchangeFinished] = self._loop.create_future()
         self._waiting[exchange] = outcome
         return outcome
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Iterator
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import cast
 
 import pytest
 
@@ -26,6 +28,8 @@ from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.turns import Turns
+from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+from tocsin.gossip.transport.udp.transport import UDPTransport
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import MemberState, Ping
 from tocsin.gossip.wire.msgpack import pack
@@ -424,14 +428,99 @@ def test_a_member_must_be_started_and_closes_once() -> None:
         with pytest.raises(ClosedError, match="not started"):
             gossip.broadcast(b"")
         await gossip.start()
-        await gossip.start()
+        with pytest.raises(UserError, match="started already"):
+            await gossip.start()
         taken = Gossip(LOCAL, MemoryTransport(network, gossip.local.address), name="b")
         with pytest.raises(ConfigError):
             await taken.start()
         await gossip.close()
         await gossip.close()
+        assert gossip.members == []
         with pytest.raises(ClosedError, match="was closed"):
             await gossip.join([])
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("state", ["text", None])
+def test_a_state_that_is_not_bytes_is_an_error_at_the_callers_side(state: object) -> None:
+    async def story() -> None:
+        async with cluster() as all_members:
+            a = await all_members.member("a")
+            b = Gossip(
+                LOCAL,
+                MemoryTransport(all_members.network),
+                name="b",
+                local_state=cast("Callable[[bool], bytes]", lambda _: state),
+            )
+            await b.start()
+            try:
+                [result] = await b.join([a.address])
+                assert not result.joined
+                assert "local_state returned" in result.error
+                [result] = await a.gossip.join([b.local.address])
+                assert not result.joined
+                assert b.driver_statistics.callback_errors == 2
+            finally:
+                await b.close()
+
+    asyncio.run(story())
+
+
+def test_a_state_callback_that_fails_is_an_error_at_the_callers_side() -> None:
+    async def story() -> None:
+        def fail(join: bool) -> bytes:
+            raise KeyError("no such state")
+
+        async with cluster() as all_members:
+            a = await all_members.member("a")
+            b = Gossip(LOCAL, MemoryTransport(all_members.network), name="b", local_state=fail)
+            await b.start()
+            try:
+                [result] = await b.join([a.address])
+                assert result.error == "local_state failed: KeyError: 'no such state'"
+            finally:
+                await b.close()
+
+    asyncio.run(story())
+
+
+def test_a_name_that_is_taken_is_a_conflict_in_the_result() -> None:
+    async def story() -> None:
+        async with cluster() as all_members:
+            a = await all_members.member("a")
+            b = Gossip(LOCAL, MemoryTransport(all_members.network), name="a")
+            await b.start()
+            try:
+                [result] = await b.join([a.address])
+                assert result.conflict == a.address
+            finally:
+                await b.close()
+
+    asyncio.run(story())
+
+
+def test_join_says_what_it_takes() -> None:
+    async def story() -> None:
+        gossip = Gossip(LOCAL, MemoryTransport(MemoryNetwork()), name="a")
+        await gossip.start()
+        try:
+            with pytest.raises(UserError, match="takes values of Address"):
+                await gossip.join(cast("list[Address]", [("127.0.0.1", 1)]))
+        finally:
+            await gossip.close()
+
+    asyncio.run(story())
+
+
+def test_a_port_in_use_names_the_transports_argument() -> None:
+    async def story() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = Address("127.0.0.1", taken.getsockname()[1])
+            gossip = Gossip(LOCAL, UDPTransport(UDPTransportConfig(listen_address=address)), name="a")
+            with pytest.raises(ConfigError, match=f"^listen_address: cannot listen on {address}"):
+                await gossip.start()
+            await gossip.close()
 
     asyncio.run(story())
 

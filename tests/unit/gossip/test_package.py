@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import inspect
 import re
 import subprocess
 import sys
 import textwrap
+import typing
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,23 @@ def test_the_example_in_the_docstring_works(
     )
     exec(compile(example, "example", "exec"), {"asyncio": asyncio})
     assert capsys.readouterr().out == "['alice', 'bob']\nbob heard b'good morning'\n"
+
+
+def test_everything_that_a_public_signature_names_is_public() -> None:
+    """An exhaustive ``match`` over the events, and a typed callback, need no private module."""
+    public = set(tocsin.gossip.__all__)
+    events = {each.__name__ for each in typing.get_args(tocsin.gossip.Event)}
+    assert events <= public
+    missing = set()
+    for owner in (tocsin.gossip.Gossip, tocsin.gossip.Transport, tocsin.gossip.Stream):
+        for name, method in inspect.getmembers(owner, inspect.isfunction):
+            if name.startswith("_") and name != "__init__":
+                continue
+            for annotation in method.__annotations__.values():
+                named = set(re.findall(r"\b[A-Z]\w+", str(annotation)))
+                missing |= {one for one in named - public if one not in COMMON}
+    assert not missing
+
+
+COMMON = {"Callable", "Iterable", "None", "Outcome", "Random", "Collection", "Certificates", "Scheduler"}
+"""Of the standard library, a type variable, and what only a transport of one's own implements (``transport/base.py``)."""

@@ -119,12 +119,17 @@ class RemoteState:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeFinished:
-    """An exchange that the endpoint started is over. ``error`` is empty on success."""
+    """An exchange that the endpoint started is over. ``error`` is empty on success.
+
+    ``conflict``: the address that already has our name, by what the peer says. Then others do not take us as
+    a member.
+    """
 
     exchange: int
     kind: ExchangeKind
     destination: Address
     error: str
+    conflict: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -306,7 +306,8 @@ class Endpoint(Views):
             not isinstance(message, Ack) or message.sequence_number != known.sequence_number
         ):
             error = "the answer is not the ping's ack"
-        self._finish(known, error, now)
+        conflict = self._state_exchange.conflict(message) if known.kind is ExchangeKind.JOIN else None
+        self._finish(known, error, now, conflict)
 
     def stream_failed(self, exchange: int, reason: str, now: float) -> None:
         """A stream of ours failed; ``reason`` is for people."""
@@ -315,8 +316,8 @@ class Endpoint(Views):
 
     # -- within
 
-    def _finish(self, exchange: Exchange, error: str, now: float) -> None:
-        self._exchanges.finish(exchange, error)
+    def _finish(self, exchange: Exchange, error: str, now: float, conflict: Address | None = None) -> None:
+        self._exchanges.finish(exchange, error, conflict)
         self._state_exchange.finished(exchange.identifier, now)
         if exchange.kind is ExchangeKind.PING:
             if error:

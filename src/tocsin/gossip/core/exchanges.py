@@ -77,13 +77,21 @@ class Exchanges:
         """The exchange, or None when it is over or never was."""
         return self._pending.get(identifier)
 
-    def finish(self, exchange: Exchange, error: str) -> None:
+    def refuse(self, kind: ExchangeKind, destination: Address, error: str) -> int:
+        """Report an exchange as failed that cannot be begun."""
+        self._identifier += 1
+        self._finished(Exchange(self._identifier, kind, destination), error)
+        return self._identifier
+
+    def finish(self, exchange: Exchange, error: str, conflict: Address | None = None) -> None:
         """Report the outcome, once."""
         if self._pending.pop(exchange.identifier, None) is not None:
             self._timers.cancel((EXCHANGE, exchange.identifier))
-            self._finished(exchange, error)
+            self._finished(exchange, error, conflict)
 
-    def _finished(self, exchange: Exchange, error: str) -> None:
+    def _finished(self, exchange: Exchange, error: str, conflict: Address | None = None) -> None:
         if error:
             self._statistics.exchanges_failed += 1
-        self._events.append(ExchangeFinished(exchange.identifier, exchange.kind, exchange.destination, error))
+        self._events.append(
+            ExchangeFinished(exchange.identifier, exchange.kind, exchange.destination, error, conflict)
+        )

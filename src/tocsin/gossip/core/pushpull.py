@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from tocsin.errors import UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.admission import Admission
 from tocsin.gossip.core.context import Context, Handlers
@@ -96,7 +97,11 @@ class StateExchange:
         if objection := self._admission.state_objection(message.nodes, peer):
             self._refuse("name_binding", objection, source)
             return None
-        answer = self._own_state(StateRequest(message.join, received=message.user_state))
+        try:
+            answer = self._own_state(StateRequest(message.join, received=message.user_state))
+        except UserError as error:
+            self._refuse("local_state", str(error), source)
+            return None
         self._statistics.push_pulls_answered += 1
         yield from self._merge(message, source, now, peer)
         return answer
@@ -116,6 +121,15 @@ class StateExchange:
         if isinstance(message, ErrorResponse):
             return f"the peer answered: {message.error[:256]}"
         return "the answer is not a push/pull"
+
+    def conflict(self, message: Message | None) -> Address | None:
+        """The address that has our name in a peer's table, if it is not ours."""
+        table = self._table
+        for entry in message.nodes if isinstance(message, PushPull) else ():
+            if entry.name == table.name and entry.state == MemberState.ALIVE and entry.port:
+                address = Address.from_packed(entry.address, entry.port)
+                return address if address != table.local.address else None
+        return None
 
     def finished(self, exchange: int, now: float) -> None:
         """An exchange is over, well or not."""
@@ -137,7 +151,10 @@ class StateExchange:
         self._statistics.push_pulls_started += 1
         # One stream timeout to connect and one for the states to pass.
         deadline = now + 2 * self._config.stream_timeout
-        message = self._own_state(StateRequest(kind is ExchangeKind.JOIN, node, destination))
+        try:
+            message = self._own_state(StateRequest(kind is ExchangeKind.JOIN, node, destination))
+        except UserError as error:
+            return self._exchanges.refuse(kind, destination, str(error))
         return self._exchanges.open(kind, destination, node, message, deadline)
 
     def _refuse(self, reason: str, problem: str, source: Address) -> str:

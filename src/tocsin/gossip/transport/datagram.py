@@ -97,9 +97,7 @@ def bind_pair(address: Address, *, backlog: int = BACKLOG) -> tuple[socket.socke
             continue
         return stream, datagram
     reason = getattr(problem, "strerror", None) or str(problem)
-    raise ConfigError(
-        "cluster.listen-address", f"cannot listen on {address}: {reason}", "choose a free address"
-    )
+    raise ConfigError("listen_address", f"cannot listen on {address}: {reason}", "choose a free address")
 
 
 def bind_datagrams(address: Address) -> socket.socket:

@@ -15,7 +15,7 @@ from tocsin.alerting.protocol.parts import (
     decode_part,
     encode_part,
 )
-from tocsin.errors import ClosedError, NotFoundError, StateError, TransportError
+from tocsin.errors import ClosedError, ConfigError, NotFoundError, StateError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import (
     Event,
@@ -54,6 +54,11 @@ LEAVE_TIMEOUT: Final = 10.0
 FLUSH_TIMEOUT: Final = 2.0
 RESETTLE_TIMEOUT: Final = 5.0
 """Seconds that notifications wait at most for what was missed."""
+
+
+_ADVERTISE: Final = "--cluster.advertise-address"
+_FLAGS_OF: Final = {"listen_address": "--cluster.listen-address", "advertise_address": _ADVERTISE}
+"""By the transport's argument."""
 
 
 class Cluster:
@@ -150,7 +155,12 @@ class Cluster:
 
     async def start(self) -> None:
         """Listen, then join in the background: the API need not wait for any peer."""
-        await self.gossip.start()
+        try:
+            await self.gossip.start()
+        except ConfigError as error:
+            flag = _FLAGS_OF.get(error.place, error.place)
+            hint = error.mend.replace("advertise_address", _ADVERTISE)
+            raise ConfigError(flag, error.problem, hint) from None
         self._settle = self.convergence.start(self.settings.settle_timeout, self._on_settled)
         self.joining = Joining(
             self.settings,

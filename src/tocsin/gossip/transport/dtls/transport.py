@@ -131,7 +131,7 @@ class DTLSTransport:
             streams.close()
             datagrams.close()
             raise ConfigError(
-                "cluster.listen-address", f"no second UDP socket: {error.strerror}", "choose another address"
+                "listen_address", f"no second UDP socket: {error.strerror}", "choose another address"
             ) from None
         try:
             await self._tls.start(handler, streams)

@@ -107,7 +107,7 @@ class TLSTransport:
         except (OSError, OverflowError) as error:
             problem = getattr(error, "strerror", None) or str(error)
             raise ConfigError(
-                "cluster.listen-address", f"cannot listen on {wanted}: {problem}", "choose a free address"
+                "listen_address", f"cannot listen on {wanted}: {problem}", "choose a free address"
             ) from None
         self.attach(handler, Address(wanted.host, self._server.sockets[0].getsockname()[1]))
 
@@ -115,9 +115,7 @@ class TLSTransport:
         """:class:`ConfigError` when there is nothing that peers could be told."""
         wanted = self.config.listen_address
         if self.config.advertise_address is None and ipaddress.ip_address(wanted.host).is_unspecified:
-            raise ConfigError(
-                "cluster.listen-address", f"{wanted} is a wildcard", "set cluster.advertise-address as well"
-            )
+            raise ConfigError("listen_address", f"{wanted} is a wildcard", "set advertise_address as well")
 
     def accepted(self) -> asyncio.Protocol:
         """For a connection that a listener on the bound address just accepted."""
