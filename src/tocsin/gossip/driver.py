@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +16,7 @@ from tocsin.aio import LoopTimer, Tasks
 from tocsin.errors import ClosedError, TocsinError, TransportError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.answering import Request, StreamAnswers
+from tocsin.gossip.application import checked_state
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
     Event,
@@ -123,7 +124,7 @@ class Gossip:
             address=address or Address("127.0.0.1", 0),
             now=self._loop.time(),
             random=random_source or random.Random(),
-            state_for=self._checked(local_state, state_for),
+            state_for=checked_state(local_state, state_for, self.driver_statistics),
             meta=meta,
             packet_codec=PacketCodec(config.label, keyring, config.compression),
             stream_codec=self._stream_codec,
@@ -286,33 +287,6 @@ class Gossip:
             if not outcome.done():
                 outcome.set_result(ExchangeFinished(exchange, ExchangeKind.USER, _NOWHERE, "closed"))
         self._waiting.clear()
-
-    def _checked(
-        self,
-        local_state: Callable[[bool], bytes],
-        state_for: Callable[[StateRequest], bytes | Pieces] | None,
-    ) -> Callable[[StateRequest], bytes | Pieces]:
-        """The application's callback, whose faults are told to whoever asked for the exchange."""
-
-        only_bytes = state_for is None
-        give = state_for or (lambda request: local_state(request.join))
-
-        def checked(request: StateRequest) -> bytes | Pieces:
-            try:
-                state = give(request)
-            except Exception as error:
-                self.driver_statistics.callback_errors += 1
-                _log.exception("the application failed to give its state")
-                raise UserError(f"local_state failed: {type(error).__name__}: {error}") from error
-            # What ``state_for`` may give besides bytes is a protocol, so text is told apart by hand.
-            if not isinstance(state, bytes if only_bytes else Sized) or isinstance(state, str):
-                self.driver_statistics.callback_errors += 1
-                problem = f"local_state returned {type(state).__name__}, not bytes"
-                _log.error("no push/pull is possible: %s", problem)
-                raise UserError(problem)
-            return state
-
-        return checked
 
     # -- the transport's side
 

@@ -88,4 +88,4 @@ def test_everything_that_a_public_signature_names_is_public() -> None:
 
 
 COMMON = {"Callable", "Iterable", "None", "Outcome", "Random", "Collection", "Certificates", "Scheduler"}
-"""Of the standard library, a type variable, and what only a transport of one's own implements (``transport/base.py``)."""
+"""Of the standard library, a type variable, and what only somebody who writes a transport needs."""
