@@ -7,7 +7,6 @@ from random import Random
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
-from tocsin.alerting.config import AlertmanagerConfig, GlobalConfig, ReceiverConfig, WebhookConfig
 from tocsin.alerting.dispatch import Dispatcher
 from tocsin.alerting.group import GroupView
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
@@ -18,10 +17,14 @@ from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.config.globals import GlobalConfig
 from tocsin.errors import TocsinError
 from tocsin.node.api import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock
+from tocsin.node.config.alertmanager import AlertmanagerConfig
+from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.lookups import LookUps
+from tocsin.notify.integrations.webhook import WebhookConfig
 
 _HOUR = 3600 * SECOND
 
@@ -48,10 +51,10 @@ def scenes_config() -> AlertmanagerConfig:
     return AlertmanagerConfig(
         route=build_route(route),
         receivers=(
-            ReceiverConfig(name="team-x", integrations=(WebhookConfig(url="http://127.0.0.1:1/x"),)),
-            ReceiverConfig(name="team-y", labels={"owner": "why", "tier": "1"}),
-            ReceiverConfig(name="team-z", labels={"owner": "zed"}),
-            ReceiverConfig(name="muted", labels={"sign": "<&>"}),
+            ReceiverConfig.of("team-x", (WebhookConfig(url="http://127.0.0.1:1/x"),)),
+            ReceiverConfig.of("team-y", labels={"owner": "why", "tier": "1"}),
+            ReceiverConfig.of("team-z", labels={"owner": "zed"}),
+            ReceiverConfig.of("muted", labels={"sign": "<&>"}),
         ),
         inhibit_rules=(
             InhibitRule(

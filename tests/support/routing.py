@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.config import AlertmanagerConfig, ReceiverConfig, WebhookConfig
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.route import Route, RouteConfig, build_route
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
+from tocsin.node.config.alertmanager import AlertmanagerConfig
+from tocsin.node.config.receivers import ReceiverConfig
+from tocsin.notify.integrations.webhook import WebhookConfig
 
 T0: Nanoseconds = 1_800_000_000 * SECOND
 """When the stories begin."""
@@ -86,6 +88,4 @@ def one_route(
 def one_receiver(route: Route, *, hooks: int = 1, send_resolved: bool = True) -> AlertmanagerConfig:
     """A configuration whose receiver ``hook`` has so many webhooks."""
     webhook = WebhookConfig(url="http://sink.example/", send_resolved=send_resolved)
-    return AlertmanagerConfig(
-        route=route, receivers=(ReceiverConfig(name="hook", integrations=(webhook,) * hooks),)
-    )
+    return AlertmanagerConfig(route=route, receivers=(ReceiverConfig.of("hook", (webhook,) * hooks),))

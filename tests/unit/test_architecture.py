@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tocsin.notify.integrations.registry import NAMES
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
 
@@ -63,9 +65,12 @@ LAYERS: dict[str, frozenset[str]] = {
         }
     ),
     "tocsin.alerting": frozenset({"tocsin.errors", "tocsin.bounded"}),
+    "tocsin.config": frozenset({"tocsin.errors", "tocsin.text", "tocsin.alerting"}),
+    "tocsin.notify": frozenset(
+        {"tocsin", "tocsin.errors", "tocsin.text", "tocsin.alerting", "tocsin.config", "tocsin.gotemplate"}
+    ),
     "tocsin.certificates": frozenset({"tocsin.errors"}),
     "tocsin.gotemplate": frozenset(),
-    "tocsin.notify": frozenset({"tocsin.errors", "tocsin.alerting", "tocsin.gotemplate"}),
     "tocsin.simulation": frozenset({"tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),
     "tocsin.node": frozenset(
         {
@@ -78,11 +83,12 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin.tls",
             "tocsin.gossip",
             "tocsin.alerting",
+            "tocsin.config",
             "tocsin.notify",
         }
     ),
     "tocsin.client": frozenset(
-        {"tocsin.errors", "tocsin.text", "tocsin.tls", "tocsin.gossip", "tocsin.node"}
+        {"tocsin.errors", "tocsin.text", "tocsin.tls", "tocsin.gossip", "tocsin.config", "tocsin.node"}
     ),
     "tocsin.cli": frozenset(
         {
@@ -123,6 +129,9 @@ PURE = (
     "tocsin.gossip.transport.dtls.verification",
     "tocsin.alerting",
     "tocsin.gotemplate",
+    "tocsin.config",
+    "tocsin.notify.integrations.proxies",
+    "tocsin.notify.integrations.url",
     "tocsin.simulation",
 )
 IMPURE_MODULES = frozenset({"asyncio", "socket", "ssl", "time", "os", "threading", "subprocess", "selectors"})
@@ -143,7 +152,9 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
     "tocsin.simulation": frozenset(),
     "tocsin.gotemplate": frozenset(),
+    "tocsin.config": frozenset({"yaml"}),
     "tocsin.notify": frozenset({"re2", "yaml"}),
+    "tocsin.notify.integrations": frozenset({"httpcore", "cryptography"}),
     "tocsin.node": frozenset(
         {
             "yaml",
@@ -153,7 +164,6 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
             "httptools",
             "bcrypt",
             "prometheus_client",
-            "httpx",
             "cryptography",
             "google",
         }
@@ -361,6 +371,19 @@ def test_every_citation_of_the_wire_protocol_leads_to_a_section() -> None:
     ]
     assert len(cited) > 50
     assert not [f"{path.name} cites {section}" for path, section in cited if section not in sections]
+
+
+def test_only_the_registry_names_the_kinds_of_receiver() -> None:
+    """Beside a kind's own module, and ``global``, whose keys have names of their own."""
+    names = set(NAMES) | {f"{name}_configs" for name in NAMES}
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} names {node.value!r}"
+        for name, path, tree in modules()
+        if within(name, "tocsin.node") or within(name, "tocsin.config") or within(name, "tocsin.alerting")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value in names
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
 def source_lengths() -> dict[str, int]:

@@ -8,13 +8,13 @@ import platform
 import random
 import time
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
-from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.group import GroupView
 from tocsin.alerting.intent import KEY as INTENT_KEY
 from tocsin.alerting.intent import Intents
@@ -30,8 +30,9 @@ from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.cluster.assembly import make_cluster
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.name import remembered
-from tocsin.node.config import Notation
+from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags
+from tocsin.node.configuration import TemplateStatistics, loader, senders_of
 from tocsin.node.engine import Engine
 from tocsin.node.garbage import HeapKeeper
 from tocsin.node.log import Logger
@@ -39,12 +40,10 @@ from tocsin.node.lookups import LookUps
 from tocsin.node.looplag import lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts, observe
-from tocsin.node.receivers.base import Sender
-from tocsin.node.receivers.senders import SenderKey, make_senders
 from tocsin.node.store import Store
 from tocsin.node.store.changes import News, SilenceChanges, StagedLog
-from tocsin.node.templates import ConfigurationReader
 from tocsin.node.web import Web, external_url_of
+from tocsin.notify.integrations.sender import Sender, SenderKey
 
 STOP_GRACE: Final = 5.0
 """Seconds that notifications under way get when the node stops."""
@@ -70,9 +69,6 @@ class Node:
         self._log = Logger("tocsin.node")
         self._random = random.Random(os.urandom(32))
         self._started_at = self.clock.now()
-        self._notation = Notation(
-            flags.matcher_mode, lambda w: self._log.warn(w.message, input=w.input, origin=w.origin)
-        )
         self.alerts = Alerts(AlertNameLimit(flags.alerts_per_alertname_limit))
         self.silences = Silences(
             flags.data_retention,
@@ -97,8 +93,10 @@ class Node:
         )
         self.news = News(flush=lambda: self.store.flush(urgent=False))
         self.cluster: Cluster | None = None
-        self.reader = ConfigurationReader(flags.config_file, self._notation)
-        self._config, self.templates = self.reader.read()
+        self.template_statistics = TemplateStatistics()
+        self._load = loader(flags, self._log, self.template_statistics)
+        self._make_senders = partial(senders_of, external_url=external_url_of(flags), clock=self.clock)
+        self._config = self._load()
         self.engine: Engine | None = None
         self._web: Web | None = None
         self._heap = HeapKeeper()
@@ -259,12 +257,11 @@ class Node:
                 except TocsinError as error:
                     unusable = error  # The rest is loaded all the same.
             try:
-                config, templates = await asyncio.to_thread(self.reader.read)
+                config = await asyncio.to_thread(self._load)
                 senders = await asyncio.to_thread(self._make_senders, config)
                 if self._stopping:
                     raise ClosedError("the node is stopping")
                 self._adopt(config, senders, previous=self.engine)
-                self.templates = templates
             except TocsinError as error:
                 self.counts.reload_successful = False
                 self._log.error("loading configuration file failed", err=str(error))
@@ -289,9 +286,6 @@ class Node:
         if self.engine is None:
             raise RuntimeError("the node is not started")
         return self.engine
-
-    def _make_senders(self, config: AlertmanagerConfig) -> dict[SenderKey, Sender]:
-        return make_senders(config, external_url=external_url_of(self.flags), clock=self.clock)
 
     def _adopt(
         self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None
@@ -319,6 +313,8 @@ class Node:
         if previous is None or config is not self._config:  # Else the file was not read.
             self.counts.loaded(config, time.time())
             self._log.info("configuration loaded", file=self.flags.config_file)
+            for warning in config.all_warnings(self.flags.data_retention):
+                self._log.warn("doubtful configuration", warning=warning)
         self._config = config
         self._members_changed()
         engine.insert(self.alerts.all())

@@ -25,7 +25,8 @@ from tocsin.errors import StateError
 from tocsin.node.clock import Clock, Timer
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
-from tocsin.node.receivers.base import Outcome, Sender
+from tocsin.notify.integrations.base import Outcome
+from tocsin.notify.integrations.sender import Sender
 
 ANNOUNCE_DELAY: Final = 0.003
 """Seconds in which announcements gather, so that many leave in few packets."""

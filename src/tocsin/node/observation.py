@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
+from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
@@ -48,7 +47,7 @@ class Counts:
         """A configuration was put in force."""
         self.reload_successful = True
         self.reload_time = now
-        self.config_hash = zlib.crc32(config.original.encode())
+        self.config_hash = config.hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +93,8 @@ def observe(metrics: Metrics, node: Node) -> None:
     watch("config_last_reload_success_timestamp_seconds", lambda: counts.reload_time)
     watch("config_last_reload_successful", lambda: int(counts.reload_successful))
     watch("inhibition_rules", lambda: len(node.config.inhibit_rules))
-    watch("receivers", lambda: len(node.config.receivers))
-    watch("integrations", lambda: sum([len(r.integrations) for r in node.config.receivers]))
+    watch("receivers", lambda: len(list(node.config.used_receivers)))
+    watch("integrations", lambda: sum([len(r.integrations) for r in node.config.used_receivers]))
     _observe_flow(metrics, node)
     watch(
         "silences",
@@ -106,7 +105,7 @@ def observe(metrics: Metrics, node: Node) -> None:
         watch(f"{name}_maintenance_total", _reader(maintenance, "runs"))
         watch(f"{name}_maintenance_errors_total", _reader(maintenance, "errors"))
         watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
-    metrics.watch_statistics("template", lambda: node.reader.statistics)
+    metrics.watch_statistics("template", lambda: node.template_statistics)
     metrics.watch_statistics("journal", lambda: node.store.statistics, gauges=JOURNAL_GAUGES)
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())

@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 
 from tests.support.routing import T0, alert, route_config
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.config import AlertmanagerConfig, ReceiverConfig, WebhookConfig
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType
-from tocsin.alerting.notification import Notification, webhook_payload
+from tocsin.alerting.notification import Notification
 from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, ZERO, Nanoseconds, parse_rfc3339
+from tocsin.node.config.alertmanager import AlertmanagerConfig
+from tocsin.node.config.receivers import ReceiverConfig
+from tocsin.notify.integrations.webhook import WebhookConfig, webhook_payload
 from tocsin.simulation.alerting import AlertingNode, AlertingWorld
 
 CAPTURE: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "webhook-0.33.1.json").read_text())
@@ -50,18 +52,18 @@ CONFIG = AlertmanagerConfig(
         )
     ),
     receivers=(
-        ReceiverConfig(name="default", integrations=(WebhookConfig(url="/default"),)),
-        ReceiverConfig(name=ODD_NAME, integrations=(WebhookConfig(url="/odd"),)),
-        ReceiverConfig(
-            name="limited",
+        ReceiverConfig.of("default", integrations=(WebhookConfig(url="/default"),)),
+        ReceiverConfig.of(ODD_NAME, integrations=(WebhookConfig(url="/odd"),)),
+        ReceiverConfig.of(
+            "limited",
             integrations=(
                 WebhookConfig(url="/limited-2", max_alerts=2),
                 WebhookConfig(url="/limited-1", max_alerts=1),
             ),
         ),
-        ReceiverConfig(name="all", integrations=(WebhookConfig(url="/all"),)),
-        ReceiverConfig(
-            name="firing-only", integrations=(WebhookConfig(url="/firing-only", send_resolved=False),)
+        ReceiverConfig.of("all", integrations=(WebhookConfig(url="/all"),)),
+        ReceiverConfig.of(
+            "firing-only", integrations=(WebhookConfig(url="/firing-only", send_resolved=False),)
         ),
     ),
 )
@@ -96,7 +98,7 @@ def test_the_captured_alerts_give_the_captured_bodies() -> None:
     sent: list[tuple[str, str]] = []
     for report in _replay().sent:
         config = report.attempt.integration.config
-        assert config is not None
+        assert isinstance(config, WebhookConfig)
         body = webhook_payload(report.attempt.notification, CAPTURE["external_url"], config.max_alerts)
         sent.append((config.url, body.decode()))
     captured = [(one["path"], one["body"]) for one in CAPTURE["notifications"]]

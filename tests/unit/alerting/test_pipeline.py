@@ -8,7 +8,6 @@ import pytest
 
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Recorded, Suppressed
 from tocsin.alerting.group import Flush
 from tocsin.alerting.labels import Labels
@@ -17,6 +16,7 @@ from tocsin.alerting.pipeline import ATTEMPT_GRACE, BATCH, Pipeline
 from tocsin.alerting.route import Route
 from tocsin.alerting.timeinterval import TimeInterval, TimeRange, parse_year_range
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.node.config.alertmanager import AlertmanagerConfig
 
 PEER_TIMEOUT = 15 * SECOND
 HOOK = Receiver("hook", "webhook", 0)

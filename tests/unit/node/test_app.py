@@ -18,7 +18,7 @@ from tocsin.node import app
 from tocsin.node.app import Node
 from tocsin.node.clock import Clock
 from tocsin.node.config.flags import parse_flags
-from tocsin.node.receivers.base import Outcome
+from tocsin.notify.integrations.base import Outcome
 
 HOUR = 3600 * SECOND
 CONFIG = """
@@ -65,7 +65,7 @@ def play(
     sender, clock = Sender(), MovedClock()
     monkeypatch.setattr(app, "Clock", lambda: clock)
     monkeypatch.setattr(app, "CLOCK_INTERVAL", SECOND // 50)
-    monkeypatch.setattr(app, "make_senders", lambda *_, **__: {("sink", "webhook", 0): sender})
+    monkeypatch.setattr(app, "senders_of", lambda *_, **__: {("sink", "webhook", 0): sender})
     flags = parse_flags(
         [
             f"--config.file={file}",
@@ -124,14 +124,14 @@ def test_a_template_that_does_not_load_refuses_the_configuration(
     async def story(node: Node, sender: Sender, clock: MovedClock) -> None:
         (tmp_path / "own.tmpl").write_text('{{ define "x" }}\n{{ toUper .Status }}{{ end }}')
         (tmp_path / "alertmanager.yml").write_text(CONFIG + "templates: ['*.tmpl']\n")
-        engine, templates = node.engine, node.templates
+        engine, templates = node.engine, node.config.files.templates
         with pytest.raises(TocsinError, match=r"own\.tmpl:2: .*toUper.*did you mean toUpper\?"):
             await node.reload()
         assert not node.counts.reload_successful
-        assert (node.engine, node.templates) == (engine, templates)
+        assert (node.engine, node.config.files.templates) == (engine, templates)
         (tmp_path / "own.tmpl").write_text('{{ define "x" }}mine{{ end }}')
         await node.reload()
         assert node.counts.reload_successful
-        assert "x" in node.templates.names()
+        assert "x" in node.config.files.templates.names()
 
     play(tmp_path, monkeypatch, story)

@@ -17,7 +17,7 @@ from tocsin.node.clock import Clock
 from tocsin.node.config import parse_config
 from tocsin.node.engine import Engine
 from tocsin.node.log import Logger
-from tocsin.node.receivers.base import Outcome
+from tocsin.notify.integrations.base import Outcome
 
 HOUR = 3600 * SECOND
 CONFIG = parse_config(

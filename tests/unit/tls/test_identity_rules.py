@@ -13,12 +13,12 @@ from tests.support.certificates import Certificate, CertificateAuthority
 from tests.support.dtls import HOSTS, Node, World
 from tests.support.handshakes import shake_hands
 from tests.support.pki import BOTH, Issued, authority, issue
-from tocsin.alerting.config import TLSClientConfig as ReceiverTLSConfig
+from tocsin.config.httpclient import TLSClientConfig as ReceiverTLSConfig
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.tls.dial import SessionCache
 from tocsin.gossip.transport.tls.listener_proof import proves_listener
-from tocsin.node.receivers.client import tls_context
+from tocsin.notify.integrations.tlscontext import tls_context
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig, TLSClientConfig, TLSServerConfig
 

@@ -8,11 +8,11 @@ from typing import Literal, Protocol
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
-from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.group import GroupView
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.lookups import LookUps
 
 

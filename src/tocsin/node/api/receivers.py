@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.node.config.alertmanager import AlertmanagerConfig
 
 
 def receiver_labels(config: AlertmanagerConfig) -> dict[str, dict[str, str]]:

@@ -1,135 +1,221 @@
-"""``alertmanager.yml``, the whole file as Alertmanager 0.33 knows it, into the domain's configuration.
+"""``alertmanager.yml``, the whole file as Alertmanager 0.34 knows it.
 
-Reading is in two steps: the sections (:mod:`.routing`, :mod:`.receivers`, :mod:`.globals`,
-:mod:`.timeintervals`) check what each says by itself; here is what they say of each other. Every error is
-one line, ``file:line:column: what (mend)``.
+Each section checks what it says by itself; here is what they say of each other. Every error is one line,
+``file:line:column: what (mend)``.
 """
-
-# ruff: noqa: RUF009 - an option is a field, as dataclasses.field() is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
-from tocsin.alerting.config import AlertmanagerConfig, GlobalConfig
+from tocsin.alerting.duration import format_duration
+from tocsin.alerting.inhibit import InhibitRule
 from tocsin.alerting.quote import go_quote
-from tocsin.alerting.route import build_route
-from tocsin.node.config.emit import emit
-from tocsin.node.config.globals import GlobalSection, read_global
-from tocsin.node.config.httpclient import http_client_config, resolve_files, resolver
-from tocsin.node.config.matchers import Notation
-from tocsin.node.config.receivers import ReceiverSection, read_receivers
-from tocsin.node.config.routing import InhibitSection, RouteSection, check_names, check_root, one_route
-from tocsin.node.config.schema import Section, list_of, option, refused, section, text
+from tocsin.alerting.route import Route, RouteOptions, build_route
+from tocsin.alerting.timeinterval import TimeInterval
+from tocsin.config.emit import emit
+from tocsin.config.globals import GlobalConfig
+from tocsin.config.notation import Notation
+from tocsin.config.readers import file_path, list_of, unserved
+from tocsin.config.schema import Section, derived, option
+from tocsin.config.yaml import Mapping as MappingNode
+from tocsin.config.yaml import Mark, Node, Reading, Scalar, decode, load, read_bytes
+from tocsin.node.config.observing import EventRecorderConfig, TracingConfig
+from tocsin.node.config.receivers import ReceiverConfig
+from tocsin.node.config.routing import InhibitSection, RouteSection, check_names, check_root
 from tocsin.node.config.timeintervals import NamedIntervalsSection, named_intervals
-from tocsin.node.config.yaml import Mark, load, read_file
+from tocsin.notify.rendering import TemplateFiles
 
 
-@dataclass(kw_only=True)
-class ConfigSection(Section):
-    """The top level."""
+def _global(node: Node) -> GlobalConfig:
+    """The section, from then on known to those that inherit from it."""
+    found = GlobalConfig.read(node)
+    node.mark.reading.globals = found
+    return found
 
-    global_: GlobalSection = option(read_global, GlobalSection(), name="global", always=True)
-    route: RouteSection | None = option(one_route, None)
-    inhibit_rules: tuple[InhibitSection, ...] = option(list_of(section(InhibitSection)), ())
-    receivers: tuple[ReceiverSection, ...] = option(read_receivers, ())
-    templates: tuple[str, ...] = option(list_of(text), (), always=True)
-    mute_time_intervals: tuple[NamedIntervalsSection, ...] = option(named_intervals("mute time interval"), ())
-    time_intervals: tuple[NamedIntervalsSection, ...] = option(named_intervals("time interval"), ())
-    tracing: Any = option(refused("tracing is not offered by this version", "remove the section"), None)
-    event_recorder: Any = option(
-        refused("event_recorder is not offered by this version", "remove the section"), None
+
+class AlertmanagerConfig(Section):
+    """A whole file: every receiver and time interval that is named exists."""
+
+    global_: GlobalConfig = option(_global, default=GlobalConfig(), name="global", always=True)
+    routing: RouteSection | None = option(RouteSection.read, default=None, name="route")
+    inhibitions: tuple[InhibitSection, ...] = option(
+        list_of(InhibitSection.read), default=(), name="inhibit_rules"
+    )
+    receivers: tuple[ReceiverConfig, ...] = option(list_of(ReceiverConfig.read), default=())
+    templates: tuple[str, ...] = option(list_of(file_path), default=(), always=True)
+    """Paths and globs, already resolved against the file's directory."""
+    mute_intervals: tuple[NamedIntervalsSection, ...] = option(
+        named_intervals("mute time interval"), default=(), name="mute_time_intervals"
+    )
+    named_intervals: tuple[NamedIntervalsSection, ...] = option(
+        named_intervals("time interval"), default=(), name="time_intervals"
+    )
+    tracing: TracingConfig | None = option(
+        unserved("tracing is not offered by this version", "remove the section", TracingConfig.read),
+        default=None,
+    )
+    event_recorder: EventRecorderConfig | None = option(
+        unserved(
+            "event_recorder is not offered by this version", "remove the section", EventRecorderConfig.read
+        ),
+        default=None,
     )
 
+    route: Route = derived(default=None)
+    """The routing tree."""
+    inhibit_rules: tuple[InhibitRule, ...] = derived(default=())
+    time_intervals: Mapping[str, tuple[TimeInterval, ...]] = derived(default=MappingProxyType({}))
+    """``time_intervals`` and the deprecated ``mute_time_intervals``."""
+    original: str = derived(default="")
+    """The text for ``/api/v2/status``, secrets masked."""
+    files: TemplateFiles = derived(default=None)
+    """What :attr:`templates` names, loaded."""
+    hash: int = derived(default=0)
+    """Of the file's bytes, as ``alertmanager_config_hash`` shows it."""
+    warnings: tuple[str, ...] = derived(default=())
+    """What the file holds that is taken and doubtful, one line each."""
 
-_read = section(ConfigSection)
+    def check(self) -> None:
+        """What the sections say of each other; then what the domain uses is built."""
+        root = self.routing
+        if root is None:
+            raise self.mark.error("no routes provided", "add route: with a receiver:")
+        check_root(root)
+        intervals = self._unique_intervals()
+        check_names(root, self._unique_receivers(), intervals)
+        self.amend(
+            route=build_route(root.build()),
+            inhibit_rules=tuple(rule.build() for rule in self.inhibitions),
+            time_intervals=MappingProxyType(
+                {
+                    name: tuple(interval.build() for interval in named.time_intervals)
+                    for name, named in intervals.items()
+                }
+            ),
+            original=emit(self.shown()),
+        )
+
+    @property
+    def used_receivers(self) -> Iterator[ReceiverConfig]:
+        """Those that a route names, in the file's order: only they are sent to, and their files opened."""
+        names = {route.options.receiver for route in self.route.walk()}
+        return (receiver for receiver in self.receivers if receiver.name in names)
+
+    def all_warnings(self, retention: int) -> Iterator[str]:
+        """:attr:`warnings`, and those of intervals of routes that defeat each other, or ``retention``
+        (``--data.retention``, nanoseconds)."""
+        yield from self.warnings
+        for route in self.route.walk():
+            yield from _interval_warnings(route.options, route.key, retention)
+
+    def _unique_receivers(self) -> set[str]:
+        names: set[str] = set()
+        for receiver in self.receivers:
+            if receiver.name in names:
+                raise receiver.at("name").error(
+                    f"notification config name {go_quote(receiver.name)} is not unique",
+                    "rename one of the receivers",
+                )
+            names.add(receiver.name)
+        return names
+
+    def _unique_intervals(self) -> dict[str, NamedIntervalsSection]:
+        found: dict[str, NamedIntervalsSection] = {}
+        for what, group in (
+            ("mute time interval", self.mute_intervals),
+            ("time interval", self.named_intervals),
+        ):
+            for named in group:
+                if named.name in found:
+                    raise named.at("name").error(
+                        f"{what} {go_quote(named.name)} is not unique", "rename one of them"
+                    )
+                found[named.name] = named
+        return found
 
 
-def load_config(path: str | Path, notation: Notation = Notation()) -> AlertmanagerConfig:  # noqa: B008 - frozen
-    """The file at ``path``. :class:`~tocsin.errors.ConfigError` when it cannot be read or used."""
-    return parse_config(read_file(Path(path)), path=str(path), notation=notation)
+def load_config(
+    path: str | Path,
+    notation: Notation = Notation(),  # noqa: B008 - frozen
+    *,
+    accept_unserved: bool = False,
+    on_bound: Callable[[str], None] = lambda _bound: None,
+) -> AlertmanagerConfig:
+    """The file at ``path`` and its templates. :class:`~tocsin.errors.ConfigError` when one of them cannot be
+    read or used.
+
+    ``accept_unserved``: take what this version does not do, with a warning, instead of refusing it.
+    ``on_bound`` is called with the name of each bound that a rendering reaches.
+    """
+    return _parse(read_bytes(Path(path)), str(path), notation, accept_unserved, on_bound)
 
 
-def parse_config(text: str, *, path: str, notation: Notation = Notation()) -> AlertmanagerConfig:  # noqa: B008
+def parse_config(
+    text: str,
+    *,
+    path: str,
+    notation: Notation = Notation(),  # noqa: B008 - frozen
+    accept_unserved: bool = False,
+) -> AlertmanagerConfig:
     """As :func:`load_config`, of ``text``. ``path`` is named in errors; relative file names are of its
     directory."""
-    start = Mark(path, 1, 1)
-    tree = load(text, path)
+    return _parse(text.encode(), path, notation, accept_unserved, lambda _bound: None)
+
+
+def _parse(
+    data: bytes, path: str, notation: Notation, accept_unserved: bool, on_bound: Callable[[str], None]
+) -> AlertmanagerConfig:
+    warnings: list[str] = []
+    reading = Reading(
+        warn=warnings.append, accept_unserved=accept_unserved, globals=GlobalConfig(), notation=notation
+    )
+    tree = load(decode(data, path), path, reading)
     if tree is None:
-        raise start.error(
+        raise Mark(path, 1, 1).error(
             "no route provided in config", "the least is route: with a receiver:, and receivers:"
         )
-    config = _read(tree)
-    root = config.route
-    if root is None:
-        raise config.mark.error("no routes provided", "add route: with a receiver:")
-    check_root(root)
-    intervals = _unique_intervals(config)
-    check_names(root, _unique_receivers(config), intervals)
-
-    _resolve_files(config, str(Path(path).parent))
-    http = http_client_config(config.global_.http_config)
-    route = build_route(root.build(notation))
-    inhibit_rules = tuple(rule.build(notation) for rule in config.inhibit_rules)
-    _fill_in_http(config)
-    return AlertmanagerConfig(
-        route=route,
-        receivers=tuple(receiver.build(http) for receiver in config.receivers),
-        inhibit_rules=inhibit_rules,
-        time_intervals=MappingProxyType(
-            {
-                name: tuple(interval.build() for interval in named.time_intervals)
-                for name, named in intervals.items()
-            }
-        ),
-        global_=GlobalConfig(resolve_timeout=config.global_.resolve_timeout, http=http),
-        templates=config.templates,
-        original=emit(config.shown()),
-    )
-
-
-def _resolve_files(config: ConfigSection, directory: str) -> None:
-    """Names of files are relative to the configuration's own folder, and are shown as they are used."""
-    config.templates = tuple(map(resolver(directory), config.templates))
-    resolve_files(config.global_.http_config, directory)
-    for receiver in config.receivers:
-        for webhook in receiver.webhook_configs:
-            if webhook.http_config is not None:
-                resolve_files(webhook.http_config, directory)
-
-
-def _fill_in_http(config: ConfigSection) -> None:
-    """A webhook without an ``http_config`` is shown with the global one, which is what it uses."""
-    for receiver in config.receivers:
-        for webhook in receiver.webhook_configs:
-            webhook.http_config = webhook.http_config or config.global_.http_config
-
-
-def _unique_receivers(config: ConfigSection) -> set[str]:
-    names: set[str] = set()
-    for receiver in config.receivers:
-        if receiver.name in names:
-            raise receiver.at("name").error(
-                f"notification config name {go_quote(receiver.name)} is not unique",
-                "rename one of the receivers",
-            )
-        names.add(receiver.name)
-    return names
-
-
-def _unique_intervals(config: ConfigSection) -> dict[str, NamedIntervalsSection]:
-    found: dict[str, NamedIntervalsSection] = {}
-    for what, group in (
-        ("mute time interval", config.mute_time_intervals),
-        ("time interval", config.time_intervals),
-    ):
-        for named in group:
-            if named.name in found:
-                raise named.at("name").error(
-                    f"{what} {go_quote(named.name)} is not unique", "rename one of them"
-                )
-            found[named.name] = named
+    files = TemplateFiles(_globs(tree), on_bound)
+    reading.compile = files.check
+    found = AlertmanagerConfig.read(_in_order(tree))
+    if found.templates:
+        _ = files.templates  # A file that is no template refuses the configuration.
+    found.amend(files=files, hash=config_hash(data), warnings=tuple(warnings))
     return found
+
+
+def _globs(tree: Node) -> tuple[str, ...]:
+    """What ``templates`` names: known before the fields that use them are read."""
+    if not isinstance(tree, MappingNode) or "templates" not in tree.entries:
+        return ()
+    node = tree.entries["templates"][1]
+    return () if isinstance(node, Scalar) and node.is_null else list_of(file_path)(node)
+
+
+def _in_order(tree: Node) -> Node:
+    """``global`` first, wherever it stands: others inherit from it."""
+    if not isinstance(tree, MappingNode) or "global" not in tree.entries:
+        return tree
+    return MappingNode(tree.mark, {"global": tree.entries["global"]} | tree.entries, tree.size)
+
+
+def config_hash(data: bytes) -> int:
+    """The first six bytes of the MD5, little-endian: nodes with the same file show the same number."""
+    return int.from_bytes(hashlib.md5(data, usedforsecurity=False).digest()[:6], "little")
+
+
+def _interval_warnings(options: RouteOptions, key: str, retention: int) -> Iterator[str]:
+    repeat, group = format_duration(options.repeat_interval), format_duration(options.group_interval)
+    if options.repeat_interval > retention:
+        yield (
+            f"repeat_interval {repeat} of the route {key} is greater than the data retention"
+            f" {format_duration(retention)}: notifications can be repeated too often"
+        )
+    if options.repeat_interval < options.group_interval:
+        yield (
+            f"repeat_interval {repeat} of the route {key} is less than group_interval {group}:"
+            " notifications are repeated at the next group_interval only"
+        )

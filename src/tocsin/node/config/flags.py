@@ -72,6 +72,12 @@ class NodeFlags:
     """Every flag. Durations are nanoseconds. Field names are the flags', ``.`` and ``-`` as ``_``."""
 
     config_file: str = flag("config.file", "alertmanager.yml", str, "Configuration file.")
+    config_accept_unserved: bool = switch(
+        "config.accept-unserved",
+        False,
+        "Take keys of the configuration file that this version does not serve, with a warning, instead of"
+        " refusing them.",
+    )
     storage_path: str = flag(
         "storage.path", "data/", str, "Folder for the silences and the notification log."
     )

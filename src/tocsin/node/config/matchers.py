@@ -2,66 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterable
 
-from tocsin.alerting.labels import valid_classic_name, valid_name
-from tocsin.alerting.matcher import (
-    Matcher,
-    MatchType,
-    ParserMode,
-    ParseWarning,
-    parse_matchers,
-    sort_matchers,
-)
+from tocsin.alerting.labels import valid_classic_name
+from tocsin.alerting.matcher import Matcher, MatchType, parse_matchers, sort_matchers
 from tocsin.alerting.quote import go_quote
-from tocsin.node.config.schema import Section, describe, list_of, text
-from tocsin.node.config.yaml import Mapping, Mark, Node, Scalar
+from tocsin.config.notation import Notation
+from tocsin.config.readers import list_of, text
+from tocsin.config.schema import Section
+from tocsin.config.yaml import Mapping, Mark, Node, Scalar, describe
 
-WarningHook: TypeAlias = Callable[[ParseWarning], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Notation:
-    """How matchers and label names are to be read (``--enable-feature``) and who hears of doubtful ones."""
-
-    mode: ParserMode = ParserMode.FALLBACK
-    warn: WarningHook | None = None
-
-    def valid_name(self, name: str) -> bool:
-        """Whether a label may have the name."""
-        return valid_classic_name(name) if self.mode is ParserMode.CLASSIC else valid_name(name)
+DEFAULT = Notation()
 
 
-@dataclass(slots=True)
-class MatcherList:
-    """``matchers``: one or more matchers a line. :meth:`parse` fills ``matchers``."""
+class MatcherLines(tuple[Matcher, ...]):
+    """The matchers of all lines of ``matchers``, in Alertmanager's order."""
 
-    lines: tuple[tuple[Mark, str], ...]
-    matchers: tuple[Matcher, ...] = field(default=())
+    __slots__ = ()
 
-    def parse(self, notation: Notation) -> tuple[Matcher, ...]:
-        """All lines' matchers, sorted as Alertmanager does."""
-        found: list[Matcher] = []
-        for mark, line in self.lines:
-            try:
-                found += parse_matchers(line, origin="config", warn=notation.warn, mode=notation.mode)
-            except ValueError as error:
-                raise mark.error(str(error), 'as in severity="page" or team=~"a|b"') from None
-        self.matchers = sort_matchers(found)
-        return self.matchers
-
-    @staticmethod
-    def shown(found: MatcherList | None) -> list[str]:
-        """As Alertmanager shows it; after :meth:`parse`."""
-        return [str(matcher) for matcher in found.matchers] if found is not None else []
+    def shown(self) -> list[str]:
+        """As Alertmanager shows them."""
+        return [str(matcher) for matcher in self]
 
 
-def matcher_list(node: Node) -> MatcherList | None:
-    """A list of lines."""
-    lines = list_of(lambda item: (item.mark, text(item)))(node)
-    return MatcherList(lines) if lines else None
+def notation_of(mark: Mark) -> Notation:
+    """How matchers and names of the file are to be read."""
+    return mark.reading.notation or DEFAULT
+
+
+def matcher_lines(node: Node) -> MatcherLines:
+    """A list of lines, each with one or more matchers."""
+    notation = notation_of(node.mark)
+    found: list[Matcher] = []
+    for mark, line in list_of(lambda item: (item.mark, text(item)))(node):
+        try:
+            found += parse_matchers(line, origin="config", warn=notation.warn, mode=notation.mode)
+        except ValueError as error:
+            raise mark.error(str(error), 'as in severity="page" or team=~"a|b"') from None
+    return MatcherLines(sort_matchers(found))
 
 
 def _old_form(node: Node, type_: MatchType) -> tuple[Matcher, ...]:
@@ -104,8 +82,9 @@ def show_old_form(matchers: tuple[Matcher, ...]) -> dict[str, str]:
     return {each.name: each.value for each in sort_matchers(matchers)}
 
 
-def label_names(where: Section, name: str, names: tuple[str, ...], notation: Notation) -> None:
+def label_names(where: Section, name: str, names: Iterable[str]) -> None:
     """Refuse a list with an invalid label name."""
+    notation = notation_of(where.mark)
     for each in names:
         if not notation.valid_name(each):
             raise where.at(name).error(f"invalid label name {go_quote(each)} in {name} list", "mend the name")

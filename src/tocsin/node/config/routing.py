@@ -1,95 +1,91 @@
 """``route`` and ``inhibit_rules`` of the file."""
 
-# ruff: noqa: RUF009 - an option is a field, as dataclasses.field() is
-
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
-from tocsin.alerting.duration import format_duration
 from tocsin.alerting.inhibit import InhibitRule
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.quote import go_quote
 from tocsin.alerting.route import RouteConfig
+from tocsin.config.readers import deferred, list_of, map_of, template, text
+from tocsin.config.scalars import boolean, duration, show_duration
+from tocsin.config.schema import Section, option
+from tocsin.config.texts import Template
+from tocsin.config.yaml import Reader
 from tocsin.node.config.matchers import (
-    MatcherList,
-    Notation,
+    MatcherLines,
     anchored,
     label_names,
-    matcher_list,
+    matcher_lines,
     read_match,
     read_match_re,
     show_old_form,
 )
-from tocsin.node.config.scalars import boolean, duration
-from tocsin.node.config.schema import Reader, Section, deferred, list_of, option, section, text
 
 ALL_LABELS = "..."
 
 
-def show_duration(span: int | None) -> str:
-    """In Prometheus' notation."""
-    return format_duration(span or 0)
-
-
-@dataclass(kw_only=True)
 class RouteSection(Section):
     """A route, with the routes below it."""
 
-    receiver: str = option(text, "")
-    group_by: tuple[str, ...] | None = option(list_of(text), None)
-    match: tuple[Matcher, ...] = option(read_match, (), show=show_old_form)
-    match_re: tuple[Matcher, ...] = option(read_match_re, (), show=show_old_form)
-    matchers: MatcherList | None = option(matcher_list, None, show=MatcherList.shown)
-    mute_time_intervals: tuple[str, ...] = option(list_of(text), ())
-    active_time_intervals: tuple[str, ...] = option(list_of(text), ())
-    continue_: bool = option(boolean, False, name="continue", always=True)
-    routes: tuple[RouteSection, ...] = option(deferred(lambda: read_route), ())
-    group_wait: int | None = option(duration, None, show=show_duration)
-    group_interval: int | None = option(duration, None, show=show_duration)
-    repeat_interval: int | None = option(duration, None, show=show_duration)
+    receiver: str = option(text, default="")
+    group_by: tuple[str, ...] | None = option(list_of(text), default=None)
+    match: tuple[Matcher, ...] = option(read_match, default=(), show=show_old_form)
+    match_re: tuple[Matcher, ...] = option(read_match_re, default=(), show=show_old_form)
+    matchers: MatcherLines = option(matcher_lines, default=MatcherLines(), show=MatcherLines.shown)
+    mute_time_intervals: tuple[str, ...] = option(list_of(text), default=())
+    active_time_intervals: tuple[str, ...] = option(list_of(text), default=())
+    continue_: bool = option(boolean, default=False, name="continue", always=True)
+    routes: tuple[RouteSection, ...] = option(deferred(lambda: read_route), default=())
+    group_wait: int | None = option(duration, default=None, show=show_duration)
+    group_interval: int | None = option(duration, default=None, show=show_duration)
+    repeat_interval: int | None = option(duration, default=None, show=show_duration)
 
-    def build(self, notation: Notation) -> RouteConfig:
-        """What the domain gets, label names and matchers checked."""
+    labels: dict[str, Template] = option(map_of(template), default={})
+
+    def check(self) -> None:
+        """Names that labels can have, each once; no interval of zero."""
         group_by = self.group_by or ()
-        names = tuple(name for name in group_by if name != ALL_LABELS)
-        label_names(self, "group_by", names, notation)
-        if names and len(names) < len(group_by):
+        label_names(self, "group_by", self.group_names)
+        if self.group_names and len(self.group_names) < len(group_by):
             raise self.at("group_by").error(
                 "cannot have wildcard group_by (`...`) and other labels at the same time",
                 "keep one of the two",
             )
-        for name in names:
-            if names.count(name) > 1:
+        for name in self.group_names:
+            if self.group_names.count(name) > 1:
                 raise self.at("group_by").error(
                     f"duplicated label {go_quote(name)} in group_by", "remove one"
                 )
+        label_names(self, "labels", self.labels)
+        for name in ("group_interval", "repeat_interval"):
+            if self[name] == 0:
+                raise self.at(name).error(f"{name} cannot be zero", "leave it out for the default")
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The labels of ``group_by``."""
+        return tuple(name for name in self.group_by or () if name != ALL_LABELS)
+
+    def build(self) -> RouteConfig:
+        """What the tree is built of."""
         return RouteConfig(
             receiver=self.receiver,
-            group_by=None if self.group_by is None else names,
-            group_by_all=ALL_LABELS in group_by,
-            matchers=self.match
-            + anchored(self.match_re)
-            + (self.matchers.parse(notation) if self.matchers else ()),
+            group_by=None if self.group_by is None else self.group_names,
+            group_by_all=ALL_LABELS in (self.group_by or ()),
+            matchers=self.match + anchored(self.match_re) + tuple(self.matchers),
             mute_time_intervals=self.mute_time_intervals,
             active_time_intervals=self.active_time_intervals,
             continue_=self.continue_,
             group_wait=self.group_wait,
             group_interval=self.group_interval,
             repeat_interval=self.repeat_interval,
-            routes=tuple(route.build(notation) for route in self.routes),
+            routes=tuple(route.build() for route in self.routes),
         )
 
 
-def _check_route(route: RouteSection) -> None:
-    for name in ("group_interval", "repeat_interval"):
-        if getattr(route, name) == 0:
-            raise route.at(name).error(f"{name} cannot be zero", "leave it out for the default")
-
-
-one_route = section(RouteSection, _check_route)
-read_route: Reader[tuple[RouteSection, ...]] = list_of(one_route)
+read_route: Reader[tuple[RouteSection, ...]] = list_of(RouteSection.read)
 
 
 def check_root(root: RouteSection) -> None:
@@ -97,12 +93,12 @@ def check_root(root: RouteSection) -> None:
     if not root.receiver:
         raise root.mark.error("root route must specify a default receiver", "add receiver: to route:")
     if root.match or root.match_re or root.matchers:
-        given = next(name for name in ("match", "match_re", "matchers") if getattr(root, name))
+        given = next(name for name in ("match", "match_re", "matchers") if root[name])
         raise root.at(given).error(
             "root route must not have any matchers", "move them to a route below routes:"
         )
     for name in ("mute_time_intervals", "active_time_intervals"):
-        if getattr(root, name):
+        if root[name]:
             problem = f"root route must not have any {name.replace('_', ' ')}"
             raise root.at(name).error(problem, "move them to a route below routes:")
     if root.continue_:
@@ -116,7 +112,7 @@ def check_names(route: RouteSection, receivers: Collection[str], intervals: Coll
             f"undefined receiver {go_quote(route.receiver)} used in route", "define it below receivers:"
         )
     for name in ("active_time_intervals", "mute_time_intervals"):
-        for interval in getattr(route, name):
+        for interval in route[name]:
             if interval not in intervals:
                 raise route.at(name).error(
                     f"undefined time interval {go_quote(interval)} used in route",
@@ -126,27 +122,27 @@ def check_names(route: RouteSection, receivers: Collection[str], intervals: Coll
         check_names(child, receivers, intervals)
 
 
-@dataclass(kw_only=True)
 class InhibitSection(Section):
     """One of ``inhibit_rules``."""
 
-    name: str = option(text, "")
-    source_match: tuple[Matcher, ...] = option(read_match, (), show=show_old_form)
-    source_match_re: tuple[Matcher, ...] = option(read_match_re, (), show=show_old_form)
-    source_matchers: MatcherList | None = option(matcher_list, None, show=MatcherList.shown)
-    target_match: tuple[Matcher, ...] = option(read_match, (), show=show_old_form)
-    target_match_re: tuple[Matcher, ...] = option(read_match_re, (), show=show_old_form)
-    target_matchers: MatcherList | None = option(matcher_list, None, show=MatcherList.shown)
-    equal: tuple[str, ...] = option(list_of(text), ())
+    name: str = option(text, default="")
+    source_match: tuple[Matcher, ...] = option(read_match, default=(), show=show_old_form)
+    source_match_re: tuple[Matcher, ...] = option(read_match_re, default=(), show=show_old_form)
+    source_matchers: MatcherLines = option(matcher_lines, default=MatcherLines(), show=MatcherLines.shown)
+    target_match: tuple[Matcher, ...] = option(read_match, default=(), show=show_old_form)
+    target_match_re: tuple[Matcher, ...] = option(read_match_re, default=(), show=show_old_form)
+    target_matchers: MatcherLines = option(matcher_lines, default=MatcherLines(), show=MatcherLines.shown)
+    equal: tuple[str, ...] = option(list_of(text), default=())
 
-    def build(self, notation: Notation) -> InhibitRule:
+    def check(self) -> None:
+        """Names that labels can have."""
+        label_names(self, "equal", self.equal)
+
+    def build(self) -> InhibitRule:
         """What the domain gets."""
-        label_names(self, "equal", self.equal, notation)
-        source = self.source_matchers.parse(notation) if self.source_matchers else ()
-        target = self.target_matchers.parse(notation) if self.target_matchers else ()
         return InhibitRule(
             name=self.name,
-            source_matchers=self.source_match + self.source_match_re + source,
-            target_matchers=self.target_match + self.target_match_re + target,
+            source_matchers=self.source_match + self.source_match_re + tuple(self.source_matchers),
+            target_matchers=self.target_match + self.target_match_re + tuple(self.target_matchers),
             equal=self.equal,
         )

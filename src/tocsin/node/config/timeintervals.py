@@ -1,11 +1,8 @@
 """``time_intervals`` of the file, and ``mute_time_intervals``, their deprecated name."""
 
-# ruff: noqa: RUF009 - an option is a field, as dataclasses.field() is
-
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from tocsin.alerting.timeinterval import (
     WEEKDAYS,
@@ -18,7 +15,10 @@ from tocsin.alerting.timeinterval import (
     parse_weekday_range,
     parse_year_range,
 )
-from tocsin.node.config.schema import Inline, Reader, Section, list_of, option, parsed, section, text
+from tocsin.config.readers import list_of, parsed, text
+from tocsin.config.schema import Section, option
+from tocsin.config.texts import Inline
+from tocsin.config.yaml import Node, Reader
 
 Ranges = tuple[InclusiveRange, ...]
 
@@ -42,39 +42,41 @@ def _location(written: str) -> str:
     return written or "UTC"
 
 
-@dataclass(kw_only=True)
 class TimeRangeSection(Section):
     """One of ``times``."""
 
-    start_time: str = option(text, "")
-    end_time: str = option(text, "")
+    start_time: str = option(text, default="")
+    end_time: str = option(text, default="")
+
+    def check(self) -> None:
+        """Both, in order."""
+        try:
+            parse_time_range(self.start_time, self.end_time)
+        except ValueError as error:
+            raise self.mark.error(str(error), "give start_time and end_time as 09:00 and 17:30") from None
 
 
-def _check_times(times: TimeRangeSection) -> None:
-    try:
-        parse_time_range(times.start_time, times.end_time)
-    except ValueError as error:
-        raise times.mark.error(str(error), "give start_time and end_time as 09:00 and 17:30") from None
-
-
-@dataclass(kw_only=True)
 class TimeIntervalSection(Section):
     """One entry below a name."""
 
-    times: tuple[TimeRangeSection, ...] | None = option(
-        list_of(section(TimeRangeSection, _check_times)), None
-    )
+    times: tuple[TimeRangeSection, ...] | None = option(list_of(TimeRangeSection.read), default=None)
     weekdays: Ranges | None = option(
-        _ranges(parse_weekday_range, "as in monday or monday:friday"), None, show=_show(WEEKDAYS.__getitem__)
+        _ranges(parse_weekday_range, "as in monday or monday:friday"),
+        default=None,
+        show=_show(WEEKDAYS.__getitem__),
     )
     days_of_month: Ranges | None = option(
-        _ranges(parse_day_of_month_range, "as in 1:5, or -3:-1 from the end"), None, show=_show(str)
+        _ranges(parse_day_of_month_range, "as in 1:5, or -3:-1 from the end"), default=None, show=_show(str)
     )
     months: Ranges | None = option(
-        _ranges(parse_month_range, "as in january:march, 1:3 or may"), None, show=_show(str)
+        _ranges(parse_month_range, "as in january:march, 1:3 or may"), default=None, show=_show(str)
     )
-    years: Ranges | None = option(_ranges(parse_year_range, "as in 2026 or 2026:2030"), None, show=_show(str))
-    location: str = option(parsed(_location, mend="a name of the time zone database, as in Europe/Paris"), "")
+    years: Ranges | None = option(
+        _ranges(parse_year_range, "as in 2026 or 2026:2030"), default=None, show=_show(str)
+    )
+    location: str = option(
+        parsed(_location, mend="a name of the time zone database, as in Europe/Paris"), default=""
+    )
 
     def build(self) -> TimeInterval:
         """What the domain gets."""
@@ -90,21 +92,22 @@ class TimeIntervalSection(Section):
         )
 
 
-@dataclass(kw_only=True)
 class NamedIntervalsSection(Section):
     """A name and its entries."""
 
-    name: str = option(text, "", always=True)
+    name: str = option(text, default="", always=True)
     time_intervals: tuple[TimeIntervalSection, ...] = option(
-        list_of(section(TimeIntervalSection)), (), always=True
+        list_of(TimeIntervalSection.read), default=(), always=True
     )
 
 
 def named_intervals(what: str) -> Reader[tuple[NamedIntervalsSection, ...]]:
     """A list of named intervals; ``what`` they are called in errors."""
 
-    def check(named: NamedIntervalsSection) -> None:
+    def read(node: Node) -> NamedIntervalsSection:
+        named = NamedIntervalsSection.read(node)
         if not named.name:
             raise named.mark.error(f"missing name in {what}", "add name:")
+        return named
 
-    return list_of(section(NamedIntervalsSection, check))
+    return list_of(read)

@@ -8,12 +8,9 @@ Source: wire 3.3. Stricter than Alertmanager where that only fails later: ``min_
 ``max_version``, a client CA file without a certificate, a key that is not its certificate's.
 """
 
-# ruff: noqa: RUF009 - an option is a field, as dataclasses.field() is
-
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,10 +18,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from tocsin.node.config.httpclient import TLSSection, at_most_one, check_tls, check_versions, tls_version
-from tocsin.node.config.scalars import boolean
-from tocsin.node.config.schema import Reader, Secret, Section, list_of, option, secret, section, text
-from tocsin.node.config.yaml import Mark, Node, load, read_file
+from tocsin.config.httpclient import TLSClientConfig as TLSSection
+from tocsin.config.httpclient import check_versions, tls_version
+from tocsin.config.readers import file_path, list_of, secret, text
+from tocsin.config.scalars import boolean
+from tocsin.config.schema import Section, option
+from tocsin.config.texts import Secret
+from tocsin.config.yaml import Mark, Node, Reader, load, read_file
 from tocsin.tls.settings import (
     CIPHER_SUITES,
     CLIENT_AUTH_ALIASES,
@@ -53,37 +53,36 @@ def _one_of(what: str, known: Collection[str]) -> Reader[str]:
 _CLIENT_AUTH_NAMES = (*(each.value for each in ClientAuthType), *CLIENT_AUTH_ALIASES)
 
 
-@dataclass(kw_only=True)
 class ServerSection(Section):
     """``tls_server_config``."""
 
-    cert: str = option(text, "")
-    key: Secret = option(secret, Secret(""))
-    client_ca: str = option(text, "")
-    cert_file: str = option(text, "")
-    key_file: str = option(text, "")
-    client_auth_type: str = option(_one_of("client_auth_type", ("", *_CLIENT_AUTH_NAMES)), "")
-    client_ca_file: str = option(text, "")
-    client_allowed_sans: tuple[str, ...] = option(list_of(text), ())
-    client_crl: str = option(text, "")
-    client_crl_file: str = option(text, "")
+    cert: str = option(text, default="")
+    key: str = option(secret, default=Secret(""))
+    client_ca: str = option(text, default="")
+    cert_file: str = option(file_path, default="")
+    key_file: str = option(file_path, default="")
+    client_auth_type: str = option(_one_of("client_auth_type", ("", *_CLIENT_AUTH_NAMES)), default="")
+    client_ca_file: str = option(file_path, default="")
+    client_allowed_sans: tuple[str, ...] = option(list_of(text), default=())
+    client_crl: str = option(text, default="")
+    client_crl_file: str = option(file_path, default="")
     cipher_suites: tuple[str, ...] = option(
-        list_of(_one_of("cipher suite", (*CIPHER_SUITES, *sorted(TLS13_CIPHER_SUITES)))), ()
+        list_of(_one_of("cipher suite", (*CIPHER_SUITES, *sorted(TLS13_CIPHER_SUITES)))), default=()
     )
-    curve_preferences: tuple[str, ...] = option(list_of(_one_of("curve", tuple(CURVES))), ())
-    min_version: str = option(tls_version, "")
-    max_version: str = option(tls_version, "")
-    prefer_server_cipher_suites: bool = option(boolean, False)
+    curve_preferences: tuple[str, ...] = option(list_of(_one_of("curve", tuple(CURVES))), default=())
+    min_version: str = option(tls_version, default="")
+    max_version: str = option(tls_version, default="")
+    prefer_server_cipher_suites: bool = option(boolean, default=False)
 
 
 def check_server(server: ServerSection) -> None:
     """The rules between the keys."""
-    if not server.marks:
+    if not server.given:
         raise server.mark.error("TLS config is not present", "add cert_file and key_file")
-    at_most_one(server, "cert", "cert_file")
-    at_most_one(server, "key", "key_file")
-    at_most_one(server, "client_ca", "client_ca_file")
-    at_most_one(server, "client_crl", "client_crl_file")
+    server.at_most_one("cert", "cert_file")
+    server.at_most_one("key", "key_file")
+    server.at_most_one("client_ca", "client_ca_file")
+    server.at_most_one("client_crl", "client_crl_file")
     if (server.client_crl or server.client_crl_file) and not (server.client_ca or server.client_ca_file):
         raise server.at("client_crl_file" if server.client_crl_file else "client_crl").error(
             "a revocation list needs the authority that signed it", "add client_ca_file"
@@ -101,38 +100,39 @@ def check_server(server: ServerSection) -> None:
     check_versions(server, server.min_version, server.max_version)
 
 
-@dataclass(kw_only=True)
+def _read_server(node: Node) -> ServerSection:
+    found = ServerSection.read(node)
+    check_server(found)
+    return found
+
+
 class ClientSection(TLSSection):
     """``tls_client_config``: Alertmanager's keys and, from ``crl`` on, our own."""
 
-    crl: str = option(text, "")
-    crl_file: str = option(text, "")
-    server_allowed_sans: tuple[str, ...] = option(list_of(text), ())
+    crl: str = option(text, default="")
+    crl_file: str = option(file_path, default="")
+    server_allowed_sans: tuple[str, ...] = option(list_of(text), default=())
 
-
-def _check_client(client: ClientSection) -> None:
-    check_tls(client)
-    at_most_one(client, "crl", "crl_file")
-    for name in ("crl", "crl_file", "server_allowed_sans"):
-        if client.insecure_skip_verify and getattr(client, name):
-            raise client.at(name).error(
-                f"{name} has no effect with insecure_skip_verify", "remove insecure_skip_verify"
+    def check(self) -> None:
+        """The rules between the keys."""
+        super().check()
+        self.at_most_one("crl", "crl_file")
+        for name in ("crl", "crl_file", "server_allowed_sans"):
+            if self.insecure_skip_verify and self[name]:
+                raise self.at(name).error(
+                    f"{name} has no effect with insecure_skip_verify", "remove insecure_skip_verify"
+                )
+        if (self.crl or self.crl_file) and not (self.ca or self.ca_file):
+            raise self.at("crl_file" if self.crl_file else "crl").error(
+                "a revocation list needs the authority that signed it", "add ca_file"
             )
-    if (client.crl or client.crl_file) and not (client.ca or client.ca_file):
-        raise client.at("crl_file" if client.crl_file else "crl").error(
-            "a revocation list needs the authority that signed it", "add ca_file"
-        )
 
 
-@dataclass(kw_only=True)
 class FileSection(Section):
     """The top level."""
 
-    tls_server_config: ServerSection | None = option(section(ServerSection, check_server), None)
-    tls_client_config: ClientSection | None = option(section(ClientSection, _check_client), None)
-
-
-_read = section(FileSection)
+    tls_server_config: ServerSection | None = option(_read_server, default=None)
+    tls_client_config: ClientSection | None = option(ClientSection.read, default=None)
 
 
 def load_cluster_tls(path: str | Path) -> ClusterTLSConfig:
@@ -147,24 +147,24 @@ def load_cluster_tls(path: str | Path) -> ClusterTLSConfig:
     missing = "missing 'tls_server_config' entry in the TLS configuration"
     if tree is None:
         raise start.error(missing, "add it with cert_file and key_file")
-    found = _read(tree)
+    found = FileSection.read(tree)
     server, client = found.tls_server_config, found.tls_client_config
     if server is None:
         raise found.mark.error(missing, "add it with cert_file and key_file")
     if client is None and found.has("tls_client_config"):
         raise found.at("tls_client_config").error("tls_client_config is empty", "fill it in or remove it")
     return ClusterTLSConfig(
-        server=server_config(server, path.parent),
-        client=TLSClientConfig() if client is None else _client(client, path.parent),
+        server=server_config(server),
+        client=TLSClientConfig() if client is None else _client(client),
     )
 
 
-def server_config(found: ServerSection, directory: Path) -> TLSServerConfig:
-    """What the section says, file names relative to ``directory``; reads and checks what it names."""
-    certificate = _source(found, "cert", directory)
-    private_key = _source(found, "key", directory)
-    client_ca = _source(found, "client_ca", directory)
-    client_crl = _source(found, "client_crl", directory)
+def server_config(found: ServerSection) -> TLSServerConfig:
+    """What the section says; reads and checks what it names."""
+    certificate = _source(found, "cert")
+    private_key = _source(found, "key")
+    client_ca = _source(found, "client_ca")
+    client_crl = _source(found, "client_crl")
     _check_pair(found, certificate, private_key)
     if client_ca != (None, None):
         _certificates(found, "client_ca", client_ca)
@@ -187,11 +187,11 @@ def server_config(found: ServerSection, directory: Path) -> TLSServerConfig:
     )
 
 
-def _client(found: ClientSection, directory: Path) -> TLSClientConfig:
-    certificate = _source(found, "cert", directory)
-    private_key = _source(found, "key", directory)
-    ca = _source(found, "ca", directory)
-    crl = _source(found, "crl", directory)
+def _client(found: ClientSection) -> TLSClientConfig:
+    certificate = _source(found, "cert")
+    private_key = _source(found, "key")
+    ca = _source(found, "ca")
+    crl = _source(found, "crl")
     if certificate != (None, None):
         _check_pair(found, certificate, private_key)
     if ca != (None, None):
@@ -213,9 +213,9 @@ def _client(found: ClientSection, directory: Path) -> TLSClientConfig:
     )
 
 
-def _source(found: Section, name: str, directory: Path) -> Source:
-    inline, file = getattr(found, name), getattr(found, f"{name}_file")
-    return (directory / file if file else None), (inline.encode() if inline else None)
+def _source(found: Section, name: str) -> Source:
+    inline, file = found[name], found[f"{name}_file"]
+    return (Path(file) if file else None), (inline.encode() if inline else None)
 
 
 def _where(found: Section, name: str) -> Mark:

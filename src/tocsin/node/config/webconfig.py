@@ -7,8 +7,6 @@ Source: exporter-toolkit's documentation, and what Alertmanager 0.33 does with s
 that only fails later, as the cluster's file is (:mod:`tocsin.node.config.tls`).
 """
 
-# ruff: noqa: RUF009 - an option is a field, as dataclasses.field() is
-
 from __future__ import annotations
 
 import re
@@ -18,10 +16,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from tocsin.node.config.scalars import boolean, go_duration, unsigned
-from tocsin.node.config.schema import Secret, Section, map_of, option, secret, section, text
+from tocsin.config.readers import map_of, secret, text
+from tocsin.config.scalars import boolean, go_duration, unsigned
+from tocsin.config.schema import Section, option
+from tocsin.config.texts import Secret
+from tocsin.config.yaml import Node, load, read_file
 from tocsin.node.config.tls import ServerSection, check_server, server_config
-from tocsin.node.config.yaml import Node, load, read_file
 from tocsin.tls.settings import ClientAuthType, TLSServerConfig
 
 HEADERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
@@ -95,27 +95,23 @@ def _user_hashes(node: Node) -> dict[str, Secret]:
     return hashes
 
 
-@dataclass(kw_only=True)
 class _HTTPSection(Section):
-    http2: bool = option(boolean, True)
-    headers: dict[str, str] = option(_header_values, {})
+    http2: bool = option(boolean, default=True)
+    headers: dict[str, str] = option(_header_values, default={})
 
 
-@dataclass(kw_only=True)
 class _RateSection(Section):
-    burst: int = option(unsigned, 0)
-    interval: int = option(go_duration, 0)
+    burst: int = option(unsigned, default=0)
+    interval: int = option(go_duration, default=0)
 
 
-@dataclass(kw_only=True)
 class _FileSection(Section):
-    tls_server_config: ServerSection | None = option(section(ServerSection), None)
-    http_server_config: _HTTPSection | None = option(section(_HTTPSection), None)
-    rate_limit: _RateSection | None = option(section(_RateSection), None)
-    basic_auth_users: dict[str, Secret] = option(_user_hashes, {})
+    tls_server_config: ServerSection | None = option(ServerSection.read, default=None)
+    http_server_config: _HTTPSection | None = option(_HTTPSection.read, default=None)
+    rate_limit: _RateSection | None = option(_RateSection.read, default=None)
+    basic_auth_users: dict[str, Secret] = option(_user_hashes, default={})
 
 
-_read = section(_FileSection)
 _ENABLING: Final = ("cert", "key", "client_ca", "cert_file", "key_file", "client_ca_file", "client_auth_type")
 """Keys each of which turns TLS on; the others alone leave it off, as upstream."""
 
@@ -134,12 +130,12 @@ class WebFile:
         if server is None:
             return ()
         names = (server.cert_file, server.key_file, server.client_ca_file, server.client_crl_file)
-        return tuple(self.path.parent / name for name in names if name)
+        return tuple(Path(name) for name in names if name)
 
     @property
     def _server(self) -> ServerSection | None:
         server = self.found.tls_server_config if self.found is not None else None
-        return server if server is not None and any(getattr(server, key) for key in _ENABLING) else None
+        return server if server is not None and any(server[key] for key in _ENABLING) else None
 
     def resolve(self) -> WebConfig:
         """Read and check what it names; :class:`~tocsin.errors.ConfigError` with file, line and column."""
@@ -152,7 +148,7 @@ class WebFile:
             _check_client_auth(server)
         rate = found.rate_limit
         return WebConfig(
-            tls=None if server is None else server_config(server, self.path.parent),
+            tls=None if server is None else server_config(server),
             headers=tuple(found.http_server_config.headers.items()) if found.http_server_config else (),
             users=MappingProxyType(dict(found.basic_auth_users)),
             rate_limit=RateLimit(rate.burst, rate.interval / _NANOSECONDS)
@@ -180,7 +176,7 @@ def read_web_file(path: str | Path) -> WebFile:
     """The YAML at ``path``; :class:`~tocsin.errors.ConfigError` with file, line and column."""
     path = Path(path)
     tree = load(read_file(path), str(path))
-    return WebFile(path, None if tree is None else _read(tree))
+    return WebFile(path, None if tree is None else _FileSection.read(tree))
 
 
 def load_web_config(path: str | Path) -> WebConfig:

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from tocsin.notify.integrations.base import REASONS
+from tocsin.notify.integrations.registry import NAMES
+
 
 @dataclass(frozen=True, slots=True)
 class Family:
@@ -34,9 +37,7 @@ class Timing:
     known: tuple[tuple[str, ...], ...] = ()
 
 
-INTEGRATIONS: Final = ("webhook",)
-_BY_INTEGRATION: Final = tuple((kind,) for kind in INTEGRATIONS)
-_FAILURES: Final = ("clientError", "contextCanceled", "contextDeadlineExceeded", "other", "serverError")
+_BY_INTEGRATION: Final = tuple((kind,) for kind in NAMES)
 _MESSAGE_KINDS: Final = (("full_state",), ("update",))
 _STATE_KEYS: Final = (("nfl",), ("sil",))
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -98,7 +99,7 @@ FAMILIES: Final = (
         "notifications_failed_total",
         "Notifications given up.",
         ("integration", "reason"),
-        tuple((kind, reason) for kind in INTEGRATIONS for reason in _FAILURES),
+        tuple((kind, reason) for kind in NAMES for reason in REASONS),
     ),
     _counter("notifications_suppressed_total", "Alerts kept out of notifications.", ("reason",)),
     _counter("notification_requests_total", "Requests to receivers.", ("integration",), _BY_INTEGRATION),

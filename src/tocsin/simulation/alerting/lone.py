@@ -11,12 +11,12 @@ from random import Random
 from typing import Final, TypeAlias
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.config import AlertmanagerConfig, ReceiverConfig, WebhookConfig
 from tocsin.alerting.inhibit import InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.route import Route, RouteConfig, build_route
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, ZERO, Nanoseconds
+from tocsin.simulation.alerting.config import Hook, HookReceiver, SimulatedConfig
 from tocsin.simulation.alerting.oracle import Happened, Observed, Oracle, observed_of
 from tocsin.simulation.alerting.world import AlertingWorld, Answer, Sent
 
@@ -186,7 +186,7 @@ def _inhibited(reports: list[Alert], labels: Labels, now: Nanoseconds) -> bool:
     return bool(last) and not last[-1].resolved_at(now)
 
 
-def _config(story: LoneStory) -> AlertmanagerConfig:
+def _config(story: LoneStory) -> SimulatedConfig:
     route: Route = build_route(
         RouteConfig(
             receiver="hook",
@@ -196,14 +196,14 @@ def _config(story: LoneStory) -> AlertmanagerConfig:
             repeat_interval=story.repeat_interval,
         )
     )
-    hooks = tuple(WebhookConfig(url="http://sink.example/", send_resolved=one) for one in story.send_resolved)
+    hooks = tuple(Hook(send_resolved=one) for one in story.send_resolved)
     rule = InhibitRule(
         source_matchers=parse_matchers('i="1"'),
         target_matchers=parse_matchers('i!="1"'),
         equal=("alertname",),
     )
-    config = AlertmanagerConfig(route=route, receivers=(ReceiverConfig(name="hook", integrations=hooks),))
-    return replace(config, inhibit_rules=(rule,)) if story.inhibition else config
+    rules = (rule,) if story.inhibition else ()
+    return SimulatedConfig(route=route, receivers=(HookReceiver(hooks),), inhibit_rules=rules)
 
 
 def _observed(world: AlertingWorld, answers: list[Answer]) -> list[Observed]:

@@ -12,10 +12,11 @@ from random import Random
 from typing import Final
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.config import AlertmanagerConfig, ReceiverConfig, WebhookConfig
+from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, ZERO, Nanoseconds
+from tocsin.simulation.alerting.config import SimulatedConfig
 from tocsin.simulation.alerting.world import AlertingWorld, Answer, Sent
 
 T0: Final = 1_800_000_000 * SECOND
@@ -372,8 +373,7 @@ def _config(story: Story) -> AlertmanagerConfig:
             repeat_interval=24 * 3600 * SECOND,
         )
     )
-    hook = ReceiverConfig(name="hook", integrations=(WebhookConfig(url="http://sink.example/"),))
-    return AlertmanagerConfig(route=route, receivers=(hook,))
+    return SimulatedConfig(route=route)
 
 
 def play(story: Story, *, with_intents: bool = True) -> Outcome:

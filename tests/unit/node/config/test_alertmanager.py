@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from tests.support.config_cases import BAD, GOOD, LEAST, STRICTER, http, interval, route, webhook
-from tocsin.alerting.config import AlertmanagerConfig, WebhookConfig
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType, ParserMode, ParseWarning
 from tocsin.errors import ConfigError
 from tocsin.node.config import Notation, load_config, parse_config
+from tocsin.node.config.alertmanager import AlertmanagerConfig
+from tocsin.notify.integrations.webhook import WebhookConfig
 
 SECOND = 1_000_000_000
 
@@ -23,7 +24,9 @@ def parse(text: str, **more: Any) -> AlertmanagerConfig:
 
 
 def only_webhook(config: AlertmanagerConfig) -> WebhookConfig:
-    return config.receivers[0].integrations[0]
+    webhook = config.receivers[0].integrations[0]
+    assert isinstance(webhook, WebhookConfig)
+    return webhook
 
 
 @pytest.mark.parametrize("text", GOOD.values(), ids=GOOD)
@@ -91,20 +94,21 @@ def test_a_webhook_in_full() -> None:
         7,
         90 * SECOND,
     )
-    assert hook.http.authorization is not None
-    assert hook.http.authorization.type == "Bearer"
-    assert hook.http.authorization.credentials_file == "/etc/am/token"
-    assert not hook.http.follow_redirects
-    assert hook.http.enable_http2
-    assert hook.http.headers["X-A"].files == ("/etc/am/f",)
-    assert hook.http.headers["X-A"].secrets == ("b",)
-    tls = hook.http.tls
+    assert hook.http_config.authorization is not None
+    assert hook.http_config.authorization.type == "Bearer"
+    assert hook.http_config.authorization.credentials_file == "/etc/am/token"
+    assert not hook.http_config.follow_redirects
+    assert hook.http_config.enable_http2
+    assert hook.http_config.http_headers is not None
+    assert hook.http_config.http_headers["X-A"].files == ("/etc/am/f",)
+    assert hook.http_config.http_headers["X-A"].secrets == ("b",)
+    tls = hook.http_config.tls_config
     assert (tls.ca_file, tls.cert_file, tls.key_file) == ("/abs/ca", "/etc/am/c", "/etc/k")
 
 
 def test_a_webhook_without_http_config_has_the_global_one() -> None:
     config = parse("global: {http_config: {bearer_token: t}}\n" + webhook("url: 'http://h/'"))
-    authorization = only_webhook(config).http.authorization
+    authorization = only_webhook(config).http_config.authorization
     assert authorization is not None
     assert (authorization.type, authorization.credentials) == ("Bearer", "t")
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
-from tocsin.alerting.duration import parse_duration, parse_go_duration
+from tocsin.alerting.duration import format_duration, parse_duration, parse_go_duration
 from tocsin.alerting.quote import go_quote
-from tocsin.node.config.schema import SECRET_TEXT, Reader, Secret, describe, parsed, secret, text
-from tocsin.node.config.yaml import Node, Scalar
+from tocsin.config.readers import parsed, secret, text
+from tocsin.config.texts import SECRET_TEXT, MaskedURL, Secret
+from tocsin.config.yaml import Node, Reader, Scalar, describe
 
 TRUE_WORDS = frozenset(("y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"))
 FALSE_WORDS = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"))
@@ -52,6 +52,11 @@ def unsigned(node: Node) -> int:
 
 duration: Reader[int] = parsed(parse_duration, mend="a duration looks like 30s, 5m or 1h30m")
 """Prometheus' notation, nanoseconds."""
+
+
+def show_duration(span: int | None) -> str:
+    """In Prometheus' notation."""
+    return format_duration(span or 0)
 
 
 def go_duration(node: Node) -> int:
@@ -99,34 +104,38 @@ def check_authority(authority: str) -> None:
         raise ValueError("invalid port in a URL")
 
 
-def url(node: Node) -> str:
+def url(node: Node) -> MaskedURL:
     """An http or https URL."""
-    return parsed(_url, mend="a URL looks like https://host:port/path")(node)
+    return MaskedURL(parsed(_url, mend="a URL looks like https://host:port/path")(node))
 
 
 def secret_url(node: Node) -> Secret:
     """A URL that is never shown. ``<secret>`` itself is taken, as from a configuration that the API gave."""
     value = secret(node)
-    if value not in ("", SECRET_TEXT):
+    if value != SECRET_TEXT:
         parsed(_url, mend="a URL looks like https://host:port/path")(node)
     return value
+
+
+def any_url(node: Node) -> MaskedURL:
+    """A URL of any scheme, or nothing: for proxies."""
+    return MaskedURL(parsed(_any_url, mend="a proxy's URL looks like http://host:port")(node))
+
+
+def _any_url(written: str) -> str:
+    if _URL_TROUBLE.search(written):
+        raise ValueError("a URL cannot hold spaces or control characters")
+    scheme, colon, rest = written.partition(":")
+    if colon and not _SCHEME.fullmatch(scheme):
+        raise ValueError("first path segment in URL cannot contain colon")
+    if rest.startswith("//"):
+        check_authority(re.split(r"[/?#]", rest[2:], maxsplit=1)[0])
+    return written
 
 
 def _url(written: str) -> str:
     check_url(written)
     return written
-
-
-def mask_password(url_text: str) -> str:
-    """A URL with ``xxxxx`` for its password, as Go shows it."""
-    try:
-        parts = urlsplit(url_text)
-    except ValueError:
-        return SECRET_TEXT
-    userinfo, at, host = parts.netloc.rpartition("@")
-    if not at or ":" not in userinfo:
-        return url_text
-    return parts._replace(netloc=f"{userinfo.partition(':')[0]}:xxxxx@{host}").geturl()
 
 
 def host_port(node: Node) -> str:

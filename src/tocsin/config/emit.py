@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from tocsin.node.config.scalars import FALSE_WORDS, TRUE_WORDS
-from tocsin.node.config.schema import Inline
+from tocsin.config.scalars import FALSE_WORDS, TRUE_WORDS
+from tocsin.config.texts import Inline
 
 _OTHER_WORDS = TRUE_WORDS | FALSE_WORDS | {"", "~", "null", "Null", "NULL", "<<", "="}
 _NUMBER = re.compile(
@@ -46,7 +46,7 @@ def _inline(dumper: yaml.SafeDumper, items: Inline) -> yaml.SequenceNode:
     return node
 
 
-def _word(dumper: yaml.SafeDumper, value: bool | int | None) -> yaml.ScalarNode:
+def _word(dumper: yaml.SafeDumper, value: bool | float | None) -> yaml.ScalarNode:
     """A bool, number or null: a plain word (with no resolvers, plain is text to the dumper)."""
     written = "null" if value is None else str(value).lower()
     node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", written)
@@ -55,7 +55,7 @@ def _word(dumper: yaml.SafeDumper, value: bool | int | None) -> yaml.ScalarNode:
 
 _Dumper.add_representer(str, _text)
 _Dumper.add_representer(Inline, _inline)
-for _type in (bool, int, type(None)):
+for _type in (bool, int, float, type(None)):
     _Dumper.add_representer(_type, _word)
 # Text that libyaml's resolver would take for a bool or number is quoted above, by Go's rules alone.
 _Dumper.yaml_implicit_resolvers = {}

@@ -14,23 +14,24 @@ import pytest
 
 from tests.support.certificates import Certificate, CertificateAuthority
 from tests.support.routing import alert
-from tocsin.alerting.config import (
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.notification import Notification
+from tocsin.alerting.timestamp import SECOND
+from tocsin.config.httpclient import (
     Authorization,
     BasicAuth,
     HTTPClientConfig,
     HTTPHeader,
-    ProxyConfig,
     TLSClientConfig,
-    WebhookConfig,
 )
-from tocsin.alerting.labels import Labels
-from tocsin.alerting.notification import Notification, webhook_payload
-from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import ConfigError
 from tocsin.node.clock import Clock
-from tocsin.node.receivers.base import Outcome
-from tocsin.node.receivers.client import MAX_REDIRECTS, USER_AGENT, make_client
-from tocsin.node.receivers.webhook import MAX_ANSWER_BYTES, MAX_EXCERPT, WebhookSender
+from tocsin.notify.integrations.base import MAX_EXCERPT, Outcome
+from tocsin.notify.integrations.http import MAX_ANSWER_BYTES, MAX_REDIRECTS, USER_AGENT, HTTPClient
+from tocsin.notify.integrations.sender import Sender, make_sender
+from tocsin.notify.integrations.tlscontext import TLSContexts
+from tocsin.notify.integrations.webhook import WebhookConfig, webhook_payload
+from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
 
 CLOCK = Clock()
 NOTIFICATION = Notification(
@@ -92,8 +93,13 @@ def run(story: Callable[[Sink], Awaitable[None]], sink: Sink | None = None) -> N
     asyncio.run(main())
 
 
+def make(config: WebhookConfig, external_url: str = "") -> Sender:
+    renderer = TemplateRenderer(TemplateFiles(), external_url)
+    return make_sender(config, contexts=TLSContexts(), renderer=renderer, clock=CLOCK)
+
+
 async def send(config: WebhookConfig, *, seconds: float = 10.0, times: int = 1) -> list[Outcome]:
-    sender = WebhookSender(config, external_url="http://node", clock=CLOCK)
+    sender = make(config, "http://node")
     try:
         return [await sender.send(NOTIFICATION, CLOCK.now() + int(seconds * SECOND)) for _ in range(times)]
     finally:
@@ -144,7 +150,9 @@ def test_only_server_errors_are_tried_again(status: int, success: bool, retry: b
 def test_a_redirect_is_followed_only_if_it_may_be() -> None:
     async def story(sink: Sink) -> None:
         sink.answer = b"HTTP/1.1 307 X\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n"
-        [outcome] = await send(WebhookConfig(url=sink.url, http=HTTPClientConfig(follow_redirects=False)))
+        [outcome] = await send(
+            WebhookConfig(url=sink.url, http_config=HTTPClientConfig(follow_redirects=False))
+        )
         assert (outcome.success, outcome.retry, outcome.error) == (False, False, "unexpected status code 307")
         assert len(sink.requests) == 1
         [outcome] = await send(WebhookConfig(url=sink.url))  # and on, and on: until it is too much
@@ -204,10 +212,10 @@ def test_files_are_read_anew_each_time(tmp_path: Path) -> None:
         (tmp_path / "password").write_text("old\n")
         http = HTTPClientConfig(
             basic_auth=BasicAuth(username="me", password_file=str(tmp_path / "password")),
-            headers={"X-Two": HTTPHeader(values=("1",), secrets=("2",))},
+            http_headers={"X-Two": HTTPHeader(values=("1",), secrets=("2",))},
         )
-        config = WebhookConfig(url_file=str(tmp_path / "url"), http=http)
-        sender = WebhookSender(config, external_url="", clock=CLOCK)
+        config = WebhookConfig(url_file=str(tmp_path / "url"), http_config=http)
+        sender = make(config)
         deadline = CLOCK.now() + 10 * SECOND
         assert (await sender.send(NOTIFICATION, deadline)).success
         (tmp_path / "url").write_text(f"{sink.url}/2")
@@ -238,7 +246,7 @@ def test_files_are_read_anew_each_time(tmp_path: Path) -> None:
 def test_an_authorization_is_sent() -> None:
     async def story(sink: Sink) -> None:
         http = HTTPClientConfig(authorization=Authorization(type="Token", credentials="c"))
-        await send(WebhookConfig(url=sink.url, http=http))
+        await send(WebhookConfig(url=sink.url, http_config=http))
         assert sink.requests[0][1]["authorization"] == "Token c"
 
     run(story)
@@ -246,13 +254,12 @@ def test_an_authorization_is_sent() -> None:
 
 def test_a_proxy_is_used_save_for_the_hosts_of_no_proxy() -> None:
     async def story(sink: Sink) -> None:
-        proxy = ProxyConfig(url=sink.url, no_proxy="direct.invalid, .sub.invalid")
-        config = HTTPClientConfig(proxy=proxy)
-        [through] = await send(WebhookConfig(url="http://receiver.invalid/x", http=config))
+        config = HTTPClientConfig(proxy_url=sink.url, no_proxy="direct.invalid, .sub.invalid")
+        [through] = await send(WebhookConfig(url="http://receiver.invalid/x", http_config=config))
         assert through.success
         assert sink.requests[0][0] == "POST http://receiver.invalid/x HTTP/1.1"
         for host in ("direct.invalid", "a.direct.invalid", "a.sub.invalid"):
-            [direct] = await send(WebhookConfig(url=f"http://{host}/x", http=config))
+            [direct] = await send(WebhookConfig(url=f"http://{host}/x", http_config=config))
             assert not direct.success
         assert len(sink.requests) == 1
 
@@ -272,11 +279,11 @@ def test_redirects_end_where_gos_client_ends_them() -> None:
 def test_unusable_certificates_are_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "ca").write_text("no certificate")
     with pytest.raises(ConfigError, match="cannot be used for TLS"):
-        make_client(HTTPClientConfig(tls=TLSClientConfig(ca_file=str(tmp_path / "ca"))))
+        HTTPClient(HTTPClientConfig(tls_config=TLSClientConfig(ca_file=str(tmp_path / "ca"))))
     with pytest.raises(ConfigError, match="missing: cannot be used for TLS: No such file"):
-        make_client(HTTPClientConfig(tls=TLSClientConfig(cert_file=str(tmp_path / "missing"))))
+        HTTPClient(HTTPClientConfig(tls_config=TLSClientConfig(cert_file=str(tmp_path / "missing"))))
     with pytest.raises(ConfigError, match="cannot be used for TLS"):
-        make_client(HTTPClientConfig(tls=TLSClientConfig(cert="x", key="y")))
+        HTTPClient(HTTPClientConfig(tls_config=TLSClientConfig(cert="x", key="y")))
 
 
 def test_server_name_and_inline_certificates_count_over_tls() -> None:
@@ -292,7 +299,7 @@ def test_server_name_and_inline_certificates_count_over_tls() -> None:
                 key=mine.key.decode() if certificate else "",
                 server_name=server_name,
             )
-            return WebhookConfig(url=sink.url, http=HTTPClientConfig(tls=tls))
+            return WebhookConfig(url=sink.url, http_config=HTTPClientConfig(tls_config=tls))
 
         assert await send(config("hook.example")) == [Outcome(success=True)]
         [wrong] = await send(config("other.example"))

@@ -2,19 +2,24 @@
 
 YAML's own resolver turns ``12:30`` into 750, ``no`` into false and ``2026-01-01`` into a date before a schema
 could say what was meant. So every scalar stays the text that was written, with its line and column, and
-:mod:`tocsin.node.config.schema` converts it to what the key asks for. The tree is built from libyaml's
+:mod:`tocsin.config.schema` converts it to what the key asks for. The tree is built from libyaml's
 events, not its recursive composer: depth, size and alias expansion are bounded here.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import posixpath
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import yaml
 
 from tocsin.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tocsin.config.notation import Notation
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """Of one file. The largest alertmanager.yml in use are a few megabytes."""
@@ -30,6 +35,37 @@ _NULL_WORDS = frozenset(("", "~", "null", "Null", "NULL"))
 _MERGE = "<<"
 
 
+def _ignore(_warning: str) -> None:
+    """Nobody listens."""
+
+
+def _take(_template: str) -> str:
+    return ""
+
+
+class Keyed(Protocol):
+    """Values by key."""
+
+    def __getitem__(self, name: str, /) -> Any:
+        """The value of the key ``name``; ``KeyError``."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What the reader of one file needs to know beside the text."""
+
+    warn: Callable[[str], None] = _ignore
+    """Hears of what is taken and doubtful, one line each."""
+    accept_unserved: bool = False
+    """Whether what this version does not do is taken, with a warning, instead of refused."""
+    compile: Callable[[str], str] = _take
+    """Whether a template can be used: empty, or what is wrong with it."""
+    globals: Keyed | None = None
+    """The ``global`` section once it is read: what other sections inherit from, by key."""
+    notation: Notation | None = None
+    """How matchers and label names are to be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A place in a file. ``line`` and ``column`` count from 1."""
@@ -37,6 +73,7 @@ class Mark:
     path: str
     line: int
     column: int
+    reading: Reading = field(default_factory=Reading, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"
@@ -44,6 +81,10 @@ class Mark:
     def error(self, problem: str, mend: str = "") -> ConfigError:
         """The one line that a person gets."""
         return ConfigError(str(self), problem, mend)
+
+    def beside(self, name: str) -> str:
+        """The path ``name``, relative to the folder of the file; empty stays empty."""
+        return posixpath.normpath(posixpath.join(posixpath.dirname(self.path), name)) if name else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +123,29 @@ class Mapping:
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
+T = TypeVar("T")
+Reader: TypeAlias = Callable[[Node], T]
+"""Turns a node into a value, or raises :class:`ConfigError` at the node's place."""
+
+
+def describe(node: Node) -> str:
+    """What a node is, for an error. Never its text: it may be a secret in the wrong place."""
+    if isinstance(node, Mapping):
+        return "a map"
+    if isinstance(node, Sequence):
+        return "a list"
+    if node.is_null:
+        return "nothing"
+    return "plain text" if node.plain else "quoted text"
 
 
 def read_file(path: Path) -> str:
     """The text of a configuration file; :class:`ConfigError` if it cannot be read or is not UTF-8."""
+    return decode(read_bytes(path), str(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """What a configuration file holds; :class:`ConfigError` if it cannot be read or is too large."""
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
@@ -93,6 +153,11 @@ def read_file(path: Path) -> str:
         raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from None
     if len(data) > MAX_FILE_BYTES:
         raise ConfigError(str(path), f"is larger than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def decode(data: bytes, path: str) -> str:
+    """The text of a configuration file; :class:`ConfigError` if it is not UTF-8."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -100,14 +165,14 @@ def read_file(path: Path) -> str:
         raise ConfigError(f"{path}:{line}", "is not UTF-8 text", "save the file as UTF-8") from None
 
 
-def load(text: str, path: str) -> Node | None:
-    """The one document of ``text`` as a tree, None when it is empty. ``path`` is only named in marks.
+def load(text: str, path: str, reading: Reading | None = None) -> Node | None:
+    """The first document of ``text`` as a tree, None when it is empty. ``path`` is only named in marks.
 
-    :class:`ConfigError` when it is not YAML, holds a second document, repeats a key, has a key that is not
-    text, a tag of its own, or passes a bound.
+    What follows a second ``---`` is not looked at, as Go's library does not. :class:`ConfigError` when it is
+    not YAML, repeats a key, has a key that is not text, a tag of its own, or passes a bound.
     """
     try:
-        return _Builder(path).build(text)
+        return _Builder(path, reading or Reading()).build(text)
     except yaml.MarkedYAMLError as error:
         at = error.problem_mark or error.context_mark
         mark = Mark(path, at.line + 1, at.column + 1) if at is not None else Mark(path, 1, 1)
@@ -139,23 +204,19 @@ class _Open:
 class _Builder:
     """Events to nodes with a stack of its own, so that depth costs no recursion."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, reading: Reading) -> None:
         self._path = path
+        self._reading = reading
         self._anchors: dict[str, Node] = {}
         self._open_anchors: list[str] = []
         self._stack: list[_Open] = []
         self._root: Node | None = None
 
     def build(self, text: str) -> Node | None:
-        documents = 0
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             match event:
-                case yaml.DocumentStartEvent():
-                    documents += 1
-                    if documents > 1:
-                        raise self._mark(event).error(
-                            "a second YAML document", "keep one document in the file"
-                        )
+                case yaml.DocumentEndEvent():
+                    break
                 case yaml.ScalarEvent():
                     self._add(self._scalar(event), event.anchor)
                 case yaml.AliasEvent():
@@ -169,7 +230,7 @@ class _Builder:
 
     def _mark(self, event: Any) -> Mark:
         at = event.start_mark
-        return Mark(self._path, at.line + 1, at.column + 1)
+        return Mark(self._path, at.line + 1, at.column + 1, self._reading)
 
     def _scalar(self, event: Any) -> Scalar:
         tag: str = event.tag or ""
@@ -235,24 +296,23 @@ class _Builder:
 
     @staticmethod
     def _entries(opened: _Open) -> dict[str, tuple[Scalar, Node]]:
-        """Own keys first; then what ``<<`` brings for the keys that are not there."""
+        """In the file's order: what ``<<`` brings replaces what stands before it, and is replaced by what
+        follows, as in Go's library. Of a list of maps the first that has a key counts."""
         entries: dict[str, tuple[Scalar, Node]] = {}
-        merged: list[Mapping] = []
+        own: dict[str, Scalar] = {}
         for key, value in opened.pairs:
             if key.text == _MERGE and key.plain:
                 sources = value.items if isinstance(value, Sequence) else (value,)
-                for source in sources:
+                for source in reversed(sources):
                     if not isinstance(source, Mapping):
                         raise source.mark.error("<< merges maps only")
-                    merged.append(source)
+                    entries |= source.entries
                 continue
-            if key.text in entries:
-                first = entries[key.text][0].mark
+            if key.text in own:
+                first = own[key.text].mark
                 raise key.mark.error(
                     f"the key {key.text!r} is here twice, first in line {first.line}", "remove one"
                 )
+            own[key.text] = key
             entries[key.text] = (key, value)
-        for source in merged:
-            for name, entry in source.entries.items():
-                entries.setdefault(name, entry)
         return entries

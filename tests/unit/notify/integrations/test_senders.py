@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import CertificateAuthority
-from tocsin.alerting.config import HTTPClientConfig, TLSClientConfig
+from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
 from tocsin.node.clock import Clock
 from tocsin.node.config import Notation, load_config
-from tocsin.node.receivers.client import TLSContexts, make_client
-from tocsin.node.receivers.senders import make_senders
+from tocsin.notify.integrations.http import HTTPClient
+from tocsin.notify.integrations.sender import make_senders
+from tocsin.notify.integrations.tlscontext import TLSContexts
+from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
 
 
 def test_a_hundred_webhooks_load_the_systems_authorities_once(
@@ -35,7 +37,12 @@ def test_a_hundred_webhooks_load_the_systems_authorities_once(
     config = load_config(str(file), Notation())
 
     async def story() -> None:
-        senders = make_senders(config, external_url="http://node", clock=Clock())
+        keyed = [
+            (("a", "webhook", index), each) for index, each in enumerate(config.receivers[0].integrations)
+        ]
+        senders = make_senders(
+            keyed, renderer=TemplateRenderer(TemplateFiles(), "http://node"), clock=Clock()
+        )
         assert len(senders) == 100
         for sender in senders.values():
             await sender.close()
@@ -57,6 +64,6 @@ def test_equal_settings_share_a_context_and_others_do_not(tmp_path: Path) -> Non
     assert plain.verify_mode is ssl.CERT_REQUIRED
 
     async def story() -> None:
-        await make_client(HTTPClientConfig(), contexts).aclose()
+        await HTTPClient(HTTPClientConfig(), contexts=contexts).close()
 
     asyncio.run(story())

@@ -1,0 +1,24 @@
+"""How matchers and label names are to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tocsin.alerting.labels import valid_classic_name, valid_name
+from tocsin.alerting.matcher import ParserMode, ParseWarning
+
+WarningHook: TypeAlias = Callable[[ParseWarning], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """How matchers and label names are to be read (``--enable-feature``) and who hears of doubtful ones."""
+
+    mode: ParserMode = ParserMode.FALLBACK
+    warn: WarningHook | None = None
+
+    def valid_name(self, name: str) -> bool:
+        """Whether a label may have the name."""
+        return valid_classic_name(name) if self.mode is ParserMode.CLASSIC else valid_name(name)

@@ -1,0 +1,112 @@
+"""``tracing`` and ``event_recorder``: read and checked, so that one file serves both kinds of node."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from tocsin.alerting.timestamp import MILLISECOND, SECOND
+from tocsin.config.httpclient import HTTPClientConfig, HTTPHeader, TLSClientConfig, read_headers
+from tocsin.config.readers import file_path, list_of, text
+from tocsin.config.scalars import boolean, duration, secret_url, show_duration
+from tocsin.config.schema import Section, option
+from tocsin.config.texts import Secret
+from tocsin.config.values import number
+from tocsin.config.yaml import Node, Reader
+
+
+def _one_of(known: Collection[str]) -> Reader[str]:
+    def read(node: Node) -> str:
+        written = text(node)
+        if written not in known:
+            raise node.mark.error(f"unknown value {written!r}", f"use one of {', '.join(known)}")
+        return written
+
+    return read
+
+
+def _whole(node: Node) -> int:
+    found = number(node)
+    if int(found) != found:
+        raise node.mark.error("expected a whole number")
+    return int(found)
+
+
+class TracingConfig(Section):
+    """``tracing``: where spans go by OTLP."""
+
+    client_type: str = option(_one_of(("http", "grpc")), default="grpc", null="")
+    endpoint: str = option(text, default="")
+    sampling_fraction: float = option(number, default=0.0)
+    insecure: bool = option(boolean, default=False)
+    tls_config: TLSClientConfig | None = option(TLSClientConfig.read, default=None)
+    headers: dict[str, HTTPHeader] | None = option(read_headers, default=None)
+    compression: str = option(_one_of(("", "gzip")), default="")
+    timeout: int = option(duration, default=0, show=show_duration)
+
+    def check(self) -> None:
+        """It says where to."""
+        if not self.endpoint:
+            raise self.mark.error("tracing endpoint must be set", "add endpoint:")
+
+
+class FileOutputConfig(Section):
+    """One of ``file_outputs``."""
+
+    path: str = option(file_path, default="", always=True)
+
+    def check(self) -> None:
+        """It says where to."""
+        if not self.path:
+            raise self.mark.error("event_recorder file output requires a path", "add path:")
+
+
+class WebhookOutputConfig(Section):
+    """One of ``webhook_outputs``."""
+
+    url: Secret = option(secret_url, default=Secret(""), always=True)
+    http_config: HTTPClientConfig | None = option(HTTPClientConfig.read, default=None)
+    timeout: int = option(duration, default=10 * SECOND, show=show_duration)
+    workers: int = option(_whole, default=4)
+    max_retries: int = option(_whole, default=3)
+    retry_backoff: int = option(duration, default=500 * MILLISECOND, show=show_duration)
+    batch: bool = option(boolean, default=False)
+    batch_max_events: int = option(_whole, default=100)
+    batch_max_bytes: int = option(_whole, default=1 << 20)
+    batch_flush_interval: int = option(duration, default=100 * MILLISECOND, show=show_duration)
+
+    def check(self) -> None:
+        """It says where to."""
+        if not self.url:
+            raise self.mark.error("event_recorder webhook output requires a url", "add url:")
+
+
+class KafkaOutputConfig(Section):
+    """One of ``kafka_outputs``."""
+
+    brokers: tuple[str, ...] = option(list_of(text), default=(), always=True)
+    topic: str = option(text, default="", always=True)
+    client_id: str = option(text, default="alertmanager")
+    format: str = option(_one_of(("json", "protobuf")), default="json")
+    acks: str = option(_one_of(("none", "leader", "all")), default="leader")
+    compression: str = option(_one_of(("none", "gzip", "snappy", "lz4", "zstd")), default="")
+    buffer_size: int = option(_whole, default=10_000)
+    tls_config: TLSClientConfig | None = option(TLSClientConfig.read, default=None)
+
+    def check(self) -> None:
+        """It says where to."""
+        for name in ("brokers", "topic"):
+            if not self[name]:
+                raise self.mark.error(f"event_recorder kafka output requires {name}", f"add {name}:")
+
+
+class StdoutOutputConfig(Section):
+    """One of ``stdout_outputs``: nothing to say."""
+
+
+class EventRecorderConfig(Section):
+    """``event_recorder``."""
+
+    file_outputs: tuple[FileOutputConfig, ...] = option(list_of(FileOutputConfig.read), default=())
+    webhook_outputs: tuple[WebhookOutputConfig, ...] = option(list_of(WebhookOutputConfig.read), default=())
+    kafka_outputs: tuple[KafkaOutputConfig, ...] = option(list_of(KafkaOutputConfig.read), default=())
+    stdout_outputs: tuple[StdoutOutputConfig, ...] = option(list_of(StdoutOutputConfig.read), default=())

@@ -1,0 +1,51 @@
+"""The configuration as the flags ask for it, and the senders of the receivers that its routes name."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from tocsin.alerting.delivery import integrations
+from tocsin.config.notation import Notation
+from tocsin.node.clock import Clock
+from tocsin.node.config.alertmanager import AlertmanagerConfig, load_config
+from tocsin.node.config.flags import NodeFlags
+from tocsin.node.log import Logger
+from tocsin.notify.integrations.sender import Sender, SenderKey, make_senders
+from tocsin.notify.rendering import TemplateRenderer
+
+
+@dataclass(slots=True)
+class TemplateStatistics:
+    """Counts."""
+
+    bounds_reached: Counter[str] = field(default_factory=Counter)
+    """Renderings that were ended by a bound: steps, depth, output, value or time."""
+
+    def reached(self, bound: str) -> None:
+        """A rendering was ended."""
+        self.bounds_reached[bound] += 1
+
+
+def loader(flags: NodeFlags, log: Logger, statistics: TemplateStatistics) -> Callable[[], AlertmanagerConfig]:
+    """What loads the file; :class:`~tocsin.errors.ConfigError` when it cannot be used."""
+    notation = Notation(flags.matcher_mode, lambda w: log.warn(w.message, input=w.input, origin=w.origin))
+    return partial(
+        load_config,
+        flags.config_file,
+        notation,
+        accept_unserved=flags.config_accept_unserved,
+        on_bound=statistics.reached,
+    )
+
+
+def senders_of(config: AlertmanagerConfig, *, external_url: str, clock: Clock) -> dict[SenderKey, Sender]:
+    """One for each integration. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
+    used = [
+        ((each.receiver, each.integration, each.index), section)
+        for receiver in config.used_receivers
+        for each, section in zip(integrations(receiver), receiver.integrations, strict=True)
+    ]
+    return make_senders(used, renderer=TemplateRenderer(config.files, external_url), clock=clock)

@@ -1,1 +1,0 @@
-"""The integrations: each performs one attempt to deliver a notification."""

@@ -1,0 +1,210 @@
+"""What a kind of receiver is: a section of the file, and a notifier that sends by it.
+
+A module of a kind ends with ``KIND = Kind(ItsConfig, ItsNotifier)``. All else that a notifier needs is handed
+to it as :class:`Services`. It tells of failure by raising :class:`NotifyError`; time, secrets in errors
+and faults of its own are dealt with by :mod:`tocsin.notify.integrations.sender`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
+
+from tocsin.alerting.notification import Notification
+from tocsin.config.httpclient import HTTPClientConfig
+from tocsin.config.scalars import boolean
+from tocsin.config.schema import Section, option
+from tocsin.notify.integrations.secrets import Secrets, why
+
+if TYPE_CHECKING:  # Loaded when there is something to send.
+    from tocsin.notify.integrations.http import HTTPClient
+
+MAX_EXCERPT: Final = 1024
+"""Characters of an unwelcome answer that go into an error."""
+
+T = TypeVar("T")
+C = TypeVar("C", bound="IntegrationConfig")
+
+DOING: ContextVar[str] = ContextVar("doing", default="")
+"""What the attempt under way is at, for the error when its time is up: ``Post "<redacted>"``."""
+
+
+class IntegrationConfig(Section):
+    """One of ``<kind>_configs``. A subclass says its kind: ``class SlackConfig(…, kind="slack")``, and its
+    own default of ``send_resolved`` if it has another."""
+
+    kind: ClassVar[str] = ""
+    send_resolved: bool = option(boolean, default=True, always=True)
+
+    def __init_subclass__(cls, *, kind: str = "") -> None:
+        super().__init_subclass__()
+        if kind:
+            cls.kind = kind
+
+
+class HTTPIntegrationConfig(IntegrationConfig):
+    """One that sends by HTTP."""
+
+    http_config: HTTPClientConfig = option(
+        HTTPClientConfig.read, default=HTTPClientConfig(), null=None, inherit="http_config", always=True
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How an attempt ended.
+
+    ``reason`` is Alertmanager's metric label for a failure (``clientError``, ``serverError``, ``other``);
+    ``error`` is for people and never holds a secret.
+    """
+
+    success: bool
+    retry: bool = False
+    reason: str = ""
+    error: str = ""
+
+
+class NotifyError(Exception):
+    """An attempt failed. ``retry``: whether it may go better the next time. Secrets in the text are masked
+    before anybody sees it."""
+
+    def __init__(self, error: str, *, retry: bool = False, reason: str = "other") -> None:
+        super().__init__(error)
+        self.retry = retry
+        self.reason = reason
+
+
+async def read_secret(secrets: Secrets, value: str, file: str, *, what: str) -> str:
+    """``value``, or what ``file`` holds now; :class:`NotifyError`, not to be retried, when it cannot be read.
+
+    ``what``: the key of the file, for the error.
+    """
+    try:
+        return await secrets.read(value, file)
+    except (OSError, ValueError) as error:
+        raise NotifyError(f"read {what}: {file}: {why(error)}") from None
+
+
+class Notifier(Protocol):
+    """Sends the notifications of one integration."""
+
+    async def notify(self, notification: Notification) -> None:
+        """One attempt; :class:`NotifyError` when it did not get through. Cancelled when its time is up."""
+
+    async def close(self) -> None:
+        """Close kept connections."""
+
+
+class Render(Protocol):
+    """The templates of a configuration, on the data of one notification."""
+
+    @property
+    def data(self) -> Any:
+        """The data, a :class:`tocsin.notify.template.Data`."""
+
+    def text(self, template: str) -> str:
+        """What ``template`` becomes as plain text."""
+
+    def html(self, template: str) -> str:
+        """What ``template`` becomes as HTML, values escaped as their places ask for."""
+
+    def copy(self, value: Any) -> Any:
+        """Maps, lists and texts with every text in them rendered; what a text becomes is read as YAML."""
+
+
+class Renderer(Protocol):
+    """The templates of one configuration."""
+
+    @property
+    def external_url(self) -> str:
+        """``--web.external-url``."""
+
+    async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
+        """What ``build`` makes of the notification's data, without holding the event loop up.
+
+        ``build`` does no I/O and may be called twice, the second time by another thread.
+        :class:`NotifyError`, not to be retried, when a template fails or reaches a bound.
+        """
+
+
+class Services(Protocol):
+    """What the node gives to the notifier of one integration."""
+
+    @property
+    def external_url(self) -> str:
+        """``--web.external-url``."""
+
+    @property
+    def secrets(self) -> Secrets:
+        """Reads secrets, and masks them in errors."""
+
+    def http(self, config: HTTPClientConfig) -> HTTPClient:
+        """A client of this integration's own; :class:`~tocsin.errors.ConfigError`: unusable certificates."""
+
+    async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
+        """As :meth:`Renderer.compose`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[C]):
+    """What a module of a kind offers."""
+
+    config: type[C]
+    notifier: Callable[[C, Services], Notifier]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRule:
+    """Which answers are success (2xx) and which are worth another attempt: 5xx, and ``codes``."""
+
+    codes: Collection[int] = ()
+    server_errors: bool = True
+    details: Callable[[int, bytes], str] | None = None
+    """What of the answer's body goes into the error, if not its beginning."""
+
+    def check(self, status: int, body: bytes) -> None:
+        """:class:`NotifyError` for an answer that is no success."""
+        if 200 <= status < 300:
+            return
+        text = self.details(status, body) if self.details is not None else excerpt(body)
+        raise NotifyError(
+            f"unexpected status code {status}" + (f": {text}" if text else ""),
+            retry=(self.server_errors and 500 <= status < 600) or status in self.codes,
+            reason=reason_of(status),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back by HTTP. ``body`` is cut at the bound."""
+
+    status: int
+    headers: dict[str, str]
+    """By lower-case name; of several with one name the last."""
+    body: bytes
+
+    def check(self, rule: RetryRule = RetryRule()) -> None:
+        """:class:`NotifyError` if it is no success by ``rule``."""
+        rule.check(self.status, self.body)
+
+
+def reason_of(status: int) -> str:
+    """The reason of a failure, by the status of the answer."""
+    return "serverError" if 500 <= status < 600 else "clientError" if 400 <= status < 500 else "other"
+
+
+REASONS: Final[Sequence[str]] = (
+    "clientError",
+    "contextCanceled",
+    "contextDeadlineExceeded",
+    "other",
+    "serverError",
+)
+"""All reasons of failures."""
+
+
+def excerpt(body: bytes) -> str:
+    """The beginning of an answer, for an error."""
+    return body.decode("utf-8", "replace")[:MAX_EXCERPT].strip()

@@ -1,0 +1,64 @@
+"""The kinds of receiver, each with its module: the one place that names them.
+
+A kind is called the same in the file (``slack_configs``), in the metrics (``integration="slack"``), in the
+notification log and in the API. Its module is loaded when a configuration uses it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Final
+
+from tocsin.notify.integrations.base import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A kind that Alertmanager has. ``module``: where it is; empty when this version does not have it."""
+
+    name: str
+    module: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its key in a receiver."""
+        return f"{self.name}_configs"
+
+    def load(self) -> Kind[Any]:
+        """The module's ``KIND``."""
+        kind: Kind[Any] = import_module(self.module).KIND
+        if kind.config.kind != self.name:
+            raise TypeError(f"{self.module} is of the kind {kind.config.kind!r}, not {self.name!r}")
+        return kind
+
+
+_HERE: Final = __name__.rpartition(".")[0]
+KINDS: Final = (
+    # In the order in which Alertmanager shows a receiver.
+    Registered("discord"),
+    Registered("email"),
+    Registered("incidentio"),
+    Registered("pagerduty"),
+    Registered("slack"),
+    Registered("webhook", f"{_HERE}.webhook"),
+    Registered("opsgenie"),
+    Registered("wechat"),
+    Registered("pushover"),
+    Registered("victorops"),
+    Registered("sns"),
+    Registered("telegram"),
+    Registered("webex"),
+    Registered("msteams"),
+    Registered("msteamsv2"),
+    Registered("jira"),
+    Registered("rocketchat"),
+    Registered("mattermost"),
+)
+NAMES: Final = tuple(kind.name for kind in KINDS)
+_BY_NAME: Final = {kind.name: kind for kind in KINDS}
+
+
+def registered(name: str) -> Registered:
+    """The kind of that name; ``KeyError``."""
+    return _BY_NAME[name]

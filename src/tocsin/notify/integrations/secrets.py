@@ -1,0 +1,105 @@
+"""The secrets of one integration: read when they are used, and masked wherever they might be shown."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from tocsin.config.schema import Section
+from tocsin.config.texts import SECRET_TEXT, MaskedURL, Secret
+
+MAX_SECRET_BYTES: Final = 64 * 1024
+"""Of a file that holds a secret."""
+REMEMBERED: Final = 64
+"""Secrets that were read from files and may still stand in an answer: the latest."""
+SHORTEST: Final = 3
+"""Characters: what is shorter is found in every sentence, and is no secret to speak of."""
+
+
+UNMISTAKABLE: Final = 8
+"""Characters from which on a secret is one wherever it stands; a shorter one may be part of a word."""
+
+
+class Secrets:
+    """Knows the secrets of a section, so that no error holds them."""
+
+    def __init__(self, config: Section) -> None:
+        self._given = frozenset(piece for found in _secrets_of(config) for piece in _pieces(found))
+        self._read: deque[str] = deque(maxlen=REMEMBERED)
+
+    async def read(self, value: str, file: str) -> str:
+        """``value``, or, if there is a file, what it holds now without the space around it.
+
+        ``OSError`` or ``ValueError`` when it cannot be read, is too long or is not UTF-8.
+        """
+        if not file:
+            return value
+        found = await asyncio.to_thread(_read, file)
+        self.add(found)
+        return found
+
+    def add(self, *values: str) -> None:
+        """Mask these too: what was made of secrets, or was given by a server as one."""
+        for value in values:
+            for piece in _pieces(value):
+                if piece not in self._read:
+                    self._read.append(piece)
+
+    def mask(self, text: str) -> str:
+        """``text`` without any of the secrets."""
+        for piece in sorted({*self._given, *self._read}, key=len, reverse=True):
+            if piece not in text:
+                continue
+            if len(piece) >= UNMISTAKABLE:
+                text = text.replace(piece, SECRET_TEXT)
+            else:
+                text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(piece)}(?![A-Za-z0-9])", SECRET_TEXT, text)
+        return text
+
+
+def why(error: OSError | ValueError) -> str:
+    """Why a file could not be read, without what it holds."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) if type(error) is ValueError else type(error).__name__
+
+
+def _read(file: str) -> str:
+    with Path(file).open("rb") as opened:
+        found = opened.read(MAX_SECRET_BYTES + 1)
+    if len(found) > MAX_SECRET_BYTES:
+        raise ValueError(f"is longer than {MAX_SECRET_BYTES} bytes")
+    return found.decode().strip()
+
+
+def _secrets_of(value: Any) -> Iterable[str]:
+    if isinstance(value, Secret):
+        yield str(value)
+    elif isinstance(value, MaskedURL):
+        yield value.password
+    elif isinstance(value, Section):
+        for name in value.options:
+            yield from _secrets_of(value[name])
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _secrets_of(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _secrets_of(item)
+
+
+def _pieces(secret: str) -> Iterable[str]:
+    """A secret, each of its lines, and of a URL what comes after the host: an error may hold that alone."""
+    found = [secret, *secret.split("\n")]
+    if "://" in secret:
+        authority, slash, rest = secret.partition("://")[2].partition("/")
+        found.append(authority.rpartition("@")[0].partition(":")[2])
+        found.append(slash + rest)
+        found.append(rest)
+    for piece in found:
+        if len(piece.strip()) >= SHORTEST:
+            yield piece.strip()

@@ -1,0 +1,131 @@
+"""The frame around every notifier: time, outcome, masked errors. And the senders of a configuration."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
+
+from tocsin.alerting.notification import Notification
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.config.httpclient import HTTPClientConfig
+from tocsin.notify.integrations.base import (
+    DOING,
+    IntegrationConfig,
+    Notifier,
+    NotifyError,
+    Outcome,
+    Render,
+    Renderer,
+)
+from tocsin.notify.integrations.registry import registered
+from tocsin.notify.integrations.secrets import Secrets
+
+if TYPE_CHECKING:
+    from tocsin.notify.integrations.http import HTTPClient, TLSContexts
+
+T = TypeVar("T")
+SenderKey: TypeAlias = tuple[str, str, int]
+"""Receiver, kind of integration, index within the kind."""
+_LONGEST_ERROR: Final = 4096
+
+
+class Clock(Protocol):
+    """Tells the time."""
+
+    def now(self) -> Nanoseconds:
+        """Nanoseconds since the Unix epoch."""
+
+
+class Sender(Protocol):
+    """Delivers notifications of one integration."""
+
+    async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
+        """One attempt, over by ``deadline``. Does not raise for anything that the far side can cause."""
+
+    async def close(self) -> None:
+        """Close kept connections."""
+
+
+class NotifierSender:
+    """A sender out of a notifier."""
+
+    def __init__(self, notifier: Notifier, *, secrets: Secrets, clock: Clock) -> None:
+        self._notifier = notifier
+        self._secrets = secrets
+        self._clock = clock
+
+    async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
+        """One attempt, over by ``deadline``."""
+        DOING.set("")
+        left = (deadline - self._clock.now()) / SECOND
+        try:
+            async with asyncio.timeout(max(left, 0.0)):
+                await self._notifier.notify(notification)
+        except NotifyError as failure:
+            return self._failed(str(failure), retry=failure.retry, reason=failure.reason)
+        except TimeoutError:
+            doing = DOING.get()
+            return self._failed(f"{doing}: " * bool(doing) + "context deadline exceeded", retry=True)
+        except Exception as error:
+            # A notifier's bug must cost this one attempt, not the flow.
+            return self._failed(f"{type(error).__name__}: {error}", retry=True)
+        return Outcome(success=True)
+
+    async def close(self) -> None:
+        """Close kept connections."""
+        await self._notifier.close()
+
+    def _failed(self, error: str, *, retry: bool, reason: str = "other") -> Outcome:
+        text = self._secrets.mask(error)[:_LONGEST_ERROR]
+        return Outcome(success=False, retry=retry, reason=reason, error=text)
+
+
+class IntegrationServices:
+    """:class:`~tocsin.notify.integrations.base.Services` of one integration."""
+
+    def __init__(self, secrets: Secrets, contexts: TLSContexts, renderer: Renderer) -> None:
+        self.secrets = secrets
+        self._contexts = contexts
+        self._renderer = renderer
+
+    @property
+    def external_url(self) -> str:
+        """``--web.external-url``."""
+        return self._renderer.external_url
+
+    def http(self, config: HTTPClientConfig) -> HTTPClient:
+        """A client of this integration's own."""
+        from tocsin.notify.integrations.http import HTTPClient
+
+        return HTTPClient(config, contexts=self._contexts, secrets=self.secrets)
+
+    async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
+        """What ``build`` makes of the notification's data."""
+        return await self._renderer.compose(notification, build)
+
+
+def make_sender(
+    config: IntegrationConfig, *, contexts: TLSContexts, renderer: Renderer, clock: Clock
+) -> NotifierSender:
+    """The sender of one integration; :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
+    secrets = Secrets(config)
+    services = IntegrationServices(secrets, contexts, renderer)
+    notifier = registered(config.kind).load().notifier(config, services)
+    return NotifierSender(notifier, secrets=secrets, clock=clock)
+
+
+def make_senders(
+    integrations: Iterable[tuple[SenderKey, IntegrationConfig]], *, renderer: Renderer, clock: Clock
+) -> dict[SenderKey, Sender]:
+    """One sender for each integration. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
+    senders: dict[SenderKey, Sender] = {}
+    contexts: TLSContexts | None = None
+    for key, config in integrations:
+        if contexts is None:
+            # Here, as an HTTP client is some megabytes and a tenth of the start, and not every file sends.
+            from tocsin.notify.integrations.http import TLSContexts
+
+            contexts = TLSContexts()
+        senders[key] = make_sender(config, contexts=contexts, renderer=renderer, clock=clock)
+    return senders
