@@ -16,6 +16,7 @@ from typing import Final, Generic, NamedTuple, Protocol, TypeVar
 from tocsin.alerting.digest.tree import DigestTree, Grave, cutoff_of, identity_of, version_of
 from tocsin.alerting.protocol.delimited import spans
 from tocsin.alerting.regex import compiled_size
+from tocsin.alerting.skew import is_too_far_ahead
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 
@@ -162,6 +163,10 @@ class ReplicatedState(Generic[EntryT]):
         """The key, as bytes that no other key has."""
         raise NotImplementedError
 
+    def _clamped(self, entry: EntryT) -> EntryT:
+        """The entry, with an expiry that retention allows."""
+        return entry
+
     def _refusal(self, entry: EntryT, previous: EntryT | None) -> str:  # noqa: ARG002
         """Why an entry that would win must not be stored; empty: it may be."""
         return ""
@@ -287,14 +292,14 @@ class ReplicatedState(Generic[EntryT]):
         self.digests.move(cutoff_of(now))
         return len(gone)
 
-    def bury(self, identity: bytes, grave: Grave) -> bool:
+    def bury(self, identity: bytes, grave: Grave, now: Nanoseconds) -> bool:
         """A peer knows of a later version, by now expired, of the entry of that identity: remove ours.
 
         Without this two nodes would differ for as long as the older version lives. Whether one was removed.
         """
         fingerprint = self.digests.find(identity)
         entry = self._entries.get(fingerprint.key) if fingerprint is not None else None
-        if entry is None or entry.stamp > grave.stamp:
+        if entry is None or entry.stamp > grave.stamp or is_too_far_ahead(grave.stamp, entry.stamp, now):
             return False
         until = max(self._remove(entry), entry.expires_at, grave.until)
         self._entomb(entry.key, Tombstone(grave.stamp, until, identity))
@@ -432,6 +437,13 @@ class MergeJob(Generic[EntryT]):
         except RefusedEntryError as error:
             result.refuse(str(error))
             return
+        known = state._entries.get(entry.key)
+        if not self._keep_expired and is_too_far_ahead(
+            entry.stamp, known.stamp if known is not None else None, self._now
+        ):
+            result.refuse("an entry from further in the future than clocks may be apart")
+            return
+        entry = state._clamped(entry)
         if state._offer(entry, self._now, result, self._keep_expired):
             result.news.append(entry.encoded)
             if self._rebroadcast:

@@ -66,7 +66,7 @@ class Replica(Protocol):
     @property
     def digests(self) -> DigestTree: ...
     def encoded(self, identity: bytes) -> bytes | None: ...
-    def bury(self, identity: bytes, grave: Grave) -> bool: ...
+    def bury(self, identity: bytes, grave: Grave, now: Nanoseconds) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -148,7 +148,7 @@ class Responder:
             case Leaves() as leaves:
                 body = self._content(leaves, cutoff)
             case Transfer() as transfer:
-                body = self._transferred(transfer)
+                body = self._transferred(transfer, now)
             case other:
                 raise StateError(f"a digest message that answers nothing: {type(other).__name__}")
         return Message(Envelope(self._name, message.envelope.exchange, cutoff), body)
@@ -208,10 +208,10 @@ class Responder:
             leaves.key, next_leaf, tuple(listed), tuple(items), tuple(graves[:MAX_ITEMS]), b"".join(entries)
         )
 
-    def _transferred(self, transfer: Transfer) -> Transferred:
+    def _transferred(self, transfer: Transfer, now: Nanoseconds) -> Transferred:
         replica = self._replica(transfer.key)
         for identity, grave in transfer.graves:
-            replica.bury(identity, grave)
+            replica.bury(identity, grave, now)
         found, covered = _gather(replica, list(transfer.wants[:WANTS_AT_ONCE]), ENTRY_BYTES_AT_ONCE)
         return Transferred(transfer.key, covered, b"".join(found))
 
@@ -343,7 +343,7 @@ class Exchange:
                     mark = (state.key, identity, short(known.version), True)
                     grave = blocked.get(identity)
                     if grave is not None and self._beaten(grave, known.stamp, mark):
-                        self.outcome.buried += replica.bury(identity, grave)
+                        self.outcome.buried += replica.bury(identity, grave, now)
                         self._moved = True
                     else:
                         self._pass(self._gives, mark, now)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import Final
 
 from tocsin.alerting.nflog import codec
 from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
 from tocsin.alerting.replicated import MergeResult, ReplicatedState
+from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.timestamp import Nanoseconds
 
 MAX_ENTRIES: Final = 500_000
@@ -109,6 +111,10 @@ class NotificationLog(ReplicatedState[Entry]):
         group_key, receiver = key
         texts = (receiver.group_name.encode(), receiver.integration.encode(), str(receiver.index).encode())
         return b"".join([len(part).to_bytes(4, "big") + part for part in (group_key, *texts)])
+
+    def _clamped(self, entry: Entry) -> Entry:
+        latest = latest_expiry(entry.timestamp, self._retention)
+        return entry if entry.expires_at <= latest else replace(entry, expires_at=latest)
 
     def _check(self, message: memoryview) -> None:
         codec.check(message)

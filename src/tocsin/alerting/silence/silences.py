@@ -15,6 +15,7 @@ from tocsin.alerting.silence import codec
 from tocsin.alerting.silence.index import SilenceIndex, Steps, finish
 from tocsin.alerting.silence.silence import Silence, SilenceState
 from tocsin.alerting.silence.validate import check_matcher_sets, check_times
+from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.errors import NotFoundError, ValidationError
 
@@ -48,10 +49,13 @@ class SilenceLimits:
 class _SilenceState(ReplicatedState[Silence]):
     """The replicated part, with the index of matchers and the version by which look-ups are remembered."""
 
-    def __init__(self, max_entries: int, max_entry_bytes: int, max_total_bytes: int) -> None:
+    def __init__(
+        self, retention: Nanoseconds, max_entries: int, max_entry_bytes: int, max_total_bytes: int
+    ) -> None:
         super().__init__(
             max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
         )
+        self._retention = retention
         self.index = SilenceIndex()
         self.regex_size = 0
         self.regex_work = 0
@@ -82,6 +86,10 @@ class _SilenceState(ReplicatedState[Silence]):
 
     def _key_bytes(self, key: Hashable) -> bytes:
         return str(key).encode("utf-8", "surrogatepass")
+
+    def _clamped(self, entry: Silence) -> Silence:
+        latest = latest_expiry(entry.ends_at, self._retention)
+        return entry if entry.expires_at <= latest else replace(entry, expires_at=latest)
 
     def _refusal(self, entry: Silence, previous: Silence | None) -> str:
         if previous is not None and previous.matcher_sets == entry.matcher_sets:
@@ -141,7 +149,7 @@ class Silences:
         self._retention = retention_ns
         self._limits = limits
         self._random = random
-        self._state = _SilenceState(max_entries, max_entry_bytes, max_total_bytes)
+        self._state = _SilenceState(retention_ns, max_entries, max_entry_bytes, max_total_bytes)
         # fingerprint -> (version looked up at, ids of all silences that match, whatever the time)
         self._cache: dict[int, tuple[int, tuple[str, ...]]] = {}
         self._cached_ids = 0

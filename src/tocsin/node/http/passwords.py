@@ -13,6 +13,7 @@ import threading
 from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final
 
 import bcrypt
@@ -47,7 +48,8 @@ class PasswordChecker:
     """Compares with one thread, which leaves the other processors to the alerts.
 
     What was right once is remembered as a keyed digest of user, hash and password: the password itself is
-    kept nowhere, and a changed hash is a new question. An unknown user costs what the costliest one does.
+    kept nowhere, and a changed hash is a new question. A refusal costs what the costliest user's hash does,
+    whoever is named.
     """
 
     def __init__(
@@ -80,7 +82,8 @@ class PasswordChecker:
             return True
         under_way = self._under_way.get(digest)
         if under_way is None:
-            under_way = self._begin(digest, expected, password, address)
+            highest = max(map(_cost, users.values()), default=10)
+            under_way = self._begin(digest, expected, password, address, highest)
         matches = await asyncio.shield(under_way)
         good = matches and known
         counts["right" if good else "wrong"] += 1
@@ -96,7 +99,9 @@ class PasswordChecker:
             made.update(len(part).to_bytes(8, "big") + part)
         return made.digest()
 
-    def _begin(self, digest: bytes, expected: str, password: bytes, address: str) -> asyncio.Future[bool]:
+    def _begin(
+        self, digest: bytes, expected: str, password: bytes, address: str, highest: int
+    ) -> asyncio.Future[bool]:
         statistics = self._statistics
         if (
             len(self._under_way) >= self._most_waiting
@@ -104,7 +109,8 @@ class PasswordChecker:
         ):
             statistics.password_checks["too_many"] += 1
             raise TooManyChecksError
-        future = asyncio.get_running_loop().run_in_executor(self._thread, _matches, password, expected)
+        work = partial(_matches, password, expected, highest)
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
         self._under_way[digest] = future
         self._waiting[address] += 1
         statistics.password_checks_waiting = len(self._under_way)
@@ -130,14 +136,31 @@ def _step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
-def _matches(password: bytes, expected: str) -> bool:
+def _matches(password: bytes, expected: str, highest: int) -> bool:
+    """Whether the password is right. A wrong one takes as long as with a hash of the cost ``highest``, each
+    step of which takes twice as long: else the time would tell a user whose hash is cheap from nobody."""
+    password = password[:_LONGEST]
     try:
-        return bcrypt.checkpw(password[:_LONGEST], expected.encode())
+        right = bcrypt.checkpw(password, expected.encode())
     except ValueError:
-        return False
+        right = False
+    if not right:  # What a cost takes, and once more each from it on, is what the next one takes.
+        for cost in range(_cost(expected), highest):
+            bcrypt.checkpw(password, _nobody(cost).encode())
+    return right
+
+
+def _cost(expected: str) -> int:
+    try:
+        return int(expected.split("$")[2])
+    except (IndexError, ValueError):
+        return 10
+
+
+def _nobody(cost: int) -> str:
+    return f"$2b${cost:02d}${_NOBODY.decode()}"
 
 
 def _stand_in(users: Mapping[str, str]) -> str:
     """A hash of the highest cost among ``users``: ``$2b$10$`` and the rest."""
-    cost = max((hash_.split("$")[2] for hash_ in users.values()), default="10")
-    return f"$2b${cost}${_NOBODY.decode()}"
+    return _nobody(max(map(_cost, users.values()), default=10))

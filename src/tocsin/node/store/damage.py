@@ -29,6 +29,7 @@ from tocsin.node.store.database import (
     size_of,
     sync_folder,
 )
+from tocsin.node.store.private import make_private
 from tocsin.node.store.rows import Row
 
 KEPT: Final = 4
@@ -81,6 +82,7 @@ def _mend_header(path: Path, copy: Path) -> bool:
         return False
     # Where these differ SQLite goes by the size of the file, not by the number of pages in the header.
     mended[92:96] = bytes(byte ^ 1 for byte in mended[24:28])
+    make_private(copy)
     shutil.copyfile(path, copy)
     with suppress(FileNotFoundError):
         shutil.copyfile(f"{path}-wal", f"{copy}-wal")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError, StorageError
+from tocsin.node.store.private import make_private
 from tocsin.node.store.rows import Row, checksum, meta_checksum, wins_tie
 
 FORMAT: Final = 3
@@ -107,6 +108,10 @@ class Database:
         """
         self.path = path
         _check_header(path)
+        try:
+            make_private(path)  # SQLite gives its other files the mode of this one
+        except OSError as error:
+            raise StorageError(error.strerror or str(error)) from None
         try:
             self._connection = _connect(str(path))
         except FAILURES as error:

@@ -19,6 +19,7 @@ from tocsin.alerting.replicated import MAX_REASONS, MergeResult
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.database import sync_folder
+from tocsin.node.store.private import open_private
 
 FILES: Final = {"sil": "silences", "nfl": "nflog"}
 """The file of each kind of state."""
@@ -100,7 +101,7 @@ def write(path: Path, slices: Iterable[bytes]) -> None:
     """
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:
-        with temporary.open("xb") as file:
+        with open_private(temporary, os.O_WRONLY | os.O_EXCL, "wb") as file:
             for data in slices:
                 file.write(data)
             file.flush()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,7 @@ from tocsin.errors import ClosedError, ConfigError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import damage, snapshot
 from tocsin.node.store.journal import Journal, JournalStatistics
+from tocsin.node.store.private import open_private
 from tocsin.node.store.retention import RetentionClock
 
 JOURNAL: Final = "journal.db"
@@ -29,7 +31,19 @@ _FLAG: Final = "--storage.path"
 _CLOCK: Final = "clock"
 """Where the time of the last clean-up is kept."""
 
+_PRIVATE: Final = 0o700
+
 T = TypeVar("T")
+
+
+def _make_private(directory: Path) -> None:
+    """A folder that is made is its owner's alone: silences tell names and what is broken. One that is there
+    keeps its mode, which somebody may have chosen; the files that we make in it are private in any case."""
+    try:
+        directory.mkdir(mode=_PRIVATE, exist_ok=True)
+    except FileNotFoundError:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=_PRIVATE, exist_ok=True)
 
 
 class Store:
@@ -43,7 +57,7 @@ class Store:
         self._states = states
         self._log = log or Logger("tocsin.store", component="store")
         try:
-            directory.mkdir(parents=True, exist_ok=True)
+            _make_private(directory)
             probe = directory / f".writable.{secrets.token_hex(8)}"
             probe.touch()
             probe.unlink()
@@ -88,7 +102,7 @@ class Store:
         """Two nodes on one folder would have one name, and each would undo the other's clean-up."""
         path = self._directory / LOCK
         try:
-            lock = path.open("ab")
+            lock = open_private(path, os.O_WRONLY | os.O_APPEND, "ab")
         except OSError as error:
             raise ConfigError(str(path), f"cannot be opened: {error.strerror or error}") from None
         try:

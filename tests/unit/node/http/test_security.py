@@ -511,6 +511,27 @@ def test_an_unknown_user_costs_a_comparison_of_the_highest_cost(monkeypatch: pyt
     assert [each[:7] for each in compared] == [b"$2b$06$"]
 
 
+def test_a_refusal_costs_the_same_whoever_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash of half the cost would tell by the time it takes that its user exists."""
+    compared: list[int] = []
+    real = bcrypt.checkpw
+
+    def noted(password: bytes, hashed: bytes) -> bool:
+        compared.append(int(hashed.split(b"$")[2]))
+        return real(password, hashed)
+
+    monkeypatch.setattr(bcrypt, "checkpw", noted)
+
+    async def story(checker: PasswordChecker) -> None:
+        users = {"a": HASH, "b": bcrypt.hashpw(b"x", bcrypt.gensalt(7)).decode()}
+        for name in ("a", "b", "nobody"):
+            compared.clear()
+            assert not await checker.check(users, name, b"wrong", "1")
+            assert sum(2**cost for cost in compared) == 2**7
+
+    checking(story)
+
+
 def test_a_long_password_is_cut_as_go_cuts_it() -> None:
     async def story(checker: PasswordChecker) -> None:
         users = {"a": hash_of(b"x" * 72)}

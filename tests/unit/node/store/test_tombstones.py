@@ -91,7 +91,7 @@ def test_what_a_peer_had_buried_stays_buried(tmp_path: Path) -> None:
         identifier = await disk.changes.set(replace(silence("A"), ends_at=NOW + YEAR))
         old = disk.held()[identifier]
         await disk.store.save("sil")
-        assert disk.silences.replicated.bury(identity_of(identifier.encode()), Grave(LATER, NOW + YEAR))
+        assert disk.silences.replicated.bury(identity_of(identifier.encode()), Grave(LATER, NOW + YEAR), NOW)
 
     async def second(disk: Disk) -> None:
         assert len(disk.silences) == 0

@@ -1,0 +1,115 @@
+"""Stamps of peers: none wins for ever, and nothing is sent that a peer with our rules would refuse."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.faults.hostile import forge
+from tocsin.alerting.digest.tree import Grave, identity_of
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.nflog import NotificationLog, Receiver
+from tocsin.alerting.protocol import delimit
+from tocsin.alerting.protocol.nflog_pb2 import MeshEntry
+from tocsin.alerting.silence import Silences
+from tocsin.alerting.skew import LEAST_RETENTION, MAX_SKEW, STEP, is_too_far_ahead
+from tocsin.alerting.timestamp import LATEST, SECOND
+
+NOW = 1_795_000_000 * SECOND
+HOUR = 3600 * SECOND
+END_OF_TIME = LATEST // SECOND
+RECEIVER = Receiver("r", "webhook", 0)
+
+
+def _silences() -> Silences:
+    return Silences(HOUR, random=Random(1))
+
+
+def _silence(updated: int, ends: int = NOW // SECOND + 3600) -> bytes:
+    return forge.silence("s", [(0, "a", "b")], updated=updated, ends=ends)
+
+
+def _logged(stamp: int) -> bytes:
+    message = MeshEntry()
+    message.entry.group_key = b"k"
+    message.entry.receiver.group_name = "r"
+    message.entry.receiver.integration = "webhook"
+    message.entry.timestamp.seconds = stamp
+    message.entry.firing_alerts.append(1)
+    message.expires_at.seconds = END_OF_TIME
+    return delimit(message.SerializeToString())
+
+
+def _ahead(more: int = 0) -> int:
+    return (NOW + MAX_SKEW) // SECOND + more
+
+
+@pytest.mark.parametrize("stamp", [_ahead(1), END_OF_TIME])
+def test_a_stamp_further_ahead_than_clocks_may_be_is_refused(stamp: int) -> None:
+    silences, log = _silences(), NotificationLog(HOUR)
+    for result in (silences.merge(_silence(stamp), NOW), log.merge(_logged(stamp), NOW)):
+        assert result.taken == 0
+        assert "further in the future" in result.refused[0]
+
+
+edits = st.lists(st.sampled_from(["silence", "expire", "log"]), max_size=6)
+
+
+@given(st.sampled_from([-1, -HOUR // SECOND, 0]), st.integers(0, 3), edits)
+def test_nothing_is_sent_that_a_peer_with_our_rules_refuses(
+    short: int, clock: int, changes: list[str]
+) -> None:
+    """What came at the very bound is changed here, any number of times, and each change is taken there."""
+    here, there = _silences(), _silences()
+    log_here, log_there = NotificationLog(HOUR), NotificationLog(HOUR)
+    for silences in (here, there):
+        assert silences.merge(_silence(_ahead(short)), NOW).taken == 1
+    for log in (log_here, log_there):
+        assert log.merge(_logged(_ahead(short)), NOW).taken == 1
+    now = NOW + clock
+    for change in changes:
+        sent: list[bytes] = []
+        if change == "log":
+            for each in log_here.log(RECEIVER, "k", [2], [], now):
+                assert log_there.merge(each, NOW).taken == 1
+            continue
+        known = here.get("s")
+        assert known is not None
+        if change == "expire":
+            sent = here.expire("s", now)
+        elif known.ends_at >= now:
+            sent = here.set(known, now)[1]
+        for each in sent:
+            assert there.merge(each, NOW).taken == 1
+    assert there.mutes(Labels({"a": "b"}), now + 1) == here.mutes(Labels({"a": "b"}), now + 1)
+    assert there.encode_state() == here.encode_state()
+
+
+def test_nobody_climbs_to_the_end_of_time_by_small_steps() -> None:
+    top = NOW + 2 * MAX_SKEW
+    assert not is_too_far_ahead(top, top - STEP, NOW)
+    assert is_too_far_ahead(top + 1, top, NOW)
+    assert is_too_far_ahead(NOW + MAX_SKEW + 1, NOW + MAX_SKEW - STEP, NOW)
+
+
+def test_an_expiry_is_what_retention_allows() -> None:
+    silences, log = _silences(), NotificationLog(HOUR)
+    silences.merge(_silence(NOW // SECOND), NOW)
+    log.merge(_logged(NOW // SECOND), NOW)
+    [silence], [entry] = silences.replicated, log
+    assert silence.expires_at <= silence.ends_at + LEAST_RETENTION
+    assert entry.expires_at == entry.timestamp + LEAST_RETENTION
+    assert log.gc(NOW + LEAST_RETENTION + HOUR) == 1
+
+
+def test_a_tombstone_from_the_end_of_time_buries_nothing() -> None:
+    silences = _silences()
+    silences.merge(_silence(NOW // SECOND), NOW)
+    state, identity = silences.replicated, identity_of(b"s")
+    assert not state.bury(identity, Grave(LATEST, LATEST), NOW)
+    assert not state.bury(identity, Grave(NOW + MAX_SKEW + 1, LATEST), NOW)
+    assert len(silences) == 1
+    assert state.bury(identity, Grave(NOW + 1, NOW + HOUR), NOW)
