@@ -59,7 +59,7 @@ interop-sanity: setup  ## the same with a real Alertmanager in our place: tests 
 	@TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_INTEROP_OURS=alertmanager $(INTEROP) --deselect tests/interop/test_demo.py
 
 scale: setup  ## large clusters in simulation: write docs/scale.md and its pictures (ten minutes and more)
-	@$(BIN)/python -m tocsin.simulation.scale --write docs
+	@$(BIN)/python -m simulation.scale --write docs
 
 slow: setup  ## long simulations and soaks
 	@$(BIN)/pytest -q -n auto -m slow

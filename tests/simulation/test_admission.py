@@ -6,6 +6,7 @@ import hashlib
 
 import pytest
 
+from simulation.cluster import Cluster
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.peer import PeerIdentity
@@ -13,7 +14,6 @@ from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Ack, NodeState, Ping, PushPull
 from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
-from tocsin.simulation.cluster import Cluster
 
 VERSIONS = bytes((1, 5, 2, 0, 0, 0))
 

@@ -11,13 +11,13 @@ from random import Random
 
 import pytest
 
+from simulation.alerting import RETENTION, AlertingWorld, Answer, Sent, Sink, take_at_once
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.inhibit import InhibitRule
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import MILLISECOND, SECOND
-from tocsin.simulation.alerting import RETENTION, AlertingWorld, Answer, Sent, Sink, take_at_once
 
 MINUTE = 60 * SECOND
 CONFIG = one_receiver(one_route(group_wait=SECOND, group_interval=60 * SECOND, repeat_interval=60 * MINUTE))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.simulation.alerting.story import KINDS, play, tell
+from simulation.alerting.story import KINDS, play, tell
 
 PER_KIND = 30
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from simulation.cluster import BrokenRunError, Cluster
 from tocsin.gossip.wire.messages import Dead, MemberState
-from tocsin.simulation.cluster import BrokenRunError, Cluster
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.simulation.listed import LISTED_SCENARIOS
+from simulation.listed import LISTED_SCENARIOS
 
 CASES = [(name, seed) for name in sorted(LISTED_SCENARIOS) for seed in range(1, 4)]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from simulation.network import Conditions, Network
+from simulation.world import World
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import ExchangeKind, OpenStream
-from tocsin.simulation.network import Conditions, Network
-from tocsin.simulation.world import World
 
 A, B = Address("10.0.0.1", 1), Address("10.0.0.2", 1)
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulation import scale
+from simulation.connections import Pools
+from simulation.dissemination import Dissemination
+from simulation.measure import Rates, quantile
+from simulation.plot import Line, chart
+from simulation.pooled import PooledCluster
+from simulation.sizes import HANDSHAKE
 from tests.support.certificates import CertificateAuthority
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.tls.session import TLSSession
-from tocsin.simulation import scale
-from tocsin.simulation.connections import Pools
-from tocsin.simulation.dissemination import Dissemination
-from tocsin.simulation.measure import Rates, quantile
-from tocsin.simulation.plot import Line, chart
-from tocsin.simulation.pooled import PooledCluster
-from tocsin.simulation.sizes import HANDSHAKE
 from tocsin.tls.identity import build_client_context, build_server_context
 
 LIMIT = 16

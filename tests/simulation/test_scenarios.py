@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tocsin.simulation.cluster import BrokenRunError, Cluster
-from tocsin.simulation.scenarios import SCENARIOS
+from simulation.cluster import BrokenRunError, Cluster
+from simulation.scenarios import SCENARIOS
 
 SOURCE = Path(__file__).resolve().parents[2] / "src"
 QUICK_SEEDS = {"join": 1}
@@ -60,8 +60,8 @@ def test_a_seed_replays_exactly(name: str) -> None:
 
 def replay(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tocsin.simulation", *arguments],
-        env={**os.environ, "PYTHONPATH": str(SOURCE), "PYTHONHASHSEED": hash_seed},
+        [sys.executable, "-m", "simulation", *arguments],
+        env={**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{SOURCE.parent}", "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
         timeout=120,
@@ -80,9 +80,7 @@ def test_the_command_replays_it_in_another_process() -> None:
 
 def test_a_broken_run_tells_how_to_repeat_it() -> None:
     cluster = Cluster(3, 4, "join")
-    with pytest.raises(
-        BrokenRunError, match=r"python -m tocsin.simulation --seed 3 --nodes 4 --scenario join"
-    ):
+    with pytest.raises(BrokenRunError, match=r"python -m simulation --seed 3 --nodes 4 --scenario join"):
         cluster.until("never", lambda: False, 1)
 
 

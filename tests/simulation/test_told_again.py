@@ -13,12 +13,12 @@ from itertools import pairwise
 
 import pytest
 
+from simulation.alerting import AlertingWorld, Answer, Sent
+from simulation.alerting.lone import play_lone, tell_lone
+from simulation.alerting.oracle import Observed, observed_of
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import MILLISECOND, SECOND
-from tocsin.simulation.alerting import AlertingWorld, Answer, Sent
-from tocsin.simulation.alerting.lone import play_lone, tell_lone
-from tocsin.simulation.alerting.oracle import Observed, observed_of
 
 Told = tuple[float, set[str], set[str], str]
 """When, who fires, who is resolved, and why."""

@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simulation.alerting import AlertingNode, AlertingWorld
 from tests.support.routing import T0, alert, route_config
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
@@ -20,7 +21,6 @@ from tocsin.alerting.timestamp import MILLISECOND, SECOND, ZERO, Nanoseconds, pa
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.notify.integrations.webhook import WebhookConfig, webhook_payload
-from tocsin.simulation.alerting import AlertingNode, AlertingWorld
 
 CAPTURE: dict[str, Any] = json.loads((Path(__file__).parent / "data" / "webhook-0.33.1.json").read_text())
 ODD_NAME = 'odd name.*<&>"ü'

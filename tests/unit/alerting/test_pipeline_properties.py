@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from simulation.alerting import NoSilences
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.effects import Attempt, FlushFinished, Recorded
 from tocsin.alerting.group import Flush
@@ -16,7 +17,6 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.pipeline import ATTEMPT_GRACE, Pipeline
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.simulation.alerting import NoSilences
 
 HOOKS = 2
 ROUTE = one_route(group_interval=30 * SECOND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
+from simulation.alerting import NoSilences
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.effects import Attempt
 from tocsin.alerting.group import Flush
@@ -13,7 +14,6 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.timestamp import SECOND
-from tocsin.simulation.alerting import NoSilences
 
 ROUTE = one_route()
 

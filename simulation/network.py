@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from simulation.world import World
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import OpenStream
-from tocsin.simulation.world import World
 
 RETRANSMISSION = 0.2
 """Seconds that a lost segment delays a stream."""

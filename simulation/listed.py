@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from simulation.cluster import Cluster
+from simulation.network import Conditions
+from simulation.node import SimulatedNode
+from simulation.scenarios import LOSSY, ROGUE, Scenario, part_and_heal
 from tocsin.gossip.address import Address
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Alive, Dead, MemberState, Suspect
 from tocsin.gossip.wire.packet import PacketCodec
-from tocsin.simulation.cluster import Cluster
-from tocsin.simulation.network import Conditions
-from tocsin.simulation.node import SimulatedNode
-from tocsin.simulation.scenarios import LOSSY, ROGUE, Scenario, part_and_heal
 
 LISTED_SCENARIOS: dict[str, tuple[Scenario, int]] = {}
 """By name: the scenario and how many nodes it has unless told otherwise."""

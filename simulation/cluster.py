@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from simulation.checker import Checker
+from simulation.network import Conditions, Network
+from simulation.node import SimulatedNode
+from simulation.world import World
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
-from tocsin.simulation.checker import Checker
-from tocsin.simulation.network import Conditions, Network
-from tocsin.simulation.node import SimulatedNode
-from tocsin.simulation.world import World
 
 AUDIT_INTERVAL = 0.5
 SEEDS = 3
@@ -53,10 +53,7 @@ class Cluster:
     @property
     def replay(self) -> str:
         """The command that repeats this run."""
-        return (
-            f"python -m tocsin.simulation --seed {self.world.seed} --nodes {self.size}"
-            f" --scenario {self.scenario}"
-        )
+        return f"python -m simulation --seed {self.world.seed} --nodes {self.size} --scenario {self.scenario}"
 
     def start_all(self, within: float = 1.0) -> None:
         """Start the seeds, then every other node within so many seconds, and wait until all see all."""

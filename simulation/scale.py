@@ -1,4 +1,4 @@
-"""``python -m tocsin.simulation.scale --write docs``: large clusters in figures and pictures (docs/scale.md).
+"""``python -m simulation.scale --write docs``: large clusters in figures and pictures (docs/scale.md).
 
 Deterministic: the same arguments write the same bytes.
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from simulation import scale_report
+from simulation.dissemination import Dissemination
+from simulation.measure import Figures, measure
+from simulation.pooled import PooledCluster
 from tocsin.gossip.config import GossipConfig
-from tocsin.simulation import scale_report
-from tocsin.simulation.dissemination import Dissemination
-from tocsin.simulation.measure import Figures, measure
-from tocsin.simulation.pooled import PooledCluster
 
 LIMIT: Final = 16
 SEED: Final = 1
@@ -42,7 +42,7 @@ class Run:
 def simulate(
     size: int, rumours: int, seed: int, *, biased: bool, eager: bool, real: bool = False, load: bool = True
 ) -> Run:
-    """Run one cluster through the plan of :func:`~tocsin.simulation.measure.measure`."""
+    """Run one cluster through the plan of :func:`~simulation.measure.measure`."""
     kind = PooledCluster if real else Dissemination
     cluster = kind(size, LIMIT, seed, GossipConfig(), biased=biased, eager=eager)
     return Run(biased, eager, real, measure(cluster, seed, rumours, load=load))
@@ -68,7 +68,7 @@ def simulate_all(sizes: Sequence[int], checked: Sequence[int], seed: int) -> lis
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Simulate, and write or print."""
-    parser = argparse.ArgumentParser(prog="python -m tocsin.simulation.scale", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m simulation.scale", description=__doc__)
     parser.add_argument("--write", type=Path, metavar="DIRECTORY", help="else the tables are printed")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), metavar="NODES")
     parser.add_argument("--checked", type=int, nargs="*", default=list(CHECKED), metavar="NODES")

@@ -1,6 +1,6 @@
-"""A deterministic world of alerting nodes, and stories in it. ``python -m tocsin.simulation.alerting``."""
+"""A deterministic world of alerting nodes, and stories in it. ``python -m simulation.alerting``."""
 
-from tocsin.simulation.alerting.world import (
+from simulation.alerting.world import (
     RETENTION,
     AlertingNode,
     AlertingWorld,

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
+from simulation.cluster import Cluster
+from simulation.network import Conditions
+from simulation.node import SimulatedNode
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import Dead, MemberState, Suspect
 from tocsin.gossip.wire.packet import PacketCodec
-from tocsin.simulation.cluster import Cluster
-from tocsin.simulation.network import Conditions
-from tocsin.simulation.node import SimulatedNode
 
 LOSSY = Conditions(latency=0.005, jitter=0.005, loss=0.2, duplication=0.05, reorder=0.05)
 TWO_DEATHS_NOTICED = 10.0

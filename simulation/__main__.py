@@ -1,19 +1,19 @@
-"""``python -m tocsin.simulation --seed N --nodes N --scenario NAME``: run, or replay, one scenario."""
+"""``python -m simulation --seed N --nodes N --scenario NAME``: run, or replay, one scenario."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from tocsin.simulation.cluster import BrokenRunError
-from tocsin.simulation.listed import LISTED_SCENARIOS
-from tocsin.simulation.scenarios import SCENARIOS
+from simulation.cluster import BrokenRunError
+from simulation.listed import LISTED_SCENARIOS
+from simulation.scenarios import SCENARIOS
 
 
 def main() -> int:
     """Exit status 0 when the scenario ended well, 1 when an invariant broke."""
     scenarios = SCENARIOS | LISTED_SCENARIOS
-    parser = argparse.ArgumentParser(prog="python -m tocsin.simulation", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m simulation", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--nodes", type=int, default=0, help="0: as many as the scenario likes")
     parser.add_argument("--scenario", choices=sorted(scenarios), required=True)

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from simulation.dissemination import DIAL_TRIPS, LATENCY
+from simulation.measure import IDLE, LOAD, LOAD_INTERVAL, WARM_UP, Figures, Rates, quantile
+from simulation.plot import Line, chart
+from simulation.sizes import HANDSHAKE, RUMOUR
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import transmit_limit
 from tocsin.gossip.core.partners import ROTATION
-from tocsin.simulation.dissemination import DIAL_TRIPS, LATENCY
-from tocsin.simulation.measure import IDLE, LOAD, LOAD_INTERVAL, WARM_UP, Figures, Rates, quantile
-from tocsin.simulation.plot import Line, chart
-from tocsin.simulation.sizes import HANDSHAKE, RUMOUR
 
 INTERVAL = GossipConfig().gossip_interval
 
@@ -112,7 +112,7 @@ def document(runs: Sequence[Run], limit: int, seed: int) -> str:
     limits = ", ".join(f"{transmit_limit(GossipConfig().user_retransmit_multiplier, size)}" for size in sizes)
     return f"""# Large clusters
 
-Made by `make scale`. Do not edit: change `src/tocsin/simulation/scale_report.py`.
+Made by `make scale`. Do not edit: change `simulation/scale_report.py`.
 
 ## The question
 

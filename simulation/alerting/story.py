@@ -11,13 +11,13 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from simulation.alerting.config import SimulatedConfig
+from simulation.alerting.world import AlertingWorld, Answer, Sent
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, ZERO, Nanoseconds
-from tocsin.simulation.alerting.config import SimulatedConfig
-from tocsin.simulation.alerting.world import AlertingWorld, Answer, Sent
 
 T0: Final = 1_800_000_000 * SECOND
 MINUTE: Final = 60 * SECOND
@@ -56,7 +56,7 @@ class Story:
     @property
     def replay(self) -> str:
         """The command that runs it again."""
-        return f"python -m tocsin.simulation.alerting --seed {self.seed} --kind {self.kind}"
+        return f"python -m simulation.alerting --seed {self.seed} --kind {self.kind}"
 
 
 def tell(seed: int, kind: str = "") -> Story:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from simulation.network import Network
+from simulation.world import World
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
@@ -25,8 +27,6 @@ from tocsin.gossip.core.parts import MembershipKind
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import MemberState, Message
 from tocsin.gossip.wire.stream import StreamCodec
-from tocsin.simulation.network import Network
-from tocsin.simulation.world import World
 
 RECONNECT_INTERVAL = 10.0
 REFRESH_INTERVAL = 15.0

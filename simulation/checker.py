@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from simulation.node import SimulatedNode
+from simulation.world import World
 from tocsin.gossip.core.effects import Event, MemberLeft
 from tocsin.gossip.wire.messages import MemberState
-from tocsin.simulation.node import SimulatedNode
-from tocsin.simulation.world import World
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from simulation.connections import Pools
+from simulation.dissemination import DIAL_TRIPS, EAGER_INTERVAL, LATENCY
+from simulation.network import Conditions, Network
+from simulation.node import SimulatedNode
+from simulation.sizes import HANDSHAKE, RUMOUR, TLS_RECORD, framed
+from simulation.world import World
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event, MemberLeft, OpenStream
 from tocsin.gossip.wire.messages import MemberState
-from tocsin.simulation.connections import Pools
-from tocsin.simulation.dissemination import DIAL_TRIPS, EAGER_INTERVAL, LATENCY
-from tocsin.simulation.network import Conditions, Network
-from tocsin.simulation.node import SimulatedNode
-from tocsin.simulation.sizes import HANDSHAKE, RUMOUR, TLS_RECORD, framed
-from tocsin.simulation.world import World
 
 JOINING: Final = 1.0
 """Seconds within which all nodes start."""

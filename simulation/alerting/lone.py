@@ -10,15 +10,15 @@ from functools import partial
 from random import Random
 from typing import Final, TypeAlias
 
+from simulation.alerting.config import Hook, HookReceiver, SimulatedConfig
+from simulation.alerting.oracle import Happened, Observed, Oracle, observed_of
+from simulation.alerting.world import AlertingWorld, Answer, Sent
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.inhibit import InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.route import Route, RouteConfig, build_route
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, ZERO, Nanoseconds
-from tocsin.simulation.alerting.config import Hook, HookReceiver, SimulatedConfig
-from tocsin.simulation.alerting.oracle import Happened, Observed, Oracle, observed_of
-from tocsin.simulation.alerting.world import AlertingWorld, Answer, Sent
 
 T0: Final = 1_800_000_000 * SECOND
 LENGTH: Final = 300 * SECOND
@@ -65,7 +65,7 @@ class LoneStory:
     @property
     def replay(self) -> str:
         """The command that plays it again."""
-        return f"python -m tocsin.simulation.alerting --seed {self.seed} --kind lone"
+        return f"python -m simulation.alerting --seed {self.seed} --kind lone"
 
 
 def tell_lone(seed: int) -> LoneStory:

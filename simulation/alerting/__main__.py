@@ -1,4 +1,4 @@
-"""``python -m tocsin.simulation.alerting --seed N``: run, or replay, stories of an alerting cluster."""
+"""``python -m simulation.alerting --seed N``: run, or replay, stories of an alerting cluster."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import argparse
 import sys
 from collections import Counter
 
-from tocsin.simulation.alerting.lone import play_lone, tell_lone
-from tocsin.simulation.alerting.story import KINDS, play, tell
+from simulation.alerting.lone import play_lone, tell_lone
+from simulation.alerting.story import KINDS, play, tell
 
 LONE = "lone"
 
 
 def main() -> int:
     """Exit status 0 when the stories ended well, 1 when an invariant broke."""
-    parser = argparse.ArgumentParser(prog="python -m tocsin.simulation.alerting", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m simulation.alerting", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stories", type=int, default=1, help="how many, from the seed on")
     parser.add_argument("--kind", choices=(*KINDS, LONE), default="", help="default: by the seed")

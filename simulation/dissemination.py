@@ -14,13 +14,13 @@ from math import gcd
 from random import Random
 from typing import Final, NamedTuple
 
+from simulation.connections import Pools
+from simulation.sizes import Sizes
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import PART_OVERHEAD, transmit_limit
 from tocsin.gossip.core.outbox import MAX_PARTS
 from tocsin.gossip.core.partners import choose_partners
 from tocsin.gossip.core.pushpull import interval_scale
-from tocsin.simulation.connections import Pools
-from tocsin.simulation.sizes import Sizes
 
 EAGER_INTERVAL: Final = 0.005
 """Seconds between two bursts of news of one node (as in ``gossip/eager.py``, which is asyncio's)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
 
-from tocsin.simulation.connections import Pools
+from simulation.connections import Pools
 
 WARM_UP: Final = 60.0
 IDLE: Final = 30.0
