@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import itertools
 import json
+import random
 import ssl
 import statistics
 import subprocess
@@ -125,6 +127,19 @@ async def full_handshakes(target: Target) -> None:
         await asyncio.sleep(0.4)
 
 
+async def handshakes_of_many(target: Target) -> None:
+    """Each from another address, so that none comes near a bound of its own."""
+    numbers = itertools.count(random.randrange(1 << 16))
+    while True:
+        number = next(numbers) % 40_000
+        address = f"127.77.{number // 200}.{number % 200 + 1}"
+        _, writer = await asyncio.open_connection(
+            HOST, target.port, ssl=unverified(), local_addr=(address, 0)
+        )
+        writer.close()
+        await asyncio.sleep(0.02)
+
+
 async def pipelined(target: Target) -> None:
     reader, writer = await target.open()
     writer.write((b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + AUTHORIZATION + b"\r\n") * 1000)
@@ -201,6 +216,7 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "half handshakes": (half_handshake, 500, True),
     "stalled hands.": (stalled_handshake, 300, True),
     "handshakes": (full_handshakes, 20, True),
+    "handshakes, many addresses": (handshakes_of_many, 20, True),
     "wrong passwords": (wrong_password, 20, True),
 }
 """Bounded: the attacker's own work must not be what is measured."""

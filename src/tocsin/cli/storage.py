@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tocsin.errors import UserError
 from tocsin.node.store.export import export
 
 if TYPE_CHECKING:
@@ -39,6 +40,12 @@ def add_commands(commands: Subparsers) -> None:
 
 def run_export(arguments: argparse.Namespace) -> int:
     """``tocsinctl storage export``. Exit status 1 when something could not be read; the rest is written."""
+    source, target = arguments.storage_path, arguments.directory
+    if target.resolve() == source.resolve() or (target / "journal.db").exists():
+        raise UserError(
+            f"{target} is a node's own folder: name it by --storage.path, and give another DIR to write to,"
+            f" as in tocsinctl storage export --storage.path={target} {target.name}-export"
+        )
     exported = export(arguments.storage_path, arguments.directory, time.time_ns())
     for name, count in exported.entries.items():
         print(f"{arguments.directory / name}: {count} entries")

@@ -87,6 +87,14 @@ class ClusterIdentity:
         self._marks: tuple[Mark, ...] = marks(self._files)
         self._tried = digest(self._files)
         self._now = self._load(config)
+        for side, ends in self._now.expiries.items():
+            if ends < time.time():
+                _log.error(
+                    "our certificate in tls_%s_config has expired on %s: peers will refuse it; put a new one"
+                    " in its place, which needs no restart",
+                    side,
+                    f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%d %H:%M} UTC",
+                )
 
     # -- what is in use
 

@@ -126,6 +126,8 @@ class Attacker:
     files: NodeFiles | None = None
     carrier: str = "framing"
     held: list[Link | socket.socket] = field(default_factory=list)
+    source: str = SOURCE
+    """The address that connections come from."""
 
     def __enter__(self) -> Self:
         return self
@@ -136,8 +138,10 @@ class Attacker:
                 one.close()
         self.held.clear()
 
-    def tcp(self, timeout: float = 15.0) -> socket.socket:
-        return socket.create_connection((self.host, self.port), timeout, source_address=(SOURCE, 0))
+    def tcp(self, timeout: float = 15.0, source: str = "") -> socket.socket:
+        return socket.create_connection(
+            (self.host, self.port), timeout, source_address=(source or self.source, 0)
+        )
 
     def tls(self, *protocols: str, small_window: bool = False) -> ssl.SSLSocket:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

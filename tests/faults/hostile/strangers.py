@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.faults.hostile.attack import attack
 from tests.faults.hostile.attacker import BROKEN, Attacker
@@ -101,6 +102,47 @@ def _(attacker: Attacker) -> None:
 )
 def _(attacker: Attacker) -> None:
     _knock(attacker)
+
+
+@attack(
+    "no certificate: handshakes from hundreds of addresses",
+    "transport_throttled{strangers}",
+    carriers=ANY,
+    certificate="stranger",
+    patient=True,
+)
+def _(attacker: Attacker) -> None:
+    """None of them exceeds its own share."""
+    with ThreadPoolExecutor(8) as pool:
+        for _ in pool.map(_knock_once, [(attacker, _address(number)) for number in range(400)]):
+            pass
+
+
+@attack(
+    "no certificate: half-open handshakes from hundreds of addresses",
+    "transport_connections_rejected{handshakes}",
+    carriers=ANY,
+    certificate="",
+)
+def _(attacker: Attacker) -> None:
+    """They take all places of handshakes that there are, and stay."""
+    if len(attacker.held) < 800:
+        for number in range(800):
+            with contextlib.suppress(*BROKEN):
+                attacker.held.append(attacker.tcp(source=_address(number)))
+    time.sleep(0.2)
+
+
+def _address(number: int) -> str:
+    return f"127.77.{number // 200}.{number % 200 + 1}"
+
+
+def _knock_once(who: tuple[Attacker, str]) -> None:
+    attacker, address = who
+    other = Attacker(attacker.host, attacker.port, attacker.files, attacker.carrier, source=address)
+    with contextlib.suppress(*BROKEN), other.tls() as sock:
+        sock.settimeout(2.0)
+        sock.recv(1)
 
 
 def _knock(attacker: Attacker) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,15 +12,18 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.support.certificates import Certificate, CertificateAuthority
+from tests.support.certificates import DAY, Certificate, CertificateAuthority
 from tests.support.dtls import HOSTS, Node, World
 from tests.support.handshakes import shake_hands
 from tests.support.pki import BOTH, Issued, authority, issue
 from tocsin.config.httpclient import TLSClientConfig as ReceiverTLSConfig
+from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.context import DTLSContexts
-from tocsin.gossip.transport.tls.dial import SessionCache
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.tls.dial import Dialer, SessionCache
 from tocsin.gossip.transport.tls.listener_proof import proves_listener
+from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.notify.integrations.tlscontext import tls_context
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig, TLSClientConfig, TLSServerConfig
@@ -106,7 +112,10 @@ def by_a_connection_that_it_made(presented: Certificate, wanted: str) -> bool:
     client = ClusterIdentity(replace(config, client=dialling)).client_context()
     _, server = shake_hands(client, identity.server_context(), None)
     connection = SimpleNamespace(
-        remote=Address(ADDRESS, 5), session=SimpleNamespace(tls=server), context=identity.server_context()
+        remote=Address(ADDRESS, 5),
+        session=SimpleNamespace(tls=server),
+        certificate=server.getpeercert(binary_form=True),
+        context=identity.server_context(),
     )
     return proves_listener(identity, connection, Address(ADDRESS, 1))  # type: ignore[arg-type]
 
@@ -154,3 +163,63 @@ def test_a_session_is_resumed_only_under_the_name_that_its_handshake_verified() 
     assert cache.get(place, context, "node1.example.org", 1.0) is not None
     assert cache.get(place, context, "node2.example.org", 1.0) is None
     assert cache.get(place, context, "node1.example.org", 1.0) is None
+
+
+def test_what_a_peer_has_shown_is_known_after_the_session_has_ended() -> None:
+    """A peer that refuses us does so right after the handshake: asking for its name was a traceback."""
+    expired = issue("x", ROOT, hosts=("node1.example.org",), uses=BOTH, starts=-3 * DAY, ends=-DAY)
+    fine = issue("y", ROOT, hosts=("127.0.0.1",), uses=BOTH).pair()
+    answering = ClusterTLSConfig(
+        server=TLSServerConfig(
+            cert=fine.certificate,
+            key=fine.key,
+            client_ca=ROOT.pem,
+            client_auth_type=ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
+        )
+    )
+    shown = expired.pair()
+    dialling = ClusterTLSConfig(
+        server=TLSServerConfig(cert=shown.certificate, key=shown.key),
+        client=TLSClientConfig(cert=shown.certificate, key=shown.key, ca=ROOT.pem),
+    )
+
+    async def story() -> None:
+        identity = ClusterIdentity(dialling)
+        server_context = ClusterIdentity(answering).server_context()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            raise AssertionError("nobody is let in")
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=server_context)
+        place = Address(*server.sockets[0].getsockname())
+        config = TLSTransportConfig(listen_address=Address("127.0.0.1", 0))
+        dialer = Dialer(config, identity, TransportStatistics())
+        connection = await dialer.dial(place, 10.0)
+        await asyncio.wait_for(connection.wait_closed(), 10.0)
+        assert connection.peer.carries("127.0.0.1")
+        server.close()
+
+    asyncio.run(story())
+
+
+def test_an_expired_certificate_of_our_own_is_told_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    expired = issue("x", ROOT, hosts=("node1.example.org",), starts=-3 * DAY, ends=-DAY)
+    with caplog.at_level(logging.ERROR):
+        ClusterIdentity(tls(expired.pair(), ADDRESS))
+    assert "our certificate in tls_server_config has expired on" in caplog.text
+    assert "put a new one in its place" in caplog.text
+
+
+def test_a_refused_connection_is_told_in_words() -> None:
+    async def story() -> None:
+        free = socket.create_server(("127.0.0.1", 0))
+        place = Address(*free.getsockname())
+        free.close()
+        config = TLSTransportConfig(listen_address=Address("127.0.0.1", 0))
+        identity = ClusterIdentity(tls(issue("x", ROOT, hosts=(ADDRESS,)).pair(), ADDRESS))
+        with pytest.raises(TransportError) as told:
+            await Dialer(config, identity, TransportStatistics()).dial(place, 10.0)
+        assert str(told.value).startswith(f"dialling {place} failed: connection refused")
+        assert "(" not in str(told.value)
+
+    asyncio.run(story())

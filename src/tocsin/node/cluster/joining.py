@@ -164,7 +164,7 @@ class Joining:
 
     async def _join(self, address: Address) -> None:
         while error := await self._joined(address):
-            self._log.info("a peer cannot be joined", peer=str(address), error=error)
+            self._log.warn("a peer cannot be joined", peer=str(address), error=error)
             await asyncio.sleep(JOIN_RETRY)
             if str(address) not in self._settle.waiting(self._loop.time()):
                 return  # The reconnecting goes on with it.

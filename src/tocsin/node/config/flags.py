@@ -358,7 +358,13 @@ def _check_cluster(flags: NodeFlags) -> None:
 
 
 def _check_protection(flags: NodeFlags) -> None:
-    """Nothing is given that would not be used."""
+    """Nothing is given that would not be used, or could not work."""
+    if flags.cluster_tls_bind_names and not flags.cluster_peer_name:
+        raise ConfigError(
+            "--cluster.tls-bind-names",
+            "without --cluster.peer-name this node would call itself by a name that is in no certificate",
+            "set --cluster.peer-name to a name in this node's certificate",
+        )
     if flags.cluster_transport == "udp":
         if flags.cluster_tls_config:
             raise ConfigError(

@@ -72,8 +72,14 @@ class Connections:
         if tunnel:
             common["proxy_headers"] = _pairs(self._proxy)
         if parts.scheme == "https":
-            common["proxy_ssl_context"] = ssl.create_default_context() if tunnel else self._context
+            common["proxy_ssl_context"] = _of_the_system() if tunnel else self._context
         return httpcore.AsyncHTTPProxy(proxy_url=url, **common)
+
+
+def _of_the_system() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.hostname_checks_common_name = False
+    return context
 
 
 def _pairs(proxy: ProxyConfig) -> list[tuple[str, str]]:

@@ -313,6 +313,7 @@ def test_a_keyring_belongs_to_udp() -> None:
     for arguments, place in (
         (["--cluster.transport=udp", "--cluster.tls-config=tls.yml"], "--cluster.tls-config"),
         (["--cluster.transport=udp", "--cluster.tls-bind-names"], "--cluster.tls-bind-names"),
+        (["--cluster.tls-config=x", "--cluster.tls-bind-names"], "--cluster.tls-bind-names"),
         (["--cluster.tls-config=tls.yml", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
         (["--cluster.transport=udp-to-tls", "--cluster.keyring-file=keys.json"], "--cluster.keyring-file"),
         (["--cluster.transport=udp", "--no-cluster.keyring-verify-incoming"], "verify-incoming"),

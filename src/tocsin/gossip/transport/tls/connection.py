@@ -78,6 +78,7 @@ class TLSConnection(asyncio.Protocol):
         """When the peer's certificate runs out, Unix time; None without one, or before the handshake."""
         self.session: TLSSession | None = None
         self._peer: PeerIdentity | None = None
+        self._certificate = b""
         self.context = context
         self._config = config
         self._statistics = statistics
@@ -237,6 +238,11 @@ class TLSConnection(asyncio.Protocol):
         return self._ended
 
     @property
+    def certificate(self) -> bytes:
+        """What the peer has shown in its handshake, DER; empty without one."""
+        return self._certificate
+
+    @property
     def server_hostname(self) -> str | None:
         """What the peer's certificate was verified for; None when the peer has dialled."""
         return self._server_hostname
@@ -250,8 +256,7 @@ class TLSConnection(asyncio.Protocol):
     def peer(self) -> PeerIdentity:
         """Whom the handshake has shown; read once."""
         if self._peer is None:
-            tls = self.session.tls if self.session is not None else None
-            certificate = (tls.getpeercert(binary_form=True) if tls is not None else None) or b""
+            certificate = self._certificate
             names = frozenset([name.lower() for name in subject_alternative_names(certificate)])
             identifier = hashlib.sha256(certificate).hexdigest() if certificate else ""
             self._peer = PeerIdentity(identifier, names, self.remote.host)
@@ -341,6 +346,8 @@ class TLSConnection(asyncio.Protocol):
         self._statistics.connections_open += 1
         self.established_at = self._loop.time()
         self.expires_at = certificate_expiry(session.tls)
+        # Now: once an alert has ended the session, OpenSSL tells nothing of it any more.
+        self._certificate = session.tls.getpeercert(binary_form=True) or b""
         self.writable = self._drained.is_set()
         if not self.writable:
             self._arm(self.established_at + self._config.write_timeout, self._write_timed_out)

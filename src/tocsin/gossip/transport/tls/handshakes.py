@@ -52,6 +52,10 @@ class Handshakes:
         """At once."""
         return self._sources.may_go_on(source) and (source in self._known or self._strangers.may_go_on(_ALL))
 
+    def waits_for(self, source: str) -> str:
+        """Which share is used up: "host" its own, "strangers" that of all strangers."""
+        return "strangers" if self._sources.may_go_on(source) else "host"
+
     def later(self, source: str, work: Callable[[], None]) -> None:
         """Call ``work`` when it is the source's turn, and the strangers' if it is one."""
         self._sources.later(source, partial(self._after_its_own, source, work))

@@ -185,7 +185,7 @@ class AcceptedConnection(TLSConnection):
         if self._inbound.handshakes.may_go_on(self._host):
             self._shake_hands(data)
             return
-        self._inbound.statistics.throttled["host"] += 1
+        self._inbound.statistics.throttled[self._inbound.handshakes.waits_for(self._host)] += 1
         self.pause_reading()
         self._inbound.handshakes.later(self._host, partial(self._shake_hands_later, data))
 

@@ -21,7 +21,7 @@ def proves_listener(identity: ClusterIdentity, connection: TLSConnection, addres
         return False
     if identity.config.client.insecure_skip_verify:
         return True
-    certificate = connection.session.tls.getpeercert(binary_form=True)
+    certificate = connection.certificate
     if not certificate:
         return False
     context = identity.client_context()
