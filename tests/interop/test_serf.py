@@ -18,7 +18,7 @@ from tests.support.eventually import eventually as blocking_eventually
 from tests.support.serf import Agent, UserEvent, decode_user_event, encode_user_event
 from tests.support.transports import eventually
 from tocsin.gossip import Address, Event, Gossip, GossipConfig, MemberLeft, MemberState, UserMessage
-from tocsin.gossip.core.effects import ProtocolTrouble
+from tocsin.gossip.core.effects import ProtocolError
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
 from tocsin.gossip.wire.keyring import Keyring
@@ -191,7 +191,7 @@ def test_a_sealed_cluster_for_every_size_of_key(tmp_path: Path, size: int) -> No
             assert result.error
             [result] = await stranger.gossip.join([ours.gossip.local.address])
             assert result.error
-        troubles = {one.reason for one in ours.events if isinstance(one, ProtocolTrouble)}
+        troubles = {one.reason for one in ours.events if isinstance(one, ProtocolError)}
         assert troubles == {"keyring"}
         assert set(await asyncio.to_thread(one.members)) == {"one", "ours"}
         assert ours.gone == []
@@ -255,7 +255,7 @@ def test_keys_are_changed_under_load_and_no_member_is_lost(tmp_path: Path, size:
             assert await asyncio.to_thread(agent.members) == dict.fromkeys(everybody, "alive")
         assert first.gone == second.gone == []
         events = first.events + second.events
-        assert not [event for event in events if isinstance(event, ProtocolTrouble)]
+        assert not [event for event in events if isinstance(event, ProtocolError)]
         # The old key opens nothing any more.
         stranger = await bench.ours("stranger", keys=[old])
         assert all(result.error for result in await stranger.gossip.join([one.address]))

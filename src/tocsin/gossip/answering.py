@@ -10,10 +10,10 @@ from typing import Final
 from tocsin.bounded import Quota
 from tocsin.errors import TransportError, WireError
 from tocsin.gossip.address import Address
-from tocsin.gossip.core.effects import Event, ProtocolTrouble
+from tocsin.gossip.core.effects import Event, ProtocolError
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.stream_reader import StreamReader, payer, write_all
+from tocsin.gossip.stream_reader import StreamReader, accounted_peer, write_all
 from tocsin.gossip.transport.base import Stream
 from tocsin.gossip.wire.messages import ErrorResponse, Message, User
 from tocsin.gossip.wire.stream import StreamCodec, StreamDecoder
@@ -64,7 +64,7 @@ class StreamAnswers:
 
     def admit(self, stream: Stream) -> bool:
         """Count a stream in, which :meth:`answer` counts out; false when a bound is reached."""
-        return self._streams.acquire(payer(stream))
+        return self._streams.acquire(accounted_peer(stream))
 
     async def answer(self, stream: Stream) -> None:
         """Read one message, answer it if it gets an answer, and close."""
@@ -79,7 +79,7 @@ class StreamAnswers:
         except WireError as error:
             statistics.streams_refused += 1
             _log.debug("stream of %s refused: %s", stream.remote, error)
-            self._tell(ProtocolTrouble(error.layer, error.problem, stream.remote))
+            self._tell(ProtocolError(error.layer, error.problem, stream.remote))
             await self._answer_error(stream, error)
         except (TimeoutError, TransportError) as error:
             statistics.streams_broken += 1
@@ -88,7 +88,7 @@ class StreamAnswers:
             stream.abort()
             raise
         finally:
-            self._streams.release(payer(stream))
+            self._streams.release(accounted_peer(stream))
             await stream.close()
 
     async def _answer_to(self, message: Message, decoder: StreamDecoder, stream: Stream) -> Iterable[bytes]:
@@ -98,7 +98,7 @@ class StreamAnswers:
             if answer is not None:
                 return self._codec.encode(User(answer), reply=True, key=key)
         work = self._endpoint.receive_stream_in_steps(message, stream.remote, self._loop.time(), stream.peer)
-        writes = await self._reader.in_turns(payer(stream), work)
+        writes = await self._reader.in_turns(accounted_peer(stream), work)
         self._drain()
         return writes
 

@@ -36,7 +36,7 @@ from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.stream_reader import StreamReader, payer, write_all
+from tocsin.gossip.stream_reader import StreamReader, accounted_peer, write_all
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.keyring import Keyring
 from tocsin.gossip.wire.messages import Message, Pieces
@@ -297,7 +297,7 @@ class Gossip:
             refused = statistics.packets_refused
             self._endpoint.receive_packet(data, source, self._loop.time(), peer)
             if peer is not None and statistics.packets_refused > refused:
-                self._reader.fine(peer)
+                self._reader.penalize(peer)
             self._drain()
 
     def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
@@ -366,7 +366,7 @@ class Gossip:
         else:
             peer = stream.peer if stream is not None else None
             work = self._endpoint.stream_replied_in_steps(action.exchange, message, now, peer)
-            await self._reader.in_turns(payer(stream) if stream is not None else None, work)
+            await self._reader.in_turns(accounted_peer(stream) if stream is not None else None, work)
         self._drain()
 
     async def in_turns(self, event: UserMessage, work: Steps[Outcome]) -> Outcome:
@@ -374,7 +374,7 @@ class Gossip:
 
         The peer is charged for it, and waits once it has used up its share, if the transport knows its peers.
         """
-        return await self._reader.in_turns(event.payer, work)
+        return await self._reader.in_turns(event.accounted_peer, work)
 
     def _drain(self) -> None:
         """Execute actions and tell events until the endpoint has none; then arm the timer."""

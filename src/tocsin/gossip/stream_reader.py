@@ -26,7 +26,7 @@ _BITE: Final = 8 * 1024
 """Decoded in one step at most."""
 
 
-def payer(stream: Stream) -> Hashable:
+def accounted_peer(stream: Stream) -> Hashable:
     """Whom the work that comes of a stream is charged to: the peer, where that is known, else its host."""
     return stream.peer or stream.remote.host
 
@@ -58,7 +58,7 @@ class StreamReader:
         :class:`~tocsin.errors.WireError` for what is none, :class:`TransportError` when unfinished messages
         hold too much.
         """
-        peer = payer(stream)
+        peer = accounted_peer(stream)
         share = _Share(self, peer, decoder)
         try:
             while data := await stream.read():
@@ -82,10 +82,10 @@ class StreamReader:
             self._statistics.streams_over_memory += 1
             raise TransportError("unfinished messages hold too much memory")
 
-    def fine(self, peer: PeerIdentity) -> None:
+    def penalize(self, peer: PeerIdentity) -> None:
         """Charge for a bad packet, where somebody can be charged."""
         if (scheduler := self._transport.scheduler) is not None:
-            scheduler.fine(peer, BAD_PACKET)
+            scheduler.penalize(peer, BAD_PACKET)
 
     async def in_turns(self, peer: Hashable, work: Steps[Outcome]) -> Outcome:
         """Run ``work`` to its end; others have their turns between its steps, and ``peer`` pays for it."""

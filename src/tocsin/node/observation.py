@@ -153,15 +153,15 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     statistics, gossip, inbox = cluster.statistics, cluster.gossip, cluster.inbox.statistics
     endpoint = gossip.endpoint
     replication = cluster.replication
-    courier = replication.courier
+    outbound = replication.outbound
     transport = gossip.transport.statistics
     watch("cluster_members", lambda: len(gossip.members))
     watch("cluster_failed_peers", lambda: cluster.failed_peers)
     watch("cluster_health_score", lambda: endpoint.health_score)
     watch("cluster_peer_info", lambda: {cluster.settings.name: 1})
     watch("peer_position", lambda: cluster.position)
-    watch("cluster_messages_queued", lambda: courier.queued.changes)
-    watch("cluster_messages_pruned_total", lambda: sum(courier.statistics.dropped.values()))
+    watch("cluster_messages_queued", lambda: outbound.queued.changes)
+    watch("cluster_messages_pruned_total", lambda: sum(outbound.statistics.dropped.values()))
     watch("cluster_messages_received_total", lambda: inbox.received)
     watch("cluster_messages_received_size_total", lambda: inbox.received_bytes)
     watch("silences_gossip_messages_propagated_total", lambda: inbox.propagated["sil"])
@@ -179,22 +179,22 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
         watch(metric, _reader(statistics, name))
     watch(
         "cluster_messages_sent_total",
-        lambda: {"update": replication.statistics.parcels, "full_state": statistics.full_states_sent},
+        lambda: {"update": replication.statistics.batches, "full_state": statistics.full_states_sent},
     )
     watch(
         "cluster_messages_sent_size_total",
         lambda: {
-            "update": replication.statistics.parcel_bytes,
+            "update": replication.statistics.batch_bytes,
             "full_state": statistics.full_state_bytes_sent,
         },
     )
-    watch("oversized_gossip_message_sent_total", lambda: courier.statistics.sent_large)
-    watch("oversized_gossip_message_failure_total", lambda: courier.statistics.undelivered)
-    watch("oversized_gossip_message_dropped_total", lambda: courier.statistics.dropped_large)
+    watch("oversized_gossip_message_sent_total", lambda: outbound.statistics.sent_large)
+    watch("oversized_gossip_message_failure_total", lambda: outbound.statistics.undelivered)
+    watch("oversized_gossip_message_dropped_total", lambda: outbound.statistics.dropped_large)
     metrics.watch_statistics("replication", lambda: replication.statistics)
-    metrics.watch_statistics("replication_changes", lambda: courier.statistics)
+    metrics.watch_statistics("replication_changes", lambda: outbound.statistics)
     metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
-    metrics.watch_statistics("replication_queue", lambda: courier.queued, gauges=("changes", "bytes"))
+    metrics.watch_statistics("replication_queue", lambda: outbound.queued, gauges=("changes", "bytes"))
     metrics.watch_statistics("replication_news", lambda: Unsaid(node.news.withheld))
     metrics.watch_statistics("intent", lambda: node.intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)

@@ -12,7 +12,7 @@ import pytest
 from tests.support.transports import eventually
 from tocsin.errors import WireError
 from tocsin.gossip import Address, Event, Gossip, GossipConfig, MemoryNetwork, MemoryTransport, UserMessage
-from tocsin.gossip.core.effects import ProtocolTrouble
+from tocsin.gossip.core.effects import ProtocolError
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.keyring import Keyring, encryption_version
 from tocsin.gossip.wire.messages import Ack, User
@@ -34,7 +34,7 @@ class Member:
 
     @property
     def troubles(self) -> set[str]:
-        return {event.reason for event in self.events if isinstance(event, ProtocolTrouble)}
+        return {event.reason for event in self.events if isinstance(event, ProtocolError)}
 
 
 @asynccontextmanager

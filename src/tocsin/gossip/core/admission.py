@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from tocsin.bounded import Memo, Quota
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.context import Context, Handlers
-from tocsin.gossip.core.effects import ProtocolTrouble
+from tocsin.gossip.core.effects import ProtocolError
 from tocsin.gossip.core.outbox import Outbox
 from tocsin.gossip.core.table import MemberTable
 from tocsin.gossip.peer import PeerIdentity
@@ -266,7 +266,7 @@ class Admission:
         return detail
 
     def _tell(self, detail: str, source: Address) -> None:
-        self._context.report(ProtocolTrouble("name_binding", detail, source))
+        self._context.report(ProtocolError("name_binding", detail, source))
 
 
 def _wrong(name: str, address: Address) -> str:

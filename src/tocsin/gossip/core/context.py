@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.awareness import Awareness
-from tocsin.gossip.core.effects import Event, ProtocolTrouble
+from tocsin.gossip.core.effects import Event, ProtocolError
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.timers import Timers
 
 if TYPE_CHECKING:
     from random import Random
 
-MAX_PENDING_TROUBLE: Final = 1024
+MAX_PENDING_REPORTS: Final = 1024
 """Events that nobody has taken yet, past which refusals are counted and not reported."""
 
 TimerName: TypeAlias = tuple[str, str | int]
@@ -38,10 +38,10 @@ class Context:
 
     def report(self, event: Event) -> None:
         """Report something that a hostile peer could repeat a million times; the counters still count."""
-        if len(self.events) < MAX_PENDING_TROUBLE:
+        if len(self.events) < MAX_PENDING_REPORTS:
             self.events.append(event)
 
     def refuse(self, reason: str, detail: str, source: Address) -> None:
         """Count and report a refused message."""
         self.statistics.messages_refused += 1
-        self.report(ProtocolTrouble(reason, detail, source))
+        self.report(ProtocolError(reason, detail, source))

@@ -103,7 +103,7 @@ class UserMessage:
     """Who sent it, where the transport knows that."""
 
     @property
-    def payer(self) -> Hashable:
+    def accounted_peer(self) -> Hashable:
         """Whom the work that comes of it is charged to: the peer, where that is known, else its host."""
         return self.peer or self.source.host
 
@@ -147,7 +147,7 @@ class StreamOpened:
 
 
 @dataclass(frozen=True, slots=True)
-class ProtocolTrouble:
+class ProtocolError:
     """A refused packet, message or merge, for the log. ``reason`` is a metric label."""
 
     reason: str
@@ -165,5 +165,5 @@ Event: TypeAlias = (
     | ExchangeFinished
     | PacketsLost
     | StreamOpened
-    | ProtocolTrouble
+    | ProtocolError
 )

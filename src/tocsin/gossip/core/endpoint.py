@@ -15,7 +15,7 @@ from tocsin.gossip.core.effects import (
     Event,
     ExchangeKind,
     PacketsLost,
-    ProtocolTrouble,
+    ProtocolError,
     StateRequest,
 )
 from tocsin.gossip.core.exchanges import EXCHANGE, Exchange
@@ -252,7 +252,7 @@ class Endpoint(Views):
         statistics.packets_unsealed += bool(packet.messages) and not packet.sealed
         for problem in packet.problems:
             statistics.packets_refused += 1
-            self._context.report(ProtocolTrouble(problem.layer, problem.problem, source))
+            self._context.report(ProtocolError(problem.layer, problem.problem, source))
         for message in packet.messages:
             self._receiver.receive(message, source, now, peer)
         self._membership.packet_from(source, now)

@@ -9,7 +9,7 @@ from tocsin.errors import UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.admission import Admission
 from tocsin.gossip.core.context import Context, Handlers
-from tocsin.gossip.core.effects import ExchangeKind, ProtocolTrouble, RemoteState, StateRequest
+from tocsin.gossip.core.effects import ExchangeKind, ProtocolError, RemoteState, StateRequest
 from tocsin.gossip.core.exchanges import Exchange, Exchanges
 from tocsin.gossip.core.roles import Membership
 from tocsin.gossip.core.steps import Steps
@@ -159,7 +159,7 @@ class StateExchange:
 
     def _refuse(self, reason: str, problem: str, source: Address) -> str:
         self._statistics.merges_refused += 1
-        self._events.append(ProtocolTrouble(reason, problem, source))
+        self._events.append(ProtocolError(reason, problem, source))
         return problem
 
     def _believe(self, message: PushPull, source: Address, now: float) -> Steps[str]:

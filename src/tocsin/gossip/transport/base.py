@@ -69,7 +69,7 @@ class Scheduler(Protocol):
     def charge(self, peer: Hashable, began: float) -> bool:
         """Charge ``peer`` for the time since ``began`` (``time.perf_counter``); whether it may go on."""
 
-    def fine(self, peer: Hashable, seconds: float) -> None:
+    def penalize(self, peer: Hashable, seconds: float) -> None:
         """Charge ``peer`` so much, whatever its work took."""
 
 

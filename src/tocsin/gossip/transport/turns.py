@@ -89,7 +89,7 @@ class Turns:
         self._allowance.charge(peer, now - began, now)
         return not self._allowance.wait(peer, now)
 
-    def fine(self, peer: Hashable, seconds: float) -> None:
+    def penalize(self, peer: Hashable, seconds: float) -> None:
         """Charge ``peer`` so much, whatever it took."""
         peer = account_of(peer)
         self._allowance.charge(peer, seconds, self._clock())

@@ -154,7 +154,7 @@ class AntiEntropy:
             self._begin_answer(message, event)
 
     def _begin_answer(self, message: Message, event: UserMessage) -> None:
-        if self._answering.acquire(event.payer):
+        if self._answering.acquire(event.accounted_peer):
             self._tasks.spawn(self._answer(message, event))
         else:
             self.statistics.answers_dropped += 1
@@ -232,7 +232,7 @@ class AntiEntropy:
         except TocsinError as error:
             self._log.debug("answer to digests not delivered", peer=sender, error=str(error))
         finally:
-            self._answering.release(event.payer)
+            self._answering.release(event.accounted_peer)
 
     async def _answer_to(self, message: Message, event: UserMessage) -> bytes:
         """Who asks without end costs the others little: the work is charged to him, and his answers wait,
@@ -249,8 +249,8 @@ class AntiEntropy:
 
         answer = await self._gossip.in_turns(event, work())
         stranger = event.peer is not None and event.peer.host != self._address(message.envelope.sender).host
-        self._allowance.charge(event.payer, took * STRANGER if stranger else took, self._loop.time())
-        await asyncio.sleep(self._allowance.wait(event.payer, self._loop.time()))
+        self._allowance.charge(event.accounted_peer, took * STRANGER if stranger else took, self._loop.time())
+        await asyncio.sleep(self._allowance.wait(event.accounted_peer, self._loop.time()))
         return answer
 
     async def _send(self, member: str, data: bytes, *, by_stream: bool = False) -> None:

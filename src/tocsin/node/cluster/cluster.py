@@ -24,7 +24,7 @@ from tocsin.gossip.core.effects import (
     MemberUpdated,
     NameConflict,
     PacketsLost,
-    ProtocolTrouble,
+    ProtocolError,
     RemoteState,
     StreamOpened,
     UserMessage,
@@ -167,7 +167,7 @@ class Cluster:
             self.gossip,
             self.statistics,
             self._settle,
-            poke=self.convergence.poke,
+            notify=self.convergence.notify,
             keep=self._keep,
             log=self._log,
         )
@@ -179,7 +179,7 @@ class Cluster:
         )
         self.joining.start()
         self._settle.start()
-        self.convergence.poke()
+        self.convergence.notify()
 
     def settle_again(self) -> bool:
         """Ask the members what was missed; ``on_settled`` comes again. False while settling for the first
@@ -219,7 +219,7 @@ class Cluster:
 
     @property
     def _untold(self) -> bool:
-        if self.replication.courier.busy:
+        if self.replication.outbound.busy:
             return True
         own = self.settings.name
         return any(self.gossip.backlog(each.name) for each in self.gossip.members if each.name != own)
@@ -353,7 +353,7 @@ class Cluster:
                         claimed=str(claimed),
                         **more,
                     )
-            case ProtocolTrouble(reason=reason, detail=detail, source=source):
+            case ProtocolError(reason=reason, detail=detail, source=source):
                 self.statistics.trouble[reason] += 1
                 if reason == "keyring":
                     self._keyring_trouble.write(source, detail, asyncio.get_running_loop().time())

@@ -144,9 +144,9 @@ class Convergence:
         self.anti_entropy.forget(member.name)
         if self.settle is not None:
             self.settle.gone(member.name)
-        self.poke()
+        self.notify()
 
-    def poke(self) -> None:
+    def notify(self) -> None:
         """Something about settling changed."""
         self._changed.set()
 
@@ -171,7 +171,7 @@ class Convergence:
         await self._inbox.merged()
         if self.settle is not None:
             self.settle.done(name)
-            self.poke()
+            self.notify()
 
     async def _meet(self, name: str) -> None:
         """Make equal with a member while settling."""
@@ -182,7 +182,7 @@ class Convergence:
                 settle.done(name)
             else:
                 settle.failed(name)
-            self.poke()
+            self.notify()
 
     async def _meet_again(self, member: Member) -> None:
         """It may have taken us for dead, and answers nothing until a push/pull shows that we are not."""

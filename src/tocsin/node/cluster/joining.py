@@ -34,7 +34,7 @@ JOIN_RETRY: Final = 0.25
 
 
 class Joining:
-    """Dials what is listed and not a member. ``poke`` is called when what is waited for may have changed."""
+    """Dials what is listed and not a member; calls ``notify`` when what is waited for may have changed."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Joining:
         statistics: ClusterStatistics,
         settle: Settle,
         *,
-        poke: Callable[[], None],
+        notify: Callable[[], None],
         keep: Callable[[Mapping[str, str]], None],
         log: Logger,
     ) -> None:
@@ -52,7 +52,7 @@ class Joining:
         self._gossip = gossip
         self._statistics = statistics
         self._settle = settle
-        self._poke = poke
+        self._notify = notify
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._dialling: set[Address] = set()
@@ -125,7 +125,7 @@ class Joining:
                     for each in sources:
                         self._settle.wait_for(str(each), now)
                     self._settle.done(str(source))
-        self._poke()
+        self._notify()
 
     def _discovered(self, target: Target, now: float) -> None:
         for address in self.peers.configured([target.address], now):
@@ -159,7 +159,7 @@ class Joining:
         if result.joined:
             self.peers.reached(address, self._loop.time())
             self._settle.done(str(address))
-            self._poke()
+            self._notify()
         return result.error
 
     async def _join(self, address: Address) -> None:

@@ -1,7 +1,7 @@
 """Changes of replicated state to the other members: at once, each change once, and whole states as a remedy.
 
-A change leaves within :data:`~tocsin.node.cluster.courier.INTERVAL` of its commit, together with those of the
-same moment: to every member while they are few, else to a fan-out, which passes it on. What a member took
+A change leaves within :data:`~tocsin.node.cluster.outbound.INTERVAL` of its commit, together with those of
+the same moment: to every member while they are few, else to a fan-out, which passes it on. What a member took
 from another one it passes on as news or, where everybody should have it already, with the next gossip tick
 as a repair. Whoever is known to have missed something gets an exchange of states.
 """
@@ -23,7 +23,7 @@ from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.broadcast import transmit_limit
 from tocsin.gossip.core.member import Member
 from tocsin.node.cluster.capability import speaks_tocsin
-from tocsin.node.cluster.courier import Courier, Parcel
+from tocsin.node.cluster.outbound import Batch, OutboundQueue
 from tocsin.node.cluster.resyncs import Resyncs
 from tocsin.node.log import Logger
 
@@ -37,11 +37,11 @@ RELAYED_BYTES: Final = 700
 
 @dataclass(slots=True)
 class ReplicationStatistics:
-    """Beside those of :class:`Courier` and :class:`Resyncs`."""
+    """Beside those of :class:`OutboundQueue` and :class:`Resyncs`."""
 
-    parcels: int = 0
+    batches: int = 0
     """User messages sent, each with one or more changes."""
-    parcel_bytes: int = 0
+    batch_bytes: int = 0
     relayed: Counter[str] = field(default_factory=Counter)
     """Changes of others passed on, by kind of state."""
     losses: int = 0
@@ -70,7 +70,7 @@ class Messenger(Protocol):
 
 
 class Replication:
-    """Takes changes, and sends them when the courier says so.
+    """Takes changes, and sends them when the outbound queue says so.
 
     ``key_of`` finds the name of a change for each kind of state; without one nothing is superseded.
     ``resync`` exchanges states with a member, and says whether that went well.
@@ -87,7 +87,7 @@ class Replication:
     ) -> None:
         self.statistics = ReplicationStatistics()
         room = gossip.packet_room
-        self.courier = Courier(
+        self.outbound = OutboundQueue(
             packet_bytes=None if room is None else room - PART_BYTES,
             repeat_after=gossip.config.gossip_interval,
         )
@@ -157,7 +157,7 @@ class Replication:
         key_of = self._key_of.get(key)
         for change in changes:
             name = key_of(change) if key_of is not None else None
-            self.courier.add(members, key, name, change, repair_at=repair_at)
+            self.outbound.add(members, key, name, change, repair_at=repair_at)
         self._arm()
 
     def _choose(self) -> tuple[list[str], list[str]]:
@@ -198,16 +198,16 @@ class Replication:
         if exchange is not None:
             exchange.cancel()  # Its place is wanted for those that are there.
         if on_purpose:
-            self.courier.forget(member.name)
+            self.outbound.forget(member.name)
         else:
-            self.courier.failed(member.name)
+            self.outbound.failed(member.name)
 
     def packets_lost(self, destination: Address) -> None:
         """Packets to ``destination`` did not arrive; changes may have been among them."""
         name = self._by_address.get(destination)
         if name is not None:
             self.statistics.losses += 1
-            self.courier.lost(name)
+            self.outbound.lost(name)
             self._arm()
 
     def _drop_address(self, name: str) -> None:
@@ -221,42 +221,42 @@ class Replication:
         if self._closed:
             return
         now = self._loop.time()
-        for name in self.courier.missed(self._others.__contains__):
+        for name in self.outbound.missed(self._others.__contains__):
             self.resyncs.want(name, now)
-        due = (self.courier.next_timeout(), self.resyncs.next_timeout())
+        due = (self.outbound.next_timeout(), self.resyncs.next_timeout())
         when = min((one for one in due if one is not None), default=None)
         if when is None:
             self._timer.disarm()
         else:
-            # Never from within: what the same turn of the loop changes leaves in one parcel.
+            # Never from within: what the same turn of the loop changes leaves in one batch.
             self._timer.arm_by(max(when, now))
 
     def _run(self) -> None:
         now = self._loop.time()
-        for parcel in self.courier.parcels(now, self._gossip.backlog):
-            part = encode_part(parcel.key, parcel.data)
-            self.statistics.parcels += 1
-            self.statistics.parcel_bytes += len(part)
-            if parcel.reliable:
-                self._tasks.spawn(self._deliver(parcel, part))
+        for batch in self.outbound.batches(now, self._gossip.backlog):
+            part = encode_part(batch.key, batch.data)
+            self.statistics.batches += 1
+            self.statistics.batch_bytes += len(part)
+            if batch.reliable:
+                self._tasks.spawn(self._deliver(batch, part))
                 continue
             try:
-                self._gossip.send_best_effort(parcel.member, part)
+                self._gossip.send_best_effort(batch.member, part)
             except (NotFoundError, ClosedError):
-                self.courier.lost(parcel.member)
+                self.outbound.lost(batch.member)
         for name in self.resyncs.due(now):
             self._exchanges[name] = self._tasks.spawn(self._exchange(name))
         self._arm()
 
-    async def _deliver(self, parcel: Parcel, part: bytes) -> None:
-        """By stream. The next parcel to the member waits for the end of this one."""
+    async def _deliver(self, batch: Batch, part: bytes) -> None:
+        """By stream. The next batch to the member waits for the end of this one."""
         try:
-            await self._gossip.send_reliable(parcel.member, part)
+            await self._gossip.send_reliable(batch.member, part)
         except (NotFoundError, ClosedError, TransportError) as error:
-            self._log.debug("changes not delivered by stream", peer=parcel.member, error=str(error))
-            self.courier.undelivered(parcel.member, parcel.key, self._loop.time())
+            self._log.debug("changes not delivered by stream", peer=batch.member, error=str(error))
+            self.outbound.undelivered(batch.member, batch.key, self._loop.time())
         else:
-            self.courier.delivered(parcel.member, self._loop.time())
+            self.outbound.delivered(batch.member, self._loop.time())
         self._arm()
 
     async def _exchange(self, name: str) -> None:

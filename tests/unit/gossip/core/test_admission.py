@@ -9,7 +9,7 @@ import pytest
 from tests.support.endpoints import Bench, address_of, alive, encode, entry
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.admission import LARGE, MAX_JOINERS
-from tocsin.gossip.core.effects import ExchangeKind, MemberJoined, MemberLeft, ProtocolTrouble
+from tocsin.gossip.core.effects import ExchangeKind, MemberJoined, MemberLeft, ProtocolError
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.messages import Ack, Alive, MemberState, Ping, PushPull
 
@@ -214,7 +214,7 @@ def test_a_peer_that_claims_a_name_which_its_certificate_lacks_is_refused() -> N
     door.hear(alive("victim", 9), peer=certificate_of("attacker"), source=address_of(9))
     assert door.endpoint.newcomers == 0
     assert door.endpoint.statistics.names_refused == {"claimed": 1}
-    assert door.told(ProtocolTrouble)[0].reason == "name_binding"
+    assert door.told(ProtocolError)[0].reason == "name_binding"
 
 
 def test_a_bound_newcomer_is_a_member_once_its_certificate_is_seen() -> None:

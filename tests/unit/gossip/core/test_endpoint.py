@@ -8,8 +8,8 @@ import pytest
 from tests.support.endpoints import Bench, address_of, alive
 from tocsin.errors import ClosedError, NotFoundError, UserError
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.context import MAX_PENDING_TROUBLE
-from tocsin.gossip.core.effects import PacketsLost, ProtocolTrouble, UserMessage
+from tocsin.gossip.core.context import MAX_PENDING_REPORTS
+from tocsin.gossip.core.effects import PacketsLost, ProtocolError, UserMessage
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.wire.messages import Ack, Alive, Dead, ErrorResponse, Nack, Ping, Suspect, User
 
@@ -198,14 +198,14 @@ class TestInputs:
         assert bench.endpoint.receive_stream(message, address_of(9), bench.now) == ()
         bench.drain()
         assert bench.endpoint.local.incarnation == 1
-        assert [trouble.reason for trouble in bench.told(ProtocolTrouble)] == ["unexpected"]
+        assert [trouble.reason for trouble in bench.told(ProtocolError)] == ["unexpected"]
 
     def test_undrained_trouble_is_bounded(self) -> None:
         bench = Bench()
-        for _ in range(MAX_PENDING_TROUBLE + 100):
+        for _ in range(MAX_PENDING_REPORTS + 100):
             bench.endpoint.receive_stream(Nack(1), address_of(9), bench.now)
-        assert len(bench.endpoint.events()) == MAX_PENDING_TROUBLE
-        assert bench.endpoint.statistics.messages_refused == MAX_PENDING_TROUBLE + 100
+        assert len(bench.endpoint.events()) == MAX_PENDING_REPORTS
+        assert bench.endpoint.statistics.messages_refused == MAX_PENDING_REPORTS + 100
 
     def test_packets_are_counted_by_what_they_bring(self) -> None:
         bench = Bench()

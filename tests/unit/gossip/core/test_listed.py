@@ -19,7 +19,7 @@ from tocsin.gossip.core.effects import (
     MemberUpdated,
     NameConflict,
     OpenStream,
-    ProtocolTrouble,
+    ProtocolError,
     RemoteState,
     SendPacket,
 )
@@ -266,7 +266,7 @@ def test_with_name_binding_nobody_is_introduced_under_a_name_that_is_not_its_own
     bench.join(2, entry("somebody-else", 2), peer=peer)
     bench.join(2, entry("somebody-else", 2), entry("node-2", 9), peer=peer)
     assert bench.members == ["me"]
-    assert [trouble.reason for trouble in bench.told(ProtocolTrouble)] == ["name_binding"] * 2
+    assert [trouble.reason for trouble in bench.told(ProtocolError)] == ["name_binding"] * 2
     bench.join(2, entry("node-2", 2), peer=peer)
     assert bench.members == ["me", "node-2"]
 

@@ -11,7 +11,7 @@ from tocsin.gossip.core.effects import (
     MemberLeft,
     MemberUpdated,
     NameConflict,
-    ProtocolTrouble,
+    ProtocolError,
 )
 from tocsin.gossip.wire.messages import Alive, Dead, MemberState, PushPull, Suspect
 
@@ -23,7 +23,7 @@ def refused(bench: Bench) -> int:
     """Messages refused, be it by the codec or by the rules; each is told of."""
     statistics = bench.endpoint.statistics
     count = statistics.messages_refused + statistics.packets_refused
-    assert len(bench.told(ProtocolTrouble)) == count
+    assert len(bench.told(ProtocolError)) == count
     return count
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.endpoints import VERSIONS, Bench, address_of, alive, entry, swim
-from tocsin.gossip.core.effects import ExchangeFinished, ExchangeKind, ProtocolTrouble, RemoteState
+from tocsin.gossip.core.effects import ExchangeFinished, ExchangeKind, ProtocolError, RemoteState
 from tocsin.gossip.core.pushpull import interval_scale
 from tocsin.gossip.core.steps import ENTRIES_AT_ONCE
 from tocsin.gossip.core.swim.merge import incompatibility
@@ -57,7 +57,7 @@ class TestVersions:
         bench.drain()
         assert bench.endpoint.known == 1
         assert not bench.told(RemoteState)
-        assert [trouble.reason for trouble in bench.told(ProtocolTrouble)] == ["push_pull"]
+        assert [trouble.reason for trouble in bench.told(ProtocolError)] == ["push_pull"]
         assert bench.endpoint.statistics.merges_refused == 1
 
     def test_the_dead_do_not_narrow_the_range(self) -> None:

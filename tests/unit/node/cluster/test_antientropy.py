@@ -119,13 +119,14 @@ def test_whoever_asks_in_anothers_name_pays_many_times_for_it(monkeypatch: Any) 
         there.known.add("a")
         charged: list[tuple[Any, float]] = []
         b._allowance = SimpleNamespace(  # type: ignore[assignment]
-            charge=lambda payer, seconds, _: charged.append((payer, seconds)), wait=lambda *_: 0.0
+            charge=lambda accounted_peer, seconds, _: charged.append((accounted_peer, seconds)),
+            wait=lambda *_: 0.0,
         )
         monkeypatch.setattr(antientropy, "perf_counter", count().__next__)  # each answer takes a second
         question = encode(Exchange("a", a._replicas, Memory(), 1, 1).request(1))
         payers = [PeerIdentity("certificate", frozenset(), host) for host in ("127.0.0.1", "10.9.9.9")]
-        for payer in payers:
-            b.receive(question, UserMessage(b"", LINE.source, payer))
+        for accounted_peer in payers:
+            b.receive(question, UserMessage(b"", LINE.source, accounted_peer))
         await eventually(lambda: not b._answering)
         assert charged == [(payers[0], 1), (payers[1], antientropy.STRANGER)]
 

@@ -17,7 +17,7 @@ from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.cluster import Cluster
-from tocsin.node.cluster.courier import REPEATS
+from tocsin.node.cluster.outbound import REPEATS
 from tocsin.node.cluster.settings import ClusterSettings
 from tocsin.node.log import Logger
 
@@ -128,7 +128,7 @@ def test_large_silences_go_the_same_way() -> None:
         identifiers = [members[0].silence(f"x{n}", "y" * 2000) for n in range(50)]
         await eventually(lambda: all(m.knows(i) for m in members for i in identifiers))
         replication = members[0].cluster.replication
-        assert replication.courier.statistics.dropped.total() == 0
+        assert replication.outbound.statistics.dropped.total() == 0
         assert replication.resyncs.statistics.started == 0
 
     run(story)
@@ -209,7 +209,7 @@ def test_a_goodbye_does_not_wait_for_ever_for_what_cannot_be_told() -> None:
         leaver = members[0]
         leaver.cluster.flush_timeout = 0.0
         leaver.silence("x")
-        assert leaver.cluster.replication.courier.busy
+        assert leaver.cluster.replication.outbound.busy
         await leaver.cluster.close()
         await eventually(lambda: len(members[1].cluster.peers()) == 2)
 

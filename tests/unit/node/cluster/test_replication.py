@@ -15,7 +15,7 @@ from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.cluster.capability import META
-from tocsin.node.cluster.courier import MAX_BACKLOG
+from tocsin.node.cluster.outbound import MAX_BACKLOG
 from tocsin.node.cluster.replication import FEW, Replication
 from tocsin.node.cluster.resyncs import MAX_RUNNING
 from tocsin.node.log import Logger
@@ -86,7 +86,7 @@ class Bench:
         return sorted(name for name, _, sent in self.gossip.sent if sent == data)
 
     async def quiet(self) -> None:
-        await eventually(lambda: self.replication.courier.next_timeout() is None)
+        await eventually(lambda: self.replication.outbound.next_timeout() is None)
 
 
 def run(story: Callable[[Bench], Awaitable[None]], others: int = 2, *, go: int = 0) -> None:
@@ -105,7 +105,7 @@ def test_what_one_turn_of_the_loop_changes_leaves_in_one_message_to_each() -> No
         assert bench.gossip.sent == []
         await bench.quiet()
         assert bench.gossip.sent == [("node-0", "sil", b"x=2,y=1,"), ("node-1", "sil", b"x=2,y=1,")]
-        assert bench.replication.statistics.parcels == 2
+        assert bench.replication.statistics.batches == 2
 
     run(story)
 
@@ -113,7 +113,7 @@ def test_what_one_turn_of_the_loop_changes_leaves_in_one_message_to_each() -> No
 def test_alone_nothing_is_queued() -> None:
     async def story(bench: Bench) -> None:
         bench.replication.broadcast("sil", [b"x=1"])
-        assert bench.replication.courier.queued.changes == 0
+        assert bench.replication.outbound.queued.changes == 0
 
     run(story, 0)
 
@@ -146,7 +146,7 @@ def test_of_many_a_few_get_it_at_once_some_later_and_each_go_peer_from_its_maker
 def test_news_of_a_tocsin_node_is_repeated_to_the_others_but_not_at_once() -> None:
     async def story(bench: Bench) -> None:
         bench.replication.relay("sil", [b"x=1"], bench.members[0].address, 10_000)
-        assert bench.replication.courier.next_timeout() is not None
+        assert bench.replication.outbound.next_timeout() is not None
         await asyncio.sleep(0)
         assert bench.gossip.sent == []
         await bench.quiet()
@@ -225,7 +225,7 @@ def test_one_that_takes_nothing_waits_alone_and_past_the_bound_gets_an_exchange(
         await eventually(lambda: bench.resynced)
         assert bench.resynced == ["node-0"]
         assert {name for name, _, _ in bench.gossip.sent} == {"node-1"}
-        assert bench.replication.courier.statistics.dropped["sil"] > 8000
+        assert bench.replication.outbound.statistics.dropped["sil"] > 8000
         bench.gossip.stuck.clear()
         await bench.quiet()
         assert bench.gossip.sent[-1][0] == "node-0"
@@ -323,7 +323,7 @@ def test_where_packets_are_datagrams_what_fits_none_goes_by_stream() -> None:
     run(story)
 
 
-def test_the_longest_parcel_for_a_datagram_fits_it_with_its_envelope() -> None:
+def test_the_longest_batch_for_a_datagram_fits_it_with_its_envelope() -> None:
     async def story(bench: Bench) -> None:
         datagrams(bench)
         sizes: list[int] = []
@@ -343,7 +343,7 @@ def test_a_stream_that_fails_is_made_good_by_an_exchange_of_states() -> None:
         bench.replication.broadcast("sil", [bytes(5000)])
         await eventually(lambda: bench.resynced == ["node-0"])
         assert [name for name, _, _ in bench.gossip.by_stream] == ["node-1"]
-        assert bench.replication.courier.statistics.undelivered == {"sil": 1}
+        assert bench.replication.outbound.statistics.undelivered == {"sil": 1}
 
     run(story)
 
@@ -357,9 +357,9 @@ def test_a_member_has_one_stream_at_a_time_and_what_comes_meanwhile_gathers() ->
             await asyncio.sleep(0)
         await asyncio.sleep(0.02)
         assert len(bench.replication._tasks) == 1
-        assert bench.replication.courier.busy
+        assert bench.replication.outbound.busy
         bench.gossip.streams_open.set()
-        await eventually(lambda: not bench.replication.courier.busy)
+        await eventually(lambda: not bench.replication.outbound.busy)
         assert len(bench.gossip.by_stream) <= 2 + 1
         assert b"".join(data for _, _, data in bench.gossip.by_stream) == b"".join(
             b"%d" % number * 2000 for number in range(10)

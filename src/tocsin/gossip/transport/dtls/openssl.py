@@ -1,4 +1,4 @@
-"""The only door to pyOpenSSL, which comes with the extra ``tocsin[dtls]``: ``ssl`` has no DTLS."""
+"""The only import of pyOpenSSL, which comes with the extra ``tocsin[dtls]``: ``ssl`` has no DTLS."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Certificates, Stream, TransportHandler
 from tocsin.gossip.transport.datagram import BACKLOG, bind_pair
-from tocsin.gossip.transport.migrating.door import Door
+from tocsin.gossip.transport.migrating.demultiplexer import Demultiplexer
 from tocsin.gossip.transport.migrating.reach import Reach
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.turns import Turns
@@ -49,7 +49,7 @@ class MigratingTransport:
         self._tls_config = tls.config
         self._udp_config = udp_config
         self._reach = Reach(chance)
-        self._door: Door | None = None
+        self._demultiplexer: Demultiplexer | None = None
         self._server: asyncio.Server | None = None
         self._handler: TransportHandler | None = None
         self._held: dict[Address, PacketQueue] = {}
@@ -88,7 +88,7 @@ class MigratingTransport:
         self._handler = handler
         self.tls.attach(_OverTLS(self, handler), bound)
         self.clear.attach(handler, bound, datagrams)
-        self._door = Door(
+        self._demultiplexer = Demultiplexer(
             self.tls.accepted,
             self.clear.accepted,
             self.statistics,
@@ -97,14 +97,14 @@ class MigratingTransport:
             first_byte_timeout=self._tls_config.first_frame_timeout,
         )
         self._server = await asyncio.get_running_loop().create_server(
-            self._door.protocol, sock=streams, backlog=BACKLOG
+            self._demultiplexer.protocol, sock=streams, backlog=BACKLOG
         )
 
     # -- packets
 
     def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:
         """Over TLS if the peer takes it, else as a datagram; it waits while that is found out."""
-        if self._closed or self._door is None:
+        if self._closed or self._demultiplexer is None:
             self.statistics.packets_dropped["closed"] += 1
             return
         self._find_out(destination)
@@ -139,7 +139,7 @@ class MigratingTransport:
 
     async def open_stream(self, destination: Address, timeout: float, node: str = "") -> Stream:
         """Over TLS if the peer takes it; while that is being found out, waits half of the time for it."""
-        if self._closed or self._door is None:
+        if self._closed or self._demultiplexer is None:
             raise ClosedError("the transport was closed, or never started")
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
@@ -164,8 +164,8 @@ class MigratingTransport:
         self._closed = True
         if self._server is not None:
             self._server.close()
-        if self._door is not None:
-            self._door.close()
+        if self._demultiplexer is not None:
+            self._demultiplexer.close()
         if self._trials:  # What is held back goes out when they end.
             trials = list(self._trials.values())
             _, late = await asyncio.wait(trials, timeout=self._tls_config.close_timeout)

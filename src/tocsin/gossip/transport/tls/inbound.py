@@ -150,7 +150,7 @@ class Inbound:
 
 
 class AcceptedConnection(TLSConnection):
-    """A server's side of a connection; it stands at the door first."""
+    """A server's side of a connection; it is not admitted yet."""
 
     def __init__(
         self,
@@ -262,7 +262,7 @@ class Accepted:
             frames = self._decoder.feed(data)
         except WireError as error:
             statistics.frames_refused += 1
-            self._inbound.turns.fine(self.peer, VIOLATION)
+            self._inbound.turns.penalize(self.peer, VIOLATION)
             _log.debug("closing the connection of %s: %s", connection.remote, error)
             self._cancel_timer()
             connection.abort()

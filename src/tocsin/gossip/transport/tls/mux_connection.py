@@ -265,7 +265,7 @@ class MuxConnection:
                 # One by one: what a packet costs is known only afterwards.
                 self._more = self.session.receive(data, now, 1)
             except MuxError as error:
-                self._turns.fine(self.peer, VIOLATION)
+                self._turns.penalize(self.peer, VIOLATION)
                 self._take_events()
                 self._broken(error)
                 return

@@ -10,7 +10,7 @@ from typing import Final
 INTERVAL: Final = 0.005
 """Least seconds between two sendings to one member; what comes meanwhile leaves together."""
 PARCEL_BYTES: Final = 64 * 1024 - 1024
-"""Of one parcel, unless a single change is longer; with its envelope it stays a compound's part (64 KiB)."""
+"""Of one batch, unless a single change is longer; with its envelope it stays a compound's part (64 KiB)."""
 MAX_BACKLOG: Final = 128 * 1024
 """With more bytes than that waiting in the transport, a member's changes wait here, where newer ones replace
 older ones."""
@@ -24,7 +24,7 @@ LARGE_BYTES: Final = 700
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class Batch:
     """Changes of one kind of state for one member: delimited entries, joined."""
 
     member: str
@@ -32,11 +32,11 @@ class Parcel:
     data: bytes
     entries: int
     reliable: bool = False
-    """By stream, and to be reported with :meth:`Courier.delivered` or :meth:`Courier.undelivered`."""
+    """By stream. Its end is reported to :meth:`OutboundQueue.delivered` or ``undelivered``."""
 
 
 @dataclass(slots=True)
-class CourierStatistics:
+class OutboundStatistics:
     """Changes by kind of state, counted for each member that they were meant for."""
 
     sent: Counter[str] = field(default_factory=Counter)
@@ -45,11 +45,11 @@ class CourierStatistics:
     repeated: Counter[str] = field(default_factory=Counter)
     """Sent once more, after a datagram."""
     undelivered: Counter[str] = field(default_factory=Counter)
-    """Parcels whose stream failed; the member is named by :meth:`Courier.missed`."""
+    """Batches whose stream failed; the member is named by :meth:`OutboundQueue.missed`."""
     superseded: Counter[str] = field(default_factory=Counter)
     """Replaced in the queue by a newer change of the same name."""
     dropped: Counter[str] = field(default_factory=Counter)
-    """Past the bound of a queue; the member is named by :meth:`Courier.missed`."""
+    """Past the bound of a queue; the member is named by :meth:`OutboundQueue.missed`."""
     dropped_large: Counter[str] = field(default_factory=Counter)
     repairs_dropped: Counter[str] = field(default_factory=Counter)
     """Past the bound, but only passed on for safety's sake."""
@@ -145,10 +145,10 @@ class _Route:
     repeats: dict[tuple[str, Hashable], int] = field(default_factory=dict)
     """Of the repairs, those that are our own and will be sent so many more times."""
     under_way: bool = False
-    """A stream with a parcel; what comes meanwhile waits and gathers."""
+    """A stream with a batch; what comes meanwhile waits and gathers."""
 
     def due(self) -> float | None:
-        """When the next parcel may leave, or None when there is nothing to send."""
+        """When the next batch may leave, or None when there is nothing to send."""
         if self.under_way:
             return None
         if self.fresh.count:
@@ -156,17 +156,17 @@ class _Route:
         return max(self.next_sending, self.repairs_due) if self.repairs.count else None
 
 
-class Courier:
+class OutboundQueue:
     """One queue for each member: a member that takes nothing holds up nobody else.
 
     A change with a name replaces the queued one of that name and kind. A queue is bounded by ``max_changes``
     and ``max_bytes``; past that it is emptied and its member is :meth:`missed`: an exchange of states brings
     it everything at once. *Repairs* are what a member most likely has already; they wait for the repair tick.
 
-    A member gets at most one parcel of each kind of state in an :data:`INTERVAL`: in the 200 ms in which a
+    A member gets at most one batch of each kind of state in an :data:`INTERVAL`: in the 200 ms in which a
     Go peer is certain to empty its handler queue of 1,024 messages that is 40 for each kind.
 
-    Where a packet is a datagram, ``packet_bytes`` is what a parcel may have in one. More than that goes by
+    Where a packet is a datagram, ``packet_bytes`` is what a batch may have in one. More than that goes by
     stream, one at a time to each member. What went in a datagram is sent again, :data:`REPEATS` times,
     ``repeat_after`` seconds apart.
     """
@@ -179,7 +179,7 @@ class Courier:
         packet_bytes: int | None = None,
         repeat_after: float = 0.2,
     ) -> None:
-        self.statistics = CourierStatistics()
+        self.statistics = OutboundStatistics()
         self._packet_bytes = packet_bytes
         self._repeat_after = repeat_after
         self._max_changes = max_changes
@@ -244,13 +244,13 @@ class Courier:
     # -- out
 
     def next_timeout(self) -> float | None:
-        """When :meth:`parcels` has something, or None."""
+        """When :meth:`batches` has something, or None."""
         found = [when for route in self._routes.values() if (when := route.due()) is not None]
         return min(found, default=None)
 
-    def parcels(self, now: float, backlog: Callable[[str], int]) -> list[Parcel]:
+    def batches(self, now: float, backlog: Callable[[str], int]) -> list[Batch]:
         """What to send now. ``backlog`` tells how many bytes wait in the transport for a member."""
-        found: list[Parcel] = []
+        found: list[Batch] = []
         for member, route in self._routes.items():
             due = route.due()
             if due is None or due > now:
@@ -267,7 +267,7 @@ class Courier:
                     break
         return found
 
-    def _pack(self, member: str, route: _Route, key: str, repairs: bool, now: float) -> Parcel:
+    def _pack(self, member: str, route: _Route, key: str, repairs: bool, now: float) -> Batch:
         """The oldest of one kind of state, the fresh before the repairs."""
         budget = self._packet_bytes
         room = PARCEL_BYTES if budget is None or not route.fresh.fits(key, budget) else budget
@@ -290,7 +290,7 @@ class Courier:
         statistics = self.statistics
         statistics.sent[key] += len(changes)
         statistics.sent_large[key] += sum([len(change) > LARGE_BYTES for change in changes])
-        return Parcel(member, key, data, len(changes), reliable)
+        return Batch(member, key, data, len(changes), reliable)
 
     def _repeat(
         self,
@@ -313,17 +313,17 @@ class Courier:
             route.repairs.put(key, name, fresh[name] if name in fresh else repaired[name])
             route.repeats[key, name] = times
 
-    # -- parcels by stream
+    # -- batches by stream
 
     def delivered(self, member: str, now: float) -> None:
-        """The member has taken the parcel that was under way."""
+        """The member has taken the batch that was under way."""
         route = self._routes.get(member)
         if route is not None and route.under_way:
             route.under_way = False
             route.next_sending = now
 
     def undelivered(self, member: str, key: str, now: float) -> None:
-        """The stream with a parcel of the kind ``key`` failed."""
+        """The stream with a batch of the kind ``key`` failed."""
         self.statistics.undelivered[key] += 1
         self.delivered(member, now)
         self.lost(member)

@@ -13,7 +13,7 @@ TLS_HANDSHAKE: Final = 22
 """The first byte of every TLS connection (RFC 8446, 5.1); no message of memberlist begins with it."""
 
 
-class Door:
+class Demultiplexer:
     """Makes the protocol for each accepted connection. Those that have said nothing yet are bounded, in all
     and for each host."""
 
@@ -31,47 +31,47 @@ class Door:
         self.clear = clear
         self.first_byte_timeout = first_byte_timeout
         self._statistics = statistics
-        self._waiting: set[_Visitor] = set()
+        self._waiting: set[_Undecided] = set()
         self._hosts: Quota[str] = Quota(max_waiting_per_host, max_waiting)
         self._closed = False
 
     def protocol(self) -> asyncio.Protocol:
         """For a connection that the listener just accepted."""
-        return _Visitor(self)
+        return _Undecided(self)
 
     def close(self) -> None:
         """Send away who has said nothing yet, and who comes."""
         self._closed = True
-        for visitor in list(self._waiting):
-            visitor.send_away()
+        for connection in list(self._waiting):
+            connection.send_away()
 
-    def enter(self, visitor: _Visitor) -> bool:
+    def enter(self, connection: _Undecided) -> bool:
         """Count it in; false, and counted as rejected, when a bound is reached. False too once closed."""
         if self._closed:
             return False
-        if not self._hosts.acquire(visitor.host):
+        if not self._hosts.acquire(connection.host):
             bound = "handshakes" if self._hosts.full else "host"
             self._statistics.connections_rejected[bound] += 1
             return False
-        self._waiting.add(visitor)
+        self._waiting.add(connection)
         return True
 
-    def leave(self, visitor: _Visitor) -> None:
+    def leave(self, connection: _Undecided) -> None:
         """Count it out, if it was in."""
-        if visitor in self._waiting:
-            self._waiting.discard(visitor)
-            self._hosts.release(visitor.host)
+        if connection in self._waiting:
+            self._waiting.discard(connection)
+            self._hosts.release(connection.host)
 
-    def said_nothing(self, visitor: _Visitor) -> None:
+    def said_nothing(self, connection: _Undecided) -> None:
         """Its time is over."""
         self._statistics.connections_rejected["first_frame"] += 1
-        visitor.send_away()
+        connection.send_away()
 
 
-class _Visitor(asyncio.Protocol):
-    def __init__(self, door: Door) -> None:
+class _Undecided(asyncio.Protocol):
+    def __init__(self, demultiplexer: Demultiplexer) -> None:
         self.host = ""
-        self._door = door
+        self._demultiplexer = demultiplexer
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -80,18 +80,20 @@ class _Visitor(asyncio.Protocol):
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self.host = str(peer[0]) if peer else ""
-        if not self._door.enter(self):
+        if not self._demultiplexer.enter(self):
             transport.abort()
             return
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(self._door.first_byte_timeout, self._door.said_nothing, self)
+        self._timer = loop.call_later(
+            self._demultiplexer.first_byte_timeout, self._demultiplexer.said_nothing, self
+        )
 
     def data_received(self, data: bytes) -> None:
         transport = self._transport
         self._leave()
         if transport is None or transport.is_closing():
             return
-        protocol = self._door.tls() if data[0] == TLS_HANDSHAKE else self._door.clear()
+        protocol = self._demultiplexer.tls() if data[0] == TLS_HANDSHAKE else self._demultiplexer.clear()
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
         protocol.data_received(data)
@@ -105,7 +107,7 @@ class _Visitor(asyncio.Protocol):
             self._transport.abort()
 
     def _leave(self) -> None:
-        self._door.leave(self)
+        self._demultiplexer.leave(self)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
