@@ -201,6 +201,76 @@ async def huge_headers(target: Target) -> None:
     await asyncio.sleep(0.5)
 
 
+def request(method: str, path: str, body: bytes = b"") -> bytes:
+    head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
+    return head + AUTHORIZATION + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+async def again_and_again(target: Target, sent: bytes) -> None:
+    reader, writer = await target.open()
+    while True:
+        writer.write(sent)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].split()
+        await reader.readexactly(int(length[0]) if length else 0)
+
+
+async def costly_filters(target: Target) -> None:
+    """A hundred patterns that are large once compiled, in one request."""
+    filters = "&".join(f"filter=a%3D~%22%5C%5CpL%7B{number}%7D%22" for number in range(200, 300))
+    await again_and_again(target, request("GET", f"/api/v2/alerts?{filters}"))
+
+
+async def slow_patterns(target: Target) -> None:
+    """Patterns as slow as may be, and values that they are slow with."""
+    for number in range(20):
+        pattern = f"(a?){{{980 + number}}}a*z"
+        silence = {
+            "matchers": [{"name": "text", "value": pattern, "isRegex": True}],
+            "startsAt": "2020-01-01T00:00:00Z",
+            "endsAt": "2099-01-01T00:00:00Z",
+            "createdBy": "x",
+            "comment": "",
+        }
+        reader, writer = await target.open()
+        writer.write(request("POST", "/api/v2/silences", json.dumps(silence).encode()))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+    alerts = [{"labels": {"alertname": "slow", "n": str(n), "text": "a" * 2000}} for n in range(100)]
+    await again_and_again(target, request("POST", "/api/v2/alerts", json.dumps(alerts).encode()))
+
+
+async def costly_silence(target: Target) -> None:
+    """Refused, but not before all of its patterns were compiled."""
+    matchers = [{"name": "a", "value": rf"\pL{{{200 + n % 90}}}", "isRegex": True} for n in range(2000)]
+    silence = {"matchers": matchers, "comment": "", "createdBy": "x"}
+    times = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+    await again_and_again(
+        target, request("POST", "/api/v2/silences", json.dumps({**silence, **times}).encode())
+    )
+
+
+@cache
+def empty_objects() -> bytes:
+    return request("POST", "/api/v2/alerts", b"[" + b"{}," * (5 << 20) + b"{}]")
+
+
+async def many_elements(target: Target) -> None:
+    """Five million alerts of nothing."""
+    await again_and_again(target, empty_objects())
+
+
+@cache
+def many_labels() -> bytes:
+    labels = {f"label{number}": "x" for number in range(700_000)}
+    return request("POST", "/api/v2/alerts", json.dumps([{"labels": labels}]).encode()[: 16 << 20])
+
+
+async def endless_alert(target: Target) -> None:
+    """One alert with 700,000 labels."""
+    await again_and_again(target, many_labels())
+
+
 Attack = Callable[[Target], Awaitable[None]]
 ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     # how, on how many connections at once, of the node with TLS and passwords or the open one
@@ -213,6 +283,11 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "never reading": (never_reading, 100, False),
     "endless bodies": (endless_body, 8, False),
     "many requests": (many_requests, 16, False),
+    "costly filters": (costly_filters, 2, False),
+    "slow patterns": (slow_patterns, 1, False),
+    "costly silence": (costly_silence, 1, False),
+    "many elements": (many_elements, 2, False),
+    "endless alert": (endless_alert, 2, False),
     "half handshakes": (half_handshake, 500, True),
     "stalled hands.": (stalled_handshake, 300, True),
     "handshakes": (full_handshakes, 20, True),

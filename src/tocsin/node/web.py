@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from tocsin.errors import ConfigError
 from tocsin.node.api import Backend, Limits, create_app
+from tocsin.node.api.browsers import BrowserRules
 from tocsin.node.api.postable_alerts import AlertLimits
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.http import bounds
@@ -50,6 +51,10 @@ class Web:
             limits=Limits(
                 get_concurrency=flags.web_get_concurrency,
                 timeout=flags.web_timeout,
+                browsers=BrowserRules(
+                    flags.web_cross_origin == "any",
+                    frozenset(host.strip("[]").lower() for host in flags.web_allowed_host),
+                ),
                 alert=AlertLimits(flags.alerts_max_labels, flags.alerts_max_size_bytes),
             ),
             metrics=self._requests,

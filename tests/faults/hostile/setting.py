@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.faults.hostile import carriers, members, strangers
+from tests.faults.hostile import carriers, costly, members, strangers
 from tests.faults.hostile.attack import ATTACKS, Attack, Counter
 from tests.faults.hostile.attacker import Attacker
 from tests.support.cluster import Cluster, issue, make_authority
@@ -21,7 +21,7 @@ from tests.support.node import Node, metric
 from tests.support.tocsin_node import TOCSIN
 from tocsin.certificates import NodeFiles
 
-REGISTERED = (members, carriers, strangers)
+REGISTERED = (members, carriers, costly, strangers)
 FLAGS = {"cluster.probe-interval": "1s", "cluster.probe-timeout": "500ms", "cluster.gossip-interval": "200ms"}
 NAMES = ("a", "b", "c")
 

@@ -71,6 +71,7 @@ class Site:
         self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
         self._external_url = external_url
         self._v2 = ApiV2(backend, limits)
+        self._browsers = limits.browsers
         reading = ("GET", "HEAD")
         self._pages: Mapping[str, tuple[tuple[str, ...], Answer]] = {
             "/": (("GET",), self._page),
@@ -83,7 +84,8 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            answer = await self._answer(request)
+            problem = self._browsers.problem(request.method, request.headers)
+            answer = plain_error(403, problem) if problem else await self._answer(request)
         except ClientDisconnect:
             return
         except Exception:  # a bug of ours: the client shall know, and the log say where

@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.api.answers import plain_error
+from tocsin.node.api.browsers import ANY, BrowserRules
 from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, AlertLimits
 
 Answerer = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -62,6 +63,7 @@ class Limits:
     get_concurrency: int = 0
     timeout: Nanoseconds = 0
     max_body_bytes: int = 16 << 20
+    browsers: BrowserRules = ANY
     alert: AlertLimits = DEFAULT_LIMITS
     """Of one alert (``--alerts.max-labels``, ``--alerts.max-size-bytes``)."""
 

@@ -35,6 +35,7 @@ class ApiV2:
         alerts = AlertOperations(backend, limits.alert)
         silences = SilenceOperations(backend)
         general = GeneralOperations(backend)
+        self._cross_origin = limits.browsers.cross_origin
         self._max_body_bytes = limits.max_body_bytes
         self._get: Mapping[str, Operation] = {
             "/alerts": alerts.get,
@@ -51,7 +52,7 @@ class ApiV2:
 
     async def answer(self, request: Request, path: str) -> Response:
         """The answer to a request; ``path`` is escaped, as sent, without the route prefix."""
-        found = cors.preflight(request.method, request.headers)
+        found = cors.preflight(request.method, request.headers) if self._cross_origin else None
         if found is not None:
             return found
         try:
@@ -69,7 +70,8 @@ class ApiV2:
             answer = text_error(503, str(error))
         if "Cache-Control" not in answer.headers:
             answer.headers["Cache-Control"] = "no-store"
-        cors.mark(request.method, request.headers, answer.headers)
+        if self._cross_origin:
+            cors.mark(request.method, request.headers, answer.headers)
         return answer
 
     def handler(self, path: str) -> str:

@@ -162,6 +162,19 @@ class NodeFlags:
         "Timeout for HTTP requests; 0 or less: none.",
         show=format_go_duration,
     )
+    web_cross_origin: str = flag(
+        "web.cross-origin",
+        "any",
+        choice("cross-origin rule", ("any", "none")),
+        "Web pages of other sites that may use the API: any, as with Alertmanager, or none.",
+    )
+    web_allowed_host: tuple[str, ...] = flag(
+        "web.allowed-host",
+        (),
+        str,
+        "Name or address, without port, by which clients may call this node; repeatable; default: any.",
+        repeatable=True,
+    )
     web_ui_path: str = flag("web.ui-path", "", str, "Accepted but ignored: the pages are part of Tocsin.")
     auto_gomemlimit_ratio: float = flag(
         "auto-gomemlimit.ratio", 0.9, ratio, "Accepted but ignored: it tunes Go's memory limit."

@@ -1,0 +1,45 @@
+"""What pages of other sites, open in the browser of somebody who reaches the API, may do here.
+
+By default as much as with Alertmanager: everything. A page can then silence all alerts of an API that asks
+for no credentials, and by a name that it points to our address even read what it likes (DNS rebinding).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+
+_READING = frozenset(("GET", "HEAD"))
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserRules:
+    """``cross_origin`` (``--web.cross-origin``): whether pages of other sites may call us. ``hosts``
+    (``--web.allowed-host``): the names and addresses, without ports, by which we may be called; none: any."""
+
+    cross_origin: bool = True
+    hosts: frozenset[str] = frozenset()
+
+    def problem(self, method: str, headers: Headers) -> str:
+        """Why a request is refused; empty: it is not."""
+        host = headers.get("host", "")
+        if self.hosts and _name(f"//{host}") not in self.hosts:
+            return "this host is not among those of --web.allowed-host"
+        origin = headers.get("origin")
+        if self.cross_origin or origin is None or method in _READING:
+            return ""
+        if urlsplit(origin).netloc.lower() != host.lower():
+            return "pages of other sites may change nothing here (--web.cross-origin)"
+        return ""
+
+
+ANY = BrowserRules()
+
+
+def _name(address: str) -> str:
+    try:
+        return (urlsplit(address).hostname or "").lower()
+    except ValueError:
+        return ""
