@@ -40,7 +40,7 @@ __all__ = [
 
 HOT_BYTES: Final = 32 << 20
 """For all compiled programs and what RE2 remembers of texts, by what each may take at most."""
-LONGEST_WORK: Final = 1 << 24
+LONGEST_WORK: Final = 1 << 22
 """Steps of the engine (some nanoseconds each) that one text may cost. One that could cost more is not looked
 at, and neither matches nor counts as not matching: a costly pattern silences no endless label value."""
 _SHOWN: Final = 256

@@ -25,8 +25,8 @@ MAX_BYTES: Final = 64 * 1024
 """Of a pattern: some thousand host names."""
 MAX_SIZE: Final = 1 << 17
 """Of a pattern, and of all in one silence or request: about 0.1 s to compile, and 2 MiB."""
-MAX_WORK: Final = 1 << 23
-"""As above. RE2 takes up to 10 ns for each: 80 ms for a text of :data:`TEXT` characters."""
+MAX_WORK: Final = 1 << 22
+"""As above. RE2 takes up to 10 ns for each: 40 ms for a text of :data:`TEXT` characters."""
 MAX_NESTING: Final = 1000
 MAX_REPEAT: Final = 1000
 """RE2's and Go's own limits; the second of ``{n}``, nested ones multiplied."""

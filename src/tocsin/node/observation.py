@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.looplag import LagCollector, lag_of
@@ -240,15 +242,22 @@ def _itself(thing: object) -> object:
 
 
 def _alerts_by_state(node: Node) -> dict[str, int]:
-    """Firing alerts by what happens to them. Suppressed ones are looked up only here, when somebody asks."""
+    """Firing alerts by what happens to them. Suppressed ones are looked up only when somebody asks."""
     now = node.now()
     found = {"active": 0, "suppressed": 0, "unprocessed": 0}
     for alert in node.alerts.all():
         if alert.resolved_at(now):
             continue
-        muted = node.silences.mutes(alert.labels, now) or node.inhibited_by(alert.labels, now)
-        found["suppressed" if muted else "active"] += 1
+        found[_state_of(node, alert, now)] += 1
     return found
+
+
+def _state_of(node: Node, alert: Alert, now: Nanoseconds) -> str:
+    if node.inhibited_by(alert.labels, now):
+        return "suppressed"
+    if node.silences.looking_up(alert.labels) is not None:
+        return "unprocessed"
+    return "suppressed" if node.silences.mutes(alert.labels, now) else "active"
 
 
 def _alerts_by_group(node: Node) -> dict[tuple[str, str], float]:
@@ -260,6 +269,5 @@ def _alerts_by_group(node: Node) -> dict[tuple[str, str], float]:
             found[group.key, state] = 0
         for alert in group.alerts:
             if not alert.resolved_at(now):
-                muted = node.silences.mutes(alert.labels, now) or node.inhibited_by(alert.labels, now)
-                found[group.key, "suppressed" if muted else "active"] += 1
+                found[group.key, _state_of(node, alert, now)] += 1
     return found

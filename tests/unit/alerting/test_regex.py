@@ -120,10 +120,10 @@ def test_a_name_may_be_plain_text() -> None:
 def test_the_longest_text_for_a_costly_pattern() -> None:
     """A text that could cost too much neither matches nor fails to: nothing is silenced by it."""
     costly = regex.compile("(a?){1000}a*")
-    assert costly.match("a" * 2000)
+    assert costly.match("a" * 1000)
     assert not costly.match("a" * 100_000)
     assert not costly.excludes("a" * 100_000)
-    assert regex.compile(".*foo.*").match("a" * 200_000 + "foo")
+    assert regex.compile(".*foo.*").match("a" * 50_000 + "foo")
 
 
 def test_programs_share_a_bound() -> None:

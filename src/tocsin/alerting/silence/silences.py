@@ -27,7 +27,7 @@ MAX_CACHED_IDS: Final = 2_000_000
 """Of all of them together: silences that match everything must not be remembered for each alert."""
 MAX_REGEX_SIZE: Final = 1 << 22
 """Instructions of all patterns together: what a restart has to compile, some seconds at most."""
-MAX_REGEX_WORK: Final = 1 << 28
+MAX_REGEX_WORK: Final = 1 << 27
 """Steps that all patterns may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts them."""
 
 _NEW_BEFORE_FULL_LOOKUP: Final = 24

@@ -7,6 +7,7 @@ import gzip
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
@@ -39,6 +40,8 @@ _OLD: Final[Mapping[str, tuple[str, ...]]] = {
 _OLD_SILENCE: Final = ("GET", "DELETE")
 _OLD_SILENCE_PATH: Final = re.compile("/api/v1/silence/[^/]+")
 
+LOOK_UP_SECONDS: Final = 0.5
+"""That metrics wait at most for look-ups of silences."""
 GZIP_LEVEL: Final = 1
 """Metrics compress to a tenth at once; more effort is not worth the processor time."""
 
@@ -126,7 +129,10 @@ class Site:
         return status_page(self._backend, external_url=self._external_url)
 
     async def _metrics(self, request: Request) -> Response:
-        await self._backend.look_ups.find_all([alert.labels for alert in self._backend.alerts.all()])
+        with suppress(TimeoutError):  # what is not known by then counts as unprocessed
+            async with asyncio.timeout(LOOK_UP_SECONDS):
+                alerts = self._backend.alerts.all()
+                await self._backend.look_ups.find_all([alert.labels for alert in alerts])
         body, content_type = self._backend.metrics(request.headers.get("accept", ""))
         headers = {"Content-Type": content_type}
         if accepts_gzip(request.headers.get("accept-encoding", "")):
