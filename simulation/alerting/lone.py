@@ -33,6 +33,8 @@ class Change:
     at: Nanoseconds
     labels: Labels
     fires: bool
+    since: Nanoseconds = 0
+    """For how long it has been firing when it is reported first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,8 @@ def tell_lone(seed: int) -> LoneStory:
         if chance.random() < 0.6:
             when = chance.randrange(LENGTH // MILLISECOND) * MILLISECOND
         while when < LENGTH:
-            changes.append(Change(when, labels, fires))
+            since = 3600 * SECOND if fires and chance.random() < 0.1 else 0
+            changes.append(Change(when, labels, fires, since))
             longest = chance.choice((2, 20, 100)) * SECOND
             when += chance.randrange(MILLISECOND, longest)
             fires = not fires
@@ -161,18 +164,21 @@ def play_lone(story: LoneStory, *, spoil: Spoil = lambda observed: observed) -> 
 def _reports(story: LoneStory) -> list[Alert]:
     reports: list[Alert] = []
     began: dict[Labels, Nanoseconds] = {}
+    ended: dict[Labels, Nanoseconds] = {}
     for change in story.changes:
         now = T0 + change.at
         if change.fires:
-            began[change.labels] = now
+            began[change.labels] = max(now - change.since, ended.get(change.labels, 0) + 1)
+        else:
+            ended[change.labels] = now
         end = ZERO if change.fires else now
         reports.append(Alert(change.labels, Labels(), began[change.labels], end, updated_at=now))
     ends = [one for one in reports if one.ends_at != ZERO]
     later = [replace(one, updated_at=one.updated_at + n * story.again) for one in ends for n in (1, 2, 3)]
-    fires = {(one.labels, one.starts_at) for one in reports}
+    fires = {(one.labels, one.updated_at) for one in reports if one.ends_at == ZERO}
     for one in later if story.again else ():
-        since = (start for labels, start in fires if labels == one.labels)
-        if not any(one.starts_at < start <= one.updated_at for start in since):
+        again = (when for labels, when in fires if labels == one.labels)
+        if not any(one.ends_at < when <= one.updated_at for when in again):
             reports.append(one)
     return sorted(reports, key=lambda one: one.updated_at)
 

@@ -222,7 +222,9 @@ class Oracle:
             known = {
                 alert.labels
                 for alert in told
-                if alert.starts_at <= self._ends.get((place, alert.labels), alert.starts_at - 1)
+                if alert.resolved_at(self._now)
+                and alert.ends_at <= self._ends.get((place, alert.labels), ZERO)
+                and not (entry is not None and alert.labels in entry.firing)
             }
             reason = why(before, firing, resolved - known, send_resolved, elapsed)
             if not reason:

@@ -217,6 +217,21 @@ def test_an_end_that_is_reported_again_is_not_told_again() -> None:
     ]
 
 
+def test_the_end_of_an_alert_that_says_it_began_long_ago_is_told_all_the_same() -> None:
+    """It fired again since its end was told, whatever it says of its beginning."""
+    story = Story(send_resolved=True).fires(0, "1", "2").ends(1, "2")
+    again = alert(alertname="A", i="2", starts_at=T0 - 3600 * SECOND)
+    story.world.at(T0 + 3 * SECOND, partial(story.world.post, again))
+    story.began["2"] = T0 - 3600 * SECOND
+    story.ends(5, "2")
+    assert contents(story.told(20)) == [
+        ({"1", "2"}, set(), "first notification"),
+        ({"1"}, {"2"}, "some alerts resolved"),
+        ({"1", "2"}, set(), "new alerts added"),
+        ({"1"}, {"2"}, "some alerts resolved"),
+    ]
+
+
 @pytest.mark.parametrize("block", range(10))
 def test_the_oracle_finds_nothing(block: int) -> None:
     wrong = [

@@ -210,14 +210,14 @@ def told_ends(entry: Entry | None, delivery: Delivery, unheard: Unheard) -> Coll
     """
     if entry is None or not delivery.resolved:
         return ()
-    place, told = delivery.place, set(entry.resolved_alerts)
+    place, firing, told = delivery.place, set(entry.firing_alerts), set(entry.resolved_alerts)
     passed_on = unheard.passed_on(place)
     for alert in delivery.alerts:
         one = alert.labels.hash
         end = unheard.told_end(place, one)
         if end is None or not alert.resolved_at(delivery.looked_at):
             continue
-        if alert.starts_at <= end:
+        if alert.ends_at <= end and one not in firing:
             told.add(one)
         elif one in passed_on:
             told.discard(one)  # It has fired anew since.

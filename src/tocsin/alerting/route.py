@@ -23,7 +23,7 @@ DEFAULT_REPEAT_INTERVAL = 4 * 3600 * SECOND
 class RouteConfig:
     """A route as written. ``None``: as the parent has it (the root: the default). Durations: nanoseconds.
 
-    ``group_by_all`` is ``group_by: ['...']``; an empty ``group_by`` is none, as Alertmanager has it.
+    ``group_by_all`` is ``group_by: ['...']``; an empty ``group_by`` is one group for all.
     ``matchers`` holds all three forms (``match``, ``match_re``, ``matchers``) in any order. The pattern of a
     ``match_re`` stands in group keys as ``^(?:pattern)$``: make its matcher with that value.
     """
@@ -106,10 +106,10 @@ def build_route(config: RouteConfig) -> Route:
 def _build(config: RouteConfig, parent: Route | None, place: int) -> Route:
     inherited = parent.options if parent is not None else RouteOptions(receiver="")
     group_by, group_by_all = inherited.group_by, inherited.group_by_all
-    if config.group_by:
-        group_by, group_by_all = frozenset(config.group_by), False
-    elif config.group_by_all:
+    if config.group_by_all:
         group_by_all = True
+    elif config.group_by is not None:
+        group_by, group_by_all = frozenset(config.group_by), False
     matchers = sort_matchers(config.matchers)
     text = format_matchers(matchers)
     route = Route(

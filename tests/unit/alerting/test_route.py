@@ -98,6 +98,18 @@ def test_options_are_inherited_save_for_time_intervals() -> None:
     assert build_route(RouteConfig(receiver="r", group_by=())).options.group_by == frozenset()
 
 
+def test_an_empty_group_by_is_one_group_for_all_and_not_the_parents() -> None:
+    config = RouteConfig(
+        receiver="r",
+        group_by=("a",),
+        routes=(RouteConfig(group_by=()), RouteConfig(), RouteConfig(group_by_all=True, group_by=())),
+    )
+    empty, absent, everything = build_route(config).children
+    assert (empty.options.group_by, empty.options.group_by_all) == (frozenset(), False)
+    assert absent.options.group_by == {"a"}
+    assert everything.options.group_by_all
+
+
 def test_group_labels_are_those_present_or_all() -> None:
     labels = Labels({"owner": "team-B", "foo": "1", "zoo": "2"})
     assert dict(TREE.children[1].group_labels(labels)) == {"foo": "1"}
