@@ -56,6 +56,7 @@ class Dispatcher:
         """``start_delay`` (``--dispatch.start-delay``): for so long after ``now`` no group is flushed."""
         self.statistics = DispatchStatistics()
         self._route = route
+        self._places = {each.id: place for place, each in enumerate(route.walk_upwards())}
         self._start = now + start_delay
         self._max_groups = max_groups
         self._max_placements = max_placements
@@ -161,9 +162,17 @@ class Dispatcher:
         return flushes
 
     def groups(self) -> list[GroupView]:
-        """Every group, ordered as the API does: by labels, then receiver."""
+        """Every group, ordered as the API does: by labels, then receiver, then as the routes, each after those
+        below it."""
+        places = self._places
         groups = [group for group in self._groups.values() if group.alerts]
-        groups.sort(key=lambda group: (labels_order(group.labels), group.route.options.receiver))
+        groups.sort(
+            key=lambda group: (
+                labels_order(group.labels),
+                group.route.options.receiver,
+                places[group.route.id],
+            )
+        )
         return [
             GroupView(
                 route=group.route,

@@ -93,6 +93,12 @@ class Route:
         for child in self.children:
             yield from child.walk()
 
+    def walk_upwards(self) -> Iterator[Route]:
+        """This route and all below it, each after its children."""
+        for child in self.children:
+            yield from child.walk_upwards()
+        yield self
+
     def group_labels(self, labels: Labels) -> Labels:
         """The labels that name an alert's aggregation group below this route."""
         return labels if self.options.group_by_all else labels.subset(self.options.group_by)

@@ -210,3 +210,23 @@ def test_many_groups_that_are_due_at_once_are_flushed_in_batches(groups: int) ->
         sizes.append(len(_flushes(dispatcher, T0)))
     assert sizes == [BATCH_GROUPS] * 3 + [1]
     assert dispatcher.statistics.flushes == groups
+
+
+def test_groups_with_equal_labels_and_receiver_come_as_their_routes_children_first() -> None:
+    tree = build_route(
+        route_config(
+            "",
+            route_config("", route_config('x="1"', continue_=True), route_config('x=~".*"'), continue_=True),
+            route_config(""),
+            receiver="hook",
+            group_by=("alertname",),
+        )
+    )
+    dispatcher = Dispatcher(tree, now=T0)
+    dispatcher.insert(alert(alertname="A", x="2"), T0)
+    dispatcher.insert(alert(alertname="A", x="1"), T0)
+    assert [group.id for group in dispatcher.groups()] == [
+        '{}/{}/0/{x="1"}/0',
+        '{}/{}/0/{x=~".*"}/1',
+        "{}/{}/1",
+    ]

@@ -117,3 +117,16 @@ def test_it_says_what_the_definition_says(
     assert bool(inhibitor.mutes(labels_, T0 + now)) is expected
     inhibitor.gc(T0 + now)
     assert bool(inhibitor.mutes(labels_, T0 + now)) is expected
+
+
+def test_a_target_stays_muted_when_the_newer_of_two_sources_resolves() -> None:
+    inhibitor = Inhibitor([CRITICAL_MUTES_WARNING])
+    warning = Labels({"severity": "warning", "cluster": "a"})
+    older = alert(alertname="Older", severity="critical", cluster="a")
+    newer = alert(alertname="Newer", severity="critical", cluster="a", starts_at=T0 + SECOND)
+    inhibitor.put(older)
+    inhibitor.put(newer)
+    inhibitor.put(alert(alertname="Newer", severity="critical", cluster="a", ends_at=T0 + 2 * SECOND))
+    assert inhibitor.mutes(warning, T0 + 3 * SECOND) == (older.labels.fingerprint_text,)
+    inhibitor.gc(T0 + 3 * SECOND)
+    assert inhibitor.mutes(warning, T0 + 3 * SECOND) == (older.labels.fingerprint_text,)

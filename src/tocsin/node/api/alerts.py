@@ -132,7 +132,7 @@ class AlertOperations:
         muted = query.flag("muted")
         route = backend.config.route
         groups: list[tuple[GroupView, list[tuple[Alert, Sequence[str], Sequence[str]]]]] = []
-        receivers: dict[int, set[str]] = {}
+        receivers: dict[int, list[str]] = {}
         turns = _turns()
         for group in backend.groups():
             if not wanted.wants_receivers((group.receiver,)):
@@ -144,7 +144,8 @@ class AlertOperations:
                 status = await wanted.status(alert)
                 if status is not None:
                     alerts.append((alert, *status))
-                    receivers.setdefault(alert.labels.fingerprint, set()).add(group.receiver)
+                    # Once for each group that has it: two routes to one receiver give it twice.
+                    receivers.setdefault(alert.labels.fingerprint, []).append(group.receiver)
             if alerts:
                 groups.append((group, alerts))
         shown: list[bytes] = []
