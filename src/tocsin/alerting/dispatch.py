@@ -162,8 +162,8 @@ class Dispatcher:
         return flushes
 
     def groups(self) -> list[GroupView]:
-        """Every group, ordered as the API does: by labels, then receiver, then as the routes, each after those
-        below it."""
+        """Every group, ordered as the API does: by labels, then receiver, then as the routes, each after
+        those below it."""
         places = self._places
         groups = [group for group in self._groups.values() if group.alerts]
         groups.sort(

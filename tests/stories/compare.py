@@ -1,0 +1,158 @@
+"""Whether two sides have told the same, and what of it was not by chance."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Final, TypeAlias
+
+import httpx
+
+from tests.stories.play import Record, Setting, play
+from tests.stories.sink import Told
+from tests.stories.story import BATCH, LENGTH, REST, Story
+
+Line: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], str, str]
+"""Status, reason, alerts, the rest, and how it was answered."""
+Sequences: TypeAlias = tuple[tuple[tuple[str, str], tuple[Line, ...]], ...]
+"""For each group at each webhook what it was told, in order."""
+
+ENOUGH: Final = 3
+"""Plays after which a difference counts."""
+MOST: Final = 6
+LATEST: Final = 0.2
+"""Seconds by which an event may come late: timers go off a quarter of a second beside them."""
+
+
+def sequences(story: Story, told: Iterable[Told]) -> Sequences:
+    """What is compared. The same told several times in a row counts once: how often a failing webhook is
+    tried is left to chance by both, and an Alertmanager cluster tells some things twice that we tell once."""
+    groups: dict[tuple[str, str], list[Line]] = {}
+    for one in told:
+        if one.answer != "200" and one.at > LENGTH + REST - 1.5:
+            continue
+        line = one.status, one.reason, one.alerts, one.rest, one.answer
+        lines = groups.setdefault((one.hook, one.group), [])
+        if not lines or lines[-1] != line:
+            lines.append(line)
+    for lines in groups.values():
+        if story.reload_at:
+            lines[:] = _without_repeated_ends(lines)
+    return tuple(sorted((group, tuple(lines)) for group, lines in groups.items() if lines))
+
+
+def _without_repeated_ends(lines: list[Line]) -> list[Line]:
+    """After a reload Alertmanager tells again what was told to be resolved; we do not, on purpose."""
+    kept: list[Line] = []
+    ended: set[str] = set()
+    for line in lines:
+        _, reason, alerts, _, _ = line
+        resolved = {name for name, status in alerts if status == "resolved"}
+        if reason == "some alerts resolved" and resolved <= ended:
+            continue
+        ended = (ended | resolved) - {name for name, status in alerts if status == "firing"}
+        kept.append(line)
+    return kept
+
+
+@dataclass(slots=True)
+class Verdict:
+    """One story, played until it is clear."""
+
+    story: Story
+    ours: set[Sequences] = field(default_factory=set)
+    theirs: set[Sequences] = field(default_factory=set)
+    plays: int = 0
+    disturbed: int = 0
+    """Plays that do not count, as the machine was too busy to tell the story at its times."""
+
+    @property
+    def alike(self) -> bool:
+        """Whether both have told the same at least once."""
+        return bool(self.ours & self.theirs)
+
+    @property
+    def different(self) -> bool:
+        """Whether each side has told the same in every play, and not what the other has: no chance in it."""
+        return not self.alike and self.plays >= ENOUGH and len(self.ours) == len(self.theirs) == 1
+
+    def add(self, record: Record, lateness: float) -> None:
+        """Another play."""
+        if lateness > LATEST:
+            self.disturbed += 1
+            return
+        self.plays += 1
+        seed = self.story.seed
+        self.ours.add(sequences(self.story, record["ours"][seed]))
+        self.theirs.add(sequences(self.story, record["theirs"][seed]))
+
+    def __str__(self) -> str:
+        parts = [str(self.story)]
+        for name, side in (("ours", self.ours), ("theirs", self.theirs)):
+            for number, one in enumerate(side):
+                parts.append(f" {name}, variant {number + 1} of {len(side)}")
+                for (hook, group), lines in one:
+                    parts.append(f"   {hook} {group}")
+                    parts += [
+                        f"     {answer} {status}, {reason}: {' '.join(f'{n}-{s}' for n, s in alerts)}"
+                        for status, reason, alerts, _, answer in lines
+                    ]
+        return "\n".join(parts)
+
+
+async def judge(stories: Sequence[Story], setting: Setting, *, side_by_side: int = 1) -> list[Verdict]:
+    """Play them in batches; what differs is played again, in batches of its own, until both sides have told
+    the same once, or it is clear that they do not. Some may stay unclear."""
+    verdicts = [Verdict(story) for story in stories]
+    room = asyncio.Semaphore(side_by_side)
+
+    async def once(batch: list[Verdict]) -> None:
+        async with room:
+            try:
+                record, lateness = await play([each.story for each in batch], setting)
+            except (httpx.TransportError, AssertionError) as error:  # too busy to answer, or to start in time
+                print(f"a play was cut off: {error!r}"[:200], file=sys.stderr, flush=True)
+                record, lateness = {}, inf
+        for each in batch:
+            each.add(record, lateness)
+
+    for _ in range(MOST):
+        open_ = [each for each in verdicts if not each.alike and not each.different]
+        if not open_:
+            break
+        await asyncio.gather(*(once(batch) for batch in _batches(open_)))
+    return verdicts
+
+
+def _batches(verdicts: list[Verdict]) -> list[list[Verdict]]:
+    """A reload is the whole process's: so stories with and without one are not played together."""
+    batches: list[list[Verdict]] = []
+    for reloads in (False, True):
+        alike = [each for each in verdicts if bool(each.story.reload_at) is reloads]
+        seeds: list[list[Verdict]] = [[]]
+        for each in alike:
+            if len(seeds[-1]) >= BATCH or any(one.story.seed == each.story.seed for one in seeds[-1]):
+                seeds.append([])
+            seeds[-1].append(each)
+        batches += [one for one in seeds if one]
+    return batches
+
+
+async def minimised(verdict: Verdict, setting: Setting) -> Verdict:
+    """The story with as few events as show the difference."""
+    best = verdict
+    while True:
+        shorter = [
+            replace(best.story.without(event), seed=best.story.seed * 1000 + place)
+            for place, event in enumerate(best.story.events)
+        ]
+        found = [each for each in await judge(shorter, setting, side_by_side=2) if each.different]
+        if not found:
+            return best
+        best = min(found, key=lambda each: len(each.story.events))
+        best.story = replace(best.story, seed=verdict.story.seed)
+        if len(best.story.events) <= 2:
+            return best

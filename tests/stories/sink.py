@@ -1,0 +1,150 @@
+"""The webhooks of stories: each answers as its story says, and notes what it was told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.stories.story import Story
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One request, in the parts that are compared."""
+
+    at: float
+    hook: str
+    group: str
+    status: str
+    reason: str
+    alerts: tuple[tuple[str, str], ...]
+    """Which (``A1``) and whether it fires, in the order of the message."""
+    rest: str
+    """What else the message says, without times and addresses."""
+    answer: str
+
+
+@dataclass(eq=False, slots=True)
+class _Hook:
+    answers: tuple[str, ...]
+    asked: dict[str, int] = field(default_factory=dict)
+    """How often, by group: which of several groups at one time comes first is nobody's choice."""
+    server: asyncio.Server | None = None
+    port: int = 0
+
+
+@dataclass(slots=True)
+class Side:
+    """What one side of a play has told, by the story's seed."""
+
+    name: str
+    told: dict[int, list[Told]] = field(default_factory=dict)
+
+
+class Sink:
+    """Serves all webhooks of all sides."""
+
+    def __init__(self, sides: list[str], stories: list[Story]) -> None:
+        self.sides = {name: Side(name, {story.seed: [] for story in stories}) for name in sides}
+        self.began = time.monotonic()
+        self._stories = {story.seed: story for story in stories}
+        self._hooks: dict[tuple[str, int, str], _Hook] = {}
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def open(self) -> None:
+        """Listen."""
+        for side in self.sides:
+            for story in self._stories.values():
+                for index, hook in enumerate(story.hooks):
+                    for name in (f"{index}", f"{index}-other"):
+                        self._hooks[side, story.seed, name] = one = _Hook(hook.answers)
+                        await self._listen(side, story.seed, name, one)
+
+    async def _listen(self, side: str, seed: int, name: str, hook: _Hook) -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+                while await self._answer(side, seed, name, hook, reader, writer):
+                    pass
+            writer.close()
+
+        hook.server = await asyncio.start_server(serve, "127.0.0.1", hook.port)
+        hook.port = hook.server.sockets[0].getsockname()[1]
+
+    def url(self, side: str, story: Story, name: str) -> str:
+        """Where a webhook of a side listens."""
+        return f"http://127.0.0.1:{self._hooks[side, story.seed, name].port}/"
+
+    def begin(self) -> list[asyncio.Task[None]]:
+        """The story's clock starts; those that refuse do so at their time."""
+        self.began = time.monotonic()
+        return [
+            asyncio.get_running_loop().create_task(self._refuse(side, seed, name, hook))
+            for (side, seed, name), hook in self._hooks.items()
+        ]
+
+    async def _refuse(self, side: str, seed: int, name: str, hook: _Hook) -> None:
+        span = self._stories[seed].hooks[int(name.split("-")[0])].refuses
+        if span is None:
+            return
+        await asyncio.sleep(max(self.began + span[0] - time.monotonic(), 0))
+        if hook.server is not None:
+            hook.server.close()
+        await asyncio.sleep(max(self.began + span[1] - time.monotonic(), 0))
+        await self._listen(side, seed, name, hook)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        for hook in self._hooks.values():
+            if hook.server is not None:
+                hook.server.close()
+
+    async def _answer(
+        self,
+        side: str,
+        seed: int,
+        name: str,
+        hook: _Hook,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        """Answer one request; whether the connection goes on."""
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length:")
+        )
+        body = json.loads(await reader.readexactly(length))
+        asked = hook.asked.get(body["groupKey"], 0)
+        hook.asked[body["groupKey"]] = asked + 1
+        answer = hook.answers[asked] if asked < len(hook.answers) else "200"
+        told = _told(time.monotonic() - self.began, name, body, answer)
+        self.sides[side].told[seed].append(told)
+        if answer == "hang":
+            await asyncio.sleep(3.0)
+        if answer in ("hang", "close"):
+            return False
+        writer.write(f"HTTP/1.1 {answer} Whatever\r\nContent-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        return True
+
+
+def _told(at: float, hook: str, body: dict[str, Any], answer: str) -> Told:
+    alerts = tuple(
+        (f"{one['labels']['alertname']}{one['labels']['i']}", str(one["status"])) for one in body["alerts"]
+    )
+    kept = ("receiver", "groupLabels", "commonLabels", "commonAnnotations", "truncatedAlerts", "version")
+    return Told(
+        at,
+        hook,
+        str(body["groupKey"]),
+        str(body["status"]),
+        str(body.get("notification_reason", "")),
+        alerts,
+        json.dumps({name: body.get(name) for name in kept}, sort_keys=True),
+        answer,
+    )

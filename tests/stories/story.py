@@ -1,0 +1,206 @@
+"""What happens in a story, and what it is configured with: all by the seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any, Final, Literal
+
+LENGTH: Final = 16.0
+"""Seconds in which things happen. Events come at halves of a second, timers go off a quarter beside them: so
+what is first is first in both programs, even on a busy machine."""
+REST: Final = 8.0
+STEP: Final = 0.5
+BATCH: Final = 24
+"""Stories that are played side by side by the same processes, apart by the label ``story``."""
+
+_BY_NAME = ("alertname",)
+GROUPINGS: Final[tuple[tuple[str, ...] | None, ...]] = (_BY_NAME, _BY_NAME, _BY_NAME, (), ("...",), None)
+
+Kind = Literal["fire", "end", "silence", "unsilence"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that is done to all nodes. ``number`` is the alert's label ``i``."""
+
+    at: float
+    kind: Kind
+    name: str
+    number: int
+    lasts: float = 0.0
+    """``fire``: the alert says itself that it ends so many seconds later; 0: it does not."""
+    old: bool = False
+    """``fire``: it has been firing for an hour."""
+
+    def __str__(self) -> str:
+        more = f" for {self.lasts:g} s" if self.lasts else ""
+        return f"{self.at:4.1f} {self.kind} {self.name}{self.number}{more}{' old' if self.old else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook: how it answers its first requests (then always 200), and when nobody listens."""
+
+    send_resolved: bool
+    answers: tuple[str, ...] = ()
+    """``500``, ``400``, ``hang``, ``close``."""
+    refuses: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Everything about one story."""
+
+    seed: int
+    group_by: tuple[str, ...] | None
+    group_wait: float
+    group_interval: float
+    repeat_interval: float
+    hooks: tuple[Hook, ...]
+    child: str = ""
+    """A route below, for ``i="1"``: ``same`` receiver, or ``other``; with ``continue`` if it ends with +."""
+    child_group_by: tuple[str, ...] | None = None
+    inhibits: bool = False
+    interval: str = ""
+    """``never`` or ``always``: the name of a time interval that mutes the route for B."""
+    reload_at: float = 0.0
+    events: tuple[Event, ...] = field(default=())
+
+    def without(self, event: Event) -> Story:
+        """The same with one event less."""
+        return replace(self, events=tuple(one for one in self.events if one is not event))
+
+    def __str__(self) -> str:
+        head = (
+            f"seed {self.seed}: group_by {self.group_by}, group_wait {self.group_wait:g}, group_interval "
+            f"{self.group_interval:g}, repeat_interval {self.repeat_interval:g}, hooks {self.hooks}"
+        )
+        more = [
+            f"child {self.child} by {self.child_group_by}" if self.child else "",
+            "1 inhibits the others" if self.inhibits else "",
+            f"B muted {self.interval}" if self.interval else "",
+            f"reload at {self.reload_at:g}" if self.reload_at else "",
+        ]
+        return "\n  ".join([head, *filter(None, more), *map(str, self.events)])
+
+
+def tell(seed: int) -> Story:
+    """The story of a seed."""
+    chance = Random(f"story/{seed}")
+    reload_at = 8.0 if seed // BATCH % 4 == 3 else 0.0
+    interval = chance.choice((2.0, 2.0, 3.0, 5.0))
+    repeats = not reload_at and chance.random() < 0.25
+    child = chance.choice(("", "", "", "same", "same+", "other", "other+"))
+    return Story(
+        seed,
+        group_by=chance.choice(GROUPINGS),
+        group_wait=chance.choice((0.25, 0.25, 0.75)),
+        group_interval=interval,
+        repeat_interval=2.5 * interval if repeats else 3600.0,
+        hooks=tuple(_hook(chance) for _ in range(chance.choice((1, 1, 2)))),
+        child=child,
+        child_group_by=chance.choice(GROUPINGS) if child else None,
+        inhibits=chance.random() < 0.15,
+        interval=chance.choice(("", "", "", "", "never", "always")),
+        reload_at=reload_at,
+        events=_events(chance),
+    )
+
+
+def _hook(chance: Random) -> Hook:
+    trouble = chance.choice(("", "", "", "500", "500", "close", "hang", "400", "refuses"))
+    refuses = None
+    if trouble == "refuses":
+        begins = chance.randrange(0, 20) * STEP
+        refuses = begins, begins + chance.choice((1.0, 2.0))
+    answers: list[str] = []
+    if trouble and trouble != "refuses":
+        answers = ["200"] * chance.randint(0, 3) + [trouble] * (
+            1 if trouble == "hang" else chance.randint(1, 2)
+        )
+    return Hook(chance.random() < 0.5, tuple(answers), refuses)
+
+
+def _events(chance: Random) -> tuple[Event, ...]:
+    events: list[Event] = []
+    for name in "AB"[: chance.choice((1, 1, 2))]:
+        for number in range(1, 1 + chance.randint(1, 4)):
+            at = 0.0 if chance.random() < 0.6 else chance.randrange(0, 20) * STEP
+            fires = True
+            while at < LENGTH:
+                lasts = chance.choice((1.0, 3.0)) if fires and chance.random() < 0.1 else 0.0
+                old = fires and chance.random() < 0.1
+                events.append(Event(at, "fire" if fires else "end", name, number, lasts, old))
+                at += chance.randrange(1, chance.choice((4, 10, 20))) * STEP
+                fires = not fires or bool(lasts) or chance.random() < 0.1
+    for _ in range(chance.choice((0, 0, 0, 1, 2))):
+        begins = chance.randrange(0, 20) * STEP
+        name, number = chance.choice(events).name, chance.randint(1, 3)
+        events.append(Event(begins, "silence", name, number))
+        events.append(Event(begins + chance.randrange(2, 15) * STEP, "unsilence", name, number))
+    return tuple(sorted(events, key=lambda event: event.at))
+
+
+def configuration(stories: list[Story], url: Any) -> dict[str, Any]:
+    """``alertmanager.yml`` for stories side by side. ``url(story, hook)``: where a webhook listens."""
+    receivers: list[dict[str, Any]] = [{"name": "nobody"}]
+    routes: list[dict[str, Any]] = []
+    rules: list[dict[str, Any]] = []
+    for story in stories:
+        for suffix in ("", "-other"):
+            hooks = [
+                {
+                    "url": url(story, f"{index}{suffix}"),
+                    "send_resolved": hook.send_resolved,
+                    **({"timeout": "700ms"} if "hang" in hook.answers else {}),
+                }
+                for index, hook in enumerate(story.hooks)
+            ]
+            receivers.append({"name": f"hook-{story.seed}{suffix}", "webhook_configs": hooks})
+        routes.append(_route(story))
+        if story.inhibits:
+            mine = f'story="{story.seed}"'
+            rules.append(
+                {
+                    "source_matchers": [mine, 'i="1"'],
+                    "target_matchers": [mine, 'i!="1"'],
+                    "equal": ["alertname"],
+                }
+            )
+    return {
+        "route": {"receiver": "nobody", "routes": routes},
+        "receivers": receivers,
+        "inhibit_rules": rules,
+        "time_intervals": [
+            {"name": "never", "time_intervals": [{"years": ["1999"]}]},
+            {"name": "always", "time_intervals": [{"days_of_month": ["1:31"]}]},
+        ],
+    }
+
+
+def _route(story: Story) -> dict[str, Any]:
+    route: dict[str, Any] = {
+        "receiver": f"hook-{story.seed}",
+        "matchers": [f'story="{story.seed}"'],
+        "group_wait": f"{round(story.group_wait * 1000)}ms",
+        "group_interval": f"{round(story.group_interval * 1000)}ms",
+        "repeat_interval": f"{round(story.repeat_interval * 1000)}ms",
+        "routes": [],
+    }
+    if story.group_by is not None:
+        route["group_by"] = list(story.group_by)
+    if story.interval:
+        route["routes"].append({"matchers": ['alertname="B"'], "mute_time_intervals": [story.interval]})
+    if story.child:
+        child: dict[str, Any] = {
+            "matchers": ['i="1"'],
+            "receiver": f"hook-{story.seed}" + ("-other" if story.child.startswith("other") else ""),
+            "continue": story.child.endswith("+"),
+        }
+        if story.child_group_by is not None:
+            child["group_by"] = list(story.child_group_by)
+        route["routes"].insert(0, child)
+        if child["continue"]:  # to the route itself, which would else not be one of its own matches
+            route["routes"].append({"matchers": ['i=~".*"']})
+    return route
