@@ -259,6 +259,7 @@ class Node:
             try:
                 config = await asyncio.to_thread(self._load)
                 senders = await asyncio.to_thread(self._make_senders, config)
+                await self._engine.regroup(config, self.alerts)
                 if self._stopping:
                     raise ClosedError("the node is stopping")
                 self._adopt(config, senders, previous=self.engine)
@@ -317,7 +318,6 @@ class Node:
                 self._log.warn("doubtful configuration", warning=warning)
         self._config = config
         self._members_changed()
-        engine.insert(self.alerts.all())
         if self._settled and not self._delayed:
             engine.settle()
 
@@ -348,9 +348,7 @@ class Node:
 
     def _members_changed(self) -> None:
         if self.engine is not None and self.cluster is not None:
-            cluster = self.cluster
-            others = len(cluster.gossip.members) > 1
-            self.engine.set_members(cluster.position, cluster.tocsin_peers, others=others)
+            self.engine.set_members(*self.cluster.standing)
 
     def _announced(self, payloads: Sequence[bytes]) -> None:
         if self.cluster is not None:
@@ -429,6 +427,7 @@ class Node:
             self._log.warn("the clock was set back; beginning anew with all alerts", seconds=back / 1e9)
             async with self._reloading:
                 senders = await asyncio.to_thread(self._make_senders, self._config)
+                await self._engine.regroup(self._config, self.alerts)
                 self._adopt(self._config, senders, previous=self.engine)
 
     async def _reload_and_log(self) -> None:

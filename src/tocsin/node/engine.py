@@ -9,11 +9,11 @@ from random import Random
 from typing import Final, Protocol
 
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.config import AlertmanagerConfig
-from tocsin.alerting.dispatch import Dispatcher
 from tocsin.alerting.effects import Attempt, FlushFinished, Recorded
 from tocsin.alerting.group import Flush
-from tocsin.alerting.inhibit import Inhibitor
+from tocsin.alerting.grouping import Grouping
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import PatientMuter
@@ -70,8 +70,11 @@ class Engine:
     ) -> None:
         now = clock.now()
         self.config = config
-        self.inhibitor = Inhibitor(config.inhibit_rules)
-        self.dispatcher = Dispatcher(config.route, now=now)
+        regrouped = previous._regrouping if previous is not None else None
+        grouping = regrouped if regrouped is not None else Grouping(config, now)
+        self.inhibitor, self.dispatcher = grouping.inhibitor, grouping.dispatcher
+        self._grouping = grouping
+        self._regrouping: Grouping | None = None
         self.intents = intents if intents is not None else Intents()
         self.pipeline: Pipeline = Pipeline(
             config=config,
@@ -108,10 +111,20 @@ class Engine:
     def insert(self, alerts: Iterable[Alert]) -> None:
         """Take in alerts as the store has merged them."""
         now = self._clock.now()
-        for alert in alerts:
-            self.inhibitor.put(alert)
-            self.dispatcher.insert(alert, now)
+        listed = list(alerts)
+        self._grouping.insert(listed, now)
+        if self._regrouping is not None:
+            self._regrouping.insert(listed, now)
         self._timer.arm()
+
+    async def regroup(self, config: AlertmanagerConfig, alerts: Alerts) -> None:
+        """Put all alerts where ``config`` has them, in small turns, while this engine goes on: its successor
+        begins with that."""
+        grouping = self._regrouping = Grouping(config, self._clock.now())
+        for each in grouping.slices(alerts.all()):
+            # What was reported meanwhile is in place already.
+            grouping.insert((one for one in each if alerts.get(one.fingerprint) is one), self._clock.now())
+            await asyncio.sleep(0)
 
     def settle(self) -> None:
         """The cluster has settled, or there is none: notifications may go out."""
@@ -123,7 +136,7 @@ class Engine:
         """The node may have missed something: nothing new goes out until :meth:`settle`."""
         self.pipeline.unsettled()
 
-    def set_members(self, position: int, peers: frozenset[str], *, others: bool) -> None:
+    def set_members(self, position: int, peers: frozenset[str], others: bool) -> None:
         """Our place among the cluster's members, the names of those others that understand intents, and
         whether there are others at all."""
         now = self._clock.now()

@@ -8,6 +8,8 @@ from random import Random
 
 from tests.support.transports import eventually
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.alerts import Alerts
+from tocsin.alerting.grouping import SLICE
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.notification import Notification
@@ -234,5 +236,32 @@ def test_a_stop_waits_for_what_is_being_sent_but_not_for_ever() -> None:
         await engine.close(0.01)
         assert len(bench.recorded) == 1
         await eventually(lambda: stuck.closed)
+
+    run(story)
+
+
+def test_a_reload_takes_all_alerts_in_in_small_turns_and_misses_none_that_comes_meanwhile() -> None:
+    async def story(bench: Bench) -> None:
+        sender, alerts = HeldSender(), Alerts()
+        old = bench.engine(sender, settled=False)
+        stored = alerts.put([bench.alert(f"A{number}") for number in range(3 * SLICE)], bench.clock.now())
+        old.insert(stored)
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            for number in range(3):
+                turns += 1
+                old.insert(alerts.put([bench.alert(f"B{number}"), bench.alert("A0")], bench.clock.now()))
+                await asyncio.sleep(0)
+
+        await asyncio.gather(old.regroup(old.config, alerts), others())
+        new = bench.engine(sender, previous=old, settled=False)
+        old.retire()
+        assert turns == 3
+        assert len(new.dispatcher) == 3 * SLICE + 3
+        held = {alert.fingerprint: alert for group in new.dispatcher.groups() for alert in group.alerts}
+        assert all(held[alert.fingerprint] is alert for alert in alerts.all())
+        await new.close(1)
 
     run(story)

@@ -243,6 +243,11 @@ class Cluster:
         return sum(member.name.encode() < own for member in self.gossip.members)
 
     @property
+    def standing(self) -> tuple[int, frozenset[str], bool]:
+        """Our place, the Tocsin nodes among the others, and whether there are others at all."""
+        return self.position, self.tocsin_peers, len(self.gossip.members) > 1
+
+    @property
     def failed_peers(self) -> int:
         """Addresses that should be members and are not."""
         return self.joining.peers.failed_count if self.joining is not None else 0
