@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow bench kill9 web-attacks faults hostile fuzz fuzz-short protocol clean
+.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile fuzz fuzz-short protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -63,6 +63,10 @@ scale: setup  ## large clusters in simulation: write docs/scale.md and its pictu
 
 slow: setup  ## long simulations and soaks
 	@$(BIN)/pytest -q -n auto -m slow
+
+stories: setup  ## random stories against the real Alertmanager (ARGS="--seeds 0:1000 --nodes three --minimise")
+	@tools/fetch-peers $(PEERS)
+	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m tests.stories $(ARGS)
 
 bench: setup  ## measure beside the real Alertmanager, write docs/performance.md (ARGS="--only NAME --quick")
 	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]  # not possible here: then Tocsin alone is measured
