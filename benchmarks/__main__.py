@@ -25,6 +25,7 @@ from benchmarks import (
     rows_joining,
     rows_notifications,
     rows_silences,
+    rows_templates,
 )
 from benchmarks.bench import Bench
 from benchmarks.profiling import profile
@@ -42,6 +43,7 @@ ROWS: tuple[Row, ...] = (
     *rows_alerts.ROWS,
     *rows_joining.ROWS,
     *rows_idle.ROWS,
+    *rows_templates.ROWS,
 )
 PROFILE = "profile"
 

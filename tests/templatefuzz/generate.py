@@ -246,33 +246,33 @@ class Generator:
         inner = self.action(self.string(1))
         return self.random.choice(
             (
-                f"<p>{inner}</p>",
-                f'<a href="{inner}">x</a>',
-                f'<a href="/x?q={inner}&r={inner}">',
-                f"<a title='{inner}'>",
-                f"<td width={inner}>",
-                f'<p style="color: {inner}">',
-                f'<p onclick="f({inner})">',
-                f"<script>var x = {inner};</script>",
-                f"<script>var y = '{inner}';</script>",
-                f"<style>p {{ color: {inner} }}</style>",
-                f"<textarea>{inner}</textarea>",
-                f"<title>{inner}</title>",
-                f"<!-- {inner} -->",
-                f'<img src="{inner}">',
-                f"<a href=#{inner}>",
-                f'<a data-x="{inner}" {inner}>',
-                "<br>",
-                "<b>",
-                "</b>",
-                "<script>/* c */ var r = /a/; </script>",
-                f"<{inner}>",
-                f'<input value="{inner}" disabled>',
-                f"<script>var t = `{inner}`;</script>",
-                f'<a href="{inner}/{inner}">',
-                f'<div srcset="{inner}">',
+                lambda: f"<p>{inner}</p>",
+                lambda: f'<a href="{inner}">x</a>',
+                lambda: f'<a href="/x?q={inner}&r={inner}">',
+                lambda: f"<a title='{inner}'>",
+                lambda: f"<td width={inner}>",
+                lambda: f'<p style="color: {inner}">',
+                lambda: f'<p onclick="f({inner})">',
+                lambda: f"<script>var x = {inner};</script>",
+                lambda: f"<script>var y = '{inner}';</script>",
+                lambda: f"<style>p {{ color: {inner} }}</style>",
+                lambda: f"<textarea>{inner}</textarea>",
+                lambda: f"<title>{inner}</title>",
+                lambda: f"<!-- {inner} -->",
+                lambda: f'<img src="{inner}">',
+                lambda: f"<a href=#{inner}>",
+                lambda: f'<a data-x="{inner}" {inner}>',
+                lambda: "<br>",
+                lambda: "<b>",
+                lambda: "</b>",
+                lambda: "<script>/* c */ var r = /a/; </script>",
+                lambda: f"<{inner}>",
+                lambda: f'<input value="{inner}" disabled>',
+                lambda: f"<script>var t = `{inner}`;</script>",
+                lambda: f'<a href="{inner}/{inner}">',
+                lambda: f'<div srcset="{inner}">',
             )
-        )
+        )()
 
     def _scoped(self, depth: int, kind: str) -> str:
         self._scopes.append([])
@@ -372,32 +372,35 @@ class Generator:
     def pipeline(self, depth: int) -> str:
         made = self.random.choice((self.string, self.string, self.any, self.integer, self.condition))(depth)
         while self.chance(0.25):
-            made += " | " + self.random.choice(
-                (
-                    "toUpper",
-                    "toLower",
-                    "title",
-                    "trimSpace",
-                    "len",
-                    "html",
-                    "js",
-                    "urlquery",
-                    "toJson",
-                    "print",
-                    f"printf {quote(self.random.choice(VERBS))}",
-                    "safeHtml",
-                    f"join {quote(', ')}",
-                    "urlUnescape",
-                    f"match {quote(self.random.choice(PATTERNS))}",
-                    "not",
-                    "println",
-                    f"eq {self.operand(0)}",
-                    f"reReplaceAll {self.replacing()}",
-                    "humanizeDuration",
-                    f"index {self.operand(0)}",
-                    "safeUrl",
-                    f"date {quote(self.random.choice(LAYOUTS))}",
-                )
+            made += (
+                " | "
+                + self.random.choice(
+                    (
+                        lambda: "toUpper",
+                        lambda: "toLower",
+                        lambda: "title",
+                        lambda: "trimSpace",
+                        lambda: "len",
+                        lambda: "html",
+                        lambda: "js",
+                        lambda: "urlquery",
+                        lambda: "toJson",
+                        lambda: "print",
+                        lambda: f"printf {quote(self.random.choice(VERBS))}",
+                        lambda: "safeHtml",
+                        lambda: f"join {quote(', ')}",
+                        lambda: "urlUnescape",
+                        lambda: f"match {quote(self.random.choice(PATTERNS))}",
+                        lambda: "not",
+                        lambda: "println",
+                        lambda: f"eq {self.operand(0)}",
+                        lambda: f"reReplaceAll {self.replacing()}",
+                        lambda: "humanizeDuration",
+                        lambda: f"index {self.operand(0)}",
+                        lambda: "safeUrl",
+                        lambda: f"date {quote(self.random.choice(LAYOUTS))}",
+                    )
+                )()
             )
         return made
 
@@ -421,33 +424,33 @@ class Generator:
         text = self._wrapped(self.string(depth - 1))
         return self.random.choice(
             (
-                f"toUpper {text}",
-                f"toLower {text}",
-                f"title {text}",
-                f"trimSpace {text}",
-                f"join {quote(self.random.choice((', ', '', ' ')))} {self._wrapped(self.strings(depth - 1))}",
-                f"printf {quote(self.random.choice(VERBS))} {inner}",
-                f"printf {self.two_verbs()} {inner} {self.operand(0)}",
-                f"print {inner} {self.operand(0)}",
-                f"toJson {inner}",
-                f"html {inner}",
-                f"js {inner}",
-                f"urlquery {inner}",
-                f"reReplaceAll {self.replacing()} {text}",
-                f"slice {text} {self.number()}",
-                f"slice {text} 0 {self.number()}",
-                f"urlUnescape {text}",
-                f"humanizeDuration {self.operand(0)}",
-                self.time(),
-                f"or {text} {inner}",
-                f"and {text} {inner}",
-                f"index {self._wrapped(self.kv(0))} {quote(self.random.choice(NAMES))}",
-                f"safeHtml {text}",
-                f"{self._wrapped(self.kv(0))}.{self.random.choice(NAMES)}",
-                f"println {inner}",
-                f"safeUrl {text}",
+                lambda: f"toUpper {text}",
+                lambda: f"toLower {text}",
+                lambda: f"title {text}",
+                lambda: f"trimSpace {text}",
+                lambda: f"join {self.literal()} {self._wrapped(self.strings(depth - 1))}",
+                lambda: f"printf {quote(self.random.choice(VERBS))} {inner}",
+                lambda: f"printf {self.two_verbs()} {inner} {self.operand(0)}",
+                lambda: f"print {inner} {self.operand(0)}",
+                lambda: f"toJson {inner}",
+                lambda: f"html {inner}",
+                lambda: f"js {inner}",
+                lambda: f"urlquery {inner}",
+                lambda: f"reReplaceAll {self.replacing()} {text}",
+                lambda: f"slice {text} {self.number()}",
+                lambda: f"slice {text} 0 {self.number()}",
+                lambda: f"urlUnescape {text}",
+                lambda: f"humanizeDuration {self.operand(0)}",
+                lambda: self.time(),
+                lambda: f"or {text} {inner}",
+                lambda: f"and {text} {inner}",
+                lambda: f"index {self._wrapped(self.kv(0))} {quote(self.random.choice(NAMES))}",
+                lambda: f"safeHtml {text}",
+                lambda: f"{self._wrapped(self.kv(0))}.{self.random.choice(NAMES)}",
+                lambda: f"println {inner}",
+                lambda: f"safeUrl {text}",
             )
-        )
+        )()
 
     def replacing(self) -> str:
         """A pattern and what to put in its place. (Chance is asked in this order.)"""
@@ -540,45 +543,45 @@ class Generator:
         layout = quote(self.random.choice(LAYOUTS))
         return self.random.choice(
             (
-                made,
-                f"{made}.Unix",
-                f"{made}.Format {layout}",
-                f"date {layout} {made}",
-                f"{made}.Year",
-                f"{made}.Month",
-                f"{made}.Weekday",
-                f"({made}.Add {n})",
-                f"{made}.YearDay",
-                f"{made}.IsZero",
-                f"{made}.Hour",
-                f"({made}.AddDate 0 1 {self.number()}).Format {layout}",
-                f"{made}.UTC",
-                f"({made}.Truncate {n})",
-                f"({made}.Sub (index $.Alerts 0).StartsAt)",
-                f"({made}.Round {n}).UnixMilli",
-                f"{made}.Location",
-                f"({made}.Sub (index $.Alerts 0).StartsAt).Seconds",
-                f"{made}.Nanosecond",
-                f"{made}.String",
+                lambda: made,
+                lambda: f"{made}.Unix",
+                lambda: f"{made}.Format {layout}",
+                lambda: f"date {layout} {made}",
+                lambda: f"{made}.Year",
+                lambda: f"{made}.Month",
+                lambda: f"{made}.Weekday",
+                lambda: f"({made}.Add {n})",
+                lambda: f"{made}.YearDay",
+                lambda: f"{made}.IsZero",
+                lambda: f"{made}.Hour",
+                lambda: f"({made}.AddDate 0 1 {self.number()}).Format {layout}",
+                lambda: f"{made}.UTC",
+                lambda: f"({made}.Truncate {n})",
+                lambda: f"({made}.Sub (index $.Alerts 0).StartsAt)",
+                lambda: f"({made}.Round {n}).UnixMilli",
+                lambda: f"{made}.Location",
+                lambda: f"({made}.Sub (index $.Alerts 0).StartsAt).Seconds",
+                lambda: f"{made}.Nanosecond",
+                lambda: f"{made}.String",
             )
-        )
+        )()
 
     def integer(self, depth: int) -> str:
         return self.random.choice(
             (
-                self.number(),
-                "len $.Alerts",
-                "len .",
-                f"len {self.operand(depth - 1)}" if depth > 0 else "7",
-                "$.Alerts.Firing | len",
-                "len $.CommonLabels",
-                f"index {self.literal()} 0",
-                "1.5",
-                "-0.0",
-                "2.5e10",
-                "1e100",
+                lambda: self.number(),
+                lambda: "len $.Alerts",
+                lambda: "len .",
+                lambda: f"len {self.operand(depth - 1)}" if depth > 0 else "7",
+                lambda: "$.Alerts.Firing | len",
+                lambda: "len $.CommonLabels",
+                lambda: f"index {self.literal()} 0",
+                lambda: "1.5",
+                lambda: "-0.0",
+                lambda: "2.5e10",
+                lambda: "1e100",
             )
-        )
+        )()
 
     def any(self, depth: int) -> str:
         if depth <= 0:
@@ -587,52 +590,52 @@ class Generator:
             )
         return self.random.choice(
             (
-                self.kv(depth),
-                self.strings(depth),
-                "$.Alerts.Firing",
-                "$.Alerts",
-                ".",
-                "$",
-                f"list {self.operands(3)}",
-                f"dict {self.literal()} {self.operand(0)}",
-                f"dict {self.operands(4)}",
-                self.time(),
-                f"index {self.operand(0)} {self.operand(0)}",
-                f"append (list {self.operands(2)}) {self.operand(0)}",
-                "$.CommonLabels.SortedPairs",
-                f"slice {self.operand(0)} 1",
-                f"{self._wrapped(self.kv(0))}.SortedPairs",
-                f"(index $.Alerts {self.random.choice((0, 0, 1, 5))}).Labels",
-                f"safeHtml {self.literal()}",
-                f"or {self.operand(0)} {self.operand(0)}",
-                f"and {self.operand(0)} {self.operand(0)}",
-                "$.Nope",
-                f"(dict {quote('k')} {self.operand(0)}).k",
+                lambda: self.kv(depth),
+                lambda: self.strings(depth),
+                lambda: "$.Alerts.Firing",
+                lambda: "$.Alerts",
+                lambda: ".",
+                lambda: "$",
+                lambda: f"list {self.operands(3)}",
+                lambda: f"dict {self.literal()} {self.operand(0)}",
+                lambda: f"dict {self.operands(4)}",
+                lambda: self.time(),
+                lambda: f"index {self.operand(0)} {self.operand(0)}",
+                lambda: f"append (list {self.operands(2)}) {self.operand(0)}",
+                lambda: "$.CommonLabels.SortedPairs",
+                lambda: f"slice {self.operand(0)} 1",
+                lambda: f"{self._wrapped(self.kv(0))}.SortedPairs",
+                lambda: f"(index $.Alerts {self.random.choice((0, 0, 1, 5))}).Labels",
+                lambda: f"safeHtml {self.literal()}",
+                lambda: f"or {self.operand(0)} {self.operand(0)}",
+                lambda: f"and {self.operand(0)} {self.operand(0)}",
+                lambda: "$.Nope",
+                lambda: f"(dict {quote('k')} {self.operand(0)}).k",
             )
-        )
+        )()
 
     def condition(self, depth: int) -> str:
         left, right = self.operand(depth - 1 if depth > 0 else 0), self.operand(0)
         return self.random.choice(
             (
-                f"eq {left} {right}",
-                f"ne {left} {right}",
-                f"lt {self.operand(0)} {right}",
-                f"gt {left} {right}",
-                f"ge {self._wrapped(self.integer(0))} {self.number()}",
-                f"le {self.number()} {self.number()}",
-                f"and {left} {right}",
-                f"or {left} {right}",
-                f"not {left}",
-                'eq .Status "firing"',
-                left,
-                f"match {quote(self.random.choice(PATTERNS))} {self._wrapped(self.string(0))}",
-                "true",
-                "false",
-                f"eq {self._wrapped(self.string(0))} {self.literal()} {self.literal()}",
-                f"gt (len $.Alerts) {self.number()}",
+                lambda: f"eq {left} {right}",
+                lambda: f"ne {left} {right}",
+                lambda: f"lt {self.operand(0)} {right}",
+                lambda: f"gt {left} {right}",
+                lambda: f"ge {self._wrapped(self.integer(0))} {self.number()}",
+                lambda: f"le {self.number()} {self.number()}",
+                lambda: f"and {left} {right}",
+                lambda: f"or {left} {right}",
+                lambda: f"not {left}",
+                lambda: 'eq .Status "firing"',
+                lambda: left,
+                lambda: f"match {quote(self.random.choice(PATTERNS))} {self._wrapped(self.string(0))}",
+                lambda: "true",
+                lambda: "false",
+                lambda: f"eq {self._wrapped(self.string(0))} {self.literal()} {self.literal()}",
+                lambda: f"gt (len $.Alerts) {self.number()}",
             )
-        )
+        )()
 
     # -- data
 

@@ -11,33 +11,41 @@ from tocsin.gotemplate.gotime.bindings import Time
 from tocsin.gotemplate.values import GoError
 from tocsin.notify.template.data import Data
 
-Execute: TypeAlias = Callable[[str, Data, "Rendering"], str]
+Execute: TypeAlias = Callable[[str, "Rendering"], str]
 """Renders a text, within a rendering."""
 
 
 class Rendering(Budget):
     """The budget of the fields of one message, which every function may ask for.
 
-    ``now`` is what ``now`` and ``since`` take as the present.
+    ``present`` gives what ``now`` and ``since`` take as the present; it is asked once. ``execute`` renders
+    the labels of the route, as the field is rendered that asks for them.
     """
 
-    __slots__ = ("_busy", "_output", "_rendered", "data", "execute", "now")
+    __slots__ = ("_busy", "_now", "_output", "_present", "_rendered", "data", "execute")
 
     def __init__(
         self,
         bounds: Bounds,
         clock: Callable[[], float],
         data: Data,
-        now: Time,
-        execute: Execute | None = None,
+        present: Callable[[], Time],
     ) -> None:
         super().__init__(bounds, clock)
         self.data: Final = data
-        self.now: Final = now
-        self.execute = execute
+        self.execute: Execute | None = None
+        self._present: Final = present
+        self._now: Time | None = None
         self._rendered: dict[tuple[Execute | None, str], str] = {}
         self._busy: list[str] = []
         self._output = 0
+
+    @property
+    def now(self) -> Time:
+        """The present, which stands still while a message is rendered."""
+        if self._now is None:
+            self._now = self._present()
+        return self._now
 
     def put_out(self, size: int) -> None:
         """Count what a field came to. Raises BoundError when all fields together are too much."""
@@ -58,7 +66,7 @@ class Rendering(Budget):
             raise GoError(f"route label cycle detected: {' -> '.join([*self._busy, name])}")
         self._busy.append(name)
         try:
-            found = self.execute(raw, self.data, self)
+            found = self.execute(raw, self)
         except BoundError:
             raise
         except TemplateError as error:

@@ -92,19 +92,22 @@ class Templates:
 
     def check(self, field: Field, kind: Kind = "text") -> None:
         """Compile the field, so that the first notification need not. Raises RenderError."""
-        self._told(field, lambda: self._compiled(kind, field.text), count=False)
+        try:
+            self._compiled(kind, field.text)
+        except TemplateError as error:
+            raise self._render_error(field, error) from error
 
-    def renderer(self, data: Data, bounds: Bounds | None = None) -> Renderer:
+    def renderer(self, data: Data) -> Renderer:
         """Renders the fields of one message, which share the bounds."""
-        return Renderer(self, data, self._present(), bounds or self._bounds)
+        return Renderer(self, self._rendering(data, self._bounds), quiet=False)
 
     def text(self, field: Field, data: Data) -> str:
         """One field as plain text. Raises RenderError. Takes as long as it takes: see :meth:`compose`."""
-        return self.renderer(data).text(field)
+        return self.render("text", field, self._rendering(data, self._bounds))
 
     def html(self, field: Field, data: Data) -> str:
         """One field as HTML, values escaped as their places ask for. Raises RenderError."""
-        return self.renderer(data).html(field)
+        return self.render("html", field, self._rendering(data, self._bounds))
 
     async def compose(self, data: Data, build: Callable[[Renderer], T]) -> T:
         """What ``build`` makes of the data, without holding the event loop for longer than some milliseconds.
@@ -114,10 +117,11 @@ class Templates:
         """
         if data.weight <= _AT_ONCE_WEIGHT:
             try:
-                return build(Renderer(self, data, self._present(), self._at_once, quiet=True))
+                return build(Renderer(self, self._rendering(data, self._at_once), quiet=True))
             except RenderError as error:
                 if error.bound != "time":
-                    self._count(error.bound)
+                    if error.bound:
+                        self._on_bound(error.bound)
                     raise
         if self._worker is None:
             self._worker = ThreadPoolExecutor(_WORKERS, "tocsin-templates")
@@ -128,49 +132,34 @@ class Templates:
 
     def render(self, kind: Kind, field: Field, rendering: Rendering, quiet: bool = False) -> str:
         """For :class:`Renderer`: one field within a rendering. Raises RenderError."""
-        if not field.text or (kind == "text" and "{{" not in field.text):
-            return field.text
-        return self._told(
-            field, lambda: self._execute(kind, field.text, rendering.data, rendering), count=not quiet
-        )
-
-    def execute(self, kind: Kind, text: str, rendering: Rendering) -> str:
-        """As :meth:`render`, without a place; raises the engine's TemplateError."""
-        return self._execute(kind, text, rendering.data, rendering) if text else ""
-
-    def _told(self, field: Field, work: Callable[[], T], *, count: bool) -> T:
-        try:
-            return work()
-        except TemplateError as error:
-            if count and isinstance(error, BoundError):
-                self._count(error.bound)
-            raise RenderError(field.place, error, self.hint(error)) from error
-
-    def _count(self, bound: str) -> None:
-        if bound:
-            self._on_bound(bound)
-
-    def hint(self, error: TemplateError) -> str:
-        """How to mend it, as far as that can be guessed."""
-        sets = self._sets["text"]
-        return hint_of(error, sets.functions, sets.names())
-
-    def _execute(self, kind: Kind, text: str, data: Data, rendering: Rendering) -> str:
-        before = rendering.execute
-        # What the labels of the route hold is rendered as the field that asks for them.
+        text = field.text
+        if not text or (kind == "text" and "{{" not in text):
+            return text
         rendering.execute = self._execute_text if kind == "text" else self._execute_html
         try:
-            made = self._compiled(kind, text).execute("", data.value, rendering)
-            rendering.put_out(len(made))
-            return made
-        finally:
-            rendering.execute = before
+            return self._execute(kind, text, rendering)
+        except TemplateError as error:
+            if isinstance(error, BoundError) and not quiet:
+                self._on_bound(error.bound)
+            raise self._render_error(field, error) from error
 
-    def _execute_text(self, text: str, data: Data, rendering: Rendering) -> str:
-        return self._execute("text", text, data, rendering)
+    def _rendering(self, data: Data, bounds: Bounds) -> Rendering:
+        return Rendering(bounds, time.monotonic, data, self._present)
 
-    def _execute_html(self, text: str, data: Data, rendering: Rendering) -> str:
-        return self._execute("html", text, data, rendering)
+    def _render_error(self, field: Field, error: TemplateError) -> RenderError:
+        known = self._sets["text"]
+        return RenderError(field.place, error, hint_of(error, known.functions, known.names()))
+
+    def _execute(self, kind: Kind, text: str, rendering: Rendering) -> str:
+        made = self._compiled(kind, text).execute("", rendering.data.value, rendering)
+        rendering.put_out(len(made))
+        return made
+
+    def _execute_text(self, text: str, rendering: Rendering) -> str:
+        return self._execute("text", text, rendering)
+
+    def _execute_html(self, text: str, rendering: Rendering) -> str:
+        return self._execute("html", text, rendering)
 
     def _compiled(self, kind: Kind, text: str) -> TemplateSet:
         """The set with the text as its template "". Each thread has its own: none waits for another."""
@@ -196,13 +185,11 @@ class Renderer:
 
     __slots__ = ("_quiet", "_rendering", "_templates", "data")
 
-    def __init__(
-        self, templates: Templates, data: Data, now: Time, bounds: Bounds, quiet: bool = False
-    ) -> None:
-        self.data: Final = data
+    def __init__(self, templates: Templates, rendering: Rendering, *, quiet: bool) -> None:
+        self.data: Final = rendering.data
         self._templates = templates
+        self._rendering = rendering
         self._quiet = quiet
-        self._rendering = Rendering(bounds, time.monotonic, data, now)
 
     def text(self, field: Field) -> str:
         """The field as plain text. Raises RenderError."""
