@@ -52,12 +52,19 @@ class Execution:
         self.measure()
 
     def measure(self) -> None:
-        """Count what was put out since the last time. Raises `BoundError`."""
+        """Count the characters that were put out since the last time. Raises `BoundError`."""
         parts = self.parts
         count = len(parts)
-        self.size += sum(map(byte_length, parts[self.measured : count]))
+        self.size += sum(map(len, parts[self.measured : count]))
         self.measured = count
         self.budget.check_output(self.size)
+
+    def output(self) -> str:
+        """All that was put out. Raises `BoundError` if it is too much."""
+        self.measure()
+        text = "".join(self.parts)
+        self.budget.check_output(byte_length(text))
+        return text
 
 
 Closure: TypeAlias = Callable[[Value, list[Value], Execution], Value]

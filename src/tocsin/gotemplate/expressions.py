@@ -28,7 +28,7 @@ from tocsin.gotemplate.nodes import (
     Tree,
     VariableNode,
 )
-from tocsin.gotemplate.paths import dot_itself, method_call, name_path, single_name
+from tocsin.gotemplate.paths import dot_itself, method_call, name_path, single_name, two_names_of_dot
 from tocsin.gotemplate.values import (
     ANY,
     Signature,
@@ -221,6 +221,8 @@ class Expressions:
             return method_call(inner, names[-1], len(names) > 1, options, site, arguments, before)
         if len(names) == 1 and exported(names[0]):
             return single_name(receiver, names[0], options, site)
+        if len(names) == 2 and receiver is dot_itself and exported(names[0]):
+            return two_names_of_dot(names[0], names[1], options, site)
         path = name_path(receiver, names, options, site)
 
         def present(dot: Value, variables: list[Value], run: Execution) -> Value:

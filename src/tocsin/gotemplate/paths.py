@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tocsin.gotemplate.access import Options, call_member, exported, member
 from tocsin.gotemplate.arguments import Argument
 from tocsin.gotemplate.execution import ABSENT, Closure, Execution, Site
-from tocsin.gotemplate.values import Map, Pointer, Struct, Value
+from tocsin.gotemplate.values import Map, Pointer, Slice, Struct, Value
 
 
 def dot_itself(dot: Value, _variables: list[Value], _run: Execution) -> Value:
@@ -40,6 +40,24 @@ def single_name(receiver: Closure, name: str, options: Options, site: Site) -> C
     return one_of_dot if receiver is dot_itself else one
 
 
+def two_names_of_dot(first: str, second: str, options: Options, site: Site) -> Closure:
+    """``.First.second``: mostly a label of an alert."""
+    general = name_path(dot_itself, (first, second), options, site)
+
+    def two(dot: Value, variables: list[Value], run: Execution) -> Value:
+        inner = dot.target if dot.__class__ is Pointer else dot
+        if inner.__class__ is Struct:
+            value = inner.fields.get(first)
+            if isinstance(value, Map) and second not in value.go_type.methods:
+                found = value.items.get(second)
+                if found is not None:
+                    return found
+        found = general(dot, variables, run)
+        return None if found is ABSENT else found
+
+    return two
+
+
 def name_path(receiver: Closure, names: Sequence[str], options: Options, site: Site) -> Closure:
     """Names one after another; `ABSENT` if a key is not there."""
     steps = [(name, exported(name)) for name in names]
@@ -50,12 +68,16 @@ def name_path(receiver: Closure, names: Sequence[str], options: Options, site: S
         for name, quick in steps:
             if last is None:
                 raise site.error(f"nil pointer evaluating interface {{}}.{name}")
-            if isinstance(value, Map):
-                if name not in value.go_type.methods:
-                    found = value.items.get(name, ABSENT)
+            if isinstance(value, (Map, Slice)):
+                method = value.go_type.methods.get(name)
+                if method is None:
+                    found = value.items.get(name, ABSENT) if isinstance(value, Map) else ABSENT
                     if found is not ABSENT:
                         value = last = found
                         continue
+                elif method.plain:
+                    value = last = method.impl(value)
+                    continue
             elif quick:
                 inner = value.target if value.__class__ is Pointer else value
                 if inner.__class__ is Struct:

@@ -86,7 +86,7 @@ class TemplateSet:
             variables = [UNSET] * code.slots
             variables[0] = data
             code.render(data, variables, run)
-            run.measure()
+            return run.output()
         except BoundError as error:
             if error.executing is None:
                 error.executing = tree.name
@@ -94,7 +94,6 @@ class TemplateSet:
             raise
         except RecursionError:
             raise _too_deep(tree, budget) from None
-        return "".join(run.parts)
 
 
 def _too_deep(tree: Tree, budget: Budget) -> BoundError:

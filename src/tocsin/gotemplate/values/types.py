@@ -199,9 +199,11 @@ class Signature:
 class Method:
     """A method of a type: ``impl(receiver, *arguments)``, with the budget before all if it is budgeted."""
 
-    __slots__ = ("budgeted", "impl", "name", "signature")
+    __slots__ = ("budgeted", "impl", "name", "plain", "signature")
 
     def __init__(self, name: str, signature: Signature, impl: Callable[..., Value], budgeted: bool) -> None:
+        self.plain = not (budgeted or signature.params or signature.fails) and len(signature.results) == 1
+        """Whether there is no more to it than to call it with the receiver."""
         self.name = name
         self.signature = signature
         self.impl = impl
@@ -215,14 +217,17 @@ STRINGER: Final = Type(Kind.INTERFACE, "fmt.Stringer")
 
 
 class Slice:
-    """A slice. ``items`` of None makes a nil one. ``spare``: what is behind its end, within its capacity."""
+    """A slice. ``items`` of None makes a nil one. ``spare``: what is behind its end, within its capacity.
+
+    A list is taken as it is: nobody changes it from then on. So it is with the dicts of maps and structs.
+    """
 
     __slots__ = ("go_type", "items", "nil", "spare")
 
     def __init__(self, go_type: Type, items: Iterable[Value] | None, spare: Sequence[Value] = ()) -> None:
         self.go_type = go_type
         self.nil = items is None
-        self.items: list[Value] = [] if items is None else list(items)
+        self.items: list[Value] = items if items.__class__ is list else list(items or ())
         self.spare = spare
 
 
@@ -234,7 +239,7 @@ class Map:
     def __init__(self, go_type: Type, items: Mapping[Any, Value] | None) -> None:
         self.go_type = go_type
         self.nil = items is None
-        self.items: dict[Any, Value] = {} if items is None else dict(items)
+        self.items: dict[Any, Value] = items if items.__class__ is dict else dict(items or {})
 
 
 class Struct:
@@ -244,7 +249,7 @@ class Struct:
 
     def __init__(self, go_type: Type, fields: Mapping[str, Value]) -> None:
         self.go_type = go_type
-        self.fields: dict[str, Value] = dict(fields)
+        self.fields: dict[str, Value] = fields if fields.__class__ is dict else dict(fields)
 
 
 class Pointer:
