@@ -6,7 +6,8 @@ Each one is quick for a plain string that needs nothing. ``ZgotmplZ`` stands for
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import string
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tocsin.gotemplate.bounds import Budget
@@ -54,11 +55,11 @@ _JS_REGEXP: Final = {
     **{ord(char): f"\\{char}" for char in "$()*-./?[\\]^{|}"},
 }
 
-_CSS_ESCAPED: Final = re.compile("[\0\t\n\f\r\"&'()+/:;<>\\\\{}]")
+_CSS_SPECIAL: Final = "\0\t\n\f\r\"&'()+/:;<>\\{}"
+_CSS_ESCAPED: Final = re.compile(f"[{re.escape(_CSS_SPECIAL)}]")
 _CSS_UNSAFE: Final = re.compile("[\0\"'()/;@\\[\\\\\\]`{}<>]|--")
 _CSS_NO_NAME: Final = re.compile(r"[^0-9A-Za-z_]")
-_URL_ESCAPED: Final = re.compile(r"[^0-9A-Za-z\-._~]")
-_URL_NORMALIZED: Final = re.compile(r"[^0-9A-Za-z\-._~!#$&*+,/:;=?@\[\]%]|%(?![0-9A-Fa-f]{2})")
+_BARE_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NAME: Final = re.compile(r"[0-9a-z]+")
 _SRCSET_METADATA: Final = re.compile(r"[ \t\n\f\r0-9A-Za-z]*")
 _HTML_SPACE: Final = " \t\n\f\r"
@@ -89,35 +90,20 @@ def _plain(budget: Budget, value: Value) -> tuple[str, type[str]]:
     return ("" if value is None else sprint(budget, [_indirect(value)])), str
 
 
-def _escape(budget: Budget, text: str, table: dict[int, str]) -> str:
-    size = len(text)
-    if size > _LARGE:
-        size += sum(text.count(chr(code)) * (len(instead) - 1) for code, instead in table.items())
-    budget.claim(size)
-    return text.translate(table)
-
-
-def _replace(
-    budget: Budget, text: str, pattern: re.Pattern[str], write: Callable[[re.Match[str]], str]
-) -> str:
-    """What the pattern finds is written anew; a large text is watched as it grows."""
+def _escape(budget: Budget, text: str, table: Mapping[int, str]) -> str:
+    budget.claim(len(text))
     if len(text) <= _LARGE:
-        budget.claim(len(text))
-        return pattern.sub(write, text)
-    size = len(text)
-
-    def watched(match: re.Match[str]) -> str:
-        nonlocal size
-        written = write(match)
-        size += len(written) - 1
-        budget.spend()
+        return text.translate(table)
+    # A large text is watched as it grows.
+    size = 0
+    parts: list[str] = []
+    for at in range(0, len(text), _LARGE):
+        parts.append(text[at : at + _LARGE].translate(table))
+        size += len(parts[-1])
         if size > budget.bounds.value_bytes:
             budget.claim(size)
-        return written
-
-    replaced = pattern.sub(watched, text)
     budget.claim(size)
-    return replaced
+    return "".join(parts)
 
 
 def escape_html(budget: Budget, value: Value) -> str:
@@ -179,23 +165,41 @@ def filter_url(budget: Budget, value: Value) -> str:
     return text if kind is URL or _is_safe_url(text) else f"#{FAILSAFE}"
 
 
-def _percent(match: re.Match[str]) -> str:
-    return "".join(f"%{octet:02x}" for octet in to_bytes(match[0]))
+class _Percent(dict[int, str]):
+    """A table that encodes all but the characters that it is made with; it grows with what is asked for."""
+
+    def __init__(self, kept: str) -> None:
+        super().__init__((ord(char), char) for char in kept)
+
+    def __missing__(self, code: int) -> str:
+        encoded = "".join(f"%{octet:02x}" for octet in to_bytes(chr(code)))
+        if len(self) < 4096:
+            self[code] = encoded
+        return encoded
 
 
-def _encode_url(budget: Budget, text: str, pattern: re.Pattern[str]) -> str:
-    return _replace(budget, text, pattern, _percent)
+_UNRESERVED: Final = string.ascii_letters + string.digits + "-._~"
+_URL_ESCAPED: Final = _Percent(_UNRESERVED)
+_URL_NORMALIZED: Final = _Percent(_UNRESERVED + "!#$&*+,/:;=?@[]%")
+
+
+def _normalize(budget: Budget, text: str) -> str:
+    """The URL with what may stand in none encoded; what is encoded already stays."""
+    if "%" in text:
+        budget.claim(len(text) + 2 * text.count("%"))
+        text = _BARE_PERCENT.sub("%25", text)
+    return _escape(budget, text, _URL_NORMALIZED)
 
 
 def normalize_url(budget: Budget, value: Value) -> str:
     """For a URL up to the query: what may stand in no URL is encoded."""
-    return _encode_url(budget, _plain(budget, value)[0], _URL_NORMALIZED)
+    return _normalize(budget, _plain(budget, value)[0])
 
 
 def escape_url(budget: Budget, value: Value) -> str:
     """For a part of a query or fragment: all is encoded that has a meaning in a URL."""
     text, kind = _plain(budget, value)
-    return _encode_url(budget, text, _URL_NORMALIZED if kind is URL else _URL_ESCAPED)
+    return _normalize(budget, text) if kind is URL else _escape(budget, text, _URL_ESCAPED)
 
 
 def filter_srcset(budget: Budget, value: Value) -> str:
@@ -204,7 +208,7 @@ def filter_srcset(budget: Budget, value: Value) -> str:
     if kind is Srcset:
         return text
     if kind is URL:
-        return _encode_url(budget, text, _URL_NORMALIZED).replace(",", "%2c")
+        return _normalize(budget, text).replace(",", "%2c")
     return ",".join([_srcset_element(budget, element) for element in text.split(",")])
 
 
@@ -214,14 +218,17 @@ def _srcset_element(budget: Budget, element: str) -> str:
     stop = next((at for at, char in enumerate(rest) if char in _HTML_SPACE), len(rest))
     url, metadata = rest[:stop], rest[stop:]
     if _is_safe_url(url) and _SRCSET_METADATA.fullmatch(metadata):
-        return space + _encode_url(budget, url, _URL_NORMALIZED) + metadata
+        return space + _normalize(budget, url) + metadata
     return f"#{FAILSAFE}"
 
 
 def escape_css(budget: Budget, value: Value) -> str:
     """For a string in CSS."""
     text = _plain(budget, value)[0]
-    return _replace(budget, text, _CSS_ESCAPED, _css_escape)
+    if len(text) > _LARGE:
+        budget.claim(len(text) + 3 * sum(map(text.count, _CSS_SPECIAL)))
+        budget.spend(len(text) >> 1)
+    return _CSS_ESCAPED.sub(_css_escape, text)
 
 
 def _css_escape(match: re.Match[str]) -> str:

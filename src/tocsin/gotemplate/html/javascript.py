@@ -87,13 +87,13 @@ def _slash(context: Context, text: str, at: int, end: int) -> tuple[Context, int
 
 def _brace(context: Context, mark: str) -> Context:
     """Braces count only within ``${…}`` of a template literal: the one too many ends it."""
-    if not context.braces:
-        return context
-    *outer, depth = context.braces
-    depth += 1 if mark == "{" else -1
-    if depth >= 0:
-        return context._replace(braces=(*outer, depth))
-    return context._replace(braces=tuple(outer), state=State.JS_TEMPLATE)
+    if context.braces:
+        *outer, depth = context.braces
+        depth += 1 if mark == "{" else -1
+        if depth < 0:
+            return context._replace(braces=tuple(outer), state=State.JS_TEMPLATE)
+        context = context._replace(braces=(*outer, depth))
+    return context._replace(slash=Slash.REGEXP)
 
 
 def in_template_literal(context: Context, text: str, start: int, end: int) -> tuple[Context, int]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tocsin.gotemplate import Budget, TemplateSet
+from tocsin.gotemplate import Bounds, Budget, TemplateSet
 from tocsin.gotemplate.errors import BoundError, ExecError, ParseError
 from tocsin.gotemplate.gotime.bindings import Duration, Time
 from tocsin.gotemplate.html import CSS, HTML, JS, URL, HTMLAttr, JSStr, Srcset, escaped
@@ -103,6 +103,8 @@ PLACES: list[tuple[str, Any, str]] = [
         r"x = '\x3Cscript>' + '\x3C/script>' 1 </script>",
     ),
     ("<script>i = a++ / {{ . }} / 2</script>", 1, "i = a++ /  1  / 2"),
+    ("<script>a} /'/; x = {{ . }}</script>", "b", """a} /'/; x = "b\""""),
+    ("<script>a) /'/; x = {{ . }}'</script>", "b", "a) /'/; x = b'"),
     ("<script>return /[/]/{{ . }}</script>", 1, "return /[/]/ 1 "),
     ('<script type="text/template">{{ . }}</script>', "<", '<script type="text/template">&lt;</script>'),
     ('<script type="module">{{ . }}</script>', "<", r'<script type="module">"\u003c"</script>'),
@@ -238,8 +240,9 @@ def test_a_large_value_may_grow_up_to_the_bound(text: str) -> None:
     templates = TemplateSet()
     templates.parse("", text)
     safe = escaped(templates, "", Budget())
-    harmless = "x" * 500_000
-    assert harmless in safe.execute("", harmless, Budget())
+    bounds = Bounds(value_bytes=200_000)
+    harmless = "x" * 90_000
+    assert harmless in safe.execute("", harmless, Budget(bounds))
     with pytest.raises(BoundError) as caught:
-        safe.execute("", "<" * 1_000_000, Budget())
+        safe.execute("", "<" * 90_000, Budget(bounds))
     assert caught.value.bound == "value"
