@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile fuzz fuzz-short protocol clean
+.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile fuzz template-fuzz fuzz-short protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -87,6 +87,10 @@ hostile: setup  ## attack a running cluster in every known way, and measure it m
 
 fuzz: setup  ## fuzz every parser for half an hour (ARGS="--seconds 60 --target stream")
 	@$(BIN)/python -m tests.fuzz --seconds 1800 $(ARGS)
+
+template-fuzz: setup  ## 20,000 templates made by chance, beside the real amtool (ARGS="--count 500 --seed 7 --keep")
+	@tools/fetch-peers $(PEERS)
+	@$(BIN)/python -m tests.templatefuzz $(ARGS) $(abspath $(PEERS))/alertmanager-sid/usr/bin/amtool
 
 fuzz-short: setup  ## the same for a minute
 	@echo "== fuzz"

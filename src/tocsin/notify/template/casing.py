@@ -19,6 +19,7 @@ _MIDDLE: Final = frozenset(
 """MidLetter, MidNumLet and Single_Quote: one of them parts no word, two in a row do."""
 _IGNORABLE: Final = frozenset({"Mn", "Me", "Cf", "Lm", "Sk"})
 _LOOK_AHEAD: Final = 31
+STRIDE: Final = 2048
 _SPACES: Final = "\t\n\v\f\r \u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(
     map(chr, range(0x2000, 0x200B))
 )
@@ -85,12 +86,17 @@ def trim_space(text: str) -> str:
     return text.strip(_SPACES)
 
 
-def title(text: str) -> str:
-    """``cases.Title(language.AmericanEnglish)``: the first letter of each word large, the others small."""
+def title(text: str, spend: Callable[[], None] = lambda: None) -> str:
+    """``cases.Title(language.AmericanEnglish)``: the first letter of each word large, the others small.
+
+    ``spend`` is called once for each `STRIDE` characters, and may end it all by raising.
+    """
     written: list[str] = []
     within = False
     after_middle = False
     for index, char in enumerate(text):
+        if index % STRIDE == 0 and index:
+            spend()
         middle = char in _MIDDLE
         if after_middle and middle:
             within = False

@@ -6,6 +6,7 @@ import base64
 import binascii
 import math
 import re
+from collections.abc import Callable
 from typing import Final
 
 from tocsin.gotemplate.gotime import duration
@@ -88,11 +89,12 @@ def _divide(number: int, by: int) -> tuple[int, int]:
 _ESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})?")
 
 
-def url_unescape(text: str) -> str:
-    """``url.QueryUnescape``. Raises GoError."""
+def url_unescape(text: str, spend: Callable[[], None] = lambda: None) -> str:
+    """``url.QueryUnescape``. Raises GoError. ``spend`` is called for each escape, and may end it all."""
     raw = to_bytes(text)
 
     def undo(found: re.Match[bytes]) -> bytes:
+        spend()
         if found[1] is None:
             wrong = from_bytes(raw[found.start() : found.start() + 3])
             raise GoError(f"invalid URL escape {quote(wrong)}")

@@ -29,6 +29,7 @@ from tocsin.notify.template.data import join
 from tocsin.notify.template.rendering import Rendering
 
 _DICT: Final = map_of(STRING, ANY)
+_PIECE: Final = 8192
 
 
 def _text(change: Callable[[str], str]) -> Callable[[Any, str], str]:
@@ -42,10 +43,30 @@ def _text(change: Callable[[str], str]) -> Callable[[Any, str], str]:
     return changed
 
 
+def _chars(change: Callable[[str], str]) -> Callable[[Any, str], str]:
+    """A function that changes each character by itself: a long text is done in pieces, and can be ended."""
+
+    def changed(budget: Any, text: str) -> str:
+        budget.claim(len(text))
+        if len(text) <= _PIECE:
+            return change(text)
+        pieces = []
+        for start in range(0, len(text), _PIECE):
+            budget.spend(_PIECE >> 3)
+            pieces.append(change(text[start : start + _PIECE]))
+        return "".join(pieces)
+
+    return changed
+
+
 def _title(budget: Any, text: str) -> str:
     budget.claim(len(text))
-    budget.spend(len(text) >> 1)
-    return casing.title(text)
+    return casing.title(text, lambda: budget.spend(casing.STRIDE >> 1))
+
+
+def _url_unescape(budget: Any, text: str) -> str:
+    budget.claim(len(text))
+    return conversions.url_unescape(text, budget.spend)
 
 
 def _date(budget: Any, layout: str, time: Time) -> str:
@@ -123,15 +144,15 @@ def _table() -> dict[str, Function]:
     ) -> None:
         table[name] = Function(name, params, result, impl, variadic=variadic, fails=fails, budgeted=budgeted)
 
+    add("toUpper", (STRING,), STRING, _chars(casing.to_upper), budgeted=True)
+    add("toLower", (STRING,), STRING, _chars(casing.to_lower), budgeted=True)
     for name, change in (
-        ("toUpper", casing.to_upper),
-        ("toLower", casing.to_lower),
         ("trimSpace", casing.trim_space),
         ("base64encode", conversions.base64_encode),
     ):
         add(name, (STRING,), STRING, _text(change), budgeted=True)
     add("title", (STRING,), STRING, _title, budgeted=True)
-    add("urlUnescape", (STRING,), STRING, _text(conversions.url_unescape), budgeted=True, fails=True)
+    add("urlUnescape", (STRING,), STRING, _url_unescape, budgeted=True, fails=True)
     add("base64decode", (STRING,), STRING, _text(conversions.base64_decode), budgeted=True, fails=True)
     add("join", (STRING, STRINGS), STRING, join, budgeted=True)
     add("match", (STRING, STRING), BOOL, regexes.match, budgeted=True, fails=True)

@@ -35,7 +35,10 @@ Kind: TypeAlias = Literal["text", "html"]
 T = TypeVar("T")
 
 _COMPILED: Final = 1024
-_AT_ONCE_SECONDS: Final = 0.006
+_AT_ONCE: Final = Bounds(
+    steps=10_000, output_bytes=256 << 10, value_bytes=64 << 10, made_bytes=512 << 10, seconds=0.006
+)
+"""What is done on the event loop. Whatever is larger, be it a single value, is done by another thread."""
 _AT_ONCE_WEIGHT: Final = 1500
 _WORKERS: Final = 1
 
@@ -80,7 +83,7 @@ class Templates:
     ) -> None:
         self._sets: Final = {"text": text, "html": html}
         self._bounds: Final = bounds
-        self._at_once: Final = replace(bounds, seconds=min(_AT_ONCE_SECONDS, bounds.seconds))
+        self._at_once: Final = replace(_AT_ONCE, depth=bounds.depth)
         self._on_bound: Final = on_bound
         self._present: Final = present or _present
         self._local: Final = _Kept()
@@ -119,7 +122,7 @@ class Templates:
             try:
                 return build(Renderer(self, self._rendering(data, self._at_once), quiet=True))
             except RenderError as error:
-                if error.bound != "time":
+                if error.bound in ("", "depth"):
                     if error.bound:
                         self._on_bound(error.bound)
                     raise
