@@ -12,8 +12,10 @@ from typing import NamedTuple
 from tests.fuzz import alerting_targets as alerting
 from tests.fuzz import journal_targets as journal
 from tests.fuzz import node_targets as node
+from tests.fuzz import template_targets as templates
 from tests.fuzz import wire_targets as wire
 from tocsin.errors import ConfigError, NotFoundError, StateError, UserError, ValidationError, WireError
+from tocsin.gotemplate import TemplateError
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.go_json import GoJSONError
 
@@ -54,6 +56,8 @@ TARGETS: dict[str, Target] = {
     "durations": Target(alerting.durations, (), 64),
     "timestamps": Target(alerting.timestamps, (ValueError,), 64),
     "quotes": Target(alerting.quotes, (ValueError,), 256),
+    "template": Target(templates.template, (TemplateError,), 512),
+    "html-template": Target(templates.html_template, (TemplateError,), 512),
     "time-intervals": Target(alerting.time_intervals, (), 64),
     # files, flags and requests
     "config": Target(node.config, (ConfigError,)),

@@ -57,7 +57,14 @@ def _not(value: Value) -> bool:
     return not truth(value)
 
 
-def _length(value: Value) -> int:
+def weigh(budget: Budget, *values: Value) -> None:
+    """Count the work that long strings make which are only looked at."""
+    for value in values:
+        if isinstance(value, (str, bytes)) and len(value) > 1024:
+            budget.spend(len(value) >> 9)
+
+
+def _length(budget: Budget, value: Value) -> int:
     while value.__class__ is Pointer:
         if value.target is None:
             raise GoError("len of nil pointer")
@@ -65,6 +72,7 @@ def _length(value: Value) -> int:
     if value is None:
         raise GoError("len of nil")
     if isinstance(value, str):
+        weigh(budget, value)
         return byte_length(value)
     if isinstance(value, (Slice, Map)):
         return len(value.items)
@@ -85,7 +93,7 @@ def _position(index: Value, limit: int) -> int:
     return int(index)
 
 
-def _index(item: Value, *indexes: Value) -> Value:
+def _index(budget: Budget, item: Value, *indexes: Value) -> Value:
     if item is None:
         raise GoError("index of untyped nil")
     for index in indexes:
@@ -97,6 +105,7 @@ def _index(item: Value, *indexes: Value) -> Value:
             items = item.items
             item = items[_position(index, len(items) - 1)]
         elif isinstance(item, (str, bytes)):
+            weigh(budget, item)
             raw = to_bytes(item) if isinstance(item, str) else item
             item = Uint8(raw[_position(index, len(raw) - 1)])
         elif isinstance(item, Map):
@@ -123,7 +132,7 @@ def _entry(item: Map, key: Value) -> Value:
         raise GoError(f"hash of unhashable type {type_of(key).name}") from None
 
 
-def _slice(item: Value, *indexes: Value) -> Value:
+def _slice(budget: Budget, item: Value, *indexes: Value) -> Value:
     if item is None:
         raise GoError("slice of untyped nil")
     if len(indexes) > 3:
@@ -133,6 +142,7 @@ def _slice(item: Value, *indexes: Value) -> Value:
     if isinstance(item, str):
         if len(indexes) == 3:
             raise GoError("cannot 3-index slice a string")
+        weigh(budget, item)
         raw = to_bytes(item)
         begin, end, _ = _bounds(indexes, len(raw), len(raw))
         return item if end - begin == len(raw) else type(item)(from_bytes(raw[begin:end]))
@@ -141,6 +151,7 @@ def _slice(item: Value, *indexes: Value) -> Value:
         return item[begin:end]
     if isinstance(item, Slice):
         length = len(item.items)
+        budget.spend(length >> 6)
         begin, end, limit = _bounds(indexes, length, length + len(item.spare))
         if item.spare:
             whole = [*item.items, *item.spare]
@@ -195,15 +206,33 @@ def _given(value: Value, target: Type, index: int) -> Value:
     raise GoError(f"arg {index}: value has type {go_type.name}; should be {target.name}")
 
 
-def _not_equal(one: Value, other: Value) -> bool:
+def _equal(budget: Budget, first: Value, *others: Value) -> bool:
+    weigh(budget, first, *others)
+    return equal(first, *others)
+
+
+def _not_equal(budget: Budget, one: Value, other: Value) -> bool:
+    weigh(budget, one, other)
     return not equal(one, other)
 
 
-def _greater(one: Value, other: Value) -> bool:
+def _less(budget: Budget, one: Value, other: Value) -> bool:
+    weigh(budget, one, other)
+    return less(one, other)
+
+
+def _less_or_equal(budget: Budget, one: Value, other: Value) -> bool:
+    weigh(budget, one, other)
+    return less_or_equal(one, other)
+
+
+def _greater(budget: Budget, one: Value, other: Value) -> bool:
+    weigh(budget, one, other)
     return not less_or_equal(one, other)
 
 
-def _greater_or_equal(one: Value, other: Value) -> bool:
+def _greater_or_equal(budget: Budget, one: Value, other: Value) -> bool:
+    weigh(budget, one, other)
     return not less(one, other)
 
 
@@ -244,16 +273,16 @@ BUILTINS: Final[dict[str, Function]] = {
         Function("and", (ANY, ANY), ANY, _and, variadic=True),
         Function("or", (ANY, ANY), ANY, _or, variadic=True),
         Function("not", (ANY,), BOOL, _not),
-        Function("len", (ANY,), INT, _length, fails=True),
-        Function("index", (ANY, ANY), ANY, _index, variadic=True, fails=True),
-        Function("slice", (ANY, ANY), ANY, _slice, variadic=True, fails=True),
+        Function("len", (ANY,), INT, _length, fails=True, budgeted=True),
+        Function("index", (ANY, ANY), ANY, _index, variadic=True, fails=True, budgeted=True),
+        Function("slice", (ANY, ANY), ANY, _slice, variadic=True, fails=True, budgeted=True),
         Function("call", (ANY, ANY), ANY, _call, variadic=True, fails=True),
-        Function("eq", (ANY, ANY), BOOL, equal, variadic=True, fails=True),
-        Function("ne", (ANY, ANY), BOOL, _not_equal, fails=True),
-        Function("lt", (ANY, ANY), BOOL, less, fails=True),
-        Function("le", (ANY, ANY), BOOL, less_or_equal, fails=True),
-        Function("gt", (ANY, ANY), BOOL, _greater, fails=True),
-        Function("ge", (ANY, ANY), BOOL, _greater_or_equal, fails=True),
+        Function("eq", (ANY, ANY), BOOL, _equal, variadic=True, fails=True, budgeted=True),
+        Function("ne", (ANY, ANY), BOOL, _not_equal, fails=True, budgeted=True),
+        Function("lt", (ANY, ANY), BOOL, _less, fails=True, budgeted=True),
+        Function("le", (ANY, ANY), BOOL, _less_or_equal, fails=True, budgeted=True),
+        Function("gt", (ANY, ANY), BOOL, _greater, fails=True, budgeted=True),
+        Function("ge", (ANY, ANY), BOOL, _greater_or_equal, fails=True, budgeted=True),
         Function("print", (ANY,), STRING, _print, variadic=True, budgeted=True),
         Function("println", (ANY,), STRING, _println, variadic=True, budgeted=True),
         Function("printf", (STRING, ANY), STRING, _printf, variadic=True, budgeted=True),

@@ -31,12 +31,14 @@ def equality_call(one: Closure, other: Closure, function: Function, site: Site) 
     def equality(dot: Value, variables: list[Value], run: Execution) -> Value:
         first = one(dot, variables, run)
         second = other(dot, variables, run)
-        if first.__class__ is str and second.__class__ is str and first.isascii():
+        if first.__class__ is str and second.__class__ is str and len(first) < 1024 and first.isascii():
             return first == second
         try:
-            return function.impl(first, second)
+            return function.impl(run.budget, first, second)
         except GoError as error:
             raise site.error(f"error calling eq: {error}") from None
+        except BoundError as error:
+            raise site.bound(error) from None
 
     return equality
 

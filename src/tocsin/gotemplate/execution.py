@@ -71,6 +71,9 @@ Closure: TypeAlias = Callable[[Value, list[Value], Execution], Value]
 """What the compiler makes: dot, the variables and the execution go in, a value comes out."""
 
 
+_LONGEST_WORD: Final = 200
+
+
 class Site:
     """A node of a tree, for errors."""
 
@@ -92,7 +95,8 @@ class Site:
             error.executing = self.tree.name
             error.template = self.tree.source_name
             error.line, error.column = self.tree.location(self.node.position)
-            error.word = self.node.text
+            word = self.node.text
+            error.word = word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}..."
 
     def bound(self, error: BoundError) -> BoundError:
         """The same error, with its place."""

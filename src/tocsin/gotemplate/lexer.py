@@ -61,6 +61,9 @@ _WORDS: Final = {
     "true": Token.BOOL,
     "with": Token.WITH,
 }
+MAX_TOKENS: Final = 100_000
+"""Of one text, which bounds the time and the memory to parse it."""
+
 _SPACES: Final = " \t\r\n"
 
 _LEFT: Final = re.compile(r"\{\{(-[ \t\r\n])?(/\*)?")
@@ -220,6 +223,8 @@ def _action(name: str, text: str, left: int, position: int, tokens: Tokens) -> t
             if parentheses < 0:
                 raise _fail(name, text, start, "unexpected right paren")
         tokens.add(kind, start, value, spaced)
+        if len(tokens.kinds) > MAX_TOKENS:
+            raise _fail(name, text, start, f"more than {MAX_TOKENS} words: divide the template")
         position = end
 
 

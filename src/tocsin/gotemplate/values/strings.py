@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
+_INVALID: Final = re.compile("[\udc80-\udcff]")
+
 
 def to_bytes(text: str) -> bytes:
     """The bytes of a string of Go's."""
@@ -15,16 +20,14 @@ def from_bytes(raw: bytes) -> str:
 
 def whole(text: str) -> str:
     """The same bytes in the one form that compares, after joining what may end in half a character."""
-    if text.isascii() or not any("\udc80" <= char <= "\udcff" for char in text):
+    if text.isascii() or _INVALID.search(text) is None:
         return text
     return from_bytes(to_bytes(text))
 
 
 def clean(text: str) -> str:
     """The same text with U+FFFD for each byte that is no UTF-8: as Go's loops over runes see it."""
-    if text.isascii() or not any("\udc80" <= char <= "\udcff" for char in text):
-        return text
-    return "".join("\ufffd" if "\udc80" <= char <= "\udcff" else char for char in text)
+    return text if text.isascii() else _INVALID.sub("\ufffd", text)
 
 
 def byte_length(text: str) -> int:
