@@ -14,8 +14,8 @@ from tocsin.gotemplate.parser import MAX_NESTING, parse
 FUNCTIONS = frozenset({"print", "printf", "len", "index", "and", "or"})
 
 WORDS = r"""
-{{ }} {{- -}} {{/* */}} . .A $ $x := = | ( ) , " "a" ` `b` ' 'c' \ 1 0x1p4 1e 1i - +2 08 if else end range with
-define block template break continue nil true print nope text é ²
+{{ }} {{- -}} {{/* */}} . .A $ $x := = | ( ) , " "a" ` `b` ' 'c' \ 1 0x1p4 1e 1i - +2 08 if else end range
+with define block template break continue nil true print nope text é ²
 """
 PIECES = st.sampled_from([*WORDS.split(), "{{- ", " -}}", " ", "\n", "\x00", "\udc80"])
 

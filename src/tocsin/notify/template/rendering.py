@@ -56,7 +56,7 @@ class Rendering(Budget):
         """The value of a label of the route, which may be a template that asks for other labels of it."""
         labels = self.data.route_labels
         raw = labels.get(name, "")
-        if self.data.route_labels_rendered or self.execute is None or "{{" not in raw:
+        if not raw or self.data.route_labels_rendered or self.execute is None:
             return raw
         key = (self.execute, name)
         found = self._rendered.get(key)

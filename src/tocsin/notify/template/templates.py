@@ -17,7 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from tocsin.gotemplate import TemplateSet
@@ -83,7 +83,14 @@ class Templates:
     ) -> None:
         self._sets: Final = {"text": text, "html": html}
         self._bounds: Final = bounds
-        self._at_once: Final = replace(_AT_ONCE, depth=bounds.depth)
+        self._at_once: Final = Bounds(
+            steps=min(_AT_ONCE.steps, bounds.steps),
+            depth=bounds.depth,
+            output_bytes=min(_AT_ONCE.output_bytes, bounds.output_bytes),
+            value_bytes=min(_AT_ONCE.value_bytes, bounds.value_bytes),
+            made_bytes=min(_AT_ONCE.made_bytes, bounds.made_bytes),
+            seconds=min(_AT_ONCE.seconds, bounds.seconds),
+        )
         self._on_bound: Final = on_bound
         self._present: Final = present or _present
         self._local: Final = _Kept()
@@ -105,7 +112,10 @@ class Templates:
         return Renderer(self, self._rendering(data, self._bounds), quiet=False)
 
     def text(self, field: Field, data: Data) -> str:
-        """One field as plain text. Raises RenderError. Takes as long as it takes: see :meth:`compose`."""
+        """One field as plain text. Raises RenderError. Takes as long as it takes: see :meth:`compose`.
+
+        Bytes that are no UTF-8 come as Python's ``surrogateescape`` has them.
+        """
         return self.render("text", field, self._rendering(data, self._bounds))
 
     def html(self, field: Field, data: Data) -> str:
@@ -128,10 +138,15 @@ class Templates:
                     raise
         if self._worker is None:
             self._worker = ThreadPoolExecutor(_WORKERS, "tocsin-templates")
-        return await asyncio.get_running_loop().run_in_executor(self._worker, self._build, data, build)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._worker, self._build, data, build)
+        except RenderError as error:
+            if error.bound:
+                self._on_bound(error.bound)
+            raise
 
     def _build(self, data: Data, build: Callable[[Renderer], T]) -> T:
-        return build(self.renderer(data))
+        return build(Renderer(self, self._rendering(data, self._bounds), quiet=True))
 
     def render(self, kind: Kind, field: Field, rendering: Rendering, quiet: bool = False) -> str:
         """For :class:`Renderer`: one field within a rendering. Raises RenderError."""
@@ -159,7 +174,7 @@ class Templates:
         return made
 
     def _execute_text(self, text: str, rendering: Rendering) -> str:
-        return self._execute("text", text, rendering)
+        return self._execute("text", text, rendering) if "{{" in text else text
 
     def _execute_html(self, text: str, rendering: Rendering) -> str:
         return self._execute("html", text, rendering)

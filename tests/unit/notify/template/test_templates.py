@@ -223,3 +223,27 @@ def test_a_payload_is_rendered_and_read_again_as_yaml() -> None:
     }
     with pytest.raises(RenderError, match=r"payload: line 1: at <.Nope>"):
         render.copy("payload", ["{{ .Nope }}"])
+
+
+def test_a_label_of_the_route_is_html_where_a_field_is() -> None:
+    templates = load_templates([])
+    told = data(routeLabels={"plain": "a<!-- b -->c", "open": "<a href='"})
+    assert templates.text(Field("f", '{{ routeLabels "plain" }}'), told) == "a<!-- b -->c"
+    assert templates.html(Field("f", '{{ routeLabels "plain" }}'), told) == "ac"
+    with pytest.raises(RenderError, match="routeLabels"):
+        templates.html(Field("f", '{{ routeLabels "open" }}'), told)
+
+
+def test_a_bound_that_another_thread_reaches_is_counted_once() -> None:
+    reached: list[str] = []
+    templates = load_templates([], on_bound=reached.append)
+    field = Field("f", '{{ printf "%3000000d" 1 }}')
+
+    async def main() -> None:
+        for told in (data(), many(3000)):
+            with pytest.raises(RenderError) as caught:
+                await templates.compose(told, lambda render: render.text(field))
+            assert caught.value.bound == "value"
+
+    asyncio.run(main())
+    assert reached == ["value", "value"]
