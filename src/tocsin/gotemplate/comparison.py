@@ -38,17 +38,9 @@ def _kind(value: Value) -> str | None:
 
 def equal(first: Value, *others: Value) -> bool:
     """Whether the first is equal to any of the others. Raises `GoError` for what cannot be compared."""
-    if first is not None and not comparable(type_of(first)):
-        _refuse_unless_nil(first)
     if not others:
         raise GoError("missing argument for comparison")
     return any(_same(first, other) for other in others)
-
-
-def _refuse_unless_nil(value: Value) -> None:
-    """What is not comparable may still be compared with nil."""
-    if not is_nil(value):
-        raise GoError(f"non-comparable type {type_of(value).name}")
 
 
 def _same(one: Value, other: Value) -> bool:
@@ -66,12 +58,13 @@ def _same(one: Value, other: Value) -> bool:
         return whole(str(one)) == whole(str(other))
     if first is not None:
         return bool(one == other)
-    if one is None or other is None:
+    if one is not None and other is not None and type_of(one).kind != type_of(other).kind:
+        raise GoError(f"non-comparable types {type_of(one).name} and {type_of(other).name}")
+    if is_nil(one) or is_nil(other):  # with nil everything can be compared
         return is_nil(one) and is_nil(other)
+    # Values of two types are different, whatever the first one is.
     if not comparable(type_of(other)):
-        _refuse_unless_nil(other)
-    if type_of(one).kind != type_of(other).kind and not (is_nil(one) or is_nil(other)):
-        return False
+        raise GoError(f"non-comparable type {type_of(other).name}")
     return _identical(one, other)
 
 
