@@ -176,9 +176,9 @@ class _Compiler:
                     _look(run, site)
                 element = NIL if element is None else element
                 if second is not None:
-                    variables[second] = element
                     if first is not None:
                         variables[first] = key
+                    variables[second] = element  # if both have one name, it is the element's
                 signal = body(element, variables, run)
                 if signal is BREAK:
                     break

@@ -1,4 +1,4 @@
-"""What is compared with nil, and what is not comparable: read off amtool 0.33.1."""
+"""What chance has found, as amtool 0.33.1 has it: comparing with nil, loops over two variables of one name."""
 
 from __future__ import annotations
 
@@ -38,3 +38,16 @@ def test_with_nil_everything_can_be_compared(text: str, shown: str) -> None:
 def test_what_cannot_be_compared_is_an_error(text: str) -> None:
     with pytest.raises(RenderError, match="compar"):
         load_templates([]).text(Field("f", text), DATA)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("{{ range $x, $x := list 5 6 }}{{ $x }},{{ end }}", "5,6,"),
+        ("{{ $x := 1 }}{{ range $x, $x = list 5 6 }}{{ $x }},{{ end }}{{ $x }}", "5,6,6"),
+        ("{{ range $k, $k := .CommonLabels }}{{ $k }}{{ end }}", "b"),
+        ("{{ range $, $x := list 5 6 }}{{ $ }},{{ end }}", "0,1,"),
+    ],
+)
+def test_two_variables_of_one_name_are_the_element(text: str, shown: str) -> None:
+    assert load_templates([]).text(Field("f", text), DATA) == shown
