@@ -17,7 +17,7 @@ from tocsin.notify.template import Field, RenderError, Templates, data_from_json
 from tocsin.notify.template.data import DATA, DATA_NAMES
 
 _NEWER: Final = frozenset({"RouteLabels"})
-_ZONE: Final = re.compile(rb"\*time\.Location=&\{.*?\}\)\}|(?<=\{)(\S+ \S+ )[^ }]+\}")
+_ZONE: Final = re.compile(rb"\*time\.Location=&(?:amp;)?\{.*?\}\)\}|(?<=\{)(\S+ \S+ )[^ }]+\}")
 """A time printed as a struct ends with the address of its zone, or with the zone's own fields."""
 DATA_033: Final = struct(
     "template.Data",

@@ -1,4 +1,4 @@
-"""What chance has found, as amtool 0.33.1 has it: comparing with nil, loops over two variables of one name."""
+"""What chance has found, as amtool 0.33.1 has it: nil compared, loops whose variables have one name."""
 
 from __future__ import annotations
 
