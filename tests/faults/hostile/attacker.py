@@ -126,8 +126,6 @@ class Attacker:
     files: NodeFiles | None = None
     carrier: str = "framing"
     held: list[Link | socket.socket] = field(default_factory=list)
-    source: str = SOURCE
-    """The address that connections come from."""
 
     def __enter__(self) -> Self:
         return self
@@ -139,11 +137,10 @@ class Attacker:
         self.held.clear()
 
     def tcp(self, timeout: float = 15.0, source: str = "") -> socket.socket:
-        return socket.create_connection(
-            (self.host, self.port), timeout, source_address=(source or self.source, 0)
-        )
+        return socket.create_connection((self.host, self.port), timeout, source_address=(source or SOURCE, 0))
 
-    def tls(self, *protocols: str, small_window: bool = False) -> ssl.SSLSocket:
+    def context(self, *protocols: str) -> ssl.SSLContext:
+        """Takes any server, and shows the attacker's certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -151,6 +148,10 @@ class Attacker:
             context.set_alpn_protocols(list(protocols))
         if self.files is not None:
             context.load_cert_chain(self.files.certificate, self.files.key)
+        return context
+
+    def tls(self, *protocols: str, small_window: bool = False) -> ssl.SSLSocket:
+        context = self.context(*protocols)
         plain = self.tcp()
         if small_window:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

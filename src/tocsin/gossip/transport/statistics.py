@@ -42,7 +42,7 @@ class TransportStatistics:
     "frame_bytes", "idle"."""
     throttled: Counter[str] = field(default_factory=Counter)
     """Times that work for a peer had to wait because it had used up its share: "peer" (packets, streams),
-    "host" (handshakes)."""
+    "host" (handshakes), "strangers" (those of all hosts together from which no peer was accepted yet)."""
     connections_lost: Counter[str] = field(default_factory=Counter)
     """Established connections that ended out of order: "read", "write_timeout", "heartbeat", "hello"."""
     connections_cut: Counter[str] = field(default_factory=Counter)
