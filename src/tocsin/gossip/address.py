@@ -40,12 +40,17 @@ class Address(_HostAndPort):
     @classmethod
     def from_packed(cls, packed: bytes, port: int) -> Address:
         """From the wire's 4 or 16 bytes; :class:`WireError` for any other length."""
-        if len(packed) == 4:
-            return cls(str(ipaddress.IPv4Address(packed)), port)
-        if len(packed) == 16:
-            address = ipaddress.IPv6Address(packed)
-            return cls(str(address.ipv4_mapped or address), port)
-        raise WireError("address", f"an address has 4 or 16 bytes, not {len(packed)}")
+        return _unpacked(packed, port)
+
+
+@lru_cache(maxsize=16384)
+def _unpacked(packed: bytes, port: int) -> Address:
+    if len(packed) == 4:
+        return Address(str(ipaddress.IPv4Address(packed)), port)
+    if len(packed) == 16:
+        address = ipaddress.IPv6Address(packed)
+        return Address(str(address.ipv4_mapped or address), port)
+    raise WireError("address", f"an address has 4 or 16 bytes, not {len(packed)}")
 
 
 @lru_cache(maxsize=16384)

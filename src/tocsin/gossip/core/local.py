@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
 from typing import Final
 
 from tocsin.errors import WireError
@@ -19,12 +18,6 @@ from tocsin.gossip.wire.messages import Alive, Dead, MemberState, Suspect
 
 VERSIONS: Final = bytes((1, 5, 2, 0, 0, 0))
 """What we speak: protocol 1 to 5, currently 2; no delegate protocol. Always six bytes."""
-
-
-@lru_cache(maxsize=16384)
-def unpacked(packed: bytes, port: int) -> Address:
-    """The address of a message; :class:`WireError` for a wrong length."""
-    return Address.from_packed(packed, port)
 
 
 def alive_problem(message: Alive, meta_max_size: int) -> str:
@@ -106,7 +99,7 @@ class LocalMember:
         if self._table.leaving:
             return
         try:
-            address = unpacked(message.address, message.port or local.address.port)
+            address = Address.from_packed(message.address, message.port or local.address.port)
         except WireError as error:
             context.refuse("address", error.problem, source)
             return

@@ -11,7 +11,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.core.broadcast import BroadcastQueue
 from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.effects import MemberJoined, MemberLeft, MemberUpdated, NameConflict
-from tocsin.gossip.core.local import LocalMember, alive_problem, unpacked
+from tocsin.gossip.core.local import LocalMember, alive_problem
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.refutation import MAX_INCARNATION, REFUTATION
 from tocsin.gossip.core.roles import Admission
@@ -77,7 +77,7 @@ class SwimMembership:
             self._local.apply_alive(message, now, source)
             return
         try:
-            address = unpacked(message.address, message.port or table.local.address.port)
+            address = Address.from_packed(message.address, message.port or table.local.address.port)
         except WireError as error:
             context.refuse("address", error.problem, source)
             return
