@@ -23,6 +23,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import Muter
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.pipeline import Pipeline
+from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 
 RETENTION = 120 * 3600 * SECOND
@@ -92,18 +93,36 @@ class AlertingNode:
         self.alerts = Alerts()
         self.log = log if log is not None else NotificationLog(RETENTION)
         self.intents = Intents(name, now=now)
-        self.inhibitor = Inhibitor(config.inhibit_rules)
-        self.dispatcher = Dispatcher(config.route, now=now)
+        self._config = config
+        self._silences = silences
+        self._peer_timeout = peer_timeout
+        self._random = random
+        self._begin(now, None)
+
+    def _begin(self, now: Nanoseconds, remembered: Remembered | None) -> None:
+        self.inhibitor = Inhibitor(self._config.inhibit_rules)
+        self.dispatcher = Dispatcher(self._config.route, now=now)
         self.pipeline = Pipeline(
-            config=config,
-            silences=silences,
+            config=self._config,
+            silences=self._silences,
             inhibitor=self.inhibitor,
             notification_log=self.log,
-            peer_timeout_ns=peer_timeout,
-            random=random,
+            peer_timeout_ns=self._peer_timeout,
+            random=self._random,
             intents=self.intents,
             current=self.dispatcher.current,
+            remembered=remembered,
         )
+
+    def reload(self, now: Nanoseconds) -> None:
+        """The same configuration is put in force again, while nothing is being sent."""
+        position = self.pipeline.position
+        self._begin(now, self.pipeline.remembered)
+        self.pipeline.position = position
+        self.pipeline.settled(now)
+        for alert in self.alerts.all():
+            self.inhibitor.put(alert)
+            self.dispatcher.insert(alert, now)
 
     def post(self, alerts: Iterable[Alert], now: Nanoseconds) -> None:
         """Alerts arrive by the API."""

@@ -217,6 +217,31 @@ def test_an_end_that_is_reported_again_is_not_told_again() -> None:
     ]
 
 
+def test_a_reload_does_not_tell_an_end_again() -> None:
+    """Alertmanager does, if the group was told something else in between. Better for people is not to."""
+    story = Story(send_resolved=True).fires(0, "1", "2").ends(1, "1").fires(3, "3")
+    node = story.world.nodes["node-0"]
+    story.world.at(T0 + 6 * SECOND, lambda: node.reload(story.world.now))
+    story.ends(9, "2")
+    assert contents(story.told(20)) == [
+        ({"1", "2"}, set(), "first notification"),
+        ({"2"}, {"1"}, "some alerts resolved"),
+        ({"2", "3"}, set(), "new alerts added"),
+        ({"3"}, {"2"}, "some alerts resolved"),
+    ]
+
+
+def test_a_reload_tells_an_end_that_was_silenced_and_so_never_told() -> None:
+    """As Alertmanager does."""
+    story = Story(send_resolved=True).fires(0, "1", "2").silenced(0.8, "1", until=4).ends(1, "1")
+    node = story.world.nodes["node-0"]
+    story.world.at(T0 + 6 * SECOND, lambda: node.reload(story.world.now))
+    assert contents(story.told(20)) == [
+        ({"1", "2"}, set(), "first notification"),
+        ({"2"}, {"1"}, "some alerts resolved"),
+    ]
+
+
 def test_the_end_of_an_alert_that_says_it_began_long_ago_is_told_all_the_same() -> None:
     """It fired again since its end was told, whatever it says of its beginning."""
     story = Story(send_resolved=True).fires(0, "1", "2").ends(1, "2")
