@@ -29,3 +29,5 @@ class Notification:
     alerts: tuple[Alert, ...]
     now: Nanoseconds
     reason: Reason
+    route_labels: tuple[tuple[str, str], ...] = ()
+    """``labels`` of the route, whose values may be templates."""

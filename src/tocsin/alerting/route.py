@@ -38,6 +38,8 @@ class RouteConfig:
     group_wait: Nanoseconds | None = None
     group_interval: Nanoseconds | None = None
     repeat_interval: Nanoseconds | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    """``labels``, for templates and the API; values may be templates."""
     routes: tuple[RouteConfig, ...] = ()
 
 
@@ -53,6 +55,8 @@ class RouteOptions:
     repeat_interval: Nanoseconds = DEFAULT_REPEAT_INTERVAL
     mute_time_intervals: tuple[str, ...] = ()
     active_time_intervals: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    """Those of the routes above it too, by name; a child's own value counts."""
 
 
 @dataclass(eq=False, slots=True)
@@ -128,6 +132,7 @@ def _build(config: RouteConfig, parent: Route | None, place: int) -> Route:
             repeat_interval=_or(config.repeat_interval, inherited.repeat_interval),
             mute_time_intervals=config.mute_time_intervals,
             active_time_intervals=config.active_time_intervals,
+            labels=tuple(sorted(dict(inherited.labels + config.labels).items())),
         ),
         matchers=matchers,
         continue_=config.continue_,

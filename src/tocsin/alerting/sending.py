@@ -183,6 +183,7 @@ class Sending:
             alerts=alerts,
             now=delivery.looked_at,
             reason=reason,
+            route_labels=flush.options.labels,
         )
         return True
 

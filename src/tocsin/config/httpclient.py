@@ -159,8 +159,8 @@ def read_headers(node: Node) -> dict[str, HTTPHeader]:
     return found
 
 
-def _proxy_headers(node: Node) -> dict[str, tuple[Secret, ...]]:
-    def one_or_more(value: Node) -> tuple[Secret, ...]:
+def _proxy_headers(node: Node) -> dict[str, tuple[str, ...]]:
+    def one_or_more(value: Node) -> tuple[str, ...]:
         return (secret(value),) if isinstance(value, Scalar) else list_of(secret)(value)
 
     return map_of(one_or_more)(node)
@@ -172,7 +172,7 @@ class ProxyConfig(Section):
     proxy_url: str = option(any_url, default=MaskedURL(""))
     no_proxy: str = option(text, default="")
     proxy_from_environment: bool = option(boolean, default=False)
-    proxy_connect_header: dict[str, tuple[Secret, ...]] = option(_proxy_headers, default={})
+    proxy_connect_header: dict[str, tuple[str, ...]] = option(_proxy_headers, default={})
 
     def check(self) -> None:
         """One source; what is for a proxy alone comes with one."""

@@ -57,7 +57,7 @@ class TemplateRenderer:
         """What ``build`` makes with the templates on the data of ``notification``."""
         from tocsin.notify.template import RenderError, data_of
 
-        data = data_of(notification, self.external_url)
+        data = data_of(notification, self.external_url, route_labels=dict(notification.route_labels))
         try:
             return await self._files.templates.compose(data, lambda renderer: build(_Render(renderer)))
         except RenderError as error:

@@ -81,6 +81,7 @@ class RouteSection(Section):
             group_wait=self.group_wait,
             group_interval=self.group_interval,
             repeat_interval=self.repeat_interval,
+            labels=tuple(self.labels.items()),
             routes=tuple(route.build() for route in self.routes),
         )
 

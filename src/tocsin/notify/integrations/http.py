@@ -7,6 +7,7 @@ the system said and show no secret.
 from __future__ import annotations
 
 import base64
+import os
 import re
 import ssl
 from collections.abc import Iterable, Sequence
@@ -248,7 +249,9 @@ def _cause(error: BaseException) -> str:
             return f"tls: {found.reason or found}"
         if isinstance(found, OSError) and found.errno is not None and found.strerror:
             kind = "connect" if isinstance(error, httpcore.ConnectError) else "connection"
-            return f"{kind}: {found.strerror.lower()}"
+            # asyncio has words of its own, with the address, in place of the system's.
+            said = os.strerror(found.errno) if found.errno > 0 else found.strerror
+            return f"{kind}: {said.lower()}"
         following = found.__cause__ or found.__context__ if found is not None else None
         if following is None:
             break

@@ -1,0 +1,163 @@
+"""The file is read as Go reads it: nulls, merges, documents, what is given and what is not.
+
+The values are those of Alertmanager 0.33.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.support.config_cases import LEAST, http, route, webhook
+from tocsin.errors import ConfigError
+from tocsin.node.config import load_config, parse_config
+from tocsin.node.config.alertmanager import AlertmanagerConfig, config_hash
+from tocsin.notify.integrations.webhook import WebhookConfig
+
+SECOND = 1_000_000_000
+MINUTE = 60 * SECOND
+
+
+def parse(text: str) -> AlertmanagerConfig:
+    return parse_config(text, path="/etc/am/am.yml")
+
+
+def hook(text: str) -> WebhookConfig:
+    found = parse(webhook(f"url: 'http://h/', {text}")).receivers[0].integrations[0]
+    assert isinstance(found, WebhookConfig)
+    return found
+
+
+def test_null_is_the_types_zero_and_not_the_default() -> None:
+    assert hook("send_resolved: ").send_resolved is False
+    assert hook("http_config: {follow_redirects: ~, enable_http2: null}").http_config.enable_http2 is False
+    config = parse("global: {resolve_timeout: , smtp_require_tls: ~, smtp_hello: }\n" + LEAST)
+    assert config.global_.resolve_timeout == 0
+    assert config.global_.smtp_require_tls is False
+    assert config.global_.smtp_hello == ""
+    assert "resolve_timeout: 0s" in config.original
+
+
+def test_a_null_section_is_an_absent_one() -> None:
+    assert parse("global: \n" + LEAST).global_.resolve_timeout == 5 * MINUTE
+    inherited = parse(
+        "global: {http_config: {follow_redirects: false}}\n" + webhook("url: 'http://h/', http_config: ")
+    )
+    [found] = inherited.receivers[0].integrations
+    assert isinstance(found, WebhookConfig)
+    assert not found.http_config.follow_redirects
+    assert parse(route("{group_wait: , group_by: }")).route.children[0].options.group_wait == 30 * SECOND
+
+
+def test_what_follows_a_second_document_is_not_read() -> None:
+    assert parse(f"{LEAST}---\nnonsense: [\n").route.options.receiver == "r"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("{group_wait: 6s, <<: {group_wait: 5s}}", 5),
+        ("{<<: {group_wait: 5s}, group_wait: 6s}", 6),
+        ("{<<: [{group_wait: 5s}, {group_wait: 7s}]}", 5),
+        ("{<<: {group_wait: 5s}, group_interval: 1m}", 5),
+    ],
+)
+def test_a_merge_counts_where_it_stands(text: str, seconds: int) -> None:
+    assert parse(route(text)).route.children[0].options.group_wait == seconds * SECOND
+
+
+def test_a_given_zero_is_shown() -> None:
+    shown = parse("route: {receiver: r, group_wait: 0s}\nreceivers: [{name: r}]\n").original
+    assert "group_wait: 0s" in shown
+    assert (
+        "smtp_force_implicit_tls: false" in parse("global: {smtp_force_implicit_tls: no}\n" + LEAST).original
+    )
+    assert "group_wait" not in parse(LEAST).original
+
+
+def test_an_empty_list_is_given() -> None:
+    routes = "[{receiver: r, group_by: []}, {receiver: r}]"
+    text = f"route: {{receiver: r, group_by: [a], routes: {routes}}}\nreceivers: [{{name: r}}]\n"
+    empty, absent = parse(text).route.children
+    assert empty.options.group_by == frozenset()
+    assert absent.options.group_by == {"a"}
+
+
+def test_labels_of_routes_are_inherited() -> None:
+    config = parse(
+        "route: {receiver: r, labels: {a: '1', b: '2'}, routes: [{labels: {b: '{{ .Status }}'}}]}\n"
+        "receivers: [{name: r}]\n"
+    )
+    assert config.route.options.labels == (("a", "1"), ("b", "2"))
+    assert config.route.children[0].options.labels == (("a", "1"), ("b", "{{ .Status }}"))
+
+
+@pytest.mark.parametrize("url", ["socks5://p:1080", "http://u:p@p:1", "https://p", "''"])
+def test_any_proxy_is_read(url: str) -> None:
+    assert parse(http(f"proxy_url: {url}"))
+
+
+def test_an_empty_url_is_no_url() -> None:
+    with pytest.raises(ConfigError, match='unsupported scheme ""'):
+        parse("global: {slack_api_url: ''}\n" + LEAST)
+
+
+def test_what_no_route_uses_is_not_opened(tmp_path: Path) -> None:
+    file = tmp_path / "am.yml"
+    hook_ = "webhook_configs: [{url: 'http://h/', http_config: {tls_config: {ca_file: missing}}}]"
+    file.write_text(f"route: {{receiver: r}}\nreceivers: [{{name: r}}, {{name: unused, {hook_}}}]\n")
+    config = load_config(file)
+    assert [receiver.name for receiver in config.used_receivers] == ["r"]
+
+
+def test_intervals_that_defeat_each_other_are_warned_of() -> None:
+    config = parse(
+        "route: {receiver: r, group_interval: 5m, repeat_interval: 1m, routes: [{repeat_interval: 30d}]}\n"
+        "receivers: [{name: r}]\n"
+    )
+    below, above = config.all_warnings(120 * 3600 * SECOND)
+    assert "repeat_interval 1m of the route {} is less than group_interval 5m" in below
+    assert "repeat_interval 30d of the route {}/{} is greater than the data retention 5d" in above
+    assert not list(parse(LEAST).all_warnings(120 * 3600 * SECOND))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LEAST + "tracing: {endpoint: 'h:1', sampling_fraction: 0.5, headers: {X-A: {values: [a]}}}\n",
+        LEAST + "event_recorder: {file_outputs: [{path: events.jsonl}], stdout_outputs: [{}]}\n",
+        LEAST + "event_recorder: {webhook_outputs: [{url: 'http://h/', batch: true, workers: 2}]}\n",
+        LEAST + "event_recorder: {kafka_outputs: [{brokers: ['b:1'], topic: t, acks: all}]}\n",
+        "route: {receiver: r}\nreceivers: [{name: r, sns_configs: [{anything: at all}]}]\n",
+        http("basic_auth: {username: u, password_ref: x}"),
+    ],
+)
+def test_what_is_not_served_is_refused_or_taken_with_a_warning(text: str) -> None:
+    with pytest.raises(ConfigError):
+        parse(text)
+    config = parse_config(text, path="/etc/am/am.yml", accept_unserved=True)
+    [warning] = config.warnings
+    assert warning.startswith("/etc/am/am.yml:")
+    assert "accepted, and without effect" in warning
+
+
+def test_what_is_not_served_is_checked_all_the_same() -> None:
+    for text, problem in (
+        ("tracing: {client_type: grpc}", "tracing endpoint must be set"),
+        ("tracing: {endpoint: 'h:1', client_type: carrier}", "unknown value 'carrier'"),
+        ("event_recorder: {kafka_outputs: [{brokers: [b]}]}", "requires topic"),
+    ):
+        with pytest.raises(ConfigError, match=problem):
+            parse_config(f"{LEAST}{text}\n", path="am.yml", accept_unserved=True)
+
+
+def test_the_hash_is_of_the_files_bytes(tmp_path: Path) -> None:
+    file = tmp_path / "am.yml"
+    file.write_bytes(LEAST.encode())
+    digest = hashlib.md5(LEAST.encode(), usedforsecurity=False).digest()
+    expected = sum(byte << (8 * place) for place, byte in enumerate(digest[:6]))
+    assert load_config(file).hash == config_hash(LEAST.encode()) == expected
+    secret = webhook("url: 'http://h/hush-1'")
+    assert parse(secret).hash != parse(secret.replace("hush-1", "hush-2")).hash
