@@ -35,6 +35,7 @@ __all__ = [
     "hot_bytes",
     "join",
     "problem",
+    "room_for",
     "spending",
 ]
 
@@ -96,6 +97,19 @@ class Purse:
         self._paid.add(pattern)
         self._size -= cost.size
         self._work -= cost.work
+
+
+_room: ContextVar[tuple[int, int] | None] = ContextVar("_room", default=None)
+
+
+@contextmanager
+def room_for(size: int, work: int) -> Iterator[None]:
+    """Of patterns that nobody holds yet none is compiled within that is larger, or may take more steps."""
+    token = _room.set((size, work))
+    try:
+        yield
+    finally:
+        _room.reset(token)
 
 
 _purse: ContextVar[Purse | None] = ContextVar("_purse", default=None)
@@ -280,6 +294,9 @@ def _without_names(pattern: str) -> str:
 def _weigh(pattern: str) -> Cost:
     try:
         cost = cost_of(pattern)
+        room = _room.get()
+        if room is not None and (cost.size > room[0] or cost.work > room[1]):
+            raise PatternCostError("all regular expressions together would be too large")
         purse = _purse.get()
         if purse is not None:
             purse.pay(pattern, cost)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
+from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.replicated import MergeResult, ReplicatedState
@@ -25,7 +26,7 @@ MAX_TOTAL_BYTES: Final = 256 << 20
 MAX_CACHED_ALERTS: Final = 200_000
 MAX_CACHED_IDS: Final = 2_000_000
 """Of all of them together: silences that match everything must not be remembered for each alert."""
-MAX_REGEX_SIZE: Final = 1 << 22
+MAX_REGEX_SIZE: Final = 1 << 21
 """Instructions of all patterns together: what a restart has to compile, some seconds at most."""
 MAX_REGEX_WORK: Final = 1 << 27
 """Steps that all patterns may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts them."""
@@ -76,7 +77,9 @@ class _SilenceState(ReplicatedState[Silence]):
         codec.check(message)
 
     def _decode(self, message: memoryview) -> Silence:
-        return codec.decode(message)
+        # Before anything is compiled: what there is no room for must not cost anything.
+        with regex.room_for(MAX_REGEX_SIZE - self.regex_size, MAX_REGEX_WORK - self.regex_work):
+            return codec.decode(message)
 
     def _canonical(self, entry: Silence) -> bytes:
         return codec.canonical(entry)
