@@ -67,27 +67,35 @@ class Verdict:
     theirs: set[Sequences] = field(default_factory=set)
     plays: int = 0
     disturbed: int = 0
-    """Plays that do not count, as the machine was too busy to tell the story at its times."""
-
-    @property
-    def alike(self) -> bool:
-        """Whether both have told the same at least once."""
-        return bool(self.ours & self.theirs)
+    """Plays that say nothing of a difference: the machine was too busy to tell the story at its times."""
+    alike: bool = False
+    """Whether both have told the same in some play, whatever disturbed it."""
 
     @property
     def different(self) -> bool:
         """Whether each side has told the same in every play, and not what the other has: no chance in it."""
-        return not self.alike and self.plays >= ENOUGH and len(self.ours) == len(self.theirs) == 1
+        return (
+            not self.alike
+            and self.plays - self.disturbed >= ENOUGH
+            and len(self.ours) == len(self.theirs) == 1
+        )
 
     def add(self, record: Record, lateness: float) -> None:
         """Another play."""
-        if lateness > LATEST:
-            self.disturbed += 1
-            return
         self.plays += 1
         seed = self.story.seed
-        self.ours.add(sequences(self.story, record["ours"][seed]))
-        self.theirs.add(sequences(self.story, record["theirs"][seed]))
+        if not record:
+            self.disturbed += 1
+            return
+        ours = sequences(self.story, record["ours"][seed])
+        theirs = sequences(self.story, record["theirs"][seed])
+        if lateness > LATEST:
+            self.disturbed += 1
+            self.alike = self.alike or ours == theirs
+            return
+        self.ours.add(ours)
+        self.theirs.add(theirs)
+        self.alike = self.alike or bool(self.ours & self.theirs)
 
     def __str__(self) -> str:
         parts = [str(self.story)]
