@@ -81,7 +81,7 @@ class _Render:
         return self._renderer.html(_field(template))
 
     def copy(self, value: Any) -> Any:
-        return self._renderer.copy("a text of it", value)
+        return self._renderer.copy("a text of it", _texts(value))
 
 
 def _field(template: str) -> Field:
@@ -89,3 +89,12 @@ def _field(template: str) -> Field:
 
     place = template.where if isinstance(template, Template) else ""
     return Field(place or "a template", str(template))
+
+
+def _texts(value: Any) -> Any:
+    """Templates as the texts that they are: PyYAML takes no other kind of text."""
+    if isinstance(value, dict):
+        return {str(name): _texts(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_texts(each) for each in value]
+    return str(value) if isinstance(value, str) else value

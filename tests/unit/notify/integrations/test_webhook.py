@@ -26,6 +26,7 @@ from tocsin.config.httpclient import (
 )
 from tocsin.errors import ConfigError
 from tocsin.node.clock import Clock
+from tocsin.node.config import parse_config
 from tocsin.notify.integrations.base import MAX_EXCERPT, Outcome
 from tocsin.notify.integrations.http import MAX_ANSWER_BYTES, MAX_REDIRECTS, USER_AGENT, HTTPClient
 from tocsin.notify.integrations.sender import Sender, make_sender
@@ -319,3 +320,31 @@ def _server_context(authority: CertificateAuthority, certificate: Certificate) -
     with tempfile.TemporaryDirectory() as folder:
         context.load_cert_chain(*certificate.write(Path(folder), "hook"))
     return context
+
+
+def test_a_payload_of_ones_own_is_rendered_and_read_again() -> None:
+    text = (
+        "route: {receiver: r}\nreceivers:\n- name: r\n  webhook_configs:\n  - url: '%s/{{ .Status }}'\n"
+        "    payload: {b: '{{ len .Alerts }}', a: ['{{ .Status }}', 'true', plain, 1.5, ''], 'k{{ 1 }}': '[1, a]'}\n"
+    )
+
+    async def story(sink: Sink) -> None:
+        config = parse_config(text % sink.url, path="am.yml")
+        [section] = config.receivers[0].integrations
+        assert isinstance(section, WebhookConfig)
+        assert await send(section) == [Outcome(success=True)]
+        line, _, body = sink.requests[0]
+        assert line == "POST /secret-token/firing HTTP/1.1"
+        assert body == b'{"a":["firing",true,"plain",1.5,null],"b":1,"k1":[1,"a"]}\n'
+
+    run(story)
+
+
+def test_a_template_that_fails_is_said_and_not_tried_again() -> None:
+    async def story(sink: Sink) -> None:
+        [outcome] = await send(WebhookConfig(url=sink.url + '/{{ template "hush" . }}'))
+        assert (outcome.retry, sink.requests) == (False, [])
+        assert outcome.error.startswith("failed to render a template: ")
+        assert "secret-token" not in outcome.error
+
+    run(story)
