@@ -325,7 +325,8 @@ def _server_context(authority: CertificateAuthority, certificate: Certificate) -
 def test_a_payload_of_ones_own_is_rendered_and_read_again() -> None:
     text = (
         "route: {receiver: r}\nreceivers:\n- name: r\n  webhook_configs:\n  - url: '%s/{{ .Status }}'\n"
-        "    payload: {b: '{{ len .Alerts }}', a: ['{{ .Status }}', 'true', plain, 1.5, ''], 'k{{ 1 }}': '[1, a]'}\n"
+        "    payload: {b: '{{ len .Alerts }}',"
+        " a: ['{{ .Status }}', 'true', plain, 1.5, ''], 'k{{ 1 }}': '[1, a]'}\n"
     )
 
     async def story(sink: Sink) -> None:
