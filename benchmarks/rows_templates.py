@@ -122,8 +122,8 @@ ROWS = (
     Row(
         "templates",
         "One text rendered again and again for 1 and for 100 alerts of six labels and three annotations; "
-        "in Go within one run of amtool, without what its start takes. Loading: all built-in templates and one "
-        "field, which amtool cannot tell.",
+        "in Go within one run of amtool, without what its start takes. Loading: all built-in templates and "
+        "one field, which amtool cannot tell.",
         (
             Figure("slack1", "Slack-like text, 1 alert", "ms", Target(limit=0.02)),
             Figure("slack100", "Slack-like text, 100 alerts", "ms", Target(limit=2)),

@@ -94,7 +94,7 @@ def test_the_command_prints_what_amtool_prints(
         '{{ template "own" . }}',
         '{{ template "b.tmpl" . }}',
         "{{ .CommonLabels.Names }} {{ len .Alerts.Firing }} {{ .ExternalURL }}",
-        '{{ range .Alerts }}{{ .Annotations }} {{ (.EndsAt.Sub .StartsAt).Minutes | printf "%.0f" }}{{ end }}',
+        '{{ range .Alerts }}{{ (.EndsAt.Sub .StartsAt).Minutes | printf "%.0f" }} {{ .Labels }}{{ end }}',
         '{{ template "slack.default.title" . }}',
     ):
         done = subprocess.run(

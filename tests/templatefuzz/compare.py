@@ -19,7 +19,7 @@ from tocsin.notify.template.data import DATA, DATA_NAMES
 _NEWER: Final = frozenset({"RouteLabels"})
 _ADDRESS: Final = re.compile(rb"(?<=\{)(\S+ \S+ )[^ }]+\}")
 """A time printed as a struct ends with the address of its zone."""
-_ZONE: Final = re.compile(rb"\*time\.location=(?:&|%26|\\u0026)|time\.location\{", re.IGNORECASE)
+_ZONE: Final = re.compile(rb"time\.location(?:=|&#61;)?(?:&|%26|\\u0026|\{)", re.IGNORECASE)
 """Or what a zone is made of, where a verb does not fit: that has addresses anywhere, and is not compared."""
 DATA_033: Final = struct(
     "template.Data",
