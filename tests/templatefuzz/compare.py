@@ -69,7 +69,7 @@ class Outcome:
 
 
 def _comparable(output: bytes) -> bytes:
-    return _ADDRESS.sub(rb"\1}", output)
+    return _ADDRESS.sub(rb"\1}", output.replace(b"&#32;", b" "))
 
 
 def by_amtool(amtool: Path, case: Case) -> Outcome:
