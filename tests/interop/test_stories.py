@@ -1,7 +1,7 @@
-"""Some dozens of random stories: Tocsin tells what the real Alertmanager tells. ``make stories`` plays many more.
+"""Some dozens of random stories: Tocsin tells what the real Alertmanager tells. ``make stories`` plays more.
 
-A difference counts if each side has told the same in every play, and not what the other has: on a busy machine
-a story may stay unclear, and says nothing.
+A difference counts if each side has told the same in every play, and not what the other has: on a busy
+machine a story may stay unclear, and says nothing.
 """
 
 from __future__ import annotations

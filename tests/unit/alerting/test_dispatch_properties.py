@@ -114,4 +114,4 @@ class DispatcherMachine(RuleBasedStateMachine):
 
 
 TestDispatcherMachine = DispatcherMachine.TestCase
-TestDispatcherMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestDispatcherMachine.settings = settings(max_examples=100, stateful_step_count=40)

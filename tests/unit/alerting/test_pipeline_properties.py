@@ -160,4 +160,4 @@ class PipelineMachine(RuleBasedStateMachine):
 
 
 TestPipelineMachine = PipelineMachine.TestCase
-TestPipelineMachine.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
+TestPipelineMachine.settings = settings(max_examples=100, stateful_step_count=40)

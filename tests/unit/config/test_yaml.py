@@ -83,7 +83,7 @@ def test_what_is_refused(text: str, problem: str) -> None:
     assert problem in refused(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"# \n\t?%,<~\\\u0085\ud7ff", max_size=60) | st.text(max_size=60))
 def test_any_text_gives_a_tree_or_one_error(text: str) -> None:
     try:

@@ -79,7 +79,7 @@ def test_a_record_below_the_level_is_not_even_formatted() -> None:
     LOG.debug("x", value=Dear())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(["logfmt", "json"]))
 def test_no_text_ends_the_line_or_forges_a_key(message: str, value: str, form: str) -> None:
     stream = begin(form=form)

@@ -106,7 +106,7 @@ def test_any_bytes_raise_nothing_but_state_errors(data: bytes) -> None:
         decode(data)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(messages, max_size=6))
 def test_neither_side_can_be_confused_by_well_formed_nonsense(received: list[Message]) -> None:
     node = Replicas("node")

@@ -107,7 +107,7 @@ def test_a_full_queue_forgets_its_repeats_too() -> None:
     assert {batch.data for batch in sent(outbound, 1.0)} == {b"moremore"}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.integers(1, 3000), st.booleans()), max_size=60

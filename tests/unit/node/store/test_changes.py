@@ -43,7 +43,7 @@ class FailingDisk:
         self.real(database, rows, meta)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(steps)
 def test_memory_and_disk_hold_what_was_acknowledged(script: list[tuple[str, int, bool]]) -> None:
     disk_faults = FailingDisk()

@@ -102,7 +102,6 @@ REGIONS = ("header", "schema", "pages", "free pages", "log header", "log")
 @pytest.mark.parametrize("region", REGIONS)
 @settings(
     max_examples=12,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(

@@ -231,7 +231,7 @@ def test_any_datagram_is_borne(data: bytes) -> None:
     assert not b.incoming._table.slots
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_datagram_is_borne_amid_a_handshake_and_after_it(data: st.DataObject) -> None:
     world = World()

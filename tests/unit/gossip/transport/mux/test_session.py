@@ -363,7 +363,7 @@ def test_a_flood_of_frames_is_taken_in_turns() -> None:
     assert len(session.events()) == 15
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_raise_wire_errors_only(data: bytes) -> None:
     for greet in (False, True):
@@ -383,7 +383,7 @@ FRAMES = st.builds(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(FRAMES, max_size=40),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3),
@@ -407,7 +407,7 @@ def test_plausible_and_mutated_frames_raise_wire_errors_only(
     pair.far.session.data_to_send()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_over_a_terrible_pipe_everything_arrives_in_order_and_once(data: st.DataObject) -> None:
     """Any cut of the bytes, any order of turns, small windows: packets and streams arrive whole."""
