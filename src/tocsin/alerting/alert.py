@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tocsin.alerting.labels import Labels, go_quote, valid_name, valid_text
+from tocsin.alerting.labels import Labels, go_quote, valid_text
+from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ValidationError
 
@@ -48,21 +49,24 @@ class Alert:
         """``"resolved"`` if the alert has ended by ``now``, else ``"firing"``."""
         return "resolved" if self.resolved_at(now) else "firing"
 
-    def validate(self) -> None:
-        """Raise ValidationError, in Alertmanager's words, unless the alert can be taken in."""
+    def validate(self, mode: ParserMode = ParserMode.FALLBACK) -> None:
+        """Raise ValidationError, in Alertmanager's words, unless the alert can be taken in.
+
+        ``mode`` says which names labels and annotations may have.
+        """
         if self.starts_at in (0, ZERO):
             raise ValidationError("start time missing")
         if self.ends_at not in (0, ZERO) and self.ends_at < self.starts_at:
             raise ValidationError("start time must be before end time")
         if not self.labels:
             raise ValidationError("at least one label pair required")
-        _validate_labels(self.labels, "invalid label set")
-        _validate_labels(self.annotations, "invalid annotations")
+        _validate_labels(self.labels, "invalid label set", mode)
+        _validate_labels(self.annotations, "invalid annotations", mode)
 
 
-def _validate_labels(labels: Labels, what: str) -> None:
+def _validate_labels(labels: Labels, what: str, mode: ParserMode) -> None:
     for name, value in labels.items():
-        if not valid_name(name):
+        if not mode.valid_name(name):
             raise ValidationError(f"{what}: invalid name {go_quote(name)}")
         if not valid_text(value):
             raise ValidationError(f"{what}: invalid value {go_quote(value)}")

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tocsin.alerting.labels import valid_classic_name, valid_name
 from tocsin.alerting.matcher import ParserMode, ParseWarning
 
 WarningHook: TypeAlias = Callable[[ParseWarning], None]
@@ -21,4 +20,4 @@ class Notation:
 
     def valid_name(self, name: str) -> bool:
         """Whether a label may have the name."""
-        return valid_classic_name(name) if self.mode is ParserMode.CLASSIC else valid_name(name)
+        return self.mode.valid_name(name)

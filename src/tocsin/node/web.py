@@ -58,6 +58,7 @@ class Web:
                 alert=AlertLimits(flags.alerts_max_labels, flags.alerts_max_size_bytes),
             ),
             metrics=self._requests,
+            mode=flags.matcher_mode,
         )
         statistics = bounds.HTTPStatistics()
         metrics.watch_statistics("web", lambda: statistics, gauges=bounds.GAUGES)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
+from tocsin.alerting.labels import valid_classic_name, valid_name
 from tocsin.alerting.matcher.classic import parse_classic_matcher, parse_classic_matchers
 from tocsin.alerting.matcher.matcher import Matcher
 from tocsin.alerting.matcher.utf8 import parse_utf8_matcher, parse_utf8_matchers
@@ -24,6 +25,10 @@ class ParserMode(Enum):
     FALLBACK = "fallback"
     CLASSIC = "classic-mode"
     UTF8_STRICT = "utf8-strict-mode"
+
+    def valid_name(self, name: str) -> bool:
+        """Whether a label may have the name; the classic mode takes it of fewer characters."""
+        return valid_classic_name(name) if self is ParserMode.CLASSIC else valid_name(name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Final
 
 from tocsin.alerting import regex
 from tocsin.alerting.labels import valid_name, valid_text
-from tocsin.alerting.matcher import Matcher, MatchType
+from tocsin.alerting.matcher import Matcher, MatchType, ParserMode
 from tocsin.alerting.quote import go_quote
 from tocsin.alerting.silence.silence import MatcherSet
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
@@ -24,8 +24,8 @@ MAX_SHOWN: Final = 1024
 _TYPES: Final = {int(match_type): match_type for match_type in MatchType}
 
 
-def _cheap_problem(number: int, name: str, value: str) -> str:
-    if not valid_name(name):
+def _cheap_problem(number: int, name: str, value: str, mode: ParserMode) -> str:
+    if not mode.valid_name(name):
         return f"invalid label name {go_quote(name)}"
     match_type = _TYPES.get(number)
     if match_type is None:
@@ -54,8 +54,12 @@ def _matches_empty(matcher: Matcher) -> bool:
     return matcher.type.is_equal and matcher.matches("")
 
 
-def make_matcher_sets(sets: Iterable[Iterable[tuple[int, str, str]]]) -> tuple[MatcherSet, ...]:
+def make_matcher_sets(
+    sets: Iterable[Iterable[tuple[int, str, str]]], mode: ParserMode = ParserMode.FALLBACK
+) -> tuple[MatcherSet, ...]:
     """The matcher sets for ``(type, name, value)`` triples, with every rule applied.
+
+    ``mode`` says which names labels may have; what peers and files hold is read in the widest.
 
     Raises ValidationError in Alertmanager's words (without its ``invalid silence: ``).
     """
@@ -63,7 +67,7 @@ def make_matcher_sets(sets: Iterable[Iterable[tuple[int, str, str]]]) -> tuple[M
     # What costs nothing first: of sixty patterns none is compiled if the last matcher has no name.
     for number, triples in enumerate(listed):
         for position, triple in enumerate(triples):
-            problem = _cheap_problem(*triple)
+            problem = _cheap_problem(*triple, mode)
             if problem:
                 raise ValidationError(f"invalid label matcher {position} in set {number}: {problem}")
     if sum(map(len, listed)) > MAX_MATCHERS:

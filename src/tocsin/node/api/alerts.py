@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.group import GroupView
-from tocsin.alerting.matcher import Matcher, matches_all
+from tocsin.alerting.matcher import Matcher, ParserMode, matches_all
 from tocsin.alerting.regex import Regex
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ValidationError
@@ -20,7 +20,7 @@ from tocsin.node.api.alert_views import AlertViews, encode_status
 from tocsin.node.api.answers import empty, json_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.go_json import encode_plain
-from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, SLICE, AlertLimits, AlertReader, Intake
+from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Intake
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
 
@@ -82,9 +82,10 @@ def _any_matches(pattern: Regex | None, names: Iterable[str]) -> bool:
 class AlertOperations:
     """GET and POST alerts, GET alerts/groups."""
 
-    def __init__(self, backend: Backend, limits: AlertLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, backend: Backend, limits: AlertLimits, mode: ParserMode) -> None:
+        self._mode = mode
         self._backend = backend
-        self._reader = AlertReader(limits)
+        self._reader = AlertReader(limits, mode)
         self._views = AlertViews()
 
     async def post(self, body: bytes) -> Response:
@@ -92,7 +93,7 @@ class AlertOperations:
         backend = self._backend
         parts = await self._reader.read(body)
         now = backend.now()
-        intake = Intake(now, backend.config.global_.resolve_timeout)
+        intake = Intake(now, backend.config.global_.resolve_timeout, self._mode)
         for start in range(0, len(parts), SLICE):
             if start:
                 await asyncio.sleep(0)
@@ -107,7 +108,7 @@ class AlertOperations:
     async def get(self, request: Request) -> Response:
         """The alerts that have not ended, by fingerprint. Raises ValidationError."""
         backend = self._backend
-        wanted = _Filter(backend, Query(request.scope["query_string"]), backend.now())
+        wanted = _Filter(backend, Query(request.scope["query_string"], self._mode), backend.now())
         route = backend.config.route
         alerts = backend.alerts.all()
         alerts.sort(key=_fingerprint)
@@ -127,7 +128,7 @@ class AlertOperations:
     async def groups(self, request: Request) -> Response:
         """The aggregation groups with alerts that have not ended. Raises ValidationError."""
         backend = self._backend
-        query = Query(request.scope["query_string"])
+        query = Query(request.scope["query_string"], self._mode)
         wanted = _Filter(backend, query, backend.now())
         muted = query.flag("muted")
         route = backend.config.route

@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tocsin.alerting.matcher import ParserMode
 from tocsin.errors import TocsinError
 from tocsin.node.api.answers import empty, plain_error, value_answer
 from tocsin.node.api.backend import Backend
@@ -55,25 +56,35 @@ def create_app(
     external_url: str = "",
     limits: Limits | None = None,
     metrics: HTTPMetrics | None = None,
+    mode: ParserMode = ParserMode.FALLBACK,
 ) -> ASGIApp:
     """The application that answers for ``backend``.
 
     ``route_prefix`` (``--web.route-prefix``) stands before every path; ``external_url``
-    (``--web.external-url``) is the address that users see, for links.
+    (``--web.external-url``) is the address that users see, for links. ``mode`` says how
+    matchers and label names are to be read.
     """
     limits = limits or Limits()
-    site = Site(backend, route_prefix=route_prefix, external_url=external_url, limits=limits)
+    site = Site(backend, route_prefix=route_prefix, external_url=external_url, limits=limits, mode=mode)
     return Gate(site, limits, metrics or NoMetrics(), site.handler)
 
 
 class Site:
     """Finds who answers for a path."""
 
-    def __init__(self, backend: Backend, *, route_prefix: str, external_url: str, limits: Limits) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        route_prefix: str,
+        external_url: str,
+        limits: Limits,
+        mode: ParserMode,
+    ) -> None:
         self._backend = backend
         self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
         self._external_url = external_url
-        self._v2 = ApiV2(backend, limits)
+        self._v2 = ApiV2(backend, limits, mode)
         self._browsers = limits.browsers
         reading = ("GET", "HEAD")
         self._pages: Mapping[str, tuple[tuple[str, ...], Answer]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alerting.matcher import matches_all
+from tocsin.alerting.matcher import ParserMode, matches_all
 from tocsin.alerting.timestamp import format_milliseconds
 from tocsin.node.api.answers import value_answer
 from tocsin.node.api.backend import Backend
@@ -16,7 +16,8 @@ from tocsin.node.api.requests import Query
 class GeneralOperations:
     """GET status and GET receivers."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, mode: ParserMode) -> None:
+        self._mode = mode
         self._backend = backend
 
     async def status(self, request: Request) -> Response:  # noqa: ARG002 - as all operations
@@ -46,7 +47,7 @@ class GeneralOperations:
 
     async def receivers(self, request: Request) -> Response:
         """The receivers, in the order of the configuration. Raises ValidationError."""
-        matchers = Query(request.scope["query_string"]).receiver_matchers()
+        matchers = Query(request.scope["query_string"], self._mode).receiver_matchers()
         return value_answer(
             [
                 {"labels": labels, "name": name}

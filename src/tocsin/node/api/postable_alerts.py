@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.labels import Labels, go_quote, valid_name, valid_text
+from tocsin.alerting.labels import Labels, go_quote, valid_text
+from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ValidationError
 from tocsin.node.api import weight
@@ -70,8 +71,8 @@ _decode_alerts = msgspec.json.Decoder(list[PostableAlert]).decode
 _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 
 
-def _known(labels: dict[str, str]) -> _Known:
-    valid = all(valid_name(name) and valid_text(value) for name, value in labels.items())
+def _known(labels: dict[str, str], mode: ParserMode) -> _Known:
+    valid = all(mode.valid_name(name) and valid_text(value) for name, value in labels.items())
     return _Known(Labels(labels), valid)
 
 
@@ -113,8 +114,9 @@ DEFAULT_LIMITS: Final = AlertLimits()
 class AlertReader:
     """Reads bodies, remembering the label sets it has seen."""
 
-    def __init__(self, limits: AlertLimits = DEFAULT_LIMITS) -> None:
+    def __init__(self, limits: AlertLimits = DEFAULT_LIMITS, mode: ParserMode = ParserMode.FALLBACK) -> None:
         self._limits = limits
+        self._mode = mode
         self._labels: Interned[_Known] = Interned()
         self._annotations: Interned[_Known] = Interned()
 
@@ -133,9 +135,9 @@ class AlertReader:
                 parts.append(self._parts(alert))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, GoJSONError):
             if len(body) < SLOW_BYTES:
-                return read_slowly(body, self._limits)
+                return read_slowly(body, self._limits, self._mode)
             weight.check_unusual(body, _NAME)
-            return await asyncio.to_thread(read_slowly, body, self._limits)
+            return await asyncio.to_thread(read_slowly, body, self._limits, self._mode)
         return parts
 
     def _parts(self, postable: PostableAlert) -> Parts:
@@ -149,13 +151,13 @@ class AlertReader:
         raw = bytes(postable.labels)
         labels = self._labels.get(raw)
         if labels is None:
-            labels = _known(_without_empty(_decode_labels(raw)))
+            labels = _known(_without_empty(_decode_labels(raw)), self._mode)
             _ = labels.labels.fingerprint  # here, where large ones have their turns
             self._labels.put(raw, labels)
         raw = bytes(postable.annotations)
         annotations = self._annotations.get(raw)
         if annotations is None:
-            annotations = _known(_decode_labels(raw))
+            annotations = _known(_decode_labels(raw), self._mode)
             self._annotations.put(raw, annotations)
         problem = self._limits.problem(max(len(labels.labels), len(annotations.labels)), 0)
         return Parts(
@@ -168,7 +170,9 @@ class AlertReader:
         )
 
 
-def read_slowly(body: bytes, limits: AlertLimits = DEFAULT_LIMITS) -> list[Parts]:
+def read_slowly(
+    body: bytes, limits: AlertLimits = DEFAULT_LIMITS, mode: ParserMode = ParserMode.FALLBACK
+) -> list[Parts]:
     """The alerts of a body that is not as usual. Raises BodyError in go-openapi's words."""
     if not body.strip(b" \t\r\n"):
         raise required(_NAME)
@@ -181,7 +185,7 @@ def read_slowly(body: bytes, limits: AlertLimits = DEFAULT_LIMITS) -> list[Parts
         raw = [_raw_alert(element) for element in value]
     except GoJSONError as error:
         raise unparsable(_NAME, error) from None
-    return [_checked(number, alert, limits) for number, alert in enumerate(raw)]
+    return [_checked(number, alert, limits, mode) for number, alert in enumerate(raw)]
 
 
 class _RawAlert(NamedTuple):
@@ -214,7 +218,7 @@ def _raw_alert(value: Value) -> _RawAlert | None:
     return _RawAlert(labels, annotations or {}, times.get("startsat"), times.get("endsat"), url or "")
 
 
-def _checked(number: int, alert: _RawAlert | None, limits: AlertLimits) -> Parts:
+def _checked(number: int, alert: _RawAlert | None, limits: AlertLimits, mode: ParserMode) -> Parts:
     if alert is None:  # Alertmanager's handler panics
         raise required(f"{number}")
     url = alert.generator_url
@@ -228,8 +232,8 @@ def _checked(number: int, alert: _RawAlert | None, limits: AlertLimits) -> Parts
         sum([len(name) + len(value) for name, value in pairs]),
     )
     return Parts(
-        _known(_without_empty(alert.labels)),
-        _known(alert.annotations),
+        _known(_without_empty(alert.labels), mode),
+        _known(alert.annotations, mode),
         ZERO if alert.starts_at is None else alert.starts_at,
         ZERO if alert.ends_at is None else alert.ends_at,
         url,
@@ -240,7 +244,10 @@ def _checked(number: int, alert: _RawAlert | None, limits: AlertLimits) -> Parts
 class Intake:
     """Alerts made out of parts: the valid ones, and what is wrong with the others."""
 
-    def __init__(self, now: Nanoseconds, resolve_timeout: Nanoseconds) -> None:
+    def __init__(
+        self, now: Nanoseconds, resolve_timeout: Nanoseconds, mode: ParserMode = ParserMode.FALLBACK
+    ) -> None:
+        self._mode = mode
         self.problems: list[str] = []
         self.firing = 0
         self.resolved = 0
@@ -271,7 +278,7 @@ class Intake:
             alert = Alert(labels.labels, notes.labels, starts_at, ends_at, url, now, timeout)
             if ends_at < starts_at or not (labels.labels and labels.valid and notes.valid):
                 try:
-                    alert.validate()
+                    alert.validate(self._mode)
                 except ValidationError as error:
                     invalid += 1
                     if len(self.problems) < MAX_PROBLEMS:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.matcher import MatchType
+from tocsin.alerting.matcher import MatchType, ParserMode
 from tocsin.alerting.silence import Silence, make_matcher_sets
 from tocsin.alerting.silence.silence import NO_ANNOTATIONS
 from tocsin.alerting.silence.silences import MAX_SILENCE_BYTES
@@ -70,8 +70,8 @@ class _Fields(NamedTuple):
 _decode = msgspec.json.Decoder(PostableSilence).decode
 
 
-def read_silence(body: bytes, now: Nanoseconds) -> Silence:
-    """The silence that a body asks for.
+def read_silence(body: bytes, now: Nanoseconds, mode: ParserMode = ParserMode.FALLBACK) -> Silence:
+    """The silence that a body asks for; ``mode`` says which names its matchers may have.
 
     Raises BodyError (go-openapi refuses it) or ValidationError (Alertmanager does). Size comes first, then
     how many matchers there are, then what they mean.
@@ -94,10 +94,10 @@ def read_silence(body: bytes, now: Nanoseconds) -> Silence:
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, GoJSONError):
         fields = _read_slowly(body)
-    return _silence(fields, now)
+    return _silence(fields, now, mode)
 
 
-def _silence(fields: _Fields, now: Nanoseconds) -> Silence:
+def _silence(fields: _Fields, now: Nanoseconds, mode: ParserMode) -> Silence:
     # In the order in which go-openapi looks.
     if fields.comment is None:
         raise required("comment")
@@ -125,7 +125,7 @@ def _silence(fields: _Fields, now: Nanoseconds) -> Silence:
     if fields.ends_at < now:
         raise ValidationError("Failed to create silence: end time can't be in the past")
     try:
-        matcher_sets = make_matcher_sets([triples])
+        matcher_sets = make_matcher_sets([triples], mode)
     except ValidationError as error:
         raise ValidationError(f"invalid silence: {error}") from None
     return Silence(

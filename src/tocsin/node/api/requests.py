@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 from tocsin.alerting import regex
-from tocsin.alerting.matcher import Matcher, parse_matcher
+from tocsin.alerting.matcher import Matcher, ParserMode, parse_matcher
 from tocsin.errors import ValidationError
 from tocsin.node.api.bodies import BodyError
 
@@ -48,7 +48,8 @@ def clean_path(raw: str) -> str:
 class Query:
     """The parameters of a query string, as Go's ``url.ParseQuery`` and go-openapi read them."""
 
-    def __init__(self, query_string: bytes) -> None:
+    def __init__(self, query_string: bytes, mode: ParserMode = ParserMode.FALLBACK) -> None:
+        self._mode = mode
         self._values: dict[str, list[str]] = {}
         self._raw: dict[str, bytes] = {}
         """The last value of each, before what is not UTF-8 is replaced."""
@@ -79,7 +80,7 @@ class Query:
         """The matchers of a repeatable parameter. Raises ValidationError."""
         try:
             with regex.spending(self._purse):
-                return [parse_matcher(text, origin="api") for text in self.all(name)]
+                return [parse_matcher(text, origin="api", mode=self._mode) for text in self.all(name)]
         except ValueError as error:
             raise ValidationError(str(error)) from None
 

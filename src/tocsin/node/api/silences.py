@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.silence import SilenceState
 from tocsin.errors import NotFoundError
 from tocsin.node.api.answers import empty, json_answer, value_answer
@@ -25,7 +26,8 @@ IN_THREAD: Final = 4096
 class SilenceOperations:
     """GET and POST silences, GET and DELETE silence."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, mode: ParserMode) -> None:
+        self._mode = mode
         self._backend = backend
         self._views = SilenceViews()
 
@@ -34,7 +36,7 @@ class SilenceOperations:
 
         ``active``, ``pending`` and ``expired`` leave out those in a state (0.34).
         """
-        query = Query(request.scope["query_string"])
+        query = Query(request.scope["query_string"], self._mode)
         matchers = query.matchers()
         states = [state for state in SilenceState if query.flag(state.value)]
         now = self._backend.now()
@@ -53,7 +55,7 @@ class SilenceOperations:
     async def post(self, body: bytes) -> Response:
         """Create or change a silence. Raises BodyError, ValidationError or NotFoundError."""
         backend = self._backend
-        identifier = await backend.set_silence(read_silence(body, backend.now()))
+        identifier = await backend.set_silence(read_silence(body, backend.now(), self._mode))
         return value_answer({"silenceID": identifier})
 
     async def get_one(self, identifier: str) -> Response:

@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.alerting.matcher import ParserMode
 from tocsin.errors import NotFoundError, StorageError, ValidationError
 from tocsin.node.api import cors
 from tocsin.node.api.alerts import AlertOperations
@@ -31,10 +32,10 @@ SilenceOperation = Callable[[str], Awaitable[Response]]
 class ApiV2:
     """Answers requests to paths below ``/api/v2``."""
 
-    def __init__(self, backend: Backend, limits: Limits) -> None:
-        alerts = AlertOperations(backend, limits.alert)
-        silences = SilenceOperations(backend)
-        general = GeneralOperations(backend)
+    def __init__(self, backend: Backend, limits: Limits, mode: ParserMode) -> None:
+        alerts = AlertOperations(backend, limits.alert, mode)
+        silences = SilenceOperations(backend, mode)
+        general = GeneralOperations(backend, mode)
         self._cross_origin = limits.browsers.cross_origin
         self._max_body_bytes = limits.max_body_bytes
         self._get: Mapping[str, Operation] = {

@@ -10,10 +10,12 @@ import pytest
 
 from tocsin.alerting import labels as label_hashes
 from tocsin.alerting import regex, timestamp
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.silence.validate import MAX_MATCHERS
 from tocsin.errors import ValidationError
 from tocsin.node.api.bodies import BodyError
-from tocsin.node.api.postable_alerts import AlertLimits, AlertReader, Intake, is_request_uri
+from tocsin.node.api.postable_alerts import AlertLimits, AlertReader, Intake, is_request_uri, read_slowly
 from tocsin.node.api.postable_silence import read_silence
 from tocsin.node.api.requests import Query
 from tocsin.node.api.times import parse_time
@@ -128,3 +130,25 @@ def test_a_list_of_hosts_is_a_good_filter() -> None:
     assert found.matches("host999.example.com:9100")
     silence = read_silence(_silence([_matcher(hosts)]), NOW)
     assert silence.matcher_sets[0][0].matches("host7.example.com:9100")
+
+
+def test_the_classic_mode_takes_classic_names_only() -> None:
+    classic = ParserMode.CLASSIC
+    body = json.dumps(
+        [
+            {"labels": {"foo bar": "x"}},
+            {"labels": {"foo": "x"}},
+            {"labels": {"a": "b"}, "annotations": {"a.b": ""}},
+        ]
+    ).encode()
+    for parts in (asyncio.run(AlertReader(mode=classic).read(body)), read_slowly(body, mode=classic)):
+        intake = Intake(NOW, timestamp.SECOND, classic)
+        assert [alert.labels for alert in intake.alerts(parts)] == [Labels({"foo": "x"})]
+        assert intake.problems == [
+            'invalid label set: invalid name "foo bar"',
+            'invalid annotations: invalid name "a.b"',
+        ]
+    with pytest.raises(ValidationError, match='invalid label name "a-b"'):
+        read_silence(_silence([_matcher("x", "a-b")]), NOW, classic)
+    with pytest.raises(ValidationError, match="bad matcher format"):
+        Query(b"filter=a.b%3Dc", classic).matchers()
