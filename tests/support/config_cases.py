@@ -323,9 +323,9 @@ BAD: dict[str, tuple[str, int, str]] = {
 
 STRICTER: dict[str, tuple[str, int, str]] = {
     "another kind of integration": (
-        "route: {receiver: r}\nreceivers:\n- name: r\n  slack_configs: [{api_url: 'http://h/'}]\n",
+        "route: {receiver: r}\nreceivers:\n- name: r\n  wechat_configs: [{corp_id: c}]\n",
         4,
-        "slack_configs: this version does not send to slack",
+        "wechat_configs: this version does not send to wechat",
     ),
     "a secret by reference": (http("basic_auth: {password_ref: x}"), 5, "secrets by reference"),
     "a template that is none": (webhook("url: 'http://h/{{ .GroupKey'"), 5, "the template"),

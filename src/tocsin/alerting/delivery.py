@@ -16,7 +16,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import IntegrationConfig, ReceiverConfig
 from tocsin.alerting.group import Flush
 from tocsin.alerting.intent import Lease
-from tocsin.alerting.nflog import Entry, Receiver
+from tocsin.alerting.nflog import Entry, Receiver, ReceiverData
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 from tocsin.alerting.unheard import Unheard
@@ -127,6 +127,8 @@ class Delivery:
     deadline: Nanoseconds = 0
     firing: tuple[int, ...] = ()
     resolved: tuple[int, ...] = ()
+    receiver_data: ReceiverData = field(default_factory=dict)
+    """What the integration remembers of the group, by the log and by its last attempt."""
     notification: Notification | None = None
     attempt: int = 0
     """The id of the attempt under way."""

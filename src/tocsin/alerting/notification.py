@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.nflog.entry import ReceiverData
 from tocsin.alerting.timestamp import Nanoseconds
 
 Reason = Literal[
@@ -29,5 +30,7 @@ class Notification:
     alerts: tuple[Alert, ...]
     now: Nanoseconds
     reason: Reason
+    receiver_data: ReceiverData = field(default_factory=dict, hash=False)
+    """What the integration has to remember since the group's first notification: see the log's entry."""
     route_labels: tuple[tuple[str, str], ...] = ()
     """``labels`` of the route, whose values may be templates."""

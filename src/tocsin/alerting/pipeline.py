@@ -31,7 +31,7 @@ from tocsin.alerting.effects import (
 from tocsin.alerting.group import Flush
 from tocsin.alerting.intent import GUARD, Intents
 from tocsin.alerting.muting import Muter, Muting
-from tocsin.alerting.nflog import Entry
+from tocsin.alerting.nflog import Entry, ReceiverData
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.route import RouteOptions
@@ -249,9 +249,12 @@ class Pipeline:
 
     # Attempts
 
-    def attempt_succeeded(self, attempt: int, now: Nanoseconds) -> None:
-        """The notification was taken. An id that is unknown, or given up meanwhile, is ignored."""
-        self._sending.attempt_succeeded(attempt, now)
+    def attempt_succeeded(
+        self, attempt: int, now: Nanoseconds, receiver_data: ReceiverData | None = None
+    ) -> None:
+        """The notification was taken. ``receiver_data``: what the integration is to remember, beside what it
+        does. An id that is unknown, or given up meanwhile, is ignored."""
+        self._sending.attempt_succeeded(attempt, now, receiver_data)
 
     def attempt_failed(
         self, attempt: int, now: Nanoseconds, retry: bool, reason: str, error: str = ""

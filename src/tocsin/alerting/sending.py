@@ -7,6 +7,7 @@ while it backs off. What nodes tell each other for it is in :mod:`tocsin.alertin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from heapq import heappop, heappush
 from itertools import count
 from random import Random
@@ -25,7 +26,7 @@ from tocsin.alerting.delivery import (
 )
 from tocsin.alerting.effects import Attempt, PipelineEffect, Recorded
 from tocsin.alerting.intent import GUARD, Intents, content_of, key_of
-from tocsin.alerting.nflog import Entry, Receiver
+from tocsin.alerting.nflog import Entry, Receiver, ReceiverData
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
@@ -56,6 +57,8 @@ class Log(Protocol):
         resolved: Sequence[int],
         now: Nanoseconds,
         expiry_ns: Nanoseconds,
+        *,
+        receiver_data: ReceiverData | None = None,
     ) -> list[bytes]: ...
 
 
@@ -134,6 +137,11 @@ class Sending:
         if reason is None:
             self._end(delivery, now)
             return
+        known = {} if entry is None or reason == "first notification" else entry.receiver_data
+        if delivery.receiver_data != known:
+            delivery.receiver_data = known
+            if delivery.notification is not None:
+                delivery.notification = replace(delivery.notification, receiver_data=known)
         if delivery.notification is None and not self._prepare(delivery, reason, now):
             return
         if not intents.alone(now):
@@ -184,6 +192,7 @@ class Sending:
             now=delivery.looked_at,
             reason=reason,
             route_labels=flush.options.labels,
+            receiver_data=delivery.receiver_data,
         )
         return True
 
@@ -263,10 +272,14 @@ class Sending:
             Attempt(delivery.attempt, delivery.integration, delivery.notification, delivery.deadline)
         )
 
-    def attempt_succeeded(self, attempt: int, now: Nanoseconds) -> None:
+    def attempt_succeeded(
+        self, attempt: int, now: Nanoseconds, receiver_data: ReceiverData | None = None
+    ) -> None:
         """See :meth:`tocsin.alerting.pipeline.Pipeline.attempt_succeeded`."""
         delivery = self._attempt_ended(attempt)
         if delivery is not None:
+            if receiver_data:
+                delivery.receiver_data = {**delivery.receiver_data, **receiver_data}
             self._move_up(delivery.lane, now)
             self._record(delivery, now)
 
@@ -326,6 +339,7 @@ class Sending:
             (*[one for one in resolved if one in fresh], *delivery.resolved),
             now,
             2 * flush.options.repeat_interval,
+            receiver_data=delivery.receiver_data,
         )
         if changes:
             self._effects.append(Recorded(tuple(changes)))

@@ -264,7 +264,7 @@ class Engine:
         self._on_latency(integration.integration, max(now - began, 0) / 1e9)
         if outcome.success:
             self._log.debug("notify success", integration=str(integration))
-            self.pipeline.attempt_succeeded(attempt.id, now)
+            self.pipeline.attempt_succeeded(attempt.id, now, outcome.receiver_data)
         else:
             self._log.warn("notify attempt failed", integration=str(integration), err=outcome.error)
             self.pipeline.attempt_failed(attempt.id, now, outcome.retry, outcome.reason, outcome.error)

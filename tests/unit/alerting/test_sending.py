@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from simulation.alerting import NoSilences
@@ -90,3 +91,32 @@ def test_a_reload_withdraws_claims_and_the_successor_waits_for_what_is_being_sen
     sending.attempt_succeeded(attempt.id, T0 + SECOND)
     successor.handle_timeout(T0 + SECOND)
     assert not any(isinstance(effect, Attempt) for effect in successor.drain()), "the log has it"
+
+
+def test_what_an_integration_remembers_goes_through_the_log() -> None:
+    log = NotificationLog(3600 * SECOND)
+    pipeline = _pipeline(Intents(), log)
+
+    def told(flush: Flush, now: int, **remember: str) -> Attempt:
+        pipeline.start(flush, now)
+        pipeline.handle_timeout(now)
+        [attempt] = [each for each in pipeline.drain() if isinstance(each, Attempt)]
+        pipeline.attempt_succeeded(attempt.id, now, remember or None)
+        pipeline.handle_timeout(now)
+        pipeline.drain()
+        return attempt
+
+    first = told(_flush(), T0, threadTs="1", channelId="C")
+    assert first.notification.receiver_data == {}
+    more = replace(_flush(), alerts=(*_flush().alerts, alert(alertname="B")), now=T0 + SECOND)
+    second = told(more, T0 + SECOND, threadTs="2")
+    assert second.notification.receiver_data == {"threadTs": "1", "channelId": "C"}
+    ended = tuple(replace(each, ends_at=T0 + SECOND) for each in more.alerts)
+    third = told(replace(more, alerts=ended, now=T0 + 2 * SECOND), T0 + 2 * SECOND)
+    assert third.notification.receiver_data == {"threadTs": "2", "channelId": "C"}
+    entry = log.query(third.integration.log_receiver, "{}:{}")
+    assert entry is not None
+    assert entry.receiver_data == {"threadTs": "2", "channelId": "C"}
+    # What fires again is another matter, and has another message.
+    anew = told(replace(_flush(), now=T0 + 3 * SECOND), T0 + 3 * SECOND)
+    assert (anew.notification.reason, anew.notification.receiver_data) == ("first notification", {})

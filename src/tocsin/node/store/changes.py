@@ -155,10 +155,14 @@ class StagedLog:
         resolved: Sequence[int],
         now: Nanoseconds,
         expiry_ns: Nanoseconds,
+        *,
+        receiver_data: nflog.ReceiverData | None = None,
     ) -> list[bytes]:
         """Record a notification; call :meth:`keep` after it."""
         previous = self.query(receiver, group_key)
-        entry = self._log.stage(receiver, group_key, firing, resolved, now, expiry_ns, previous)
+        entry = self._log.stage(
+            receiver, group_key, firing, resolved, now, expiry_ns, previous, receiver_data=receiver_data
+        )
         self._staged[entry.key] = entry
         self._unsubmitted.append(entry)
         return [entry.encoded]

@@ -7,12 +7,17 @@ and faults of its own are dealt with by :mod:`tocsin.notify.integrations.sender`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
 
+from tocsin.alerting.duration import format_go_duration
+from tocsin.alerting.nflog import ReceiverData
 from tocsin.alerting.notification import Notification
+from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.config.httpclient import HTTPClientConfig
 from tocsin.config.scalars import boolean
 from tocsin.config.schema import Section, option
@@ -64,6 +69,8 @@ class Outcome:
     retry: bool = False
     reason: str = ""
     error: str = ""
+    receiver_data: ReceiverData | None = None
+    """What the notification log is to remember for the integration, beside what it does."""
 
 
 class NotifyError(Exception):
@@ -76,22 +83,51 @@ class NotifyError(Exception):
         self.reason = reason
 
 
-async def read_secret(secrets: Secrets, value: str, file: str, *, what: str) -> str:
+async def read_secret(secrets: Secrets, value: str, file: str, *, what: str, strip: bool = True) -> str:
     """``value``, or what ``file`` holds now; :class:`NotifyError`, not to be retried, when it cannot be read.
 
-    ``what``: the key of the file, for the error.
+    ``what``: the key of the file, for the error. ``strip``: whether the space around it is left out.
     """
     try:
-        return await secrets.read(value, file)
+        return await secrets.read(value, file, strip=strip)
     except (OSError, ValueError) as error:
         raise NotifyError(f"read {what}: {file}: {why(error)}") from None
+
+
+def fires(notification: Notification) -> bool:
+    """Whether any of its alerts fires; else all are resolved."""
+    return any(alert.ends_at in (0, ZERO) for alert in notification.alerts)
+
+
+def group_hash(notification: Notification) -> str:
+    """What a far side knows the group by: the SHA-256 of its key."""
+    return sha256(notification.group_key.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def within(span: Nanoseconds, kind: str, request: Awaitable[T]) -> T:
+    """``request``, bounded by the ``timeout`` of its section; 0 or less: only by the notification's deadline.
+
+    :class:`NotifyError`, to be tried again, when it is reached.
+    """
+    if span <= 0:
+        return await request
+    try:
+        async with asyncio.timeout(span / SECOND):
+            return await request
+    except TimeoutError:
+        reached = f"configured {kind} timeout reached ({format_go_duration(span)})"
+        raise NotifyError(f"{DOING.get()}: context deadline exceeded: {reached}", retry=True) from None
 
 
 class Notifier(Protocol):
     """Sends the notifications of one integration."""
 
-    async def notify(self, notification: Notification) -> None:
-        """One attempt; :class:`NotifyError` when it did not get through. Cancelled when its time is up."""
+    async def notify(self, notification: Notification) -> ReceiverData | None:
+        """One attempt; :class:`NotifyError` when it did not get through. Cancelled when its time is up.
+
+        What it returns is in ``receiver_data`` of the group's next notifications, wherever they are sent;
+        ``None``: what is there already.
+        """
 
     async def close(self) -> None:
         """Close kept connections."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Container, Mapping
 from typing import Any
 
 _ESCAPES = (
@@ -29,3 +30,9 @@ def sorted_maps(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: sorted_maps(value[name]) for name in sorted(value)}
     return [sorted_maps(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def without_empty(fields: Mapping[str, Any], *, always: Container[str] = ()) -> dict[str, Any]:
+    """The fields of a Go struct that it writes: those with a value, and ``always``, which have no
+    ``omitempty``."""
+    return {name: value for name, value in fields.items() if value or name in always}

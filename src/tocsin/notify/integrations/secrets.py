@@ -31,8 +31,8 @@ class Secrets:
         self._given = frozenset(piece for found in _secrets_of(config) for piece in _pieces(found))
         self._read: deque[str] = deque(maxlen=REMEMBERED)
 
-    async def read(self, value: str, file: str) -> str:
-        """``value``, or, if there is a file, what it holds now without the space around it.
+    async def read(self, value: str, file: str, *, strip: bool = True) -> str:
+        """``value``, or, if there is a file, what it holds now, without the space around it if ``strip``.
 
         ``OSError`` or ``ValueError`` when it cannot be read, is too long or is not UTF-8.
         """
@@ -40,7 +40,7 @@ class Secrets:
             return value
         found = await asyncio.to_thread(_read, file)
         self.add(found)
-        return found
+        return found.strip() if strip else found
 
     def add(self, *values: str) -> None:
         """Mask these too: what was made of secrets, or was given by a server as one."""
@@ -73,7 +73,7 @@ def _read(file: str) -> str:
         found = opened.read(MAX_SECRET_BYTES + 1)
     if len(found) > MAX_SECRET_BYTES:
         raise ValueError(f"is longer than {MAX_SECRET_BYTES} bytes")
-    return found.decode().strip()
+    return found.decode()
 
 
 def _secrets_of(value: Any) -> Iterable[str]:

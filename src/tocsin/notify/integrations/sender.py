@@ -61,7 +61,7 @@ class NotifierSender:
         left = (deadline - self._clock.now()) / SECOND
         try:
             async with asyncio.timeout(max(left, 0.0)):
-                await self._notifier.notify(notification)
+                remembered = await self._notifier.notify(notification)
         except NotifyError as failure:
             return self._failed(str(failure), retry=failure.retry, reason=failure.reason)
         except TimeoutError:
@@ -70,7 +70,7 @@ class NotifierSender:
         except Exception as error:
             # A notifier's bug must cost this one attempt, not the flow.
             return self._failed(f"{type(error).__name__}: {error}", retry=True)
-        return Outcome(success=True)
+        return Outcome(success=True, receiver_data=remembered)
 
     async def close(self) -> None:
         """Close kept connections."""

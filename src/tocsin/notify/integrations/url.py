@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import quote, unquote, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode, urljoin, urlsplit
 
 from tocsin.config.scalars import check_authority
 
 _PORTS = {"http": 80, "https": 443}
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
+_SAFE_IN_PATH = "$&+,/:;=@"
+"""Beside letters, digits and ``-_.~``: what Go leaves as it is in a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,3 +76,24 @@ def follow(target: Target, location: str) -> Target:
 def same_site(host: str, first: str) -> bool:
     """Whether ``host`` is ``first`` or below it: it may have the credentials that were meant for it."""
     return host == first or host.endswith(f".{first}")
+
+
+def extended(url: str, more: str, **query: str) -> str:
+    """``url`` with ``more``, not escaped yet, at the end of its path and ``query`` among its parameters, as a
+    Go program adds to a URL: the whole path is escaped anew, and parameters that were added to are sorted."""
+    address, _, fragment = url.partition("#")
+    address, _, parameters = address.partition("?")
+    scheme, _, rest = address.partition("://")
+    authority, slash, path = rest.partition("/")
+    whole = unquote_to_bytes(slash + path) + more.encode("utf-8", "replace")
+    if query:
+        held = [pair for pair in parse_qsl(parameters, keep_blank_values=True) if pair[0] not in query]
+        parameters = urlencode(sorted([*held, *query.items()], key=lambda pair: pair[0]))
+    tail = f"?{parameters}" * bool(parameters) + f"#{fragment}" * bool(fragment)
+    return f"{scheme}://{authority}{quote(whole, safe=_SAFE_IN_PATH)}{tail}"
+
+
+def with_slash(url: str) -> str:
+    """``url`` with a slash at the end of its path."""
+    path = url.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[1:]
+    return url if "".join(path).endswith("/") else extended(url, "/")

@@ -12,7 +12,7 @@ from typing import Any, Final
 from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.notification import Notification
-from tocsin.alerting.timestamp import SECOND, ZERO, format_rfc3339
+from tocsin.alerting.timestamp import ZERO, format_rfc3339
 from tocsin.config.readers import secret_template, text
 from tocsin.config.scalars import check_url, go_duration, unsigned
 from tocsin.config.schema import option
@@ -20,8 +20,6 @@ from tocsin.config.texts import SECRET_TEXT, SecretTemplate
 from tocsin.config.values import any_templates
 from tocsin.config.yaml import Node
 from tocsin.notify.integrations.base import (
-    DOING,
-    Answer,
     HTTPIntegrationConfig,
     Kind,
     NotifyError,
@@ -29,6 +27,7 @@ from tocsin.notify.integrations.base import (
     RetryRule,
     Services,
     read_secret,
+    within,
 )
 from tocsin.notify.integrations.json import encode, sorted_maps
 
@@ -99,23 +98,12 @@ class WebhookNotifier:
             make = partial(webhook_payload, notification, services.external_url, config.max_alerts)
             pairs = sum([len(alert.labels) + len(alert.annotations) for alert in notification.alerts])
             body = await asyncio.to_thread(make) if pairs > INLINE_PAIRS else make()
-        answer = await self._within_timeout(url, body)
+        answer = await within(config.timeout, "webhook", self._http.post(url, body))
         answer.check(self.retry)
 
     async def close(self) -> None:
         """Close kept connections."""
         await self._http.close()
-
-    async def _within_timeout(self, url: str, body: bytes) -> Answer:
-        span = self._config.timeout
-        if span <= 0:
-            return await self._http.post(url, body)
-        try:
-            async with asyncio.timeout(span / SECOND):
-                return await self._http.post(url, body)
-        except TimeoutError:
-            reached = f"configured webhook timeout reached ({format_go_duration(span)})"
-            raise NotifyError(f"{DOING.get()}: context deadline exceeded: {reached}", retry=True) from None
 
 
 def _limited(notification: Notification, max_alerts: int) -> Notification:

@@ -22,6 +22,13 @@ def test_the_configuration() -> None:
     assert len(config.route.children) == 2
 
 
+@pytest.mark.parametrize("path", sorted((EXAMPLES / "receivers").glob("*.yml")), ids=lambda path: path.stem)
+def test_a_receiver(path: Path) -> None:
+    [receiver] = load_config(path).receivers
+    [integration] = receiver.integrations
+    assert path.stem.partition("-")[0] == integration.kind
+
+
 def test_the_tls_file_needs_only_its_certificates() -> None:
     with pytest.raises(ConfigError, match=r"tls\.yml:4:14: .*cert\.pem cannot be read"):
         load_cluster_tls(EXAMPLES / "tls.yml")
