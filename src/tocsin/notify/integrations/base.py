@@ -199,6 +199,8 @@ class RetryRule:
     server_errors: bool = True
     details: Callable[[int, bytes], str] | None = None
     """What of the answer's body goes into the error, if not its beginning."""
+    reasons: bool = True
+    """Whether the reason of a failure tells of the status; else it is always ``other``."""
 
     def check(self, status: int, body: bytes) -> None:
         """:class:`NotifyError` for an answer that is no success."""
@@ -208,7 +210,7 @@ class RetryRule:
         raise NotifyError(
             f"unexpected status code {status}" + (f": {text}" if text else ""),
             retry=(self.server_errors and 500 <= status < 600) or status in self.codes,
-            reason=reason_of(status),
+            reason=reason_of(status) if self.reasons else "other",
         )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode, urljoin, urlsplit
 
@@ -9,6 +11,9 @@ from tocsin.config.scalars import check_authority
 
 _PORTS = {"http": 80, "https": 443}
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*", re.ASCII)
 _SAFE_IN_PATH = "$&+,/:;=@"
 """Beside letters, digits and ``-_.~``: what Go leaves as it is in a path."""
 
@@ -97,3 +102,39 @@ def with_slash(url: str) -> str:
     """``url`` with a slash at the end of its path."""
     path = url.partition("#")[0].partition("?")[0].partition("://")[2].partition("/")[1:]
     return url if "".join(path).endswith("/") else extended(url, "/")
+
+
+def joined(url: str, more: str) -> str:
+    """``url`` with the segments ``more`` below its path, without empty and dotted ones, as Go joins them."""
+    address, hash_, fragment = url.partition("#")
+    address, mark, query = address.partition("?")
+    scheme, _, rest = address.partition("://")
+    authority, _, path = rest.partition("/")
+    whole = posixpath.normpath(f"/{path}/{more}".replace("//", "/"))
+    return f"{scheme}://{authority}{whole}{mark}{query}{hash_}{fragment}"
+
+
+def is_url(text: str) -> bool:
+    """Whether Go takes it for a URL, of any scheme or of none."""
+    address, _, fragment = text.partition("#")
+    rest = address.partition("?")[0]
+    scheme, colon, after = rest.partition(":")
+    if _CONTROL.search(text) or _BAD_ESCAPE.search(fragment) or rest.startswith(":"):
+        return False
+    absolute = bool(colon and _SCHEME.fullmatch(scheme))
+    if absolute:
+        rest = after
+        if not rest.startswith("/"):
+            return True
+    elif ":" in rest.partition("/")[0]:
+        return False
+    if rest.startswith("//") and (absolute or not rest.startswith("///")):
+        authority, _, rest = rest[2:].partition("/")
+        if authority:
+            try:
+                check_authority(authority)
+            except ValueError:
+                return False
+            if " " in authority:
+                return False
+    return not _BAD_ESCAPE.search(rest)

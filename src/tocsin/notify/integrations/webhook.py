@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, Final
 
 from tocsin.alerting.duration import format_go_duration
-from tocsin.alerting.labels import Labels
 from tocsin.alerting.notification import Notification
-from tocsin.alerting.timestamp import ZERO, format_rfc3339
 from tocsin.config.readers import secret_template, text
 from tocsin.config.scalars import check_url, go_duration, unsigned
 from tocsin.config.schema import option
@@ -30,9 +25,7 @@ from tocsin.notify.integrations.base import (
     within,
 )
 from tocsin.notify.integrations.json import encode, sorted_maps
-
-INLINE_PAIRS: Final = 512
-"""Labels and annotations of a notification, past which its text is made beside the event loop."""
+from tocsin.notify.integrations.payload import beside_loop, payload
 
 
 def _url(node: Node) -> SecretTemplate:
@@ -96,8 +89,7 @@ class WebhookNotifier:
             raise NotifyError("webhook URL is empty")
         if config.payload is None:
             make = partial(webhook_payload, notification, services.external_url, config.max_alerts)
-            pairs = sum([len(alert.labels) + len(alert.annotations) for alert in notification.alerts])
-            body = await asyncio.to_thread(make) if pairs > INLINE_PAIRS else make()
+            body = await beside_loop(notification, make)
         answer = await within(config.timeout, "webhook", self._http.post(url, body))
         answer.check(self.retry)
 
@@ -112,64 +104,10 @@ def _limited(notification: Notification, max_alerts: int) -> Notification:
     return notification
 
 
-_REGEXP_META = re.compile(r"[\\.+*?()|\[\]{}^$]")
-
-
 def webhook_payload(notification: Notification, external_url: str, max_alerts: int = 0) -> bytes:
-    """The body of Alertmanager 0.33's webhook message, byte for byte.
-
-    ``max_alerts`` over 0 leaves out the alerts past it *before* the status and the common labels are worked
-    out, and tells how many in ``truncatedAlerts``. The receiver's name is regexp-quoted,
-    as Alertmanager has it.
-    """
-    alerts = notification.alerts
-    truncated = 0
-    if 0 < max_alerts < len(alerts):
-        truncated = len(alerts) - max_alerts
-        alerts = alerts[:max_alerts]
-    firing = any(alert.ends_at in _NO_END for alert in alerts)
-    return encode(
-        {
-            "receiver": _REGEXP_META.sub(r"\\\g<0>", notification.receiver),
-            "status": "firing" if firing else "resolved",
-            "alerts": [
-                {
-                    "status": "firing" if alert.ends_at in _NO_END else "resolved",
-                    "labels": dict(alert.labels.pairs),
-                    "annotations": dict(alert.annotations.pairs),
-                    "startsAt": _time(alert.starts_at),
-                    "endsAt": _time(alert.ends_at or ZERO),
-                    "generatorURL": alert.generator_url,
-                    "fingerprint": alert.labels.fingerprint_text,
-                }
-                for alert in alerts
-            ],
-            "notification_reason": notification.reason,
-            "groupLabels": dict(notification.group_labels.pairs),
-            "commonLabels": _common(alert.labels for alert in alerts),
-            "commonAnnotations": _common(alert.annotations for alert in alerts),
-            "externalURL": external_url,
-            "version": "4",
-            "groupKey": notification.group_key,
-            "truncatedAlerts": truncated,
-        }
-    )
-
-
-_NO_END = (0, ZERO)
-_time = lru_cache(maxsize=1024)(format_rfc3339)
-
-
-def _common(sets: Iterable[Labels]) -> dict[str, str]:
-    common: dict[str, str] | None = None
-    for labels in sets:
-        if common is None:
-            common = dict(labels.pairs)
-        elif not common:
-            break
-        else:
-            common = {name: value for name, value in common.items() if labels.get(name) == value}
-    return common or {}
+    """The body of Alertmanager's webhook message, byte for byte; see
+    :func:`~tocsin.notify.integrations.payload.payload`."""
+    return encode(payload(notification, external_url, version="4", max_alerts=max_alerts))
 
 
 KIND: Final = Kind(WebhookConfig, WebhookNotifier)
