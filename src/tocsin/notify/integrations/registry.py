@@ -36,9 +36,9 @@ class Registered:
 _HERE: Final = __name__.rpartition(".")[0]
 KINDS: Final = (
     # In the order in which Alertmanager shows a receiver.
-    Registered("discord"),
+    Registered("discord", f"{_HERE}.discord"),
     Registered("email"),
-    Registered("incidentio"),
+    Registered("incidentio", f"{_HERE}.incidentio"),
     Registered("pagerduty", f"{_HERE}.pagerduty"),
     Registered("slack", f"{_HERE}.slack"),
     Registered("webhook", f"{_HERE}.webhook"),
@@ -49,11 +49,11 @@ KINDS: Final = (
     Registered("sns"),
     Registered("telegram"),
     Registered("webex"),
-    Registered("msteams"),
-    Registered("msteamsv2"),
+    Registered("msteams", f"{_HERE}.msteams"),
+    Registered("msteamsv2", f"{_HERE}.msteamsv2"),
     Registered("jira"),
-    Registered("rocketchat"),
-    Registered("mattermost"),
+    Registered("rocketchat", f"{_HERE}.rocketchat"),
+    Registered("mattermost", f"{_HERE}.mattermost"),
 )
 NAMES: Final = tuple(kind.name for kind in KINDS)
 _BY_NAME: Final = {kind.name: kind for kind in KINDS}
