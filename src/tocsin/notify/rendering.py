@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tocsin.alerting.notification import Notification
 from tocsin.config.texts import HTMLTemplate, Template
-from tocsin.notify.integrations.base import NotifyError, Render
+from tocsin.notify.integrations.base import IntegrationConfig, NotifyError, Render
 
 if TYPE_CHECKING:  # Loaded when there is a template to look at: many a file has none.
     from tocsin.notify.template import Field, Renderer, Templates
@@ -52,6 +52,11 @@ class TemplateRenderer:
     def __init__(self, files: TemplateFiles, external_url: str = "") -> None:
         self._files = files
         self.external_url = external_url
+
+    def prepare(self, config: IntegrationConfig) -> None:
+        """Nothing is loaded for a section without templates. What cannot be compiled fails when sent."""
+        for _, template in config.all_templates():
+            self._files.check(template)
 
     async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
         """What ``build`` makes with the templates on the data of ``notification``."""

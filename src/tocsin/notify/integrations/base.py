@@ -157,6 +157,9 @@ class Renderer(Protocol):
     def external_url(self) -> str:
         """``--web.external-url``."""
 
+    def prepare(self, config: IntegrationConfig) -> None:
+        """Load and compile what the section's templates need, so that its first notification need not."""
+
     async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
         """What ``build`` makes of the notification's data, without holding the event loop up.
 

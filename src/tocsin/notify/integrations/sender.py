@@ -109,6 +109,7 @@ def make_sender(
     config: IntegrationConfig, *, contexts: TLSContexts, renderer: Renderer, clock: Clock
 ) -> NotifierSender:
     """The sender of one integration; :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
+    renderer.prepare(config)
     secrets = Secrets(config)
     services = IntegrationServices(secrets, contexts, renderer)
     notifier = registered(config.kind).load().notifier(config, services)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,3 +69,28 @@ def test_equal_settings_share_a_context_and_others_do_not(tmp_path: Path) -> Non
         await HTTPClient(HTTPClientConfig(), contexts=contexts).close()
 
     asyncio.run(story())
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from tocsin.node.clock import Clock
+from tocsin.node.config import parse_config
+from tocsin.node.configuration import senders_of
+
+def loaded(kind, item):
+    text = f"route: {{receiver: r}}\\nreceivers: [{{name: r, {kind}_configs: [{item}]}}]\\n"
+    senders_of(parse_config(text, path="/etc/am.yml"), external_url="", clock=Clock())
+    return "tocsin.gotemplate" in sys.modules
+
+assert not loaded("webhook", "{url: 'http://127.0.0.1:9/'}")
+assert loaded("slack", "{api_url: 'http://127.0.0.1:9/'}")
+"""
+
+
+def test_templates_are_loaded_with_the_senders_and_only_if_there_are_any() -> None:
+    """It takes some tenths of a second: the first notification would hold the loop up for it."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
