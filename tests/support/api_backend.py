@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from tocsin.alerting.alert import Alert
@@ -99,6 +99,9 @@ class LoneNode:
 
     def group_muted_by(self, group: GroupView) -> Sequence[str]:
         return self.muting.muted_by(group.route.options, self.now())
+
+    async def route_labels(self, group: GroupView) -> Mapping[str, str]:
+        return {name: str(value) for name, value in group.route.options.labels}
 
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
         return self.inhibitor.mutes(labels, now)

@@ -7,7 +7,7 @@ import os
 import platform
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -40,10 +40,12 @@ from tocsin.node.lookups import LookUps
 from tocsin.node.looplag import lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts, observe
+from tocsin.node.routelabels import RouteLabels
 from tocsin.node.store import Store
 from tocsin.node.store.changes import News, SilenceChanges, StagedLog
 from tocsin.node.web import Web, external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
+from tocsin.notify.rendering import TemplateRenderer
 
 STOP_GRACE: Final = 5.0
 """Seconds that notifications under way get when the node stops."""
@@ -97,6 +99,7 @@ class Node:
         self._load = loader(flags, self._log, self.template_statistics)
         self._make_senders = partial(senders_of, external_url=external_url_of(flags), clock=self.clock)
         self._config = self._load()
+        self._route_labels: RouteLabels | None = None
         self.engine: Engine | None = None
         self._web: Web | None = None
         self._heap = HeapKeeper()
@@ -213,6 +216,10 @@ class Node:
         """The time intervals that mute a group."""
         return self._engine.pipeline.muted_by(group.route.options, self.now())
 
+    async def route_labels(self, group: GroupView) -> Mapping[str, str]:
+        """The labels of a group's route, rendered."""
+        return await self._route_labels.of_group(group, self.now()) if self._route_labels else {}
+
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
         """Fingerprints of inhibiting alerts."""
         return self._engine.inhibitor.mutes(labels, now)
@@ -317,6 +324,7 @@ class Node:
             for warning in config.all_warnings(self.flags.data_retention):
                 self._log.warn("doubtful configuration", warning=warning)
         self._config = config
+        self._route_labels = RouteLabels(TemplateRenderer(config.files, external_url_of(self.flags)))
         self._members_changed()
         if self._settled and not self._delayed:
             engine.settle()

@@ -162,11 +162,12 @@ class AlertOperations:
                 names = tuple(sorted(receivers[alert.labels.fingerprint]))
                 encoded.append(self._views.of(alert, route).encode(names, status_text))
             shown.append(
-                b'{"alerts":[%b],"labels":%b,"receiver":%b}'
+                b'{"alerts":[%b],"labels":%b,"receiver":%b,"routeLabels":%b}'
                 % (
                     b",".join(encoded),
                     encode_plain(dict(group.labels.pairs)),
                     encode_plain({"name": group.receiver}),
+                    encode_plain(dict(await backend.route_labels(group))),
                 )
             )
         return json_answer(b"[%b]\n" % b",".join(shown))

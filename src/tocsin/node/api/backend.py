@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -86,6 +86,10 @@ class Backend(Protocol):
 
     def group_muted_by(self, group: GroupView) -> Sequence[str]:
         """The time intervals that mute a group; empty if none."""
+        ...
+
+    async def route_labels(self, group: GroupView) -> Mapping[str, str]:
+        """The labels of a group's route, rendered."""
         ...
 
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
