@@ -104,7 +104,8 @@ class PagerdutyNotifier:
         self._services = services
         self._http = services.http(config.http_config)
         self._v1 = bool(config.service_key or config.service_key_file)
-        self._retry = RetryRule(codes={403 if self._v1 else 429}, details=problem_of)
+        # Alertmanager tells no reason of what failed by version 1.
+        self._retry = RetryRule(codes={403 if self._v1 else 429}, details=problem_of, reasons=not self._v1)
 
     async def notify(self, notification: Notification) -> None:
         """Post the event once."""
@@ -126,12 +127,7 @@ class PagerdutyNotifier:
             raise NotifyError(f"{'service' if self._v1 else 'routing'} key cannot be empty")
         request = self._http.post(V1_URL if self._v1 else config.url, body)
         answer = await within(config.timeout, "pagerduty", request)
-        try:
-            answer.check(self._retry)
-        except NotifyError as failure:
-            # Alertmanager tells no reason of what failed by version 1.
-            reason = "other" if self._v1 else failure.reason
-            raise NotifyError(str(failure), retry=failure.retry, reason=reason) from None
+        answer.check(self._retry)
 
     async def close(self) -> None:
         """Close kept connections."""
