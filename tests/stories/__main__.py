@@ -6,33 +6,43 @@ import argparse
 import asyncio
 import sys
 import time
+from collections import deque
+from collections.abc import Iterator
 
-from tests.stories.compare import Verdict, judge, minimised
+from tests.stories.compare import Verdict, minimised, play_once
 from tests.stories.settings import SETTINGS
 from tests.stories.story import BATCH, tell
 
 
 async def _main(arguments: argparse.Namespace) -> int:
     setting = SETTINGS[arguments.nodes]()
-    first, last = (int(part) for part in arguments.seeds.split(":"))
+    waiting = deque(Verdict(tell(seed)) for seed in _seeds(arguments.seeds))
+    open_: list[Verdict] = []
     told: list[Verdict] = []
-    chunk = BATCH * arguments.side_by_side
-    for start in range(first, last, chunk):
+    while open_ or waiting:
+        # What is not clear yet is played again beside new stories: a round takes as long for one as for many.
+        while waiting and len(open_) < BATCH * arguments.side_by_side:
+            open_.append(waiting.popleft())
         began = time.monotonic()
-        stories = [tell(seed) for seed in range(start, min(start + chunk, last))]
-        new = await judge(stories, setting, side_by_side=arguments.side_by_side)
+        await play_once(open_, setting, side_by_side=arguments.side_by_side)
+        new = [verdict for verdict in open_ if not verdict.open]
+        open_ = [verdict for verdict in open_ if verdict.open]
         told += new
         for verdict in new:
-            if verdict.different:
-                print(f"DIFFERENT {verdict}", flush=True)
-            elif not verdict.alike:
-                print(f"unclear: seed {verdict.story.seed}", flush=True)
-        print(f"{setting.name}, to seed {start + len(new) - 1}: {_count(told)}", end="", flush=True)
-        print(f" ({time.monotonic() - began:.0f} s)", flush=True)
+            if not verdict.alike:
+                print(f"{'DIFFERENT' if verdict.different else 'UNCLEAR'} {verdict}", flush=True)
+        count = f"{_count(told)}, {len(open_)} open, {len(waiting)} to come"
+        print(f"{setting.name}: {count} ({time.monotonic() - began:.0f} s)", flush=True)
     different = [verdict for verdict in told if verdict.different]
     for verdict in different if arguments.minimise else ():
         print(f"MINIMISED {await minimised(verdict, setting)}", flush=True)
     return int(bool(different))
+
+
+def _seeds(text: str) -> Iterator[int]:
+    for part in text.split(","):
+        first, colon, last = part.partition(":")
+        yield from range(int(first), int(last) if colon else int(first) + 1)
 
 
 def _count(told: list[Verdict]) -> str:
@@ -48,7 +58,9 @@ def _count(told: list[Verdict]) -> str:
 def main() -> int:
     """Exit status 1 if something differs."""
     parser = argparse.ArgumentParser(prog="python -m tests.stories", description=__doc__)
-    parser.add_argument("--seeds", default="0:60", help="from:to, the last not included")
+    parser.add_argument(
+        "--seeds", default="0:60", help="from:to (the last not included), single ones, or several: 7,9,20:30"
+    )
     parser.add_argument("--nodes", choices=sorted(SETTINGS), default="one")
     parser.add_argument("--side-by-side", type=int, default=2, help="batches of two dozen stories at a time")
     parser.add_argument("--minimise", action="store_true", help="shorten what differs")

@@ -80,6 +80,11 @@ class Verdict:
             and len(self.ours) == len(self.theirs) == 1
         )
 
+    @property
+    def open(self) -> bool:
+        """Whether another play may make it clear."""
+        return not self.alike and not self.different and self.plays < MOST
+
     def add(self, record: Record, lateness: float) -> None:
         """Another play."""
         self.plays += 1
@@ -112,30 +117,32 @@ class Verdict:
 
 
 async def judge(stories: Sequence[Story], setting: Setting, *, side_by_side: int = 1) -> list[Verdict]:
-    """Play them in batches; what differs is played again, in batches of its own, until both sides have told
-    the same once, or it is clear that they do not. Some may stay unclear."""
+    """Play them until both sides have told the same once, or it is clear that they do not. Some may stay
+    unclear."""
     verdicts = [Verdict(story) for story in stories]
+    while open_ := [each for each in verdicts if each.open]:
+        await play_once(open_, setting, side_by_side=side_by_side)
+    return verdicts
+
+
+async def play_once(verdicts: Sequence[Verdict], setting: Setting, *, side_by_side: int = 1) -> None:
+    """One more play of each, so many batches at a time."""
     room = asyncio.Semaphore(side_by_side)
 
     async def once(batch: list[Verdict]) -> None:
         async with room:
             try:
                 record, lateness = await play([each.story for each in batch], setting)
-            except (httpx.TransportError, AssertionError) as error:  # too busy to answer, or to start in time
+            except (httpx.TransportError, OSError, AssertionError) as error:  # too busy, or a port was taken
                 print(f"a play was cut off: {error!r}"[:200], file=sys.stderr, flush=True)
                 record, lateness = {}, inf
         for each in batch:
             each.add(record, lateness)
 
-    for _ in range(MOST):
-        open_ = [each for each in verdicts if not each.alike and not each.different]
-        if not open_:
-            break
-        await asyncio.gather(*(once(batch) for batch in _batches(open_)))
-    return verdicts
+    await asyncio.gather(*(once(batch) for batch in _batches(verdicts)))
 
 
-def _batches(verdicts: list[Verdict]) -> list[list[Verdict]]:
+def _batches(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
     """A reload is the whole process's: so stories with and without one are not played together."""
     batches: list[list[Verdict]] = []
     for reloads in (False, True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +35,8 @@ class _Hook:
     asked: dict[str, int] = field(default_factory=dict)
     """How often, by group: which of several groups at one time comes first is nobody's choice."""
     server: asyncio.Server | None = None
+    kept: socket.socket | None = None
+    """Bound to the port, and not listening, so that nobody else gets it while we refuse."""
     port: int = 0
 
 
@@ -71,12 +74,13 @@ class Sink:
                     pass
             writer.close()
 
-        hook.server = await asyncio.start_server(serve, "127.0.0.1", hook.port)
-        hook.port = hook.server.sockets[0].getsockname()[1]
+        listening = hook.kept if hook.kept is not None else _bound(hook.port)
+        hook.server, hook.kept = await asyncio.start_server(serve, sock=listening), None
+        hook.port = listening.getsockname()[1]
 
     def url(self, side: str, story: Story, name: str) -> str:
         """Where a webhook of a side listens."""
-        return f"http://127.0.0.1:{self._hooks[side, story.seed, name].port}/"
+        return f"http://127.0.0.1:{self._hooks[side, story.seed, name].port}/{side}/{story.seed}/{name}"
 
     def begin(self) -> list[asyncio.Task[None]]:
         """The story's clock starts; those that refuse do so at their time."""
@@ -91,6 +95,7 @@ class Sink:
         if span is None:
             return
         await asyncio.sleep(max(self.began + span[0] - time.monotonic(), 0))
+        hook.kept = _bound(hook.port)
         if hook.server is not None:
             hook.server.close()
         await asyncio.sleep(max(self.began + span[1] - time.monotonic(), 0))
@@ -101,6 +106,8 @@ class Sink:
         for hook in self._hooks.values():
             if hook.server is not None:
                 hook.server.close()
+            if hook.kept is not None:
+                hook.kept.close()
 
     async def _answer(
         self,
@@ -114,10 +121,19 @@ class Sink:
         """Answer one request; whether the connection goes on."""
         head = await reader.readuntil(b"\r\n\r\n")
         length = next(
-            int(line.split(b":")[1])
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"content-length:")
+            (
+                int(line.split(b":")[1])
+                for line in head.split(b"\r\n")
+                if line.lower().startswith(b"content-length:")
+            ),
+            None,
         )
+        path = f"/{side}/{seed}/{name}"
+        if (
+            not head.startswith(f"POST {path} ".encode()) or length is None
+        ):  # Somebody else takes us for somebody else.
+            writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            return False
         body = json.loads(await reader.readexactly(length))
         asked = hook.asked.get(body["groupKey"], 0)
         hook.asked[body["groupKey"]] = asked + 1
@@ -131,6 +147,14 @@ class Sink:
         writer.write(f"HTTP/1.1 {answer} Whatever\r\nContent-Length: 0\r\n\r\n".encode())
         await writer.drain()
         return True
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket at the port (0: at a free one), beside another of ours that may still be there."""
+    made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    made.bind(("127.0.0.1", port))
+    return made
 
 
 def _told(at: float, hook: str, body: dict[str, Any], answer: str) -> Told:
