@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
 
-from tests.stories.compare import Verdict, minimised, play_once
+from tests.stories.compare import TOGETHER, Verdict, minimised, play_once
 from tests.stories.settings import SETTINGS
-from tests.stories.story import BATCH, tell
+from tests.stories.story import tell
 
 
 async def _main(arguments: argparse.Namespace) -> int:
@@ -21,7 +22,7 @@ async def _main(arguments: argparse.Namespace) -> int:
     told: list[Verdict] = []
     while open_ or waiting:
         # What is not clear yet is played again beside new stories: a round takes as long for one as for many.
-        while waiting and len(open_) < BATCH * arguments.side_by_side:
+        while waiting and len(open_) < TOGETHER * arguments.side_by_side:
             open_.append(waiting.popleft())
         began = time.monotonic()
         await play_once(open_, setting, side_by_side=arguments.side_by_side)
@@ -62,8 +63,9 @@ def main() -> int:
         "--seeds", default="0:60", help="from:to (the last not included), single ones, or several: 7,9,20:30"
     )
     parser.add_argument("--nodes", choices=sorted(SETTINGS), default="one")
-    parser.add_argument("--side-by-side", type=int, default=2, help="batches of two dozen stories at a time")
+    parser.add_argument("--side-by-side", type=int, default=1, help="batches of six dozen stories at a time")
     parser.add_argument("--minimise", action="store_true", help="shorten what differs")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the nodes end with us
     return asyncio.run(_main(parser.parse_args()))
 
 

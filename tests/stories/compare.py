@@ -13,7 +13,7 @@ import httpx
 
 from tests.stories.play import Record, Setting, play
 from tests.stories.sink import Told
-from tests.stories.story import BATCH, LENGTH, REST, Story
+from tests.stories.story import LENGTH, REST, Story
 
 Line: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], str, str]
 """Status, reason, alerts, the rest, and how it was answered."""
@@ -22,7 +22,9 @@ Sequences: TypeAlias = tuple[tuple[tuple[str, str], tuple[Line, ...]], ...]
 
 ENOUGH: Final = 3
 """Plays after which a difference counts."""
-MOST: Final = 6
+MOST: Final = 8
+TOGETHER: Final = 72
+"""Stories that are played side by side by the same processes, apart by the label ``story``."""
 LATEST: Final = 0.2
 """Seconds by which an event may come late: timers go off a quarter of a second beside them."""
 
@@ -143,13 +145,14 @@ async def play_once(verdicts: Sequence[Verdict], setting: Setting, *, side_by_si
 
 
 def _batches(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
-    """A reload is the whole process's: so stories with and without one are not played together."""
+    """What is played by the same processes. A reload is the whole process's: so stories with and without one
+    are not played together."""
     batches: list[list[Verdict]] = []
     for reloads in (False, True):
         alike = [each for each in verdicts if bool(each.story.reload_at) is reloads]
         seeds: list[list[Verdict]] = [[]]
         for each in alike:
-            if len(seeds[-1]) >= BATCH or any(one.story.seed == each.story.seed for one in seeds[-1]):
+            if len(seeds[-1]) >= TOGETHER or any(one.story.seed == each.story.seed for one in seeds[-1]):
                 seeds.append([])
             seeds[-1].append(each)
         batches += [one for one in seeds if one]

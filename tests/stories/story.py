@@ -12,7 +12,7 @@ what is first is first in both programs, even on a busy machine."""
 REST: Final = 8.0
 STEP: Final = 0.5
 BATCH: Final = 24
-"""Stories that are played side by side by the same processes, apart by the label ``story``."""
+"""So many in a row have a reload, or none."""
 
 _BY_NAME = ("alertname",)
 GROUPINGS: Final[tuple[tuple[str, ...] | None, ...]] = (_BY_NAME, _BY_NAME, _BY_NAME, (), ("...",), None)

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import httpx
 
@@ -171,6 +171,10 @@ class Process:
         return status
 
 
+START: Final = 120.0
+"""Seconds for a program to start: a second of work, on a machine where many wait for their turn."""
+
+
 def start_until_up(make: Callable[[], Process], up: Callable[[], bool], *, attempts: int = 3) -> Process:
     """Start what ``make`` builds and wait for ``up()``; once more with new ports if a port was taken.
 
@@ -184,7 +188,12 @@ def start_until_up(make: Callable[[], Process], up: Callable[[], bool], *, attem
             return not process.alive or up()
 
         try:
-            eventually(up_or_ended, f"{process.name} is up", ignoring=(OSError, httpx.TransportError))
+            eventually(
+                up_or_ended,
+                f"{process.name} is up",
+                deadline=START,
+                ignoring=(OSError, httpx.TransportError),
+            )
         except AssertionError:
             process.kill()
             raise AssertionError(f"{process.name} did not come up\n{process.tail()}") from None

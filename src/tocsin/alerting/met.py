@@ -28,6 +28,8 @@ class Met:
     def __init__(self, max_places: int = MAX_PLACES) -> None:
         self._max_places = max_places
         self._met: dict[Hashable, tuple[Nanoseconds, Nanoseconds]] = {}
+        self.forgotten = 0
+        """Times that a place made room for another."""
 
     def began(self, place: Hashable, stamp: Nanoseconds, timer: Nanoseconds) -> None:
         """The notification of the place's entry, stamped ``stamp``, is ours, of that timer of its group."""
@@ -38,6 +40,7 @@ class Met:
         self._met.pop(place, None)
         if len(self._met) >= self._max_places:
             del self._met[next(iter(self._met))]
+            self.forgotten += 1
         self._met[place] = stamp, when
 
     def sent(self, place: Hashable, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:

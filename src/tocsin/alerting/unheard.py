@@ -29,6 +29,9 @@ class Unheard:
         self._max_ended = max_ended
         self._since: dict[Hashable, dict[int, Nanoseconds]] = {}
         self._ended: dict[tuple[Hashable, int], tuple[Nanoseconds, Nanoseconds | None]] = {}
+        self.places_forgotten = 0
+        """Times that a place made room for another."""
+        self.ends_forgotten = 0
 
     def ended(self, place: Hashable, one: int, stamp: Nanoseconds, told: Nanoseconds | None) -> None:
         """The place's group is done with an alert that has ended; the place's entry is that of ``stamp``, and
@@ -36,6 +39,7 @@ class Unheard:
         self._ended.pop((place, one), None)
         if len(self._ended) >= self._max_ended:
             del self._ended[next(iter(self._ended))]
+            self.ends_forgotten += 1
         self._ended[place, one] = stamp, told
 
     def is_over(self, place: Hashable, one: int, stamp: Nanoseconds) -> bool:
@@ -60,8 +64,14 @@ class Unheard:
         if since:
             if len(self._since) >= self._max_places:
                 del self._since[next(iter(self._since))]
+                self.places_forgotten += 1
             self._since[place] = since
         return frozenset(one for one, first in since.items() if now - first <= PATIENCE)
+
+    @property
+    def ends(self) -> int:
+        """How many ends are remembered."""
+        return len(self._ended)
 
     def __len__(self) -> int:
         return len(self._since)

@@ -148,6 +148,11 @@ def _observe_flow(metrics: Metrics, node: Node) -> None:
         ("notification_requests_failed_total", "requests_failed"),
     ):
         watch(metric, flow(lambda engine, name=name: getattr(engine.pipeline.statistics, name)))  # type: ignore[misc]
+    metrics.watch_statistics(
+        "remembered",
+        lambda: node.engine.pipeline.remembered.counts if node.engine is not None else None,
+        gauges=("ends", "timers", "unheard"),
+    )
 
 
 def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:

@@ -42,5 +42,6 @@ def test_places_do_not_mix_and_are_bounded() -> None:
     for number, place in enumerate(("a", "b", "c")):
         assert met.sent(place, 100 * HOUR, number) == number
     assert len(met) == 2
+    assert met.forgotten == 1
     assert met.sent("c", 100 * HOUR, 9) == 2
     assert met.sent("a", 100 * HOUR, 9) == 9

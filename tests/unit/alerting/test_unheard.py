@@ -35,6 +35,7 @@ def test_places_do_not_mix_and_are_bounded() -> None:
     for place in ("a", "b", "c"):
         assert unheard.fresh(place, [1], 0) == {1}
     assert len(unheard) == 2
+    assert unheard.places_forgotten == 1
     assert unheard.fresh("c", [1], 11 * MINUTE) == frozenset()
     assert unheard.fresh("a", [1], 11 * MINUTE) == {1}
 
@@ -53,3 +54,6 @@ def test_the_ends_that_are_remembered_are_bounded() -> None:
     for one in (1, 2, 3):
         unheard.ended("group", one, 5, one)
     assert [unheard.told_end("group", one) for one in (1, 2, 3)] == [None, 2, 3]
+    assert (unheard.ends, unheard.ends_forgotten) == (2, 1)
+    unheard.ended("group", 3, 6, 3)
+    assert unheard.ends_forgotten == 1, "what is there already needs no room"

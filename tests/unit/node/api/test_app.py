@@ -14,11 +14,14 @@ import pytest
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import alert, matcher, silence
 from tocsin.alerting.matcher import Matcher, MatchType
+from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ConfigError
 from tocsin.node.api import ClusterStatus, Limits, PeerStatus, create_app
 from tocsin.node.api.requests import clean_path
+from tocsin.node.config.alertmanager import AlertmanagerConfig
+from tocsin.node.config.receivers import ReceiverConfig
 
 Story = Callable[[httpx.AsyncClient, LoneNode], Awaitable[None]]
 
@@ -317,6 +320,27 @@ def test_a_changed_alert_is_shown_as_it_is_now() -> None:
         assert muted["status"] == {"state": "expired"}
 
     play(story)
+
+
+def test_two_routes_to_one_receiver_give_it_twice_in_the_groups_and_once_in_the_list() -> None:
+    """As Alertmanager does: once for each group that has the alert."""
+    wide, narrow = (RouteConfig(receiver="one", group_by=by, continue_=True) for by in ((), ("alertname",)))
+    top = RouteConfig(receiver="top", group_by=("alertname",), routes=(wide, narrow))
+    config = AlertmanagerConfig(
+        route=build_route(top), receivers=(ReceiverConfig.of("one"), ReceiverConfig.of("top"))
+    )
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        await http.post("/api/v2/alerts", json=[alert()])
+        groups = (await http.get("/api/v2/alerts/groups")).json()
+        assert [group["receiver"] for group in groups] == [{"name": "one"}, {"name": "one"}]
+        for group in groups:
+            [shown] = group["alerts"]
+            assert shown["receivers"] == [{"name": "one"}, {"name": "one"}]
+        [shown] = (await http.get("/api/v2/alerts")).json()
+        assert shown["receivers"] == [{"name": "one"}, {"name": "one"}]
+
+    play(story, LoneNode(config))
 
 
 def test_thousands_of_alerts_do_not_hold_the_loop() -> None:
