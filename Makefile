@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile fuzz template-fuzz fuzz-short protocol clean
+.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers fuzz template-fuzz fuzz-short protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -84,6 +84,9 @@ faults: setup  ## clusters of real processes on bad networks, disks and clocks (
 
 hostile: setup  ## attack a running cluster in every known way, and measure it meanwhile (ARGS="--only streams --write docs/attacks.md")
 	@$(BIN)/python -m tests.faults.hostile $(ARGS)
+
+receivers: setup  ## play all captures of what Alertmanager sends to receivers (ARGS="--only slack --jobs 4")
+	@$(BIN)/python -m tests.receivers $(ARGS)
 
 fuzz: setup  ## fuzz every parser for half an hour (ARGS="--seconds 60 --target stream")
 	@$(BIN)/python -m tests.fuzz --seconds 1800 $(ARGS)
