@@ -1,5 +1,5 @@
 """Stories of one node, held against the oracle: alerts that come, end and come back; receivers that fail;
-silences; an alert that inhibits others.
+silences; an alert that inhibits others; reloads.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ class LoneStory:
     again: Nanoseconds
     """How long after its end an alert is reported as resolved once more; 0: never."""
     latency: Nanoseconds
+    reloads: tuple[Nanoseconds, ...] = ()
 
     @property
     def replay(self) -> str:
@@ -112,6 +113,7 @@ def tell_lone(seed: int) -> LoneStory:
         inhibition=chance.random() < 0.2,
         again=chance.choice((0, 0, 25)) * SECOND,
         latency=chance.choice((5, 500, 3000)) * MILLISECOND,
+        reloads=tuple(sorted(chance.randrange(LENGTH) for _ in range(chance.choice((0, 0, 1, 3))))),
     )
 
 
@@ -149,6 +151,18 @@ def play_lone(story: LoneStory, *, spoil: Spoil = lambda observed: observed) -> 
     world = AlertingWorld(config, nodes=1, now=T0, seed=story.seed, sink=answer, silences=silenced)
     for alert in reports:
         world.at(alert.updated_at, partial(world.post, alert))
+    reloaded: list[Nanoseconds] = []
+
+    def reload() -> None:
+        """As soon as no flush is under way: how an attempt of before is ended is for tests of the node."""
+        if not world.is_idle("node-0"):
+            world.at(world.now + 10 * MILLISECOND, reload)
+        else:
+            world.nodes["node-0"].reload(world.now)
+            reloaded.append(world.now)
+
+    for at in story.reloads:
+        world.at(T0 + at, reload)
     end = T0 + LENGTH + REST
     world.run(end - T0)
 
@@ -156,7 +170,10 @@ def play_lone(story: LoneStory, *, spoil: Spoil = lambda observed: observed) -> 
         return bool(silenced.mutes(labels, now)) or (story.inhibition and _inhibited(reports, labels, now))
 
     oracle = Oracle(config.route, {"hook": story.send_resolved}, muted=muted)
-    happened = [Happened(alert.updated_at, alert) for alert in reports]
+    happened = [
+        *(Happened(alert.updated_at, alert) for alert in reports),
+        *(Happened(when, None) for when in reloaded),
+    ]
     wrong = oracle.judge(happened, spoil(_observed(world, answers)), end - 60 * SECOND)
     return [f"{story.replay}: {one}" for one in wrong]
 

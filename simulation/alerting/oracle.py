@@ -178,13 +178,12 @@ class Oracle:
             group.alerts[alert.labels] = alert
 
     def _reload(self) -> None:
-        held = {labels for group in self._groups.values() for labels in group.alerts}
+        """All alerts are sorted in anew, those that have ended too: they are kept for half an hour."""
         for group in self._groups.values():
             group.gone = True
         self._groups.clear()
         for alert in self._store.all():
-            if alert.labels in held or not alert.resolved_at(self._now):
-                self._sort_in(alert)
+            self._sort_in(alert)
 
     def _arm(self, group: _Group, when: Nanoseconds) -> None:
         self._at(when, 1, lambda: self._timer(group))

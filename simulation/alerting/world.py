@@ -90,6 +90,8 @@ class AlertingNode:
         self.alive = True
         self.skew = skew
         self.believed_dead: set[str] = set()
+        self.under_way = 0
+        """Flushes that have begun and not ended."""
         self.alerts = Alerts()
         self.log = log if log is not None else NotificationLog(RETENTION)
         self.intents = Intents(name, now=now)
@@ -145,6 +147,7 @@ class AlertingNode:
         self.intents.handle_timeout(now)
         self.dispatcher.handle_timeout(now)
         for flush in self.dispatcher.drain():
+            self.under_way += 1
             self.pipeline.start(flush, now)
         self.pipeline.handle_timeout(now)
 
@@ -241,6 +244,10 @@ class AlertingWorld:
             if other.alive and other.name != name and self._linked(other.name, name):
                 old.log.merge(other.log.encode_state(), self.now + old.skew)
 
+    def is_idle(self, name: str) -> bool:
+        """Whether no flush of the node is under way."""
+        return not self.nodes[name].under_way
+
     def cut(self, first: str, second: str) -> None:
         """No gossip passes between two nodes."""
         self._cut.add(frozenset((first, second)))
@@ -332,6 +339,7 @@ class AlertingWorld:
             self.at(self.now + self._journal_delay, tell)
         elif isinstance(effect, FlushFinished):
             self.finished.append(effect)
+            node.under_way -= 1
             node.dispatcher.flushed(effect.flush, self.now + node.skew, effect.success)
 
     def _attempt(self, node: AlertingNode, sent: Sent) -> None:
