@@ -18,7 +18,7 @@ from tocsin.notify.integrations.registry import KINDS
 
 SENT_TO = {kind.name for kind in KINDS if kind.module}
 CAPTURES = [capture for capture in chosen(load()) if capture.kind in SENT_TO]
-RUDE = [rude(capture) for capture in CAPTURES if secrets_of(capture)]
+RUDE = [changed for changed in map(rude, CAPTURES) if secrets_of(changed)]
 OURS = f"{sys.executable} -m tocsin.cli.daemon {{args}}"
 JOBS = 4
 

@@ -23,6 +23,8 @@ _OF_KINDS: Final = {
     "webhook": {"url"},
     "pagerduty": {"routing_key"},
 }
+PUBLIC: Final = ("/api/chat.postMessage",)
+"""Slack's method stands in every configuration."""
 PAGES: Final = (
     "/",
     "/metrics",
@@ -36,12 +38,17 @@ PAGES: Final = (
 
 def secrets_of(capture: Capture) -> set[str]:
     """All of them but those that stand elsewhere in the file, or in answers, too: there they are none."""
-    found = [secret for text in _texts(capture) for secret in _Secrets(capture).of(_load(text))]
-    public = "\n".join(_texts(capture)) + str([step.answers for step in capture.steps])
-    for secret in sorted(found, key=len, reverse=True):
-        public = public.replace(secret, "") if secret else public
+    texts = _texts(capture)
+    found = [secret for text in texts for secret in _Secrets(capture).of(_load(text))]
+    answers = [str(answer.get("body", "")) for step in capture.steps for answer in step.answers]
+    public = "\n".join([*texts, *answers])
+
+    def is_public(piece: str) -> bool:
+        own = sum(secret.count(piece) for secret in found if secret in public)
+        return public.count(piece) > own or piece in PUBLIC
+
     pieces = {piece for secret in found for piece in _pieces(secret)}
-    return {piece for piece in pieces if len(piece) > 1 and piece not in public}
+    return {piece for piece in pieces if len(piece) > 1 and not is_public(piece)}
 
 
 def rude(capture: Capture) -> Capture:
