@@ -154,7 +154,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.gotemplate": frozenset(),
     "tocsin.config": frozenset({"yaml"}),
     "tocsin.notify": frozenset({"re2", "yaml"}),
-    "tocsin.notify.integrations": frozenset({"httpcore", "cryptography"}),
+    "tocsin.notify.integrations": frozenset({"httpcore", "cryptography", "aiosmtplib"}),
     "tocsin.node": frozenset(
         {
             "yaml",

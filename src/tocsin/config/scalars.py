@@ -35,19 +35,35 @@ def unsigned(node: Node) -> int:
     """A whole number from 0, decimal, ``0x``, ``0o``, ``0b`` or with a leading zero octal; ``_`` may group
     digits."""
     if isinstance(node, Scalar) and node.plain and node.tag in ("", "int"):
-        written = node.text
-        if len(written) <= _LONGEST_NUMBER and _UNSIGNED.fullmatch(written):
-            digits = written.lstrip("+").replace("_", "")
-            octal = len(digits) > 1 and digits[0] == "0" and digits.isdigit()
-            try:
-                value = int(digits, 8) if octal else int(digits, 0)
-            except ValueError:
-                value = -1
-            if 0 <= value < 1 << 64:
-                return value
+        value = _whole_number(node.text)
+        if value is not None and value < 1 << 64:
+            return value
     raise node.mark.error(
         f"expected a whole number from 0, found {describe(node)}", "write it without quotes"
     )
+
+
+def _whole_number(written: str) -> int | None:
+    if len(written) > _LONGEST_NUMBER or not _UNSIGNED.fullmatch(written):
+        return None
+    digits = written.lstrip("+").replace("_", "")
+    octal = len(digits) > 1 and digits[0] == "0" and digits.isdigit()
+    try:
+        return int(digits, 8) if octal else int(digits, 0)
+    except ValueError:
+        return None
+
+
+def integer(node: Node) -> int:
+    """A whole number of 64 bits, written as :func:`unsigned` takes it, and with a - in front if it is below
+    0."""
+    if isinstance(node, Scalar) and node.plain and node.tag in ("", "int"):
+        negative = node.text.startswith("-")
+        digits = node.text.removeprefix("-") if negative else node.text
+        value = _whole_number(digits) if not (negative and digits.startswith("+")) else None
+        if value is not None and value < (1 << 63) + negative:
+            return -value if negative else value
+    raise node.mark.error(f"expected a whole number, found {describe(node)}", "write it without quotes")
 
 
 duration: Reader[int] = parsed(parse_duration, mend="a duration looks like 30s, 5m or 1h30m")

@@ -80,7 +80,7 @@ def option(
     text, an empty list), as Go has it: not the default. ``name``: the key, if it is not the field's name.
     ``always``: shown even when empty. ``show``: what is shown for a value. ``inherit``: the key of ``global``
     whose value is used when this one is absent, null or empty (of a key and its ``_file`` form: when both
-    are).
+    are; a bool is never empty).
     """
     return cast("T", Option(reader, default, null, name, always, show, inherit))
 
@@ -208,7 +208,9 @@ class Section:
         if globals_ is not None:
             for each in cls._heirs:
                 partner = cls.options.get(_partner(each.name))
-                if not (values.get(each.attribute) or (partner and values.get(partner.attribute))):
+                own = values.get(each.attribute)
+                given = own or own is False or (partner is not None and values.get(partner.attribute))
+                if not given:
                     inherited[each.attribute] = globals_[each.inherit]
             values |= inherited
         made = cls(**values)

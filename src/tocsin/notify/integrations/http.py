@@ -7,9 +7,7 @@ the system said and show no secret.
 from __future__ import annotations
 
 import base64
-import os
 import re
-import ssl
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -18,6 +16,7 @@ import httpcore
 from tocsin import __version__
 from tocsin.config.httpclient import HTTPClientConfig
 from tocsin.notify.integrations.base import DOING, Answer, NotifyError
+from tocsin.notify.integrations.causes import cause, system_said
 from tocsin.notify.integrations.connections import Connections
 from tocsin.notify.integrations.json import encode
 from tocsin.notify.integrations.secrets import Secrets, why
@@ -239,23 +238,7 @@ async def _beginning(response: httpcore.Response) -> bytes:
 
 def _cause(error: BaseException) -> str:
     """What the system said, if that is what is behind ``error``."""
-    found: BaseException | None = error
-    for _ in range(10):
-        if isinstance(found, BaseExceptionGroup):
-            found = found.exceptions[0]
-        if isinstance(found, ssl.SSLCertVerificationError):
-            return f"tls: failed to verify certificate: {found.verify_message}"
-        if isinstance(found, ssl.SSLError):
-            return f"tls: {found.reason or found}"
-        if isinstance(found, OSError) and found.errno is not None and found.strerror:
-            kind = "connect" if isinstance(error, httpcore.ConnectError) else "connection"
-            # asyncio has words of its own, with the address, in place of the system's.
-            said = os.strerror(found.errno) if found.errno > 0 else found.strerror
-            return f"{kind}: {said.lower()}"
-        following = found.__cause__ or found.__context__ if found is not None else None
-        if following is None:
-            break
-        found = following
-    if isinstance(error, httpcore.ReadError | httpcore.WriteError):
-        return "connection reset by peer" if not str(error) else str(error)
-    return f"{type(error).__name__}: {error}".removesuffix(": ")
+    said = system_said(error, connecting=isinstance(error, httpcore.ConnectError))
+    if not said and isinstance(error, httpcore.ReadError | httpcore.WriteError):
+        return str(error) or "connection reset by peer"
+    return said or cause(error)

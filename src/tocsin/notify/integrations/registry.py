@@ -37,7 +37,7 @@ _HERE: Final = __name__.rpartition(".")[0]
 KINDS: Final = (
     # In the order in which Alertmanager shows a receiver.
     Registered("discord", f"{_HERE}.discord"),
-    Registered("email"),
+    Registered("email", f"{_HERE}.email"),
     Registered("incidentio", f"{_HERE}.incidentio"),
     Registered("pagerduty", f"{_HERE}.pagerduty"),
     Registered("slack", f"{_HERE}.slack"),
@@ -46,9 +46,9 @@ KINDS: Final = (
     Registered("wechat"),
     Registered("pushover", f"{_HERE}.pushover"),
     Registered("victorops", f"{_HERE}.victorops"),
-    Registered("sns"),
-    Registered("telegram"),
-    Registered("webex"),
+    Registered("sns", f"{_HERE}.sns"),
+    Registered("telegram", f"{_HERE}.telegram"),
+    Registered("webex", f"{_HERE}.webex"),
     Registered("msteams", f"{_HERE}.msteams"),
     Registered("msteamsv2", f"{_HERE}.msteamsv2"),
     Registered("jira"),

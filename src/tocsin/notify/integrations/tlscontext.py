@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from tocsin.config.httpclient import TLSClientConfig
@@ -38,6 +40,34 @@ class TLSContexts:
         if context is None:
             context = self._made[key] = tls_context(config)
         return context
+
+
+class TLSFiles:
+    """The context of one ``tls_config``: made when it is first needed, and anew when one of its files has
+    changed."""
+
+    def __init__(self, config: TLSClientConfig) -> None:
+        self._config = config
+        self._files = [file for file in (config.ca_file, config.cert_file, config.key_file) if file]
+        self._made: tuple[object, ssl.SSLContext] | None = None
+
+    async def context(self) -> ssl.SSLContext:
+        """The context; :class:`ConfigError` for certificates that cannot be used."""
+        return await asyncio.to_thread(self._current)
+
+    def _current(self) -> ssl.SSLContext:
+        state = [_state(file) for file in self._files]
+        if self._made is None or self._made[0] != state:
+            self._made = state, tls_context(self._config)
+        return self._made[1]
+
+
+def _state(file: str) -> object:
+    try:
+        found = Path(file).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def tls_context(config: TLSClientConfig) -> ssl.SSLContext:

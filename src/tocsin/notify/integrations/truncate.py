@@ -14,3 +14,32 @@ def in_characters(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     return text[:limit] if limit <= _SHORTEST else text[: limit - 1] + MARKER
+
+
+def in_bytes(text: str, limit: int) -> str:
+    """At most ``limit`` bytes of ``text`` in UTF-8, the marker included; no character is cut in two."""
+    data = text.encode("utf-8", "surrogateescape")
+    if len(data) <= limit:
+        return text
+    if limit <= _SHORTEST:
+        return MARKER if limit == _SHORTEST else "." * limit
+    return whole(data[: limit - len(MARKER.encode())]) + MARKER
+
+
+def whole(data: bytes) -> str:
+    """UTF-8 without the character that its end cuts."""
+    for length in range(1, min(4, len(data) + 1)):
+        byte = data[-length]
+        if byte >= _FIRST:
+            needed = 2 if byte < _FIRST_OF_THREE else 3 if byte < _FIRST_OF_FOUR else 4
+            data = data[:-length] if needed > length else data
+        if byte < _FOLLOWING or byte >= _FIRST:
+            break
+    return data.decode("utf-8", "surrogateescape")
+
+
+_FOLLOWING: Final = 0x80
+_FIRST: Final = 0xC0
+_FIRST_OF_THREE: Final = 0xE0
+_FIRST_OF_FOUR: Final = 0xF0
+"""Bytes that begin what they begin; those from 80 on go on with it."""

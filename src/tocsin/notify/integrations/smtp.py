@@ -1,0 +1,196 @@
+"""One SMTP session (RFC 5321), each of its steps an error of its own when it fails.
+
+aiosmtplib has the wire: replies of at most 32 KiB, no command with a line break in it, nothing that came
+before TLS taken for something said within it. It is loaded when there is a mail to send.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import ssl
+from collections.abc import Awaitable, Collection
+from typing import TYPE_CHECKING, Final
+
+from tocsin.notify.integrations.base import DOING, MAX_EXCERPT, NotifyError
+from tocsin.notify.integrations.causes import cause
+from tocsin.notify.integrations.mime import to_bytes
+
+if TYPE_CHECKING:
+    from aiosmtplib.protocol import SMTPProtocol
+    from aiosmtplib.response import SMTPResponse
+
+FAREWELL_SECONDS: Final = 5.0
+"""How long the server has to answer QUIT: the mail is through by then, or has failed."""
+MAX_CHALLENGES: Final = 4
+"""Questions of a server within one AUTH."""
+_LOCAL: Final = ("localhost", "127.0.0.1", "::1")
+
+
+class SMTPSession:
+    """A connection on which one mail is sent. Each method raises :class:`NotifyError`, to be tried again."""
+
+    def __init__(self, protocol: SMTPProtocol, host: str, *, secure: bool) -> None:
+        self._protocol = protocol
+        self._host = host
+        self._secure = secure
+        self._extensions: dict[str, str] = {}
+
+    @classmethod
+    async def connect(
+        cls, host: str, port: str, *, tls: ssl.SSLContext | None = None, server_name: str = ""
+    ) -> SMTPSession:
+        """Connect, with TLS from the start if ``tls`` is given, and hear the greeting."""
+        from aiosmtplib.protocol import SMTPProtocol
+
+        place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        DOING.set(f"connect to {place}")
+        loop = asyncio.get_running_loop()
+        try:
+            _, protocol = await loop.create_connection(  # type: ignore[call-overload]
+                lambda: SMTPProtocol(loop),
+                host or "localhost",
+                port,
+                ssl=tls,
+                server_hostname=(server_name or host) if tls else None,
+            )
+        except (OSError, ValueError) as error:
+            raise NotifyError(f"connect to {place}: {cause(error, connecting=True)}", retry=True) from None
+        session = cls(protocol, host, secure=tls is not None)
+        try:
+            await session._step("greeting", protocol.read_response(), {220})
+        except BaseException:
+            session.abort()
+            raise
+        return session
+
+    @property
+    def extensions(self) -> dict[str, str]:
+        """What the server can do, by upper-case name, with the parameters of each."""
+        return self._extensions
+
+    async def hello(self, name: str) -> None:
+        """Say who is there, and learn what the server can do; a server without EHLO can do nothing."""
+        self._extensions = {}
+        try:
+            response = await self._command("EHLO", f"EHLO {name}")
+        except NotifyError:
+            if not self._protocol.is_connected:
+                raise
+            await self._command("HELO", f"HELO {name}")
+            return
+        for line in response.message.split("\n")[1:]:
+            keyword, _, parameters = line.strip().partition(" ")
+            self._extensions[keyword.upper()] = parameters.strip()
+
+    async def start_tls(self, tls: ssl.SSLContext, server_name: str) -> None:
+        """Go on with TLS; all that was learned before is forgotten."""
+        response = self._protocol.start_tls(tls, server_hostname=server_name or self._host)
+        await self._step("STARTTLS", response, {220})
+        self._secure = True
+        self._extensions = {}
+
+    async def auth_plain(self, identity: str, username: str, password: str) -> None:
+        """Not in clear text, but for a server on this machine."""
+        if not self._secure and self._host not in _LOCAL:
+            raise NotifyError("AUTH PLAIN: the connection is not encrypted", retry=True)
+        initial = _encoded(f"{identity}\0{username}\0{password}")
+        response = await self._command("AUTH PLAIN", f"AUTH PLAIN {initial}", {334, 235})
+        if response.code == 334:
+            await self._give_up("AUTH PLAIN")
+
+    async def auth_login(self, username: str, password: str) -> None:
+        """LOGIN, whose questions must be the two that everybody knows."""
+        response = await self._command("AUTH LOGIN", "AUTH LOGIN", {334, 235})
+        for _ in range(MAX_CHALLENGES):
+            if response.code == 235:
+                return
+            question = _decoded("AUTH LOGIN", response.message).strip(b"\0 ").lower()
+            answers = {b"username:": username, b"password:": password}
+            if question not in answers:
+                await self._give_up("AUTH LOGIN")
+            response = await self._command("AUTH LOGIN", _encoded(answers[question]), {334, 235})
+        await self._give_up("AUTH LOGIN")
+
+    async def auth_cram_md5(self, username: str, secret: str) -> None:
+        """CRAM-MD5 (RFC 2195)."""
+        response = await self._command("AUTH CRAM-MD5", "AUTH CRAM-MD5", {334})
+        challenge = _decoded("AUTH CRAM-MD5", response.message)
+        digest = hmac.new(secret.encode(), challenge, "md5").hexdigest()
+        await self._command("AUTH CRAM-MD5", _encoded(f"{username} {digest}"), {235})
+
+    async def mail(self, sender: str) -> None:
+        """Who sends."""
+        options = " BODY=8BITMIME" * ("8BITMIME" in self._extensions)
+        options += " SMTPUTF8" * ("SMTPUTF8" in self._extensions)
+        await self._command("MAIL", f"MAIL FROM:<{sender}>{options}")
+
+    async def recipients(self, recipients: Collection[str]) -> None:
+        """To whom: all of them must be taken."""
+        for recipient in recipients:
+            await self._command("RCPT", f"RCPT TO:<{recipient}>", {250, 251, 252})
+
+    async def data(self, data: bytes) -> None:
+        """What is sent (see :func:`tocsin.notify.integrations.mime.as_data`), and that the server has it."""
+        await self._command("DATA", "DATA", {354})
+        await self._step("delivery", self._sent(data), {250})
+
+    async def _sent(self, data: bytes) -> SMTPResponse:
+        self._protocol.write(data)
+        return await self._protocol.read_response()
+
+    async def quit(self) -> None:
+        """Take leave, within :data:`FAREWELL_SECONDS`; whatever goes wrong with it, nothing depends on it."""
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._command("QUIT", "QUIT", {221})
+        except (NotifyError, TimeoutError):
+            pass
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Hang up."""
+        transport = self._protocol.transport
+        if isinstance(transport, asyncio.WriteTransport):
+            transport.abort()
+
+    async def _give_up(self, what: str) -> None:
+        await self._command(what, "*", range(600))
+        raise NotifyError(f"{what}: the server asks for something unexpected", retry=True)
+
+    async def _command(self, what: str, line: str, wanted: Collection[int] = (250,)) -> SMTPResponse:
+        return await self._step(what, self._protocol.execute_command(to_bytes(line)), wanted)
+
+    async def _step(
+        self, what: str, answer: Awaitable[SMTPResponse], wanted: Collection[int]
+    ) -> SMTPResponse:
+        from aiosmtplib.errors import SMTPException, SMTPResponseException
+
+        DOING.set(what)
+        try:
+            response = await answer
+        except SMTPResponseException as error:
+            raise NotifyError(f"{what}: {_said(error.code, error.message)}", retry=True) from None
+        except (SMTPException, OSError, ValueError) as error:
+            raise NotifyError(f"{what}: {cause(error)}", retry=True) from None
+        if response.code not in wanted:
+            raise NotifyError(f"{what}: {_said(response.code, response.message)}", retry=True)
+        return response
+
+
+def _said(code: int, message: str) -> str:
+    shown = message[:MAX_EXCERPT].replace("\n", "; ")
+    return shown if code < 0 else f"{code} {shown}"
+
+
+def _encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _decoded(what: str, message: str) -> bytes:
+    try:
+        return base64.b64decode(message.encode())
+    except ValueError:
+        raise NotifyError(f"{what}: the server's question is no base64", retry=True) from None
