@@ -38,6 +38,7 @@ from tocsin.node.garbage import HeapKeeper
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 from tocsin.node.looplag import lag_of
+from tocsin.node.maintenance import Maintenance
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts, observe
 from tocsin.node.routelabels import RouteLabels
@@ -94,6 +95,14 @@ class Node:
             self.notification_log, commit=self.store.commit, now=self.clock.now, tell=self._tell
         )
         self.news = News(flush=lambda: self.store.flush(urgent=False))
+        self._maintenance = Maintenance(
+            self.store,
+            {"silences": ("sil", self.silences.replicated), "nflog": ("nfl", self.notification_log)},
+            counts=self.counts.maintenance,
+            metrics=self.metrics_registry,
+            clock=self.clock,
+            log=self._log,
+        )
         self.cluster: Cluster | None = None
         self.template_statistics = TemplateStatistics()
         self._load = loader(flags, self._log, self.template_statistics)
@@ -390,33 +399,8 @@ class Node:
 
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
-        now = self.store.retention_clock.read(self.now(), time.monotonic_ns())
-        written = True
-        for key, name, state in (
-            ("sil", "silences", self.silences.replicated),
-            ("nfl", "nflog", self.notification_log),
-        ):
-            counts = self.counts.maintenance[name]
-            counts.runs += 1
-            began = time.perf_counter()
-            state.gc(now)
-            collected = time.perf_counter()
-            try:
-                counts.snapshot_bytes = await self.store.save(key)
-            except TocsinError as error:
-                written = False
-                counts.errors += 1
-                self._log.error("writing a snapshot failed", file=name, err=str(error))
-            saved = time.perf_counter()
-            self.metrics_registry.timer(f"{name}_gc_duration_seconds").observe(collected - began)
-            self.metrics_registry.timer(f"{name}_snapshot_duration_seconds").observe(saved - collected)
-        if self.cluster is not None:
-            self.store.remember(remembered(self.cluster.gossip.local))
-        if written:
-            try:
-                await self.store.maintain(now)
-            except TocsinError as error:
-                self._log.error("cleaning the journal up failed", err=str(error))
+        cluster = self.cluster
+        await self._maintenance.run(remembered(cluster.gossip.local) if cluster is not None else None)
 
     async def _collect_alerts(self) -> None:
         now = self.now()

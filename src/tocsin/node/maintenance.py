@@ -1,0 +1,73 @@
+"""What is done at every ``--data.maintenance-interval``, and at a clean stop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import TocsinError
+from tocsin.node.clock import Clock
+from tocsin.node.log import Logger
+from tocsin.node.metrics import Metrics
+from tocsin.node.observation import MaintenanceCounts
+from tocsin.node.store import Store
+
+
+class Collected(Protocol):
+    """State from which expired entries are removed."""
+
+    def gc(self, now: Nanoseconds) -> object:
+        """Remove what has expired by ``now``."""
+
+
+class Maintenance:
+    """Collects what has expired, writes the snapshots, then cleans the journal up.
+
+    ``states``: each by the name that its metrics and its file have, with its key in the store.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        states: Mapping[str, tuple[str, Collected]],
+        *,
+        counts: Mapping[str, MaintenanceCounts],
+        metrics: Metrics,
+        clock: Clock,
+        log: Logger,
+    ) -> None:
+        self._store = store
+        self._states = states
+        self._counts = counts
+        self._metrics = metrics
+        self._clock = clock
+        self._log = log
+
+    async def run(self, remember: Mapping[str, str] | None) -> None:
+        """Do it once. ``remember``: what the store is to keep of ourselves for the next run of the node."""
+        now = self._store.retention_clock.read(self._clock.now(), time.monotonic_ns())
+        written = True
+        for name, (key, state) in self._states.items():
+            counts = self._counts[name]
+            counts.runs += 1
+            began = time.perf_counter()
+            state.gc(now)
+            collected = time.perf_counter()
+            try:
+                counts.snapshot_bytes = await self._store.save(key)
+            except TocsinError as error:
+                written = False
+                counts.errors += 1
+                self._log.error("writing a snapshot failed", file=name, err=str(error))
+            saved = time.perf_counter()
+            self._metrics.timer(f"{name}_gc_duration_seconds").observe(collected - began)
+            self._metrics.timer(f"{name}_snapshot_duration_seconds").observe(saved - collected)
+        if remember is not None:
+            self._store.remember(remember)
+        if written:
+            try:
+                await self._store.maintain(now)
+            except TocsinError as error:
+                self._log.error("cleaning the journal up failed", err=str(error))
