@@ -67,7 +67,15 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.alerting": frozenset({"tocsin.errors", "tocsin.bounded"}),
     "tocsin.config": frozenset({"tocsin.errors", "tocsin.text", "tocsin.alerting"}),
     "tocsin.notify": frozenset(
-        {"tocsin", "tocsin.errors", "tocsin.text", "tocsin.alerting", "tocsin.config", "tocsin.gotemplate"}
+        {
+            "tocsin",
+            "tocsin.errors",
+            "tocsin.text",
+            "tocsin.tls",
+            "tocsin.alerting",
+            "tocsin.config",
+            "tocsin.gotemplate",
+        }
     ),
     "tocsin.certificates": frozenset({"tocsin.errors"}),
     "tocsin.gotemplate": frozenset(),
@@ -131,6 +139,8 @@ PURE = (
     "tocsin.gotemplate",
     "tocsin.config",
     "tocsin.notify.integrations.proxies",
+    "tocsin.notify.integrations.redirects",
+    "tocsin.notify.integrations.statistics",
     "tocsin.notify.integrations.url",
     "simulation",
 )

@@ -106,7 +106,9 @@ class Node:
         self.cluster: Cluster | None = None
         self.template_statistics = TemplateStatistics()
         self._load = loader(flags, self._log, self.template_statistics)
-        self._make_senders = partial(senders_of, external_url=external_url_of(flags), clock=self.clock)
+        self._make_senders = partial(
+            senders_of, external_url=external_url_of(flags), clock=self.clock, clients=self.counts.clients
+        )
         self._config = self._load()
         self._route_labels: RouteLabels | None = None
         self.engine: Engine | None = None

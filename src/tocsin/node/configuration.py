@@ -14,6 +14,7 @@ from tocsin.node.config.alertmanager import AlertmanagerConfig, load_config
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger
 from tocsin.notify.integrations.sender import Sender, SenderKey, make_senders
+from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.notify.rendering import TemplateRenderer
 
 
@@ -41,11 +42,14 @@ def loader(flags: NodeFlags, log: Logger, statistics: TemplateStatistics) -> Cal
     )
 
 
-def senders_of(config: AlertmanagerConfig, *, external_url: str, clock: Clock) -> dict[SenderKey, Sender]:
+def senders_of(
+    config: AlertmanagerConfig, *, external_url: str, clock: Clock, clients: ClientStatistics | None = None
+) -> dict[SenderKey, Sender]:
     """One for each integration. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
     used = [
         ((each.receiver, each.integration, each.index), section)
         for receiver in config.used_receivers
         for each, section in zip(integrations(receiver), receiver.integrations, strict=True)
     ]
-    return make_senders(used, renderer=TemplateRenderer(config.files, external_url), clock=clock)
+    renderer = TemplateRenderer(config.files, external_url)
+    return make_senders(used, renderer=renderer, clock=clock, statistics=clients)

@@ -17,6 +17,7 @@ from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
+from tocsin.notify.integrations.statistics import ClientStatistics
 
 if TYPE_CHECKING:
     from tocsin.node.app import Node
@@ -41,6 +42,7 @@ class Counts:
     reload_successful: bool = False
     reload_time: float = 0.0
     config_hash: int = 0
+    clients: ClientStatistics = field(default_factory=ClientStatistics)
     maintenance: Mapping[str, MaintenanceCounts] = field(
         default_factory=lambda: {"silences": MaintenanceCounts(), "nflog": MaintenanceCounts()}
     )
@@ -108,6 +110,7 @@ def observe(metrics: Metrics, node: Node) -> None:
         watch(f"{name}_maintenance_errors_total", _reader(maintenance, "errors"))
         watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
     metrics.watch_statistics("template", lambda: node.template_statistics)
+    metrics.watch_statistics("receivers", lambda: node.counts.clients)
     metrics.watch_statistics("journal", lambda: node.store.statistics, gauges=JOURNAL_GAUGES)
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())

@@ -203,7 +203,7 @@ def _load_certificate(
             "the private key is encrypted",
             "decrypt it: openssl pkey -in KEY -out PLAIN, mode 0600",
         )
-    with _MemoryFile(cert_pem) as cert_path, _MemoryFile(key_pem) as key_path:
+    with MemoryFile(cert_pem) as cert_path, MemoryFile(key_pem) as key_path:
         try:
             # The callback keeps OpenSSL from ever asking for a password on the terminal.
             context.load_cert_chain(cert_path, key_path, password=lambda: b"")
@@ -226,7 +226,7 @@ def _reason(error: Exception) -> str:
     return str(reason).replace("_", " ").lower() if reason else str(error)
 
 
-class _MemoryFile:
+class MemoryFile:
     """Bytes under a path for as long as the ``with`` lasts: ``ssl`` reads keys from paths only.
 
     In memory where the system can (so that an inline key never reaches a disk), else a file with mode 0600.

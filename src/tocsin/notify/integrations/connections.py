@@ -2,64 +2,142 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 import httpcore
 from httpcore._backends.anyio import AnyIOBackend
 
-from tocsin.config.httpclient import ProxyConfig
+from tocsin.config.httpclient import HTTPClientConfig, ProxyConfig
 from tocsin.notify.integrations.proxies import proxy_chooser
+from tocsin.notify.integrations.statistics import ClientStatistics
+from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.integrations.url import Target
 
 MAX_CONNECTIONS: Final = 64
-"""Of one integration to one proxy, or to all hosts together. More requests wait for one to be free."""
-MAX_KEPT: Final = 16
+"""Of one integration, and as many requests at a time. More wait for one to be over."""
 KEPT_SECONDS: Final = 300.0
 
 
+@dataclass(slots=True, eq=False)
+class Pool:
+    """Connections that are made in one way, and how many requests use them."""
+
+    connections: httpcore.AsyncConnectionPool
+    backend: _Backend
+    context: ssl.SSLContext
+    users: int = 0
+    retired: bool = False
+
+    def retire(self) -> None:
+        """No further request gets these connections: one of them may be no good.
+
+        Nobody knows how a request that was given up has left an HTTP/2 connection or a tunnel: it may be
+        dead, or hold bytes for nobody until its window is full.
+        """
+        self.retired = True
+
+    async def aclose(self) -> None:
+        """Close them all."""
+        await self.connections.aclose()
+        await self.backend.aclose()
+
+
 class Connections:
-    """Gives the pool of connections for a request."""
+    """Gives each request its pool of connections."""
 
     def __init__(
-        self, proxy: ProxyConfig, context: ssl.SSLContext, *, http2: bool = True, server_name: str = ""
+        self,
+        config: HTTPClientConfig,
+        contexts: TLSContexts,
+        *,
+        statistics: ClientStatistics,
     ) -> None:
-        self._proxy = proxy
-        self._choose = proxy_chooser(proxy, os.environ)
-        self._context = context
-        self._http2 = http2
-        self._backend = _NamedBackend(server_name) if server_name else AnyIOBackend()
-        self._pools: dict[tuple[str, bool], httpcore.AsyncConnectionPool] = {}
+        """:class:`~tocsin.errors.ConfigError` for certificates that cannot be used."""
+        self._proxy: ProxyConfig = config
+        self._choose = proxy_chooser(config, os.environ)
+        self._tls = config.tls_config
+        self._http2 = config.enable_http2
+        self._contexts = contexts
+        self._contexts.get(self._tls, http2=self._http2)
+        self._statistics = statistics
+        self._pools: dict[tuple[str, bool], Pool] = {}
+        self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
+        self._closed = False
 
-    def pool(self, target: Target) -> httpcore.AsyncConnectionPool:
-        """The pool for a request to ``target``; ``ValueError`` when its proxy cannot be used."""
+    @asynccontextmanager
+    async def use(self, target: Target) -> AsyncIterator[Pool]:
+        """The pool for a request to ``target``; ``ValueError`` when its proxy cannot be used.
+
+        A request that fails, or is cancelled, takes the pool with it.
+        """
+        if self._turns.locked():
+            self._statistics.bounds_reached["requests"] += 1
+        async with self._turns:
+            context = await self._contexts.current(self._tls, http2=self._http2)
+            pool = await self._pool(target, context)
+            pool.users += 1
+            try:
+                yield pool
+            except BaseException:
+                pool.retire()
+                raise
+            finally:
+                pool.users -= 1
+                if not pool.users and (pool.retired or self._closed):
+                    self._pools = {key: each for key, each in self._pools.items() if each is not pool}
+                    await pool.aclose()
+
+    async def close(self) -> None:
+        """Close all connections; those in use when their requests are over."""
+        self._closed = True
+        pools, self._pools = self._pools, {}
+        for pool in pools.values():
+            pool.retire()
+            if not pool.users:
+                await pool.aclose()
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self._closed
+
+    async def _pool(self, target: Target, context: ssl.SSLContext) -> Pool:
         proxy = self._choose(target.scheme, target.host, target.port)
         key = proxy, bool(proxy) and target.scheme == "https"
         pool = self._pools.get(key)
-        if pool is None:
-            pool = self._pools[key] = self._make(*key)
+        old = pool if pool is not None and pool.context is not context else None
+        if pool is None or pool.retired or old is not None:
+            pool = self._pools[key] = self._make(*key, context)
+        if old is not None:
+            old.retire()
+            if not old.users:
+                pool.users += 1  # Nobody closes it during the wait.
+                try:
+                    await old.aclose()
+                finally:
+                    pool.users -= 1
         return pool
 
-    async def close(self) -> None:
-        """Close all connections."""
-        pools, self._pools = self._pools, {}
-        for pool in pools.values():
-            await pool.aclose()
-
-    def _make(self, proxy: str, tunnel: bool) -> httpcore.AsyncConnectionPool:
+    def _make(self, proxy: str, tunnel: bool, context: ssl.SSLContext) -> Pool:
+        backend = _Backend(self._tls.server_name)
         common: dict[str, Any] = {
-            "ssl_context": self._context,
+            "ssl_context": context,
             "max_connections": MAX_CONNECTIONS,
-            "max_keepalive_connections": MAX_KEPT,
+            # All of them: httpcore counts the busy ones too, and would close each as its request is over.
+            "max_keepalive_connections": MAX_CONNECTIONS,
             "keepalive_expiry": KEPT_SECONDS,
             "http2": self._http2,
-            "network_backend": self._backend,
+            "network_backend": backend,
         }
         if not proxy:
-            return httpcore.AsyncConnectionPool(**common)
+            return Pool(httpcore.AsyncConnectionPool(**common), backend, context)
         parts = urlsplit(proxy)
         default = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}.get(parts.scheme)
         if default is None or not parts.hostname:
@@ -68,29 +146,28 @@ class Connections:
         if parts.username is not None:
             common["proxy_auth"] = unquote(parts.username), unquote(parts.password or "")
         if parts.scheme.startswith("socks5"):
-            return httpcore.AsyncSOCKSProxy(proxy_url=url, **common)
+            return Pool(httpcore.AsyncSOCKSProxy(proxy_url=url, **common), backend, context)
         if tunnel:
             common["proxy_headers"] = _pairs(self._proxy)
         if parts.scheme == "https":
-            common["proxy_ssl_context"] = _of_the_system() if tunnel else self._context
-        return httpcore.AsyncHTTPProxy(proxy_url=url, **common)
-
-
-def _of_the_system() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.hostname_checks_common_name = False
-    return context
+            common["proxy_ssl_context"] = context  # As in Go: tls_config is for the proxy too.
+        return Pool(httpcore.AsyncHTTPProxy(proxy_url=url, **common), backend, context)
 
 
 def _pairs(proxy: ProxyConfig) -> list[tuple[str, str]]:
     return [(name, value) for name, values in proxy.proxy_connect_header.items() for value in values]
 
 
-class _NamedBackend(AnyIOBackend):
-    """Has certificates checked by ``server_name``, however the connection is made."""
+class _Backend(AnyIOBackend):
+    """Has certificates checked by ``server_name``, if there is one, however the connection is made.
+
+    And knows what is open: httpcore forgets a connection whose handshake with proxy or receiver failed or was
+    cancelled, so that its socket would stay.
+    """
 
     def __init__(self, server_name: str) -> None:
         self._server_name = server_name
+        self._open: set[_Stream] = set()
 
     async def connect_tcp(
         self,
@@ -102,29 +179,31 @@ class _NamedBackend(AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         """As the parent; the stream knows the name."""
         stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _NamedStream(stream, self._server_name)
-
-
-class _NamedStream(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: httpcore.AsyncNetworkStream, server_name: str) -> None:
-        self._stream = stream
-        self._server_name = server_name
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return await self._stream.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, timeout)
+        return _Stream(stream, self._server_name, self._open)
 
     async def aclose(self) -> None:
+        """Close what is open."""
+        for stream in list(self._open):
+            await stream.aclose()
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream, server_name: str, opened: set[_Stream]) -> None:
+        self._stream = stream
+        self._server_name = server_name
+        self._open = opened
+        self._open.add(self)
+        self.read = stream.read  # type: ignore[method-assign]
+        self.write = stream.write  # type: ignore[method-assign]
+        self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+
+    async def aclose(self) -> None:
+        self._open.discard(self)
         await self._stream.aclose()
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        del server_hostname
-        stream = await self._stream.start_tls(ssl_context, self._server_name, timeout)
-        return _NamedStream(stream, self._server_name)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+        stream = await self._stream.start_tls(ssl_context, self._server_name or server_hostname, timeout)
+        self._open.discard(self)
+        return _Stream(stream, self._server_name, self._open)

@@ -6,9 +6,10 @@ the system said and show no secret.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, Protocol, TypeAlias
 
 import httpcore
@@ -19,21 +20,35 @@ from tocsin.notify.integrations.base import DOING, Answer, NotifyError
 from tocsin.notify.integrations.causes import cause, system_said
 from tocsin.notify.integrations.connections import Connections
 from tocsin.notify.integrations.json import encode
+from tocsin.notify.integrations.redirects import (
+    MAX_REDIRECTS,
+    Header,
+    Step,
+    is_redirect,
+    next_step,
+    sensitive,
+    without_sensitive,
+)
 from tocsin.notify.integrations.secrets import Secrets, why
+from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.notify.integrations.tlscontext import TLSContexts
-from tocsin.notify.integrations.url import Target, follow, parse, same_site
+from tocsin.notify.integrations.url import Target, parse
 
 __all__ = ["MAX_ANSWER_BYTES", "MAX_REDIRECTS", "USER_AGENT", "Answer", "HTTPClient", "TLSContexts"]
 
 USER_AGENT: Final = f"Alertmanager/{__version__} (Tocsin)"
 """Begins as upstream's, which receivers are known to match on."""
 
-MAX_REDIRECTS: Final = 9
-"""Ten requests in all, as Go's client, so that a loop costs no more than with Alertmanager."""
 MAX_ANSWER_BYTES: Final = 64 * 1024
 """An answer longer than this is not read to its end; its connection is closed instead of kept."""
+MAX_ANSWER_SECONDS: Final = 5.0
+"""Nor is one that takes longer, once its status is known: a notification that was taken must not count as
+failed because the rest of the answer drips."""
+MAX_PIECES: Final = 4096
+"""Nor is one in more pieces: each costs some work, however little is in it."""
+_PIECES_AT_ONCE: Final = 64
 
-Headers: TypeAlias = Sequence[tuple[str, str]]
+Headers: TypeAlias = Sequence[Header]
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -43,6 +58,9 @@ class TokenSource(Protocol):
     async def authorization(self) -> str:
         """``TYPE TOKEN``; :class:`NotifyError`."""
 
+    def refused(self, authorization: str) -> bool:
+        """The far side does not take it. Whether another one is worth a request right now."""
+
     async def close(self) -> None:
         """Close kept connections."""
 
@@ -51,29 +69,31 @@ class HTTPClient:
     """Makes requests, each within the attempt's time, with kept connections."""
 
     def __init__(
-        self, config: HTTPClientConfig, *, contexts: TLSContexts | None = None, secrets: Secrets | None = None
+        self,
+        config: HTTPClientConfig,
+        *,
+        contexts: TLSContexts | None = None,
+        secrets: Secrets | None = None,
+        statistics: ClientStatistics | None = None,
     ) -> None:
         """:class:`~tocsin.errors.ConfigError` for certificates that cannot be used."""
-        contexts = contexts or TLSContexts()
+        statistics = statistics or ClientStatistics()
+        contexts = contexts or TLSContexts(statistics=statistics)
         self._config = config
         self._secrets = secrets or Secrets(config)
-        self._connections = Connections(
-            config,
-            contexts.get(config.tls_config, http2=config.enable_http2),
-            http2=config.enable_http2,
-            server_name=config.tls_config.server_name,
-        )
+        self._statistics = statistics
+        self._connections = Connections(config, contexts, statistics=statistics)
         self._tokens: TokenSource | None = None
         if config.oauth2 is not None:
             from tocsin.notify.integrations.oauth2 import OAuth2Tokens
 
-            client = HTTPClient(_of_tokens(config), contexts=contexts, secrets=self._secrets)
+            client = HTTPClient(
+                _of_tokens(config), contexts=contexts, secrets=self._secrets, statistics=statistics
+            )
             self._tokens = OAuth2Tokens(config.oauth2, client, self._secrets)
-        self._closed = False
 
     async def close(self) -> None:
         """Close kept connections."""
-        self._closed = True
         await self._connections.close()
         if self._tokens is not None:
             await self._tokens.close()
@@ -118,57 +138,104 @@ class HTTPClient:
             raise NotifyError(f"{doing}: {type(error).__name__}", retry=retry) from None
 
     async def _request(self, method: str, target: Target, body: bytes, headers: Headers) -> Answer:
-        first, foreign, redirects = target.host, False, 0
-        given = list(headers)
+        step = Step(method=method, target=target, headers=tuple(headers), body=body)
+        redirects = 0
         while True:
-            foreign = foreign or not same_site(target.host, first)
-            answer = await self._once(method, target, body, given, foreign=foreign)
+            answer = await self._authorized(step)
             location = answer.headers.get("location", "")
-            if not (self._config.follow_redirects and location and answer.status in _REDIRECTS):
+            if not self._config.follow_redirects or not is_redirect(answer.status, location):
                 return answer
             if redirects == MAX_REDIRECTS:
+                self._statistics.bounds_reached["redirects"] += 1
                 raise NotifyError("TooManyRedirects: stopped after 10 redirects", retry=True)
             redirects += 1
-            target = follow(target, location)
-            if answer.status in _AS_GET:
-                method = method if method in ("GET", "HEAD") else "GET"
-                body = b""
-                given = [pair for pair in given if not pair[0].lower().startswith("content-")]
+            step = next_step(step, answer.status, location, first=target)
 
-    async def _once(
-        self, method: str, target: Target, body: bytes, headers: Iterable[tuple[str, str]], *, foreign: bool
-    ) -> Answer:
-        """One request. ``foreign``: it must not have what was meant for the first host alone."""
-        if foreign:
-            sent = [pair for pair in headers if pair[0].lower() not in _SENSITIVE]
-        else:
-            sent = [*headers, *await self._own_headers(target, headers)]
-        if self._closed:
-            raise NotifyError("the configuration was replaced meanwhile", retry=True)
-        names = {name.lower() for name, _ in sent}
-        if "user-agent" not in names:
-            sent.insert(0, ("User-Agent", USER_AGENT))
-        if body or method not in ("GET", "HEAD"):
-            sent.append(("Content-Length", str(len(body))))
+    async def _authorized(self, step: Step) -> Answer:
+        """One request; and another with a new token, if the old one was taken before and is no longer."""
+        for repeated in (False, True):
+            sent = await self._headers(step)
+            answer = await self._once(step, sent)
+            if repeated or answer.status != 401 or self._tokens is None or step.foreign:
+                break
+            authorization = next((value for name, value in sent if name.lower() == "authorization"), "")
+            self._statistics.tokens_refused += 1
+            if not self._tokens.refused(authorization):
+                break
+        return answer
+
+    async def _once(self, step: Step, sent: list[Header]) -> Answer:
+        target = step.target
         request = httpcore.Request(
-            method,
+            step.method,
             httpcore.URL(
                 scheme=target.scheme, host=target.host, port=target.explicit_port, target=target.path
             ),
             headers=[(b"Host", target.authority.encode()), *(_header(*pair) for pair in sent)],
-            content=body,
+            content=step.body,
         )
-        response = await self._connections.pool(target).handle_async_request(request)
-        try:
-            return Answer(response.status, _headers_of(response), await _beginning(response))
-        finally:
-            await response.aclose()
+        async with self._connections.use(target) as pool:
+            if self._connections.closed:
+                raise NotifyError("the configuration was replaced meanwhile", retry=True)
+            response = await pool.connections.handle_async_request(request)
+            try:
+                body, whole = await self._beginning(response)
+                if not whole:
+                    pool.retire()
+                return Answer(response.status, _headers_of(response), body)
+            finally:
+                await response.aclose()
 
-    async def _own_headers(self, target: Target, given: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    async def _headers(self, step: Step) -> list[Header]:
+        """All headers of a request but its Host."""
+        sent = without_sensitive(step.headers) if step.foreign else list(step.headers)
+        sent += await self._own_headers(step.target, sent, foreign=step.foreign)
+        names = {name.lower() for name, _ in sent}
+        if "user-agent" not in names:
+            sent.insert(0, ("User-Agent", USER_AGENT))
+        if step.referer and "referer" not in names:
+            sent.append(("Referer", step.referer))
+        if step.body or step.method not in ("GET", "HEAD"):
+            sent.append(("Content-Length", str(len(step.body))))
+        return sent
+
+    async def _beginning(self, response: httpcore.Response) -> tuple[bytes, bool]:
+        """An answer, cut, and whether that is all of it: then its connection is kept for the next request."""
+        read = bytearray()
+        pieces = 0
+        bounds = self._statistics.bounds_reached
+        try:
+            async with asyncio.timeout(MAX_ANSWER_SECONDS):
+                async for piece in response.aiter_stream():
+                    read += piece
+                    if len(read) > MAX_ANSWER_BYTES:
+                        bounds["answer_bytes"] += 1
+                        return bytes(read[:MAX_ANSWER_BYTES]), False
+                    pieces += 1
+                    if pieces > MAX_PIECES:
+                        bounds["answer_pieces"] += 1
+                        return bytes(read), False
+                    if not pieces % _PIECES_AT_ONCE:
+                        await asyncio.sleep(0)  # They may all have come together.
+        except (httpcore.NetworkError, httpcore.ProtocolError):
+            return bytes(read), False  # The status is known, and it is what counts.
+        except TimeoutError:
+            bounds["answer_time"] += 1
+            return bytes(read), False
+        return bytes(read), True
+
+    async def _own_headers(self, target: Target, given: Headers, *, foreign: bool) -> list[Header]:
         """The headers that the configuration adds to each request; files are read anew each time."""
         config, secrets = self._config, self._secrets
-        headers: list[tuple[str, str]] = []
+        headers: list[Header] = []
         basic, authorization = config.basic_auth, config.authorization
+        if foreign:
+            if target.username or target.password:
+                headers.append(("Authorization", self._basic(target.username, target.password)))
+            for name, header in (config.http_headers or {}).items():
+                if not sensitive(name):
+                    headers += [(name, value) for value in header.values]
+            return headers
         if any(name.lower() == "authorization" for name, _ in given):
             pass  # The kind's own counts.
         elif basic is not None:
@@ -193,13 +260,6 @@ class HTTPClient:
         return f"Basic {token}"
 
 
-_AS_GET: Final = frozenset((301, 302, 303))
-_REDIRECTS: Final = _AS_GET | {307, 308}
-_SENSITIVE: Final = frozenset(
-    ("authorization", "www-authenticate", "cookie", "cookie2", "proxy-authorization", "proxy-authenticate")
-)
-
-
 def _of_tokens(config: HTTPClientConfig) -> HTTPClientConfig:
     """How tokens are fetched: by the TLS and proxy settings of ``oauth2`` alone."""
     oauth2 = config.oauth2
@@ -221,19 +281,6 @@ def _header(name: str, value: str) -> tuple[bytes, bytes]:
 
 def _headers_of(response: httpcore.Response) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-
-
-async def _beginning(response: httpcore.Response) -> bytes:
-    """An answer, cut. Its connection is kept for the next request if it was read whole."""
-    read = bytearray()
-    try:
-        async for piece in response.aiter_stream():
-            read += piece
-            if len(read) > MAX_ANSWER_BYTES:
-                break
-    except (httpcore.NetworkError, httpcore.ProtocolError):
-        pass  # The status is known, and it is what counts.
-    return bytes(read[:MAX_ANSWER_BYTES])
 
 
 def _cause(error: BaseException) -> str:

@@ -35,6 +35,7 @@ class OAuth2Tokens:
         self._token = ""
         self._secret: str | None = None
         self._ends = 0.0
+        self._uses = 0
 
     async def authorization(self) -> str:
         """``TYPE TOKEN``; :class:`NotifyError` when there is none to be had."""
@@ -48,7 +49,20 @@ class OAuth2Tokens:
             if not self._token or secret != self._secret or time.monotonic() >= self._ends:
                 await self._fetch(secret)
                 self._secret = secret
+                self._uses = 0
+            self._uses += 1
             return self._token
+
+    def refused(self, authorization: str) -> bool:
+        """The receiver does not take it. Whether another one is worth a request right now.
+
+        Not if this one was as new as the request: else a receiver that takes none would get two requests for
+        each notification.
+        """
+        if authorization != self._token:
+            return True  # There is another one already.
+        self._token = ""
+        return self._uses > 1
 
     async def close(self) -> None:
         """Close kept connections."""
@@ -141,9 +155,9 @@ class OAuth2Tokens:
             found = json.loads(answer.body)
             token, kind = str(found["access_token"]), str(found.get("token_type") or "Bearer")
             lasts = float(found.get("expires_in") or 0)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             raise NotifyError("oauth2: server response missing access_token", retry=True) from None
-        if not token:
+        if not token or not f"{kind}{token}".isprintable():  # It has to fit a header.
             raise NotifyError("oauth2: server response missing access_token", retry=True)
         self._secrets.add(token)
         self._token = f"{'Bearer' if kind.lower() == 'bearer' else kind} {token}"

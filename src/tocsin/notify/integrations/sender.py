@@ -20,6 +20,7 @@ from tocsin.notify.integrations.base import (
 )
 from tocsin.notify.integrations.registry import registered
 from tocsin.notify.integrations.secrets import Secrets
+from tocsin.notify.integrations.statistics import ClientStatistics
 
 if TYPE_CHECKING:
     from tocsin.notify.integrations.http import HTTPClient, TLSContexts
@@ -84,10 +85,13 @@ class NotifierSender:
 class IntegrationServices:
     """:class:`~tocsin.notify.integrations.base.Services` of one integration."""
 
-    def __init__(self, secrets: Secrets, contexts: TLSContexts, renderer: Renderer) -> None:
+    def __init__(
+        self, secrets: Secrets, contexts: TLSContexts, renderer: Renderer, statistics: ClientStatistics
+    ) -> None:
         self.secrets = secrets
         self._contexts = contexts
         self._renderer = renderer
+        self._statistics = statistics
 
     @property
     def external_url(self) -> str:
@@ -98,7 +102,7 @@ class IntegrationServices:
         """A client of this integration's own."""
         from tocsin.notify.integrations.http import HTTPClient
 
-        return HTTPClient(config, contexts=self._contexts, secrets=self.secrets)
+        return HTTPClient(config, contexts=self._contexts, secrets=self.secrets, statistics=self._statistics)
 
     async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
         """What ``build`` makes of the notification's data."""
@@ -106,18 +110,27 @@ class IntegrationServices:
 
 
 def make_sender(
-    config: IntegrationConfig, *, contexts: TLSContexts, renderer: Renderer, clock: Clock
+    config: IntegrationConfig,
+    *,
+    contexts: TLSContexts,
+    renderer: Renderer,
+    clock: Clock,
+    statistics: ClientStatistics | None = None,
 ) -> NotifierSender:
     """The sender of one integration; :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
     renderer.prepare(config)
     secrets = Secrets(config)
-    services = IntegrationServices(secrets, contexts, renderer)
+    services = IntegrationServices(secrets, contexts, renderer, statistics or ClientStatistics())
     notifier = registered(config.kind).load().notifier(config, services)
     return NotifierSender(notifier, secrets=secrets, clock=clock)
 
 
 def make_senders(
-    integrations: Iterable[tuple[SenderKey, IntegrationConfig]], *, renderer: Renderer, clock: Clock
+    integrations: Iterable[tuple[SenderKey, IntegrationConfig]],
+    *,
+    renderer: Renderer,
+    clock: Clock,
+    statistics: ClientStatistics | None = None,
 ) -> dict[SenderKey, Sender]:
     """One sender for each integration. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
     senders: dict[SenderKey, Sender] = {}
@@ -127,6 +140,8 @@ def make_senders(
             # Here, as an HTTP client is some megabytes and a tenth of the start, and not every file sends.
             from tocsin.notify.integrations.http import TLSContexts
 
-            contexts = TLSContexts()
-        senders[key] = make_sender(config, contexts=contexts, renderer=renderer, clock=clock)
+            contexts = TLSContexts(statistics=statistics)
+        senders[key] = make_sender(
+            config, contexts=contexts, renderer=renderer, clock=clock, statistics=statistics
+        )
     return senders

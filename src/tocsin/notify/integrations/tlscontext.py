@@ -1,17 +1,25 @@
-"""TLS contexts out of ``tls_config``."""
+"""TLS contexts out of ``tls_config``, made anew when a file of theirs has changed."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tocsin.config.httpclient import TLSClientConfig
 from tocsin.errors import ConfigError
+from tocsin.notify.integrations.statistics import ClientStatistics
+from tocsin.tls.contexts import MemoryFile
+from tocsin.tls.files import Mark, marks
+
+CHECK_SECONDS: Final = 1.0
+"""Files of one ``tls_config`` are looked at this often at most, however many notifications go out."""
 
 _VERSIONS: Final = {
     "TLS10": ssl.TLSVersion.TLSv1,
@@ -19,6 +27,16 @@ _VERSIONS: Final = {
     "TLS12": ssl.TLSVersion.TLSv1_2,
     "TLS13": ssl.TLSVersion.TLSv1_3,
 }
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Made:
+    config: TLSClientConfig
+    context: ssl.SSLContext
+    files: tuple[Path, ...]
+    marks: tuple[Mark, ...]
+    looked: float
 
 
 class TLSContexts:
@@ -27,19 +45,52 @@ class TLSContexts:
     A context holds the system's authorities: 1 MB and some 20 ms of work, too much for each receiver.
     """
 
-    def __init__(self) -> None:
-        self._made: dict[tuple[TLSClientConfig, bool], ssl.SSLContext] = {}
+    def __init__(
+        self,
+        *,
+        statistics: ClientStatistics | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._made: dict[tuple[TLSClientConfig, bool], _Made] = {}
+        self._statistics = statistics or ClientStatistics()
+        self._now = now
 
     def get(self, config: TLSClientConfig, *, http2: bool = True) -> ssl.SSLContext:
         """What ``tls_config`` asks for; :class:`ConfigError` for certificates that cannot be used.
 
         ``http2``: whether its user offers HTTP/2, which is said through the context.
         """
+        return self._of(config, http2).context
+
+    async def current(self, config: TLSClientConfig, *, http2: bool = True) -> ssl.SSLContext:
+        """As :meth:`get`, of the files as they are now: another one after a change.
+
+        While they cannot be used (a certificate is there before its key) the last good one stays in force.
+        """
+        made = self._of(config, http2)
+        now = self._now()
+        if made.files and now - made.looked >= CHECK_SECONDS:
+            made.looked = now  # Before the wait, so that one attempt looks, and the others do not.
+            seen = await asyncio.to_thread(marks, made.files)
+            if seen != made.marks:
+                made.marks = seen
+                try:
+                    made.context = await asyncio.to_thread(tls_context, made.config)
+                except ConfigError as error:
+                    self._statistics.tls_files_unusable += 1
+                    _log.warning("the last usable certificates stay in force: %s", error)
+                else:
+                    self._statistics.tls_files_reloaded += 1
+        return made.context
+
+    def _of(self, config: TLSClientConfig, http2: bool) -> _Made:
         key = config.replaced(server_name=""), http2  # The name goes with each connection.
-        context = self._made.get(key)
-        if context is None:
-            context = self._made[key] = tls_context(config)
-        return context
+        made = self._made.get(key)
+        if made is None:
+            files = tuple(Path(file) for file in (config.ca_file, config.cert_file, config.key_file) if file)
+            seen = marks(files)  # Before they are read: what changes meanwhile is noticed.
+            made = self._made[key] = _Made(config, tls_context(config), files, seen, self._now())
+        return made
 
 
 class TLSFiles:
@@ -82,8 +133,9 @@ def tls_context(config: TLSClientConfig) -> ssl.SSLContext:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         if config.cert or config.cert_file:
-            with _file(config.cert, config.cert_file) as cert, _file(config.key, config.key_file) as key:
-                context.load_cert_chain(cert, key or None)
+            with _path(config.cert, config.cert_file) as cert, _path(config.key, config.key_file) as key:
+                # The callback keeps OpenSSL from asking for a password on the terminal.
+                context.load_cert_chain(cert, key or None, password=lambda: b"")
     except (OSError, ValueError) as error:
         place = config.cert_file or config.ca_file or "tls_config"
         problem = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -91,13 +143,6 @@ def tls_context(config: TLSClientConfig) -> ssl.SSLContext:
     return context
 
 
-@contextmanager
-def _file(text: str, path: str) -> Iterator[str]:
+def _path(text: str, path: str) -> AbstractContextManager[str]:
     """A path to what is given as a path, or as a text: the ``ssl`` module reads files only."""
-    if not text:
-        yield path
-        return
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".pem") as file:  # mode 0600
-        file.write(text)
-        file.flush()
-        yield file.name
+    return MemoryFile(text.encode()) if text else nullcontext(path)

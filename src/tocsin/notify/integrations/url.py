@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode, urljoin, urlsplit
 
 from tocsin.config.scalars import check_authority
@@ -74,8 +74,15 @@ def parse(url: str) -> Target:
 
 
 def follow(target: Target, location: str) -> Target:
-    """Where a redirect's ``Location`` leads; ``ValueError``."""
-    return parse(urljoin(target.url, location))
+    """Where a redirect's ``Location`` leads; ``ValueError``. User and password stay with a relative one."""
+    found = parse(urljoin(target.url, location))
+    try:
+        relative = not urlsplit(location).netloc
+    except ValueError:
+        relative = False
+    if not relative or (found.scheme, found.authority) != (target.scheme, target.authority):
+        return found
+    return replace(found, username=target.username, password=target.password)
 
 
 def same_site(host: str, first: str) -> bool:

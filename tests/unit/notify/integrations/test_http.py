@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,87 +12,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from tests.support.httpreceiver import OK, client, json_answer, redirect, run, served
 from tocsin.config.httpclient import JWT_BEARER, Authorization, HTTPClientConfig, HTTPHeader, OAuth2
 from tocsin.notify.integrations.base import NotifyError, RetryRule
-from tocsin.notify.integrations.http import MAX_REDIRECTS, HTTPClient
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-
-
-@dataclass
-class Request:
-    line: str
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass
-class Server:
-    """Answers by path, and keeps what was asked."""
-
-    answers: dict[str, bytes] = field(default_factory=dict)
-    requests: list[Request] = field(default_factory=list)
-    port: int = 0
-    connections: set[asyncio.Future[None]] = field(default_factory=set)
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections.add(connection := asyncio.get_running_loop().create_future())
-        try:
-            while line := await reader.readline():
-                headers: dict[str, str] = {}
-                while (header := await reader.readline()) not in (b"\r\n", b""):
-                    name, _, value = header.decode().partition(":")
-                    headers[name.lower()] = value.strip()
-                body = await reader.readexactly(int(headers.get("content-length", 0)))
-                self.requests.append(Request(line.decode().strip(), headers, body))
-                path = line.split()[1].decode().partition("?")[0]
-                writer.write(self.answers.get(path, OK))
-                await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-            with suppress(ConnectionError):
-                await writer.wait_closed()
-            connection.set_result(None)
-
-
-@asynccontextmanager
-async def served(**answers: bytes) -> AsyncIterator[Server]:
-    made = Server({f"/{name}": answer for name, answer in answers.items()})
-    server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
-    made.port = server.sockets[0].getsockname()[1]
-    try:
-        yield made
-    finally:
-        server.close()
-        if made.connections:
-            await asyncio.wait(made.connections)
-
-
-def run(story: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(120):
-            await story()
-
-    asyncio.run(bounded())
-
-
-@asynccontextmanager
-async def client(config: HTTPClientConfig | None = None) -> AsyncIterator[HTTPClient]:
-    made = HTTPClient(config or HTTPClientConfig())
-    try:
-        yield made
-    finally:
-        await made.close()
-
-
-def redirect(status: int, where: str) -> bytes:
-    return f"HTTP/1.1 {status} X\r\nLocation: {where}\r\nContent-Length: 0\r\n\r\n".encode()
+from tocsin.notify.integrations.http import MAX_REDIRECTS
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
@@ -231,10 +151,6 @@ def test_an_error_says_what_the_system_said() -> None:
 
 
 TOKEN = b'{"access_token":"hush-token","token_type":"bearer","expires_in":3600}'
-
-
-def json_answer(body: bytes, status: int = 200) -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
 def test_a_token_is_fetched_once_and_kept() -> None:

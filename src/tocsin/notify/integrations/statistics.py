@@ -1,0 +1,21 @@
+"""What the clients of receivers count."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class ClientStatistics:
+    """Of all clients of a node, since its start."""
+
+    bounds_reached: Counter[str] = field(default_factory=Counter)
+    """Times that a bound was reached: ``answer_bytes``, ``answer_pieces`` and ``answer_time`` cut an answer,
+    ``redirects`` ended an attempt, at ``requests`` one waited for others of its integration."""
+    tls_files_reloaded: int = 0
+    """Times that changed files of a ``tls_config`` were put in force."""
+    tls_files_unusable: int = 0
+    """Times that changed files of a ``tls_config`` could not be used: the last ones stayed in force."""
+    tokens_refused: int = 0
+    """OAuth 2 tokens that a receiver did not take before they had ended."""
