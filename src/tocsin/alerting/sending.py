@@ -62,6 +62,10 @@ class Log(Protocol):
     ) -> list[bytes]: ...
 
 
+def _counted(delivery: Delivery) -> tuple[str, str]:
+    return delivery.integration.integration, delivery.integration.receiver
+
+
 class Sending:
     """Takes deliveries whose wait for earlier peers is over to their end, and tells ``ended`` of it."""
 
@@ -77,6 +81,7 @@ class Sending:
         ended: Callable[[Delivery], None],
     ) -> None:
         self.statistics = remembered.statistics
+        self._counts = remembered.statistics.by_receiver
         self._remembered = remembered
         self._log = log
         self._intents = intents
@@ -176,7 +181,7 @@ class Sending:
         flush, integration = delivery.run.flush, delivery.integration
         if not delivery.counted:
             delivery.counted = True
-            self.statistics.notifications[integration.integration] += 1
+            self._counts.notifications[integration.integration, integration.receiver] += 1
             self._arm(delivery.deadline, delivery)
         alerts: tuple[Alert, ...] = delivery.alerts
         if not integration.send_resolved:
@@ -289,7 +294,7 @@ class Sending:
         if delivery is None:
             return
         self._release(delivery, now)
-        self.statistics.requests_failed[delivery.integration.integration] += 1
+        self._counts.requests_failed[_counted(delivery)] += 1
         error = error or reason
         if not retry:
             delivery.failure_reason = reason
@@ -307,7 +312,7 @@ class Sending:
         if delivery is None:
             return None
         delivery.attempts += 1
-        self.statistics.requests[delivery.integration.integration] += 1
+        self._counts.requests[_counted(delivery)] += 1
         delivery.lane.under_way -= 1
         return delivery
 
@@ -356,8 +361,7 @@ class Sending:
         self._give_up(delivery, "", delivery.error, now)
 
     def _give_up(self, delivery: Delivery, why: str, error: str, now: Nanoseconds) -> None:
-        kind = delivery.integration.integration
-        self.statistics.notifications_failed[kind, delivery.failure_reason] += 1
+        self._counts.notifications_failed[(*_counted(delivery), delivery.failure_reason)] += 1
         attempts = delivery.attempts
         self._fail(
             delivery,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import platform
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -25,7 +24,7 @@ from tocsin.alerting.silence import Silence, SilenceLimits, Silences
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ClosedError, TocsinError
 from tocsin.gossip import UserMessage
-from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
+from tocsin.node.api.backend import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.cluster.assembly import make_cluster
 from tocsin.node.cluster.cluster import Cluster
@@ -41,7 +40,9 @@ from tocsin.node.looplag import lag_of
 from tocsin.node.maintenance import Maintenance
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts, observe
+from tocsin.node.queries import CountedLog, CountedMuter, Queries
 from tocsin.node.routelabels import RouteLabels
+from tocsin.node.standing import VERSION, cluster_status_of
 from tocsin.node.store import Store
 from tocsin.node.store.changes import News, SilenceChanges, StagedLog
 from tocsin.node.web import Web, external_url_of
@@ -69,6 +70,8 @@ class Node:
             alertmanager_version=ALERTMANAGER_VERSION,
             features=flags.enable_feature,
         )
+        self.silence_queries = Queries(self.metrics_registry.timer("silences_query_duration_seconds"))
+        self.log_queries = Queries(self.metrics_registry.timer("nflog_query_duration_seconds"))
         self._log = Logger("tocsin.node")
         self._random = random.Random(os.urandom(32))
         self._started_at = self.clock.now()
@@ -193,12 +196,7 @@ class Node:
     @property
     def version(self) -> VersionInfo:
         """What ``/api/v2/status`` says."""
-        return VersionInfo(
-            ALERTMANAGER_VERSION,
-            revision=__version__,
-            branch="tocsin",
-            go_version=f"python{platform.python_version()}",
-        )
+        return VERSION
 
     @property
     def started_at(self) -> Nanoseconds:
@@ -237,15 +235,7 @@ class Node:
 
     def cluster_status(self) -> ClusterStatus:
         """Name, status and members."""
-        if self.cluster is None:
-            return ClusterStatus("disabled")
-        peers = [PeerStatus(peer.name, peer.address) for peer in self.cluster.peers()]
-        return ClusterStatus(
-            "ready" if self.cluster.settled else "settling",
-            self.cluster.settings.name,
-            peers,
-            clear_text=self.flags.clear_text,
-        )
+        return cluster_status_of(self.cluster, clear_text=self.flags.clear_text)
 
     async def set_silence(self, silence: Silence) -> str:
         """Create or change a silence, and tell the cluster."""
@@ -257,7 +247,10 @@ class Node:
 
     async def put_alerts(self, alerts: Sequence[Alert]) -> None:
         """Take in alerts."""
-        self._engine.insert(self.alerts.put(alerts, self.now()))
+        accepted = self.alerts.put(alerts, self.now())
+        began = time.perf_counter()
+        self._engine.insert(accepted)
+        self.counts.processed(len(accepted), time.perf_counter() - began)
 
     def alerts_received(self, *, firing: int, resolved: int, invalid: int) -> None:
         """Count a request's alerts."""
@@ -313,8 +306,8 @@ class Node:
         engine = Engine(
             config,
             clock=self.clock,
-            silences=self.silences,
-            notification_log=self.notifications,
+            silences=CountedMuter(self.silences, self.silence_queries),
+            notification_log=CountedLog(self.notifications, self.log_queries),
             senders=senders,
             peer_timeout=self.flags.cluster_peer_timeout,
             random=self._random,
@@ -388,8 +381,10 @@ class Node:
         if self.cluster is not None:
             self.cluster.broadcast(key, changes)
 
-    def _observe_latency(self, integration: str, seconds: float, /) -> None:
-        self.metrics_registry.timer("notification_latency_seconds", integration).observe(seconds)
+    def _observe_latency(self, integration: str, receiver: str, seconds: float, /) -> None:
+        by_name = "receiver-name-in-metrics" in self.flags.enable_feature
+        labels = (integration, receiver) if by_name else (integration,)
+        self.metrics_registry.timer("notification_latency_seconds", *labels).observe(seconds)
 
     async def _every(self, interval: Nanoseconds, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while interval > 0:

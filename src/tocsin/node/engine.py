@@ -39,7 +39,7 @@ UnderWay = tuple[Notification, asyncio.Task[Outcome]]
 class Latency(Protocol):
     """Where the time of an attempt is told, in seconds."""
 
-    def __call__(self, integration: str, seconds: float, /) -> None: ...
+    def __call__(self, integration: str, receiver: str, seconds: float, /) -> None: ...
 
 
 class Engine:
@@ -261,7 +261,7 @@ class Engine:
             # A sender's bug must cost this one attempt, not the flow.
             outcome = Outcome(success=False, retry=True, reason="other", error=repr(error))
         now = self._clock.now()
-        self._on_latency(integration.integration, max(now - began, 0) / 1e9)
+        self._on_latency(integration.integration, integration.receiver, max(now - began, 0) / 1e9)
         if outcome.success:
             self._log.debug("notify success", integration=str(integration))
             self.pipeline.attempt_succeeded(attempt.id, now, outcome.receiver_data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
+from tocsin.notify.integrations.base import REASONS
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 if TYPE_CHECKING:
@@ -46,6 +47,14 @@ class Counts:
     maintenance: Mapping[str, MaintenanceCounts] = field(
         default_factory=lambda: {"silences": MaintenanceCounts(), "nflog": MaintenanceCounts()}
     )
+
+    processed_alerts: int = 0
+    processing_seconds: float = 0.0
+
+    def processed(self, alerts: int, seconds: float) -> None:
+        """Alerts were put into their groups."""
+        self.processed_alerts += alerts
+        self.processing_seconds += seconds
 
     def loaded(self, config: AlertmanagerConfig, now: float) -> None:
         """A configuration was put in force."""
@@ -87,12 +96,22 @@ def observe(metrics: Metrics, node: Node) -> None:
     limit = node.alerts.limit
     named = "alert-names-in-metrics" in node.flags.enable_feature
     watch("alerts_per_alert_limit", lambda: limit.limit)
-    watch("alerts_limited_total", lambda: limit.dropped if named else limit.dropped.total())
+    watch("alerts_limited_total", lambda: limit.dropped if named else _unless_zero(limit.dropped.total()))
     watch("alerts_invalid_total", lambda: {"v2": counts.invalid})
     watch(
         "alerts_received_total",
         lambda: {(status, "v2"): count for status, count in counts.received.items()},
     )
+    watch("alerts_subscriber_channel_writes_total", lambda: _written(counts.processed_alerts))
+    metrics.watch_summary(
+        "dispatcher_alert_processing_duration_seconds",
+        lambda: (counts.processed_alerts, counts.processing_seconds),
+    )
+    for name, queries in (("silences", node.silence_queries), ("nflog", node.log_queries)):
+        watch(f"{name}_queries_total", _reader(queries, "total"))
+        watch(f"{name}_query_errors_total", _reader(queries, "errors"))
+    watch("silences_matcher_index_size", lambda: len(node.silences))
+    watch("silences_version_index_size", lambda: len(node.silences))
     watch("config_hash", lambda: counts.config_hash)
     watch("config_last_reload_success_timestamp_seconds", lambda: counts.reload_time)
     watch("config_last_reload_successful", lambda: int(counts.reload_successful))
@@ -100,6 +119,7 @@ def observe(metrics: Metrics, node: Node) -> None:
     watch("receivers", lambda: len(list(node.config.used_receivers)))
     watch("integrations", lambda: sum([len(r.integrations) for r in node.config.used_receivers]))
     _observe_flow(metrics, node)
+    _observe_receivers(metrics, node)
     watch(
         "silences",
         lambda: {state.value: count for state, count in node.silences.counts(node.now()).items()},
@@ -143,19 +163,53 @@ def _observe_flow(metrics: Metrics, node: Node) -> None:
         "dispatcher_aggregation_group_limit_reached_total",
         flow(lambda engine: engine.dispatcher.statistics.group_limit_reached),
     )
-    for metric, name in (
-        ("notifications_total", "notifications"),
-        ("notifications_failed_total", "notifications_failed"),
-        ("notifications_suppressed_total", "suppressed"),
-        ("notification_requests_total", "requests"),
-        ("notification_requests_failed_total", "requests_failed"),
-    ):
-        watch(metric, flow(lambda engine, name=name: getattr(engine.pipeline.statistics, name)))  # type: ignore[misc]
+    watch("notifications_suppressed_total", flow(lambda engine: engine.pipeline.statistics.suppressed))
     metrics.watch_statistics(
         "remembered",
         lambda: node.engine.pipeline.remembered.counts if node.engine is not None else None,
         gauges=("ends", "timers", "unheard"),
     )
+
+
+def _observe_receivers(metrics: Metrics, node: Node) -> None:
+    by_name = "receiver-name-in-metrics" in node.flags.enable_feature
+
+    def reader(name: str, *, reasons: Sequence[str] = ()) -> Callable[[], Any]:
+        def read() -> Mapping[Any, float]:
+            if node.engine is None:
+                return {}
+            statistics = node.engine.pipeline.statistics
+            if not by_name:
+                return getattr(statistics, name)  # type: ignore[no-any-return]
+            known = _known(node.config, reasons)
+            return {**dict.fromkeys(known, 0), **getattr(statistics.by_receiver, name)}
+
+        return read
+
+    metrics.watch("notifications_total", reader("notifications"))
+    metrics.watch("notifications_failed_total", reader("notifications_failed", reasons=REASONS))
+    metrics.watch("notification_requests_total", reader("requests"))
+    metrics.watch("notification_requests_failed_total", reader("requests_failed"))
+    if by_name:
+        for labels in _known(node.config):
+            metrics.timer("notification_latency_seconds", *labels)
+
+
+def _known(config: AlertmanagerConfig, reasons: Sequence[str] = ()) -> list[tuple[str, ...]]:
+    """The kinds of integration and names of the receivers in use, with each reason."""
+    pairs = [
+        (each.kind, receiver.name) for receiver in config.used_receivers for each in receiver.integrations
+    ]
+    return [(*pair, reason) for pair in pairs for reason in reasons] if reasons else list(pairs)
+
+
+def _unless_zero(count: int) -> Mapping[tuple[str, ...], float]:
+    return {(): count} if count else {}
+
+
+def _written(count: int) -> Mapping[str, float]:
+    """To dispatcher and inhibitor; they are not shown before the first alert, as in Alertmanager."""
+    return dict.fromkeys(("dispatcher", "inhibitor"), count) if count else {}
 
 
 def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:

@@ -10,6 +10,7 @@ from tocsin.errors import ConfigError
 from tocsin.node.api import Backend, Limits, create_app
 from tocsin.node.api.browsers import BrowserRules
 from tocsin.node.api.postable_alerts import AlertLimits
+from tocsin.node.api.v2 import PREFIX
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.http import bounds
 from tocsin.node.http.gate import WebGate
@@ -109,7 +110,7 @@ class RequestMetrics:
         self._gets = 0
         self._refused = 0
         # Looking a timer up by its labels costs as much as a small answer: there are few, so they are kept.
-        self._timers: dict[tuple[str, str, int], tuple[Timer, Timer]] = {}
+        self._timers: dict[tuple[str, str, int], tuple[Timer, Timer | None]] = {}
         metrics.watch("http_requests_in_flight", lambda: {"get": self._gets})
         metrics.watch("http_concurrency_limit_exceeded_total", lambda: {"get": self._refused})
 
@@ -121,10 +122,14 @@ class RequestMetrics:
         if timers is None:
             timers = self._timers[handler, method, status] = (
                 self._metrics.timer("http_request_duration_seconds", handler, method, str(status)),
-                self._metrics.timer("http_response_size_bytes", handler, method),
+                # As Alertmanager, which measures the answers of its API's own handlers only by their time.
+                None
+                if handler.startswith(PREFIX)
+                else self._metrics.timer("http_response_size_bytes", handler, method),
             )
         timers[0].observe(seconds)
-        timers[1].observe(response_bytes)
+        if timers[1] is not None:
+            timers[1].observe(response_bytes)
 
     def gets_in_flight(self, count: int) -> None:
         """So many GETs are being answered."""

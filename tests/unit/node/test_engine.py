@@ -74,7 +74,7 @@ class Bench:
             random=Random(0),
             log=Logger("tocsin.test"),
             on_recorded=self._record,
-            on_latency=lambda kind, seconds: self.latencies.append(seconds),
+            on_latency=lambda kind, receiver, seconds: self.latencies.append(seconds),
             previous=previous,
         )
         if previous is not None:

@@ -52,7 +52,7 @@ FEATURES = (
     "auto-gomemlimit",
     "event-recorder",
 )
-_NOT_SUPPORTED = ("receiver-name-in-metrics", "event-recorder")
+_NOT_SUPPORTED = ("event-recorder",)
 
 
 def _features(text: str) -> tuple[str, ...]:

@@ -58,6 +58,13 @@ def _gauge(
 FEATURE_LABELS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "alert-names-in-metrics": {"alertmanager_alerts_limited_total": ("alertname",)},
     "group-key-in-metrics": {"alertmanager_alerts": ("group_key", "state")},
+    "receiver-name-in-metrics": {
+        "alertmanager_notifications_total": ("integration", "receiver_name"),
+        "alertmanager_notifications_failed_total": ("integration", "receiver_name", "reason"),
+        "alertmanager_notification_requests_total": ("integration", "receiver_name"),
+        "alertmanager_notification_requests_failed_total": ("integration", "receiver_name"),
+        "alertmanager_notification_latency_seconds": ("integration", "receiver_name"),
+    },
 }
 """Labels that a feature of ``--enable-feature`` gives a family in place of its own."""
 
@@ -78,6 +85,11 @@ FAMILIES: Final = (
     ),
     _gauge("alerts_per_alert_limit", "Limit of alerts with one name; 0 is none."),
     _counter(
+        "alerts_subscriber_channel_writes_total",
+        "Alerts handed to those parts that act on them.",
+        ("subscriber",),
+    ),
+    _counter(
         "alerts_limited_total",
         "Alerts dropped since there were too many of their name.",
     ),
@@ -90,6 +102,14 @@ FAMILIES: Final = (
     _gauge("receivers", "Configured receivers that routes use."),
     # Dispatch and notification
     _gauge("dispatcher_aggregation_groups", "Aggregation groups at present."),
+    _counter(
+        "dispatcher_aggregation_group_creation_given_up_total",
+        "Alerts that got no group as others made it meanwhile; always 0, since groups are made one by one.",
+    ),
+    _counter(
+        "dispatcher_aggregation_group_creation_retries_total",
+        "Attempts to make a group that were repeated; always 0, since groups are made one by one.",
+    ),
     _counter(
         "dispatcher_aggregation_group_limit_reached_total",
         "Times that an alert got no group for their number.",
@@ -112,6 +132,14 @@ FAMILIES: Final = (
     # Silences
     _gauge("silences", "Silences by state.", ("state",), (("active",), ("expired",), ("pending",))),
     _gauge("silences_state_size", "Silences held, expired ones included."),
+    _counter(
+        "silences_matcher_compile_errors_total",
+        "Silences with matchers that cannot be used; always 0, since such a silence is never stored.",
+        ("stage",),
+        (("index",), ("load_snapshot",)),
+    ),
+    _gauge("silences_matcher_index_size", "Silences in the index of matchers."),
+    _gauge("silences_version_index_size", "Silences in the index of versions."),
     _counter("silences_gc_errors_total", "Silences that garbage collection could not judge."),
     _counter("silences_gossip_messages_propagated_total", "Silences from peers that were passed on."),
     _counter("silences_maintenance_total", "Maintenance runs of the silences."),

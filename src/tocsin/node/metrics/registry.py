@@ -13,7 +13,12 @@ from typing import Any, Final, TypeAlias
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Histogram, Summary
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    Metric,
+    SummaryMetricFamily,
+)
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
@@ -50,9 +55,12 @@ class Metrics:
         self._readers: dict[str, Reader] = {}
         self._statistics: list[tuple[str, Callable[[], Any], frozenset[str]]] = []
         self._timers: dict[str, Timer] = {}
+        self._summaries: dict[str, tuple[str, Callable[[], tuple[int, float]]]] = {}
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         for timing in TIMINGS:
             timer: Timer
+            if timing.name in labels:
+                timing = dataclasses.replace(timing, labels=labels[timing.name], known=())
             if timing.buckets:
                 timer = Histogram(
                     timing.name, timing.help, timing.labels, buckets=timing.buckets, registry=None
@@ -91,6 +99,10 @@ class Metrics:
         """
         self._statistics.append((prefix, read, frozenset(gauges)))
 
+    def watch_summary(self, name: str, read: Callable[[], tuple[int, float]]) -> None:
+        """Show the timing ``alertmanager_<name>``, a summary, as ``read()`` says: how many, and their sum."""
+        self._summaries[name] = (self._timers.pop(name)._documentation, read)
+
     def hide(self, names: Iterable[str]) -> None:
         """Do not show ``alertmanager_<name>``; a name that ends with ``_`` stands for all that begin so.
 
@@ -128,6 +140,9 @@ class Metrics:
         for name, timer in self._timers.items():
             if self._shown(f"alertmanager_{name}"):
                 yield from _with_samples(timer.collect())
+        for name, (text, read_summary) in self._summaries.items():
+            count, total = read_summary()
+            yield SummaryMetricFamily(f"alertmanager_{name}", text, count_value=count, sum_value=total)
         for prefix, read, gauges in self._statistics:
             yield from _statistics_metrics(prefix, read(), gauges)
 

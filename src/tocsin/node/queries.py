@@ -1,0 +1,84 @@
+"""Questions to silences and notification log, counted and timed on their way from the alert flow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from time import perf_counter
+from typing import Protocol
+
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.muting import PatientMuter
+from tocsin.alerting.nflog import Entry, Receiver, ReceiverData
+from tocsin.alerting.sending import Log
+from tocsin.alerting.timestamp import Nanoseconds
+
+
+class Observer(Protocol):
+    """Is told how long a question took."""
+
+    def observe(self, seconds: float, /) -> None: ...
+
+
+class Queries:
+    """Counts; ``errors`` are questions that found nothing where Alertmanager calls that an error."""
+
+    def __init__(self, timer: Observer) -> None:
+        self.total = 0
+        self.errors = 0
+        self._timer = timer
+
+    def done(self, began: float) -> None:
+        """A question was answered that was asked at ``began`` (``perf_counter``)."""
+        self.total += 1
+        self._timer.observe(perf_counter() - began)
+
+
+class CountedMuter:
+    """The silences. Implements :class:`~tocsin.alerting.muting.PatientMuter`."""
+
+    def __init__(self, muter: PatientMuter, queries: Queries) -> None:
+        self._muter = muter
+        self._queries = queries
+
+    def mutes(self, labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]:
+        """The ids of the silences that mute an alert."""
+        began = perf_counter()
+        found = self._muter.mutes(labels, now)
+        self._queries.done(began)
+        return found
+
+    def looking_up(self, labels: Labels, /) -> Iterator[None] | None:
+        """The work that :meth:`mutes` would do first."""
+        return self._muter.looking_up(labels)
+
+
+class CountedLog:
+    """The notification log. Implements :class:`~tocsin.alerting.sending.Log`."""
+
+    def __init__(self, log: Log, queries: Queries) -> None:
+        self._log = log
+        self._queries = queries
+
+    def query(self, receiver: Receiver, group_key: str) -> Entry | None:
+        """The last notification of a group; that there is none counts as an error, as in Alertmanager."""
+        began = perf_counter()
+        found = self._log.query(receiver, group_key)
+        self._queries.done(began)
+        self._queries.errors += found is None
+        return found
+
+    def log(
+        self,
+        receiver: Receiver,
+        group_key: str,
+        firing: Sequence[int],
+        resolved: Sequence[int],
+        now: Nanoseconds,
+        expiry_ns: Nanoseconds,
+        *,
+        receiver_data: ReceiverData | None = None,
+    ) -> list[bytes]:
+        """Record a notification."""
+        return self._log.log(
+            receiver, group_key, firing, resolved, now, expiry_ns, receiver_data=receiver_data
+        )

@@ -1,0 +1,27 @@
+"""What a node says of itself: its version, and its cluster."""
+
+from __future__ import annotations
+
+import platform
+from typing import Final
+
+from tocsin import ALERTMANAGER_VERSION, __version__
+from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
+from tocsin.node.cluster.cluster import Cluster
+
+VERSION: Final = VersionInfo(
+    ALERTMANAGER_VERSION,
+    revision=__version__,
+    branch="tocsin",
+    go_version=f"python{platform.python_version()}",
+)
+"""What ``/api/v2/status`` says."""
+
+
+def cluster_status_of(cluster: Cluster | None, *, clear_text: bool) -> ClusterStatus:
+    """Name, status and members."""
+    if cluster is None:
+        return ClusterStatus("disabled")
+    peers = [PeerStatus(peer.name, peer.address) for peer in cluster.peers()]
+    name = cluster.settings.name
+    return ClusterStatus("ready" if cluster.settled else "settling", name, peers, clear_text=clear_text)
