@@ -187,7 +187,7 @@ def test_an_inhibited_alert_is_held_back_while_its_source_fires() -> None:
         target_matchers=parse_matchers('severity="warning"'),
         equal=("cluster",),
     )
-    world = AlertingWorld(replace(CONFIG, inhibit_rules=(rule,)), nodes=3, now=T0)
+    world = AlertingWorld(CONFIG.replaced(inhibit_rules=(rule,)), nodes=3, now=T0)
     source = alert(alertname="Down", severity="critical", cluster="c")
     world.post(source, alert(alertname="Slow", severity="warning", cluster="c"))
     world.run(5 * MINUTE)

@@ -161,7 +161,7 @@ def test_packets_carry_the_advertised_address() -> None:
 
 def test_a_wildcard_needs_an_advertised_address() -> None:
     async def story() -> None:
-        with pytest.raises(ConfigError, match="advertise-address"):
+        with pytest.raises(ConfigError, match="advertise_address"):
             async with node(listen_address=Address("0.0.0.0", 0)):
                 pass
         wildcard = {"listen_address": Address("0.0.0.0", 0), "advertise_address": ANY_PORT}
