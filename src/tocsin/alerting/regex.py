@@ -4,7 +4,8 @@ RE2 is the same engine design as Go's ``regexp``; where the two differ (``\\C``,
 makes up the difference. Patterns that are plain text or a choice of plain texts never reach the engine.
 
 Patterns come from anybody who reaches the API or is a member, so all that they can cost is bounded: they are
-weighed before they are compiled (:mod:`~tocsin.alerting.regex_cost`), RE2 never tracks what groups capture
+weighed before anything else (:mod:`~tocsin.alerting.regex_cost`), a large one is only looked through for
+mistakes and compiled when the first text is to be matched, RE2 never tracks what groups capture
 (its time would grow with their number too), a text that could cost too much with a pattern is not looked at,
 and compiled programs share :data:`HOT_BYTES`: of more the oldest is dropped, and compiled anew when it is
 needed. Nothing is kept of a pattern that nobody holds.
@@ -21,11 +22,31 @@ from weakref import WeakValueDictionary, ref
 
 import re2
 
-from tocsin.alerting.regex_cost import MAX_SIZE, MAX_WORK, TEXT, Cost, PatternCostError, cost_of
+from tocsin.alerting.regex_cost import (
+    MAX_SIZE,
+    MAX_TOGETHER,
+    MAX_WORK,
+    TEXT,
+    Cost,
+    PatternCostError,
+    cost_of,
+    is_choice,
+    shortened,
+)
+from tocsin.alerting.regex_engine import (
+    Spent,
+    TooLargeError,
+    check,
+    compiled_size,
+    program,
+    too_large,
+)
 
 __all__ = [
+    "EAGER_SIZE",
     "HOT_BYTES",
     "LONGEST_WORK",
+    "MAX_SIZE",
     "Cost",
     "Purse",
     "Regex",
@@ -35,24 +56,19 @@ __all__ = [
     "hot_bytes",
     "join",
     "problem",
+    "programs_dropped",
     "room_for",
     "spending",
 ]
 
-HOT_BYTES: Final = 32 << 20
-"""For all compiled programs and what RE2 remembers of texts, by what each may take at most."""
+HOT_BYTES: Final = 48 << 20
+"""For all compiled programs and what RE2 remembers of texts, by what each may take at most. All that silences
+may have together fit in, so that none is compiled again for each text."""
+EAGER_SIZE: Final = 512
+"""Up to so many instructions, compiling costs no more than looking for mistakes."""
 LONGEST_WORK: Final = 1 << 22
 """Steps of the engine (some nanoseconds each) that one text may cost. One that could cost more is not looked
 at, and neither matches nor counts as not matching: a costly pattern silences no endless label value."""
-_SHOWN: Final = 256
-"""Characters of a pattern that an error shows."""
-_ROOM: Final = 64 * 1024
-"""Bytes that a small pattern gets of RE2 for what it remembers of texts, and with it gets on faster."""
-_MEM_FOR_INSTRUCTION: Final = 96
-"""RE2 compiles if ``max_mem`` has so much for each: a program gets two thirds, its instructions (of 16 bytes)
-a quarter of that."""
-_ENGINE_BYTES: Final = 2048
-
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _SPECIAL_BUT_CHOICE = re.compile(r"[\\.+*?()\[\]{}^$]")
 _ESCAPED_CHOICE = re.compile(r"(?:[^\\.+*?()\[\]{}^$]|\\[!-/:-@\[-`{-~])*+", re.DOTALL)
@@ -61,29 +77,12 @@ _NAMED_GROUP = re.compile(
     r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?+\]?+(?:\[:\^?+[a-z]++:\]|\\.|[^\]\\])*+\]|(?P<named>\(\?P?<[^>]*+>)",
     re.DOTALL,
 )
-_ANY_CHARACTER_ESCAPE = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(.)", re.DOTALL)
-
-# RE2's words -> Go's words
-_WORDING: Final = {
-    "missing ]": "missing closing ]",
-    "missing )": "missing closing )",
-    "no argument for repetition operator": "missing argument to repetition operator",
-    "bad repetition operator": "invalid nested repetition operator",
-    "invalid repetition size": "invalid repeat count",
-    "invalid perl operator": "invalid or unsupported Perl syntax",
-    "invalid named capture group": "invalid named capture",
-    "trailing \\": "trailing backslash at end of expression",
-}
-
-
-class TooLargeError(ValueError):
-    """The pattern costs too much; it may be a good one."""
 
 
 class Purse:
     """What patterns may cost together: of one silence, or of one request."""
 
-    def __init__(self, size: int = MAX_SIZE, work: int = MAX_WORK) -> None:
+    def __init__(self, size: int = MAX_TOGETHER, work: int = 2 * MAX_WORK) -> None:
         self._size = size
         self._work = work
         self._paid: set[str] = set()
@@ -126,28 +125,19 @@ def spending(purse: Purse | None = None) -> Iterator[Purse]:
         _purse.reset(token)
 
 
-class _Compiled:
-    """How much has been compiled since the start, for whoever works in slices."""
-
-    size = 0
-
-
-def compiled_size() -> int:
-    """Instructions that were compiled since the start, as they were weighed."""
-    return _Compiled.size
-
-
 class _Hot:
     """The regexes that have their program at hand, the oldest first."""
 
     def __init__(self) -> None:
         self.bytes = 0
+        self.dropped = 0
         self._held: dict[ref[Regex], int] = {}
 
     def add(self, regex: Regex, size: int) -> None:
         while self._held and self.bytes + size > HOT_BYTES:
             oldest = next(iter(self._held))
             self._drop(oldest)
+            self.dropped += 1
             found = oldest()
             if found is not None:
                 found.cool()
@@ -166,10 +156,25 @@ def hot_bytes() -> int:
     return _hot.bytes
 
 
+def programs_dropped() -> int:
+    """How many programs had to make room for others since the start, for the metrics."""
+    return _hot.dropped
+
+
 class Regex:
     """A pattern; :meth:`match` says whether it matches a whole text."""
 
-    __slots__ = ("__weakref__", "_alone", "_longest", "_plain", "_search", "cost", "pattern", "text")
+    __slots__ = (
+        "__weakref__",
+        "_alone",
+        "_empty",
+        "_longest",
+        "_plain",
+        "_search",
+        "cost",
+        "pattern",
+        "text",
+    )
 
     def __init__(self, pattern: str, cost: Cost, plain: Callable[[str], bool] | None, alone: bool) -> None:
         self.pattern = pattern
@@ -180,6 +185,23 @@ class Regex:
         self._alone = alone
         self._longest = max(LONGEST_WORK * TEXT // max(cost.work, 1), 1)
         self._search: Callable[[bytes], object] | None = None
+        self._empty: bool | None = None
+
+    @property
+    def matches_empty(self) -> bool:
+        """Whether it matches the empty text, found without compiling all of it."""
+        if self._empty is None:
+            self._empty = self._finds_empty()
+        return self._empty
+
+    def _finds_empty(self) -> bool:
+        if self._plain is not None or self._search is not None:
+            return self.match("")
+        if is_choice(self.pattern):
+            return "" in self.pattern.split("|")
+        text = shortened(self.text)
+        search, _ = program(text if self._alone else _anchored(text), self.cost.size)
+        return (search.fullmatch(b"") if self._alone else search.search(b"")) is not None
 
     @property
     def stands_alone(self) -> bool:
@@ -220,7 +242,7 @@ class Regex:
 
     def _heat(self) -> Callable[[bytes], object]:
         text = self.text if self._alone else _anchored(self.text)
-        engine, kept = _engine(text, self.cost.size)
+        engine, kept = program(text, self.cost.size)
         self.keep(engine, self._alone, kept)
         assert self._search is not None  # noqa: S101  (for the type checker)
         return self._search
@@ -231,57 +253,6 @@ class Regex:
 
 def _anchored(pattern: str) -> str:
     return f"^(?:{pattern})$"
-
-
-def _go_error(error: re2.error, pattern: str) -> ValueError:
-    raw = error.args[0] if error.args else b""
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
-    if text.startswith("pattern too large"):  # an engine's limit: it has no place in the pattern
-        return _too_large(pattern, "")
-    what, _, where = text.partition(": ")
-    return ValueError(f"error parsing regexp: {_WORDING.get(what, what)}: `{where}`")
-
-
-def _too_large(pattern: str, why: str) -> TooLargeError:
-    shown = pattern if len(pattern) <= _SHOWN else f"{pattern[:_SHOWN]}..."
-    return TooLargeError(f"error parsing regexp: expression too large{why and f' ({why})'}: `{shown}`")
-
-
-def _engine(pattern: str, size: int) -> tuple[re2._Regexp, int]:
-    """The program of a pattern that was weighed, and the bytes that it may take."""
-    options = re2.Options()
-    options.never_capture = True  # else its time grows with the number of groups; not for those with names
-    options.max_mem = _ROOM + _MEM_FOR_INSTRUCTION * (size + 64)
-    _Compiled.size += size
-    compiled = _program(pattern, options)
-    return compiled, options.max_mem // 3 + 16 * compiled.programsize + _ENGINE_BYTES
-
-
-def _program(pattern: str, options: re2.Options) -> re2._Regexp:
-    for found in _ANY_CHARACTER_ESCAPE.finditer(pattern):
-        if found[1] == "C":  # a single byte: RE2 has it, Go has not
-            raise ValueError("error parsing regexp: invalid escape sequence: `\\C`")
-    try:
-        encoded = pattern.encode()
-    except UnicodeEncodeError:
-        raise ValueError("error parsing regexp: invalid UTF-8") from None
-    options.log_errors = False  # otherwise RE2 writes to stderr
-    try:
-        return re2.compile(encoded, options)
-    except re2.error as error:
-        raise _go_error(error, pattern) from None
-    finally:
-        re2.purge()  # it would keep the last 128
-
-
-def engine(pattern: str, max_memory: int = 8 << 20) -> re2._Regexp:
-    """RE2's object for ``pattern`` as it stands, not anchored, which takes bytes and captures.
-
-    It holds at most ``max_memory`` bytes. Raises ValueError in Go's words, as :func:`compile` does.
-    """
-    options = re2.Options()
-    options.max_mem = max_memory
-    return _program(pattern, options)
 
 
 def _without_names(pattern: str) -> str:
@@ -301,14 +272,15 @@ def _weigh(pattern: str) -> Cost:
         if purse is not None:
             purse.pay(pattern, cost)
     except PatternCostError as error:
-        raise _too_large(pattern, str(error)) from None
+        Spent.size += len(pattern)
+        raise too_large(pattern, str(error)) from None
     return cost
 
 
 def problem(pattern: str) -> str:
     """What is wrong with ``pattern`` as it stands, not anchored, in Go's words; empty if nothing is."""
     try:
-        _engine(pattern, cost_of(pattern).size)
+        check(pattern, cost_of(pattern).size)
     except PatternCostError:
         return ""
     except ValueError as error:
@@ -333,7 +305,7 @@ def compile(pattern: str) -> Regex:  # noqa: A001
             try:
                 purse.pay(pattern, found.cost)
             except PatternCostError as error:
-                raise _too_large(pattern, str(error)) from None
+                raise too_large(pattern, str(error)) from None
         return found
     made = _known[pattern] = _compile(pattern, _weigh(pattern))
     return made
@@ -352,25 +324,41 @@ def _compile(pattern: str, cost: Cost) -> Regex:
     plain = _plain(pattern)
     if plain is not None:
         return Regex(pattern, cost, plain, alone=True)
+    if cost.size > EAGER_SIZE and "<" not in pattern:
+        return _read(pattern, cost)
     alone = True
     try:
-        engine, kept = _engine(pattern, cost.size)
+        engine, kept = program(pattern, cost.size)
         if "\\Q" in pattern:  # If it is not closed, it takes in what is put behind the pattern.
-            _engine(_anchored(pattern), cost.size)
+            program(_anchored(pattern), cost.size)
     except TooLargeError:
         raise
     except ValueError:
         alone = False
         cost = Cost(cost.size, max(cost.work, TEXT * cost.size))  # tried at each place
-        engine, kept = _engine(_anchored(pattern), cost.size)
+        engine, kept = program(_anchored(pattern), cost.size)
     regex = Regex(pattern, cost, None, alone)
     if regex.text != pattern:  # The names were good; they are of no use to anybody.
         text = regex.text
-        engine, kept = _engine(text if alone else _anchored(text), cost.size)
+        engine, kept = program(text if alone else _anchored(text), cost.size)
     if engine.groups:
-        raise _too_large(pattern, "its groups cannot be told")
+        raise too_large(pattern, "its groups cannot be told")
     regex.keep(engine, alone, kept)
     return regex
+
+
+def _read(pattern: str, cost: Cost) -> Regex:
+    """Look a pattern through that is compiled later; one without groups that have names."""
+    alone = True
+    try:
+        check(pattern, cost.size)
+        if "\\Q" in pattern:
+            check(_anchored(pattern), 0)
+    except ValueError:
+        alone = False
+        cost = Cost(cost.size, max(cost.work, TEXT * cost.size))
+        check(_anchored(pattern), 0)
+    return Regex(pattern, cost, None, alone)
 
 
 def _plain(pattern: str) -> Callable[[str], bool] | None:

@@ -23,19 +23,26 @@ TEXT: Final = 256
 """Characters of text for which ``work`` is counted; few label values are longer."""
 MAX_BYTES: Final = 64 * 1024
 """Of a pattern: some thousand host names."""
-MAX_SIZE: Final = 1 << 17
-"""Of a pattern, and of all in one silence or request: about 0.1 s to compile, and 2 MiB."""
-MAX_WORK: Final = 1 << 22
-"""As above. RE2 takes up to 10 ns for each: 40 ms for a text of :data:`TEXT` characters."""
+MAX_SIZE: Final = 1 << 16
+"""Of a pattern: up to 50 ms to compile, which holds everything up, as RE2's binding keeps Python's lock."""
+MAX_CHOICE: Final = 1 << 17
+"""Of a choice of plain texts, which takes half as long for each."""
+MAX_TOGETHER: Final = 1 << 17
+"""Of all patterns in one silence."""
+MAX_WORK: Final = 1 << 21
+"""Of a pattern. RE2 takes up to 10 ns for each: 20 ms for a text of :data:`TEXT` characters. Time to compile
+also grows with the square of how many parts in a row may be left out, which this bounds."""
+MAX_TOKENS: Final = 6000
+"""Parts of a pattern: some microseconds each to weigh it."""
 MAX_NESTING: Final = 1000
 MAX_REPEAT: Final = 1000
 """RE2's and Go's own limits; the second of ``{n}``, nested ones multiplied."""
 
 _ENDLESS: Final = 1 << 30
-_UNICODE: Final = 1300
-"""Instructions of a class like ``\\pL``, at most (``\\pL`` has 1,196); also what reading it costs."""
-_TOKEN_COST: Final = 3
-"""Of each part of a pattern, beside its instructions: what weighing it takes."""
+_UNICODE: Final = 2600
+"""Of a class like ``\\pL``: it has up to 1,196 instructions, and each takes twice as long as others."""
+_TOKEN_COST: Final = 4
+"""Of each part of a pattern, in the size that is counted together: weighing takes time, at restarts too."""
 _DOT: Final = 8
 _WIDE: Final = 24
 """Of a class that is not ASCII alone: ``.`` and ``[^a]`` have 8, one range from U+0080 up to 24."""
@@ -103,13 +110,35 @@ def cost_of(pattern: str) -> Cost:
         raise PatternCostError(f"of more than {MAX_BYTES} bytes")
     if _FLAT.fullmatch(pattern):  # a choice of names, maybe thousands: each is tried at one place
         size = _plain_size(pattern) + 4
-        if size > MAX_SIZE:
-            raise PatternCostError(f"of more than {MAX_SIZE} instructions")
+        if size > MAX_CHOICE:
+            raise PatternCostError(f"of more than {MAX_CHOICE} instructions")
         return Cost(size, size)
-    node = _Reader(pattern).read()
+    reader = _Reader(pattern)
+    node = reader.read()
     if node.once > MAX_WORK:
         raise PatternCostError(f"of more than {MAX_WORK} steps for a text of {TEXT} characters")
-    return Cost(node.size + 4, node.once + 4)
+    return Cost(node.size + 4 + _TOKEN_COST * reader.tokens, node.once + 4)
+
+
+def is_choice(pattern: str) -> bool:
+    """Whether it is a choice of texts, maybe with dots: there is no mistake that it could have."""
+    return _FLAT.fullmatch(pattern) is not None
+
+
+def shortened(pattern: str) -> str:
+    """A small pattern that matches the empty text if, and only if, ``pattern`` does."""
+    return _TOKEN.sub(_shortened, pattern)
+
+
+def _shortened(found: re.Match[str]) -> str:
+    match found.lastgroup:
+        case "unicode" | "set":
+            return "a"
+        case "least" | "range" | "most":
+            lazy = "?" if found[0].endswith("?") else ""
+            return ("{1}" if int(found["least"]) else "{0,1}") + lazy
+        case _:
+            return found[0]
 
 
 def _plain_size(text: str) -> int:
@@ -126,6 +155,7 @@ class _Reader:
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
         self._folds = _FOLDED if _FOLDS.search(pattern) else 1
+        self.tokens = 0
         self._spent = 0  # sizes as they are read, whatever becomes of them
         self._branches: list[_Node] = []
         self._row = _EMPTY  # what is before the last atom of this branch
@@ -136,7 +166,9 @@ class _Reader:
         for found in _TOKEN.finditer(self._pattern):
             if found[0] == "[":  # not closed: the engine stops there too
                 break
-            self._charge(_TOKEN_COST)
+            self.tokens += 1
+            if self.tokens > MAX_TOKENS:
+                raise PatternCostError(f"of more than {MAX_TOKENS} parts")
             if not self._take(found):
                 break
         while self._outer:  # not closed: it will not compile
@@ -155,7 +187,7 @@ class _Reader:
             case "quote":
                 self._plain(found["quote"].replace(".", "\0"), self._pattern[found.end() : found.end() + 1])
             case "unicode":
-                self._atom(_UNICODE * self._folds)
+                self._atom(_UNICODE)
             case "escape":
                 self._atom((_WIDE if text[1] in "WDSBx" else 4) * self._folds)
             case "set":
@@ -241,7 +273,7 @@ class _Reader:
         for members in _MEMBER.finditer(text, 2 if wide else 1, len(text) - 1):
             negated, unicode, escape, character = members.groups()
             if unicode:
-                size += _UNICODE * self._folds
+                size += _UNICODE
             elif negated or (escape and escape[0] in "WDSx") or (character and not character.isascii()):
                 size += _WIDE * self._folds
             else:

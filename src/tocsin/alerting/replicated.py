@@ -25,8 +25,8 @@ MAX_REASONS: Final = 16
 
 SLICE_BYTES: Final = 64 * 1024
 """Of an encoded state, some tenths of a millisecond of work."""
-COMPILED_IN_STEP: Final = 8192
-"""Instructions of regular expressions that are compiled before a merge gives way: some milliseconds."""
+COMPILED_IN_STEP: Final = 4096
+"""Of patterns, as :func:`~tocsin.alerting.regex.compiled_size` counts, before a merge gives way."""
 REBROADCAST_BYTES: Final = 700
 """Received data longer than this is not broadcast again: its sender sent it to all (wire 4.3, 4.4)."""
 

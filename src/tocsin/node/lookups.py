@@ -15,7 +15,9 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import PatientMuter
 
 SLICE: Final = 0.004
-"""Seconds of work before others get their turn. A single pattern may take longer, up to some tenths."""
+"""Seconds of work before others get their turn. Compiling one pattern may take some hundredths."""
+LONG: Final = 0.01
+"""Seconds of a slice, past which others have as much time before the next."""
 KNOWN_AT_ONCE: Final = 512
 ROUNDS: Final = 3
 """Of looking up, while silences change meanwhile; then what is left is found at once."""
@@ -48,14 +50,15 @@ class LookUps:
         steps = self._steps(alerts)
         while True:
             async with self._turn:  # those who wait for it have theirs first
-                end = perf_counter() + SLICE
+                began = perf_counter()
                 for _ in steps:
-                    if perf_counter() > end:
+                    if perf_counter() > began + SLICE:
                         break
                 else:
                     return
+                took = perf_counter() - began
             self.given_way += 1
-            await asyncio.sleep(0)
+            await asyncio.sleep(took if took > LONG else 0)
 
     def _steps(self, alerts: Iterable[Labels]) -> Iterator[None]:
         for position, labels in enumerate(alerts):

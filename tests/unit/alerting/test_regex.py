@@ -6,11 +6,13 @@ import re as stdlib_re
 
 import pytest
 import re2
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.patterns import patterns
 from tocsin.alerting import regex
+from tocsin.alerting.silence.validate import make_matcher_sets
+from tocsin.errors import ValidationError
 
 
 @pytest.mark.parametrize(
@@ -145,12 +147,13 @@ def test_nothing_is_kept_of_what_nobody_holds() -> None:
 
 def test_a_purse_is_paid_before_anything_is_compiled() -> None:
     with regex.spending():
-        regex.compile(r"\pL{90}")
+        held = [regex.compile(rf"\pL{{{number}}}") for number in (20, 23)]
         before = regex.compiled_size()
         with pytest.raises(ValueError, match="too large together"):
-            regex.compile(r"\pL{91}")
-        assert regex.compiled_size() == before
-    regex.compile(r"\pL{91}")
+            regex.compile(r"\pL{19}")
+        assert regex.compiled_size() - before < 100
+        assert held[0].match("a" * 20)
+    assert regex.compile(r"\pL{19}").match("a" * 19)
 
 
 @pytest.mark.parametrize("pattern", ["a)|(?:b", "a)|(?:.*b", "a)(?:.*"])
@@ -162,3 +165,48 @@ def test_a_pattern_that_does_not_stand_alone(pattern: str) -> None:
     assert regex.compile("a.b").stands_alone
     with pytest.raises(ValueError, match="missing closing"):
         regex.compile(r"a.\Qb")
+
+
+@settings(deadline=None)
+@given(patterns())
+def test_the_empty_text_is_matched_as_the_engine_does(pattern: str) -> None:
+    """Found from a shorter pattern, as a large one is not compiled for it."""
+    for number in ("", "{0,1}", "{2}", "{0}", "{0,2}?"):
+        try:
+            compiled = regex.compile(f"(?:{pattern}){number}|[b-d]{{600}}")
+        except ValueError:
+            continue
+        assert compiled.matches_empty is compiled.match("")
+
+
+@settings(deadline=None)
+@given(patterns())
+def test_a_large_pattern_is_refused_for_what_a_small_one_is(pattern: str) -> None:
+    """Each mistake is found before the program is made, and in the same words."""
+    large = "[b-d]{600}" + pattern
+    try:
+        engine = regex.engine(large)
+    except ValueError as error:
+        expected = str(error)
+    else:
+        expected = ""
+        assert engine
+    if "too large" not in expected:
+        assert regex.problem(large) == expected
+
+
+def test_a_large_pattern_is_compiled_for_the_first_text() -> None:
+    compiled = regex.compile("[b-d]{600}a")
+    assert compiled._search is None
+    assert not compiled.matches_empty
+    assert compiled._search is None
+    assert compiled.match("c" * 600 + "a")
+    assert compiled._search is not None
+
+
+def test_many_patterns_are_read_and_none_is_compiled_before_the_last_is_found_wrong() -> None:
+    held = [(1, "text", rf"\pL{{{number}}}") for number in range(1, 8)]
+    hot = regex.hot_bytes()
+    with pytest.raises(ValidationError, match="missing closing"):
+        make_matcher_sets([[*held, (1, "text", "(")]])
+    assert regex.hot_bytes() == hot

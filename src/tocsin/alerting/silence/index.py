@@ -15,7 +15,7 @@ from typing import Final, TypeVar
 
 from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.matcher import Matcher, MatchType, matches_all
+from tocsin.alerting.matcher import Matcher, MatchType
 from tocsin.alerting.silence.silence import MatcherSet, Silence
 
 _CHUNK: Final = 64
@@ -245,10 +245,20 @@ class SilenceIndex:
 def _fulfilled(filed: _Filed, labels: Labels, found: set[str]) -> Generator[None, None, None]:
     """Add the ids of those of ``filed`` whose other matchers ``labels`` fulfil too."""
     for position, (key, rest) in enumerate(list(filed.items())):
-        if matches_all(rest, labels):
+        if not rest or (yield from fulfils(rest, labels)):
             found.add(key[0])
-        if position % _AT_ONCE == 0 or any(matcher.regex is not None for matcher in rest):
+        if position % _AT_ONCE == 0:
             yield
+
+
+def fulfils(matchers: MatcherSet, labels: Labels) -> Steps[bool]:
+    """Whether ``labels`` fulfil all of ``matchers``; one step for each pattern, which may be costly."""
+    for matcher in matchers:
+        if not matcher.matches(labels.value(matcher.name)):
+            return False
+        if matcher.regex is not None:
+            yield
+    return True
 
 
 def _pattern(matcher: Matcher) -> regex.Regex:
@@ -265,7 +275,7 @@ def _choose(matchers: MatcherSet) -> Matcher | None:
             if matcher.name != "alertname":
                 return matcher
             best = matcher
-        elif matcher.type is MatchType.REGEXP and not matcher.matches(""):  # needs its label to be there
+        elif matcher.type is MatchType.REGEXP and not _pattern(matcher).matches_empty:  # needs its label
             if best is None or best.type is MatchType.NOT_REGEXP:
                 best = matcher
         elif matcher.type is MatchType.NOT_REGEXP and best is None:

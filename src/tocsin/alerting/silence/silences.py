@@ -13,7 +13,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.replicated import MergeResult, ReplicatedState
 from tocsin.alerting.silence import codec
-from tocsin.alerting.silence.index import SilenceIndex, Steps, finish
+from tocsin.alerting.silence.index import SilenceIndex, Steps, finish, fulfils
 from tocsin.alerting.silence.silence import Silence, SilenceState
 from tocsin.alerting.silence.validate import check_matcher_sets, check_times
 from tocsin.alerting.skew import latest_expiry
@@ -26,8 +26,8 @@ MAX_TOTAL_BYTES: Final = 256 << 20
 MAX_CACHED_ALERTS: Final = 200_000
 MAX_CACHED_IDS: Final = 2_000_000
 """Of all of them together: silences that match everything must not be remembered for each alert."""
-MAX_REGEX_SIZE: Final = 1 << 21
-"""Instructions of all patterns together: what a restart has to compile, some seconds at most."""
+MAX_REGEX_SIZE: Final = 1 << 20
+"""Instructions of all patterns together, whose programs fit into memory at the same time."""
 MAX_REGEX_WORK: Final = 1 << 27
 """Steps that all patterns may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts them."""
 
@@ -331,8 +331,9 @@ class Silences:
             ids = {identifier for identifier in cached[1] if identifier not in added}
             for identifier in added:
                 silence = state.get(identifier)
-                if silence is not None and silence.matches(labels):
-                    ids.add(identifier)
+                for matchers in silence.matcher_sets if silence is not None else ():
+                    if (yield from fulfils(matchers, labels)):
+                        ids.add(identifier)
                 yield
         found = tuple(sorted(identifier for identifier in ids if state.get(identifier) is not None))
         self._remember(fingerprint, version, found)

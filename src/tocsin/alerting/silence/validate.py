@@ -51,6 +51,8 @@ def _make_matcher(number: int, name: str, value: str) -> Matcher:
 
 def _matches_empty(matcher: Matcher) -> bool:
     # Negative matchers do not count as matching the empty string here, though they do.
+    if matcher.regex is not None:
+        return matcher.type is MatchType.REGEXP and matcher.regex.matches_empty
     return matcher.type.is_equal and matcher.matches("")
 
 
@@ -64,7 +66,7 @@ def make_matcher_sets(
     Raises ValidationError in Alertmanager's words (without its ``invalid silence: ``).
     """
     listed = [list(triples) for triples in sets]
-    # What costs nothing first: of sixty patterns none is compiled if the last matcher has no name.
+    # What costs nothing first: of sixty patterns none is read if the last matcher has no name.
     for number, triples in enumerate(listed):
         for position, triple in enumerate(triples):
             problem = _cheap_problem(*triple, mode)

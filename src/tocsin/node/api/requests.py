@@ -53,7 +53,7 @@ class Query:
         self._values: dict[str, list[str]] = {}
         self._raw: dict[str, bytes] = {}
         """The last value of each, before what is not UTF-8 is replaced."""
-        self._purse = regex.Purse()  # of all filters together
+        self._purse = regex.Purse(3 * regex.MAX_SIZE // 2)  # of all filters together, each compiled in one go
         for pair in query_string.split(b"&"):
             # Go drops pairs with a semicolon or a broken escape.
             if not pair or b";" in pair or _BROKEN_ESCAPE.search(pair):

@@ -139,6 +139,7 @@ class Cluster:
             relay=lambda *news: once_kept(partial(self.replication.relay, *news)),
             on_growth=on_growth,
             bound=self._trouble_lines,
+            is_member=self.replication.listens,
         )
         self.convergence.attach(self.gossip, self.inbox)
         self.handlers: dict[str, Callable[[bytes, UserMessage], None]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, Protocol
@@ -27,12 +28,12 @@ MANY_REFUSED: Final = 256
 PENALTY: Final = 0.005
 """Seconds between slices of a payload of which so many entries were refused, while no other peer waits."""
 COSTLY_SIZE: Final = 4096
-"""Instructions of regular expressions compiled in one slice, from which on it is charged to who sent them."""
-COMPILING_SHARE: Final = 1 / 3
-COMPILING_BURST: Final = 1.0
-"""Of a processor, and seconds at once, that compiling for one host may take; more waits."""
-LONG: Final = 0.01
-"""Seconds of a slice, past which there is a pause of the same length."""
+"""Of regular expressions that came in one slice, from which on it is charged to who sent them."""
+INSTRUCTION: Final = 1e-6
+"""Seconds charged for each instruction: they are compiled later, maybe by a look-up that knows no sender."""
+COMPILING_SHARE: Final = 1 / 4
+COMPILING_BURST: Final = 0.25
+"""Of a processor, and seconds at once, that patterns of one peer may take; the rest of what it sent waits."""
 MAX_WAITING: Final = 256
 MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
 MAX_WAITING_OF_SOURCE: Final = 64
@@ -79,7 +80,7 @@ class InboxStatistics:
     """Payloads past the bound of those waiting to be merged; the next push/pull brings them again."""
     unknown_keys: int = 0
     costly_steps: int = 0
-    """Slices charged to their host, as there was much to compile."""
+    """Slices charged to their sender, as there was much to compile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,10 @@ class Inbox:
         relay: Callable[[str, Sequence[bytes], Address, int], None],
         on_growth: Callable[[int], None] = lambda _: None,
         bound: LogBound | None = None,
+        is_member: Callable[[Address], bool] = lambda _: True,
     ) -> None:
-        """``bound``: of the lines in the log that peers provoke."""
+        """``bound``: of the lines in the log that peers provoke. ``is_member``: a member listens there;
+        others of a host are charged together, as streams have ports of their own."""
         self._bound = bound or LogBound()
         self.statistics = InboxStatistics()
         self._states = states
@@ -131,7 +134,9 @@ class Inbox:
         self._waiting_bytes = 0
         self._jobs: dict[Address, _Merging] = {}
         self._allowance = Allowance(COMPILING_SHARE, COMPILING_BURST)
+        self._is_member = is_member
         self._worker: asyncio.Task[None] | None = None
+        self._arrived = asyncio.Event()
 
     def update(self, key: str, data: bytes, source: Address) -> None:
         """A user message: some changes of one state."""
@@ -194,6 +199,7 @@ class Inbox:
             self._jobs[payload.source] = merging
         self._waiting.setdefault(payload.source, deque()).append(payload)
         self._waiting_bytes += len(payload.data)
+        self._arrived.set()
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
 
@@ -215,8 +221,11 @@ class Inbox:
         return False
 
     def _owed(self, source: Address) -> float:
-        """Seconds until a host may have more compiled."""
-        return self._allowance.wait(source.host, perf_counter())
+        """Seconds until a peer may have more compiled."""
+        return self._allowance.wait(self._account(source), perf_counter())
+
+    def _account(self, source: Address) -> Hashable:
+        return source if self._is_member(source) else source.host
 
     async def _work(self) -> None:
         jobs = self._jobs
@@ -224,7 +233,10 @@ class Inbox:
             while self._waiting:
                 source = next((each for each in self._waiting if not self._owed(each)), None)
                 if source is None:
-                    await asyncio.sleep(min(map(self._owed, self._waiting)))
+                    self._arrived.clear()
+                    with suppress(TimeoutError):  # Whoever comes meanwhile does not wait for these.
+                        async with asyncio.timeout(min(map(self._owed, self._waiting))):
+                            await self._arrived.wait()
                     continue
                 queue = self._waiting.pop(source)
                 payload = queue[0]
@@ -232,7 +244,6 @@ class Inbox:
                 if merging is None:
                     job = self._states[payload.key].merge_job(payload.data, self._clock.now())
                     merging = jobs[source] = _Merging(job)
-                before = perf_counter()
                 if self._step(merging, payload):
                     queue.popleft()
                     del jobs[source]
@@ -242,15 +253,13 @@ class Inbox:
                 self._on_growth(0)
                 # Nobody honest sends entries that must be refused: what reads them may be slow.
                 bad = merging.job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
-                # A pattern may take some hundredths of a second: others have as much in between.
-                took = perf_counter() - before
-                await asyncio.sleep(max(PENALTY if bad else 0, took if took > LONG else 0))
+                await asyncio.sleep(PENALTY if bad else 0)
         finally:
             self._worker = None
 
     def _step(self, merging: _Merging, payload: _Payload) -> bool:
         """Work on a payload for some milliseconds; whether it is done with."""
-        began, compiled = perf_counter(), compiled_size()
+        before = compiled_size()
         try:
             done = merging.job.step(SLICE_ENTRIES)
         except StateError as error:
@@ -258,9 +267,10 @@ class Inbox:
             return True
         finally:
             # Nobody honest sends silences of which many take long to compile.
-            if compiled_size() - compiled >= COSTLY_SIZE:
+            size = compiled_size() - before
+            if size >= COSTLY_SIZE:
                 self.statistics.costly_steps += 1
-                self._allowance.charge(payload.source.host, perf_counter() - began, perf_counter())
+                self._allowance.charge(self._account(payload.source), size * INSTRUCTION, perf_counter())
         result = merging.job.result
         # As it goes: a large payload of bad entries is slow, and somebody may be looking for who sends it.
         self.statistics.taken[payload.key] += result.taken - merging.taken

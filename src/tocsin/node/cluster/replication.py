@@ -188,6 +188,10 @@ class Replication:
         self._fanout_until = 0.0
         self._arm()
 
+    def listens(self, address: Address) -> bool:
+        """Whether a live member is there."""
+        return address in self._by_address
+
     def member_gone(self, member: Member, *, on_purpose: bool) -> None:
         """A member died or left."""
         self._drop_address(member.name)

@@ -92,8 +92,8 @@ def test_long_texts_are_not_remembered() -> None:
 @pytest.mark.parametrize(
     ("matchers", "problem"),
     [
-        ([_matcher(r"\pL{90}")] * 2 + [_matcher(r"\pL{91}")], "too large together"),
-        ([_matcher(r"\pL{90}"), _matcher("x", name="")], "invalid label name"),
+        ([_matcher(rf"\pL{{{number}}}") for number in (20, 24, 20, 8)], "too large together"),
+        ([_matcher(r"\pL{20}"), _matcher("x", name="")], "invalid label name"),
         ([_matcher(f"{n}.*") for n in range(MAX_MATCHERS + 1)], "the limit is"),
         ([_matcher("x" * MIB)], "exceeded maximum size"),
         ([_matcher(r"\pL" * 10_000)], "too large"),
@@ -116,7 +116,7 @@ def test_a_silence_of_megabytes_is_not_read(body: bytes) -> None:
 
 
 def test_the_filters_of_a_request_are_paid_together() -> None:
-    query = Query(b"&".join(b"filter=a%%3D~%%22%%5C%%5CpL%%7B%d%%7D%%22" % n for n in range(60, 90)))
+    query = Query(b"&".join(b"filter=a%%3D~%%22%%5C%%5CpL%%7B%d%%7D%%22" % n for n in range(15, 25)))
     before = regex.compiled_size()
     with pytest.raises(ValidationError, match="too large together"):
         query.matchers()

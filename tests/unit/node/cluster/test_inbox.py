@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -232,5 +233,60 @@ def test_one_peer_neither_fills_the_inbox_nor_keeps_the_others_waiting() -> None
         assert len(bench.silences.query(now)) > 1, "a large one has the next turn but one"
         assert any(each.matchers[0].value == "large" for each in bench.silences.query(now))
         await eventually(lambda: bench.inbox.idle)
+
+    run(story)
+
+
+def costly(now: int, number: int, patterns: int = 2) -> Silence:
+    sets = make_matcher_sets([[(1, "text", rf"\pL{{{number + each}}}") for each in range(patterns)]])
+    return replace(silence(now, "x"), matcher_sets=sets)
+
+
+def plain_ones(bench: Bench, now: int) -> int:
+    return sum(not each.matchers[0].type.is_regex for each in bench.silences.query(now))
+
+
+def test_who_sends_costly_patterns_waits_and_another_at_its_address_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(bench: Bench) -> None:
+        monkeypatch.setattr(module, "perf_counter", lambda: 0.0)  # nobody rests
+        now = bench.clock.now()
+        many = [b"".join(bench.from_peer(costly(now, number))) for number in range(4, 14)]
+        other = Address(PEER.host, PEER.port + 1)
+        large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(100))))
+        for each in many:
+            bench.inbox.update("sil", each, PEER)
+        assert bench.inbox.statistics.costly_steps
+        assert len(bench.silences) < len(many)
+        bench.inbox.update("sil", large, other)
+        await eventually(lambda: plain_ones(bench, now) == 100)
+        assert len(bench.silences) < 100 + len(many)
+        monkeypatch.undo()
+        await eventually(lambda: bench.inbox.idle)
+        assert len(bench.silences) == 100 + len(many)
+
+    run(story)
+
+
+def test_streams_of_one_host_are_charged_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bench: Bench) -> None:
+        monkeypatch.setattr(module, "perf_counter", lambda: 0.0)  # nobody rests
+        now = bench.clock.now()
+        inbox = Inbox(
+            {"sil": bench.silences},
+            clock=bench.clock,
+            log=Logger("tocsin.test"),
+            on_merged=bench.merged.append,
+            relay=bench._relay,
+            is_member=lambda _: False,
+        )
+        many = [b"".join(bench.from_peer(costly(now, number))) for number in range(4, 14)]
+        for port, each in enumerate(many):
+            inbox.full_state([("sil", each)], Address(PEER.host, 40_000 + port))
+        assert len(bench.silences) < len(many)
+        monkeypatch.undo()
+        await eventually(lambda: inbox.idle)
+        assert len(bench.silences) == len(many)
 
     run(story)
