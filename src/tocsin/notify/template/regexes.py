@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import re2
 
-from tocsin.alerting.regex import engine
+from tocsin.alerting.regex_engine import engine
 from tocsin.gotemplate.bounds import Budget
 from tocsin.gotemplate.values import GoError, clean, from_bytes, to_bytes
 
