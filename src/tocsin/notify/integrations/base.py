@@ -196,9 +196,10 @@ class Kind(Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """Which answers are success (2xx) and which are worth another attempt: 5xx, and ``codes``."""
+    """Which answers are ``success`` and which are worth another attempt: 5xx, and ``codes``."""
 
     codes: Collection[int] = ()
+    success: Collection[int] = range(200, 300)
     server_errors: bool = True
     details: Callable[[int, bytes], str] | None = None
     """What of the answer's body goes into the error, if not its beginning."""
@@ -207,7 +208,7 @@ class RetryRule:
 
     def check(self, status: int, body: bytes) -> None:
         """:class:`NotifyError` for an answer that is no success."""
-        if 200 <= status < 300:
+        if status in self.success:
             return
         text = self.details(status, body) if self.details is not None else excerpt(body)
         raise NotifyError(

@@ -18,11 +18,15 @@ _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=
 
 def encode(value: Any) -> bytes:
     """``value`` as bytes. Maps keep their order: of a Go struct its fields', of a Go map sort the names."""
-    text = _encode(value)
+    return escape(_encode(value)).encode("utf-8", "replace") + b"\n"
+
+
+def escape(text: str) -> str:
+    """JSON, safe within HTML and JavaScript."""
     # Outside its texts JSON has none of these characters, so the whole can be escaped at once.
-    for character, escape in _ESCAPES:
-        text = text.replace(character, escape)
-    return text.encode("utf-8", "replace") + b"\n"
+    for character, escaped in _ESCAPES:
+        text = text.replace(character, escaped)
+    return text
 
 
 def sorted_maps(value: Any) -> Any:

@@ -43,7 +43,7 @@ KINDS: Final = (
     Registered("slack", f"{_HERE}.slack"),
     Registered("webhook", f"{_HERE}.webhook"),
     Registered("opsgenie", f"{_HERE}.opsgenie"),
-    Registered("wechat"),
+    Registered("wechat", f"{_HERE}.wechat"),
     Registered("pushover", f"{_HERE}.pushover"),
     Registered("victorops", f"{_HERE}.victorops"),
     Registered("sns", f"{_HERE}.sns"),
@@ -51,7 +51,7 @@ KINDS: Final = (
     Registered("webex", f"{_HERE}.webex"),
     Registered("msteams", f"{_HERE}.msteams"),
     Registered("msteamsv2", f"{_HERE}.msteamsv2"),
-    Registered("jira"),
+    Registered("jira", f"{_HERE}.jira"),
     Registered("rocketchat", f"{_HERE}.rocketchat"),
     Registered("mattermost", f"{_HERE}.mattermost"),
 )
