@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from tocsin import __version__
-from tocsin.cli import certificates, cluster, keyring, storage, template
+from tocsin.cli import certificates, cluster, keyring, receiver, storage, template
 from tocsin.errors import TocsinError
 from tocsin.text import plain
 
@@ -25,6 +25,7 @@ def build_parser() -> argparse.ArgumentParser:
     certificates.add_commands(commands)
     cluster.add_commands(commands)
     keyring.add_commands(commands)
+    receiver.add_commands(commands)
     storage.add_commands(commands)
     template.add_commands(commands)
     return parser

@@ -32,8 +32,23 @@ MAX_EXCERPT: Final = 1024
 T = TypeVar("T")
 C = TypeVar("C", bound="IntegrationConfig")
 
+WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+"""Who is told of each HTTP request of the attempt under way."""
+
 DOING: ContextVar[str] = ContextVar("doing", default="")
 """What the attempt under way is at, for the error when its time is up: ``Post "<redacted>"``."""
+
+
+class Watcher(Protocol):
+    """Is told what goes out, secrets and all, and what comes back."""
+
+    def sending(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> Answer | None:
+        """A request is about to be made. An answer stands for the far side's: nothing is sent then."""
+
+    def answered(self, answer: Answer) -> None:
+        """What the far side said to it."""
 
 
 class IntegrationConfig(Section):

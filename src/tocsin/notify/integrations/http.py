@@ -16,7 +16,7 @@ import httpcore
 
 from tocsin import __version__
 from tocsin.config.httpclient import HTTPClientConfig
-from tocsin.notify.integrations.base import DOING, Answer, NotifyError
+from tocsin.notify.integrations.base import DOING, WATCHER, Answer, NotifyError
 from tocsin.notify.integrations.causes import cause, system_said
 from tocsin.notify.integrations.connections import Connections
 from tocsin.notify.integrations.json import encode
@@ -165,7 +165,11 @@ class HTTPClient:
         return answer
 
     async def _once(self, step: Step, sent: list[Header]) -> Answer:
-        target = step.target
+        target, watcher = step.target, WATCHER.get()
+        if watcher is not None:
+            instead = watcher.sending(step.method, target.url, sent, step.body)
+            if instead is not None:
+                return instead
         request = httpcore.Request(
             step.method,
             httpcore.URL(
@@ -182,7 +186,10 @@ class HTTPClient:
                 body, whole = await self._beginning(response)
                 if not whole:
                     pool.retire()
-                return Answer(response.status, _headers_of(response), body)
+                answer = Answer(response.status, _headers_of(response), body)
+                if watcher is not None:
+                    watcher.answered(answer)
+                return answer
             finally:
                 await response.aclose()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from tocsin.config.schema import Section
 from tocsin.config.texts import SECRET_TEXT, MaskedURL, Secret
+from tocsin.notify.integrations.json import escape
 
 MAX_SECRET_BYTES: Final = 64 * 1024
 """Of a file that holds a secret."""
@@ -100,6 +102,9 @@ def _pieces(secret: str) -> Iterable[str]:
         found.append(authority.rpartition("@")[0].partition(":")[2])
         found.append(slash + rest)
         found.append(rest)
-    for piece in found:
-        if len(piece.strip()) >= SHORTEST:
-            yield piece.strip()
+    for piece in map(str.strip, found):
+        if len(piece) >= SHORTEST:
+            yield piece
+            within_json = escape(json.dumps(piece, ensure_ascii=False)[1:-1])
+            if within_json != piece:
+                yield within_json

@@ -77,6 +77,10 @@ class NotifierSender:
         """Close kept connections."""
         await self._notifier.close()
 
+    def mask(self, text: str) -> str:
+        """``text`` without any secret of the integration."""
+        return self._secrets.mask(text)
+
     def _failed(self, error: str, *, retry: bool, reason: str = "other") -> Outcome:
         text = self._secrets.mask(error)[:_LONGEST_ERROR]
         return Outcome(success=False, retry=retry, reason=reason, error=text)

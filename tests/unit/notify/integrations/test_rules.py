@@ -21,8 +21,8 @@ ROWS = [
     for line in PAGE.partition("| --- |")[2].partition("\n\n")[0].splitlines()[1:]
 ]
 LANDED = [kind for kind in registry.KINDS if kind.module]
-ELSEWHERE = {"MAX_ANSWER_BYTES", "MAX_REMEMBERED"}
-"""Bounds of what comes back."""
+ELSEWHERE = {"MAX_ANSWER_BYTES", "MAX_EXCERPT", "MAX_REMEMBERED", "MAX_SESSIONS", "MAX_ADDRESSES_CHARACTERS"}
+"""Bounds of something else than what is sent."""
 
 
 def rows(name: str) -> list[list[str]]:

@@ -1,0 +1,240 @@
+"""``tocsinctl receiver``: try a receiver of a configuration file, without a node."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl, urlencode
+
+from tocsin.errors import ConfigError
+from tocsin.text import plain
+
+if TYPE_CHECKING:
+    from tocsin.alerting.alert import Alert
+    from tocsin.alerting.notification import Notification
+    from tocsin.notify.integrations.base import Answer, IntegrationConfig, Outcome
+    from tocsin.notify.integrations.sender import NotifierSender
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+LONGEST_SHOWN: Final = 16 * 1024
+"""Characters of a body."""
+_HIDDEN: Final = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-auth-token"))
+_DRY: Final = b'{"ok":true,"success":true,"access_token":"dry-run","result":{"message_id":1},"issues":[]}'
+"""What stands for an answer of every kind of far side, so that all that would be sent is made."""
+
+
+def add_commands(commands: Subparsers) -> None:
+    """Add ``receiver`` and its own commands to ``tocsinctl``."""
+    receiver = commands.add_parser("receiver", help="try receivers", allow_abbrev=False)
+    verbs = receiver.add_subparsers(metavar="COMMAND", required=True)
+    command = verbs.add_parser(
+        "test",
+        help="send a test notification to a receiver",
+        description="Send one notification by each integration of the receiver NAME, once, and print what is"
+        " sent (secrets masked), what the far side says, and a hint. Exit status 1 if one failed.",
+        allow_abbrev=False,
+    )
+    command.add_argument("name", metavar="NAME", help="the receiver")
+    command.add_argument("--config.file", dest="file", metavar="FILE", default="alertmanager.yml")
+    command.add_argument(
+        "--alert",
+        dest="alerts",
+        metavar="NAME=VALUE,...",
+        action="append",
+        default=[],
+        help="labels of an alert; may be given several times (default: alertname=TocsinTest)",
+    )
+    command.add_argument(
+        "--annotation",
+        dest="annotations",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="of every alert; may be given several times",
+    )
+    command.add_argument("--resolved", action="store_true", help="the alerts have ended")
+    command.add_argument("--dry-run", action="store_true", help="send nothing; print what would be sent")
+    command.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="of an attempt")
+    command.add_argument(
+        "--web.external-url", dest="url", metavar="URL", default="http://localhost:9093", help="for links"
+    )
+    command.set_defaults(run=run_test)
+
+
+def run_test(arguments: argparse.Namespace) -> int:
+    """``tocsinctl receiver test``."""
+    from tocsin.node.config import load_config
+
+    config = load_config(arguments.file)
+    known = {receiver.name: receiver for receiver in config.receivers}
+    if arguments.name not in known:
+        near = difflib.get_close_matches(arguments.name, known, n=1, cutoff=0.6)
+        mend = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
+        raise ConfigError(arguments.file, f"there is no receiver {arguments.name!r}", mend)
+    sections = known[arguments.name].integrations
+    if not sections:
+        raise ConfigError(arguments.file, f"the receiver {arguments.name!r} has no integrations")
+    return asyncio.run(_test(arguments, sections, config.files))
+
+
+async def _test(arguments: argparse.Namespace, sections: Sequence[IntegrationConfig], files: object) -> int:
+    from tocsin.node.clock import Clock
+    from tocsin.notify.integrations.base import WATCHER, HTTPIntegrationConfig
+    from tocsin.notify.integrations.http import TLSContexts
+    from tocsin.notify.integrations.sender import make_sender
+    from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
+
+    assert isinstance(files, TemplateFiles)  # noqa: S101
+    clock, failed = Clock(), 0
+    renderer, contexts = TemplateRenderer(files, arguments.url), TLSContexts()
+    notification = _notification(arguments, clock.now())
+    for number, section in enumerate(sections):
+        print(f"== {section.kind}[{number}]")
+        if arguments.dry_run and not isinstance(section, HTTPIntegrationConfig):
+            print("not tried: --dry-run is for receivers by HTTP alone")
+            continue
+        sender = make_sender(section, contexts=contexts, renderer=renderer, clock=clock)
+        watcher = _Printer(sender, dry=arguments.dry_run)
+        WATCHER.set(watcher)
+        try:
+            outcome = await sender.send(notification, clock.now() + int(arguments.timeout * 1e9))
+        finally:
+            await sender.close()
+        if arguments.dry_run and watcher.requests:
+            print("nothing was sent")
+        elif outcome.success:
+            print("taken")
+        else:
+            failed += 1
+            print(f"FAILED ({outcome.reason}): {plain(outcome.error, 4096)}")
+            print(f"hint: {hint(outcome, watcher.last)}")
+    return 1 if failed else 0
+
+
+class _Printer:
+    """Prints each request and answer, masked."""
+
+    def __init__(self, sender: NotifierSender, *, dry: bool) -> None:
+        self._sender, self._dry = sender, dry
+        self.requests = 0
+        self.last: Answer | None = None
+
+    def sending(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> Answer | None:
+        """Print a request."""
+        from tocsin.notify.integrations.base import Answer
+
+        self.requests += 1
+        self._say(f"> {method} ", _unescaped(url))
+        for name, value in headers:
+            self._say(f"> {name}: ", "<secret>" if name.lower() in _HIDDEN else value)
+        self._say("> ", body.decode("utf-8", "replace"))
+        return Answer(200, {"content-type": "application/json"}, _DRY) if self._dry else None
+
+    def answered(self, answer: Answer) -> None:
+        """Print an answer."""
+        self.last = answer
+        print(f"< {answer.status}")
+        for name, value in answer.headers.items():
+            self._say(f"< {name}: ", "<secret>" if name.lower() in _HIDDEN else value)
+        self._say("< ", answer.body.decode("utf-8", "replace"))
+
+    def _say(self, begin: str, text: str) -> None:
+        masked = self._sender.mask(text).strip()
+        for line in masked[:LONGEST_SHOWN].splitlines():
+            # A backslash stays as it is, since JSON has its own; what a terminal might obey does not.
+            print(begin + "".join(each if each.isprintable() else plain(each) for each in line))
+        if len(masked) > LONGEST_SHOWN:
+            print(f"{begin}… and {len(masked) - LONGEST_SHOWN} characters more")
+
+
+def _unescaped(url: str) -> str:
+    """Parameters as they are, so that a secret among them is known for one."""
+    address, mark, query = url.partition("?")
+    return address + mark + urlencode(parse_qsl(query, keep_blank_values=True), safe="", quote_via=_as_it_is)
+
+
+def _as_it_is(text: str | bytes, *_: object) -> str:
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+
+
+def _notification(arguments: argparse.Namespace, now: int) -> Notification:
+    from tocsin.alerting.alert import Alert
+    from tocsin.alerting.labels import Labels
+    from tocsin.alerting.notification import Notification
+
+    minute = 60 * 10**9
+    annotations = Labels(_pairs(arguments.annotations, "--annotation") or {"summary": "A test of a receiver"})
+
+    def alert(labels: dict[str, str]) -> Alert:
+        return Alert(
+            labels=Labels(labels),
+            annotations=annotations,
+            starts_at=now - 5 * minute,
+            ends_at=now - minute if arguments.resolved else 0,
+            generator_url=arguments.url,
+            updated_at=now,
+        )
+
+    given = [_pairs(each.split(","), "--alert") for each in arguments.alerts]
+    alerts = tuple(alert(labels) for labels in given or [{"alertname": "TocsinTest"}])
+    name = alerts[0].name
+    return Notification(
+        receiver=arguments.name,
+        group_key=f'{{}}:{{alertname="{name}"}}',
+        group_labels=Labels({"alertname": name} if name else {}),
+        alerts=alerts,
+        now=now,
+        reason="all alerts resolved" if arguments.resolved else "first notification",
+    )
+
+
+def _pairs(written: Iterable[str], flag: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in written:
+        name, equals, value = each.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError(flag, f"{each!r} is no NAME=VALUE", "write alertname=Full,severity=critical")
+        found[name.strip()] = value
+    return found
+
+
+def hint(outcome: Outcome, answer: Answer | None) -> str:
+    """What to look at first."""
+    if answer is None:
+        error = outcome.error
+        for part, said in _UNANSWERED:
+            if part in error:
+                return said
+        return "no answer came: see the error"
+    status = answer.status
+    if status == 429:
+        after = answer.headers.get("retry-after", "")
+        return "the far side wants fewer requests" + (
+            f"; come back in {after} s" if after.isdecimal() else ""
+        )
+    if 500 <= status < 600:
+        return "trouble of the far side; a node tries it again"
+    return _BY_STATUS.get(status, "the answer says what the far side did not like")
+
+
+_BY_STATUS: Final = {
+    400: "the far side does not understand the message: look at templates and identifiers",
+    401: "the far side does not know the credentials: look at token, password or http_config",
+    403: "the credentials are not allowed to do this, or an identifier is not theirs",
+    404: "nothing is there: look at the URL and at identifiers in it",
+    405: "the URL is of another service",
+    413: "the message is too large: look at templates and at max_alerts",
+}
+_UNANSWERED: Final = (
+    ("refused", "nothing listens there: look at host and port of the URL, and at proxies"),
+    ("name", "the host's name may be wrong"),
+    ("tls", "look at tls_config: ca_file for an authority of your own, server_name for another name"),
+    ("deadline", "the far side takes longer than --timeout"),
+    ("template", "mend the template; tocsinctl template render tries one"),
+)
