@@ -38,6 +38,9 @@ WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 DOING: ContextVar[str] = ContextVar("doing", default="")
 """What the attempt under way is at, for the error when its time is up: ``Post "<redacted>"``."""
 
+IN_VAIN: ContextVar[bool] = ContextVar("in_vain", default=False)
+"""Whether the attempt under way is not to be made again when its time is up at this point."""
+
 
 class Watcher(Protocol):
     """Is told what goes out, secrets and all, and what comes back."""

@@ -16,7 +16,7 @@ import httpcore
 
 from tocsin import __version__
 from tocsin.config.httpclient import HTTPClientConfig
-from tocsin.notify.integrations.base import DOING, WATCHER, Answer, NotifyError
+from tocsin.notify.integrations.base import DOING, IN_VAIN, WATCHER, Answer, NotifyError
 from tocsin.notify.integrations.causes import cause, system_said
 from tocsin.notify.integrations.connections import Connections
 from tocsin.notify.integrations.json import encode
@@ -122,6 +122,7 @@ class HTTPClient:
         """
         doing = f'{method.capitalize()} "<redacted>"'
         DOING.set(doing)
+        IN_VAIN.set(not retry)
         try:
             return await self._request(method, parse(url), body, headers)
         except NotifyError as failure:

@@ -11,6 +11,7 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.config.httpclient import HTTPClientConfig
 from tocsin.notify.integrations.base import (
     DOING,
+    IN_VAIN,
     IntegrationConfig,
     Notifier,
     NotifyError,
@@ -59,6 +60,7 @@ class NotifierSender:
     async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
         """One attempt, over by ``deadline``."""
         DOING.set("")
+        IN_VAIN.set(False)
         left = (deadline - self._clock.now()) / SECOND
         try:
             async with asyncio.timeout(max(left, 0.0)):
@@ -67,7 +69,9 @@ class NotifierSender:
             return self._failed(str(failure), retry=failure.retry, reason=failure.reason)
         except TimeoutError:
             doing = DOING.get()
-            return self._failed(f"{doing}: " * bool(doing) + "context deadline exceeded", retry=True)
+            return self._failed(
+                f"{doing}: " * bool(doing) + "context deadline exceeded", retry=not IN_VAIN.get()
+            )
         except Exception as error:
             # A notifier's bug must cost this one attempt, not the flow.
             return self._failed(f"{type(error).__name__}: {error}", retry=True)

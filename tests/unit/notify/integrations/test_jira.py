@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 
-from tests.support.integrations import notification_of, section, send, shown
+from tests.support.integrations import CLOCK, notification_of, section, send, shown
 from tests.support.routing import alert
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.base import Outcome
 from tocsin.notify.integrations.jira import MAX_DESCRIPTION, MAX_SUMMARY
+from tocsin.notify.integrations.sender import make_sender
+from tocsin.notify.integrations.tlscontext import TLSContexts
+from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
 
 AUTH = "http_config: {basic_auth: {username: u, password: hush-word}}"
 OWN = f"project: OPS, issue_type: Bug, {AUTH}"
@@ -188,6 +192,29 @@ def test_a_search_that_cannot_be_read(body: bytes) -> None:
     [outcome], requests = send("jira", f"{{{KEYS}}}", answers=[(200, body)])
     assert (outcome.success, outcome.retry, outcome.reason, len(requests)) == (False, False, "other", 1)
     assert outcome.error.startswith("failed to look up existing issues: Jira's answer ")
+
+
+def test_silence_until_the_deadline_is_not_tried_again() -> None:
+    async def story() -> None:
+        held: list[asyncio.StreamWriter] = []
+        server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        sender = make_sender(
+            section("jira", f"{{api_url: '{url}', {OWN}}}"),
+            contexts=TLSContexts(),
+            renderer=TemplateRenderer(TemplateFiles()),
+            clock=CLOCK,
+        )
+        outcome = await sender.send(notification_of(), CLOCK.now() + SECOND // 10)
+        assert (outcome.success, outcome.retry, outcome.reason) == (False, False, "other")
+        await sender.close()
+        for writer in held:
+            writer.close()
+            await writer.wait_closed()
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(story())
 
 
 def test_a_template_that_fails_is_not_tried_again() -> None:
