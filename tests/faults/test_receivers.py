@@ -16,7 +16,7 @@ from tests.receivers.play import Play, RefusedError, certificates, play_all
 from tests.receivers.secrets import rude, secrets_of, shown
 from tocsin.notify.integrations.registry import KINDS
 
-SENT_TO = {kind.name for kind in KINDS if kind.module}
+SENT_TO = {kind.name for kind in KINDS}
 CAPTURES = [capture for capture in chosen(load()) if capture.kind in SENT_TO]
 RUDE = [changed for changed in map(rude, CAPTURES) if secrets_of(changed)]
 OURS = f"{sys.executable} -m tocsin.cli.daemon {{args}}"

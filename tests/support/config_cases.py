@@ -322,11 +322,6 @@ BAD: dict[str, tuple[str, int, str]] = {
 }
 
 STRICTER: dict[str, tuple[str, int, str]] = {
-    "another kind of integration": (
-        "route: {receiver: r}\nreceivers:\n- name: r\n  wechat_configs: [{corp_id: c}]\n",
-        4,
-        "wechat_configs: this version does not send to wechat",
-    ),
     "a secret by reference": (http("basic_auth: {password_ref: x}"), 5, "secrets by reference"),
     "a template that is none": (webhook("url: 'http://h/{{ .GroupKey'"), 5, "the template"),
     "versions that leave none": (

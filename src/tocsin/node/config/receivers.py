@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tocsin.alerting.quote import go_quote
-from tocsin.config.readers import list_of, map_of, text, unserved
+from tocsin.config.readers import list_of, map_of, text
 from tocsin.config.schema import Section, option
 from tocsin.notify.integrations.base import IntegrationConfig
 from tocsin.notify.integrations.registry import KINDS, Registered
@@ -52,10 +52,6 @@ class ReceiverConfig(Section):
 
 def _reader(kind: Registered) -> Any:
     """A reader of the list of one kind; the module is loaded when there is a list to read."""
-    if not kind.module:
-        reason = f"{kind.key}: this version does not send to {kind.name}"
-        mend = "leave it to an Alertmanager in the same cluster, which goes on sending by its own file"
-        return unserved(reason, mend, default=())
     return lambda node: list_of(kind.load().config.read)(node)
 
 

@@ -15,10 +15,10 @@ from tocsin.notify.integrations.base import Kind
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A kind that Alertmanager has. ``module``: where it is; empty when this version does not have it."""
+    """A kind that Alertmanager has. ``module``: where it is."""
 
     name: str
-    module: str = ""
+    module: str
 
     @property
     def key(self) -> str:

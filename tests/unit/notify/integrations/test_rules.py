@@ -20,7 +20,7 @@ ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]
     for line in PAGE.partition("| --- |")[2].partition("\n\n")[0].splitlines()[1:]
 ]
-LANDED = [kind for kind in registry.KINDS if kind.module]
+LANDED = registry.KINDS
 ELSEWHERE = {"MAX_ANSWER_BYTES", "MAX_EXCERPT", "MAX_REMEMBERED", "MAX_SESSIONS", "MAX_ADDRESSES_CHARACTERS"}
 """Bounds of something else than what is sent."""
 
