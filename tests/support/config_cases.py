@@ -314,6 +314,7 @@ BAD: dict[str, tuple[str, int, str]] = {
     ),
     "a smarthost without a port": ("global: {smtp_smarthost: h}\n" + LEAST, 1, "missing port in address"),
     "a global url that is none": ("global: {pagerduty_url: x}\n" + LEAST, 1, "unsupported scheme"),
+    "a template that is none": (webhook("url: 'http://h/{{ .GroupKey'"), 5, "the template"),
     "an unknown kind of integration": (
         "route: {receiver: r}\nreceivers: [{name: r, fax_configs: []}]\n",
         2,
@@ -323,7 +324,6 @@ BAD: dict[str, tuple[str, int, str]] = {
 
 STRICTER: dict[str, tuple[str, int, str]] = {
     "a secret by reference": (http("basic_auth: {password_ref: x}"), 5, "secrets by reference"),
-    "a template that is none": (webhook("url: 'http://h/{{ .GroupKey'"), 5, "the template"),
     "versions that leave none": (
         http("tls_config: {min_version: TLS13, max_version: TLS12}"),
         5,
