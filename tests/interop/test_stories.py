@@ -1,5 +1,7 @@
 """Some dozens of random stories: Tocsin tells what the real Alertmanager tells. ``make stories`` plays more.
 
+They take minutes, so they are not part of ``make test``.
+
 A difference counts if each side has told the same in every play, and not what the other has: on a busy
 machine a story may stay unclear, and says nothing.
 """
@@ -14,7 +16,7 @@ from tests.stories.compare import judge
 from tests.stories.settings import SETTINGS
 from tests.stories.story import BATCH, tell
 
-pytestmark = pytest.mark.interop
+pytestmark = [pytest.mark.interop, pytest.mark.slow]
 
 FIRST = {"one": 0, "three": 1000 * BATCH, "mixed": 2000 * BATCH}
 
