@@ -34,7 +34,11 @@ def _(attacker: Attacker) -> None:
     attacker.packets([forge.user("sil", _silence(3, [*COSTLY, *COSTLY, "("]))])
 
 
-@attack("packets: many silences of one costly pattern", "cluster_inbox_costly_steps")
+@attack(
+    "packets: many silences of one costly pattern",
+    "cluster_inbox_costly_steps",
+    "cluster_inbox_refused{sil}",
+)
 def _(attacker: Attacker) -> None:
     some = int(time.time() * 1000) % 1_000_000
     entries = [_silence(some + number, [rf"\pL{{{60 + number}}}"]) for number in range(30)]
