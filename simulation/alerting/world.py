@@ -16,8 +16,8 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.dispatch import Dispatcher
-from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Recorded
-from tocsin.alerting.inhibit import Inhibitor
+from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Record
+from tocsin.alerting.inhibit import Inhibition, Inhibitor
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import Muter
@@ -68,6 +68,10 @@ class NoSilences:
     def mutes(self, _labels: Labels, _now: Nanoseconds, /) -> tuple[str, ...]:
         """Nobody."""
         return ()
+
+    def inhibition(self, _labels: Labels, _now: Nanoseconds, /) -> Inhibition | None:
+        """Nothing."""
+        return None
 
 
 class AlertingNode:
@@ -329,12 +333,14 @@ class AlertingWorld:
     def _perform(self, node: AlertingNode, effect: PipelineEffect) -> None:
         if isinstance(effect, Attempt):
             self._attempt(node, Sent(self.now, node.name, effect))
-        elif isinstance(effect, Recorded):
-            changes = b"".join(effect.changes)
+        elif isinstance(effect, Record):
+            entry = effect.entry
+            node.log.put(entry, self.now + node.skew)
+            node.pipeline.remembered.recorded.stored(entry)
 
             def tell() -> None:
                 if node.alive:
-                    self._tell(node, changes, transmissions=TRANSMISSIONS if self._loss else 1)
+                    self._tell(node, entry.encoded, transmissions=TRANSMISSIONS if self._loss else 1)
 
             self.at(self.now + self._journal_delay, tell)
         elif isinstance(effect, FlushFinished):

@@ -1,62 +1,50 @@
-"""The delivery of one flush to one integration: whether it is needed, and how it is tried again.
+"""A delivery: one flush for one integration, from the end of its wait for earlier peers to its end.
 
-Deliveries are moved along by :mod:`tocsin.alerting.pipeline`.
+It looks at the notification log and at the intents of others, makes an attempt when one is needed and nobody
+else is at it, tries again after a failure until its deadline, and records what was sent. Of each group and
+integration one node at a time makes an attempt; whoever has failed lets the others try while it backs off.
+What nodes tell each other for it is in :mod:`tocsin.alerting.intent`.
+
+Pure: whoever holds it performs its effects, tells it what became of them, and lets time pass.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 from typing import TypeAlias
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.config import IntegrationConfig, ReceiverConfig
+from tocsin.alerting.content import Content, DeliveryContext, Spared
+from tocsin.alerting.decisions import (
+    Claimed,
+    DeliveryDecision,
+    Failed,
+    GivenUp,
+    Needed,
+    NotNeeded,
+    Overdue,
+    Sent,
+    TooLate,
+    Yielded,
+)
+from tocsin.alerting.effects import Attempt, Record
 from tocsin.alerting.group import Flush
-from tocsin.alerting.intent import Lease
-from tocsin.alerting.nflog import Entry, Receiver, ReceiverData
-from tocsin.alerting.notification import Notification, Reason
+from tocsin.alerting.integration import Integration
+from tocsin.alerting.intent import GUARD, Lease, Obstacle
+from tocsin.alerting.nflog import Entry, ReceiverData
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
-from tocsin.alerting.unheard import Unheard
 
 INITIAL_INTERVAL = 500 * MILLISECOND
 MAX_INTERVAL = 60 * SECOND
 MAX_YIELD = 30 * SECOND
-KEEP_UNKNOWN = 600 * SECOND
-"""How recent an entry must be, by either's clock, for what it says of alerts that we do not know."""
-MAX_UNKNOWN = 256
-"""How many of them, firing and resolved each, are kept at most: the latest added."""
+"""By how much a deadline is put off in all, for the time of letting others go first."""
+ATTEMPT_GRACE = SECOND
+"""How long after its deadline an attempt that the node has not reported is given up."""
+TIMED_OUT = "context deadline exceeded"
+"""In Alertmanager's words."""
 
-
-@dataclass(frozen=True, slots=True)
-class Integration:
-    """One integration of a receiver. ``index`` counts within its kind; ``str`` is ``name/webhook[0]``."""
-
-    receiver: str
-    integration: str
-    """The kind: ``webhook``."""
-    index: int
-    send_resolved: bool
-    config: IntegrationConfig | None = field(default=None, compare=False, repr=False)
-
-    @property
-    def log_receiver(self) -> Receiver:
-        """Its name within the notification log."""
-        return Receiver(self.receiver, self.integration, self.index)
-
-    def __str__(self) -> str:
-        return f"{self.receiver}/{self.integration}[{self.index}]"
-
-
-def integrations(receiver: ReceiverConfig) -> Iterator[Integration]:
-    """The integrations of a receiver, in the order of the file."""
-    indices: Counter[str] = Counter()
-    for config in receiver.integrations:
-        kind = config.kind
-        yield Integration(receiver.name, kind, indices[kind], config.send_resolved, config)
-        indices[kind] += 1
+DeliveryEffect: TypeAlias = Attempt | Record | DeliveryDecision
 
 
 class Backoff:
@@ -78,183 +66,311 @@ class DeliveryState(Enum):
     """Where a delivery is."""
 
     WAITING = "waiting"
-    """For the peers that come before us."""
-    QUEUED = "queued"
-    """For one of the attempts that its integration may have under way."""
+    """For the peers that come before us; :meth:`Delivery.begin` ends that."""
     YIELDING = "yielding"
     """To another node's intent."""
     CLAIMING = "claiming"
     """Announced, and listening whether another node has a better claim."""
+    READY = "ready"
+    """For an attempt: whoever holds it calls :meth:`Delivery.attempt` when the integration has room."""
     SENDING = "sending"
     BACKING_OFF = "backing off"
     DONE = "done"
 
 
-Place: TypeAlias = tuple[Receiver, str]
-"""A group at one integration: what the notification log has an entry for."""
-
-
-@dataclass(eq=False, slots=True)
-class FlushRun:
-    """A flush on its way through the pipeline, and what is left of it."""
-
-    flush: Flush
-    deadline: Nanoseconds
-    stamps: tuple[Nanoseconds, ...] = ()
-    """For each integration, the timestamp of the log's entry when the flush began; 0: there was none."""
-    remaining: int = 0
-    """Deliveries that are not done."""
-    errors: list[str] = field(default_factory=list)
-    begun: bool = False
-
-
-@dataclass(eq=False, slots=True)
 class Delivery:
-    """A flush for one integration."""
+    """The machine of one flush for one integration."""
 
-    run: FlushRun
-    lane: Lane
-    alerts: tuple[Alert, ...]
-    """What is to be told: those of the flush that are not muted; after a peer's word, see ``Sending``."""
-    known: tuple[Alert, ...]
-    """What the group held at ``looked_at``."""
-    looked_at: Nanoseconds
-    began: Nanoseconds
-    """Since when it has been waiting for earlier peers."""
-    seen: Nanoseconds
-    """The timestamp of the log's entry by which ``alerts`` were chosen; 0: there was none."""
-    state: DeliveryState = DeliveryState.WAITING
-    deadline: Nanoseconds = 0
-    firing: tuple[int, ...] = ()
-    resolved: tuple[int, ...] = ()
-    receiver_data: ReceiverData = field(default_factory=dict)
-    """What the integration remembers of the group, by the log and by its last attempt."""
-    notification: Notification | None = None
-    attempt: int = 0
-    """The id of the attempt under way."""
-    attempts: int = 0
-    attempt_started: Nanoseconds = 0
-    backoff: Backoff = field(default_factory=Backoff)
-    due: Nanoseconds = 0
-    """When to look again, if it is waiting for something."""
-    lease: Lease | None = None
-    """Our announced intent."""
-    intent_key: bytes = b""
-    content: int = 0
-    yielded_at: Nanoseconds = 0
-    patience: Nanoseconds = MAX_YIELD
-    """By how much the deadline may still be put off for the time of yielding."""
-    counted: bool = False
-    failure_reason: str = ""
-    error: str = ""
+    __slots__ = (
+        "_attempt_began",
+        "_attempts",
+        "_backoff",
+        "_content",
+        "_context",
+        "_deadline",
+        "_digest",
+        "_due",
+        "_effects",
+        "_failure",
+        "_lease",
+        "_needed",
+        "_patience",
+        "_yielded_at",
+        "attempt_id",
+        "began",
+        "error",
+        "flush",
+        "integration",
+        "intent_key",
+        "state",
+    )
+
+    def __init__(
+        self,
+        context: DeliveryContext,
+        flush: Flush,
+        integration: Integration,
+        alerts: tuple[Alert, ...],
+        *,
+        seen: Nanoseconds,
+        now: Nanoseconds,
+    ) -> None:
+        """``alerts``: those of the flush that are not muted. ``seen``: the timestamp of the log's entry when
+        the flush came; 0: there was none."""
+        self.flush = flush
+        self.integration = integration
+        self.began = now
+        """Since when it has been waiting for earlier peers."""
+        self.state = DeliveryState.WAITING
+        self.error = ""
+        """Why it failed, once it is done; empty: it did not."""
+        self.attempt_id = 0
+        """The id of the last attempt."""
+        self.intent_key = b""
+        """What intents know it by, once it has had to do with them."""
+        self._context = context
+        self._effects: list[DeliveryEffect] = []
+        self._content = Content(context, flush, integration, alerts, seen)
+        self._digest = 0  # of the content, for intents
+        self._needed = False
+        self._deadline: Nanoseconds = 0
+        self._due: Nanoseconds = 0  # when to look again
+        self._lease: Lease | None = None  # our announced intent
+        self._yielded_at: Nanoseconds = 0
+        self._patience = MAX_YIELD
+        self._attempts = 0
+        self._attempt_began: Nanoseconds = 0
+        self._backoff = Backoff()
+        self._failure = "", ""  # reason and error of the last attempt
 
     @property
-    def integration(self) -> Integration:
-        """Whom it is for."""
-        return self.lane.integration
+    def size(self) -> int:
+        """How many alerts are to be told."""
+        return len(self._content.alerts)
 
     @property
-    def place(self) -> Place:
-        """What the log has its entry by."""
-        return self.lane.integration.log_receiver, self.run.flush.group_key
+    def claims(self) -> bool:
+        """Whether an intent is announced under which nothing is being sent."""
+        return self._lease is not None and self.state is not DeliveryState.SENDING
 
+    def drain(self) -> list[DeliveryEffect]:
+        """What is to be done and what was decided, in order, since the last call."""
+        effects, self._effects = self._effects, []
+        return effects
 
-@dataclass(eq=False, slots=True)
-class Lane:
-    """The deliveries of one integration: how many attempts are under way, and who waits for a place."""
+    # -- what happens to it
 
-    integration: Integration
-    max_attempts: int
-    under_way: int = 0
-    queue: deque[Delivery] = field(default_factory=deque)
+    def begin(self, deadline: Nanoseconds, now: Nanoseconds) -> None:
+        """The wait for earlier peers is over, or nearly."""
+        self._deadline = deadline
+        if now >= deadline:
+            self._decided(TooLate(self.flush, self.integration, now, deadline))
+            self._end(now, TIMED_OUT)
+        else:
+            self.look(now)
 
+    def look(self, now: Nanoseconds) -> None:
+        """Look at the log and at what others intend, and go on if need be."""
+        content = self._content
+        entry = content.query()
+        self._effects += content.look(entry, now)
+        if self.intent_key:
+            self._digest = content.digest
+        found = content.compare(entry, now)
+        if isinstance(found, Spared):
+            self._decided(
+                NotNeeded(
+                    self.flush, self.integration, now, found.reason, content.answer(entry), found.remind_at
+                )
+            )
+            self._end(now)
+            return
+        if content.notification is not None:
+            content.renew(entry, found)
+        else:
+            self._decided(
+                Needed(
+                    self.flush,
+                    self.integration,
+                    now,
+                    found,
+                    content.answer(entry),
+                    content.firing,
+                    content.resolved,
+                    self._needed,
+                )
+            )
+            self._needed = True
+            if not content.make(entry, found):
+                answer = content.answer(entry)
+                self._decided(
+                    NotNeeded(self.flush, self.integration, now, "resolved alerts are not sent", answer)
+                )
+                self._record(content.record(now), now)
+                return
+        self._take_turn(entry, now)
 
-def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The log's numbers of the alerts that are firing and of those that are resolved."""
-    firing: list[int] = []
-    resolved: list[int] = []
-    for alert in alerts:
-        (resolved if alert.resolved_at(now) else firing).append(alert.labels.hash)
-    return tuple(firing), tuple(resolved)
+    def attempt(self, now: Nanoseconds) -> None:
+        """The integration has room for an attempt."""
+        context, notification = self._context, self._content.notification
+        assert notification is not None  # noqa: S101  (made before it was READY, dropped at the end)
+        if not context.intents.alone(now):
+            bound = self._deadline + 2 * ATTEMPT_GRACE
+            self._lease = context.intents.sending(self._lease, self.intent_key, self._digest, bound, now)
+        self.state = DeliveryState.SENDING
+        self.attempt_id = next(context.attempt_ids)
+        self._attempt_began = now
+        self._effects.append(
+            Attempt(
+                id=self.attempt_id,
+                integration=self.integration,
+                notification=notification,
+                deadline=self._deadline,
+                flush=self.flush,
+                at=now,
+                number=self._attempts + 1,
+            )
+        )
 
+    def attempt_succeeded(self, now: Nanoseconds, receiver_data: ReceiverData | None) -> None:
+        """See :meth:`tocsin.alerting.pipeline.Pipeline.attempt_succeeded`."""
+        self._attempts += 1
+        self._decided(Sent(self.flush, self.integration, now, self._attempts, self._attempt_began))
+        self._record(self._content.record(now, receiver_data), now)
 
-def not_heard_of(hashes: Iterable[int], entry: Entry, delivery: Delivery, unheard: Unheard) -> list[int]:
-    """Which of ``hashes``, of the log's entry, are of alerts that the group neither holds nor saw end."""
-    known, place, stamp = {alert.labels.hash for alert in delivery.known}, delivery.place, entry.timestamp
-    return [one for one in hashes if one not in known and not unheard.is_over(place, one, stamp)]
+    def attempt_failed(self, now: Nanoseconds, retry: bool, reason: str, error: str) -> None:
+        """See :meth:`tocsin.alerting.pipeline.Pipeline.attempt_failed`."""
+        self._attempts += 1
+        self._release(now)
+        error = error or reason
+        again_at = None
+        if retry and now < self._deadline:
+            self._failure = reason, error
+            self.state = DeliveryState.BACKING_OFF
+            again_at = max(now, self._attempt_began + self._backoff.next(self._context.random))
+            self._due = again_at
+        number, began = self._attempts, self._attempt_began
+        self._decided(Failed(self.flush, self.integration, now, number, began, reason, error, again_at))
+        if not retry:
+            self._give_up("due to unrecoverable error ", reason, error, now)
+        elif again_at is None:
+            self._time_out(now)
 
+    def wake(self, now: Nanoseconds) -> None:
+        """Something was heard of the intent that it yields to: look again at the next timeout."""
+        if self.state is DeliveryState.YIELDING:
+            self._due = now
 
-def also_notified(
-    entry: Entry | None, delivery: Delivery, unheard: Unheard, now: Nanoseconds, sent: Nanoseconds
-) -> tuple[Sequence[int], Sequence[int]]:
-    """What fires and what is resolved by the log's entry, and we do not know: to be kept in the next entry.
+    def withdraw(self, now: Nanoseconds) -> None:
+        """Release a claim under which nothing is being sent."""
+        if self.claims:
+            self._release(now)
 
-    Alerts do not reach all nodes at the same time. If our entry left out what another node has just notified
-    and we are still to hear of, that node would soon notify it again, and then we ours. Only of a recent
-    entry, and only so many: what nobody knows any more is to be forgotten. Muted alerts are known, and left
-    out as upstream; what fires by the entry and ended here is over, and may fire anew. ``sent``: when the
-    entry's notification was, as far as can be told.
-    """
-    flush = delivery.run.flush
-    if entry is None or abs(now - sent) > max(KEEP_UNKNOWN, 2 * flush.options.group_interval):
-        return (), ()
-    firing = not_heard_of(entry.firing_alerts, entry, delivery, unheard)
-    known = {alert.labels.hash for alert in delivery.known}
-    resolved = [one for one in entry.resolved_alerts if one not in known]
-    return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
+    def next_timeout(self) -> Nanoseconds | None:
+        """When ``handle_timeout`` is to be called next."""
+        match self.state:
+            case DeliveryState.WAITING | DeliveryState.DONE:
+                return None
+            case DeliveryState.READY:
+                return self._deadline
+            case DeliveryState.SENDING:
+                return self._deadline + ATTEMPT_GRACE
+            case _:
+                return min(self._due, self._deadline)
 
+    def handle_timeout(self, now: Nanoseconds) -> None:
+        """Let time pass."""
+        due = self.next_timeout()
+        if due is None or now < due:
+            return
+        if self.state is DeliveryState.SENDING:
+            self._attempts += 1
+            self._decided(Overdue(self.flush, self.integration, now, self._attempts, self._attempt_began))
+            self._time_out(now)
+        elif now >= self._deadline:
+            self._time_out(now)
+        else:
+            self.look(now)
 
-def told_ends(entry: Entry | None, delivery: Delivery, unheard: Unheard) -> Collection[int]:
-    """Which alerts were told to be resolved: those of the entry, and those whose end was told before it.
+    # -- whose turn it is
 
-    Upstream has the entry only. There an end that is reported again (Prometheus does so for a quarter of an
-    hour, and a reload does it for all) is told again if another notification came in between.
-    """
-    if entry is None or not delivery.resolved:
-        return ()
-    place, firing, told = delivery.place, set(entry.firing_alerts), set(entry.resolved_alerts)
-    passed_on = unheard.passed_on(place)
-    for alert in delivery.alerts:
-        one = alert.labels.hash
-        end = unheard.told_end(place, one)
-        if end is None or not alert.resolved_at(delivery.looked_at):
-            continue
-        if alert.ends_at <= end and one not in firing:
-            told.add(one)
-        elif one in passed_on:
-            told.discard(one)  # It has fired anew since.
-    return told
+    def _take_turn(self, entry: Entry | None, now: Nanoseconds) -> None:
+        """Be ready for an attempt, unless another node is at it or may be."""
+        intents = self._context.intents
+        if not intents.alone(now):
+            if not self.intent_key:
+                self.intent_key = self._content.intent_key()
+                self._digest = self._content.digest
+            stamp = entry.timestamp if entry is not None else 0
+            obstacle = intents.blocked(self.intent_key, self._digest, stamp, now, self._lease)
+            if obstacle is not None:
+                self._yield(obstacle, now)
+                return
+            if self.state is DeliveryState.CLAIMING and now < self._due:
+                return
+            if self._lease is None and not intents.immediate(now) and self._claim(now):
+                return
+        self._stop_yielding(now)
+        self.state = DeliveryState.READY
 
+    def _yield(self, obstacle: Obstacle, now: Nanoseconds) -> None:
+        self._release(now)
+        self._due = obstacle.until
+        if self.state is not DeliveryState.YIELDING:
+            self._context.intents.statistics.yielded += 1
+            self.state = DeliveryState.YIELDING
+            self._yielded_at = now
+            self._decided(
+                Yielded(self.flush, self.integration, now, obstacle.peer, obstacle.kind, obstacle.until)
+            )
 
-def needs_notification(
-    entry: Entry | None,
-    *,
-    firing: Sequence[int],
-    resolved: Sequence[int],
-    send_resolved: bool,
-    repeat_interval: Nanoseconds,
-    now: Nanoseconds,
-    sent: Nanoseconds | None = None,
-    may_still_fire: bool = False,
-    told: Collection[int] | None = None,
-) -> Reason | None:
-    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (wire 4.6).
+    def _claim(self, now: Nanoseconds) -> bool:
+        """Announce the intent and listen; False if it cannot be announced."""
+        bound = self._deadline + ATTEMPT_GRACE
+        self._lease = self._context.intents.claim(self.intent_key, self._digest, bound, now)
+        if self._lease is None:
+            return False
+        self._stop_yielding(now)
+        self.state = DeliveryState.CLAIMING
+        self._due = now + GUARD
+        self._decided(Claimed(self.flush, self.integration, now, self._due))
+        return True
 
-    ``sent``: when that was, if not at the entry's timestamp. ``may_still_fire``: the entry has an alert as
-    firing of which this node has not heard; then not all are resolved that we do not see fire. ``told``: the
-    alerts whose end was told, if not those of the entry.
-    """
-    if entry is None:
-        return "first notification" if firing else None
-    if not set(entry.firing_alerts).issuperset(firing):
-        return "new alerts added" if entry.firing_alerts else "first notification"
-    if not firing:
-        # Also without send_resolved: the log has to forget the alerts that were firing.
-        if not entry.firing_alerts or (may_still_fire and set(entry.firing_alerts).isdisjoint(resolved)):
-            return None
-        return "all alerts resolved"
-    if send_resolved and not set(entry.resolved_alerts if told is None else told).issuperset(resolved):
-        return "some alerts resolved"
-    if (entry.timestamp if sent is None else sent) < now - repeat_interval:
-        return "repeat interval elapsed"
-    return None
+    def _release(self, now: Nanoseconds) -> None:
+        self._context.intents.release(self._lease, now)
+        self._lease = None
+
+    def _stop_yielding(self, now: Nanoseconds) -> None:
+        """What it waited for others does not eat up the time for sending, within bounds."""
+        if self.state is DeliveryState.YIELDING:
+            more = min(max(now - self._yielded_at, 0), self._patience)
+            self._patience -= more
+            self._deadline += more
+
+    # -- its end
+
+    def _record(self, entry: Entry, now: Nanoseconds) -> None:
+        self._effects.append(Record(entry))
+        self._context.intents.done(self._lease, entry.timestamp, now)
+        self._end(now)
+
+    def _time_out(self, now: Nanoseconds) -> None:
+        """The deadline has passed: the last failure before it is the one to tell of."""
+        reason, error = self._failure
+        if not error:
+            reason, error = "contextDeadlineExceeded", TIMED_OUT
+        self._give_up("", reason, error, now)
+
+    def _give_up(self, why: str, reason: str, error: str, now: Nanoseconds) -> None:
+        attempts = self._attempts
+        self._decided(GivenUp(self.flush, self.integration, now, attempts, reason, error))
+        self._end(now, f"{self.integration}: notify retry canceled {why}after {attempts} attempts: {error}")
+
+    def _end(self, now: Nanoseconds, error: str = "") -> None:
+        self._release(now)
+        self.state = DeliveryState.DONE
+        self.error = error
+        self._content.clear()
+
+    def _decided(self, decision: DeliveryDecision) -> None:
+        self._effects.append(decision)

@@ -1,18 +1,19 @@
-"""What the notification pipeline wants done, and what it counts. Plain values."""
+"""What the notification pipeline wants done. Plain values."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
-from tocsin.alerting.delivery import Integration
+from tocsin.alerting.decisions import Decision
 from tocsin.alerting.group import Flush
+from tocsin.alerting.integration import Integration
+from tocsin.alerting.nflog import Entry
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.timestamp import Nanoseconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """Send ``notification`` and report ``attempt_succeeded`` or ``attempt_failed`` with ``id``, once and by
     ``deadline``. An id means something to the pipeline that gave it only."""
@@ -21,13 +22,19 @@ class Attempt:
     integration: Integration
     notification: Notification
     deadline: Nanoseconds
+    flush: Flush
+    at: Nanoseconds
+    """When it was decided on."""
+    number: int
+    """Which attempt of the flush at the integration it is, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
-    """The notification log changed: to be journaled, and gossiped under ``nfl``."""
+class Record:
+    """Put the entry into the notification log: journal it, store it and gossip it under ``nfl``; then call
+    :meth:`~tocsin.alerting.nflog.RecordedEntries.stored`. The pipeline itself goes by it at once."""
 
-    changes: tuple[bytes, ...]
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,68 +46,4 @@ class FlushFinished:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
-class Suppressed:
-    """Alerts were muted; ``reason`` is Alertmanager's metric label."""
-
-    reason: str
-    count: int
-
-
-PipelineEffect: TypeAlias = Attempt | Recorded | FlushFinished | Suppressed
-
-
-@dataclass(slots=True)
-class ReceiverStatistics:
-    """Counted by kind of integration and name of receiver."""
-
-    notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Deliveries that the log did not make needless."""
-    notifications_failed: Counter[tuple[str, str, str]] = field(default_factory=Counter)
-    """Those given up, by reason too (``clientError``, ``contextDeadlineExceeded``, ``other``, ...)."""
-    requests: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Attempts that ended."""
-    requests_failed: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-
-def _by_kind(counts: Counter[tuple[str, str]]) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for (kind, _), count in counts.items():
-        found[kind] += count
-    return found
-
-
-@dataclass(slots=True)
-class PipelineStatistics:
-    """Counted since the pipeline was made, by Alertmanager's metric labels."""
-
-    by_receiver: ReceiverStatistics = field(default_factory=ReceiverStatistics)
-    suppressed: Counter[str] = field(default_factory=Counter)
-    """Alerts by reason (``silence``, ``inhibition``, ``active_time_interval``, ``mute_time_interval``)."""
-    attempts_queued: int = 0
-    """Attempts that had to wait because their integration had ``MAX_ATTEMPTS`` under way."""
-    attempts_overdue: int = 0
-    """Attempts given up because nobody reported their end."""
-
-    @property
-    def notifications(self) -> Counter[str]:
-        """By kind alone."""
-        return _by_kind(self.by_receiver.notifications)
-
-    @property
-    def notifications_failed(self) -> Counter[tuple[str, str]]:
-        """By kind and reason."""
-        found: Counter[tuple[str, str]] = Counter()
-        for (kind, _, reason), count in self.by_receiver.notifications_failed.items():
-            found[kind, reason] += count
-        return found
-
-    @property
-    def requests(self) -> Counter[str]:
-        """By kind alone."""
-        return _by_kind(self.by_receiver.requests)
-
-    @property
-    def requests_failed(self) -> Counter[str]:
-        """By kind alone."""
-        return _by_kind(self.by_receiver.requests_failed)
+PipelineEffect: TypeAlias = Attempt | Record | FlushFinished | Decision

@@ -25,6 +25,15 @@ class InhibitRule:
     name: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Inhibition:
+    """Why an alert is inhibited: by ``source``, which fires, under the rule of that ``number`` (from 0)."""
+
+    source: Alert
+    rule: InhibitRule
+    number: int
+
+
 class Inhibitor:
     """Says which alerts are inhibited, by the source alerts it has been told of.
 
@@ -60,17 +69,22 @@ class Inhibitor:
             if matches_all(sources.rule.source_matchers, labels)
         )
 
-    def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
-        """The fingerprint of a source alert that inhibits alerts with ``labels``; empty if there is none.
-
-        One is enough and Alertmanager shows no more: that of the first rule which inhibits.
-        """
-        for sources in self._rules:
+    def inhibition(self, labels: Labels, now: Nanoseconds, /) -> Inhibition | None:
+        """What inhibits alerts with ``labels``: the first rule that does, and one of its sources."""
+        for number, sources in enumerate(self._rules):
             if matches_all(sources.rule.target_matchers, labels):
                 source = sources.find(labels, now)
                 if source is not None:
-                    return (source.labels.fingerprint_text,)
-        return ()
+                    return Inhibition(source, sources.rule, number)
+        return None
+
+    def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
+        """The fingerprint of the alert that inhibits alerts with ``labels``; empty if there is none.
+
+        One is enough and Alertmanager shows no more.
+        """
+        found = self.inhibition(labels, now)
+        return (found.source.labels.fingerprint_text,) if found is not None else ()
 
     def gc(self, now: Nanoseconds) -> int:
         """Forget the source alerts that are resolved. Returns how many."""

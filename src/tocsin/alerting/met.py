@@ -27,32 +27,38 @@ class Met:
 
     def __init__(self, max_places: int = MAX_PLACES) -> None:
         self._max_places = max_places
-        self._met: dict[Hashable, tuple[Nanoseconds, Nanoseconds]] = {}
+        self._met: dict[Hashable, tuple[Nanoseconds, Nanoseconds, bool]] = {}
         self.forgotten = 0
         """Times that a place made room for another."""
 
     def began(self, place: Hashable, stamp: Nanoseconds, timer: Nanoseconds) -> None:
         """The notification of the place's entry, stamped ``stamp``, is ours, of that timer of its group."""
         # A nanosecond earlier: a reminder is due when its interval has passed to the full.
-        self._remember(place, stamp, timer - 1)
+        self._remember(place, stamp, timer - 1, True)
 
-    def _remember(self, place: Hashable, stamp: Nanoseconds, when: Nanoseconds) -> None:
+    def is_ours(self, place: Hashable, stamp: Nanoseconds) -> bool:
+        """Whether the notification of the place's entry, stamped ``stamp``, is ours."""
+        known = self._met.get(place)
+        return known is not None and known[0] == stamp and known[2]
+
+    def _remember(self, place: Hashable, stamp: Nanoseconds, when: Nanoseconds, ours: bool) -> None:
         self._met.pop(place, None)
         if len(self._met) >= self._max_places:
             del self._met[next(iter(self._met))]
             self.forgotten += 1
-        self._met[place] = stamp, when
+        self._met[place] = stamp, when, ours
 
     def sent(self, place: Hashable, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:
         """When the notification of the place's entry, stamped ``stamp``, went out as far as can be told."""
         known = self._met.pop(place, None)
+        ours = False
         if known is not None and known[0] == stamp:
-            met = min(known[1], now)
+            met, ours = min(known[1], now), known[2]
         elif stamp - now > TOLERANCE:
             met = now
         else:
             return stamp
-        self._remember(place, stamp, met)
+        self._remember(place, stamp, met, ours)
         return min(stamp, met)
 
     def __len__(self) -> int:

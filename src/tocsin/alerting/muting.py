@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.effects import Suppressed
+from tocsin.alerting.decisions import Muted, MutedAlert
 from tocsin.alerting.group import Flush
+from tocsin.alerting.inhibit import Inhibition
+from tocsin.alerting.integration import Integration
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timeinterval import TimeInterval, TimeIntervals
@@ -15,7 +17,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 
 
 class Muter(Protocol):
-    """What can mute alerts: silences and the inhibitor. A non-empty answer (by whom) mutes."""
+    """What can mute alerts: the silences. A non-empty answer (by which) mutes."""
 
     def mutes(self, labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]: ...
 
@@ -28,6 +30,12 @@ class PatientMuter(Muter, Protocol):
         ...
 
 
+class Inhibitions(Protocol):
+    """What can inhibit alerts."""
+
+    def inhibition(self, labels: Labels, now: Nanoseconds, /) -> Inhibition | None: ...
+
+
 class Muting:
     """Inhibition, then active time intervals, then mute time intervals, then silences."""
 
@@ -36,7 +44,7 @@ class Muting:
     def __init__(
         self,
         *,
-        inhibitor: Muter,
+        inhibitor: Inhibitions,
         silences: Muter,
         time_intervals: Mapping[str, Sequence[TimeInterval]],
     ) -> None:
@@ -44,19 +52,52 @@ class Muting:
         self._silences = silences
         self._time_intervals = TimeIntervals(time_intervals)
 
-    def unmuted(self, flush: Flush, now: Nanoseconds) -> tuple[tuple[Alert, ...], list[Suppressed]]:
-        """The alerts of a flush that nothing mutes, and what muted the others. The time intervals are asked
-        about the flush's own time, as everybody else in the cluster asks about theirs."""
-        suppressed: list[Suppressed] = []
-        alerts = _without_muted(flush.alerts, self._inhibitor, "inhibition", now, suppressed)
+    def unmuted(
+        self,
+        flush: Flush,
+        alerts: tuple[Alert, ...],
+        now: Nanoseconds,
+        integration: Integration | None = None,
+    ) -> tuple[tuple[Alert, ...], list[Muted]]:
+        """Which of ``alerts``, those of the flush or what its group holds now, nothing mutes; and what mutes
+        the others, for ``integration`` or for all of them. The time intervals are asked about the flush's own
+        time, as everybody else in the cluster asks about theirs."""
+        found: list[Muted] = []
+        left = []
+        muted = []
+        for alert in alerts:
+            by = self._inhibitor.inhibition(alert.labels, now)
+            if by is None:
+                left.append(alert)
+            else:
+                muted.append(MutedAlert(alert, (by.source.labels.fingerprint_text,), by))
+        if muted:
+            alerts = tuple(left)
+            found.append(Muted(flush, now, "inhibition", tuple(muted), integration))
         options = flush.options
-        if alerts and self.muted_by(options, flush.now):
-            reason = "mute_time_interval" if self._is_active(options, flush.now) else "active_time_interval"
-            suppressed.append(Suppressed(reason, len(alerts)))
-            alerts = ()
-        if alerts:
-            alerts = _without_muted(alerts, self._silences, "silence", now, suppressed)
-        return alerts, suppressed
+        if alerts and (names := self.muted_by(options, flush.now)):
+            active = self._is_active(options, flush.now)
+            found.append(
+                Muted(
+                    flush,
+                    now,
+                    "mute_time_interval" if active else "active_time_interval",
+                    tuple([MutedAlert(alert, names) for alert in alerts]),
+                    integration,
+                )
+            )
+            return (), found
+        left, muted = [], []
+        for alert in alerts:
+            ids = self._silences.mutes(alert.labels, now)
+            if ids:
+                muted.append(MutedAlert(alert, ids))
+            else:
+                left.append(alert)
+        if muted:
+            alerts = tuple(left)
+            found.append(Muted(flush, now, "silence", tuple(muted), integration))
+        return alerts, found
 
     def muted_by(self, options: RouteOptions, now: Nanoseconds) -> tuple[str, ...]:
         """The names of the time intervals that mute a route at ``now``; empty if it is not muted.
@@ -70,12 +111,3 @@ class Muting:
     def _is_active(self, options: RouteOptions, now: Nanoseconds) -> bool:
         active = options.active_time_intervals
         return not active or bool(self._time_intervals.containing(active, now))
-
-
-def _without_muted(
-    alerts: tuple[Alert, ...], muter: Muter, reason: str, now: Nanoseconds, suppressed: list[Suppressed]
-) -> tuple[Alert, ...]:
-    left = tuple(alert for alert in alerts if not muter.mutes(alert.labels, now))
-    if len(left) < len(alerts):
-        suppressed.append(Suppressed(reason, len(alerts) - len(left)))
-    return left

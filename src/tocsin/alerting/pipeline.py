@@ -2,57 +2,64 @@
 
 The stages, in Alertmanager's order: wait until the cluster has settled; drop what is inhibited, outside its
 active or inside its mute time intervals, or silenced; then for each integration at the same time: wait for
-the peers that come before us, look at the notification log, send with retries, record in the log.
+the peers that come before us, look at the notification log, send with retries, record in the log. From the
+end of that wait on a flush at one integration is a :class:`~tocsin.alerting.delivery.Delivery`.
 
-Pure: the node performs each ``Attempt`` and reports its end. What earlier peers have sent reaches our log by
-gossip while we wait for them; if it does not, we send: rather twice than never.
+Pure: the node performs each ``Attempt`` and reports its end, and stores each ``Record``. What earlier peers
+have sent reaches our log by gossip while we wait for them; if it does not, we send: a duplicate is better
+than a loss.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import replace
-from heapq import heappop, heappush
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from itertools import count
 from random import Random
+from typing import TypeAlias
 
-from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
-from tocsin.alerting.delivery import Delivery, FlushRun, Integration, Lane, integrations
-from tocsin.alerting.effects import (
-    Attempt,
-    FlushFinished,
-    PipelineEffect,
-    PipelineStatistics,
-    Recorded,
-    Suppressed,
-)
+from tocsin.alerting.content import CurrentAlerts, DeliveryContext
+from tocsin.alerting.decisions import Queued, Unsettled, Waiting
+from tocsin.alerting.delivery import TIMED_OUT, Delivery, DeliveryEffect, DeliveryState
+from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Record
 from tocsin.alerting.group import Flush
+from tocsin.alerting.integration import Integration, IntegrationQueue, integrations
 from tocsin.alerting.intent import GUARD, Intents
-from tocsin.alerting.muting import Muter, Muting
-from tocsin.alerting.nflog import Entry, ReceiverData
-from tocsin.alerting.notification import Notification
+from tocsin.alerting.muting import Inhibitions, Muter, Muting
+from tocsin.alerting.nflog import LogReader, LogView, ReceiverData
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.route import RouteOptions
-from tocsin.alerting.sending import ATTEMPT_GRACE, BATCH, BATCH_ALERTS, MAX_ATTEMPTS, Log, Sending
+from tocsin.alerting.statistics import PipelineStatistics
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.bounded import Timers
 
-__all__ = [
-    "ATTEMPT_GRACE",
-    "BATCH",
-    "BATCH_ALERTS",
-    "MAX_ATTEMPTS",
-    "Attempt",
-    "FlushFinished",
-    "Integration",
-    "Notification",
-    "Pipeline",
-    "PipelineEffect",
-    "PipelineStatistics",
-    "Recorded",
-    "Suppressed",
-]
+MAX_ATTEMPTS = 64
+"""Attempts that one integration has under way at a time. Each has its own bound: a receiver that hangs holds
+up nobody else."""
+BATCH = 128
+BATCH_ALERTS = 2048
+"""Flushes and deliveries that one ``handle_timeout`` moves at most, and alerts that it looks at: a few
+milliseconds of work. It is then due again at once."""
+BATCH_QUEUED = 16
+"""Deliveries that move up at the end of one attempt."""
+
+Queue: TypeAlias = IntegrationQueue[Delivery]
+
+
+@dataclass(eq=False, slots=True)
+class FlushRun:
+    """A flush on its way through the pipeline, and what is left of it."""
+
+    flush: Flush
+    deadline: Nanoseconds
+    stamps: tuple[Nanoseconds, ...] = ()
+    """For each integration, the timestamp of the log's entry when the flush came; 0: there was none."""
+    remaining: int = 0
+    """Deliveries that are not done."""
+    errors: list[str] = field(default_factory=list)
+    begun: bool = False
 
 
 class Pipeline:
@@ -63,12 +70,12 @@ class Pipeline:
         *,
         config: AlertmanagerConfig,
         silences: Muter,
-        inhibitor: Muter,
-        notification_log: Log,
+        inhibitor: Inhibitions,
+        notification_log: LogReader,
         peer_timeout_ns: Nanoseconds,
         random: Random,
         intents: Intents | None = None,
-        current: Callable[[Flush, Nanoseconds], tuple[Alert, ...] | None] = lambda _flush, _now: None,
+        current: CurrentAlerts = lambda _flush, _now: None,
         max_attempts: int = MAX_ATTEMPTS,
         remembered: Remembered | None = None,
     ) -> None:
@@ -78,31 +85,27 @@ class Pipeline:
         self.position = 0
         """Our place among the cluster's members; 0 also without a cluster. May be set at any time: whoever is
         waiting then waits for the new place; call ``handle_timeout`` after it."""
+        self.remembered = remembered if remembered is not None else Remembered()
         self._muting = Muting(inhibitor=inhibitor, silences=silences, time_intervals=config.time_intervals)
         self._peer_timeout = peer_timeout_ns
-        self._current = current
-        self._lanes = {
-            receiver.name: [Lane(integration, max_attempts) for integration in integrations(receiver)]
+        self._queues: dict[str, list[Queue]] = {
+            receiver.name: [IntegrationQueue(each, max_attempts) for each in integrations(receiver)]
             for receiver in config.receivers
         }
+        self._intents = intents if intents is not None else Intents()
+        self._log = LogView(notification_log, self.remembered.recorded)
+        self._context = DeliveryContext(
+            self._log, self._intents, self.remembered, self._muting, current, random, count(1)
+        )
         self._settled = False
         self._unsettled: deque[FlushRun] = deque()
         self._waiting: deque[Delivery] = deque()
-        self._timers: list[tuple[Nanoseconds, int, FlushRun]] = []
-        self._sequence = count()
+        self._timers: Timers[FlushRun | Delivery | Queue, Nanoseconds] = Timers()
+        self._open: dict[Delivery, tuple[FlushRun, Queue]] = {}
+        self._attempts: dict[int, Delivery] = {}
+        self._yielding: dict[bytes, dict[Delivery, None]] = {}
+        self._claiming: dict[Delivery, None] = {}
         self._effects: list[PipelineEffect] = []
-        self._log = notification_log
-        self._intents = intents if intents is not None else Intents()
-        self.remembered = remembered if remembered is not None else Remembered()
-        self._sending = Sending(
-            log=notification_log,
-            intents=self._intents,
-            random=random,
-            effects=self._effects,
-            remembered=self.remembered,
-            refresh=self._refresh,
-            ended=self._delivery_ended,
-        )
 
     @property
     def statistics(self) -> PipelineStatistics:
@@ -117,14 +120,15 @@ class Pipeline:
 
     def start(self, flush: Flush, now: Nanoseconds) -> None:
         """Take in a flush. It ends with exactly one ``FlushFinished``."""
-        lanes = self._lanes.get(flush.options.receiver, ())
-        stamps = tuple(self._stamp(lane, flush) for lane in lanes)
+        queues = self._queues.get(flush.options.receiver, ())
+        stamps = tuple(self._stamp(queue.integration, flush) for queue in queues)
         run = FlushRun(flush, flush.deadline + self._wait, stamps)
         if self._settled and not self._unsettled:
             self._begin(run, now)
         else:
             self._unsettled.append(run)
-            heappush(self._timers, (run.deadline, next(self._sequence), run))
+            self._timers.set(run, run.deadline)
+            self._effects.append(Unsettled(flush, now, run.deadline))
 
     def settled(self, now: Nanoseconds) -> None:
         """The cluster has settled, or there is none: flushes may go on. Call ``handle_timeout`` after it."""
@@ -140,6 +144,7 @@ class Pipeline:
         while self._settled and self._unsettled and flushes < BATCH and alerts < BATCH_ALERTS:
             run = self._unsettled.popleft()
             if not run.begun:
+                self._timers.cancel(run)
                 self._begin(run, now)
                 flushes += 1
                 alerts += len(run.flush.alerts)
@@ -147,28 +152,31 @@ class Pipeline:
     def _begin(self, run: FlushRun, now: Nanoseconds) -> None:
         run.begun = True
         flush = run.flush
-        lanes = self._lanes.get(flush.options.receiver)
-        if lanes is None:
+        queues = self._queues.get(flush.options.receiver)
+        if queues is None:
             run.errors.append("stage for receiver missing")
             self._finish(run)
             return
-        alerts, suppressed = self._muting.unmuted(flush, now)
-        for effect in suppressed:
-            self.statistics.suppressed[effect.reason] += effect.count
-        self._effects.extend(suppressed)
-        if not alerts or not lanes:
+        alerts, muted = self._muting.unmuted(flush, flush.alerts, now)
+        for decision in muted:
+            self.statistics.count(decision)
+        self._effects += muted
+        if not alerts or not queues:
             self._finish(run)
             return
-        run.remaining = len(lanes)
-        for lane, stamp in zip(lanes, run.stamps, strict=True):
-            delivery = Delivery(run, lane, alerts, flush.alerts, looked_at=flush.now, began=now, seen=stamp)
+        run.remaining = len(queues)
+        for queue, stamp in zip(queues, run.stamps, strict=True):
+            delivery = Delivery(self._context, flush, queue.integration, alerts, seen=stamp, now=now)
+            self._open[delivery] = run, queue
             if self._silent_wait == 0:
-                self._send(delivery, now)
+                self._begin_delivery(delivery, now)
             else:
                 self._waiting.append(delivery)
+                until = now + self._silent_wait
+                self._effects.append(Waiting(flush, queue.integration, now, self.position, until))
 
-    def _stamp(self, lane: Lane, flush: Flush) -> Nanoseconds:
-        entry = self._log.query(lane.integration.log_receiver, flush.group_key)
+    def _stamp(self, integration: Integration, flush: Flush) -> Nanoseconds:
+        entry = self._log.query((integration.log_receiver, flush.group_key))
         return entry.timestamp if entry is not None else 0
 
     def _finish(self, run: FlushRun) -> None:
@@ -182,14 +190,14 @@ class Pipeline:
         if not ended:
             return
         unheard = self.remembered.unheard
-        for lane in self._lanes.get(flush.options.receiver, ()):
-            place = lane.integration.log_receiver, flush.group_key
-            entry = self._log.query(*place)
+        for queue in self._queues.get(flush.options.receiver, ()):
+            key = queue.integration.log_receiver, flush.group_key
+            entry = self._log.query(key)
             stamp, told = (entry.timestamp, set(entry.resolved_alerts)) if entry is not None else (0, set())
             for alert in ended:
                 one = alert.labels.hash
-                end = alert.ends_at if one in told else unheard.told_end(place, one)
-                unheard.ended(place, one, stamp, end)
+                end = alert.ends_at if one in told else unheard.told_end(key, one)
+                unheard.ended(key, one, stamp, end)
 
     def muted_by(self, options: RouteOptions, now: Nanoseconds) -> tuple[str, ...]:
         """The names of the time intervals that mute a route at ``now``, for the API; empty if none does."""
@@ -215,37 +223,58 @@ class Pipeline:
                 break
             delivery = self._waiting.popleft()
             deliveries += 1
-            alerts += len(delivery.alerts)
-            self._send(delivery, now)
+            alerts += delivery.size
+            self._begin_delivery(delivery, now)
 
-    def _send(self, delivery: Delivery, now: Nanoseconds) -> None:
+    # Deliveries
+
+    def _begin_delivery(self, delivery: Delivery, now: Nanoseconds) -> None:
         # The wait as it turned out, so that a place far behind does not eat up the time for sending.
-        deadline = max(delivery.run.deadline, delivery.run.flush.deadline + self._wait)
-        self._sending.begin(delivery, deadline, now)
+        run = self._open[delivery][0]
+        delivery.begin(max(run.deadline, run.flush.deadline + self._wait), now)
+        self._follow(delivery, now)
 
-    def _refresh(self, delivery: Delivery, entry: Entry, now: Nanoseconds) -> None:
-        """Choose anew, after a peer has told what ``entry`` says. An alert that nobody has told yet is told
-        even if it has ended meanwhile."""
-        flush = delivery.run.flush
-        current = self._current(flush, now)
-        if current is None:
-            return
-        told = {*entry.firing_alerts, *entry.resolved_alerts}
-        untold = {
-            alert.labels: alert
-            for alert in delivery.alerts
-            if not alert.resolved_at(delivery.looked_at) and alert.labels.hash not in told
-        }
-        alerts, _ = self._muting.unmuted(replace(flush, alerts=current), now)
-        delivery.alerts = tuple(
-            untold.get(alert.labels, alert) if alert.resolved_at(now) else alert for alert in alerts
-        )
-        delivery.known, delivery.looked_at = current, now
+    def _follow(self, delivery: Delivery, now: Nanoseconds) -> None:
+        """Take up what became of a delivery: after everything that happens to it."""
+        run, queue = self._open[delivery]
+        self._take_effects(delivery.drain())
+        if delivery.state is DeliveryState.READY:
+            if queue.begin():
+                delivery.attempt(now)
+                self._attempts[delivery.attempt_id] = delivery
+                self._take_effects(delivery.drain())
+            else:
+                queue.waiting.append(delivery)
+                queued = Queued(run.flush, queue.integration, now, queue.under_way)
+                self._take_effects([queued])
+        self._index(delivery)
+        self._timers.follow(delivery, delivery.next_timeout())
+        if delivery.state is DeliveryState.DONE:
+            del self._open[delivery]
+            if delivery.error:
+                run.errors.append(delivery.error)
+            run.remaining -= 1
+            if run.remaining == 0:
+                self._finish(run)
 
-    def _delivery_ended(self, delivery: Delivery) -> None:
-        delivery.run.remaining -= 1
-        if delivery.run.remaining == 0:
-            self._finish(delivery.run)
+    def _take_effects(self, effects: Iterable[DeliveryEffect]) -> None:
+        for effect in effects:
+            if not isinstance(effect, (Attempt, Record)):
+                self.statistics.count(effect)
+            self._effects.append(effect)
+
+    def _index(self, delivery: Delivery) -> None:
+        key = delivery.intent_key
+        if delivery.state is DeliveryState.YIELDING:
+            self._yielding.setdefault(key, {})[delivery] = None
+        elif key in self._yielding:
+            self._yielding[key].pop(delivery, None)
+            if not self._yielding[key]:
+                del self._yielding[key]
+        if delivery.claims:
+            self._claiming[delivery] = None
+        else:
+            self._claiming.pop(delivery, None)
 
     # Attempts
 
@@ -254,38 +283,63 @@ class Pipeline:
     ) -> None:
         """The notification was taken. ``receiver_data``: what the integration is to remember, beside what it
         does. An id that is unknown, or given up meanwhile, is ignored."""
-        self._sending.attempt_succeeded(attempt, now, receiver_data)
+        delivery = self._attempts.pop(attempt, None)
+        if delivery is not None:
+            self._attempt_ended(delivery, now)
+            delivery.attempt_succeeded(now, receiver_data)
+            self._follow(delivery, now)
 
     def attempt_failed(
         self, attempt: int, now: Nanoseconds, retry: bool, reason: str, error: str = ""
     ) -> None:
         """The attempt failed. ``retry``: another may succeed. ``reason``: Alertmanager's metric label
         (``clientError``, ``serverError``, ``other``); ``error``: text for people."""
-        self._sending.attempt_failed(attempt, now, retry, reason, error)
+        delivery = self._attempts.pop(attempt, None)
+        if delivery is not None:
+            self._attempt_ended(delivery, now)
+            delivery.attempt_failed(now, retry, reason, error)
+            self._follow(delivery, now)
+
+    def _attempt_ended(self, delivery: Delivery, now: Nanoseconds) -> None:
+        queue = self._open[delivery][1]
+        queue.end()
+        self._move_up(queue, now)
+
+    def _move_up(self, queue: Queue, now: Nanoseconds) -> None:
+        """Give free places to those that queue. Others may have sent meanwhile: each looks again."""
+        for _ in range(BATCH_QUEUED):
+            queued = queue.next()
+            if queued is None:
+                return
+            if queued.state is DeliveryState.READY:
+                queued.look(now)
+                self._follow(queued, now)
+        if queue.waiting:
+            self._timers.set(queue, now)
 
     def wake(self, keys: Iterable[bytes], now: Nanoseconds) -> None:
         """Something was heard of these intents. Call ``handle_timeout`` after it."""
-        self._sending.wake(keys, now)
+        for key in keys:
+            for delivery in self._yielding.get(key, ()):
+                delivery.wake(now)
+                self._timers.follow(delivery, delivery.next_timeout())
 
     def retire(self, now: Nanoseconds) -> None:
         """This configuration was replaced: withdraw what was announced and is not being sent."""
-        self._sending.retire(now)
+        for delivery in self._claiming:
+            delivery.withdraw(now)
+        self._claiming.clear()
 
     # Time
 
     def next_timeout(self) -> Nanoseconds | None:
         """When ``handle_timeout`` is to be called next."""
-        timers = self._timers
-        while timers and timers[0][2].begun:
-            heappop(timers)
-        times = [timers[0][0]] if timers else []
+        timer = self._timers.next_timeout()
+        times = [timer] if timer is not None else []
         if self._waiting:
             times.append(self._waiting[0].began + self._silent_wait)
         if self._settled and self._unsettled:
             times.append(self._unsettled[0].flush.now)
-        sending = self._sending.next_timeout()
-        if sending is not None:
-            times.append(sending)
         return min(times, default=None)
 
     def handle_timeout(self, now: Nanoseconds) -> None:
@@ -293,21 +347,36 @@ class Pipeline:
         self._release_unsettled(now)
         self._release_waiting(now)
         for _ in range(BATCH):
-            if not self._timers or self._timers[0][0] > now:
+            due = self._timers.pop_due(now)
+            if due is None:
                 break
-            self._settle_timed_out(heappop(self._timers)[2])
-        self._sending.handle_timeout(now)
+            if isinstance(due, Delivery):
+                self._delivery_due(due, now)
+            elif isinstance(due, FlushRun):
+                self._settle_timed_out(due)
+            else:
+                self._move_up(due, now)
+
+    def _delivery_due(self, delivery: Delivery, now: Nanoseconds) -> None:
+        queue = self._open[delivery][1]
+        was_sending = delivery.state is DeliveryState.SENDING
+        delivery.handle_timeout(now)
+        overdue = was_sending and delivery.state is not DeliveryState.SENDING
+        if overdue:
+            del self._attempts[delivery.attempt_id]
+            queue.end()
+        self._follow(delivery, now)
+        if overdue:
+            self._move_up(queue, now)
 
     def _settle_timed_out(self, run: FlushRun) -> None:
-        if not run.begun:
-            run.begun = True
-            run.errors.append("context deadline exceeded")
-            self._finish(run)
-            while self._unsettled and self._unsettled[0].begun:
-                self._unsettled.popleft()
+        run.begun = True
+        run.errors.append(TIMED_OUT)
+        self._finish(run)
+        while self._unsettled and self._unsettled[0].begun:
+            self._unsettled.popleft()
 
     def drain(self) -> list[PipelineEffect]:
-        """What is to be done, in order, since the last call."""
-        effects = self._effects[:]
-        self._effects.clear()
+        """What is to be done and what was decided, in order, since the last call."""
+        effects, self._effects = self._effects, []
         return effects

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tocsin.alerting.effects import PipelineStatistics
 from tocsin.alerting.met import Met
+from tocsin.alerting.nflog import RecordedEntries
+from tocsin.alerting.statistics import PipelineStatistics
 from tocsin.alerting.unheard import Unheard
 
 
@@ -31,6 +32,7 @@ class Remembered:
     statistics: PipelineStatistics = field(default_factory=PipelineStatistics)
     met: Met = field(default_factory=Met)
     unheard: Unheard = field(default_factory=Unheard)
+    recorded: RecordedEntries = field(default_factory=RecordedEntries)
     has_had_peers: bool = False
     """Whether there was ever another member: without one the log has nothing but what we wrote ourselves."""
 

@@ -1,4 +1,4 @@
-"""Containers with a bound: a queue of packets, chunks for a reader, a quota for each key, a memo. No I/O."""
+"""Containers with a bound: a queue of packets, chunks for a reader, a quota for each key, a memo, timers."""
 
 from __future__ import annotations
 
@@ -6,5 +6,6 @@ from tocsin.bounded.memo import Memo, Throttle
 from tocsin.bounded.queue import PacketQueue
 from tocsin.bounded.quota import Quota
 from tocsin.bounded.reads import ReadBuffer
+from tocsin.bounded.timers import Timers
 
-__all__ = ["Memo", "PacketQueue", "Quota", "ReadBuffer", "Throttle"]
+__all__ = ["Memo", "PacketQueue", "Quota", "ReadBuffer", "Throttle", "Timers"]

@@ -20,6 +20,7 @@ from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ClosedError, TocsinError
@@ -44,7 +45,7 @@ from tocsin.node.queries import CountedLog, CountedMuter, Queries
 from tocsin.node.routelabels import RouteLabels
 from tocsin.node.standing import VERSION, cluster_status_of
 from tocsin.node.store import Store
-from tocsin.node.store.changes import News, SilenceChanges, StagedLog
+from tocsin.node.store.changes import News, NotificationWriter, SilenceChanges
 from tocsin.node.web import Web, external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 from tocsin.notify.rendering import TemplateRenderer
@@ -84,6 +85,7 @@ class Node:
         self.look_ups = LookUps(self.silences)
         self.notification_log = NotificationLog(flags.data_retention)
         self.intents = Intents()
+        self.remembered = Remembered()
         self.store = Store(
             Path(flags.storage_path), {"sil": self.silences.replicated, "nfl": self.notification_log}
         )
@@ -94,8 +96,12 @@ class Node:
             tell=self._tell,
             log=Logger("tocsin.silences", component="silences") if flags.log_silences else None,
         )
-        self.notifications = StagedLog(
-            self.notification_log, commit=self.store.commit, now=self.clock.now, tell=self._tell
+        self.notifications = NotificationWriter(
+            self.notification_log,
+            self.remembered.recorded,
+            commit=self.store.commit,
+            now=self.clock.now,
+            tell=self._tell,
         )
         self.news = News(flush=lambda: self.store.flush(urgent=False))
         self._maintenance = Maintenance(
@@ -307,12 +313,13 @@ class Node:
             config,
             clock=self.clock,
             silences=CountedMuter(self.silences, self.silence_queries),
-            notification_log=CountedLog(self.notifications, self.log_queries),
+            notification_log=CountedLog(self.notification_log, self.log_queries),
+            remembered=self.remembered,
             senders=senders,
             peer_timeout=self.flags.cluster_peer_timeout,
             random=self._random,
             log=Logger("tocsin.engine", component="dispatcher"),
-            on_recorded=self._recorded,
+            on_recorded=self.notifications.keep,
             on_latency=self._observe_latency,
             intents=self.intents,
             on_announced=self._announced,
@@ -373,9 +380,6 @@ class Node:
     def _merged(self, key: str) -> None:
         if key == "nfl" and self.engine is not None:
             self.engine.nudge()
-
-    def _recorded(self, changes: Sequence[bytes]) -> None:  # noqa: ARG002 - staged by the log itself
-        self.notifications.keep()
 
     def _tell(self, key: str, changes: Sequence[bytes]) -> None:
         if self.cluster is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
-from tocsin.alerting.delivery import integrations
+from tocsin.alerting.integration import integrations
 from tocsin.config.notation import Notation
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig, load_config

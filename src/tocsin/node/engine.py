@@ -11,16 +11,17 @@ from typing import Final, Protocol
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.config import AlertmanagerConfig
-from tocsin.alerting.effects import Attempt, FlushFinished, Recorded
+from tocsin.alerting.decisions import Decision
+from tocsin.alerting.effects import Attempt, FlushFinished, Record
 from tocsin.alerting.group import Flush
 from tocsin.alerting.grouping import Grouping
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import PatientMuter
-from tocsin.alerting.nflog import Receiver
+from tocsin.alerting.nflog import Entry, LogKey, LogReader
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.pipeline import Pipeline
-from tocsin.alerting.sending import Log
+from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.clock import Clock, Timer
@@ -31,8 +32,6 @@ from tocsin.notify.integrations.sender import Sender
 
 ANNOUNCE_DELAY: Final = 0.003
 """Seconds in which announcements gather, so that many leave in few packets."""
-GroupOfReceiver = tuple[Receiver, str]
-"""An integration and a group's key: what the notification log is kept by."""
 UnderWay = tuple[Notification, asyncio.Task[Outcome]]
 
 
@@ -46,8 +45,9 @@ class Engine:
     """The alert flow of one configuration. A reload makes a new engine and retires the old one.
 
     ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
-    gets changes of the notification log, to be kept and gossiped. ``intents`` and ``look_ups`` outlive the
-    engine; ``on_announced`` gets what it has to tell the peers that understand it.
+    gets entries of the notification log, to be kept and gossiped; ``on_decision`` what was decided about each
+    flush, and why. ``remembered``, ``intents`` and ``look_ups`` outlive the engine; ``on_announced`` gets
+    what it has to tell the peers that understand it.
     """
 
     def __init__(
@@ -56,15 +56,17 @@ class Engine:
         *,
         clock: Clock,
         silences: PatientMuter,
-        notification_log: Log,
+        notification_log: LogReader,
+        remembered: Remembered,
         senders: Mapping[tuple[str, str, int], Sender],
         peer_timeout: Nanoseconds,
         random: Random,
         log: Logger,
-        on_recorded: Callable[[Sequence[bytes]], None],
+        on_recorded: Callable[[Sequence[Entry]], None],
         on_latency: Latency,
         intents: Intents | None = None,
         on_announced: Callable[[Sequence[bytes]], None] = lambda _payloads: None,
+        on_decision: Callable[[Decision], None] = lambda _decision: None,
         look_ups: LookUps | None = None,
         previous: Engine | None = None,
     ) -> None:
@@ -85,7 +87,7 @@ class Engine:
             random=random,
             intents=self.intents,
             current=self.dispatcher.current,
-            remembered=previous.pipeline.remembered if previous is not None else None,
+            remembered=remembered,
         )
         if previous is not None:  # Counters only grow, whatever is reloaded.
             self.dispatcher.statistics = previous.dispatcher.statistics
@@ -95,13 +97,14 @@ class Engine:
         self._on_recorded = on_recorded
         self._on_latency = on_latency
         self._on_announced = on_announced
+        self._on_decision = on_decision
         self._look_ups = look_ups or LookUps(silences)
         self._looking_up: set[asyncio.Task[None]] = set()
         self._announcing: asyncio.TimerHandle | None = None
         self._retired = False
         self._attempts: set[asyncio.Task[Outcome]] = set()
-        self._under_way: dict[GroupOfReceiver, UnderWay] = {}
-        self._inherited: dict[GroupOfReceiver, UnderWay] = {}
+        self._under_way: dict[LogKey, UnderWay] = {}
+        self._inherited: dict[LogKey, UnderWay] = {}
         if previous is not None:  # The engines before end what they had begun.
             earlier = {**previous._inherited, **previous._under_way}
             self._inherited = {group: each for group, each in earlier.items() if not each[1].done()}
@@ -213,20 +216,25 @@ class Engine:
             self._run(now)
 
     def _perform(self, now: Nanoseconds) -> None:
+        recorded: list[Entry] = []
         while effects := self.pipeline.drain():
             for effect in effects:
                 match effect:
                     case Attempt():
                         if not self._retired:
                             self._begin(effect)
-                    case Recorded(changes=changes):
-                        self._on_recorded(changes)
+                    case Record(entry=entry):
+                        recorded.append(entry)
                     case FlushFinished(flush=flush, success=success, error=error):
                         if not success:
                             self._log.error(
                                 "notify for alerts failed", num_alerts=len(flush.alerts), err=error
                             )
                         self.dispatcher.flushed(flush, now, success)
+                    case decision:
+                        self._on_decision(decision)
+        if recorded:
+            self._on_recorded(recorded)
         if self.intents.pending and self._announcing is None:
             self._announcing = asyncio.get_running_loop().call_later(ANNOUNCE_DELAY, self._announce)
         self._timer.arm()
@@ -242,14 +250,14 @@ class Engine:
         self._under_way[group] = attempt.notification, task
         task.add_done_callback(lambda task: self._ended(group, task))
 
-    def _ended(self, group: GroupOfReceiver, task: asyncio.Task[Outcome]) -> None:
+    def _ended(self, group: LogKey, task: asyncio.Task[Outcome]) -> None:
         self._attempts.discard(task)
         if group in self._under_way and self._under_way[group][1] is task:
             del self._under_way[group]
         if self._retired and not self._attempts:
             self._spawn_close()
 
-    async def _attempt(self, attempt: Attempt, group: GroupOfReceiver) -> Outcome:
+    async def _attempt(self, attempt: Attempt, group: LogKey) -> Outcome:
         integration = attempt.integration
         sender = self._senders[integration.receiver, integration.integration, integration.index]
         began = self._clock.now()
@@ -271,7 +279,7 @@ class Engine:
         self._run(now)
         return outcome
 
-    async def _inherit(self, attempt: Attempt, group: GroupOfReceiver) -> Outcome | None:
+    async def _inherit(self, attempt: Attempt, group: LogKey) -> Outcome | None:
         """A reload while the group was being notified: wait for that, and take it if it told the same."""
         if group not in self._inherited:
             return None

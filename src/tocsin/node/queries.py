@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from time import perf_counter
 from typing import Protocol
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import PatientMuter
-from tocsin.alerting.nflog import Entry, Receiver, ReceiverData
-from tocsin.alerting.sending import Log
+from tocsin.alerting.nflog import Entry, LogReader, Receiver, ReceiverData
 from tocsin.alerting.timestamp import Nanoseconds
 
 
@@ -53,9 +52,9 @@ class CountedMuter:
 
 
 class CountedLog:
-    """The notification log. Implements :class:`~tocsin.alerting.sending.Log`."""
+    """The notification log. Implements :class:`~tocsin.alerting.nflog.LogReader`."""
 
-    def __init__(self, log: Log, queries: Queries) -> None:
+    def __init__(self, log: LogReader, queries: Queries) -> None:
         self._log = log
         self._queries = queries
 
@@ -67,18 +66,19 @@ class CountedLog:
         self._queries.errors += found is None
         return found
 
-    def log(
+    def stage(
         self,
         receiver: Receiver,
         group_key: str,
-        firing: Sequence[int],
-        resolved: Sequence[int],
+        firing: Iterable[int],
+        resolved: Iterable[int],
         now: Nanoseconds,
         expiry_ns: Nanoseconds,
+        previous: Entry | None,
         *,
         receiver_data: ReceiverData | None = None,
-    ) -> list[bytes]:
-        """Record a notification."""
-        return self._log.log(
-            receiver, group_key, firing, resolved, now, expiry_ns, receiver_data=receiver_data
+    ) -> Entry:
+        """The entry that records a notification."""
+        return self._log.stage(
+            receiver, group_key, firing, resolved, now, expiry_ns, previous, receiver_data=receiver_data
         )

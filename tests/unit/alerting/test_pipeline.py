@@ -8,11 +8,14 @@ import pytest
 
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Recorded, Suppressed
+from tocsin.alerting.decisions import Decision, Muted
+from tocsin.alerting.delivery import ATTEMPT_GRACE
+from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Record
 from tocsin.alerting.group import Flush
+from tocsin.alerting.inhibit import Inhibition, InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog, Receiver
-from tocsin.alerting.pipeline import ATTEMPT_GRACE, BATCH, Pipeline
+from tocsin.alerting.pipeline import BATCH, Pipeline
 from tocsin.alerting.route import Route
 from tocsin.alerting.timeinterval import TimeInterval, TimeRange, parse_year_range
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
@@ -22,6 +25,8 @@ PEER_TIMEOUT = 15 * SECOND
 HOOK = Receiver("hook", "webhook", 0)
 NEVER = TimeInterval(years=(parse_year_range("1999"),))
 ALWAYS = TimeInterval()
+SOURCE = alert(alertname="Source")
+RULE = InhibitRule(source_matchers=(), target_matchers=())
 
 
 class Mutes:
@@ -34,6 +39,9 @@ class Mutes:
     def mutes(self, labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]:
         self.asked.append(now)
         return ("by",) if labels.value("muted") == self.value else ()
+
+    def inhibition(self, labels: Labels, now: Nanoseconds, /) -> Inhibition | None:
+        return Inhibition(SOURCE, RULE, 3) if self.mutes(labels, now) else None
 
 
 class World:
@@ -66,8 +74,24 @@ class World:
             max_attempts=max_attempts,
         )
         self.pipeline.position = position
+        self.decisions: list[Decision] = []
         if settled:
             self.pipeline.settled(T0)
+
+    def drain(self) -> list[PipelineEffect]:
+        """What is to be done, and what is muted, after the log was written; other decisions are kept."""
+        effects: list[PipelineEffect] = []
+        for effect in self.pipeline.drain():
+            if isinstance(effect, Record):
+                self.log.put(effect.entry, T0)
+                self.pipeline.remembered.recorded.stored(effect.entry)
+            if isinstance(effect, (Attempt, Record, FlushFinished)):
+                effects.append(effect)
+                continue
+            self.decisions.append(effect)
+            if isinstance(effect, Muted):
+                effects.append(effect)
+        return effects
 
     def flush(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> Flush:
         return Flush(
@@ -82,11 +106,11 @@ class World:
 
     def start(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> list[PipelineEffect]:
         self.pipeline.start(self.flush(*alerts, now=now, key=key), now)
-        return self.pipeline.drain()
+        return self.drain()
 
     def at(self, now: Nanoseconds) -> list[PipelineEffect]:
         self.pipeline.handle_timeout(now)
-        return self.pipeline.drain()
+        return self.drain()
 
     def run_until_effects(self) -> tuple[Nanoseconds, list[PipelineEffect]]:
         """Let time pass until something is to be done."""
@@ -101,6 +125,11 @@ def _attempt(effects: list[PipelineEffect]) -> Attempt:
     (attempt,) = effects
     assert isinstance(attempt, Attempt)
     return attempt
+
+
+def _muted(effect: PipelineEffect) -> tuple[str, int]:
+    assert isinstance(effect, Muted)
+    return effect.reason, len(effect.alerts)
 
 
 def _finished(effects: list[PipelineEffect]) -> FlushFinished:
@@ -118,8 +147,8 @@ def test_a_notification_is_sent_recorded_and_then_the_flush_is_over() -> None:
     assert attempt.notification.reason == "first notification"
     assert attempt.deadline == T0 + 300 * SECOND
     world.pipeline.attempt_succeeded(attempt.id, T0 + SECOND)
-    recorded, finished = world.pipeline.drain()
-    assert isinstance(recorded, Recorded)
+    recorded, finished = world.drain()
+    assert isinstance(recorded, Record)
     assert isinstance(finished, FlushFinished)
     assert (finished.success, finished.error) == (True, "")
     entry = world.log.query(HOOK, "{}:{}")
@@ -127,7 +156,7 @@ def test_a_notification_is_sent_recorded_and_then_the_flush_is_over() -> None:
     assert entry.firing_alerts == (one.labels.hash,)
     assert entry.timestamp == T0 + SECOND
     assert entry.expires_at == T0 + SECOND + 8 * 3600 * SECOND, "twice the repeat interval"
-    assert b"".join(recorded.changes) == world.log.encode_state()
+    assert recorded.entry.encoded == world.log.encode_state()
     assert world.pipeline.statistics.notifications == {"webhook": 1}
     assert world.pipeline.statistics.requests == {"webhook": 1}
     assert not world.pipeline.statistics.requests_failed
@@ -157,7 +186,7 @@ def test_an_entry_from_a_clock_days_ahead_does_not_hold_reminders_back_until_the
             if isinstance(effect, Attempt):
                 sent.append((now - T0) // (300 * SECOND))
                 world.pipeline.attempt_succeeded(effect.id, now)
-                world.pipeline.drain()
+                world.drain()
     repeat = 4 * 12  # flushes: the first after four hours, and from our own one each four hours
     assert sent == list(range(repeat + 1, 80 * 12, repeat))
 
@@ -171,6 +200,7 @@ def test_what_another_node_has_notified_and_this_one_not_heard_of_stays_in_the_l
     world.log.log(HOOK, "{}:{}", hashes, (), T0 + ahead * SECOND, 0)
     attempt = _attempt(world.start(one, two, now=T0 + 60 * SECOND))
     world.pipeline.attempt_succeeded(attempt.id, T0 + 61 * SECOND)
+    world.drain()
     entry = world.log.query(HOOK, "{}:{}")
     assert entry is not None
     assert set(entry.firing_alerts) == {*hashes, two.labels.hash}
@@ -194,7 +224,7 @@ def test_resolved_alerts_alone_go_unsent_where_they_are_not_wanted_but_are_recor
     one = alert(alertname="A", ends_at=T0)
     world.log.log(HOOK, "{}:{}", (one.labels.hash,), (), T0 - SECOND, 0)
     recorded, finished = world.start(one)
-    assert isinstance(recorded, Recorded)
+    assert isinstance(recorded, Record)
     assert _finished([finished]).success
     entry = world.log.query(HOOK, "{}:{}")
     assert entry is not None
@@ -207,6 +237,7 @@ def test_resolved_alerts_among_firing_ones_are_left_out_where_they_are_not_wante
     attempt = _attempt(world.start(firing, resolved))
     assert attempt.notification.alerts == (firing,)
     world.pipeline.attempt_succeeded(attempt.id, T0)
+    world.drain()
     entry = world.log.query(HOOK, "{}:{}")
     assert entry is not None
     assert entry.resolved_alerts == (resolved.labels.hash,)
@@ -220,7 +251,7 @@ def test_nothing_is_sent_before_the_cluster_has_settled() -> None:
     assert world.start() == []
     assert world.at(T0 + 10 * SECOND) == []
     world.pipeline.settled(T0 + 20 * SECOND)
-    attempt = _attempt(world.pipeline.drain())
+    attempt = _attempt(world.drain())
     assert attempt.deadline == T0 + 300 * SECOND
     assert world.silences.asked == [T0 + 20 * SECOND], "silences that came meanwhile count"
 
@@ -230,7 +261,7 @@ def test_nothing_is_sent_while_the_cluster_settles_again() -> None:
     world.pipeline.unsettled()
     assert world.start() == []
     world.pipeline.settled(T0 + SECOND)
-    assert _attempt(world.pipeline.drain()).deadline == T0 + 300 * SECOND
+    assert _attempt(world.drain()).deadline == T0 + 300 * SECOND
 
 
 def test_a_flush_that_the_cluster_kept_waiting_past_its_deadline_fails() -> None:
@@ -249,7 +280,7 @@ def test_a_crowd_that_waited_for_settling_is_let_through_in_batches() -> None:
     for number in range(BATCH + 1):
         world.start(key=str(number))
     world.pipeline.settled(T0)
-    assert len(world.pipeline.drain()) == BATCH
+    assert len(world.drain()) == BATCH
     assert world.start(key="later") == [], "first come, first served"
     due = world.pipeline.next_timeout()
     assert due is not None
@@ -265,7 +296,7 @@ def test_muted_alerts_are_left_out_and_counted_by_reason() -> None:
         key=lambda effect: str(getattr(effect, "reason", "")),
         reverse=True,
     )
-    assert (silence, inhibition) == (Suppressed("silence", 1), Suppressed("inhibition", 1))
+    assert (_muted(silence), _muted(inhibition)) == (("silence", 1), ("inhibition", 1))
     assert _attempt([attempt]).notification.alerts == (firing,)
     assert world.pipeline.statistics.suppressed == {"silence": 1, "inhibition": 1}
     assert len(world.inhibitor.asked) == 3
@@ -275,7 +306,7 @@ def test_muted_alerts_are_left_out_and_counted_by_reason() -> None:
 def test_a_flush_of_muted_alerts_only_is_a_success_and_leaves_no_record() -> None:
     world = World()
     suppressed, finished = world.start(alert(muted="silence"))
-    assert suppressed == Suppressed("silence", 1)
+    assert _muted(suppressed) == ("silence", 1)
     assert _finished([finished]).success
     assert world.log.query(HOOK, "{}:{}") is None
 
@@ -300,7 +331,7 @@ def test_time_intervals_mute_the_whole_flush(
     )
     effects = world.start(alert(n="1"), alert(n="2"))
     if reason:
-        assert effects[0] == Suppressed(reason, 2)
+        assert _muted(effects[0]) == (reason, 2)
         assert _finished(effects).success
         assert world.silences.asked == []
     else:
@@ -313,7 +344,7 @@ def test_time_intervals_are_asked_about_the_time_of_the_flush_not_of_the_end_of_
     world = World(route=one_route(mute=("early",)), settled=False, time_intervals={"early": (until_t0,)})
     world.start()
     world.pipeline.settled(T0 + 120 * SECOND)
-    assert world.pipeline.drain()[0] == Suppressed("mute_time_interval", 1)
+    assert _muted(world.drain()[0]) == ("mute_time_interval", 1)
 
 
 def test_a_receiver_without_integrations_is_content_with_everything() -> None:
@@ -376,7 +407,7 @@ def test_a_failed_attempt_is_tried_again_after_a_growing_wait() -> None:
     for number, wait in enumerate(waits):
         assert 0.5 * 0.5 * 1.5**number <= wait <= 1.5 * 0.5 * 1.5**number
     world.pipeline.attempt_succeeded(attempt.id, now)
-    assert _finished(world.pipeline.drain()).success
+    assert _finished(world.drain()).success
     assert world.pipeline.statistics.requests == {"webhook": 7}
     assert world.pipeline.statistics.requests_failed == {"webhook": 6}
     assert world.pipeline.statistics.notifications == {"webhook": 1}
@@ -394,7 +425,7 @@ def test_an_attempt_beyond_repair_ends_the_delivery_at_once() -> None:
     world = World()
     attempt = _attempt(world.start())
     world.pipeline.attempt_failed(attempt.id, T0, False, "clientError", "unexpected status code 400")
-    finished = _finished(world.pipeline.drain())
+    finished = _finished(world.drain())
     assert not finished.success
     assert finished.error == (
         "hook/webhook[0]: notify retry canceled due to unrecoverable error after 1 attempts: "
@@ -426,7 +457,7 @@ def test_an_attempt_cut_off_by_the_deadline_fails_the_flush() -> None:
     world = World()
     attempt = _attempt(world.start())
     world.pipeline.attempt_failed(attempt.id, attempt.deadline, True, "other", "cancelled")
-    finished = _finished(world.pipeline.drain())
+    finished = _finished(world.drain())
     assert (
         finished.error == "hook/webhook[0]: notify retry canceled after 1 attempts: context deadline exceeded"
     )
@@ -438,7 +469,7 @@ def test_an_attempt_that_succeeds_at_the_last_moment_counts() -> None:
     attempt = _attempt(world.start())
     assert world.at(attempt.deadline) == []
     world.pipeline.attempt_succeeded(attempt.id, attempt.deadline + ATTEMPT_GRACE // 2)
-    assert _finished(world.pipeline.drain()).success
+    assert _finished(world.drain()).success
 
 
 def test_an_attempt_that_nobody_reports_does_not_leak() -> None:
@@ -450,7 +481,7 @@ def test_an_attempt_that_nobody_reports_does_not_leak() -> None:
     assert world.pipeline.statistics.attempts_overdue == 1
     world.pipeline.attempt_succeeded(attempt.id, now)
     world.pipeline.attempt_failed(attempt.id, now, True, "other")
-    assert world.pipeline.drain() == []
+    assert world.drain() == []
     assert world.log.query(HOOK, "{}:{}") is None
 
 
@@ -461,9 +492,9 @@ def test_integrations_are_served_side_by_side_and_each_has_its_own_record() -> N
     assert isinstance(second, Attempt)
     assert (first.integration.index, second.integration.index) == (0, 1)
     world.pipeline.attempt_failed(second.id, T0, False, "clientError")
-    assert world.pipeline.drain() == [], "the first is still under way"
+    assert world.drain() == [], "the first is still under way"
     world.pipeline.attempt_succeeded(first.id, T0)
-    assert not _finished(world.pipeline.drain()).success, "one failed, so the flush did"
+    assert not _finished(world.drain()).success, "one failed, so the flush did"
     (retry,) = world.start(now=T0 + 300 * SECOND)
     assert isinstance(retry, Attempt)
     assert retry.integration.index == 1, "only the one that failed is tried again"
@@ -476,15 +507,15 @@ def test_attempts_of_one_integration_beyond_the_bound_wait_for_a_place() -> None
     assert world.start(key="3") == []
     assert world.pipeline.statistics.attempts_queued == 2
     world.pipeline.attempt_succeeded(first.id, T0)
-    second = world.pipeline.drain()[0]
+    second = world.drain()[0]
     assert isinstance(second, Attempt)
     assert second.notification.group_key == "2"
     world.pipeline.attempt_failed(second.id, T0, True, "other")
-    third = _attempt(world.pipeline.drain())
+    third = _attempt(world.drain())
     assert third.notification.group_key == "3"
     assert world.at(T0 + SECOND) == [], "the second comes back, to the end of the queue"
     world.pipeline.attempt_succeeded(third.id, T0 + SECOND)
-    again_second = world.pipeline.drain()[0]
+    again_second = world.drain()[0]
     assert isinstance(again_second, Attempt)
     assert again_second.notification is second.notification
 
@@ -498,7 +529,7 @@ def test_a_delivery_that_never_gets_a_place_ends_at_its_deadline() -> None:
     assert _finished(effects).flush.group_key == "2"
     assert _finished(effects).error.endswith("after 0 attempts: context deadline exceeded")
     world.pipeline.attempt_succeeded(first.id, now)
-    assert all(not isinstance(effect, Attempt) for effect in world.pipeline.drain())
+    assert all(not isinstance(effect, Attempt) for effect in world.drain())
 
 
 def test_an_unknown_receiver_is_an_error_and_not_a_silence() -> None:
@@ -507,4 +538,4 @@ def test_an_unknown_receiver_is_an_error_and_not_a_silence() -> None:
     flush = world.flush()
     object.__setattr__(flush.options, "receiver", "gone")
     world.pipeline.start(flush, T0)
-    assert _finished(world.pipeline.drain()).error == "stage for receiver missing"
+    assert _finished(world.drain()).error == "stage for receiver missing"

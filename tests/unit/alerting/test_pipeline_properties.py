@@ -11,11 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from simulation.alerting import NoSilences
 from tests.support.routing import T0, alert, one_receiver, one_route
-from tocsin.alerting.effects import Attempt, FlushFinished, Recorded
+from tocsin.alerting.delivery import ATTEMPT_GRACE
+from tocsin.alerting.effects import Attempt, FlushFinished, Record
 from tocsin.alerting.group import Flush
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog
-from tocsin.alerting.pipeline import ATTEMPT_GRACE, Pipeline
+from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
 HOOKS = 2
@@ -61,8 +62,10 @@ class PipelineMachine(RuleBasedStateMachine):
                 self.open[effect.id] = effect
                 under_way = Counter(a.integration.index for a in self.open.values())
                 assert under_way[effect.integration.index] <= 2
-            elif isinstance(effect, Recorded):
+            elif isinstance(effect, Record):
                 self.records += 1
+                self.log.put(effect.entry, self.now)
+                self.pipeline.remembered.recorded.stored(effect.entry)
             elif isinstance(effect, FlushFinished):
                 key = effect.flush.group_key
                 assert key not in self.finished, "finished twice"

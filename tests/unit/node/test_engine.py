@@ -11,8 +11,9 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.grouping import SLICE
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.nflog import Entry, NotificationLog
 from tocsin.alerting.notification import Notification
+from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.clock import Clock
@@ -60,7 +61,8 @@ class Bench:
     def __init__(self) -> None:
         self.clock = Clock()
         self.log = NotificationLog(HOUR)
-        self.recorded: list[bytes] = []
+        self.remembered = Remembered()
+        self.recorded: list[Entry] = []
         self.latencies: list[float] = []
 
     def engine(self, sender: HeldSender, *, previous: Engine | None = None, settled: bool = True) -> Engine:
@@ -69,6 +71,7 @@ class Bench:
             clock=self.clock,
             silences=Silences(HOUR, random=Random(0)),
             notification_log=self.log,
+            remembered=self.remembered,
             senders={("sink", "webhook", 0): sender},
             peer_timeout=SECOND,
             random=Random(0),
@@ -83,8 +86,11 @@ class Bench:
             engine.settle()
         return engine
 
-    def _record(self, changes: Sequence[bytes]) -> None:
-        self.recorded += changes
+    def _record(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            self.log.put(entry, self.clock.now())
+            self.remembered.recorded.stored(entry)
+        self.recorded += entries
 
     def alert(self, name: str, **labels: str) -> Alert:
         now = self.clock.now()

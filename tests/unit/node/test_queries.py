@@ -23,11 +23,12 @@ class Told:
 def test_each_question_to_the_log_counts_and_one_without_an_answer_as_an_error() -> None:
     told = Told()
     queries = Queries(told)
-    log = CountedLog(NotificationLog(HOUR), queries)
+    stored = NotificationLog(HOUR)
+    log = CountedLog(stored, queries)
     receiver = Receiver("a", "webhook", 0)
     assert log.query(receiver, "{}") is None
     assert (queries.total, queries.errors) == (1, 1)
-    log.log(receiver, "{}", [1], [], HOUR, HOUR)
+    stored.put(log.stage(receiver, "{}", [1], [], HOUR, HOUR, None), HOUR)
     assert log.query(receiver, "{}") is not None
     assert (queries.total, queries.errors, len(told.seconds)) == (2, 1, 2)
 

@@ -6,6 +6,6 @@ never stored, carry durations and no clock times, and end by themselves: a node 
 """
 
 from tocsin.alerting.intent.codec import KEY, Kind, content_of, key_of
-from tocsin.alerting.intent.intents import GUARD, Intents, Lease
+from tocsin.alerting.intent.intents import GUARD, Intents, Lease, Obstacle
 
-__all__ = ["GUARD", "KEY", "Intents", "Kind", "Lease", "content_of", "key_of"]
+__all__ = ["GUARD", "KEY", "Intents", "Kind", "Lease", "Obstacle", "content_of", "key_of"]

@@ -16,6 +16,7 @@ from typing import Final
 
 from tocsin.alerting.intent.codec import Kind, Record, decode, encode
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
+from tocsin.bounded import Memo
 
 GUARD: Final = 500 * MILLISECOND
 """How long a claim listens before it sends. It is safe while an announcement takes at most half of it."""
@@ -36,8 +37,10 @@ RENEWED_WITHIN: Final = 1250 * MILLISECOND
 """Of a member that is taken for dead, but lives, an intent is heard again within so long."""
 MAX_HEARD: Final = 20_000
 MAX_OWN: Final = 8_192
-"""Intents of others, and of ours. Past the bound one is ignored, or ours not announced: rather twice than
-never."""
+"""Intents of others, and of ours. Past the bound one is ignored, or ours not announced: a duplicate is
+better than a loss."""
+MAX_DONE: Final = 8_192
+"""Groups at integrations of which it is remembered who notified them last."""
 MAX_TTL: Final = 30 * SECOND
 """What a peer may ask for at most."""
 
@@ -59,6 +62,16 @@ class Lease:
     until: Nanoseconds
     repeated: int = 0
     renew_at: Nanoseconds = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """An intent that goes before ours. ``peer``: whose; our own name for one of the configuration before."""
+
+    until: Nanoseconds
+    """When to look again, should nothing be heard before."""
+    peer: str
+    kind: Kind
 
 
 @dataclass(eq=False, slots=True)
@@ -112,6 +125,7 @@ class Intents:
         self._pending: dict[bytes, Lease] = {}
         self._heard: dict[bytes, dict[str, _Heard]] = {}
         self._heard_count = 0
+        self._done_by: Memo[bytes, tuple[Nanoseconds, str]] = Memo(MAX_DONE)
         self._sweep_at: Nanoseconds = 0
 
     # -- who there is
@@ -154,7 +168,20 @@ class Intents:
         name, records = decode(payload)
         if name == self.name:
             return []
+        for record in records:
+            if record.kind is Kind.DONE:
+                self._done_by.put(record.key, (record.value, name))
         return [record.key for record in records if self._hear(name, record, now)]
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether any peer has said that it notified something."""
+        return len(self._done_by) > 0
+
+    def notified_by(self, key: bytes, stamp: Nanoseconds) -> str:
+        """Whose notification the log's entry of that timestamp records; empty if nobody has said so."""
+        done = self._done_by.get(key)
+        return done[1] if done is not None and done[0] == stamp else ""
 
     def _hear(self, name: str, record: Record, now: Nanoseconds) -> bool:
         holders = self._heard.get(record.key)
@@ -185,15 +212,17 @@ class Intents:
 
     def blocked(
         self, key: bytes, content: int, stamp: Nanoseconds, now: Nanoseconds, lease: Lease | None = None
-    ) -> Nanoseconds | None:
-        """None if we may go on; else when to look again, should nothing be heard before.
+    ) -> Obstacle | None:
+        """None if we may go on; else the intent that is over first of those that go before ours.
 
         ``content`` is what we would send; ``stamp`` that of our log's entry (0: none); ``lease`` our intent.
         """
-        times: list[Nanoseconds] = []
+        found: list[Obstacle] = []
         own = self._own.get(key)
-        if own is not None and own is not lease:
-            times.append(now + LOOK_AGAIN)  # The attempt of a configuration that was replaced meanwhile.
+        if (
+            own is not None and own is not lease
+        ):  # The attempt of a configuration that was replaced meanwhile.
+            found.append(Obstacle(now + LOOK_AGAIN, self.name, own.kind))
         for name, heard in self._heard.get(key, {}).items():
             until = self._void_at(heard, content, stamp, now)
             if until <= now:
@@ -201,8 +230,8 @@ class Intents:
             both_claim = own is not None and own is lease and own.kind is heard.kind is Kind.CLAIM
             if both_claim and own is not None and (own.position, self.name) < (heard.position, name):
                 continue  # Neither could hear the other before it claimed: both decide it alike.
-            times.append(until)
-        return min(times, default=None)
+            found.append(Obstacle(until, name, heard.kind))
+        return min(found, key=lambda obstacle: obstacle.until, default=None)
 
     def _void_at(self, heard: _Heard, content: int, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:
         if heard.kind is Kind.RELEASED or not heard.first <= heard.last <= now:

@@ -2,5 +2,15 @@
 
 from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
 from tocsin.alerting.nflog.log import NotificationLog
+from tocsin.alerting.nflog.view import LogKey, LogReader, LogView, RecordedEntries
 
-__all__ = ["Entry", "NotificationLog", "Receiver", "ReceiverData"]
+__all__ = [
+    "Entry",
+    "LogKey",
+    "LogReader",
+    "LogView",
+    "NotificationLog",
+    "Receiver",
+    "ReceiverData",
+    "RecordedEntries",
+]

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from tocsin.bounded import Timers
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.awareness import Awareness
 from tocsin.gossip.core.effects import Event, ProtocolError
 from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.timers import Timers
 
 if TYPE_CHECKING:
     from random import Random
@@ -32,7 +32,7 @@ class Context:
     config: GossipConfig
     random: Random
     awareness: Awareness
-    timers: Timers[TimerName] = field(default_factory=Timers)
+    timers: Timers[TimerName, float] = field(default_factory=Timers)
     statistics: Statistics = field(default_factory=Statistics)
     events: list[Event] = field(default_factory=list)
 

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from tocsin.bounded import Timers
 from tocsin.gossip.core.awareness import Awareness
 from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.timers import Timers
 
 MAX_INCARNATION: Final = 2**32 - 1
 REFUTATION: Final = "refutation"
@@ -32,7 +32,7 @@ class Refutation:
         self,
         interval: float,
         *,
-        timers: Timers[tuple[str, str | int]],
+        timers: Timers[tuple[str, str | int], float],
         awareness: Awareness,
         statistics: Statistics,
         incarnation: Callable[[], int],

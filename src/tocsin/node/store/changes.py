@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from tocsin.alerting import nflog
-from tocsin.alerting.nflog import NotificationLog, Receiver
+from tocsin.alerting.nflog import NotificationLog, RecordedEntries
 from tocsin.alerting.replicated import Entry
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, format_rfc3339
@@ -120,60 +120,35 @@ class SilenceChanges:
                 del self._turns[identifier]
 
 
-class StagedLog:
-    """The notification log as the alert flow sees it: with what this node has sent and not kept yet.
+class NotificationWriter:
+    """Keeps what was sent: on disk, then in the log, then by the cluster.
 
-    Nobody else sees that before it is kept. It is a fact, though, and cannot be refused: when the disk fails
-    it goes into memory all the same, is written later, and peers are told, who would send it again and who
-    keep what we cannot.
+    That a notification went out is a fact and cannot be refused: when the disk fails it goes into memory all
+    the same, is written later, and peers are told, who would send it again and who keep what we cannot.
     """
 
     def __init__(
-        self, log: NotificationLog, *, commit: Commit, now: Callable[[], Nanoseconds], tell: Tell
+        self,
+        log: NotificationLog,
+        recorded: RecordedEntries,
+        *,
+        commit: Commit,
+        now: Callable[[], Nanoseconds],
+        tell: Tell,
     ) -> None:
+        """``recorded`` holds the entries for the pipeline until they are in the log."""
         self._log = log
+        self._recorded = recorded
         self._commit = commit
         self._now = now
         self._tell = tell
-        self._staged: dict[Hashable, Entry] = {}
-        self._unsubmitted: list[nflog.Entry] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def query(self, receiver: Receiver, group_key: str) -> nflog.Entry | None:
-        """The last notification of the group to the receiver."""
-        stored = self._log.query(receiver, group_key)
-        staged = self._staged.get((group_key.encode("utf-8", "surrogatepass"), receiver))
-        if isinstance(staged, nflog.Entry) and (stored is None or staged.stamp > stored.stamp):
-            return staged
-        return stored
-
-    def log(
-        self,
-        receiver: Receiver,
-        group_key: str,
-        firing: Sequence[int],
-        resolved: Sequence[int],
-        now: Nanoseconds,
-        expiry_ns: Nanoseconds,
-        *,
-        receiver_data: nflog.ReceiverData | None = None,
-    ) -> list[bytes]:
-        """Record a notification; call :meth:`keep` after it."""
-        previous = self.query(receiver, group_key)
-        entry = self._log.stage(
-            receiver, group_key, firing, resolved, now, expiry_ns, previous, receiver_data=receiver_data
-        )
-        self._staged[entry.key] = entry
-        self._unsubmitted.append(entry)
-        return [entry.encoded]
-
-    def keep(self) -> None:
+    def keep(self, entries: Sequence[nflog.Entry]) -> None:
         """Keep what was recorded, then put it into the log and tell the cluster."""
-        entries, self._unsubmitted = self._unsubmitted, []
-        if entries:
-            task = asyncio.get_running_loop().create_task(self._keep(entries))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        task = asyncio.get_running_loop().create_task(self._keep(entries))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def drained(self) -> None:
         """Wait until all that was recorded has been told."""
@@ -184,8 +159,7 @@ class StagedLog:
         def apply() -> None:
             for entry in entries:
                 self._log.put(entry, self._now())
-                if self._staged.get(entry.key) is entry:
-                    del self._staged[entry.key]
+                self._recorded.stored(entry)
             self._tell("nfl", [entry.encoded for entry in entries])
 
         try:

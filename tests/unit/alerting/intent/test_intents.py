@@ -52,6 +52,11 @@ def claim(intents: Intents, now: Nanoseconds = T0) -> Lease:
     return lease
 
 
+def blocked_until(intents: Intents) -> Nanoseconds | None:
+    obstacle = intents.blocked(KEY, NEWS, 0, T0)
+    return obstacle.until if obstacle is not None else None
+
+
 def renew(source: Intents, target: Intents, begin: Nanoseconds, end: Nanoseconds) -> None:
     """Time passes from ``begin`` to ``end``, and what ``source`` renews is heard at once."""
     while (due := source.next_timeout()) is not None and due <= end:
@@ -98,7 +103,7 @@ def test_an_intent_that_is_not_renewed_expires() -> None:
     first, second = pair()
     send(first)
     tell(first, second)
-    assert second.blocked(KEY, NEWS, 0, T0) == T0 + TIME_TO_LIVE
+    assert blocked_until(second) == T0 + TIME_TO_LIVE
     assert second.blocked(KEY, NEWS, 0, T0 + TIME_TO_LIVE) is None
 
 
@@ -127,7 +132,7 @@ def test_a_done_intent_waits_for_its_log_entry_whatever_the_clocks_say() -> None
     stamp = T0 - 300 * SECOND
     first.done(send(first), stamp, T0)
     tell(first, second)
-    assert second.blocked(KEY, NEWS, 0, T0) == T0 + LOOK_AGAIN
+    assert blocked_until(second) == T0 + LOOK_AGAIN
     assert second.blocked(KEY, NEWS, stamp - 1, T0) is not None, "an older entry"
     assert second.blocked(KEY, NEWS, stamp, T0) is None
     assert second.blocked(KEY, NEWS, 0, T0 + RESULT_TIME) is None, "it may never come"
@@ -192,7 +197,7 @@ def test_a_peer_cannot_ask_for_an_hour() -> None:
     record = Record(Kind.SENDING, 0, 3_600_000, 1, NEWS, KEY)
     for payload in encode("a", [record]):
         second.receive(payload, T0)
-    until = second.blocked(KEY, NEWS, 0, T0)
+    until = blocked_until(second)
     assert until is not None
     assert until <= T0 + HOLD
 
@@ -235,3 +240,19 @@ def test_past_the_bounds_nothing_is_kept_and_it_is_counted(monkeypatch: pytest.M
     second.handle_timeout(T0 + 10 * MILLISECOND)
     second.handle_timeout(T0 + 2 * TIME_TO_LIVE)
     assert len(second) == 0, "forgotten in time"
+
+
+def test_it_is_known_whose_intent_goes_first_and_who_has_notified() -> None:
+    first, second = pair()
+    lease = send(first)
+    tell(first, second)
+    obstacle = second.blocked(KEY, NEWS, 0, T0)
+    assert obstacle is not None
+    assert (obstacle.peer, obstacle.kind) == ("a", Kind.SENDING)
+    assert not second.knows_any
+    first.done(lease, T0 + SECOND, T0 + SECOND)
+    tell(first, second, T0 + SECOND)
+    assert second.notified_by(KEY, T0 + SECOND) == "a"
+    assert second.notified_by(KEY, T0 + 2 * SECOND) == "", "a later entry may be anybody's"
+    renew(first, second, T0 + SECOND, T0 + 3600 * SECOND)
+    assert second.notified_by(KEY, T0 + SECOND) == "a", "as long as the log has that entry"

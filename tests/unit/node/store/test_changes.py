@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.stores import Disk, silence
-from tocsin.alerting.nflog import Receiver
+from tocsin.alerting.nflog import LogView, Receiver, RecordedEntries
 from tocsin.alerting.silence import Silences
 from tocsin.errors import NotFoundError, StorageError
 from tocsin.node.log import Logger
-from tocsin.node.store.changes import News, SilenceChanges, StagedLog
+from tocsin.node.store.changes import News, NotificationWriter, SilenceChanges
 from tocsin.node.store.database import Database
 from tocsin.node.store.rows import Row
 
@@ -143,25 +143,32 @@ def test_what_peers_sent_is_told_on_only_once_kept() -> None:
     asyncio.run(story())
 
 
+def _writer(disk: Disk, recorded: RecordedEntries) -> NotificationWriter:
+    return NotificationWriter(
+        disk.notification_log, recorded, commit=disk.store.commit, now=disk.now, tell=disk._tell
+    )
+
+
 def test_a_notification_is_known_at_once_and_shown_to_others_once_kept(tmp_path: Path) -> None:
     async def story() -> None:
         disk = await Disk(tmp_path).open()
-        staged = StagedLog(disk.notification_log, commit=disk.store.commit, now=disk.now, tell=disk._tell)
+        recorded = RecordedEntries()
+        view, writer = LogView(disk.notification_log, recorded), _writer(disk, recorded)
         receiver = Receiver("sink", "webhook", 0)
-        for firing in ([1], [1, 2]):
-            assert staged.log(receiver, "group", firing, [], disk.now(), 0)
-        entry = staged.query(receiver, "group")
+        key = receiver, "group"
+        entries = [view.record(key, firing, [], disk.now(), 0, {}) for firing in ([1], [1, 2])]
+        entry = view.query(key)
         assert entry is not None
         assert entry.firing_alerts == (1, 2)
         assert not disk.groups()
-        staged.keep()
+        writer.keep(entries)
         assert not disk.groups()
         assert not disk.told
-        await staged.drained()
+        await writer.drained()
         assert disk.groups() == {b"group"}
         assert len(disk.told) == 2
-        assert staged.query(receiver, "group") == entry
-        assert not staged._staged
+        assert view.query(key) == entry
+        assert not len(recorded)
         await disk.store.close()
         again = await Disk(tmp_path).open()
         assert again.notification_log.query(receiver, "group") == entry
@@ -176,11 +183,11 @@ def test_a_notification_cannot_be_refused_by_a_disk(tmp_path: Path, monkeypatch:
 
     async def story() -> None:
         disk = await Disk(tmp_path).open()
-        staged = StagedLog(disk.notification_log, commit=disk.store.commit, now=disk.now, tell=disk._tell)
+        recorded = RecordedEntries()
+        view, writer = LogView(disk.notification_log, recorded), _writer(disk, recorded)
         disk_faults.broken = True
-        staged.log(Receiver("sink", "webhook", 0), "group", [1], [], disk.now(), 0)
-        staged.keep()
-        await staged.drained()
+        writer.keep([view.record((Receiver("sink", "webhook", 0), "group"), [1], [], disk.now(), 0, {})])
+        await writer.drained()
         assert disk.groups() == {b"group"}
         assert len(disk.told) == 1
         disk_faults.broken = False

@@ -3,11 +3,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.gossip.core.timers import Timers
+from tocsin.bounded import Timers
 
 
 def test_timers_fire_in_order_of_time_then_of_arming() -> None:
-    timers: Timers[str] = Timers()
+    timers: Timers[str, float] = Timers()
     timers.set("late", 3.0)
     timers.set("first", 1.0)
     timers.set("second", 1.0)
@@ -18,7 +18,7 @@ def test_timers_fire_in_order_of_time_then_of_arming() -> None:
 
 
 def test_a_timer_that_is_moved_or_cancelled_does_not_fire_at_its_old_time() -> None:
-    timers: Timers[str] = Timers()
+    timers: Timers[str, float] = Timers()
     timers.set("moved", 1.0)
     timers.set("moved", 5.0)
     timers.set("cancelled", 2.0)
@@ -31,7 +31,7 @@ def test_a_timer_that_is_moved_or_cancelled_does_not_fire_at_its_old_time() -> N
 
 
 def test_rearming_for_ever_does_not_grow_the_heap() -> None:
-    timers: Timers[str] = Timers()
+    timers: Timers[str, float] = Timers()
     for tick in range(10_000):
         timers.set("busy", float(tick))
     assert len(timers) == 1
@@ -40,7 +40,7 @@ def test_rearming_for_ever_does_not_grow_the_heap() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.one_of(st.none(), st.integers(0, 50)))))
 def test_timers_agree_with_a_plain_dictionary(steps: list[tuple[int, int | None]]) -> None:
-    timers: Timers[int] = Timers()
+    timers: Timers[int, float] = Timers()
     model: dict[int, int] = {}
     for name, when in steps:
         if when is None:

@@ -1,0 +1,131 @@
+"""What the log has of a group at an integration, compared with what a flush has to tell. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.decisions import NotNeededReason
+from tocsin.alerting.nflog import Entry, LogKey
+from tocsin.alerting.notification import Reason
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.alerting.unheard import Unheard
+
+KEEP_UNKNOWN = 600 * SECOND
+"""How recent an entry must be, by either's clock, for what it says of alerts that we do not know."""
+MAX_UNKNOWN = 256
+"""How many of them, firing and resolved each, are kept at most: the latest added."""
+
+
+def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The log's numbers of the alerts that are firing and of those that are resolved."""
+    firing: list[int] = []
+    resolved: list[int] = []
+    for alert in alerts:
+        (resolved if alert.resolved_at(now) else firing).append(alert.labels.hash)
+    return tuple(firing), tuple(resolved)
+
+
+def not_heard_of(
+    hashes: Iterable[int], entry: Entry, key: LogKey, known: Sequence[Alert], unheard: Unheard
+) -> list[int]:
+    """Which of ``hashes``, of the log's entry, are of alerts that the group neither holds (``known``) nor saw
+    end."""
+    held, stamp = {alert.labels.hash for alert in known}, entry.timestamp
+    return [one for one in hashes if one not in held and not unheard.is_over(key, one, stamp)]
+
+
+def also_notified(
+    entry: Entry | None,
+    key: LogKey,
+    known: Sequence[Alert],
+    unheard: Unheard,
+    *,
+    now: Nanoseconds,
+    sent: Nanoseconds,
+    group_interval: Nanoseconds,
+) -> tuple[Sequence[int], Sequence[int]]:
+    """What fires and what is resolved by the log's entry, and we do not know: to be kept in the next entry.
+
+    Alerts do not reach all nodes at the same time. If our entry left out what another node has just notified
+    and we are still to hear of, that node would soon notify it again, and then we ours. Only of a recent
+    entry, and only so many: what nobody knows any more is to be forgotten. Muted alerts are known, and left
+    out as upstream; what fires by the entry and ended here is over, and may fire anew. ``sent``: when the
+    entry's notification was, as far as can be told.
+    """
+    if entry is None or abs(now - sent) > max(KEEP_UNKNOWN, 2 * group_interval):
+        return (), ()
+    firing = not_heard_of(entry.firing_alerts, entry, key, known, unheard)
+    held = {alert.labels.hash for alert in known}
+    resolved = [one for one in entry.resolved_alerts if one not in held]
+    return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
+
+
+def told_ends(
+    entry: Entry | None, key: LogKey, alerts: Sequence[Alert], unheard: Unheard, at: Nanoseconds
+) -> Collection[int]:
+    """Which of ``alerts``, as of ``at``, were told to be resolved: those of the entry, and those whose end
+    was told before it.
+
+    Upstream has the entry only. There an end that is reported again (Prometheus does so for a quarter of an
+    hour, and a reload does it for all) is told again if another notification came in between.
+    """
+    if entry is None:
+        return ()
+    firing, told = set(entry.firing_alerts), set(entry.resolved_alerts)
+    passed_on = unheard.passed_on(key)
+    for alert in alerts:
+        one = alert.labels.hash
+        end = unheard.told_end(key, one)
+        if end is None or not alert.resolved_at(at):
+            continue
+        if alert.ends_at <= end and one not in firing:
+            told.add(one)
+        elif one in passed_on:
+            told.discard(one)  # It has fired anew since.
+    return told
+
+
+def needs_notification(
+    entry: Entry | None,
+    *,
+    firing: Sequence[int],
+    resolved: Sequence[int],
+    send_resolved: bool,
+    repeat_interval: Nanoseconds,
+    now: Nanoseconds,
+    sent: Nanoseconds | None = None,
+    may_still_fire: bool = False,
+    told: Collection[int] | None = None,
+) -> Reason | None:
+    """Why a notification has to be sent, given what was last sent; ``None`` if it has not (wire 4.6).
+
+    ``sent``: when that was, if not at the entry's timestamp. ``may_still_fire``: the entry has an alert as
+    firing of which this node has not heard; then not all are resolved that we do not see fire. ``told``: the
+    alerts whose end was told, if not those of the entry.
+    """
+    if entry is None:
+        return "first notification" if firing else None
+    if not set(entry.firing_alerts).issuperset(firing):
+        return "new alerts added" if entry.firing_alerts else "first notification"
+    if not firing:
+        # Also without send_resolved: the log has to forget the alerts that were firing.
+        if not entry.firing_alerts or (may_still_fire and set(entry.firing_alerts).isdisjoint(resolved)):
+            return None
+        return "all alerts resolved"
+    if send_resolved and not set(entry.resolved_alerts if told is None else told).issuperset(resolved):
+        return "some alerts resolved"
+    if (entry.timestamp if sent is None else sent) < now - repeat_interval:
+        return "repeat interval elapsed"
+    return None
+
+
+def why_not(entry: Entry | None, firing: Sequence[int]) -> NotNeededReason:
+    """Why :func:`needs_notification` said that there is no need."""
+    if entry is None:
+        return "resolved before it was notified"
+    if firing:
+        return "already notified"
+    if not entry.firing_alerts:
+        return "already notified as resolved"
+    return "may fire where this node has not heard of it"

@@ -1,0 +1,249 @@
+"""What a delivery has to tell, by what its group held and by what the notification log says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import TypeAlias
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.comparison import (
+    also_notified,
+    hashes,
+    needs_notification,
+    not_heard_of,
+    told_ends,
+    why_not,
+)
+from tocsin.alerting.decisions import LogAnswer, Muted, NotNeededReason
+from tocsin.alerting.group import Flush
+from tocsin.alerting.integration import Integration
+from tocsin.alerting.intent import Intents, content_of, key_of
+from tocsin.alerting.muting import Muting
+from tocsin.alerting.nflog import Entry, LogKey, LogView, ReceiverData
+from tocsin.alerting.notification import Notification, Reason
+from tocsin.alerting.remembered import Remembered
+from tocsin.alerting.timestamp import Nanoseconds
+
+CurrentAlerts: TypeAlias = Callable[[Flush, Nanoseconds], tuple[Alert, ...] | None]
+"""What the group of a flush holds now, if it still does."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryContext:
+    """What all deliveries of a pipeline look at."""
+
+    log: LogView
+    intents: Intents
+    remembered: Remembered
+    muting: Muting
+    current: CurrentAlerts
+    random: Random
+    attempt_ids: Iterator[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Spared:
+    """No notification is needed, and when the group would be notified again if nothing changes."""
+
+    reason: NotNeededReason
+    remind_at: Nanoseconds | None = None
+
+
+class Content:
+    """The alerts that one integration is to be told of, and the notification of them once it is needed."""
+
+    __slots__ = (
+        "_context",
+        "_flush",
+        "_integration",
+        "_known",
+        "_log_key",
+        "_looked_at",
+        "_receiver_data",
+        "_seen",
+        "alerts",
+        "firing",
+        "notification",
+        "resolved",
+    )
+
+    def __init__(
+        self,
+        context: DeliveryContext,
+        flush: Flush,
+        integration: Integration,
+        alerts: tuple[Alert, ...],
+        seen: Nanoseconds,
+    ) -> None:
+        self.alerts = alerts
+        self.firing: tuple[int, ...] = ()
+        self.resolved: tuple[int, ...] = ()
+        """The alerts as of the last look, as the log numbers them."""
+        self.notification: Notification | None = None
+        self._context = context
+        self._flush = flush
+        self._integration = integration
+        self._log_key: LogKey = integration.log_receiver, flush.group_key
+        self._known = flush.alerts  # what the group held at _looked_at
+        self._looked_at = flush.now
+        self._seen = seen  # the entry by which the alerts were chosen
+        self._receiver_data: ReceiverData = {}  # what the log and the last attempt say
+
+    @property
+    def digest(self) -> int:
+        """What intents know it by."""
+        return content_of(self.firing, self.resolved)
+
+    def intent_key(self) -> bytes:
+        """What intents know the group at the integration by."""
+        return key_of(*self._log_key)
+
+    def query(self) -> Entry | None:
+        """What the log has of the group at the integration."""
+        return self._context.log.query(self._log_key)
+
+    def look(self, entry: Entry | None, now: Nanoseconds) -> list[Muted]:
+        """Choose anew if a peer has notified the group, as ``entry`` says; what is muted now.
+
+        What was flushed is what is told, however long a receiver fails: an alert shorter than that would go
+        untold. But once a peer has told the group something, tell what there is to tell after that.
+        """
+        muted: list[Muted] = []
+        if entry is not None and entry.timestamp != self._seen:
+            self._seen = entry.timestamp
+            alerts = self.alerts
+            muted = self._choose(entry, now)
+            if alerts != self.alerts:
+                self.notification = None
+        self.firing, self.resolved = hashes(self.alerts, self._looked_at)
+        return muted
+
+    def _choose(self, entry: Entry, now: Nanoseconds) -> list[Muted]:
+        """An alert that nobody has told yet is told even if it has ended meanwhile."""
+        context, flush = self._context, self._flush
+        current = context.current(flush, now)
+        if current is None:
+            return []
+        told = {*entry.firing_alerts, *entry.resolved_alerts}
+        untold = {
+            alert.labels: alert
+            for alert in self.alerts
+            if not alert.resolved_at(self._looked_at) and alert.labels.hash not in told
+        }
+        alerts, muted = context.muting.unmuted(flush, current, now, self._integration)
+        self.alerts = tuple(
+            untold.get(alert.labels, alert) if alert.resolved_at(now) else alert for alert in alerts
+        )
+        self._known, self._looked_at = current, now
+        return muted
+
+    def compare(self, entry: Entry | None, now: Nanoseconds) -> Reason | Spared:
+        """Why a notification is to be sent, or why not."""
+        if not self.alerts:
+            return Spared("nothing is left to notify")
+        options, unheard = self._flush.options, self._context.remembered.unheard
+        told = told_ends(entry, self._log_key, self.alerts, unheard, self._looked_at) if self.resolved else ()
+        sent = self._sent(entry, now)
+        reason = needs_notification(
+            entry,
+            firing=self.firing,
+            resolved=self.resolved,
+            send_resolved=self._integration.send_resolved,
+            repeat_interval=options.repeat_interval,
+            now=self._flush.due,
+            sent=sent,
+            told=told,
+            may_still_fire=not self.firing and self._may_still_fire(entry),
+        )
+        if reason is not None:
+            return reason
+        spared = why_not(entry, self.firing)
+        return Spared(spared, sent + options.repeat_interval if spared == "already notified" else None)
+
+    def _may_still_fire(self, entry: Entry | None) -> bool:
+        remembered = self._context.remembered
+        if entry is None or not remembered.has_had_peers:
+            return False
+        unheard = remembered.unheard
+        return bool(not_heard_of(entry.firing_alerts, entry, self._log_key, self._known, unheard))
+
+    def _sent(self, entry: Entry | None, now: Nanoseconds) -> Nanoseconds:
+        if entry is None:
+            return now
+        return self._context.remembered.met.sent(self._log_key, entry.timestamp, now)
+
+    def make(self, entry: Entry | None, reason: Reason) -> bool:
+        """Make the notification anew; False if it would be empty, as resolved alerts are not wanted."""
+        self.renew(entry, reason)
+        flush, integration, alerts = self._flush, self._integration, self.alerts
+        if not integration.send_resolved:
+            alerts = tuple(alert for alert in alerts if not alert.resolved_at(self._looked_at))
+            if not alerts:
+                return False
+        self.notification = Notification(
+            receiver=integration.receiver,
+            group_key=flush.group_key,
+            group_labels=flush.group_labels,
+            alerts=alerts,
+            now=self._looked_at,
+            reason=reason,
+            route_labels=flush.options.labels,
+            receiver_data=self._receiver_data,
+        )
+        return True
+
+    def renew(self, entry: Entry | None, reason: Reason) -> None:
+        """Go by what the log says that the integration remembers of the group."""
+        known: ReceiverData = {} if entry is None or reason == "first notification" else entry.receiver_data
+        if self._receiver_data != known:
+            self._receiver_data = known
+            if self.notification is not None:
+                self.notification = replace(self.notification, receiver_data=known)
+
+    def answer(self, entry: Entry | None) -> LogAnswer:
+        """What the log said, and who notified as far as that is known."""
+        if entry is None:
+            return LogAnswer(None)
+        intents, stamp = self._context.intents, entry.timestamp
+        if self._context.remembered.met.is_ours(self._log_key, stamp):
+            return LogAnswer(entry, intents.name)
+        return LogAnswer(entry, intents.notified_by(self.intent_key(), stamp) if intents.knows_any else "")
+
+    def record(self, now: Nanoseconds, receiver_data: ReceiverData | None = None) -> Entry:
+        """The entry of a notification that was sent at ``now``; from here on :meth:`query` finds it.
+        ``receiver_data``: what the integration is to remember beside what it does."""
+        context, key, flush = self._context, self._log_key, self._flush
+        remembered = context.remembered
+        if receiver_data:
+            self._receiver_data = {**self._receiver_data, **receiver_data}
+        firing: Sequence[int] = ()
+        resolved: Sequence[int] = ()
+        if remembered.has_had_peers:
+            entry = context.log.query(key)
+            firing, resolved = also_notified(
+                entry,
+                key,
+                self._known,
+                remembered.unheard,
+                now=now,
+                sent=self._sent(entry, now),
+                group_interval=flush.options.group_interval,
+            )
+        fresh = remembered.unheard.fresh(key, (*firing, *resolved), now)
+        recorded = context.log.record(
+            key,
+            (*[one for one in firing if one in fresh], *self.firing),
+            (*[one for one in resolved if one in fresh], *self.resolved),
+            now,
+            2 * flush.options.repeat_interval,
+            self._receiver_data,
+        )
+        remembered.met.began(key, recorded.timestamp, flush.due)
+        return recorded
+
+    def clear(self) -> None:
+        """Let go of the alerts: whoever holds a delivery that is done may do so for a while."""
+        self.alerts = self._known = ()
+        self.notification = None
