@@ -96,7 +96,18 @@ LAYERS: dict[str, frozenset[str]] = {
         }
     ),
     "tocsin.client": frozenset(
-        {"tocsin.errors", "tocsin.text", "tocsin.tls", "tocsin.gossip", "tocsin.config", "tocsin.node"}
+        {
+            "tocsin",
+            "tocsin.errors",
+            "tocsin.text",
+            "tocsin.tls",
+            "tocsin.gossip",
+            "tocsin.alerting",
+            "tocsin.gotemplate",
+            "tocsin.config",
+            "tocsin.notify",
+            "tocsin.node",
+        }
     ),
     "tocsin.cli": frozenset(
         {
@@ -108,6 +119,7 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin.node",
             "tocsin.certificates",
             "tocsin.alerting",
+            "tocsin.config",
             "tocsin.notify",
         }
     ),
@@ -179,7 +191,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
             "google",
         }
     ),
-    "tocsin.client": frozenset({"cryptography"}),
+    "tocsin.client": frozenset({"cryptography", "httptools"}),
     "tocsin.cli": frozenset(),
 }
 
@@ -352,7 +364,6 @@ FOREIGN_ATTRIBUTES = {
     "memfd_create": "of Linux",
     "TCP_USER_TIMEOUT": "of Linux",
     "TCP_NOTSENT_LOWAT": "not on every system",
-    "fingerprint": "an argument that not every command of tocsinctl keyring has",
 }
 """Attributes of objects that are not ours, which may be looked for by name; each with its reason."""
 

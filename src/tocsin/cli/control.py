@@ -1,51 +1,47 @@
-"""``tocsinctl``: the tool beside the daemon. Each group of commands is a module of this package.
+"""``tocsinctl``: the tool beside the daemon. ``commands/registry.py`` lists its commands.
 
 Exit status: 0 done, 1 it could not be done (one line on standard error says why), 2 wrong usage.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 from tocsin import __version__
-from tocsin.cli import certificates, cluster, keyring, receiver, storage, template
-from tocsin.errors import TocsinError
-from tocsin.text import plain
+from tocsin.cli.commandline.model import Program
+from tocsin.cli.commandline.run import run
+from tocsin.cli.commands.registry import ENTRIES, GROUPS, flags
+
+AMTOOL = "amtool"
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The whole command line. Each command sets ``run``: a function of the parsed arguments."""
-    parser = argparse.ArgumentParser(
-        prog="tocsinctl", description="Care for a Tocsin cluster.", allow_abbrev=False
+def program() -> Program:
+    """The command line."""
+    return Program(
+        name="tocsinctl",
+        help="Ask and change a running cluster, of Tocsin nodes or Alertmanagers; check configurations; care"
+        " for certificates and keys.\n\n"
+        f"tocsinctl {AMTOOL} ... is amtool, to the byte. Flags may have defaults in"
+        " $HOME/.config/amtool/config.yml and /etc/amtool/config.yml, YAML with the flags' names.",
+        flags=flags(version_check=False, output="simple"),
+        entries=ENTRIES,
+        groups=GROUPS,
+        version=f"tocsinctl {__version__}",
+        usage_status=2,
     )
-    parser.add_argument("--version", action="version", version=f"tocsinctl {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    certificates.add_commands(commands)
-    cluster.add_commands(commands)
-    keyring.add_commands(commands)
-    receiver.add_commands(commands)
-    storage.add_commands(commands)
-    template.add_commands(commands)
-    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status."""
-    arguments = build_parser().parse_args(argv)
-    run: Callable[[argparse.Namespace], int] = arguments.run
-    try:
-        return run(arguments)
-    except TocsinError as error:
-        print(f"tocsinctl: {plain(str(error), 4096)}", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`); what is left to flush would fail at exit too.
-        sys.stderr.close()
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    """Run one command; returns the exit status. A link to this that is named ``amtool`` is amtool."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    named = argv is None and Path(sys.argv[0]).name == AMTOOL
+    if named or words[:1] == [AMTOOL]:
+        from tocsin.cli import amtool
+
+        return amtool.main(words if named else words[1:])
+    return run(program(), words)
 
 
 if __name__ == "__main__":

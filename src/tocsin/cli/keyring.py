@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import secrets
@@ -10,8 +9,10 @@ import sys
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Final
 
+from tocsin.cli.commandline.invocation import Invocation
+from tocsin.cli.commandline.model import FILE, SECONDS, SWITCH, Argument, Command, Flag, choice
 from tocsin.client.keyring import NOT_TOCSIN, KeyringClient, NoSharedKeyError, Outcome
 from tocsin.errors import ConfigError, UserError
 from tocsin.node.cluster.keyring.commands import Request
@@ -25,122 +26,56 @@ from tocsin.node.cluster.keyring.keyfile import (
 )
 from tocsin.text import plain
 
-if TYPE_CHECKING:
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
-DEFAULT_ADDRESS = "127.0.0.1:9094"
 SHORTEST = 8
 """Digits of a fingerprint that stand for it, if no other begins so."""
 
 
-def add_commands(commands: Subparsers) -> None:
-    """Add ``keyring`` and its own commands to ``tocsinctl``."""
-    keyring = commands.add_parser(
-        "keyring",
-        help="the keys of a cluster that runs with --cluster.keyring-file",
-        description="Change the keys of a whole cluster while it runs: install the new one everywhere, use "
-        "it, remove the old one. Keys are named by their fingerprints.",
-        allow_abbrev=False,
-    )
-    verbs = keyring.add_subparsers(metavar="COMMAND", required=True)
-    generate = verbs.add_parser("generate", help="make a key", allow_abbrev=False)
-    generate.add_argument("--size", type=int, choices=(16, 24, 32), default=32, help="bytes (default: 32)")
-    generate.add_argument(
-        "--file", type=Path, help="write a new keyring file with it, mode 0600; else print the key"
-    )
-    generate.set_defaults(run=run_generate)
-    _verb(verbs, "list", "show which node has which keys")
-    install = _verb(verbs, "install", "give every node a further key to open with")
-    install.add_argument(
-        "--key-file",
-        required=True,
-        metavar="FILE",
-        help="where the new key is, in base64; - for standard input (not on the command line: others see it)",
-    )
-    for name, text in (
-        ("use", "have every node seal with a key"),
-        ("remove", "have every node forget a key"),
-    ):
-        verb = _verb(verbs, name, text)
-        verb.add_argument(
-            "fingerprint", metavar="FINGERPRINT", help="as tocsinctl keyring list shows it, 8 digits at least"
-        )
-        if name == "use":
-            verb.add_argument("--force", action="store_true", help="even if a node lacks the key")
-
-
-def _verb(verbs: Subparsers, name: str, text: str) -> argparse.ArgumentParser:
-    verb = verbs.add_parser(name, help=text, description=f"{text.capitalize()}.", allow_abbrev=False)
-    verb.add_argument(
-        "--keyring-file",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="a keyring file with a key they share",
-    )
-    verb.add_argument(
-        "--address",
-        default=DEFAULT_ADDRESS,
-        help="cluster address of one Tocsin node, which tells who else there is (default: %(default)s)",
-    )
-    verb.add_argument("--label", default="", help="the cluster's --cluster.label")
-    verb.add_argument(
-        "--timeout", type=float, default=10.0, metavar="SECONDS", help="for each node (default: %(default)s)"
-    )
-    if name != "list":
-        verb.add_argument(
-            "--update-file",
-            action="store_true",
-            help="make the same change to --keyring-file once every member has made it",
-        )
-    verb.set_defaults(run=run_command, command=name)
-    return verb
-
-
-def run_generate(arguments: argparse.Namespace) -> int:
+def run_generate(invocation: Invocation) -> int:
     """``tocsinctl keyring generate``."""
-    key = secrets.token_bytes(arguments.size)
-    if arguments.file is None:
+    key, file = secrets.token_bytes(int(invocation.text("size"))), invocation.path_of("file")
+    if file is None:
         print(encode_key(key))
         return 0
-    write_keys(arguments.file, [key], new=True)
-    print(f"{arguments.file}: key {fingerprint(key)}")
+    write_keys(file, [key], new=True)
+    print(f"{file}: key {fingerprint(key)}")
     return 0
 
 
-def run_command(arguments: argparse.Namespace) -> int:
+def run_command(invocation: Invocation) -> int:
     """The other commands. Exit status 1 unless every member carried it out."""
-    keys = read_keys(arguments.keyring_file)
-    if readable_by_others(arguments.keyring_file):
-        print(f"tocsinctl: {arguments.keyring_file} can be read by others: chmod 600 it", file=sys.stderr)
-    request = Request(arguments.command, "", fingerprint=getattr(arguments, "fingerprint", ""))
-    if arguments.command == "install":
-        request = Request("install", "", key=_new_key(arguments.key_file))
-    client = KeyringClient(keys, label=arguments.label.encode(), timeout=arguments.timeout)
+    command, file = invocation.path[-1], Path(invocation.text("keyring-file"))
+    address, label = invocation.text("address"), invocation.text("label")
+    keys = read_keys(file)
+    if readable_by_others(file):
+        print(f"tocsinctl: {file} can be read by others: chmod 600 it", file=sys.stderr)
+    request = Request(command, "", fingerprint=next(iter(invocation.arguments), ""))
+    if command == "install":
+        request = Request("install", "", key=_new_key(invocation.text("key-file")))
+    client = KeyringClient(keys, label=label.encode(), timeout=invocation.value("timeout", float))
     try:
-        outcomes, request = asyncio.run(_run(client, arguments, request, keys))
+        outcomes, request = asyncio.run(_run(client, address, request, keys, force=invocation.on("force")))
     except NoSharedKeyError:
         raise UserError(
-            f"the node at {plain(arguments.address)} does not share our key: it has none of those in"
-            f" {arguments.keyring_file}, or another label than {arguments.label!r}. If the keys were changed,"
+            f"the node at {plain(address)} does not share our key: it has none of those in"
+            f" {file}, or another label than {label!r}. If the keys were changed,"
             " that file is out of date: copy the keyring file of a node"
         ) from None
     _show(outcomes)
     failed = any(outcome.problem for outcome in outcomes)
-    if arguments.command != "list":
-        _follow(arguments.keyring_file, request, update=arguments.update_file, failed=failed)
+    if command != "list":
+        _follow(file, request, update=invocation.on("update-file"), failed=failed)
     return 1 if failed else 0
 
 
 async def _run(
-    client: KeyringClient, arguments: argparse.Namespace, request: Request, own: Sequence[bytes]
+    client: KeyringClient, address: str, request: Request, own: Sequence[bytes], *, force: bool
 ) -> tuple[list[Outcome], Request]:
-    members = await client.members(arguments.address)
+    members = await client.members(address)
     if request.fingerprint:
         listed = await client.run(members, Request("list", ""))
         known = {key for outcome in listed for key in outcome.keys} | {fingerprint(key) for key in own}
         request = replace(request, fingerprint=_whole(request.fingerprint, known))
-        if request.command == "use" and not arguments.force:
+        if request.command == "use" and not force:
             _check_everybody_has(listed, request.fingerprint)
     return await client.run(members, request), request
 
@@ -222,3 +157,50 @@ def _show(outcomes: Sequence[Outcome]) -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         print("  ".join([*(text.ljust(width) for text, width in zip(row, widths, strict=False)), row[3]]))
+
+
+_SHARED: Final = (
+    Flag("keyring-file", "A keyring file with a key that they share", FILE, required=True, value="FILE"),
+    Flag(
+        "address",
+        "Cluster address of one Tocsin node, which tells who else there is",
+        default="127.0.0.1:9094",
+    ),
+    Flag("label", "The cluster's --cluster.label"),
+    Flag("timeout", "Seconds for each node", SECONDS, default="10"),
+)
+_CHANGING: Final = (
+    *_SHARED,
+    Flag("update-file", "Change --keyring-file too, once every member has made the change", SWITCH),
+)
+_FINGERPRINT: Final = (
+    Argument("fingerprint", "As keyring list shows it, 8 digits at least", least=1, most=1),
+)
+
+GENERATE: Final = Command(
+    run_generate,
+    flags=(
+        Flag("size", "Bytes", choice("16", "24", "32"), default="32"),
+        Flag("file", "Write a new keyring file with it, mode 0600; else the key is printed", FILE),
+    ),
+)
+LIST: Final = Command(run_command, flags=_SHARED)
+INSTALL: Final = Command(
+    run_command,
+    flags=(
+        Flag(
+            "key-file",
+            "Where the new key is, in base64; - for standard input (not on the command line: others see it)",
+            FILE,
+            required=True,
+            value="FILE",
+        ),
+        *_CHANGING,
+    ),
+)
+USE: Final = Command(
+    run_command,
+    flags=(*_CHANGING, Flag("force", "Even if a node lacks the key", SWITCH)),
+    arguments=_FINGERPRINT,
+)
+REMOVE: Final = Command(run_command, flags=_CHANGING, arguments=_FINGERPRINT)

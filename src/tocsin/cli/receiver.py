@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode
 
+from tocsin.cli.commandline.invocation import Invocation
+from tocsin.cli.commandline.model import FILE, SECONDS, SWITCH, Argument, Command, Flag
 from tocsin.errors import ConfigError
 from tocsin.text import plain
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from tocsin.notify.integrations.base import Answer, IntegrationConfig, Outcome
     from tocsin.notify.integrations.sender import NotifierSender
 
-    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
-
 LONGEST_SHOWN: Final = 16 * 1024
 """Characters of a body."""
 _HIDDEN: Final = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-auth-token"))
@@ -27,61 +26,24 @@ _DRY: Final = b'{"ok":true,"success":true,"access_token":"dry-run","result":{"me
 """What stands for an answer of every kind of far side, so that all that would be sent is made."""
 
 
-def add_commands(commands: Subparsers) -> None:
-    """Add ``receiver`` and its own commands to ``tocsinctl``."""
-    receiver = commands.add_parser("receiver", help="try receivers", allow_abbrev=False)
-    verbs = receiver.add_subparsers(metavar="COMMAND", required=True)
-    command = verbs.add_parser(
-        "test",
-        help="send a test notification to a receiver",
-        description="Send one notification by each integration of the receiver NAME, once, and print what is"
-        " sent (secrets masked), what the far side says, and a hint. Exit status 1 if one failed.",
-        allow_abbrev=False,
-    )
-    command.add_argument("name", metavar="NAME", help="the receiver")
-    command.add_argument("--config.file", dest="file", metavar="FILE", default="alertmanager.yml")
-    command.add_argument(
-        "--alert",
-        dest="alerts",
-        metavar="NAME=VALUE,...",
-        action="append",
-        default=[],
-        help="labels of an alert; may be given several times (default: alertname=TocsinTest)",
-    )
-    command.add_argument(
-        "--annotation",
-        dest="annotations",
-        metavar="NAME=VALUE",
-        action="append",
-        default=[],
-        help="of every alert; may be given several times",
-    )
-    command.add_argument("--resolved", action="store_true", help="the alerts have ended")
-    command.add_argument("--dry-run", action="store_true", help="send nothing; print what would be sent")
-    command.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="of an attempt")
-    command.add_argument(
-        "--web.external-url", dest="url", metavar="URL", default="http://localhost:9093", help="for links"
-    )
-    command.set_defaults(run=run_test)
-
-
-def run_test(arguments: argparse.Namespace) -> int:
+def run_test(invocation: Invocation) -> int:
     """``tocsinctl receiver test``."""
     from tocsin.node.config import load_config
 
-    config = load_config(arguments.file)
+    file, (wanted,) = invocation.text("config.file"), invocation.arguments
+    config = load_config(file)
     known = {receiver.name: receiver for receiver in config.receivers}
-    if arguments.name not in known:
-        near = difflib.get_close_matches(arguments.name, known, n=1, cutoff=0.6)
+    if wanted not in known:
+        near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
         mend = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
-        raise ConfigError(arguments.file, f"there is no receiver {arguments.name!r}", mend)
-    sections = known[arguments.name].integrations
+        raise ConfigError(file, f"there is no receiver {wanted!r}", mend)
+    sections = known[wanted].integrations
     if not sections:
-        raise ConfigError(arguments.file, f"the receiver {arguments.name!r} has no integrations")
-    return asyncio.run(_test(arguments, sections, config.files))
+        raise ConfigError(file, f"the receiver {wanted!r} has no integrations")
+    return asyncio.run(_test(invocation, sections, config.files))
 
 
-async def _test(arguments: argparse.Namespace, sections: Sequence[IntegrationConfig], files: object) -> int:
+async def _test(invocation: Invocation, sections: Sequence[IntegrationConfig], files: object) -> int:
     from tocsin.node.clock import Clock
     from tocsin.notify.integrations.base import WATCHER, HTTPIntegrationConfig
     from tocsin.notify.integrations.http import TLSContexts
@@ -89,22 +51,23 @@ async def _test(arguments: argparse.Namespace, sections: Sequence[IntegrationCon
     from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
 
     assert isinstance(files, TemplateFiles)  # noqa: S101
-    clock, failed = Clock(), 0
-    renderer, contexts = TemplateRenderer(files, arguments.url), TLSContexts()
-    notification = _notification(arguments, clock.now())
+    clock, failed, dry = Clock(), 0, invocation.on("dry-run")
+    timeout = int(invocation.value("timeout", float) * 1e9)
+    renderer, contexts = TemplateRenderer(files, invocation.text("web.external-url")), TLSContexts()
+    notification = _notification(invocation, clock.now())
     for number, section in enumerate(sections):
         print(f"== {section.kind}[{number}]")
-        if arguments.dry_run and not isinstance(section, HTTPIntegrationConfig):
+        if dry and not isinstance(section, HTTPIntegrationConfig):
             print("not tried: --dry-run is for receivers by HTTP alone")
             continue
         sender = make_sender(section, contexts=contexts, renderer=renderer, clock=clock)
-        watcher = _Printer(sender, dry=arguments.dry_run)
+        watcher = _Printer(sender, dry=dry)
         WATCHER.set(watcher)
         try:
-            outcome = await sender.send(notification, clock.now() + int(arguments.timeout * 1e9))
+            outcome = await sender.send(notification, clock.now() + timeout)
         finally:
             await sender.close()
-        if arguments.dry_run and watcher.requests:
+        if dry and watcher.requests:
             print("nothing was sent")
         elif outcome.success:
             print("taken")
@@ -163,34 +126,36 @@ def _as_it_is(text: str | bytes, *_: object) -> str:
     return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
 
 
-def _notification(arguments: argparse.Namespace, now: int) -> Notification:
+def _notification(invocation: Invocation, now: int) -> Notification:
     from tocsin.alerting.alert import Alert
     from tocsin.alerting.labels import Labels
     from tocsin.alerting.notification import Notification
 
     minute = 60 * 10**9
-    annotations = Labels(_pairs(arguments.annotations, "--annotation") or {"summary": "A test of a receiver"})
+    annotations = Labels(
+        _pairs(invocation.texts("annotation"), "--annotation") or {"summary": "A test of a receiver"}
+    )
 
     def alert(labels: dict[str, str]) -> Alert:
         return Alert(
             labels=Labels(labels),
             annotations=annotations,
             starts_at=now - 5 * minute,
-            ends_at=now - minute if arguments.resolved else 0,
-            generator_url=arguments.url,
+            ends_at=now - minute if invocation.on("resolved") else 0,
+            generator_url=invocation.text("web.external-url"),
             updated_at=now,
         )
 
-    given = [_pairs(each.split(","), "--alert") for each in arguments.alerts]
+    given = [_pairs(each.split(","), "--alert") for each in invocation.texts("alert")]
     alerts = tuple(alert(labels) for labels in given or [{"alertname": "TocsinTest"}])
     name = alerts[0].name
     return Notification(
-        receiver=arguments.name,
+        receiver=invocation.arguments[0],
         group_key=f'{{}}:{{alertname="{name}"}}',
         group_labels=Labels({"alertname": name} if name else {}),
         alerts=alerts,
         now=now,
-        reason="all alerts resolved" if arguments.resolved else "first notification",
+        reason="all alerts resolved" if invocation.on("resolved") else "first notification",
     )
 
 
@@ -237,4 +202,26 @@ _UNANSWERED: Final = (
     ("tls", "look at tls_config: ca_file for an authority of your own, server_name for another name"),
     ("deadline", "the far side takes longer than --timeout"),
     ("template", "mend the template; tocsinctl template render tries one"),
+)
+
+
+TEST: Final = Command(
+    run_test,
+    flags=(
+        Flag("config.file", "The configuration file", FILE, default="alertmanager.yml"),
+        Flag(
+            "alert",
+            "Labels of an alert; may be given several times (default: alertname=TocsinTest)",
+            many=True,
+            value="NAME=VALUE,...",
+        ),
+        Flag("annotation", "Of every alert; may be given several times", many=True, value="NAME=VALUE"),
+        Flag("resolved", "The alerts have ended", SWITCH),
+        Flag("dry-run", "Send nothing; print what would be sent", SWITCH),
+        Flag("timeout", "Seconds of an attempt", SECONDS, default="30"),
+        Flag("web.external-url", "For links", default="http://localhost:9093", value="URL"),
+    ),
+    arguments=(Argument("name", "The receiver", least=1, most=1),),
+    description="Sends one notification by each integration of the receiver, once, and prints what is sent"
+    " (secrets masked), what the far side says, and a hint. Exit status 1 if one failed.",
 )

@@ -4,6 +4,7 @@ from tocsin.alerting.matcher.matcher import (
     Matcher,
     MatchType,
     format_matchers,
+    matcher_text,
     matches_all,
     sort_matchers,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "ParseWarning",
     "ParserMode",
     "format_matchers",
+    "matcher_text",
     "matches_all",
     "parse_matcher",
     "parse_matchers",

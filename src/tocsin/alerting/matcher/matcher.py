@@ -121,10 +121,15 @@ class Matcher:
 
     def __str__(self) -> str:
         """``name="value"`` as Alertmanager prints it; the name is quoted only where it has to be."""
-        operator = _OPERATORS[self.type]
-        if not RESERVED.isdisjoint(self.name):
-            return f"{go_quote(self.name)}{operator}{go_quote(self.value)}"
-        return f'{self.name}{operator}"{self.value.translate(_ESCAPES)}"'
+        return matcher_text(self.type, self.name, self.value)
+
+
+def matcher_text(type_: MatchType, name: str, value: str) -> str:
+    """``name="value"``, as a :class:`Matcher` of these is printed, without making one."""
+    operator = _OPERATORS[type_]
+    if not RESERVED.isdisjoint(name):
+        return f"{go_quote(name)}{operator}{go_quote(value)}"
+    return f'{name}{operator}"{value.translate(_ESCAPES)}"'
 
 
 def matches_all(matchers: Iterable[Matcher], labels: Mapping[str, str]) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import base64
 import re
 from collections.abc import Sequence
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import httpcore
 
@@ -34,7 +34,15 @@ from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.integrations.url import Target, parse
 
-__all__ = ["MAX_ANSWER_BYTES", "MAX_REDIRECTS", "USER_AGENT", "Answer", "HTTPClient", "TLSContexts"]
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "MAX_REDIRECTS",
+    "USER_AGENT",
+    "Answer",
+    "AnswerBounds",
+    "HTTPClient",
+    "TLSContexts",
+]
 
 USER_AGENT: Final = f"Alertmanager/{__version__} (Tocsin)"
 """Begins as upstream's, which receivers are known to match on."""
@@ -50,6 +58,14 @@ _PIECES_AT_ONCE: Final = 64
 
 Headers: TypeAlias = Sequence[Header]
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class AnswerBounds(NamedTuple):
+    """How much of an answer is read."""
+
+    bytes: int = MAX_ANSWER_BYTES
+    seconds: float = MAX_ANSWER_SECONDS
+    pieces: int = MAX_PIECES
 
 
 class TokenSource(Protocol):
@@ -75,8 +91,10 @@ class HTTPClient:
         contexts: TLSContexts | None = None,
         secrets: Secrets | None = None,
         statistics: ClientStatistics | None = None,
+        bounds: AnswerBounds | None = None,
     ) -> None:
         """:class:`~tocsin.errors.ConfigError` for certificates that cannot be used."""
+        self._bounds = bounds or AnswerBounds(MAX_ANSWER_BYTES, MAX_ANSWER_SECONDS, MAX_PIECES)
         statistics = statistics or ClientStatistics()
         contexts = contexts or TLSContexts(statistics=statistics)
         self._config = config
@@ -213,14 +231,14 @@ class HTTPClient:
         pieces = 0
         bounds = self._statistics.bounds_reached
         try:
-            async with asyncio.timeout(MAX_ANSWER_SECONDS):
+            async with asyncio.timeout(self._bounds.seconds):
                 async for piece in response.aiter_stream():
                     read += piece
-                    if len(read) > MAX_ANSWER_BYTES:
+                    if len(read) > self._bounds.bytes:
                         bounds["answer_bytes"] += 1
-                        return bytes(read[:MAX_ANSWER_BYTES]), False
+                        return bytes(read[: self._bounds.bytes]), False
                     pieces += 1
-                    if pieces > MAX_PIECES:
+                    if pieces > self._bounds.pieces:
                         bounds["answer_pieces"] += 1
                         return bytes(read), False
                     if not pieces % _PIECES_AT_ONCE:

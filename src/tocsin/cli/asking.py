@@ -1,0 +1,45 @@
+"""What all commands that ask a node share."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from tocsin.cli.matching import check_features
+from tocsin.client.api import Api
+from tocsin.errors import TocsinError
+
+if TYPE_CHECKING:
+    from tocsin.cli.commandline.invocation import Invocation
+
+
+def ask(invocation: Invocation) -> Api:
+    """The node of ``--alertmanager.url``; with a warning, if it is asked for, where versions differ."""
+    check_features(invocation)
+    settings = invocation.settings
+    api = Api(settings)
+    if settings.check_version:
+        _compare_versions(api, invocation)
+    return api
+
+
+def _compare_versions(api: Api, invocation: Invocation) -> None:
+    from tocsin import ALERTMANAGER_VERSION
+
+    try:
+        theirs = str(api.status()["versionInfo"]["version"])
+    except (TocsinError, KeyError, TypeError):
+        return  # The command itself will say what is wrong.
+    if theirs.split(".")[:2] != ALERTMANAGER_VERSION.split(".")[:2]:
+        print(
+            f"Warning: {invocation.program.name} version ({ALERTMANAGER_VERSION}) and alertmanager version"
+            f" ({theirs}) are different.",
+            file=sys.stderr,
+        )
+
+
+def say(text: str) -> None:
+    """Print, whatever the locale: what comes from a node is UTF-8."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8", "replace"))
+    sys.stdout.buffer.flush()

@@ -1,0 +1,187 @@
+"""The API v2 of a node, Tocsin's or an Alertmanager's, as the tool asks it.
+
+A refusal is told in the words of amtool, whose scripts may look for them. Source: behaviour of amtool 0.33.1.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlencode
+
+from tocsin.client.http import Answer, Client, Place, PlainClient, parse_url, wants_proxy
+from tocsin.client.settings import Settings
+from tocsin.errors import RemoteError
+from tocsin.notify.integrations.json import escape
+
+Json = dict[str, Any]
+_PREFIX: Final = "/api/v2"
+
+
+class _Operation(NamedTuple):
+    method: str
+    path: str
+    name: str
+    statuses: tuple[tuple[int, str], ...]
+    """Those that the API's description has, with the words for them; a ``-`` before them: without a text."""
+
+
+_ALERTS: Final = _Operation(
+    "GET", "/alerts", "getAlerts", ((400, "BadRequest"), (500, "InternalServerError"))
+)
+_POST_ALERTS: Final = _Operation(
+    "POST", "/alerts", "postAlerts", ((400, "BadRequest"), (500, "InternalServerError"))
+)
+_GROUPS: Final = _Operation(
+    "GET", "/alerts/groups", "getAlertGroups", ((400, "BadRequest"), (500, "InternalServerError"))
+)
+_SILENCES: Final = _Operation(
+    "GET", "/silences", "getSilences", ((400, "BadRequest"), (500, "InternalServerError"))
+)
+_POST_SILENCES: Final = _Operation(
+    "POST", "/silences", "postSilences", ((400, "BadRequest"), (404, "NotFound"))
+)
+_SILENCE: Final = _Operation(
+    "GET", "/silence/{silenceID}", "getSilence", ((404, "-NotFound"), (500, "InternalServerError"))
+)
+_EXPIRE: Final = _Operation(
+    "DELETE", "/silence/{silenceID}", "deleteSilence", ((404, "-NotFound"), (500, "InternalServerError"))
+)
+_STATUS: Final = _Operation("GET", "/status", "getStatus", ())
+
+
+class ApiError(RemoteError):
+    """The node refused. ``status`` is HTTP's, ``reason`` what it said, if anything."""
+
+    def __init__(self, text: str, status: int, reason: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.reason = reason
+
+
+class Api:
+    """One node. Methods raise :class:`ApiError` and :class:`~tocsin.errors.TransportError`."""
+
+    def __init__(self, settings: Settings) -> None:
+        """:class:`~tocsin.errors.UserError` for an URL or a file that cannot be used."""
+        self.place = parse_url(settings.url)
+        self._client = _client(self.place, settings)
+
+    def alerts(
+        self,
+        *,
+        active: bool = True,
+        inhibited: bool = False,
+        silenced: bool = False,
+        unprocessed: bool = False,
+        receiver: str = "",
+        filters: Sequence[str] = (),
+    ) -> list[Json]:
+        """Those that fulfil all ``filters``, in one of the states asked for."""
+        query = [("active", _bool(active)), *(("filter", one) for one in filters)]
+        query += [("inhibited", _bool(inhibited)), *([("receiver", receiver)] if receiver else [])]
+        query += [("silenced", _bool(silenced)), ("unprocessed", _bool(unprocessed))]
+        return self._list(self._call(_ALERTS, query=query))
+
+    def post_alerts(self, alerts: Sequence[Json]) -> None:
+        """Tell it of alerts."""
+        self._call(_POST_ALERTS, body=list(alerts))
+
+    def groups(self) -> list[Json]:
+        """The aggregation groups, with their alerts in any state."""
+        return self._list(self._call(_GROUPS))
+
+    def silences(self, filters: Sequence[str] = ()) -> list[Json]:
+        """In every state."""
+        return self._list(self._call(_SILENCES, query=[("filter", one) for one in filters]))
+
+    def silence(self, identifier: str) -> Json:
+        """One."""
+        return self._object(self._call(_SILENCE, identifier=identifier))
+
+    def post_silence(self, silence: Json) -> str:
+        """Make it, or change the one with its ``id``. Returns the id that it has now."""
+        return str(self._object(self._call(_POST_SILENCES, body=silence)).get("silenceID", ""))
+
+    def expire(self, identifier: str) -> None:
+        """End a silence."""
+        self._call(_EXPIRE, identifier=identifier)
+
+    def status(self) -> Json:
+        """Cluster, configuration, version."""
+        return self._object(self._call(_STATUS))
+
+    def get(self, path: str) -> Answer:
+        """Whatever is at ``path``, which is not of the API v2."""
+        return self._client.request("GET", path)
+
+    def _call(
+        self,
+        operation: _Operation,
+        *,
+        query: Iterable[tuple[str, str]] = (),
+        body: object = None,
+        identifier: str = "",
+    ) -> bytes:
+        path = operation.path.replace("{silenceID}", quote(identifier, safe=""))
+        asked = urlencode(list(query))
+        answer = self._client.request(
+            operation.method,
+            _PREFIX + path + (f"?{asked}" if asked else ""),
+            None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
+        )
+        if answer.status // 100 != 2:
+            raise _refusal(operation, answer)
+        return answer.body
+
+    def _list(self, body: bytes) -> list[Json]:
+        found = self._read(body)
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            raise RemoteError(f"{self.place.base} answers no list of objects: is it an Alertmanager?")
+        return found
+
+    def _object(self, body: bytes) -> Json:
+        found = self._read(body)
+        if not isinstance(found, dict):
+            raise RemoteError(f"{self.place.base} answers no object: is it an Alertmanager?")
+        return found
+
+    def _read(self, body: bytes) -> object:
+        try:
+            return json.loads(body)
+        except (ValueError, RecursionError):
+            raise RemoteError(f"{self.place.base} answers no JSON: is it an Alertmanager?") from None
+
+
+def _client(place: Place, settings: Settings) -> Client:
+    deadline = time.monotonic() + settings.timeout / 1e9
+    if not settings.http_config and not wants_proxy():
+        return PlainClient(place, deadline)
+    from tocsin.client.configured import ConfiguredClient
+
+    return ConfiguredClient(place, settings.http_config, deadline)
+
+
+def _refusal(operation: _Operation, answer: Answer) -> ApiError:
+    text = answer.body.decode("utf-8", "replace").strip()
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = text
+    if isinstance(said, dict):
+        said = said.get("message", "")
+    reason = str(said)[:4096]
+    name = dict(operation.statuses).get(answer.status)
+    if name is None:
+        shown = f"[{operation.method} {operation.path}] {operation.name} (status {answer.status}): {{}}"
+    else:
+        shown = f"[{operation.method} {operation.path}][{answer.status}] {operation.name}{name.lstrip('-')}"
+        if not name.startswith("-"):
+            shown += f" {escape(json.dumps(reason, ensure_ascii=False))}"
+    return ApiError(shown, answer.status, reason)
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,193 @@
+"""HTTP/1.1 requests to a node, one connection each: little to load, so that a command is quick.
+
+What needs more (an ``http_config``, a proxy) goes by :mod:`tocsin.client.configured`.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import socket
+import time
+from typing import Final, NamedTuple, Protocol
+from urllib.parse import quote, unquote, urlsplit
+
+import httptools
+
+from tocsin import __version__
+from tocsin.errors import TransportError, UserError
+
+MAX_ANSWER_BYTES: Final = 256 << 20
+"""A node with 100,000 alerts answers some 50 MB."""
+USER_AGENT: Final = f"tocsinctl/{__version__}"
+_READ: Final = 256 * 1024
+_PROXIES: Final = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
+
+
+class Answer(NamedTuple):
+    """Of a node."""
+
+    status: int
+    body: bytes
+
+
+class Place(NamedTuple):
+    """A node's URL, taken apart. ``path`` ends without a slash."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    user: str | None
+    password: str
+    authority: str
+    """Host and port as written."""
+
+    @property
+    def base(self) -> str:
+        """The URL without credentials and the last slash."""
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+class Client(Protocol):
+    """Makes requests to one node."""
+
+    def request(self, method: str, target: str, body: bytes | None = None) -> Answer:
+        """``target``: path and query below the URL. :class:`~tocsin.errors.TransportError`."""
+
+
+def parse_url(text: str) -> Place:
+    """A node's URL. :class:`~tocsin.errors.UserError` for what is none."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise UserError(f"--alertmanager.url: {text!r} is no URL: {error}") from None
+    if not parts.netloc or not parts.hostname:
+        raise UserError(f"--alertmanager.url: {text!r} is no URL: write it as http://localhost:9093")
+    scheme = parts.scheme or "http"
+    authority = parts.netloc.rpartition("@")[2]
+    return Place(
+        scheme,
+        parts.hostname,
+        port or (443 if scheme == "https" else 80),
+        quote(parts.path.rstrip("/"), safe="/%:@!$&'()*+,;=~"),
+        unquote(parts.username) if parts.username is not None else None,
+        unquote(parts.password or ""),
+        authority,
+    )
+
+
+def wants_proxy() -> bool:
+    """Whether the environment names a proxy."""
+    return any(os.environ.get(name) for name in _PROXIES)
+
+
+class PlainClient:
+    """``deadline``: by :func:`time.monotonic`, for all that it does."""
+
+    def __init__(self, place: Place, deadline: float) -> None:
+        self._place = place
+        self._deadline = deadline
+
+    def request(self, method: str, target: str, body: bytes | None = None) -> Answer:
+        """See :class:`Client`."""
+        doing = f'{method.capitalize()} "{self._place.base}{target}"'
+        if self._place.scheme not in ("http", "https"):
+            raise TransportError(f'{doing}: unsupported protocol scheme "{self._place.scheme}"')
+        try:
+            return self._exchange(self._head(method, target, body) + (body or b""))
+        except TimeoutError:
+            raise TransportError(f"{doing}: context deadline exceeded") from None
+        except (OSError, httptools.HttpParserError) as error:
+            raise TransportError(f"{doing}: {_why(error, self._place)}") from None
+
+    def _head(self, method: str, target: str, body: bytes | None) -> bytes:
+        place = self._place
+        lines = [
+            f"{method} {place.path}{target} HTTP/1.1",
+            f"Host: {place.authority}",
+            f"User-Agent: {USER_AGENT}",
+            "Accept: application/json",
+            "Connection: close",
+        ]
+        if body is not None:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        if place.user is not None:
+            both = base64.b64encode(f"{place.user}:{place.password}".encode()).decode()
+            lines.append(f"Authorization: Basic {both}")
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+
+    def _left(self) -> float:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+    def _exchange(self, request: bytes) -> Answer:
+        reading = _Reading()
+        with socket.create_connection((self._place.host, self._place.port), self._left()) as bare:
+            connection = self._secured(bare)
+            try:
+                connection.settimeout(self._left())
+                connection.sendall(request)
+                while not reading.complete:
+                    connection.settimeout(self._left())
+                    data = connection.recv(_READ)
+                    if not data:
+                        break
+                    reading.feed(data)
+            finally:
+                connection.close()
+        return reading.answer()
+
+    def _secured(self, bare: socket.socket) -> socket.socket:
+        if self._place.scheme == "http":
+            return bare
+        import ssl
+
+        return ssl.create_default_context().wrap_socket(bare, server_hostname=self._place.host)
+
+
+class _Reading:
+    """Collects an answer, within its bound."""
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._headers_are_whole = False
+        self.complete = False
+
+    def feed(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+        if self._size > MAX_ANSWER_BYTES:
+            raise OSError(f"the answer has more than {MAX_ANSWER_BYTES >> 20} MiB")
+
+    def on_headers_complete(self) -> None:
+        self._headers_are_whole = True
+
+    def on_body(self, data: bytes) -> None:
+        self._size += len(data)
+        self._pieces.append(data)
+
+    def on_message_complete(self) -> None:
+        self.complete = True
+
+    def answer(self) -> Answer:
+        if not self._headers_are_whole:
+            raise OSError("EOF")
+        return Answer(self._parser.get_status_code(), b"".join(self._pieces))
+
+
+def _why(error: Exception, place: Place) -> str:
+    """In the words of Go, where it has some."""
+    if isinstance(error, ConnectionRefusedError):
+        numeric = place.host.replace(".", "").isdigit() or ":" in place.host
+        address = f" {place.authority}" if numeric else ""
+        return f"dial tcp{address}: connect: connection refused"
+    if isinstance(error, socket.gaierror):
+        return f"dial tcp: lookup {place.host}: {(error.strerror or 'no such host').lower()}"
+    if isinstance(error, OSError):
+        return (error.strerror or str(error) or "EOF").lower() if error.errno else str(error)
+    return f"no HTTP: {error}"
