@@ -170,7 +170,6 @@ REFUSED = (
     ("--timeout", "alert"),
     ("--within=5h", "silence", "query"),
     ("template",),
-    ("template", "render"),
     ("template", "render", "--template.text=x"),
     ("template", "render", "--template.glob=x", "--template.text=x", "--template.type=foo"),
     ("template", "render", "--template.glob=x", "--template.text=x", "--template.data=nope.json"),
@@ -288,6 +287,7 @@ def cases() -> Iterator[Case]:
     yield Case(("--http.config.file=nope", "alert"), not_stderr="a file that is missing is called missing")
     yield Case(("--enable-feature=foo", "alert"))
     yield Case(("@{files}/nope", "alert"))
+    yield Case(("template", "render"), url=False, not_stderr="amtool names what is missing in any order")
     for line in ((), ("help", "alert"), ("silence", "add", "--help"), ("--help-long",)):
         yield Case(line, url=False, masked="(?s)usage: .*")  # The texts are our own.
     logged = "amtool logs to standard output, ours to standard error"

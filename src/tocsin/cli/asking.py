@@ -39,7 +39,16 @@ def _compare_versions(api: Api, invocation: Invocation) -> None:
 
 
 def say(text: str) -> None:
-    """Print, whatever the locale: what comes from a node is UTF-8."""
+    """Print, whatever the locale: what comes from a node is UTF-8. A terminal gets nothing that it obeys."""
     sys.stdout.flush()
+    if sys.stdout.isatty():
+        text = harmless(text)
     sys.stdout.buffer.write(text.encode("utf-8", "replace"))
     sys.stdout.buffer.flush()
+
+
+def harmless(text: str) -> str:
+    """Without sequences that a terminal obeys, and marks that turn the direction of writing."""
+    from tocsin.text import plain
+
+    return "".join(one if one.isprintable() or one == "\n" else plain(one) for one in text)

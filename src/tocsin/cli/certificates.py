@@ -8,8 +8,10 @@ from typing import Final
 
 from tocsin.certificates.folder import CertificateFolder
 from tocsin.certificates.report import Report, describe
+from tocsin.cli.asking import say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import FILE, SWITCH, Argument, Command, Flag, Kind
+from tocsin.client.formats import to_json
 from tocsin.errors import ConfigError
 from tocsin.tls.names import shown_name
 
@@ -81,8 +83,18 @@ def run_show(invocation: Invocation) -> int:
     reports: list[Report] = []
     for path in paths:
         report = describe(path, now=now, key=key, authority=authority)
-        print(("\n" if reports else "") + str(report))
+        if invocation.output != "json":
+            print(("\n" if reports else "") + str(report))
         reports.append(report)
+    if invocation.output == "json":
+        say(
+            to_json(
+                [
+                    {"path": str(report.path), "found": dict(report.lines), "problems": report.problems}
+                    for report in reports
+                ]
+            )
+        )
     return 1 if any(report.problems for report in reports) else 0
 
 

@@ -6,8 +6,10 @@ import sys
 from datetime import UTC, datetime
 from typing import Final
 
+from tocsin.cli.asking import say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import FILE, SECONDS, Argument, Command, Flag
+from tocsin.client.formats import to_json
 from tocsin.client.tlscheck import check
 from tocsin.node.config.commandline import split_host_port
 
@@ -22,6 +24,9 @@ def run_tls_check(invocation: Invocation) -> int:
         timeout=invocation.value("timeout", float),
         now=datetime.now(UTC),
     )
+    if invocation.output == "json":
+        say(to_json({"place": report.place, "found": dict(report.lines), "problems": report.problems}))
+        return 1 if report.problems else 0
     print(report)
     if report.problems:
         print(f"tocsinctl: {len(report.problems)} problem(s)", file=sys.stderr)

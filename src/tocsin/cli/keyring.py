@@ -7,12 +7,14 @@ import os
 import secrets
 import sys
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Final
 
+from tocsin.cli.asking import say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import FILE, SECONDS, SWITCH, Argument, Command, Flag, choice
+from tocsin.client.formats import to_json
 from tocsin.client.keyring import NOT_TOCSIN, KeyringClient, NoSharedKeyError, Outcome
 from tocsin.errors import ConfigError, UserError
 from tocsin.node.cluster.keyring.commands import Request
@@ -60,7 +62,10 @@ def run_command(invocation: Invocation) -> int:
             f" {file}, or another label than {label!r}. If the keys were changed,"
             " that file is out of date: copy the keyring file of a node"
         ) from None
-    _show(outcomes)
+    if invocation.output == "json":
+        say(to_json([asdict(outcome) for outcome in outcomes]))
+    else:
+        _show(outcomes)
     failed = any(outcome.problem for outcome in outcomes)
     if command != "list":
         _follow(file, request, update=invocation.on("update-file"), failed=failed)
@@ -123,7 +128,7 @@ def _follow(file: Path, request: Request, *, update: bool, failed: bool) -> None
         if file.stat().st_uid != os.geteuid():
             raise UserError(f"{file} belongs to another user, and was not changed")
         write_keys(file, wanted)
-        print(f"{file}: changed too")
+        print(f"{file}: changed too", file=sys.stderr)
     else:
         why = "not every member has made the change" if update else "--update-file changes it"
         print(

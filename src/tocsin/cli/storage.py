@@ -7,8 +7,10 @@ import time
 from pathlib import Path
 from typing import Final
 
+from tocsin.cli.asking import say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import FILE, Argument, Command, Flag
+from tocsin.client.formats import to_json
 from tocsin.errors import UserError
 from tocsin.node.store.export import export
 
@@ -22,6 +24,9 @@ def run_export(invocation: Invocation) -> int:
             f" as in tocsinctl storage export --storage.path={target} {target.name}-export"
         )
     exported = export(source, target, time.time_ns())
+    if invocation.output == "json":
+        say(to_json({"entries": exported.entries, "problems": list(exported.problems)}))
+        return 1 if exported.problems else 0
     for name, count in exported.entries.items():
         print(f"{target / name}: {count} entries")
     for problem in exported.problems:

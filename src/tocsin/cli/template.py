@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from tocsin.cli.asking import say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import FILE, Argument, Command
+from tocsin.client.formats import to_json
 
 
 def run_test(invocation: Invocation) -> int:
@@ -14,7 +16,11 @@ def run_test(invocation: Invocation) -> int:
     from tocsin.notify.template.expectations import check_file
 
     failed = total = 0
-    for result in check_file(Path(invocation.arguments[0])):
+    results = list(check_file(Path(invocation.arguments[0])))
+    if invocation.output == "json":
+        say(to_json([{"name": result.name, "problem": result.problem} for result in results]))
+        return 1 if any(result.problem for result in results) else 0
+    for result in results:
         total += 1
         if result.problem:
             failed += 1

@@ -1,18 +1,22 @@
 """The tool's small HTTP client, against far sides of every kind."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+from tocsin.certificates import CertificateFolder
 from tocsin.client import http
 from tocsin.client.api import Api, ApiError
 from tocsin.client.http import PlainClient, parse_url
 from tocsin.client.settings import Settings
-from tocsin.errors import RemoteError, TransportError, UserError
+from tocsin.errors import ConfigError, RemoteError, TransportError, UserError
 
 
 @contextmanager
@@ -141,3 +145,49 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.delenv("no_proxy", raising=False)
         assert api("http://alertmanager.example.org:9093").alerts() == []
     assert sent[0].startswith(b"GET http://alertmanager.example.org:9093/api/v2/alerts?active=true")
+
+
+def test_an_http_config_is_used(tmp_path: Path) -> None:
+    file = tmp_path / "http.yml"
+    file.write_text("basic_auth: {username: me, password: 'p@ss'}\nhttp_headers: {X-Team: {values: [ops]}}\n")
+    large = b'[{"a":"' + b"x" * 300_000 + b'"}]'
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(large) + large
+    with answering(answer) as (url, sent):
+        found = Api(Settings(url, 20 * 10**9, str(file))).alerts()
+        assert len(found[0]["a"]) == 300_000
+    assert b"Authorization: Basic bWU6cEBzcw==" in sent[0]
+    assert b"X-Team: ops" in sent[0]
+    with pytest.raises(UserError, match="mutually exclusive"):
+        Api(Settings("http://u:p@h", 10**9, str(file)))
+    file.write_text("nothing: 1\n")
+    with pytest.raises(ConfigError, match=r"http\.yml:1:1"):
+        Api(Settings("http://h", 10**9, str(file)))
+
+
+def test_over_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    folder = CertificateFolder(tmp_path)
+    folder.initialise("test", now=now, lifetime=timedelta(days=1))
+    files = folder.issue("node", ["127.0.0.1"], now=now, lifetime=timedelta(days=1))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.certificate, files.key)
+    (tmp_path / "http.yml").write_text(f"tls_config: {{ca_file: {files.authority}}}\n")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}"
+
+        def serve() -> None:
+            for _ in range(2):
+                bare, _ = server.accept()
+                try:
+                    with context.wrap_socket(bare, server_side=True) as connection:
+                        connection.recv(65536)
+                        connection.sendall(OK)
+                except OSError:
+                    bare.close()
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(TransportError, match="certificate verify failed"):
+            api(url).alerts()
+        assert Api(Settings(url, 20 * 10**9, str(tmp_path / "http.yml"))).alerts() == []
+        thread.join(20)

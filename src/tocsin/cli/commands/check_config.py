@@ -11,6 +11,7 @@ from tocsin.cli.asking import say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import EXISTING_FILE, Argument, Command
 from tocsin.cli.commandline.run import CommandError
+from tocsin.client.formats import to_json
 from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,20 +27,35 @@ def run(invocation: Invocation) -> int:
         if stat.S_ISCHR(os.fstat(0).st_mode):
             raise CommandError("Failed to read from standard input")
         files = (_STDIN,)
+    if invocation.output == "json" and not invocation.program.as_amtool:
+        found = [_checked(invocation, file) for file in files]
+        say(to_json(found))
+        return 1 if any(one["problem"] for one in found) else 0
     failed = sum(not _check(invocation, file) for file in files)
     if failed:
         raise CommandError(f"failed to validate {failed} file(s)")
     return 0
 
 
-def _check(invocation: Invocation, file: str) -> bool:
+def _load(invocation: Invocation, file: str) -> AlertmanagerConfig:
     from tocsin.cli.matching import parser_mode
     from tocsin.config.notation import Notation
     from tocsin.node.config import load_config
 
+    return load_config(file, Notation(parser_mode(invocation)), accept_unserved=True)
+
+
+def _checked(invocation: Invocation, file: str) -> dict[str, object]:
+    try:
+        return {"file": file, "problem": "", "warnings": list(_load(invocation, file).warnings)}
+    except ConfigError as error:
+        return {"file": file, "problem": str(error), "warnings": []}
+
+
+def _check(invocation: Invocation, file: str) -> bool:
     say(f"Checking '{file}'")
     try:
-        config = load_config(file, Notation(parser_mode(invocation)), accept_unserved=True)
+        config = _load(invocation, file)
     except ConfigError as error:
         say(f"  FAILED: {error}\n\n")
         return False

@@ -12,7 +12,7 @@ from tocsin.alerting.duration import format_duration
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType
 from tocsin.alerting.outlook import NamedSilence, Outlook, Outlooks
-from tocsin.cli.asking import ask, say
+from tocsin.cli.asking import ask, harmless, say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import EXISTING_FILE, SWITCH, Argument, Command, Flag
 from tocsin.cli.commandline.run import CommandError
@@ -123,15 +123,15 @@ def _timings(options: RouteOptions) -> str:
 def _tell(changes: Sequence[Change], count: int) -> None:
     terminal = Terminal()
     for change in changes:
-        say(f"{terminal.mark(str(change.labels), 'strong')}\n")
+        print(terminal.mark(harmless(str(change.labels)), "strong"))
         for line in change.old:
             if line not in change.new:
-                say(f"  {terminal.mark(f'- {line}', 'bad')}\n")
+                print(terminal.mark(f"  - {harmless(line)}", "bad"))
         for line in change.new:
             if line not in change.old:
-                say(f"  {terminal.mark(f'+ {line}', 'good')}\n")
+                print(terminal.mark(f"  + {harmless(line)}", "good"))
         if sorted(change.old) == sorted(change.new):
-            say("  the order of the receivers\n")
+            print("  the order of the receivers")
     print(f"{len(changes)} of {count} alerts change")
 
 

@@ -17,6 +17,7 @@ from tocsin.client import dates
 def run(invocation: Invocation) -> int:
     """Make a silence, and print its id."""
     silence = silence_of(invocation)
+    waiting = _Waiting(invocation) if invocation.given("wait") else None
     made = ask(invocation).post_silence(silence)
     if invocation.output == "json" and not invocation.program.as_amtool:
         from tocsin.client.formats import to_json
@@ -24,35 +25,46 @@ def run(invocation: Invocation) -> int:
         print(to_json({"silenceID": made}), end="", flush=True)
     else:
         print(made, flush=True)
-    if invocation.given("wait"):
-        _wait(invocation, made)
+    if waiting is not None:
+        waiting.until_there(made)
     return 0
 
 
-def _wait(invocation: Invocation, made: str) -> None:
-    """Until the silence is on so many peers. :class:`CommandError` where it is not in time: it is made."""
-    from tocsin.client.peers import until
+class _Waiting:
+    """For a silence to be on so many peers; refuses before it is made what cannot be."""
 
-    nodes, deadline = nodes_of(invocation), deadline_of(invocation)
-    urls = nodes.others(nodes.view(invocation.text("alertmanager.url")))
-    text = invocation.text("wait")
-    if text and not text.isdecimal():
-        raise UsageError(f"--wait={text}: give a number of peers")
-    wanted = int(text) if text else len(urls)
-    if wanted > len(urls):
-        raise CommandError(f"{made} is made; it cannot be on {wanted} peers, as {len(urls)} are known")
-    having: list[str] = []
+    def __init__(self, invocation: Invocation) -> None:
+        text = invocation.text("wait")
+        if text and not text.isdecimal():
+            raise UsageError(f"--wait={text}: give a number of peers")
+        self._nodes, self._deadline = nodes_of(invocation), deadline_of(invocation)
+        first = self._nodes.view(invocation.text("alertmanager.url"))
+        if first.problem:
+            raise CommandError(first.problem)
+        self._urls = self._nodes.others(first)
+        self._wanted = int(text) if text else len(self._urls)
+        if self._wanted > len(self._urls):
+            raise CommandError(
+                f"--wait={self._wanted}: {len(self._urls)} peers are known; no silence was made"
+                " (--peer.url names more)"
+            )
 
-    def done() -> bool:
-        missing = [url for url in urls if url not in having]
-        having.extend(nodes.having(made, missing))
-        return len(having) >= wanted
+    def until_there(self, made: str) -> None:
+        """:class:`CommandError` where it is not in time."""
+        from tocsin.client.peers import until
 
-    if not until(done, deadline):
-        missing = [url for url in urls if url not in having]
-        raise CommandError(
-            f"{made} is made, and on {len(having)} of {wanted} peers by now; not seen on {', '.join(missing)}"
-        )
+        missing = list(self._urls)
+
+        def done() -> bool:
+            having = self._nodes.having(made, missing)
+            missing[:] = [url for url in missing if url not in having]
+            return len(self._urls) - len(missing) >= self._wanted
+
+        if not until(done, self._deadline):
+            raise CommandError(
+                f"{made} is made, and on {len(self._urls) - len(missing)} of {self._wanted} peers by now;"
+                f" not seen on {', '.join(missing)}"
+            )
 
 
 def silence_of(invocation: Invocation) -> dict[str, Any]:
