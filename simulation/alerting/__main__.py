@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 
 from simulation.alerting.lone import play_lone, tell_lone
+from simulation.alerting.several import SEVERAL, play_several
 from simulation.alerting.story import KINDS, play, tell
 
 LONE = "lone"
@@ -17,11 +18,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m simulation.alerting", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--stories", type=int, default=1, help="how many, from the seed on")
-    parser.add_argument("--kind", choices=(*KINDS, LONE), default="", help="default: by the seed")
+    parser.add_argument("--kind", choices=(*KINDS, LONE, SEVERAL), default="", help="default: by the seed")
     parser.add_argument("--without-intents", action="store_true", help="nodes share only their logs")
     arguments = parser.parse_args()
-    if arguments.kind == LONE:
-        return _lone(range(arguments.seed, arguments.seed + arguments.stories))
+    if arguments.kind in (LONE, SEVERAL):
+        return _again(arguments.kind, range(arguments.seed, arguments.seed + arguments.stories))
     totals: dict[str, Counter[str]] = {}
     for seed in range(arguments.seed, arguments.seed + arguments.stories):
         outcome = play(tell(seed, arguments.kind), with_intents=not arguments.without_intents)
@@ -33,23 +34,24 @@ def main() -> int:
             duplicates=len(outcome.duplicates),
             excused=outcome.excused,
             missed=len(outcome.missed),
+            wrong=len(outcome.wrong),
         )
-        for wrong in [*outcome.missed, *outcome.duplicates]:
+        for wrong in [*outcome.missed, *outcome.duplicates, *outcome.wrong]:
             print(f"{outcome.story.replay}: {wrong}", file=sys.stderr)
     for kind, total in sorted(totals.items()):
         print(f"{kind:12}", ", ".join(f"{name} {count}" for name, count in total.items()))
-    return int(any(total["duplicates"] or total["missed"] for total in totals.values()))
+    return int(any(total["duplicates"] or total["missed"] or total["wrong"] for total in totals.values()))
 
 
-def _lone(seeds: range) -> int:
-    """One node, judged by the oracle."""
+def _again(kind: str, seeds: range) -> int:
+    """One node, or several, with alerts that come back, judged by an oracle."""
     wrong = 0
     for seed in seeds:
-        complaints = play_lone(tell_lone(seed))
+        complaints = (play_lone if kind == LONE else play_several)(tell_lone(seed))
         wrong += bool(complaints)
         for complaint in complaints:
             print(complaint, file=sys.stderr)
-    print(f"{LONE:12} stories {len(seeds)}, wrong {wrong}")
+    print(f"{kind:12} stories {len(seeds)}, wrong {wrong}")
     return int(bool(wrong))
 
 

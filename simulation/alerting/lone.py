@@ -120,21 +120,22 @@ def tell_lone(seed: int) -> LoneStory:
 Spoil: TypeAlias = Callable[[list[Observed]], list[Observed]]
 
 
-class _Silenced:
-    """The story's silences, as the node asks for them."""
+class Silenced:
+    """The story's silences, as nodes ask for them."""
 
     def __init__(self, story: LoneStory) -> None:
         self._story = story
 
     def mutes(self, labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]:
+        """Whether there is one for the alert."""
         spans = self._story.silences
         return ("by",) if any(s.labels == labels and s.begins <= now - T0 < s.ends for s in spans) else ()
 
 
 def play_lone(story: LoneStory, *, spoil: Spoil = lambda observed: observed) -> list[str]:
     """What the oracle has against what a node made of the story. ``spoil`` changes what the oracle sees."""
-    reports = _reports(story)
-    silenced = _Silenced(story)
+    reports = reports_of(story)
+    silenced = Silenced(story)
     chance = Random(f"answers/{story.seed}")
     answers: list[Answer] = []
     """In the order of the attempts."""
@@ -147,7 +148,7 @@ def play_lone(story: LoneStory, *, spoil: Spoil = lambda observed: observed) -> 
         answers.append(Answer(min(latency, left), failure))
         return answers[-1]
 
-    config = _config(story)
+    config = config_of(story)
     world = AlertingWorld(config, nodes=1, now=T0, seed=story.seed, sink=answer, silences=silenced)
     for alert in reports:
         world.at(alert.updated_at, partial(world.post, alert))
@@ -167,7 +168,7 @@ def play_lone(story: LoneStory, *, spoil: Spoil = lambda observed: observed) -> 
     world.run(end - T0)
 
     def muted(labels: Labels, now: Nanoseconds) -> bool:
-        return bool(silenced.mutes(labels, now)) or (story.inhibition and _inhibited(reports, labels, now))
+        return bool(silenced.mutes(labels, now)) or (story.inhibition and inhibited(reports, labels, now))
 
     oracle = Oracle(config.route, {"hook": story.send_resolved}, muted=muted)
     happened = [
@@ -178,7 +179,8 @@ def play_lone(story: LoneStory, *, spoil: Spoil = lambda observed: observed) -> 
     return [f"{story.replay}: {one}" for one in wrong]
 
 
-def _reports(story: LoneStory) -> list[Alert]:
+def reports_of(story: LoneStory) -> list[Alert]:
+    """What is posted, in order of time (``updated_at``)."""
     reports: list[Alert] = []
     began: dict[Labels, Nanoseconds] = {}
     ended: dict[Labels, Nanoseconds] = {}
@@ -200,7 +202,7 @@ def _reports(story: LoneStory) -> list[Alert]:
     return sorted(reports, key=lambda one: one.updated_at)
 
 
-def _inhibited(reports: list[Alert], labels: Labels, now: Nanoseconds) -> bool:
+def inhibited(reports: list[Alert], labels: Labels, now: Nanoseconds) -> bool:
     """The first alert of each name mutes the others of that name while it fires."""
     if labels["i"] == "1":
         return False
@@ -209,7 +211,8 @@ def _inhibited(reports: list[Alert], labels: Labels, now: Nanoseconds) -> bool:
     return bool(last) and not last[-1].resolved_at(now)
 
 
-def _config(story: LoneStory) -> SimulatedConfig:
+def config_of(story: LoneStory) -> SimulatedConfig:
+    """What the nodes of the story are configured with."""
     route: Route = build_route(
         RouteConfig(
             receiver="hook",

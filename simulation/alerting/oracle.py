@@ -6,8 +6,8 @@ and what was sent, plays the first, and follows the second: each attempt that mu
 those that were, with its alerts and its reason, and its answer decides how it goes on. What is left over must
 not have been sent.
 
-Where we differ on purpose, so does it: a repeat interval counts from timer to timer, and a reload does not
-tell the end of an alert once more.
+Where we differ on purpose, so does it: a repeat interval counts from timer to timer if the receiver took a
+notification promptly, and a reload does not tell the end of an alert once more.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ class Oracle:
             action()
         for place, rest in self._observed.items():
             for one in rest:
-                self._complain(place, f"must not be told: {_show(one.firing, one.resolved)}", one.at)
+                self._complain(place, f"must not be told: {show(one.firing, one.resolved)}", one.at)
         return self.complaints
 
     def _at(self, when: Nanoseconds, rank: int, action: Callable[[], None]) -> None:
@@ -278,10 +278,10 @@ class Oracle:
             if delivery.attempts and latest + self._late >= deadline:
                 self._at(deadline, 2, lambda: self._over(delivery.group, delivery.flight, failed=True))
                 return
-            wanted = _show(delivery.firing, delivery.resolved if delivery.send_resolved else frozenset())
+            wanted = show(delivery.firing, delivery.resolved if delivery.send_resolved else frozenset())
             attempt = f" (attempt {delivery.attempts + 1})" if delivery.attempts else ""
             told = (
-                f"instead at {found.at / SECOND:.3f}: {_show(found.firing, found.resolved)}" if found else ""
+                f"instead at {found.at / SECOND:.3f}: {show(found.firing, found.resolved)}" if found else ""
             )
             self._complain(
                 place, f"not told{attempt}: {wanted}, {delivery.reason} {told}".rstrip(), self._now
@@ -295,9 +295,9 @@ class Oracle:
     def _compare(self, delivery: _Delivery, found: Observed) -> None:
         resolved = delivery.resolved if delivery.send_resolved else frozenset()
         if found.at < self._now:
-            wrong = f"told too early: {_show(found.firing, found.resolved)}"
+            wrong = f"told too early: {show(found.firing, found.resolved)}"
         elif (found.firing, found.resolved) != (delivery.firing, resolved):
-            wrong = f"told {_show(found.firing, found.resolved)}, right is {_show(delivery.firing, resolved)}"
+            wrong = f"told {show(found.firing, found.resolved)}, right is {show(delivery.firing, resolved)}"
         elif found.reason != delivery.reason:
             wrong = f"told for {found.reason!r}, right is {delivery.reason!r}"
         else:
@@ -307,7 +307,9 @@ class Oracle:
     def _answered(self, delivery: _Delivery, found: Observed) -> None:
         group, flight = delivery.group, delivery.flight
         if found.taken:
-            self._log[delivery.place] = _Entry(delivery.firing, delivery.resolved, flight.timer)
+            prompt = self._now - flight.timer <= group.route.options.group_interval // 4
+            since = flight.timer if prompt else self._now
+            self._log[delivery.place] = _Entry(delivery.firing, delivery.resolved, since)
             self._over(group, flight)
         elif not found.retry or self._now >= flight.deadline:
             self._over(group, flight, failed=True)
@@ -330,7 +332,8 @@ class _Delivery:
     attempts: int = 0
 
 
-def _show(firing: frozenset[Labels], resolved: frozenset[Labels]) -> str:
+def show(firing: frozenset[Labels], resolved: frozenset[Labels]) -> str:
+    """In words."""
     parts: list[tuple[Literal["firing", "resolved"], frozenset[Labels]]] = [
         ("firing", firing),
         ("resolved", resolved),

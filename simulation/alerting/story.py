@@ -11,7 +11,9 @@ from functools import partial
 from random import Random
 from typing import Final
 
+from simulation.alerting.cluster_oracle import ClusterOracle, Told
 from simulation.alerting.config import SimulatedConfig
+from simulation.alerting.oracle import LEAST_DEADLINE
 from simulation.alerting.world import AlertingWorld, Answer, Sent
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
@@ -102,12 +104,14 @@ class Outcome:
     excused: int = 0
     """Notifications without news that nobody could have known of: after a crash, or in a partition."""
     missed: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    """Notifications of other alerts than they may be of, or for another reason than they say."""
     latest: Nanoseconds = 0
     """The longest that an alert waited."""
 
     def check(self) -> None:
         """AssertionError with the command to replay it, if something must not be."""
-        wrong = [*self.missed, *self.duplicates]
+        wrong = [*self.missed, *self.duplicates, *self.wrong]
         assert not wrong, "\n".join([self.story.replay, *wrong])  # noqa: S101
 
 
@@ -303,7 +307,19 @@ class _Run:
             if not news:
                 self._judge(sent, before, outcome)
         self._find_missed(told, told_resolved, outcome)
+        outcome.wrong = self._oracle().judge(self.world.reports, self.world.told())
         return outcome
+
+    def _oracle(self) -> ClusterOracle:
+        def lost(told: Told) -> bool:
+            """Others may not have heard of it."""
+            slow = max(self.story.group_interval, LEAST_DEADLINE)
+            died = any(
+                name == told.node and told.at <= when <= told.taken + SHORTLY for name, when in self.crashes
+            )
+            return died or told.taken - told.at >= slow or self.partition is not None
+
+        return ClusterOracle(lambda labels: f'{{}}:{{alertname="{labels["alertname"]}"}}', lost=lost)
 
     def _judge(self, sent: Sent, before: list[Sent], outcome: Outcome) -> None:
         for earlier in before:

@@ -12,6 +12,8 @@ from heapq import heappop, heappush
 from itertools import count
 from random import Random
 
+from simulation.alerting.cluster_oracle import Report, Told
+from simulation.alerting.oracle import observed_of
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.config import AlertmanagerConfig
@@ -189,6 +191,8 @@ class AlertingWorld:
         self.sent: list[Sent] = []
         self.accepted: list[Sent] = []
         """Those that the sink took."""
+        self.reports: list[Report] = []
+        """Of what each node heard, and when by our clock."""
         self.finished: list[FlushFinished] = []
         self._gossip_delay = gossip_delay
         self._sink = sink
@@ -231,6 +235,7 @@ class AlertingWorld:
         for name in self.nodes if to is None else to:
             node = self.nodes[name]
             if node.alive:
+                self.reports += (Report(self.now, name, alert) for alert in alerts)
                 node.post(alerts, self.now + node.skew)
                 self._drain(node)
 
@@ -242,11 +247,27 @@ class AlertingWorld:
     def restart(self, name: str) -> None:
         """A node that stopped begins anew, with the log that its journal kept and everybody's news."""
         old = self.nodes[name]
+        self.reports.append(Report(self.now, name, None))
         self.add(name, skew=old.skew, log=old.log)
         self.elect()
         for other in self.nodes.values():
             if other.alive and other.name != name and self._linked(other.name, name):
                 old.log.merge(other.log.encode_state(), self.now + old.skew)
+
+    def told(self, index: int = 0) -> list[Told]:
+        """The notifications that the sink took of one integration, as :class:`ClusterOracle` wants them."""
+        found: list[Told] = []
+        for sent in self.accepted:
+            if sent.attempt.integration.index != index:
+                continue
+            notification = sent.attempt.notification
+            firing, resolved = observed_of(notification.alerts)
+            looked = notification.now - self.nodes[sent.node].skew
+            group, reason = notification.group_key, notification.reason
+            found.append(
+                Told(sent.at, sent.taken, sent.node, group, firing, resolved, reason, (looked, looked))
+            )
+        return found
 
     def is_idle(self, name: str) -> bool:
         """Whether no flush of the node is under way."""

@@ -16,6 +16,7 @@ import pytest
 from simulation.alerting import AlertingWorld, Answer, Sent
 from simulation.alerting.lone import play_lone, tell_lone
 from simulation.alerting.oracle import Observed, observed_of
+from simulation.alerting.several import play_several
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import MILLISECOND, SECOND
@@ -201,6 +202,12 @@ def test_a_repeat_interval_between_two_timers_comes_at_the_later() -> None:
     assert set(gaps) == {6.0}
 
 
+def test_after_an_outage_a_repeat_interval_counts_from_when_the_receiver_took_it() -> None:
+    """As in Alertmanager: by the timer the first reminder would come 6 s after the first attempt."""
+    first, second, *_ = Story(interval=2, repeat=5, failures=3).fires(0, "1").told(20)
+    assert second[0] - first[0] >= 5
+
+
 def test_an_end_that_is_reported_again_is_not_told_again() -> None:
     """Prometheus reports it for a quarter of an hour. Alertmanager tells it again here, with each such
     report."""
@@ -255,6 +262,30 @@ def test_the_end_of_an_alert_that_says_it_began_long_ago_is_told_all_the_same() 
         ({"1", "2"}, set(), "new alerts added"),
         ({"1"}, {"2"}, "some alerts resolved"),
     ]
+
+
+def test_who_waited_for_its_turn_tells_nothing_that_was_told_and_has_ended() -> None:
+    """The third node looks at 4.8 at what it flushed at 3.3. At 4.5 the first has told something else."""
+    story = Story(3, interval=0.6).fires(0, "1", "2").ends(3.31, "2").fires(4.2, "3")
+    assert contents(story.told(20)) == [
+        ({"1", "2"}, set(), "first notification"),
+        ({"1", "3"}, set(), "new alerts added"),
+    ]
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_the_oracle_of_a_cluster_finds_nothing(block: int) -> None:
+    seeds = range(20 * block, 20 * block + 20)
+    wrong = [complaint for seed in seeds for complaint in play_several(tell_lone(seed))]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", range(20))
+def test_the_oracle_of_a_cluster_finds_nothing_in_thousands_of_stories(block: int) -> None:
+    first = 10_000 + 200 * block
+    wrong = [complaint for seed in range(first, first + 200) for complaint in play_several(tell_lone(seed))]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("block", range(10))

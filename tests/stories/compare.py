@@ -41,7 +41,7 @@ def sequences(story: Story, told: Iterable[Told]) -> Sequences:
         if not lines or lines[-1] != line:
             lines.append(line)
     for lines in groups.values():
-        if story.reload_at:
+        if story.reload_at or story.restarts:
             lines[:] = _without_repeated_ends(lines)
     return tuple(sorted((group, tuple(lines)) for group, lines in groups.items() if lines))
 
@@ -118,11 +118,13 @@ class Verdict:
         return "\n".join(parts)
 
 
-async def judge(stories: Sequence[Story], setting: Setting, *, side_by_side: int = 1) -> list[Verdict]:
-    """Play them until both sides have told the same once, or it is clear that they do not. Some may stay
-    unclear."""
+async def judge(
+    stories: Sequence[Story], setting: Setting, *, side_by_side: int = 3, most: int = MOST
+) -> list[Verdict]:
+    """Play them until both sides have told the same once, or it is clear that they do not, ``most`` times at
+    most. Some may stay unclear."""
     verdicts = [Verdict(story) for story in stories]
-    while open_ := [each for each in verdicts if each.open]:
+    while open_ := [each for each in verdicts if each.open and each.plays < most]:
         await play_once(open_, setting, side_by_side=side_by_side)
     return verdicts
 
@@ -145,11 +147,11 @@ async def play_once(verdicts: Sequence[Verdict], setting: Setting, *, side_by_si
 
 
 def _batches(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
-    """What is played by the same processes. A reload is the whole process's: so stories with and without one
-    are not played together."""
+    """What is played by the same processes. A reload, and a restart, is the whole process's: so stories with
+    and without one are not played together."""
     batches: list[list[Verdict]] = []
-    for reloads in (False, True):
-        alike = [each for each in verdicts if bool(each.story.reload_at) is reloads]
+    for kind in ((False, False), (True, False), (False, True)):
+        alike = [each for each in verdicts if (bool(each.story.reload_at), each.story.restarts) == kind]
         seeds: list[list[Verdict]] = [[]]
         for each in alike:
             if len(seeds[-1]) >= TOGETHER or any(one.story.seed == each.story.seed for one in seeds[-1]):

@@ -6,7 +6,7 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,9 +16,12 @@ from typing import Any
 import httpx
 
 from tests.stories.sink import Sink, Told
-from tests.stories.story import LENGTH, REST, Event, Story, configuration
+from tests.stories.story import DOWN, LENGTH, REST, Event, Story, configuration
 from tests.support.api import matcher
 from tests.support.node import Node, NodeKind
+
+EARLIEST = 1.0
+"""Seconds before the reports that follow a restart by which the node has to be up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,6 @@ async def play(stories: list[Story], setting: Setting) -> tuple[Record, float]:
             for side, kinds in (("ours", setting.ours), ("theirs", setting.theirs)):
                 config = configuration(stories, partial(sink.url, side))
                 sides[side] = _nodes(Path(folder) / side, kinds, json.dumps(config))
-            nodes = [node for side in sides.values() for node in side]
             # One of each side first: the others are told of it.
             for place in range(max(map(len, sides.values()))):
                 await asyncio.gather(
@@ -58,7 +60,7 @@ async def play(stories: list[Story], setting: Setting) -> tuple[Record, float]:
                 for node in started if len(started) > 1 else ():
                     await asyncio.to_thread(node.wait_members, started)
                     await asyncio.to_thread(node.wait_ready)
-            lateness = await _tell(stories, nodes, sink)
+            lateness = await _tell(stories, list(sides.values()), sink)
         finally:
             await asyncio.gather(*(asyncio.to_thread(node.close) for side in sides.values() for node in side))
             await sink.close()
@@ -79,12 +81,18 @@ def _nodes(folder: Path, kinds: Iterable[NodeKind], config: str) -> list[Node]:
     return nodes
 
 
-async def _tell(stories: list[Story], nodes: list[Node], sink: Sink) -> float:
+def _restart(node: Node) -> None:
+    node.stop()
+    node.restart()
+
+
+async def _tell(stories: list[Story], sides: Sequence[Sequence[Node]], sink: Sink) -> float:
+    nodes = [node for side in sides for node in side]
     async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
         for node in nodes:  # connections are open before the clock starts
             await client.get(node.url + "/-/ready")
         running = sink.begin()
-        teller = _Teller(nodes, client)
+        teller = _Teller(sides, client)
         times: dict[float, list[tuple[Story, Event]]] = {}
         for story in stories:
             for event in story.events:
@@ -94,8 +102,12 @@ async def _tell(stories: list[Story], nodes: list[Node], sink: Sink) -> float:
             running.append(asyncio.create_task(teller.silences(sink.began + at, events)))
         if stories[0].reload_at:
             running.append(asyncio.create_task(teller.reload(sink.began + stories[0].reload_at)))
+        if stories[0].restarts:
+            running.append(asyncio.create_task(teller.restart(sink.began + DOWN[0], sink.began + DOWN[1])))
+        watch = asyncio.create_task(teller.watch())
         await asyncio.gather(*running)
         await _until(sink.began + LENGTH + REST)
+        watch.cancel()
         return teller.lateness
 
 
@@ -106,8 +118,9 @@ async def _until(when: float) -> None:
 class _Teller:
     """Tells all nodes what happens. What happens in several stories at one time is one request."""
 
-    def __init__(self, nodes: list[Node], client: httpx.AsyncClient) -> None:
-        self._nodes = nodes
+    def __init__(self, sides: Sequence[Sequence[Node]], client: httpx.AsyncClient) -> None:
+        self._nodes = [node for side in sides for node in side]
+        self._restarting = [side[min(1, len(side) - 1)] for side in sides]
         self._client = client
         self._starts: dict[tuple[int, str, int], datetime] = {}
         self._silences: dict[tuple[int, str, int], list[tuple[str, str]]] = {}
@@ -120,7 +133,9 @@ class _Teller:
         """The reports of one moment, to all nodes at once."""
         await _until(when)
         reports = [
-            _alert(story, event, self._starts) for story, event in events if event.kind in ("fire", "end")
+            _alert(story, event, self._starts)
+            for story, event in events
+            if event.kind in ("fire", "end", "again")
         ]
         if reports:
             await asyncio.gather(*(self._post(node, "/api/v2/alerts", reports) for node in self._nodes))
@@ -151,6 +166,19 @@ class _Teller:
         await _until(when)
         await asyncio.gather(*(self._post(node, "/-/reload", None) for node in self._nodes))
 
+    async def restart(self, begins: float, ends: float) -> None:
+        """Of each side's nodes one ends and begins anew, and is ready in time."""
+        await _until(begins)
+        await asyncio.gather(*(asyncio.to_thread(_restart, node) for node in self._restarting))
+        self._done(ends - EARLIEST)
+
+    async def watch(self) -> None:
+        """How late we are with what we do ourselves tells how busy the machine is."""
+        while True:
+            when = time.monotonic() + 0.1
+            await _until(when)
+            self._done(when)
+
     async def _post(self, node: Node, path: str, body: Any) -> Any:
         try:
             answer = await self._client.post(node.url + path, json=body)
@@ -173,7 +201,7 @@ def _alert(story: Story, event: Event, starts: dict[tuple[int, str, int], dateti
         starts[which] = now - timedelta(hours=1) if event.old else now
         if event.lasts:
             body["endsAt"] = _time(now + timedelta(seconds=event.lasts))
-    else:
+    elif event.kind == "end":
         body["endsAt"] = _time(now)
     body["startsAt"] = _time(starts.get(which, now))
     return body

@@ -12,17 +12,21 @@ what is first is first in both programs, even on a busy machine."""
 REST: Final = 8.0
 STEP: Final = 0.5
 BATCH: Final = 24
-"""So many in a row have a reload, or none."""
+"""So many in a row have a reload, or a restart, or neither."""
+DOWN: Final = (8.0, 12.0)
+"""When a node ends that is to begin anew, and when all is told again that fires: it is up by then."""
 
 _BY_NAME = ("alertname",)
 GROUPINGS: Final[tuple[tuple[str, ...] | None, ...]] = (_BY_NAME, _BY_NAME, _BY_NAME, (), ("...",), None)
+"""Of a route. None: as its parent."""
 
-Kind = Literal["fire", "end", "silence", "unsilence"]
+Kind = Literal["fire", "end", "again", "silence", "unsilence"]
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that is done to all nodes. ``number`` is the alert's label ``i``."""
+    """Something that is done to all nodes. ``number`` is the alert's label ``i``. ``again``: it is reported
+    once more that it fires."""
 
     at: float
     kind: Kind
@@ -44,7 +48,7 @@ class Hook:
 
     send_resolved: bool
     answers: tuple[str, ...] = ()
-    """``500``, ``400``, ``hang``, ``close``."""
+    """``500``, ``503``, ``400``, ``404``, ``429``, ``hang``, ``close``."""
     refuses: tuple[float, float] | None = None
 
 
@@ -63,8 +67,11 @@ class Story:
     child_group_by: tuple[str, ...] | None = None
     inhibits: bool = False
     interval: str = ""
-    """``never`` or ``always``: the name of a time interval that mutes the route for B."""
+    """``never`` or ``always``: the name of a time interval that mutes the route for B; with + at the end:
+    that it is active in."""
     reload_at: float = 0.0
+    restarts: bool = False
+    """Whether a node (the second, if there are several) ends and begins anew."""
     events: tuple[Event, ...] = field(default=())
 
     def without(self, event: Event) -> Story:
@@ -79,36 +86,57 @@ class Story:
         more = [
             f"child {self.child} by {self.child_group_by}" if self.child else "",
             "1 inhibits the others" if self.inhibits else "",
-            f"B muted {self.interval}" if self.interval else "",
+            f"B {'active' if self.interval.endswith('+') else 'muted'} {self.interval}"
+            if self.interval
+            else "",
             f"reload at {self.reload_at:g}" if self.reload_at else "",
+            f"restart at {DOWN[0]:g}" if self.restarts else "",
         ]
         return "\n  ".join([head, *filter(None, more), *map(str, self.events)])
 
 
 def tell(seed: int) -> Story:
     """The story of a seed."""
-    chance = Random(f"story/{seed}")
-    reload_at = 8.0 if seed // BATCH % 4 == 3 else 0.0
+    chance, more = Random(f"story/{seed}"), Random(f"more/{seed}")
+    turn = seed // BATCH % 8
+    reload_at = 8.0 if turn == 3 else 0.0
     interval = chance.choice((2.0, 2.0, 3.0, 5.0))
     repeats = not reload_at and chance.random() < 0.25
     child = chance.choice(("", "", "", "same", "same+", "other", "other+"))
-    return Story(
+    story = Story(
         seed,
         group_by=chance.choice(GROUPINGS),
         group_wait=chance.choice((0.25, 0.25, 0.75)),
         group_interval=interval,
-        repeat_interval=2.5 * interval if repeats else 3600.0,
-        hooks=tuple(_hook(chance) for _ in range(chance.choice((1, 1, 2)))),
+        repeat_interval=more.choice((0.5, 1.5, 2.5)) * interval if repeats else 3600.0,
+        hooks=tuple(_hook(chance, more) for _ in range(chance.choice((1, 1, 2)))),
         child=child,
         child_group_by=chance.choice(GROUPINGS) if child else None,
         inhibits=chance.random() < 0.15,
-        interval=chance.choice(("", "", "", "", "never", "always")),
+        interval=chance.choice(("", "", "", "", "never", "always")) + more.choice(("", "", "+")),
         reload_at=reload_at,
+        restarts=turn == 7,
         events=_events(chance),
     )
+    if story.interval == "+":
+        story = replace(story, interval="")
+    return replace(story, events=_around(story.events)) if story.restarts else story
 
 
-def _hook(chance: Random) -> Hook:
+def _around(events: tuple[Event, ...]) -> tuple[Event, ...]:
+    """Nothing happens from just before a restart to a while after it; then all that fires is told again."""
+    begins, ends = DOWN[0] - STEP, DOWN[1]
+    before = [event for event in events if event.at < begins]
+    last = {(event.name, event.number): event for event in before if event.kind in ("fire", "end")}
+    again = [
+        Event(ends, "again", name, number)
+        for (name, number), event in last.items()
+        if event.kind == "fire" and not event.lasts
+    ]
+    return (*before, *again, *(event for event in events if event.at > ends))
+
+
+def _hook(chance: Random, more: Random) -> Hook:
     trouble = chance.choice(("", "", "", "500", "500", "close", "hang", "400", "refuses"))
     refuses = None
     if trouble == "refuses":
@@ -119,6 +147,8 @@ def _hook(chance: Random) -> Hook:
         answers = ["200"] * chance.randint(0, 3) + [trouble] * (
             1 if trouble == "hang" else chance.randint(1, 2)
         )
+        other = more.choice(("", "", "503", "429", "404"))
+        answers = [other if other and one in ("500", "400") else one for one in answers]
     return Hook(chance.random() < 0.5, tuple(answers), refuses)
 
 
@@ -191,7 +221,8 @@ def _route(story: Story) -> dict[str, Any]:
     if story.group_by is not None:
         route["group_by"] = list(story.group_by)
     if story.interval:
-        route["routes"].append({"matchers": ['alertname="B"'], "mute_time_intervals": [story.interval]})
+        key = "active_time_intervals" if story.interval.endswith("+") else "mute_time_intervals"
+        route["routes"].append({"matchers": ['alertname="B"'], key: [story.interval.rstrip("+")]})
     if story.child:
         child: dict[str, Any] = {
             "matchers": ['i="1"'],

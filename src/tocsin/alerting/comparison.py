@@ -73,7 +73,7 @@ def told_ends(
     if entry is None:
         return ()
     firing, told = set(entry.firing_alerts), set(entry.resolved_alerts)
-    passed_on = unheard.passed_on(key)
+    passed_on = unheard.passed_on(key, entry.timestamp)
     for alert in alerts:
         one = alert.labels.hash
         end = unheard.told_end(key, one)

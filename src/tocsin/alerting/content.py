@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import TypeAlias
@@ -25,6 +25,10 @@ from tocsin.alerting.nflog import Entry, LogKey, LogView, ReceiverData
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.timestamp import Nanoseconds
+
+PROMPT = 4
+"""A reminder is counted from a timer only if the notification was out within that part of a group interval;
+else, as in Alertmanager, from when it was: between two of them there is no less than ``repeat_interval``."""
 
 CurrentAlerts: TypeAlias = Callable[[Flush, Nanoseconds], tuple[Alert, ...] | None]
 """What the group of a flush holds now, if it still does."""
@@ -63,6 +67,7 @@ class Content:
         "_looked_at",
         "_receiver_data",
         "_seen",
+        "_told",
         "alerts",
         "firing",
         "notification",
@@ -75,7 +80,7 @@ class Content:
         flush: Flush,
         integration: Integration,
         alerts: tuple[Alert, ...],
-        seen: Nanoseconds,
+        seen: Entry | None,
     ) -> None:
         self.alerts = alerts
         self.firing: tuple[int, ...] = ()
@@ -88,7 +93,9 @@ class Content:
         self._log_key: LogKey = integration.log_receiver, flush.group_key
         self._known = flush.alerts  # what the group held at _looked_at
         self._looked_at = flush.now
-        self._seen = seen  # the entry by which the alerts were chosen
+        # The entry by which the alerts were chosen, and what was told to fire by then.
+        self._seen = seen.timestamp if seen is not None else 0
+        self._told: Collection[int] = seen.firing_alerts if seen is not None else ()
         self._receiver_data: ReceiverData = {}  # what the log and the last attempt say
 
     @property
@@ -121,12 +128,13 @@ class Content:
         return muted
 
     def _choose(self, entry: Entry, now: Nanoseconds) -> list[Muted]:
-        """An alert that nobody has told yet is told even if it has ended meanwhile."""
+        """An alert that nobody has told yet is told even if it has ended meanwhile. One that was told before
+        the flush, and that the peer has left out since it ended, is not such a one."""
         context, flush = self._context, self._flush
         current = context.current(flush, now)
         if current is None:
             return []
-        told = {*entry.firing_alerts, *entry.resolved_alerts}
+        told = {*self._told, *entry.firing_alerts, *entry.resolved_alerts}
         untold = {
             alert.labels: alert
             for alert in self.alerts
@@ -136,7 +144,7 @@ class Content:
         self.alerts = tuple(
             untold.get(alert.labels, alert) if alert.resolved_at(now) else alert for alert in alerts
         )
-        self._known, self._looked_at = current, now
+        self._known, self._looked_at, self._told = current, now, told
         return muted
 
     def compare(self, entry: Entry | None, now: Nanoseconds) -> Reason | Spared:
@@ -240,7 +248,9 @@ class Content:
             2 * flush.options.repeat_interval,
             self._receiver_data,
         )
-        remembered.met.began(key, recorded.timestamp, flush.due)
+        remembered.unheard.wrote(key, recorded.timestamp)
+        prompt = now - flush.due <= flush.options.group_interval // PROMPT
+        remembered.met.began(key, recorded.timestamp, flush.due if prompt else now + 1)
         return recorded
 
     def clear(self) -> None:

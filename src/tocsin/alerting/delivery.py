@@ -112,11 +112,10 @@ class Delivery:
         integration: Integration,
         alerts: tuple[Alert, ...],
         *,
-        seen: Nanoseconds,
+        seen: Entry | None,
         now: Nanoseconds,
     ) -> None:
-        """``alerts``: those of the flush that are not muted. ``seen``: the timestamp of the log's entry when
-        the flush came; 0: there was none."""
+        """``alerts``: those of the flush that are not muted. ``seen``: the log's entry as the flush came."""
         self.flush = flush
         self.integration = integration
         self.began = now

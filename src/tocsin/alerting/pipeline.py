@@ -25,10 +25,10 @@ from tocsin.alerting.decisions import Queued, Unsettled, Waiting
 from tocsin.alerting.delivery import TIMED_OUT, Delivery, DeliveryEffect, DeliveryState
 from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Record
 from tocsin.alerting.group import Flush
-from tocsin.alerting.integration import Integration, IntegrationQueue, integrations
+from tocsin.alerting.integration import IntegrationQueue, integrations
 from tocsin.alerting.intent import GUARD, Intents
 from tocsin.alerting.muting import Inhibitions, Muter, Muting
-from tocsin.alerting.nflog import LogReader, LogView, ReceiverData
+from tocsin.alerting.nflog import Entry, LogReader, LogView, ReceiverData
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.statistics import PipelineStatistics
@@ -54,8 +54,8 @@ class FlushRun:
 
     flush: Flush
     deadline: Nanoseconds
-    stamps: tuple[Nanoseconds, ...] = ()
-    """For each integration, the timestamp of the log's entry when the flush came; 0: there was none."""
+    entries: tuple[Entry | None, ...] = ()
+    """For each integration, the log's entry when the flush came."""
     remaining: int = 0
     """Deliveries that are not done."""
     errors: list[str] = field(default_factory=list)
@@ -121,8 +121,10 @@ class Pipeline:
     def start(self, flush: Flush, now: Nanoseconds) -> None:
         """Take in a flush. It ends with exactly one ``FlushFinished``."""
         queues = self._queues.get(flush.options.receiver, ())
-        stamps = tuple(self._stamp(queue.integration, flush) for queue in queues)
-        run = FlushRun(flush, flush.deadline + self._wait, stamps)
+        entries = tuple(
+            self._log.query((queue.integration.log_receiver, flush.group_key)) for queue in queues
+        )
+        run = FlushRun(flush, flush.deadline + self._wait, entries)
         if self._settled and not self._unsettled:
             self._begin(run, now)
         else:
@@ -165,8 +167,8 @@ class Pipeline:
             self._finish(run)
             return
         run.remaining = len(queues)
-        for queue, stamp in zip(queues, run.stamps, strict=True):
-            delivery = Delivery(self._context, flush, queue.integration, alerts, seen=stamp, now=now)
+        for queue, entry in zip(queues, run.entries, strict=True):
+            delivery = Delivery(self._context, flush, queue.integration, alerts, seen=entry, now=now)
             self._open[delivery] = run, queue
             if self._silent_wait == 0:
                 self._begin_delivery(delivery, now)
@@ -174,10 +176,6 @@ class Pipeline:
                 self._waiting.append(delivery)
                 until = now + self._silent_wait
                 self._effects.append(Waiting(flush, queue.integration, now, self.position, until))
-
-    def _stamp(self, integration: Integration, flush: Flush) -> Nanoseconds:
-        entry = self._log.query((integration.log_receiver, flush.group_key))
-        return entry.timestamp if entry is not None else 0
 
     def _finish(self, run: FlushRun) -> None:
         if not run.errors:

@@ -8,7 +8,7 @@ more.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Final
 
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
@@ -28,6 +28,8 @@ class Unheard:
         self._max_places = max_places
         self._max_ended = max_ended
         self._since: dict[Hashable, dict[int, Nanoseconds]] = {}
+        self._wrote: dict[Hashable, Nanoseconds] = {}
+        """The stamp of our last entry of a place, if it passes anything on."""
         self._ended: dict[tuple[Hashable, int], tuple[Nanoseconds, Nanoseconds | None]] = {}
         self.places_forgotten = 0
         """Times that a place made room for another."""
@@ -53,20 +55,29 @@ class Unheard:
         ended = self._ended.get((place, one))
         return ended[1] if ended is not None else None
 
-    def passed_on(self, place: Hashable) -> Collection[int]:
-        """What our last entry of the place has of alerts that its group did not hold."""
-        return self._since.get(place, ())
+    def passed_on(self, place: Hashable, stamp: Nanoseconds) -> Mapping[int, Nanoseconds]:
+        """What the place's entry, if it is ours, has of alerts that its group did not hold; since when ours
+        have it."""
+        return self._since.get(place, {}) if self._wrote.get(place) == stamp else {}
 
     def fresh(self, place: Hashable, hashes: Iterable[int], now: Nanoseconds) -> frozenset[int]:
         """Which of ``hashes``, all that the place's entry has of unheard alerts, to pass on again."""
         before = self._since.pop(place, {})
+        self._wrote.pop(place, None)
         since = {one: before.get(one, now) for one in hashes}
         if since:
             if len(self._since) >= self._max_places:
-                del self._since[next(iter(self._since))]
+                oldest = next(iter(self._since))
+                del self._since[oldest]
+                self._wrote.pop(oldest, None)
                 self.places_forgotten += 1
             self._since[place] = since
         return frozenset(one for one, first in since.items() if now - first <= PATIENCE)
+
+    def wrote(self, place: Hashable, stamp: Nanoseconds) -> None:
+        """The entry that passes on what :meth:`fresh` said has this stamp."""
+        if place in self._since:
+            self._wrote[place] = stamp
 
     @property
     def ends(self) -> int:

@@ -40,6 +40,17 @@ def test_places_do_not_mix_and_are_bounded() -> None:
     assert unheard.fresh("a", [1], 11 * MINUTE) == {1}
 
 
+def test_what_is_passed_on_is_known_of_our_own_entry_only() -> None:
+    unheard = Unheard()
+    unheard.fresh("group", [1], 7)
+    unheard.wrote("group", 100)
+    assert unheard.passed_on("group", 100) == {1: 7}
+    assert not unheard.passed_on("group", 101), "that one is a peer's"
+    unheard.fresh("group", [], 8)
+    unheard.wrote("group", 102)
+    assert not unheard.passed_on("group", 102)
+
+
 def test_what_ended_here_is_over_until_a_peer_writes_of_it_again() -> None:
     unheard = Unheard()
     unheard.ended("group", 1, 5, None)
