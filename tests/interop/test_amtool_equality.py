@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from tests.support.api import matcher
 from tests.support.cluster import Cluster
 from tests.support.eventually import eventually
 from tests.support.node import Node, NodeKind
+from tocsin.cli import amtool
 
 pytestmark = pytest.mark.interop
 
@@ -68,46 +70,103 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(program: tuple[str, ...], case: Case, node: Node, files: Path) -> tuple[str, str, int]:
-    """Standard output, standard error and exit status, with what varies from run to run masked."""
-    places = {"{files}": str(files)}
-    options = ["--no-version-check"] + ([f"--alertmanager.url={node.url}"] if case.url else [])
-    line = []
+def words_of(case: Case, node: Node, files: Path) -> list[str]:
+    """The command line; each time with a silence of its own."""
+    words = ["--no-version-check"] if case.line else []
+    words += [f"--alertmanager.url={node.url}"] if case.url else []
     for word in case.line:
-        if word == "{silence}":
-            word = node.api.post_silence([matcher("alertname", "Fresh")])
-        for name, place in places.items():
-            word = word.replace(name, place)
-        line.append(word)
+        fresh = node.api.post_silence([matcher("alertname", "Fresh")]) if word == "{silence}" else word
+        words.append(fresh.replace("{files}", str(files)))
+    return words
+
+
+def masked(case: Case, out: bytes, err: bytes) -> tuple[str, str]:
+    """Without what varies from run to run."""
+    printed, complaint = out.decode(), err.decode()
+    if case.changes:
+        printed, complaint = VARIES.sub("<varies>", printed), VARIES.sub("<varies>", complaint)
+    if case.masked:
+        printed = re.sub(case.masked, "<masked>", printed)
+    return printed, complaint
+
+
+@contextlib.contextmanager
+def standard_input(text: str, folder: Path) -> Iterator[None]:
+    """Have this process read ``text``."""
+    file = folder / "stdin"
+    file.write_text(text)
+    kept, known = os.dup(0), sys.stdin
+    with file.open() as stream:
+        os.dup2(stream.fileno(), 0)
+        sys.stdin = stream
+        try:
+            yield
+        finally:
+            os.dup2(kept, 0)
+            os.close(kept)
+            sys.stdin = known
+
+
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_the_same_bytes(
+    case: Case,
+    node: Node,
+    files: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
     done = subprocess.run(
-        [*program, *(options if case.line else []), *line],
+        [alertmanager.amtool(), *words_of(case, node, files)],
         input=(case.stdin or "").encode(),
         capture_output=True,
         timeout=60,
         check=False,
         cwd=files,
-        env={"HOME": str(files), "PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path)},
+        env={"HOME": str(files)},
     )
-    out, err = done.stdout.decode(), done.stderr.decode()
-    if case.changes:
-        out, err = VARIES.sub("<varies>", out), VARIES.sub("<varies>", err)
-    if case.masked:
-        out = re.sub(case.masked, "<masked>", out)
-    return out, err, done.returncode
-
-
-@pytest.mark.parametrize("case", ALL, ids=str)
-def test_the_same_bytes(case: Case, node: Node, files: Path) -> None:
-    theirs = run((str(alertmanager.amtool()),), case, node, files)
-    ours = run(OURS, case, node, files)
+    monkeypatch.setenv("HOME", str(files))
+    monkeypatch.chdir(files)
+    words = words_of(case, node, files)
+    capfdbinary.readouterr()
+    with standard_input(case.stdin or "", tmp_path):
+        status = amtool.main(words)
+    captured = capfdbinary.readouterr()
+    ours, theirs = masked(case, captured.out, captured.err), masked(case, done.stdout, done.stderr)
     assert ours[0] == LOGGED.sub("", theirs[0])
-    assert ours[2] == theirs[2]
+    assert status == done.returncode
     if not case.not_stderr:
         assert ours[1] == theirs[1]
 
 
+def test_as_a_program_by_any_of_its_names(node: Node, tmp_path: Path) -> None:
+    link = tmp_path / "amtool"
+    link.write_text(
+        f"#!{sys.executable}\nimport sys\nfrom tocsin.cli.control import main\nsys.exit(main())\n"
+    )
+    link.chmod(0o700)
+    environment = {"HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
+    for line in (["alert"], ["silence", "expire", "foo"], ["bogus"]):
+        found = [
+            subprocess.run(
+                [*program, "--no-version-check", f"--alertmanager.url={node.url}", *line],
+                capture_output=True,
+                timeout=60,
+                check=False,
+                env=environment,
+            )
+            for program in (
+                [str(alertmanager.amtool())],
+                [sys.executable, "-m", "tocsin.cli.amtool"],
+                [sys.executable, "-m", "tocsin.cli.control", "amtool"],
+                [str(link)],
+            )
+        ]
+        assert len({(one.stdout, one.stderr, one.returncode) for one in found}) == 1, found
+
+
 def test_there_are_many() -> None:
-    assert len({str(case) + str(case.stdin) for case in ALL}) >= 80
+    assert len({str(case) + str(case.stdin) for case in ALL}) >= 200
 
 
 def test_files_of_defaults(node: Node, tmp_path: Path, files: Path) -> None:

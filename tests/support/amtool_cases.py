@@ -283,7 +283,7 @@ def cases() -> Iterator[Case]:
         yield Case(
             ("alert", f"--alertmanager.url={url}"), url=False, not_stderr="ours says what is wrong with it"
         )
-    yield Case(("--http.config.file={files}/http.yml", "alert"))
+    yield Case(("--http.config.file={files}/http.yml", "alert", "Seen"))
     yield Case(("--http.config.file=nope", "alert"), not_stderr="a file that is missing is called missing")
     yield Case(("--enable-feature=foo", "alert"))
     yield Case(("@{files}/nope", "alert"))

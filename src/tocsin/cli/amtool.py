@@ -23,7 +23,7 @@ def program() -> Program:
         help="Ask and change Alertmanagers: alerts, silences, configuration.\n\n"
         "Flags may have defaults in $HOME/.config/amtool/config.yml and /etc/amtool/config.yml (Debian:"
         " $HOME/.config/prometheus/amtool.yml and /etc/prometheus/amtool.yml), YAML with the flags' names.",
-        flags=flags(version_check=True, output="simple"),
+        flags=flags(version_check=True),
         entries=tuple(entry for entry in ENTRIES if entry.amtool),
         groups=GROUPS,
         version=VERSION,

@@ -25,7 +25,7 @@ def program() -> Program:
         " for certificates and keys.\n\n"
         f"tocsinctl {AMTOOL} ... is amtool, to the byte. Flags may have defaults in"
         " $HOME/.config/amtool/config.yml and /etc/amtool/config.yml, YAML with the flags' names.",
-        flags=flags(version_check=False, output="simple"),
+        flags=flags(version_check=False),
         entries=ENTRIES,
         groups=GROUPS,
         version=f"tocsinctl {__version__}",

@@ -170,6 +170,8 @@ def test_completion() -> None:
     assert candidates(AMTOOL, ["silence", ""]) == ["add", "expire", "import", "query", "update"]
     assert candidates(AMTOOL, ["-o", ""]) == ["simple", "extended", "json"]
     assert candidates(AMTOOL, ["silence", "add", "--dur"]) == ["--duration"]
+    assert candidates(TOCSINCTL, ["completion", ""]) == ["bash", "zsh", "fish"]
+    assert candidates(TOCSINCTL, ["silence", "add", "--wait", "--com"]) == ["--comment"]
     for shell in SHELLS:
         assert "tocsin-amtool" in script("tocsin-amtool", shell)
 

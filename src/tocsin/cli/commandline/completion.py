@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from tocsin.cli.commandline.model import SWITCH, Flag, Program
+from tocsin.cli.commandline.model import OPTIONAL, SWITCH, Flag, Program
 from tocsin.cli.commandline.tree import build_tree
 
 SHELLS: Final = ("bash", "zsh", "fish")
@@ -82,6 +82,9 @@ def candidates(program: Program, words: Sequence[str]) -> list[str]:
         listed = [*(default.flags if default is not None else ()), *flags]
         names = [f"--{flag.name}" for flag in listed if not flag.hidden]
         return _matching(list(dict.fromkeys(names)), last)
+    command = node.command
+    if command is not None:
+        return _matching([each for one in command.arguments for each in one.kind.choices], last)
     return _matching([*(["help"] if not node.path else []), *node.children], last)
 
 
@@ -92,6 +95,7 @@ def _matching(found: Sequence[str], start: str) -> list[str]:
 def _valued(flags: Sequence[Flag], word: str) -> Flag | None:
     """The flag whose value is the next word."""
     for flag in flags:
-        if word in (f"--{flag.name}", f"-{flag.short}" if flag.short else "") and flag.kind is not SWITCH:
+        written = (f"--{flag.name}", f"-{flag.short}" if flag.short else "")
+        if word in written and flag.kind not in (SWITCH, OPTIONAL):
             return flag
     return None

@@ -92,7 +92,7 @@ GROUPS: Final = (
 )
 
 
-def flags(*, version_check: bool, output: str) -> tuple[Flag, ...]:
+def flags(*, version_check: bool) -> tuple[Flag, ...]:
     """Those of every command."""
     return (
         Flag("help", "Show help; --help-long shows that of all commands", SWITCH, short="h"),
@@ -106,7 +106,7 @@ def flags(*, version_check: bool, output: str) -> tuple[Flag, ...]:
             "How results are printed: simple, extended or json",
             choice("simple", "extended", "json"),
             short="o",
-            default=output,
+            default="simple",
         ),
         Flag("timeout", "For the whole command", DURATION, default="30s"),
         Flag(
