@@ -13,8 +13,17 @@ from tests.fuzz import alerting_targets as alerting
 from tests.fuzz import journal_targets as journal
 from tests.fuzz import node_targets as node
 from tests.fuzz import template_targets as templates
+from tests.fuzz import tool_targets as tool
 from tests.fuzz import wire_targets as wire
-from tocsin.errors import ConfigError, NotFoundError, StateError, UserError, ValidationError, WireError
+from tocsin.errors import (
+    ConfigError,
+    NotFoundError,
+    RemoteError,
+    StateError,
+    UserError,
+    ValidationError,
+    WireError,
+)
 from tocsin.gotemplate import TemplateError
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.go_json import GoJSONError
@@ -71,6 +80,8 @@ TARGETS: dict[str, Target] = {
     "go-json": Target(node.go_json, (GoJSONError,), 512),
     "api-time": Target(node.api_time, (GoJSONError,), 64),
     "query": Target(node.query, (BodyError,), 512),
+    # answers to the tool
+    "node-answers": Target(tool.answers, (RemoteError,), 2048),
 }
 
 

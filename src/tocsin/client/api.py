@@ -7,16 +7,24 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
+from tocsin.client.answers import (
+    Json,
+    read_alerts,
+    read_id,
+    read_silence,
+    read_silences,
+    read_status,
+)
 from tocsin.client.http import Answer, Client, Place, PlainClient, parse_url, wants_proxy
 from tocsin.client.settings import Settings
 from tocsin.errors import RemoteError
 from tocsin.notify.integrations.json import escape
 
-Json = dict[str, Any]
+T = TypeVar("T")
 _PREFIX: Final = "/api/v2"
 
 
@@ -33,9 +41,6 @@ _ALERTS: Final = _Operation(
 )
 _POST_ALERTS: Final = _Operation(
     "POST", "/alerts", "postAlerts", ((400, "BadRequest"), (500, "InternalServerError"))
-)
-_GROUPS: Final = _Operation(
-    "GET", "/alerts/groups", "getAlertGroups", ((400, "BadRequest"), (500, "InternalServerError"))
 )
 _SILENCES: Final = _Operation(
     "GET", "/silences", "getSilences", ((400, "BadRequest"), (500, "InternalServerError"))
@@ -83,27 +88,24 @@ class Api:
         query = [("active", _bool(active)), *(("filter", one) for one in filters)]
         query += [("inhibited", _bool(inhibited)), *([("receiver", receiver)] if receiver else [])]
         query += [("silenced", _bool(silenced)), ("unprocessed", _bool(unprocessed))]
-        return self._list(self._call(_ALERTS, query=query))
+        return self._read(read_alerts, self._call(_ALERTS, query=query))
 
     def post_alerts(self, alerts: Sequence[Json]) -> None:
         """Tell it of alerts."""
         self._call(_POST_ALERTS, body=list(alerts))
 
-    def groups(self) -> list[Json]:
-        """The aggregation groups, with their alerts in any state."""
-        return self._list(self._call(_GROUPS))
-
     def silences(self, filters: Sequence[str] = ()) -> list[Json]:
         """In every state."""
-        return self._list(self._call(_SILENCES, query=[("filter", one) for one in filters]))
+        query = [("filter", one) for one in filters]
+        return self._read(read_silences, self._call(_SILENCES, query=query))
 
     def silence(self, identifier: str) -> Json:
         """One."""
-        return self._object(self._call(_SILENCE, identifier=identifier))
+        return self._read(read_silence, self._call(_SILENCE, identifier=identifier))
 
     def post_silence(self, silence: Json) -> str:
         """Make it, or change the one with its ``id``. Returns the id that it has now."""
-        return str(self._object(self._call(_POST_SILENCES, body=silence)).get("silenceID", ""))
+        return self._read(read_id, self._call(_POST_SILENCES, body=silence))
 
     def expire(self, identifier: str) -> None:
         """End a silence."""
@@ -111,7 +113,7 @@ class Api:
 
     def status(self) -> Json:
         """Cluster, configuration, version."""
-        return self._object(self._call(_STATUS))
+        return self._read(read_status, self._call(_STATUS))
 
     def get(self, path: str) -> Answer:
         """Whatever is at ``path``, which is not of the API v2."""
@@ -136,23 +138,11 @@ class Api:
             raise _refusal(operation, answer)
         return answer.body
 
-    def _list(self, body: bytes) -> list[Json]:
-        found = self._read(body)
-        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
-            raise RemoteError(f"{self.place.base} answers no list of objects: is it an Alertmanager?")
-        return found
-
-    def _object(self, body: bytes) -> Json:
-        found = self._read(body)
-        if not isinstance(found, dict):
-            raise RemoteError(f"{self.place.base} answers no object: is it an Alertmanager?")
-        return found
-
-    def _read(self, body: bytes) -> object:
+    def _read(self, read: Callable[[bytes], T], body: bytes) -> T:
         try:
-            return json.loads(body)
-        except (ValueError, RecursionError):
-            raise RemoteError(f"{self.place.base} answers no JSON: is it an Alertmanager?") from None
+            return read(body)
+        except RemoteError as error:
+            raise RemoteError(f"{self.place.base} answers {error}: is it an Alertmanager?") from None
 
 
 def _client(place: Place, settings: Settings) -> Client:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tocsin.client.api import Api, ApiError, Json
+from tocsin.client.answers import Json
+from tocsin.client.api import Api, ApiError
 from tocsin.client.http import Place
 from tocsin.client.settings import Settings
 from tocsin.errors import TocsinError, TransportError

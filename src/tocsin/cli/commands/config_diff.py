@@ -16,7 +16,7 @@ from tocsin.cli.asking import ask, harmless, say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import EXISTING_FILE, SWITCH, Argument, Command, Flag
 from tocsin.cli.commandline.run import CommandError
-from tocsin.client.api import Json
+from tocsin.client.answers import Json
 from tocsin.client.formats import to_json
 from tocsin.client.terminal import Terminal
 

@@ -10,7 +10,8 @@ from tocsin.cli.asking import ask
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import EXISTING_FILE, NUMBER, SWITCH, Argument, Command, Flag
 from tocsin.cli.commandline.run import CommandError
-from tocsin.client.api import Api, ApiError, Json
+from tocsin.client.answers import Json
+from tocsin.client.api import Api, ApiError
 from tocsin.errors import TocsinError
 
 MAX_BYTES: Final = 256 << 20

@@ -8,7 +8,7 @@ from tocsin.cli.asking import ask, say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import Argument, Command
 from tocsin.client import dates, formats
-from tocsin.client.api import Json
+from tocsin.client.answers import Json
 from tocsin.client.terminal import Terminal
 
 
