@@ -20,8 +20,8 @@ def run_init(invocation: Invocation) -> int:
     """``certs init``."""
     folder, name = _folder(invocation), invocation.text("name")
     folder.initialise(name, now=_now(), lifetime=_lifetime(invocation), force=invocation.on("force"))
-    print(f"Made the authority {name!r}:")
-    _print_files([(folder.certificate, "certificate"), (folder.key, "private key; keep it off the nodes")])
+    files = [(folder.certificate, "certificate"), (folder.key, "private key; keep it off the nodes")]
+    _tell(invocation, f"Made the authority {name!r}:", files)
     return 0
 
 
@@ -31,14 +31,15 @@ def run_issue(invocation: Invocation) -> int:
     files = _folder(invocation).issue(
         name, hosts, now=_now(), lifetime=_lifetime(invocation), force=invocation.on("force")
     )
-    print(f"Issued {name!r} for {', '.join(hosts)}:")
-    _print_files(
+    _tell(
+        invocation,
+        f"Issued {name!r} for {', '.join(hosts)}:",
         [
             (files.certificate, "certificate, for serving and dialling"),
             (files.key, "private key"),
             (files.authority, "the authority's certificate"),
             (files.tls_config, "for --cluster.tls-config, of Tocsin or Alertmanager"),
-        ]
+        ],
     )
     return 0
 
@@ -47,9 +48,12 @@ def run_renew(invocation: Invocation) -> int:
     """``certs renew``."""
     (name,) = invocation.arguments
     files, hosts = _folder(invocation).renew(name, now=_now(), lifetime=_lifetime(invocation))
-    print(f"Issued {name!r} anew for {', '.join(hosts)}:")
-    _print_files([(files.certificate, "certificate"), (files.key, "private key")])
-    print("Copy both to the node: a running node takes them within seconds.")
+    _tell(
+        invocation,
+        f"Issued {name!r} anew for {', '.join(hosts)}:",
+        [(files.certificate, "certificate"), (files.key, "private key")],
+        "Copy both to the node: a running node takes them within seconds.",
+    )
     return 0
 
 
@@ -57,15 +61,19 @@ def run_revoke(invocation: Invocation) -> int:
     """``certs revoke``."""
     folder, now, lifetime = _folder(invocation), _now(), _lifetime(invocation)
     revoked = folder.revoke(invocation.arguments, now=now, lifetime=lifetime)
-    for one in revoked:
-        until = f"{one.not_valid_after_utc:%Y-%m-%d}"
-        print(f"Revoked {shown_name(one)}, serial {one.serial_number:x}, valid to {until}")
+    lines = [
+        f"Revoked {shown_name(one)}, serial {one.serial_number:x}, valid to"
+        f" {one.not_valid_after_utc:%Y-%m-%d}"
+        for one in revoked
+    ]
     ends = now + lifetime
-    print(f"Wrote the list of {now:%Y-%m-%d %H:%M} UTC, to be replaced before {ends:%Y-%m-%d}:")
-    _print_files([(folder.revocations, "copy it to every Tocsin node, beside its tls.yml")])
-    print(
+    lines.append(f"Wrote the list of {now:%Y-%m-%d %H:%M} UTC, to be replaced before {ends:%Y-%m-%d}:")
+    _tell(
+        invocation,
+        "\n".join(lines),
+        [(folder.revocations, "copy it to every Tocsin node, beside its tls.yml")],
         "A tls.yml names it by client_crl_file (tls_server_config) and crl_file (tls_client_config):\n"
-        "see docs/identity-and-rotation.md. An Alertmanager has no such lists."
+        "see docs/identity-and-rotation.md. An Alertmanager has no such lists.",
     )
     return 0
 
@@ -98,10 +106,17 @@ def run_show(invocation: Invocation) -> int:
     return 1 if any(report.problems for report in reports) else 0
 
 
-def _print_files(files: list[tuple[Path, str]]) -> None:
+def _tell(invocation: Invocation, said: str, files: list[tuple[Path, str]], after: str = "") -> None:
+    """Which files were written, and what is to be said of it."""
+    if invocation.output == "json":
+        say(to_json({"files": {str(path): what for path, what in files}}))
+        return
+    print(said)
     width = max(len(str(path)) for path, _ in files)
     for path, what in files:
         print(f"  {path!s:<{width}}  {what}")
+    if after:
+        print(after)
 
 
 def _now() -> datetime:

@@ -35,11 +35,13 @@ SHORTEST = 8
 def run_generate(invocation: Invocation) -> int:
     """``tocsinctl keyring generate``."""
     key, file = secrets.token_bytes(int(invocation.text("size"))), invocation.path_of("file")
-    if file is None:
-        print(encode_key(key))
-        return 0
-    write_keys(file, [key], new=True)
-    print(f"{file}: key {fingerprint(key)}")
+    if file is not None:
+        write_keys(file, [key], new=True)
+    if invocation.output == "json":
+        written = {"key": encode_key(key)} if file is None else {"file": str(file)}
+        say(to_json({**written, "fingerprint": fingerprint(key)}))
+    else:
+        print(encode_key(key) if file is None else f"{file}: key {fingerprint(key)}")
     return 0
 
 

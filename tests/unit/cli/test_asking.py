@@ -66,7 +66,12 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert [len(one["warnings"]) for one in found] == [1, 0]
     assert found[0]["problem"] == ""
     assert found[1]["problem"].startswith(f"{bad}:1:8: expected a map")
-    assert main(["certs", "init", "--dir", str(tmp_path / "certs")]) == 0
+    made = run("certs", "init", "--dir", str(tmp_path / "certs"))
+    assert isinstance(made, dict)
+    assert list(made["files"]) == [str(tmp_path / "certs" / name) for name in ("ca.pem", "ca-key.pem")]
+    key = run("keyring", "generate", "--size=16")
+    assert isinstance(key, dict)
+    assert (len(key["key"]), len(key["fingerprint"])) == (24, 32)
     shown = run("certs", "show", "--dir", str(tmp_path / "certs"))
     assert isinstance(shown, list)
     assert shown[0]["found"]["subject"] == "Tocsin cluster CA"

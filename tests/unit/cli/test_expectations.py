@@ -131,3 +131,10 @@ def test_config_diff(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alerts.write_text("{}")
     assert main(["config", "diff", *files, f"--alerts={alerts}"]) == 1
     assert "expected a list of alerts" in capsys.readouterr().err
+
+
+def test_the_examples_are_as_expected_and_without_doubt(capsys: pytest.CaptureFixture[str]) -> None:
+    examples = Path(__file__).resolve().parents[3] / "examples"
+    assert main(["test", str(examples / "tests" / "routing.yml")]) == 0
+    assert main(["lint", "--strict", str(examples / "alertmanager.yml")]) == 0
+    assert capsys.readouterr().out.endswith("4 of 4 as expected\n0 warnings, 0 notes\n")
