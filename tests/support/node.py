@@ -52,6 +52,8 @@ QUICK = {
     "cluster.tcp-timeout": "2s",
     "log.level": "debug",
 }
+# Where no node dies, none is taken for dead either, however long the machine keeps it from answering.
+PATIENT = {"cluster.probe-interval": "1h", "cluster.pushpull-interval": "10m", "cluster.tcp-timeout": "1m"}
 
 
 class Node:
