@@ -11,14 +11,14 @@ import httpx
 from tests.support.api import matcher, rfc3339
 from tests.support.cluster import Cluster
 from tests.support.eventually import eventually
-from tests.support.node import metric
+from tests.support.node import PATIENT, metric
 from tests.support.tocsin_node import TOCSIN
 
 ROOM = 256 * 1024  # more than the log needs, less than the silence does
 
 
 def test_a_full_disk_is_told_and_nothing_else_stops(tmp_path: Path) -> None:
-    with Cluster(tmp_path) as cluster:
+    with Cluster(tmp_path, flags=PATIENT) as cluster:
         full = cluster.add(TOCSIN, "full")
         other = cluster.add(TOCSIN, "other")
         cluster.wait_whole()
@@ -42,6 +42,7 @@ def test_a_full_disk_is_told_and_nothing_else_stops(tmp_path: Path) -> None:
         assert metric(full.api.metrics(), "tocsin_journal_failing") == 1
         from_peer = other.api.post_silence([matcher("alertname", "from a peer")])
         eventually(lambda: full.api.silence(from_peer), "gossip is still merged")
+        eventually(lambda: other.api.silence(kept), "what was kept is on the other")
         assert {silence["id"] for silence in other.api.silences()} == {kept, from_peer}
 
         resource.prlimit(full.process.pid, resource.RLIMIT_FSIZE, limits)
