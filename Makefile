@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers fuzz template-fuzz fuzz-short protocol clean
+.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -87,6 +87,13 @@ hostile: setup  ## attack a running cluster in every known way, and measure it m
 
 receivers: setup  ## play all captures of what Alertmanager sends to receivers (ARGS="--only slack --jobs 4")
 	@$(BIN)/python -m tests.receivers $(ARGS)
+
+receivers-varied: setup  ## sections made by chance, beside the real Alertmanager (ARGS="--count 300 --seed 7 --only slack")
+	@tools/fetch-peers $(PEERS)
+	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m tests.receivers.varied $(ARGS)
+
+far-sides: setup  ## receivers that behave badly: what each costs (ARGS="--only mail --write docs/bad-receivers.md")
+	@$(BIN)/python -m tests.faults.far_sides $(ARGS)
 
 fuzz: setup  ## fuzz every parser for half an hour (ARGS="--seconds 60 --target stream")
 	@$(BIN)/python -m tests.fuzz --seconds 1800 $(ARGS)

@@ -15,6 +15,7 @@ FALSE_WORDS = frozenset(("n", "N", "no", "No", "NO", "false", "False", "FALSE", 
 _UNSIGNED = re.compile(r"\+?(0[xX][0-9a-fA-F_]+|0[bB][01_]+|0[oO][0-7_]+|[0-9][0-9_]*)", re.ASCII)
 _LONGEST_NUMBER = 32
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _URL_TROUBLE = re.compile(r"[\x00-\x20\x7f]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -87,8 +88,10 @@ def check_url(url: str) -> None:
 
     The error never holds the URL: it may hold a password or a token.
     """
-    if _URL_TROUBLE.search(url):
-        raise ValueError("a URL cannot hold spaces or control characters")
+    if _CONTROL.search(url):
+        raise ValueError("a URL cannot hold control characters")
+    if url.startswith(" "):
+        raise ValueError("a URL cannot begin with a space")
     scheme, colon, rest = url.partition(":")
     if not colon or not _SCHEME.fullmatch(scheme):
         raise ValueError('unsupported scheme "" for URL')
@@ -104,6 +107,8 @@ def check_url(url: str) -> None:
 
 def check_authority(authority: str) -> None:
     """Refuse a bad host or port of a URL: ``ValueError``."""
+    if " " in authority:
+        raise ValueError("a URL cannot hold spaces before its path")
     host_port = authority.rpartition("@")[2]
     if not host_port:
         raise ValueError("missing host for URL")

@@ -167,10 +167,10 @@ def _problem(answer: Answer, result: str) -> tuple[str, str] | None:
     """Code and text of what went wrong, if anything did. Without a code the answer is none of AWS's."""
     body = answer.body.strip()
     if 200 <= answer.status < 300:
-        if not body or re.search(rb"<%b[\s/>]" % result.encode(), body):
+        if b"<" not in body or re.search(rb"<%b[\s/>]" % result.encode(), body):
             return None
         return "", "the answer is none of AWS"
-    if body and not (body.startswith(b"<") and body.endswith(b">")):
+    if b"<" in body and not body.endswith(b">"):
         return "", "the answer is none of AWS"
     return element(body, "Code") or "UnknownError", element(body, "Message")
 

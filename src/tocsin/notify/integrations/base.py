@@ -22,6 +22,7 @@ from tocsin.config.httpclient import HTTPClientConfig
 from tocsin.config.scalars import boolean
 from tocsin.config.schema import Section, option
 from tocsin.notify.integrations.secrets import Secrets, why
+from tocsin.notify.integrations.statistics import ClientStatistics
 
 if TYPE_CHECKING:  # Loaded when there is something to send.
     from tocsin.notify.integrations.http import HTTPClient
@@ -196,6 +197,10 @@ class Services(Protocol):
     @property
     def secrets(self) -> Secrets:
         """Reads secrets, and masks them in errors."""
+
+    @property
+    def statistics(self) -> ClientStatistics:
+        """What is counted of bounds."""
 
     def http(self, config: HTTPClientConfig) -> HTTPClient:
         """A client of this integration's own; :class:`~tocsin.errors.ConfigError`: unusable certificates."""

@@ -23,6 +23,10 @@ from tocsin.notify.integrations.url import Target
 MAX_CONNECTIONS: Final = 64
 """Of one integration, and as many requests at a time. More wait for one to be over."""
 KEPT_SECONDS: Final = 300.0
+READ_BYTES: Final = 8 * 1024
+"""Of a connection, at once."""
+MAX_UNASKED_BYTES: Final = 256 * 1024
+"""That come on a connection on which nothing is written: more than the bounds of an answer let through."""
 
 
 @dataclass(slots=True, eq=False)
@@ -126,7 +130,7 @@ class Connections:
         return pool
 
     def _make(self, proxy: str, tunnel: bool, context: ssl.SSLContext) -> Pool:
-        backend = _Backend(self._tls.server_name)
+        backend = _Backend(self._tls.server_name, self._statistics)
         common: dict[str, Any] = {
             "ssl_context": context,
             "max_connections": MAX_CONNECTIONS,
@@ -165,8 +169,9 @@ class _Backend(AnyIOBackend):
     cancelled, so that its socket would stay.
     """
 
-    def __init__(self, server_name: str) -> None:
+    def __init__(self, server_name: str, statistics: ClientStatistics) -> None:
         self._server_name = server_name
+        self._statistics = statistics
         self._open: set[_Stream] = set()
 
     async def connect_tcp(
@@ -179,7 +184,7 @@ class _Backend(AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         """As the parent; the stream knows the name."""
         stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(stream, self._server_name, self._open)
+        return _Stream(stream, self._server_name, self._open, self._statistics)
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -188,14 +193,35 @@ class _Backend(AnyIOBackend):
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    def __init__(self, stream: httpcore.AsyncNetworkStream, server_name: str, opened: set[_Stream]) -> None:
+    def __init__(
+        self,
+        stream: httpcore.AsyncNetworkStream,
+        server_name: str,
+        opened: set[_Stream],
+        statistics: ClientStatistics,
+    ) -> None:
         self._stream = stream
         self._server_name = server_name
+        self._statistics = statistics
         self._open = opened
         self._open.add(self)
-        self.read = stream.read  # type: ignore[method-assign]
-        self.write = stream.write  # type: ignore[method-assign]
+        self._unasked = 0
         self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """A little at a time, as all of it is looked at at once; and not for ever: httpcore would go on with
+        interim answers (1xx) that have no end."""
+        data = await self._stream.read(min(max_bytes, READ_BYTES), timeout)
+        self._unasked += len(data)
+        if self._unasked > MAX_UNASKED_BYTES:
+            self._statistics.bounds_reached["answer_head"] += 1
+            raise httpcore.ReadError("interim answers without end")
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """What was written may be answered."""
+        self._unasked = 0
+        await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:
         self._open.discard(self)
@@ -206,4 +232,4 @@ class _Stream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         stream = await self._stream.start_tls(ssl_context, self._server_name or server_hostname, timeout)
         self._open.discard(self)
-        return _Stream(stream, self._server_name, self._open)
+        return _Stream(stream, self._server_name, self._open, self._statistics)

@@ -31,7 +31,7 @@ from tocsin.notify.integrations.base import (
 )
 from tocsin.notify.integrations.mime import as_data, header_value, message, multipart
 from tocsin.notify.integrations.secrets import why
-from tocsin.notify.integrations.smtp import SMTPSession
+from tocsin.notify.integrations.smtp import ReplyTooLongError, SMTPSession
 from tocsin.notify.integrations.tlscontext import TLSFiles
 
 P = ParamSpec("P")
@@ -160,21 +160,14 @@ class EmailNotifier:
 
     async def notify(self, notification: Notification) -> None:
         """One mail, on a connection of its own."""
+        if self._room.locked():
+            self._services.statistics.bounds_reached["mail_sessions"] += 1
         async with self._room:
-            config = self._config
-            host, port = config.server
-            tls = await self._context() if config.implicit_tls else None
-            name = config.tls_config.server_name
-            session = await SMTPSession.connect(host, port, tls=tls, server_name=name)
             try:
-                await self._deliver(session, notification)
-            except NotifyError:
-                self._leave(session)
+                await self._converse(notification)
+            except ReplyTooLongError:
+                self._services.statistics.bounds_reached["mail_reply"] += 1
                 raise
-            except BaseException:
-                session.abort()
-                raise
-            self._leave(session)
 
     async def close(self) -> None:
         """Hang up where leave is still being taken."""
@@ -182,6 +175,22 @@ class EmailNotifier:
         for task in leaving:
             task.cancel()
         await asyncio.gather(*leaving, return_exceptions=True)
+
+    async def _converse(self, notification: Notification) -> None:
+        config = self._config
+        host, port = config.server
+        tls = await self._context() if config.implicit_tls else None
+        name = config.tls_config.server_name
+        session = await SMTPSession.connect(host, port, tls=tls, server_name=name)
+        try:
+            await self._deliver(session, notification)
+        except NotifyError:
+            self._leave(session)
+            raise
+        except BaseException:
+            session.abort()
+            raise
+        self._leave(session)
 
     def _leave(self, session: SMTPSession) -> None:
         if len(self._leaving) >= MAX_SESSIONS:

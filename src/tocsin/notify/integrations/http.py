@@ -215,6 +215,8 @@ class HTTPClient:
     async def _headers(self, step: Step) -> list[Header]:
         """All headers of a request but its Host."""
         sent = without_sensitive(step.headers) if step.foreign else list(step.headers)
+        if self._tokens is not None:  # A token counts more than what a kind or a URL says.
+            sent = [pair for pair in sent if pair[0].lower() != "authorization"]
         sent += await self._own_headers(step.target, sent, foreign=step.foreign)
         names = {name.lower() for name, _ in sent}
         if "user-agent" not in names:
@@ -264,6 +266,10 @@ class HTTPClient:
             return headers
         if any(name.lower() == "authorization" for name, _ in given):
             pass  # The kind's own counts.
+        elif self._tokens is not None:
+            headers.append(("Authorization", await self._tokens.authorization()))
+        elif target.username or target.password:
+            headers.append(("Authorization", self._basic(target.username, target.password)))
         elif basic is not None:
             username = await secrets.read(basic.username, basic.username_file)
             password = await secrets.read(basic.password, basic.password_file)
@@ -271,10 +277,6 @@ class HTTPClient:
         elif authorization is not None:
             credentials = await secrets.read(authorization.credentials, authorization.credentials_file)
             headers.append(("Authorization", f"{authorization.type} {credentials}"))
-        elif self._tokens is not None:
-            headers.append(("Authorization", await self._tokens.authorization()))
-        elif target.username or target.password:
-            headers.append(("Authorization", self._basic(target.username, target.password)))
         for name, header in (config.http_headers or {}).items():
             headers += [(name, value) for value in (*header.values, *header.secrets)]
             headers += [(name, await secrets.read("", file)) for file in header.files]
@@ -302,7 +304,7 @@ def _of_tokens(config: HTTPClientConfig) -> HTTPClientConfig:
 def _header(name: str, value: str) -> tuple[bytes, bytes]:
     if _UNPRINTABLE.search(value) or _UNPRINTABLE.search(name):
         raise ValueError(f"the value of the header {name!r} holds control characters")
-    return name.encode(), value.encode()
+    return name.encode(), value.strip(" \t").encode()
 
 
 def _headers_of(response: httpcore.Response) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
@@ -22,9 +23,12 @@ from tocsin.notify.integrations.base import (
 from tocsin.notify.integrations.registry import registered
 from tocsin.notify.integrations.secrets import Secrets
 from tocsin.notify.integrations.statistics import ClientStatistics
+from tocsin.notify.integrations.truncate import CUT
 
 if TYPE_CHECKING:
     from tocsin.notify.integrations.http import HTTPClient, TLSContexts
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 SenderKey: TypeAlias = tuple[str, str, int]
@@ -52,8 +56,18 @@ class Sender(Protocol):
 class NotifierSender:
     """A sender out of a notifier."""
 
-    def __init__(self, notifier: Notifier, *, secrets: Secrets, clock: Clock) -> None:
+    def __init__(
+        self,
+        notifier: Notifier,
+        *,
+        secrets: Secrets,
+        clock: Clock,
+        kind: str = "",
+        statistics: ClientStatistics | None = None,
+    ) -> None:
         self._notifier = notifier
+        self._kind = kind
+        self._statistics = statistics or ClientStatistics()
         self._secrets = secrets
         self._clock = clock
 
@@ -61,11 +75,14 @@ class NotifierSender:
         """One attempt, over by ``deadline``."""
         DOING.set("")
         IN_VAIN.set(False)
+        cut: set[str] = set()
+        CUT.set(cut)
         left = (deadline - self._clock.now()) / SECOND
         try:
             async with asyncio.timeout(max(left, 0.0)):
                 remembered = await self._notifier.notify(notification)
         except NotifyError as failure:
+            self._told_cut(cut)
             return self._failed(str(failure), retry=failure.retry, reason=failure.reason)
         except TimeoutError:
             doing = DOING.get()
@@ -75,6 +92,7 @@ class NotifierSender:
         except Exception as error:
             # A notifier's bug must cost this one attempt, not the flow.
             return self._failed(f"{type(error).__name__}: {error}", retry=True)
+        self._told_cut(cut)
         return Outcome(success=True, receiver_data=remembered)
 
     async def close(self) -> None:
@@ -84,6 +102,12 @@ class NotifierSender:
     def mask(self, text: str) -> str:
         """``text`` without any secret of the integration."""
         return self._secrets.mask(text)
+
+    def _told_cut(self, cut: set[str]) -> None:
+        """Count and log what was cut, though the far side took it."""
+        if cut:
+            self._statistics.truncated[self._kind] += 1
+            _log.warning("%s: a text was cut to %s", self._kind, ", ".join(sorted(cut)))
 
     def _failed(self, error: str, *, retry: bool, reason: str = "other") -> Outcome:
         text = self._secrets.mask(error)[:_LONGEST_ERROR]
@@ -97,9 +121,9 @@ class IntegrationServices:
         self, secrets: Secrets, contexts: TLSContexts, renderer: Renderer, statistics: ClientStatistics
     ) -> None:
         self.secrets = secrets
+        self.statistics = statistics
         self._contexts = contexts
         self._renderer = renderer
-        self._statistics = statistics
 
     @property
     def external_url(self) -> str:
@@ -110,7 +134,7 @@ class IntegrationServices:
         """A client of this integration's own."""
         from tocsin.notify.integrations.http import HTTPClient
 
-        return HTTPClient(config, contexts=self._contexts, secrets=self.secrets, statistics=self._statistics)
+        return HTTPClient(config, contexts=self._contexts, secrets=self.secrets, statistics=self.statistics)
 
     async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
         """What ``build`` makes of the notification's data."""
@@ -128,9 +152,10 @@ def make_sender(
     """The sender of one integration; :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
     renderer.prepare(config)
     secrets = Secrets(config)
-    services = IntegrationServices(secrets, contexts, renderer, statistics or ClientStatistics())
+    counts = statistics or ClientStatistics()
+    services = IntegrationServices(secrets, contexts, renderer, counts)
     notifier = registered(config.kind).load().notifier(config, services)
-    return NotifierSender(notifier, secrets=secrets, clock=clock)
+    return NotifierSender(notifier, secrets=secrets, clock=clock, kind=config.kind, statistics=counts)
 
 
 def make_senders(

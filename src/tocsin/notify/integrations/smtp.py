@@ -28,6 +28,10 @@ MAX_CHALLENGES: Final = 4
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
 
+class ReplyTooLongError(NotifyError):
+    """A reply of more than 32 KiB, or with a line of more than 8."""
+
+
 class SMTPSession:
     """A connection on which one mail is sent. Each method raises :class:`NotifyError`, to be tried again."""
 
@@ -167,11 +171,14 @@ class SMTPSession:
         self, what: str, answer: Awaitable[SMTPResponse], wanted: Collection[int]
     ) -> SMTPResponse:
         from aiosmtplib.errors import SMTPException, SMTPResponseException
+        from aiosmtplib.typing import SMTPStatus
 
         DOING.set(what)
         try:
             response = await answer
         except SMTPResponseException as error:
+            if error.code == SMTPStatus.invalid_response and error.message == "Response too long":
+                raise ReplyTooLongError(f"{what}: the server's reply has no end", retry=True) from None
             raise NotifyError(f"{what}: {_said(error.code, error.message)}", retry=True) from None
         except (SMTPException, OSError, ValueError) as error:
             raise NotifyError(f"{what}: {cause(error)}", retry=True) from None

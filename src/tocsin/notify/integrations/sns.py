@@ -25,7 +25,7 @@ from tocsin.notify.integrations.base import (
 )
 from tocsin.notify.integrations.secrets import why
 from tocsin.notify.integrations.sigv4 import Credentials
-from tocsin.notify.integrations.truncate import whole
+from tocsin.notify.integrations.truncate import cut_to
 
 MAX_BYTES: Final = 256 * 1024
 MAX_PHONE_BYTES: Final = 1600
@@ -197,7 +197,9 @@ class SNSNotifier:
             raise NotifyError("the message is not in UTF-8") from None
         if len(message) > limit:
             attributes["truncated"] = "true"
-        form.append(("Message", whole(message[:limit])))
+            cut_to(f"{limit} bytes")
+        # As Alertmanager cuts it, in the middle of a character too.
+        form.append(("Message", message[:limit].decode("utf-8", "surrogateescape")))
         if config.subject:
             form.append(("Subject", render.text(config.subject)))
         for number, (name, value) in enumerate(sorted(attributes.items()), 1):

@@ -12,7 +12,11 @@ class ClientStatistics:
 
     bounds_reached: Counter[str] = field(default_factory=Counter)
     """Times that a bound was reached: ``answer_bytes``, ``answer_pieces`` and ``answer_time`` cut an answer,
-    ``redirects`` ended an attempt, at ``requests`` one waited for others of its integration."""
+    ``answer_head`` ended an attempt whose answer did not begin for all that came,
+    ``redirects`` ended an attempt, at ``requests`` one waited for others of its integration, at
+    ``mail_sessions`` a mail did; ``mail_reply`` ended a mail."""
+    truncated: Counter[str] = field(default_factory=Counter)
+    """Attempts with a text that was cut to what the far side takes, by kind."""
     tls_files_reloaded: int = 0
     """Times that changed files of a ``tls_config`` were put in force."""
     tls_files_unusable: int = 0

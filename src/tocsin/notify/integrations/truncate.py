@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Final
 
+CUT: ContextVar[set[str] | None] = ContextVar("cut", default=None)
+"""What was cut in the attempt under way, for people: ``to 4096 characters``."""
 MARKER: Final = "…"
 _SHORTEST: Final = 3
 """Up to so many characters there is no room for the marker."""
+
+
+def cut_to(what: str) -> None:
+    """A text was cut to ``what``; for the log, and counted."""
+    cut = CUT.get()
+    if cut is not None:
+        cut.add(what)
 
 
 def in_characters(text: str, limit: int) -> str:
     """At most ``limit`` characters of ``text``, the marker included."""
     if len(text) <= limit:
         return text
+    cut_to(f"{limit} characters")
     return text[:limit] if limit <= _SHORTEST else text[: limit - 1] + MARKER
 
 
@@ -21,6 +32,7 @@ def in_bytes(text: str, limit: int) -> str:
     data = text.encode("utf-8", "surrogateescape")
     if len(data) <= limit:
         return text
+    cut_to(f"{limit} bytes")
     if limit <= _SHORTEST:
         return MARKER if limit == _SHORTEST else "." * limit
     return whole(data[: limit - len(MARKER.encode())]) + MARKER

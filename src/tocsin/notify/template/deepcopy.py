@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from tocsin.notify.template.yamlvalues import NotYamlError, read
+
+_LARGEST_WHOLE: Final = 1e21
 
 
 def copy_rendered(value: Any, render: Callable[[str], str]) -> Any:
@@ -13,7 +15,8 @@ def copy_rendered(value: Any, render: Callable[[str], str]) -> Any:
 
     What a text renders to is read as YAML, as Alertmanager does it: ``"{{ 1 }}"`` becomes a number, a list
     becomes a list, and nothing becomes None; where it is a text, or no YAML, it stays as it was rendered.
-    Keys are not read so, and keys that are no texts are left out. What was read is not rendered again.
+    So are texts in what was read. Keys are not read so, and keys that are no texts are left out. What was
+    read is not rendered again, as Alertmanager does it: labels would be templates then.
     """
     if isinstance(value, str):
         return _reread(render(value))
@@ -23,7 +26,7 @@ def copy_rendered(value: Any, render: Callable[[str], str]) -> Any:
         }
     if isinstance(value, (list, tuple)):
         return [copy_rendered(item, render) for item in value]
-    return value
+    return _number(value)
 
 
 def _reread(text: str) -> Any:
@@ -31,12 +34,20 @@ def _reread(text: str) -> Any:
         read_value = read(text)
     except NotYamlError:
         return text
-    return text if isinstance(read_value, str) else _with_text_keys(read_value)
+    return text if isinstance(read_value, str) else _reread_within(read_value)
 
 
-def _with_text_keys(value: Any) -> Any:
+def _reread_within(value: Any) -> Any:
+    if isinstance(value, str):
+        return _reread(value)
     if isinstance(value, dict):
-        return {key: _with_text_keys(item) for key, item in value.items() if isinstance(key, str)}
+        return {key: _reread_within(item) for key, item in value.items() if isinstance(key, str)}
     if isinstance(value, list):
-        return [_with_text_keys(item) for item in value]
-    return value
+        return [_reread_within(item) for item in value]
+    return _number(value)
+
+
+def _number(value: Any) -> Any:
+    """A float without a fraction as Go writes it in JSON: as a whole number up to 1e21."""
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE
+    return int(value) if whole else value

@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -139,7 +140,9 @@ class Templates:
         if self._worker is None:
             self._worker = ThreadPoolExecutor(_WORKERS, "tocsin-templates")
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._worker, self._build, data, build)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._worker, copy_context().run, self._build, data, build
+            )
         except RenderError as error:
             if error.bound:
                 self._on_bound(error.bound)

@@ -192,6 +192,25 @@ def test_a_head_without_end_fails_the_attempt() -> None:
     run(story)
 
 
+def test_interim_answers_without_end_end_the_attempt() -> None:
+    async def interim(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        while True:
+            writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+            await writer.drain()
+
+    async def story() -> None:
+        statistics = ClientStatistics()
+        async with behaving(interim) as far, client(statistics=statistics) as http:
+            with pytest.raises(NotifyError, match="interim answers without end") as caught:
+                await http.post(f"http://127.0.0.1:{far.port}/", b"{}")
+            assert caught.value.retry
+            assert statistics.bounds_reached["answer_head"] == 1
+            await far.gone.get()
+
+    run(story)
+
+
 def test_one_integration_has_so_many_requests_at_a_time() -> None:
     free = asyncio.Event()
 

@@ -29,12 +29,14 @@ from tocsin.node.config.alertmanager import parse_config
 from tocsin.notify.integrations.base import NotifyError, Outcome
 from tocsin.notify.integrations.email import (
     MAX_ADDRESSES_CHARACTERS,
+    MAX_SESSIONS,
     EmailConfig,
     ThreadingConfig,
     addresses,
     usual_name,
 )
 from tocsin.notify.integrations.sender import make_sender
+from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
 
@@ -142,12 +144,21 @@ def config_for(server: MailServer, **values: Any) -> EmailConfig:
 
 
 async def deliver(
-    server: MailServer, notification: Notification = NOTIFICATION, *, seconds: float = 30.0, **values: Any
+    server: MailServer,
+    notification: Notification = NOTIFICATION,
+    *,
+    seconds: float = 30.0,
+    counts: ClientStatistics | None = None,
+    **values: Any,
 ) -> Outcome:
     renderer = TemplateRenderer(TemplateFiles(), "http://node")
     async with server.open():
         sender = make_sender(
-            config_for(server, **values), contexts=TLSContexts(), renderer=renderer, clock=CLOCK
+            config_for(server, **values),
+            contexts=TLSContexts(),
+            renderer=renderer,
+            clock=CLOCK,
+            statistics=counts,
         )
         try:
             return await sender.send(notification, CLOCK.now() + int(seconds * SECOND))
@@ -364,8 +375,34 @@ def test_a_hanging_server_costs_the_attempt_and_its_step_is_told(step: str, doin
 
 def test_a_reply_without_end_is_not_kept() -> None:
     endless = "\r\n".join(["250-" + "x" * 500] * 200)
-    outcome = send(MailServer(replies={"MAIL": endless}))
-    assert (outcome.retry, outcome.error) == (True, "MAIL: Response too long")
+    counts = ClientStatistics()
+    outcome = send(MailServer(replies={"MAIL": endless}), counts=counts)
+    assert (outcome.retry, outcome.error) == (True, "MAIL: the server's reply has no end")
+    assert counts.bounds_reached["mail_reply"] == 1
+
+
+def test_so_many_mails_of_an_integration_at_a_time() -> None:
+    """More wait, and are counted."""
+    more = 3
+    server, counts = MailServer(replies={"EHLO": HANG}), ClientStatistics()
+
+    async def story() -> list[Outcome]:
+        async with server.open():
+            sender = make_sender(
+                config_for(server),
+                contexts=TLSContexts(),
+                renderer=TemplateRenderer(TemplateFiles(), "http://node"),
+                clock=CLOCK,
+                statistics=counts,
+            )
+            deadline = CLOCK.now() + 2 * SECOND
+            return await asyncio.gather(
+                *(sender.send(NOTIFICATION, deadline) for _ in range(MAX_SESSIONS + more))
+            )
+
+    outcomes = asyncio.run(story())
+    assert not any(outcome.success for outcome in outcomes)
+    assert counts.bounds_reached["mail_sessions"] == more
 
 
 def test_a_mail_that_was_taken_is_through_even_if_nobody_says_goodbye() -> None:

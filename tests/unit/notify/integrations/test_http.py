@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.support.httpreceiver import OK, client, json_answer, redirect, run, served
-from tocsin.config.httpclient import JWT_BEARER, Authorization, HTTPClientConfig, HTTPHeader, OAuth2
+from tocsin.config.httpclient import (
+    JWT_BEARER,
+    Authorization,
+    BasicAuth,
+    HTTPClientConfig,
+    HTTPHeader,
+    OAuth2,
+)
 from tocsin.notify.integrations.base import NotifyError, RetryRule
 from tocsin.notify.integrations.http import MAX_REDIRECTS
 
@@ -98,6 +105,37 @@ def test_user_and_password_of_a_url_are_sent_and_not_shown() -> None:
             token = base64.b64encode(b"me:p@ss").decode()
             assert server.requests[0].headers["authorization"] == f"Basic {token}"
             assert "@" not in server.requests[0].headers["host"]
+
+    run(story)
+
+
+def test_who_counts_when_several_say_who_asks() -> None:
+    """As with Go: what a kind says, then the URL, then the configuration; and a token before all of them."""
+    token = b'{"access_token":"t","token_type":"Bearer"}'
+
+    async def story() -> None:
+        async with served(token=json_answer(token)) as server:
+            url = f"http://me:pass@127.0.0.1:{server.port}/a"
+            basic = HTTPClientConfig(basic_auth=BasicAuth(username="other", password="x"))
+            oauth2 = HTTPClientConfig(
+                oauth2=OAuth2(client_id="i", client_secret="s", token_url=f"{server.url}/token")
+            )
+            own = [("Authorization", "GenieKey k")]
+            for config, headers in ((basic, []), (basic, own), (oauth2, own)):
+                async with client(config) as http:
+                    await http.request("POST", url, b"{}", headers=headers)
+        said = [r.headers["authorization"] for r in server.requests if " /a " in r.line]
+        assert said == ["Basic bWU6cGFzcw==", "GenieKey k", "Bearer t"]
+
+    run(story)
+
+
+def test_space_around_a_header_is_left_out() -> None:
+    async def story() -> None:
+        config = HTTPClientConfig(authorization=Authorization(type="X"))
+        async with served() as server, client(config) as http:
+            await http.post(f"{server.url}/a", b"{}")
+        assert server.requests[0].headers["authorization"] == "X"
 
     run(story)
 

@@ -209,6 +209,7 @@ def test_a_payload_is_rendered_and_read_again_as_yaml() -> None:
         "list": ["{{ toJson .CommonLabels }}", "yes", 5, None, True, "2026-01-02", ""],
         "colon": "{{ .CommonLabels.colon }}",
         "octal": "{{ .CommonLabels.n }}",
+        "whole": ["{{ 1.5e3 }}", "-1.5e3", 1.5],
         "bad": "{ {{ .Status }}",
         1: "left out",
     }
@@ -216,9 +217,10 @@ def test_a_payload_is_rendered_and_read_again_as_yaml() -> None:
         "firing": 3,
         "text": "ops",
         "quoted": '"3"',
-        "list": [{"colon": "a: b", "n": "012"}, True, 5, None, True, "2026-01-02", None],
+        "list": [{"colon": {"a": "b"}, "n": 10}, True, 5, None, True, "2026-01-02", None],
         "colon": {"a": "b"},
         "octal": 10,
+        "whole": [1500, -1500, 1.5],
         "bad": "{ firing",
     }
     with pytest.raises(RenderError, match=r"payload: line 1: at <.Nope>"):

@@ -1,0 +1,1 @@
+"""Receivers that behave badly: what each of them costs."""
