@@ -24,6 +24,7 @@ from benchmarks import (
     rows_idle,
     rows_joining,
     rows_notifications,
+    rows_receivers,
     rows_silences,
     rows_templates,
 )
@@ -39,6 +40,7 @@ from tests.support.tocsin_node import TOCSIN
 ROWS: tuple[Row, ...] = (
     *rows_silences.ROWS,
     *rows_notifications.ROWS,
+    *rows_receivers.ROWS,
     *rows_faults.ROWS,
     *rows_alerts.ROWS,
     *rows_joining.ROWS,

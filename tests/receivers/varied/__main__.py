@@ -124,7 +124,7 @@ def _tell(case: Case, theirs: list[Told], ours: list[Told], lines: int) -> None:
             for told in (one, other)
         ]
         print(f"   step {number}: {one.outcome or 'nothing'} there, {other.outcome or 'nothing'} here")
-        changed = list(difflib.unified_diff(*shown, lineterm="", n=0))[2 : 2 + lines]
+        changed = list(difflib.unified_diff(shown[0], shown[1], lineterm="", n=0))[2 : 2 + lines]
         for one_line, next_line in zip(changed, [*changed[1:], ""], strict=True):
             print("      " + line_from(one_line, next_line))
     sys.stdout.flush()

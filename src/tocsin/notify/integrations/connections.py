@@ -16,6 +16,7 @@ from httpcore._backends.anyio import AnyIOBackend
 
 from tocsin.config.httpclient import HTTPClientConfig, ProxyConfig
 from tocsin.notify.integrations.proxies import proxy_chooser
+from tocsin.notify.integrations.reuse import Reuse
 from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.integrations.url import Target
@@ -33,7 +34,7 @@ MAX_UNASKED_BYTES: Final = 256 * 1024
 class Pool:
     """Connections that are made in one way, and how many requests use them."""
 
-    connections: httpcore.AsyncConnectionPool
+    connections: Reuse
     backend: _Backend
     context: ssl.SSLContext
     users: int = 0
@@ -133,15 +134,18 @@ class Connections:
         backend = _Backend(self._tls.server_name, self._statistics)
         common: dict[str, Any] = {
             "ssl_context": context,
-            "max_connections": MAX_CONNECTIONS,
-            # All of them: httpcore counts the busy ones too, and would close each as its request is over.
-            "max_keepalive_connections": MAX_CONNECTIONS,
             "keepalive_expiry": KEPT_SECONDS,
             "http2": self._http2,
             "network_backend": backend,
         }
+        made = self._maker(proxy, tunnel, context, common)
+        return Pool(Reuse(made, http2=self._http2), backend, context)
+
+    def _maker(
+        self, proxy: str, tunnel: bool, context: ssl.SSLContext, common: dict[str, Any]
+    ) -> httpcore.AsyncConnectionPool:
         if not proxy:
-            return Pool(httpcore.AsyncConnectionPool(**common), backend, context)
+            return httpcore.AsyncConnectionPool(**common)
         parts = urlsplit(proxy)
         default = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}.get(parts.scheme)
         if default is None or not parts.hostname:
@@ -150,12 +154,12 @@ class Connections:
         if parts.username is not None:
             common["proxy_auth"] = unquote(parts.username), unquote(parts.password or "")
         if parts.scheme.startswith("socks5"):
-            return Pool(httpcore.AsyncSOCKSProxy(proxy_url=url, **common), backend, context)
+            return httpcore.AsyncSOCKSProxy(proxy_url=url, **common)
         if tunnel:
             common["proxy_headers"] = _pairs(self._proxy)
         if parts.scheme == "https":
             common["proxy_ssl_context"] = context  # As in Go: tls_config is for the proxy too.
-        return Pool(httpcore.AsyncHTTPProxy(proxy_url=url, **common), backend, context)
+        return httpcore.AsyncHTTPProxy(proxy_url=url, **common)
 
 
 def _pairs(proxy: ProxyConfig) -> list[tuple[str, str]]:

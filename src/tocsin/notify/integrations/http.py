@@ -200,8 +200,7 @@ class HTTPClient:
         async with self._connections.use(target) as pool:
             if self._connections.closed:
                 raise NotifyError("the configuration was replaced meanwhile", retry=True)
-            response = await pool.connections.handle_async_request(request)
-            try:
+            async with pool.connections.request(request) as response:
                 body, whole = await self._beginning(response)
                 if not whole:
                     pool.retire()
@@ -209,8 +208,6 @@ class HTTPClient:
                 if watcher is not None:
                     watcher.answered(answer)
                 return answer
-            finally:
-                await response.aclose()
 
     async def _headers(self, step: Step) -> list[Header]:
         """All headers of a request but its Host."""
