@@ -8,9 +8,9 @@ from tocsin.alerting.labels import valid_text
 from tocsin.alerting.matcher.matcher import SPACES, Matcher, MatchType
 
 _SHAPE = re.compile(
-    r"[\t\n\f\r ]*([a-zA-Z_:][a-zA-Z0-9_:]*)[\t\n\f\r ]*(=~|=|!=|!~)[\t\n\f\r ]*(.*?)[\t\n\f\r ]*\Z",
-    re.DOTALL,
+    r"[\t\n\f\r ]*+([a-zA-Z_:][a-zA-Z0-9_:]*+)[\t\n\f\r ]*+(=~|=|!=|!~)",
 )
+_SPACE = "\t\n\f\r "
 TYPES = {
     "=": MatchType.EQUAL,
     "!=": MatchType.NOT_EQUAL,
@@ -25,8 +25,8 @@ def parse_classic_matcher(text: str) -> Matcher:
     shape = _SHAPE.match(text)
     if shape is None:
         raise ValueError(f"bad matcher format: {text}")
-    name, operator, raw = shape.groups()
-    value = raw
+    name, operator = shape.groups()
+    value = raw = text[shape.end() :].strip(_SPACE)
     quoted = value.startswith('"')
     if quoted:
         value = value[1:]

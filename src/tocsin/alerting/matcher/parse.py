@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from tocsin.alerting.labels import valid_classic_name, valid_name
 from tocsin.alerting.matcher.classic import parse_classic_matcher, parse_classic_matchers
@@ -52,6 +52,9 @@ _INCOMPATIBLE = (
 )
 _DISAGREEMENT = "Matchers input has disagreement"
 
+MAX_COMMAS: Final = 4096
+"""In what is to be one matcher: each may begin another, which takes some microseconds to find out."""
+
 WarningHook = Callable[[ParseWarning], None]
 
 
@@ -66,6 +69,8 @@ def parse_matcher(
 
     Raises ValueError with Alertmanager's words.
     """
+    if text.count(",") > MAX_COMMAS:
+        raise ValueError(f"more than {MAX_COMMAS} commas in a matcher")
     if mode is not ParserMode.CLASSIC and (text.startswith("{") or text.endswith("}")):
         raise ValueError(f"unexpected open or close brace: {text}")
     return _parse(text, parse_utf8_matcher, parse_classic_matcher, str, origin, warn, mode)

@@ -30,12 +30,19 @@ class BrowserRules:
         origin = headers.get("origin")
         if self.cross_origin or origin is None or method in _READING:
             return ""
-        if urlsplit(origin).netloc.lower() != host.lower():
+        if _authority(origin) != host.lower():
             return "pages of other sites may change nothing here (--web.cross-origin)"
         return ""
 
 
 ANY = BrowserRules()
+
+
+def _authority(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _name(address: str) -> str:

@@ -1,0 +1,93 @@
+"""Parsers of what anybody may send take time that grows as the text does, whatever is in it.
+
+Each is given a quarter of a mebibyte of what makes patterns try again from each place. That takes a fraction
+of a second, and would take many minutes if the time grew with the square.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import product
+
+import pytest
+
+from tocsin.alerting.duration import parse_duration, parse_go_duration
+from tocsin.alerting.matcher import ParserMode, parse_matcher
+from tocsin.alerting.quote import go_quote, go_unquote
+from tocsin.errors import TocsinError
+from tocsin.node.api.bodies import BodyError
+from tocsin.node.api.postable_alerts import is_request_uri
+from tocsin.node.api.requests import (
+    Query,
+    accepts_gzip,
+    accepts_json,
+    check_content_type,
+    clean_path,
+    is_uuid,
+)
+from tocsin.node.api.times import parse_time
+
+SIZE = 1 << 18
+LIMIT = 120
+
+MATCHER = (("", "a=", 'a="', "{"), (" ", "\\", '\\"', "a ", ",", "a=b,", "{", "é"))
+HEADER = (
+    ("", "application/json;a=b", 'application/json;a="', "gzip;q="),
+    (" ", "; ", ";a=b", '\\"', "*/*,", "0."),
+)
+PATH = (("/", "http://", "http://[", "2020-01-01T00:00:00."), ("/", "/../", "%2", "%41", ":", "@", "[", "0"))
+TEXT = (("", '"', "1h"), ("a", '"', "\\", "\x01", "é", "1h", ".", "0"))
+TAILS = ("", "x")
+
+
+@contextmanager
+def soon() -> Iterator[None]:
+    def too_long(*_: object) -> None:
+        raise AssertionError("it has not ended yet")
+
+    before = signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(LIMIT)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+Shapes = tuple[tuple[str, ...], tuple[str, ...]]
+
+
+def _matcher(mode: ParserMode) -> Callable[[str], object]:
+    return lambda text: parse_matcher(text, origin="api", mode=mode)
+
+
+PARSERS: dict[str, tuple[Callable[[str], object], Shapes]] = {
+    **{f"matcher, {mode.name}": (_matcher(mode), MATCHER) for mode in ParserMode},
+    "Content-Type": (check_content_type, HEADER),
+    "Accept": (lambda text: accepts_json([text]), HEADER),
+    "Accept-Encoding": (accepts_gzip, HEADER),
+    "path": (clean_path, PATH),
+    "query": (lambda text: Query(text.encode()), PATH),
+    "time": (parse_time, PATH),
+    "URI": (is_request_uri, PATH),
+    "UUID": (is_uuid, TEXT),
+    "quote": (go_quote, TEXT),
+    "unquote": (go_unquote, TEXT),
+    "duration": (parse_go_duration, TEXT),
+    "duration of Prometheus": (parse_duration, TEXT),
+}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_time_grows_as_the_text(name: str) -> None:
+    parse, (heads, parts) = PARSERS[name]
+    for head, part, tail in product(heads, parts, TAILS):
+        with soon(), suppress(ValueError, TocsinError, BodyError):
+            parse(head + part * (SIZE // len(part)) + tail)
+
+
+def test_a_filter_of_very_many_matchers_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than"):
+        parse_matcher("a=b," * 5000, origin="api")
