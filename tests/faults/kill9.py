@@ -29,7 +29,7 @@ from tests.support.api import matcher, prometheus_alert
 from tests.support.cluster import Cluster
 from tests.support.node import Node
 from tests.support.tocsin_node import TOCSIN
-from tocsin.alerting.replicated import Entry
+from tocsin.alerting.entries import Entry
 from tocsin.node.store.export import Exported, read
 
 CLIENTS = 3

@@ -5,7 +5,8 @@ makes up the difference. Patterns that are plain text or a choice of plain texts
 
 Patterns come from anybody who reaches the API or is a member, so all that they can cost is bounded: they are
 weighed before anything else (:mod:`~tocsin.alerting.regex_cost`), a large one is only looked through for
-mistakes and compiled when the first text is to be matched, RE2 never tracks what groups capture
+mistakes and compiled when the first text is to be matched (of our own journal all are, and not looked through
+before either: they were good when they were kept), RE2 never tracks what groups capture
 (its time would grow with their number too), a text that could cost too much with a pattern is not looked at,
 and compiled programs share :data:`HOT_BYTES`: of more the oldest is dropped, and compiled anew when it is
 needed. Nothing is kept of a pattern that nobody holds.
@@ -14,9 +15,7 @@ needed. Nothing is kept of a pattern that nobody holds.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Final
 from weakref import WeakValueDictionary, ref
 
@@ -24,23 +23,23 @@ import re2
 
 from tocsin.alerting.regex_cost import (
     MAX_SIZE,
-    MAX_TOGETHER,
-    MAX_WORK,
     TEXT,
     Cost,
     PatternCostError,
     cost_of,
     is_choice,
     shortened,
+    slow_part,
 )
 from tocsin.alerting.regex_engine import (
-    Spent,
     TooLargeError,
     check,
     compiled_size,
+    engines_made,
     program,
     too_large,
 )
+from tocsin.alerting.regex_spending import Purse, pay, room_for, spending, trusted, trusting, weigh
 
 __all__ = [
     "EAGER_SIZE",
@@ -53,12 +52,15 @@ __all__ = [
     "TooLargeError",
     "compile",
     "compiled_size",
+    "engines_made",
     "hot_bytes",
     "join",
     "problem",
     "programs_dropped",
     "room_for",
     "spending",
+    "trusted",
+    "trusting",
 ]
 
 HOT_BYTES: Final = 48 << 20
@@ -69,6 +71,8 @@ EAGER_SIZE: Final = 512
 LONGEST_WORK: Final = 1 << 22
 """Steps of the engine (some nanoseconds each) that one text may cost. One that could cost more is not looked
 at, and neither matches nor counts as not matching: a costly pattern silences no endless label value."""
+REMEMBERED_TEXTS: Final = 512
+"""With each slow pattern."""
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
 _SPECIAL_BUT_CHOICE = re.compile(r"[\\.+*?()\[\]{}^$]")
 _ESCAPED_CHOICE = re.compile(r"(?:[^\\.+*?()\[\]{}^$]|\\[!-/:-@\[-`{-~])*+", re.DOTALL)
@@ -77,52 +81,6 @@ _NAMED_GROUP = re.compile(
     r"\\Q.*?(?:\\E|\Z)|\\.|\[\^?+\]?+(?:\[:\^?+[a-z]++:\]|\\.|[^\]\\])*+\]|(?P<named>\(\?P?<[^>]*+>)",
     re.DOTALL,
 )
-
-
-class Purse:
-    """What patterns may cost together: of one silence, or of one request."""
-
-    def __init__(self, size: int = MAX_TOGETHER, work: int = 2 * MAX_WORK) -> None:
-        self._size = size
-        self._work = work
-        self._paid: set[str] = set()
-
-    def pay(self, pattern: str, cost: Cost) -> None:
-        """Raises PatternCostError if it is too much. The same pattern costs once."""
-        if pattern in self._paid:
-            return
-        if cost.size > self._size or cost.work > self._work:
-            raise PatternCostError("the regular expressions are too large together")
-        self._paid.add(pattern)
-        self._size -= cost.size
-        self._work -= cost.work
-
-
-_room: ContextVar[tuple[int, int] | None] = ContextVar("_room", default=None)
-
-
-@contextmanager
-def room_for(size: int, work: int) -> Iterator[None]:
-    """Of patterns that nobody holds yet none is compiled within that is larger, or may take more steps."""
-    token = _room.set((size, work))
-    try:
-        yield
-    finally:
-        _room.reset(token)
-
-
-_purse: ContextVar[Purse | None] = ContextVar("_purse", default=None)
-
-
-@contextmanager
-def spending(purse: Purse | None = None) -> Iterator[Purse]:
-    """All patterns that are compiled within are paid from one purse, each before it is compiled."""
-    given = purse or Purse()
-    token = _purse.set(given)
-    try:
-        yield given
-    finally:
-        _purse.reset(token)
 
 
 class _Hot:
@@ -171,21 +129,27 @@ class Regex:
         "_longest",
         "_plain",
         "_search",
+        "_seen",
         "cost",
         "pattern",
         "text",
     )
 
-    def __init__(self, pattern: str, cost: Cost, plain: Callable[[str], bool] | None, alone: bool) -> None:
+    def __init__(
+        self, pattern: str, cost: Cost, plain: Callable[[str], bool] | None, alone: bool | None
+    ) -> None:
+        """``alone`` None: it was not read yet (:meth:`look_through`)."""
         self.pattern = pattern
         self.text = _without_names(pattern)
         """The same, without names of groups."""
         self.cost = cost
         self._plain = plain
         self._alone = alone
-        self._longest = max(LONGEST_WORK * TEXT // max(cost.work, 1), 1)
+        self._longest = _longest(cost.work)
         self._search: Callable[[bytes], object] | None = None
         self._empty: bool | None = None
+        # Whatever else changes, a slow one is not tried again with a text.
+        self._seen: dict[str, bool] | None = {} if cost.slow and plain is None else None
 
     @property
     def matches_empty(self) -> bool:
@@ -195,7 +159,8 @@ class Regex:
         return self._empty
 
     def _finds_empty(self) -> bool:
-        if self._plain is not None or self._search is not None:
+        self.look_through()
+        if self._plain is not None or self._search is not None or self._longest < 0:
             return self.match("")
         if is_choice(self.pattern):
             return "" in self.pattern.split("|")
@@ -207,28 +172,62 @@ class Regex:
     def stands_alone(self) -> bool:
         """Whether it can be part of a larger pattern. ``a)|(?:b`` cannot: Go puts ``^(?:`` and ``)$`` around
         it and takes it for a text that begins with ``a`` or ends with ``b``."""
-        return self._alone
+        self.look_through()
+        return self._alone is True
+
+    def look_through(self) -> None:
+        """Read it, if it was not read yet. One that turns out to be none matches nothing, and counts as not
+        matching nothing: no version of ours has kept such a one."""
+        if self._alone is not None:
+            return
+        try:
+            self._alone, work = _read(self.pattern, self.cost)
+        except ValueError:
+            self._alone, self._longest = False, -1
+        else:
+            self._longest = _longest(work)
 
     def match(self, text: str) -> bool:
         """Whether it matches all of ``text``; never one that could cost more than :data:`LONGEST_WORK`."""
         if self._plain is not None:
             return self._plain(text)
+        if self._alone is None:
+            self.look_through()
         encoded = text.encode("utf-8", "surrogatepass")
         if len(encoded) > self._longest:
             return False
+        if self._seen is not None:
+            return self._slowly(text, encoded)
         return (self._search or self._heat())(encoded) is not None
 
     def excludes(self, text: str) -> bool:
         """Whether it does not match ``text``; nor this of one that could cost too much."""
         if self._plain is not None:
             return not self._plain(text)
+        if self._alone is None:
+            self.look_through()
         encoded = text.encode("utf-8", "surrogatepass")
         if len(encoded) > self._longest:
             return False
+        if self._seen is not None:
+            return not self._slowly(text, encoded)
         return (self._search or self._heat())(encoded) is None
+
+    def _slowly(self, text: str, encoded: bytes) -> bool:
+        seen = self._seen
+        assert seen is not None  # noqa: S101  (for the type checker)
+        known = seen.get(text)
+        if known is None:
+            known = (self._search or self._heat())(encoded) is not None
+            if len(seen) >= REMEMBERED_TEXTS:
+                seen.clear()
+            if len(text) <= TEXT:
+                seen[text] = known
+        return known
 
     def affords(self, text: str) -> bool:
         """Whether ``text`` is looked at at all."""
+        self.look_through()
         return self._plain is not None or len(text.encode("utf-8", "surrogatepass")) <= self._longest
 
     def cool(self) -> None:
@@ -243,12 +242,16 @@ class Regex:
     def _heat(self) -> Callable[[bytes], object]:
         text = self.text if self._alone else _anchored(self.text)
         engine, kept = program(text, self.cost.size)
-        self.keep(engine, self._alone, kept)
+        self.keep(engine, self._alone is True, kept)
         assert self._search is not None  # noqa: S101  (for the type checker)
         return self._search
 
     def __repr__(self) -> str:
         return f"Regex({self.pattern!r})"
+
+
+def _longest(work: int) -> int:
+    return max(LONGEST_WORK * TEXT // max(work, 1), 1)
 
 
 def _anchored(pattern: str) -> str:
@@ -262,25 +265,10 @@ def _without_names(pattern: str) -> str:
     return _NAMED_GROUP.sub(lambda found: "(?:" if found["named"] else found[0], pattern)
 
 
-def _weigh(pattern: str) -> Cost:
-    try:
-        cost = cost_of(pattern)
-        room = _room.get()
-        if room is not None and (cost.size > room[0] or cost.work > room[1]):
-            raise PatternCostError("all regular expressions together would be too large")
-        purse = _purse.get()
-        if purse is not None:
-            purse.pay(pattern, cost)
-    except PatternCostError as error:
-        Spent.size += len(pattern)
-        raise too_large(pattern, str(error)) from None
-    return cost
-
-
 def problem(pattern: str) -> str:
     """What is wrong with ``pattern`` as it stands, not anchored, in Go's words; empty if nothing is."""
     try:
-        check(pattern, cost_of(pattern).size)
+        check(pattern, cost_of(pattern).effort)
     except PatternCostError:
         return ""
     except ValueError as error:
@@ -300,14 +288,9 @@ def compile(pattern: str) -> Regex:  # noqa: A001
     """
     found = _known.get(pattern)
     if found is not None:
-        purse = _purse.get()
-        if purse is not None:
-            try:
-                purse.pay(pattern, found.cost)
-            except PatternCostError as error:
-                raise too_large(pattern, str(error)) from None
+        pay(pattern, found.cost)
         return found
-    made = _known[pattern] = _compile(pattern, _weigh(pattern))
+    made = _known[pattern] = _compile(pattern, weigh(pattern))
     return made
 
 
@@ -324,8 +307,11 @@ def _compile(pattern: str, cost: Cost) -> Regex:
     plain = _plain(pattern)
     if plain is not None:
         return Regex(pattern, cost, plain, alone=True)
+    if trusted():
+        return Regex(pattern, cost, None, alone=None)
     if cost.size > EAGER_SIZE and "<" not in pattern:
-        return _read(pattern, cost)
+        alone, work = _read(pattern, cost)
+        return Regex(pattern, Cost(cost.size, work, cost.parts, slow_part(work)), None, alone)
     alone = True
     try:
         engine, kept = program(pattern, cost.size)
@@ -335,7 +321,8 @@ def _compile(pattern: str, cost: Cost) -> Regex:
         raise
     except ValueError:
         alone = False
-        cost = Cost(cost.size, max(cost.work, TEXT * cost.size))  # tried at each place
+        work = max(cost.work, TEXT * cost.size)  # it is tried at each place
+        cost = Cost(cost.size, work, cost.parts, slow_part(work))
         engine, kept = program(_anchored(pattern), cost.size)
     regex = Regex(pattern, cost, None, alone)
     if regex.text != pattern:  # The names were good; they are of no use to anybody.
@@ -347,18 +334,16 @@ def _compile(pattern: str, cost: Cost) -> Regex:
     return regex
 
 
-def _read(pattern: str, cost: Cost) -> Regex:
-    """Look a pattern through that is compiled later; one without groups that have names."""
-    alone = True
+def _read(pattern: str, cost: Cost) -> tuple[bool, int]:
+    """Look a pattern through that is compiled later: whether it stands alone, and its work then."""
     try:
-        check(pattern, cost.size)
+        check(pattern, cost.effort)
         if "\\Q" in pattern:
             check(_anchored(pattern), 0)
     except ValueError:
-        alone = False
-        cost = Cost(cost.size, max(cost.work, TEXT * cost.size))
         check(_anchored(pattern), 0)
-    return Regex(pattern, cost, None, alone)
+        return False, max(cost.work, TEXT * cost.size)
+    return True, cost.work
 
 
 def _plain(pattern: str) -> Callable[[str], bool] | None:

@@ -3,10 +3,11 @@
 RE2 matches in linear time, but linear in size of the program *times* length of the text, and neither memory
 nor time that it takes to read a pattern has a bound of RE2's own: ``\\pL`` written 20,000 times (60 KB) takes
 seconds and 600 MB before its ``max_mem`` is looked at. So patterns are weighed first, in one pass over their
-text. Both figures are upper bounds, the same on every node:
+text. The figures are upper bounds, the same on every node:
 
 * ``size``: instructions of the compiled program, which time and memory of compiling follow;
-* ``work``: instructions that are looked at, at most, for one text of :data:`TEXT` characters.
+* ``work``: instructions that are looked at, at most, for one text of :data:`TEXT` characters;
+* ``parts``: what there is to read, which takes longer than its instructions do to compile.
 
 What is tried at one place only, such as each name of a long list of host names, counts once; what can be
 tried at each place, such as what follows ``.*``, counts for each. That is why a list of thousands of names is
@@ -32,8 +33,14 @@ MAX_TOGETHER: Final = 1 << 17
 MAX_WORK: Final = 1 << 21
 """Of a pattern. RE2 takes up to 10 ns for each: 20 ms for a text of :data:`TEXT` characters. Time to compile
 also grows with the square of how many parts in a row may be left out, which this bounds."""
+SLOW_WORK: Final = 1 << 17
+"""From here on a pattern is a slow one, of which there are few."""
 MAX_TOKENS: Final = 6000
-"""Parts of a pattern: some microseconds each to weigh it."""
+"""Parts of a pattern: some microseconds each to weigh it, and twice as much to read it."""
+MAX_PARTS_TOGETHER: Final = 8192
+"""Of all patterns in one silence, or of one request."""
+PART: Final = 12
+"""A part takes as long to weigh and read as so many instructions to compile, besides those in ``size``."""
 MAX_NESTING: Final = 1000
 MAX_REPEAT: Final = 1000
 """RE2's and Go's own limits; the second of ``{n}``, nested ones multiplied."""
@@ -81,6 +88,15 @@ class Cost:
 
     size: int
     work: int
+    parts: int = 1
+    slow: int = 0
+    """Its work again, if that is more than SLOW_WORK: it may take milliseconds for each text."""
+
+    @property
+    def effort(self) -> int:
+        """Time to read and compile it, and of a slow one to try a few texts, in instructions: some tenths of
+        a microsecond each."""
+        return self.size + PART * self.parts + self.slow // 16
 
 
 class _Node(NamedTuple):
@@ -101,10 +117,11 @@ class _Node(NamedTuple):
 _EMPTY: Final = _Node(0, 0, 0, 0, "", True)
 
 
-def cost_of(pattern: str) -> Cost:
+def cost_of(pattern: str, parts: int = MAX_TOKENS) -> Cost:
     """What ``pattern`` may cost. Raises PatternCostError when that is past a bound, with the bound in words.
 
-    A pattern that does not compile has a cost too, of what there is to read.
+    A pattern that does not compile has a cost too, of what there is to read. ``parts``: of more none is
+    weighed to its end.
     """
     if len(pattern) > MAX_BYTES or len(pattern.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise PatternCostError(f"of more than {MAX_BYTES} bytes")
@@ -112,12 +129,18 @@ def cost_of(pattern: str) -> Cost:
         size = _plain_size(pattern) + 4
         if size > MAX_CHOICE:
             raise PatternCostError(f"of more than {MAX_CHOICE} instructions")
-        return Cost(size, size)
-    reader = _Reader(pattern)
+        return Cost(size, size, 1 + pattern.count("|") // 4)  # it is tried at one place
+    reader = _Reader(pattern, min(parts, MAX_TOKENS))
     node = reader.read()
     if node.once > MAX_WORK:
         raise PatternCostError(f"of more than {MAX_WORK} steps for a text of {TEXT} characters")
-    return Cost(node.size + 4 + _TOKEN_COST * reader.tokens, node.once + 4)
+    work = node.once + 4
+    return Cost(node.size + 4 + _TOKEN_COST * reader.tokens, work, reader.tokens, slow_part(work))
+
+
+def slow_part(work: int) -> int:
+    """:attr:`Cost.slow` of so much work."""
+    return work if work > SLOW_WORK else 0
 
 
 def is_choice(pattern: str) -> bool:
@@ -152,8 +175,9 @@ def _unescaped(text: str) -> str:
 class _Reader:
     """Reads a pattern, without recursion."""
 
-    def __init__(self, pattern: str) -> None:
+    def __init__(self, pattern: str, most: int) -> None:
         self._pattern = pattern
+        self._most = most
         self._folds = _FOLDED if _FOLDS.search(pattern) else 1
         self.tokens = 0
         self._spent = 0  # sizes as they are read, whatever becomes of them
@@ -167,8 +191,8 @@ class _Reader:
             if found[0] == "[":  # not closed: the engine stops there too
                 break
             self.tokens += 1
-            if self.tokens > MAX_TOKENS:
-                raise PatternCostError(f"of more than {MAX_TOKENS} parts")
+            if self.tokens > self._most:
+                raise PatternCostError(f"of more than {self._most} parts")
             if not self._take(found):
                 break
         while self._outer:  # not closed: it will not compile

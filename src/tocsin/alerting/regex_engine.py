@@ -41,6 +41,12 @@ class Spent:
     """How much work patterns have made since the start, for whoever works in slices."""
 
     size = 0
+    made = 0
+
+
+def engines_made() -> int:
+    """How often the engine has read a pattern since the start, whether it compiled it or not."""
+    return Spent.made
 
 
 def compiled_size() -> int:
@@ -92,6 +98,7 @@ def _made(pattern: str, options: re2.Options) -> re2._Regexp:
     except UnicodeEncodeError:
         raise ValueError("error parsing regexp: invalid UTF-8") from None
     options.log_errors = False  # otherwise RE2 writes to stderr
+    Spent.made += 1
     try:
         return re2.compile(encoded, options)
     except re2.error as error:

@@ -8,75 +8,27 @@ which leaves two nodes apart for ever.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import nullcontext
 from types import MappingProxyType
-from typing import Final, Generic, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from tocsin.alerting.digest.tree import DigestTree, Grave, cutoff_of, identity_of, version_of
+from tocsin.alerting.entries import SLICE_BYTES, EncodedSlices, Entry, MergeResult, RefusedEntryError
 from tocsin.alerting.protocol.delimited import spans
-from tocsin.alerting.regex import compiled_size
+from tocsin.alerting.regex import compiled_size, trusting
 from tocsin.alerting.skew import is_too_far_ahead
-from tocsin.alerting.timestamp import Nanoseconds
-from tocsin.errors import StateError
+from tocsin.alerting.steps import Steps
+from tocsin.alerting.timestamp import LATEST, Nanoseconds
 
-MAX_REASONS: Final = 16
-"""How many refusals of one payload are described; the rest is counted."""
-
-SLICE_BYTES: Final = 64 * 1024
-"""Of an encoded state, some tenths of a millisecond of work."""
 COMPILED_IN_STEP: Final = 4096
 """Of patterns, as :func:`~tocsin.alerting.regex.compiled_size` counts, before a merge gives way."""
 REBROADCAST_BYTES: Final = 700
 """Received data longer than this is not broadcast again: its sender sent it to all (wire 4.3, 4.4)."""
 
 
-class RefusedEntryError(StateError):
-    """One entry of a payload decodes, but must not be stored. The others of the payload are not affected."""
-
-
-class Entry(Protocol):
-    """What the merge needs to know of an entry."""
-
-    @property
-    def key(self) -> Hashable: ...
-    @property
-    def stamp(self) -> Nanoseconds: ...
-    @property
-    def expires_at(self) -> Nanoseconds: ...
-    @property
-    def encoded(self) -> bytes: ...
-
-
 EntryT = TypeVar("EntryT", bound=Entry)
-
-
-class EncodedSlices:
-    """The encoded form of some entries, in slices of about ``slice_bytes``, each joined when it is asked for.
-
-    Entries do not change, so that neither the order nor the time in which they are asked for counts.
-    """
-
-    def __init__(self, entries: Sequence[Entry], size: int, slice_bytes: int = SLICE_BYTES) -> None:
-        self._entries = entries
-        self._size = size
-        self._slice_bytes = slice_bytes
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __iter__(self) -> Iterator[bytes]:
-        parts: list[bytes] = []
-        size = 0
-        for entry in self._entries:
-            parts.append(entry.encoded)
-            size += len(entry.encoded)
-            if size >= self._slice_bytes:
-                yield b"".join(parts)
-                parts.clear()
-                size = 0
-        if parts:
-            yield b"".join(parts)
 
 
 class Tombstone(NamedTuple):
@@ -85,31 +37,6 @@ class Tombstone(NamedTuple):
     stamp: Nanoseconds
     until: Nanoseconds
     identity: bytes
-
-
-@dataclass(slots=True)
-class MergeResult:
-    """What became of the entries of one payload.
-
-    ``refused`` describes at most MAX_REASONS refusals; ``refused_count`` counts all. ``unchanged`` were not
-    newer than what is stored, ``expired`` were past their expiry. ``rebroadcast`` are the taken entries,
-    each as one payload, if Alertmanager's rule says that the received data is to be broadcast again;
-    ``news`` are the taken entries in any case.
-    """
-
-    taken: int = 0
-    unchanged: int = 0
-    expired: int = 0
-    refused_count: int = 0
-    refused: list[str] = field(default_factory=list)
-    rebroadcast: list[bytes] = field(default_factory=list)
-    news: list[bytes] = field(default_factory=list)
-
-    def refuse(self, reason: str) -> None:
-        """Count a refusal, and describe it if there is room."""
-        self.refused_count += 1
-        if len(self.refused) < MAX_REASONS:
-            self.refused.append(reason)
 
 
 class ReplicatedState(Generic[EntryT]):
@@ -151,6 +78,15 @@ class ReplicatedState(Generic[EntryT]):
         """
         raise NotImplementedError
 
+    def _decoding(self, message: memoryview, now: Nanoseconds) -> Steps[EntryT]:  # noqa: ARG002
+        """:meth:`_decode` in steps, where one entry may be much work."""
+        return self._decode(message)
+        yield
+
+    def _is_costly(self, message: memoryview) -> bool:  # noqa: ARG002
+        """Whether :meth:`_decoding` may be much work, found quickly."""
+        return False
+
     def _canonical(self, entry: EntryT) -> bytes:
         """One encoding for all encodings that mean the same."""
         raise NotImplementedError
@@ -166,6 +102,10 @@ class ReplicatedState(Generic[EntryT]):
     def _clamped(self, entry: EntryT) -> EntryT:
         """The entry, with an expiry that retention allows."""
         return entry
+
+    def _latest_expiry(self, stamp: Nanoseconds) -> Nanoseconds:  # noqa: ARG002
+        """Until when a version may live at most that is not later than ``stamp``."""
+        return LATEST
 
     def _refusal(self, entry: EntryT, previous: EntryT | None) -> str:  # noqa: ARG002
         """Why an entry that would win must not be stored; empty: it may be."""
@@ -190,11 +130,15 @@ class ReplicatedState(Generic[EntryT]):
             pass
         return job.result
 
-    def load(self, data: bytes, now: Nanoseconds) -> MergeResult:
-        """Merge a snapshot file: as :meth:`merge`, but expired entries are kept until they are collected."""
+    def load(self, data: bytes, now: Nanoseconds, *, trusted: bool = False) -> MergeResult:
+        """Merge a snapshot file: as :meth:`merge`, but expired entries are kept until they are collected.
+
+        ``trusted``: these are our own, as they were stored once, and are not looked at again in all detail.
+        """
         job = MergeJob(self, data, now, keep_expired=True)
-        while not job.step():
-            pass
+        with trusting() if trusted else nullcontext():
+            while not job.step():
+                pass
         job.result.rebroadcast.clear()
         job.result.news.clear()
         return job.result
@@ -301,7 +245,8 @@ class ReplicatedState(Generic[EntryT]):
         entry = self._entries.get(fingerprint.key) if fingerprint is not None else None
         if entry is None or entry.stamp > grave.stamp or is_too_far_ahead(grave.stamp, entry.stamp, now):
             return False
-        until = max(self._remove(entry), entry.expires_at, grave.until)
+        told = min(grave.until, self._latest_expiry(grave.stamp))
+        until = max(self._remove(entry), entry.expires_at, told)
         self._entomb(entry.key, Tombstone(grave.stamp, until, identity))
         return True
 
@@ -401,42 +346,70 @@ class MergeJob(Generic[EntryT]):
         self._spans = spans(self._data)
         self._checking = True
         self._rebroadcast = len(data) <= REBROADCAST_BYTES
+        self._entry: Steps[EntryT] | None = None
+        self._costly: deque[tuple[int, int, int]] = deque()
 
-    def step(self, budget: int = 256) -> bool:
+    @property
+    def has_costly(self) -> bool:
+        """Whether there are entries that were put off."""
+        return bool(self._costly)
+
+    def step(self, budget: int = 256, *, sparing: bool = False) -> bool:
         """Work on at most ``budget`` entries, fewer if there is much to compile; True once all is done.
+
+        ``sparing``: entries that may be much work are put off. True then means that only they are left, if
+        there are any (:attr:`has_costly`).
 
         Raises StateError as :meth:`merge`.
         """
-        work = self._check_one if self._checking else self._merge_one
         enough = compiled_size() + COMPILED_IN_STEP
         for _ in range(budget):
             if compiled_size() >= enough:
                 break
+            if self._entry is not None:
+                self._go_on()
+                continue
             span = next(self._spans, None)
-            if span is not None:
-                work(*span)
-            elif self._checking:
+            if span is None and self._checking:
                 self._checking = False
                 self._spans = spans(self._data)
                 return not len(self._data)
+            if span is None:
+                if sparing or not self._costly:
+                    return True
+                self._begin(self._costly.popleft())
+            elif self._checking:
+                self._check_one(*span)
+            elif self._data[span[0] : span[2]] in self._state._known:
+                self.result.unchanged += 1
+            elif sparing and self._state._is_costly(self._data[span[1] : span[2]]):
+                self._costly.append(span)
             else:
-                return True
+                self._begin(span)
         return False
+
+    def _begin(self, span: tuple[int, int, int]) -> None:
+        self._entry = self._state._decoding(self._data[span[1] : span[2]], self._now)
+        self._go_on()
 
     def _check_one(self, start: int, body: int, end: int) -> None:
         if self._data[start:end] not in self._state._known:
             self._state._check(self._data[body:end])
 
-    def _merge_one(self, start: int, body: int, end: int) -> None:
-        state, result = self._state, self.result
-        if self._data[start:end] in state._known:
-            result.unchanged += 1
-            return
+    def _go_on(self) -> None:
+        """The next step of the entry that is being decoded."""
+        assert self._entry is not None  # noqa: S101  (for the type checker)
         try:
-            entry = state._decode(self._data[body:end])
+            next(self._entry)
+        except StopIteration as done:
+            self._entry = None
+            self._merge_one(done.value)
         except RefusedEntryError as error:
-            result.refuse(str(error))
-            return
+            self._entry = None
+            self.result.refuse(str(error))
+
+    def _merge_one(self, entry: EntryT) -> None:
+        state, result = self._state, self.result
         known = state._entries.get(entry.key)
         if not self._keep_expired and is_too_far_ahead(
             entry.stamp, known.stamp if known is not None else None, self._now

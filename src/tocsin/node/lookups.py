@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
@@ -23,12 +24,19 @@ ROUNDS: Final = 3
 """Of looking up, while silences change meanwhile; then what is left is found at once."""
 
 
+@dataclass(slots=True)
+class LookUpStatistics:
+    """For the metrics."""
+
+    given_way: int = 0
+    """How often a look-up was interrupted for others."""
+
+
 class LookUps:
     """Shared by all who look alerts up."""
 
     def __init__(self, muter: PatientMuter) -> None:
-        self.given_way = 0
-        """How often a look-up was interrupted for others."""
+        self.statistics = LookUpStatistics()
         self._muter = muter
         self._turn = asyncio.Lock()
 
@@ -57,7 +65,7 @@ class LookUps:
                 else:
                     return
                 took = perf_counter() - began
-            self.given_way += 1
+            self.statistics.given_way += 1
             await asyncio.sleep(took if took > LONG else 0)
 
     def _steps(self, alerts: Iterable[Labels]) -> Iterator[None]:

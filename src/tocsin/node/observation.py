@@ -129,6 +129,12 @@ def observe(metrics: Metrics, node: Node) -> None:
         watch(f"{name}_maintenance_total", _reader(maintenance, "runs"))
         watch(f"{name}_maintenance_errors_total", _reader(maintenance, "errors"))
         watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
+    metrics.watch_statistics("look_ups", lambda: node.look_ups.statistics)
+    metrics.watch_statistics(
+        "patterns",
+        node.silences.pattern_statistics,
+        gauges=("size", "work", "parts", "slow", "resting_silences", "program_bytes"),
+    )
     metrics.watch_statistics("template", lambda: node.template_statistics)
     metrics.watch_statistics("receivers", lambda: node.counts.clients)
     metrics.watch_statistics("journal", lambda: node.store.statistics, gauges=JOURNAL_GAUGES)

@@ -40,9 +40,49 @@ def _(attacker: Attacker) -> None:
     "cluster_inbox_refused{sil}",
 )
 def _(attacker: Attacker) -> None:
+    """As large as is taken, over before they are, so that there is room for the next."""
+    _short(attacker, [[rf"{number}\pL{{25}}"] for number in _numbers(30)])
+
+
+@attack(
+    "packets: silences as full of patterns as is taken",
+    "cluster_inbox_costly_steps",
+    "cluster_inbox_refused{sil}",
+)
+def _(attacker: Attacker) -> None:
+    _short(attacker, [[rf"[a-z]+{number}-{part}-[0-9]+.*" for part in range(900)] for number in _numbers(3)])
+
+
+@attack(
+    "packets: patterns slow to weigh",
+    "cluster_inbox_costly_steps",
+    "cluster_inbox_refused{sil}",
+)
+def _(attacker: Attacker) -> None:
+    _short(attacker, [["(a?)" * 1400 + f"{number}"] for number in _numbers(8)])
+
+
+@attack(
+    "packets: patterns slow with each alert",
+    "cluster_inbox_costly_steps",
+    "cluster_inbox_refused{sil}",
+)
+def _(attacker: Attacker) -> None:
+    _short(attacker, [[f"(a?){{990}}a*z{number}"] for number in _numbers(10)])
+
+
+def _numbers(count: int) -> range:
     some = int(time.time() * 1000) % 1_000_000
-    entries = [_silence(some + number, [rf"\pL{{{60 + number}}}"]) for number in range(30)]
-    attacker.packets([forge.user("sil", b"".join(entries))])
+    return range(some, some + count)
+
+
+def _short(attacker: Attacker, silences: list[list[str]]) -> None:
+    ends = int(time.time()) + 2
+    entries = [
+        _silence(number, patterns, ends=ends)
+        for number, patterns in zip(_numbers(len(silences)), silences, strict=True)
+    ]
+    attacker.stream(forge.user_stream("sil", b"".join(entries)))
 
 
 @attack("packets: patterns slow to read", "cluster_inbox_refused{sil}")

@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from tests.faults.hostile import carriers, costly, members, strangers
 from tests.faults.hostile.attack import ATTACKS, Attack, Counter
 from tests.faults.hostile.attacker import Attacker
+from tests.support.api import prometheus_alert
 from tests.support.cluster import Cluster, issue, make_authority
 from tests.support.node import Node, metric
 from tests.support.tocsin_node import TOCSIN
@@ -65,6 +66,8 @@ def setting(folder: Path, *, log_level: str = "info", **flags: str) -> Iterator[
         for name in NAMES:
             cluster.add(TOCSIN, name, peer_name=name)
         cluster.wait_whole()
+        alerts = [prometheus_alert(f"Held{number}", text="a" * number) for number in range(0, 250, 5)]
+        cluster.nodes[0].api.post_alerts(*({**each, "endsAt": "2099-01-01T00:00:00Z"} for each in alerts))
         authority = folder / "certs"
         files: dict[str, NodeFiles | None] = {
             "": None,

@@ -113,3 +113,15 @@ def test_a_tombstone_from_the_end_of_time_buries_nothing() -> None:
     assert not state.bury(identity, Grave(NOW + MAX_SKEW + 1, LATEST), NOW)
     assert len(silences) == 1
     assert state.bury(identity, Grave(NOW + 1, NOW + HOUR), NOW)
+
+
+def test_a_tombstone_of_the_log_ends_with_what_it_may_keep_out() -> None:
+    log = NotificationLog(HOUR)
+    log.merge(_logged(NOW // SECOND), NOW)
+    [entry] = log
+    identity = identity_of(log._key_bytes(entry.key))
+    assert log.bury(identity, Grave(entry.stamp + 1, LATEST), NOW)
+    [tombstone] = log.tombstones.values()
+    assert tombstone.until == entry.stamp + 1 + LEAST_RETENTION
+    log.gc(tombstone.until)
+    assert not log.tombstones

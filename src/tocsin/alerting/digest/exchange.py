@@ -41,6 +41,7 @@ from tocsin.alerting.digest.tree import (
     cutoff_of,
     leaf_of,
 )
+from tocsin.alerting.skew import MAX_SKEW
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import StateError
 
@@ -123,6 +124,12 @@ def _gather(replica: Replica, identities: list[bytes], budget: int) -> tuple[lis
     return found, len(identities)
 
 
+def _check_cutoff(message: Message, now: Nanoseconds) -> None:
+    """What expires before it counts as absent: at one far ahead any two states are equal."""
+    if message.envelope.cutoff > cutoff_of(now + MAX_SKEW):
+        raise StateError("a digest message as of further in the future than clocks may be apart")
+
+
 class Responder:
     """Answers the messages of others."""
 
@@ -138,6 +145,7 @@ class Responder:
     def answer(self, message: Message, now: Nanoseconds) -> Message:
         """The answer to a question. Raises StateError for what is no question."""
         cutoff = cutoff_of(now)
+        _check_cutoff(message, now)
         for replica in self._replicas.values():
             replica.digests.move(cutoff)
         cutoff = max(cutoff, message.envelope.cutoff)
@@ -260,6 +268,7 @@ class Exchange:
             raise StateError("a digest message of another exchange")
         asked = self._request
         try:
+            _check_cutoff(message, now)
             match message.body:
                 case Same() if asked == self._summary:
                     self.outcome.rounds += 1

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from google.protobuf.message import DecodeError
 
+from tocsin.alerting.entries import RefusedEntryError
 from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
 from tocsin.alerting.protocol import nflog_pb2 as protocol
 from tocsin.alerting.protocol.delimited import delimit, read_delimited
 from tocsin.alerting.protocol.instants import read_instant, write_instant
-from tocsin.alerting.replicated import RefusedEntryError
 from tocsin.alerting.timestamp import LATEST, ZERO
 from tocsin.errors import StateError
 

@@ -6,9 +6,10 @@ from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from typing import Final
 
+from tocsin.alerting.entries import MergeResult
 from tocsin.alerting.nflog import codec
 from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
-from tocsin.alerting.replicated import MergeResult, ReplicatedState
+from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.timestamp import Nanoseconds
 
@@ -115,6 +116,9 @@ class NotificationLog(ReplicatedState[Entry]):
     def _clamped(self, entry: Entry) -> Entry:
         latest = latest_expiry(entry.timestamp, self._retention)
         return entry if entry.expires_at <= latest else replace(entry, expires_at=latest)
+
+    def _latest_expiry(self, stamp: Nanoseconds) -> Nanoseconds:
+        return latest_expiry(stamp, self._retention)
 
     def _check(self, message: memoryview) -> None:
         codec.check(message)

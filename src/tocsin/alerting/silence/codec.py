@@ -8,17 +8,25 @@ from typing import cast
 from google.protobuf.message import DecodeError
 
 from tocsin.alerting.digest.tree import version_of
+from tocsin.alerting.entries import RefusedEntryError
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import MatchType
 from tocsin.alerting.protocol import silence_pb2 as protocol
 from tocsin.alerting.protocol.delimited import delimit, read_delimited
 from tocsin.alerting.protocol.instants import read_instant, write_instant
-from tocsin.alerting.replicated import RefusedEntryError
+from tocsin.alerting.regex_cost import Cost, PatternCostError, cost_of
 from tocsin.alerting.silence.silence import NO_ANNOTATIONS, Silence
-from tocsin.alerting.silence.validate import check_times, make_matcher_sets
-from tocsin.alerting.timestamp import LATEST, ZERO
+from tocsin.alerting.silence.validate import check_times, making_matcher_sets
+from tocsin.alerting.steps import Steps, finish
+from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.errors import StateError, ValidationError
 
 MAX_ID_CHARACTERS = 128
+QUICK_CHARACTERS = 512
+"""Of all patterns in a silence, up to which they are weighed to see whether they are costly."""
+QUICK_EFFORT = 1024
+"""In instructions, past which they are."""
+_PATTERNS = frozenset((int(MatchType.REGEXP), int(MatchType.NOT_REGEXP)))
 
 
 def _parse(message: memoryview | bytes) -> protocol.MeshSilence:
@@ -58,7 +66,15 @@ def check(message: memoryview | bytes) -> None:
 
 
 def decode(message: memoryview | bytes) -> Silence:
-    """The silence in one MeshSilence, checked as if it came from the API.
+    """:func:`decoding` at once."""
+    return finish(decoding(message))
+
+
+def decoding(
+    message: memoryview | bytes, now: Nanoseconds = ZERO, room: Cost | None = None
+) -> Steps[Silence]:
+    """The silence in one MeshSilence, checked as if it came from the API, a step for each pattern. None may
+    cost more than ``room``, if the silence has not ended ``now``.
 
     Raises StateError if the bytes are no MeshSilence with a silence in it; RefusedEntryError if the silence
     is not acceptable.
@@ -82,9 +98,8 @@ def decode(message: memoryview | bytes) -> Silence:
             raise ValidationError("a time outside years 1 to 9999")
         if not (silence.matcher_sets or silence.matchers):
             raise ValidationError("at least one matcher set required")
-        matcher_sets = make_matcher_sets(
-            [[(matcher.type, matcher.name, matcher.pattern) for matcher in matchers] for matchers in sets]
-        )
+        triples = [[(each.type, each.name, each.pattern) for each in matchers] for matchers in sets]
+        matcher_sets = yield from making_matcher_sets(triples, room=room if ends_at >= now else None)
     except ValueError as error:
         raise RefusedEntryError(f"silence {identifier}: {error}") from None
     except ValidationError as error:
@@ -111,6 +126,25 @@ def decode(message: memoryview | bytes) -> Silence:
         encoded=delimit(encoded),
         version=version,
     )
+
+
+def is_costly(message: memoryview | bytes) -> bool:
+    """Whether it takes long to read the patterns of a silence, or to compile them; found quickly. False for
+    what is no silence."""
+    try:
+        silence = _parse(message).silence
+    except StateError:
+        return False
+    sets = [entry.matchers for entry in silence.matcher_sets] or [silence.matchers]
+    patterns = [each.pattern for matchers in sets for each in matchers if each.type in _PATTERNS]
+    if not patterns:
+        return False
+    if sum(map(len, patterns)) > QUICK_CHARACTERS:
+        return True
+    try:
+        return sum([cost_of(each).effort for each in patterns]) > QUICK_EFFORT
+    except PatternCostError:
+        return True
 
 
 def encode(silence: Silence, base: Silence | None = None) -> Silence:
@@ -150,8 +184,14 @@ def key_of(change: bytes) -> str:
 
 
 def canonical(silence: Silence) -> bytes:
-    """One encoding for all that mean the same: with and without matcher sets, maps in any order."""
-    mesh = _parse(next(read_delimited(silence.encoded)))
+    """:func:`canonical_message` of a silence."""
+    return canonical_message(next(read_delimited(silence.encoded)))
+
+
+def canonical_message(message: memoryview | bytes) -> bytes:
+    """One encoding for all that mean the same: with and without matcher sets, maps in any order. No pattern
+    is looked at. Raises StateError."""
+    mesh = _parse(message)
     _normalise(mesh.silence)
     if not mesh.silence.matcher_sets:
         mesh.silence.matcher_sets.add().matchers.extend(mesh.silence.matchers)

@@ -6,17 +6,19 @@ A label set is tried only against what is filed under one of its labels. Regular
 tried many at a time, joined into one; only those that mean the same within a larger one as by themselves.
 
 A look-up can be done in steps (:meth:`SilenceIndex.steps`), as patterns that others have written may be slow.
+What is added is filed by the next one, for the same reason.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from typing import Final, TypeVar
+from typing import Final
 
 from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType
 from tocsin.alerting.silence.silence import MatcherSet, Silence
+from tocsin.alerting.steps import Steps, finish
 
 _CHUNK: Final = 64
 """Patterns joined into one expression. Most values match none, so one look rules out a chunk."""
@@ -32,19 +34,6 @@ _AT_ONCE: Final = 64
 """Matcher sets that are tried in one step."""
 
 _Filed = dict[tuple[str, int], MatcherSet]  # (silence id, number of the set) -> the matchers left to try
-_T = TypeVar("_T")
-Steps = Generator[None, None, _T]
-"""Work in small pieces, and what comes of it."""
-
-
-def finish(steps: Steps[_T]) -> _T:
-    """All steps at once."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            result: _T = done.value
-            return result
 
 
 class _Chunk:
@@ -177,9 +166,26 @@ class SilenceIndex:
         self._by_name: dict[str, _PatternGroup] = {}
         self._by_absence: dict[str, _PatternGroup] = {}
         self._rest: _Filed = {}
+        self._unfiled: dict[str, Silence] = {}
 
     def add(self, silence: Silence) -> None:
-        """File every matcher set of ``silence``."""
+        """Every matcher set of ``silence`` is filed by the next look-up."""
+        self._unfiled[silence.id] = silence
+
+    def _filing(self) -> Steps[None]:
+        while self._unfiled:
+            silence = next(iter(self._unfiled.values()))
+            for matchers in silence.matcher_sets:
+                for matcher in matchers:
+                    if matcher.regex is not None and not matcher.regex.matches_empty:
+                        yield
+            if self._unfiled.get(silence.id) is silence:  # Others may have been here meanwhile.
+                del self._unfiled[silence.id]
+                self._file(silence)
+            if len(self._unfiled) % _AT_ONCE == 0:
+                yield
+
+    def _file(self, silence: Silence) -> None:
         for number, matchers in enumerate(silence.matcher_sets):
             key = (silence.id, number)
             chosen = _choose(matchers)
@@ -194,7 +200,9 @@ class SilenceIndex:
                 group.add(_pattern(chosen), key, rest)
 
     def remove(self, silence: Silence) -> None:
-        """Take out what :meth:`add` filed for an equal silence."""
+        """Take out an equal silence."""
+        if self._unfiled.pop(silence.id, None) is not None:
+            return
         for number, matchers in enumerate(silence.matcher_sets):
             key = (silence.id, number)
             chosen = _choose(matchers)
@@ -220,6 +228,7 @@ class SilenceIndex:
 
     def steps(self, labels: Labels) -> Steps[set[str]]:
         """:meth:`find` in steps. What changes meanwhile may be among what is found or not."""
+        yield from self._filing()
         found: set[str] = set()
         for filed in self._equal_to(labels):
             yield from _fulfilled(filed, labels, found)

@@ -7,11 +7,13 @@ from enum import Enum
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, matches_all
+from tocsin.alerting.regex_cost import Cost
 from tocsin.alerting.timestamp import Nanoseconds
 
 MatcherSet = tuple[Matcher, ...]
 
 NO_ANNOTATIONS = Labels()
+NO_COST = Cost(0, 0, 0)
 
 
 class SilenceState(Enum):
@@ -48,15 +50,22 @@ class Silence:
     """Of the canonical encoding of ``encoded``, as digests have it; 0: not worked out yet."""
 
     @property
-    def regex_cost(self) -> tuple[int, int]:
-        """Size and work of its patterns, as :mod:`tocsin.alerting.regex_cost` counts them."""
+    def regex_cost(self) -> Cost:
+        """Of all its patterns."""
         costs = [
             matcher.regex.cost
             for matchers in self.matcher_sets
             for matcher in matchers
             if matcher.regex is not None
         ]
-        return sum([cost.size for cost in costs]), sum([cost.work for cost in costs])
+        if not costs:
+            return NO_COST
+        return Cost(
+            sum([cost.size for cost in costs]),
+            sum([cost.work for cost in costs]),
+            sum([cost.parts for cost in costs]),
+            sum([cost.slow for cost in costs]),
+        )
 
     @property
     def key(self) -> str:

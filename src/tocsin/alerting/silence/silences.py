@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
 
-from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher
-from tocsin.alerting.replicated import MergeResult, ReplicatedState
+from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.silence import codec
-from tocsin.alerting.silence.index import SilenceIndex, Steps, finish, fulfils
+from tocsin.alerting.silence.index import fulfils
 from tocsin.alerting.silence.silence import Silence, SilenceState
+from tocsin.alerting.silence.state import PatternStatistics, SilenceStore
 from tocsin.alerting.silence.validate import check_matcher_sets, check_times
-from tocsin.alerting.skew import latest_expiry
+from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.errors import NotFoundError, ValidationError
 
@@ -26,10 +26,6 @@ MAX_TOTAL_BYTES: Final = 256 << 20
 MAX_CACHED_ALERTS: Final = 200_000
 MAX_CACHED_IDS: Final = 2_000_000
 """Of all of them together: silences that match everything must not be remembered for each alert."""
-MAX_REGEX_SIZE: Final = 1 << 20
-"""Instructions of all patterns together, whose programs fit into memory at the same time."""
-MAX_REGEX_WORK: Final = 1 << 27
-"""Steps that all patterns may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts them."""
 
 _NEW_BEFORE_FULL_LOOKUP: Final = 24
 """With more silences added since an alert was last looked up, the index is the quicker way."""
@@ -45,91 +41,6 @@ class SilenceLimits:
 
     max_silences: int = 0
     max_silence_size_bytes: int = 0
-
-
-class _SilenceState(ReplicatedState[Silence]):
-    """The replicated part, with the index of matchers and the version by which look-ups are remembered."""
-
-    def __init__(
-        self, retention: Nanoseconds, max_entries: int, max_entry_bytes: int, max_total_bytes: int
-    ) -> None:
-        super().__init__(
-            max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
-        )
-        self._retention = retention
-        self.index = SilenceIndex()
-        self.regex_size = 0
-        self.regex_work = 0
-        self.log: list[str] = []  # ids in the order their matchers came or changed
-        self.dropped = 0  # how many were cut off the front of the log
-
-    @property
-    def version(self) -> int:
-        return self.dropped + len(self.log)
-
-    def get(self, identifier: str) -> Silence | None:
-        return self._entries.get(identifier)
-
-    def put(self, silence: Silence, now: Nanoseconds) -> bool:
-        return self._offer(silence, now, MergeResult(), keep_expired=True)
-
-    def _check(self, message: memoryview) -> None:
-        codec.check(message)
-
-    def _decode(self, message: memoryview) -> Silence:
-        # Before anything is compiled: what there is no room for must not cost anything.
-        with regex.room_for(MAX_REGEX_SIZE - self.regex_size, MAX_REGEX_WORK - self.regex_work):
-            return codec.decode(message)
-
-    def _canonical(self, entry: Silence) -> bytes:
-        return codec.canonical(entry)
-
-    def _version(self, entry: Silence) -> int:
-        return entry.version or super()._version(entry)
-
-    def _key_bytes(self, key: Hashable) -> bytes:
-        return str(key).encode("utf-8", "surrogatepass")
-
-    def _clamped(self, entry: Silence) -> Silence:
-        latest = latest_expiry(entry.ends_at, self._retention)
-        return entry if entry.expires_at <= latest else replace(entry, expires_at=latest)
-
-    def _refusal(self, entry: Silence, previous: Silence | None) -> str:
-        if previous is not None and previous.matcher_sets == entry.matcher_sets:
-            return ""
-        size, work = entry.regex_cost
-        before = previous.regex_cost if previous is not None else (0, 0)
-        if self.regex_size + size - before[0] > MAX_REGEX_SIZE or (
-            self.regex_work + work - before[1] > MAX_REGEX_WORK
-        ):
-            return "all regular expressions together would be too large"
-        return ""
-
-    def _count(self, silence: Silence, sign: int) -> None:
-        size, work = silence.regex_cost
-        self.regex_size += sign * size
-        self.regex_work += sign * work
-
-    def _stored(self, entry: Silence, previous: Silence | None) -> None:
-        if previous is not None:
-            if previous.matcher_sets == entry.matcher_sets:
-                return  # only times or texts changed, which look-ups read from the silence itself
-            self.index.remove(previous)
-            self._count(previous, -1)
-        self.index.add(entry)
-        self._count(entry, 1)
-        self.log.append(entry.id)
-
-    def _removed(self, entry: Silence) -> None:
-        self.index.remove(entry)
-        self._count(entry, -1)
-
-    def gc(self, now: Nanoseconds) -> int:
-        collected = super().gc(now)
-        if len(self.log) > 1024 + 2 * len(self):
-            self.dropped += len(self.log)
-            self.log.clear()
-        return collected
 
 
 class Silences:
@@ -152,7 +63,7 @@ class Silences:
         self._retention = retention_ns
         self._limits = limits
         self._random = random
-        self._state = _SilenceState(retention_ns, max_entries, max_entry_bytes, max_total_bytes)
+        self._state = SilenceStore(retention_ns, max_entries, max_entry_bytes, max_total_bytes)
         # fingerprint -> (version looked up at, ids of all silences that match, whatever the time)
         self._cache: dict[int, tuple[int, tuple[str, ...]]] = {}
         self._cached_ids = 0
@@ -167,6 +78,10 @@ class Silences:
     def replicated(self) -> ReplicatedState[Silence]:
         """The replicated part, for exchanges of digests."""
         return self._state
+
+    def pattern_statistics(self) -> PatternStatistics:
+        """What all patterns take together."""
+        return self._state.pattern_statistics()
 
     # -- changing
 
@@ -213,7 +128,7 @@ class Silences:
         if 0 < limit <= count:
             raise ValidationError(f"exceeded maximum number of silences: {count} (limit: {limit})")
         created = self._finish(asked, now, None, id=self._new_id(), starts_at=max(starts_at, now))
-        refusal = self._state._refusal(created, None)
+        refusal = self._state.refusal(created, now)
         if refusal:
             raise ValidationError(f"invalid silence: {refusal}: expire some")
         changed = [created]
@@ -296,6 +211,7 @@ class Silences:
     def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
         """The ids, sorted, of the silences active at ``now`` that match ``labels``; empty if none."""
         state = self._state
+        state.look_at_clock(now)
         cached = self._cache.get(labels.fingerprint)
         if cached is not None and cached[0] == state.version:
             if not cached[1]:

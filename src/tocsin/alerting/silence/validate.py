@@ -14,6 +14,7 @@ from tocsin.alerting.labels import valid_name, valid_text
 from tocsin.alerting.matcher import Matcher, MatchType, ParserMode
 from tocsin.alerting.quote import go_quote
 from tocsin.alerting.silence.silence import MatcherSet
+from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ValidationError
 
@@ -59,9 +60,19 @@ def _matches_empty(matcher: Matcher) -> bool:
 def make_matcher_sets(
     sets: Iterable[Iterable[tuple[int, str, str]]], mode: ParserMode = ParserMode.FALLBACK
 ) -> tuple[MatcherSet, ...]:
-    """The matcher sets for ``(type, name, value)`` triples, with every rule applied.
+    """:func:`making_matcher_sets` at once."""
+    return finish(making_matcher_sets(sets, mode))
 
-    ``mode`` says which names labels may have; what peers and files hold is read in the widest.
+
+def making_matcher_sets(
+    sets: Iterable[Iterable[tuple[int, str, str]]],
+    mode: ParserMode = ParserMode.FALLBACK,
+    room: regex.Cost | None = None,
+) -> Steps[tuple[MatcherSet, ...]]:
+    """The matcher sets for ``(type, name, value)`` triples, with every rule applied; a step for each pattern.
+
+    ``mode`` says which names labels may have; what peers and files hold is read in the widest. ``room``: no
+    pattern may cost more.
 
     Raises ValidationError in Alertmanager's words (without its ``invalid silence: ``).
     """
@@ -75,17 +86,21 @@ def make_matcher_sets(
     if sum(map(len, listed)) > MAX_MATCHERS:
         raise ValidationError(f"{sum(map(len, listed))} matchers, the limit is {MAX_MATCHERS}")
     result: list[MatcherSet] = []
-    with regex.spending():
-        for number, triples in enumerate(listed):
-            matchers: list[Matcher] = []
-            for position, (match_type, name, value) in enumerate(triples):
-                try:
+    trusted, purse = regex.trusted(), regex.Purse()
+    for number, triples in enumerate(listed):
+        matchers: list[Matcher] = []
+        for position, (match_type, name, value) in enumerate(triples):
+            try:
+                with regex.spending(purse), regex.room_for(room):
                     matchers.append(_make_matcher(match_type, name, value))
-                except ValueError as error:
-                    message = f"invalid label matcher {position} in set {number}: {error}"
-                    raise ValidationError(message) from None
+            except ValueError as error:
+                message = f"invalid label matcher {position} in set {number}: {error}"
+                raise ValidationError(message) from None
+            if matchers[-1].regex is not None:
+                yield
+        if not trusted:
             _check_set(number, matchers)
-            result.append(tuple(matchers))
+        result.append(tuple(matchers))
     if not result:
         raise ValidationError("at least one matcher set required")
     return tuple(result)

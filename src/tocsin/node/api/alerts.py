@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
-from typing import Final
+from typing import Final, Self
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +23,7 @@ from tocsin.node.api.go_json import encode_plain
 from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Intake
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
+from tocsin.node.api.turns import in_turns
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before others get their turn on the event loop."""
@@ -32,12 +33,20 @@ SHOW_SECONDS: Final = 0.004
 
 
 class _Filter:
-    """What a request for alerts or groups asks for. Raises ValidationError, for the first mistake."""
+    """What a request for alerts or groups asks for."""
 
-    def __init__(self, backend: Backend, query: Query, now: Nanoseconds) -> None:
-        self.matchers = query.matchers()
-        self._receiver = query.receiver()
-        self._receiver_matchers = query.receiver_matchers()
+    def __init__(
+        self,
+        backend: Backend,
+        query: Query,
+        now: Nanoseconds,
+        matchers: Sequence[Matcher],
+        receiver: Regex | None,
+        receiver_matchers: Sequence[Matcher],
+    ) -> None:
+        self.matchers = matchers
+        self._receiver = receiver
+        self._receiver_matchers = receiver_matchers
         self._active = query.flag("active")
         self._silenced = query.flag("silenced")
         self._inhibited = query.flag("inhibited")
@@ -45,12 +54,19 @@ class _Filter:
         self._backend = backend
         self._now = now
 
+    @classmethod
+    async def read(cls, backend: Backend, query: Query, now: Nanoseconds) -> Self:
+        """Raises ValidationError, for the first mistake."""
+        matchers = await in_turns(query.matchers())
+        receiver = query.receiver()
+        return cls(backend, query, now, matchers, receiver, await in_turns(query.receiver_matchers()))
+
     def wants_receivers(self, receivers: Sequence[str]) -> bool:
         """Whether one of ``receivers`` has the name, and one of them the labels, that are asked for."""
         return _any_matches(self._receiver, receivers) and self._any_has_labels(receivers)
 
     def _any_has_labels(self, receivers: Sequence[str]) -> bool:
-        matchers: Sequence[Matcher] = self._receiver_matchers
+        matchers = self._receiver_matchers
         if not matchers:
             return True
         return any(name in self._labels and matches_all(matchers, self._labels[name]) for name in receivers)
@@ -108,7 +124,7 @@ class AlertOperations:
     async def get(self, request: Request) -> Response:
         """The alerts that have not ended, by fingerprint. Raises ValidationError."""
         backend = self._backend
-        wanted = _Filter(backend, Query(request.scope["query_string"], self._mode), backend.now())
+        wanted = await _Filter.read(backend, Query(request.scope["query_string"], self._mode), backend.now())
         route = backend.config.route
         alerts = backend.alerts.all()
         alerts.sort(key=_fingerprint)
@@ -129,7 +145,7 @@ class AlertOperations:
         """The aggregation groups with alerts that have not ended. Raises ValidationError."""
         backend = self._backend
         query = Query(request.scope["query_string"], self._mode)
-        wanted = _Filter(backend, query, backend.now())
+        wanted = await _Filter.read(backend, query, backend.now())
         muted = query.flag("muted")
         route = backend.config.route
         groups: list[tuple[GroupView, list[tuple[Alert, Sequence[str], Sequence[str]]]]] = []

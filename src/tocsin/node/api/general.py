@@ -11,6 +11,7 @@ from tocsin.node.api.answers import value_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
+from tocsin.node.api.turns import in_turns
 
 
 class GeneralOperations:
@@ -47,7 +48,7 @@ class GeneralOperations:
 
     async def receivers(self, request: Request) -> Response:
         """The receivers, in the order of the configuration. Raises ValidationError."""
-        matchers = Query(request.scope["query_string"], self._mode).receiver_matchers()
+        matchers = await in_turns(Query(request.scope["query_string"], self._mode).receiver_matchers())
         return value_answer(
             [
                 {"labels": labels, "name": name}

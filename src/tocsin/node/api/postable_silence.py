@@ -8,10 +8,11 @@ import msgspec
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import MatchType, ParserMode
-from tocsin.alerting.silence import Silence, make_matcher_sets
+from tocsin.alerting.silence import Silence
 from tocsin.alerting.silence.silence import NO_ANNOTATIONS
 from tocsin.alerting.silence.silences import MAX_SILENCE_BYTES
-from tocsin.alerting.silence.validate import MAX_MATCHERS
+from tocsin.alerting.silence.validate import MAX_MATCHERS, making_matcher_sets
+from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ValidationError
 from tocsin.node.api import weight
@@ -71,7 +72,13 @@ _decode = msgspec.json.Decoder(PostableSilence).decode
 
 
 def read_silence(body: bytes, now: Nanoseconds, mode: ParserMode = ParserMode.FALLBACK) -> Silence:
-    """The silence that a body asks for; ``mode`` says which names its matchers may have.
+    """:func:`reading_silence` at once."""
+    return finish(reading_silence(body, now, mode))
+
+
+def reading_silence(body: bytes, now: Nanoseconds, mode: ParserMode = ParserMode.FALLBACK) -> Steps[Silence]:
+    """The silence that a body asks for, a step for each pattern; ``mode`` says which names its matchers may
+    have.
 
     Raises BodyError (go-openapi refuses it) or ValidationError (Alertmanager does). Size comes first, then
     how many matchers there are, then what they mean.
@@ -94,10 +101,10 @@ def read_silence(body: bytes, now: Nanoseconds, mode: ParserMode = ParserMode.FA
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, GoJSONError):
         fields = _read_slowly(body)
-    return _silence(fields, now, mode)
+    return (yield from _silence(fields, now, mode))
 
 
-def _silence(fields: _Fields, now: Nanoseconds, mode: ParserMode) -> Silence:
+def _silence(fields: _Fields, now: Nanoseconds, mode: ParserMode) -> Steps[Silence]:
     # In the order in which go-openapi looks.
     if fields.comment is None:
         raise required("comment")
@@ -125,7 +132,7 @@ def _silence(fields: _Fields, now: Nanoseconds, mode: ParserMode) -> Silence:
     if fields.ends_at < now:
         raise ValidationError("Failed to create silence: end time can't be in the past")
     try:
-        matcher_sets = make_matcher_sets([triples], mode)
+        matcher_sets = yield from making_matcher_sets([triples], mode)
     except ValidationError as error:
         raise ValidationError(f"invalid silence: {error}") from None
     return Silence(

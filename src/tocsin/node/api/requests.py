@@ -8,6 +8,7 @@ from urllib.parse import unquote_to_bytes
 
 from tocsin.alerting import regex
 from tocsin.alerting.matcher import Matcher, ParserMode, parse_matcher
+from tocsin.alerting.steps import Steps
 from tocsin.errors import ValidationError
 from tocsin.node.api.bodies import BodyError
 
@@ -15,7 +16,7 @@ _TRUE = frozenset(("1", "checked", "enabled", "ok", "on", "selected", "t", "true
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PARAMETER = re.compile(
-    r"\s*;\s*[!#$%&'*+.^_`|~0-9A-Za-z-]+=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+|\"(?:[^\"\\]|\\.)*\")"
+    r"\s*+;\s*+[!#$%&'*+.^_`|~0-9A-Za-z-]++=(?:[!#$%&'*+.^_`|~0-9A-Za-z-]++|\"(?:[^\"\\]|\\.)*+\")"
 )
 _UUID = re.compile("[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}", re.IGNORECASE)
 _ESCAPED_DOT = re.compile("%2[eE]")
@@ -76,18 +77,22 @@ class Query:
         value = self.last(name)
         return not value or value.lower() in _TRUE
 
-    def matchers(self, name: str = "filter") -> list[Matcher]:
-        """The matchers of a repeatable parameter. Raises ValidationError."""
+    def matchers(self, name: str = "filter") -> Steps[list[Matcher]]:
+        """The matchers of a repeatable parameter, a step for each. Raises ValidationError."""
+        found: list[Matcher] = []
         try:
-            with regex.spending(self._purse):
-                return [parse_matcher(text, origin="api", mode=self._mode) for text in self.all(name)]
+            for text in self.all(name):
+                with regex.spending(self._purse):
+                    found.append(parse_matcher(text, origin="api", mode=self._mode))
+                yield
         except ValueError as error:
             raise ValidationError(str(error)) from None
+        return found
 
-    def receiver_matchers(self) -> list[Matcher]:
-        """``receiver_matchers``. Raises ValidationError."""
+    def receiver_matchers(self) -> Steps[list[Matcher]]:
+        """``receiver_matchers``, in steps. Raises ValidationError."""
         try:
-            return self.matchers("receiver_matchers")
+            return (yield from self.matchers("receiver_matchers"))
         except ValidationError as error:
             raise ValidationError(f"failed to parse receiver_matchers param: {error}") from None
 
@@ -145,7 +150,7 @@ def _media_type(value: str) -> str:
             if slash
             else "mime: expected slash after first token"
         )
-    elif rest.strip() and not re.fullmatch(f"(?:{_PARAMETER.pattern})+\\s*;?\\s*", ";" + rest):
+    elif rest.strip() and not re.fullmatch(f"(?:{_PARAMETER.pattern})++\\s*+;?\\s*+", ";" + rest):
         problem = "mime: invalid media parameter"
     elif not slash:
         problem = f'mediatype: malformed: "{media_type}" has no subtype'

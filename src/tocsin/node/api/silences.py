@@ -13,9 +13,10 @@ from tocsin.alerting.silence import SilenceState
 from tocsin.errors import NotFoundError
 from tocsin.node.api.answers import empty, json_answer, value_answer
 from tocsin.node.api.backend import Backend
-from tocsin.node.api.postable_silence import read_silence
+from tocsin.node.api.postable_silence import reading_silence
 from tocsin.node.api.requests import Query
 from tocsin.node.api.silence_views import SilenceViews
+from tocsin.node.api.turns import in_turns
 
 SHOW_SLICE: Final = 512
 """Silences that are shown before others get their turn on the event loop."""
@@ -37,7 +38,7 @@ class SilenceOperations:
         ``active``, ``pending`` and ``expired`` leave out those in a state (0.34).
         """
         query = Query(request.scope["query_string"], self._mode)
-        matchers = query.matchers()
+        matchers = await in_turns(query.matchers())
         states = [state for state in SilenceState if query.flag(state.value)]
         now = self._backend.now()
         silences = self._backend.silences
@@ -55,7 +56,8 @@ class SilenceOperations:
     async def post(self, body: bytes) -> Response:
         """Create or change a silence. Raises BodyError, ValidationError or NotFoundError."""
         backend = self._backend
-        identifier = await backend.set_silence(read_silence(body, backend.now(), self._mode))
+        silence = await in_turns(reading_silence(body, backend.now(), self._mode))
+        identifier = await backend.set_silence(silence)
         return value_answer({"silenceID": identifier})
 
     async def get_one(self, identifier: str) -> Response:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final, Protocol
 
+from tocsin.alerting.entries import MergeResult
 from tocsin.alerting.regex import compiled_size
-from tocsin.alerting.replicated import MergeResult
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.gossip.address import Address
@@ -31,9 +31,13 @@ COSTLY_SIZE: Final = 4096
 """Of regular expressions that came in one slice, from which on it is charged to who sent them."""
 INSTRUCTION: Final = 1e-6
 """Seconds charged for each instruction: they are compiled later, maybe by a look-up that knows no sender."""
-COMPILING_SHARE: Final = 1 / 4
-COMPILING_BURST: Final = 0.25
-"""Of a processor, and seconds at once, that patterns of one peer may take; the rest of what it sent waits."""
+COMPILING_SHARE: Final = 1 / 8
+COMPILING_BURST: Final = 0.1
+"""Of a processor, and seconds at once, that patterns of one peer may take. What else it sent does not wait:
+it may have been told of them by somebody else."""
+MAX_COSTLY: Final = 64
+MAX_COSTLY_BYTES: Final = 16 * 1024 * 1024
+"""Of payloads whose costly entries wait; the next push/pull brings them again."""
 MAX_WAITING: Final = 256
 MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
 MAX_WAITING_OF_SOURCE: Final = 64
@@ -49,8 +53,13 @@ class Job(Protocol):
 
     result: MergeResult
 
-    def step(self, budget: int = ...) -> bool:
-        """Work on some entries; True once done. :class:`StateError` when the bytes do not decode."""
+    @property
+    def has_costly(self) -> bool:
+        """Whether there are entries that were put off."""
+
+    def step(self, budget: int = ..., *, sparing: bool = ...) -> bool:
+        """Work on some entries; True once done. ``sparing``: costly ones are put off, and True means that no
+        others are left. :class:`StateError` when the bytes do not decode."""
 
 
 class Mergeable(Protocol):
@@ -81,6 +90,8 @@ class InboxStatistics:
     unknown_keys: int = 0
     costly_steps: int = 0
     """Slices charged to their sender, as there was much to compile."""
+    costly_dropped: int = 0
+    """Payloads whose costly entries were dropped, as too many such were waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +113,10 @@ class _Merging:
 
 
 class Inbox:
-    """Merges the payloads of a peer one after another, so that they apply in the order of arrival.
+    """Merges the payloads of a peer one after another.
 
-    Peers take turns: whoever has sent a large state, or many, does not keep the others waiting.
+    Peers take turns: whoever has sent a large state, or many, does not keep the others waiting. Entries with
+    costly patterns wait while their sender has had its share, and nothing else waits for them.
     """
 
     def __init__(
@@ -133,6 +145,11 @@ class Inbox:
         """By source, whoever is next first; what is being merged is still in it."""
         self._waiting_bytes = 0
         self._jobs: dict[Address, _Merging] = {}
+        self._costly: dict[Address, deque[tuple[_Payload, _Merging]]] = {}
+        self._costly_count = self._costly_bytes = 0
+        self._quick = asyncio.Event()
+        self._quick.set()
+        """Nothing waits but costly entries."""
         self._allowance = Allowance(COMPILING_SHARE, COMPILING_BURST)
         self._is_member = is_member
         self._worker: asyncio.Task[None] | None = None
@@ -158,6 +175,7 @@ class Inbox:
     async def close(self) -> None:
         """Drop what is waiting."""
         self._waiting.clear()
+        self._costly.clear()
         if self._worker is not None:
             self._worker.cancel()
             await asyncio.wait([self._worker])
@@ -168,9 +186,9 @@ class Inbox:
         return self._worker is None and not self._waiting
 
     async def merged(self) -> None:
-        """Wait until all that is here now has been merged."""
-        while self._worker is not None:
-            await asyncio.wait([self._worker])
+        """Wait until all that is here now has been merged, but for costly entries whose sender has had its
+        share: they may wait for long, and the rest of the cluster's state must not."""
+        await self._quick.wait()
 
     def _count(self, kind: str, size: int) -> None:
         self.statistics.received[kind] += 1
@@ -183,9 +201,10 @@ class Inbox:
             return
         waiting = self._waiting.get(payload.source, ())
         merging = None
-        if not waiting and len(payload.data) <= INLINE_BYTES and not self._owed(payload.source):
+        if not waiting and len(payload.data) <= INLINE_BYTES:
             merging = _Merging(state.merge_job(payload.data, self._clock.now()))
             if self._all_steps(merging, payload):
+                self._put_off(payload, merging)
                 return
         if (
             len(waiting) >= MAX_WAITING_OF_SOURCE
@@ -199,9 +218,33 @@ class Inbox:
             self._jobs[payload.source] = merging
         self._waiting.setdefault(payload.source, deque()).append(payload)
         self._waiting_bytes += len(payload.data)
+        self._quick.clear()
+        self._wake()
+
+    def _wake(self) -> None:
         self._arrived.set()
         if self._worker is None:
             self._worker = asyncio.get_running_loop().create_task(self._work())
+
+    def _put_off(self, payload: _Payload, merging: _Merging) -> None:
+        """Have the costly entries of a payload, of which nothing else is left, wait."""
+        if not merging.job.has_costly:
+            return
+        self._merged(payload, merging.job.result)  # What is in already does not wait to be told on.
+        merging.job.result = MergeResult()
+        merging.taken = merging.refused = 0
+        queue = self._costly.get(payload.source, ())
+        if (
+            len(queue) >= MAX_COSTLY // 4
+            or self._costly_count >= MAX_COSTLY
+            or self._costly_bytes + len(payload.data) > MAX_COSTLY_BYTES
+        ):
+            self.statistics.costly_dropped += 1
+            return
+        self._costly.setdefault(payload.source, deque()).append((payload, merging))
+        self._costly_count += 1
+        self._costly_bytes += len(payload.data)
+        self._wake()
 
     def _host_is_full(self, payload: _Payload) -> bool:
         host = payload.source.host
@@ -230,14 +273,12 @@ class Inbox:
     async def _work(self) -> None:
         jobs = self._jobs
         try:
-            while self._waiting:
-                source = next((each for each in self._waiting if not self._owed(each)), None)
-                if source is None:
-                    self._arrived.clear()
-                    with suppress(TimeoutError):  # Whoever comes meanwhile does not wait for these.
-                        async with asyncio.timeout(min(map(self._owed, self._waiting))):
-                            await self._arrived.wait()
+            while self._waiting or self._costly:
+                if not self._waiting:
+                    self._quick.set()
+                    await self._work_on_costly()
                     continue
+                source = next(iter(self._waiting))
                 queue = self._waiting.pop(source)
                 payload = queue[0]
                 merging = jobs.get(source)
@@ -248,6 +289,7 @@ class Inbox:
                     queue.popleft()
                     del jobs[source]
                     self._waiting_bytes -= len(payload.data)
+                    self._put_off(payload, merging)
                 if queue:
                     self._waiting[source] = queue  # at the end: the next one has its turn
                 self._on_growth(0)
@@ -256,12 +298,32 @@ class Inbox:
                 await asyncio.sleep(PENALTY if bad else 0)
         finally:
             self._worker = None
+            self._quick.set()
+
+    async def _work_on_costly(self) -> None:
+        """A slice for whoever may have one, or wait until somebody may or something else comes."""
+        source = next((each for each in self._costly if not self._owed(each)), None)
+        if source is None:
+            self._arrived.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(map(self._owed, self._costly))):
+                    await self._arrived.wait()
+            return
+        queue = self._costly.pop(source)
+        payload, merging = queue[0]
+        if self._step(merging, payload):
+            queue.popleft()
+            self._costly_count -= 1
+            self._costly_bytes -= len(payload.data)
+        if queue:
+            self._costly[source] = queue
+        await asyncio.sleep(0)
 
     def _step(self, merging: _Merging, payload: _Payload) -> bool:
         """Work on a payload for some milliseconds; whether it is done with."""
         before = compiled_size()
         try:
-            done = merging.job.step(SLICE_ENTRIES)
+            done = merging.job.step(SLICE_ENTRIES, sparing=bool(self._owed(payload.source)))
         except StateError as error:
             self.refused(str(error), str(payload.source))
             return True
@@ -276,7 +338,7 @@ class Inbox:
         self.statistics.taken[payload.key] += result.taken - merging.taken
         self.statistics.refused[payload.key] += result.refused_count - merging.refused
         merging.taken, merging.refused = result.taken, result.refused_count
-        if done:
+        if done and not merging.job.has_costly:
             self._merged(payload, result)
         return done
 

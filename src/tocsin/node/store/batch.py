@@ -7,7 +7,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tocsin.alerting.replicated import Entry, ReplicatedState, Tombstone
+from tocsin.alerting.entries import Entry
+from tocsin.alerting.replicated import ReplicatedState, Tombstone
 from tocsin.node.store.rows import Row, row_of, tombstone_row
 
 

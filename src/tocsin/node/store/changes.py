@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tocsin.alerting import nflog
+from tocsin.alerting.entries import Entry
 from tocsin.alerting.nflog import NotificationLog, RecordedEntries
-from tocsin.alerting.replicated import Entry
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, format_rfc3339
 from tocsin.errors import ClosedError, StorageError

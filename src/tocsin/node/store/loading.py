@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tocsin.alerting.replicated import MergeResult, ReplicatedState
+from tocsin.alerting.entries import MergeResult
+from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.rows import Row, key_of, stamp_of, whole_second
@@ -22,7 +23,7 @@ def load_rows(state: ReplicatedState[Any], rows: Sequence[Row], now: Nanoseconds
         keys = [(key_of(row.kind, row.key), stamp_of(row.stamp)) for row in rows]
     except (ValueError, RecursionError) as error:
         raise StateError(f"a key or stamp does not decode: {error}") from None
-    result = state.load(b"".join([row.data for row in rows]), now)
+    result = state.load(b"".join([row.data for row in rows]), now, trusted=True)
     for (key, stamp), row in zip(keys, rows, strict=True):
         if not row.data:
             state.recall(key, stamp, row.expires * SECOND)

@@ -7,10 +7,11 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Final, NamedTuple
 from zlib import crc32
 
+from tocsin.alerting.entries import Entry
 from tocsin.alerting.nflog import Receiver
 from tocsin.alerting.nflog import codec as nflog_codec
 from tocsin.alerting.protocol.delimited import read_delimited
-from tocsin.alerting.replicated import Entry, Tombstone
+from tocsin.alerting.replicated import Tombstone
 from tocsin.alerting.silence import codec as silence_codec
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.errors import StateError
@@ -101,16 +102,12 @@ def stamp_bytes(stamp: Nanoseconds) -> bytes:
     return (max(stamp, ZERO) - ZERO).to_bytes(_STAMP_BYTES, "big")
 
 
-def _canonical_silence(message: memoryview) -> bytes:
-    return silence_codec.canonical(silence_codec.decode(message))
-
-
 def _canonical_nflog(message: memoryview) -> bytes:
     return nflog_codec.canonical(nflog_codec.decode(message))
 
 
 _CANONICAL: Final[Mapping[str, Callable[[memoryview], bytes]]] = {
-    "sil": _canonical_silence,
+    "sil": silence_codec.canonical_message,
     "nfl": _canonical_nflog,
 }
 

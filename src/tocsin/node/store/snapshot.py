@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from tocsin.alerting.entries import MAX_REASONS, MergeResult
 from tocsin.alerting.protocol.delimited import spans
-from tocsin.alerting.replicated import MAX_REASONS, MergeResult
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.database import sync_folder

@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
-from tocsin.alerting.replicated import Entry, ReplicatedState
+from tocsin.alerting.entries import Entry
+from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ClosedError, ConfigError, StorageError
 from tocsin.node.log import Logger

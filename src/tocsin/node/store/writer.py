@@ -19,7 +19,8 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
-from tocsin.alerting.replicated import Entry, ReplicatedState, Tombstone
+from tocsin.alerting.entries import Entry
+from tocsin.alerting.replicated import ReplicatedState, Tombstone
 from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import damage

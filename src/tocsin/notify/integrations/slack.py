@@ -275,9 +275,11 @@ def _remembered(notification: Notification) -> tuple[str, str]:
     """The time stamp and the channel of the message that is there, or nothing."""
     held = notification.receiver_data
     stamp, channel = held.get("threadTs"), held.get("channelId")
-    if isinstance(stamp, str) and isinstance(channel, str) and stamp and channel:
-        return stamp, channel
-    return "", ""
+    if not isinstance(stamp, str) or not isinstance(channel, str):
+        return "", ""
+    if not stamp or not channel or max(len(stamp), len(channel)) > MAX_REMEMBERED:  # It may be a peer's word.
+        return "", ""
+    return stamp, channel
 
 
 def _judged(answer: Answer) -> ReceiverData | None:

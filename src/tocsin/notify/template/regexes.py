@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import re2
 
-from tocsin.alerting.regex_engine import engine
+from tocsin.alerting.regex_cost import PatternCostError, cost_of
+from tocsin.alerting.regex_engine import engine, too_large
 from tocsin.gotemplate.bounds import Budget
 from tocsin.gotemplate.values import GoError, clean, from_bytes, to_bytes
 
@@ -28,6 +29,11 @@ def _compile(pattern: str) -> Any:
 
 
 def _compiled(pattern: str) -> Any:
+    """A pattern may be a label's value: it is weighed before the engine reads it."""
+    try:
+        cost_of(pattern)
+    except PatternCostError as error:
+        raise too_large(pattern, str(error)) from None
     try:
         return _compile(pattern)
     except ValueError as error:

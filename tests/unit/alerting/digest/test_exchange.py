@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 
 from tests.support.replicas import HOUR, NOW, Replicas, Wire, exchange, silence, silences
-from tocsin.alerting.digest.exchange import ENTRY_BYTES_AT_ONCE
+from tocsin.alerting.digest.exchange import ENTRY_BYTES_AT_ONCE, Exchange, Memory
+from tocsin.alerting.digest.messages import Envelope, Later, Message, Summary
+from tocsin.alerting.digest.tree import cutoff_of
+from tocsin.alerting.skew import MAX_SKEW
 from tocsin.alerting.timestamp import SECOND
+from tocsin.errors import StateError
 
 MINUTE = 60 * SECOND
 
@@ -87,3 +91,18 @@ def test_a_clock_set_back_finds_its_entries_again() -> None:
     assert exchange(one, other).agreed
     assert one.content(NOW) == other.content(NOW)
     assert len(other.states["sil"].digests) == 51
+
+
+def test_a_cutoff_at_the_end_of_time_makes_no_states_equal() -> None:
+    """What expires before a cutoff counts as absent."""
+    one, other = Replicas("one"), Replicas("other")
+    one.take("sil", silence("new", NOW, NOW + HOUR), NOW)
+    far = cutoff_of(NOW + MAX_SKEW) + 1
+    with pytest.raises(StateError, match="further in the future"):
+        other.responder.answer(Message(Envelope("one", 1, far), Summary(())), NOW)
+    asking = Exchange("one", one.states, Memory(), 1, NOW)
+    asking.request(NOW)
+    with pytest.raises(StateError, match="further in the future"):
+        asking.receive(Message(Envelope("other", 1, far), Later()), NOW)
+    assert asking.finished
+    assert not asking.outcome.agreed

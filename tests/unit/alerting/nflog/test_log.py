@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.state_payloads import StatePayload, known_labels_log, state_payloads
+from tocsin.alerting.entries import RefusedEntryError
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import Entry, NotificationLog, Receiver, codec
 from tocsin.alerting.protocol import delimit, read_delimited, write_delimited
 from tocsin.alerting.protocol.nflog_pb2 import MeshEntry
-from tocsin.alerting.replicated import RefusedEntryError
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import StateError
 

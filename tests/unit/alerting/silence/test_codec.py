@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.support.state_payloads import StatePayload, state_payloads
 from tocsin.alerting.digest.tree import version_of
+from tocsin.alerting.entries import RefusedEntryError
 from tocsin.alerting.matcher import Matcher, MatchType, format_matchers, parse_matchers
 from tocsin.alerting.protocol import delimit, read_delimited, write_delimited
 from tocsin.alerting.protocol.silence_pb2 import MatcherSet, MeshSilence
-from tocsin.alerting.replicated import RefusedEntryError
 from tocsin.alerting.silence import Silence, Silences, codec
 from tocsin.alerting.timestamp import SECOND, ZERO
 from tocsin.errors import StateError

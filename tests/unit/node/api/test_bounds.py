@@ -14,6 +14,7 @@ from tocsin.alerting import regex, timestamp
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.silence.validate import MAX_MATCHERS
+from tocsin.alerting.steps import finish
 from tocsin.errors import ValidationError
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.postable_alerts import AlertLimits, AlertReader, Intake, is_request_uri, read_slowly
@@ -121,14 +122,14 @@ def test_the_filters_of_a_request_are_paid_together() -> None:
     query = Query(b"&".join(b"filter=a%%3D~%%22%%5C%%5CpL%%7B%d%%7D%%22" % n for n in range(15, 25)))
     before = regex.compiled_size()
     with pytest.raises(ValidationError, match="too large together"):
-        query.matchers()
+        finish(query.matchers())
     assert regex.compiled_size() - before <= 128 * 1024
     assert all("pL" not in pattern for pattern in regex._known)  # nothing of it is kept
 
 
 def test_a_list_of_hosts_is_a_good_filter() -> None:
     hosts = "|".join(f"host{number}.example.com:9100" for number in range(1000))
-    [found] = Query(b"filter=instance%3D~%22" + hosts.encode() + b"%22").matchers()
+    [found] = finish(Query(b"filter=instance%3D~%22" + hosts.encode() + b"%22").matchers())
     assert found.matches("host999.example.com:9100")
     silence = read_silence(_silence([_matcher(hosts)]), NOW)
     assert silence.matcher_sets[0][0].matches("host7.example.com:9100")
@@ -153,4 +154,4 @@ def test_the_classic_mode_takes_classic_names_only() -> None:
     with pytest.raises(ValidationError, match='invalid label name "a-b"'):
         read_silence(_silence([_matcher("x", "a-b")]), NOW, classic)
     with pytest.raises(ValidationError, match="bad matcher format"):
-        Query(b"filter=a.b%3Dc", classic).matchers()
+        finish(Query(b"filter=a.b%3Dc", classic).matchers())

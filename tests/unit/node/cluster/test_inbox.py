@@ -293,3 +293,55 @@ def test_streams_of_one_host_are_charged_together(monkeypatch: pytest.MonkeyPatc
         assert len(bench.silences) == len(many)
 
     run(story)
+
+
+def test_what_is_cheap_does_not_wait_for_what_is_costly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer tells on what it was told by somebody else: its own silences must not wait for those."""
+
+    async def story(bench: Bench) -> None:
+        monkeypatch.setattr(module, "perf_counter", lambda: 0.0)  # nobody rests
+        now = bench.clock.now()
+        many = [b"".join(bench.from_peer(costly(now, number))) for number in range(4, 14)]
+        mixed = bench.from_peer(costly(now, 15), silence(now, "first"), costly(now, 16), silence(now, "last"))
+        gc.collect()  # what somebody holds is read no more
+        for each in many:
+            bench.inbox.update("sil", each, PEER)
+        await bench.inbox.merged()
+        waiting = 10 - len(bench.silences)
+        assert waiting
+        bench.inbox.update("sil", b"".join(bench.from_peer(silence(now, "alone"))), PEER)
+        assert plain_ones(bench, now) == 1
+        bench.spread.clear()
+        bench.inbox.update("sil", b"".join(mixed), PEER)
+        assert plain_ones(bench, now) == 3
+        assert len(bench.spread) == 2, "they are told on before the costly ones are in"
+        large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(100))))
+        bench.inbox.update("sil", large, PEER)
+        await bench.inbox.merged()
+        assert plain_ones(bench, now) == 103
+        assert len(bench.silences) == 103 + 10 - waiting, "nobody waits for those that are put off"
+        monkeypatch.undo()
+        await eventually(lambda: bench.inbox.idle)
+        assert len(bench.silences) == 103 + 12
+        assert len(bench.spread) == 4 + 100 + waiting
+
+    run(story)
+
+
+def test_costly_entries_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bench: Bench) -> None:
+        monkeypatch.setattr(module, "perf_counter", lambda: 0.0)
+        monkeypatch.setattr(module, "MAX_COSTLY", 8)
+        now = bench.clock.now()
+        changes = [b"".join(bench.from_peer(costly(now, 4 + n % 20))) for n in range(40)]
+        gc.collect()
+        for host in range(4):
+            for each in changes[10 * host : 10 * host + 10]:
+                bench.inbox.update("sil", each, Address(f"10.0.0.{host}", 9094))
+        await bench.inbox.merged()
+        taken = bench.inbox.statistics.taken["sil"]
+        assert bench.inbox.statistics.costly_dropped == 40 - taken - 8
+        monkeypatch.undo()
+        await eventually(lambda: bench.inbox.idle)
+
+    run(story)

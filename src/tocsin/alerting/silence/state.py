@@ -1,0 +1,230 @@
+"""The replicated part of silences: what may be stored, and what look-ups need of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from typing import Final
+
+from tocsin.alerting.entries import MergeResult
+from tocsin.alerting.regex import hot_bytes, programs_dropped
+from tocsin.alerting.regex_cost import Cost
+from tocsin.alerting.replicated import ReplicatedState
+from tocsin.alerting.silence import codec
+from tocsin.alerting.silence.index import SilenceIndex
+from tocsin.alerting.silence.silence import Silence
+from tocsin.alerting.skew import latest_expiry
+from tocsin.alerting.steps import Steps, finish
+from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
+
+MAX_REGEX_SIZE: Final = 1 << 20
+"""Instructions of all patterns together, whose programs fit into memory at the same time."""
+MAX_REGEX_WORK: Final = 1 << 27
+"""Steps that all patterns may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts them."""
+MAX_REGEX_SLOW: Final = 1 << 24
+"""The same of slow patterns: whoever reads the alerts waits until all are looked up."""
+MAX_REGEX_PARTS: Final = 1 << 17
+"""Of all patterns together: a start weighs them, which takes some microseconds each."""
+
+
+@dataclass(frozen=True, slots=True)
+class PatternStatistics:
+    """What the patterns of silences that have not ended take together, for the metrics."""
+
+    size: int
+    work: int
+    parts: int
+    slow: int
+    resting_silences: int
+    """Those with patterns that have ended, and are not looked at."""
+    program_bytes: int
+    """Of compiled patterns, at most; see :data:`~tocsin.alerting.regex.HOT_BYTES`."""
+    programs_dropped: int
+    """That made room for others since the start."""
+
+
+class SilenceStore(ReplicatedState[Silence]):
+    """Silences by id, with the index of matchers and the version by which look-ups are remembered.
+
+    Those with patterns rest once they have ended: they are not in the index, and take nothing of what all
+    patterns may cost together.
+    """
+
+    def __init__(
+        self, retention: Nanoseconds, max_entries: int, max_entry_bytes: int, max_total_bytes: int
+    ) -> None:
+        super().__init__(
+            max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
+        )
+        self._retention = retention
+        self.index = SilenceIndex()
+        self.regex_size = 0
+        self.regex_work = 0
+        self.regex_parts = 0
+        self.regex_slow = 0
+        self.log: list[str] = []  # ids in the order their matchers came or changed
+        self.dropped = 0  # how many were cut off the front of the log
+        self._now = ZERO
+        self._ends: list[tuple[Nanoseconds, str]] = []  # a heap, of those with patterns that do not rest
+        self._resting: set[str] = set()
+        self._rested_at = ZERO
+
+    @property
+    def version(self) -> int:
+        """Grows with each silence that comes or whose matchers change."""
+        return self.dropped + len(self.log)
+
+    def pattern_statistics(self) -> PatternStatistics:
+        """See there."""
+        return PatternStatistics(
+            self.regex_size,
+            self.regex_work,
+            self.regex_parts,
+            self.regex_slow,
+            len(self._resting),
+            hot_bytes(),
+            programs_dropped(),
+        )
+
+    def get(self, identifier: str) -> Silence | None:
+        """The silence with that id."""
+        return self._entries.get(identifier)
+
+    def put(self, silence: Silence, now: Nanoseconds) -> bool:
+        """Store a silence of our own, unless a later version is there."""
+        return self._offer(silence, now, MergeResult(), keep_expired=True)
+
+    def refusal(self, silence: Silence, now: Nanoseconds) -> str:
+        """Why a new silence must not be stored; empty: it may be."""
+        self._now = now
+        return self._refusal(silence, None)
+
+    def look_at_clock(self, now: Nanoseconds) -> None:
+        """If it was set back, some that rest have not ended yet."""
+        if now >= self._rested_at:
+            return
+        self._rested_at = now
+        for silence in [self._entries[each] for each in self._resting]:
+            if silence.ends_at >= now:
+                self._resting.discard(silence.id)
+                self._file(silence)
+
+    def gc(self, now: Nanoseconds) -> int:
+        """As of any replicated state; and those that have ended rest."""
+        collected = super().gc(now)
+        self._rest(now)
+        if len(self.log) > 1024 + 2 * len(self):
+            self.dropped += len(self.log)
+            self.log.clear()
+        return collected
+
+    def _rest(self, now: Nanoseconds) -> None:
+        while self._ends and self._ends[0][0] < now:
+            ends_at, identifier = heappop(self._ends)
+            silence = self._entries.get(identifier)
+            if silence is None or silence.ends_at != ends_at or identifier in self._resting:
+                continue  # It was changed, which put it here anew.
+            self._unfile(silence)
+            self._resting.add(identifier)
+            self._rested_at = now
+
+    def _file(self, silence: Silence) -> None:
+        self.index.add(silence)
+        self._count(silence, 1)
+        self.log.append(silence.id)
+        self._note_end(silence)
+
+    def _unfile(self, silence: Silence) -> None:
+        self.index.remove(silence)
+        self._count(silence, -1)
+
+    def _note_end(self, silence: Silence) -> None:
+        if silence.regex_cost.parts:
+            heappush(self._ends, (silence.ends_at, silence.id))
+
+    def _count(self, silence: Silence, sign: int) -> None:
+        cost = silence.regex_cost
+        self.regex_size += sign * cost.size
+        self.regex_work += sign * cost.work
+        self.regex_parts += sign * cost.parts
+        self.regex_slow += sign * cost.slow
+
+    # -- what a replicated state asks for
+
+    def _offer(self, entry: Silence, now: Nanoseconds, result: MergeResult, keep_expired: bool) -> bool:
+        self._now = now
+        return super()._offer(entry, now, result, keep_expired)
+
+    def _check(self, message: memoryview) -> None:
+        codec.check(message)
+
+    def _decode(self, message: memoryview) -> Silence:
+        return finish(codec.decoding(message))
+
+    def _decoding(self, message: memoryview, now: Nanoseconds) -> Steps[Silence]:
+        # Before anything is read: what there is no room for must not cost anything.
+        self._rest(now)
+        size, work = MAX_REGEX_SIZE - self.regex_size, MAX_REGEX_WORK - self.regex_work
+        parts = MAX_REGEX_PARTS - self.regex_parts
+        return codec.decoding(message, now, Cost(size, work, parts, MAX_REGEX_SLOW - self.regex_slow))
+
+    def _is_costly(self, message: memoryview) -> bool:
+        return codec.is_costly(message)
+
+    def _canonical(self, entry: Silence) -> bytes:
+        return codec.canonical(entry)
+
+    def _version(self, entry: Silence) -> int:
+        return entry.version or super()._version(entry)
+
+    def _key_bytes(self, key: Hashable) -> bytes:
+        return str(key).encode("utf-8", "surrogatepass")
+
+    def _clamped(self, entry: Silence) -> Silence:
+        latest = latest_expiry(entry.ends_at, self._retention)
+        return entry if entry.expires_at <= latest else replace(entry, expires_at=latest)
+
+    def _latest_expiry(self, stamp: Nanoseconds) -> Nanoseconds:  # noqa: ARG002
+        return latest_expiry(LATEST, self._retention)
+
+    def _refusal(self, entry: Silence, previous: Silence | None) -> str:
+        if entry.ends_at < self._now:
+            return ""  # It will rest.
+        before = Cost(0, 0, 0)
+        if previous is not None and previous.id not in self._resting:
+            if previous.matcher_sets == entry.matcher_sets:
+                return ""
+            before = previous.regex_cost
+        self._rest(self._now)
+        cost = entry.regex_cost
+        if (
+            self.regex_size + cost.size - before.size > MAX_REGEX_SIZE
+            or self.regex_work + cost.work - before.work > MAX_REGEX_WORK
+            or self.regex_parts + cost.parts - before.parts > MAX_REGEX_PARTS
+            or self.regex_slow + cost.slow - before.slow > MAX_REGEX_SLOW
+        ):
+            return "all regular expressions together would be too large"
+        return ""
+
+    def _stored(self, entry: Silence, previous: Silence | None) -> None:
+        rested = entry.id in self._resting
+        if previous is not None and not rested:
+            if previous.matcher_sets == entry.matcher_sets:
+                # Only times or texts changed, which look-ups read from the silence itself.
+                if previous.ends_at != entry.ends_at:
+                    self._note_end(entry)
+                return
+            self._unfile(previous)
+        self._resting.discard(entry.id)
+        if entry.ends_at < self._now and entry.regex_cost.parts:
+            self._resting.add(entry.id)
+            self._rested_at = max(self._rested_at, self._now)
+        else:
+            self._file(entry)
+
+    def _removed(self, entry: Silence) -> None:
+        if entry.id in self._resting:
+            self._resting.discard(entry.id)
+        else:
+            self._unfile(entry)

@@ -1,0 +1,31 @@
+"""Work for one request that gives way to others."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import Final, TypeVar
+
+from tocsin.alerting.steps import Steps
+
+SLICE: Final = 0.004
+"""Seconds of work before others get their turn; one step may take longer."""
+LONG: Final = 0.01
+"""Seconds of a slice, past which others have as much time before the next."""
+
+T = TypeVar("T")
+
+
+async def in_turns(steps: Steps[T]) -> T:
+    """Do all steps; what comes of them."""
+    while True:
+        began = perf_counter()
+        end = began + SLICE
+        try:
+            while perf_counter() < end:
+                next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        took = perf_counter() - began
+        await asyncio.sleep(took if took > LONG else 0)
