@@ -250,6 +250,36 @@ async def costly_silence(target: Target) -> None:
     )
 
 
+async def spaced_filter(target: Target) -> None:
+    """A filter that is nearly all space."""
+    await again_and_again(target, request("GET", f"/api/v2/alerts?filter=a%3D{'+' * 60_000}x"))
+
+
+async def spaced_media_type(target: Target) -> None:
+    """A header that is nearly all space."""
+    sent = request("POST", "/api/v2/silences", b"{}")
+    await again_and_again(target, sent.replace(b"json\r", b"json;a=b" + b" " * 60_000 + b"x\r"))
+
+
+async def full_silences(target: Target) -> None:
+    """More patterns than one silence may have, other ones each time."""
+    for number in itertools.count(random.randrange(1 << 30)):
+        matchers = [
+            {"name": "a", "value": f"[a-z]+{number}-{part}-[0-9]+.*", "isRegex": True} for part in range(900)
+        ]
+        silence = {"matchers": [*matchers, {"name": "b", "value": "(", "isRegex": True}]}
+        silence |= {"comment": "", "createdBy": "x", "startsAt": "2020-01-01T00:00:00Z"}
+        body = json.dumps({**silence, "endsAt": "2099-01-01T00:00:00Z"}).encode()
+        reader, writer = await target.open()
+        writer.write(request("POST", "/api/v2/silences", body))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+
+async def reloads(target: Target) -> None:
+    await again_and_again(target, request("POST", "/-/reload"))
+
+
 @cache
 def empty_objects() -> bytes:
     return request("POST", "/api/v2/alerts", b"[" + b"{}," * (5 << 20) + b"{}]")
@@ -286,6 +316,10 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "costly filters": (costly_filters, 2, False),
     "slow patterns": (slow_patterns, 1, False),
     "costly silence": (costly_silence, 1, False),
+    "full silences": (full_silences, 2, False),
+    "spaced filter": (spaced_filter, 2, False),
+    "spaced media type": (spaced_media_type, 2, False),
+    "reloads": (reloads, 16, False),
     "many elements": (many_elements, 2, False),
     "endless alert": (endless_alert, 2, False),
     "half handshakes": (half_handshake, 500, True),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tocsin import ALERTMANAGER_VERSION, __version__
+from tocsin.aio.joined import Joined
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.group import GroupView
@@ -127,6 +128,7 @@ class Node:
         self._delayed = flags.dispatch_start_delay > 0
         self._stopping = False
         self._reloading = asyncio.Lock()
+        self._reloads = Joined(self._reload)
         self._tasks: set[asyncio.Task[None]] = set()
         self._periodic: list[asyncio.Task[None]] = []
 
@@ -266,6 +268,9 @@ class Node:
 
     async def reload(self) -> None:
         """Load the configuration file anew; the old configuration stays in force if it cannot be used."""
+        await self._reloads.run()
+
+    async def _reload(self) -> None:
         async with self._reloading:
             unusable: TocsinError | None = None
             if self.cluster is not None:
