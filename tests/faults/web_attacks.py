@@ -267,9 +267,10 @@ async def full_silences(target: Target) -> None:
         matchers = [
             {"name": "a", "value": f"[a-z]+{number}-{part}-[0-9]+.*", "isRegex": True} for part in range(900)
         ]
-        silence = {"matchers": [*matchers, {"name": "b", "value": "(", "isRegex": True}]}
-        silence |= {"comment": "", "createdBy": "x", "startsAt": "2020-01-01T00:00:00Z"}
-        body = json.dumps({**silence, "endsAt": "2099-01-01T00:00:00Z"}).encode()
+        matchers.append({"name": "b", "value": "(", "isRegex": True})
+        silence = {"matchers": matchers, "comment": "", "createdBy": "x"}
+        times = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+        body = json.dumps({**silence, **times}).encode()
         reader, writer = await target.open()
         writer.write(request("POST", "/api/v2/silences", body))
         await reader.readuntil(b"\r\n\r\n")
