@@ -1,0 +1,230 @@
+"""The rules of Alertmanager's own mixin in a real Prometheus, over a mixed cluster: healthy, with each fault.
+
+Their durations are shortened alike: a minute becomes a second or a few, as the interval of scraping does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.support import alertmanager
+from tests.support.cluster import Cluster
+from tests.support.eventually import eventually, holds_for
+from tests.support.node import Node, NodeKind, webhook_config
+from tests.support.prometheus import Prometheus
+
+pytestmark = pytest.mark.interop
+
+RULES = Path(__file__).resolve().parents[1] / "vectors/mixin/alertmanager.rules.yml"
+LONGEST = 20
+"""Minutes: the longest ``for``."""
+WINDOW = 5
+"""Minutes that most expressions look back."""
+DEADLINE = 180.0
+_alerts = itertools.count()
+
+
+def rules(seconds: float) -> str:
+    """The rules, ``seconds`` in place of each minute."""
+
+    def shorter(found: re.Match[str]) -> str:
+        return f"{found[1]}{round(int(found[2]) * seconds * 1000)}ms"
+
+    text, count = re.subn(r"(\[|for: )(\d+)m\b", shorter, RULES.read_text())
+    assert count == 9 + 12, "each rule and each range"
+    return text
+
+
+@dataclass
+class Watched:
+    """A mixed cluster, the Prometheus that watches it, and what has fired so far."""
+
+    cluster: Cluster
+    prometheus: Prometheus
+    minute: float
+    fired: set[str] = field(default_factory=set)
+
+    @property
+    def ours(self) -> list[Node]:
+        return [self.cluster.nodes[0], self.cluster.nodes[2]]
+
+    @property
+    def theirs(self) -> Node:
+        return self.cluster.nodes[1]
+
+    def look(self) -> set[str]:
+        self.fired |= self.prometheus.firing()
+        return self.fired
+
+    def notify(self) -> None:
+        """Have the cluster send something."""
+        name = f"Mixin{next(_alerts)}"
+        for node in self.cluster.nodes:
+            if node.alive:
+                node.api.post_alerts({"labels": {"alertname": name}})
+
+    def wait_for(self, *names: str, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Wait until all of ``names`` have fired, and nothing else has."""
+        wanted = set(names)
+
+        def there() -> bool:
+            meanwhile()
+            return wanted <= self.look()
+
+        eventually(there, f"{sorted(wanted)} fire", deadline=DEADLINE, interval=self.minute)
+        assert self.fired == wanted
+
+
+@contextmanager
+def watched(folder: Path, ours: NodeKind, minute: float, third: NodeKind | None = None) -> Iterator[Watched]:
+    flags = {"cluster.reconnect-timeout": "1h"}
+    with Cluster(folder, flags=flags) as cluster:
+        cluster.add(ours, "first", peer_name="a")
+        cluster.add(alertmanager.alertmanager("0.33"), "theirs", peer_name="b")
+        cluster.add(third or ours, "last", peer_name="c")
+        cluster.wait_whole()
+        targets = [node.url.removeprefix("http://") for node in cluster.nodes]
+        with Prometheus(
+            alertmanager.prometheus(),
+            folder / "prometheus",
+            [],
+            rules=rules(minute),
+            scraped=targets,
+            interval=f"{round(minute * 500)}ms",
+        ) as prometheus:
+            eventually(lambda: len(prometheus.value("up == 1")) == 3, "all three are scraped")
+            yield Watched(cluster, prometheus, minute)
+
+
+def healthy(watch: Watched, minutes: float) -> None:
+    """Nothing fires, while notifications go out."""
+    next_notification = time.monotonic()
+
+    def nothing() -> bool:
+        nonlocal next_notification
+        if time.monotonic() >= next_notification:
+            watch.notify()
+            next_notification += 3 * watch.minute
+        return not watch.look()
+
+    holds_for(nothing, "nothing fires", seconds=minutes * watch.minute, interval=watch.minute / 2)
+    assert watch.cluster.sink.all(), "something was sent"
+    sent = watch.prometheus.value('sum(alertmanager_notifications_total{integration="webhook"})')
+    assert float(sent[0]["value"][1]) > 0
+
+
+def reload(node: Node, config: str) -> int:
+    node.config_file.write_text(config)
+    return node.api.http.post("/-/reload").status_code
+
+
+def test_nothing_fires_in_a_healthy_cluster_and_then_the_right_ones_do(
+    tmp_path: Path, ours: NodeKind
+) -> None:
+    with watched(tmp_path, ours, minute=1.0) as watch:
+        healthy(watch, LONGEST + 2)
+        watch.cluster.sink.status = 400
+        assert reload(watch.ours[0], "route: {}") == 500
+        watch.wait_for(
+            "AlertmanagerFailedReload",
+            "AlertmanagerFailedToSendAlerts",
+            "AlertmanagerClusterFailedToSendAlerts",
+            meanwhile=watch.notify,
+        )
+
+
+@pytest.mark.slow
+def test_nothing_fires_for_half_an_hour_of_a_healthy_cluster(tmp_path: Path, ours: NodeKind) -> None:
+    with watched(tmp_path, ours, minute=4.0) as watch:
+        healthy(watch, 30)
+
+
+@pytest.mark.slow
+def test_another_configuration_on_one_node(tmp_path: Path, ours: NodeKind) -> None:
+    with watched(tmp_path, ours, minute=1.0) as watch:
+        assert reload(watch.ours[1], webhook_config(watch.cluster.sink.url, group_interval="6m")) == 200
+        watch.wait_for("AlertmanagerConfigInconsistent")
+
+
+@pytest.mark.slow
+def test_the_same_configuration_on_all_after_a_while(tmp_path: Path, ours: NodeKind) -> None:
+    """The hash is of the file: the same on either kind of node."""
+    with watched(tmp_path, ours, minute=1.0) as watch:
+        config = webhook_config(watch.cluster.sink.url, group_interval="6m")
+        for node in watch.cluster.nodes:
+            assert reload(node, config) == 200
+        healthy(watch, LONGEST + WINDOW)
+        assert (
+            len(
+                watch.prometheus.value(
+                    "count by (job) (count_values by (job) ('h', alertmanager_config_hash))"
+                )
+            )
+            == 1
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dead", ["theirs", "ours"])
+def test_a_node_that_died(tmp_path: Path, ours: NodeKind, dead: str) -> None:
+    with watched(tmp_path, ours, minute=1.0) as watch:
+        (watch.theirs if dead == "theirs" else watch.ours[0]).kill()
+        watch.wait_for("AlertmanagerClusterFailedPeers")
+
+
+@pytest.mark.slow
+def test_two_of_three_died(tmp_path: Path, ours: NodeKind) -> None:
+    with watched(tmp_path, ours, minute=1.0) as watch:
+        for node in watch.ours:
+            node.kill()
+        watch.wait_for("AlertmanagerClusterDown", "AlertmanagerClusterFailedPeers")
+
+
+@pytest.mark.slow
+def test_a_node_that_nobody_told_of_the_others(tmp_path: Path, ours: NodeKind) -> None:
+    with watched(tmp_path, ours, minute=1.0) as watch:
+        alone = watch.ours[1]
+        alone.stop()
+        alone.peers.clear()
+        alone.process = alone._make_process()
+        alone.restart()
+        for node in watch.cluster.nodes[:2]:
+            node.wait_members(watch.cluster.nodes[:2])
+        watch.wait_for("AlertmanagerMembersInconsistent")
+
+
+@pytest.mark.slow
+def test_one_node_cannot_send(tmp_path: Path, ours: NodeKind) -> None:
+    """The others send in its place: a warning, and nothing critical."""
+    with watched(tmp_path, ours, minute=1.0) as watch:
+        first = watch.ours[0]  # the first in line
+        config = webhook_config("http://127.0.0.1:9/") + "# as far as others see: the same\n"
+        first.config_file.write_text(config)
+        for node in watch.cluster.nodes[1:]:
+            node.config_file.write_text(webhook_config(watch.cluster.sink.url))
+        assert first.api.http.post("/-/reload").status_code == 200
+        watch.wait_for(
+            "AlertmanagerFailedToSendAlerts", "AlertmanagerConfigInconsistent", meanwhile=watch.notify
+        )
+
+
+@pytest.mark.slow
+def test_nodes_that_crash_again_and_again(tmp_path: Path, ours: NodeKind) -> None:
+    with watched(tmp_path, ours, minute=12.0) as watch:
+
+        def crashed_until_it_fires() -> bool:
+            for node in watch.ours:
+                node.kill()
+                node.restart()
+            time.sleep(watch.minute / 2)  # it is scraped meanwhile
+            return "AlertmanagerClusterCrashlooping" in watch.look()
+
+        eventually(crashed_until_it_fires, "it fires", deadline=900, interval=0.0)
