@@ -80,7 +80,7 @@ class HTTPIntegrationConfig(IntegrationConfig):
 class Outcome:
     """How an attempt ended.
 
-    ``reason`` is Alertmanager's metric label for a failure (``clientError``, ``serverError``, ``other``);
+    ``reason`` is one of :data:`FAILURES` for a failure;
     ``error`` is for people and never holds a secret.
     """
 
@@ -256,7 +256,11 @@ class Answer:
 
 
 def reason_of(status: int) -> str:
-    """The reason of a failure, by the status of the answer."""
+    """The reason of a failure, by the status of the answer; as Alertmanager 0.34 has it."""
+    if status in (401, 403):
+        return "authError"
+    if status == 429:
+        return "rateLimited"
     return "serverError" if 500 <= status < 600 else "clientError" if 400 <= status < 500 else "other"
 
 
@@ -267,7 +271,18 @@ REASONS: Final[Sequence[str]] = (
     "other",
     "serverError",
 )
-"""All reasons of failures."""
+"""The reasons of failures of Alertmanager 0.33."""
+FAILURES: Final[Sequence[str]] = ("authError", *REASONS[:4], "rateLimited", *REASONS[4:])
+"""Those of 0.34, which are ours."""
+_WITHOUT_STATUS: Final = frozenset({"discord", "webex"})
+"""Kinds of which 0.33 does not look at the status of an answer."""
+
+
+def older_reason(kind: str, reason: str) -> str:
+    """What Alertmanager 0.33 calls a failure of an integration of ``kind`` for a ``reason`` of 0.34."""
+    if kind in _WITHOUT_STATUS and reason in ("authError", "clientError", "rateLimited", "serverError"):
+        return "other"
+    return "clientError" if reason in ("authError", "rateLimited") else reason
 
 
 def excerpt(body: bytes) -> str:

@@ -50,10 +50,9 @@ class DiscordConfig(HTTPIntegrationConfig, kind="discord"):
 
 
 class DiscordNotifier:
-    """5xx and network trouble are tried again, nothing else: not 429 either. All failures have the reason
-    ``other``."""
+    """5xx and network trouble are tried again, nothing else: not 429 either."""
 
-    retry: Final = RetryRule(reasons=False)
+    retry: Final = RetryRule()
 
     def __init__(self, config: DiscordConfig, services: Services) -> None:
         self._config = config

@@ -39,7 +39,7 @@ class WebexConfig(HTTPIntegrationConfig, kind="webex"):
 class WebexNotifier:
     """2xx is success, 5xx and network trouble are tried again, everything else is not."""
 
-    retry: Final = RetryRule(reasons=False)
+    retry: Final = RetryRule()
 
     def __init__(self, config: WebexConfig, services: Services) -> None:
         self._config, self._services = config, services

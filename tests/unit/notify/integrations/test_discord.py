@@ -10,7 +10,7 @@ from tests.support.integrations import notification_of, section, send, shown
 from tests.support.routing import alert
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import ConfigError
-from tocsin.notify.integrations.base import Outcome
+from tocsin.notify.integrations.base import Outcome, reason_of
 from tocsin.notify.integrations.discord import MAX_CONTENT, MAX_DESCRIPTION, MAX_TITLE
 from tocsin.notify.integrations.url import is_url
 
@@ -59,12 +59,12 @@ def test_long_texts_are_cut_in_characters() -> None:
     [(204, True, False), (299, True, False), (304, False, False), (400, False, False), (401, False, False),
      (429, False, False), (500, False, True), (599, False, True)],
 )  # fmt: skip
-def test_only_server_errors_are_tried_again_and_no_reason_is_told(
+def test_only_server_errors_are_tried_again_and_the_reason_is_told(
     status: int, success: bool, retry: bool
 ) -> None:
     [outcome], _ = send("discord", f"{{{URL}}}", answers=[(status, b"no way: /api/webhooks/1/hush-hush")])
     assert (outcome.success, outcome.retry) == (success, retry)
-    assert outcome.reason == ("" if success else "other")
+    assert outcome.reason == ("" if success else reason_of(status))
     assert "hush" not in outcome.error
 
 

@@ -42,8 +42,8 @@ def test_of_too_large_a_message_the_first_alert_is_left() -> None:
 
 @pytest.mark.parametrize(
     ("status", "retry", "reason"),
-    [(202, False, ""), (304, False, "other"), (400, False, "clientError"), (401, False, "clientError"),
-     (429, True, "clientError"), (500, True, "serverError"), (599, True, "serverError"), (0, True, "other")],
+    [(202, False, ""), (304, False, "other"), (400, False, "clientError"), (401, False, "authError"),
+     (429, True, "rateLimited"), (500, True, "serverError"), (599, True, "serverError"), (0, True, "other")],
 )  # fmt: skip
 def test_what_is_tried_again(status: int, retry: bool, reason: str) -> None:
     [outcome], _ = send("incidentio", f"{{{KEYS}}}", answers=[(status, b'{"message":"hush-hush"}')])

@@ -172,7 +172,7 @@ def test_the_cloud_is_searched_elsewhere() -> None:
     ("answer", "retry", "reason"),
     [
         ((302, b""), False, "other"), ((400, b"hush-word"), False, "clientError"),
-        ((404, b""), False, "clientError"), ((429, b""), True, "clientError"),
+        ((404, b""), False, "clientError"), ((429, b""), True, "rateLimited"),
         ((500, b""), True, "serverError"), ((0, b""), False, "other"),
     ],
 )  # fmt: skip

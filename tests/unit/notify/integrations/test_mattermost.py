@@ -77,7 +77,7 @@ def test_the_messages_own_text_is_cut_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     ("status", "retry", "reason"),
-    [(200, False, ""), (304, False, "other"), (400, False, "clientError"), (429, False, "clientError"),
+    [(200, False, ""), (304, False, "other"), (400, False, "clientError"), (429, False, "rateLimited"),
      (500, True, "serverError"), (0, True, "other")],
 )  # fmt: skip
 def test_only_server_errors_are_tried_again(status: int, retry: bool, reason: str) -> None:

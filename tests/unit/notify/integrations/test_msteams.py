@@ -46,7 +46,7 @@ def test_an_adaptive_card() -> None:
 @pytest.mark.parametrize(
     ("status", "retry", "reason"),
     [(200, False, ""), (202, False, ""), (304, False, "other"), (400, False, "clientError"),
-     (429, False, "clientError"), (500, True, "serverError"), (503, True, "serverError")],
+     (429, False, "rateLimited"), (500, True, "serverError"), (503, True, "serverError")],
 )  # fmt: skip
 def test_only_server_errors_are_tried_again(kind: str, status: int, retry: bool, reason: str) -> None:
     [outcome], _ = send(kind, f"{{{URL}}}", answers=[(status, b"no way: /w/hush-hush?sig=a%2Fb")])

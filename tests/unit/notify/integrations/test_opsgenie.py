@@ -94,7 +94,7 @@ def test_the_key_is_a_template_and_the_url_keeps_its_own_parameters(tmp_path: Pa
 def test_too_many_requests_and_server_errors_are_tried_again(tmp_path: Path) -> None:
     found = retried(tmp_path, "opsgenie", ITEM)
     assert {status for status, (retry, _) in found.items() if retry} == {429, 500, 503, 599}
-    assert found[429] == (True, "clientError")
+    assert found[429] == (True, "rateLimited")
     assert found[304] == (False, "other")
     [lost], _ = tell(tmp_path, "opsgenie", ITEM, answers=[Answer(0)])
     assert (lost.retry, lost.reason) == (True, "other")

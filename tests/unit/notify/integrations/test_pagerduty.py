@@ -109,7 +109,7 @@ def test_keys_are_templates_from_files_too_and_not_empty(tmp_path: Path) -> None
 def test_version_2_retries_429_and_tells_reasons(tmp_path: Path) -> None:
     found = retried(tmp_path, "pagerduty", f"{V2}, {SMALL}")
     assert {status for status, (retry, _) in found.items() if retry} == {429, 500, 503, 599}
-    assert (found[400][1], found[429][1], found[503][1]) == ("clientError", "clientError", "serverError")
+    assert (found[400][1], found[429][1], found[503][1]) == ("clientError", "rateLimited", "serverError")
 
 
 def test_version_1_retries_403_and_tells_no_reason(tmp_path: Path) -> None:

@@ -93,7 +93,9 @@ def test_only_server_errors_and_network_trouble_are_tried_again(tmp_path: Path) 
     found = retried(tmp_path, "pushover", ITEM)
     assert found == {
         **dict.fromkeys((300, 304), other),
-        **dict.fromkeys((400, 401, 403, 404, 408, 413, 418, 429), client),
+        **dict.fromkeys((400, 404, 408, 413, 418), client),
+        **dict.fromkeys((401, 403), (False, "authError")),
+        429: (False, "rateLimited"),
         **dict.fromkeys((500, 503, 599), server),
     }
     [lost], _ = tell(tmp_path, "pushover", ITEM, answers=[Answer(0)])

@@ -64,8 +64,8 @@ def test_a_long_title_is_cut() -> None:
         (200, b'{"success":1}', True, "clientError"),
         (200, b"[" * 50_000, True, "clientError"),
         (304, b"", False, "other"),
-        (401, b"hush-token", False, "clientError"),
-        (429, b"", False, "clientError"),
+        (401, b"hush-token", False, "authError"),
+        (429, b"", False, "rateLimited"),
         (500, b'{"success":true}', True, "serverError"),
     ],
 )

@@ -145,7 +145,7 @@ def test_only_server_errors_and_network_trouble_are_tried_again(tmp_path: Path) 
     found = retried(tmp_path, "slack", HOOK, good=b"ok")
     assert {status for status, (retry, _) in found.items() if retry} == {500, 503, 599}
     assert (found[429], found[503], found[304]) == (
-        (False, "clientError"),
+        (False, "rateLimited"),
         (True, "serverError"),
         (False, "other"),
     )

@@ -156,7 +156,7 @@ def test_a_message_to_a_phone_is_cut_by_bytes(tmp_path: Path, text: str, cut: in
         ([OK], 1, True, False, ""),
         ([Answer(201, b"")], 1, True, False, ""),
         ([failed(400)], 1, False, False, "clientError"),
-        ([failed(429)], 1, False, False, "clientError"),
+        ([failed(429)], 1, False, False, "rateLimited"),
         ([failed(400, "Throttling"), OK], 2, True, False, ""),
         ([failed(400, "Throttling")], MAX_TRIES, False, False, "clientError"),
         ([failed(500), failed(503), OK], 3, True, False, ""),

@@ -66,7 +66,7 @@ def test_only_server_errors_are_tried_again(tmp_path: Path) -> None:
     found = retried(tmp_path, "victorops", ITEM)
     assert {status for status, (retry, _) in found.items() if retry} == {500, 503, 599}
     assert (found[429], found[503], found[304]) == (
-        (False, "clientError"),
+        (False, "rateLimited"),
         (True, "serverError"),
         (False, "other"),
     )

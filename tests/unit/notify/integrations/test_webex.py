@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.farside import retried, section, tell
 from tocsin.errors import ConfigError
+from tocsin.notify.integrations.base import reason_of
 from tocsin.notify.integrations.truncate import in_bytes, whole
 from tocsin.notify.integrations.webex import MAX_BYTES
 
@@ -55,7 +56,7 @@ def test_no_character_is_cut_in_two(text: str, limit: int) -> None:
 def test_which_status_is_tried_again(tmp_path: Path) -> None:
     table = retried(tmp_path, "webex", ITEM)
     assert table == {
-        status: (status >= 500, "other")
+        status: (status >= 500, reason_of(status))
         for status in (300, 304, 400, 401, 403, 404, 408, 413, 418, 429, 500, 503, 599)
     }
 

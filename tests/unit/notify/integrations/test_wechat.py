@@ -74,7 +74,7 @@ def test_an_invalid_token_is_not_used_again(code: int) -> None:
     ("answer", "retry", "reason"),
     [
         ((201, b""), True, "other"), ((302, b""), True, "other"), ((400, b""), True, "clientError"),
-        ((429, b""), True, "clientError"), ((500, b"hush-token"), True, "serverError"),
+        ((429, b""), True, "rateLimited"), ((500, b"hush-token"), True, "serverError"),
         ((0, b""), True, "other"), ((200, b"<html>"), True, "other"), ((200, b""), True, "other"),
         ((200, b"[]"), True, "other"),
         (refusal("x"), True, "other"), (refusal(45009), False, "other"),
