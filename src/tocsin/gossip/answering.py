@@ -25,7 +25,7 @@ MAX_INBOUND_STREAMS: Final = 128
 MAX_STREAMS_OF_PEER: Final = 64
 """Of them, those of one peer."""
 
-_ANSWERED_LAYERS: Final = frozenset({"keyring", "lzw"})
+_ANSWERED_LAYERS: Final = frozenset({"keyring", "label", "lzw"})
 """A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
 
 Request = Callable[[bytes, Address], Awaitable[bytes | None]]
@@ -105,6 +105,8 @@ class StreamAnswers:
     async def _answer_error(self, stream: Stream, error: WireError) -> None:
         if error.layer not in _ANSWERED_LAYERS:
             return
+        if error.layer == "label" and self._codec.keyring is not None:
+            return  # A label seals too: the peer could not open the answer.
         try:
             for data in self._codec.encode(ErrorResponse(str(error)), reply=True):
                 await stream.write(data)

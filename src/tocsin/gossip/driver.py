@@ -47,6 +47,9 @@ _log = logging.getLogger(__name__)
 
 MAX_OUTBOUND_STREAMS: Final = 128
 """Open at the same time; more wait, each within its deadline."""
+NO_ANSWER: Final = (
+    "the peer closed the stream without an answer: it may have another label or keyring, or be at a bound"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +340,7 @@ class Gossip:
                 if action.expects_reply:
                     message = await self._reader.read(stream, self._stream_codec.decoder(reply=True))
                     if message is None:
-                        error = "the peer closed the stream without an answer"
+                        error = NO_ANSWER
         except TimeoutError:
             error = "no outcome by the deadline"
         except TocsinError as failure:

@@ -23,7 +23,7 @@ from tocsin.gossip.wire.codec import (
 from tocsin.gossip.wire.inflate import CompressedBody
 from tocsin.gossip.wire.keyring import Keyring
 from tocsin.gossip.wire.label import TYPE as LABEL_TYPE
-from tocsin.gossip.wire.label import label_header
+from tocsin.gossip.wire.label import different, label_header
 from tocsin.gossip.wire.limits import DEFAULT_LIMITS, Limits
 from tocsin.gossip.wire.messages import Message, MessageType, NodeState, PushPull, User
 from tocsin.gossip.wire.msgpack import (
@@ -167,18 +167,17 @@ class StreamDecoder:
             return False
         if pending[0] != LABEL_TYPE:
             if label:
-                raise WireError("label", "missing")
+                raise different(b"", label)
         else:
-            if not label:
-                raise WireError("label", "present, but this cluster has none")
             if len(pending) < 2:
                 return False
-            if pending[1] != len(label):
-                raise WireError("label", "of another cluster" if pending[1] else "empty")
-            if len(pending) < 2 + len(label):
+            if not pending[1]:
+                raise WireError("label", "empty")
+            if len(pending) < 2 + pending[1]:
                 return False
-            if bytes(pending[2 : 2 + len(label)]) != label:
-                raise WireError("label", "of another cluster")
+            theirs = bytes(pending[2 : 2 + pending[1]])
+            if theirs != label:
+                raise different(theirs, label)
             del pending[: 2 + len(label)]
         self._expects_label = False
         return True
