@@ -66,6 +66,10 @@ class Silences:
         self._state = SilenceStore(retention_ns, max_entries, max_entry_bytes, max_total_bytes)
         # fingerprint -> (version looked up at, ids of all silences that match, whatever the time)
         self._cache: dict[int, tuple[int, tuple[str, ...]]] = {}
+        self.scanned = 0
+        """Silences that were looked at to answer questions, by the index or one by one."""
+        self.skipped = 0
+        """Silences that had not changed since the last question for the same labels."""
         self._cached_ids = 0
         self.merge = self._state.merge
         self.merge_job = self._state.merge_job
@@ -198,6 +202,7 @@ class Silences:
             found = list(state)
         else:
             found = [silence for silence in map(state.get, ids) if silence is not None]
+        self.scanned += len(found)
         if states is not None:
             wanted = frozenset(states)
             found = [silence for silence in found if silence.state_at(now) in wanted]
@@ -241,9 +246,12 @@ class Silences:
         state, fingerprint = self._state, labels.fingerprint
         cached, version = self._cache.get(fingerprint), state.version
         if cached is None or cached[0] < state.dropped or version - cached[0] > _NEW_BEFORE_FULL_LOOKUP:
+            self.scanned += len(state)
             ids = yield from state.index.steps(labels)
         else:
             added = set(state.log[cached[0] - state.dropped :])
+            self.scanned += len(added)
+            self.skipped += max(0, len(state) - len(added))
             ids = {identifier for identifier in cached[1] if identifier not in added}
             for identifier in added:
                 silence = state.get(identifier)

@@ -11,6 +11,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.awareness import Awareness
 from tocsin.gossip.core.effects import Event, ProtocolError
+from tocsin.gossip.core.peer_statistics import PeerStatistics
 from tocsin.gossip.core.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Context:
     awareness: Awareness
     timers: Timers[TimerName, float] = field(default_factory=Timers)
     statistics: Statistics = field(default_factory=Statistics)
+    of_peers: PeerStatistics = field(default_factory=PeerStatistics)
     events: list[Event] = field(default_factory=list)
 
     def report(self, event: Event) -> None:

@@ -106,6 +106,7 @@ class Endpoint(Views):
         self._gossip_phase = now + random.random() * config.gossip_interval
         self._started = False
         self._membership.announce()
+        self._of_peers.alive(name)
 
     # -- drains and time
 

@@ -98,6 +98,7 @@ class LocalMember:
         local, context = self._table.local, self._context
         if self._table.leaving:
             return
+        context.of_peers.alive(local.name)
         try:
             address = Address.from_packed(message.address, message.port or local.address.port)
         except WireError as error:

@@ -112,6 +112,7 @@ class MemberTable:
 
     def forget(self, names: Set[str]) -> None:
         """Remove members that are not live."""
+        self._context.of_peers.forget(names)
         self._hosts -= Counter([self._members[name].address.host for name in names])
         self._members = {name: one for name, one in self._members.items() if name not in names}
         self._names = {at: name for at, name in self._names.items() if name not in names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.parts import Parts
+from tocsin.gossip.core.peer_statistics import PeerStatistics
 from tocsin.gossip.core.statistics import Statistics
 
 
@@ -18,6 +19,7 @@ class Views:
         self._admission = parts.admission
         self._awareness = parts.context.awareness
         self._statistics = parts.context.statistics
+        self._of_peers = parts.context.of_peers
         self._member_broadcasts = parts.member_broadcasts
         self._user_broadcasts = parts.user_broadcasts
 
@@ -74,6 +76,11 @@ class Views:
         dropped = self._member_broadcasts.dropped + self._user_broadcasts.dropped
         self._statistics.broadcasts_dropped = dropped
         return self._statistics
+
+    @property
+    def of_peers(self) -> PeerStatistics:
+        """What is counted of each member."""
+        return self._of_peers
 
     @property
     def leaving(self) -> bool:

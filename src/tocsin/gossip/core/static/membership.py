@@ -181,6 +181,8 @@ class StaticMembership:
         if message.node == self.table.name:
             self._local.apply_alive(message, now, source)
         else:
+            if self.table.get(message.node) is not None:
+                self._context.of_peers.alive(message.node)
             self._context.statistics.membership_ignored += 1
 
     def apply_suspect(self, message: Suspect, now: float) -> None:

@@ -48,6 +48,7 @@ class Reachability:
         self._exchanges = exchanges
         self._timers = context.timers
         self._statistics = context.statistics
+        self._of_peers = context.of_peers
         self._next_tick = 0.0
         self._contacts: dict[str, _Contact] = {}
         self._pings: dict[int, str] = {}
@@ -94,6 +95,8 @@ class Reachability:
         contact = self._contacts.get(name)
         if contact is not None:
             self._statistics.probes_acked += 1
+            if contact.pings and contact.pings[-1] == sequence_number:
+                self._of_peers.answered(name, now - contact.pinged)
             contact.heard = now
             contact.unanswered = 0
         return True

@@ -82,6 +82,8 @@ class SwimMembership:
             context.refuse("address", error.problem, source)
             return
         stored = table.get(message.node)
+        if stored is not None:
+            context.of_peers.alive(message.node)
         moved = stored is not None and stored.address != address
         if stored is not None and not moved and message.incarnation <= stored.incarnation:
             return
@@ -101,6 +103,7 @@ class SwimMembership:
             if not self._admission.admit(message, address, peer, now):
                 return
             table.insert(message.node)
+            context.of_peers.alive(message.node)
         self._drop_suspicion(message.node)
         self._queue.add(encode_message(message), message.node)
         member = Member(

@@ -43,6 +43,7 @@ class Probe:
     member: Member
     sequence_number: int
     deadline: float
+    began: float
     stage: Stage = Stage.DIRECT
     failed_at: float = 0.0
     """When the direct ping had failed or its time was over."""
@@ -92,6 +93,7 @@ class Prober:
         self._timers = context.timers
         self._awareness = context.awareness
         self._statistics = context.statistics
+        self._of_peers = context.of_peers
         self._index = 0
         self._next_tick = 0.0
         self._tick_missed = False
@@ -160,8 +162,10 @@ class Prober:
 
     def acked(self, sequence_number: int, now: float) -> bool:
         """The member answered, to us or to a relay. False when the ack is not of the probe under way."""
-        if self._of(sequence_number) is None:
+        if (probe := self._of(sequence_number)) is None:
             return False
+        if probe.stage is Stage.DIRECT:
+            self._of_peers.answered(probe.member.name, now - probe.began)
         self._succeed(now)
         return True
 
@@ -251,7 +255,7 @@ class Prober:
         config, outbox = self._config, self._outbox
         sequence_number = outbox.next_sequence_number()
         deadline = now + self._awareness.scale(config.probe_interval)
-        self.current = Probe(member, sequence_number, deadline)
+        self.current = Probe(member, sequence_number, deadline, now)
         self._statistics.probes += 1
         self._timers.set((PROBE_TIMEOUT, sequence_number), now + config.probe_timeout)
         self._timers.set((PROBE_DEADLINE, sequence_number), deadline)

@@ -1,0 +1,53 @@
+"""What is counted of each member by name: alive messages, and how long its answers to pings took."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass, field
+from typing import Final
+
+ROUND_TRIPS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
+"""Upper bounds of :attr:`RoundTrips.counts` but the last, in seconds; memberlist's users have these."""
+
+
+@dataclass(slots=True)
+class RoundTrips:
+    """A histogram of the answers of one member."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(ROUND_TRIPS) + 1))
+    """For each bound how many took at most so long and longer than the bound before; the last: longer."""
+    seconds: float = 0.0
+    """Of all together."""
+
+    def add(self, seconds: float) -> None:
+        """An answer came after ``seconds``."""
+        self.seconds += seconds
+        for number, bound in enumerate(ROUND_TRIPS):
+            if seconds <= bound:
+                self.counts[number] += 1
+                return
+        self.counts[-1] += 1
+
+
+@dataclass(slots=True)
+class PeerStatistics:
+    """By name, of members that the table knows: it is bounded as the table is."""
+
+    alive_messages: dict[str, int] = field(default_factory=dict)
+    """Said of the member by itself or others, in packets and in tables; news or not."""
+    round_trips: dict[str, RoundTrips] = field(default_factory=dict)
+    """Of direct pings that were answered in time."""
+
+    def alive(self, name: str) -> None:
+        """Somebody said that the member is alive."""
+        self.alive_messages[name] = self.alive_messages.get(name, 0) + 1
+
+    def answered(self, name: str, seconds: float) -> None:
+        """The member answered a ping after ``seconds``."""
+        self.round_trips.setdefault(name, RoundTrips()).add(max(0.0, seconds))
+
+    def forget(self, names: Set[str]) -> None:
+        """The table knows them no more."""
+        for name in names:
+            self.alive_messages.pop(name, None)
+            self.round_trips.pop(name, None)
