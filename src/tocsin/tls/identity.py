@@ -12,13 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from tocsin.errors import ConfigError
 from tocsin.tls.contexts import build_client_context, build_server_context
 from tocsin.tls.files import Files, Mark, digest, marks, named_files
-from tocsin.tls.names import subject_alternative_names
+from tocsin.tls.names import is_for, subject_alternative_names
 from tocsin.tls.refusal import RefusalError
 from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
-from tocsin.tls.trust import Trust, expiry, load_trust, peer_chain
+from tocsin.tls.trust import Trust, leaf, load_trust, peer_chain
 
 __all__ = [
     "ClusterIdentity",
@@ -44,6 +46,8 @@ class _Material:
     clients: Trust
     servers: Trust
     expiries: Mapping[str, float]
+    shown: bytes
+    """What we show to who dials us (DER)."""
 
 
 class ClusterIdentity:
@@ -126,6 +130,18 @@ class ClusterIdentity:
         return self._now.client
 
     # -- names
+
+    def is_for(self, host: str) -> bool:
+        """Whether peers who dial us as ``host``, an IP address or a DNS name, may take our certificate.
+
+        Peers are taken to have our settings: with a ``server_name``, it is that which they verify.
+        """
+        return is_for(self._now.shown, self.config.client.server_name or host)
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The names in the certificate that we show."""
+        return sorted(subject_alternative_names(self._now.shown))
 
     def expect(self, names: Mapping[Place, str]) -> list[Place]:
         """Verify what is dialled at these addresses by a DNS name each, instead of by the IP address.
@@ -244,9 +260,11 @@ class ClusterIdentity:
         server, client, files = config.server, config.client, Files()
         server_context = build_server_context(server, files)
         client_context = build_client_context(client, files)
-        expiries = {"server": expiry(files, "tls_server_config", server.cert_file, server.cert)}
+        shown = leaf(files, "tls_server_config", server.cert_file, server.cert)
+        expiries = {"server": shown.not_valid_after_utc.timestamp()}
         if client.cert_file is not None or client.cert is not None:
-            expiries["client"] = expiry(files, "tls_client_config", client.cert_file, client.cert)
+            ours = leaf(files, "tls_client_config", client.cert_file, client.cert)
+            expiries["client"] = ours.not_valid_after_utc.timestamp()
         for context in (server_context, client_context):
             if self._protocols:
                 context.set_alpn_protocols(self._protocols)
@@ -273,7 +291,8 @@ class ClusterIdentity:
             verified=client_context.verify_mode is not ssl.CERT_NONE,
             servers=True,
         )
-        return _Material(config, server_context, client_context, clients, servers, expiries)
+        own = shown.public_bytes(Encoding.DER)
+        return _Material(config, server_context, client_context, clients, servers, expiries, own)
 
 
 def check_validity(session: ssl.SSLObject, now: float) -> None:

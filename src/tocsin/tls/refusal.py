@@ -48,7 +48,10 @@ _ALERTS: Final = MappingProxyType(
         "CERTIFICATE_REQUIRED": ("no_certificate", "it requires a certificate and we showed none"),
         "CERTIFICATE_UNKNOWN": ("bad_certificate", "it does not accept our certificate"),
         # Older Go peers send this one when a certificate is missing, too.
-        "BAD_CERTIFICATE": ("bad_certificate", "it does not accept our certificate, or misses one"),
+        "BAD_CERTIFICATE": (
+            "bad_certificate",
+            "it does not accept our certificate (is it for the address that was dialled?), or misses one",
+        ),
         "UNSUPPORTED_CERTIFICATE": ("bad_certificate", "it does not support our certificate's kind"),
         "ACCESS_DENIED": ("name_not_allowed", "it does not allow our certificate's names"),
         "HANDSHAKE_FAILURE": (

@@ -120,11 +120,11 @@ def peer_chain(session: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:
     return found
 
 
-def expiry(files: Files, section: str, file: Path | None, inline: bytes | None) -> float:
-    """When the leaf certificate there, which ``ssl`` could read, runs out; Unix time."""
+def leaf(files: Files, section: str, file: Path | None, inline: bytes | None) -> x509.Certificate:
+    """The leaf certificate there, which ``ssl`` could read."""
     place, pem = files.source(section, "cert", file, inline)
     try:
-        return x509.load_pem_x509_certificates(pem)[0].not_valid_after_utc.timestamp()
+        return x509.load_pem_x509_certificates(pem)[0]
     except ValueError:
         raise ConfigError(place, "holds no readable PEM certificate", "check the file") from None
 

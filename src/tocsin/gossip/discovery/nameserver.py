@@ -21,6 +21,8 @@ MAX_QUESTIONS: Final = 16
 """Under way at the same time."""
 
 _LIFETIME: Final = 5.0
+_SHOWN: Final = 3
+"""Servers that an error names."""
 _SERVER_TIMEOUT: Final = 1.5
 """Seconds until the next server is asked, or the same again."""
 
@@ -79,17 +81,23 @@ class NameServers:
 
     async def _ask(self, name: str, kind: str, timeout: float) -> dns.resolver.Answer | None:
         """None: there are no such records, says a server."""
+        asked = ""
         try:
             async with asyncio.timeout(timeout), self._free:
                 resolver = await asyncio.to_thread(self._resolver)
+                asked = ", ".join(map(_named, resolver.nameservers[:_SHOWN])) or "no server"
                 return await resolver.resolve(name, kind, search=not self._servers)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return None
         except TimeoutError:
-            raise TransportError(f"asking for {kind} of {name!r} took more than {timeout:g} s") from None
+            raise TransportError(
+                f"asking {asked or 'a server'} for {kind} of {name!r} took more than {timeout:g} s"
+            ) from None
         except (dns.exception.DNSException, OSError, ValueError) as error:
             problem = str(error) or type(error).__name__
-            raise TransportError(f"asking for {kind} of {name!r} failed: {problem}") from None
+            raise TransportError(
+                f"asking {asked or 'a server'} for {kind} of {name!r} failed: {problem}"
+            ) from None
 
     def _resolver(self) -> dns.asyncresolver.Resolver:
         resolver = dns.asyncresolver.Resolver(configure=not self._servers)
@@ -98,6 +106,15 @@ class NameServers:
         resolver.timeout = _SERVER_TIMEOUT
         resolver.lifetime = _LIFETIME
         return resolver
+
+
+def _named(server: object) -> str:
+    """A server as errors show it."""
+    return (
+        f"{server.address} port {server.port}"
+        if isinstance(server, dns.nameserver.AddressAndPortNameserver)
+        else str(server)
+    )
 
 
 def _lifetime(answer: dns.resolver.Answer) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from typing import Protocol
 
 from tocsin.gossip.address import Address
@@ -88,6 +88,13 @@ class Identity(Protocol):
     @property
     def crl_updates(self) -> Mapping[str, float]:
         """When revocation lists should have been replaced, by side: "clients", "servers"."""
+
+    @property
+    def hosts(self) -> Sequence[str]:
+        """The names in the certificate that this node shows."""
+
+    def is_for(self, host: str) -> bool:
+        """Whether peers who dial this node as ``host``, an address or a name, may take its certificate."""
 
 
 class Certificates(Protocol):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
+from tocsin.gossip.transport.problems import dial_problem
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
@@ -69,13 +69,6 @@ class SessionCache:
     def forget(self, destination: Address) -> None:
         """After a refusal: start afresh."""
         self._sessions.pop(destination, None)
-
-
-def _reason(error: OSError) -> str:
-    """asyncio's own text repeats the address as a tuple."""
-    if isinstance(error, ConnectionRefusedError):
-        return "connection refused: is the node up, and does it listen there?"
-    return os.strerror(error.errno) if error.errno else str(error)
 
 
 class _Dial:
@@ -150,7 +143,7 @@ class Dialer:
             raise TransportError(f"dialling {destination} took longer than {limit:g} s") from None
         except OSError as error:
             statistics.dial_failures["connect"] += 1
-            raise TransportError(f"dialling {destination} failed: {_reason(error)}") from None
+            raise TransportError(f"dialling {destination} failed: {dial_problem(error)}") from None
         except RefusalError:
             self.sessions.forget(destination)
             statistics.dial_failures["refused"] += 1

@@ -15,6 +15,7 @@ from tocsin.errors import ClosedError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
 from tocsin.gossip.transport.datagram import BACKLOG, DatagramEndpoint, bind_pair
+from tocsin.gossip.transport.problems import dial_problem
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
@@ -133,8 +134,7 @@ class UDPTransport:
             raise TransportError(f"dialling {destination} took longer than {timeout:g} s") from None
         except (OSError, OverflowError) as error:
             statistics.dial_failures["connect"] += 1
-            problem = getattr(error, "strerror", None) or str(error)
-            raise TransportError(f"dialling {destination}: {problem}") from None
+            raise TransportError(f"dialling {destination} failed: {dial_problem(error)}") from None
         if self._closed:
             stream.abort()
             raise ClosedError("the transport was closed")
