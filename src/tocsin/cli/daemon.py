@@ -10,9 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from tocsin import ALERTMANAGER_VERSION, __version__
-from tocsin.errors import TocsinError
+from tocsin.errors import ConfigError, TocsinError
 from tocsin.node import garbage
 from tocsin.node.app import Node
+from tocsin.node.config.commandline import declared_flags
 from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
 from tocsin.node.log import Logger, set_up
 from tocsin.node.looplag import measured_loop
@@ -54,6 +55,15 @@ def _show(text: str) -> int:
     return 0
 
 
+def _said(error: TocsinError, flags: NodeFlags) -> str:
+    """An error with the flag that named the file, as it is typed, if it is of a whole file."""
+    if isinstance(error, ConfigError):
+        for name, (declared, _) in declared_flags(NodeFlags).items():
+            if getattr(flags, declared.name) == error.place:
+                return f"--{name}: {error}"
+    return str(error)
+
+
 async def _run(flags: NodeFlags) -> int:
     log = Logger("tocsin.daemon")
     stop = asyncio.Event()
@@ -63,14 +73,14 @@ async def _run(flags: NodeFlags) -> int:
     try:
         node = Node(flags)
     except TocsinError as error:
-        log.error("cannot start", err=str(error))
+        log.error("cannot start", err=_said(error, flags))
         return 1
     loop.add_signal_handler(signal.SIGHUP, node.reload_soon)
     garbage.clean_up()  # now, as nobody waits for an answer yet
     try:
         await node.start()
     except TocsinError as error:
-        log.error("cannot start", err=str(error))
+        log.error("cannot start", err=_said(error, flags))
         await node.stop()
         return 1
     garbage.keep_what_is_there()  # the state that was loaded too

@@ -272,25 +272,19 @@ class Node:
 
     async def _reload(self) -> None:
         async with self._reloading:
-            unusable: TocsinError | None = None
-            if self.cluster is not None:
-                try:
-                    self.cluster.reload_identity()
-                except TocsinError as error:
-                    unusable = error  # The rest is loaded all the same.
             try:
                 config = await asyncio.to_thread(self._load)
                 senders = await asyncio.to_thread(self._make_senders, config)
+                if self.cluster is not None:
+                    self.cluster.reload_identity()  # The last that can fail: then nothing was changed.
                 await self._engine.regroup(config, self.alerts)
                 if self._stopping:
                     raise ClosedError("the node is stopping")
                 self._adopt(config, senders, previous=self.engine)
             except TocsinError as error:
                 self.counts.reload_successful = False
-                self._log.error("loading configuration file failed", err=str(error))
+                self._log.error("reloading failed; nothing was changed", err=str(error))
                 raise
-            if unusable is not None:
-                raise unusable
 
     def reload_soon(self) -> None:
         """For SIGHUP: reload, and only log what goes wrong."""

@@ -16,6 +16,8 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from tocsin.node.metrics.own import help_of
+
 STALL: Final = 1.0
 """Seconds. Held up for longer (the process or the machine stood still), a node has missed something."""
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -102,11 +104,9 @@ class LagCollector(Collector):
         for bound, count in zip((*map(str, BUCKETS), "+Inf"), lag.counts, strict=True):
             running += count
             buckets.append((bound, running))
-        text = "Time for which one turn held the event loop."
-        yield HistogramMetricFamily("tocsin_event_loop_lag_seconds", text, buckets, lag.total)
-        yield GaugeMetricFamily(
-            "tocsin_event_loop_lag_max_seconds", "Longest turn of the event loop.", lag.longest
-        )
-        yield CounterMetricFamily(
-            "tocsin_event_loop_stalls", "Times that the node was held up for over a second.", lag.stalls
-        )
+        name = "tocsin_event_loop_lag_seconds"
+        yield HistogramMetricFamily(name, help_of(name), buckets, lag.total)
+        name = "tocsin_event_loop_lag_max_seconds"
+        yield GaugeMetricFamily(name, help_of(name), lag.longest)
+        name = "tocsin_event_loop_stalls_total"
+        yield CounterMetricFamily(name, help_of(name), lag.stalls)

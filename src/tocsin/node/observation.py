@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
+from tocsin.node.cluster.ping_metrics import PingCollector
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
-from tocsin.notify.integrations.base import REASONS
+from tocsin.notify.integrations.base import FAILURES, REASONS, older_reason
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 if TYPE_CHECKING:
@@ -80,6 +81,18 @@ class Protection:
 
 
 @dataclass(frozen=True, slots=True)
+class Wholeness:
+    """A view."""
+
+    expected_members: int
+    """Members, and peers that should be."""
+    whole: int
+    """1 if nobody is missing and all sources of peers answer."""
+    unverified_peers: int
+    """Missing for a certificate."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unsaid:
     """A view."""
 
@@ -110,6 +123,8 @@ def observe(metrics: Metrics, node: Node) -> None:
     for name, queries in (("silences", node.silence_queries), ("nflog", node.log_queries)):
         watch(f"{name}_queries_total", _reader(queries, "total"))
         watch(f"{name}_query_errors_total", _reader(queries, "errors"))
+    watch("silences_query_silences_scanned_total", lambda: node.silences.scanned)
+    watch("silences_query_silences_skipped_total", lambda: node.silences.skipped)
     watch("silences_matcher_index_size", lambda: len(node.silences))
     watch("silences_version_index_size", lambda: len(node.silences))
     watch("config_hash", lambda: counts.config_hash)
@@ -148,6 +163,11 @@ def observe(metrics: Metrics, node: Node) -> None:
         metrics.hide((*CLUSTER_ONLY, *TLS_ONLY))
     else:
         _observe_cluster(metrics, node.cluster, node)
+        metrics.watch_statistics(
+            "cluster",
+            lambda: _wholeness(node.cluster),
+            gauges=("expected_members", "whole", "unverified_peers"),
+        )
         metrics.watch_statistics(
             "cluster_transport",
             lambda: Protection(int(node.flags.clear_text)),
@@ -193,7 +213,9 @@ def _observe_receivers(metrics: Metrics, node: Node) -> None:
         return read
 
     metrics.watch("notifications_total", reader("notifications"))
-    metrics.watch("notifications_failed_total", reader("notifications_failed", reasons=REASONS))
+    failures = reader("notifications_failed", reasons=FAILURES)
+    metrics.watch("tocsin_notification_failures_total", failures)
+    metrics.watch("notifications_failed_total", lambda: _older(failures()))
     metrics.watch("notification_requests_total", reader("requests"))
     metrics.watch("notification_requests_failed_total", reader("requests_failed"))
     if by_name:
@@ -207,6 +229,17 @@ def _known(config: AlertmanagerConfig, reasons: Sequence[str] = ()) -> list[tupl
         (each.kind, receiver.name) for receiver in config.used_receivers for each in receiver.integrations
     ]
     return [(*pair, reason) for pair in pairs for reason in reasons] if reasons else list(pairs)
+
+
+def _older(failures: Mapping[tuple[str, ...], float]) -> Mapping[tuple[str, ...], float]:
+    """Failures by the reasons of Alertmanager 0.33."""
+    found: Counter[tuple[str, ...]] = Counter()
+    for kind, *receiver, _ in failures:
+        for reason in REASONS:
+            found[(kind, *receiver, reason)] = 0
+    for (kind, *receiver, reason), count in failures.items():
+        found[(kind, *receiver, older_reason(kind, reason))] += int(count)
+    return found
 
 
 def _unless_zero(count: int) -> Mapping[tuple[str, ...], float]:
@@ -229,6 +262,8 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     watch("cluster_failed_peers", lambda: cluster.failed_peers)
     watch("cluster_health_score", lambda: endpoint.health_score)
     watch("cluster_peer_info", lambda: {cluster.settings.name: 1})
+    watch("cluster_alive_messages_total", lambda: endpoint.of_peers.alive_messages)
+    metrics.registry.register(PingCollector(endpoint.of_peers))
     watch("peer_position", lambda: cluster.position)
     watch("cluster_messages_queued", lambda: outbound.queued.changes)
     watch("cluster_messages_pruned_total", lambda: sum(outbound.statistics.dropped.values()))
@@ -303,6 +338,13 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     )
     for name, (part, gauges) in transport.parts().items():
         metrics.watch_statistics(f"transport_{name}", partial(_itself, part), gauges=gauges)
+
+
+def _wholeness(cluster: Cluster | None) -> Wholeness | None:
+    if cluster is None:
+        return None
+    gaps = cluster.gaps
+    return Wholeness(len(cluster.gossip.members) + len(gaps.peers), int(gaps.whole), gaps.unverified)
 
 
 def _itself(thing: object) -> object:

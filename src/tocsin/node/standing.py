@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import platform
-from typing import Final
+from typing import Final, Literal
 
 from tocsin import ALERTMANAGER_VERSION, __version__
-from tocsin.node.api.backend import ClusterStatus, PeerStatus, VersionInfo
+from tocsin.node.api.backend import ClusterStatus, PeerGap, PeerStatus, VersionInfo
 from tocsin.node.cluster.cluster import Cluster
 
 VERSION: Final = VersionInfo(
@@ -24,4 +24,7 @@ def cluster_status_of(cluster: Cluster | None, *, clear_text: bool) -> ClusterSt
         return ClusterStatus("disabled")
     peers = [PeerStatus(peer.name, peer.address) for peer in cluster.peers()]
     name = cluster.settings.name
-    return ClusterStatus("ready" if cluster.settled else "settling", name, peers, clear_text=clear_text)
+    gaps = cluster.gaps
+    missing = [PeerGap(gap.name, gap.why) for gap in (*gaps.sources, *gaps.peers)]
+    status: Literal["ready", "settling"] = "ready" if cluster.settled else "settling"
+    return ClusterStatus(status, name, peers, clear_text, missing)

@@ -48,7 +48,6 @@ class Web:
         app = create_app(
             backend,
             route_prefix=route_prefix_of(flags),
-            external_url=external_url_of(flags),
             limits=Limits(
                 get_concurrency=flags.web_get_concurrency,
                 timeout=flags.web_timeout,

@@ -79,7 +79,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, argument: str) -> N
         (["--help"], 0, "--cluster.peer"),
         (["--no.such.flag"], 1, "no.such.flag"),
         (["--cluster.gossip-interval=fast"], 1, "cluster.gossip-interval"),
-        (["--config.file=missing.yml", "--cluster.listen-address="], 1, "missing.yml"),
+        (["--config.file=missing.yml", "--cluster.listen-address="], 1, "--config.file: missing.yml: cannot"),
         (["--cluster.transport=tls"], 1, "--cluster.tls-config"),
         (
             ["--config.file=good.yml", "--cluster.listen-address=", "--web.systemd-socket"],
@@ -91,7 +91,7 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path, argument: str) -> N
         (
             ["--config.file=good.yml", "--cluster.listen-address=127.0.0.1:0", "--cluster.tls-config=no.yml"],
             1,
-            "no.yml",
+            "--cluster.tls-config: no.yml: cannot",
         ),
     ],
 )

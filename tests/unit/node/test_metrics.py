@@ -15,10 +15,8 @@ from tocsin.node.metrics.families import CLUSTER_ONLY, FAMILIES, TIMINGS, TLS_ON
 
 CAPTURED = Path(__file__).parent / "alertmanager-0.33.1-metrics.txt"
 
-LEFT_OUT = {
-    "alertmanager_silences_query_silences_scanned_total": "tells of a cache that is built differently here",
-    "alertmanager_silences_query_silences_skipped_total": "tells of a cache that is built differently here",
-}
+ELSEWHERE = {"alertmanager_cluster_pings_seconds"}
+"""Read from the members by a collector of its own: tests/unit/node/cluster/test_ping_metrics.py."""
 
 
 def captured() -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -51,8 +49,7 @@ def test_all_of_alertmanagers_metrics_are_here(metrics: Metrics) -> None:
     listed = list(captured())
     assert len(listed) > 80
     for name, kind, labels in listed:
-        if name in LEFT_OUT:
-            assert name not in ours, f"{name} is here: take it off the list"
+        if name in ELSEWHERE:
             continue
         if name not in ours:  # No sample before its label values are known: then Alertmanager shows nothing.
             declared = {each.name: each for each in (*FAMILIES, *TIMINGS)}[name]
@@ -121,8 +118,8 @@ def test_a_timer_is_bound_once_and_fed(metrics: Metrics) -> None:
     child = metrics.timer("notification_latency_seconds", "webhook")
     child.observe(3)
     values = rendered(metrics)["alertmanager_notification_latency_seconds"][2]
-    assert values[("webhook", "5.0")] == 1
-    assert values[("webhook", "1.0")] == 0
+    assert values[("webhook", "5")] == 1
+    assert values[("webhook", "1")] == 0
 
 
 def test_openmetrics_on_request_and_no_created_series(metrics: Metrics) -> None:
@@ -130,6 +127,7 @@ def test_openmetrics_on_request_and_no_created_series(metrics: Metrics) -> None:
     assert content_type.startswith("application/openmetrics-text")
     assert text.endswith(b"# EOF\n")
     assert b"_created" not in text
+    assert b'le="5.0"' in text  # as the standard has it; Go writes le="5" into text
 
 
 def test_two_nodes_in_one_process_do_not_share(metrics: Metrics) -> None:

@@ -53,19 +53,17 @@ def create_app(
     backend: Backend,
     *,
     route_prefix: str = "/",
-    external_url: str = "",
     limits: Limits | None = None,
     metrics: HTTPMetrics | None = None,
     mode: ParserMode = ParserMode.FALLBACK,
 ) -> ASGIApp:
     """The application that answers for ``backend``.
 
-    ``route_prefix`` (``--web.route-prefix``) stands before every path; ``external_url``
-    (``--web.external-url``) is the address that users see, for links. ``mode`` says how
-    matchers and label names are to be read.
+    ``route_prefix`` (``--web.route-prefix``) stands before every path. ``mode`` says how matchers and label
+    names are to be read.
     """
     limits = limits or Limits()
-    site = Site(backend, route_prefix=route_prefix, external_url=external_url, limits=limits, mode=mode)
+    site = Site(backend, route_prefix=route_prefix, limits=limits, mode=mode)
     return Gate(site, limits, metrics or NoMetrics(), site.handler)
 
 
@@ -77,13 +75,11 @@ class Site:
         backend: Backend,
         *,
         route_prefix: str,
-        external_url: str,
         limits: Limits,
         mode: ParserMode,
     ) -> None:
         self._backend = backend
         self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
-        self._external_url = external_url
         self._v2 = ApiV2(backend, limits, mode)
         self._browsers = limits.browsers
         reading = ("GET", "HEAD")
@@ -137,7 +133,7 @@ class Site:
         return _refused(request.method, methods) or await answerer(request)
 
     async def _page(self, request: Request) -> Response:  # noqa: ARG002 - as all pages
-        return status_page(self._backend, external_url=self._external_url)
+        return status_page(self._backend)
 
     async def _metrics(self, request: Request) -> Response:
         with suppress(TimeoutError):  # what is not known by then counts as unprocessed

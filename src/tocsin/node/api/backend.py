@@ -25,6 +25,14 @@ class PeerStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class PeerGap:
+    """A peer that should be a member and is not, or a source of peers that does not answer; and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterStatus:
     """``disabled`` (then without name and peers), ``settling`` or ``ready``."""
 
@@ -33,6 +41,8 @@ class ClusterStatus:
     peers: Sequence[PeerStatus] = ()
     clear_text: bool = False
     """Whether cluster traffic may leave this node unencrypted."""
+    gaps: Sequence[PeerGap] = ()
+    """What keeps the cluster from being whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tocsin.alerting.silence import SilenceState
 from tocsin.alerting.timestamp import SECOND, format_rfc3339
-from tocsin.node.api.backend import Backend, PeerStatus
+from tocsin.node.api.backend import Backend, PeerGap, PeerStatus
 
 MAX_MEMBERS: Final = 200
 """Members that are listed; past it only their number is told."""
@@ -38,9 +38,9 @@ cluster port can read it, silence alerts and hold notifications back:
 use <code>--cluster.tls-config</code>.</p>"""
 
 
-def status_page(backend: Backend, *, external_url: str) -> Response:
+def status_page(backend: Backend) -> Response:
     """The page for the node as it is now."""
-    answer = Response(_page(backend, external_url.rstrip("/")), media_type="text/html")
+    answer = Response(_page(backend), media_type="text/html")
     answer.headers["Cache-Control"] = "no-store"
     answer.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
@@ -49,7 +49,7 @@ def status_page(backend: Backend, *, external_url: str) -> Response:
     return answer
 
 
-def _page(backend: Backend, base: str) -> str:
+def _page(backend: Backend) -> str:
     now = backend.now()
     cluster = backend.cluster_status()
     alerts = backend.alerts.counts(now)
@@ -62,11 +62,11 @@ def _page(backend: Backend, base: str) -> str:
         (silences[SilenceState.PENDING], "silences pending"),
     ]
     cards = "".join(f"<li><b>{number}</b>{what}</li>" for number, what in numbers)
-    state = cluster.status
+    state = "not whole" if cluster.gaps and cluster.status == "ready" else cluster.status
     ready = "ready" if backend.ready else "settling"
-    links = (("Alerts", "/api/v2/alerts"), ("Silences", "/api/v2/silences"), ("Status", "/api/v2/status"),
-             ("Metrics", "/metrics"))  # fmt: skip
-    navigation = " &middot; ".join(f'<a href="{escape(base + path)}">{title}</a>' for title, path in links)
+    links = (("Alerts", "api/v2/alerts"), ("Silences", "api/v2/silences"), ("Status", "api/v2/status"),
+             ("Metrics", "metrics"))  # fmt: skip
+    navigation = " &middot; ".join(f'<a href="{path}">{title}</a>' for title, path in links)
     return f"""<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Tocsin</title>
@@ -76,14 +76,28 @@ def _page(backend: Backend, base: str) -> str:
 <p class="quiet">version {escape(backend.version.revision or backend.version.version)}{name}
 &middot; started {escape(format_rfc3339(backend.started_at // SECOND * SECOND))}</p>
 <p>This node is <b class="{ready}">{"ready" if backend.ready else "not ready yet"}</b>;
-the cluster is <b class="{escape(state)}">{escape(state)}</b>.</p>
+the cluster is <b class="{"ready" if state == "ready" else "settling"}">{escape(state)}</b>.</p>
 {_CLEAR_TEXT if cluster.clear_text else ""}
 <ul class="numbers">{cards}</ul>
+{_gaps(cluster.gaps)}
 {_members(cluster.peers)}
 <p class="quiet">{navigation}</p>
 </body>
 </html>
 """
+
+
+def _gaps(gaps: Sequence[PeerGap]) -> str:
+    """Who should be a member and is not, with the reason: for the morning after."""
+    if not gaps:
+        return ""
+    rows = "".join(
+        f"<tr><td><code>{escape(gap.name)}</code></td><td>{escape(gap.why or 'not reached yet')}</td></tr>"
+        for gap in gaps[:MAX_MEMBERS]
+    )
+    more = f'<p class="quiet">and {len(gaps) - MAX_MEMBERS} more</p>' if len(gaps) > MAX_MEMBERS else ""
+    return f"""<h2 class="settling">{len(gaps)} missing</h2>
+<table><tr><th>Peer or source</th><th>Why</th></tr>{rows}</table>{more}"""
 
 
 def _members(peers: Sequence[PeerStatus]) -> str:

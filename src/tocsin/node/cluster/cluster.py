@@ -37,6 +37,7 @@ from tocsin.node.clock import Clock
 from tocsin.node.cluster.antientropy import KEY as DIGESTS
 from tocsin.node.cluster.capability import META, speaks_tocsin
 from tocsin.node.cluster.convergence import Convergence, Replicated
+from tocsin.node.cluster.gaps import Gaps
 from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.cluster.joining import Joining
 from tocsin.node.cluster.keyring.keyfile import KeyringFile
@@ -56,6 +57,8 @@ RESETTLE_TIMEOUT: Final = 5.0
 """Seconds that notifications wait at most for what was missed."""
 
 
+LABEL_LINES: Final = 8
+"""On peers of another label, in ten seconds; one for each host."""
 _ADVERTISE: Final = "--cluster.advertise-address"
 _FLAGS_OF: Final = {"listen_address": "--cluster.listen-address", "advertise_address": _ADVERTISE}
 """By the transport's argument."""
@@ -95,6 +98,7 @@ class Cluster:
         self._log = log
         self.log_statistics = LogStatistics()
         self._trouble_lines = LogBound(statistics=self.log_statistics)
+        self._labels = LogBound(lines=1, total=LABEL_LINES, statistics=self.log_statistics)
         # Many nodes of one host, or a large cluster, may come and go for good reasons.
         self._member_lines = LogBound(lines=32, total=512, statistics=self.log_statistics)
         self._on_members = on_members
@@ -253,6 +257,11 @@ class Cluster:
         """Addresses that should be members and are not."""
         return self.joining.peers.failed_count if self.joining is not None else 0
 
+    @property
+    def gaps(self) -> Gaps:
+        """Who is missing, and which sources of peers do not answer."""
+        return self.joining.gaps if self.joining is not None else Gaps()
+
     def peers(self) -> list[PeerStatus]:
         """The live members, ourselves included, by name."""
         members = sorted(self.gossip.members, key=lambda member: member.name)
@@ -363,6 +372,10 @@ class Cluster:
                 self.statistics.trouble[reason] += 1
                 if reason == "keyring":
                     self._keyring_trouble.write(source, detail, asyncio.get_running_loop().time())
+                if reason == "label" and (more := self._labels.admit("label", source.host)) is not None:
+                    self._log.warn(
+                        "a peer has another --cluster.label", peer=str(source), problem=detail, **more
+                    )
                 self._log.debug("refused from peer", reason=reason, detail=detail, source=str(source))
             case _:
                 pass

@@ -76,7 +76,8 @@ class DiscoveryLoop:
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
-        self._failing: set[Source] = set()
+        self.failing: dict[Source, str] = {}
+        """Sources whose last answer was an error, with that."""
         self._tasks = Tasks(self._task_failed)
 
     def start(self) -> None:
@@ -107,8 +108,9 @@ class DiscoveryLoop:
             answer = await self._resolvers.ask(source)
         except TocsinError as error:
             self.machine.failed(source, self._loop.time())
-            if source not in self._failing:
-                self._failing.add(source)
+            known = source in self.failing
+            self.failing[source] = str(error)
+            if not known:
                 self._log.warn("peer does not resolve", peer=str(source), error=str(error))
             else:
                 self._log.debug("peer still does not resolve", peer=str(source), error=str(error))
@@ -117,8 +119,7 @@ class DiscoveryLoop:
             raise
         else:
             self.machine.answered(source, answer, self._loop.time())
-            if source in self._failing:
-                self._failing.discard(source)
+            if self.failing.pop(source, None) is not None:
                 self._log.info("peer resolves again", peer=str(source))
             if answer.empty:
                 self._log.warn("a source lists no peers; those it listed before stay", peer=str(source))

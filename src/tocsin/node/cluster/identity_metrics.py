@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.base import Identity
 from tocsin.node.metrics import Metrics
+from tocsin.node.metrics.own import help_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,38 +37,26 @@ class IdentityCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """The families of this moment."""
         identity = self._identity
-        for name, text, label, values in (
-            ("certificate_expiry", "When our own certificate runs out.", "side", identity.expiries),
-            ("peer_certificate_expiry", "When a peer's certificate runs out.", "peer", self._peers()),
-            (
-                "crl_next_update",
-                "When a revocation list should have been replaced.",
-                "side",
-                identity.crl_updates,
-            ),
+        for name, label, values in (
+            ("certificate_expiry", "side", identity.expiries),
+            ("peer_certificate_expiry", "peer", self._peers()),
+            ("crl_next_update", "side", identity.crl_updates),
         ):
-            gauge = GaugeMetricFamily(f"tocsin_tls_{name}_timestamp_seconds", text, labels=[label])
+            full = f"tocsin_tls_{name}_timestamp_seconds"
+            gauge = GaugeMetricFamily(full, help_of(full), labels=[label])
             for key, value in values.items():
                 gauge.add_metric([key], value)
             yield gauge
-        reloads = CounterMetricFamily("tocsin_tls_reloads_total", "Changes of TLS files that are in use.")
-        reloads.add_metric([], identity.reloads)
-        yield reloads
-        failures = CounterMetricFamily(
-            "tocsin_tls_reload_failures_total", "Changes of TLS files that could not be used."
-        )
-        failures.add_metric([], identity.reload_failures)
-        yield failures
-        yield GaugeMetricFamily(
-            "tocsin_tls_last_reload_successful",
-            "1 if the files as they are now are in use.",
-            value=int(identity.reload_successful),
-        )
-        yield GaugeMetricFamily(
-            "tocsin_tls_last_reload_success_timestamp_seconds",
-            "When TLS files were last loaded.",
-            value=identity.reloaded_at,
-        )
+        for name, count in (
+            ("tocsin_tls_reloads_total", identity.reloads),
+            ("tocsin_tls_reload_failures_total", identity.reload_failures),
+        ):
+            yield CounterMetricFamily(name, help_of(name), count)
+        for name, value in (
+            ("tocsin_tls_last_reload_successful", int(identity.reload_successful)),
+            ("tocsin_tls_last_reload_success_timestamp_seconds", identity.reloaded_at),
+        ):
+            yield GaugeMetricFamily(name, help_of(name), value)
 
     def describe(self) -> Iterable[Metric]:
         """Nothing to compare at registration: reading values then would be too early."""

@@ -22,7 +22,8 @@ from tocsin.gossip.discovery.policy import (
 from tocsin.gossip.discovery.sources import Literal, Name, Target
 from tocsin.gossip.driver import Gossip
 from tocsin.node.cluster.discovery import REMEMBERED, DiscoveryLoop, Resolvers, dump_targets
-from tocsin.node.cluster.names import tell_names
+from tocsin.node.cluster.gaps import Gap, Gaps, explained
+from tocsin.node.cluster.names import doubt, tell_names
 from tocsin.node.cluster.peers import PeerBook
 from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics
 from tocsin.node.cluster.settle import Settle
@@ -31,6 +32,9 @@ from tocsin.node.log import Logger
 
 FORGET_INTERVAL: Final = 300.0
 JOIN_RETRY: Final = 0.25
+REMIND_INTERVAL: Final = 60.0
+MAX_CHECKED: Final = 64
+"""Names of our own that are held against our certificate."""
 
 
 class Joining:
@@ -56,6 +60,9 @@ class Joining:
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._dialling: set[Address] = set()
+        self._checked: set[str] = set()
+        self._errors: dict[Address, str] = {}
+        """The last one of each address that could not be joined."""
         self._tasks = Tasks(self._task_failed)
         self.peers = PeerBook(own=gossip.local.address, reconnect_timeout=settings.reconnect_timeout)
         self.discovery = Discovery(
@@ -81,16 +88,33 @@ class Joining:
 
     def start(self) -> None:
         """Ask the sources, and dial in the background: the API need not wait for any peer."""
+        self._check_own(self._gossip.local.address.host)
         for source in self.discovery.roots:
             self._settle.wait_for(str(source), self._loop.time())
         self._discovering.start()
         self._tasks.spawn(self._reconnect_forever())
         self._tasks.spawn(self._forget_forever())
+        self._tasks.spawn(self._remind_forever())
 
     async def close(self) -> None:
         """Dial no more."""
         await self._discovering.close()
         await self._tasks.cancel()
+
+    @property
+    def gaps(self) -> Gaps:
+        """Who should be a member and is none, and which sources do not answer."""
+        failed = self.peers.to_reconnect()
+        for address in self._errors.keys() - set(failed):
+            del self._errors[address]
+        return Gaps(
+            tuple([Gap(self._named(address), self._errors.get(address, "")) for address in failed]),
+            tuple([Gap(str(source), error) for source, error in self._discovering.failing.items()]),
+        )
+
+    def _named(self, address: Address) -> str:
+        host = self.discovery.host(address)
+        return f"{host} at {address}" if host else str(address)
 
     # -- members
 
@@ -110,6 +134,9 @@ class Joining:
         if any(isinstance(event, Discovered | Forgotten | Renamed) for event in events):
             targets = self.discovery.targets
             tell_names(self._gossip.transport, targets)
+            for target in targets:
+                if target.address == self._gossip.local.address:
+                    self._check_own(target.host or target.address.host)
             self._gossip.set_listed([target.address for target in targets])
         for event in events:
             match event:
@@ -126,6 +153,15 @@ class Joining:
                         self._settle.wait_for(str(each), now)
                     self._settle.done(str(source))
         self._notify()
+
+    def _check_own(self, host: str) -> None:
+        """Whether peers can verify this node by the name under which they find it."""
+        if host in self._checked or len(self._checked) >= MAX_CHECKED:
+            return
+        self._checked.add(host)
+        if problem := doubt(self._gossip.transport, host):
+            hint = f"issue it anew with that host too: tocsinctl certs issue NAME --host {host} ..."
+            self._log.warn("peers cannot verify this node", problem=problem, hint=hint)
 
     def _discovered(self, target: Target, now: float) -> None:
         for address in self.peers.configured([target.address], now):
@@ -156,11 +192,14 @@ class Joining:
     async def _joined(self, address: Address) -> str:
         """Why ``address`` could not be joined; empty when it could."""
         [result] = await self._gossip.join([address])
-        if result.joined:
-            self.peers.reached(address, self._loop.time())
-            self._settle.done(str(address))
-            self._notify()
-        return result.error
+        if not result.joined:
+            error = self._errors[address] = explained(result.error)
+            return error
+        self._errors.pop(address, None)
+        self.peers.reached(address, self._loop.time())
+        self._settle.done(str(address))
+        self._notify()
+        return ""
 
     async def _join(self, address: Address) -> None:
         while error := await self._joined(address):
@@ -171,9 +210,11 @@ class Joining:
         self._log.info("joined the cluster", peer=str(address))
 
     async def _reconnect(self, address: Address) -> None:
+        before = self._errors.get(address)
         if error := await self._joined(address):
             self._statistics.reconnections_failed += 1
-            self._log.debug("reconnecting failed", peer=str(address), error=error)
+            say = self._log.debug if error == before else self._log.warn
+            say("reconnecting failed", peer=str(address), error=error)
 
     async def _refresh(self, address: Address) -> None:
         error = await self._joined(address)
@@ -194,6 +235,14 @@ class Joining:
             listed = self.discovery.lists if self._enumerated and self.discovery.complete else None
             for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
                 self._log.info("peer forgotten: lost for too long, or not listed", address=str(address))
+
+    async def _remind_forever(self) -> None:
+        """A line about what is missing, for as long as it is."""
+        while True:
+            await asyncio.sleep(REMIND_INTERVAL)
+            gaps = self.gaps
+            if not gaps.whole:
+                self._log.warn("the cluster is not whole", **gaps.shown)
 
     def _task_failed(self, error: BaseException) -> None:
         if not isinstance(error, ClosedError):

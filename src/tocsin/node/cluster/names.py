@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.discovery.resolve import literal
 from tocsin.gossip.discovery.sources import Target
 from tocsin.gossip.transport.base import Transport
+
+SHOWN: Final = 8
+"""Names of a certificate that a warning lists."""
 
 
 def expected_names(targets: Iterable[Target]) -> dict[Address, str]:
@@ -18,6 +22,14 @@ def expected_names(targets: Iterable[Target]) -> dict[Address, str]:
         if target.host and literal(target.host) is None:
             found.setdefault(target.address, target.host.removesuffix("."))
     return found
+
+
+def doubt(transport: Transport, host: str) -> str:
+    """Why peers who dial this node as ``host`` will not take its certificate; empty if they may."""
+    if transport.certificates is None or (identity := transport.certificates.identity).is_for(host):
+        return ""
+    hosts = ", ".join(identity.hosts[:SHOWN]) or "nothing"
+    return f"peers dial this node as {host}, and its certificate is for {hosts} only: they will refuse it"
 
 
 def tell_names(transport: Transport, targets: Iterable[Target]) -> None:

@@ -52,7 +52,7 @@ FEATURES = (
     "auto-gomemlimit",
     "event-recorder",
 )
-_NOT_SUPPORTED = ("event-recorder",)
+NOT_SUPPORTED = ("event-recorder",)
 
 
 def _features(text: str) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ def _features(text: str) -> tuple[str, ...]:
     for feature in found:
         if feature not in FEATURES:
             raise ValueError(f"unknown option {feature!r} for --enable-feature")
-        if feature in _NOT_SUPPORTED:
+        if feature in NOT_SUPPORTED:
             raise ValueError(f"the feature {feature!r} is not supported")
     if "classic-mode" in found and "utf8-strict-mode" in found:
         raise ValueError("classic-mode and utf8-strict-mode cannot both be enabled")

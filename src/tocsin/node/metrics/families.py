@@ -1,7 +1,7 @@
-"""The metrics that a real Alertmanager 0.33.1 has, as far as they mean something here.
+"""The metrics that a real Alertmanager 0.33.1 has.
 
-Names, types, labels and buckets are its own, so that dashboards and alerting rules go on working. What is
-left out and why is in tests/unit/node/test_metrics.py, beside the list that was captured.
+Names, types, labels and buckets are its own, so that dashboards and alerting rules go on working. The list
+that was captured is beside tests/unit/node/test_metrics.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from tocsin.notify.integrations.base import REASONS
+from tocsin.notify.integrations.base import FAILURES, REASONS
 from tocsin.notify.integrations.registry import NAMES
 
 
@@ -61,6 +61,7 @@ FEATURE_LABELS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "receiver-name-in-metrics": {
         "alertmanager_notifications_total": ("integration", "receiver_name"),
         "alertmanager_notifications_failed_total": ("integration", "receiver_name", "reason"),
+        "tocsin_notification_failures_total": ("integration", "receiver_name", "reason"),
         "alertmanager_notification_requests_total": ("integration", "receiver_name"),
         "alertmanager_notification_requests_failed_total": ("integration", "receiver_name"),
         "alertmanager_notification_latency_seconds": ("integration", "receiver_name"),
@@ -121,6 +122,13 @@ FAMILIES: Final = (
         ("integration", "reason"),
         tuple((kind, reason) for kind in NAMES for reason in REASONS),
     ),
+    Family(
+        "tocsin_notification_failures_total",
+        "counter",
+        "",  # as all of our own: own.txt
+        ("integration", "reason"),
+        tuple((kind, reason) for kind in NAMES for reason in FAILURES),
+    ),
     _counter("notifications_suppressed_total", "Alerts kept out of notifications.", ("reason",)),
     _counter("notification_requests_total", "Requests to receivers.", ("integration",), _BY_INTEGRATION),
     _counter(
@@ -146,6 +154,11 @@ FAMILIES: Final = (
     _counter("silences_maintenance_errors_total", "Maintenance runs of the silences that failed."),
     _counter("silences_queries_total", "Questions for silences."),
     _counter("silences_query_errors_total", "Questions for silences that failed."),
+    _counter("silences_query_silences_scanned_total", "Silences looked at to answer questions."),
+    _counter(
+        "silences_query_silences_skipped_total",
+        "Silences left out as they had not changed since the last question for the same labels.",
+    ),
     _gauge("silences_snapshot_size_bytes", "Size of the silences' last snapshot."),
     # Notification log
     _counter("nflog_gossip_messages_propagated_total", "Log entries from peers that were passed on."),
@@ -210,7 +223,6 @@ FAMILIES: Final = (
 )
 
 TIMINGS: Final = (
-    Timing("alertmanager_cluster_pings_seconds", "Round trips of probes.", ("peer",), _SECONDS[:7]),
     Timing(
         "alertmanager_dispatcher_alert_processing_duration_seconds", "Time to place an alert into its groups."
     ),

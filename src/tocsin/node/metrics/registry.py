@@ -9,7 +9,7 @@ import logging
 import platform
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Histogram, Summary
@@ -19,10 +19,12 @@ from prometheus_client.core import (
     Metric,
     SummaryMetricFamily,
 )
-from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+from tocsin.node.metrics.exposition import expose
 from tocsin.node.metrics.families import FAMILIES, FEATURE_LABELS, TIMINGS, Family
+from tocsin.node.metrics.own import PREFIX, help_of
+from tocsin.node.metrics.process import MoreOfTheProcess
 
 Values: TypeAlias = "float | Mapping[Any, float]"
 """One number, or numbers by the value of the one label, or by the values of all labels."""
@@ -30,7 +32,6 @@ Reader: TypeAlias = Callable[[], Values]
 Timer: TypeAlias = "Histogram | Summary"
 
 _log = logging.getLogger(__name__)
-_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
@@ -81,11 +82,14 @@ class Metrics:
         }
         self.registry.register(_Reads(self._collect))
         prometheus_client.ProcessCollector(registry=self.registry)
+        self._process = MoreOfTheProcess()
+        self.registry.register(self._process)
         prometheus_client.GCCollector(registry=self.registry)
 
     def watch(self, name: str, read: Reader) -> None:
-        """Show ``alertmanager_<name>`` as ``read()`` says, from now on. ``KeyError``: no such family."""
-        full = f"alertmanager_{name}"
+        """Show ``alertmanager_<name>``, or ``name`` if that is one of Tocsin's own, as ``read()`` says, from
+        now on. ``KeyError``: no such family."""
+        full = name if name.startswith("tocsin_") else f"alertmanager_{name}"
         if full not in self._families:
             raise KeyError(name)
         self._readers[full] = read
@@ -120,18 +124,15 @@ class Metrics:
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The metrics and their content type: OpenMetrics where the ``Accept`` header asks for it, else
         text."""
-        if "application/openmetrics-text" in accept:
-            as_openmetrics: Callable[[CollectorRegistry], bytes] = openmetrics.generate_latest
-            return as_openmetrics(self.registry), openmetrics.CONTENT_TYPE_LATEST
-        escaping = "allow-utf-8" if "escaping=allow-utf-8" in accept else "underscores"
-        generate: Callable[[CollectorRegistry], bytes] = prometheus_client.generate_latest
-        return generate(self.registry), f"{_TEXT}; escaping={escaping}"
+        answer = expose(self.registry, accept)
+        self._process.served += 1
+        return answer
 
     def _collect(self) -> Iterator[Metric]:
         build = GaugeMetricFamily("alertmanager_build_info", "1, with the version.", labels=list(self._build))
         build.add_metric(list(self._build.values()), 1)
         yield build
-        own = GaugeMetricFamily("tocsin_build_info", "1, with Tocsin's own version.", labels=["version"])
+        own = GaugeMetricFamily("tocsin_build_info", help_of("tocsin_build_info"), labels=["version"])
         own.add_metric([self._build["revision"]], 1)
         yield own
         for family in self._families.values():
@@ -190,7 +191,8 @@ def _metric(
 
 
 def _family_metric(family: Family, values: Values) -> Metric:
-    metric = _metric(family.name, family.kind, family.help, family.labels)
+    text = help_of(family.name) if family.name.startswith(PREFIX) else family.help
+    metric = _metric(family.name, family.kind, text, family.labels)
     if not isinstance(values, Mapping):
         metric.add_metric([], values)
         return metric
@@ -209,7 +211,7 @@ def _statistics_metrics(prefix: str, statistics: Any, gauges: frozenset[str]) ->
         value = getattr(statistics, field.name)
         kind = "gauge" if field.name in gauges else "counter"
         name = f"tocsin_{prefix}_{field.name}{'_total' if kind == 'counter' else ''}"
-        text = f"{prefix.replace('_', ' ')}: {field.name.replace('_', ' ')}.".capitalize()
+        text = help_of(name)
         if isinstance(value, Mapping):
             metric = _metric(name, kind, text, ("reason",))
             for reason, count in sorted(value.items()):

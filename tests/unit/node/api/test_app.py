@@ -81,9 +81,10 @@ def test_the_page_is_escaped_and_allows_no_scripts() -> None:
         assert "<b>1</b>alerts firing" in page.text
         assert "<b>1</b>alerts resolved" in page.text
         assert "<b>1</b>silences active" in page.text
-        assert 'href="https://am.example/am/api/v2/alerts"' in page.text
+        assert 'href="api/v2/alerts"' in page.text  # Whatever name, scheme and prefix lead here.
+        assert "http" not in page.text.partition("<body>")[2]
 
-    play(story, external_url="https://am.example/am/")
+    play(story)
 
 
 def test_a_long_list_of_members_is_cut() -> None:

@@ -1,0 +1,65 @@
+"""What is missing from a cluster: peers that should be members, and sources of peers that do not answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_HINTS: Final = (
+    (
+        "is not valid for",
+        "issue it anew with that address or name, as `tocsinctl certs issue NAME --host ...` does",
+    ),
+    ("it does not accept our certificate", "see `tocsinctl certs show`, and the log of that peer"),
+)
+"""What is in an error, and what to do then."""
+SHOWN: Final = 16
+"""Of each kind, in a line of the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One peer or source. ``why`` is the last error, with a hint; empty while the first answer is awaited."""
+
+    name: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.why})" if self.why else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """A view of the moment."""
+
+    peers: tuple[Gap, ...] = ()
+    sources: tuple[Gap, ...] = ()
+
+    @property
+    def whole(self) -> bool:
+        """Nothing is missing."""
+        return not self.peers and not self.sources
+
+    @property
+    def unverified(self) -> int:
+        """Peers that are missing for a certificate, theirs or ours."""
+        return sum(["certificate" in gap.why for gap in self.peers])
+
+    @property
+    def shown(self) -> dict[str, str]:
+        """For the log."""
+        return {
+            what: ", ".join(
+                [*map(str, gaps[:SHOWN]), *([f"and {len(gaps) - SHOWN} more"] * (len(gaps) > SHOWN))]
+            )
+            for what, gaps in (("missing", self.peers), ("sources", self.sources))
+            if gaps
+        }
+
+
+def explained(error: str) -> str:
+    """An error of joining with what to do about it."""
+    for part, hint in _HINTS:
+        if part in error:
+            return f"{error}; {hint}"
+    return error

@@ -1,0 +1,44 @@
+"""What Tocsin's own metrics mean: ``own.txt``, read when somebody asks for metrics, not at the start."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Final, NamedTuple
+
+PREFIX: Final = "tocsin_"
+_NEVER: Final = "-"
+
+
+class Meaning(NamedTuple):
+    """Of one metric."""
+
+    what: str
+    """What it shows."""
+    worry: str
+    """When something is wrong; empty: by itself never."""
+    look: str
+    """Where to look then; empty: nowhere in particular."""
+
+    @property
+    def help(self) -> str:
+        """The HELP text: one sentence for each."""
+        parts = [self.what, self.worry and f"worry when {self.worry}", self.look and f"look at {self.look}"]
+        return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts if part)
+
+
+@cache
+def meanings() -> dict[str, Meaning]:
+    """By the metric's full name."""
+    found: dict[str, Meaning] = {}
+    for line in files(__package__).joinpath("own.txt").read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            name, *parts = line.split(" | ")
+            found[PREFIX + name] = Meaning(*("" if part == _NEVER else part for part in parts))
+    return found
+
+
+def help_of(name: str) -> str:
+    """The HELP text of one of Tocsin's own metrics; its name where a text is missing."""
+    found = meanings().get(name)
+    return found.help if found is not None else name

@@ -1,0 +1,1 @@
+"""The page docs/compatibility.md: ``python -m tools.compatibility`` writes it."""
