@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from tests.support.api import matcher, prometheus_alert
+from tests.support.cluster import issue, make_authority
 from tests.support.eventually import eventually
-from tests.support.node import Node, webhook_config
+from tests.support.node import Node, metric, webhook_config
 from tests.support.sink import WebhookSink
 from tests.support.tocsin_node import TOCSIN
 
@@ -173,3 +174,26 @@ def test_a_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(node: Node, 
 def test_alone_it_is_disabled_as_a_cluster_but_ready(node: Node) -> None:
     assert node.api.cluster()["status"] == "disabled"
     assert httpx.get(f"{node.url}/-/ready", trust_env=False).status_code == 200
+
+
+def test_a_reload_that_fails_in_one_part_changes_nothing(tmp_path: Path, sink: WebhookSink) -> None:
+    files = issue(make_authority(tmp_path / "certs"), "node")
+    node = Node(TOCSIN, "node", tmp_path / "node", config=webhook_config(sink.url), tls=files)
+    node.start()
+    try:
+        before = node.api.status()["config"]["original"]
+        node.config_file.write_text(webhook_config(sink.url, group_interval="7m"))
+        kept = files.certificate.read_bytes()
+        files.certificate.write_text("rubbish")
+        answer = node.api.http.post("/-/reload")
+        assert answer.status_code == 500
+        assert str(files.certificate) in answer.text
+        assert node.api.status()["config"]["original"] == before
+        assert node.process.text().count('msg="configuration loaded"') == 1
+        assert node.process.text().count("reloading failed; nothing was changed") == 1
+        assert metric(node.api.http.get("/metrics").text, "alertmanager_config_last_reload_successful") == 0
+        files.certificate.write_bytes(kept)
+        assert node.api.http.post("/-/reload").status_code == 200
+        assert node.api.status()["config"]["original"] != before
+    finally:
+        node.close()
