@@ -6,13 +6,12 @@ from pathlib import Path
 
 from tests.support.bursts import post_silences, wait_active
 from tests.support.cluster import Cluster
-from tests.support.node import metric
+from tests.support.node import PATIENT, metric
 from tests.support.tocsin_node import TOCSIN
 
 
 def test_two_thousand_silences_at_once_are_on_all_three_nodes(tmp_path: Path) -> None:
-    # Whole states are exchanged too seldom to help.
-    with Cluster(tmp_path, flags={"cluster.pushpull-interval": "10m"}) as cluster:
+    with Cluster(tmp_path, flags=PATIENT) as cluster:  # No exchange of whole states helps.
         maker, *others = [cluster.add(TOCSIN, name) for name in ("a", "b", "c")]
         cluster.wait_whole()
         post_silences(maker, 2000)

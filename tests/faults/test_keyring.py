@@ -13,7 +13,7 @@ import pytest
 from tests.support.api import matcher
 from tests.support.cluster import Cluster
 from tests.support.eventually import eventually
-from tests.support.node import Node, metric
+from tests.support.node import PATIENT, Node, metric
 from tests.support.tocsin_node import TOCSIN
 from tocsin.cli.control import main
 from tocsin.gossip.wire.keyring import fingerprint
@@ -69,7 +69,7 @@ def test_keys_change_under_load_by_one_command_each(
 ) -> None:
     new = tmp_path / "new"
     new.write_text(encode_key(NEW))
-    with Cluster(tmp_path, udp=True) as cluster:
+    with Cluster(tmp_path, udp=True, flags=PATIENT) as cluster:
         rings = []
         for name in ("a", "b", "c"):
             rings.append(tmp_path / f"{name}.json")
@@ -104,7 +104,7 @@ def test_clear_text_becomes_sealed_node_by_node(tmp_path: Path) -> None:
     ring = tmp_path / "ring.json"
     write_keys(ring, [OLD])
     off_incoming, off_outgoing = "no-cluster.keyring-verify-incoming", "no-cluster.keyring-verify-outgoing"
-    with Cluster(tmp_path, udp=True) as cluster:
+    with Cluster(tmp_path, udp=True, flags=PATIENT) as cluster:
         for name in ("a", "b", "c"):
             cluster.add(TOCSIN, name, peer_name=name)
         cluster.wait_whole()
