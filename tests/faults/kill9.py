@@ -27,7 +27,9 @@ import httpx
 
 from tests.support.api import matcher, prometheus_alert
 from tests.support.cluster import Cluster
+from tests.support.eventually import eventually
 from tests.support.node import Node
+from tests.support.processes import START
 from tests.support.tocsin_node import TOCSIN
 from tocsin.alerting.entries import Entry
 from tocsin.node.store.export import Exported, read
@@ -203,7 +205,7 @@ class Trials:
         for thread in threads:
             thread.start()
         begin.wait()
-        time.sleep(self._random.uniform(0.02, 0.8))
+        self._let_work(clients)
         how = self._random.random()
         if how < 0.25:
             victim.process.send(signal.SIGTERM)
@@ -223,6 +225,26 @@ class Trials:
             victim.kill()
             self.figures.killed_starting += 1
         self._check_disk(victim, number)
+
+    def _let_work(self, clients: list[Client]) -> None:
+        """Until some has been done, of silences or of notifications, and a moment: not for a time."""
+        if self._random.random() < 0.5:
+            wanted = self._random.randint(1, 60)
+            eventually(
+                lambda: sum(client.acknowledged for client in clients) >= wanted,
+                f"{wanted} changes of silences",
+                deadline=START,
+                interval=0.002,
+            )
+        else:
+            sent = len(self._cluster.sink.all()) + self._random.randint(1, 8)
+            eventually(
+                lambda: len(self._cluster.sink.all()) >= sent,
+                f"{sent} notifications",
+                deadline=START,
+                interval=0.002,
+            )
+        time.sleep(self._random.uniform(0.0, 0.05))
 
     def _check_disk(self, victim: Node, number: int) -> None:
         exported = Exported()

@@ -11,8 +11,10 @@ TRIALS = 15
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
     with trials(tmp_path, seed=4) as running:
-        for figures in running.run(TRIALS):
+        for figures in running.run(10 * TRIALS):
             assert not figures.losses, "\n".join(figures.losses)
-        assert figures.trials == TRIALS
+            seen = figures.silences_acknowledged > 10 * TRIALS and figures.entries_told > 0
+            if figures.trials >= TRIALS and seen:
+                break
         assert figures.silences_acknowledged > 10 * TRIALS
         assert figures.entries_told > 0
