@@ -499,7 +499,7 @@ def trial(name: str, folder: Path, seconds: float) -> dict[str, object]:
         "ratio": round(statistics.median(during.kept) / statistics.median(before.kept), 2),
         "p95 before": round(percentile(before.kept, 0.95), 2),
         "p95 during": round(percentile(during.kept, 0.95), 2),
-        "new before": round(statistics.median(before.new), 2),
+        "new before": round(statistics.median(before.new), 2) if before.new else None,
         "new during": round(statistics.median(during.new), 2) if during.new else None,
         "requests": len(during.kept),
         "failures": len(during.failures),
@@ -534,7 +534,7 @@ def main() -> None:
                 f"{name:17} {found['connections']:>5}"
                 f"  {found['median before']:>5} -> {found['median during']:<5}"
                 f" {found['ratio']:>5}  {found['p95 before']:>5} -> {found['p95 during']:<6}"
-                f" {found['new before']:>5} -> {found['new during']!s:<6}"
+                f" {found['new before']!s:>5} -> {found['new during']!s:<6}"
                 f" {found['failures']}/{found['requests']}  {found['MB before']} -> {found['MB during']}"
                 f"  {json.dumps(found['counted'])} {found['failure'] or ''}",
                 flush=True,
@@ -549,7 +549,7 @@ def _table(rows: list[tuple[str, dict[str, object]]]) -> str:
 
     def pair(found: dict[str, object], what: str) -> str:
         before, during = found[f"{what} before"], found[f"{what} during"]
-        return f"{before} → {'none' if during is None else during}"
+        return f"{'none' if before is None else before} → {'none' if during is None else during}"
 
     return page.table(
         head,

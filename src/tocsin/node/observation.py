@@ -148,7 +148,7 @@ def observe(metrics: Metrics, node: Node) -> None:
     metrics.watch_statistics(
         "patterns",
         node.silences.pattern_statistics,
-        gauges=("size", "work", "parts", "slow", "resting_silences", "program_bytes"),
+        gauges=("matchers", "size", "work", "parts", "slow", "resting_silences", "program_bytes"),
     )
     metrics.watch_statistics("template", lambda: node.template_statistics)
     metrics.watch_statistics("receivers", lambda: node.counts.clients)

@@ -18,6 +18,8 @@ from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 
+MAX_TOTAL_MATCHERS: Final = 1 << 20
+"""Of all silences: each takes some hundred bytes of memory, twenty times what it takes on the wire."""
 MAX_REGEX_SIZE: Final = 1 << 20
 """Instructions of all patterns together, whose programs fit into memory at the same time."""
 MAX_REGEX_WORK: Final = 1 << 27
@@ -32,6 +34,8 @@ MAX_REGEX_PARTS: Final = 1 << 17
 class PatternStatistics:
     """What the patterns of silences that have not ended take together, for the metrics."""
 
+    matchers: int
+    """Of all silences, those without patterns too."""
     size: int
     work: int
     parts: int
@@ -42,6 +46,10 @@ class PatternStatistics:
     """Of compiled patterns, at most; see :data:`~tocsin.alerting.regex.HOT_BYTES`."""
     programs_dropped: int
     """That made room for others since the start."""
+
+
+def _matchers_of(silence: Silence) -> int:
+    return sum(map(len, silence.matcher_sets))
 
 
 class SilenceStore(ReplicatedState[Silence]):
@@ -63,6 +71,7 @@ class SilenceStore(ReplicatedState[Silence]):
         self.regex_work = 0
         self.regex_parts = 0
         self.regex_slow = 0
+        self.matchers = 0
         self.log: list[str] = []  # ids in the order their matchers came or changed
         self.dropped = 0  # how many were cut off the front of the log
         self._now = ZERO
@@ -78,6 +87,7 @@ class SilenceStore(ReplicatedState[Silence]):
     def pattern_statistics(self) -> PatternStatistics:
         """See there."""
         return PatternStatistics(
+            self.matchers,
             self.regex_size,
             self.regex_work,
             self.regex_parts,
@@ -189,6 +199,9 @@ class SilenceStore(ReplicatedState[Silence]):
         return latest_expiry(LATEST, self._retention)
 
     def _refusal(self, entry: Silence, previous: Silence | None) -> str:
+        matchers = _matchers_of(entry) - (_matchers_of(previous) if previous is not None else 0)
+        if matchers > 0 and self.matchers + matchers > MAX_TOTAL_MATCHERS:
+            return "all silences together would have too many matchers"
         if entry.ends_at < self._now:
             return ""  # It will rest.
         before = Cost(0, 0, 0)
@@ -208,6 +221,7 @@ class SilenceStore(ReplicatedState[Silence]):
         return ""
 
     def _stored(self, entry: Silence, previous: Silence | None) -> None:
+        self.matchers += _matchers_of(entry) - (_matchers_of(previous) if previous is not None else 0)
         rested = entry.id in self._resting
         if previous is not None and not rested:
             if previous.matcher_sets == entry.matcher_sets:
@@ -224,6 +238,7 @@ class SilenceStore(ReplicatedState[Silence]):
             self._file(entry)
 
     def _removed(self, entry: Silence) -> None:
+        self.matchers -= _matchers_of(entry)
         if entry.id in self._resting:
             self._resting.discard(entry.id)
         else:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
-from time import perf_counter
+from collections.abc import Iterable, Sequence
 from typing import Final, Self
 
 from starlette.requests import Request
@@ -23,13 +22,10 @@ from tocsin.node.api.go_json import encode_plain
 from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Intake
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
-from tocsin.node.api.turns import in_turns
+from tocsin.node.api.turns import in_turns, turns_of
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before others get their turn on the event loop."""
-
-
-SHOW_SECONDS: Final = 0.004
 
 
 class _Filter:
@@ -129,7 +125,7 @@ class AlertOperations:
         alerts = backend.alerts.all()
         alerts.sort(key=_fingerprint)
         shown: list[bytes] = []
-        turns = _turns()
+        turns = turns_of(SHOW_SLICE)
         for alert in alerts:
             if next(turns):
                 await asyncio.sleep(0)
@@ -150,7 +146,7 @@ class AlertOperations:
         route = backend.config.route
         groups: list[tuple[GroupView, list[tuple[Alert, Sequence[str], Sequence[str]]]]] = []
         receivers: dict[int, list[str]] = {}
-        turns = _turns()
+        turns = turns_of(SHOW_SLICE)
         for group in backend.groups():
             if not wanted.wants_receivers((group.receiver,)):
                 continue
@@ -191,14 +187,3 @@ class AlertOperations:
 
 def _fingerprint(alert: Alert) -> int:
     return alert.labels.fingerprint
-
-
-def _turns() -> Iterator[bool]:
-    """True when it is others' turn: after SHOW_SLICE times, or SHOW_SECONDS if a request is slow."""
-    while True:
-        end = perf_counter() + SHOW_SECONDS
-        for _ in range(SHOW_SLICE - 1):
-            if perf_counter() > end:
-                break
-            yield False
-        yield True

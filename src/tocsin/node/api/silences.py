@@ -16,12 +16,13 @@ from tocsin.node.api.backend import Backend
 from tocsin.node.api.postable_silence import reading_silence
 from tocsin.node.api.requests import Query
 from tocsin.node.api.silence_views import SilenceViews
-from tocsin.node.api.turns import in_turns
+from tocsin.node.api.turns import in_turns, turns_of
 
 SHOW_SLICE: Final = 512
 """Silences that are shown before others get their turn on the event loop."""
 IN_THREAD: Final = 4096
-"""From so many silences on, they are sorted in a thread."""
+IN_THREAD_BYTES: Final = 1 << 20
+"""From so many silences on, or such large ones, they are looked through and sorted in a thread."""
 
 
 class SilenceOperations:
@@ -42,13 +43,14 @@ class SilenceOperations:
         states = [state for state in SilenceState if query.flag(state.value)]
         now = self._backend.now()
         silences = self._backend.silences
-        if len(silences) < IN_THREAD:
+        if len(silences) < IN_THREAD and silences.total_bytes < IN_THREAD_BYTES:
             found = silences.query(now, matchers=matchers, states=states)
         else:  # it reads a copy of what there is, and so may be done beside changes
             found = await asyncio.to_thread(silences.query, now, matchers=matchers, states=states)
         shown: list[bytes] = []
-        for position, silence in enumerate(found, start=1):
-            if position % SHOW_SLICE == 0:
+        turns = turns_of(SHOW_SLICE)
+        for silence in found:
+            if next(turns):
                 await asyncio.sleep(0)
             shown.append(self._views.encode(silence, now))
         return json_answer(b"[%b]\n" % b",".join(shown))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from time import perf_counter
 from typing import Final, TypeVar
 
@@ -29,3 +30,14 @@ async def in_turns(steps: Steps[T]) -> T:
             return result
         took = perf_counter() - began
         await asyncio.sleep(took if took > LONG else 0)
+
+
+def turns_of(count: int) -> Iterator[bool]:
+    """True when it is others' turn: after so many times, or SLICE seconds if the work is slow."""
+    while True:
+        end = perf_counter() + SLICE
+        for _ in range(count - 1):
+            if perf_counter() > end:
+                break
+            yield False
+        yield True

@@ -10,7 +10,7 @@ import pytest
 
 from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
+from tocsin.alerting.silence import Silence, Silences, make_matcher_sets, state
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import ValidationError
 
@@ -97,3 +97,19 @@ def test_what_was_kept_is_loaded_though_more_has_ended_than_there_is_room_for() 
     assert again.replicated.load(silences.encode_state(), NOW + 2 * HOUR, trusted=True).refused_count == 0
     assert len(again) == len(silences)
     assert regex.engines_made() == before
+
+
+def test_all_matchers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "MAX_TOTAL_MATCHERS", 10)
+    silences = Silences(120 * HOUR, random=Random(1))
+    of_four = replace(costly(0), matcher_sets=make_matcher_sets([[(0, f"n{n}", "x") for n in range(4)]]))
+    first = silences.set(of_four, NOW)[0]
+    silences.set(of_four, NOW)
+    with pytest.raises(ValidationError, match="too many matchers: expire some"):
+        silences.set(of_four, NOW)
+    peer = Silences(120 * HOUR, random=Random(2))
+    assert silences.merge(peer.set(of_four, NOW)[1][0], NOW).refused_count == 1
+    assert silences.expire(first, NOW + SECOND), "what is there may be changed"
+    assert silences.pattern_statistics().matchers == 8
+    silences.gc(NOW + 200 * HOUR)
+    assert silences.pattern_statistics().matchers == 0
