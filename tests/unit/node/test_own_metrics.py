@@ -11,6 +11,7 @@ import pytest
 
 from tocsin.alerting.intent.intents import IntentStatistics
 from tocsin.alerting.remembered import RememberedCounts
+from tocsin.alerting.silence.state import PatternStatistics
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.discovery.policy import DiscoveryStatistics
 from tocsin.gossip.driver_statistics import DriverStatistics
@@ -29,6 +30,7 @@ from tocsin.node.configuration import TemplateStatistics
 from tocsin.node.http.bounds import HTTPStatistics
 from tocsin.node.http.security import WebConfigStatistics
 from tocsin.node.log_bound import LogStatistics
+from tocsin.node.lookups import LookUpStatistics
 from tocsin.node.metrics.own import help_of, meanings
 from tocsin.node.observation import Protection, Refusals, Unsaid, Wholeness
 from tocsin.node.store.statistics import JournalStatistics
@@ -47,6 +49,8 @@ STATISTICS: dict[str, type] = {
     "intent": IntentStatistics,
     "journal": JournalStatistics,
     "keyring": KeyringStatistics,
+    "look_ups": LookUpStatistics,
+    "patterns": PatternStatistics,
     "receivers": ClientStatistics,
     "remembered": RememberedCounts,
     "replication": ReplicationStatistics,
