@@ -14,9 +14,11 @@ from simulation.world import World
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
+    Action,
     Event,
     MemberJoined,
     MemberLeft,
+    OpenStream,
     RemoteState,
     SendPacket,
     UserMessage,
@@ -217,10 +219,14 @@ class SimulatedNode:
     def _pump(self) -> None:
         """Carry out what the endpoint wants until it wants no more, then arm its timer."""
         endpoint = self.endpoint
-        while events := endpoint.events():
-            for event in events:
-                self._handle(event)
-        for action in endpoint.actions():
+        actions: list[Action] = []
+        while effects := endpoint.drain():
+            for effect in effects:
+                if isinstance(effect, (SendPacket, OpenStream)):
+                    actions.append(effect)
+                else:
+                    self._handle(effect)
+        for action in actions:
             destination = action.destination
             if self.identify is not None and self._network.listens(destination):
                 self.endpoint.peer_identified(destination, self.identify(destination), self._world.now)

@@ -17,9 +17,10 @@ from simulation.alerting.oracle import observed_of
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.config import AlertmanagerConfig
-from tocsin.alerting.dispatch import Dispatcher
-from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Record
-from tocsin.alerting.inhibit import Inhibition, Inhibitor
+from tocsin.alerting.effects import Attempt, FlushFinished, Record
+from tocsin.alerting.flow import AlertFlow, FlowEffect
+from tocsin.alerting.grouping import Grouping
+from tocsin.alerting.inhibit import Inhibition
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import Muter
@@ -96,8 +97,8 @@ class AlertingNode:
         self.alive = True
         self.skew = skew
         self.believed_dead: set[str] = set()
-        self.under_way = 0
-        """Flushes that have begun and not ended."""
+        self.finished = 0
+        """Flushes of this configuration that have ended."""
         self.alerts = Alerts()
         self.log = log if log is not None else NotificationLog(RETENTION)
         self.intents = Intents(name, now=now)
@@ -108,8 +109,9 @@ class AlertingNode:
         self._begin(now, None)
 
     def _begin(self, now: Nanoseconds, remembered: Remembered | None) -> None:
-        self.inhibitor = Inhibitor(self._config.inhibit_rules)
-        self.dispatcher = Dispatcher(self._config.route, now=now)
+        grouping = Grouping(self._config, now)
+        self.inhibitor, self.dispatcher = grouping.inhibitor, grouping.dispatcher
+        self.finished = 0
         self.pipeline = Pipeline(
             config=self._config,
             silences=self._silences,
@@ -121,6 +123,7 @@ class AlertingNode:
             current=self.dispatcher.current,
             remembered=remembered,
         )
+        self.flow = AlertFlow(grouping, self.pipeline, self.intents)
 
     def reload(self, now: Nanoseconds) -> None:
         """The same configuration is put in force again, while nothing is being sent."""
@@ -139,23 +142,10 @@ class AlertingNode:
             self.inhibitor.put(alert)
             self.dispatcher.insert(alert, now)
 
-    def next_timeout(self) -> Nanoseconds | None:
-        """When ``handle_timeout`` has something to do."""
-        times = [
-            self.dispatcher.next_timeout(),
-            self.pipeline.next_timeout(),
-            self.intents.next_timeout(),
-        ]
-        return min((time for time in times if time is not None), default=None)
-
-    def handle_timeout(self, now: Nanoseconds) -> None:
-        """Let time pass."""
-        self.intents.handle_timeout(now)
-        self.dispatcher.handle_timeout(now)
-        for flush in self.dispatcher.drain():
-            self.under_way += 1
-            self.pipeline.start(flush, now)
-        self.pipeline.handle_timeout(now)
+    @property
+    def idle(self) -> bool:
+        """Whether no flush is under way."""
+        return self.dispatcher.statistics.flushes == self.finished
 
 
 class AlertingWorld:
@@ -271,7 +261,7 @@ class AlertingWorld:
 
     def is_idle(self, name: str) -> bool:
         """Whether no flush of the node is under way."""
-        return not self.nodes[name].under_way
+        return self.nodes[name].idle
 
     def cut(self, first: str, second: str) -> None:
         """No gossip passes between two nodes."""
@@ -324,7 +314,7 @@ class AlertingWorld:
     def _next(self) -> tuple[Nanoseconds, Callable[[], None] | None]:
         when, step = (self._events[0][0], self._step) if self._events else (0, None)
         for node in self.nodes.values():
-            due = node.next_timeout() if node.alive else None
+            due = node.flow.next_timeout() if node.alive else None
             if due is not None and (step is None or due - node.skew < when):
                 when, step = due - node.skew, self._timeout_of(node)
         return when, step
@@ -334,7 +324,7 @@ class AlertingWorld:
 
     def _timeout_of(self, node: AlertingNode) -> Callable[[], None]:
         def timeout() -> None:
-            node.handle_timeout(self.now + node.skew)
+            node.flow.handle_timeout(self.now + node.skew)
             self._drain(node)
 
         return timeout
@@ -344,14 +334,14 @@ class AlertingWorld:
         heappush(self._events, (when, next(self._sequence), step))
 
     def _drain(self, node: AlertingNode) -> None:
-        while effects := node.pipeline.drain():
+        while effects := node.flow.drain():
             for effect in effects:
                 self._perform(node, effect)
-        for payload in node.intents.drain():
+        for payload in node.flow.announcements():
             for target in self._others(node):
                 self._transmit(node, target, self._intents_arrival(target, payload))
 
-    def _perform(self, node: AlertingNode, effect: PipelineEffect) -> None:
+    def _perform(self, node: AlertingNode, effect: FlowEffect) -> None:
         if isinstance(effect, Attempt):
             self._attempt(node, Sent(self.now, node.name, effect))
         elif isinstance(effect, Record):
@@ -366,7 +356,7 @@ class AlertingWorld:
             self.at(self.now + self._journal_delay, tell)
         elif isinstance(effect, FlushFinished):
             self.finished.append(effect)
-            node.under_way -= 1
+            node.finished += 1
             node.dispatcher.flushed(effect.flush, self.now + node.skew, effect.success)
 
     def _attempt(self, node: AlertingNode, sent: Sent) -> None:

@@ -188,8 +188,7 @@ def member(data: bytes) -> None:
         endpoint.handle_timeout(now)
         endpoint.receive_packet(data[position + 2 : position + 2 + length], _REMOTE, now)
         position += 2 + length
-        endpoint.actions()
-        endpoint.events()
+        endpoint.drain()
     local = endpoint.local
     assert local.live
     assert 1 <= local.incarnation < 2**32

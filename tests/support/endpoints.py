@@ -103,14 +103,15 @@ class Bench:
         return names
 
     def drain(self) -> None:
-        for action in self.endpoint.actions():
-            if isinstance(action, SendPacket):
-                decoded = self.codec.decode(action.data)
+        for effect in self.endpoint.drain():
+            if isinstance(effect, SendPacket):
+                decoded = self.codec.decode(effect.data)
                 assert not decoded.problems
-                self.sent.append((action, tuple(decoded.messages)))
+                self.sent.append((effect, tuple(decoded.messages)))
+            elif isinstance(effect, OpenStream):
+                self.streams.append(effect)
             else:
-                self.streams.append(action)
-        self.events += self.endpoint.events()
+                self.events.append(effect)
 
     def run(self, seconds: float) -> None:
         """Let time pass, firing each timer at its moment."""

@@ -24,7 +24,8 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.text": frozenset(),
     "tocsin.sources": frozenset(),
     "tocsin.bounded": frozenset(),
-    "tocsin.aio": frozenset(),
+    "tocsin.machine": frozenset(),
+    "tocsin.aio": frozenset({"tocsin.machine"}),
     "tocsin.tls": frozenset({"tocsin.errors", "tocsin.text"}),
     "tocsin.gossip": frozenset(
         {

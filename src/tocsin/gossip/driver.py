@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from tocsin.aio import LoopTimer, Tasks
+from tocsin.aio import LoopClock, MachineShell, Tasks
 from tocsin.errors import ClosedError, TocsinError, TransportError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.answering import Request, StreamAnswers
 from tocsin.gossip.application import checked_state
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
+    Action,
     Event,
     ExchangeFinished,
     ExchangeKind,
@@ -135,9 +136,8 @@ class Gossip:
             incarnation=incarnation,
             kind=MembershipKind.STATIC if static_membership else MembershipKind.SWIM,
         )
-        self._timer = LoopTimer(self._timed_out)
+        self._shell = MachineShell(self._endpoint, LoopClock(), self._perform)
         self._eager = EagerGossip(self._endpoint, self._drain)
-        self._draining = False
         self._tasks = Tasks(lambda error: _log.error("a stream's task failed", exc_info=error))
         self._answers = StreamAnswers(
             self._endpoint,
@@ -283,7 +283,7 @@ class Gossip:
             return
         self._closed = True
         self._eager.stop()
-        self._timer.stop()
+        self._shell.stop()
         await self._tasks.cancel()
         await self.transport.close()
         for exchange, outcome in self._waiting.items():
@@ -381,28 +381,21 @@ class Gossip:
 
     def _drain(self) -> None:
         """Execute actions and tell events until the endpoint has none; then arm the timer."""
-        if self._draining:
-            return  # An action or a callback came back to us: the loop below goes on with what that made.
-        self._draining = True
-        endpoint = self._endpoint
-        try:
-            while True:
-                actions, events = endpoint.actions(), endpoint.events()
-                if not actions and not events:
-                    break
-                for action in actions:
-                    if isinstance(action, SendPacket):
-                        self.transport.send_packet(action.destination, action.data, action.node)
-                    else:
-                        self._tasks.spawn(self._exchange(action))
-                for event in events:
-                    self._tell(event)
-        finally:
-            self._draining = False
-        if endpoint.left:
-            self._left.set()
         if self._started:
-            self._timer.arm(endpoint.next_timeout())
+            self._shell.run()
+        else:
+            self._shell.perform()
+
+    def _perform(self, effects: list[Action | Event]) -> None:
+        for effect in effects:
+            if isinstance(effect, SendPacket):
+                self.transport.send_packet(effect.destination, effect.data, effect.node)
+            elif isinstance(effect, OpenStream):
+                self._tasks.spawn(self._exchange(effect))
+            else:
+                self._tell(effect)
+        if self._endpoint.left:
+            self._left.set()
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, ExchangeFinished):
@@ -419,10 +412,6 @@ class Gossip:
         outcome: asyncio.Future[ExchangeFinished] = self._loop.create_future()
         self._waiting[exchange] = outcome
         return outcome
-
-    def _timed_out(self) -> None:
-        self._endpoint.handle_timeout(self._loop.time())
-        self._drain()
 
     def _check_open(self) -> None:
         if self._closed:

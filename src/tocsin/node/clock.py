@@ -1,8 +1,7 @@
-"""Runs the domain's pure state machines on asyncio: one armed timer each, at wall-clock nanoseconds."""
+"""The wall clock, by which the domain's state machines go."""
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -13,11 +12,15 @@ _LONGEST_SLEEP = 30.0
 
 
 class Clock:
-    """The node's one source of wall-clock time."""
+    """The node's one source of wall-clock time. Implements :class:`tocsin.aio.shell.Clock`."""
 
     def now(self) -> Nanoseconds:
         """Nanoseconds since the Unix epoch."""
         return time.time_ns()
+
+    def seconds_until(self, when: Nanoseconds) -> float:
+        """For how long to sleep before the clock is looked at again."""
+        return min(max((when - self.now()) / 1e9, 0.0), _LONGEST_SLEEP)
 
 
 class ClockWatch(Clock):
@@ -42,45 +45,3 @@ class ClockWatch(Clock):
         before, self._furthest = self._furthest, self._clock.now() - self._monotonic()
         back = before - self._furthest
         return back if back >= self.TOLERANCE else 0
-
-
-class Timer:
-    """Calls ``expired(now)`` when ``next_timeout()`` is due. :meth:`arm` again after every input."""
-
-    def __init__(
-        self,
-        clock: Clock,
-        next_timeout: Callable[[], Nanoseconds | None],
-        expired: Callable[[Nanoseconds], None],
-    ) -> None:
-        self._clock = clock
-        self._next_timeout = next_timeout
-        self._expired = expired
-        self._handle: asyncio.TimerHandle | None = None
-        self._armed_for: Nanoseconds | None = None
-        self._stopped = False
-
-    def arm(self) -> None:
-        """Sleep until the machine's next timeout, or not at all when it has none."""
-        due = None if self._stopped else self._next_timeout()
-        if due == self._armed_for and self._handle is not None:
-            return
-        if self._handle is not None:
-            self._handle.cancel()
-            self._handle = None
-        self._armed_for = due
-        if due is not None:
-            delay = min(max((due - self._clock.now()) / 1e9, 0.0), _LONGEST_SLEEP)
-            self._handle = asyncio.get_running_loop().call_later(delay, self._fire)
-
-    def stop(self) -> None:
-        """Never fire again."""
-        self._stopped = True
-        self.arm()
-
-    def _fire(self) -> None:
-        self._handle = None
-        due, now = self._armed_for, self._clock.now()
-        if due is not None and now >= due:
-            self._expired(now)
-        self.arm()

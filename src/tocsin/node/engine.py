@@ -8,11 +8,13 @@ from importlib import import_module
 from random import Random
 from typing import Final, Protocol
 
+from tocsin.aio import MachineShell
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import Attempt, FlushFinished, Record
+from tocsin.alerting.flow import AlertFlow, FlowEffect, FlushHeld, IntentsPending
 from tocsin.alerting.group import Flush
 from tocsin.alerting.grouping import Grouping
 from tocsin.alerting.intent import Intents
@@ -24,7 +26,7 @@ from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
-from tocsin.node.clock import Clock, Timer
+from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 from tocsin.notify.integrations.base import Outcome
@@ -100,7 +102,6 @@ class Engine:
         self._on_decision = on_decision
         self._look_ups = look_ups or LookUps(silences)
         self._looking_up: set[asyncio.Task[None]] = set()
-        self._announcing: asyncio.TimerHandle | None = None
         self._retired = False
         self._attempts: set[asyncio.Task[Outcome]] = set()
         self._under_way: dict[LogKey, UnderWay] = {}
@@ -109,7 +110,8 @@ class Engine:
             earlier = {**previous._inherited, **previous._under_way}
             self._inherited = {group: each for group, each in earlier.items() if not each[1].done()}
         self._closing: asyncio.Task[None] | None = None
-        self._timer = Timer(clock, self._next_timeout, self._run)
+        self._flow = AlertFlow(grouping, self.pipeline, self.intents, hold=self._must_look_up)
+        self._shell = MachineShell(self._flow, clock, self._perform)
 
     def insert(self, alerts: Iterable[Alert]) -> None:
         """Take in alerts as the store has merged them."""
@@ -118,7 +120,7 @@ class Engine:
         self._grouping.insert(listed, now)
         if self._regrouping is not None:
             self._regrouping.insert(listed, now)
-        self._timer.arm()
+        self._shell.arm()
 
     async def regroup(self, config: AlertmanagerConfig, alerts: Alerts) -> None:
         """Put all alerts where ``config`` has them, in small turns, while this engine goes on: its successor
@@ -159,18 +161,18 @@ class Engine:
             return
         if keys:
             self.pipeline.wake(keys, now)
-        self._timer.arm()
+        self._shell.arm()
 
     def nudge(self) -> None:
         """The notification log or the silences changed from outside."""
-        self._timer.arm()
+        self._shell.arm()
 
     def retire(self) -> None:
         """Begin nothing more. What is being sent ends and is recorded, so that the successor knows of it."""
         self._retired = True
         for task in self._looking_up:
             task.cancel()
-        self._timer.stop()
+        self._shell.stop()
         self.pipeline.retire(self._clock.now())
         if not self._attempts:
             self._spawn_close()
@@ -188,60 +190,48 @@ class Engine:
         if self._closing is not None:
             await self._closing
 
-    def _next_timeout(self) -> Nanoseconds | None:
-        due = (self.dispatcher.next_timeout(), self.pipeline.next_timeout(), self.intents.next_timeout())
-        return min((when for when in due if when is not None), default=None)
-
     def _run(self, now: Nanoseconds) -> None:
         if not self._retired:
-            self.intents.handle_timeout(now)
-            self.dispatcher.handle_timeout(now)
-            for flush in self.dispatcher.drain():
-                labels = [alert.labels for alert in flush.alerts]
-                if self._look_ups.at_once(labels):
-                    self.pipeline.start(flush, now)
-                else:
-                    task = asyncio.get_running_loop().create_task(self._start_later(flush, labels))
-                    self._looking_up.add(task)
-                    task.add_done_callback(self._looking_up.discard)
-            self.pipeline.handle_timeout(now)
-        self._perform(now)
+            self._flow.handle_timeout(now)
+        self._shell.run()
 
-    async def _start_later(self, flush: Flush, labels: Sequence[Labels]) -> None:
+    def _must_look_up(self, flush: Flush) -> bool:
+        return not self._look_ups.at_once([alert.labels for alert in flush.alerts])
+
+    async def _start_later(self, flush: Flush) -> None:
         """Start a flush once it is known which silences match its alerts."""
-        await self._look_ups.find_all(labels)
+        await self._look_ups.find_all([alert.labels for alert in flush.alerts])
         if not self._retired:
             now = self._clock.now()
-            self.pipeline.start(flush, now)
+            self._flow.start(flush, now)
             self._run(now)
 
-    def _perform(self, now: Nanoseconds) -> None:
+    def _perform(self, effects: Sequence[FlowEffect]) -> None:
         recorded: list[Entry] = []
-        while effects := self.pipeline.drain():
-            for effect in effects:
-                match effect:
-                    case Attempt():
-                        if not self._retired:
-                            self._begin(effect)
-                    case Record(entry=entry):
-                        recorded.append(entry)
-                    case FlushFinished(flush=flush, success=success, error=error):
-                        if not success:
-                            self._log.error(
-                                "notify for alerts failed", num_alerts=len(flush.alerts), err=error
-                            )
-                        self.dispatcher.flushed(flush, now, success)
-                    case decision:
-                        self._on_decision(decision)
+        for effect in effects:
+            match effect:
+                case Attempt():
+                    if not self._retired:
+                        self._begin(effect)
+                case Record(entry=entry):
+                    recorded.append(entry)
+                case FlushFinished(flush=flush, success=success, error=error):
+                    if not success:
+                        self._log.error("notify for alerts failed", num_alerts=len(flush.alerts), err=error)
+                    self.dispatcher.flushed(flush, self._clock.now(), success)
+                case FlushHeld(flush=flush):
+                    task = asyncio.get_running_loop().create_task(self._start_later(flush))
+                    self._looking_up.add(task)
+                    task.add_done_callback(self._looking_up.discard)
+                case IntentsPending():
+                    asyncio.get_running_loop().call_later(ANNOUNCE_DELAY, self._announce)
+                case decision:
+                    self._on_decision(decision)
         if recorded:
             self._on_recorded(recorded)
-        if self.intents.pending and self._announcing is None:
-            self._announcing = asyncio.get_running_loop().call_later(ANNOUNCE_DELAY, self._announce)
-        self._timer.arm()
 
     def _announce(self) -> None:
-        self._announcing = None
-        self._on_announced(self.intents.drain())
+        self._on_announced(self._flow.announcements())
 
     def _begin(self, attempt: Attempt) -> None:
         group = (attempt.integration.log_receiver, attempt.notification.group_key)

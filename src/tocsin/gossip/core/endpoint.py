@@ -47,7 +47,7 @@ class Endpoint(Views):
     """SWIM with Lifeguard, gossip and push/pull, as hashicorp/memberlist speaks them.
 
     Inputs and commands take ``now`` (seconds, any monotonic origin, never going back). After each of them the
-    caller drains :meth:`actions` and :meth:`events` and arms one timer for :meth:`next_timeout`. No input
+    caller drains :meth:`drain` and arms one timer for :meth:`next_timeout`. No input
     raises, whatever its bytes. ``local_state(join)`` gives the application's part of a push/pull; with
     ``state_for(request)``, which is told more, that is asked instead. Gossip prefers peers to which
     ``connections`` has one open.
@@ -110,16 +110,14 @@ class Endpoint(Views):
 
     # -- drains and time
 
-    def actions(self) -> list[Action]:
-        """What to send, in order; handed out once."""
+    def drain(self) -> list[Action | Event]:
+        """What to send, in order, then what happened, in order; handed out once."""
         actions, self._outbox.actions = self._outbox.actions, []
-        return actions
-
-    def events(self) -> list[Event]:
-        """What happened, in order; handed out once."""
-        events = list(self._events)
+        if not self._events:
+            return [*actions]
+        effects = [*actions, *self._events]
         self._events.clear()
-        return events
+        return effects
 
     def next_timeout(self) -> float | None:
         """When :meth:`handle_timeout` wants to be called, or None."""

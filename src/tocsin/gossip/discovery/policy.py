@@ -66,7 +66,15 @@ class Answered:
     sources: tuple[Source, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Ask the source, and tell :meth:`Discovery.answered` or :meth:`Discovery.failed`."""
+
+    source: Source
+
+
 DiscoveryEvent: TypeAlias = Discovered | Forgotten | Renamed | Answered
+DiscoveryEffect: TypeAlias = Ask | DiscoveryEvent
 
 
 @dataclass(slots=True)
@@ -101,7 +109,7 @@ class _Watched:
 
 
 class Discovery:
-    """Ask what :meth:`take_due` gives, and tell :meth:`answered` or :meth:`failed`; drain the events.
+    """Which sources are to be asked, and which addresses are peers by what they answer.
 
     ``interval`` in seconds between two questions to a source. ``restored`` is :attr:`lasting` of an earlier
     life.
@@ -129,7 +137,7 @@ class Discovery:
         self._max_targets = max_targets
         self._listed: dict[Address, Target] = {}
         self._fading: dict[Address, tuple[float, Target]] = {}
-        self._events: list[DiscoveryEvent] = []
+        self._events: list[DiscoveryEffect] = []
 
     # -- views
 
@@ -172,23 +180,20 @@ class Discovery:
         due += [when for when, _ in self._fading.values()]
         return min(due, default=None)
 
-    def take_due(self, now: float) -> list[Source]:
-        """The sources to be asked now; each is then under way until its outcome is told."""
-        due = [source for source, one in self._watched.items() if one.due is not None and one.due <= now]
-        for source in due:
-            self._watched[source].due = None
-        return due
-
     def handle_timeout(self, now: float) -> None:
-        """Forget what has been unlisted for the grace time."""
+        """Ask the sources that are due, and forget what has been unlisted for the grace time."""
+        for source, one in self._watched.items():
+            if one.due is not None and one.due <= now:
+                one.due = None  # Until its outcome is told.
+                self._events.append(Ask(source))
         for address in [address for address, (when, _) in self._fading.items() if when <= now]:
             _, target = self._fading.pop(address)
             self.statistics.forgotten += 1
             self._events.append(Forgotten(target))
         self._gauge()
 
-    def drain(self) -> list[DiscoveryEvent]:
-        """What happened, in order; handed out once."""
+    def drain(self) -> list[DiscoveryEffect]:
+        """What is to be asked and what happened, in order; handed out once."""
         events, self._events = self._events, []
         return events
 

@@ -6,10 +6,11 @@ Also says when that has been done with every peer that answers, which is when th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Protocol
 
-from tocsin.aio import Tasks
+from tocsin.aio import LoopClock, MachineShell, Tasks
 from tocsin.alerting.digest.exchange import Replica
 from tocsin.alerting.protocol.parts import Slices
 from tocsin.gossip.address import Address
@@ -22,7 +23,7 @@ from tocsin.node.cluster.antientropy import AntiEntropy
 from tocsin.node.cluster.capability import speaks_tocsin
 from tocsin.node.cluster.inbox import Inbox, Mergeable
 from tocsin.node.cluster.pushpull import PushPullState
-from tocsin.node.cluster.settle import Settle
+from tocsin.node.cluster.settle import Settle, Settled
 from tocsin.node.log import Logger
 
 
@@ -57,7 +58,7 @@ class Convergence:
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks(lambda error: log.error("a task of convergence failed", error=repr(error)))
-        self._changed = asyncio.Event()
+        self._shell: MachineShell[list[Settled], float] | None = None
         self.settle: Settle | None = None
 
     def attach(self, gossip: Gossip, inbox: Inbox) -> None:
@@ -84,7 +85,11 @@ class Convergence:
     def start(self, settle_timeout: float, on_settled: Callable[[], None]) -> Settle:
         """Begin to settle; tell of those to be waited for, then have it start."""
         self.settle = Settle(deadline=self._loop.time() + settle_timeout)
-        self._tasks.spawn(self._settle_down(self.settle, on_settled))
+        if self._shell is not None:
+            self._shell.stop()
+        settled = partial(self._has_settled, self._loop.time(), on_settled)
+        self._shell = MachineShell(self.settle, LoopClock(), settled)
+        self.notify()
         return self.settle
 
     def start_again(self, settle_timeout: float, on_settled: Callable[[], None]) -> Settle:
@@ -99,6 +104,9 @@ class Convergence:
 
     async def close(self) -> None:
         """Stop."""
+        if self._shell is not None:
+            self._shell.stop()
+        self.settle = None
         await self._tasks.cancel()
         await self.anti_entropy.close()
 
@@ -148,7 +156,8 @@ class Convergence:
 
     def notify(self) -> None:
         """Something about settling changed."""
-        self._changed.set()
+        # In the next turn of the loop: of what changes together nobody sees a half.
+        self._loop.call_soon(self._look)
 
     # -- within
 
@@ -191,19 +200,18 @@ class Convergence:
             self._heard(member.name)
         await self._meet(member.name)
 
-    async def _settle_down(self, settle: Settle, on_settled: Callable[[], None]) -> None:
-        started = self._loop.time()
-        while not settle.handle_timeout(self._loop.time()):
-            due = settle.next_timeout()
-            self._changed.clear()
-            try:
-                async with asyncio.timeout_at(due):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
-        elapsed = round(self._loop.time() - started, 3)
-        if settle.timed_out:
-            self._log.warn("gossip not settled but continuing anyway", elapsed=elapsed)
-        else:
-            self._log.info("gossip settled; proceeding", elapsed=elapsed)
-        on_settled()
+    def _look(self) -> None:
+        if self.settle is not None and self._shell is not None:
+            self.settle.handle_timeout(self._loop.time())
+            self._shell.run()
+
+    def _has_settled(
+        self, started: float, on_settled: Callable[[], None], effects: Sequence[Settled]
+    ) -> None:
+        for effect in effects:
+            elapsed = round(self._loop.time() - started, 3)
+            if effect.timed_out:
+                self._log.warn("gossip not settled but continuing anyway", elapsed=elapsed)
+            else:
+                self._log.info("gossip settled; proceeding", elapsed=elapsed)
+            on_settled()

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from tocsin.aio import Tasks
+from tocsin.aio import LoopClock, MachineShell, Tasks
 from tocsin.errors import TocsinError, TransportError, WireError
 from tocsin.gossip.address import Address
 from tocsin.gossip.discovery.nameserver import NameServers
-from tocsin.gossip.discovery.policy import Discovery, DiscoveryEvent
+from tocsin.gossip.discovery.policy import Ask, Discovery, DiscoveryEffect, DiscoveryEvent
 from tocsin.gossip.discovery.resolve import literal, resolve
 from tocsin.gossip.discovery.sources import MAX_TARGETS, Answer, File, Literal, Service, Source, Target
 from tocsin.node.config.peers import MAX_FILE_BYTES, parse_peer_file
@@ -75,33 +75,28 @@ class DiscoveryLoop:
         self._keep = keep
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._changed = asyncio.Event()
+        self._shell = MachineShell(machine, LoopClock(), self._perform)
         self.failing: dict[Source, str] = {}
         """Sources whose last answer was an error, with that."""
         self._tasks = Tasks(self._task_failed)
 
     def start(self) -> None:
         """Begin to ask."""
-        self._tasks.spawn(self._run())
+        self._shell.arm()
 
     async def close(self) -> None:
         """Ask no more. What is asked of the system's resolver now is left to itself."""
+        self._shell.stop()
         await self._tasks.cancel()
 
-    async def _run(self) -> None:
-        machine = self.machine
-        while True:
-            now = self._loop.time()
-            for source in machine.take_due(now):
-                self._tasks.spawn(self._ask(source))
-            machine.handle_timeout(now)
-            self._tell()
-            self._changed.clear()
-            try:
-                async with asyncio.timeout_at(machine.next_timeout()):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+    def _perform(self, effects: Sequence[DiscoveryEffect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Ask):
+                self._tasks.spawn(self._ask(effect.source))
+        events = [effect for effect in effects if not isinstance(effect, Ask)]
+        if events:
+            self._on_events(events)
+        self._keep_changes()
 
     async def _ask(self, source: Source) -> None:
         try:
@@ -126,19 +121,19 @@ class DiscoveryLoop:
             self._tell()
             self._on_answer([target.address for target in answer.targets])
         self._tell()
-        self._changed.set()
 
     def _tell(self) -> None:
-        events = self.machine.drain()
-        if events:
-            self._on_events(events)
+        self._shell.run()
+        self._keep_changes()
+
+    def _keep_changes(self) -> None:
         if self.machine.dirty:
             self.machine.dirty = False
             self._keep(self.machine.lasting)
 
     def _task_failed(self, error: BaseException) -> None:
         self._log.error("a task of discovery failed", error=repr(error))
-        self._changed.set()
+        self._tell()
 
 
 REMEMBERED: Final = "cluster_peers"

@@ -19,6 +19,13 @@ class _Peer:
     failures: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Nothing is left to wait for, or (``timed_out``) the deadline has come."""
+
+    timed_out: bool
+
+
 class Settle:
     """Waits for every peer that answers, and for no other.
 
@@ -33,8 +40,13 @@ class Settle:
         self._done: set[str] = set()
         self._started = False
         self._now = float("-inf")
-        self.settled = False
-        self.timed_out = False
+        self._settled: Settled | None = None
+        self._told = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has."""
+        return self._settled is not None
 
     def start(self) -> None:
         """All that is known at the start has been told of."""
@@ -84,13 +96,19 @@ class Settle:
         ]
         return min([self._deadline, *patience])
 
-    def handle_timeout(self, now: float) -> bool:
-        """Call after every change and at the timeout. True when this call settles."""
+    def handle_timeout(self, now: float) -> None:
+        """Call after every change and at the timeout."""
         if self.settled:
-            return False
+            return
         self._now = now
         if now >= self._deadline:
-            self.settled = self.timed_out = True
+            self._settled = Settled(timed_out=True)
         elif self._started and not self.waiting(now):
-            self.settled = True
-        return self.settled
+            self._settled = Settled(timed_out=False)
+
+    def drain(self) -> list[Settled]:
+        """That it has settled, once."""
+        if self._settled is None or self._told:
+            return []
+        self._told = True
+        return [self._settled]

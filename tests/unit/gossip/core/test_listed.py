@@ -75,12 +75,13 @@ class Bench:
         self.drain()
 
     def drain(self) -> None:
-        for action in self.endpoint.actions():
-            if isinstance(action, SendPacket):
-                self.sent += [(action.destination, m) for m in self.codec.decode(action.data).messages]
+        for effect in self.endpoint.drain():
+            if isinstance(effect, SendPacket):
+                self.sent += [(effect.destination, m) for m in self.codec.decode(effect.data).messages]
+            elif isinstance(effect, OpenStream):
+                self.streams.append(effect)
             else:
-                self.streams.append(action)
-        self.events += self.endpoint.events()
+                self.events.append(effect)
 
     def feed(self, message: Message, source: Address, peer: PeerIdentity | None = None) -> None:
         for packet in self.codec.encode([encode_message(message)], checksum=False):

@@ -13,6 +13,7 @@ from tocsin.gossip.discovery.policy import (
     LEAST_LIFETIME,
     MOST_LIFETIME,
     Answered,
+    Ask,
     Discovered,
     Discovery,
     DiscoveryEvent,
@@ -52,7 +53,13 @@ def addresses(machine: Discovery) -> set[str]:
 
 
 def changes(machine: Discovery) -> list[DiscoveryEvent]:
-    return [event for event in machine.drain() if not isinstance(event, Answered)]
+    return [event for event in machine.drain() if not isinstance(event, (Answered, Ask))]
+
+
+def asked(machine: Discovery, now: float) -> list[Source]:
+    """Which sources are to be asked by now."""
+    machine.handle_timeout(now)
+    return [effect.source for effect in machine.drain() if isinstance(effect, Ask)]
 
 
 def pass_grace(machine: Discovery, now: float) -> float:
@@ -63,8 +70,8 @@ def pass_grace(machine: Discovery, now: float) -> float:
 
 def test_every_source_is_asked_at_once_and_then_again_and_again() -> None:
     machine = discovery(POOL, FILE)
-    assert machine.take_due(0.0) == [POOL, FILE]
-    assert machine.take_due(0.0) == []  # both are under way
+    assert asked(machine, 0.0) == [POOL, FILE]
+    assert asked(machine, 0.0) == []  # both are under way
     assert machine.next_timeout() is None
     now = 0.0
     for _ in range(50):
@@ -73,14 +80,14 @@ def test_every_source_is_asked_at_once_and_then_again_and_again() -> None:
         assert due is not None
         assert 0.9 * INTERVAL <= due - now <= 1.1 * INTERVAL
         now = due
-        assert machine.take_due(now) == [POOL]
+        assert asked(machine, now) == [POOL]
 
 
 def test_waits_differ_so_that_a_cluster_does_not_ask_in_step() -> None:
     waits = set()
     for seed in range(20):
         machine = Discovery([POOL], interval=INTERVAL, random=Random(seed), now=0.0)
-        machine.take_due(0.0)
+        asked(machine, 0.0)
         machine.answered(POOL, listing(1), 0.0)
         waits.add(machine.next_timeout())
     assert len(waits) == 20
@@ -89,7 +96,7 @@ def test_waits_differ_so_that_a_cluster_does_not_ask_in_step() -> None:
 def test_a_lifetime_is_the_interval_within_bounds() -> None:
     for lifetime, expected in ((0.0, LEAST_LIFETIME), (30.0, 30.0), (86_400.0, MOST_LIFETIME)):
         machine = discovery()
-        machine.take_due(0.0)
+        asked(machine, 0.0)
         machine.answered(POOL, listing(1, lifetime=lifetime), 0.0)
         due = machine.next_timeout()
         assert due is not None
@@ -100,7 +107,7 @@ def test_a_failure_is_tried_again_soon_and_for_ever() -> None:
     machine = discovery()
     now, waits = 0.0, []
     for _ in range(100):
-        assert machine.take_due(now) == [POOL]
+        assert asked(machine, now) == [POOL]
         machine.failed(POOL, now)
         due = machine.next_timeout()
         assert due is not None
@@ -110,7 +117,7 @@ def test_a_failure_is_tried_again_soon_and_for_ever() -> None:
     assert max(waits) <= 1.1 * INTERVAL
     assert machine.statistics.failures["name"] == 100
     assert machine.statistics.sources_failing == 1
-    machine.take_due(now)
+    asked(machine, now)
     machine.answered(POOL, listing(1), now)
     assert addresses(machine) == {"10.0.0.1"}
     assert machine.statistics.sources_failing == 0
@@ -170,7 +177,7 @@ def test_a_service_leads_to_names_and_a_name_that_fails_keeps_its_addresses() ->
     machine = discovery(SERVICE)
     machine.answered(SERVICE, Answer(sources=(one, two)), 0.0)
     assert machine.drain() == [Answered(SERVICE, (one, two))]
-    assert set(machine.take_due(0.0)) >= {one, two}
+    assert set(asked(machine, 0.0)) >= {one, two}
     machine.answered(one, Answer(targets=(target(1, "a.example"),)), 0.0)
     machine.answered(two, Answer(targets=(target(2, "b.example"),)), 0.0)
     machine.failed(two, 15.0)
@@ -185,7 +192,7 @@ def test_a_service_leads_to_names_and_a_name_that_fails_keeps_its_addresses() ->
 def test_a_file_is_looked_at_more_often_than_a_name_is_asked() -> None:
     machine = discovery(FILE)
     machine.answered(FILE, Answer(sources=(Literal(Address("10.0.0.1", 1)),)), 0.0)
-    machine.take_due(0.0)
+    asked(machine, 0.0)
     machine.answered(Literal(Address("10.0.0.1", 1)), Answer(targets=(target(1),)), 0.0)
     due = machine.next_timeout()
     assert due is not None
@@ -271,7 +278,6 @@ def test_whatever_the_answers_every_change_is_told_once_and_the_last_good_list_h
     for wait, answer in story:
         now += wait
         machine.handle_timeout(now)
-        machine.take_due(now)
         if answer is None:
             machine.failed(POOL, now)
         else:

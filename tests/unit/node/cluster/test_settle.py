@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from tocsin.node.cluster.settle import FAILURES, PATIENCE, Settle
+from tocsin.node.cluster.settle import FAILURES, PATIENCE, Settle, Settled
+
+
+def settles(settle: Settle, now: float) -> bool:
+    settle.handle_timeout(now)
+    return bool(settle.drain())
+
+
+def how(settle: Settle, now: float) -> list[Settled]:
+    settle.handle_timeout(now)
+    return settle.drain()
 
 
 def waiting_for(*peers: str) -> Settle:
@@ -14,52 +24,49 @@ def waiting_for(*peers: str) -> Settle:
 
 
 def test_alone_a_node_is_settled_at_once() -> None:
-    assert waiting_for().handle_timeout(0.0)
+    assert settles(waiting_for(), 0.0)
 
 
 def test_nothing_is_settled_before_the_start() -> None:
     settle = Settle(deadline=60.0)
-    assert not settle.handle_timeout(0.0)
+    assert not settles(settle, 0.0)
     settle.start()
-    assert settle.handle_timeout(0.0)
-    assert not settle.handle_timeout(0.0), "it settles once"
+    assert settles(settle, 0.0)
+    assert not settles(settle, 0.0), "it settles once"
     assert settle.next_timeout() is None
 
 
 def test_settled_when_the_last_peer_is_done() -> None:
     settle = waiting_for("a", "b")
     settle.done("a")
-    assert not settle.handle_timeout(0.1)
+    assert not settles(settle, 0.1)
     settle.done("b")
-    assert settle.handle_timeout(0.2)
-    assert not settle.timed_out
+    assert how(settle, 0.2) == [Settled(timed_out=False)]
 
 
 def test_a_silent_peer_is_waited_for_with_patience_only() -> None:
     settle = waiting_for("black hole", "b")
     settle.done("b")
-    assert not settle.handle_timeout(PATIENCE - 0.1)
+    assert not settles(settle, PATIENCE - 0.1)
     assert settle.next_timeout() == PATIENCE
-    assert settle.handle_timeout(PATIENCE)
-    assert not settle.timed_out
+    assert how(settle, PATIENCE) == [Settled(timed_out=False)]
 
 
 def test_a_peer_that_answers_is_waited_for_until_the_deadline() -> None:
     settle = waiting_for("slow")
     settle.heard("slow")
-    assert not settle.handle_timeout(59.0)
+    assert not settles(settle, 59.0)
     assert settle.next_timeout() == 60.0
-    assert settle.handle_timeout(60.0)
-    assert settle.timed_out
+    assert how(settle, 60.0) == [Settled(timed_out=True)]
 
 
 def test_a_peer_whose_exchanges_fail_is_not_waited_for() -> None:
     settle = waiting_for("broken")
     settle.heard("broken")
     for _ in range(FAILURES):
-        assert not settle.handle_timeout(0.1)
+        assert not settles(settle, 0.1)
         settle.failed("broken")
-    assert settle.handle_timeout(0.1)
+    assert settles(settle, 0.1)
 
 
 def test_a_member_that_leaves_is_not_waited_for_and_one_that_returns_is() -> None:
@@ -70,7 +77,7 @@ def test_a_member_that_leaves_is_not_waited_for_and_one_that_returns_is() -> Non
     settle.wait_for("a", 0.5)
     settle.wait_for("a", 9.0)  # known already: its patience does not begin again
     assert settle.waiting(1.0) == ["a"]
-    assert settle.handle_timeout(0.5 + PATIENCE)
+    assert settles(settle, 0.5 + PATIENCE)
 
 
 def test_who_is_done_is_not_waited_for_again() -> None:
@@ -79,4 +86,4 @@ def test_who_is_done_is_not_waited_for_again() -> None:
     settle.wait_for("a", 0.1)
     settle.heard("a")
     settle.failed("a")
-    assert settle.handle_timeout(0.1)
+    assert settles(settle, 0.1)

@@ -70,7 +70,7 @@ class Incoming:
         if source in self._table.slots:
             self._after(slot, now)
 
-    def take_effects(self) -> Effects:
+    def drain(self) -> Effects:
         """What is to be done outside, each once."""
         found, self.effects = self.effects, Effects()
         return found

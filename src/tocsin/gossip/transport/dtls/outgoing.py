@@ -145,7 +145,7 @@ class Outgoing:
         """Packets wait."""
         return self._statistics.queued_packets > 0
 
-    def take_effects(self) -> Effects:
+    def drain(self) -> Effects:
         """What is to be done outside, each once."""
         found, self.effects = self.effects, Effects()
         return found

@@ -33,6 +33,9 @@ class Effects:
     """Packets that are known not to be delivered: once for each time something happened."""
     refusals: list[tuple[Address, RefusalError]] = field(default_factory=list)
 
+    def __bool__(self) -> bool:
+        return bool(self.datagrams or self.packets or self.identified or self.failures or self.refusals)
+
 
 class Slot:
     """What is kept for one address."""

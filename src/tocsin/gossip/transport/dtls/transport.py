@@ -367,7 +367,7 @@ class _Listening(_Side):
     ) -> None:
         super().__init__(config, statistics, drain)
         self.part = part
-        self.take = part.take_effects
+        self.take = part.drain
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         self.part.receive(data, source, now)
@@ -385,7 +385,7 @@ class _Dialling(_Side):
     ) -> None:
         super().__init__(config, statistics, drain)
         self.part = part
-        self.take = part.take_effects
+        self.take = part.drain
         self._refused = 0
 
     def receive(self, data: bytes, source: Address, now: float) -> None:

@@ -30,7 +30,7 @@ def begin(target: Node, source: Address) -> Association:
     client = Association.dial(config_for(), shared_contexts().client_context(), no_rule, target.world.now)
     (hello,) = client.drain()
     target.incoming.receive(hello, source, target.world.now)
-    for _, answer in target.incoming.take_effects().datagrams:
+    for _, answer in target.incoming.drain().datagrams:
         for record in read_records(answer):
             client.receive(record, target.world.now)
     (second,) = client.drain()
@@ -45,7 +45,7 @@ def test_hellos_without_a_cookie_cost_no_memory_and_get_less_than_they_sent() ->
     for number in range(1000):
         hello = hellos[number % 10]
         b.incoming.receive(hello, Address(f"10.1.{number // 250}.{number % 250}", 1000 + number), world.now)
-        ((_, answer),) = b.incoming.take_effects().datagrams
+        ((_, answer),) = b.incoming.drain().datagrams
         assert len(answer) < len(hello)
     assert b.statistics.dtls.cookies_sent == 1000
     assert not b.incoming._table.slots
@@ -58,7 +58,7 @@ def test_a_cookie_is_refused_from_another_address_and_when_altered() -> None:
     source = Address("10.0.0.1", 5000)
     client = Association.dial(config_for(), shared_contexts().client_context(), no_rule, 0.0)
     b.incoming.receive(client.drain()[0], source, world.now)
-    ((_, request),) = b.incoming.take_effects().datagrams
+    ((_, request),) = b.incoming.drain().datagrams
     for record in read_records(request):
         client.receive(record, 0.1)
     (second,) = client.drain()
@@ -69,7 +69,7 @@ def test_a_cookie_is_refused_from_another_address_and_when_altered() -> None:
     b.incoming.receive(second, Address("10.0.0.3", 5000), world.now)
     assert b.statistics.dtls.cookies_refused == 3
     assert not b.incoming._table.slots
-    assert not b.incoming.take_effects().datagrams
+    assert not b.incoming.drain().datagrams
     b.incoming.receive(second, source, world.now)
     assert b.statistics.dtls.handshakes_inbound_pending == 1
 
@@ -213,7 +213,7 @@ def test_data_without_an_association_is_answered_so_often_and_no_more() -> None:
     sealed = bytes([DATA]) + b"\xfe\xfd\x00\x01" + bytes(6) + b"\x00\x20" + bytes(32)
     for port in range(1, 100):
         b.incoming.receive(sealed, Address("10.0.0.7", port), world.now)
-    effects = b.incoming.take_effects()
+    effects = b.incoming.drain()
     assert len(effects.datagrams) == b.statistics.dtls.lost_state_sent == 10
     assert all(is_lost_state(read_records(datagram)[0]) for _, datagram in effects.datagrams)
     assert all(len(datagram) < len(sealed) for _, datagram in effects.datagrams)

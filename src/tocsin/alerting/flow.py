@@ -1,0 +1,83 @@
+"""The alert flow of one configuration, as one machine: groups, intents and pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tocsin.alerting.effects import PipelineEffect
+from tocsin.alerting.group import Flush
+from tocsin.alerting.grouping import Grouping
+from tocsin.alerting.intent import Intents
+from tocsin.alerting.pipeline import Pipeline
+from tocsin.alerting.timestamp import Nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class FlushHeld:
+    """A group has begun a flush that :meth:`AlertFlow.start` is to be called with, once it can be."""
+
+    flush: Flush
+
+
+@dataclass(frozen=True, slots=True)
+class IntentsPending:
+    """Peers are to be told something: call :meth:`AlertFlow.announcements`. A few milliseconds later is early
+    enough, so that many leave in few packets."""
+
+
+FlowEffect: TypeAlias = PipelineEffect | FlushHeld | IntentsPending
+
+
+class AlertFlow:
+    """What the dispatcher flushes goes into the pipeline; with ``hold`` true of it, when it is started."""
+
+    def __init__(
+        self,
+        grouping: Grouping,
+        pipeline: Pipeline,
+        intents: Intents,
+        *,
+        hold: Callable[[Flush], bool] = lambda _flush: False,
+    ) -> None:
+        self.dispatcher = grouping.dispatcher
+        self.pipeline = pipeline
+        self.intents = intents
+        self._hold = hold
+        self._held: list[FlowEffect] = []
+        self._pending_told = False
+
+    def start(self, flush: Flush, now: Nanoseconds) -> None:
+        """Let a flush that was held go on."""
+        self.pipeline.start(flush, now)
+
+    def next_timeout(self) -> Nanoseconds | None:
+        """When ``handle_timeout`` is to be called next."""
+        due = (self.dispatcher.next_timeout(), self.pipeline.next_timeout(), self.intents.next_timeout())
+        return min((when for when in due if when is not None), default=None)
+
+    def handle_timeout(self, now: Nanoseconds) -> None:
+        """Flush the groups that are due, and move on whatever is."""
+        self.intents.handle_timeout(now)
+        self.dispatcher.handle_timeout(now)
+        for flush in self.dispatcher.drain():
+            if self._hold(flush):
+                self._held.append(FlushHeld(flush))
+            else:
+                self.pipeline.start(flush, now)
+        self.pipeline.handle_timeout(now)
+
+    def drain(self) -> list[FlowEffect]:
+        """What is to be done and what was decided, in order, since the last call."""
+        effects, self._held = self._held, []
+        effects += self.pipeline.drain()
+        if self.intents.pending and not self._pending_told:
+            self._pending_told = True
+            effects.append(IntentsPending())
+        return effects
+
+    def announcements(self) -> list[bytes]:
+        """Payloads for every live peer that knows intents."""
+        self._pending_told = False
+        return self.intents.drain()
