@@ -53,8 +53,8 @@ class MachineShell(Generic[Effects, Time]):
         clock: Clock[Time],
         perform: Callable[[Effects], None],
     ) -> None:
-        self._machine = machine
-        self._clock = clock
+        self._machine: Machine[Effects, Time] = machine
+        self._clock: Clock[Time] = clock
         self._perform_effects = perform
         self._handle: asyncio.TimerHandle | None = None
         self._armed_for: Time | None = None
