@@ -31,6 +31,11 @@ _RFC3339 = re.compile(
 )
 
 
+def in_seconds(duration: Nanoseconds) -> float:
+    """A duration for whoever counts in seconds: the event loop, the network, people."""
+    return duration / 1e9
+
+
 def parse_rfc3339(text: str) -> Nanoseconds:
     """The instant that ``text`` (``2026-11-24T01:02:03.123456789+01:00``) names.
 

@@ -23,7 +23,7 @@ from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences
-from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 from tocsin.errors import ClosedError, TocsinError
 from tocsin.gossip import UserMessage
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
@@ -346,7 +346,7 @@ class Node:
 
     async def _delay_dispatch(self) -> None:
         """``--dispatch.start-delay``: until it is over alerts are taken in, and nobody is notified."""
-        await asyncio.sleep(self.flags.dispatch_start_delay / 1e9)
+        await asyncio.sleep(in_seconds(self.flags.dispatch_start_delay))
         self._delayed = False
         if self._settled:
             self._engine.settle()
@@ -391,7 +391,7 @@ class Node:
 
     async def _every(self, interval: Nanoseconds, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while interval > 0:
-            await asyncio.sleep(interval / 1e9)
+            await asyncio.sleep(in_seconds(interval))
             try:
                 await action()
             except TocsinError as error:
@@ -416,7 +416,7 @@ class Node:
         """
         if back := self._clock_watch.set_back_by():
             self._ask_again()
-            self._log.warn("the clock was set back; beginning anew with all alerts", seconds=back / 1e9)
+            self._log.warn("the clock was set back; beginning anew with all alerts", seconds=in_seconds(back))
             async with self._reloading:
                 senders = await asyncio.to_thread(self._make_senders, self._config)
                 await self._engine.regroup(self._config, self.alerts)

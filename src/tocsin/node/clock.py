@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 
 _LONGEST_SLEEP = 30.0
 """Seconds. The wall clock can be set while we sleep, so no timer trusts it for longer."""
@@ -20,7 +20,7 @@ class Clock:
 
     def seconds_until(self, when: Nanoseconds) -> float:
         """For how long to sleep before the clock is looked at again."""
-        return min(max((when - self.now()) / 1e9, 0.0), _LONGEST_SLEEP)
+        return min(max(in_seconds(when - self.now()), 0.0), _LONGEST_SLEEP)
 
 
 class ClockWatch(Clock):

@@ -24,7 +24,7 @@ from tocsin.alerting.nflog import Entry, LogKey, LogReader
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.remembered import Remembered
-from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 from tocsin.errors import StateError
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
@@ -259,7 +259,7 @@ class Engine:
             # A sender's bug must cost this one attempt, not the flow.
             outcome = Outcome(success=False, retry=True, reason="other", error=repr(error))
         now = self._clock.now()
-        self._on_latency(integration.integration, integration.receiver, max(now - began, 0) / 1e9)
+        self._on_latency(integration.integration, integration.receiver, in_seconds(max(now - began, 0)))
         if outcome.success:
             self._log.debug("notify success", integration=str(integration))
             self.pipeline.attempt_succeeded(attempt.id, now, outcome.receiver_data)
@@ -274,7 +274,7 @@ class Engine:
         if group not in self._inherited:
             return None
         notification, task = self._inherited.pop(group)
-        left = (attempt.deadline - self._clock.now()) / 1e9
+        left = in_seconds(attempt.deadline - self._clock.now())
         await asyncio.wait([task], timeout=max(left, 0.0))
         told = task.done() and not task.cancelled() and task.exception() is None and task.result().success
         if told and _content(notification) == _content(attempt.notification):

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
+from tocsin.alerting.timestamp import in_seconds
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
@@ -64,21 +65,21 @@ def make_cluster(
         incarnation=incarnation,
         peers=tuple(peer for peer in flags.cluster_peer if peer),
         gossip=GossipConfig(
-            probe_interval=flags.cluster_probe_interval / 1e9,
-            probe_timeout=flags.cluster_probe_timeout / 1e9,
-            gossip_interval=flags.cluster_gossip_interval / 1e9,
-            push_pull_interval=flags.cluster_pushpull_interval / 1e9,
-            stream_timeout=flags.cluster_tcp_timeout / 1e9,
+            probe_interval=in_seconds(flags.cluster_probe_interval),
+            probe_timeout=in_seconds(flags.cluster_probe_timeout),
+            gossip_interval=in_seconds(flags.cluster_gossip_interval),
+            push_pull_interval=in_seconds(flags.cluster_pushpull_interval),
+            stream_timeout=in_seconds(flags.cluster_tcp_timeout),
             packet_size=packet_bytes(flags),
             gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
             label=flags.cluster_label.encode(),
             bind_names=flags.cluster_tls_bind_names,
         ),
-        settle_timeout=flags.cluster_settle_timeout / 1e9,
-        reconnect_interval=flags.cluster_reconnect_interval / 1e9,
-        reconnect_timeout=flags.cluster_reconnect_timeout / 1e9,
-        peers_resolve_timeout=flags.cluster_peers_resolve_timeout / 1e9,
-        discovery_interval=flags.cluster_discovery_interval / 1e9,
+        settle_timeout=in_seconds(flags.cluster_settle_timeout),
+        reconnect_interval=in_seconds(flags.cluster_reconnect_interval),
+        reconnect_timeout=in_seconds(flags.cluster_reconnect_timeout),
+        peers_resolve_timeout=in_seconds(flags.cluster_peers_resolve_timeout),
+        discovery_interval=in_seconds(flags.cluster_discovery_interval),
         dns_servers=flags.cluster_dns_server,
         restored=load_targets((remembered or {}).get(REMEMBERED, "")),
         static_membership=flags.cluster_membership == "discovery",

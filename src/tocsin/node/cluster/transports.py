@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from tocsin.alerting.timestamp import in_seconds
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.base import Transport
@@ -87,13 +88,13 @@ def _tls_config(flags: NodeFlags, listen: Address, advertise: Address | None) ->
     return TLSTransportConfig(
         listen_address=listen,
         advertise_address=advertise,
-        read_timeout=flags.cluster_tcp_timeout / 1e9,
+        read_timeout=in_seconds(flags.cluster_tcp_timeout),
         offer_alpn=flags.cluster_tocsin_protocol,
     )
 
 
 def _udp_config(flags: NodeFlags, listen: Address) -> UDPTransportConfig:
-    timeout = flags.cluster_tcp_timeout / 1e9
+    timeout = in_seconds(flags.cluster_tcp_timeout)
     return UDPTransportConfig(listen_address=listen, read_timeout=timeout, write_timeout=timeout)
 
 
