@@ -11,7 +11,8 @@ from tests.fuzz.journal_targets import small_pages
 from tests.support.vectors import vectors
 from tocsin.errors import StateError
 from tocsin.gossip.wire.packet import compressed
-from tocsin.node.store.rows import KINDS, row_of
+from tocsin.node.store.kinds import KINDS
+from tocsin.node.store.rows import row_of
 
 FILE = Path(__file__).with_name("corpus.jsonl")
 _ROOT = Path(__file__).parent.parent.parent
@@ -94,7 +95,7 @@ def _rows() -> list[bytes]:
                 state.load(data, NOW)
             except StateError:
                 continue
-            rows = [row_of(KINDS[number], each, 0) for each in state]
+            rows = [row_of(tuple(KINDS)[number], each, 0) for each in state]
             for row in [*rows[:2], *[each._replace(data=b"") for each in rows[:1]]]:
                 head = bytes((number | 2, len(row.key), len(row.stamp), 0)) + row.expires.to_bytes(8, "big")
                 found.append(head + row.key + row.stamp + row.data)

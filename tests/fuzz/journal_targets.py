@@ -24,8 +24,9 @@ from tocsin.node.log import Logger
 from tocsin.node.store.database import checked_row
 from tocsin.node.store.export import Exported, read
 from tocsin.node.store.journal import Journal
+from tocsin.node.store.kinds import KINDS
 from tocsin.node.store.loading import load_row
-from tocsin.node.store.rows import KINDS, Row, checksum, row_of, tombstone_row
+from tocsin.node.store.rows import Row, checksum, row_of, tombstone_row
 from tocsin.node.store.store import JOURNAL
 
 _HEAD: Final = 12
@@ -51,7 +52,7 @@ def journal_row(data: bytes) -> None:
     how, keys, stamps = data[0], data[1], data[2]
     expires = int.from_bytes(data[4:_HEAD], "big", signed=True)
     rest = data[_HEAD:]
-    kind = KINDS[how & 1]
+    kind = tuple(KINDS)[how & 1]
     key, stamp, content = rest[:keys], rest[keys : keys + stamps], rest[keys + stamps :]
     right = checksum(kind, key, stamp, expires, content)
     assert checked_row(kind, key, stamp, expires, content, right ^ 1) is None

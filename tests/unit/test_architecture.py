@@ -411,6 +411,88 @@ def test_only_the_registry_names_the_kinds_of_receiver() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+FOUR_CHANGES = [
+    # what is added, one that is there, and in how many source files it may stand
+    ("a kind of receiver", "pushover", 2),
+    ("a key of http_config", "follow_redirects", 2),
+    ("a flag", "cluster_reconnect_interval", 2),
+    ("a metric of our own", "withheld", 2),
+    ("a metric that Alertmanager has", "dispatcher_aggregation_groups", 2),
+]
+
+
+def says(tree: ast.Module, word: str) -> bool:
+    """Whether a module has the word as a name, or within a text that is none of its docstrings."""
+    docstrings = {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) | ast.Attribute(attr=name) | ast.keyword(arg=name) | ast.arg(arg=name):
+                if name == word:
+                    return True
+            case ast.Constant(value=str(text)) if node not in docstrings:
+                if re.search(rf"(?<![\w.]){word}(?![\w.])", text):
+                    return True
+            case _:
+                pass
+    return False
+
+
+@pytest.mark.parametrize(("what", "word", "most"), FOUR_CHANGES)
+def test_what_is_added_often_stands_in_few_files(what: str, word: str, most: int) -> None:
+    files = [
+        str(path.relative_to(ROOT))
+        for name, path, tree in modules()
+        if within(name, "tocsin") and says(tree, word)
+    ]
+    assert 0 < len(files) <= most, (what, files)
+
+
+def test_the_kinds_of_replicated_state_are_named_once() -> None:
+    """By the keys of gossip: everywhere else the registry is asked."""
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for name, path, tree in modules()
+        if within(name, "tocsin") and name != "tocsin.node.store.kinds"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and node.value in ("sil", "nfl")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+LATE_BINDING: dict[str, str] = {
+    "on_stored": "the journal listens to a state while it is open, and the state knows no journal",
+    "on_outlived": "as on_stored",
+    "on_stall": "the event loop's lag is measured before there is a node",
+}
+"""Callbacks that are set on an object after it was made; each with its reason."""
+
+
+def is_late_binding(target: ast.expr) -> bool:
+    return (
+        isinstance(target, ast.Attribute)
+        and bool(re.match(r"_?on_|.*callback", target.attr))
+        and not (isinstance(target.value, ast.Name) and target.value.id in ("self", "cls"))
+        and target.attr not in LATE_BINDING
+    )
+
+
+def test_no_callback_is_set_into_an_object_that_was_made_before() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno} sets {ast.unparse(target)}"
+        for name, path, tree in modules()
+        if within(name, "tocsin")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if is_late_binding(target)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def source_lengths() -> dict[str, int]:
     return {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for _, path, _ in modules()}
 

@@ -8,7 +8,6 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from tocsin import ALERTMANAGER_VERSION, __version__
@@ -20,9 +19,7 @@ from tocsin.alerting.intent import KEY as INTENT_KEY
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.limit import AlertNameLimit
-from tocsin.alerting.nflog import NotificationLog
-from tocsin.alerting.remembered import Remembered
-from tocsin.alerting.silence import Silence, SilenceLimits, Silences
+from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 from tocsin.errors import ClosedError, TocsinError
 from tocsin.gossip import UserMessage
@@ -45,8 +42,8 @@ from tocsin.node.observation import Counts, observe
 from tocsin.node.queries import CountedLog, CountedMuter, Queries
 from tocsin.node.routelabels import RouteLabels
 from tocsin.node.standing import VERSION, cluster_status_of
-from tocsin.node.store import Store
-from tocsin.node.store.changes import News, NotificationWriter, SilenceChanges
+from tocsin.node.state import make_state
+from tocsin.node.store.kinds import NOTIFICATIONS
 from tocsin.node.web import Web, external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 from tocsin.notify.rendering import TemplateRenderer
@@ -78,36 +75,12 @@ class Node:
         self._random = random.Random(os.urandom(32))
         self._started_at = self.clock.now()
         self.alerts = Alerts(AlertNameLimit(flags.alerts_per_alertname_limit))
-        self.silences = Silences(
-            flags.data_retention,
-            random=random.SystemRandom(),
-            limits=SilenceLimits(flags.silences_max_silences, flags.silences_max_silence_size_bytes),
-        )
+        self.state = make_state(flags, self.clock, self._tell)
         self.look_ups = LookUps(self.silences)
-        self.notification_log = NotificationLog(flags.data_retention)
         self.intents = Intents()
-        self.remembered = Remembered()
-        self.store = Store(
-            Path(flags.storage_path), {"sil": self.silences.replicated, "nfl": self.notification_log}
-        )
-        self.changes = SilenceChanges(
-            self.silences,
-            commit=self.store.commit,
-            now=self.clock.now,
-            tell=self._tell,
-            log=Logger("tocsin.silences", component="silences") if flags.log_silences else None,
-        )
-        self.notifications = NotificationWriter(
-            self.notification_log,
-            self.remembered.recorded,
-            commit=self.store.commit,
-            now=self.clock.now,
-            tell=self._tell,
-        )
-        self.news = News(flush=lambda: self.store.flush(urgent=False))
         self._maintenance = Maintenance(
-            self.store,
-            {"silences": ("sil", self.silences.replicated), "nflog": ("nfl", self.notification_log)},
+            self.state.store,
+            self.state.kinds,
             counts=self.counts.maintenance,
             metrics=self.metrics_registry,
             clock=self.clock,
@@ -137,18 +110,18 @@ class Node:
     async def start(self) -> None:
         """Load the state, serve, join. Returns once the HTTP interface answers; joining goes on beside it."""
         self._log.info("starting Tocsin", version=__version__)
-        await self.store.open(self.clock.now())
+        await self.state.store.open(self.clock.now())
         self.cluster = make_cluster(
             self.flags,
-            {"sil": self.silences, "nfl": self.notification_log},
+            self.state.kinds,
             clock=self._clock_watch,
             on_members=self._members_changed,
             on_settled=self._settle,
             on_merged=self._merged,
-            on_growth=lambda held: self._heap.entries(held + len(self.silences) + len(self.notification_log)),
-            remembered=self.store.meta,
-            once_kept=self.news.add,
-            keep=self.store.remember,
+            on_growth=lambda held: self._heap.entries(held + self.state.entries),
+            remembered=self.state.store.meta,
+            once_kept=self.state.news.add,
+            keep=self.state.store.remember,
         )
         if self.cluster is not None:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
@@ -157,7 +130,7 @@ class Node:
         observe(self.metrics_registry, self)
         self._web = Web(self.flags, self, self.metrics_registry)
         await self._web.start()
-        self._heap.entries(len(self.silences) + len(self.notification_log))
+        self._heap.entries(self.state.entries)
         lag = lag_of(asyncio.get_running_loop())
         if lag is not None:
             lag.reset()
@@ -166,7 +139,7 @@ class Node:
             self._settle()
         else:
             await self.cluster.start()
-            self.store.remember(remembered(self.cluster.gossip.local))
+            self.state.store.remember(remembered(self.cluster.gossip.local))
         self._periodic = [
             self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
             self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
@@ -183,18 +156,22 @@ class Node:
             await self._web.stop()
         if self.engine is not None:
             await self.engine.close(STOP_GRACE)
-            await self.notifications.drained()
-            await self.news.drained()
+            await self.state.drained()
         if self._tasks:  # What was begun before.
             await asyncio.wait(self._tasks, timeout=STOP_GRACE)
         if self.cluster is not None:
             await self.cluster.close()
         if self.engine is not None:
             await self._maintain()
-        await self.store.close()
+        await self.state.store.close()
         self._log.info("stopped")
 
     # -- the HTTP interface's view (Backend)
+
+    @property
+    def silences(self) -> Silences:
+        """The cluster's, as this node knows them."""
+        return self.state.silences
 
     @property
     def config(self) -> AlertmanagerConfig:
@@ -247,11 +224,11 @@ class Node:
 
     async def set_silence(self, silence: Silence) -> str:
         """Create or change a silence, and tell the cluster."""
-        return await self.changes.set(silence)
+        return await self.state.changes.set(silence)
 
     async def expire_silence(self, identifier: str) -> None:
         """End a silence, and tell the cluster."""
-        await self.changes.expire(identifier)
+        await self.state.changes.expire(identifier)
 
     async def put_alerts(self, alerts: Sequence[Alert]) -> None:
         """Take in alerts."""
@@ -312,13 +289,13 @@ class Node:
             config,
             clock=self.clock,
             silences=CountedMuter(self.silences, self.silence_queries),
-            notification_log=CountedLog(self.notification_log, self.log_queries),
-            remembered=self.remembered,
+            notification_log=CountedLog(self.state.log, self.log_queries),
+            remembered=self.state.remembered,
             senders=senders,
             peer_timeout=self.flags.cluster_peer_timeout,
             random=self._random,
             log=Logger("tocsin.engine", component="dispatcher"),
-            on_recorded=self.notifications.keep,
+            on_recorded=self.state.notifications.keep,
             on_latency=self._observe_latency,
             intents=self.intents,
             on_announced=self._announced,
@@ -377,7 +354,7 @@ class Node:
         self._engine.receive_intents(payload, str(event.source))
 
     def _merged(self, key: str) -> None:
-        if key == "nfl" and self.engine is not None:
+        if key == NOTIFICATIONS.key and self.engine is not None:
             self.engine.nudge()
 
     def _tell(self, key: str, changes: Sequence[bytes]) -> None:

@@ -13,6 +13,7 @@ from tocsin.node.log import Logger
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import MaintenanceCounts
 from tocsin.node.store import Store
+from tocsin.node.store.kinds import KINDS
 
 
 class Collected(Protocol):
@@ -25,13 +26,13 @@ class Collected(Protocol):
 class Maintenance:
     """Collects what has expired, writes the snapshots, then cleans the journal up.
 
-    ``states``: each by the name that its metrics and its file have, with its key in the store.
+    ``states`` by the keys of their kinds.
     """
 
     def __init__(
         self,
         store: Store,
-        states: Mapping[str, tuple[str, Collected]],
+        states: Mapping[str, Collected],
         *,
         counts: Mapping[str, MaintenanceCounts],
         metrics: Metrics,
@@ -49,7 +50,8 @@ class Maintenance:
         """Do it once. ``remember``: what the store is to keep of ourselves for the next run of the node."""
         now = self._store.retention_clock.read(self._clock.now(), time.monotonic_ns())
         written = True
-        for name, (key, state) in self._states.items():
+        for key, state in self._states.items():
+            name = KINDS[key].name
             counts = self._counts[name]
             counts.runs += 1
             began = time.perf_counter()

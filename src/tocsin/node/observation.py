@@ -18,6 +18,7 @@ from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
+from tocsin.node.store.kinds import KINDS
 from tocsin.notify.integrations.base import FAILURES, REASONS, older_reason
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -46,7 +47,7 @@ class Counts:
     config_hash: int = 0
     clients: ClientStatistics = field(default_factory=ClientStatistics)
     maintenance: Mapping[str, MaintenanceCounts] = field(
-        default_factory=lambda: {"silences": MaintenanceCounts(), "nflog": MaintenanceCounts()}
+        default_factory=lambda: {kind.name: MaintenanceCounts() for kind in KINDS.values()}
     )
 
     processed_alerts: int = 0
@@ -152,7 +153,7 @@ def observe(metrics: Metrics, node: Node) -> None:
     )
     metrics.watch_statistics("template", lambda: node.template_statistics)
     metrics.watch_statistics("receivers", lambda: node.counts.clients)
-    metrics.watch_statistics("journal", lambda: node.store.statistics, gauges=JOURNAL_GAUGES)
+    metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())
     if lag is not None:
@@ -269,8 +270,8 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     watch("cluster_messages_pruned_total", lambda: sum(outbound.statistics.dropped.values()))
     watch("cluster_messages_received_total", lambda: inbox.received)
     watch("cluster_messages_received_size_total", lambda: inbox.received_bytes)
-    watch("silences_gossip_messages_propagated_total", lambda: inbox.propagated["sil"])
-    watch("nflog_gossip_messages_propagated_total", lambda: inbox.propagated["nfl"])
+    for key, kind in KINDS.items():
+        watch(f"{kind.name}_gossip_messages_propagated_total", partial(inbox.propagated.__getitem__, key))
     for metric, name in (
         ("cluster_peer_name_conflicts_total", "name_conflicts"),
         ("cluster_peers_joined_total", "peers_joined"),
@@ -300,7 +301,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     metrics.watch_statistics("replication_changes", lambda: outbound.statistics)
     metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
     metrics.watch_statistics("replication_queue", lambda: outbound.queued, gauges=("changes", "bytes"))
-    metrics.watch_statistics("replication_news", lambda: Unsaid(node.news.withheld))
+    metrics.watch_statistics("replication_news", lambda: Unsaid(node.state.news.withheld))
     metrics.watch_statistics("intent", lambda: node.intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)

@@ -74,8 +74,7 @@ class ClusterIdentity:
         self._source = source
         self._watched = tuple(watched)
         self._protocols = list(protocols)
-        self.on_change: Callable[[], None] = lambda: None
-        """Called after each change, with the new contexts in place."""
+        self._subscribers: list[Callable[[], None]] = []
         self.reloads = 0
         self.reload_failures = 0
         self.reload_successful = True
@@ -245,7 +244,19 @@ class ClusterIdentity:
         self.reload_successful = True
         self.reloaded_at = time.time()
         _log.info("changed TLS files are in use")
-        self.on_change()
+        for changed in tuple(self._subscribers):
+            changed()
+
+    def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
+        """Call ``changed`` after each change, with the new contexts in place, until what this returns is
+        called."""
+        self._subscribers.append(changed)
+
+        def unsubscribe() -> None:
+            if changed in self._subscribers:
+                self._subscribers.remove(changed)
+
+        return unsubscribe
 
     def _watch(self, files: tuple[Path, ...]) -> None:
         """Before they are read, so that no change is missed."""

@@ -87,14 +87,6 @@ class Cluster:
         self.settings = settings
         self.statistics = ClusterStatistics()
         self.flush_timeout = FLUSH_TIMEOUT
-        self.convergence = Convergence(
-            settings.name,
-            states,
-            clock=clock,
-            log=log,
-            on_full_state=self._full_state_sent,
-            static_membership=settings.static_membership,
-        )
         self._log = log
         self.log_statistics = LogStatistics()
         self._trouble_lines = LogBound(statistics=self.log_statistics)
@@ -121,7 +113,7 @@ class Cluster:
             incarnation=settings.incarnation,
             address=advertise,
             meta=META,
-            state_for=self.convergence.state_for,
+            state_for=lambda request: self.convergence.state_for(request),
             on_event=self._handle_event,
             keyring=ring,
             on_request=self.keyring_service.receive if self.keyring_service is not None else None,
@@ -145,7 +137,16 @@ class Cluster:
             bound=self._trouble_lines,
             is_member=self.replication.listens,
         )
-        self.convergence.attach(self.gossip, self.inbox)
+        self.convergence = Convergence(
+            settings.name,
+            states,
+            self.gossip,
+            self.inbox,
+            clock=clock,
+            log=log,
+            on_full_state=self._full_state_sent,
+            static_membership=settings.static_membership,
+        )
         self.handlers: dict[str, Callable[[bytes, UserMessage], None]] = {
             DIGESTS: self.convergence.anti_entropy.receive
         }

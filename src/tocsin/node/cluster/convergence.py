@@ -38,47 +38,38 @@ class Replicated(Mergeable, Protocol):
 
 
 class Convergence:
-    """One for each cluster. :meth:`attach` before anything happens, :meth:`start` once gossip runs."""
+    """One for each cluster. :meth:`start` once gossip runs."""
 
     def __init__(
         self,
         name: str,
         states: Mapping[str, Replicated],
+        gossip: Gossip,
+        inbox: Inbox,
         *,
         clock: Clock,
         log: Logger,
         on_full_state: Callable[[int], None],
         static_membership: bool = False,
     ) -> None:
-        self._static_membership = static_membership
         self._name = name
-        self._states = states
-        self._clock = clock
-        self._on_full_state = on_full_state
+        self._gossip = gossip
+        self._inbox = inbox
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks(lambda error: log.error("a task of convergence failed", error=repr(error)))
         self._shell: MachineShell[list[Settled], float] | None = None
         self.settle: Settle | None = None
-
-    def attach(self, gossip: Gossip, inbox: Inbox) -> None:
-        """The two that it works with."""
-        self._gossip = gossip
-        self._inbox = inbox
         self.push_pull = PushPullState(
-            self._name,
-            self._states,
-            lambda: gossip.members,
-            self._on_full_state,
-            static_membership=self._static_membership,
+            name, states, lambda: gossip.members, on_full_state, static_membership=static_membership
         )
         self.anti_entropy = AntiEntropy(
-            self._name,
-            {key: state.replicated for key, state in self._states.items()},
+            name,
+            {key: state.replicated for key, state in states.items()},
             gossip,
             inbox,
-            clock=self._clock,
-            log=self._log,
+            clock=clock,
+            log=log,
             on_heard=self._heard,
         )
 

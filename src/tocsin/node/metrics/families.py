@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from tocsin.node.store.kinds import KINDS
 from tocsin.notify.integrations.base import FAILURES, REASONS
 from tocsin.notify.integrations.registry import NAMES
 
@@ -39,7 +40,7 @@ class Timing:
 
 _BY_INTEGRATION: Final = tuple((kind,) for kind in NAMES)
 _MESSAGE_KINDS: Final = (("full_state",), ("update",))
-_STATE_KEYS: Final = (("nfl",), ("sil",))
+_STATE_KEYS: Final = tuple(sorted((key,) for key in KINDS))
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 

@@ -15,6 +15,7 @@ from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, format_rfc3339
 from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
+from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
 
 Tell = Callable[[str, Sequence[bytes]], None]
 
@@ -84,11 +85,11 @@ class SilenceChanges:
             changes = self._silences.apply(staged, self._now())
             if len(changes) < len(staged) and any(self._silences.get(each.id) is None for each in staged):
                 raise StorageError("the change is kept on disk, but there is no room for it in memory")
-            self._tell("sil", changes)
+            self._tell(SILENCES.key, changes)
 
         self._staged += len(staged)
         try:
-            await self._commit("sil", staged, apply)
+            await self._commit(SILENCES.key, staged, apply)
         finally:
             self._staged -= len(staged)
 
@@ -160,10 +161,10 @@ class NotificationWriter:
             for entry in entries:
                 self._log.put(entry, self._now())
                 self._recorded.stored(entry)
-            self._tell("nfl", [entry.encoded for entry in entries])
+            self._tell(NOTIFICATIONS.key, [entry.encoded for entry in entries])
 
         try:
-            await self._commit("nfl", entries, apply)
+            await self._commit(NOTIFICATIONS.key, entries, apply)
         except (StorageError, ClosedError):
             apply()
 

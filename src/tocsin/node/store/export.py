@@ -8,16 +8,14 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from random import Random
 from typing import Any
 
-from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.replicated import ReplicatedState
-from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ConfigError, StateError, StorageError
 from tocsin.node.store import snapshot
 from tocsin.node.store.database import FAILURES, FORMAT, open_reading, read_slices
+from tocsin.node.store.kinds import KINDS
 from tocsin.node.store.loading import load_row
 from tocsin.node.store.store import JOURNAL
 
@@ -54,10 +52,7 @@ def read(source: Path, now: Nanoseconds, exported: Exported) -> dict[str, Replic
     files = {kind: source / name for kind, name in snapshot.FILES.items()}
     if not any(path.exists() for path in (journal, *files.values())):
         raise ConfigError(str(source), "holds no state", "give the --storage.path of a node")
-    states: dict[str, ReplicatedState[Any]] = {
-        "sil": Silences(0, random=Random(0)).replicated,
-        "nfl": NotificationLog(0),
-    }
+    states: dict[str, ReplicatedState[Any]] = {key: kind.empty() for key, kind in KINDS.items()}
     if journal.exists():
         _read_journal(journal, states, now, exported)
     for kind, path in files.items():

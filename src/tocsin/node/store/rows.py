@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable
 from typing import Final, NamedTuple
 from zlib import crc32
 
 from tocsin.alerting.entries import Entry
-from tocsin.alerting.nflog import Receiver
-from tocsin.alerting.nflog import codec as nflog_codec
 from tocsin.alerting.protocol.delimited import read_delimited
 from tocsin.alerting.replicated import Tombstone
-from tocsin.alerting.silence import codec as silence_codec
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.errors import StateError
-
-KINDS: Final = ("sil", "nfl")
-"""The kinds of state, by the keys that gossip has for them."""
+from tocsin.node.store.kinds import KINDS
 
 _STAMP_BYTES: Final = 9
 """Nanoseconds since year 1, up to year 9999, need 69 bits; SQLite's integers have 63."""
@@ -52,13 +46,14 @@ def meta_checksum(name: str, value: str) -> int:
 
 def row_of(kind: str, entry: Entry, until: Nanoseconds) -> Row:
     """The row that keeps ``entry``, of which some version may live ``until`` then."""
-    expires = max(entry.expires_at, until)
-    return Row(kind, key_bytes(entry.key), stamp_bytes(entry.stamp), whole_second(expires), entry.encoded)
+    key, expires = KINDS[kind].key_bytes(entry.key), max(entry.expires_at, until)
+    return Row(kind, key, stamp_bytes(entry.stamp), whole_second(expires), entry.encoded)
 
 
 def tombstone_row(kind: str, key: Hashable, tombstone: Tombstone) -> Row:
     """The row that keeps a tombstone."""
-    return Row(kind, key_bytes(key), stamp_bytes(tombstone.stamp), whole_second(tombstone.until), b"")
+    stamp, expires = stamp_bytes(tombstone.stamp), whole_second(tombstone.until)
+    return Row(kind, KINDS[kind].key_bytes(key), stamp, expires, b"")
 
 
 def whole_second(moment: Nanoseconds) -> int:
@@ -66,28 +61,9 @@ def whole_second(moment: Nanoseconds) -> int:
     return max(-_LATEST_SECOND, min(-(-moment // SECOND), _LATEST_SECOND))
 
 
-def key_bytes(key: Hashable) -> bytes:
-    """A silence's id, or a log entry's receiver (as JSON, so without a line feed), a line feed, its group."""
-    if isinstance(key, str):
-        return key.encode("utf-8", "surrogatepass")
-    assert isinstance(key, tuple)  # noqa: S101  (for the type checker)
-    group_key, receiver = key
-    assert isinstance(receiver, Receiver)  # noqa: S101
-    named = json.dumps([receiver.group_name, receiver.integration, receiver.index])
-    return named.encode() + b"\n" + bytes(group_key)
-
-
 def key_of(kind: str, key: bytes) -> Hashable:
-    """The key from :func:`key_bytes`; ValueError if it is none."""
-    if kind == "sil":
-        return key.decode("utf-8", "surrogatepass")
-    named, found, group_key = key.partition(b"\n")
-    receiver = json.loads(named)
-    match receiver:
-        case [str(group_name), str(integration), int(index)] if found:
-            return group_key, Receiver(group_name, integration, index)
-        case _:
-            raise ValueError("not the key of a log entry")
+    """The key of an entry from its row's; ValueError if it is none."""
+    return KINDS[kind].key_of(key)
 
 
 def stamp_of(stamp: bytes) -> Nanoseconds:
@@ -102,21 +78,11 @@ def stamp_bytes(stamp: Nanoseconds) -> bytes:
     return (max(stamp, ZERO) - ZERO).to_bytes(_STAMP_BYTES, "big")
 
 
-def _canonical_nflog(message: memoryview) -> bytes:
-    return nflog_codec.canonical(nflog_codec.decode(message))
-
-
-_CANONICAL: Final[Mapping[str, Callable[[memoryview], bytes]]] = {
-    "sil": silence_codec.canonical_message,
-    "nfl": _canonical_nflog,
-}
-
-
 def wins_tie(kind: str, data: bytes, stored: bytes) -> bool:
     """Of two versions with one stamp, whether ``data`` is the one that the merge in memory chooses."""
     if not data or not stored:
         return not data  # a tombstone: the entry was there, and its time was over
-    canonical = _CANONICAL[kind]
+    canonical = KINDS[kind].canonical
     try:
         offered = canonical(next(read_delimited(data)))
     except StateError:

@@ -19,12 +19,13 @@ from tocsin.alerting.protocol.delimited import spans
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.database import sync_folder
+from tocsin.node.store.kinds import KINDS
 from tocsin.node.store.private import open_private
 
-FILES: Final = {"sil": "silences", "nfl": "nflog"}
+FILES: Final = {key: kind.name for key, kind in KINDS.items()}
 """The file of each kind of state."""
 SLICE_ENTRIES: Final = 256
-_UNFINISHED: Final = re.compile(r"(silences|nflog)\.[0-9a-f]{1,16}")
+_UNFINISHED: Final = re.compile(rf"({'|'.join(FILES.values())})\.[0-9a-f]{{1,16}}")
 
 
 class Snapshotted(Protocol):

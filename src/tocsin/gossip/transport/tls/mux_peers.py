@@ -60,10 +60,11 @@ class MuxPeers:
         random_source: random.Random,
         advertised: str,
         turns: Turns,
+        user: MuxUser,
     ) -> None:
         self._turns = turns
         self.instance = random_source.randbytes(INSTANCE_SIZE)
-        self.user: MuxUser | None = None
+        self._user = user
         self._config = config
         self._mux_config = MuxConfig(
             max_streams=config.max_mux_streams,
@@ -255,8 +256,7 @@ class MuxPeers:
     def mux_hello(self, mux: MuxConnection, hello: Hello) -> None:
         """Answer as the accepting side; decide if it is ours to decide."""
         mux.source = listener_address(hello.address, mux.connection.remote)
-        if self.user is not None:
-            self.user.heard_from(mux.source)
+        self._user.heard_from(mux.source)
         proven = hello.instance != self.instance and proves_listener(
             self._identity, mux.connection, mux.source
         )
@@ -306,8 +306,7 @@ class MuxPeers:
                     mux.send_packet(data)
                 if old not in self._active.values():
                     old.leave(MuxCode.DUPLICATE, "a newer connection is in use")
-            if self.user is not None:
-                self.user.mux_active(address, mux)
+            self._user.mux_active(address, mux)
             self._wake(address)
         mux.settle()
 
@@ -337,8 +336,7 @@ class MuxPeers:
             if self._active.get(address) is mux:
                 del self._active[address]
                 attached = True
-                if self.user is not None:
-                    self.user.mux_gone(address, mux, error, lost=lost, proven=proven)
+                self._user.mux_gone(address, mux, error, lost=lost, proven=proven)
         return attached
 
     def _wake(self, address: Address) -> None:

@@ -18,6 +18,8 @@ from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.turns import Turns
+from tocsin.tls.identity import ClusterIdentity
 
 
 class PacketPool:
@@ -26,17 +28,21 @@ class PacketPool:
     def __init__(
         self,
         config: TLSTransportConfig,
+        identity: ClusterIdentity,
         dialer: Dialer,
-        mux_peers: MuxPeers,
         handler: TransportHandler,
         statistics: TransportStatistics,
         refusals: RefusalLog,
         random_source: random.Random,
         advertised: str,
+        turns: Turns,
     ) -> None:
         self._config = config
         self._dialer = dialer
-        self._mux_peers = mux_peers
+        self.mux_peers = MuxPeers(
+            config, identity, dialer, handler, statistics, random_source, advertised, turns, user=self
+        )
+        """The connections of ``tocsin/1``, which tell this pool what they carry."""
         self._advertised = advertised
         self._handler = handler
         self._statistics = statistics
@@ -85,7 +91,7 @@ class PacketPool:
             destination,
             self._config,
             self._dialer,
-            self._mux_peers,
+            self.mux_peers,
             self._handler,
             self._statistics,
             self._refusals,
@@ -137,7 +143,7 @@ class PacketPool:
         links = list(self._links.values())
         self._links.clear()
         self._count()
-        await self._mux_peers.close()
+        await self.mux_peers.close()
         dials = [link.dial for link in links if link.dial is not None]
         for link in links:
             self._close(link, "closed")

@@ -61,12 +61,12 @@ class Rotation:
         self._random = random_source
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        identity.on_change = self.changed
+        self._unsubscribe = identity.subscribe(self.changed)
         self._spawn(self._watch())
 
     def stop(self) -> None:
         """Watch no more."""
-        self._identity.on_change = lambda: None
+        self._unsubscribe()
         for task in self._tasks:
             task.cancel()
 

@@ -128,16 +128,18 @@ class TLSTransport:
         self._advertised = str(self.advertise_address)
         self._handler = handler
         turns = self.scheduler = Turns(self.config.peer_share, self.config.peer_burst)
-        mux_peers = self._mux_peers = MuxPeers(
+        self._pool = PacketPool(
             self.config,
             self.identity,
             self._dialer,
             handler,
             self.statistics,
+            self._refusals,
             self._random,
             self._advertised,
             turns,
         )
+        mux_peers = self._mux_peers = self._pool.mux_peers
         self._inbound = Inbound(
             self.config,
             self.identity,
@@ -147,16 +149,6 @@ class TLSTransport:
             self._heard_from,
             mux_peers,
             turns,
-        )
-        self._pool = mux_peers.user = PacketPool(
-            self.config,
-            self._dialer,
-            mux_peers,
-            handler,
-            self.statistics,
-            self._refusals,
-            self._random,
-            self._advertised,
         )
         self._rotation = Rotation(
             self.config,

@@ -1,0 +1,81 @@
+"""The replicated state of a node: in memory, on disk, and what is told of it to the cluster.
+
+A change of our own is committed to the journal, then applied in memory, then broadcast. What a peer sent is
+merged, and passed on once the journal has it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.remembered import Remembered
+from tocsin.alerting.silence import SilenceLimits, Silences
+from tocsin.node.clock import Clock
+from tocsin.node.config.flags import NodeFlags
+from tocsin.node.log import Logger
+from tocsin.node.store import Store
+from tocsin.node.store.changes import News, NotificationWriter, SilenceChanges
+from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Made once for each node. ``remembered`` is no state of the cluster's: what the alert flow keeps over a
+    reload, and with it what was recorded and is not in the log yet."""
+
+    silences: Silences
+    log: NotificationLog
+    remembered: Remembered
+    store: Store
+    changes: SilenceChanges
+    notifications: NotificationWriter
+    news: News
+
+    @property
+    def kinds(self) -> Mapping[str, Silences | NotificationLog]:
+        """By the keys of gossip."""
+        return {SILENCES.key: self.silences, NOTIFICATIONS.key: self.log}
+
+    @property
+    def entries(self) -> int:
+        """How many entries there are."""
+        return len(self.silences) + len(self.log)
+
+    async def drained(self) -> None:
+        """Wait until all that was recorded and merged is kept and told, as far as it ever will be."""
+        await self.notifications.drained()
+        await self.news.drained()
+
+
+def make_state(flags: NodeFlags, clock: Clock, broadcast: Callable[[str, Sequence[bytes]], None]) -> State:
+    """The state in the folder of ``--storage.path``, which is yet to be opened. :class:`ConfigError` if that
+    cannot be used. ``broadcast`` gets each change of our own: its key, and its entries."""
+    silences = Silences(
+        flags.data_retention,
+        random=random.SystemRandom(),
+        limits=SilenceLimits(flags.silences_max_silences, flags.silences_max_silence_size_bytes),
+    )
+    log = NotificationLog(flags.data_retention)
+    remembered = Remembered()
+    store = Store(
+        Path(flags.storage_path), {SILENCES.key: silences.replicated, NOTIFICATIONS.key: log.replicated}
+    )
+    return State(
+        silences,
+        log,
+        remembered,
+        store,
+        SilenceChanges(
+            silences,
+            commit=store.commit,
+            now=clock.now,
+            tell=broadcast,
+            log=Logger("tocsin.silences", component="silences") if flags.log_silences else None,
+        ),
+        NotificationWriter(log, remembered.recorded, commit=store.commit, now=clock.now, tell=broadcast),
+        News(flush=lambda: store.flush(urgent=False)),
+    )
