@@ -74,7 +74,8 @@ def delivery() -> Delivery:
     muting = Muting(inhibitor=NoSilences(), silences=NoSilences(), time_intervals={})
     view = LogView(NotificationLog(HOUR), remembered.recorded)
     context = DeliveryContext(view, intents(), remembered, muting, lambda *_: None, Random(1), iter((1, 2)))
-    made = Delivery(context, flush(), Integration("hook", "webhook", 0, True), flush().alerts, seen=None, now=T0)
+    hook = Integration("hook", "webhook", 0, True)
+    made = Delivery(context, flush(), hook, flush().alerts, seen=None, now=T0)
     made.begin(T0 + 300 * SECOND, T0)
     return made
 
