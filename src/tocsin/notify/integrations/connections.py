@@ -6,8 +6,9 @@ import asyncio
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -21,11 +22,15 @@ from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.integrations.url import Target
 
+import_module("anyio._backends._asyncio")  # Else anyio loads it with the first connection, in 40 ms.
+
 MAX_CONNECTIONS: Final = 64
 """Of one integration, and as many requests at a time. More wait for one to be over."""
 KEPT_SECONDS: Final = 300.0
 READ_BYTES: Final = 8 * 1024
 """Of a connection, at once."""
+MAX_HELD_BYTES: Final = 64 * 1024
+"""Of a request, written at once."""
 MAX_UNASKED_BYTES: Final = 256 * 1024
 """That come on a connection on which nothing is written: more than the bounds of an answer let through."""
 
@@ -210,11 +215,19 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._open = opened
         self._open.add(self)
         self._unasked = 0
+        self._written = b""
+        tls = stream.get_extra_info("ssl_object")
+        # With HTTP/2 one request may wait for an answer while another is written.
+        self._holds = tls is None or tls.selected_alpn_protocol() != "h2"
         self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """A little at a time, as all of it is looked at at once; and not for ever: httpcore would go on with
         interim answers (1xx) that have no end."""
+        if self._written:
+            written, self._written = self._written, b""
+            with suppress(httpcore.WriteError):  # It may have been answered already: read that.
+                await self._stream.write(written, timeout)
         data = await self._stream.read(min(max_bytes, READ_BYTES), timeout)
         self._unasked += len(data)
         if self._unasked > MAX_UNASKED_BYTES:
@@ -223,9 +236,13 @@ class _Stream(httpcore.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """What was written may be answered."""
+        """What was written may be answered. A request's head and body go together, as the answer is read."""
         self._unasked = 0
-        await self._stream.write(buffer, timeout)
+        if self._holds and len(self._written) + len(buffer) <= MAX_HELD_BYTES:
+            self._written += buffer
+            return
+        written, self._written = self._written + buffer, b""
+        await self._stream.write(written, timeout)
 
     async def aclose(self) -> None:
         self._open.discard(self)
@@ -234,6 +251,9 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
+        if self._written:
+            written, self._written = self._written, b""
+            await self._stream.write(written, timeout)
         stream = await self._stream.start_tls(ssl_context, self._server_name or server_hostname, timeout)
         self._open.discard(self)
         return _Stream(stream, self._server_name, self._open, self._statistics)

@@ -53,6 +53,19 @@ class Sender(Protocol):
         """Close kept connections."""
 
 
+class Pace:
+    """Lets attempts begin one by one, with a turn of the event loop for each: what many groups have to tell
+    at the same time is not put together in a single turn."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+
+    async def turn(self) -> None:
+        """Wait for it."""
+        async with self._lock:
+            await asyncio.sleep(0)
+
+
 class NotifierSender:
     """A sender out of a notifier."""
 
@@ -64,8 +77,10 @@ class NotifierSender:
         clock: Clock,
         kind: str = "",
         statistics: ClientStatistics | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._notifier = notifier
+        self._pace = pace or Pace()
         self._kind = kind
         self._statistics = statistics or ClientStatistics()
         self._secrets = secrets
@@ -73,6 +88,7 @@ class NotifierSender:
 
     async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
         """One attempt, over by ``deadline``."""
+        await self._pace.turn()
         DOING.set("")
         IN_VAIN.set(False)
         cut: set[str] = set()
@@ -148,6 +164,7 @@ def make_sender(
     renderer: Renderer,
     clock: Clock,
     statistics: ClientStatistics | None = None,
+    pace: Pace | None = None,
 ) -> NotifierSender:
     """The sender of one integration; :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
     renderer.prepare(config)
@@ -155,7 +172,9 @@ def make_sender(
     counts = statistics or ClientStatistics()
     services = IntegrationServices(secrets, contexts, renderer, counts)
     notifier = registered(config.kind).load().notifier(config, services)
-    return NotifierSender(notifier, secrets=secrets, clock=clock, kind=config.kind, statistics=counts)
+    return NotifierSender(
+        notifier, secrets=secrets, clock=clock, kind=config.kind, statistics=counts, pace=pace
+    )
 
 
 def make_senders(
@@ -168,6 +187,7 @@ def make_senders(
     """One sender for each integration. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
     senders: dict[SenderKey, Sender] = {}
     contexts: TLSContexts | None = None
+    pace = Pace()
     for key, config in integrations:
         if contexts is None:
             # Here, as an HTTP client is some megabytes and a tenth of the start, and not every file sends.
@@ -175,6 +195,6 @@ def make_senders(
 
             contexts = TLSContexts(statistics=statistics)
         senders[key] = make_sender(
-            config, contexts=contexts, renderer=renderer, clock=clock, statistics=statistics
+            config, contexts=contexts, renderer=renderer, clock=clock, statistics=statistics, pace=pace
         )
     return senders

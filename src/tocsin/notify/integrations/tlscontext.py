@@ -84,7 +84,8 @@ class TLSContexts:
         return made.context
 
     def _of(self, config: TLSClientConfig, http2: bool) -> _Made:
-        key = config.replaced(server_name=""), http2  # The name goes with each connection.
+        # The name goes with each connection.
+        key = (config.replaced(server_name="") if config.server_name else config), http2
         made = self._made.get(key)
         if made is None:
             files = tuple(Path(file) for file in (config.ca_file, config.cert_file, config.key_file) if file)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode, urljoin, urlsplit
 
 from tocsin.config.scalars import check_authority
@@ -46,6 +47,7 @@ class Target:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
+@lru_cache(256)
 def parse(url: str) -> Target:
     """An http or https URL; ``ValueError``, without the URL, for another or a broken one."""
     url = url.strip()
