@@ -14,12 +14,14 @@ from tests.support.cluster import Cluster
 from tests.support.eventually import eventually
 from tests.support.node import PATIENT, metric
 from tests.support.tocsin_node import TOCSIN
+from tests.support.told import Reports, wrong
 
 GROUPS = 20
 PLACE = 3.0
 """Seconds of ``--cluster.peer-timeout``: how much later each node's turn is than that of the one before."""
 LAST_PLACE = 2 * PLACE
 ATTEMPTS = 5
+REPORTS = Reports()
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +37,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 def _fire(cluster: Cluster, prefix: str) -> None:
     alerts = [prometheus_alert(f"{prefix}-{number}") for number in range(GROUPS)]
     for node in cluster.nodes:
+        REPORTS.fire(node.url, alerts)
         node.api.post_alerts(*alerts)
 
 
@@ -66,6 +69,10 @@ def _once_each(cluster: Cluster, name: str, trouble: Callable[[str], None]) -> N
         time.sleep(LAST_PLACE + 1)  # for whoever would send again
         delivered = _delivered(cluster, prefix)
         if set(delivered.values()) == {1}:
+            received = [
+                one for one in cluster.sink.all() if all(name.startswith(prefix) for name in one.alert_names)
+            ]
+            assert not wrong(REPORTS, received)
             return
         held_up = _total(cluster, "tocsin_event_loop_stalls_total") > stalls
         assert held_up, f"each group once, not {delivered}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -119,12 +120,13 @@ class Verdict:
 
 
 async def judge(
-    stories: Sequence[Story], setting: Setting, *, side_by_side: int = 3, most: int = MOST
+    stories: Sequence[Story], setting: Setting, *, side_by_side: int = 3, seconds: float = inf
 ) -> list[Verdict]:
-    """Play them until both sides have told the same once, or it is clear that they do not, ``most`` times at
-    most. Some may stay unclear."""
+    """Play them until both sides have told the same once, or it is clear that they do not. Some may stay
+    unclear. No play begins after so many ``seconds``."""
     verdicts = [Verdict(story) for story in stories]
-    while open_ := [each for each in verdicts if each.open and each.plays < most]:
+    end = time.monotonic() + seconds
+    while (open_ := [each for each in verdicts if each.open]) and time.monotonic() < end:
         await play_once(open_, setting, side_by_side=side_by_side)
     return verdicts
 

@@ -24,6 +24,7 @@ from tests.faults.suite.scenarios import SCENARIOS, Noted, Scenario, make_small_
 from tests.faults.suite.world import WaitedTooLongError, World, seconds_until, tocsins
 from tests.support import alertmanager, page
 from tests.support.node import QUICK
+from tests.support.told import wrong
 
 NO_NAMESPACES = 3
 """Exit status where nothing can be tried."""
@@ -125,6 +126,9 @@ def _tell_story(world: World, scenario: Scenario, hold: float, result: Result) -
         result.twice_otherwise = len(notified.twice_otherwise)
         result.repeats = [] if scenario.divides else list(notified.repeats)
         result.problems += broken[:10]
+        if all(node.is_tocsin for node in world.nodes):
+            # Of a group that is told twice the rules above decide whether that may be.
+            result.problems += wrong(flow.book.reports, world.sink.all(), lost=lambda _told: True)[:10]
         if notified.unnotified:
             result.problems.append(f"not notified: {', '.join(notified.unnotified)}")
         if notified.twice_otherwise:

@@ -13,6 +13,7 @@ import httpx
 
 from tests.support.api import matcher, prometheus_alert, rfc3339
 from tests.support.node import Node
+from tests.support.told import Reports
 
 SILENCE_EVERY: Final = 0.15
 ALERT_EVERY: Final = 0.5
@@ -50,6 +51,7 @@ class Book:
         self.lock = threading.Lock()
         self.silences: dict[str, Promise] = {}
         self.alerts: dict[str, Fired] = {}
+        self.reports = Reports()
         self.refused = 0
         self.failed = 0
 
@@ -177,6 +179,7 @@ class Prometheus(_Client):
             ]
         if not due:
             return
+        self.book.reports.fire(self.node.url, [one.body for name, one in due if name not in self._sent])
         for name, _ in due:
             self._sent[name] = now
         ends = rfc3339(datetime.now(UTC) + timedelta(minutes=20))
