@@ -140,7 +140,8 @@ async def play_once(verdicts: Sequence[Verdict], setting: Setting, *, side_by_si
             try:
                 record, lateness = await play([each.story for each in batch], setting)
             except (httpx.TransportError, OSError, AssertionError) as error:  # too busy, or a port was taken
-                print(f"a play was cut off: {error!r}"[:200], file=sys.stderr, flush=True)
+                why = f"{error!r}"
+                print(f"a play was cut off: {why[:200]} … {why[200:][-600:]}", file=sys.stderr, flush=True)
                 record, lateness = {}, inf
         for each in batch:
             each.add(record, lateness)
