@@ -71,6 +71,12 @@ def test_the_cluster(trio: Trio, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(trio, capfd, "cluster", "reachability").count("yes") == 9
     lines = run(trio, capfd, "cluster", "monitor", "--count=1", "-o", "json").splitlines()
     assert len({json.loads(line)["node"] for line in lines}) == 3
+
+    def pinged() -> bool:
+        found = json.loads(run(trio, capfd, "cluster", "rtt", "-o", "json"))
+        return len([one for one in found if one["pings"] > 0 and one["mean"] >= 0]) == 2
+
+    eventually(pinged, "both peers have answered a ping")
     run(trio, capfd, "wait", "--converged", "--timeout=60s")
     run(trio, capfd, "wait", "--members=7", "--timeout=300ms", status=1)
 

@@ -56,6 +56,7 @@ ENTRIES: Final = (
     Entry(("template", "render"), "commands.template_render", "Print what a template renders.", amtool=True),
     Entry(("cluster", "members"), "commands.cluster_members", "List the members."),
     Entry(("cluster", "reachability"), "commands.cluster_reachability", "Show which node sees which."),
+    Entry(("cluster", "rtt"), "commands.cluster_rtt", "Show how long peers take to answer."),
     Entry(("cluster", "monitor"), "commands.cluster_monitor", "Tell of changes in the cluster."),
     Entry(("silence", "show"), "commands.silence_show", "Show silences in full, and what they silence."),
     Entry(("silence", "extend"), "commands.silence_extend", "Have silences last longer."),
