@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import resource
 import socket
 import time
 from dataclasses import dataclass, field
@@ -60,6 +61,10 @@ class Sink:
 
     async def open(self) -> None:
         """Listen."""
+        _, most = resource.getrlimit(
+            resource.RLIMIT_NOFILE
+        )  # each webhook has a port, each node a connection
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         for side in self.sides:
             for story in self._stories.values():
                 for index, hook in enumerate(story.hooks):
