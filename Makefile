@@ -17,6 +17,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --upgrade 'pip>=25.1'
 	@$(PIP) install --editable . --group dev
+	@$(BIN)/python -m compileall -q src  # as pip does for what it installs otherwise
 	@touch $@
 
 setup: $(VENV)/.ready  ## make the virtual environment

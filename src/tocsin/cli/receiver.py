@@ -46,8 +46,8 @@ def run_test(invocation: Invocation) -> int:
 async def _test(invocation: Invocation, sections: Sequence[IntegrationConfig], files: object) -> int:
     from tocsin.node.clock import Clock
     from tocsin.notify.integrations.base import WATCHER, HTTPIntegrationConfig
-    from tocsin.notify.integrations.http import TLSContexts
     from tocsin.notify.integrations.sender import make_sender
+    from tocsin.notify.integrations.tlscontext import TLSContexts
     from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
 
     assert isinstance(files, TemplateFiles)  # noqa: S101

@@ -56,47 +56,51 @@ Below this package: ``wire`` (bytes and messages), ``core`` (the protocol, witho
 
 from __future__ import annotations
 
-from tocsin.gossip.address import Address
-from tocsin.gossip.answering import Request
-from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.effects import (
-    Event,
-    ExchangeFinished,
-    ExchangeKind,
-    MemberJoined,
-    MemberLeft,
-    MemberUpdated,
-    NameConflict,
-    PacketsLost,
-    ProtocolError,
-    RemoteState,
-    StateRequest,
-    StreamOpened,
-    UserMessage,
-)
-from tocsin.gossip.core.endpoint import Endpoint
-from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.statistics import Statistics
-from tocsin.gossip.core.steps import Steps
-from tocsin.gossip.discovery.resolve import resolve
-from tocsin.gossip.driver import Gossip, JoinResult
-from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.transport.base import Stream, Transport, TransportHandler
-from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
-from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.tls.transport import TLSTransport
-from tocsin.gossip.transport.udp.settings import UDPTransportConfig
-from tocsin.gossip.transport.udp.transport import UDPTransport
-from tocsin.gossip.wire.keyring import Keyring
-from tocsin.gossip.wire.messages import MemberState, Pieces
-from tocsin.tls.settings import (
-    ClientAuthType,
-    ClusterTLSConfig,
-    TLSClientConfig,
-    TLSServerConfig,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from tocsin.gossip.address import Address
+    from tocsin.gossip.answering import Request
+    from tocsin.gossip.config import GossipConfig
+    from tocsin.gossip.core.effects import (
+        Event,
+        ExchangeFinished,
+        ExchangeKind,
+        MemberJoined,
+        MemberLeft,
+        MemberUpdated,
+        NameConflict,
+        PacketsLost,
+        ProtocolError,
+        RemoteState,
+        StateRequest,
+        StreamOpened,
+        UserMessage,
+    )
+    from tocsin.gossip.core.endpoint import Endpoint
+    from tocsin.gossip.core.member import Member
+    from tocsin.gossip.core.statistics import Statistics
+    from tocsin.gossip.core.steps import Steps
+    from tocsin.gossip.discovery.resolve import resolve
+    from tocsin.gossip.driver import Gossip, JoinResult
+    from tocsin.gossip.driver_statistics import DriverStatistics
+    from tocsin.gossip.peer import PeerIdentity
+    from tocsin.gossip.transport.base import Stream, Transport, TransportHandler
+    from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+    from tocsin.gossip.transport.statistics import TransportStatistics
+    from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+    from tocsin.gossip.transport.tls.transport import TLSTransport
+    from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+    from tocsin.gossip.transport.udp.transport import UDPTransport
+    from tocsin.gossip.wire.keyring import Keyring
+    from tocsin.gossip.wire.messages import MemberState, Pieces
+    from tocsin.tls.settings import (
+        ClientAuthType,
+        ClusterTLSConfig,
+        TLSClientConfig,
+        TLSServerConfig,
+    )
 
 __all__ = [
     "Address",
@@ -142,3 +146,60 @@ __all__ = [
     "UserMessage",
     "resolve",
 ]
+
+_WHERE: Final = {
+    "Address": "tocsin.gossip.address",
+    "ClientAuthType": "tocsin.tls.settings",
+    "ClusterTLSConfig": "tocsin.tls.settings",
+    "DriverStatistics": "tocsin.gossip.driver_statistics",
+    "Endpoint": "tocsin.gossip.core.endpoint",
+    "Event": "tocsin.gossip.core.effects",
+    "ExchangeFinished": "tocsin.gossip.core.effects",
+    "ExchangeKind": "tocsin.gossip.core.effects",
+    "Gossip": "tocsin.gossip.driver",
+    "GossipConfig": "tocsin.gossip.config",
+    "JoinResult": "tocsin.gossip.driver",
+    "Keyring": "tocsin.gossip.wire.keyring",
+    "Member": "tocsin.gossip.core.member",
+    "MemberJoined": "tocsin.gossip.core.effects",
+    "MemberLeft": "tocsin.gossip.core.effects",
+    "MemberState": "tocsin.gossip.wire.messages",
+    "MemberUpdated": "tocsin.gossip.core.effects",
+    "MemoryNetwork": "tocsin.gossip.transport.memory",
+    "MemoryTransport": "tocsin.gossip.transport.memory",
+    "NameConflict": "tocsin.gossip.core.effects",
+    "PacketsLost": "tocsin.gossip.core.effects",
+    "PeerIdentity": "tocsin.gossip.peer",
+    "Pieces": "tocsin.gossip.wire.messages",
+    "ProtocolError": "tocsin.gossip.core.effects",
+    "RemoteState": "tocsin.gossip.core.effects",
+    "Request": "tocsin.gossip.answering",
+    "StateRequest": "tocsin.gossip.core.effects",
+    "Statistics": "tocsin.gossip.core.statistics",
+    "Steps": "tocsin.gossip.core.steps",
+    "Stream": "tocsin.gossip.transport.base",
+    "StreamOpened": "tocsin.gossip.core.effects",
+    "TLSClientConfig": "tocsin.tls.settings",
+    "TLSServerConfig": "tocsin.tls.settings",
+    "TLSTransport": "tocsin.gossip.transport.tls.transport",
+    "TLSTransportConfig": "tocsin.gossip.transport.tls.settings",
+    "Transport": "tocsin.gossip.transport.base",
+    "TransportHandler": "tocsin.gossip.transport.base",
+    "TransportStatistics": "tocsin.gossip.transport.statistics",
+    "UDPTransport": "tocsin.gossip.transport.udp.transport",
+    "UDPTransportConfig": "tocsin.gossip.transport.udp.settings",
+    "UserMessage": "tocsin.gossip.core.effects",
+    "resolve": "tocsin.gossip.discovery.resolve",
+}
+"""Each name's module, loaded when the name is first used: nobody pays for a transport he does not use."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = vars(import_module(_WHERE[name]))[name]
+    return found
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

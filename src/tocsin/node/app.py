@@ -8,7 +8,7 @@ import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.aio.joined import Joined
@@ -22,12 +22,8 @@ from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 from tocsin.errors import ClosedError, TocsinError
-from tocsin.gossip import UserMessage
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock, ClockWatch
-from tocsin.node.cluster.assembly import make_cluster
-from tocsin.node.cluster.cluster import Cluster
-from tocsin.node.cluster.name import remembered
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.configuration import TemplateStatistics, loader, senders_of
@@ -47,6 +43,10 @@ from tocsin.node.store.kinds import NOTIFICATIONS
 from tocsin.node.web import Web, external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 from tocsin.notify.rendering import TemplateRenderer
+
+if TYPE_CHECKING:  # Loaded unless the node is to be alone.
+    from tocsin.gossip.core.effects import UserMessage
+    from tocsin.node.cluster.cluster import Cluster
 
 STOP_GRACE: Final = 5.0
 """Seconds that notifications under way get when the node stops."""
@@ -111,18 +111,7 @@ class Node:
         """Load the state, serve, join. Returns once the HTTP interface answers; joining goes on beside it."""
         self._log.info("starting Tocsin", version=__version__)
         await self.state.store.open(self.clock.now())
-        self.cluster = make_cluster(
-            self.flags,
-            self.state.kinds,
-            clock=self._clock_watch,
-            on_members=self._members_changed,
-            on_settled=self._settle,
-            on_merged=self._merged,
-            on_growth=lambda held: self._heap.entries(held + self.state.entries),
-            remembered=self.state.store.meta,
-            once_kept=self.state.news.add,
-            keep=self.state.store.remember,
-        )
+        self.cluster = self._make_cluster() if self.flags.cluster_listen_address else None
         if self.cluster is not None:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
             self.cluster.handlers[INTENT_KEY] = self._intents_received
@@ -139,13 +128,29 @@ class Node:
             self._settle()
         else:
             await self.cluster.start()
-            self.state.store.remember(remembered(self.cluster.gossip.local))
+            self.state.store.remember(self.cluster.remembered)
         self._periodic = [
             self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
             self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
             self._spawn(self._every(CLOCK_INTERVAL, self._watch_clock)),
             *([self._spawn(self._delay_dispatch())] if self._delayed else []),
         ]
+
+    def _make_cluster(self) -> Cluster | None:
+        from tocsin.node.cluster.assembly import make_cluster
+
+        return make_cluster(
+            self.flags,
+            self.state.kinds,
+            clock=self._clock_watch,
+            on_members=self._members_changed,
+            on_settled=self._settle,
+            on_merged=self._merged,
+            on_growth=lambda held: self._heap.entries(held + self.state.entries),
+            remembered=self.state.store.meta,
+            once_kept=self.state.news.add,
+            keep=self.state.store.remember,
+        )
 
     async def stop(self) -> None:
         """Stop serving, let notifications end, leave the cluster, keep the state. Bounded in time."""
@@ -377,7 +382,7 @@ class Node:
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
         cluster = self.cluster
-        await self._maintenance.run(remembered(cluster.gossip.local) if cluster is not None else None)
+        await self._maintenance.run(cluster.remembered if cluster is not None else None)
 
     async def _collect_alerts(self) -> None:
         now = self.now()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import platform
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.node.api.backend import ClusterStatus, PeerGap, PeerStatus, VersionInfo
-from tocsin.node.cluster.cluster import Cluster
+
+if TYPE_CHECKING:  # A node may be alone.
+    from tocsin.node.cluster.cluster import Cluster
 
 VERSION: Final = VersionInfo(
     ALERTMANAGER_VERSION,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING, Final
 
 from tocsin.errors import NotFoundError, UserError, WireError
+
+if TYPE_CHECKING:  # Loaded with the first key.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 KEY_SIZES: Final = (16, 24, 32)
 MAX_KEYS: Final = 16
@@ -103,7 +103,7 @@ class Keyring:
             raise UserError(f"a key has 16, 24 or 32 bytes, not {len(key)}")
         if key not in self._keys and len(self._keys) >= MAX_KEYS:
             raise UserError(f"a keyring holds at most {MAX_KEYS} keys: remove one first")
-        self._keys.setdefault(key, AESGCM(key))
+        self._keys.setdefault(key, _cipher(key))
 
     def use(self, key: bytes) -> None:
         """Make an installed key the primary; :class:`NotFoundError` otherwise."""
@@ -128,7 +128,7 @@ class Keyring:
             padding = _BLOCK - len(data) % _BLOCK
             data += bytes((padding,)) * padding
         nonce = self._nonces(NONCE)
-        cipher = next(iter(self._keys.values())) if key is None else AESGCM(key)
+        cipher = next(iter(self._keys.values())) if key is None else _cipher(key)
         return bytes((self.version,)) + nonce + cipher.encrypt(nonce, data, additional)
 
     def open(self, blob: bytes | memoryview, additional: bytes) -> bytes:
@@ -143,6 +143,8 @@ class Keyring:
         """As :meth:`open_and_name`, a key at a time: None after each that does not fit."""
         if len(blob) < 1 + NONCE + TAG:
             raise WireError(_LAYER, "cut")
+        from cryptography.exceptions import InvalidTag
+
         version = blob[0]
         if version > 1:
             raise WireError(_LAYER, f"encryption version {version} is unknown")
@@ -156,6 +158,12 @@ class Keyring:
             yield (data if version == 1 else _unpad(data)), key
             return
         raise WireError(_LAYER, "no installed key opens it")
+
+
+def _cipher(key: bytes) -> AESGCM:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
 
 
 def _unpad(data: bytes) -> bytes:

@@ -43,6 +43,7 @@ from tocsin.node.cluster.joining import Joining
 from tocsin.node.cluster.keyring.keyfile import KeyringFile
 from tocsin.node.cluster.keyring.service import KeyringService
 from tocsin.node.cluster.keyring.trouble import KeyringTrouble
+from tocsin.node.cluster.name import remembered
 from tocsin.node.cluster.replication import Replication
 from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics, PeerStatus
 from tocsin.node.cluster.settle import Settle
@@ -252,6 +253,11 @@ class Cluster:
     def standing(self) -> tuple[int, frozenset[str], bool]:
         """Our place, the Tocsin nodes among the others, and whether there are others at all."""
         return self.position, self.tocsin_peers, len(self.gossip.members) > 1
+
+    @property
+    def remembered(self) -> dict[str, str]:
+        """What to keep on disk of ourselves for the next life."""
+        return remembered(self.gossip.local)
 
     @property
     def failed_peers(self) -> int:

@@ -6,17 +6,19 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tocsin.aio import LoopClock, MachineShell, Tasks
 from tocsin.errors import TocsinError, TransportError, WireError
 from tocsin.gossip.address import Address
-from tocsin.gossip.discovery.nameserver import NameServers
 from tocsin.gossip.discovery.policy import Ask, Discovery, DiscoveryEffect, DiscoveryEvent
 from tocsin.gossip.discovery.resolve import literal, resolve
 from tocsin.gossip.discovery.sources import MAX_TARGETS, Answer, File, Literal, Service, Source, Target
 from tocsin.node.config.peers import MAX_FILE_BYTES, parse_peer_file
 from tocsin.node.log import Logger
+
+if TYPE_CHECKING:  # Loaded with the first question that needs it.
+    from tocsin.gossip.discovery.nameserver import NameServers
 
 TIMEOUT: Final = 5.0
 """Most seconds for one question."""
@@ -26,8 +28,8 @@ class Resolvers:
     """Answers for any source. ``servers`` are asked for ``dns+`` and ``dnssrv+``; none: the system's own."""
 
     def __init__(self, servers: Sequence[tuple[str, int]] = (), *, timeout: float = TIMEOUT) -> None:
-        self._named = bool(servers)
-        self._name_servers = NameServers(servers)
+        self._servers = tuple(servers)
+        self._asked: NameServers | None = None
         self._timeout = min(timeout, TIMEOUT)
 
     async def ask(self, source: Source) -> Answer:
@@ -36,13 +38,27 @@ class Resolvers:
         if isinstance(source, Literal):
             return Answer(targets=(Target(source.address),))
         if isinstance(source, Service):
-            return await self._name_servers.service(source.name, timeout=self._timeout)
+            return await (await self._name_servers()).service(source.name, timeout=self._timeout)
         if isinstance(source, File):
             return await asyncio.to_thread(_read, source.path)
-        if source.dns and self._named:
-            return await self._name_servers.addresses(source.host, source.port, timeout=self._timeout)
+        if source.dns and self._servers:
+            servers = await self._name_servers()
+            return await servers.addresses(source.host, source.port, timeout=self._timeout)
         found = await resolve(source.host, source.port, timeout=self._timeout)
         return Answer(targets=tuple(Target(address, source.host) for address in found))
+
+    async def _name_servers(self) -> NameServers:
+        if self._asked is None:
+            make = await asyncio.to_thread(_load_name_servers)
+            self._asked = self._asked or make(self._servers)
+        return self._asked
+
+
+def _load_name_servers() -> type[NameServers]:
+    """dnspython takes longer to load than the event loop may be held."""
+    from tocsin.gossip.discovery.nameserver import NameServers
+
+    return NameServers
 
 
 def _read(path: str) -> Answer:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tocsin.gossip.driver import Gossip
-from tocsin.gossip.transport.base import Identity
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.own import help_of
+
+if TYPE_CHECKING:  # A node may be alone.
+    from tocsin.gossip.driver import Gossip
+    from tocsin.gossip.transport.base import Identity
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tocsin.alerting.timestamp import in_seconds
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.base import Transport
-from tocsin.gossip.transport.dtls.settings import PACKET_BYTES, DTLSTransportConfig
-from tocsin.gossip.transport.migrating.transport import MigratingTransport
-from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.tls.transport import TLSTransport
-from tocsin.gossip.transport.udp.settings import UDPTransportConfig
-from tocsin.gossip.transport.udp.transport import UDPTransport
 from tocsin.node.config.flags import NodeFlags
-from tocsin.node.config.tls import load_cluster_tls
 from tocsin.node.log import Logger
+
+if TYPE_CHECKING:  # Of all transports, only the one that is used is loaded.
+    from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+    from tocsin.gossip.transport.tls.transport import TLSTransport
+    from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 
 PACKET_BOUND: Final = frozenset({"udp", "dtls", "udp-to-tls"})
 """Transports whose packets are datagrams: what does not fit one goes by stream."""
@@ -33,12 +31,18 @@ def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None)
 
 def packet_bytes(flags: NodeFlags) -> int:
     """What a packet should keep to with ``--cluster.transport``; longer ones go, too, but cost more."""
-    return PACKET_BYTES - _CHECKSUM_BYTES if flags.cluster_transport == "dtls" else GossipConfig().packet_size
+    if flags.cluster_transport != "dtls":
+        return GossipConfig().packet_size
+    from tocsin.gossip.transport.dtls.settings import PACKET_BYTES
+
+    return PACKET_BYTES - _CHECKSUM_BYTES
 
 
 def _dtls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
-    # Only here, since it needs what the extra tocsin[dtls] brings: a ConfigError says so.
+    # The transport needs what the extra tocsin[dtls] brings: a ConfigError says so.
+    from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig
     from tocsin.gossip.transport.dtls.transport import DTLSTransport
+    from tocsin.node.config.tls import load_cluster_tls
 
     settings = DTLSTransportConfig(tls=_tls_config(flags, listen, advertise))
     return DTLSTransport(
@@ -49,6 +53,9 @@ def _dtls(flags: NodeFlags, listen: Address, advertise: Address | None) -> Trans
 
 
 def _tls(flags: NodeFlags, listen: Address, advertise: Address | None) -> TLSTransport:
+    from tocsin.gossip.transport.tls.transport import TLSTransport
+    from tocsin.node.config.tls import load_cluster_tls
+
     return TLSTransport(
         _tls_config(flags, listen, advertise),
         source=lambda: load_cluster_tls(flags.cluster_tls_config),
@@ -64,6 +71,8 @@ def _udp(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transp
             "cluster traffic is CLEAR TEXT: whoever reaches the port can read it, silence alerts and keep "
             "notifications from being sent; use --cluster.tls-config, or --cluster.keyring-file",
         )
+    from tocsin.gossip.transport.udp.transport import UDPTransport
+
     return UDPTransport(_udp_config(flags, listen))
 
 
@@ -74,6 +83,8 @@ def _udp_to_tls(flags: NodeFlags, listen: Address, advertise: Address | None) ->
         "CLEAR TEXT is taken from everybody and sent to peers that do not take TLS; "
         "leave out --cluster.transport as soon as no peer needs it any more",
     )
+    from tocsin.gossip.transport.migrating.transport import MigratingTransport
+
     tls = _tls(flags, listen, advertise)
     return MigratingTransport(tls, _udp_config(flags, listen))
 
@@ -85,6 +96,8 @@ def _warn(flags: NodeFlags, listen: Address, text: str) -> None:
 
 
 def _tls_config(flags: NodeFlags, listen: Address, advertise: Address | None) -> TLSTransportConfig:
+    from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+
     return TLSTransportConfig(
         listen_address=listen,
         advertise_address=advertise,
@@ -94,6 +107,8 @@ def _tls_config(flags: NodeFlags, listen: Address, advertise: Address | None) ->
 
 
 def _udp_config(flags: NodeFlags, listen: Address) -> UDPTransportConfig:
+    from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+
     timeout = in_seconds(flags.cluster_tcp_timeout)
     return UDPTransportConfig(listen_address=listen, read_timeout=timeout, write_timeout=timeout)
 

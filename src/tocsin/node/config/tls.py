@@ -12,11 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import TypeAlias
-
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from typing import TYPE_CHECKING, TypeAlias
 
 from tocsin.config.httpclient import TLSClientConfig as TLSSection
 from tocsin.config.httpclient import check_versions, tls_version
@@ -35,6 +31,10 @@ from tocsin.tls.settings import (
     TLSClientConfig,
     TLSServerConfig,
 )
+
+if TYPE_CHECKING:  # Loaded with a file that names certificates.
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 Source: TypeAlias = "tuple[Path | None, bytes | None]"
 """A file, or the PEM text itself, or neither."""
@@ -235,6 +235,8 @@ def _pem(found: Section, name: str, source: Source) -> bytes:
 
 
 def _certificates(found: Section, name: str, source: Source) -> list[x509.Certificate]:
+    from cryptography import x509
+
     pem = _pem(found, name, source)
     try:
         return x509.load_pem_x509_certificates(pem)
@@ -255,6 +257,8 @@ def _check_pair(found: Section, certificate: Source, private_key: Source) -> Non
 
 
 def _public_of_key(found: Section, source: Source) -> PublicKeyTypes:
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
     pem = _pem(found, "key", source)
     try:
         return load_pem_private_key(pem, None).public_key()

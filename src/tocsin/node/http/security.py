@@ -10,14 +10,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tocsin.errors import ConfigError
 from tocsin.node.config.webconfig import WebConfig, read_web_file
-from tocsin.tls.files import Files
-from tocsin.tls.identity import build_server_context, check_validity
-from tocsin.tls.settings import ClientAuthType, TLSServerConfig
-from tocsin.tls.trust import Trust, load_trust
+
+if TYPE_CHECKING:  # Loaded with a file that wants TLS.
+    from tocsin.tls.trust import Trust
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +70,8 @@ class WebSecurity:
 
         :class:`~tocsin.errors.PeerRefusedError`.
         """
+        from tocsin.tls.identity import check_validity
+
         if self.state.clients is not None:
             self.state.clients.check(tls.getpeercert(binary_form=True))
         check_validity(tls, time.time())
@@ -125,28 +126,14 @@ class WebSecurity:
         config = file.resolve()
         if config.tls is None:
             return WebState(config, None, None)
-        files = Files()
+        from tocsin.node.http.webtls import load_server_tls
+
         try:
-            context = build_server_context(config.tls, files)
-            clients = _load_clients(config.tls, context, files)
+            context, clients = load_server_tls(config.tls)
         except ConfigError as error:
             raise ConfigError(f"{self._path}: {error.place}", error.problem, error.mend) from None
         context.set_alpn_protocols(["http/1.1"])
         return WebState(config, context, clients)
-
-
-def _load_clients(server: TLSServerConfig, context: ssl.SSLContext, files: Files) -> Trust:
-    return load_trust(
-        files,
-        "tls_server_config",
-        authority=("client_ca", server.client_ca_file, server.client_ca),
-        revocations=("client_crl", server.client_crl_file, server.client_crl),
-        allow_list="client_allowed_sans",
-        allowed=server.client_allowed_sans,
-        required=server.client_auth_type is ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
-        verified=context.verify_mode is not ssl.CERT_NONE,
-        servers=False,
-    )
 
 
 def _contents(files: Iterable[Path]) -> tuple[bytes, ...]:

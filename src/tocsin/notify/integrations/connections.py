@@ -69,13 +69,11 @@ class Connections:
         *,
         statistics: ClientStatistics,
     ) -> None:
-        """:class:`~tocsin.errors.ConfigError` for certificates that cannot be used."""
         self._proxy: ProxyConfig = config
         self._choose = proxy_chooser(config, os.environ)
         self._tls = config.tls_config
         self._http2 = config.enable_http2
         self._contexts = contexts
-        self._contexts.get(self._tls, http2=self._http2)
         self._statistics = statistics
         self._pools: dict[tuple[str, bool], Pool] = {}
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS)

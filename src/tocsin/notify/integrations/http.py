@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
-
-import httpcore
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from tocsin import __version__
 from tocsin.config.httpclient import HTTPClientConfig
+from tocsin.notify.integrations.answer import (
+    MAX_ANSWER_BYTES,
+    MAX_ANSWER_SECONDS,
+    MAX_PIECES,
+    AnswerBounds,
+)
 from tocsin.notify.integrations.base import DOING, IN_VAIN, WATCHER, Answer, NotifyError
-from tocsin.notify.integrations.causes import cause, system_said
-from tocsin.notify.integrations.connections import Connections
 from tocsin.notify.integrations.json import encode
 from tocsin.notify.integrations.redirects import (
     MAX_REDIRECTS,
@@ -34,8 +35,13 @@ from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.integrations.url import Target, parse
 
+if TYPE_CHECKING:  # Loaded with the first request.
+    from tocsin.notify.integrations.exchanges import Exchanges
+
 __all__ = [
     "MAX_ANSWER_BYTES",
+    "MAX_ANSWER_SECONDS",
+    "MAX_PIECES",
     "MAX_REDIRECTS",
     "USER_AGENT",
     "Answer",
@@ -47,25 +53,7 @@ __all__ = [
 USER_AGENT: Final = f"Alertmanager/{__version__} (Tocsin)"
 """Begins as upstream's, which receivers are known to match on."""
 
-MAX_ANSWER_BYTES: Final = 64 * 1024
-"""An answer longer than this is not read to its end; its connection is closed instead of kept."""
-MAX_ANSWER_SECONDS: Final = 5.0
-"""Nor is one that takes longer, once its status is known: a notification that was taken must not count as
-failed because the rest of the answer drips."""
-MAX_PIECES: Final = 4096
-"""Nor is one in more pieces: each costs some work, however little is in it."""
-_PIECES_AT_ONCE: Final = 64
-
 Headers: TypeAlias = Sequence[Header]
-_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
-
-
-class AnswerBounds(NamedTuple):
-    """How much of an answer is read."""
-
-    bytes: int = MAX_ANSWER_BYTES
-    seconds: float = MAX_ANSWER_SECONDS
-    pieces: int = MAX_PIECES
 
 
 class TokenSource(Protocol):
@@ -100,7 +88,10 @@ class HTTPClient:
         self._config = config
         self._secrets = secrets or Secrets(config)
         self._statistics = statistics
-        self._connections = Connections(config, contexts, statistics=statistics)
+        contexts.check(config.tls_config, http2=config.enable_http2)
+        self._contexts = contexts
+        self._exchanges: Exchanges | None = None
+        self._closed = False
         self._tokens: TokenSource | None = None
         if config.oauth2 is not None:
             from tocsin.notify.integrations.oauth2 import OAuth2Tokens
@@ -112,7 +103,9 @@ class HTTPClient:
 
     async def close(self) -> None:
         """Close kept connections."""
-        await self._connections.close()
+        self._closed = True
+        if self._exchanges is not None:
+            await self._exchanges.close()
         if self._tokens is not None:
             await self._tokens.close()
 
@@ -151,10 +144,6 @@ class HTTPClient:
             file = error.filename if isinstance(error, OSError) else None
             problem = f"{file}: {why(error)}" if file else why(error)
             raise NotifyError(f"{doing}: {problem}", retry=retry) from None
-        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.ProxyError) as error:
-            raise NotifyError(f"{doing}: {_cause(error)}", retry=retry) from None
-        except (httpcore.TimeoutException, httpcore.UnsupportedProtocol) as error:
-            raise NotifyError(f"{doing}: {type(error).__name__}", retry=retry) from None
 
     async def _request(self, method: str, target: Target, body: bytes, headers: Headers) -> Answer:
         step = Step(method=method, target=target, headers=tuple(headers), body=body)
@@ -184,30 +173,21 @@ class HTTPClient:
         return answer
 
     async def _once(self, step: Step, sent: list[Header]) -> Answer:
-        target, watcher = step.target, WATCHER.get()
+        watcher = WATCHER.get()
         if watcher is not None:
-            instead = watcher.sending(step.method, target.url, sent, step.body)
+            instead = watcher.sending(step.method, step.target.url, sent, step.body)
             if instead is not None:
                 return instead
-        request = httpcore.Request(
-            step.method,
-            httpcore.URL(
-                scheme=target.scheme, host=target.host, port=target.explicit_port, target=target.path
-            ),
-            headers=[(b"Host", target.authority.encode()), *(_header(*pair) for pair in sent)],
-            content=step.body,
-        )
-        async with self._connections.use(target) as pool:
-            if self._connections.closed:
-                raise NotifyError("the configuration was replaced meanwhile", retry=True)
-            async with pool.connections.request(request) as response:
-                body, whole = await self._beginning(response)
-                if not whole:
-                    pool.retire()
-                answer = Answer(response.status, _headers_of(response), body)
-                if watcher is not None:
-                    watcher.answered(answer)
-                return answer
+        if self._exchanges is None:
+            make = await asyncio.to_thread(_load_exchanges)
+            if self._exchanges is None:  # Another request may have been as quick.
+                self._exchanges = make(self._config, self._contexts, self._statistics, self._bounds)
+            if self._closed:
+                await self._exchanges.close()
+        answer = await self._exchanges.exchange(step, sent)
+        if watcher is not None:
+            watcher.answered(answer)
+        return answer
 
     async def _headers(self, step: Step) -> list[Header]:
         """All headers of a request but its Host."""
@@ -223,31 +203,6 @@ class HTTPClient:
         if step.body or step.method not in ("GET", "HEAD"):
             sent.append(("Content-Length", str(len(step.body))))
         return sent
-
-    async def _beginning(self, response: httpcore.Response) -> tuple[bytes, bool]:
-        """An answer, cut, and whether that is all of it: then its connection is kept for the next request."""
-        read = bytearray()
-        pieces = 0
-        bounds = self._statistics.bounds_reached
-        try:
-            async with asyncio.timeout(self._bounds.seconds):
-                async for piece in response.aiter_stream():
-                    read += piece
-                    if len(read) > self._bounds.bytes:
-                        bounds["answer_bytes"] += 1
-                        return bytes(read[: self._bounds.bytes]), False
-                    pieces += 1
-                    if pieces > self._bounds.pieces:
-                        bounds["answer_pieces"] += 1
-                        return bytes(read), False
-                    if not pieces % _PIECES_AT_ONCE:
-                        await asyncio.sleep(0)  # They may all have come together.
-        except (httpcore.NetworkError, httpcore.ProtocolError):
-            return bytes(read), False  # The status is known, and it is what counts.
-        except TimeoutError:
-            bounds["answer_time"] += 1
-            return bytes(read), False
-        return bytes(read), True
 
     async def _own_headers(self, target: Target, given: Headers, *, foreign: bool) -> list[Header]:
         """The headers that the configuration adds to each request; files are read anew each time."""
@@ -285,6 +240,13 @@ class HTTPClient:
         return f"Basic {token}"
 
 
+def _load_exchanges() -> type[Exchanges]:
+    """httpcore takes longer to load than the event loop may be held."""
+    from tocsin.notify.integrations.exchanges import Exchanges
+
+    return Exchanges
+
+
 def _of_tokens(config: HTTPClientConfig) -> HTTPClientConfig:
     """How tokens are fetched: by the TLS and proxy settings of ``oauth2`` alone."""
     oauth2 = config.oauth2
@@ -296,21 +258,3 @@ def _of_tokens(config: HTTPClientConfig) -> HTTPClientConfig:
         proxy_from_environment=oauth2.proxy_from_environment,
         proxy_connect_header=oauth2.proxy_connect_header,
     )
-
-
-def _header(name: str, value: str) -> tuple[bytes, bytes]:
-    if _UNPRINTABLE.search(value) or _UNPRINTABLE.search(name):
-        raise ValueError(f"the value of the header {name!r} holds control characters")
-    return name.encode(), value.strip(" \t").encode()
-
-
-def _headers_of(response: httpcore.Response) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-
-
-def _cause(error: BaseException) -> str:
-    """What the system said, if that is what is behind ``error``."""
-    said = system_said(error, connecting=isinstance(error, httpcore.ConnectError))
-    if not said and isinstance(error, httpcore.ReadError | httpcore.WriteError):
-        return str(error) or "connection reset by peer"
-    return said or cause(error)

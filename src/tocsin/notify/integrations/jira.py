@@ -19,6 +19,7 @@ from tocsin.config.schema import Section, option
 from tocsin.config.texts import MaskedURL, Template
 from tocsin.config.values import any_templates
 from tocsin.config.yaml import Node, Reader, Scalar
+from tocsin.notify.integrations.answer import MAX_ANSWER_BYTES
 from tocsin.notify.integrations.base import (
     HTTPIntegrationConfig,
     Kind,
@@ -29,7 +30,6 @@ from tocsin.notify.integrations.base import (
     fires,
     group_hash,
 )
-from tocsin.notify.integrations.http import MAX_ANSWER_BYTES
 from tocsin.notify.integrations.json import encode, escape, sorted_maps
 from tocsin.notify.integrations.truncate import in_characters
 from tocsin.notify.integrations.url import joined

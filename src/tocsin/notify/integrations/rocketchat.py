@@ -13,6 +13,7 @@ from tocsin.config.scalars import boolean
 from tocsin.config.scalars import url as any_url
 from tocsin.config.schema import Section, option
 from tocsin.config.texts import MaskedURL, Secret, Template
+from tocsin.notify.integrations.answer import MAX_ANSWER_BYTES
 from tocsin.notify.integrations.base import (
     Answer,
     HTTPIntegrationConfig,
@@ -24,7 +25,6 @@ from tocsin.notify.integrations.base import (
     excerpt,
     read_secret,
 )
-from tocsin.notify.integrations.http import MAX_ANSWER_BYTES
 from tocsin.notify.integrations.json import without_empty
 from tocsin.notify.integrations.truncate import in_characters
 from tocsin.notify.integrations.url import joined

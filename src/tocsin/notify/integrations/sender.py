@@ -191,7 +191,7 @@ def make_senders(
     for key, config in integrations:
         if contexts is None:
             # Here, as an HTTP client is some megabytes and a tenth of the start, and not every file sends.
-            from tocsin.notify.integrations.http import TLSContexts
+            from tocsin.notify.integrations.tlscontext import TLSContexts
 
             contexts = TLSContexts(statistics=statistics)
         senders[key] = make_sender(

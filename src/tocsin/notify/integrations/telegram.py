@@ -12,6 +12,7 @@ from tocsin.config.scalars import boolean, integer, url
 from tocsin.config.schema import option
 from tocsin.config.texts import MaskedURL, Secret, Template
 from tocsin.config.yaml import Node
+from tocsin.notify.integrations.answer import MAX_ANSWER_BYTES
 from tocsin.notify.integrations.base import (
     MAX_EXCERPT,
     Answer,
@@ -23,7 +24,6 @@ from tocsin.notify.integrations.base import (
     excerpt,
     read_secret,
 )
-from tocsin.notify.integrations.http import MAX_ANSWER_BYTES
 from tocsin.notify.integrations.json import encode
 from tocsin.notify.integrations.truncate import in_characters
 

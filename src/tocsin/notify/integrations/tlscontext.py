@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -54,6 +55,7 @@ class TLSContexts:
         self._made: dict[tuple[TLSClientConfig, bool], _Made] = {}
         self._statistics = statistics or ClientStatistics()
         self._now = now
+        self._making = threading.Lock()
 
     def get(self, config: TLSClientConfig, *, http2: bool = True) -> ssl.SSLContext:
         """What ``tls_config`` asks for; :class:`ConfigError` for certificates that cannot be used.
@@ -62,12 +64,20 @@ class TLSContexts:
         """
         return self._of(config, http2).context
 
+    def check(self, config: TLSClientConfig, *, http2: bool = True) -> None:
+        """Make what can fail, so that it fails now; :class:`ConfigError` for certificates that cannot be
+        used. What takes the system's authorities waits for its first user."""
+        if config != TLSClientConfig(server_name=config.server_name):
+            self._of(config, http2)
+
     async def current(self, config: TLSClientConfig, *, http2: bool = True) -> ssl.SSLContext:
         """As :meth:`get`, of the files as they are now: another one after a change.
 
         While they cannot be used (a certificate is there before its key) the last good one stays in force.
         """
-        made = self._of(config, http2)
+        made = self._made.get(_key(config, http2))
+        if made is None:
+            made = await asyncio.to_thread(self._of, config, http2)
         now = self._now()
         if made.files and now - made.looked >= CHECK_SECONDS:
             made.looked = now  # Before the wait, so that one attempt looks, and the others do not.
@@ -84,14 +94,20 @@ class TLSContexts:
         return made.context
 
     def _of(self, config: TLSClientConfig, http2: bool) -> _Made:
-        # The name goes with each connection.
-        key = (config.replaced(server_name="") if config.server_name else config), http2
-        made = self._made.get(key)
-        if made is None:
+        key = _key(config, http2)
+        with self._making:  # Many first requests at once, each in a thread, make one context.
+            found = self._made.get(key)
+            if found is not None:
+                return found
             files = tuple(Path(file) for file in (config.ca_file, config.cert_file, config.key_file) if file)
             seen = marks(files)  # Before they are read: what changes meanwhile is noticed.
             made = self._made[key] = _Made(config, tls_context(config), files, seen, self._now())
-        return made
+            return made
+
+
+def _key(config: TLSClientConfig, http2: bool) -> tuple[TLSClientConfig, bool]:
+    # The name goes with each connection.
+    return (config.replaced(server_name="") if config.server_name else config), http2
 
 
 class TLSFiles:

@@ -321,7 +321,7 @@ def test_a_failure_that_nobody_foresaw_does_not_end_the_watch(
     security = WebSecurity(path)
     path.write_text(SERVER + "  min_version: TLS13\n")
     with monkeypatch.context() as patched:
-        patched.setattr("tocsin.node.http.security.build_server_context", fail)
+        patched.setattr("tocsin.node.http.webtls.build_server_context", fail)
         assert security.look() is None
     assert security.statistics.reload_failures == 1
 

@@ -48,6 +48,11 @@ def test_a_hundred_webhooks_load_the_systems_authorities_once(
         assert len(senders) == 100
         for sender in senders.values():
             await sender.close()
+        assert loaded == 0, "nothing was sent yet"
+        contexts, tls = TLSContexts(), TLSClientConfig()
+        contexts.check(tls)
+        first = await asyncio.gather(*(contexts.current(tls) for _ in range(100)))
+        assert len(set(map(id, first))) == 1
 
     asyncio.run(story())
     assert loaded == 1
