@@ -29,6 +29,16 @@ def _idle(bench: Bench, kind: NodeKind) -> Samples:
         return {"memory": [memory_bytes(node.pid) / 2**20 for node in nodes], "cpu": cpu}
 
 
+def _start(bench: Bench, kind: NodeKind) -> Samples:
+    """What it took until the first answer; what loads later counts as soon as it is used."""
+    samples: Samples = {"cpu": [], "memory": []}
+    for _ in range(bench.size(10, 2)):
+        with bench.alone(kind) as node:
+            samples["cpu"].append(1e3 * cpu_seconds(node.pid))
+            samples["memory"].append(memory_bytes(node.pid) / 2**20)
+    return samples
+
+
 def _network(count: int, silences: int) -> Callable[[Bench, NodeKind], Samples]:
     """What passes between ``count`` nodes that hold so many silences."""
 
@@ -69,6 +79,16 @@ def _connections(count: int, target: Target) -> tuple[Figure, ...]:
 
 
 ROWS = (
+    Row(
+        "start-cost",
+        "A node without a cluster and without integrations, from its start to its first answer: processor "
+        "time of the process, in steps of 10 ms, and resident memory.",
+        (
+            Figure("cpu", "start: processor time until the first answer", "ms", Target(limit=300)),
+            Figure("memory", "start: memory at the first answer", "MiB", Target(limit=45)),
+        ),
+        _start,
+    ),
     Row(
         "idle",
         "Three nodes at rest; resident memory and CPU of each over 20 s.",

@@ -381,8 +381,7 @@ class Node:
 
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
-        cluster = self.cluster
-        await self._maintenance.run(cluster.remembered if cluster is not None else None)
+        await self._maintenance.run(self.cluster.remembered if self.cluster is not None else None)
 
     async def _collect_alerts(self) -> None:
         now = self.now()
