@@ -48,7 +48,7 @@ VALUES: list[tuple[Any, str]] = [
     (-0.0, "-0"),
     ("a\"b\\c/<>&'", '"a\\"b\\\\c/\\u003c\\u003e\\u0026\'"'),
     ("\0\x07\b\t\n\f\r\x1f\x7f", '"\\u0000\\u0007\\b\\t\\n\\f\\r\\u001f\x7f"'),
-    ("é🔥\u2028\u2029\udcff", '"é🔥\\u2028\\u2029\\ufffd"'),
+    ("é🔥\u2028\u2029\udcff", '"é🔥\\u2028\\u2029\ufffd"'),
     (b"ab", '"YWI="'),
     (Slice(STRINGS, ["a", "b"]), '["a","b"]'),
     (Slice(STRINGS, []), "[]"),
