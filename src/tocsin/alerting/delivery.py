@@ -209,6 +209,13 @@ class Delivery:
                 return
         self._take_turn(entry, now)
 
+    def move_up(self, now: Nanoseconds) -> None:
+        """It queued, and there is room: look again, since others may have sent meanwhile."""
+        if now >= self._deadline:
+            self._time_out(now)
+        else:
+            self.look(now)
+
     def attempt(self, now: Nanoseconds) -> None:
         """The integration has room for an attempt."""
         context, notification = self._context, self._content.notification

@@ -164,3 +164,15 @@ class PipelineMachine(RuleBasedStateMachine):
 
 TestPipelineMachine = PipelineMachine.TestCase
 TestPipelineMachine.settings = settings(max_examples=100, stateful_step_count=40)
+
+
+def test_what_queued_until_its_time_was_over_is_not_begun() -> None:
+    """The places of the first two are free a second after their deadline, which is the third one's."""
+    machine = PipelineMachine()
+    machine.settle()
+    machine.start()
+    machine.start()
+    machine.wait(1000)
+    machine.start()
+    machine.teardown()
+    assert not machine.finished["group-2"].success
