@@ -31,8 +31,8 @@ READ_BYTES: Final = 8 * 1024
 """Of a connection, at once."""
 MAX_HELD_BYTES: Final = 64 * 1024
 """Of a request, written at once."""
-MAX_UNASKED_BYTES: Final = 256 * 1024
-"""That come on a connection on which nothing is written: more than the bounds of an answer let through."""
+MAX_BESIDE_BYTES: Final = 192 * 1024
+"""That come on a connection on which nothing is written, beside the body of an answer: heads, interim answers."""
 
 
 @dataclass(slots=True, eq=False)
@@ -68,13 +68,16 @@ class Connections:
         contexts: TLSContexts,
         *,
         statistics: ClientStatistics,
+        max_body: int,
     ) -> None:
+        """``max_body``: bytes that are read of an answer's body."""
         self._proxy: ProxyConfig = config
         self._choose = proxy_chooser(config, os.environ)
         self._tls = config.tls_config
         self._http2 = config.enable_http2
         self._contexts = contexts
         self._statistics = statistics
+        self._max_unasked = max_body + MAX_BESIDE_BYTES
         self._pools: dict[tuple[str, bool], Pool] = {}
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
         self._closed = False
@@ -134,7 +137,7 @@ class Connections:
         return pool
 
     def _make(self, proxy: str, tunnel: bool, context: ssl.SSLContext) -> Pool:
-        backend = _Backend(self._tls.server_name, self._statistics)
+        backend = _Backend(self._tls.server_name, self._statistics, self._max_unasked)
         common: dict[str, Any] = {
             "ssl_context": context,
             "keepalive_expiry": KEPT_SECONDS,
@@ -176,9 +179,10 @@ class _Backend(AnyIOBackend):
     cancelled, so that its socket would stay.
     """
 
-    def __init__(self, server_name: str, statistics: ClientStatistics) -> None:
+    def __init__(self, server_name: str, statistics: ClientStatistics, max_unasked: int) -> None:
         self._server_name = server_name
         self._statistics = statistics
+        self._max_unasked = max_unasked
         self._open: set[_Stream] = set()
 
     async def connect_tcp(
@@ -191,7 +195,7 @@ class _Backend(AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         """As the parent; the stream knows the name."""
         stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(stream, self._server_name, self._open, self._statistics)
+        return _Stream(stream, self._server_name, self._open, self._statistics, self._max_unasked)
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -206,10 +210,12 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_name: str,
         opened: set[_Stream],
         statistics: ClientStatistics,
+        max_unasked: int,
     ) -> None:
         self._stream = stream
         self._server_name = server_name
         self._statistics = statistics
+        self._max_unasked = max_unasked
         self._open = opened
         self._open.add(self)
         self._unasked = 0
@@ -228,7 +234,7 @@ class _Stream(httpcore.AsyncNetworkStream):
                 await self._stream.write(written, timeout)
         data = await self._stream.read(min(max_bytes, READ_BYTES), timeout)
         self._unasked += len(data)
-        if self._unasked > MAX_UNASKED_BYTES:
+        if self._unasked > self._max_unasked:
             self._statistics.bounds_reached["answer_head"] += 1
             raise httpcore.ReadError("interim answers without end")
         return data
@@ -254,4 +260,4 @@ class _Stream(httpcore.AsyncNetworkStream):
             await self._stream.write(written, timeout)
         stream = await self._stream.start_tls(ssl_context, self._server_name or server_hostname, timeout)
         self._open.discard(self)
-        return _Stream(stream, self._server_name, self._open, self._statistics)
+        return _Stream(stream, self._server_name, self._open, self._statistics, self._max_unasked)

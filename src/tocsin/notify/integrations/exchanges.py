@@ -32,7 +32,7 @@ class Exchanges:
         statistics: ClientStatistics,
         bounds: AnswerBounds,
     ) -> None:
-        self._connections = Connections(config, contexts, statistics=statistics)
+        self._connections = Connections(config, contexts, statistics=statistics, max_body=bounds.bytes)
         self._statistics = statistics
         self._bounds = bounds
 
