@@ -90,9 +90,9 @@ class _History:
         """By which end it is over, if it is."""
         return self.ends[bisect_right(self.times, at) - 1]
 
-    def begin(self, at: Nanoseconds) -> Nanoseconds:
-        """Since when it is what it is at that time."""
-        return max((one for one in self.changes() if one <= at), default=0)
+    def fired(self, at: Nanoseconds) -> Nanoseconds:
+        """When it began to fire, the last time before that."""
+        return max((one for one in self.changes() if one <= at and self.fires(one)), default=0)
 
     def changes(self) -> list[Nanoseconds]:
         """When it began and ended, in turns."""
@@ -223,7 +223,7 @@ class ClusterOracle:
     def _why(self, told: Told, state: _State) -> Iterator[str]:
         """An end of what nobody was told to fire again since its last end was told may count, or not: by
         whether the log still had that one when the alert was let go."""
-        old = {one for one, since in state.carried.items() if self._of_all[one].begin(told.looked[1]) > since}
+        old = {one for one, since in state.carried.items() if self._of_all[one].fired(told.looked[1]) > since}
         entry = (state.firing - old, state.resolved) if state.begun else None
         elapsed = told.at - state.taken >= self._repeat - 10 * SECOND
         later = frozenset(one for one in told.resolved if self._end(told, one) > state.ended.get(one, 0))
