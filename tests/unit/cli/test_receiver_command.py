@@ -93,7 +93,7 @@ def test_a_failure_has_a_reason_and_a_hint(
     assert run(far, tmp_path, "ops", "--resolved") == 1
     said = capsys.readouterr().out
     assert '"status":"resolved"' in said
-    assert "FAILED (clientError): unexpected status code 429: you said" in said
+    assert "FAILED (rateLimited): unexpected status code 429: you said" in said
     assert "hint: the far side wants fewer requests; come back in 7 s" in said
 
 

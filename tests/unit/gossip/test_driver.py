@@ -280,7 +280,19 @@ def test_a_first_message_that_cannot_be_unpacked_is_answered_with_an_error() -> 
     asyncio.run(story())
 
 
-@pytest.mark.parametrize("garbage", [b"\x02", b"\xff" * 100, b"\xf4\x03abc\x00", b"\x06\x81\xa5Nodes\xff"])
+def test_whoever_has_another_label_is_told_so() -> None:
+    async def story() -> None:
+        async with cluster() as all_members:
+            a = await all_members.member("a")
+            _, answer = await raw_stream(all_members, a.address, b"\xf4\x03abc\x00")
+            assert answer[:1] == b"\x0d"
+            assert b"'abc'" in answer
+            assert a.gossip.driver_statistics.streams_refused == 1
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("garbage", [b"\x02", b"\xff" * 100, b"\x06\x81\xa5Nodes\xff"])
 def test_other_garbage_on_a_stream_just_ends_it(garbage: bytes) -> None:
     async def story() -> None:
         async with cluster(replace(LOCAL, stream_timeout=0.3)) as all_members:
