@@ -32,7 +32,7 @@ READ_BYTES: Final = 8 * 1024
 MAX_HELD_BYTES: Final = 64 * 1024
 """Of a request, written at once."""
 MAX_BESIDE_BYTES: Final = 192 * 1024
-"""That come on a connection on which nothing is written, beside the body of an answer: heads, interim answers."""
+"""That come on a connection on which nothing is written, beside the body of an answer: heads of all kinds."""
 
 
 @dataclass(slots=True, eq=False)
