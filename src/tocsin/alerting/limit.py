@@ -51,17 +51,28 @@ class _Bucket:
     def __init__(self) -> None:
         self.ends: dict[int, Nanoseconds] = {}
         self._heap: list[tuple[Nanoseconds, int]] = []
-        """One entry an alert; one whose end has moved since is put right when it comes to the top."""
+        """At least one entry an alert that is not later than its end; one that is earlier is put right when it
+        comes to the top."""
 
     def take(self, fingerprint: int, ends_at: Nanoseconds, limit: int, now: Nanoseconds) -> bool:
-        if fingerprint in self.ends:
+        known = self.ends.get(fingerprint)
+        if known is not None:
             self.ends[fingerprint] = ends_at
+            if ends_at < known:
+                self._push(fingerprint, ends_at)
             return True
         if len(self.ends) >= limit and not self._evict(now):
             return False
         self.ends[fingerprint] = ends_at
-        heapq.heappush(self._heap, (ends_at, fingerprint))
+        self._push(fingerprint, ends_at)
         return True
+
+    def _push(self, fingerprint: int, ends_at: Nanoseconds) -> None:
+        if len(self._heap) > 2 * len(self.ends) + 16:
+            self._heap = [(end, each) for each, end in self.ends.items()]
+            heapq.heapify(self._heap)
+        else:
+            heapq.heappush(self._heap, (ends_at, fingerprint))
 
     def _evict(self, now: Nanoseconds) -> bool:
         while self._heap:

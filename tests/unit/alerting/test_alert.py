@@ -140,6 +140,21 @@ def test_a_limit_is_never_passed_and_known_alerts_are_always_taken(
         assert len(living) <= limit
 
 
+def test_the_place_of_an_alert_that_was_ended_early_is_free() -> None:
+    """Alerts fire with an end ahead, which moves back when they are resolved."""
+    bound = AlertNameLimit(2)
+    first, second, third = (
+        Alert(Labels({"alertname": "A", "i": str(number)}), Labels(), 10, 100 + number) for number in range(3)
+    )
+    assert bound.admit(first, 20)
+    assert bound.admit(second, 20)
+    for end in range(99, 30, -1):
+        assert bound.admit(replace(second, ends_at=end), 20)
+    assert not bound.admit(third, 25)
+    assert bound.admit(third, 40), "the second one has ended, though the first one was to end before it"
+    assert not bound.admit(replace(second, ends_at=200), 40)
+
+
 def test_without_a_limit_all_are_taken() -> None:
     alerts = Alerts()
     assert len(alerts.put([alert(10, 100, name="A")] * 5, 20)) == 5
