@@ -25,7 +25,10 @@ setup: $(VENV)/.ready  ## make the virtual environment
 demo: setup  ## three nodes over mutual TLS (ARGS="--with-alertmanager PATH --keep")
 	@$(BIN)/python -m tools.demo $(ARGS)
 
-test: lint unit trouble fuzz-short interop  ## all that CI runs; the last but one is a minute of fuzzing
+# The suites that wait more than they work run side by side, each with its output in one piece.
+test: lint unit  ## all that CI runs; the last is a minute of fuzzing
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 trouble interop
+	@$(MAKE) --no-print-directory fuzz-short
 
 lint: setup  ## ruff and mypy --strict
 	@echo "== lint"
