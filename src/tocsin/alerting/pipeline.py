@@ -323,10 +323,16 @@ class Pipeline:
                 self._timers.follow(delivery, delivery.next_timeout())
 
     def retire(self, now: Nanoseconds) -> None:
-        """This configuration was replaced: withdraw what was announced and is not being sent."""
+        """This configuration was replaced: withdraw what was announced and is not being sent.
+
+        What queues for an attempt gets none any more: it would be announced, and never made.
+        """
         for delivery in self._claiming:
             delivery.withdraw(now)
         self._claiming.clear()
+        for queues in self._queues.values():
+            for queue in queues:
+                queue.waiting.clear()
 
     # Time
 
