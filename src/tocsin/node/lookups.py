@@ -39,34 +39,45 @@ class LookUps:
         self.statistics = LookUpStatistics()
         self._muter = muter
         self._turn = asyncio.Lock()
+        self._at_once_until: float | None = None  # in this turn of the event loop
 
     def at_once(self, alerts: Iterable[Labels]) -> bool:
-        """Look up as many as a slice has time for; whether that was all."""
-        end = 0.0
+        """Look up as many as a slice has time for; whether that was all. All who ask in one turn of the event
+        loop share a slice: many groups may be due in it."""
         for labels in alerts:
             steps = self._muter.looking_up(labels)
             if steps is None:
                 continue
-            end = end or perf_counter() + SLICE
+            end = self._at_once_until
+            if end is None:
+                end = self._at_once_until = perf_counter() + SLICE
+                asyncio.get_running_loop().call_soon(self._next_turn)
+            elif perf_counter() > end:
+                return False
             for _ in steps:
                 if perf_counter() > end:
                     return False
         return True
 
+    def _next_turn(self) -> None:
+        self._at_once_until = None
+
     async def find(self, alerts: Iterable[Labels]) -> None:
         """Look up all; what has changed since is found again when it is asked for."""
         steps = self._steps(alerts)
-        while True:
+        done = False
+        while not done:
             async with self._turn:  # those who wait for it have theirs first
                 began = perf_counter()
                 for _ in steps:
                     if perf_counter() > began + SLICE:
+                        self.statistics.given_way += 1
                         break
                 else:
-                    return
+                    done = True
                 took = perf_counter() - began
-            self.statistics.given_way += 1
-            await asyncio.sleep(took if took > LONG else 0)
+                # Not let go of before: whoever comes next would have a slice in the same turn of the loop.
+                await asyncio.sleep(took if took > LONG else 0)
 
     def _steps(self, alerts: Iterable[Labels]) -> Iterator[None]:
         for position, labels in enumerate(alerts):
