@@ -2,14 +2,15 @@
 
 httpcore's own pool looks at every connection, and asks the system about it, as each request begins and ends:
 with 64 of them that takes longer than all else. Here the one that was used last is taken, and only that one
-looked at.
+looked at; those that have waited longest are closed one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 import httpcore
 
@@ -18,17 +19,26 @@ if TYPE_CHECKING:
 
     Place = tuple[bytes, bytes, int]
 
+MAX_IDLE: Final = 64
+"""Connections without a request, to all origins together: a URL may be made of labels, or lead elsewhere."""
+LOOKED_AT: Final = 2
+"""Of those that have waited longest, as a request begins: more than it adds."""
+
 
 class Reuse:
-    """Connections as ``maker`` makes them. How many there are at a time is its user's to bound."""
+    """Connections as ``maker`` makes them. How many have requests at a time is its user's to bound."""
 
     def __init__(self, maker: httpcore.AsyncConnectionPool, *, http2: bool) -> None:
         """``maker``: says how a connection is made, and makes no request itself."""
         self._maker = maker
         self._http2 = http2
         self._idle: dict[Place, list[httpcore.AsyncConnectionInterface]] = {}
+        self._waiting: dict[httpcore.AsyncConnectionInterface, Place] = {}
+        """The same, who has waited longest first."""
         self._shared: dict[Place, httpcore.AsyncConnectionInterface] = {}
         """By origin, one that may speak HTTP/2: several requests may use it."""
+        self._streams: dict[httpcore.AsyncConnectionInterface, httpcore.AsyncNetworkStream] = {}
+        """Of shared ones, once they are known."""
         self._all: set[httpcore.AsyncConnectionInterface] = set()
 
     @asynccontextmanager
@@ -36,6 +46,7 @@ class Reuse:
         """The answer, whose body is still to be read. httpcore's errors."""
         origin = request.url.origin
         place = origin.scheme, origin.host, origin.port
+        await self._close_old()  # Not once there is an answer: it would be lost to whoever is cancelled.
         while True:
             connection = await self._take(place, origin)
             try:
@@ -43,11 +54,12 @@ class Reuse:
                 break
             except httpcore.ConnectionNotAvailable:
                 # It speaks HTTP/1.1 after all, or has no stream left.
-                if self._shared.get(place) is connection:
-                    del self._shared[place]
+                self._unshare(place, connection)
             except BaseException:
                 self._release(place, connection)
                 raise
+        if self._shared.get(place) is connection:
+            self._streams[connection] = response.extensions["network_stream"]
         try:
             yield response
         finally:
@@ -59,40 +71,79 @@ class Reuse:
         connections = list(self._all)
         self._all.clear()
         self._idle.clear()
+        self._waiting.clear()
         self._shared.clear()
+        self._streams.clear()
         for connection in connections:
             await connection.aclose()
+
+    async def _close_old(self) -> None:
+        for connection, place in list(islice(self._waiting.items(), LOOKED_AT)):
+            if connection in self._waiting and (len(self._waiting) > MAX_IDLE or connection.has_expired()):
+                idle = self._idle[place]
+                idle.remove(connection)
+                if not idle:
+                    del self._idle[place]
+                del self._waiting[connection]
+                await self._drop(place, connection)
 
     async def _take(self, place: Place, origin: Origin) -> httpcore.AsyncConnectionInterface:
         shared = self._shared.get(place)
         if shared is not None and shared.is_available():
-            if not shared.has_expired():
+            if not shared.has_expired() and not self._was_left(shared):
                 return shared
             await self._drop(place, shared)
-        idle = self._idle.setdefault(place, [])
-        while idle:
-            connection = idle.pop()
+        while (connection := self._pop(place)) is not None:
             if connection.is_available() and not connection.has_expired():
                 return connection
             await self._drop(place, connection)
         connection = self._maker.create_connection(origin)
         self._all.add(connection)
         if self._http2 and origin.scheme == b"https":
-            self._shared[place] = connection
+            self._share(place, connection)
         return connection
+
+    def _was_left(self, shared: httpcore.AsyncConnectionInterface) -> bool:
+        """Whether the far side may have closed it. httpcore does not look for that when HTTP/2 is spoken: the
+        next request would fail. What comes while nothing is asked for is a farewell, or nothing to miss."""
+        stream = self._streams.get(shared)
+        return stream is not None and shared.is_idle() and bool(stream.get_extra_info("is_readable"))
+
+    def _pop(self, place: Place) -> httpcore.AsyncConnectionInterface | None:
+        """The idle one that was used last."""
+        idle = self._idle.get(place)
+        if not idle:
+            return None
+        connection = idle.pop()
+        if not idle:
+            del self._idle[place]
+        del self._waiting[connection]
+        return connection
+
+    def _share(self, place: Place, connection: httpcore.AsyncConnectionInterface) -> None:
+        before = self._shared.get(place)
+        if before is not None:
+            self._unshare(place, before)
+        self._shared[place] = connection
+
+    def _unshare(self, place: Place, connection: httpcore.AsyncConnectionInterface) -> None:
+        if self._shared.get(place) is connection:
+            del self._shared[place]
+            self._streams.pop(connection, None)
 
     def _release(self, place: Place, connection: httpcore.AsyncConnectionInterface) -> None:
         if connection.is_closed():
             self._all.discard(connection)
-            if self._shared.get(place) is connection:
-                del self._shared[place]
-        elif self._shared.get(place) is not connection and connection.is_idle():
-            idle = self._idle.setdefault(place, [])
-            if connection not in idle:
-                idle.append(connection)
+            self._unshare(place, connection)
+        elif (
+            self._shared.get(place) is not connection
+            and connection.is_idle()
+            and connection not in self._waiting
+        ):
+            self._idle.setdefault(place, []).append(connection)
+            self._waiting[connection] = place
 
     async def _drop(self, place: Place, connection: httpcore.AsyncConnectionInterface) -> None:
         self._all.discard(connection)
-        if self._shared.get(place) is connection:
-            del self._shared[place]
+        self._unshare(place, connection)
         await connection.aclose()

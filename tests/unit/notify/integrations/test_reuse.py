@@ -1,0 +1,121 @@
+"""Connections that are kept: how many, for how long, and what the far side does to them meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import h2.config
+import h2.connection
+import h2.events
+import httpcore
+import pytest
+
+from tests.support.certificates import CertificateAuthority
+from tests.support.httpreceiver import client, run, served, server_tls
+from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
+from tocsin.notify.integrations import reuse
+from tocsin.notify.integrations.reuse import Reuse
+
+AUTHORITY = CertificateAuthority()
+TRUSTING = TLSClientConfig(ca=AUTHORITY.certificate.decode())
+
+
+@asynccontextmanager
+async def _reusing(**more: float) -> AsyncIterator[Reuse]:
+    made = Reuse(httpcore.AsyncConnectionPool(**more), http2=False)  # type: ignore[arg-type]
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+async def _ask(connections: Reuse, url: str) -> None:
+    async with connections.request(httpcore.Request("GET", f"{url}/", headers=[("Host", "far")])) as response:
+        await response.aread()
+
+
+def test_idle_connections_to_all_origins_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reuse, "MAX_IDLE", 2)
+
+    async def story() -> None:
+        async with served() as one, served() as two, served() as three, served() as four, _reusing() as kept:
+            for far in (one, two, three, four, one):
+                await _ask(kept, far.url)
+            # The one that had waited longest made room, so its origin is reached anew.
+            assert len(one.connections) == 2
+            await asyncio.wait([min(one.connections, key=lambda each: not each.done())])
+            assert [len(far.connections) for far in (two, three, four)] == [1, 1, 1]
+
+    run(story)
+
+
+def test_connections_that_nobody_uses_any_more_are_closed_in_time() -> None:
+    async def story() -> None:
+        async with served() as busy, served() as left, _reusing(keepalive_expiry=0) as kept:
+            await _ask(kept, left.url)
+            [connection] = left.connections
+            while not connection.done():
+                await _ask(kept, busy.url)
+                await asyncio.sleep(0.001)
+
+    run(story)
+
+
+def test_those_of_many_requests_at_a_time_are_kept() -> None:
+    async def story() -> None:
+        async with served() as far, _reusing() as kept:
+            await asyncio.gather(*[_ask(kept, far.url) for _ in range(8)])
+            await asyncio.gather(*[_ask(kept, far.url) for _ in range(8)])
+            assert len(far.connections) == 8
+
+    run(story)
+
+
+@pytest.mark.parametrize("farewell", [True, False])
+def test_an_http2_connection_that_the_far_side_closed_fails_no_request(
+    tmp_path: Path, farewell: bool
+) -> None:
+    ended: list[asyncio.Future[None]] = []
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers one request, and closes when told to."""
+        over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        ended.append(over)
+        connection = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False))
+        connection.initiate_connection()
+        answered = False
+        while not answered and (data := await reader.read(65536)):
+            for event in connection.receive_data(data):
+                if isinstance(event, h2.events.StreamEnded):
+                    connection.send_headers(event.stream_id, [(":status", "200")], end_stream=True)
+                    answered = True
+            writer.write(connection.data_to_send())
+        with suppress(ConnectionError, ssl.SSLError):
+            await asyncio.wait_for(close.wait(), 60)
+            if farewell:
+                connection.close_connection()
+                writer.write(connection.data_to_send())
+            writer.close()
+            await writer.wait_closed()
+        over.set_result(None)
+
+    close = asyncio.Event()
+
+    async def story() -> None:
+        context = server_tls(AUTHORITY, tmp_path, "h2")
+        server = await asyncio.start_server(once, "127.0.0.1", 0, ssl=context)
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with client(HTTPClientConfig(tls_config=TRUSTING)) as http:
+            assert (await http.post(url, b"1")).status == 200
+            close.set()
+            await asyncio.wait(ended[:1], timeout=1)  # Its end waits for ours; what it sent is there.
+            assert (await http.post(url, b"2")).status == 200
+            assert len(ended) == 2
+        server.close()
+        await asyncio.wait(ended)
+
+    run(story)
