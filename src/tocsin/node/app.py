@@ -100,6 +100,7 @@ class Node:
         self._settled = False
         self._delayed = flags.dispatch_start_delay > 0
         self._stopping = False
+        self._begins_anew = False
         self._reloading = asyncio.Lock()
         self._reloads = Joined(self._reload)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -213,7 +214,10 @@ class Node:
 
     def group_muted_by(self, group: GroupView) -> Sequence[str]:
         """The time intervals that mute a group."""
-        return self._engine.pipeline.muted_by(group.route.options, self.now())
+        try:
+            return self._engine.pipeline.muted_by(group.route.options, self.now())
+        except KeyError:  # A reload has removed a time interval since the group was asked for.
+            return ()
 
     async def route_labels(self, group: GroupView) -> Mapping[str, str]:
         """The labels of a group's route, rendered."""
@@ -378,6 +382,9 @@ class Node:
                 await action()
             except TocsinError as error:
                 self._log.error("maintenance failed", err=str(error))
+            except Exception as error:
+                # A bug must cost this one run, not all that would come after it.
+                self._log.error("maintenance failed", err=repr(error))
 
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
@@ -398,10 +405,13 @@ class Node:
         if back := self._clock_watch.set_back_by():
             self._ask_again()
             self._log.warn("the clock was set back; beginning anew with all alerts", seconds=in_seconds(back))
+            self._begins_anew = True
+        if self._begins_anew:  # Until it is done: a file that the senders need may be gone for a while.
             async with self._reloading:
                 senders = await asyncio.to_thread(self._make_senders, self._config)
                 await self._engine.regroup(self._config, self.alerts)
                 self._adopt(self._config, senders, previous=self.engine)
+            self._begins_anew = False
 
     async def _reload_and_log(self) -> None:
         try:
