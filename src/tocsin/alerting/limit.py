@@ -51,8 +51,7 @@ class _Bucket:
     def __init__(self) -> None:
         self.ends: dict[int, Nanoseconds] = {}
         self._heap: list[tuple[Nanoseconds, int]] = []
-        """At least one entry an alert that is not later than its end; one that is earlier is put right when it
-        comes to the top."""
+        """An entry for each alert, no later than its end; one that is earlier is put right at the top."""
 
     def take(self, fingerprint: int, ends_at: Nanoseconds, limit: int, now: Nanoseconds) -> bool:
         known = self.ends.get(fingerprint)
