@@ -113,8 +113,9 @@ class _History:
 class ClusterOracle:
     """``group_of``: the key of an alert's group. ``heard``: after that time each node has heard of a
     notification. ``bound``: after that time what has changed is told. ``muted``: whether a silence or another
-    alert mutes it. ``lost``: whether others may never hear of that notification, as its sender died, was cut
-    off, or gave up before the answer; of its group no reason is judged any more."""
+    alert mutes it; ``mutings``: when that may change. ``lost``: whether others may never hear of that
+    notification, as its sender died, was cut off, or gave up before the answer; of its group no reason is
+    judged any more."""
 
     def __init__(
         self,
@@ -124,6 +125,7 @@ class ClusterOracle:
         repeat_interval: Nanoseconds = 24 * 3600 * SECOND,
         heard: Nanoseconds = 5 * SECOND,
         muted: Callable[[Labels, Nanoseconds], bool] = lambda _labels, _now: False,
+        mutings: Iterable[Nanoseconds] = (),
         lost: Callable[[Told], bool] = lambda _told: False,
     ) -> None:
         self.complaints: list[str] = []
@@ -132,6 +134,7 @@ class ClusterOracle:
         self._repeat = repeat_interval
         self._heard = heard
         self._muted = muted
+        self._mutings = frozenset(mutings)
         self._lost = lost
         self._of_node: defaultdict[str, dict[Labels, _History]] = defaultdict(dict)
         self._of_all: dict[Labels, _History] = {}
@@ -243,7 +246,7 @@ class ClusterOracle:
             for node, histories in self._of_node.items()
             for one, what in histories.items()
             if self._group_of(one) == told.group
-            for at in {*what.times, *what.ends, states[0].taken}
+            for at in {*what.times, *what.ends, *self._mutings, states[0].taken}
             if states[0].taken <= at < told.at
         )
         for at, node in moments:

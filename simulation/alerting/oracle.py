@@ -141,7 +141,7 @@ class Oracle:
             self._observed[one.place].append(one)
         for event in happened:
             self._at(event.at, 0, self._doing(event))
-        while self._agenda and self._agenda[0][0] <= until:
+        while self._agenda and self._agenda[0][0] < until:
             self._now, _, _, action = heappop(self._agenda)
             action()
         for place, rest in self._observed.items():

@@ -58,6 +58,9 @@ def play_several(story: LoneStory) -> list[str]:
             world.at(when + DOWN, partial(world.restart, name))
             world.at(when + 2 * DOWN, partial(_send_again, world, reports))
     world.run(end - T0)
+    mutings = [T0 + at for span in story.silences for at in (span.begins, span.ends)]
+    if story.inhibition:
+        mutings += [one.updated_at for one in reports]
     wrong: list[str] = []
     for index, send_resolved in enumerate(story.send_resolved):
         oracle = ClusterOracle(
@@ -68,6 +71,7 @@ def play_several(story: LoneStory) -> list[str]:
             muted=lambda labels, now: (
                 bool(silenced.mutes(labels, now)) or (story.inhibition and inhibited(reports, labels, now))
             ),
+            mutings=mutings,
             lost=partial(_lost, story, killed),
         )
         wrong += oracle.judge(world.reports, world.told(index))
