@@ -46,7 +46,7 @@ trouble: setup  ## tests with real processes in trouble: killed, stopped, attack
 	@$(BIN)/pytest -q -n 4 --dist loadfile -m "not interop and not slow" tests/faults
 
 # Tests wait more than they work, so more workers than cores; a file's tests share its clusters.
-INTEROP := $(BIN)/pytest -q -n 3 --dist loadfile -m "interop and not slow"
+INTEROP := $(BIN)/pytest -q -n 5 --dist loadfile -m "interop and not slow"
 
 # With the peers fetched a skipped test is a failure. Status 3: none can be fetched here, the reason is printed.
 interop: setup  ## tests beside the real Alertmanager, amtool, Prometheus and serf
