@@ -52,9 +52,10 @@ class Trio(Cluster):
     last: Node
 
     def fill(self, ours: NodeKind, theirs: NodeKind) -> Trio:
-        self.first = self.add(ours, "first", peer_name="00-first")
-        self.theirs = self.add(theirs, "theirs", peer_name="50-theirs")
-        self.last = self.add(ours, "last", peer_name="zz-last")
+        turns = {"cluster.peer-timeout": "4s"}  # Who sends must be out within it, also on a busy machine.
+        self.first = self.add(ours, "first", peer_name="00-first", flags=turns)
+        self.theirs = self.add(theirs, "theirs", peer_name="50-theirs", flags=turns)
+        self.last = self.add(ours, "last", peer_name="zz-last", flags=turns)
         self.wait_whole()
         return self
 

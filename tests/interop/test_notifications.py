@@ -1,6 +1,6 @@
 """An alert that several nodes have gives one notification, whichever kind of node sends it.
 
-The node that is first in the order of names sends at once; each later one waits a peer-timeout (1 s here) for
+The node that is first in the order of names sends at once; each later one waits a peer-timeout (4 s here) for
 each place before it, then finds the notification in its log.
 """
 
@@ -15,8 +15,8 @@ from tests.support.node import Node, metric
 
 pytestmark = pytest.mark.interop
 
-# Longer than the last node waits: group_wait 0.1 s + 2 places x 1 s, and a margin for a busy machine.
-PATIENCE = 4.0
+# Longer than the last node waits: group_wait 0.1 s + 2 places x 4 s, and a margin for a busy machine.
+PATIENCE = 10.0
 
 
 def exactly_one(trio: Trio, alert_name: str, posted_to: list[Node], sender: Node) -> None:
