@@ -209,8 +209,8 @@ class Delivery:
                 return
         self._take_turn(entry, now)
 
-    def move_up(self, now: Nanoseconds) -> None:
-        """It queued, and there is room: look again, since others may have sent meanwhile."""
+    def look_again(self, now: Nanoseconds) -> None:
+        """Others may have sent meanwhile; and its time may be over."""
         if now >= self._deadline:
             self._time_out(now)
         else:
@@ -293,10 +293,8 @@ class Delivery:
             self._attempts += 1
             self._decided(Overdue(self.flush, self.integration, now, self._attempts, self._attempt_began))
             self._time_out(now)
-        elif now >= self._deadline:
-            self._time_out(now)
         else:
-            self.look(now)
+            self.look_again(now)
 
     # -- whose turn it is
 

@@ -310,7 +310,7 @@ class Pipeline:
             if queued is None:
                 return
             if queued.state is DeliveryState.READY:
-                queued.move_up(now)
+                queued.look_again(now)
                 self._follow(queued, now)
         if queue.waiting:
             self._timers.set(queue, now)
