@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from tocsin import ALERTMANAGER_VERSION
-from tocsin.node.config.flags import FEATURES, NOT_SUPPORTED
+from tocsin.config.features import FEATURES
+from tocsin.node.config.flags import NOT_SUPPORTED
 from tools.compatibility import notes, ours
 from tools.compatibility.notes import Note
 

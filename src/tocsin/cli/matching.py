@@ -7,21 +7,11 @@ from typing import TYPE_CHECKING
 
 from tocsin.alerting.quote import go_quote
 from tocsin.cli.commandline.run import CommandError
+from tocsin.config.features import FEATURES
 
 if TYPE_CHECKING:
     from tocsin.alerting.matcher import Matcher, ParserMode, ParseWarning
     from tocsin.cli.commandline.invocation import Invocation
-
-FEATURES = (
-    "alert-names-in-metrics",
-    "receiver-name-in-metrics",
-    "group-key-in-metrics",
-    "classic-mode",
-    "utf8-strict-mode",
-    "auto-gomemlimit",
-    "event-recorder",
-)
-"""What ``--enable-feature`` takes; only the two modes of matchers do something here."""
 
 
 def parser_mode(invocation: Invocation) -> ParserMode:
@@ -36,7 +26,7 @@ def parser_mode(invocation: Invocation) -> ParserMode:
 
 
 def check_features(invocation: Invocation) -> None:
-    """:class:`CommandError` for a feature that there is not."""
+    """:class:`CommandError` for a feature that there is not. Only the modes of matchers do something here."""
     features = invocation.text("enable-feature")
     for feature in features.split(",") if features else ():
         if feature not in FEATURES:

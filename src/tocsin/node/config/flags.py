@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.matcher import ParserMode
+from tocsin.config.features import FEATURES
 from tocsin.errors import ConfigError
 from tocsin.node.config.commandline import (
     HelpRequested,
@@ -43,15 +44,6 @@ LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 MEMBERSHIPS = ("gossip", "discovery")
 TRANSPORTS = ("auto", "tls", "udp", "dtls", "udp-to-tls")
-FEATURES = (
-    "alert-names-in-metrics",
-    "receiver-name-in-metrics",
-    "group-key-in-metrics",
-    "classic-mode",
-    "utf8-strict-mode",
-    "auto-gomemlimit",
-    "event-recorder",
-)
 NOT_SUPPORTED = ("event-recorder",)
 
 
