@@ -12,7 +12,8 @@ import pytest
 
 from tests.receivers.captures import Capture, chosen, load
 from tests.receivers.compare import Result, differences
-from tests.receivers.play import Play, RefusedError, certificates, play_all
+from tests.receivers.daemon import RefusedError
+from tests.receivers.play import Play, certificates, play_all
 from tests.receivers.secrets import rude, secrets_of, shown
 from tocsin.notify.integrations.registry import KINDS
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from tests.receivers.captures import FILE, Capture, load
 from tests.receivers.compare import differences
-from tests.receivers.play import Play, RefusedError, certificates, play_all
+from tests.receivers.daemon import RefusedError
+from tests.receivers.play import Play, certificates, play_all
 from tests.receivers.secrets import shown
 
 

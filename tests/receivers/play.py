@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import shlex
 import shutil
 import socket
 import ssl
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,13 +18,12 @@ from typing import Any, Final
 
 from tests.receivers.captures import Capture, Step
 from tests.receivers.compare import Result
+from tests.receivers.daemon import DEADLINE, RefusedError, call, log_of, start
 from tests.receivers.farside import HOST, FarSide, HTTPFarSide, SMTPFarSide
 from tests.receivers.written import written
 from tests.support.certificates import CertificateAuthority
 from tests.support.processes import free_port
 
-EXTERNAL: Final = "http://am.example.org:9093"
-DEADLINE: Final = 120.0
 """Seconds that anything may take that has to come."""
 COUNTERS: Final = {
     "alertmanager_notifications_total": "notifications",
@@ -55,10 +50,6 @@ NAMES: Final = (
     "webexapis.com",
 )
 """Of all hosts that a capture dials."""
-
-
-class RefusedError(Exception):
-    """The daemon does not take the capture's configuration or alerts, or has died."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +115,11 @@ class Play:
 
     def log(self) -> str:
         """What the daemon has said."""
-        return (self.folder / "log").read_text(errors="replace")
+        return log_of(self.folder)
 
     async def get(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
         """Status and body of a request to the daemon; (0, b"") when it does not answer."""
-        return await asyncio.to_thread(_call, f"http://{self._address}{path}", body)
+        return await asyncio.to_thread(call, f"http://{self._address}{path}", body)
 
     # ---- before
 
@@ -157,39 +148,8 @@ class Play:
 
     async def _start(self) -> asyncio.subprocess.Process:
         self._address = f"{HOST}:{free_port()}"
-        given = [
-            f"--config.file={self.folder / 'alertmanager.yml'}",
-            f"--storage.path={self.folder / 'data'}",
-            f"--web.listen-address={self._address}",
-            f"--web.external-url={EXTERNAL}",
-            "--cluster.listen-address=",
-            *self._flags,
-        ]
-        words = [given if word == "{args}" else [word] for word in shlex.split(self._command)]
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.lower().endswith("_proxy") and not name.startswith("AWS_")
-        }
         own = {name: self._real(value) for name, value in self.capture.data.get("env", {}).items()}
-        with (self.folder / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *[word for group in words for word in group],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env={**kept, "TZ": "UTC", "AWS_EC2_METADATA_DISABLED": "true", **own},
-            )
-        end = time.monotonic() + DEADLINE
-        while (await self.get("/-/ready"))[0] != 200:
-            if process.returncode is not None or time.monotonic() > end:
-                if process.returncode is None:
-                    process.kill()
-                    await process.wait()
-                raise RefusedError(f"it did not start: {self.log()[-800:]}")
-            await asyncio.sleep(0.1)
-        return process
+        return await start(self._command, self.folder, self._address, self._flags, own)
 
     # ---- a step
 
@@ -294,21 +254,6 @@ def _indented(block: str, by: int) -> str:
     return "\n".join(
         f"{' ' * by}{line}" if line.strip() else line for line in block.rstrip("\n").splitlines()
     )
-
-
-_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-
-
-def _call(url: str, body: bytes | None) -> tuple[int, bytes]:
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    try:
-        with _OPENER.open(urllib.request.Request(url, body, headers), timeout=30) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
-    except OSError:
-        return 0, b""
 
 
 async def play_all(

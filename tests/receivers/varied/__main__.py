@@ -19,7 +19,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.receivers.play import Certificates, RefusedError, certificates
+from tests.receivers.daemon import RefusedError
+from tests.receivers.play import Certificates, certificates
 from tests.receivers.varied.both import Program, Told, _Place, write
 from tests.receivers.varied.generate import Case, Generator
 from tests.support.alertmanager import alertmanager, amtool

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import shlex
 import shutil
 import socket
 import tempfile
@@ -18,8 +16,9 @@ from typing import Any, Final
 
 from tests.receivers.captures import load
 from tests.receivers.compare import comparable
+from tests.receivers.daemon import RefusedError, call, log_of, start
 from tests.receivers.farside import HOST, Answer, FarSide, HTTPFarSide, HTTPRequest, Seen, SMTPFarSide
-from tests.receivers.play import DEADLINE, EXTERNAL, FAILED, Certificates, RefusedError, _call
+from tests.receivers.play import FAILED, Certificates
 from tests.receivers.varied.generate import Case
 from tests.receivers.written import written
 from tests.support.processes import free_port
@@ -156,42 +155,15 @@ class Program:
 
     async def _start(self) -> asyncio.subprocess.Process:
         self._address = f"{HOST}:{free_port()}"
-        given = [
-            f"--config.file={self.folder / 'alertmanager.yml'}",
-            f"--storage.path={self.folder / 'data'}",
-            f"--web.listen-address={self._address}",
-            f"--web.external-url={EXTERNAL}",
-            "--cluster.listen-address=",
-            "--enable-feature=receiver-name-in-metrics",
-        ]
-        words = [given if word == "{args}" else [word] for word in shlex.split(self._command)]
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.lower().endswith("_proxy") and not name.startswith("AWS_")
-        }
-        with (self.folder / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *[word for group in words for word in group],
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env={**kept, "TZ": "UTC", "AWS_EC2_METADATA_DISABLED": "true"},
-            )
-        end = time.monotonic() + DEADLINE
-        while (await self._get("/-/ready"))[0] != 200:
-            if process.returncode is not None or time.monotonic() > end:
-                raise RefusedError(f"it did not start: {self.log()[-1500:]}")
-            await asyncio.sleep(0.1)
-        return process
+        flags = ["--enable-feature=receiver-name-in-metrics"]
+        return await start(self._command, self.folder, self._address, flags, {})
 
     def log(self) -> str:
         """What the program has said."""
-        return (self.folder / "log").read_text(errors="replace")
+        return log_of(self.folder)
 
     async def _get(self, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-        return await asyncio.to_thread(_call, f"http://{self._address}{path}", body)
+        return await asyncio.to_thread(call, f"http://{self._address}{path}", body)
 
     async def _counters(self) -> dict[tuple[str, str, str], int]:
         """By metric, receiver and reason."""
