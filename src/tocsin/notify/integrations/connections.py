@@ -31,8 +31,8 @@ READ_BYTES: Final = 8 * 1024
 """Of a connection, at once."""
 MAX_HELD_BYTES: Final = 64 * 1024
 """Of a request, written at once."""
-MAX_BESIDE_BYTES: Final = 192 * 1024
-"""That come on a connection on which nothing is written, beside the body of an answer: heads of all kinds."""
+MAX_HEAD_BYTES: Final = 192 * 1024
+"""Of response heads, interim ones (1xx) included, that are read after a request was written."""
 
 
 @dataclass(slots=True, eq=False)
@@ -77,7 +77,7 @@ class Connections:
         self._http2 = config.enable_http2
         self._contexts = contexts
         self._statistics = statistics
-        self._max_unasked = max_body + MAX_BESIDE_BYTES
+        self._max_response = max_body + MAX_HEAD_BYTES
         self._pools: dict[tuple[str, bool], Pool] = {}
         self._turns = asyncio.Semaphore(MAX_CONNECTIONS)
         self._closed = False
@@ -137,7 +137,7 @@ class Connections:
         return pool
 
     def _make(self, proxy: str, tunnel: bool, context: ssl.SSLContext) -> Pool:
-        backend = _Backend(self._tls.server_name, self._statistics, self._max_unasked)
+        backend = _Backend(self._tls.server_name, self._statistics, self._max_response)
         common: dict[str, Any] = {
             "ssl_context": context,
             "keepalive_expiry": KEPT_SECONDS,
@@ -179,10 +179,10 @@ class _Backend(AnyIOBackend):
     cancelled, so that its socket would stay.
     """
 
-    def __init__(self, server_name: str, statistics: ClientStatistics, max_unasked: int) -> None:
+    def __init__(self, server_name: str, statistics: ClientStatistics, max_response: int) -> None:
         self._server_name = server_name
         self._statistics = statistics
-        self._max_unasked = max_unasked
+        self._max_response = max_response
         self._open: set[_Stream] = set()
 
     async def connect_tcp(
@@ -195,7 +195,7 @@ class _Backend(AnyIOBackend):
     ) -> httpcore.AsyncNetworkStream:
         """As the parent; the stream knows the name."""
         stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
-        return _Stream(stream, self._server_name, self._open, self._statistics, self._max_unasked)
+        return _Stream(stream, self._server_name, self._open, self._statistics, self._max_response)
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -210,15 +210,15 @@ class _Stream(httpcore.AsyncNetworkStream):
         server_name: str,
         opened: set[_Stream],
         statistics: ClientStatistics,
-        max_unasked: int,
+        max_response: int,
     ) -> None:
         self._stream = stream
         self._server_name = server_name
         self._statistics = statistics
-        self._max_unasked = max_unasked
+        self._max_response = max_response
         self._open = opened
         self._open.add(self)
-        self._unasked = 0
+        self._read_since_write = 0
         self._written = b""
         tls = stream.get_extra_info("ssl_object")
         # With HTTP/2 one request may wait for an answer while another is written.
@@ -228,25 +228,28 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """A little at a time, as all of it is looked at at once; and not for ever: httpcore would go on with
         interim answers (1xx) that have no end."""
-        if self._written:
-            written, self._written = self._written, b""
-            with suppress(httpcore.WriteError):  # It may have been answered already: read that.
-                await self._stream.write(written, timeout)
+        with suppress(httpcore.WriteError):  # It may have been answered already: read that.
+            await self._flush(timeout)
         data = await self._stream.read(min(max_bytes, READ_BYTES), timeout)
-        self._unasked += len(data)
-        if self._unasked > self._max_unasked:
+        self._read_since_write += len(data)
+        if self._read_since_write > self._max_response:
             self._statistics.bounds_reached["answer_head"] += 1
             raise httpcore.ReadError("interim answers without end")
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """What was written may be answered. A request's head and body go together, as the answer is read."""
-        self._unasked = 0
+        self._read_since_write = 0
         if self._holds and len(self._written) + len(buffer) <= MAX_HELD_BYTES:
             self._written += buffer
             return
         written, self._written = self._written + buffer, b""
         await self._stream.write(written, timeout)
+
+    async def _flush(self, timeout: float | None) -> None:
+        if self._written:
+            written, self._written = self._written, b""
+            await self._stream.write(written, timeout)
 
     async def aclose(self) -> None:
         self._open.discard(self)
@@ -255,9 +258,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
-        if self._written:
-            written, self._written = self._written, b""
-            await self._stream.write(written, timeout)
+        await self._flush(timeout)
         stream = await self._stream.start_tls(ssl_context, self._server_name or server_hostname, timeout)
         self._open.discard(self)
-        return _Stream(stream, self._server_name, self._open, self._statistics, self._max_unasked)
+        return _Stream(stream, self._server_name, self._open, self._statistics, self._max_response)
