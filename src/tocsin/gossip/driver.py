@@ -224,6 +224,8 @@ class Gossip:
         self._check_started()
         self._endpoint.leave(self._loop.time())
         self._drain()
+        if self._endpoint.left:
+            return True  # There was nobody to tell.
         try:
             async with asyncio.timeout(timeout):
                 await self._left.wait()

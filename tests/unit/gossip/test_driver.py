@@ -209,6 +209,19 @@ def test_one_that_leaves_is_seen_to_have_left() -> None:
     asyncio.run(story())
 
 
+def test_one_that_has_nobody_to_tell_leaves_at_once() -> None:
+    async def story() -> None:
+        async with cluster() as all_members:
+            a, b = await joined(all_members, "a", "b")
+            assert await b.gossip.leave(60.0)
+            await b.gossip.close()
+            await eventually(lambda: a.names == {"a"})
+            async with asyncio.timeout(60):
+                assert await a.gossip.leave(3600.0)
+
+    asyncio.run(story())
+
+
 def test_one_that_dies_is_found_out() -> None:
     async def story() -> None:
         async with cluster() as all_members:
