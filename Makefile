@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol clean
+.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -112,6 +112,12 @@ fuzz-short: setup  ## the same for a minute
 
 protocol: setup  ## generate the protobuf modules anew
 	@PATH=$(abspath $(BIN)):$$PATH tools/generate-protocol
+
+dist: setup  ## both distributions, tocsin-gossip and tocsin, as sdists and wheels in dist/
+	@$(BIN)/python -m tools.dist
+
+dist-check: setup  ## the same, each installed alone in a fresh environment
+	@$(BIN)/pytest -q -m slow tests/packaging
 
 clean:  ## remove what the targets made
 	rm -rf $(VENV) $(PEERS) .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis
