@@ -13,12 +13,13 @@ from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.muting import Muting
-from tocsin.alerting.route import RouteConfig, build_route
+from tocsin.alerting.route import RouteConfig, RouteOptions, build_route
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timeinterval import TimeInterval
-from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.config.globals import GlobalConfig
 from tocsin.errors import TocsinError
+from tocsin.models.status import Configuration
 from tocsin.node.api import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig
@@ -69,6 +70,28 @@ def scenes_config() -> AlertmanagerConfig:
     )
 
 
+class LoneInside:
+    """Implements ``tocsin.node.api.tocsin_v1.inside.Inside``."""
+
+    def __init__(self, node: LoneNode) -> None:
+        self._node = node
+        self.features = ["receiver-name-in-metrics"]
+        self.settled = True
+
+    @property
+    def group_count(self) -> int:
+        return len(self._node.dispatcher)
+
+    def configuration(self) -> Configuration:
+        return Configuration(hash="7", loaded_at=format_milliseconds(self._node.started_at), successful=True)
+
+    def doubts(self) -> Sequence[str]:
+        return ("route {}: a doubt",)
+
+    def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
+        return self._node.muting.muted_by(options, at)
+
+
 class LoneNode:
     """Implements ``tocsin.node.api.Backend``."""
 
@@ -83,6 +106,7 @@ class LoneNode:
         self.healthy = True
         self.ready = True
         self.cluster = ClusterStatus("disabled")
+        self.inside = LoneInside(self)
         self.received = {"firing": 0, "resolved": 0, "invalid": 0}
         self.reload_error: TocsinError | None = None
         self.inhibitor = Inhibitor(self.config.inhibit_rules)

@@ -80,6 +80,7 @@ LAYERS: dict[str, frozenset[str]] = {
     ),
     "tocsin.certificates": frozenset({"tocsin.errors"}),
     "tocsin.gotemplate": frozenset(),
+    "tocsin.models": frozenset(),
     "simulation": frozenset({"tocsin.errors", "tocsin.gossip", "tocsin.alerting"}),
     "tocsin.node": frozenset(
         {
@@ -94,6 +95,7 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin.alerting",
             "tocsin.config",
             "tocsin.notify",
+            "tocsin.models",
         }
     ),
     "tocsin.client": frozenset(
@@ -108,6 +110,7 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin.config",
             "tocsin.notify",
             "tocsin.node",
+            "tocsin.models",
         }
     ),
     "tocsin.cli": frozenset(
@@ -118,6 +121,7 @@ LAYERS: dict[str, frozenset[str]] = {
             "tocsin.tls",
             "tocsin.client",
             "tocsin.node",
+            "tocsin.models",
             "tocsin.certificates",
             "tocsin.alerting",
             "tocsin.config",
@@ -152,6 +156,7 @@ PURE = (
     "tocsin.alerting",
     "tocsin.gotemplate",
     "tocsin.config",
+    "tocsin.models",
     "tocsin.notify.integrations.proxies",
     "tocsin.notify.integrations.redirects",
     "tocsin.notify.integrations.statistics",
@@ -172,6 +177,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.gossip.discovery": frozenset({"dns"}),
     "tocsin.gossip.transport.dtls": frozenset({"cryptography"}),
     "tocsin.gossip.transport.dtls.openssl": frozenset({"OpenSSL"}),
+    "tocsin.models": frozenset({"msgspec"}),
     "tocsin.certificates": frozenset({"cryptography"}),
     "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
     "simulation": frozenset(),

@@ -29,6 +29,7 @@ from tocsin.node.config.flags import NodeFlags
 from tocsin.node.configuration import TemplateStatistics, loader, senders_of
 from tocsin.node.engine import Engine
 from tocsin.node.garbage import HeapKeeper
+from tocsin.node.inside import NodeInside
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 from tocsin.node.looplag import lag_of
@@ -74,6 +75,7 @@ class Node:
         self._log = Logger("tocsin.node")
         self._random = random.Random(os.urandom(32))
         self._started_at = self.clock.now()
+        self.inside = NodeInside(self)
         self.alerts = Alerts(AlertNameLimit(flags.alerts_per_alertname_limit))
         self.state = make_state(flags, self.clock, self._tell)
         self.look_ups = LookUps(self.silences)
@@ -203,6 +205,11 @@ class Node:
     def ready(self) -> bool:
         """The HTTP interface is up; as upstream, settling does not count."""
         return not self._stopping
+
+    @property
+    def dispatching(self) -> bool:
+        """Whether notifications may go out."""
+        return self._settled and not self._delayed
 
     def now(self) -> Nanoseconds:
         """The wall clock."""

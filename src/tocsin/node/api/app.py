@@ -21,6 +21,8 @@ from tocsin.node.api.backend import Backend
 from tocsin.node.api.limits import Gate, HTTPMetrics, Limits, NoMetrics
 from tocsin.node.api.page import status_page
 from tocsin.node.api.requests import accepts_gzip, clean_path
+from tocsin.node.api.tocsin_v1.api import TocsinV1, problem
+from tocsin.node.api.tocsin_v1.document import PREFIX as V1_PREFIX
 from tocsin.node.api.v2 import PREFIX, ApiV2
 
 _log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ def create_app(
     """
     limits = limits or Limits()
     site = Site(backend, route_prefix=route_prefix, limits=limits, mode=mode)
-    return Gate(site, limits, metrics or NoMetrics(), site.handler)
+    return Gate(site, limits, metrics or NoMetrics())
 
 
 class Site:
@@ -81,6 +83,7 @@ class Site:
         self._backend = backend
         self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
         self._v2 = ApiV2(backend, limits, mode)
+        self._v1 = TocsinV1(backend, limits, mode)
         self._browsers = limits.browsers
         reading = ("GET", "HEAD")
         self._pages: Mapping[str, tuple[tuple[str, ...], Answer]] = {
@@ -94,8 +97,11 @@ class Site:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            problem = self._browsers.problem(request.method, request.headers)
-            answer = plain_error(403, problem) if problem else await self._answer(request)
+            found = self._browsers.problem(request.method, request.headers)
+            if found:
+                answer = self.refusal(scope["path"], plain_error(403, found))
+            else:
+                answer = await self._answer(request)
         except ClientDisconnect:
             return
         except Exception:  # a bug of ours: the client shall know, and the log say where
@@ -108,7 +114,15 @@ class Site:
         path = path.removeprefix(self._prefix)
         if path.startswith(PREFIX):
             return self._v2.handler(path)
+        if path.startswith(V1_PREFIX):
+            return self._v1.handler(path)
         return path if path in self._pages else "/unknown"
+
+    def refusal(self, path: str, plain: Response) -> Response:
+        """An answer of plain text in the form that errors have at ``path``."""
+        if not path.removeprefix(self._prefix).startswith(V1_PREFIX):
+            return plain
+        return problem(plain.status_code, bytes(plain.body).decode().strip())
 
     async def _answer(self, request: Request) -> Response:
         raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
@@ -121,6 +135,8 @@ class Site:
         path = path[len(prefix) :]
         if path.startswith(PREFIX + "/"):
             return await self._v2.answer(request, path)
+        if path.startswith(V1_PREFIX + "/"):
+            return await self._v1.answer(request, path)
         if path == PREFIX:
             return _redirect(301, prefix + PREFIX + "/")
         old = _OLD_SILENCE if _OLD_SILENCE_PATH.fullmatch(path) else _OLD.get(path)

@@ -12,6 +12,7 @@ from tocsin.alerting.group import GroupView
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.node.api.tocsin_v1.inside import Inside
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.lookups import LookUps
 
@@ -112,6 +113,11 @@ class Backend(Protocol):
         ...
 
     def cluster_status(self) -> ClusterStatus: ...
+
+    @property
+    def inside(self) -> Inside:
+        """What only Tocsin's own API asks."""
+        ...
 
     async def set_silence(self, silence: Silence) -> str:
         """Create or change a silence; its id. Raises ValidationError or NotFoundError, nothing changed."""

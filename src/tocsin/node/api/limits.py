@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,8 +16,6 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.api.answers import plain_error
 from tocsin.node.api.browsers import ANY, BrowserRules
 from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, AlertLimits
-
-Answerer = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class HTTPMetrics(Protocol):
@@ -68,6 +65,20 @@ class Limits:
     """Of one alert (``--alerts.max-labels``, ``--alerts.max-size-bytes``)."""
 
 
+class Answerer(Protocol):
+    """Who is behind the gate."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def handler(self, path: str) -> str:
+        """The name under which requests are counted."""
+        ...
+
+    def refusal(self, path: str, plain: Response) -> Response:
+        """An answer of plain text in the form that errors have at ``path``."""
+        ...
+
+
 class Gate:
     """Lets requests through to an answerer, within the limits, and counts them."""
 
@@ -76,13 +87,11 @@ class Gate:
         answerer: Answerer,
         limits: Limits,
         metrics: HTTPMetrics,
-        handler_name: Callable[[str], str],
     ) -> None:
         self._answerer = answerer
         self._concurrency = limits.get_concurrency if limits.get_concurrency > 0 else default_concurrency()
         self._timeout = limits.timeout
         self._metrics = metrics
-        self._handler_name = handler_name
         self._gets = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +103,7 @@ class Gate:
             await self._limited(scope, receive, sent)
         finally:
             self._metrics.request_done(
-                handler=self._handler_name(scope["path"]),
+                handler=self._answerer.handler(scope["path"]),
                 method=scope["method"].lower(),
                 status=sent.status or 500,
                 seconds=time.perf_counter() - begun,
@@ -108,7 +117,7 @@ class Gate:
         if self._gets >= self._concurrency:
             self._metrics.concurrency_limit_exceeded()
             message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
-            await plain_error(503, message)(scope, receive, sent)
+            await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)
             return
         self._gets += 1
         self._metrics.gets_in_flight(self._gets)
@@ -129,7 +138,8 @@ class Gate:
             if not limit.expired() or sent.status is not None:
                 raise
             message = f"Exceeded configured timeout of {format_go_duration(self._timeout)}.\n"
-            await Response(message, 503, media_type="text/plain")(scope, receive, sent)
+            plain = Response(message, 503, media_type="text/plain")
+            await self._answerer.refusal(scope["path"], plain)(scope, receive, sent)
 
 
 class _Sent:

@@ -1,0 +1,51 @@
+"""``status``: what a node is, and what of it is worth a warning."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from tocsin.models.base import Model, Time, said
+
+
+class Build(Model):
+    """What runs."""
+
+    version: Annotated[str, said("Tocsin's own")]
+    alertmanager: Annotated[str, said("the version of Alertmanager whose API, flags and metrics it has")]
+    runtime: Annotated[str, said("of Python")]
+
+
+class Configuration(Model):
+    """The configuration in force."""
+
+    hash: Annotated[str, said("the number in alertmanager_config_hash")]
+    loaded_at: Time
+    successful: Annotated[bool, said("whether the last attempt to load it went well")]
+
+
+class Counts(Model):
+    """How much there is."""
+
+    alerts_firing: int
+    alerts_resolved: Annotated[int, said("that are still known")]
+    silences_active: int
+    silences_pending: int
+    silences_expired: Annotated[int, said("that are still kept")]
+    groups: int
+
+
+class Status(Model):
+    """A node at a glance."""
+
+    name: Annotated[str, said("in the cluster; empty: it is alone")]
+    build: Build
+    started_at: Time
+    now: Annotated[Time, said("the node's clock")]
+    ready: Annotated[bool, said("whether notifications may go out: the cluster has settled")]
+    cluster: Literal["disabled", "settling", "ready"]
+    features: Annotated[tuple[str, ...], said("of `--enable-feature`")]
+    warnings: Annotated[
+        tuple[str, ...], said("for people: traffic in clear text, who is missing, doubtful configuration")
+    ]
+    configuration: Configuration
+    counts: Counts

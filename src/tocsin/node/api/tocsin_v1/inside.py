@@ -1,0 +1,41 @@
+"""What Tocsin's own API needs of the node, beside what the API v2 needs. The node implements it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tocsin.alerting.route import RouteOptions
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.models.status import Configuration
+
+
+class Inside(Protocol):
+    """Everything is called on the event loop's thread, and costs it little."""
+
+    @property
+    def features(self) -> Sequence[str]:
+        """Those of ``--enable-feature``."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether notifications may go out."""
+        ...
+
+    @property
+    def group_count(self) -> int:
+        """Aggregation groups."""
+        ...
+
+    def configuration(self) -> Configuration:
+        """Which is in force."""
+        ...
+
+    def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
+        """The time intervals that mute a route at a time."""
+        ...
+
+    def doubts(self) -> Sequence[str]:
+        """What is doubtful in the configuration in force, for people."""
+        ...

@@ -1,0 +1,14 @@
+"""The resources of the API. A new one is a module and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tocsin.node.api.tocsin_v1 import document, routes, status
+from tocsin.node.api.tocsin_v1.resource import AnyResource
+
+RESOURCES: Final[tuple[AnyResource, ...]] = (
+    document.RESOURCE,
+    routes.RESOURCE,
+    status.RESOURCE,
+)

@@ -1,0 +1,102 @@
+"""The contract of a resource: what it takes and answers is declared, what it does is a function."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
+
+from tocsin.alerting.matcher import Matcher, ParserMode
+from tocsin.alerting.timestamp import Nanoseconds, parse_rfc3339
+from tocsin.errors import UserError
+from tocsin.models.base import Query
+from tocsin.node.api.backend import Backend
+from tocsin.node.api.requests import Query as QueryString
+from tocsin.node.api.turns import in_turns
+
+Q = TypeVar("Q", bound=Query)
+B = TypeVar("B")
+A = TypeVar("A")
+
+_NAMES: Final = {
+    400: "bad_request",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    503: "unavailable",
+    504: "timeout",
+}
+
+
+def name_of(status: int) -> str:
+    """``error`` of a :class:`~tocsin.models.base.Problem`."""
+    return _NAMES.get(status, "internal" if status >= 500 else HTTPStatus(status).name.lower())
+
+
+class RefusedError(UserError):
+    """The request is not answered as asked; ``status`` is HTTP's, ``place`` says what of it is meant."""
+
+    def __init__(self, status: int, message: str, place: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a resource is made with."""
+
+    backend: Backend
+    mode: ParserMode
+    resources: Sequence[AnyResource]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[Q, B]):
+    """A request, read: ``path`` has the parts of the path that are in braces."""
+
+    query: Q
+    body: B
+    path: Mapping[str, str]
+    query_string: bytes
+    mode: ParserMode
+
+    async def matchers(self, name: str = "filter") -> list[Matcher]:
+        """Those of a repeatable parameter, read in small steps. Raises ValidationError."""
+        return await in_turns(QueryString(self.query_string, self.mode).matchers(name))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource(Generic[Q, B, A]):
+    """One operation. ``path`` is below the prefix and may have parts in braces. ``body`` None: none is read.
+
+    ``answer`` is the type of what ``make``'s function answers; where ``media_type`` is no JSON, that is a
+    Starlette response.
+    """
+
+    method: Literal["GET", "POST"] = "GET"
+    path: str
+    summary: str
+    description: str = ""
+    query: type[Q]
+    body: type[B] | None = None
+    answer: Any
+    media_type: str = "application/json"
+    make: Callable[[Context], Callable[[Call[Q, B]], Awaitable[A]]]
+
+
+AnyResource: TypeAlias = Resource[Any, Any, Any]
+
+
+def instant(text: str, place: str) -> Nanoseconds | None:
+    """The time that a parameter names; None if it is empty. Raises RefusedError."""
+    if not text:
+        return None
+    try:
+        return parse_rfc3339(text)
+    except ValueError as error:
+        raise RefusedError(400, str(error), place) from None

@@ -1,0 +1,45 @@
+"""What many look at is found once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeVar
+
+T = TypeVar("T")
+
+SHARE: Final = 10
+"""Of the time, a view is being made during at most a tenth."""
+LONGEST: Final = 10.0
+"""Seconds for which a view may be shown at most."""
+
+
+class Shared(Generic[T]):
+    """A view of the node. Whoever asks while it is made waits for the same; it is shown for nine times as
+    long as it took to make."""
+
+    def __init__(self, make: Callable[[], Awaitable[T]], clock: Callable[[], float]) -> None:
+        self._make = make
+        self._clock = clock
+        self._made: T | None = None
+        self._until = 0.0
+        self._task: asyncio.Task[T] | None = None
+        self.makings = 0
+        """How often it was made."""
+
+    async def get(self) -> T:
+        """The view. What ``make`` raises is raised to all who wait."""
+        if self._made is not None and self._clock() < self._until:
+            return self._made
+        task = self._task
+        if task is None or task.done():
+            task = self._task = asyncio.get_running_loop().create_task(self._making())
+        return await asyncio.shield(task)  # One who goes away takes nothing from the others.
+
+    async def _making(self) -> T:
+        began = self._clock()
+        self.makings += 1
+        made = await self._make()
+        ended = self._clock()
+        self._made, self._until = made, ended + min((ended - began) * (SHARE - 1), LONGEST)
+        return made

@@ -1,0 +1,57 @@
+"""What the node tells Tocsin's own API of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tocsin.alerting.route import RouteOptions
+from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
+from tocsin.models.status import Configuration
+
+if TYPE_CHECKING:
+    from tocsin.node.app import Node
+
+
+class NodeInside:
+    """Implements :class:`tocsin.node.api.tocsin_v1.inside.Inside`."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    @property
+    def features(self) -> Sequence[str]:
+        """Those of ``--enable-feature``."""
+        return sorted(self._node.flags.enable_feature)
+
+    @property
+    def settled(self) -> bool:
+        """Whether notifications may go out."""
+        return self._node.dispatching
+
+    @property
+    def group_count(self) -> int:
+        """Aggregation groups."""
+        engine = self._node.engine
+        return len(engine.dispatcher) if engine is not None else 0
+
+    def configuration(self) -> Configuration:
+        """Which is in force."""
+        counts = self._node.counts
+        return Configuration(
+            hash=str(counts.config_hash),
+            loaded_at=format_milliseconds(int(counts.reload_time * 1000) * (SECOND // 1000)),
+            successful=counts.reload_successful,
+        )
+
+    def doubts(self) -> Sequence[str]:
+        """What is doubtful in the configuration in force."""
+        return tuple(self._node.config.all_warnings(self._node.flags.data_retention))
+
+    def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
+        """The time intervals that mute a route."""
+        engine = self._node.engine
+        try:
+            return engine.pipeline.muted_by(options, at) if engine is not None else ()
+        except KeyError:  # A reload has removed a time interval since the route was asked for.
+            return ()
