@@ -86,7 +86,7 @@ def test_in_a_cluster_that_fits_the_pool_the_preference_changes_nothing() -> Non
 @pytest.mark.parametrize("biased", [True, False])
 def test_the_model_agrees_with_real_endpoints(biased: bool) -> None:
     model, real = (
-        scale.simulate(50, 40, 2, biased=biased, eager=True, real=real).figures for real in (False, True)
+        scale.simulate(30, 40, 2, biased=biased, eager=True, real=real).figures for real in (False, True)
     )
     assert len(model.times) == len(real.times) == 40
     assert sum(model.times) == pytest.approx(sum(real.times), rel=0.25)
@@ -136,7 +136,7 @@ def test_a_handshake_has_as_many_bytes_as_we_say() -> None:
 
 
 def test_the_command_writes_the_report_and_its_pictures(tmp_path: Path) -> None:
-    arguments = ["--sizes", "30", "60", "--checked", "30", "--seed", "4", "--write"]
+    arguments = ["--sizes", "20", "40", "--checked", "20", "--seed", "4", "--write"]
     for folder in ("one", "two"):
         assert scale.main([*arguments, str(tmp_path / folder)]) == 0
     written = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*.*"))

@@ -407,7 +407,7 @@ def test_plausible_and_mutated_frames_raise_wire_errors_only(
     pair.far.session.data_to_send()
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(st.data())
 def test_over_a_terrible_pipe_everything_arrives_in_order_and_once(data: st.DataObject) -> None:
     """Any cut of the bytes, any order of turns, small windows: packets and streams arrive whole."""
