@@ -65,6 +65,9 @@ class _State:
     carried: Mapping[Labels, Nanoseconds] = field(default_factory=dict)
     """Since when some of ``firing`` are there only as their senders had not heard of them: if one fires anew
     after that, it is not the one that was told."""
+    perhaps: frozenset[Labels] = frozenset()
+    """Told to fire by somebody who was late, when the next sender had let them go for over. It may hold that
+    for news from one who knows better, and carry them on, or not."""
     begun: bool = False
     """Whether there was any notification."""
 
@@ -113,9 +116,9 @@ class _History:
 class ClusterOracle:
     """``group_of``: the key of an alert's group. ``heard``: after that time each node has heard of a
     notification. ``bound``: after that time what has changed is told. ``muted``: whether a silence or another
-    alert mutes it; ``mutings``: when that may change. ``lost``: whether others may never hear of that
-    notification, as its sender died, was cut off, or gave up before the answer; of its group no reason is
-    judged any more."""
+    alert mutes it, for that node, or (None) for one that has heard of everything; ``mutings``: when that may
+    change. ``lost``: whether others may never hear of that notification, as its sender died, was cut off, or
+    gave up before the answer; of its group no reason is judged any more."""
 
     def __init__(
         self,
@@ -124,7 +127,7 @@ class ClusterOracle:
         send_resolved: bool = True,
         repeat_interval: Nanoseconds = 24 * 3600 * SECOND,
         heard: Nanoseconds = 5 * SECOND,
-        muted: Callable[[Labels, Nanoseconds], bool] = lambda _labels, _now: False,
+        muted: Callable[[Labels, Nanoseconds, str | None], bool] = lambda _labels, _now, _node: False,
         mutings: Iterable[Nanoseconds] = (),
         lost: Callable[[Told], bool] = lambda _told: False,
     ) -> None:
@@ -188,16 +191,16 @@ class ClusterOracle:
         for labels in sorted(told.firing | told.resolved, key=str):
             if self._group_of(labels) != told.group:
                 self._complain(told, f"{labels} is none of the group's")
-            elif labels in told.firing and self._overtaken(labels, told):
+            elif labels in told.firing and (self._overtaken(labels, told) or self._short(labels, told)):
                 continue
             elif (labels in told.firing) not in was.get(labels, ()):
                 has = "has not been heard of" if labels not in was else "is not so"
                 self._complain(told, f"{labels} {has}")
-            elif self._muted_throughout(labels, begins, ends):
+            elif self._muted_throughout(labels, begins, ends, told.node):
                 self._complain(told, f"{labels} is muted")
         for labels in sorted(was.keys() - told.firing - told.resolved, key=str):
             mine = self._group_of(labels) == told.group
-            if mine and was[labels] == {True} and not self._muted_within(labels, begins, ends):
+            if mine and was[labels] == {True} and not self._muted_within(labels, begins, ends, told.node):
                 self._complain(told, f"{labels} is left out")
 
     def _overtaken(self, labels: Labels, told: Told) -> bool:
@@ -206,11 +209,23 @@ class ClusterOracle:
         states = [one for one in self._states[told.group] if told.at - LONGEST < one.taken <= told.at]
         return any(labels in one.firing for one in states[:-1]) and labels not in states[-1].firing
 
-    def _muted_throughout(self, labels: Labels, begins: Nanoseconds, ends: Nanoseconds) -> bool:
-        return all(self._muted(labels, at) for at in (begins, (begins + ends) // 2, ends))
+    def _short(self, labels: Labels, told: Told) -> bool:
+        """Whether it fired when this notification began to wait, and nobody has told of it since."""
+        history = self._of_node[told.node].get(labels)
+        if history is None:
+            return False
+        fired = history.fired(told.looked[0])
+        since = [one for one in self._states[told.group] if fired < one.taken <= told.at]
+        return fired > told.at - LONGEST and not any(labels in one.firing | one.resolved for one in since)
 
-    def _muted_within(self, labels: Labels, begins: Nanoseconds, ends: Nanoseconds) -> bool:
-        return any(self._muted(labels, at) for at in range(begins, ends + 1, max((ends - begins) // 50, 1)))
+    def _muted_throughout(self, labels: Labels, begins: Nanoseconds, ends: Nanoseconds, node: str) -> bool:
+        return all(self._muted(labels, at, node) for at in (begins, (begins + ends) // 2, ends))
+
+    def _muted_within(
+        self, labels: Labels, begins: Nanoseconds, ends: Nanoseconds, node: str | None = None
+    ) -> bool:
+        step = max((ends - begins) // 50, 1)
+        return any(self._muted(labels, at, node) for at in range(begins, ends + 1, step))
 
     def _judge_reason(self, told: Told, states: list[_State]) -> None:
         """By something that the sender may have known of."""
@@ -225,13 +240,15 @@ class ClusterOracle:
 
     def _why(self, told: Told, state: _State) -> Iterator[str]:
         """An end of what nobody was told to fire again since its last end was told may count, or not: by
-        whether the log still had that one when the alert was let go."""
+        whether the log still had that one when the alert was let go. What was carried on and fires anew may
+        count as told, or not: by whether the sender has heard of it in between."""
         old = {one for one, since in state.carried.items() if self._of_all[one].fired(told.looked[1]) > since}
-        entry = (state.firing - old, state.resolved) if state.begun else None
         elapsed = told.at - state.taken >= self._repeat - 10 * SECOND
         later = frozenset(one for one in told.resolved if self._end(told, one) > state.ended.get(one, 0))
-        for new in (later, later - state.ended.keys()):
-            yield why(entry, told.firing, new, self._send_resolved, elapsed)
+        for firing in (state.firing - old, state.firing, state.firing | state.perhaps):
+            entry = (firing, state.resolved) if state.begun else None
+            for new in (later, later - state.ended.keys()):
+                yield why(entry, told.firing, new, self._send_resolved, elapsed)
 
     def _end(self, told: Told, one: Labels) -> Nanoseconds:
         history = self._of_node[told.node].get(one)
@@ -254,7 +271,7 @@ class ClusterOracle:
             mine = [
                 one for one, what in heard.items() if what.fires(at) and self._group_of(one) == told.group
             ]
-            if all(self._muted(one, at) for one in mine):
+            if all(self._muted(one, at, node) for one in mine):
                 for state in (*states, *found):
                     over = replace(state, firing=state.firing - heard.keys())
                     if state.taken <= at and over not in found:
@@ -276,8 +293,15 @@ class ClusterOracle:
                 **{one: self._end(told, one) for one in told.resolved},
             },
             carried,
+            (before.perhaps | {one for one in heard & before.firing if self._over(told, one, before.taken)})
+            - told.firing
+            - told.resolved,
             begun=True,
         )
+
+    def _over(self, told: Told, one: Labels, at: Nanoseconds) -> bool:
+        """Whether the sender knew that it does not fire at that time."""
+        return self._of_node[told.node][one].fires(at) is False
 
     # -- that what is told becomes what is
 

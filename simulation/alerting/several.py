@@ -4,11 +4,12 @@ inhibition; and nodes that are killed and begin anew. Held against :class:`Clust
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from random import Random
 
-from simulation.alerting.cluster_oracle import ClusterOracle, Told
+from simulation.alerting.cluster_oracle import ClusterOracle, Report, Told
 from simulation.alerting.lone import LENGTH, REST, T0, LoneStory, Silenced, config_of, inhibited, reports_of
 from simulation.alerting.oracle import LEAST_DEADLINE
 from simulation.alerting.world import AlertingWorld, Answer, Sent
@@ -61,6 +62,7 @@ def play_several(story: LoneStory) -> list[str]:
     mutings = [T0 + at for span in story.silences for at in (span.begins, span.ends)]
     if story.inhibition:
         mutings += [one.updated_at for one in reports]
+    known = partial(_known, world.reports, reports)
     wrong: list[str] = []
     for index, send_resolved in enumerate(story.send_resolved):
         oracle = ClusterOracle(
@@ -68,9 +70,7 @@ def play_several(story: LoneStory) -> list[str]:
             send_resolved=send_resolved,
             repeat_interval=story.repeat_interval,
             heard=SECOND,
-            muted=lambda labels, now: (
-                bool(silenced.mutes(labels, now)) or (story.inhibition and inhibited(reports, labels, now))
-            ),
+            muted=partial(_muted, silenced, known if story.inhibition else None),
             mutings=mutings,
             lost=partial(_lost, story, killed),
         )
@@ -86,6 +86,32 @@ def play_several(story: LoneStory) -> list[str]:
 
 def _group_of(labels: Labels) -> str:
     return f'{{}}:{{alertname="{labels["alertname"]}"}}'
+
+
+def _muted(
+    silenced: Silenced,
+    known: Callable[[str | None, Nanoseconds], list[Alert]] | None,
+    labels: Labels,
+    now: Nanoseconds,
+    node: str | None,
+) -> bool:
+    if silenced.mutes(labels, now):
+        return True
+    return known is not None and inhibited(known(node, now), labels, now)
+
+
+def _known(heard: list[Report], reports: list[Alert], node: str | None, now: Nanoseconds) -> list[Alert]:
+    """What that node has heard of by then, since it last began anew; without a node everything."""
+    if node is None:
+        return reports
+    found: list[Alert] = []
+    for one in heard:
+        if one.node == node and one.at <= now:
+            if one.alert is None:
+                found.clear()
+            else:
+                found.append(one.alert)
+    return found
 
 
 def _lost(story: LoneStory, killed: list[tuple[str, Nanoseconds]], told: Told) -> bool:
