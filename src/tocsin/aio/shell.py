@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 from tocsin.machine import Machine
+
+PAUSE: Final = 1.0
+"""Seconds until time passes again for a machine that raised: it may still be due, and must not spin."""
 
 Effects = TypeVar("Effects")
 Time = TypeVar("Time", int, float)
@@ -79,8 +82,8 @@ class MachineShell(Generic[Effects, Time]):
         finally:
             self._running = False
 
-    def arm(self) -> None:
-        """Sleep until the machine's next timeout, or not at all when it has none."""
+    def arm(self, least: float = 0.0) -> None:
+        """Sleep until the machine's next timeout, or not at all when it has none; for ``least`` seconds."""
         due = None if self._stopped else self._machine.next_timeout()
         if due == self._armed_for and self._handle is not None:
             return
@@ -89,7 +92,7 @@ class MachineShell(Generic[Effects, Time]):
             self._handle = None
         self._armed_for = due
         if due is not None:
-            delay = self._clock.seconds_until(due)
+            delay = max(self._clock.seconds_until(due), least)
             self._handle = asyncio.get_running_loop().call_later(delay, self._fire)
 
     def stop(self) -> None:
@@ -103,5 +106,9 @@ class MachineShell(Generic[Effects, Time]):
         if due is None or now < due:  # The clock may have been set, or the sleep was a part of it.
             self.arm()
             return
-        self._machine.handle_timeout(now)
+        try:
+            self._machine.handle_timeout(now)
+        except BaseException:
+            self.arm(PAUSE)
+            raise
         self.run()

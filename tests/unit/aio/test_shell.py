@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from tocsin.aio import MachineShell
+from tocsin.aio import shell as shell_module
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.clock import Clock
 
@@ -122,3 +125,26 @@ def test_what_an_effect_makes_is_performed_after_it_and_not_within() -> None:
     shell = MachineShell(machine, Clock(), machine.perform)
     shell.run()
     assert machine.performed == ["first", "second"]
+
+
+def test_time_goes_on_for_a_machine_that_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell_module, "PAUSE", 0.001)
+
+    class Raising(Countdown):
+        def handle_timeout(self, now: Nanoseconds) -> None:
+            super().handle_timeout(now)
+            if self.left:
+                raise RuntimeError("a bug")
+
+    async def scenario() -> None:
+        reported: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: reported.append(str(context["exception"]))
+        )
+        clock = Clock()
+        machine = Raising(3, clock.now() + 1_000_000)
+        MachineShell(machine, clock, machine.perform).arm()
+        await asyncio.wait_for(machine.done.wait(), 30)
+        assert reported == ["a bug", "a bug"]
+
+    asyncio.run(scenario())

@@ -327,6 +327,12 @@ class Inbox:
         except StateError as error:
             self.refused(str(error), str(payload.source))
             return True
+        except Exception as error:  # A bug of ours: this payload is lost, and no other.
+            self.statistics.payloads_refused += 1
+            self._log.error(
+                "merging failed", source=str(payload.source), state=payload.key, error=repr(error)
+            )
+            return True
         finally:
             # Nobody honest sends silences of which many take long to compile.
             size = compiled_size() - before

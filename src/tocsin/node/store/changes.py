@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from tocsin.alerting import nflog
 from tocsin.alerting.entries import Entry
@@ -16,6 +16,9 @@ from tocsin.alerting.timestamp import Nanoseconds, format_rfc3339
 from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
+
+MAX_NEWS: Final = 4096
+"""Of merged payloads that wait until they are kept."""
 
 Tell = Callable[[str, Sequence[bytes]], None]
 
@@ -172,7 +175,8 @@ class NotificationWriter:
 class News:
     """Tells on what was merged from peers, once it is kept.
 
-    While the disk fails nothing is told on: its maker has told it, and exchanges of states go on.
+    While the disk fails nothing is told on: its maker has told it, and exchanges of states go on. The same
+    for what comes while ``MAX_NEWS`` wait for a disk that stands still.
     """
 
     def __init__(self, *, flush: Callable[[], Awaitable[bool]]) -> None:
@@ -183,6 +187,9 @@ class News:
 
     def add(self, tell: Callable[[], None]) -> None:
         """Call ``tell`` once what is in memory now is kept."""
+        if len(self._waiting) >= MAX_NEWS:
+            self.withheld += 1
+            return
         self._waiting.append(tell)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())

@@ -345,3 +345,24 @@ def test_costly_entries_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -
         await eventually(lambda: bench.inbox.idle)
 
     run(story)
+
+
+def test_a_bug_in_merging_costs_that_payload_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    def raises(self: object, *_: object, **__: object) -> bool:
+        raise RuntimeError("a bug")
+
+    async def story(bench: Bench) -> None:
+        now = bench.clock.now()
+        changes = bench.from_peer(*(silence(now, f"x{number}", "y" * 200) for number in range(200)))
+        with monkeypatch.context() as patched:
+            patched.setattr(type(bench.silences.merge_job(b"", now)), "step", raises)
+            bench.inbox.update("sil", changes[0], PEER)
+            bench.inbox.full_state([("sil", b"".join(changes))], PEER)
+            await eventually(lambda: bench.inbox.idle)
+        assert bench.inbox.statistics.payloads_refused == 2
+        assert bench.inbox._waiting_bytes == 0
+        bench.inbox.full_state([("sil", b"".join(changes))], PEER)
+        await eventually(lambda: bench.inbox.idle)
+        assert len(bench.silences) == 200
+
+    run(story)

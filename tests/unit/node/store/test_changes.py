@@ -16,6 +16,7 @@ from tocsin.alerting.nflog import LogView, Receiver, RecordedEntries
 from tocsin.alerting.silence import Silences
 from tocsin.errors import NotFoundError, StorageError
 from tocsin.node.log import Logger
+from tocsin.node.store import changes
 from tocsin.node.store.changes import News, NotificationWriter, SilenceChanges
 from tocsin.node.store.database import Database
 from tocsin.node.store.rows import Row
@@ -139,6 +140,30 @@ def test_what_peers_sent_is_told_on_only_once_kept() -> None:
         await news.drained()
         assert told == ["kept"]
         assert news.withheld == 1
+
+    asyncio.run(story())
+
+
+def test_no_more_than_so_much_waits_for_a_disk_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MAX_NEWS", 3)
+
+    async def story() -> None:
+        moves = asyncio.Event()
+        told: list[int] = []
+
+        async def flush() -> bool:
+            await moves.wait()
+            return True
+
+        news = News(flush=flush)
+        news.add(lambda: told.append(-1))
+        await asyncio.sleep(0)  # That one is at the disk.
+        for number in range(5):
+            news.add(lambda number=number: told.append(number))  # type: ignore[misc]
+        assert news.withheld == 2
+        moves.set()
+        await news.drained()
+        assert told == [-1, 0, 1, 2]
 
     asyncio.run(story())
 
