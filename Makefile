@@ -38,7 +38,7 @@ lint: setup  ## ruff and mypy --strict
 
 unit: setup  ## every test that needs no other program and no cluster of processes
 	@echo "== unit"
-	@$(BIN)/pytest -q -n auto -m "not interop and not slow" --ignore=tests/faults
+	@$(BIN)/pytest -q -n auto -m "not interop and not slow" --ignore=tests/faults --ignore=tests/interop
 
 # These wait far more than they work: more workers than cores.
 trouble: setup  ## tests with real processes in trouble: killed, stopped, attacked, full disks, bad networks
@@ -46,7 +46,7 @@ trouble: setup  ## tests with real processes in trouble: killed, stopped, attack
 	@$(BIN)/pytest -q -n 4 --dist loadfile -m "not interop and not slow" tests/faults
 
 # Tests wait more than they work, so more workers than cores; a file's tests share its clusters.
-INTEROP := $(BIN)/pytest -q -n 5 --dist loadfile -m "interop and not slow"
+INTEROP := $(BIN)/pytest -q -n 5 --dist loadfile -m "interop and not slow" tests/interop
 
 # With the peers fetched a skipped test is a failure. Status 3: none can be fetched here, the reason is printed.
 interop: setup  ## tests beside the real Alertmanager, amtool, Prometheus and serf
