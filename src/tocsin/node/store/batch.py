@@ -9,6 +9,7 @@ from typing import Any
 
 from tocsin.alerting.entries import Entry
 from tocsin.alerting.replicated import ReplicatedState, Tombstone
+from tocsin.node.store.records import TakenRecords
 from tocsin.node.store.rows import Row, row_of, tombstone_row
 
 
@@ -24,11 +25,12 @@ class Change:
 
 @dataclass(slots=True)
 class Batch:
-    """Own changes, marked entries (facts) by kind and key, small values, and who waits for it."""
+    """Own changes, marked entries (facts) by kind and key, small values, decision records, and who waits."""
 
     changes: list[Change] = field(default_factory=list)
     marked: dict[tuple[str, Hashable], Entry | Tombstone] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
+    records: TakenRecords = field(default_factory=TakenRecords)
     flushes: list[asyncio.Future[bool]] = field(default_factory=list)
 
     def rows(self, states: Mapping[str, ReplicatedState[Any]]) -> Iterator[Row]:

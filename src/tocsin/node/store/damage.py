@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,12 +30,14 @@ from tocsin.node.store.database import (
     sync_folder,
 )
 from tocsin.node.store.private import make_private
+from tocsin.node.store.recordtable import RecordRow, select_records
 from tocsin.node.store.rows import Row
 
 KEPT: Final = 4
 """Damaged files that stay; of more the oldest are removed, or they would fill the disk in the end."""
 _SINGLE_ROWS: Final = 100_000
 """Rows that are tried one by one between two places that can be read."""
+_RECORD_SLICE: Final = 256
 _PAGE: Final = 4096
 _HEADER_BYTES: Final = 100
 _HEADER: Final = {0: b"SQLite format 3\0\x10\0\2\2\0\x40\x20\x20", 44: b"\0\0\0\4", 56: b"\0\0\0\1"}
@@ -161,7 +163,25 @@ def _keep(rows: dict[int, Row], number: int, columns: Iterable[object]) -> int:
     return len(row.key) + len(row.data)
 
 
-def rebuild(path: Path, rows: Iterable[Row], meta: Mapping[str, str]) -> Path | None:
+def saved_records(path: Path) -> list[RecordRow]:
+    """The newest decision records, as far as they can be read; numbers rising."""
+    found: list[RecordRow] = []
+    before: int | None = None
+    try:
+        with closing(open_reading(path)) as connection:
+            while rows := select_records(connection, before, _RECORD_SLICE):
+                if before is not None and rows[0][0] >= before:  # pages that lead around
+                    break
+                before = rows[-1][0]
+                found += [row for _, row in rows if row is not None]
+    except FAILURES:
+        pass
+    return found[::-1]
+
+
+def rebuild(
+    path: Path, rows: Iterable[Row], meta: Mapping[str, str], records: Sequence[RecordRow] = ()
+) -> Path | None:
     """Put a new database with ``rows`` in the place of the damaged one; where that is now.
 
     :class:`StorageError` when the disk does not let us; the damaged file is then where it was.
@@ -171,7 +191,7 @@ def rebuild(path: Path, rows: Iterable[Row], meta: Mapping[str, str]) -> Path | 
         _remove(new)
         database = Database(new)
         try:
-            database.write(rows, meta)
+            database.write(rows, meta, records)
             database.tidy()
         finally:
             database.close()

@@ -1,22 +1,25 @@
 """The journal's file: an SQLite database that is synced at each commit. All calls from one thread.
 
-Tables: ``entries`` (one row for each silence and notification log entry, see ``rows``) and ``meta`` (what the
-node must know of itself after a restart). A row is only ever replaced by a version that the merge in memory
-would choose too, so the order in which versions are written does not matter. It stays for as long as any
-version of it that was ever met: or an older version that lives longer could come back from somewhere.
+Tables: ``entries`` (one row for each silence and notification log entry, see ``rows``), ``meta`` (what the
+node must know of itself after a restart) and ``records`` (decision records, see ``recordtable``). An entry's
+row is only ever replaced by a version that the merge in memory would choose too, so the order in which
+versions are written does not matter. It stays for as long as any version of it that was ever met: or an older
+version that lives longer could come back from somewhere.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError, StorageError
+from tocsin.node.store import recordtable
 from tocsin.node.store.private import make_private
+from tocsin.node.store.recordtable import RecordRow
 from tocsin.node.store.rows import Row, checksum, meta_checksum, wins_tie
 
 FORMAT: Final = 3
@@ -72,6 +75,7 @@ _TABLES_ARE: Final = {
         ("data", "BLOB", 1, 0),
         ("checksum", "INTEGER", 0, 0),
     ],
+    "records": recordtable.COLUMNS_ARE,
     "meta": [("name", "TEXT", 0, 1), ("value", "TEXT", 1, 0), ("checksum", "INTEGER", 0, 0)],
 }
 """Name, type, NOT NULL and place in the primary key, as SQLite has read the tables' text."""
@@ -168,6 +172,7 @@ class Database:
                 f"BEGIN IMMEDIATE; {_BROUGHT_UP[found]} PRAGMA user_version = {FORMAT}; COMMIT;"
             )
         execute("CREATE INDEX IF NOT EXISTS entries_tombstones ON entries (id) WHERE data = x''")
+        execute(recordtable.TABLE)
         for table, columns in _TABLES_ARE.items():
             there = [(*row[1:4], row[5]) for row in execute(f"PRAGMA table_info({table})")]
             if there != columns:  # A letter of their text changed, and rows could be lost from then on.
@@ -187,7 +192,13 @@ class Database:
 
     # -- writing
 
-    def write(self, rows: Iterable[Row], meta: Mapping[str, str]) -> None:
+    def write(
+        self,
+        rows: Iterable[Row],
+        meta: Mapping[str, str],
+        records: Sequence[RecordRow] = (),
+        gone: Sequence[int] = (),
+    ) -> None:
         """All of it in one transaction, on the disk when this returns; else :class:`StorageError`."""
         self._check_place()
         connection = self._connection
@@ -199,6 +210,7 @@ class Database:
                     f"INSERT OR REPLACE INTO meta ({META_COLUMNS}) VALUES (?, ?, ?)",  # noqa: S608
                     [(*pair, meta_checksum(*pair)) for pair in meta.items()],
                 )
+            recordtable.insert_records(connection, records, gone)
             connection.execute("COMMIT")
         except FAILURES as error:
             with suppress(*FAILURES):
@@ -265,6 +277,20 @@ class Database:
     def meta(self) -> dict[str, str]:
         """The table ``meta``; :class:`DamagedError` where it is not what was written."""
         return read_meta(self._connection)
+
+    def record_places(self) -> list[tuple[int, int, int]]:
+        """Number, time and size of each decision record, numbers rising."""
+        try:
+            return recordtable.select_places(self._connection)
+        except FAILURES as error:
+            raise translate(error) from None
+
+    def records(self, before: int | None, limit: int) -> list[tuple[int, RecordRow | None]]:
+        """Decision records, newest first, by number; None for one that is not what we wrote."""
+        try:
+            return recordtable.select_records(self._connection, before, limit)
+        except FAILURES as error:
+            raise translate(error) from None
 
     def sizes(self) -> tuple[int, int]:
         """Bytes of the database and of its write-ahead log."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from tocsin.alerting.record import FlushRecord
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import StateError
@@ -13,6 +14,7 @@ from tocsin.node.log import Logger
 from tocsin.node.store import damage
 from tocsin.node.store.database import DELETE_ROWS, DamagedError, Database
 from tocsin.node.store.loading import load_rows
+from tocsin.node.store.records import OFF, ReadRecords, Records, read_records
 from tocsin.node.store.rows import Row
 from tocsin.node.store.statistics import GAUGES, JournalStatistics
 from tocsin.node.store.writer import States, Writer
@@ -20,14 +22,23 @@ from tocsin.node.store.writer import States, Writer
 __all__ = ["GAUGES", "Journal", "JournalStatistics"]
 
 
+RECORD_SLICE: Final = 64
+"""Decision records that are read and decoded at a time: others want the writer's thread too."""
+
+
+def _read_slice(database: Database, before: int | None) -> ReadRecords:
+    return read_records(database.records(before, RECORD_SLICE))
+
+
 class Journal:
     """Keeps the replicated states in one database, and fills them from it at start."""
 
-    def __init__(self, path: Path, states: States, *, log: Logger) -> None:
+    def __init__(self, path: Path, states: States, *, log: Logger, records: Records | None = None) -> None:
         self.path = path
         self._states = states
         self._log = log
-        self._writer = Writer(path, states, log=log)
+        self.records = records if records is not None else Records(OFF)
+        self._writer = Writer(path, states, records=self.records, log=log)
         self.commit = self._writer.commit
         self.flush = self._writer.flush
         self.remember = self._writer.remember
@@ -46,6 +57,7 @@ class Journal:
             await self._load(now)
         if self.statistics.rows_unreadable:
             await self._writer.rebuild(f"{self.statistics.rows_unreadable} entries do not decode")
+        self.records.restore(await self._writer.care(Database.record_places))
         await self._writer.measure()
         for kind, state in self._states.items():
             self._listen(kind, state)
@@ -98,6 +110,7 @@ class Journal:
 
     async def maintain(self, now: Nanoseconds) -> None:
         """Delete what expired, give back what is free. :class:`~tocsin.errors.StorageError`."""
+        self.records.trim(now)
         await self._writer.flush()  # What was collected just now counts too.
         deleted = DELETE_ROWS
         while deleted == DELETE_ROWS:
@@ -109,6 +122,27 @@ class Journal:
             self.statistics.rows_deleted += deleted
         await self._writer.care(Database.tidy)
         await self._writer.measure()
+
+    async def read_records(self) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """The decision records by number, newest first: those that wait, then those on the disk.
+
+        What is not what we wrote is passed over, counted and deleted; what a later version wrote is passed
+        over and counted. :class:`~tocsin.errors.StorageError`.
+        """
+        waiting = dict(self.records.waiting)
+        for number in sorted(waiting, reverse=True):
+            yield number, waiting[number]
+
+        before: int | None = None
+        while True:
+            found = await self._writer.care(_read_slice, before)
+            self.records.read(found)
+            for number, record in zip(found.numbers, found.records, strict=True):
+                if number not in waiting:
+                    yield number, record
+            if found.last is None:
+                return
+            before = found.last
 
     async def close(self) -> None:
         """Write what is waiting, if the disk takes it, and close. Idempotent."""

@@ -11,12 +11,13 @@ import asyncio
 import fcntl
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, Final, TypeVar
 
 from tocsin.alerting.entries import Entry
+from tocsin.alerting.record import Bounds, FlushRecord
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ClosedError, ConfigError, StorageError
@@ -24,6 +25,7 @@ from tocsin.node.log import Logger
 from tocsin.node.store import damage, snapshot
 from tocsin.node.store.journal import Journal, JournalStatistics
 from tocsin.node.store.private import open_private
+from tocsin.node.store.records import OFF, Records
 from tocsin.node.store.retention import RetentionClock
 
 JOURNAL: Final = "journal.db"
@@ -51,9 +53,16 @@ class Store:
     """The folder of one node. ``states`` by the keys that gossip has for them (``sil``, ``nfl``)."""
 
     def __init__(
-        self, directory: Path, states: Mapping[str, ReplicatedState[Any]], *, log: Logger | None = None
+        self,
+        directory: Path,
+        states: Mapping[str, ReplicatedState[Any]],
+        *,
+        records: Bounds = OFF,
+        log: Logger | None = None,
     ) -> None:
-        """Makes the folder if need be; :class:`ConfigError` when it cannot be used."""
+        """Makes the folder if need be; :class:`ConfigError` when it cannot be used. ``records``: how many
+        decision records stay."""
+        self.records = Records(records)
         self._directory = directory
         self._states = states
         self._log = log or Logger("tocsin.store", component="store")
@@ -85,7 +94,7 @@ class Store:
         self._lock = self._take_lock()
         await asyncio.to_thread(snapshot.remove_unfinished, self._directory)
         path = self._directory / JOURNAL
-        self._journal = journal = Journal(path, self._states, log=self._log)
+        self._journal = journal = Journal(path, self._states, log=self._log, records=self.records)
         try:
             await journal.open(now)
         except StorageError as error:
@@ -170,6 +179,10 @@ class Store:
     def remember(self, values: Mapping[str, str]) -> None:
         """Keep small values by name."""
         self._opened.remember(values)
+
+    def read_records(self) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """The decision records: see :meth:`Journal.read_records`."""
+        return self._opened.read_records()
 
     @property
     def statistics(self) -> JournalStatistics | None:

@@ -26,6 +26,8 @@ from tocsin.node.log import Logger
 from tocsin.node.store import damage
 from tocsin.node.store.batch import Batch, Change
 from tocsin.node.store.database import DamagedError, Database
+from tocsin.node.store.records import Records, TakenRecords
+from tocsin.node.store.recordtable import RecordRow
 from tocsin.node.store.rows import Row, row_of, tombstone_row
 from tocsin.node.store.statistics import JournalStatistics
 
@@ -48,10 +50,11 @@ States = Mapping[str, ReplicatedState[Any]]
 class Writer:
     """Writes entries of ``states`` and small values to the database at ``path``."""
 
-    def __init__(self, path: Path, states: States, *, log: Logger) -> None:
+    def __init__(self, path: Path, states: States, *, records: Records, log: Logger) -> None:
         self.path = path
         self.statistics = JournalStatistics()
         self.meta: dict[str, str] = {}
+        self.records = records
         self._states = states
         self._log = log
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
@@ -131,7 +134,7 @@ class Writer:
         """
         if self._closed:
             return False
-        if not (self._marked or self._unwritten_meta or self._task is not None):
+        if not (self._marked or self._unwritten_meta or self.records or self._task is not None):
             return True
         if self._task is None and self._retry is not None:
             return False
@@ -214,6 +217,7 @@ class Writer:
         if batch.changes and self._retry is not None:
             return batch
         batch.meta, self._unwritten_meta = self._unwritten_meta, {}
+        batch.records = self.records.take()
         marked = self._marked
         for key in list(islice(marked, MAX_BATCH_ROWS)):
             if rows and (rows >= MAX_BATCH_ROWS or size >= MAX_BATCH_BYTES):
@@ -232,7 +236,7 @@ class Writer:
             try:
                 await self._commit(batch)
             except StorageError:
-                if not (batch.changes and (batch.marked or batch.meta)):
+                if not (batch.changes and (batch.marked or batch.meta or batch.records)):
                     raise
                 self._put_back(batch)
                 _settle(batch.flushes, False)
@@ -262,6 +266,7 @@ class Writer:
             self.statistics.failing = 0
             self._log.info("the journal can be written again")
         self._stop_retrying()
+        self.records.written(batch.records)
         for start in range(0, len(batch.changes), APPLIED_AT_ONCE):
             if start:
                 await asyncio.sleep(0)
@@ -311,6 +316,8 @@ class Writer:
         self._marked = {**batch.marked, **self._marked}
         self._unwritten_meta = {**batch.meta, **self._unwritten_meta}
         batch.marked, batch.meta = {}, {}
+        self.records.put_back(batch.records)
+        batch.records = TakenRecords()
 
     def _stop_retrying(self) -> None:
         if self._retry is not None:
@@ -351,11 +358,13 @@ class Writer:
     async def replace(self, rows: Sequence[Row], meta: Mapping[str, str], problem: str) -> None:
         """Set the file aside, put one with ``rows`` in its place."""
 
-        def replace() -> Path | None:
+        def replace() -> tuple[Path | None, list[RecordRow]]:
             self.close_database()
-            return damage.rebuild(self.path, rows, meta)
+            records = damage.saved_records(self.path)
+            return damage.rebuild(self.path, rows, meta, records), records
 
-        aside = await self.run(replace)
+        aside, records = await self.run(replace)
+        self.records.rebuilt(records)
         self.statistics.rebuilds += 1
         self._log.error(
             "the journal is damaged: it was set aside, what could be saved was, the rest comes from peers",
@@ -399,7 +408,8 @@ class Writer:
 
 def _write_batch(database: Database, batch: Batch, states: States) -> None:
     """On the writer's thread, where making the rows of thousands of entries holds nobody up."""
-    database.write(list(batch.rows(states)), batch.meta)
+    batch.records.make_rows()
+    database.write(list(batch.rows(states)), batch.meta, batch.records.rows, batch.records.gone)
 
 
 def _settle(futures: Sequence[asyncio.Future[bool]], result: bool) -> None:

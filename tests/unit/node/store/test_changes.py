@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -38,10 +39,10 @@ class FailingDisk:
         self.broken = False
         self.real = Database.write
 
-    def write(self, database: Database, rows: list[Row], meta: dict[str, str]) -> None:
+    def write(self, database: Database, rows: list[Row], meta: dict[str, str], *more: Any) -> None:
         if self.broken:
             raise StorageError("broken")
-        self.real(database, rows, meta)
+        self.real(database, rows, meta, *more)
 
 
 @settings(max_examples=60)

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,10 +147,10 @@ def test_a_fact_that_does_not_fit_fails_no_other_change(
 ) -> None:
     real = Database.write
 
-    def write(database: Database, rows: list[Row], meta: dict[str, str]) -> None:
+    def write(database: Database, rows: list[Row], meta: dict[str, str], *more: Any) -> None:
         if any(row.kind == "nfl" for row in rows):
             raise StorageError("no room for that")
-        real(database, rows, meta)
+        real(database, rows, meta, *more)
 
     async def story(disk: Disk) -> None:
         monkeypatch.setattr(Database, "write", write)
@@ -199,10 +200,10 @@ def test_a_close_tries_again_what_failed_just_before(tmp_path: Path, monkeypatch
     real = Database.write
     failures = [StorageError("for a moment")]
 
-    def write(database: Database, rows: list[Row], meta: dict[str, str]) -> None:
+    def write(database: Database, rows: list[Row], meta: dict[str, str], *more: Any) -> None:
         if failures:
             raise failures.pop()
-        real(database, rows, meta)
+        real(database, rows, meta, *more)
 
     async def story(disk: Disk) -> None:
         monkeypatch.setattr(Database, "write", write)

@@ -1,0 +1,209 @@
+"""Decision records on their way to the disk. They never cause a sync: they go along with what is committed
+anyway, and with maintenance and stop.
+
+Losing one is a gap in what can be explained and nothing else, so what waits is bounded and the oldest give
+way, and a damaged one is deleted and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from tocsin.alerting.record import Bounds, FlushRecord, NewerRecordError, Ring, decode, encode
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import StateError
+from tocsin.node.store.recordtable import LATEST_NUMBER, RecordRow
+
+OFF: Final = Bounds(entries=0, size=0, age=0)
+MAX_WAITING: Final = 4096
+MAX_WAITING_ALERTS: Final = 65_536
+"""Alerts within the records that wait: it is these that take up memory."""
+MAX_GONE: Final = 512
+"""Records that are deleted in one transaction."""
+
+
+@dataclass(slots=True)
+class RecordStatistics:
+    """For the metrics."""
+
+    entries: int = 0
+    bytes: int = 0
+    waiting: int = 0
+    """Records that no transaction has taken along yet."""
+    written: int = 0
+    evicted: int = 0
+    """Records that gave way to newer ones or were too old."""
+    lost: int = 0
+    """Records past the bound of those that wait."""
+    unreadable: int = 0
+    newer: int = 0
+    """Records that a later version wrote, each time that they were passed over."""
+    flushes_forgotten: int = 0
+    """Flushes past the bound of those that are followed at once."""
+    failures: int = 0
+    """Decisions that could not be recorded, for a bug."""
+
+
+GAUGES: Final = ("entries", "bytes", "waiting")
+
+
+@dataclass(slots=True)
+class TakenRecords:
+    """What one transaction takes along."""
+
+    records: dict[int, FlushRecord] = field(default_factory=dict)
+    gone: list[int] = field(default_factory=list)
+    rows: list[RecordRow] = field(default_factory=list)
+    """Made on the writer's thread."""
+
+    def __bool__(self) -> bool:
+        return bool(self.records or self.gone)
+
+    def make_rows(self) -> None:
+        """Encode: on the writer's thread, where that holds nobody up."""
+        self.rows = [
+            RecordRow(number, max(-LATEST_NUMBER, min(record.began, LATEST_NUMBER)), encode(record))
+            for number, record in sorted(self.records.items())  # the ring takes rising numbers
+        ]
+
+
+@dataclass(slots=True)
+class ReadRecords:
+    """Some of the records, newest first."""
+
+    records: list[FlushRecord] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    bad: list[int] = field(default_factory=list)
+    newer: int = 0
+    last: int | None = None
+    """Before which number to go on; None: that was all."""
+
+
+def read_records(rows: Sequence[tuple[int, RecordRow | None]]) -> ReadRecords:
+    """Decode what was read; None is a row that is not what we wrote."""
+    found = ReadRecords(last=rows[-1][0] if rows else None)
+    for number, row in rows:
+        try:
+            if row is None:
+                raise StateError("not what was written")
+            record = decode(row.data)
+        except NewerRecordError:
+            found.newer += 1
+        except StateError:
+            found.bad.append(number)
+        else:
+            found.records.append(record)
+            found.numbers.append(number)
+    return found
+
+
+class Records:
+    """What waits to be written, and which records stay."""
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        *,
+        max_waiting: int = MAX_WAITING,
+        max_waiting_alerts: int = MAX_WAITING_ALERTS,
+    ) -> None:
+        self.statistics = RecordStatistics()
+        self.kept = bounds.entries > 0 and bounds.size > 0
+        """Whether there is a record at all."""
+        self._ring = Ring(bounds)
+        self._now: Nanoseconds = 0  # the time that clean-ups go by: no jump of the clock empties the ring
+        self._max_waiting = max_waiting
+        self._max_alerts = max_waiting_alerts
+        self._waiting: dict[int, FlushRecord] = {}
+        self._alerts = 0
+        self._gone: list[int] = []
+
+    def __bool__(self) -> bool:
+        """Whether there is something to write."""
+        return bool(self._waiting or self._gone)
+
+    @property
+    def waiting(self) -> Mapping[int, FlushRecord]:
+        """Those that no transaction has taken along yet, oldest first."""
+        return self._waiting
+
+    def number(self) -> int:
+        """A number for a new record."""
+        return self._ring.number()
+
+    def put(self, number: int, record: FlushRecord) -> None:
+        """Have a record written, or written anew."""
+        if not self.kept:
+            return
+        self._forget(number)
+        self._waiting[number] = record
+        self._alerts += len(record.alerts)
+        while len(self._waiting) > 1 and (
+            len(self._waiting) > self._max_waiting or self._alerts > self._max_alerts
+        ):
+            self._forget(next(iter(self._waiting)))
+            self.statistics.lost += 1
+        self.statistics.waiting = len(self._waiting)
+
+    def _forget(self, number: int) -> None:
+        record = self._waiting.pop(number, None)
+        if record is not None:
+            self._alerts -= len(record.alerts)
+
+    def take(self) -> TakenRecords:
+        """All that waits, and some of what is to be deleted."""
+        taken = TakenRecords(self._waiting, self._gone[:MAX_GONE])
+        self._waiting, self._alerts, self._gone = {}, 0, self._gone[MAX_GONE:]
+        self.statistics.waiting = 0
+        return taken
+
+    def put_back(self, taken: TakenRecords) -> None:
+        """The transaction failed. Later versions, which came meanwhile, stay."""
+        later, self._waiting, self._alerts = self._waiting, {}, 0
+        for number, record in (*taken.records.items(), *later.items()):
+            self.put(number, record)
+        self._gone = taken.gone + self._gone
+
+    def written(self, taken: TakenRecords) -> None:
+        """The transaction is on the disk."""
+        self.statistics.written += len(taken.rows)
+        for row in taken.rows:
+            self._evict(self._ring.put(row.number, row.at, len(row.data), self._now))
+        self._measure()
+
+    def restore(self, places: Iterable[tuple[int, Nanoseconds, int]]) -> None:
+        """What an earlier life left, by number, time and size, numbers rising."""
+        self._ring.clear()
+        self._evict(self._ring.restore(places, self._now))
+        self._measure()
+
+    def trim(self, now: Nanoseconds) -> None:
+        """Time has passed."""
+        self._now = now
+        self._evict(self._ring.trim(now))
+        self._measure()
+
+    def read(self, found: ReadRecords) -> None:
+        """Count what was found bad, and delete it."""
+        self.statistics.newer += found.newer
+        for number in found.bad:
+            if number in self._ring:  # else it was found before, and is still to be deleted
+                self._ring.drop(number)
+                self._gone.append(number)
+                self.statistics.unreadable += 1
+        self._measure()
+
+    def rebuilt(self, rows: Sequence[RecordRow]) -> None:
+        """The journal was damaged, and these are all that its successor has."""
+        self._gone.clear()
+        self.restore([(row.number, row.at, len(row.data)) for row in rows])
+
+    def _evict(self, gone: list[int]) -> None:
+        self.statistics.evicted += len(gone)
+        self._gone += gone
+
+    def _measure(self) -> None:
+        self.statistics.entries = len(self._ring)
+        self.statistics.bytes = self._ring.size
