@@ -27,6 +27,7 @@ from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.configuration import TemplateStatistics, loader, senders_of
+from tocsin.node.decisionrecord import DecisionRecord
 from tocsin.node.engine import Engine
 from tocsin.node.garbage import HeapKeeper
 from tocsin.node.inside import NodeInside
@@ -79,6 +80,7 @@ class Node:
         self.alerts = Alerts(AlertNameLimit(flags.alerts_per_alertname_limit))
         self.state = make_state(flags, self.clock, self._tell)
         self.look_ups = LookUps(self.silences)
+        self.record = DecisionRecord(self.state.store, self.clock, "", self._log)
         self.intents = Intents()
         self._maintenance = Maintenance(
             self.state.store,
@@ -117,6 +119,7 @@ class Node:
         self.cluster = self._make_cluster() if self.flags.cluster_listen_address else None
         if self.cluster is not None:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
+            self.record = DecisionRecord(self.state.store, self.clock, self.cluster.settings.name, self._log)
             self.cluster.handlers[INTENT_KEY] = self._intents_received
         self._adopt(self._config, self._make_senders(self._config), previous=None)
         observe(self.metrics_registry, self)
@@ -301,6 +304,7 @@ class Node:
         self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None
     ) -> None:
         """Put a configuration in force. The old engine's attempts end by themselves."""
+        follower = self.record.follow()
         engine = Engine(
             config,
             clock=self.clock,
@@ -315,6 +319,8 @@ class Node:
             on_latency=self._observe_latency,
             intents=self.intents,
             on_announced=self._announced,
+            on_decision=follower.decided,
+            on_finished=follower.finished,
             look_ups=self.look_ups,
             previous=previous,
         )

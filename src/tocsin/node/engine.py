@@ -48,8 +48,8 @@ class Engine:
 
     ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
     gets entries of the notification log, to be kept and gossiped; ``on_decision`` what was decided about each
-    flush, and why. ``remembered``, ``intents`` and ``look_ups`` outlive the engine; ``on_announced`` gets
-    what it has to tell the peers that understand it.
+    flush, and why, and ``on_finished`` its end. ``remembered``, ``intents`` and ``look_ups`` outlive the
+    engine; ``on_announced`` gets what it has to tell the peers that understand it.
     """
 
     def __init__(
@@ -69,6 +69,7 @@ class Engine:
         intents: Intents | None = None,
         on_announced: Callable[[Sequence[bytes]], None] = lambda _payloads: None,
         on_decision: Callable[[Decision], None] = lambda _decision: None,
+        on_finished: Callable[[FlushFinished], None] = lambda _finished: None,
         look_ups: LookUps | None = None,
         previous: Engine | None = None,
     ) -> None:
@@ -100,6 +101,7 @@ class Engine:
         self._on_latency = on_latency
         self._on_announced = on_announced
         self._on_decision = on_decision
+        self._on_finished = on_finished
         self._look_ups = look_ups or LookUps(silences)
         self._looking_up: set[asyncio.Task[None]] = set()
         self._retired = False
@@ -216,6 +218,7 @@ class Engine:
                 case Record(entry=entry):
                     recorded.append(entry)
                 case FlushFinished(flush=flush, success=success, error=error):
+                    self._on_finished(effect)
                     if not success:
                         self._log.error("notify for alerts failed", num_alerts=len(flush.alerts), err=error)
                     self.dispatcher.flushed(flush, self._clock.now(), success)

@@ -19,6 +19,7 @@ from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
 from tocsin.node.store.kinds import KINDS
+from tocsin.node.store.records import GAUGES as RECORD_GAUGES
 from tocsin.notify.integrations.base import FAILURES, REASONS, older_reason
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -154,6 +155,7 @@ def observe(metrics: Metrics, node: Node) -> None:
     metrics.watch_statistics("template", lambda: node.template_statistics)
     metrics.watch_statistics("receivers", lambda: node.counts.clients)
     metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
+    metrics.watch_statistics("record", lambda: node.state.store.records.statistics, gauges=RECORD_GAUGES)
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())
     if lag is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.record import Bounds
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import SilenceLimits, Silences
 from tocsin.node.clock import Clock
@@ -62,7 +63,11 @@ def make_state(flags: NodeFlags, clock: Clock, broadcast: Callable[[str, Sequenc
     log = NotificationLog(flags.data_retention)
     remembered = Remembered()
     store = Store(
-        Path(flags.storage_path), {SILENCES.key: silences.replicated, NOTIFICATIONS.key: log.replicated}
+        Path(flags.storage_path),
+        {SILENCES.key: silences.replicated, NOTIFICATIONS.key: log.replicated},
+        records=Bounds(
+            entries=flags.record_max_entries, size=flags.record_max_bytes, age=flags.record_max_age
+        ),
     )
     return State(
         silences,

@@ -33,6 +33,7 @@ from tocsin.node.log_bound import LogStatistics
 from tocsin.node.lookups import LookUpStatistics
 from tocsin.node.metrics.own import help_of, meanings
 from tocsin.node.observation import Protection, Refusals, Unsaid, Wholeness
+from tocsin.node.store.records import RecordStatistics
 from tocsin.node.store.statistics import JournalStatistics
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -52,6 +53,7 @@ STATISTICS: dict[str, type] = {
     "look_ups": LookUpStatistics,
     "patterns": PatternStatistics,
     "receivers": ClientStatistics,
+    "record": RecordStatistics,
     "remembered": RememberedCounts,
     "replication": ReplicationStatistics,
     "replication_changes": OutboundStatistics,

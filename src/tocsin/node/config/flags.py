@@ -92,6 +92,18 @@ class NodeFlags:
     log_silences: bool = switch(
         "log.silences", False, "Log each silence that is made, changed or ended at this node."
     )
+    record_max_entries: int = flag(
+        "record.max-entries",
+        20000,
+        integer,
+        "Most flushes in the decision record, the newest stay; 0: keep no record.",
+    )
+    record_max_bytes: int = flag(
+        "record.max-bytes", 33554432, integer, "Most bytes of the decision record; 0: keep no record."
+    )
+    record_max_age: int = duration(
+        "record.max-age", 168 * HOUR, "How long a flush stays in the decision record; 0: no limit."
+    )
     alerts_gc_interval: int = duration("alerts.gc-interval", 30 * MINUTE, "Interval between alert GC.")
     alerts_per_alertname_limit: int = flag(
         "alerts.per-alertname-limit",
