@@ -1,0 +1,311 @@
+"""Why was I paged, why was I not: the story of each case, from what the real pipeline decided."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulation.alerting import NoSilences
+from tests.support.recorded import PEER_TIMEOUT, RecordedPipeline
+from tests.support.routing import T0, alert, one_route, route_config
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.explain import Scene, Story, explain, render
+from tocsin.alerting.explain.routes import routes_told
+from tocsin.alerting.inhibit import Inhibitor, InhibitRule
+from tocsin.alerting.intent import Intents, key_of
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import parse_matchers
+from tocsin.alerting.muting import Inhibitions, Muter
+from tocsin.alerting.nflog import Entry, Receiver, codec
+from tocsin.alerting.record import decode, encode
+from tocsin.alerting.route import Route, build_route
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.node.config.alertmanager import AlertmanagerConfig
+
+MINUTE = 60 * SECOND
+DISK = alert(alertname="DiskFull", instance="a", severity="warning")
+
+
+class Silenced:
+    def mutes(self, labels: Labels, _now: Nanoseconds, /) -> tuple[str, ...]:
+        return ("5f2c",) if labels.value("alertname") == "DiskFull" else ()
+
+
+def told(
+    world: RecordedPipeline,
+    now: Nanoseconds,
+    *,
+    about: Alert = DISK,
+    silences: Muter | None = None,
+    inhibitor: Inhibitions | None = None,
+    next_flush: Nanoseconds | None = None,
+) -> Story:
+    """The story as a node tells it: records have been on the disk, and what is under way comes first."""
+    whole = {(each.group_key, each.began): decode(encode(each)) for each in world.told}
+    group = world.route.id, world.route.group_labels(about.labels)
+    return explain(
+        Scene(
+            labels=about.labels,
+            now=now,
+            config=world.config,
+            inhibitor=inhibitor or NoSilences(),
+            silences=silences or NoSilences(),
+            alert=about,
+            records=[*world.recorder.under_way(), *reversed(whole.values())],
+            next_flushes={} if next_flush is None else {group: next_flush},
+            node="here",
+        )
+    )
+
+
+def headline(story: Story) -> str:
+    """The line that says what became of it."""
+    return next(line for line in render(story).splitlines() if line.startswith("hook: "))
+
+
+def entry(at: Nanoseconds, *alerts: Alert) -> Entry:
+    hashes = tuple(each.labels.hash for each in alerts)
+    return codec.encode(
+        Entry(b"{}:{}", Receiver("hook", "webhook", 0), at, hashes, (), at + 120 * 3600 * SECOND)
+    )
+
+
+def test_sent() -> None:
+    world = RecordedPipeline()
+    world.start(DISK)
+    world.succeed(T0 + SECOND)
+    story = told(world, T0 + 10 * MINUTE, next_flush=T0 + 12 * MINUTE)
+    assert (
+        render(story)
+        == """\
+{alertname="DiskFull", instance="a", severity="warning"}
+  firing at here since 2027-01-15T08:00:00Z (10m ago)
+
+hook: SENT 2027-01-15T08:00:01Z (9m59s ago) by here, first notification
+  group {alertname="DiskFull"}
+  next flush 2027-01-15T08:12:00Z (in 2m)
+  2027-01-15T08:00:01Z [here] hook/webhook[0] sent: first notification
+
+routes
+  + {} to hook
+"""
+    )
+
+
+def test_silenced() -> None:
+    world = RecordedPipeline(silences=Silenced())
+    world.start(DISK)
+    story = told(world, T0 + MINUTE, silences=Silenced())
+    assert headline(story) == "hook: NOT SENT 2027-01-15T08:00:00Z (1m ago), silenced by 5f2c"
+    assert "  silenced now by 5f2c\n" in render(story)
+    assert story.groups[0].told[0].again_at == T0 + world.route.options.group_interval
+
+
+def test_inhibited() -> None:
+    rule = InhibitRule(
+        source_matchers=parse_matchers("severity=critical"),
+        target_matchers=parse_matchers("severity=warning"),
+        name="by severity",
+    )
+    inhibitor = Inhibitor([rule])
+    inhibitor.put(alert(alertname="Down", severity="critical"))
+    world = RecordedPipeline(inhibitor=inhibitor)
+    world.start(DISK)
+    story = told(world, T0 + MINUTE, inhibitor=inhibitor)
+    by = '{alertname="Down", severity="critical"}, rule 0 (by severity)'
+    assert headline(story) == f"hook: NOT SENT 2027-01-15T08:00:00Z (1m ago), inhibited by {by}"
+    assert f"  inhibited now by {by}\n" in render(story)
+
+
+def test_muted_by_time() -> None:
+    world = RecordedPipeline(route=one_route(mute=("always",)))
+    world.start(DISK)
+    story = told(world, T0 + MINUTE)
+    assert headline(story).endswith(
+        "NOT SENT 2027-01-15T08:00:00Z (1m ago), muted by the time interval always"
+    )
+    assert "  the route is muted now by always\n" in render(story)
+
+
+def test_outside_of_its_active_times() -> None:
+    world = RecordedPipeline(route=one_route(active=("never",)), time_intervals={"never": ()})
+    world.start(DISK)
+    assert headline(told(world, T0)).endswith("outside of its active time intervals (never)")
+
+
+def test_grouped_and_waiting() -> None:
+    story = told(RecordedPipeline(), T0 + 10 * SECOND, next_flush=T0 + 30 * SECOND)
+    assert headline(story) == "hook: WAITING, the group is flushed 2027-01-15T08:00:30Z (in 20s)"
+
+
+def test_waiting_for_those_before() -> None:
+    world = RecordedPipeline(position=2)
+    world.start(DISK)
+    story = told(world, T0 + SECOND)
+    assert headline(story).endswith("(1s ago), 2 members come before this node")
+    assert story.groups[0].told[0].again_at == T0 + 2 * PEER_TIMEOUT
+
+
+def test_waiting_for_the_cluster() -> None:
+    world = RecordedPipeline(settled=False)
+    world.start(DISK)
+    assert headline(told(world, T0 + SECOND)).endswith("it waits for the cluster to settle")
+
+
+def test_sent_by_a_peer_that_the_log_does_not_name() -> None:
+    world = RecordedPipeline(position=1)
+    world.start(DISK)
+    world.merge(entry(T0 + SECOND, DISK), T0 + SECOND)
+    world.at(T0 + PEER_TIMEOUT)
+    story = told(world, T0 + MINUTE)
+    assert headline(story) == (
+        "hook: SENT BY A PEER 2027-01-15T08:00:01Z (59s ago), by another node, or this one before its record "
+        "begins; already notified"
+    )
+
+
+def test_sent_by_a_peer_that_told_its_intent() -> None:
+    intents = Intents("here", now=0)
+    intents.members(1, frozenset({"there"}), T0)
+    there = Intents("there", now=0)
+    there.members(0, frozenset({"here"}), T0)
+    world = RecordedPipeline(position=1, intents=intents)
+    world.start(DISK)
+    sent = entry(T0 + SECOND, DISK)
+    key = key_of(sent.receiver, "{}:{}")
+    lease = there.sending(None, key, 1, T0 + MINUTE, T0)
+    there.done(lease, sent.timestamp, T0 + SECOND)
+    for payload in there.drain():
+        intents.receive(payload, T0 + SECOND)
+    world.merge(sent, T0 + SECOND)
+    world.at(T0 + PEER_TIMEOUT)
+    story = told(world, T0 + MINUTE)
+    assert headline(story).endswith("(59s ago), by there; already notified")
+    assert story.groups[0].told[0].node == "there"
+
+
+def test_what_was_sent_here_is_no_peers() -> None:
+    world = RecordedPipeline()
+    world.start(DISK)
+    world.succeed(T0 + SECOND)
+    world.start(DISK, now=T0 + 5 * MINUTE)
+    story = told(world, T0 + 6 * MINUTE)
+    assert [each.what for each in story.groups[0].told] == ["not needed", "sent"]
+    assert headline(story).startswith("hook: SENT 2027-01-15T08:00:01Z (5m59s ago) by here")
+
+
+def test_failed_and_retried() -> None:
+    world = RecordedPipeline()
+    world.start(DISK)
+    world.fail(T0 + SECOND, "unexpected status code 503")
+    trying = told(world, T0 + SECOND)
+    again = world.recorder.under_way()[0].deliveries[0].attempts[-1].again_at
+    assert again is not None
+    assert trying.groups[0].told[0].again_at == again
+    assert headline(trying) == (
+        "hook: UNDER WAY 2027-01-15T08:00:01Z (now), 1 attempt, the last one: unexpected status code 503 "
+        "(serverError)"
+    )
+    world.at(again)
+    world.succeed(again + SECOND)
+    assert headline(told(world, T0 + MINUTE)).endswith(
+        "by here, first notification; 1 attempt before it failed, the last one: unexpected status code 503"
+    )
+
+
+def test_given_up() -> None:
+    world = RecordedPipeline()
+    world.start(DISK)
+    world.fail(T0 + SECOND, "unexpected status code 400", retry=False, reason="clientError")
+    story = told(world, T0 + SECOND)
+    assert headline(story) == (
+        "hook: FAILED 2027-01-15T08:00:01Z (now), unexpected status code 400 (clientError), 1 attempt"
+    )
+    assert story.groups[0].told[0].again_at == T0 + world.route.options.group_interval
+
+
+def tree() -> Route:
+    return build_route(
+        route_config(
+            "",
+            route_config('severity="page"', receiver="phone"),
+            route_config('team="db"', route_config('env="prod"', receiver="db-prod"), receiver="db"),
+            route_config("", receiver="rest"),
+            receiver="hook",
+        )
+    )
+
+
+def story_of(root: Route, **labels: str) -> Story:
+    return explain(
+        Scene(
+            labels=Labels(labels),
+            now=T0,
+            config=AlertmanagerConfig(route=root, receivers=()),
+            inhibitor=NoSilences(),
+            silences=NoSilences(),
+        )
+    )
+
+
+def test_not_matched_as_its_owner_thought() -> None:
+    text = render(story_of(tree(), team="db", severity="warning"))
+    assert (
+        text
+        == """\
+{severity="warning", team="db"}
+  not known
+
+db: NOT SENT, this node neither holds the alert nor has a record of it
+  group {}
+
+routes
+  - {} to hook: routes below it took the alert
+  - {}/{severity="page"}/0 to phone: severity="page" does not match: severity is "warning"
+  + {}/{team="db"}/1 to db
+  - {}/{team="db"}/1/{env="prod"}/0 to db-prod: env="prod" does not match: there is no label env
+  - {}/{}/2 to rest: a route before it took the alert and does not continue
+"""
+    )
+
+
+def test_a_group_of_a_route_that_is_gone_is_told_too() -> None:
+    world = RecordedPipeline()
+    world.start(DISK)
+    world.succeed(T0)
+    records = [replace(world.last, route_id="{}/{old}/0", receiver="old")]
+    story = explain(
+        Scene(
+            labels=DISK.labels,
+            now=T0,
+            config=world.config,
+            inhibitor=NoSilences(),
+            silences=NoSilences(),
+            records=records,
+        )
+    )
+    assert [(each.receiver, len(each.told)) for each in story.groups] == [("hook", 0), ("old", 1)]
+
+
+values = st.sampled_from(["", "db", "page", "prod"])
+
+
+@st.composite
+def configs(draw: st.DrawFn, depth: int = 3) -> object:
+    name = draw(st.sampled_from(["severity", "team", "env"]))
+    below = [draw(configs(depth - 1)) for _ in range(draw(st.integers(0, 3)))] if depth else []
+    return route_config(
+        f'{name}="{draw(values)}"' if draw(st.booleans()) else "",
+        *below,  # type: ignore[arg-type]
+        receiver="hook",
+        continue_=draw(st.booleans()),
+    )
+
+
+@given(configs(), st.dictionaries(st.sampled_from(["severity", "team", "env"]), values))
+def test_the_routes_taken_are_those_of_the_tree(below: object, labels: dict[str, str]) -> None:
+    root = build_route(route_config("", below, receiver="hook"))  # type: ignore[arg-type]
+    taken = [each.id for each in routes_told(root, Labels(labels)) if each.taken]
+    assert taken == [route.id for route in root.match(Labels(labels))]
