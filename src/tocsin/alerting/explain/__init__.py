@@ -1,4 +1,4 @@
-"""Why somebody was notified of an alert, or was not: a story, out of the decision record and what is known."""
+"""Why somebody was notified of an alert, or was not: the story that the decision record tells."""
 
 from tocsin.alerting.explain.story import Story
 from tocsin.alerting.explain.telling import Scene, explain
