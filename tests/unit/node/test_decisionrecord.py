@@ -76,7 +76,7 @@ async def notified(folder: Path, bounds: Bounds = BOUNDS) -> Store:
         silences=Silences(HOUR, random=Random(0)),
         notification_log=log,
         remembered=remembered,
-        senders={("sink", "webhook", 0): sink},  # type: ignore[dict-item]
+        senders={("sink", "webhook", 0): sink},
         peer_timeout=SECOND,
         random=Random(0),
         log=Logger("tocsin.test"),

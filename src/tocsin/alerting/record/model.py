@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tocsin.alerting.timestamp import Nanoseconds
 
@@ -16,9 +16,11 @@ DeliveryOutcome = Literal["under way", "sent", "not needed", "given up", "too la
 """Under way: not ended when this was written; if the node has begun anew since, it never ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRecord:
-    """An alert of the flush. ``labels`` are empty for those past the bound of alerts that are told whole."""
+class AlertRecord(NamedTuple):
+    """An alert of the flush (a tuple, as thousands are made at once).
+
+    ``labels`` are empty for those past the bound of alerts that are told whole.
+    """
 
     fingerprint: int
     labels: Pairs = ()

@@ -31,6 +31,7 @@ from tocsin.alerting.decisions import (
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import Integration
+from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import (
     AlertRecord,
     AttemptRecord,
@@ -151,7 +152,7 @@ def _begun(flush: Flush, node: str) -> FlushRecord:
             [
                 AlertRecord(
                     fingerprint=alert.labels.fingerprint,
-                    labels=_bounded(alert.labels.pairs) if place < MAX_LABELLED else (),
+                    labels=_bounded(alert.labels) if place < MAX_LABELLED else (),
                     starts_at=alert.starts_at,
                     ends_at=alert.ends_at if alert.resolved_at(flush.now) else 0,
                 )
@@ -162,8 +163,8 @@ def _begun(flush: Flush, node: str) -> FlushRecord:
     )
 
 
-def _bounded(pairs: Pairs) -> Pairs:
-    return pairs if sum([len(name) + len(value) for name, value in pairs]) <= MAX_LABEL_BYTES else ()
+def _bounded(labels: Labels) -> Pairs:
+    return labels.pairs if len(labels.canonical_bytes) <= MAX_LABEL_BYTES else ()
 
 
 def _short(text: str) -> str:
@@ -185,7 +186,7 @@ def _mute(decision: Muted, by: tuple[str, ...], alerts: list[MutedAlert]) -> Mut
     mute = MuteRecord(reason=decision.reason, at=decision.at, alerts=fingerprints, by=by)
     if inhibition is None:
         return mute
-    source = _bounded(inhibition.source.labels.pairs)
+    source = _bounded(inhibition.source.labels)
     return replace(mute, rule=inhibition.number, rule_name=inhibition.rule.name, source=source)
 
 
