@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from itertools import count
 from random import Random
 
 from simulation.alerting import NoSilences
 from tests.support.routing import T0, one_receiver, one_route
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import Attempt, FlushFinished, Record
 from tocsin.alerting.group import Flush
 from tocsin.alerting.intent import Intents
@@ -25,7 +28,7 @@ PEER_TIMEOUT = 15 * SECOND
 
 
 class RecordedPipeline:
-    """Flushes of one group of one receiver, a webhook named ``hook``."""
+    """Flushes of one group of one receiver, ``hook``, with so many webhooks."""
 
     def __init__(
         self,
@@ -37,12 +40,13 @@ class RecordedPipeline:
         settled: bool = True,
         max_attempts: int = 64,
         send_resolved: bool = True,
+        hooks: int = 1,
         route: Route | None = None,
         time_intervals: Mapping[str, tuple[TimeInterval, ...]] | None = None,
         node: str = "here",
     ) -> None:
         self.route = route or one_route()
-        config = one_receiver(self.route, send_resolved=send_resolved)
+        config = one_receiver(self.route, hooks=hooks, send_resolved=send_resolved)
         self.config = AlertmanagerConfig(
             route=config.route,
             receivers=config.receivers,
@@ -63,7 +67,7 @@ class RecordedPipeline:
         self.pipeline.position = position
         if settled:
             self.pipeline.settled(T0)
-        self.recorder = Recorder(node)
+        self.recorder = Recorder(node, number=partial(next, count(1)))
         self.attempts: list[Attempt] = []
         self.told: list[FlushRecord] = []
         """Each record as it was to be kept, in order: the last one of a flush is the whole."""
@@ -90,8 +94,8 @@ class RecordedPipeline:
         self.pipeline.handle_timeout(now)
         self._drain(now)
 
-    def succeed(self, now: Nanoseconds) -> None:
-        self.pipeline.attempt_succeeded(self.attempts[-1].id, now, {})
+    def succeed(self, now: Nanoseconds, attempt: int = -1) -> None:
+        self.pipeline.attempt_succeeded(self.attempts[attempt].id, now, {})
         self._drain(now)
 
     def fail(self, now: Nanoseconds, error: str, *, retry: bool = True, reason: str = "serverError") -> None:
@@ -104,17 +108,14 @@ class RecordedPipeline:
         self.at(now)
 
     def _drain(self, now: Nanoseconds) -> None:
+        decided: list[Decision | FlushFinished] = []
         for effect in self.pipeline.drain():
-            found: FlushRecord | None = None
             match effect:
                 case Attempt():
                     self.attempts.append(effect)
                 case Record(entry=entry):
                     self.log.put(entry, now)
                     self.pipeline.remembered.recorded.stored(entry)
-                case FlushFinished():
-                    found = self.recorder.finished(effect, now)
-                case decision:
-                    found = self.recorder.decided(decision)
-            if found is not None:
-                self.told.append(found)
+                case _:
+                    decided.append(effect)
+        self.told += [raw.record() for raw in self.recorder.take(decided, now)]

@@ -319,8 +319,7 @@ class Node:
             on_latency=self._observe_latency,
             intents=self.intents,
             on_announced=self._announced,
-            on_decision=follower.decided,
-            on_finished=follower.finished,
+            on_decided=follower.decided,
             look_ups=self.look_ups,
             previous=previous,
         )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from weakref import WeakSet
 
 from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.record import FlushRecord, Recorder
-from tocsin.alerting.record.recorder import Name, name_of
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.store import Store
@@ -45,39 +44,23 @@ class Follower:
     def __init__(self, record: DecisionRecord) -> None:
         self._record = record
         self._records = record.store.records
-        self._recorder = Recorder(record.node)
-        self._numbers: dict[Name, int] = {}
+        self._recorder = Recorder(record.node, number=self._records.number)
 
     def under_way(self) -> list[FlushRecord]:
         """The flushes that have not ended."""
         return self._recorder.under_way()
 
-    def decided(self, decision: Decision) -> None:
-        """Something was decided about a flush."""
-        if not self._records.kept:
+    def decided(self, decided: Sequence[Decision | FlushFinished]) -> None:
+        """Something was decided about flushes, or they are over."""
+        records = self._records
+        if not records.kept:
             return
         try:
-            found = self._recorder.decided(decision)
-            if found is not None:
-                name = name_of(decision.flush)
-                number = self._numbers.get(name)
-                if number is None:
-                    number = self._numbers[name] = self._records.number()
-                self._records.put(number, found)
-        except Exception as error:  # A bug here must cost the record, not the notification.
-            self._failed(error)
-
-    def finished(self, effect: FlushFinished) -> None:
-        """A flush is over."""
-        if not self._records.kept:
-            return
-        try:
-            found = self._recorder.finished(effect, self._record.clock.now())
-            number = self._numbers.pop(name_of(effect.flush), None)
-            self._records.put(self._records.number() if number is None else number, found)
-            self._records.statistics.flushes_forgotten += self._recorder.forgotten
+            for each in self._recorder.take(decided, self._record.clock.now()):
+                records.put(each.number, each)
+            records.statistics.flushes_forgotten += self._recorder.forgotten
             self._recorder.forgotten = 0
-        except Exception as error:  # As above.
+        except Exception as error:  # A bug here must cost the record, not the notification.
             self._failed(error)
 
     def _failed(self, error: Exception) -> None:

@@ -47,9 +47,9 @@ class Engine:
     """The alert flow of one configuration. A reload makes a new engine and retires the old one.
 
     ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
-    gets entries of the notification log, to be kept and gossiped; ``on_decision`` what was decided about each
-    flush, and why, and ``on_finished`` its end. ``remembered``, ``intents`` and ``look_ups`` outlive the
-    engine; ``on_announced`` gets what it has to tell the peers that understand it.
+    gets entries of the notification log, to be kept and gossiped; ``on_decided`` what was decided about each
+    flush, and why, and its end. ``remembered``, ``intents`` and ``look_ups`` outlive the engine;
+    ``on_announced`` gets what it has to tell the peers that understand it.
     """
 
     def __init__(
@@ -68,8 +68,7 @@ class Engine:
         on_latency: Latency,
         intents: Intents | None = None,
         on_announced: Callable[[Sequence[bytes]], None] = lambda _payloads: None,
-        on_decision: Callable[[Decision], None] = lambda _decision: None,
-        on_finished: Callable[[FlushFinished], None] = lambda _finished: None,
+        on_decided: Callable[[Sequence[Decision | FlushFinished]], None] = lambda _decided: None,
         look_ups: LookUps | None = None,
         previous: Engine | None = None,
     ) -> None:
@@ -100,8 +99,7 @@ class Engine:
         self._on_recorded = on_recorded
         self._on_latency = on_latency
         self._on_announced = on_announced
-        self._on_decision = on_decision
-        self._on_finished = on_finished
+        self._on_decided = on_decided
         self._look_ups = look_ups or LookUps(silences)
         self._looking_up: set[asyncio.Task[None]] = set()
         self._retired = False
@@ -210,6 +208,7 @@ class Engine:
 
     def _perform(self, effects: Sequence[FlowEffect]) -> None:
         recorded: list[Entry] = []
+        decided: list[Decision | FlushFinished] = []
         for effect in effects:
             match effect:
                 case Attempt():
@@ -218,7 +217,7 @@ class Engine:
                 case Record(entry=entry):
                     recorded.append(entry)
                 case FlushFinished(flush=flush, success=success, error=error):
-                    self._on_finished(effect)
+                    decided.append(effect)
                     if not success:
                         self._log.error("notify for alerts failed", num_alerts=len(flush.alerts), err=error)
                     self.dispatcher.flushed(flush, self._clock.now(), success)
@@ -229,7 +228,9 @@ class Engine:
                 case IntentsPending():
                     asyncio.get_running_loop().call_later(ANNOUNCE_DELAY, self._announce)
                 case decision:
-                    self._on_decision(decision)
+                    decided.append(decision)
+        if decided:  # before the entries: the transaction that keeps them takes these along
+            self._on_decided(decided)
         if recorded:
             self._on_recorded(recorded)
 

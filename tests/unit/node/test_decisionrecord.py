@@ -82,8 +82,7 @@ async def notified(folder: Path, bounds: Bounds = BOUNDS) -> Store:
         log=Logger("tocsin.test"),
         on_recorded=writer.keep,
         on_latency=lambda kind, receiver, seconds: None,
-        on_decision=follower.decided,
-        on_finished=follower.finished,
+        on_decided=follower.decided,
     )
     engine.settle()
     now = clock.now()
@@ -126,8 +125,7 @@ def test_a_bug_of_the_record_costs_no_notification(tmp_path: Path, monkeypatch: 
     def broken(*_: object) -> None:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(Recorder, "decided", broken)
-    monkeypatch.setattr(Recorder, "finished", broken)
+    monkeypatch.setattr(Recorder, "take", broken)
     store = asyncio.run(notified(tmp_path))
     assert store.records.statistics.failures > 1
     assert asyncio.run(kept(tmp_path)) == []

@@ -1,4 +1,8 @@
-"""What is kept of a flush. Plain values; all instants and spans are nanoseconds."""
+"""What is kept of a flush. Plain values; all instants and spans are nanoseconds.
+
+They are put together by :mod:`tocsin.alerting.record.making` or the codec and changed by nobody after that.
+(Python takes twice as long to make dataclasses that are frozen.)
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ class AlertRecord(NamedTuple):
     """0: it fires."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class MuteRecord:
     """Alerts that were left out, and by what."""
 
@@ -47,7 +51,7 @@ class MuteRecord:
     """The labels of the inhibiting alert."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class LogRecord:
     """What the notification log had of the group at the integration."""
 
@@ -59,7 +63,7 @@ class LogRecord:
     """The member that notified, if an intent told."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class YieldRecord:
     """It let the intent of another node go first."""
 
@@ -69,7 +73,7 @@ class YieldRecord:
     until: Nanoseconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AttemptRecord:
     """One attempt. ``error`` is for people and has no secrets."""
 
@@ -82,7 +86,7 @@ class AttemptRecord:
     again_at: Nanoseconds | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DeliveryRecord:
     """What became of the flush at one integration."""
 
@@ -120,7 +124,7 @@ class DeliveryRecord:
         return f"{self.receiver}/{self.integration}[{self.index}]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FlushRecord:
     """One flush of one group, at one node: its group key, its route and when it began tell it from others."""
 
@@ -144,3 +148,12 @@ class FlushRecord:
     ended: Nanoseconds | None = None
     success: bool = False
     error: str = ""
+
+    @property
+    def size(self) -> int:
+        """How many alerts it holds."""
+        return len(self.alerts)
+
+    def record(self) -> FlushRecord:
+        """Itself: see :class:`tocsin.alerting.record.recorder.Raw`, which is yet to be made into one."""
+        return self

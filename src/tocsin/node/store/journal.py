@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from tocsin.node.log import Logger
 from tocsin.node.store import damage
 from tocsin.node.store.database import DELETE_ROWS, DamagedError, Database
 from tocsin.node.store.loading import load_rows
-from tocsin.node.store.records import OFF, ReadRecords, Records, read_records
+from tocsin.node.store.records import OFF, ReadRecords, Records, make, read_records
 from tocsin.node.store.rows import Row
 from tocsin.node.store.statistics import GAUGES, JournalStatistics
 from tocsin.node.store.writer import States, Writer
@@ -130,9 +131,10 @@ class Journal:
         over and counted. :class:`~tocsin.errors.StorageError`.
         """
         waiting = dict(self.records.waiting)
-        for number in sorted(waiting, reverse=True):
-            yield number, waiting[number]
-
+        newest_first = sorted(waiting.items(), reverse=True)
+        for start in range(0, len(newest_first), RECORD_SLICE):
+            for made in await asyncio.to_thread(make, newest_first[start : start + RECORD_SLICE]):
+                yield made
         before: int | None = None
         while True:
             found = await self._writer.care(_read_slice, before)

@@ -8,14 +8,16 @@ way, and a damaged one is deleted and counted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
-from tocsin.alerting.record import Bounds, FlushRecord, NewerRecordError, Ring, decode, encode
+from tocsin.alerting.record import Bounds, FlushRecord, NewerRecordError, Raw, Ring, decode, encode
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.recordtable import LATEST_NUMBER, RecordRow
 
+Kept: TypeAlias = FlushRecord | Raw
 OFF: Final = Bounds(entries=0, size=0, age=0)
 MAX_WAITING: Final = 4096
 MAX_WAITING_ALERTS: Final = 65_536
@@ -53,20 +55,35 @@ GAUGES: Final = ("entries", "bytes", "waiting")
 class TakenRecords:
     """What one transaction takes along."""
 
-    records: dict[int, FlushRecord] = field(default_factory=dict)
+    records: dict[int, Kept] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
     rows: list[RecordRow] = field(default_factory=list)
     """Made on the writer's thread."""
+    failures: int = 0
+    """Of those, how many could not be made, for a bug."""
 
     def __bool__(self) -> bool:
         return bool(self.records or self.gone)
 
     def make_rows(self) -> None:
-        """Encode: on the writer's thread, where that holds nobody up."""
-        self.rows = [
-            RecordRow(number, max(-LATEST_NUMBER, min(record.began, LATEST_NUMBER)), encode(record))
-            for number, record in sorted(self.records.items())  # the ring takes rising numbers
-        ]
+        """Make the records and encode them: on the writer's thread, where that holds nobody up."""
+        made = make(sorted(self.records.items()))  # the ring takes rising numbers
+        self.failures = len(self.records) - len(made)
+        self.rows = [_row(number, record) for number, record in made]
+
+
+def make(kept: Iterable[tuple[int, Kept]]) -> list[tuple[int, FlushRecord]]:
+    """Records by their numbers. One that cannot be made, for a bug, is left out: it must cost neither the
+    others nor what a transaction is made for."""
+    made: list[tuple[int, FlushRecord]] = []
+    for number, each in kept:
+        with suppress(Exception):
+            made.append((number, each.record()))
+    return made
+
+
+def _row(number: int, record: FlushRecord) -> RecordRow:
+    return RecordRow(number, max(-LATEST_NUMBER, min(record.began, LATEST_NUMBER)), encode(record))
 
 
 @dataclass(slots=True)
@@ -116,7 +133,7 @@ class Records:
         self._now: Nanoseconds = 0  # the time that clean-ups go by: no jump of the clock empties the ring
         self._max_waiting = max_waiting
         self._max_alerts = max_waiting_alerts
-        self._waiting: dict[int, FlushRecord] = {}
+        self._waiting: dict[int, Kept] = {}
         self._alerts = 0
         self._gone: list[int] = []
 
@@ -125,7 +142,7 @@ class Records:
         return bool(self._waiting or self._gone)
 
     @property
-    def waiting(self) -> Mapping[int, FlushRecord]:
+    def waiting(self) -> Mapping[int, Kept]:
         """Those that no transaction has taken along yet, oldest first."""
         return self._waiting
 
@@ -133,13 +150,13 @@ class Records:
         """A number for a new record."""
         return self._ring.number()
 
-    def put(self, number: int, record: FlushRecord) -> None:
+    def put(self, number: int, record: Kept) -> None:
         """Have a record written, or written anew."""
         if not self.kept:
             return
         self._forget(number)
         self._waiting[number] = record
-        self._alerts += len(record.alerts)
+        self._alerts += record.size
         while len(self._waiting) > 1 and (
             len(self._waiting) > self._max_waiting or self._alerts > self._max_alerts
         ):
@@ -150,7 +167,7 @@ class Records:
     def _forget(self, number: int) -> None:
         record = self._waiting.pop(number, None)
         if record is not None:
-            self._alerts -= len(record.alerts)
+            self._alerts -= record.size
 
     def take(self) -> TakenRecords:
         """All that waits, and some of what is to be deleted."""
@@ -169,6 +186,7 @@ class Records:
     def written(self, taken: TakenRecords) -> None:
         """The transaction is on the disk."""
         self.statistics.written += len(taken.rows)
+        self.statistics.failures += taken.failures
         for row in taken.rows:
             self._evict(self._ring.put(row.number, row.at, len(row.data), self._now))
         self._measure()

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import count
+
+import pytest
+
 from tests.support.recorded import PEER_TIMEOUT, RecordedPipeline
 from tests.support.routing import T0, alert, one_route
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.decisions import Sent
+from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.nflog import Entry, Receiver, codec
-from tocsin.alerting.record import decode, encode, recorder
+from tocsin.alerting.record import FlushRecord, decode, encode, making, recorder
 from tocsin.alerting.record.model import AttemptRecord, LogRecord, MuteRecord
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
@@ -48,15 +55,37 @@ def test_a_notification_that_was_sent() -> None:
 
 
 def test_it_is_told_before_the_flush_has_ended_too() -> None:
-    world = RecordedPipeline()
+    world = RecordedPipeline(hooks=2)
     world.start(A)
     assert (world.told, len(world.recorder)) == ([], 1)
     (open_one,) = world.recorder.under_way()
     assert (open_one.ended, open_one.deliveries[0].outcome) == (None, "under way")
-    world.succeed(T0 + SECOND)
-    first, second = world.told
-    assert (first.ended, first.deliveries) == (None, second.deliveries)
+    world.succeed(T0 + SECOND, attempt=0)
+    (first,) = world.told
+    assert (first.ended, [each.outcome for each in first.deliveries]) == (None, ["sent", "under way"])
+    world.succeed(T0 + 2 * SECOND, attempt=1)
+    second = world.last
+    assert (second.ended, second.deliveries[0]) == (T0 + 2 * SECOND, first.deliveries[0])
     assert (world.recorder.under_way(), len(world.recorder)) == ([], 0)
+
+
+def test_an_end_that_ends_the_flush_is_told_once() -> None:
+    world = RecordedPipeline()
+    world.start(A)
+    world.succeed(T0 + SECOND)
+    assert [each.ended for each in world.told] == [T0 + SECOND]
+
+
+def test_what_was_told_stays_as_it_was_and_later_records_keep_its_number() -> None:
+    world = RecordedPipeline(hooks=2)
+    world.start(A)
+    world.start(A, key="other")
+    sent = [Sent(each.flush, each.integration, T0, 1, T0) for each in world.attempts[:2]]
+    (first,) = world.recorder.take(sent[:1], T0)
+    made = first.record()
+    (second,) = world.recorder.take([sent[1], FlushFinished(sent[0].flush, True, "")], T0 + SECOND)
+    assert (first.record(), second.number) == (made, first.number)
+    assert [each.outcome for each in second.record().deliveries] == ["sent", "sent"]
 
 
 def test_silences_are_told_by_id() -> None:
@@ -149,21 +178,21 @@ def test_what_cannot_be_mended_is_given_up() -> None:
     assert (delivery.outcome, delivery.reason, len(delivery.error)) == (
         "given up",
         "clientError",
-        recorder.MAX_TEXT,
+        making.MAX_TEXT,
     )
     assert not world.last.success
-    assert len(world.last.error) <= recorder.MAX_TEXT
+    assert len(world.last.error) <= making.MAX_TEXT
 
 
 def test_a_flush_with_more_alerts_than_are_kept() -> None:
-    many = [alert(alertname="A", number=str(number)) for number in range(recorder.MAX_ALERTS + 5)]
+    many = [alert(alertname="A", number=str(number)) for number in range(making.MAX_ALERTS + 5)]
     world = RecordedPipeline()
     world.start(*many)
     world.succeed(T0)
     found = world.last
-    assert (len(found.alerts), found.alerts_left_out) == (recorder.MAX_ALERTS, 5)
-    assert all(each.labels for each in found.alerts[: recorder.MAX_LABELLED])
-    assert not any(each.labels for each in found.alerts[recorder.MAX_LABELLED :])
+    assert (len(found.alerts), found.alerts_left_out) == (making.MAX_ALERTS, 5)
+    assert all(each.labels for each in found.alerts[: making.MAX_LABELLED])
+    assert not any(each.labels for each in found.alerts[making.MAX_LABELLED :])
     assert found.deliveries[0].firing == len(many)
     data = encode(found)
     assert len(data) < 200_000
@@ -171,7 +200,7 @@ def test_a_flush_with_more_alerts_than_are_kept() -> None:
 
 
 def test_labels_that_are_too_large_are_told_by_their_fingerprint() -> None:
-    large = alert(alertname="A", text="x" * recorder.MAX_LABEL_BYTES)
+    large = alert(alertname="A", text="x" * making.MAX_LABEL_BYTES)
     world = RecordedPipeline()
     world.start(large)
     (one,) = world.recorder.under_way()[0].alerts
@@ -182,19 +211,35 @@ def test_of_many_attempts_the_first_and_the_last_ones_are_kept() -> None:
     world = RecordedPipeline(route=one_route(group_interval=3600 * SECOND))
     now = T0
     world.start(A)
-    for _ in range(recorder.MAX_ATTEMPTS + 3):
+    for _ in range(making.MAX_ATTEMPTS + 3):
         world.fail(now, "no")
         now = world.recorder.under_way()[0].deliveries[0].attempts[-1].again_at or 0
         world.at(now)
     (delivery,) = world.recorder.under_way()[0].deliveries
     numbers = [each.number for each in delivery.attempts]
-    assert numbers == [1, *range(5, recorder.MAX_ATTEMPTS + 4)]
+    assert numbers == [1, *range(5, making.MAX_ATTEMPTS + 4)]
     assert delivery.attempts_left_out == 3
+
+
+def test_of_many_decisions_a_record_is_made_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tried(world: RecordedPipeline) -> FlushRecord:
+        now = T0
+        world.start(A)
+        for _ in range(8):
+            world.fail(now, "no")
+            now = world.recorder.under_way()[0].deliveries[0].attempts[-1].again_at or 0
+            world.at(now)
+        world.succeed(now)
+        return world.last
+
+    whole = tried(RecordedPipeline(route=one_route(group_interval=3600 * SECOND)))
+    monkeypatch.setattr(recorder, "MAX_DECISIONS", 3)
+    assert tried(RecordedPipeline(route=one_route(group_interval=3600 * SECOND))) == whole
 
 
 def test_flushes_past_the_bound_are_not_followed() -> None:
     world = RecordedPipeline()
-    world.recorder = recorder.Recorder(max_open=2)
+    world.recorder = recorder.Recorder(number=partial(next, count(1)), max_open=2)
     for key in ("a", "b", "c"):
         world.start(A, key=key)
     assert [each.group_key for each in world.recorder.under_way()] == ["b", "c"]

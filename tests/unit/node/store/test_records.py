@@ -252,3 +252,20 @@ def test_a_flush_told_again_in_one_breath_with_newer_ones_stays() -> None:
     taken.make_rows()
     records.written(taken)
     assert (records.statistics.entries, records.statistics.evicted) == (2, 0)
+
+
+def test_a_record_that_cannot_be_made_costs_nothing_else(tmp_path: Path) -> None:
+    class Broken(FlushRecord):
+        def record(self) -> FlushRecord:
+            raise RuntimeError("a bug")
+
+    async def story(disk: Recorded) -> None:
+        disk.record(Broken(group_key="b", route_id="{}", began=NOW, next_flush=NOW))
+        disk.record(flush("a"))
+        await disk.changes.set(silence("A"))
+        assert await disk.groups_told() == ["a"]
+        assert disk.store.records.statistics.failures == 1
+        disk.record(Broken(group_key="c", route_id="{}", began=NOW, next_flush=NOW))
+        assert await disk.groups_told() == ["a"]
+
+    live(tmp_path, story)
