@@ -9,6 +9,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.dispatch import Dispatcher
 from tocsin.alerting.group import GroupView
+from tocsin.alerting.health import Health, IntegrationHealth
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
@@ -24,8 +25,13 @@ from tocsin.node.api import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.receivers import ReceiverConfig
+from tocsin.node.configuration import senders_to
+from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
+from tocsin.node.trials import Trials
+from tocsin.notify.integrations.sender import Sender, SenderKey
 from tocsin.notify.integrations.webhook import WebhookConfig
+from tocsin.notify.rendering import TemplateFiles
 
 _HOUR = 3600 * SECOND
 
@@ -77,6 +83,11 @@ class LoneInside:
         self._node = node
         self.features = ["receiver-name-in-metrics"]
         self.settled = True
+        self.external_url = "http://node:9093"
+        self.trials = Trials(self._senders, node.clock, Logger("tests"))
+
+    def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
+        return senders_to([receiver], TemplateFiles(), external_url="", clock=self._node.clock)
 
     @property
     def group_count(self) -> int:
@@ -87,6 +98,9 @@ class LoneInside:
 
     def doubts(self) -> Sequence[str]:
         return ("route {}: a doubt",)
+
+    def health(self, receiver: str, kind: str, index: int) -> IntegrationHealth:
+        return self._node.health.of(receiver, kind, index)
 
     def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
         return self._node.muting.muted_by(options, at)
@@ -106,6 +120,7 @@ class LoneNode:
         self.healthy = True
         self.ready = True
         self.cluster = ClusterStatus("disabled")
+        self.health = Health()
         self.inside = LoneInside(self)
         self.received = {"firing": 0, "resolved": 0, "invalid": 0}
         self.reload_error: TocsinError | None = None

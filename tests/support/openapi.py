@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import httpx
 import jsonschema
 from jsonschema import Draft202012Validator
+
+from tests.support.api_backend import LoneNode
+from tocsin.node.api import create_app
 
 PREFIX = "/api/tocsin/v1"
 
@@ -57,7 +62,27 @@ class Document:
         return value
 
 
+Story = Callable[[httpx.AsyncClient, LoneNode], Awaitable[None]]
+
+
+def play(story: Story, node: LoneNode | None = None, **options: Any) -> None:
+    """Run a story with the application of a lone node."""
+
+    async def run() -> None:
+        backend = node or LoneNode()
+        transport = httpx.ASGITransport(app=create_app(backend, **options))
+        async with httpx.AsyncClient(transport=transport, base_url="http://node") as http:
+            await story(http, backend)
+
+    asyncio.run(run())
+
+
 async def check(http: httpx.AsyncClient, answer: httpx.Response) -> Any:
     """The value of an answer of the node behind ``http``, held against that node's own document."""
     prefix = answer.request.url.path.partition(PREFIX)[0]
-    return Document((await http.get(f"{prefix}{PREFIX}/openapi.json")).json()).check(answer)
+    return _document((await http.get(f"{prefix}{PREFIX}/openapi.json")).content).check(answer)
+
+
+@lru_cache(maxsize=4)
+def _document(text: bytes) -> Document:
+    return Document(json.loads(text))

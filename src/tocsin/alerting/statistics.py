@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tocsin.alerting.decisions import Decision, Failed, GivenUp, Muted, Needed, Overdue, Queued, Sent
+from tocsin.alerting.health import Health
 from tocsin.alerting.integration import Integration
 
 
@@ -42,12 +43,15 @@ class PipelineStatistics:
     """Alerts by reason (``silence``, ``inhibition``, ``active_time_interval``, ``mute_time_interval``)."""
     attempts_queued: int = 0
     """Attempts that had to wait because their integration had ``MAX_ATTEMPTS`` under way."""
+    health: Health = field(default_factory=Health)
+    """Of each integration, for people."""
     attempts_overdue: int = 0
     """Attempts given up because nobody reported their end."""
 
     def count(self, decision: Decision) -> None:
         """Count what was decided."""
         counts = self.by_receiver
+        self.health.count(decision)
         match decision:
             case Muted(integration=None):
                 self.suppressed[decision.reason] += len(decision.alerts)

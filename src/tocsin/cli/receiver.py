@@ -14,9 +14,8 @@ from tocsin.errors import ConfigError
 from tocsin.text import plain
 
 if TYPE_CHECKING:
-    from tocsin.alerting.alert import Alert
     from tocsin.alerting.notification import Notification
-    from tocsin.notify.integrations.base import Answer, IntegrationConfig, Outcome
+    from tocsin.notify.integrations.base import Answer, IntegrationConfig
     from tocsin.notify.integrations.sender import NotifierSender
 
 LONGEST_SHOWN: Final = 16 * 1024
@@ -49,6 +48,7 @@ async def _test(invocation: Invocation, sections: Sequence[IntegrationConfig], f
     from tocsin.notify.integrations.sender import make_sender
     from tocsin.notify.integrations.tlscontext import TLSContexts
     from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
+    from tocsin.notify.trial import hint
 
     assert isinstance(files, TemplateFiles)  # noqa: S101
     clock, failed, dry = Clock(), 0, invocation.on("dry-run")
@@ -127,35 +127,15 @@ def _as_it_is(text: str | bytes, *_: object) -> str:
 
 
 def _notification(invocation: Invocation, now: int) -> Notification:
-    from tocsin.alerting.alert import Alert
-    from tocsin.alerting.labels import Labels
-    from tocsin.alerting.notification import Notification
+    from tocsin.notify.trial import trial
 
-    minute = 60 * 10**9
-    annotations = Labels(
-        _pairs(invocation.texts("annotation"), "--annotation") or {"summary": "A test of a receiver"}
-    )
-
-    def alert(labels: dict[str, str]) -> Alert:
-        return Alert(
-            labels=Labels(labels),
-            annotations=annotations,
-            starts_at=now - 5 * minute,
-            ends_at=now - minute if invocation.on("resolved") else 0,
-            generator_url=invocation.text("web.external-url"),
-            updated_at=now,
-        )
-
-    given = [_pairs(each.split(","), "--alert") for each in invocation.texts("alert")]
-    alerts = tuple(alert(labels) for labels in given or [{"alertname": "TocsinTest"}])
-    name = alerts[0].name
-    return Notification(
-        receiver=invocation.arguments[0],
-        group_key=f'{{}}:{{alertname="{name}"}}',
-        group_labels=Labels({"alertname": name} if name else {}),
-        alerts=alerts,
-        now=now,
-        reason="all alerts resolved" if invocation.on("resolved") else "first notification",
+    return trial(
+        invocation.arguments[0],
+        now,
+        alerts=[_pairs(each.split(","), "--alert") for each in invocation.texts("alert")],
+        annotations=_pairs(invocation.texts("annotation"), "--annotation"),
+        resolved=invocation.on("resolved"),
+        external_url=invocation.text("web.external-url"),
     )
 
 
@@ -167,42 +147,6 @@ def _pairs(written: Iterable[str], flag: str) -> dict[str, str]:
             raise ConfigError(flag, f"{each!r} is no NAME=VALUE", "write alertname=Full,severity=critical")
         found[name.strip()] = value
     return found
-
-
-def hint(outcome: Outcome, answer: Answer | None) -> str:
-    """What to look at first."""
-    if answer is None:
-        error = outcome.error
-        for part, said in _UNANSWERED:
-            if part in error:
-                return said
-        return "no answer came: see the error"
-    status = answer.status
-    if status == 429:
-        after = answer.headers.get("retry-after", "")
-        return "the far side wants fewer requests" + (
-            f"; come back in {after} s" if after.isdecimal() else ""
-        )
-    if 500 <= status < 600:
-        return "trouble of the far side; a node tries it again"
-    return _BY_STATUS.get(status, "the answer says what the far side did not like")
-
-
-_BY_STATUS: Final = {
-    400: "the far side does not understand the message: look at templates and identifiers",
-    401: "the far side does not know the credentials: look at token, password or http_config",
-    403: "the credentials are not allowed to do this, or an identifier is not theirs",
-    404: "nothing is there: look at the URL and at identifiers in it",
-    405: "the URL is of another service",
-    413: "the message is too large: look at templates and at max_alerts",
-}
-_UNANSWERED: Final = (
-    ("refused", "nothing listens there: look at host and port of the URL, and at proxies"),
-    ("name", "the host's name may be wrong"),
-    ("tls", "look at tls_config: ca_file for an authority of your own, server_name for another name"),
-    ("deadline", "the far side takes longer than --timeout"),
-    ("template", "mend the template; tocsinctl template render tries one"),
-)
 
 
 TEST: Final = Command(

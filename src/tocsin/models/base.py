@@ -45,6 +45,10 @@ class Query(Model, forbid_unknown_fields=True):
     """The parameters of a request. A parameter that is not declared is refused."""
 
 
+class Body(Model, forbid_unknown_fields=True):
+    """What a request brings. What is not declared is refused."""
+
+
 class Paging(Query):
     """The parameters of whatever is answered in pages."""
 

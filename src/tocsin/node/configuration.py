@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -12,10 +12,11 @@ from tocsin.config.notation import Notation
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig, load_config
 from tocsin.node.config.flags import NodeFlags
+from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.log import Logger
 from tocsin.notify.integrations.sender import Sender, SenderKey, make_senders
 from tocsin.notify.integrations.statistics import ClientStatistics
-from tocsin.notify.rendering import TemplateRenderer
+from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
 
 
 @dataclass(slots=True)
@@ -45,11 +46,26 @@ def loader(flags: NodeFlags, log: Logger, statistics: TemplateStatistics) -> Cal
 def senders_of(
     config: AlertmanagerConfig, *, external_url: str, clock: Clock, clients: ClientStatistics | None = None
 ) -> dict[SenderKey, Sender]:
-    """One for each integration. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
+    """One for each integration of the receivers in use. :class:`~tocsin.errors.ConfigError` for files that
+    cannot be used."""
+    return senders_to(
+        config.used_receivers, config.files, external_url=external_url, clock=clock, clients=clients
+    )
+
+
+def senders_to(
+    receivers: Iterable[ReceiverConfig],
+    files: TemplateFiles,
+    *,
+    external_url: str,
+    clock: Clock,
+    clients: ClientStatistics | None = None,
+) -> dict[SenderKey, Sender]:
+    """One for each integration of ``receivers``."""
     used = [
         ((each.receiver, each.integration, each.index), section)
-        for receiver in config.used_receivers
+        for receiver in receivers
         for each, section in zip(integrations(receiver), receiver.integrations, strict=True)
     ]
-    renderer = TemplateRenderer(config.files, external_url)
+    renderer = TemplateRenderer(files, external_url)
     return make_senders(used, renderer=renderer, clock=clock, statistics=clients)

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.models.status import Configuration
+from tocsin.node.config.receivers import ReceiverConfig
+from tocsin.node.configuration import senders_to
+from tocsin.node.log import Logger
+from tocsin.node.trials import Trials
+from tocsin.node.web import external_url_of
+from tocsin.notify.integrations.sender import Sender, SenderKey
 
 if TYPE_CHECKING:
     from tocsin.node.app import Node
@@ -18,6 +25,12 @@ class NodeInside:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self.external_url = external_url_of(node.flags)
+        self.trials = Trials(self._senders, node.clock, Logger("tocsin.trials", component="receivers"))
+
+    def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
+        node = self._node
+        return senders_to([receiver], node.config.files, external_url=self.external_url, clock=node.clock)
 
     @property
     def features(self) -> Sequence[str]:
@@ -43,6 +56,11 @@ class NodeInside:
             loaded_at=format_milliseconds(int(counts.reload_time * 1000) * (SECOND // 1000)),
             successful=counts.reload_successful,
         )
+
+    def health(self, receiver: str, kind: str, index: int) -> IntegrationHealth:
+        """How an integration has done."""
+        engine = self._node.engine
+        return engine.pipeline.statistics.health.of(receiver, kind, index) if engine else IntegrationHealth()
 
     def doubts(self) -> Sequence[str]:
         """What is doubtful in the configuration in force."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.models.status import Configuration
+from tocsin.node.trials import Trials
 
 
 class Inside(Protocol):
@@ -28,12 +30,26 @@ class Inside(Protocol):
         """Aggregation groups."""
         ...
 
+    @property
+    def external_url(self) -> str:
+        """``--web.external-url``."""
+        ...
+
+    @property
+    def trials(self) -> Trials:
+        """Tries receivers."""
+        ...
+
     def configuration(self) -> Configuration:
         """Which is in force."""
         ...
 
     def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
         """The time intervals that mute a route at a time."""
+        ...
+
+    def health(self, receiver: str, kind: str, index: int) -> IntegrationHealth:
+        """How an integration has done."""
         ...
 
     def doubts(self) -> Sequence[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from tocsin.node.api.tocsin_v1 import document, routes, status
+from tocsin.node.api.tocsin_v1 import document, facets, receivers, receivertest, routes, status
 from tocsin.node.api.tocsin_v1.resource import AnyResource
 
 RESOURCES: Final[tuple[AnyResource, ...]] = (
     document.RESOURCE,
+    facets.RESOURCE,
+    receivers.RESOURCE,
+    receivertest.RESOURCE,
     routes.RESOURCE,
     status.RESOURCE,
 )

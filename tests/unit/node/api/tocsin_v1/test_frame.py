@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any
 
 import httpx
 import pytest
 
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import alert
-from tests.support.openapi import PREFIX, check
+from tests.support.openapi import PREFIX, check, play
 from tocsin.models.base import Page, Paging, Query
 from tocsin.models.status import Status
-from tocsin.node.api import ClusterStatus, Limits, create_app
+from tocsin.node.api import ClusterStatus, Limits
 from tocsin.node.api.backend import PeerGap
 from tocsin.node.api.browsers import BrowserRules
 from tocsin.node.api.tocsin_v1 import api
@@ -23,18 +22,6 @@ from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.registry import RESOURCES
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-
-Story = Callable[[httpx.AsyncClient, LoneNode], Awaitable[None]]
-
-
-def play(story: Story, **options: Any) -> None:
-    async def run() -> None:
-        backend = LoneNode()
-        transport = httpx.ASGITransport(app=create_app(backend, **options))
-        async with httpx.AsyncClient(transport=transport, base_url="http://node") as http:
-            await story(http, backend)
-
-    asyncio.run(run())
 
 
 def test_the_status_tells_what_a_person_must_know() -> None:

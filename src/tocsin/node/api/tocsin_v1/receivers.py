@@ -1,0 +1,104 @@
+"""``GET receivers``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final
+
+from tocsin.alerting.integration import Integration as Known
+from tocsin.alerting.integration import integrations
+from tocsin.alerting.timestamp import Nanoseconds, format_milliseconds, in_seconds
+from tocsin.models.base import Page, Paging
+from tocsin.models.receivers import Integration, Receiver
+from tocsin.node.api.receivers import receiver_labels
+from tocsin.node.api.tocsin_v1.inside import Inside
+from tocsin.node.api.tocsin_v1.paging import paged
+from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
+from tocsin.node.api.tocsin_v1.shared import Shared
+from tocsin.node.api.turns import turns_of
+
+SLICE: Final = 256
+"""Alerts, routes or receivers that are looked at before others get their turn."""
+
+
+class _Receivers:
+    def __init__(self, context: Context) -> None:
+        self._backend = context.backend
+        self._shared = Shared(self._all, monotonic)
+
+    async def __call__(self, call: Call[Paging, None]) -> Page[Receiver]:
+        return paged(await self._shared.get(), call.query)
+
+    async def _all(self) -> Sequence[Receiver]:
+        backend = self._backend
+        config, now = backend.config, backend.now()
+        routes: Counter[str] = Counter()
+        groups: Counter[str] = Counter()
+        alerts: Counter[str] = Counter()
+        turns = turns_of(SLICE)
+        for route in config.route.walk():
+            routes[route.options.receiver] += 1
+            if next(turns):
+                await asyncio.sleep(0)
+        for group in backend.groups():
+            groups[group.receiver] += 1
+            for alert in group.alerts:
+                alerts[group.receiver] += not alert.resolved_at(now)
+                if next(turns):
+                    await asyncio.sleep(0)
+        labels = receiver_labels(config)
+        found = []
+        for receiver in config.receivers:
+            if next(turns):
+                await asyncio.sleep(0)
+            name = receiver.name
+            found.append(
+                Receiver(
+                    name=name,
+                    labels=labels[name],
+                    used=bool(routes[name]),
+                    routes=routes[name],
+                    groups=groups[name],
+                    alerts=alerts[name],
+                    integrations=tuple(shown(backend.inside, each) for each in integrations(receiver)),
+                )
+            )
+        return found
+
+
+def shown(inside: Inside, known: Known) -> Integration:
+    """An integration as the API shows it."""
+    health = inside.health(known.receiver, known.integration, known.index)
+    recent = health.recent
+    return Integration(
+        name=str(known),
+        kind=known.integration,
+        index=known.index,
+        send_resolved=known.send_resolved,
+        sent=health.sent,
+        failed=health.failed,
+        given_up=health.given_up,
+        failing=health.failing,
+        last_success=_time(health.sent_at),
+        last_failure=_time(health.failed_at),
+        reason=health.reason,
+        error=health.error,
+        latency=round(in_seconds(sum(recent) // len(recent)), 6) if recent else 0.0,
+        slowest=round(in_seconds(max(recent)), 6) if recent else 0.0,
+    )
+
+
+def _time(instant: Nanoseconds) -> str:
+    return format_milliseconds(instant) if instant else ""
+
+
+RESOURCE = Resource(
+    path="/receivers",
+    summary="The receivers, and how notifying them went",
+    query=Paging,
+    answer=Page[Receiver],
+    make=_Receivers,
+)

@@ -1,0 +1,104 @@
+"""Tries a receiver of the configuration in force: one notification by each of its integrations, once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final
+
+from tocsin.alerting.integration import Integration
+from tocsin.alerting.notification import Notification
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.node.clock import Clock
+from tocsin.node.config.receivers import ReceiverConfig
+from tocsin.node.log import Logger
+from tocsin.notify.integrations.base import WATCHER, Answer, Outcome
+from tocsin.notify.integrations.sender import Sender, SenderKey
+from tocsin.notify.trial import hint
+
+MAX_TRIALS: Final = 4
+"""Under way at once."""
+TIMEOUT: Final[Nanoseconds] = 20 * SECOND
+"""Of an attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What became of it at one integration."""
+
+    integration: Integration
+    outcome: Outcome
+    status: int
+    hint: str
+    seconds: float
+
+
+class _Watcher:
+    """Remembers the last answer. Implements :class:`~tocsin.notify.integrations.base.Watcher`."""
+
+    def __init__(self) -> None:
+        self.last: Answer | None = None
+
+    def sending(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> Answer | None:
+        """Let it go."""
+        del method, url, headers, body
+        return None
+
+    def answered(self, answer: Answer) -> None:
+        """The far side said something."""
+        self.last = answer
+
+
+class Trials:
+    """``make`` makes the senders of a receiver; it is called in a thread."""
+
+    def __init__(
+        self, make: Callable[[ReceiverConfig], Mapping[SenderKey, Sender]], clock: Clock, log: Logger
+    ) -> None:
+        self._make = make
+        self._clock = clock
+        self._log = log
+        self.under_way = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there are as many under way as may be."""
+        return self.under_way >= MAX_TRIALS
+
+    async def run(
+        self, receiver: ReceiverConfig, wanted: Sequence[Integration], notification: Notification
+    ) -> list[Tried]:
+        """Send it by the integrations that are wanted, all at once, by senders of its own: the node's do not
+        notice. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
+        self.under_way += 1
+        try:
+            senders = await asyncio.to_thread(self._make, receiver)
+            try:
+                return await asyncio.gather(*(self._try(senders, each, notification) for each in wanted))
+            finally:
+                for sender in senders.values():
+                    await sender.close()
+        finally:
+            self.under_way -= 1
+
+    async def _try(
+        self, senders: Mapping[SenderKey, Sender], integration: Integration, notification: Notification
+    ) -> Tried:
+        watcher = _Watcher()
+        WATCHER.set(watcher)  # of this task's context
+        began = perf_counter()
+        sender = senders[integration.receiver, integration.integration, integration.index]
+        outcome = await sender.send(notification, self._clock.now() + TIMEOUT)
+        seconds = perf_counter() - began
+        self._log.info("receiver tried", integration=str(integration), taken=outcome.success)
+        return Tried(
+            integration,
+            outcome,
+            watcher.last.status if watcher.last is not None else 0,
+            "" if outcome.success else hint(outcome, watcher.last),
+            seconds,
+        )

@@ -1,0 +1,88 @@
+"""Trying a receiver: a notification of a test, sent once, and what to look at when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.notification import Notification
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+
+if TYPE_CHECKING:
+    from tocsin.notify.integrations.base import Answer, Outcome
+
+NAME: Final = "TocsinTest"
+"""Of the alert, if none is given."""
+SUMMARY: Final = "A test of a receiver"
+_MINUTE: Final = 60 * SECOND
+
+
+def trial(
+    receiver: str,
+    now: Nanoseconds,
+    *,
+    alerts: Sequence[Mapping[str, str]] = (),
+    annotations: Mapping[str, str] | None = None,
+    resolved: bool = False,
+    external_url: str = "",
+) -> Notification:
+    """A notification of alerts with these labels, which have begun five minutes ago."""
+    notes = Labels(annotations or {"summary": SUMMARY})
+    made = tuple(
+        Alert(
+            labels=Labels(labels),
+            annotations=notes,
+            starts_at=now - 5 * _MINUTE,
+            ends_at=now - _MINUTE if resolved else 0,
+            generator_url=external_url,
+            updated_at=now,
+        )
+        for labels in alerts or [{"alertname": NAME}]
+    )
+    name = made[0].name
+    return Notification(
+        receiver=receiver,
+        group_key=f'{{}}:{{alertname="{name}"}}',
+        group_labels=Labels({"alertname": name} if name else {}),
+        alerts=made,
+        now=now,
+        reason="all alerts resolved" if resolved else "first notification",
+    )
+
+
+def hint(outcome: Outcome, answer: Answer | None) -> str:
+    """What to look at first, once it has failed."""
+    if answer is None:
+        error = outcome.error
+        for part, said in _UNANSWERED:
+            if part in error:
+                return said
+        return "no answer came: see the error"
+    status = answer.status
+    if status == 429:
+        after = answer.headers.get("retry-after", "")
+        return "the far side wants fewer requests" + (
+            f"; come back in {after} s" if after.isdecimal() else ""
+        )
+    if 500 <= status < 600:
+        return "trouble of the far side; a node tries it again"
+    return _BY_STATUS.get(status, "the answer says what the far side did not like")
+
+
+_BY_STATUS: Final = {
+    400: "the far side does not understand the message: look at templates and identifiers",
+    401: "the far side does not know the credentials: look at token, password or http_config",
+    403: "the credentials are not allowed to do this, or an identifier is not theirs",
+    404: "nothing is there: look at the URL and at identifiers in it",
+    405: "the URL is of another service",
+    413: "the message is too large: look at templates and at max_alerts",
+}
+_UNANSWERED: Final = (
+    ("refused", "nothing listens there: look at host and port of the URL, and at proxies"),
+    ("name", "the host's name may be wrong"),
+    ("tls", "look at tls_config: ca_file for an authority of your own, server_name for another name"),
+    ("deadline", "the far side takes longer than an attempt may"),
+    ("template", "mend the template; tocsinctl template render tries one"),
+)
