@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tocsin.alerting.matcher import ParserMode
-from tocsin.errors import NotFoundError, StorageError, ValidationError
+from tocsin.errors import ConfigError, NotFoundError, StorageError, ValidationError
 from tocsin.models.base import Problem
 from tocsin.node.api import cors
 from tocsin.node.api.backend import Backend
@@ -106,7 +106,7 @@ class TocsinV1:
             answer = problem(413, str(error), "body")
             answer.headers["Connection"] = "close"
             return answer
-        except ValidationError as error:
+        except (ValidationError, ConfigError) as error:
             return problem(400, str(error))
         except NotFoundError as error:
             return problem(404, str(error))

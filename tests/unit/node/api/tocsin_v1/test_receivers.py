@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any, cast
 
 import httpx
 
 from tests.support.api_backend import LoneNode, scenes_config
 from tests.support.api_requests import alert
+from tests.support.eventually import eventually
 from tests.support.openapi import PREFIX, check, play
 from tests.support.sink import WebhookSink
 from tocsin.alerting.decisions import Failed, Sent
 from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import integrations
 from tocsin.alerting.timestamp import SECOND
+from tocsin.errors import ConfigError
 from tocsin.node.api import Limits
 from tocsin.node.api.browsers import BrowserRules
 from tocsin.node.config.receivers import ReceiverConfig
-from tocsin.node.trials import MAX_TRIALS
+from tocsin.node.log import Logger
+from tocsin.node.trials import MAX_TRIALS, Trials
+from tocsin.notify.integrations.sender import Sender, SenderKey
 from tocsin.notify.integrations.webhook import WebhookConfig
 
 
@@ -129,13 +134,23 @@ def test_a_test_is_a_write_as_any_other() -> None:
 def test_tests_under_way_are_bounded() -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         path = f"{PREFIX}/receivers/team-x/test"
-        sink.delay = 0.5
-        answers = await asyncio.gather(*(http.post(path, json={}) for _ in range(MAX_TRIALS + 1)))
-        assert sorted(answer.status_code for answer in answers) == [200] * MAX_TRIALS + [503]
-        assert node.inside.trials.under_way == 0
+        gate = threading.Event()
 
-    with WebhookSink() as sink:
-        play(story, node_with(f"{sink.url}hook"))
+        def make(receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
+            gate.wait(60)
+            raise ConfigError("a file", "cannot be read")
+
+        trials = node.inside.trials = Trials(make, node.clock, Logger("tests"))
+        tests = [asyncio.create_task(http.post(path, json={})) for _ in range(MAX_TRIALS)]
+        await asyncio.to_thread(eventually, lambda: trials.full, "all places are taken")
+        assert (await check(http, await http.post(path, json={})))["status"] == 503
+        gate.set()
+        answers = await asyncio.gather(*tests)
+        assert {answer.status_code for answer in answers} == {400}
+        assert answers[0].json()["message"] == "a file: cannot be read"
+        assert trials.under_way == 0
+
+    play(story, node_with("http://127.0.0.1:1/"))
 
 
 def test_facets_count_values_by_state() -> None:
