@@ -26,6 +26,8 @@ from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.configuration import senders_to
+from tocsin.node.events.hub import EventHub
+from tocsin.node.events.watch import Watch
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 from tocsin.node.trials import Trials
@@ -84,6 +86,18 @@ class LoneInside:
         self.features = ["receiver-name-in-metrics"]
         self.settled = True
         self.external_url = "http://node:9093"
+        self.events = EventHub(
+            Watch(
+                lambda: (
+                    ("alerts", node.alerts.touched),
+                    ("silences", node.silences.touched),
+                    ("notifications", node.health.touched),
+                ),
+                (("cluster", lambda: node.cluster.status),),
+            ),
+            lambda: format_milliseconds(node.now()),
+            max_streams=4,
+        )
         self.trials = Trials(self._senders, node.clock, Logger("tests"))
 
     def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:

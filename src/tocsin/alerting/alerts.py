@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from tocsin.alerting.alert import Alert, AlertStatus, merge
 from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.bounded import Touched
+
+MAX_TOLD: Final = 100
 
 
 class Alerts:
@@ -15,6 +19,9 @@ class Alerts:
     def __init__(self, limit: AlertNameLimit | None = None) -> None:
         self.limit = limit or AlertNameLimit()
         self._alerts: dict[int, Alert] = {}
+        self.touched: Touched[int] = Touched(MAX_TOLD)
+        """Fingerprints of alerts that came, ended, fire anew, changed their annotations or were forgotten;
+        that the same was reported again is no change."""
 
     def put(self, alerts: Iterable[Alert], now: Nanoseconds) -> list[Alert]:
         """Take in reports; give back each that was admitted, as it is now stored, in order.
@@ -33,6 +40,8 @@ class Alerts:
                 alert = merge(old, alert, now)
             if not admit(alert, now):
                 continue
+            if self.touched.on and _differs(old, alert, now):
+                self.touched.add(fingerprint)
             stored[fingerprint] = alert
             results.append(alert)
         return results
@@ -51,6 +60,7 @@ class Alerts:
         for alert in removed:
             del self._alerts[alert.labels.fingerprint]
             self.limit.forget(alert)
+            self.touched.add(alert.labels.fingerprint)
         return removed
 
     def counts(self, now: Nanoseconds) -> dict[AlertStatus, int]:
@@ -60,3 +70,12 @@ class Alerts:
 
     def __len__(self) -> int:
         return len(self._alerts)
+
+
+def _differs(old: Alert | None, new: Alert, now: Nanoseconds) -> bool:
+    return (
+        old is None
+        or old.resolved_at(now) != new.resolved_at(now)
+        or old.starts_at != new.starts_at
+        or old.annotations != new.annotations
+    )

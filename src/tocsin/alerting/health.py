@@ -9,12 +9,14 @@ from typing import Final
 from tocsin.alerting.decisions import Decision, Failed, GivenUp, Overdue, Sent
 from tocsin.alerting.integration import Integration
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.bounded import Touched
 
 MAX_INTEGRATIONS: Final = 4096
 """Past it the one that was heard of longest ago is forgotten."""
 RECENT: Final = 20
 """Attempts whose time is remembered."""
 LONGEST_ERROR: Final = 512
+MAX_TOLD: Final = 100
 
 Key = tuple[str, str, int]
 """Receiver, kind, index."""
@@ -46,6 +48,8 @@ class Health:
     def __init__(self, max_integrations: int = MAX_INTEGRATIONS) -> None:
         self._max = max_integrations
         self._known: dict[Key, IntegrationHealth] = {}
+        self.touched: Touched[str] = Touched(MAX_TOLD)
+        """Names of integrations that something became of an attempt at."""
 
     def __len__(self) -> int:
         return len(self._known)
@@ -90,4 +94,6 @@ class Health:
             if len(self._known) >= self._max:
                 del self._known[next(iter(self._known))]
         self._known[key] = known
+        if self.touched.on:
+            self.touched.add(str(integration))
         return known

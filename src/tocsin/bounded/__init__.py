@@ -1,4 +1,5 @@
-"""Containers with a bound: a queue of packets, chunks for a reader, a quota for each key, a memo, timers."""
+"""Containers with a bound: a queue of packets, chunks for a reader, a quota for each key, a memo, timers,
+keys that something happened to."""
 
 from __future__ import annotations
 
@@ -7,5 +8,6 @@ from tocsin.bounded.queue import PacketQueue
 from tocsin.bounded.quota import Quota
 from tocsin.bounded.reads import ReadBuffer
 from tocsin.bounded.timers import Timers
+from tocsin.bounded.touched import Touched
 
-__all__ = ["Memo", "PacketQueue", "Quota", "ReadBuffer", "Throttle", "Timers"]
+__all__ = ["Memo", "PacketQueue", "Quota", "ReadBuffer", "Throttle", "Timers", "Touched"]

@@ -163,6 +163,7 @@ class Node:
         self._stopping = True
         for task in self._periodic:
             task.cancel()
+        self.inside.events.close()
         if self._web is not None:
             await self._web.stop()
         if self.engine is not None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
+from tocsin.bounded import Touched
+from tocsin.models.events import Kind
 from tocsin.models.status import Configuration
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.configuration import senders_to
+from tocsin.node.events.hub import EventHub
+from tocsin.node.events.watch import Watch
 from tocsin.node.log import Logger
 from tocsin.node.trials import Trials
 from tocsin.node.web import external_url_of
@@ -26,11 +30,28 @@ class NodeInside:
     def __init__(self, node: Node) -> None:
         self._node = node
         self.external_url = external_url_of(node.flags)
+        self.events = EventHub(
+            Watch(self._touched, (("cluster", self._cluster), ("configuration", self.configuration))),
+            lambda: format_milliseconds(node.now()),
+        )
         self.trials = Trials(self._senders, node.clock, Logger("tocsin.trials", component="receivers"))
 
     def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
         node = self._node
         return senders_to([receiver], node.config.files, external_url=self.external_url, clock=node.clock)
+
+    def _touched(self) -> Sequence[tuple[Kind, Touched[str] | Touched[int]]]:
+        node = self._node
+        return (
+            ("alerts", node.alerts.touched),
+            ("silences", node.silences.touched),
+            ("notifications", node.state.remembered.statistics.health.touched),
+        )
+
+    def _cluster(self) -> Hashable:
+        """What the cluster is, as far as a change of it is told."""
+        status = self._node.cluster_status()
+        return status.status, tuple(status.peers), tuple(status.gaps), self.settled
 
     @property
     def features(self) -> Sequence[str]:

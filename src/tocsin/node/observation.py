@@ -14,6 +14,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
 from tocsin.node.cluster.ping_metrics import PingCollector
 from tocsin.node.config.alertmanager import AlertmanagerConfig
+from tocsin.node.events.hub import GAUGES as EVENT_GAUGES
 from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
@@ -154,6 +155,7 @@ def observe(metrics: Metrics, node: Node) -> None:
     )
     metrics.watch_statistics("template", lambda: node.template_statistics)
     metrics.watch_statistics("receivers", lambda: node.counts.clients)
+    metrics.watch_statistics("events", lambda: node.inside.events.statistics, gauges=EVENT_GAUGES)
     metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
     metrics.watch_statistics("record", lambda: node.state.store.records.statistics, gauges=RECORD_GAUGES)
     watch("cluster_enabled", lambda: int(node.cluster is not None))

@@ -27,6 +27,7 @@ from tocsin.node.cluster.outbound import OutboundStatistics, QueueLengths
 from tocsin.node.cluster.replication import ReplicationStatistics
 from tocsin.node.cluster.resyncs import ResyncStatistics
 from tocsin.node.configuration import TemplateStatistics
+from tocsin.node.events.hub import EventStatistics
 from tocsin.node.http.bounds import HTTPStatistics
 from tocsin.node.http.security import WebConfigStatistics
 from tocsin.node.log_bound import LogStatistics
@@ -44,6 +45,7 @@ STATISTICS: dict[str, type] = {
     "cluster_log": LogStatistics,
     "cluster_transport": Protection,
     "discovery": DiscoveryStatistics,
+    "events": EventStatistics,
     "gossip": Statistics,
     "gossip_driver": DriverStatistics,
     "gossip_newcomers": Waiting,

@@ -74,6 +74,7 @@ class Silences:
         self.skipped = 0
         """Silences that had not changed since the last question for the same labels."""
         self._cached_ids = 0
+        self.touched = self._state.touched
         self.merge = self._state.merge
         self.merge_job = self._state.merge_job
         self.load = self._state.load

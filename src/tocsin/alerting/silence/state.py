@@ -17,7 +17,9 @@ from tocsin.alerting.silence.silence import Silence
 from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
+from tocsin.bounded import Touched
 
+MAX_TOLD: Final = 100
 MAX_TOTAL_MATCHERS: Final = 1 << 20
 """Of all silences: each takes some hundred bytes of memory, twenty times what it takes on the wire."""
 MAX_REGEX_SIZE: Final = 1 << 20
@@ -78,6 +80,8 @@ class SilenceStore(ReplicatedState[Silence]):
         self._ends: list[tuple[Nanoseconds, str]] = []  # a heap, of those with patterns that do not rest
         self._resting: set[str] = set()
         self._rested_at = ZERO
+        self.touched: Touched[str] = Touched(MAX_TOLD)
+        """Ids of silences that came, changed or were forgotten."""
 
     @property
     def version(self) -> int:
@@ -221,6 +225,7 @@ class SilenceStore(ReplicatedState[Silence]):
         return ""
 
     def _stored(self, entry: Silence, previous: Silence | None) -> None:
+        self.touched.add(entry.id)
         self.matchers += _matchers_of(entry) - (_matchers_of(previous) if previous is not None else 0)
         rested = entry.id in self._resting
         if previous is not None and not rested:
@@ -238,6 +243,7 @@ class SilenceStore(ReplicatedState[Silence]):
             self._file(entry)
 
     def _removed(self, entry: Silence) -> None:
+        self.touched.add(entry.id)
         self.matchers -= _matchers_of(entry)
         if entry.id in self._resting:
             self._resting.discard(entry.id)

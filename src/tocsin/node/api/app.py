@@ -118,6 +118,11 @@ class Site:
             return self._v1.handler(path)
         return path if path in self._pages else "/unknown"
 
+    def streams(self, path: str) -> bool:
+        """Whether an answer goes on until the client leaves."""
+        path = path.removeprefix(self._prefix)
+        return path.startswith(V1_PREFIX) and self._v1.streams(path)
+
     def refusal(self, path: str, plain: Response) -> Response:
         """An answer of plain text in the form that errors have at ``path``."""
         if not path.removeprefix(self._prefix).startswith(V1_PREFIX):

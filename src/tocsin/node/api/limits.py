@@ -74,6 +74,10 @@ class Answerer(Protocol):
         """The name under which requests are counted."""
         ...
 
+    def streams(self, path: str) -> bool:
+        """Whether an answer goes on until the client leaves: it has bounds of its own."""
+        ...
+
     def refusal(self, path: str, plain: Response) -> Response:
         """An answer of plain text in the form that errors have at ``path``."""
         ...
@@ -111,6 +115,9 @@ class Gate:
             )
 
     async def _limited(self, scope: Scope, receive: Receive, sent: _Sent) -> None:
+        if self._answerer.streams(scope["path"]):
+            await self._answerer(scope, receive, sent)
+            return
         if scope["method"] != "GET":
             await self._timed(scope, receive, sent)
             return

@@ -32,6 +32,7 @@ TIME_LIMIT: Final = 30.0
 """Seconds that an answer may take; a stream is none."""
 MAX_BODY_BYTES: Final = 1 << 20
 _JSON: Final = "application/json"
+STREAM: Final = "text/event-stream"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,13 @@ class TocsinV1:
         """The name under which a path is counted: without names in it, and one for all that do not exist."""
         found = self._find(path)
         return PREFIX + (found[0] if found is not None else "/unknown")
+
+    def streams(self, path: str) -> bool:
+        """Whether the answer goes on until the client leaves."""
+        found = self._find(path)
+        return found is not None and any(
+            operation.resource.media_type == STREAM for operation in self._paths[found[0]].values()
+        )
 
     def _find(self, path: str) -> tuple[str, Mapping[str, str]] | None:
         name = path.removeprefix(PREFIX).removesuffix("/")
@@ -123,7 +131,7 @@ class TocsinV1:
         body = None
         if resource.body is not None:
             body = await read_model(request, resource.body, self._max_body_bytes)
-        call = Call(query, body, parts, query_string, self._mode)
+        call = Call(query, body, parts, query_string, request.headers, self._mode)
         if resource.media_type != _JSON:
             stream: Response = await operation.answer(call)
             return stream

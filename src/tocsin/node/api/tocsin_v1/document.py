@@ -19,7 +19,7 @@ _ERRORS: Final = (400, 403, 404, 413, 415, 503, 504)
 
 def document(resources: Sequence[AnyResource]) -> dict[str, Any]:
     """OpenAPI 3.1, whose schemas are JSON Schema 2020-12."""
-    answers = [each.answer for each in resources if each.media_type == "application/json"]
+    answers = [each.answer for each in resources]
     bodies = [each.body for each in resources if each.body is not None]
     queries = list(dict.fromkeys(each.query for each in resources))
     shown, components = msgspec.json.schema_components([Problem, *answers, *bodies], ref_template=_REFERENCE)
@@ -41,7 +41,7 @@ def document(resources: Sequence[AnyResource]) -> dict[str, Any]:
                 *parameters[each.query],
             ],
             "responses": {
-                "200": _response("", each.media_type, schemas.get(id(each.answer), {"type": "string"})),
+                "200": _response("", each.media_type, schemas[id(each.answer)]),
                 **{str(code): _response(name_of(code), "application/json", problem) for code in _ERRORS},
             },
         }  # fmt: skip

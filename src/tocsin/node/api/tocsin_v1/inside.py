@@ -9,6 +9,7 @@ from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.models.status import Configuration
+from tocsin.node.events.hub import EventHub
 from tocsin.node.trials import Trials
 
 
@@ -33,6 +34,11 @@ class Inside(Protocol):
     @property
     def external_url(self) -> str:
         """``--web.external-url``."""
+        ...
+
+    @property
+    def events(self) -> EventHub:
+        """Tells what changes."""
         ...
 
     @property

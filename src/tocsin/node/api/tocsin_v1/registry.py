@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from tocsin.node.api.tocsin_v1 import document, facets, receivers, receivertest, routes, status
+from tocsin.node.api.tocsin_v1 import document, events, facets, receivers, receivertest, routes, status
 from tocsin.node.api.tocsin_v1.resource import AnyResource
 
 RESOURCES: Final[tuple[AnyResource, ...]] = (
     document.RESOURCE,
+    events.RESOURCE,
     facets.RESOURCE,
     receivers.RESOURCE,
     receivertest.RESOURCE,

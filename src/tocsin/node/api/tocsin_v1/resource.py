@@ -63,6 +63,7 @@ class Call(Generic[Q, B]):
     body: B
     path: Mapping[str, str]
     query_string: bytes
+    headers: Mapping[str, str]
     mode: ParserMode
 
     async def matchers(self, name: str = "filter") -> list[Matcher]:

@@ -1,0 +1,36 @@
+"""Which keys something has happened to, for whoever looks now and then."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+class Touched(Generic[Key]):
+    """Remembers at most ``limit`` keys, and counts the others, while ``on``."""
+
+    __slots__ = ("_keys", "_limit", "_more", "on")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._keys: dict[Key, None] = {}
+        self._more = 0
+        self.on = False
+        """Whether anybody looks; else nothing is remembered."""
+
+    def add(self, key: Key) -> None:
+        """Something happened to ``key``."""
+        if not self.on or key in self._keys:
+            return
+        if len(self._keys) < self._limit:
+            self._keys[key] = None
+        else:
+            self._more += 1
+
+    def take(self) -> tuple[tuple[Key, ...], int]:
+        """The keys since the last call, in the order in which they came; and about how many others."""
+        taken = tuple(self._keys), self._more
+        self._keys, self._more = {}, 0
+        return taken

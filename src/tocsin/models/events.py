@@ -1,0 +1,32 @@
+"""``events``: what has changed, as it changes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from tocsin.models.base import Model, Query, Time, said
+
+Kind = Literal["alerts", "silences", "notifications", "cluster", "configuration"]
+
+
+class EventsQuery(Query):
+    """From where on."""
+
+    last_event_id: Annotated[
+        str, said("as the header `Last-Event-ID`, for who cannot set one: go on after this event")
+    ] = ""
+
+
+class Event(Model):
+    """``data`` of an event; its ``event`` is the kind, its ``id`` is for `Last-Event-ID`."""
+
+    kind: Kind
+    at: Time
+    ids: Annotated[
+        tuple[str, ...],
+        said(
+            "fingerprints of alerts, ids of silences, names of integrations (`team/webhook[0]`); of the"
+            " others none. At most 100"
+        ),
+    ]
+    more: Annotated[int, said("about how many are not named")]

@@ -1,0 +1,173 @@
+"""Looks for changes while somebody listens, and tells all who do."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+
+from tocsin.models.events import Event, Kind
+from tocsin.node.events.ring import EventRing
+
+_log = logging.getLogger(__name__)
+
+LOOK_INTERVAL: Final = 0.25
+"""Seconds: what changes within is one event of each kind."""
+HEARTBEAT: Final = 15.0
+"""Seconds without an event, until something is sent all the same: proxies close what is silent."""
+KEPT: Final = 60.0
+"""Seconds that the node goes on looking after the last listener has left: it may come back."""
+LONGEST: Final = 3600.0
+"""Seconds of a stream: then the client begins another, and says anew who it is."""
+RETRY: Final = 2000
+"""Milliseconds after which a browser comes back."""
+MAX_STREAMS: Final = 128
+MAX_WRITE: Final = 64 * 1024
+"""Bytes that are written to a listener at once; what it has not taken yet waits in the ring."""
+
+
+class Watched(Protocol):
+    """Where changes are found. All of it is cheap."""
+
+    def look(self, on: bool) -> None:
+        """Whether to remember changes from now on."""
+        ...
+
+    def changes(self) -> Sequence[tuple[Kind, Sequence[str], int]]:
+        """What has changed since the last call: kinds, ids, and how many are not named."""
+        ...
+
+
+@dataclass(slots=True)
+class EventStatistics:
+    """For the metrics."""
+
+    streams: int = 0
+    streams_refused: int = 0
+    """Past the bound."""
+    told: int = 0
+    resets: int = 0
+    """Listeners who had to be told that they have missed something."""
+
+
+GAUGES: Final = ("streams",)
+
+
+class TooManyStreamsError(Exception):
+    """There are as many as may be."""
+
+
+class EventHub:
+    """The streams of one node. ``time`` is the instant as the API shows it."""
+
+    def __init__(self, watched: Watched, time: Callable[[], str], *, max_streams: int = MAX_STREAMS) -> None:
+        self.statistics = EventStatistics()
+        self._watched = watched
+        self._time = time
+        self._max_streams = max_streams
+        self._ring = EventRing(os.urandom(6).hex())
+        self._listeners: set[Listener] = set()
+        self._task: asyncio.Task[None] | None = None
+        self.closed = False
+        """Whether all streams are to end."""
+
+    def close(self) -> None:
+        """End all streams."""
+        self.closed = True
+        if self._task is not None:
+            self._task.cancel()
+        self._wake()
+
+    def listen(self, last_event_id: str) -> Listener:
+        """A listener, who is to be closed. Raises TooManyStreamsError."""
+        if self.closed or len(self._listeners) >= self._max_streams:
+            self.statistics.streams_refused += 1
+            raise TooManyStreamsError
+        listener = Listener(self, self._ring, last_event_id)
+        self._listeners.add(listener)
+        self.statistics.streams = len(self._listeners)
+        if self._task is None:
+            self._watched.look(on=True)
+            self._task = asyncio.get_running_loop().create_task(self._look())
+        return listener
+
+    def left(self, listener: Listener) -> None:
+        """A listener is closed."""
+        self._listeners.discard(listener)
+        self.statistics.streams = len(self._listeners)
+
+    async def _look(self) -> None:
+        """Until nobody has listened for a while."""
+        idle = 0.0
+        while idle < KEPT:
+            await asyncio.sleep(LOOK_INTERVAL)
+            idle = 0.0 if self._listeners else idle + LOOK_INTERVAL
+            try:
+                changes = self._watched.changes()
+            except Exception:  # A bug must cost this look, not all that come after it.
+                _log.exception("Failed to look for changes")
+                continue
+            for kind, ids, more in changes:
+                event = Event(kind=kind, at=self._time(), ids=tuple(ids), more=more)
+                self._ring.append(kind, msgspec.json.encode(event))
+                self.statistics.told += 1
+            if changes:
+                self._wake()
+        self._watched.look(on=False)
+        self._ring = EventRing(os.urandom(6).hex())
+        self._task = None
+
+    def _wake(self) -> None:
+        for listener in self._listeners:
+            listener.woken.set()
+
+
+class Listener:
+    """Whoever listens: how far it has come, and what to send to it next."""
+
+    def __init__(self, hub: EventHub, ring: EventRing, last_event_id: str) -> None:
+        self.woken = asyncio.Event()
+        self._hub = hub
+        self._ring = ring
+        self._end = asyncio.get_running_loop().time() + LONGEST
+        number = ring.number(last_event_id) if last_event_id else ring.last
+        self._number = ring.last if number is None else number
+        self._first = self._reset() if number is None else self._named("hello")
+
+    async def next(self) -> bytes:
+        """What to send next, once there is something; empty: the stream has ended."""
+        while not self._hub.closed and asyncio.get_running_loop().time() < self._end:
+            if self._first:
+                first, self._first = self._first, b""
+                return first
+            self.woken.clear()
+            found = self._ring.after(self._number, MAX_WRITE)
+            if found is None:
+                self._number = self._ring.last
+                return self._reset()
+            if found[0]:
+                self._number = found[1]
+                return found[0]
+            try:
+                async with asyncio.timeout(HEARTBEAT):
+                    await self.woken.wait()
+            except TimeoutError:
+                return b": still there\n\n"
+        return b""
+
+    def close(self) -> None:
+        """It has left."""
+        self._hub.left(self)
+
+    def _reset(self) -> bytes:
+        self._hub.statistics.resets += 1
+        return self._named("reset")
+
+    def _named(self, event: str) -> bytes:
+        identifier = self._ring.id(self._number)
+        return f"retry: {RETRY}\nid: {identifier}\nevent: {event}\ndata: {{}}\n\n".encode()

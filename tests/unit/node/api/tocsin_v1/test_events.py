@@ -1,0 +1,161 @@
+"""``events``, over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.api_backend import LoneNode
+from tests.support.api_requests import alert
+from tests.support.httpserver import serving
+from tests.support.openapi import PREFIX
+from tocsin.alerting.timestamp import SECOND
+from tocsin.node.api import ClusterStatus, Limits, create_app
+from tocsin.node.events import hub
+
+Event = tuple[str, str, Any]
+"""Id, kind, data."""
+Story = Callable[[httpx.AsyncClient, LoneNode], Awaitable[None]]
+
+
+class Listener:
+    def __init__(self, answer: httpx.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+
+    async def next(self) -> Event:
+        """The next event; comments are passed over."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(30):
+            async for line in self._lines:
+                if not line and "event" in fields:
+                    return fields["id"], fields["event"], json.loads(fields["data"])
+                name, _, value = line.partition(": ")
+                fields[name] = value
+        raise EOFError
+
+    async def comes(self, kind: str) -> Event:
+        """The next one of a kind."""
+        while (event := await self.next())[1] != kind:
+            pass
+        return event
+
+
+@asynccontextmanager
+async def listening(http: httpx.AsyncClient, **headers: str) -> AsyncIterator[Listener]:
+    async with http.stream("GET", f"{PREFIX}/events", headers=headers) as answer:
+        assert answer.status_code == 200
+        yield Listener(answer)
+
+
+def play(story: Story, **options: Any) -> None:
+    async def run() -> None:
+        node = LoneNode()
+        async with serving(create_app(node, **options)) as server:
+            host, port = server.addresses[0]
+            base = f"http://{host}:{port}"
+            async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as http:
+                await story(http, node)
+                node.inside.events.close()
+
+    asyncio.run(run())
+
+
+def test_what_changes_is_told_and_told_again_to_who_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.01)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        async with listening(http) as listener:
+            assert listener.answer.headers["content-type"].startswith("text/event-stream")
+            first, kind, _ = await listener.next()
+            assert kind == "hello"
+            await http.post("/api/v2/alerts", json=[alert()])
+            [stored] = node.alerts.all()
+            _, _, told = await listener.comes("alerts")
+            assert told["ids"] == [stored.labels.fingerprint_text]
+            await http.post("/api/v2/alerts", json=[alert()])  # again, which is no change
+            node.cluster = ClusterStatus("ready", "n1")
+            last, kind, told = await listener.next()
+            assert (kind, told["ids"], told["more"]) == ("cluster", [], 0)
+        async with listening(http, **{"Last-Event-ID": first}) as listener:
+            assert [(await listener.next())[1] for _ in range(3)] == ["hello", "alerts", "cluster"]
+        async with listening(http, **{"Last-Event-ID": last}) as listener:
+            node.cluster = ClusterStatus("settling", "n1")
+            assert [(await listener.next())[1] for _ in range(2)] == ["hello", "cluster"]
+        async with listening(http, **{"Last-Event-ID": "another-3"}) as listener:
+            assert (await listener.next())[1] == "reset"
+        assert node.inside.events.statistics.resets == 1
+
+    # Streams take none of the places for GETs, and no time limit ends them.
+    play(story, limits=Limits(get_concurrency=1, timeout=SECOND))
+
+
+def test_whoever_is_too_slow_hears_that_something_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.01)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        events = node.inside.events
+        listener = events.listen("")
+        assert b"event: hello" in await listener.next()
+        for number in range(1100):  # more than are kept
+            events._ring.append("alerts", b"%d" % number)
+        assert b"event: reset" in await listener.next()
+        events._ring.append("alerts", b"new")
+        assert (await listener.next()).count(b"event: ") == 1
+        listener.close()
+
+    play(story)
+
+
+def test_streams_are_bounded_and_places_become_free_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "HEARTBEAT", 0.05)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        statistics = node.inside.events.statistics
+        async with listening(http), listening(http), listening(http), listening(http):
+            assert statistics.streams == 4
+            refused = await http.get(f"{PREFIX}/events")
+            assert (refused.status_code, refused.json()["error"]) == (503, "unavailable")
+        async with asyncio.timeout(30):
+            while statistics.streams:  # noqa: ASYNC110 - what ends is on the other side
+                await asyncio.sleep(0.01)
+        async with listening(http) as listener:
+            assert (await listener.next())[1] == "hello"
+        assert statistics.streams_refused == 1
+
+    play(story)
+
+
+def test_a_stop_ends_streams_at_once() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        async with listening(http) as listener:
+            assert (await listener.next())[1] == "hello"
+            node.inside.events.close()
+            with pytest.raises(EOFError):
+                await listener.next()
+        assert (await http.get(f"{PREFIX}/events")).status_code == 503
+
+    play(story)
+
+
+def test_after_a_while_without_listeners_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr(hub, "KEPT", 0.02)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        async with listening(http) as listener:
+            first, _, _ = await listener.next()
+            assert node.alerts.touched.on
+        async with asyncio.timeout(30):
+            while node.alerts.touched.on:  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.01)
+        async with listening(http, **{"Last-Event-ID": first}) as listener:
+            assert (await listener.next())[1] == "reset"
+
+    play(story)
