@@ -47,6 +47,7 @@ TARGETS: dict[str, Target] = {
     "sealed-stream": Target(wire.sealed_stream, (WireError,)),
     "frames": Target(wire.frames, (WireError,)),
     "mux": Target(wire.mux, (WireError,)),
+    "envelope": Target(wire.envelope, (WireError,)),
     "lzw": Target(wire.lzw_stream, (WireError,)),
     "inflate": Target(wire.inflate, (WireError,)),
     "keyring": Target(wire.keyring, (WireError,)),

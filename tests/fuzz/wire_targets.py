@@ -17,6 +17,7 @@ from tocsin.gossip.wire import lzw
 from tocsin.gossip.wire.checksum import verify_checksum
 from tocsin.gossip.wire.codec import decode_message
 from tocsin.gossip.wire.compound import split_compound
+from tocsin.gossip.wire.envelope import MAGIC, EnvelopeKind, decode_envelope, decode_states
 from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame, StreamStart
 from tocsin.gossip.wire.inflate import CompressedBody
 from tocsin.gossip.wire.keyring import Keyring
@@ -26,6 +27,7 @@ from tocsin.gossip.wire.messages import Message
 from tocsin.gossip.wire.msgpack import boolean, octets, text, unpack_fields, unsigned
 from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
+from tocsin.gossip.wire.tags import decode_tags
 
 KEY = bytes(range(16))
 LABEL = b"golden-label"
@@ -49,6 +51,15 @@ def sealed_packet(data: bytes) -> None:
 def message(data: bytes) -> None:
     """One message out of a packet."""
     decode_message(data)
+
+
+def envelope(data: bytes) -> None:
+    """What members that use services put into the application's messages and states."""
+    found = decode_envelope(MAGIC + data)
+    assert found is not None
+    decode_tags(data)
+    if found.kind is EnvelopeKind.STATES:
+        decode_states(found.payload)
 
 
 def stream(data: bytes) -> None:

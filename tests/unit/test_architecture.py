@@ -176,6 +176,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.tls": frozenset({"cryptography"}),
     "tocsin.gossip": frozenset({"msgpack", "cryptography"}),
     "tocsin.gossip.discovery": frozenset({"dns"}),
+    "tocsin.gossip.testing.plugin": frozenset({"pytest"}),
     "tocsin.gossip.transport.dtls": frozenset({"cryptography"}),
     "tocsin.gossip.transport.dtls.openssl": frozenset({"OpenSSL"}),
     "tocsin.models": frozenset({"msgspec"}),

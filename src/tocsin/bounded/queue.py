@@ -18,7 +18,7 @@ class PacketQueue:
         self._max_packets = max_packets
         self._max_bytes = max_bytes
         self._packets: deque[bytes] = deque()
-        self.size = 0
+        self.size: int = 0
         """Bytes of all queued packets."""
 
     def __len__(self) -> int:

@@ -83,10 +83,17 @@ if TYPE_CHECKING:
     from tocsin.gossip.core.statistics import Statistics
     from tocsin.gossip.core.steps import Steps
     from tocsin.gossip.discovery.resolve import resolve
-    from tocsin.gossip.driver import Gossip, JoinResult
+    from tocsin.gossip.driver import Gossip
     from tocsin.gossip.driver_statistics import DriverStatistics
     from tocsin.gossip.peer import PeerIdentity
+    from tocsin.gossip.services.counters import Counter
+    from tocsin.gossip.services.events import EventsDropped, EventStream
+    from tocsin.gossip.services.joining import JoinResult, RetryPolicy
+    from tocsin.gossip.services.replicas import ReplicatedState
+    from tocsin.gossip.services.requests import Answer, AnswerError
+    from tocsin.gossip.services.waiting import Wanted
     from tocsin.gossip.transport.base import Stream, Transport, TransportHandler
+    from tocsin.gossip.transport.datagram import DatagramSettings
     from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
     from tocsin.gossip.transport.statistics import TransportStatistics
     from tocsin.gossip.transport.tls.settings import TLSTransportConfig
@@ -95,6 +102,7 @@ if TYPE_CHECKING:
     from tocsin.gossip.transport.udp.transport import UDPTransport
     from tocsin.gossip.wire.keyring import Keyring
     from tocsin.gossip.wire.messages import MemberState, Pieces
+    from tocsin.gossip.wire.tags import decode_tags, encode_tags
     from tocsin.tls.settings import (
         ClientAuthType,
         ClusterTLSConfig,
@@ -104,11 +112,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Address",
+    "Answer",
+    "AnswerError",
     "ClientAuthType",
     "ClusterTLSConfig",
+    "Counter",
+    "DatagramSettings",
     "DriverStatistics",
     "Endpoint",
     "Event",
+    "EventStream",
+    "EventsDropped",
     "ExchangeFinished",
     "ExchangeKind",
     "Gossip",
@@ -128,7 +142,9 @@ __all__ = [
     "Pieces",
     "ProtocolError",
     "RemoteState",
+    "ReplicatedState",
     "Request",
+    "RetryPolicy",
     "StateRequest",
     "Statistics",
     "Steps",
@@ -144,21 +160,30 @@ __all__ = [
     "UDPTransport",
     "UDPTransportConfig",
     "UserMessage",
+    "Wanted",
+    "decode_tags",
+    "encode_tags",
     "resolve",
 ]
 
 _WHERE: Final = {
     "Address": "tocsin.gossip.address",
+    "Answer": "tocsin.gossip.services.requests",
+    "AnswerError": "tocsin.gossip.services.requests",
     "ClientAuthType": "tocsin.tls.settings",
     "ClusterTLSConfig": "tocsin.tls.settings",
+    "Counter": "tocsin.gossip.services.counters",
+    "DatagramSettings": "tocsin.gossip.transport.datagram",
     "DriverStatistics": "tocsin.gossip.driver_statistics",
     "Endpoint": "tocsin.gossip.core.endpoint",
     "Event": "tocsin.gossip.core.effects",
+    "EventStream": "tocsin.gossip.services.events",
+    "EventsDropped": "tocsin.gossip.services.events",
     "ExchangeFinished": "tocsin.gossip.core.effects",
     "ExchangeKind": "tocsin.gossip.core.effects",
     "Gossip": "tocsin.gossip.driver",
     "GossipConfig": "tocsin.gossip.config",
-    "JoinResult": "tocsin.gossip.driver",
+    "JoinResult": "tocsin.gossip.services.joining",
     "Keyring": "tocsin.gossip.wire.keyring",
     "Member": "tocsin.gossip.core.member",
     "MemberJoined": "tocsin.gossip.core.effects",
@@ -173,7 +198,9 @@ _WHERE: Final = {
     "Pieces": "tocsin.gossip.wire.messages",
     "ProtocolError": "tocsin.gossip.core.effects",
     "RemoteState": "tocsin.gossip.core.effects",
+    "ReplicatedState": "tocsin.gossip.services.replicas",
     "Request": "tocsin.gossip.answering",
+    "RetryPolicy": "tocsin.gossip.services.joining",
     "StateRequest": "tocsin.gossip.core.effects",
     "Statistics": "tocsin.gossip.core.statistics",
     "Steps": "tocsin.gossip.core.steps",
@@ -189,6 +216,9 @@ _WHERE: Final = {
     "UDPTransport": "tocsin.gossip.transport.udp.transport",
     "UDPTransportConfig": "tocsin.gossip.transport.udp.settings",
     "UserMessage": "tocsin.gossip.core.effects",
+    "Wanted": "tocsin.gossip.services.waiting",
+    "decode_tags": "tocsin.gossip.wire.tags",
+    "encode_tags": "tocsin.gossip.wire.tags",
     "resolve": "tocsin.gossip.discovery.resolve",
 }
 """Each name's module, loaded when the name is first used: nobody pays for a transport he does not use."""

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Final, Self
 
 from tocsin.aio import LoopClock, MachineShell, Tasks
-from tocsin.errors import ClosedError, TocsinError, TransportError, UserError
+from tocsin.errors import ClosedError, TransportError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.answering import Request, StreamAnswers
 from tocsin.gossip.application import checked_state
@@ -22,11 +22,9 @@ from tocsin.gossip.core.effects import (
     Action,
     Event,
     ExchangeFinished,
-    ExchangeKind,
     OpenStream,
     SendPacket,
     StateRequest,
-    StreamOpened,
     UserMessage,
 )
 from tocsin.gossip.core.endpoint import Endpoint
@@ -36,42 +34,27 @@ from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
+from tocsin.gossip.outbound import OutboundStreams
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.stream_reader import StreamReader, accounted_peer, write_all
+from tocsin.gossip.services.counters import Counter, counters_of
+from tocsin.gossip.services.events import MAX_EVENTS, EventStream
+from tocsin.gossip.services.joining import ONCE, JoinResult, RetryPolicy, join_by_policy
+from tocsin.gossip.services.replicas import ReplicatedState
+from tocsin.gossip.services.requests import Answer
+from tocsin.gossip.services.services import Services
+from tocsin.gossip.services.waiting import Wanted
+from tocsin.gossip.stream_reader import StreamReader
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.keyring import Keyring
-from tocsin.gossip.wire.messages import Message, Pieces
+from tocsin.gossip.wire.messages import Pieces
 from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
+from tocsin.gossip.wire.tags import encode_tags
 
 _log = logging.getLogger(__name__)
 
-MAX_OUTBOUND_STREAMS: Final = 128
-"""Open at the same time; more wait, each within its deadline."""
-NO_ANSWER: Final = (
-    "the peer closed the stream without an answer: it may have another label or keyring, or be at a bound"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class JoinResult:
-    """The outcome of joining one address; ``error`` is empty on success.
-
-    ``conflict`` is the address that already has our name, as the one that was joined knows it. Then the
-    states were exchanged, but we do not become a member under this name.
-    """
-
-    address: Address
-    error: str
-    conflict: Address | None = None
-
-    @property
-    def joined(self) -> bool:
-        """Whether the states were exchanged."""
-        return not self.error
-
-
-_NOWHERE: Final = Address("0.0.0.0", 0)
+LEAVE_TIMEOUT: Final = 5.0
+"""Seconds that the end of ``async with`` may spend on telling the others."""
 
 
 def _no_state(join: bool) -> bytes:  # noqa: ARG001
@@ -85,13 +68,15 @@ def _ignore(event: Event) -> None:
 class Gossip:
     """One member of a cluster on the running event loop.
 
+    ``async with`` starts it, and leaves and closes it in the end.
     ``local_state(join)`` (or ``state_for``, which is told more) gives the application's part of a push/pull;
     ``on_event`` gets every core event, on the loop, in order; it must not block, and may call back into this
     object. ``address`` is what others are told to reach us at; without it (or with port 0) the transport's
     bound address is taken. ``keyring`` seals packets and streams; its keys may change at any time.
     ``on_request(payload, source)`` is asked first about each reliable message that a key of ours has sealed:
     bytes are sent back on the same stream, sealed with that key; None leaves it an ordinary message.
-    With ``static_membership`` the members are those of :meth:`set_listed` that can be reached
+    ``states`` are replicated among all members that have one of that name; ``answer(who, question)`` answers
+    :meth:`ask`. With ``static_membership`` the members are those of :meth:`set_listed` that can be reached
     (:mod:`tocsin.gossip.core.static.membership`), without it SWIM finds them.
     """
 
@@ -111,12 +96,17 @@ class Gossip:
         on_request: Request | None = None,
         random_source: random.Random | None = None,
         static_membership: bool = False,
+        states: Mapping[str, ReplicatedState] | None = None,
+        answer: Answer | None = None,
     ) -> None:
+        chance = random_source or random.Random()
+        if states and (state_for is not None or local_state is not _no_state):
+            raise UserError("a member has either replicated states or a local_state of its own")
         self.config = config
         self.keyring = keyring
         self.name = name
         self.transport = transport
-        self.driver_statistics = DriverStatistics()
+        self.driver_statistics: DriverStatistics = DriverStatistics()
         self._address = address
         self._loop = asyncio.get_running_loop()
         self._stream_codec = StreamCodec(config.label, keyring, config.compression)
@@ -127,8 +117,10 @@ class Gossip:
             name=name,
             address=address or Address("127.0.0.1", 0),
             now=self._loop.time(),
-            random=random_source or random.Random(),
-            state_for=checked_state(local_state, state_for, self.driver_statistics),
+            random=chance,
+            state_for=checked_state(
+                self._snapshot if states else local_state, state_for, self.driver_statistics
+            ),
             meta=meta,
             packet_codec=PacketCodec(config.label, keyring, config.compression),
             stream_codec=self._stream_codec,
@@ -149,8 +141,25 @@ class Gossip:
             drain=self._drain,
             tell=self._tell,
         )
-        self._outbound_streams = asyncio.Semaphore(MAX_OUTBOUND_STREAMS)
-        self._waiting: dict[int, asyncio.Future[ExchangeFinished]] = {}
+        self._outbound = OutboundStreams(
+            self._endpoint,
+            transport,
+            self._stream_codec,
+            self._reader,
+            drain=self._drain,
+            tell=self._tell,
+        )
+        self._services = Services(
+            self._endpoint,
+            chance,
+            self._tasks,
+            states=states or {},
+            answer=answer,
+            send=self.send_reliable,
+            broadcast=self.broadcast,
+            tell=self._tell,
+        )
+        self._random = chance
         self._left = asyncio.Event()
         self._starting = self._started = False
         self._closed = False
@@ -167,10 +176,19 @@ class Gossip:
         """Ourselves."""
         return self._endpoint.local
 
+    def members_with(self, **tags: str) -> list[Member]:
+        """The live members that have all these tags with these values."""
+        return [one for one in self.members if tags.items() <= one.tags.items()]
+
     @property
     def statistics(self) -> Statistics:
-        """The core's counters; see also :attr:`driver_statistics` and the transport's own."""
+        """The core's counters; see also :meth:`counters`, which gives all there are."""
         return self._endpoint.statistics
+
+    def counters(self) -> Iterator[Counter]:
+        """All that this member counts: core, driver, services and transport."""
+        transport, services = self.transport.statistics, self._services.statistics
+        return counters_of(self.statistics, self.driver_statistics, services, transport=transport)
 
     @property
     def endpoint(self) -> Endpoint:
@@ -197,21 +215,52 @@ class Gossip:
         self._endpoint.start(self._loop.time())
         self._drain()
 
-    async def join(self, addresses: Iterable[Address]) -> list[JoinResult]:
+    async def join(
+        self, addresses: Iterable[Address], *, timeout: float | None = None, retry: RetryPolicy = ONCE
+    ) -> list[JoinResult]:
         """Exchange states with each address, all at once; one that cannot be joined raises nothing.
 
-        :class:`~tocsin.errors.UserError` for what is not an :class:`Address`.
+        What failed is tried again as ``retry`` says, for ``timeout`` seconds in all if that is given. The
+        last outcome of each, in order. :class:`~tocsin.errors.UserError` for what is not an :class:`Address`.
         """
         self._check_started()
         wanted = list(addresses)
         for address in wanted:
             if not isinstance(address, Address):
                 raise UserError(f"join takes values of Address, not {address!r}")
-        now = self._loop.time()
-        pending = [(address, self._wait_for(self._endpoint.join(address, now))) for address in wanted]
-        self._drain()
-        outcomes = [(address, await outcome) for address, outcome in pending]
-        return [JoinResult(address, finished.error, finished.conflict) for address, finished in outcomes]
+        return await join_by_policy(
+            wanted, self._outbound.join, policy=retry, timeout=timeout, random=self._random
+        )
+
+    async def wait_for_members(self, wanted: Wanted, *, timeout: float | None = None) -> list[Member]:
+        """Wait until so many members are alive (ourselves included), or those names, or as a function says.
+
+        :class:`TimeoutError` after ``timeout`` seconds, :class:`~tocsin.errors.ClosedError` once closed.
+        """
+        self._check_started()
+        return await self._services.waits.wait(wanted, timeout)
+
+    def events(self, maximum: int = MAX_EVENTS) -> EventStream:
+        """All events from now on. ``maximum`` may wait; ``EventsDropped`` says how many are missing."""
+        self._check_open()
+        return self._services.streams.open(maximum)
+
+    async def ask(self, member: str, question: bytes, *, timeout: float = 10.0) -> bytes:
+        """What the ``answer`` of that member returns.
+
+        :class:`~tocsin.errors.NotFoundError` if it is unknown, :class:`TransportError` if the question did
+        not arrive, :class:`AnswerError` if it has no answer, :class:`TimeoutError` after ``timeout`` seconds.
+        """
+        self._check_started()
+        return await self._services.requests.ask(member, question, timeout)
+
+    def share(self, state: str, change: bytes) -> None:
+        """Tell all members a change of a replicated state, which is made here already.
+
+        What is lost comes by push/pull. :class:`~tocsin.errors.NotFoundError` for an unknown state.
+        """
+        self._check_started()
+        self._services.replicas.share(state, change)
 
     def set_listed(self, addresses: Iterable[Address]) -> None:
         """Who may be a member, with static membership; says nothing to SWIM."""
@@ -246,12 +295,12 @@ class Gossip:
         self._drain()
 
     async def send_reliable(self, member: str, payload: bytes) -> None:
-        """Send a message of any size to one member by stream.
+        """Send a message of any size to one member, by stream.
 
         :class:`~tocsin.errors.NotFoundError` if it is unknown, :class:`TransportError` if it did not arrive.
         """
         self._check_started()
-        outcome = self._wait_for(self._endpoint.send_reliable(member, payload, self._loop.time()))
+        outcome = self._outbound.wait_for(self._endpoint.send_reliable(member, payload, self._loop.time()))
         self._drain()
         finished = await outcome
         if finished.error:
@@ -273,6 +322,10 @@ class Gossip:
         known = self._endpoint.member(member)
         return self.transport.backlog(known.address) if known is not None else 0
 
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Change our tags, which are our meta; :class:`~tocsin.errors.UserError` if too long."""
+        self.update_meta(encode_tags(tags))
+
     def update_meta(self, meta: bytes) -> None:
         """Change what others see as our meta."""
         self._check_started()
@@ -288,10 +341,25 @@ class Gossip:
         self._shell.stop()
         await self._tasks.cancel()
         await self.transport.close()
-        for exchange, outcome in self._waiting.items():
-            if not outcome.done():
-                outcome.set_result(ExchangeFinished(exchange, ExchangeKind.USER, _NOWHERE, "closed"))
-        self._waiting.clear()
+        self._outbound.close()
+        self._services.close()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if not self._closed:
+                await self.leave(LEAVE_TIMEOUT)
+        finally:
+            await self.close()
 
     # -- the transport's side
 
@@ -328,52 +396,6 @@ class Gossip:
 
     # -- within
 
-    async def _exchange(self, action: OpenStream) -> None:
-        stream: Stream | None = None
-        message: Message | None = None
-        error = ""
-        try:
-            async with asyncio.timeout_at(action.deadline), self._outbound_streams:
-                remaining = action.deadline - self._loop.time()
-                stream = await self.transport.open_stream(action.destination, remaining, action.node)
-                if action.kind is ExchangeKind.JOIN:
-                    self._tell(StreamOpened(action.destination))
-                await write_all(stream, action.writes)
-                if action.expects_reply:
-                    message = await self._reader.read(stream, self._stream_codec.decoder(reply=True))
-                    if message is None:
-                        error = NO_ANSWER
-        except TimeoutError:
-            error = "no outcome by the deadline"
-        except TocsinError as failure:
-            error = str(failure)
-        except BaseException:
-            if stream is not None:
-                stream.abort()
-            raise
-        if action.expects_reply:
-            await self._report(action, message, error, stream)
-        if stream is not None:
-            if error:
-                stream.abort()
-            else:
-                # Without a reply to wait for, only the orderly close tells that the message arrived.
-                await stream.close()
-        if not action.expects_reply:
-            await self._report(action, message, error, stream)
-
-    async def _report(
-        self, action: OpenStream, message: Message | None, error: str, stream: Stream | None
-    ) -> None:
-        now = self._loop.time()
-        if error:
-            self._endpoint.stream_failed(action.exchange, error, now)
-        else:
-            peer = stream.peer if stream is not None else None
-            work = self._endpoint.stream_replied_in_steps(action.exchange, message, now, peer)
-            await self._reader.in_turns(accounted_peer(stream) if stream is not None else None, work)
-        self._drain()
-
     async def in_turns(self, event: UserMessage, work: Steps[Outcome]) -> Outcome:
         """Run the work that a peer has caused by its message, in steps between which others have their turns.
 
@@ -393,7 +415,7 @@ class Gossip:
             if isinstance(effect, SendPacket):
                 self.transport.send_packet(effect.destination, effect.data, effect.node)
             elif isinstance(effect, OpenStream):
-                self._tasks.spawn(self._exchange(effect))
+                self._tasks.spawn(self._outbound.exchange(effect))
             else:
                 self._tell(effect)
         if self._endpoint.left:
@@ -401,19 +423,17 @@ class Gossip:
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, ExchangeFinished):
-            outcome = self._waiting.pop(event.exchange, None)
-            if outcome is not None and not outcome.done():
-                outcome.set_result(event)
+            self._outbound.finished(event)
+        if self._services.take(event):
+            return
         try:
             self._on_event(event)
         except Exception:
             self.driver_statistics.callback_errors += 1
             _log.exception("the application failed on %s", type(event).__name__)
 
-    def _wait_for(self, exchange: int) -> asyncio.Future[ExchangeFinished]:
-        outcome: asyncio.Future[ExchangeFinished] = self._loop.create_future()
-        self._waiting[exchange] = outcome
-        return outcome
+    def _snapshot(self, join: bool) -> bytes:  # noqa: ARG002
+        return self._services.replicas.snapshot()
 
     def _check_open(self) -> None:
         if self._closed:

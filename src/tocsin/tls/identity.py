@@ -75,10 +75,10 @@ class ClusterIdentity:
         self._watched = tuple(watched)
         self._protocols = list(protocols)
         self._subscribers: list[Callable[[], None]] = []
-        self.reloads = 0
-        self.reload_failures = 0
-        self.reload_successful = True
-        self.reloaded_at = time.time()
+        self.reloads: int = 0
+        self.reload_failures: int = 0
+        self.reload_successful: bool = True
+        self.reloaded_at: float = time.time()
         """Unix time of the last successful load."""
         self._expected: dict[Place, str] = {}
         if config is None:

@@ -10,7 +10,7 @@ class Awareness:
 
     def __init__(self, maximum: int) -> None:
         self._maximum = max(1, maximum)
-        self.score = 0
+        self.score: int = 0
 
     def apply(self, delta: int) -> None:
         """Add ``delta``, kept in range."""

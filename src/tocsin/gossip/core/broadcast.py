@@ -97,7 +97,7 @@ class BroadcastQueue:
         self._tiers: dict[int, _Tier] = {}
         self._identifier = 0
         self._bytes = 0
-        self.dropped = 0
+        self.dropped: int = 0
 
     def __len__(self) -> int:
         return len(self._messages)

@@ -41,7 +41,7 @@ class LocalMember:
         self._context = context
         self._table = table
         self._queue = queue
-        self.refutation = Refutation(
+        self.refutation: Refutation = Refutation(
             context.config.gossip_interval,
             timers=context.timers,
             awareness=context.awareness,

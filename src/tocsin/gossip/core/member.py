@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.wire.messages import MemberState, NodeState
+from tocsin.gossip.wire.tags import decode_tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,11 @@ class Member:
     def live(self) -> bool:
         """Alive or suspect: a suspect member still counts as a member."""
         return self.state in (MemberState.ALIVE, MemberState.SUSPECT)
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The names and values in :attr:`meta`, as serf has them; empty if it is something else."""
+        return decode_tags(self.meta)
 
     @property
     def entry(self) -> NodeState:

@@ -17,7 +17,7 @@ class MemberTable:
     """All known members, ourselves included; dead ones stay until :meth:`reap`."""
 
     def __init__(self, context: Context, local: Member) -> None:
-        self.name = local.name
+        self.name: str = local.name
         """Our own."""
         self.leaving = False
         self._context = context

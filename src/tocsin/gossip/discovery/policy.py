@@ -125,9 +125,9 @@ class Discovery:
         restored: Iterable[Target] = (),
         max_targets: int = MAX_TARGETS,
     ) -> None:
-        self.statistics = DiscoveryStatistics()
-        self.grace = GRACE_INTERVALS * interval
-        self.dirty = False
+        self.statistics: DiscoveryStatistics = DiscoveryStatistics()
+        self.grace: float = GRACE_INTERVALS * interval
+        self.dirty: bool = False
         """:attr:`lasting` changed; the keeper of it sets this back."""
         self._interval = interval
         self._random = random

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Final
 
 from tocsin.bounded import PacketQueue, ReadBuffer
@@ -25,6 +26,14 @@ class MemoryNetwork:
         """Addresses that take everything and answer nothing, as a host without power does."""
         self._next_port = _FIRST_FREE_PORT
 
+    def carries(self, source: Address, destination: Address) -> bool:  # noqa: ARG002
+        """Whether a stream can be opened; where not, a dial takes its whole time."""
+        return destination not in self.black_holes
+
+    def arrivals(self, source: Address, destination: Address) -> Sequence[float]:
+        """In how many seconds each copy of a packet arrives; without any it is lost."""
+        return (0.0,) if self.carries(source, destination) else ()
+
     def free_port(self) -> int:
         """One that was not given out before."""
         self._next_port += 1
@@ -46,7 +55,7 @@ class MemoryTransport:
         read_timeout: float = 10.0,
         close_timeout: float = 2.0,
     ) -> None:
-        self.statistics = TransportStatistics()
+        self.statistics: TransportStatistics = TransportStatistics()
         self.network = network
         self._listen_address = listen_address or Address("127.0.0.1", 0)
         self._max_queued_packets = max_queued_packets
@@ -126,18 +135,29 @@ class MemoryTransport:
         if queue is None or self._handler is None:
             return
         statistics = self.statistics
-        if destination in self.network.black_holes:
-            statistics.packets_dropped["lost"] += len(queue)
-            return
         other = self.network.transports.get(destination)
-        if other is None or other._handler is None:
+        if (other is None or other._handler is None) and self.network.carries(
+            self._listen_address, destination
+        ):
             statistics.packets_dropped["dial"] += len(queue)
             statistics.dial_failures["connect"] += 1
             self._handler.packet_failed(destination, f"nobody listens on {destination}")
             return
+        loop = asyncio.get_running_loop()
         for data in queue.take_all():
-            statistics.packets_sent += 1
-            statistics.packet_bytes_sent += len(data)
+            arrivals = self.network.arrivals(self._listen_address, destination)
+            statistics.packets_dropped["lost"] += not arrivals
+            statistics.packets_sent += bool(arrivals)
+            statistics.packet_bytes_sent += len(data) if arrivals else 0
+            for delay in arrivals:
+                if delay > 0:
+                    loop.call_later(delay, self._arrive, destination, data)
+                else:
+                    self._arrive(destination, data)
+
+    def _arrive(self, destination: Address, data: bytes) -> None:
+        other = self.network.transports.get(destination)
+        if other is not None and other._handler is not None:
             other.statistics.packets_received += 1
             other.statistics.packet_bytes_received += len(data)
             other._handler.packet_received(data, self._listen_address)
@@ -147,7 +167,7 @@ class MemoryTransport:
         if self._closed:
             raise ClosedError("the transport was closed")
         self.statistics.dials += 1
-        if destination in self.network.black_holes:
+        if not self.network.carries(self._listen_address, destination):
             await asyncio.sleep(timeout)
             self.statistics.dial_failures["timeout"] += 1
             raise TransportError(f"dialling {destination} took longer than {timeout:g} s")

@@ -81,8 +81,8 @@ class Decompressor:
     __slots__ = ("_bits", "_count", "_previous", "_table", "_total", "_width", "finished", "maximum")
 
     def __init__(self, maximum: int) -> None:
-        self.maximum = maximum
-        self.finished = False
+        self.maximum: int = maximum
+        self.finished: bool = False
         """EOF was read."""
         self._total = 0
         self._bits = 0

@@ -33,7 +33,7 @@ class Suspicion:
         self._minimum = minimum
         self._maximum = max(maximum, minimum)
         self._wanted = max(wanted, 0)
-        self.confirmations = 0
+        self.confirmations: int = 0
 
     def confirm(self, accuser: str) -> bool:
         """Count an accuser; False when it was counted before or no more are wanted (so this stays small)."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -80,15 +80,15 @@ class Association:
     def __init__(
         self, config: DTLSTransportConfig, context: SSL.Context, rule: Rule, now: float, *, client: bool
     ) -> None:
-        self.client = client
-        self.context = context
-        self.state = State.HANDSHAKING
+        self.client: bool = client
+        self.context: Any = context
+        self.state: State = State.HANDSHAKING
         self.error: RefusalError | TransportError | None = None
-        self.established_at = 0.0
-        self.random = b""
+        self.established_at: float = 0.0
+        self.random: bytes = b""
         """Of the client's hello: what tells one handshake from another."""
-        self.retransmissions = 0
-        self.told = False
+        self.retransmissions: int = 0
+        self.told: bool = False
         """For the owner: the error was counted."""
         self._config = config
         self._verification = Verification(rule)

@@ -36,7 +36,7 @@ class Incoming:
         cookies: Cookies,
         statistics: DTLSTransportStatistics,
     ) -> None:
-        self.effects = Effects()
+        self.effects: Effects = Effects()
         self._config = config
         self._contexts = contexts
         self._cookies = cookies

@@ -6,10 +6,10 @@ from tocsin.errors import ConfigError
 
 try:
     from OpenSSL import SSL, crypto
-except ImportError as error:
+except ImportError as _error:
     raise ConfigError(
         "--cluster.transport=dtls",
-        f"needs pyOpenSSL, which cannot be used here: {error}",
+        f"needs pyOpenSSL, which cannot be used here: {_error}",
         "pip install tocsin[dtls]",
     ) from None
 

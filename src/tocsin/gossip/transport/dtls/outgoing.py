@@ -39,13 +39,13 @@ class Destination(Slot):
 
     def __init__(self, address: Address, queue: PacketQueue, now: float) -> None:
         super().__init__(address, now)
-        self.queue = queue
-        self.used_at = now
-        self.attempts = 0
-        self.dial_until = 0.0
-        self.failures = 0
-        self.rests_until = 0.0
-        self.reason = ""
+        self.queue: PacketQueue = queue
+        self.used_at: float = now
+        self.attempts: int = 0
+        self.dial_until: float = 0.0
+        self.failures: int = 0
+        self.rests_until: float = 0.0
+        self.reason: str = ""
         self.renewing_since: float | None = None
         """Since when the association in use should have been renewed."""
 
@@ -67,7 +67,7 @@ class Outgoing:
         port: int,
     ) -> None:
         """``port``: where we listen ourselves."""
-        self.effects = Effects()
+        self.effects: Effects = Effects()
         self._config = config
         self._contexts = contexts
         self._all = statistics

@@ -43,10 +43,10 @@ class Slot:
     __slots__ = ("address", "candidate", "current", "due", "heard_at", "reader")
 
     def __init__(self, address: Address, now: float) -> None:
-        self.address = address
+        self.address: Address = address
         self.current: Association | None = None
         self.candidate: Association | None = None
-        self.heard_at = now
+        self.heard_at: float = now
         self.reader: Association | None = None
         self.due: float | None = None
         """The earliest entry in the table's heap."""

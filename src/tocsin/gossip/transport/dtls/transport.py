@@ -60,7 +60,7 @@ class DTLSTransport:
 
         ``tls``, ``source`` and ``watched`` as with the TLS transport.
         """
-        self.statistics = DTLSTransportStatistics()
+        self.statistics: DTLSTransportStatistics = DTLSTransportStatistics()
         self._config = config
         self._random = random_source or random.Random()
         self._tls = TLSTransport(

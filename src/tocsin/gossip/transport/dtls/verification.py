@@ -23,11 +23,11 @@ class Verification:
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self.refusal: RefusalError | None = None
-        self.denied = False
+        self.denied: bool = False
         """The rule refused, so OpenSSL does not know why."""
-        self.shown = b""
+        self.shown: bytes = b""
         """The peer's certificate, DER; empty without one."""
-        self.checked = False
+        self.checked: bool = False
         """The rule was applied to a certificate."""
 
     def certificate(self, certificate: bytes | None) -> bool:

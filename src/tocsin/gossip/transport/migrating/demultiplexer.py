@@ -70,7 +70,7 @@ class Demultiplexer:
 
 class _Undecided(asyncio.Protocol):
     def __init__(self, demultiplexer: Demultiplexer) -> None:
-        self.host = ""
+        self.host: str = ""
         self._demultiplexer = demultiplexer
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None

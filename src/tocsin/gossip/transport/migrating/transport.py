@@ -20,6 +20,7 @@ from tocsin.gossip.transport.base import Certificates, Stream, TransportHandler
 from tocsin.gossip.transport.datagram import BACKLOG, bind_pair
 from tocsin.gossip.transport.migrating.demultiplexer import Demultiplexer
 from tocsin.gossip.transport.migrating.reach import Reach
+from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
@@ -43,9 +44,9 @@ class MigratingTransport:
     ) -> None:
         """``udp_config.listen_address`` is the one that counts; ``tls`` is not started."""
         chance = random_source or random.Random()
-        self.statistics = tls.statistics
+        self.statistics: TransportStatistics = tls.statistics
         self.tls = tls
-        self.clear = UDPTransport(udp_config, statistics=self.statistics)
+        self.clear: UDPTransport = UDPTransport(udp_config, statistics=self.statistics)
         self._tls_config = tls.config
         self._udp_config = udp_config
         self._reach = Reach(chance)

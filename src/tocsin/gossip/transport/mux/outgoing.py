@@ -34,7 +34,7 @@ class Outgoing:
 
     def __init__(self, config: MuxConfig, statistics: MuxStatistics) -> None:
         self.control: deque[bytes] = deque()
-        self.send_window = 0
+        self.send_window: int = 0
         """Bytes that may be sent on all streams together."""
         self._statistics = statistics
         self._packets = PacketQueue(config.max_queued_packets, config.max_queued_bytes)

@@ -38,12 +38,12 @@ class MuxSession:
         self, config: MuxConfig, now: float, *, dialler: bool, statistics: MuxStatistics | None = None
     ) -> None:
         self.config = config
-        self.statistics = statistics if statistics is not None else MuxStatistics()
+        self.statistics: MuxStatistics = statistics if statistics is not None else MuxStatistics()
         self.dialler = dialler
         self.peer: Hello | None = None
-        self.open = False
+        self.open: bool = False
         """START was sent or received."""
-        self.farewell_received = False
+        self.farewell_received: bool = False
         self._hello_deadline = now + config.hello_timeout
         self._hello_sent = False
         self._farewell: bytes | None = None

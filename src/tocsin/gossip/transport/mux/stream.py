@@ -33,18 +33,18 @@ class MuxStream:
     )
 
     def __init__(self, identifier: int, send_window: int, receive_window: int) -> None:
-        self.identifier = identifier
-        self.send_window = send_window
-        self.credit = receive_window
+        self.identifier: int = identifier
+        self.send_window: int = send_window
+        self.credit: int = receive_window
         """Bytes the far side may still send."""
-        self.unread = 0
-        self.outgoing_bytes = 0
-        self.end_queued = False
-        self.end_sent = False
-        self.end_received = False
-        self.error = ""
+        self.unread: int = 0
+        self.outgoing_bytes: int = 0
+        self.end_queued: bool = False
+        self.end_sent: bool = False
+        self.end_received: bool = False
+        self.error: str = ""
         """Why it was cut; empty while it was not."""
-        self.scheduled = False
+        self.scheduled: bool = False
         """Waits for its turn to send."""
         self._chunks: deque[bytes] = deque()
         self._outgoing: deque[memoryview] = deque()

@@ -69,9 +69,9 @@ class TLSConnection(asyncio.Protocol):
         resume: ssl.SSLSession | None = None,
         tickets_received: Callable[[TLSConnection], None] | None = None,
     ) -> None:
-        self.owner = owner
-        self.remote = Address("0.0.0.0", 0)
-        self.writable = False
+        self.owner: ConnectionOwner = owner
+        self.remote: Address = Address("0.0.0.0", 0)
+        self.writable: bool = False
         """Established, and nothing waits for the system."""
         self.established_at: float | None = None
         self.expires_at: float | None = None

@@ -105,7 +105,7 @@ class Dialer:
     def __init__(
         self, config: TLSTransportConfig, identity: ClusterIdentity, statistics: TransportStatistics
     ) -> None:
-        self.sessions = SessionCache(config.max_sessions, config.session_lifetime)
+        self.sessions: SessionCache = SessionCache(config.max_sessions, config.session_lifetime)
         self.open: set[TLSConnection] = set()
         """Every connection that was dialled and is not closed yet."""
         self._config = config

@@ -55,7 +55,7 @@ class Inbound:
     ) -> None:
         self.mux_peers = mux_peers
         self.turns = turns
-        self.handshakes = Handshakes(config)
+        self.handshakes: Handshakes = Handshakes(config)
         self.heard_from = heard_from
         self.config = config
         self.identity = identity
@@ -220,7 +220,7 @@ class Accepted:
         self._from = Address("0.0.0.0", 0)
         self._heard_at = 0.0
         self._frame_since: float | None = None
-        self.peer = PeerIdentity("", frozenset(), "")
+        self.peer: PeerIdentity = PeerIdentity("", frozenset(), "")
         """Who it is, by certificate and host (nodes may share a certificate): its work is charged to it."""
 
     def gone(self) -> None:

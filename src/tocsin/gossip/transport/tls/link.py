@@ -67,11 +67,11 @@ class PacketLink:
         advertised: str,
         on_empty: Callable[[PacketLink], None],
     ) -> None:
-        self.destination = destination
-        self.config = config
-        self.last_used = 0.0
-        self.last_reason = ""
-        self.closed = False
+        self.destination: Address = destination
+        self.config: TLSTransportConfig = config
+        self.last_used: float = 0.0
+        self.last_reason: str = ""
+        self.closed: bool = False
         self._dialer = dialer
         self._mux_peers = mux_peers
         self._mux: MuxConnection | None = None

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from tocsin.aio import LoopTimer
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.mux.outgoing import BATCH
 from tocsin.gossip.transport.mux.session import MuxSession
@@ -78,29 +79,29 @@ class MuxConnection:
         turns: Turns,
     ) -> None:
         loop = asyncio.get_running_loop()
-        self.peer = connection.peer
+        self.peer: PeerIdentity = connection.peer
         """Whom the work that comes of it is charged to."""
         self._turns = turns
         self.connection = connection
         self.destination = destination
         self.config = config
         self.sequence = sequence
-        self.source = connection.remote
+        self.source: Address = connection.remote
         """The peer's listener by its own words; the connection's far end until it told."""
         self.carries: set[Address] = set() if destination is None else {destination}
         """What goes to these addresses may go here: the peer has proven to be what listens there."""
-        self.used_at = loop.time()
+        self.used_at: float = loop.time()
         """When it last brought or took a packet or a stream."""
         self.renews = False
         """It is to take the place of another one, made under older certificates."""
         self.two_way = False
         """The accepting side may use it for its own packets and streams too."""
-        self.over = False
+        self.over: bool = False
         self.error: RefusalError | TransportError | None = None
         """Why it ended."""
         self.settled: asyncio.Future[None] = loop.create_future()
         """Done when it is in use, or over."""
-        self.session = MuxSession(
+        self.session: MuxSession = MuxSession(
             mux_config, loop.time(), dialler=destination is not None, statistics=statistics.mux
         )
         self._owner = owner

@@ -63,7 +63,7 @@ class MuxPeers:
         user: MuxUser,
     ) -> None:
         self._turns = turns
-        self.instance = random_source.randbytes(INSTANCE_SIZE)
+        self.instance: bytes = random_source.randbytes(INSTANCE_SIZE)
         self._user = user
         self._config = config
         self._mux_config = MuxConfig(

@@ -39,7 +39,7 @@ class PacketPool:
     ) -> None:
         self._config = config
         self._dialer = dialer
-        self.mux_peers = MuxPeers(
+        self.mux_peers: MuxPeers = MuxPeers(
             config, identity, dialer, handler, statistics, random_source, advertised, turns, user=self
         )
         """The connections of ``tocsin/1``, which tell this pool what they carry."""

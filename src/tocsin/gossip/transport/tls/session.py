@@ -56,10 +56,10 @@ class TLSSession:
             except ValueError:
                 pass  # A session of an older context: a full handshake is exactly what is wanted then.
         self._deadline: float | None = now + handshake_timeout
-        self.established = False
-        self.peer_closed = False
+        self.established: bool = False
+        self.peer_closed: bool = False
         """The far side ended its direction in an orderly way; everything it wrote was delivered."""
-        self.close_sent = False
+        self.close_sent: bool = False
         if server_hostname is not None:
             self._handshake()
 

@@ -53,10 +53,10 @@ class TLSTransport:
         ``statistics``: of a transport that this one is a part of.
         ``tls``, or a ``source`` of it that is asked again when one of the files ``watched`` has changed.
         """
-        self.identity = ClusterIdentity(
+        self.identity: ClusterIdentity = ClusterIdentity(
             tls, [PROTOCOL] if config.offer_alpn else [], source=source, watched=watched
         )
-        self.statistics = statistics or TransportStatistics()
+        self.statistics: TransportStatistics = statistics or TransportStatistics()
         self.config = config
         self._random = random_source or random.Random()
         self._server: asyncio.Server | None = None

@@ -28,7 +28,7 @@ class UDPTransport:
     """A :class:`~tocsin.gossip.transport.base.Transport` that every memberlist speaks by default."""
 
     def __init__(self, config: UDPTransportConfig, *, statistics: TransportStatistics | None = None) -> None:
-        self.statistics = statistics or TransportStatistics()
+        self.statistics: TransportStatistics = statistics or TransportStatistics()
         self._config = config
         self._listen_address = config.listen_address
         self._handler: TransportHandler | None = None

@@ -1,0 +1,1 @@
+"""What an application gets on top of the protocol: event streams, waiting, requests, replicated state."""
