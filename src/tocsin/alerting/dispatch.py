@@ -104,7 +104,7 @@ class Dispatcher:
         if len(self._groups) >= self._max_groups:
             self.statistics.group_limit_reached += 1
             return None
-        group = AggregationGroup(route=route, labels=labels, key=f"{route.key}:{labels}", alerts={})
+        group = AggregationGroup(route=route, labels=labels, key=route.group_key(labels), alerts={})
         self._groups[route.id, labels] = group
         waited = alert.starts_at + route.options.group_wait < now
         self._arm(group, now if waited else now + route.options.group_wait)

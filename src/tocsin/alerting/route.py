@@ -107,6 +107,10 @@ class Route:
         """The labels that name an alert's aggregation group below this route."""
         return labels if self.options.group_by_all else labels.subset(self.options.group_by)
 
+    def group_key(self, group_labels: Labels) -> str:
+        """What names a group in notifications and in the notification log."""
+        return f"{self.key}:{group_labels}"
+
 
 def build_route(config: RouteConfig) -> Route:
     """The tree of a configuration's ``route``."""

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Final
 
-from tocsin.node.api.tocsin_v1 import document, events, facets, receivers, receivertest, routes, status
+from tocsin.node.api.tocsin_v1 import (
+    document,
+    events,
+    facets,
+    receivers,
+    receivertest,
+    routes,
+    routetest,
+    status,
+)
 from tocsin.node.api.tocsin_v1.resource import AnyResource
 
 RESOURCES: Final[tuple[AnyResource, ...]] = (
@@ -14,5 +23,6 @@ RESOURCES: Final[tuple[AnyResource, ...]] = (
     receivers.RESOURCE,
     receivertest.RESOURCE,
     routes.RESOURCE,
+    routetest.RESOURCE,
     status.RESOURCE,
 )
