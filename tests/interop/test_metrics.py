@@ -44,6 +44,7 @@ MORE_OR_LESS: Final = {
     "alertmanager_cluster_messages_sent_size_total": "the same",
     "alertmanager_cluster_messages_received_total": "the same",
     "alertmanager_cluster_messages_received_size_total": "the same",
+    "alertmanager_nflog_gossip_messages_propagated_total": "by which of the two notified",
     "alertmanager_cluster_refresh_join_total": "we ask again where peers are; it joins those it knows again",
     "alertmanager_cluster_refresh_join_failed_total": "the same",
     "alertmanager_silences_query_silences_skipped_total": "its cache begins with the second question",
@@ -54,6 +55,8 @@ MORE_OR_LESS: Final = {
     "alertmanager_tls_transport_read_errors_total": "it counts what a peer's goodbye leaves as an error",
 }
 """Families of which one may be zero while the other is not, and why."""
+
+FAILED_AT_LAST: Final = (("webhook", "serverError"), ("pagerduty", "serverError"), ("webhook", "other"))
 
 Shown: TypeAlias = dict[str, tuple[str, dict[tuple[tuple[str, str], ...], float]]]
 CONFIG = """\
@@ -197,6 +200,9 @@ def settled(node: Node) -> None:
     """All that :func:`busy` began has come to pass."""
     for check in (
         partial(has, node, "alertmanager_notifications_failed", 1, reason="clientError"),
+        # Counted when there is no more time to try again.
+        *(partial(has, node, "alertmanager_notifications_failed", 1, integration=kind, reason=reason)
+          for kind, reason in FAILED_AT_LAST),
         partial(has, node, "alertmanager_notification_requests_failed", 4, integration="webhook"),
         *(partial(has, node, "alertmanager_notification_requests_failed", 1, integration=kind)
           for kind in ("discord", "opsgenie", "victorops", "pagerduty")),

@@ -23,20 +23,6 @@ from tests.interop.test_membership import (  # noqa: F401
     test_each_node_sees_all_three,
     test_each_node_sees_the_same_names,
 )
-from tests.interop.test_notifications import (  # noqa: F401
-    test_a_silence_of_either_holds_the_alert_back_on_both,
-    test_ours_sends_and_theirs_stays_silent,
-    test_posted_to_all_ours_sends,
-    test_theirs_sends_and_ours_stays_silent,
-)
-from tests.interop.test_silences import (  # noqa: F401
-    test_a_large_one,
-    test_created,
-    test_expired,
-    test_expired_by_another_node_than_its_maker,
-    test_many_at_once,
-    test_updated,
-)
 from tests.support.bursts import active_silences, post_silences, wait_active
 from tests.support.cluster import Cluster, silences_go_both_ways
 from tests.support.eventually import holds_for
