@@ -200,7 +200,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
             "google",
         }
     ),
-    "tocsin.client": frozenset({"cryptography", "httptools"}),
+    "tocsin.client": frozenset({"cryptography", "httptools", "msgspec"}),
     "tocsin.cli": frozenset(),
 }
 

@@ -119,6 +119,10 @@ class Api:
         """Whatever is at ``path``, which is not of the API v2."""
         return self._client.request("GET", path)
 
+    def post(self, path: str, body: bytes) -> Answer:
+        """Send JSON to whatever is at ``path``."""
+        return self._client.request("POST", path, body)
+
     def _call(
         self,
         operation: _Operation,

@@ -22,6 +22,7 @@ from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 from tocsin.errors import ClosedError, TocsinError
+from tocsin.node.acknowledging import INTERVAL as ACKNOWLEDGEMENTS_INTERVAL
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
@@ -76,12 +77,12 @@ class Node:
         self._log = Logger("tocsin.node")
         self._random = random.Random(os.urandom(32))
         self._started_at = self.clock.now()
-        self.inside = NodeInside(self)
         self.alerts = Alerts(AlertNameLimit(flags.alerts_per_alertname_limit))
         self.state = make_state(flags, self.clock, self._tell)
         self.look_ups = LookUps(self.silences)
         self.record = DecisionRecord(self.state.store, self.clock, "", self._log)
         self.intents = Intents()
+        self.inside = NodeInside(self)
         self._maintenance = Maintenance(
             self.state.store,
             self.state.kinds,
@@ -139,6 +140,7 @@ class Node:
             self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
             self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
             self._spawn(self._every(CLOCK_INTERVAL, self._watch_clock)),
+            self._spawn(self._every(ACKNOWLEDGEMENTS_INTERVAL, self.inside.end_acknowledgements)),
             *([self._spawn(self._delay_dispatch())] if self._delayed else []),
         ]
 

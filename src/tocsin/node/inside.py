@@ -11,6 +11,7 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.bounded import Touched
 from tocsin.models.events import Kind
 from tocsin.models.status import Configuration
+from tocsin.node.acknowledging import Acknowledging
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.configuration import senders_to
 from tocsin.node.events.hub import EventHub
@@ -34,11 +35,30 @@ class NodeInside:
             Watch(self._touched, (("cluster", self._cluster), ("configuration", self.configuration))),
             lambda: format_milliseconds(node.now()),
         )
+        self.acknowledging = Acknowledging(
+            node.alerts,
+            node.silences,
+            node.look_ups,
+            expire=node.expire_silence,
+            wait=self._turn,
+            clock=node.clock,
+            log=Logger("tocsin.acknowledgements", component="silences"),
+        )
         self.trials = Trials(self._senders, node.clock, Logger("tocsin.trials", component="receivers"))
 
     def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
         node = self._node
         return senders_to([receiver], node.config.files, external_url=self.external_url, clock=node.clock)
+
+    def _turn(self) -> Nanoseconds:
+        """How much later than the first member this node does what one is to do."""
+        cluster = self._node.cluster
+        return cluster.position * self._node.flags.cluster_peer_timeout if cluster is not None else 0
+
+    async def end_acknowledgements(self) -> None:
+        """End those whose alerts have ended."""
+        if self._node.dispatching:  # Else alerts and silences may not be what they are elsewhere.
+            await self.acknowledging.look()
 
     def _touched(self) -> Sequence[tuple[Kind, Touched[str] | Touched[int]]]:
         node = self._node

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.node.acknowledging import GAUGES as ACKNOWLEDGEMENT_GAUGES
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
 from tocsin.node.cluster.ping_metrics import PingCollector
 from tocsin.node.config.alertmanager import AlertmanagerConfig
@@ -155,6 +156,9 @@ def observe(metrics: Metrics, node: Node) -> None:
     )
     metrics.watch_statistics("template", lambda: node.template_statistics)
     metrics.watch_statistics("receivers", lambda: node.counts.clients)
+    metrics.watch_statistics(
+        "acknowledgements", lambda: node.inside.acknowledging.statistics, gauges=ACKNOWLEDGEMENT_GAUGES
+    )
     metrics.watch_statistics("events", lambda: node.inside.events.statistics, gauges=EVENT_GAUGES)
     metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
     metrics.watch_statistics("record", lambda: node.state.store.records.statistics, gauges=RECORD_GAUGES)

@@ -19,6 +19,7 @@ from tocsin.gossip.transport.dtls.settings import DTLSStatistics
 from tocsin.gossip.transport.mux.settings import MuxStatistics
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.node import observation, web
+from tocsin.node.acknowledging import AcknowledgementStatistics
 from tocsin.node.cluster.antientropy import AntiEntropyStatistics
 from tocsin.node.cluster.identity_metrics import Waiting
 from tocsin.node.cluster.inbox import InboxStatistics
@@ -39,6 +40,7 @@ from tocsin.node.store.statistics import JournalStatistics
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 STATISTICS: dict[str, type] = {
+    "acknowledgements": AcknowledgementStatistics,
     "anti_entropy": AntiEntropyStatistics,
     "cluster": Refusals,
     "cluster_inbox": InboxStatistics,

@@ -75,6 +75,7 @@ class Silences:
         """Silences that had not changed since the last question for the same labels."""
         self._cached_ids = 0
         self.touched = self._state.touched
+        self.acknowledgements = self._state.acknowledgements
         self.merge = self._state.merge
         self.merge_job = self._state.merge_job
         self.load = self._state.load

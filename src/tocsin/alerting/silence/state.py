@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from heapq import heappop, heappush
 from typing import Final
 
+from tocsin.alerting.acknowledge import is_acknowledgement
 from tocsin.alerting.entries import MergeResult
 from tocsin.alerting.regex import hot_bytes, programs_dropped
 from tocsin.alerting.regex_cost import Cost
@@ -80,6 +81,8 @@ class SilenceStore(ReplicatedState[Silence]):
         self._ends: list[tuple[Nanoseconds, str]] = []  # a heap, of those with patterns that do not rest
         self._resting: set[str] = set()
         self._rested_at = ZERO
+        self.acknowledgements: set[str] = set()
+        """Ids of those that end with their alerts."""
         self.touched: Touched[str] = Touched(MAX_TOLD)
         """Ids of silences that came, changed or were forgotten."""
 
@@ -226,6 +229,11 @@ class SilenceStore(ReplicatedState[Silence]):
 
     def _stored(self, entry: Silence, previous: Silence | None) -> None:
         self.touched.add(entry.id)
+        if is_acknowledgement(entry.annotations):
+            self.acknowledgements.add(entry.id)
+        elif previous is not None and entry.updated_at > previous.updated_at:
+            # Not where the same version comes without it: peers before 0.32 know no annotations.
+            self.acknowledgements.discard(entry.id)
         self.matchers += _matchers_of(entry) - (_matchers_of(previous) if previous is not None else 0)
         rested = entry.id in self._resting
         if previous is not None and not rested:
@@ -244,6 +252,7 @@ class SilenceStore(ReplicatedState[Silence]):
 
     def _removed(self, entry: Silence) -> None:
         self.touched.add(entry.id)
+        self.acknowledgements.discard(entry.id)
         self.matchers -= _matchers_of(entry)
         if entry.id in self._resting:
             self._resting.discard(entry.id)

@@ -58,6 +58,7 @@ ENTRIES: Final = (
     Entry(("cluster", "reachability"), "commands.cluster_reachability", "Show which node sees which."),
     Entry(("cluster", "rtt"), "commands.cluster_rtt", "Show how long peers take to answer."),
     Entry(("cluster", "monitor"), "commands.cluster_monitor", "Tell of changes in the cluster."),
+    Entry(("silence", "ack"), "commands.silence_ack", "Silence what fires until it has ended."),
     Entry(("silence", "show"), "commands.silence_show", "Show silences in full, and what they silence."),
     Entry(("silence", "extend"), "commands.silence_extend", "Have silences last longer."),
     Entry(("silence", "export"), "commands.silence_export", "Write silences as JSON."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from tocsin.node.api.tocsin_v1 import (
+    acknowledge,
     document,
     events,
     facets,
@@ -17,6 +18,7 @@ from tocsin.node.api.tocsin_v1 import (
 from tocsin.node.api.tocsin_v1.resource import AnyResource
 
 RESOURCES: Final[tuple[AnyResource, ...]] = (
+    acknowledge.RESOURCE,
     document.RESOURCE,
     events.RESOURCE,
     facets.RESOURCE,

@@ -1,0 +1,59 @@
+"""Tocsin's own API of a node, as the tool asks it: answers are read into the models that they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+
+from tocsin.client.api import Api, ApiError
+from tocsin.client.http import Answer
+from tocsin.errors import RemoteError
+from tocsin.models.base import Page, Problem
+
+PREFIX: Final = "/api/tocsin/v1"
+
+T = TypeVar("T")
+Pairs = Iterable[tuple[str, str]]
+
+
+def get(api: Api, path: str, model: type[T], query: Pairs = ()) -> T:
+    """What is at ``path``. Raises :class:`~tocsin.client.api.ApiError` and RemoteError."""
+    asked = urlencode(list(query))
+    return _read(api, api.get(PREFIX + path + (f"?{asked}" if asked else "")), model)
+
+
+def post(api: Api, path: str, body: Any, model: type[T]) -> T:
+    """What becomes of ``body`` at ``path``."""
+    return _read(api, api.post(PREFIX + path, msgspec.json.encode(body)), model)
+
+
+def pages(api: Api, path: str, model: type[T], query: Pairs = ()) -> Iterator[T]:
+    """All items of all pages."""
+    after, fixed = "", list(query)
+    while True:
+        page: Page[T] = get(api, path, Page[model], [*fixed, ("after", after)] if after else fixed)  # type: ignore[valid-type]
+        yield from page.items
+        after = page.next
+        if not after:
+            return
+
+
+def _read(api: Api, answer: Answer, model: type[T]) -> T:
+    if answer.status // 100 == 2:
+        try:
+            return msgspec.json.decode(answer.body, type=model)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RemoteError(f"{api.place.base} answers what cannot be read: {error}") from None
+    try:
+        problem = msgspec.json.decode(answer.body, type=Problem)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        if answer.status == 404:
+            message = f"{api.place.base} has no {PREFIX}: is it a Tocsin node?"
+        else:
+            message = f"{api.place.base} answers with status {answer.status}"
+        raise ApiError(message, answer.status, "") from None
+    text = f"{problem.place}: {problem.message}" if problem.place else problem.message
+    raise ApiError(text, answer.status, problem.message)

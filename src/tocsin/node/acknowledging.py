@@ -1,0 +1,97 @@
+"""Ends acknowledgements whose alerts have ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tocsin.alerting.acknowledge import Acknowledgements, Standing
+from tocsin.alerting.alerts import Alerts
+from tocsin.alerting.silence import Silences, SilenceState
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.errors import NotFoundError
+from tocsin.node.clock import Clock
+from tocsin.node.log import Logger
+from tocsin.node.lookups import LookUps
+
+INTERVAL: Final[Nanoseconds] = 2 * SECOND
+"""Between looks."""
+SLICE: Final = 512
+"""Alerts that are looked at before others get their turn."""
+
+
+@dataclass(slots=True)
+class AcknowledgementStatistics:
+    """For the metrics."""
+
+    active: int = 0
+    ended: int = 0
+    """Ended by this node, as their alerts had."""
+
+
+GAUGES: Final = ("active",)
+
+
+class Acknowledging:
+    """``expire`` ends a silence; ``wait`` says how much later than the first member this node acts."""
+
+    def __init__(
+        self,
+        alerts: Alerts,
+        silences: Silences,
+        look_ups: LookUps,
+        *,
+        expire: Callable[[str], Awaitable[None]],
+        wait: Callable[[], Nanoseconds],
+        clock: Clock,
+        log: Logger,
+    ) -> None:
+        self.statistics = AcknowledgementStatistics()
+        self._alerts = alerts
+        self._silences = silences
+        self._look_ups = look_ups
+        self._expire = expire
+        self._wait = wait
+        self._clock = clock
+        self._log = log
+        self._acknowledgements = Acknowledgements()
+
+    async def look(self) -> None:
+        """End those that are due. :class:`~tocsin.errors.StorageError` where that is not kept: next time."""
+        standings = await self._standings()
+        self.statistics.active = len(standings)
+        for identifier in self._acknowledgements.look(standings, self._clock.now(), self._wait()):
+            try:
+                await self._expire(identifier)
+            except NotFoundError:
+                continue
+            self.statistics.ended += 1
+            self._log.info("acknowledgement ended with its alerts", id=identifier)
+
+    async def _standings(self) -> Mapping[str, Standing | None]:
+        silences, now = self._silences, self._clock.now()
+        starts: dict[str, Nanoseconds] = {}
+        for identifier in silences.acknowledgements:
+            silence = silences.get(identifier)
+            if silence is not None and silence.state_at(now) is SilenceState.ACTIVE:
+                starts[identifier] = silence.starts_at
+        found: dict[str, Standing | None] = dict.fromkeys(starts)
+        if not starts:
+            return found
+        for position, alert in enumerate(self._alerts.all()):
+            if position % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+            if silences.looking_up(alert.labels) is not None:
+                await self._look_ups.find_all((alert.labels,))
+            for identifier in silences.mutes(alert.labels, now):
+                if identifier not in starts:
+                    continue
+                known = found[identifier] or Standing(firing=False, said=True)
+                if not alert.resolved_at(now):
+                    found[identifier] = Standing(firing=True, said=known.said)
+                elif alert.ends_at >= starts[identifier]:
+                    said = known.said and alert.ends_at <= alert.updated_at
+                    found[identifier] = Standing(firing=known.firing, said=said)
+        return found

@@ -1,0 +1,105 @@
+"""``POST acknowledge``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from tocsin.alerting import regex
+from tocsin.alerting.acknowledge import ANNOTATION, matchers_of_alert, matchers_of_group
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.matcher import Matcher, parse_matchers
+from tocsin.alerting.silence import Silence
+from tocsin.alerting.timestamp import SECOND, format_milliseconds
+from tocsin.errors import ValidationError
+from tocsin.models.acknowledge import Acknowledge, Acknowledged
+from tocsin.models.base import Query
+from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
+from tocsin.node.api.turns import turns_of
+
+SLICE: Final = 256
+"""Alerts that are looked at before others get their turn."""
+
+
+class _Acknowledge:
+    def __init__(self, context: Context) -> None:
+        self._backend = context.backend
+
+    async def __call__(self, call: Call[Query, Acknowledge]) -> Acknowledged:
+        asked = call.body
+        given = [bool(asked.alert), asked.group is not None, bool(asked.matchers)]
+        if sum(given) != 1:
+            raise RefusedError(400, "give one of alert, group and matchers", "body")
+        matchers = self._matchers(call)
+        now = self._backend.now()
+        silence = Silence(
+            id="",
+            matcher_sets=(tuple(matchers),),
+            starts_at=now,
+            ends_at=now + int(asked.duration * SECOND),
+            created_by=asked.created_by,
+            comment=asked.comment,
+            annotations=Labels({ANNOTATION: "true"}),
+        )
+        firing = await self._firing(silence)
+        if not firing:
+            raise RefusedError(404, "no alert that matches fires", "body")
+        identifier = await self._backend.set_silence(silence)
+        return Acknowledged(
+            silence_id=identifier,
+            matchers=tuple(map(str, matchers)),
+            ends_at=format_milliseconds(silence.ends_at),
+            alerts=firing,
+        )
+
+    def _matchers(self, call: Call[Query, Acknowledge]) -> Sequence[Matcher]:
+        backend, asked = self._backend, call.body
+        if asked.alert:
+            try:
+                alert = backend.alerts.get(int(asked.alert, 16))
+            except ValueError:
+                alert = None
+            if alert is None:
+                raise RefusedError(404, "no such alert is known", "body alert")
+            return matchers_of_alert(alert.labels)
+        if asked.group is not None:
+            labels = Labels(asked.group)
+            for group in backend.groups():
+                if group.receiver == asked.receiver and group.labels == labels:
+                    try:
+                        return matchers_of_group(group.route, labels)
+                    except ValidationError as error:
+                        raise RefusedError(400, str(error), "body group") from None
+            raise RefusedError(404, "there is no such group with that receiver", "body group")
+        found: list[Matcher] = []
+        purse = regex.Purse()  # of all together
+        for text in asked.matchers:
+            try:
+                with regex.spending(purse):
+                    found += parse_matchers(text, origin="api", mode=call.mode)
+            except ValueError as error:
+                raise RefusedError(400, str(error), "body matchers") from None
+        return found
+
+    async def _firing(self, silence: Silence) -> int:
+        now, count = self._backend.now(), 0
+        turns = turns_of(SLICE)
+        for alert in self._backend.alerts.all():
+            if next(turns):
+                await asyncio.sleep(0)
+            count += not alert.resolved_at(now) and silence.matches(alert.labels)
+        return count
+
+
+RESOURCE = Resource(
+    method="POST",
+    path="/acknowledge",
+    summary="Silence what fires until it has ended",
+    description="Makes a silence that ends when the alerts that it silences have, and at the latest at its"
+    " own end. Alerts that join meanwhile are silenced too.",
+    query=Query,
+    body=Acknowledge,
+    answer=Acknowledged,
+    make=_Acknowledge,
+)

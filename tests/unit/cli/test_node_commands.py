@@ -1,0 +1,66 @@
+"""Commands that ask Tocsin's own API, beside a node's application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.support.api_backend import LoneNode
+from tests.support.httpserver import serving
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.timestamp import SECOND
+from tocsin.cli.control import main
+from tocsin.node.api import create_app
+
+Run = Callable[..., Awaitable[int]]
+
+
+def play(story: Callable[[LoneNode, Run], Awaitable[None]], prefix: str = "") -> None:
+    async def run() -> None:
+        node = LoneNode()
+        async with serving(create_app(node, route_prefix=prefix or "/")) as server:
+            host, port = server.addresses[0]
+            url = f"--alertmanager.url=http://{host}:{port}{prefix}"
+            await story(node, lambda *line: asyncio.to_thread(main, [*line, url]))
+
+    asyncio.run(run())
+
+
+async def fire(node: LoneNode, **labels: str) -> None:
+    now = node.now()
+    await node.put_alerts(
+        [Alert(Labels(labels), Labels(), now - SECOND, now + 3600 * SECOND, updated_at=now)]
+    )
+
+
+def test_alerts_are_acknowledged(capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(node: LoneNode, run: Run) -> None:
+        await fire(node, alertname="DiskFull", team="db")
+        assert (
+            await run("silence", "ack", "DiskFull", "team=~d.", "-a", "ann", "-c", "on it", "-d", "2h") == 0
+        )
+        identifier = capsys.readouterr().out.strip()
+        silence = node.silences.get(identifier)
+        assert silence is not None
+        assert (silence.created_by, silence.comment) == ("ann", "on it")
+        assert 3600 * SECOND < silence.ends_at - silence.starts_at <= 7200 * SECOND
+        fingerprint = node.alerts.all()[0].labels.fingerprint_text
+        assert await run("silence", "ack", "--alert", fingerprint, "-o", "json") == 0
+        assert json.loads(capsys.readouterr().out)["alerts"] == 1
+        assert await run("silence", "ack", "--alert", fingerprint, "-o", "extended") == 0
+        assert 'alertname="DiskFull", team="db"' in capsys.readouterr().out
+        for line, problem in (
+            (("silence", "ack", "Other"), "body: no alert that matches fires"),
+            (("silence", "ack"), "give matchers, or --alert with a fingerprint"),
+            (("silence", "ack", "A", "-d", "x"), "not a valid duration string"),
+            (("silence", "ack", "--alert", "77"), "body alert: no such alert is known"),
+        ):
+            assert await run(*line) == 1
+            assert problem in capsys.readouterr().err
+
+    play(story)
+    play(story, "/prefix")
