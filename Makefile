@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check clean
+.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -28,6 +28,7 @@ demo: setup  ## three nodes over mutual TLS (ARGS="--with-alertmanager PATH --ke
 # The suites that wait more than they work run side by side, each with its output in one piece.
 test: lint unit  ## all that CI runs; the last is a minute of fuzzing
 	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 trouble interop
+	@$(MAKE) --no-print-directory pages
 	@$(MAKE) --no-print-directory fuzz-short
 
 lint: setup  ## ruff and mypy --strict
@@ -38,7 +39,13 @@ lint: setup  ## ruff and mypy --strict
 
 unit: setup  ## every test that needs no other program and no cluster of processes
 	@echo "== unit"
-	@$(BIN)/pytest -q -n auto -m "not interop and not slow" --ignore=tests/faults --ignore=tests/interop
+	@$(BIN)/pytest -q -n auto -m "not interop and not slow" --ignore=tests/faults --ignore=tests/interop --ignore=tests/pages
+
+# One browser and one node at a time: they are shared. Status 3 of fetch-axe: not possible here, the reason is printed.
+pages: setup  ## the web pages in a real browser (Debian: apt install chromium)
+	@echo "== pages"
+	@tools/fetch-axe $(PEERS)/axe || [ $$? -eq 3 ]
+	@TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_AXE=$(abspath $(PEERS))/axe $(BIN)/pytest -q -m "not slow" tests/pages
 
 # These wait far more than they work: more workers than cores.
 trouble: setup  ## tests with real processes in trouble: killed, stopped, attacked, full disks, bad networks

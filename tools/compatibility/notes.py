@@ -16,7 +16,7 @@ _STORE: Final = Note("no", "secret stores are refused: Alertmanager itself has n
 
 FLAGS: Final[dict[str, Note]] = {
     "dispatch.maintenance-interval": Note("different", "ignored: empty groups are removed at once"),
-    "web.ui-path": Note("different", "ignored: the status page is part of the program"),
+    "web.ui-path": Note("different", "ignored: the pages are part of the program"),
     "auto-gomemlimit.ratio": Note("different", "ignored: it tunes Go's memory limit"),
     "help": Note("different", "`--help-long` and `--help-man` show the same text"),
     "config.file": Note("different", "default `alertmanager.yml`, as upstream; Debian's package has its own"),

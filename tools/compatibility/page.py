@@ -120,7 +120,7 @@ _ELSEWHERE: Final = """
 | two `Host` headers, a length beside chunks | different | refused, where Go is lenient |
 | templates | yes | [templates.md](templates.md) says where a bound or an error differs |
 | receivers | yes | [receivers.md](receivers.md) has what differs, kind by kind |
-| web interface | no | one status page; `amtool`, karma and Grafana use the API |
+| web interface | different | [pages of its own](pages.md); links of Alertmanager's page work |
 | `/debug/pprof` | no | of Go's runtime |
 | amtool | yes | of 0.33; this is not a replacement for it |
 """

@@ -1,4 +1,4 @@
-"""The HTTP interface of the node: Alertmanager's API v2, the ``/-/`` endpoints, metrics and a status page."""
+"""The HTTP interface of the node: Alertmanager's API v2, the ``/-/`` endpoints, metrics and the pages."""
 
 from tocsin.node.api.app import create_app
 from tocsin.node.api.backend import Backend, ClusterStatus, PeerStatus, VersionInfo

@@ -19,11 +19,12 @@ from tocsin.errors import TocsinError
 from tocsin.node.api.answers import empty, plain_error, value_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.limits import Gate, HTTPMetrics, Limits, NoMetrics
-from tocsin.node.api.page import status_page
 from tocsin.node.api.requests import accepts_gzip, clean_path
 from tocsin.node.api.tocsin_v1.api import TocsinV1, problem
 from tocsin.node.api.tocsin_v1.document import PREFIX as V1_PREFIX
 from tocsin.node.api.v2 import PREFIX, ApiV2
+from tocsin.node.pages.assets import PREFIX as STATIC
+from tocsin.node.pages.shell import Pages, PageSettings
 
 _log = logging.getLogger(__name__)
 
@@ -85,6 +86,7 @@ class Site:
         self._v2 = ApiV2(backend, limits, mode)
         self._v1 = TocsinV1(backend, limits, mode)
         self._browsers = limits.browsers
+        self._document = Pages(backend)
         reading = ("GET", "HEAD")
         self._pages: Mapping[str, tuple[tuple[str, ...], Answer]] = {
             "/": (("GET",), self._page),
@@ -116,6 +118,8 @@ class Site:
             return self._v2.handler(path)
         if path.startswith(V1_PREFIX):
             return self._v1.handler(path)
+        if path.startswith(STATIC):
+            return STATIC
         return path if path in self._pages else "/unknown"
 
     def streams(self, path: str) -> bool:
@@ -147,6 +151,9 @@ class Site:
         old = _OLD_SILENCE if _OLD_SILENCE_PATH.fullmatch(path) else _OLD.get(path)
         if old is not None:
             return _refused(request.method, old) or _deprecated()
+        file = self._document.file(request, path, zipped=_takes_gzip(request))
+        if file is not None:
+            return file
         found = self._pages.get(path) or self._pages.get(path.rstrip("/").lower())
         if found is None:
             return plain_error(404, "404 page not found")
@@ -154,7 +161,7 @@ class Site:
         return _refused(request.method, methods) or await answerer(request)
 
     async def _page(self, request: Request) -> Response:  # noqa: ARG002 - as all pages
-        return status_page(self._backend)
+        return self._document.document(PageSettings())
 
     async def _metrics(self, request: Request) -> Response:
         with suppress(TimeoutError):  # what is not known by then counts as unprocessed
@@ -163,7 +170,7 @@ class Site:
                 await self._backend.look_ups.find_all([alert.labels for alert in alerts])
         body, content_type = self._backend.metrics(request.headers.get("accept", ""))
         headers = {"Content-Type": content_type}
-        if accepts_gzip(request.headers.get("accept-encoding", "")):
+        if _takes_gzip(request):
             body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers)
@@ -180,6 +187,10 @@ class Site:
         except TocsinError as error:
             return plain_error(500, f"failed to reload config: {error}")
         return empty()
+
+
+def _takes_gzip(request: Request) -> bool:
+    return accepts_gzip(request.headers.get("accept-encoding", ""))
 
 
 def _deprecated() -> Response:

@@ -1,0 +1,4 @@
+"""The web pages: an application of plain JavaScript modules, and one plain page for those without scripts.
+
+Files are served as they lie in ``assets/``: nothing is built. docs/pages.md tells more.
+"""

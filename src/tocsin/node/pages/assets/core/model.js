@@ -1,0 +1,222 @@
+// What the node's answers mean: alerts with their states, groups, facets. Pure: nothing is asked or drawn here.
+import { matchesAll } from "./matchers.js";
+
+/**
+ * @typedef {Record<string, string>} Labels
+ * @typedef {"active" | "silenced" | "inhibited" | "muted" | "resolved"} State
+ *
+ * @typedef {object} Alert one alert in one group
+ * @property {string} key          of its row: group and fingerprint
+ * @property {string} fingerprint
+ * @property {Labels} labels
+ * @property {Labels} annotations
+ * @property {number} startsAt
+ * @property {number} updatedAt
+ * @property {number} endsAt
+ * @property {string} generatorURL
+ * @property {string[]} receivers
+ * @property {State} state
+ * @property {string[]} silencedBy
+ * @property {string[]} inhibitedBy
+ * @property {string[]} mutedBy
+ * @property {string} text         all labels and annotations in lower case, for the search
+ * @property {string} version      what changes whenever anything of it does
+ *
+ * @typedef {object} Group
+ * @property {string} key
+ * @property {Labels} labels
+ * @property {string} receiver     empty: grouped by hand
+ * @property {Alert[]} alerts
+ */
+
+export const STATES = /** @type {State[]} */ (["active", "silenced", "inhibited", "muted"]);
+
+/** @param {any} status @returns {State} */
+function stateOf(status) {
+  if (status.silencedBy?.length) return "silenced";
+  if (status.inhibitedBy?.length) return "inhibited";
+  if (status.mutedBy?.length) return "muted";
+  return status.state === "unprocessed" || status.state === "active" ? "active" : "silenced";
+}
+
+/** @param {Labels} labels */
+export function labelsKey(labels) {
+  return JSON.stringify(Object.keys(labels).sort().map((name) => [name, labels[name]]));
+}
+
+/**
+ * Read an answer to GET alerts/groups. What did not change stays the same object.
+ * @param {any[]} answer
+ * @param {Map<string, Alert>} old the rows before, by key
+ * @returns {Group[]}
+ */
+export function readGroups(answer, old) {
+  /** @type {Map<string, number>} */
+  const seen = new Map();
+  return answer.map((group) => {
+    let key = `${group.receiver.name}\n${labelsKey(group.labels)}`;
+    const count = seen.get(key) ?? 0;
+    seen.set(key, count + 1);
+    if (count) key += `\n${count}`;
+    const alerts = group.alerts.map((/** @type {any} */ raw) => readAlert(raw, key, old));
+    alerts.sort(bySeverityAndAge);
+    return { key, labels: group.labels, receiver: group.receiver.name, alerts };
+  });
+}
+
+/** @param {any} raw @param {string} group @param {Map<string, Alert>} old @returns {Alert} */
+function readAlert(raw, group, old) {
+  const { status } = raw;
+  const by = (/** @type {string} */ name) => status[name] ?? [];
+  const version = `${raw.updatedAt} ${raw.startsAt} ${by("silencedBy")} ${by("inhibitedBy")} ${by("mutedBy")}`;
+  const key = `${group}\n${raw.fingerprint}`;
+  const before = old.get(key);
+  if (before && before.version === version && before.state !== "resolved") return before;
+  const words = [...Object.entries(raw.labels), ...Object.entries(raw.annotations)];
+  return {
+    key,
+    fingerprint: raw.fingerprint,
+    labels: raw.labels,
+    annotations: raw.annotations,
+    startsAt: Date.parse(raw.startsAt),
+    updatedAt: Date.parse(raw.updatedAt),
+    endsAt: Date.parse(raw.endsAt),
+    generatorURL: raw.generatorURL ?? "",
+    receivers: [...new Set(raw.receivers.map((/** @type {any} */ receiver) => receiver.name))].map(String),
+    state: stateOf(status),
+    silencedBy: by("silencedBy"),
+    inhibitedBy: by("inhibitedBy"),
+    mutedBy: by("mutedBy"),
+    text: words.map(([name, value]) => `${name}=${value}`).join("\n").toLowerCase(),
+    version,
+  };
+}
+
+const SEVERITIES = ["page", "critical", "error", "high", "warning", "medium", "info", "low", "none"];
+/** How bad, smaller is worse; what is not known comes before info. @param {Labels} labels */
+export function severityRank(labels) {
+  const rank = SEVERITIES.indexOf((labels.severity ?? "").toLowerCase());
+  return rank < 0 ? 5.5 : rank;
+}
+
+/** critical, warning, info or empty: which colour. @param {Labels} labels */
+export function severityClass(labels) {
+  const rank = severityRank(labels);
+  return rank < 4 ? "critical" : rank < 5.5 ? "warning" : rank === 5.5 ? "" : "info";
+}
+
+/** @param {Alert} a @param {Alert} b */
+function bySeverityAndAge(a, b) {
+  return severityRank(a.labels) - severityRank(b.labels) || b.startsAt - a.startsAt
+    || (a.fingerprint < b.fingerprint ? -1 : 1);
+}
+
+/**
+ * @typedef {object} Wanted what a reader looks for
+ * @property {import("./matchers.js").Matcher[]} matchers
+ * @property {string[]} words     in lower case
+ * @property {Set<State>} states
+ * @property {string} receiver    a regular expression over the whole name; empty: any
+ */
+
+/** @param {Group[]} groups @param {Wanted} wanted @param {boolean} [anyState] @returns {Group[]} */
+export function filterGroups(groups, wanted, anyState = false) {
+  /** @type {RegExp | null} */
+  let receiver = null;
+  if (wanted.receiver) {
+    try {
+      receiver = new RegExp(`^(?:${wanted.receiver})$`);
+    } catch {
+      return [];
+    }
+  }
+  const found = [];
+  for (const group of groups) {
+    if (receiver && !receiver.test(group.receiver)) continue;
+    const alerts = group.alerts.filter(
+      (alert) =>
+        (anyState || alert.state === "resolved" || wanted.states.has(alert.state))
+        && wanted.words.every((word) => alert.text.includes(word))
+        && matchesAll(wanted.matchers, alert.labels),
+    );
+    if (alerts.length) found.push(alerts.length === group.alerts.length ? group : { ...group, alerts });
+  }
+  return found;
+}
+
+/** One row for each alert, by hand-picked labels. @param {Group[]} groups @param {string[]} names @returns {Group[]} */
+export function regroup(groups, names) {
+  /** @type {Map<string, Group>} */
+  const found = new Map();
+  for (const alert of distinct(groups)) {
+    /** @type {Labels} */
+    const labels = {};
+    for (const name of names) if (alert.labels[name] !== undefined) labels[name] = alert.labels[name];
+    const key = `by\n${labelsKey(labels)}`;
+    let group = found.get(key);
+    if (!group) found.set(key, (group = { key, labels, receiver: "", alerts: [] }));
+    group.alerts.push(alert);
+  }
+  for (const group of found.values()) group.alerts.sort(bySeverityAndAge);
+  return [...found.values()];
+}
+
+/** Each alert once, whichever groups it is in. @param {Group[]} groups @returns {Alert[]} */
+export function distinct(groups) {
+  /** @type {Map<string, Alert>} */
+  const found = new Map();
+  for (const group of groups) {
+    for (const alert of group.alerts) {
+      const before = found.get(alert.fingerprint);
+      // Not muted in one of its groups: it is told to somebody.
+      if (!before || (before.state === "muted" && alert.state === "active")) found.set(alert.fingerprint, alert);
+    }
+  }
+  return [...found.values()];
+}
+
+/** The worst first, then the fullest. @param {Group[]} groups */
+export function sortGroups(groups) {
+  const rank = (/** @type {Group} */ group) => (group.alerts.length ? severityRank(group.alerts[0].labels) : 9);
+  return [...groups].sort(
+    (a, b) => rank(a) - rank(b) || b.alerts.length - a.alerts.length || (a.key < b.key ? -1 : 1),
+  );
+}
+
+/** Labels that all have alike. @param {Labels[]} sets @returns {Labels} */
+export function commonLabels(sets) {
+  if (!sets.length) return {};
+  const common = { ...sets[0] };
+  for (const labels of sets) {
+    for (const name of Object.keys(common)) if (labels[name] !== common[name]) delete common[name];
+  }
+  return common;
+}
+
+/**
+ * @typedef {{name: string, total: number, values: [string, number][]}} Facet
+ */
+
+const FIRST = ["severity", "alertname", "cluster", "region", "namespace", "service", "team", "job", "instance"];
+
+/** How often each value of each label occurs: the telling labels first. @param {Alert[]} alerts @returns {Facet[]} */
+export function facetsOf(alerts) {
+  /** @type {Map<string, Map<string, number>>} */
+  const counts = new Map();
+  for (const alert of alerts) {
+    for (const name in alert.labels) {
+      let values = counts.get(name);
+      if (!values) counts.set(name, (values = new Map()));
+      const value = alert.labels[name];
+      values.set(value, (values.get(value) ?? 0) + 1);
+    }
+  }
+  const place = (/** @type {string} */ name) => (FIRST.indexOf(name) + 1 || 99);
+  return [...counts]
+    .map(([name, values]) => ({
+      name,
+      total: [...values.values()].reduce((sum, count) => sum + count, 0),
+      values: [...values].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)),
+    }))
+    .sort((a, b) => place(a.name) - place(b.name) || b.total - a.total || (a.name < b.name ? -1 : 1));
+}

@@ -1,0 +1,210 @@
+// What fires now: groups as they are notified or by any labels, with facets, search and bulk silences.
+import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
+import { useStore } from "../core/store.js";
+import { held, live, refresh } from "../core/live.js";
+import { hrefTo } from "../core/router.js";
+import { listen } from "../core/keys.js";
+import { STATES, commonLabels, distinct, facetsOf, filterGroups, regroup, sortGroups } from "../core/model.js";
+import { formatMatchers, matcherFor, matchersOf, sameMatcher } from "../core/matchers.js";
+import { alertCommands } from "../core/commands.js";
+import { node } from "../core/node.js";
+import { readView, showView } from "../core/view.js";
+import { CopyAs, Waiting } from "../parts/basics.js";
+import { AlertRow } from "../parts/alertrow.js";
+import { Facets } from "../parts/facets.js";
+import { GroupBy } from "../parts/groupby.js";
+import { GroupHeader } from "../parts/groupheader.js";
+import { Search } from "../parts/search.js";
+import { Windowed } from "../parts/windowed.js";
+
+/** What somebody selected, opened and closed: kept while they look at other pages. */
+const kept = { selected: new Set(), opened: new Set(), closed: new Set(), current: "" };
+held.keys = () => new Set([...kept.selected, ...kept.opened, ...(kept.current ? [kept.current] : [])]);
+
+/** The alerts of the last bulk silence, to be told from others that it would mute too. */
+export const lastPicked = { fingerprints: new Set() };
+
+/** @param {Set<string>} set @param {string} key */
+const toggle = (set, key) => (set.delete(key) ? undefined : set.add(key));
+
+/** @param {{query: URLSearchParams}} props */
+export function AlertsPage({ query }) {
+  const now = useStore(live);
+  const [, draw] = useState(0);
+  const again = () => draw((n) => n + 1);
+  const [facetsOpen, setFacetsOpen] = useState(matchMedia("(min-width: 60rem)").matches);
+  const view = useMemo(() => readView(query), [query]);
+  const reveal = useRef(/** @type {((key: string) => void) | null} */ (null));
+
+  const wanted = useMemo(
+    () => ({ ...view, words: view.words.toLowerCase().split(/\s+/).filter(Boolean) }), [view],
+  );
+  const found = useMemo(() => filterGroups(now.groups, wanted, true), [now.groups, wanted]);
+  const inStates = useMemo(() => filterGroups(found, { ...wanted, matchers: [], words: [] }), [found, wanted]);
+  const alerts = useMemo(() => distinct(inStates), [inStates]);
+  const counts = useMemo(() => countStates(found), [found]);
+  const facets = useMemo(() => facetsOf(alerts), [alerts]);
+  const allFacets = useMemo(() => facetsOf(distinct(now.groups)), [now.groups]);
+  const groups = useMemo(
+    () => sortGroups(view.by ? regroup(inStates, view.by) : inStates), [inStates, view.by],
+  );
+  const items = flatten(groups);
+  const rows = items.filter((item) => item.alert);
+  const selected = rows.filter((item) => kept.selected.has(item.key));
+
+  /** @param {Partial<import("../core/view.js").View>} change */
+  const look = (change) => showView({ ...view, ...change });
+  /** @param {import("../core/matchers.js").Matcher} m */
+  const pick = (m) => {
+    const rest = view.matchers.filter((old) => !sameMatcher(old, m));
+    const other = rest.filter((old) => !(old.name === m.name && !old.isRegex && old.value === m.value));
+    look({ matchers: rest.length < view.matchers.length ? rest : [...other, m] });
+  };
+  /** @param {string} key */
+  const stand = (key) => {
+    kept.current = key;
+    again();
+    reveal.current?.(key);
+  };
+  const current = rows.find((item) => item.key === kept.current);
+
+  const keys = useRef({ rows, selected, current });
+  keys.current = { rows, selected, current };
+  useEffect(() => {
+    /** @param {number} step */
+    const move = (step) => {
+      const { rows } = keys.current;
+      const at = rows.findIndex((item) => item.key === kept.current);
+      const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
+      if (next) stand(next.key);
+    };
+    /** @param {Set<string>} set */
+    const flip = (set) => {
+      if (!keys.current.current) return;
+      toggle(set, kept.current);
+      again();
+    };
+    return listen([
+      { key: "/", what: "Search", run: () => document.getElementById("search")?.focus() },
+      { key: "j", what: "Next alert", run: () => move(1) },
+      { key: "k", what: "Alert before", run: () => move(-1) },
+      { key: "x", what: "Select the alert", run: () => flip(kept.selected) },
+      { key: "e", what: "Open or close the alert", run: () => flip(kept.opened) },
+      { key: "s", what: "Silence what is selected, or this alert", run: () => silenceThese(chosen(keys.current)) },
+      { key: "r", what: "Look again now", run: () => refresh() },
+      { key: "Escape", what: "Select nothing", run: () => { kept.selected.clear(); again(); } },
+    ]);
+  }, []);
+
+  if (!now.loaded) return html`<${Waiting} live=${now} />`;
+  return html`<div class="alerts-page">
+    <h1 class="sr">Alerts</h1>
+    <div class="toolbar">
+      <${Search} matchers=${view.matchers} words=${view.words} facets=${allFacets}
+        onChange=${(/** @type {any} */ matchers, /** @type {string} */ words) => look({ matchers, words })} />
+      ${view.problem && html`<p class="problem" role="alert">${view.problem}</p>`}
+      <div class="tools">
+        <div class="states" role="group" aria-label="States">${STATES.map(
+          (state) => html`<button class=${`toggle ${state}`} aria-pressed=${view.states.has(state)} onClick=${() => {
+            const states = new Set(view.states);
+            toggle(states, state);
+            look({ states });
+          }}>${state} <span class="count">${counts[state]}</span></button>`,
+        )}</div>
+        <${GroupBy} by=${view.by} names=${allFacets.map((facet) => facet.name)} onChange=${(/** @type {string[] | null} */ by) => look({ by })} />
+        <label class="select">Receiver <select value=${view.receiver} onChange=${(/** @type {any} */ event) => look({ receiver: event.target.value })}>
+          <option value="">any</option>
+          ${receiverNames(now.groups, view.receiver).map((name) => html`<option value=${name}>${name}</option>`)}
+        </select></label>
+        <button class="small" aria-pressed=${facetsOpen} onClick=${() => setFacetsOpen(!facetsOpen)}>Labels</button>
+      </div>
+    </div>
+    <div class=${facetsOpen ? "columns" : ""}>
+      ${facetsOpen && html`<${Facets} facets=${facets} total=${alerts.length} matchers=${view.matchers} onPick=${pick} />`}
+      <div class="list">
+        <p class="sum" aria-live="polite">${alerts.length} alert${alerts.length === 1 ? "" : "s"} in ${groups.length} group${groups.length === 1 ? "" : "s"}
+          ${view.matchers.length > 0 && html`<${CopyAs} commands=${alertCommands(view.matchers)} label="This search as" />`}</p>
+        ${groups.length === 0 && html`<p class="empty">${emptyText(now, counts, view)}</p>`}
+        <${Windowed} items=${items} label="Alerts" reveal=${reveal} guess=${(/** @type {Item} */ item) => (item.alert ? 54 : 48)}
+          row=${(/** @type {Item} */ item) => item.alert
+            ? html`<${AlertRow} alert=${item.alert} shared=${item.shared} selected=${kept.selected.has(item.key)}
+                open=${kept.opened.has(item.key)} current=${item.key === kept.current} on=${{
+                  select: () => { toggle(kept.selected, item.key); again(); },
+                  open: () => { toggle(kept.opened, item.key); again(); },
+                  enter: () => { if (kept.current !== item.key) { kept.current = item.key; again(); } },
+                  pick,
+                }} />`
+            : html`<${GroupHeader} group=${item.group} shared=${item.shared} closed=${kept.closed.has(item.group.key)} selected=${kept.selected} onPick=${pick}
+                onFold=${() => { toggle(kept.closed, item.group.key); again(); }}
+                onSelect=${(/** @type {boolean} */ on) => {
+                  for (const alert of item.group.alerts) on ? kept.selected.add(alert.key) : kept.selected.delete(alert.key);
+                  again();
+                }} />`} />
+      </div>
+    </div>
+    ${selected.length > 0 && html`<div class="bulk" role="toolbar" aria-label="Selected alerts">
+      <b>${selected.length} selected</b>
+      ${!node.readOnly && html`<button class="primary" onClick=${() => silenceThese(selected)}>Silence</button>`}
+      <${CopyAs} commands=${alertCommands(matchersForAll(selected.map((item) => item.alert.labels)))} />
+      <button class="plain" onClick=${() => { kept.selected.clear(); again(); }}>Clear</button>
+    </div>`}
+  </div>`;
+}
+
+/** @typedef {{key: string, alert: any, group: any, shared: Record<string, string>}} Item */
+
+/** @param {import("../core/model.js").Group[]} groups @returns {Item[]} */
+function flatten(groups) {
+  /** @type {Item[]} */
+  const items = [];
+  for (const group of groups) {
+    const shared = { ...commonLabels(group.alerts.map((alert) => alert.labels)), ...group.labels };
+    items.push({ key: `g ${group.key}`, alert: null, group, shared });
+    if (kept.closed.has(group.key)) continue;
+    for (const alert of group.alerts) items.push({ key: alert.key, alert, group, shared });
+  }
+  return items;
+}
+
+/** @param {{selected: Item[], current: Item | undefined}} keys */
+function chosen({ selected, current }) {
+  return selected.length ? selected : current ? [current] : [];
+}
+
+/** One matcher for each label that all have. @param {Record<string, string>[]} sets */
+export function matchersForAll(sets) {
+  if (sets.length === 1) return matchersOf(sets[0]);
+  const names = Object.keys(sets[0] ?? {}).filter((name) => sets.every((labels) => name in labels)).sort();
+  return names.map((name) => matcherFor(name, sets.map((labels) => labels[name])));
+}
+
+/** @param {Item[]} items */
+function silenceThese(items) {
+  if (node.readOnly || !items.length) return;
+  lastPicked.fingerprints = new Set(items.map((item) => item.alert.fingerprint));
+  const matchers = matchersForAll(items.map((item) => item.alert.labels));
+  location.hash = hrefTo("silences/new", { filter: formatMatchers(matchers) });
+}
+
+/** @param {import("../core/model.js").Group[]} groups */
+function countStates(groups) {
+  /** @type {Record<string, number>} */
+  const counts = { active: 0, silenced: 0, inhibited: 0, muted: 0, resolved: 0 };
+  for (const alert of distinct(groups)) counts[alert.state] += 1;
+  return counts;
+}
+
+/** @param {import("../core/model.js").Group[]} groups @param {string} chosen */
+function receiverNames(groups, chosen) {
+  const names = new Set(groups.map((group) => group.receiver));
+  if (chosen) names.add(chosen);
+  return [...names].sort();
+}
+
+/** @param {import("../core/live.js").Live} now @param {Record<string, number>} counts @param {any} view */
+function emptyText(now, counts, view) {
+  if (!now.groups.length) return "No alerts. All quiet.";
+  const hidden = STATES.filter((state) => counts[state] && !view.states.has(state));
+  if (hidden.length) return `Nothing here that is shown; there are ${hidden.map((state) => `${counts[state]} ${state}`).join(", ")}.`;
+  return "No alert is like that.";
+}

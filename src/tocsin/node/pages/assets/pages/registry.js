@@ -1,0 +1,21 @@
+// Which pages there are. A page is a component that is given `id` and `query` of its address.
+import { AlertPage } from "./alert.js";
+import { AlertsPage } from "./alerts.js";
+import { SettingsPage } from "./settings.js";
+import { SilenceFormPage } from "./silenceform.js";
+import { SilencePage } from "./silence.js";
+import { SilencesPage } from "./silences.js";
+import { StatusPage } from "./status.js";
+
+/** @type {Record<string, {title: string, show: any, within: string}>} `within`: the entry of the navigation */
+export const PAGES = {
+  alerts: { title: "Alerts", show: AlertsPage, within: "alerts" },
+  alert: { title: "Alert", show: AlertPage, within: "alerts" },
+  silences: { title: "Silences", show: SilencesPage, within: "silences" },
+  silence: { title: "Silence", show: SilencePage, within: "silences" },
+  "silence-form": { title: "Silence", show: SilenceFormPage, within: "silences" },
+  status: { title: "Status", show: StatusPage, within: "status" },
+  settings: { title: "Settings", show: SettingsPage, within: "settings" },
+};
+
+export const NAVIGATION = ["alerts", "silences", "status"];

@@ -1,0 +1,140 @@
+// Make or change a silence, and see before what it would mute.
+import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
+import { useStore } from "../core/store.js";
+import { live, readSilence, refresh } from "../core/live.js";
+import { hrefTo } from "../core/router.js";
+import { readFilters } from "../core/view.js";
+import { formatMatcher, formatMatchers } from "../core/matchers.js";
+import { distinct, facetsOf } from "../core/model.js";
+import { node, putSilence, read } from "../core/node.js";
+import { change, settings } from "../core/settings.js";
+import { doubts, plainMatchers } from "../core/silences.js";
+import { silenceCommands } from "../core/commands.js";
+import { exactDuration, moment, parseDuration, parseMoment } from "../core/time.js";
+import { CopyAs, Waiting, copy, say } from "../parts/basics.js";
+import { MatcherRows } from "../parts/matcherrows.js";
+import { Preview, useMatching } from "../parts/preview.js";
+import { lastPicked } from "./alerts.js";
+
+const LENGTHS = ["30m", "1h", "2h", "4h", "8h", "1d", "1w"];
+
+/** @param {{id?: string, query: URLSearchParams}} props */
+export function SilenceFormPage({ id, query }) {
+  const [old, setOld] = useState(/** @type {import("../core/live.js").Silence | null} */ (null));
+  const [problem, setProblem] = useState("");
+  useEffect(() => {
+    if (id) read(`api/v2/silence/${encodeURIComponent(id)}`).then((raw) => setOld(readSilence(raw)), (error) => setProblem(error.message || "There is no such silence."));
+  }, [id]);
+  if (node.readOnly) return html`<p class="empty">This node's pages are read-only.</p>`;
+  if (problem) return html`<p class="empty">${problem}</p>`;
+  if (id && !old) return html`<${Waiting} live=${live.get()} />`;
+  return html`<${Form} key=${`${id ?? "new"} ${id ? "" : query}`} old=${old} query=${query} />`;
+}
+
+/** @param {{old: import("../core/live.js").Silence | null, query: URLSearchParams}} props */
+function Form({ old, query }) {
+  const now = useStore(live);
+  const chosen = useStore(settings);
+  const { utc } = chosen;
+  const again = old?.state === "expired";
+  const begun = useRef(Date.now());
+  const start = useMemo(() => readFilters(query), []);
+  const [matchers, setMatchers] = useState(old ? old.matchers : start.matchers);
+  const [creator, setCreator] = useState(node.creator || (old && !again ? old.createdBy : query.get("creator") || chosen.creator));
+  const [comment, setComment] = useState(old?.comment ?? query.get("comment") ?? "");
+  const keepsTimes = old !== null && !again;
+  const [startText, setStart] = useState(keepsTimes ? moment(old.startsAt, utc) : "");
+  const [endText, setEnd] = useState(keepsTimes ? moment(old.endsAt, utc) : "");
+  const asked = query.get("duration") ?? "";
+  const [length, setLength] = useState(keepsTimes ? "" : Number.isNaN(parseDuration(asked)) ? chosen.duration : asked);
+  const [agreed, setAgreed] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [refused, setRefused] = useState("");
+
+  // An unchanged time stays exact to the millisecond: what is shown has only seconds.
+  const startsAt = !startText ? Date.now() : keepsTimes && startText === moment(old.startsAt, utc) ? old.startsAt : parseMoment(startText, utc);
+  const endsAt = length ? (startText ? startsAt : Date.now()) + parseDuration(length)
+    : keepsTimes && endText === moment(old.endsAt, utc) ? old.endsAt : parseMoment(endText, utc);
+  const alerts = useMemo(() => distinct(now.groups).filter((alert) => alert.state !== "resolved"), [now.groups]);
+  const facets = useMemo(() => facetsOf(alerts), [alerts]);
+  const matching = useMatching(matchers, alerts);
+  const { refused: cannot, asked: doubtful } = doubts({
+    matchers, length: endsAt - startsAt, matching: matching.count, total: alerts.length,
+  });
+  const silence = {
+    ...(old && !again ? { id: old.id } : {}),
+    matchers: plainMatchers(matchers),
+    startsAt: iso(startsAt),
+    endsAt: iso(endsAt),
+    createdBy: creator.trim(),
+    comment: comment.trim(),
+    ...(old && Object.keys(old.annotations).length ? { annotations: old.annotations } : {}),
+  };
+  const lacks = [...cannot];
+  if (Number.isNaN(startsAt) || Number.isNaN(endsAt)) lacks.push("A time is not readable: write 2026-03-01 04:05 or a duration as 1h30m.");
+  if (!silence.createdBy) lacks.push("Who are you?");
+  if (!silence.comment) lacks.push("Say why, for those who come after.");
+
+  /** @param {Event} event */
+  const submit = async (event) => {
+    event.preventDefault();
+    if (busy || lacks.length || (doubtful.length && !agreed)) {
+      setRefused(lacks[0] ?? "Please confirm.");
+      return;
+    }
+    setBusy(true);
+    try {
+      const id = await putSilence({ ...silence, startsAt: startText ? silence.startsAt : iso(Date.now()) });
+      if (!node.creator) change({ creator: creator.trim() });
+      say(old && !again ? "The silence is changed." : "The silence is made.");
+      refresh();
+      location.hash = hrefTo(`silences/${id}`);
+    } catch (error) {
+      setRefused(/** @type {Error} */ (error).message);
+      setBusy(false);
+    }
+  };
+
+  const template = () => `${node.base}${hrefTo("silences/new", {
+    filter: formatMatchers(matchers), comment, duration: length || exactDuration(endsAt - startsAt),
+  })}`;
+  return html`<form class="page form" onSubmit=${submit} onKeyDown=${(/** @type {KeyboardEvent} */ event) =>
+    event.key === "Enter" && event.ctrlKey && submit(event)}>
+    <h1>${old ? (again ? "Make a silence anew" : "Change a silence") : "New silence"}</h1>
+    <div class="two">
+      <div>
+        <${MatcherRows} matchers=${matchers} alerts=${alerts} facets=${facets} onChange=${(/** @type {any} */ next) => { setMatchers(next); setAgreed(false); }} />
+        ${start.problem && !old && html`<p class="problem" role="alert">${start.problem}</p>`}
+        <fieldset><legend>How long</legend>
+          <div class="tools">${LENGTHS.map((each) => html`<button type="button" class="toggle" aria-pressed=${length === each} onClick=${() => setLength(each)}>${each}</button>`)}
+            <label>or <input class="short" value=${length} placeholder="1h30m" aria-label="Duration" onInput=${(/** @type {any} */ event) => setLength(event.target.value)} /></label></div>
+          <div class="tools">
+            <label>Begins <input value=${startText} placeholder="now" aria-label="Begins" onInput=${(/** @type {any} */ event) => setStart(event.target.value)} /></label>
+            <label>Ends <input value=${length ? (Number.isNaN(endsAt) ? "" : moment(endsAt, utc, false)) : endText} placeholder="2026-03-01 04:05" aria-label="Ends"
+              onInput=${(/** @type {any} */ event) => { setLength(""); setEnd(event.target.value); }} /></label>
+            <span class="quiet">${utc ? "UTC" : "local time"}</span>
+          </div>
+        </fieldset>
+        <label class="field">Creator <input value=${creator} readonly=${Boolean(node.creator)} required aria-describedby="who"
+          onInput=${(/** @type {any} */ event) => setCreator(event.target.value)} /></label>
+        ${node.creator && html`<p id="who" class="quiet">The node knows you.</p>`}
+        <label class="field">Comment <textarea rows="2" required value=${comment} placeholder="Why, and a ticket"
+          onInput=${(/** @type {any} */ event) => setComment(event.target.value)}></textarea></label>
+        ${doubtful.length > 0 && html`<div class="banner warn" role="alert">${doubtful.map((each) => html`<p>${each}</p>`)}
+          <label><input type="checkbox" checked=${agreed} onChange=${() => setAgreed(!agreed)} /> I mean it</label></div>`}
+        ${(refused || cannot.length > 0) && html`<p class="problem" role="alert">${refused || cannot[0]}</p>`}
+        <p class="buttons">
+          <button class="primary" disabled=${busy || (doubtful.length > 0 && !agreed)}>${old && !again ? "Save" : "Silence"}</button>
+          <a class="button" href=${old ? hrefTo(`silences/${old.id}`) : "#/alerts"}>Cancel</a>
+          ${lacks.length === 0 && html`<${CopyAs} commands=${silenceCommands(silence)} />`}
+          <button type="button" class="small" onClick=${() => copy(template(), "a link that opens this form")}>Copy as a link</button>
+        </p>
+        ${matchers.length > 0 && html`<p class="quiet"><code>${matchers.map(formatMatcher).join(" ")}</code></p>`}
+      </div>
+      <${Preview} matching=${matching} total=${alerts.length} picked=${query.has("filter") ? lastPicked.fingerprints : new Set()} />
+    </div>
+  </form>`;
+}
+
+/** @param {number} at */
+const iso = (at) => (Number.isNaN(at) ? "" : new Date(at).toISOString());

@@ -1,0 +1,64 @@
+// The matchers of a silence, each with the number of alerts that it takes alone.
+import { html, useId, useState } from "../core/html.js";
+import { OPERATORS, compile, matcher, matches, operatorOf, parseMatchers } from "../core/matchers.js";
+
+/** @typedef {import("../core/matchers.js").Matcher} Matcher */
+
+/** How many take it; -1: only the node can tell. @param {Matcher} m @param {import("../core/model.js").Alert[]} alerts */
+export function countFor(m, alerts) {
+  if (m.isRegex && !compile(m)) return -1;
+  return alerts.reduce((count, alert) => count + Number(matches(m, alert.labels)), 0);
+}
+
+/**
+ * @param {object} props
+ * @param {Matcher[]} props.matchers
+ * @param {import("../core/model.js").Alert[]} props.alerts
+ * @param {import("../core/model.js").Facet[]} props.facets
+ * @param {(next: Matcher[]) => void} props.onChange
+ */
+export function MatcherRows({ matchers, alerts, facets, onChange }) {
+  const [text, setText] = useState("");
+  const [problem, setProblem] = useState("");
+  const names = useId();
+  /** @param {number} at @param {Partial<{name: string, operator: string, value: string}>} part */
+  const put = (at, part) => {
+    const m = matchers[at];
+    const next = matcher(part.name ?? m.name, part.operator ?? operatorOf(m), part.value ?? m.value);
+    onChange(matchers.map((old, i) => (i === at ? next : old)));
+  };
+  const add = () => {
+    if (!text.trim()) return;
+    try {
+      onChange([...matchers, ...parseMatchers(text)]);
+      setText("");
+      setProblem("");
+    } catch (error) {
+      setProblem(/** @type {Error} */ (error).message);
+    }
+  };
+  return html`<fieldset class="matchers"><legend>Matchers <span class="quiet">all must hold</span></legend>
+    <datalist id=${names}>${facets.map((facet) => html`<option value=${facet.name} />`)}</datalist>
+    ${matchers.map((m, i) => {
+      const count = countFor(m, alerts);
+      const values = facets.find((facet) => facet.name === m.name)?.values ?? [];
+      return html`<div class="matcher" key=${i}>
+        <input class="name" list=${names} value=${m.name} aria-label=${`Label of matcher ${i + 1}`} onInput=${(/** @type {any} */ event) => put(i, { name: event.target.value })} />
+        <select value=${operatorOf(m)} aria-label=${`Operator of matcher ${i + 1}`} onChange=${(/** @type {any} */ event) => put(i, { operator: event.target.value })}>
+          ${OPERATORS.map((each) => html`<option value=${each}>${each}</option>`)}
+        </select>
+        <input class="value" list=${`${names}-${i}`} value=${m.value} aria-label=${`Value of matcher ${i + 1}`} onInput=${(/** @type {any} */ event) => put(i, { value: event.target.value })} />
+        <datalist id=${`${names}-${i}`}>${values.slice(0, 50).map(([value]) => html`<option value=${value} />`)}</datalist>
+        <span class="count" title="alerts that it takes alone">${count < 0 ? "?" : count}</span>
+        <button type="button" class="plain" aria-label=${`Remove matcher ${i + 1}`} onClick=${() => onChange(matchers.filter((_, at) => at !== i))}>✕</button>
+      </div>`;
+    })}
+    <div class="matcher add">
+      <input value=${text} placeholder='instance=~"web.*", severity="warning"' aria-label="Add matchers" aria-invalid=${problem ? "true" : undefined}
+        onInput=${(/** @type {any} */ event) => { setText(event.target.value); setProblem(""); }} onBlur=${add}
+        onKeyDown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter") { event.preventDefault(); add(); } }} />
+      <button type="button" onClick=${add}>Add</button>
+    </div>
+    ${problem && html`<p class="problem" role="alert">${problem}</p>`}
+  </fieldset>`;
+}

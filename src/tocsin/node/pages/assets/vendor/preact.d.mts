@@ -1,0 +1,6 @@
+// What the pages use of preact.mjs, for `make check-pages` only.
+export type Node = unknown;
+export function h(type: unknown, props: unknown, ...children: unknown[]): unknown;
+export function render(node: unknown, parent: Element): void;
+export const Fragment: unknown;
+export const options: Record<string, unknown>;

@@ -1,0 +1,94 @@
+"""The one HTML document: it loads the modules, and holds the plain page for browsers without scripts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.node.pages.assets import PREFIX, SECURITY_HEADERS, Assets
+from tocsin.node.pages.plain import plain_page
+
+if TYPE_CHECKING:
+    from tocsin.node.api.backend import Backend
+
+CONTENT_SECURITY_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
+    )
+)
+"""No exceptions: no inline script or style, nothing from elsewhere, and no text that becomes markup."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """What the pages are told of the node and of who looks at them."""
+
+    read_only: bool = False
+    creator: str = ""
+    """Who makes silences from here, if the node knows it; empty: the form asks."""
+
+
+class Pages:
+    """The document and the files."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._assets = Assets()
+
+    def document(self, settings: PageSettings) -> Response:
+        """The page as the node is now."""
+        return Response(
+            _document(self._assets, settings, plain_page(self._backend)),
+            headers={
+                "Cache-Control": "no-store",
+                "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+                "Cross-Origin-Opener-Policy": "same-origin",
+                **SECURITY_HEADERS,
+            },
+            media_type="text/html",
+        )
+
+    def file(self, request: Request, path: str, *, zipped: bool) -> Response | None:
+        """One of the files; None if ``path`` names none."""
+        if request.method not in ("GET", "HEAD") or not path.startswith(PREFIX):
+            return None
+        return self._assets.answer(path, zipped=zipped)
+
+
+def _document(assets: Assets, settings: PageSettings, plain: str) -> str:
+    root = assets.root
+    preloads = "".join(
+        f'<link rel="modulepreload" href="{root}{name}">\n'
+        for name in (*assets.names(".mjs"), *assets.names(".js"))
+        if name not in ("early.js", "main.js")
+    )
+    styles = "".join(f'<link rel="stylesheet" href="{root}{name}">\n' for name in assets.names(".css"))
+    told = f' data-creator="{escape(settings.creator)}"' if settings.creator else ""
+    if settings.read_only:
+        told += " data-read-only"
+    return f"""<!doctype html>
+<html lang="en"{told}>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Tocsin</title>
+<link rel="icon" type="image/svg+xml" href="{root}icon.svg">
+{styles}<script src="{root}early.js"></script>
+{preloads}<script type="module" src="{root}main.js"></script></head>
+<body>
+<div id="app"></div>
+<noscript>{plain}</noscript>
+</body>
+</html>
+"""

@@ -1,0 +1,109 @@
+"""Silences: made, changed, ended, and kept from being made by mistake."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tests.support.api import matcher
+from tests.support.eventually import eventually
+from tests.support.node import Node
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+ROW = "article.silence"
+
+
+def test_the_inventory_tells_who_why_how_many_and_how_long(page: Page, node: Node) -> None:
+    page.goto(f"{node.url}/#/silences")
+    row = page.locator(ROW, has_text="DiskWillFillIn4Hours")
+    row.wait_for()
+    text = row.inner_text()
+    assert all(word in text for word in ("mira", "OPS-4411", "ends in"))
+    assert row.locator(".side .count").inner_text() == "3"
+    page.get_by_role("button", name="matching nothing").click()
+    assert page.locator(ROW).count() == 1
+    assert "CanaryDiverges" in page.locator(ROW).inner_text()
+    page.goto(f"{node.url}/#/silences?state=pending")
+    page.locator(ROW, has_text="control plane").wait_for()
+    assert page.get_by_role("link", name="https://tickets.example.org/OPS-4302", exact=True).count() == 0
+    page.locator("button.toggle", has_text="active").click()
+    assert page.get_by_role("link", name="https://tickets.example.org/OPS-4302", exact=True).count() == 1
+
+
+def test_a_link_fills_the_form_and_each_matcher_is_counted(page: Page, node: Node) -> None:
+    filled = "filter=%7Bcluster%3D%22eu-west%22%2Cinstance%3D~%22log-.*%22%7D&comment=Moved&duration=45m"
+    page.goto(f"{node.url}/#/silences/new?{filled}")
+    page.get_by_role("heading", name="Mutes 8 of").wait_for()
+    counts = page.locator(".matcher .count").all_inner_texts()
+    alerts = [alert["labels"] for alert in node.api.alerts()]
+    assert counts == [str(sum(labels.get("cluster") == "eu-west" for labels in alerts)), "8"]
+    assert page.get_by_label("Comment").input_value() == "Moved"
+    page.get_by_label("Creator").fill("tomasz")
+    page.get_by_label("Value of matcher 2").fill("log-[45].*")
+    page.get_by_role("heading", name="Mutes 2 of").wait_for()
+    page.get_by_role("button", name="Silence", exact=True).click()
+    page.get_by_role("heading", name="Silence active").wait_for()
+    made = next(s for s in node.api.silences() if s["comment"] == "Moved")
+    length = datetime.fromisoformat(made["endsAt"]) - datetime.fromisoformat(made["startsAt"])
+    assert 44 * 60 < length.total_seconds() <= 46 * 60
+    assert made["createdBy"] == "tomasz"
+    page.goto(f"{node.url}/#/silences/new")
+    assert page.get_by_label("Creator").input_value() == "tomasz"  # remembered
+
+
+def test_too_broad_and_endless_ones_ask_first_and_impossible_ones_cannot_be_made(
+    page: Page, node: Node
+) -> None:
+    filled = "filter=%7Bseverity%3D~%22.%2B%22%7D&comment=all&duration=52w&creator=ana"
+    page.goto(f"{node.url}/#/silences/new?{filled}")
+    page.get_by_text("I mean it").wait_for()
+    doubts = page.locator(".banner.warn").first.inner_text()
+    assert "It mutes" in doubts
+    assert "364 days" in doubts
+    assert page.get_by_role("button", name="Silence", exact=True).is_disabled()
+    page.get_by_text("I mean it").click()
+    assert page.get_by_role("button", name="Silence", exact=True).is_enabled()
+    page.get_by_label("Value of matcher 1").fill(".*")  # takes what lacks the label too
+    page.get_by_text("One matcher must name something").wait_for()
+    page.get_by_label("Comment").press("Control+Enter")  # a way past the button
+    assert page.evaluate("location.hash").startswith("#/silences/new")
+    assert not any(silence["comment"] == "all" for silence in node.api.silences())
+
+
+def test_a_change_keeps_what_was_not_changed(page: Page, node: Node) -> None:
+    made = node.api.post_silence([matcher("alertname", "Kept")], comment="before", created_by="mira")
+    before = node.api.silence(made)
+    page.goto(f"{node.url}/#/silences/{made}/edit")
+    page.get_by_label("Comment").fill("after")
+    page.get_by_role("button", name="Save").click()
+    after = eventually(
+        lambda: (s := node.api.silence(made)) is not None and s["comment"] == "after" and s, "it is changed"
+    )
+    assert before is not None
+    assert after
+    assert {k: after[k] for k in ("endsAt", "startsAt", "createdBy", "matchers")} == {
+        k: before[k] for k in ("endsAt", "startsAt", "createdBy", "matchers")
+    }
+
+
+def test_many_are_extended_and_expired_in_one_go(page: Page, node: Node) -> None:
+    ids = [node.api.post_silence([matcher("batch", f"of-{n}")], comment="One of many") for n in range(6)]
+    ends = {id_: (node.api.silence(id_) or {})["endsAt"] for id_ in ids}
+    page.goto(f"{node.url}/#/silences?q=one+of+many")
+    page.locator(ROW).nth(5).wait_for()
+    page.locator(ROW).nth(0).locator("input").check()
+    page.get_by_role("button", name="Select all 6").click()
+    page.get_by_role("button", name="Extend 1d").click()
+    eventually(
+        lambda: all((node.api.silence(id_) or {})["endsAt"] > ends[id_] for id_ in ids), "all end later"
+    )
+    page.get_by_text("Extended by 1d.").wait_for()
+    page.locator(ROW).nth(0).locator("input").check()
+    page.get_by_role("button", name="Select all 6").click()
+    page.get_by_role("toolbar").get_by_role("button", name="Expire").click()
+    page.get_by_role("dialog").get_by_role("button", name="Expire").click()
+    eventually(
+        lambda: all((node.api.silence(id_) or {})["status"]["state"] == "expired" for id_ in ids), "all ended"
+    )
