@@ -146,9 +146,11 @@ class MemoryTransport:
         loop = asyncio.get_running_loop()
         for data in queue.take_all():
             arrivals = self.network.arrivals(self._listen_address, destination)
-            statistics.packets_dropped["lost"] += not arrivals
-            statistics.packets_sent += bool(arrivals)
-            statistics.packet_bytes_sent += len(data) if arrivals else 0
+            if not arrivals:
+                statistics.packets_dropped["lost"] += 1
+                continue
+            statistics.packets_sent += 1
+            statistics.packet_bytes_sent += len(data)
             for delay in arrivals:
                 if delay > 0:
                     loop.call_later(delay, self._arrive, destination, data)
