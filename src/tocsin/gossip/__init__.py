@@ -11,39 +11,32 @@ members in one process, each with a certificate of the same authority (as ``tocs
         TLSTransport, TLSTransportConfig, UserMessage,
     )
 
-    pair = {"cert_file": Path("cert.pem"), "key_file": Path("key.pem")}
-    tls = ClusterTLSConfig(
+    CERTIFICATE, KEY, AUTHORITY = Path("cert.pem"), Path("key.pem"), Path("ca.pem")
+    TLS = ClusterTLSConfig(
         server=TLSServerConfig(
-            **pair,
-            client_ca_file=Path("ca.pem"),
+            cert_file=CERTIFICATE,
+            key_file=KEY,
+            client_ca_file=AUTHORITY,
             client_auth_type=ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
         ),
-        client=TLSClientConfig(**pair, ca_file=Path("ca.pem")),
+        client=TLSClientConfig(cert_file=CERTIFICATE, key_file=KEY, ca_file=AUTHORITY),
     )
 
-    def member(name, on_event):
-        transport = TLSTransport(TLSTransportConfig(listen_address=Address("127.0.0.1", 0)), tls)
-        return Gossip(GossipConfig.lan(), transport, name=name, on_event=on_event)
+    def member(name: str) -> Gossip:
+        transport = TLSTransport(TLSTransportConfig(listen_address=Address("127.0.0.1", 0)), TLS)
+        return Gossip(GossipConfig.lan(), transport, name=name)
 
-    async def main():
-        heard = asyncio.Event()
-
-        def listen(event):
-            # Gossip repeats itself: a broadcast may arrive several times.
-            if isinstance(event, UserMessage) and not heard.is_set():
-                print("bob heard", event.payload)
-                heard.set()
-
-        alice, bob = member("alice", lambda event: None), member("bob", listen)
-        await alice.start()
-        await bob.start()
-        await bob.join([alice.local.address])
-        print(sorted(one.name for one in bob.members))
-        alice.broadcast(b"good morning")
-        await heard.wait()
-        await bob.leave(timeout=5)
-        await bob.close()
-        await alice.close()
+    async def main() -> None:
+        async with member("alice") as alice, member("bob") as bob:
+            events = bob.events()
+            await bob.join([alice.local.address], timeout=10)
+            print(sorted(one.name for one in bob.members))
+            alice.broadcast(b"good morning")
+            async for event in events:
+                # Gossip repeats itself: a broadcast may arrive several times.
+                if isinstance(event, UserMessage):
+                    print("bob heard", event.payload)
+                    break
 
     asyncio.run(main())
 
@@ -64,6 +57,7 @@ if TYPE_CHECKING:
     from tocsin.gossip.answering import Request
     from tocsin.gossip.config import GossipConfig
     from tocsin.gossip.core.effects import (
+        Action,
         Event,
         ExchangeFinished,
         ExchangeKind,
@@ -71,9 +65,11 @@ if TYPE_CHECKING:
         MemberLeft,
         MemberUpdated,
         NameConflict,
+        OpenStream,
         PacketsLost,
         ProtocolError,
         RemoteState,
+        SendPacket,
         StateRequest,
         StreamOpened,
         UserMessage,
@@ -101,7 +97,9 @@ if TYPE_CHECKING:
     from tocsin.gossip.transport.udp.settings import UDPTransportConfig
     from tocsin.gossip.transport.udp.transport import UDPTransport
     from tocsin.gossip.wire.keyring import Keyring
-    from tocsin.gossip.wire.messages import MemberState, Pieces
+    from tocsin.gossip.wire.messages import MemberState, Message, Pieces
+    from tocsin.gossip.wire.packet import PacketCodec
+    from tocsin.gossip.wire.stream import StreamCodec, StreamDecoder
     from tocsin.gossip.wire.tags import decode_tags, encode_tags
     from tocsin.tls.settings import (
         ClientAuthType,
@@ -111,6 +109,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Action",
     "Address",
     "Answer",
     "AnswerError",
@@ -136,7 +135,10 @@ __all__ = [
     "MemberUpdated",
     "MemoryNetwork",
     "MemoryTransport",
+    "Message",
     "NameConflict",
+    "OpenStream",
+    "PacketCodec",
     "PacketsLost",
     "PeerIdentity",
     "Pieces",
@@ -145,10 +147,13 @@ __all__ = [
     "ReplicatedState",
     "Request",
     "RetryPolicy",
+    "SendPacket",
     "StateRequest",
     "Statistics",
     "Steps",
     "Stream",
+    "StreamCodec",
+    "StreamDecoder",
     "StreamOpened",
     "TLSClientConfig",
     "TLSServerConfig",
@@ -167,6 +172,7 @@ __all__ = [
 ]
 
 _WHERE: Final = {
+    "Action": "tocsin.gossip.core.effects",
     "Address": "tocsin.gossip.address",
     "Answer": "tocsin.gossip.services.requests",
     "AnswerError": "tocsin.gossip.services.requests",
@@ -192,7 +198,10 @@ _WHERE: Final = {
     "MemberUpdated": "tocsin.gossip.core.effects",
     "MemoryNetwork": "tocsin.gossip.transport.memory",
     "MemoryTransport": "tocsin.gossip.transport.memory",
+    "Message": "tocsin.gossip.wire.messages",
     "NameConflict": "tocsin.gossip.core.effects",
+    "OpenStream": "tocsin.gossip.core.effects",
+    "PacketCodec": "tocsin.gossip.wire.packet",
     "PacketsLost": "tocsin.gossip.core.effects",
     "PeerIdentity": "tocsin.gossip.peer",
     "Pieces": "tocsin.gossip.wire.messages",
@@ -201,10 +210,13 @@ _WHERE: Final = {
     "ReplicatedState": "tocsin.gossip.services.replicas",
     "Request": "tocsin.gossip.answering",
     "RetryPolicy": "tocsin.gossip.services.joining",
+    "SendPacket": "tocsin.gossip.core.effects",
     "StateRequest": "tocsin.gossip.core.effects",
     "Statistics": "tocsin.gossip.core.statistics",
     "Steps": "tocsin.gossip.core.steps",
     "Stream": "tocsin.gossip.transport.base",
+    "StreamCodec": "tocsin.gossip.wire.stream",
+    "StreamDecoder": "tocsin.gossip.wire.stream",
     "StreamOpened": "tocsin.gossip.core.effects",
     "TLSClientConfig": "tocsin.tls.settings",
     "TLSServerConfig": "tocsin.tls.settings",

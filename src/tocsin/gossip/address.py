@@ -32,6 +32,14 @@ class Address(_HostAndPort):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """From ``192.0.2.1:7946`` or ``[2001:db8::1]:7946``; :class:`UserError` for anything else."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isascii() or not port.isdigit():
+            raise UserError(f"an address is written host:port, not {text!r}")
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+
     @property
     def packed(self) -> bytes:
         """4 or 16 bytes, network order."""
