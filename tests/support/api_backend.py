@@ -20,6 +20,7 @@ from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.config.globals import GlobalConfig
 from tocsin.errors import TocsinError
+from tocsin.models.cluster import ALONE, Cluster, Connection, Member
 from tocsin.models.status import Configuration
 from tocsin.node.api import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock
@@ -106,6 +107,15 @@ class LoneInside:
     @property
     def group_count(self) -> int:
         return len(self._node.dispatcher)
+
+    def cluster(self) -> Cluster:
+        return ALONE
+
+    def members(self) -> Sequence[Member]:
+        return ()
+
+    def connections(self) -> Sequence[Connection]:
+        return ()
 
     def configuration(self) -> Configuration:
         return Configuration(hash="7", loaded_at=format_milliseconds(self._node.started_at), successful=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
+from tocsin import __version__
 from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.bounded import Touched
+from tocsin.models.cluster import ALONE, Cluster, Connection, Member
 from tocsin.models.events import Kind
 from tocsin.models.status import Configuration
 from tocsin.node.acknowledging import Acknowledging
@@ -21,8 +23,9 @@ from tocsin.node.trials import Trials
 from tocsin.node.web import external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # A node may be alone.
     from tocsin.node.app import Node
+    from tocsin.node.cluster.view import ClusterView
 
 
 class NodeInside:
@@ -88,6 +91,42 @@ class NodeInside:
         """Aggregation groups."""
         engine = self._node.engine
         return len(engine.dispatcher) if engine is not None else 0
+
+    def cluster(self) -> Cluster:
+        """How it is protected, and who is missing or refused."""
+        view = self._view()
+        return view.cluster() if view is not None else ALONE
+
+    def members(self) -> Sequence[Member]:
+        """Of the cluster."""
+        view = self._view()
+        return view.members() if view is not None else ()
+
+    def connections(self) -> Sequence[Connection]:
+        """To peers, by TLS."""
+        view = self._view()
+        return view.connections() if view is not None else ()
+
+    def _view(self) -> ClusterView | None:
+        node = self._node
+        if node.cluster is None:
+            return None
+        from tocsin.node.cluster.view import ClusterView
+
+        return ClusterView(
+            node.cluster,
+            transport=node.flags.cluster_transport,
+            names_bound=node.flags.cluster_tls_bind_names,
+            clear_text=lambda: node.flags.clear_text,
+            about=self._about,
+        )
+
+    def _about(self, name: str) -> tuple[str, str]:
+        """Version and configuration of a member, as far as known."""
+        cluster = self._node.cluster
+        if cluster is not None and name == cluster.settings.name:
+            return __version__, str(self._node.counts.config_hash)
+        return "", ""
 
     def configuration(self) -> Configuration:
         """Which is in force."""

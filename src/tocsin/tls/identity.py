@@ -114,9 +114,18 @@ class ClusterIdentity:
     @property
     def crl_updates(self) -> Mapping[str, float]:
         """When revocation lists should have been replaced, Unix time: "clients", "servers"."""
-        sides = {"clients": self._now.clients, "servers": self._now.servers}
-        due = {side: trust.revocations.next_update for side, trust in sides.items()}
+        due = {side: trust.revocations.next_update for side, trust in self.sides.items()}
         return {side: when for side, when in due.items() if when is not None}
+
+    @property
+    def shown(self) -> bytes:
+        """The certificate that we show to who dials us, DER."""
+        return self._now.shown
+
+    @property
+    def sides(self) -> Mapping[str, Trust]:
+        """Whom we trust, by side: "clients" and "servers"."""
+        return {"clients": self._now.clients, "servers": self._now.servers}
 
     def server_context(self) -> ssl.SSLContext:
         """For the next inbound handshake."""

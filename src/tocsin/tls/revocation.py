@@ -41,6 +41,8 @@ class Revocations:
     """By serial number, the keys of the authorities that have revoked it."""
     next_update: float | None = None
     """When the first of the lists wants to be replaced, Unix time."""
+    last_update: float | None = None
+    """When the oldest of the lists was issued, Unix time."""
 
     def __bool__(self) -> bool:
         return bool(self.keys)
@@ -74,6 +76,7 @@ def load_revocations(
         raise ConfigError(place, "holds no PEM revocation list", "give a file with BEGIN X509 CRL blocks")
     keys: dict[int, dict[bytes, PublicKeyTypes]] = {}
     updates: list[float] = []
+    issued: list[float] = []
     for block in blocks:
         try:
             found = x509.load_pem_x509_crl(block)
@@ -84,10 +87,11 @@ def load_revocations(
                 keys.setdefault(one.serial_number, {}).update(signers)
         except ValueError:
             raise ConfigError(place, "a revocation list in it cannot be read", "check the file") from None
+        issued.append(found.last_update_utc.timestamp())
         if found.next_update_utc is not None:
             updates.append(found.next_update_utc.timestamp())
     revoked = {serial: tuple(each.values()) for serial, each in keys.items()}
-    return Revocations(revoked, min(updates, default=None))
+    return Revocations(revoked, min(updates, default=None), min(issued, default=None))
 
 
 def _signers(

@@ -110,6 +110,8 @@ def test_what_a_usual_list_has_beside_is_taken() -> None:
     )
     assert found.keys.keys() == {7}
     assert found.next_update is not None
+    assert found.last_update is not None
+    assert found.last_update < found.next_update
 
 
 def test_a_list_of_a_stranger_is_refused() -> None:

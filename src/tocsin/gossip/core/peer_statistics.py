@@ -18,10 +18,13 @@ class RoundTrips:
     """For each bound how many took at most so long and longer than the bound before; the last: longer."""
     seconds: float = 0.0
     """Of all together."""
+    last: float = 0.0
+    """Seconds that the last one took."""
 
     def add(self, seconds: float) -> None:
         """An answer came after ``seconds``."""
         self.seconds += seconds
+        self.last = seconds
         for number, bound in enumerate(ROUND_TRIPS):
             if seconds <= bound:
                 self.counts[number] += 1

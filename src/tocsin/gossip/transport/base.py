@@ -8,6 +8,7 @@ from typing import Protocol
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.views import ConnectionView, RefusalView, TrustView
 
 
 class Stream(Protocol):
@@ -93,6 +94,10 @@ class Identity(Protocol):
     def hosts(self) -> Sequence[str]:
         """The names in the certificate that this node shows."""
 
+    @property
+    def shown(self) -> bytes:
+        """The certificate that this node shows, DER."""
+
     def is_for(self, host: str) -> bool:
         """Whether peers who dial this node as ``host``, an address or a name, may take its certificate."""
 
@@ -112,6 +117,19 @@ class Certificates(Protocol):
 
     def peer_expiries(self) -> Mapping[str, float]:
         """When the certificates of connected peers expire (Unix time), by address; a bounded number."""
+
+    def trust(self) -> Mapping[str, TrustView]:
+        """Whom this node trusts, by side: "clients", "servers"."""
+
+    def connections(self) -> Sequence[ConnectionView]:
+        """The open connections."""
+
+    def refusals(self) -> Sequence[RefusalView]:
+        """Who was refused, or refused us, lately: a bounded number, the latest last."""
+
+    @property
+    def renewing(self) -> int:
+        """Connections that are being made anew, as certificates have changed."""
 
 
 class Transport(Protocol):

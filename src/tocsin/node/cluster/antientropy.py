@@ -77,6 +77,10 @@ class AntiEntropyStatistics:
 class _Peer:
     memory: Memory = field(default_factory=Memory)
     began: float = float("-inf")
+    ended: float | None = None
+    """When the last exchange that came to its end did."""
+    agreed: bool = False
+    """Whether both had the same then."""
     running: asyncio.Task[Outcome | None] | None = None
 
 
@@ -121,6 +125,12 @@ class AntiEntropy:
         if peer.running is None:
             peer.running = self._tasks.spawn(self._run(member, peer))
         return await asyncio.shield(peer.running)
+
+    def last(self, member: str) -> tuple[float, bool] | None:
+        """When the last exchange with a member that we began has ended, by the event loop's time, and whether
+        both had the same then; None: there was none."""
+        peer = self._peers.get(member)
+        return (peer.ended, peer.agreed) if peer is not None and peer.ended is not None else None
 
     def receive(self, data: bytes, event: UserMessage) -> None:
         """The data of a message with our key."""
@@ -185,6 +195,7 @@ class AntiEntropy:
         finally:
             peer.running = None
         outcome, statistics = exchange.outcome, self.statistics
+        peer.ended, peer.agreed = self._loop.time(), outcome.agreed
         statistics.exchanges["agreed" if outcome.agreed else "unfinished"] += 1
         statistics.entry_bytes_received += outcome.received
         statistics.entry_bytes_given += outcome.given

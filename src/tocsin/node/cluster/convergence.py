@@ -60,6 +60,7 @@ class Convergence:
         self._tasks = Tasks(lambda error: log.error("a task of convergence failed", error=repr(error)))
         self._shell: MachineShell[list[Settled], float] | None = None
         self.settle: Settle | None = None
+        self._whole_states: dict[str, float] = {}
         self.push_pull = PushPullState(
             name, states, lambda: gossip.members, on_full_state, static_membership=static_membership
         )
@@ -115,6 +116,12 @@ class Convergence:
 
     # -- told by the cluster
 
+    def last(self, member: str) -> tuple[float, bool | None] | None:
+        """When the states of a member and ours were last compared, by the event loop's time, and whether they
+        were the same, which a push/pull does not tell; None: not yet."""
+        whole = self._whole_states.get(member)
+        return (whole, None) if whole is not None else self.anti_entropy.last(member)
+
     def state_for(self, request: StateRequest) -> bytes | Pieces:
         """The user state of a push/pull."""
         state = self.push_pull.state_for(request)
@@ -129,6 +136,7 @@ class Convergence:
         self._begin_resyncs()
         for member in self._gossip.members:
             if member.address == source and not speaks_tocsin(member.meta):
+                self._whole_states[member.name] = self._loop.time()
                 self._tasks.spawn(self._merged_from(member.name))
 
     def member_joined(self, member: Member) -> None:
@@ -141,6 +149,7 @@ class Convergence:
     def member_left(self, member: Member) -> None:
         """A member is gone."""
         self.anti_entropy.forget(member.name)
+        self._whole_states.pop(member.name, None)
         if self.settle is not None:
             self.settle.gone(member.name)
         self.notify()

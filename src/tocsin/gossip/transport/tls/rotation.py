@@ -27,6 +27,7 @@ from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.pool import PacketPool
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.views import ConnectionView
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.refusal import RefusalError
 
@@ -88,6 +89,35 @@ class Rotation:
             if mux.usable and mux.connection.expires_at is not None:
                 found[str(mux.destination or mux.source)] = mux.connection.expires_at
         return dict(sorted(found.items(), key=lambda one: one[1])[:MAX_PEERS_SHOWN])
+
+    def connections(self) -> list[ConnectionView]:
+        """The open connections."""
+        own = {id(mux.connection): mux.destination or mux.source for mux in self._mux_peers.connections}
+        dialled = {id(link.framing): link.destination for link in self._pool.links if link.framing}
+        found = []
+        for each in self._established():
+            assert each.session is not None  # noqa: S101
+            assert each.established_at is not None  # noqa: S101
+            tls = each.session.tls
+            cipher = tls.cipher()
+            found.append(
+                ConnectionView(
+                    address=own.get(id(each)) or dialled.get(id(each)) or each.remote,
+                    dialled=not each.server_side,
+                    protocol=each.application_protocol,
+                    tls_version=tls.version() or "",
+                    cipher=cipher[0] if cipher is not None else "",
+                    certificate=each.certificate,
+                    verified_name=each.server_hostname or "",
+                    since=each.established_at,
+                )
+            )
+        return found
+
+    @property
+    def renewing(self) -> int:
+        """Connections that are being made anew."""
+        return len(self._tasks) - 1  # One watches.
 
     # within
 

@@ -13,6 +13,8 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Certificates, Stream, TransportHandler
@@ -28,6 +30,7 @@ from tocsin.gossip.transport.tls.rotation import Rotation
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
 from tocsin.gossip.transport.turns import Turns
+from tocsin.gossip.transport.views import ConnectionView, RefusalView, TrustView
 from tocsin.gossip.wire.framing import STREAM_HEADER, packet_frame_size
 from tocsin.gossip.wire.mux import PROTOCOL
 from tocsin.tls.identity import ClusterIdentity
@@ -185,6 +188,32 @@ class TLSTransport:
     def peer_expiries(self) -> dict[str, float]:
         """When the certificates of connected peers run out (Unix time), by address; the first 256."""
         return self._rotation.peer_expiries() if self._rotation is not None else {}
+
+    def trust(self) -> dict[str, TrustView]:
+        """Whom this node trusts, by side."""
+        return {
+            side: TrustView(
+                authorities=tuple(one.public_bytes(Encoding.DER) for one in trust.authorities),
+                allowed_names=tuple(sorted(trust.allowed)),
+                required=trust.required and trust.verified,
+                revocations_from=trust.revocations.last_update,
+                revocations_until=trust.revocations.next_update,
+            )
+            for side, trust in self.identity.sides.items()
+        }
+
+    def connections(self) -> list[ConnectionView]:
+        """The open connections."""
+        return self._rotation.connections() if self._rotation is not None else []
+
+    def refusals(self) -> list[RefusalView]:
+        """Who was refused, or refused us, lately."""
+        return self._refusals.latest()
+
+    @property
+    def renewing(self) -> int:
+        """Connections that are being made anew, as certificates have changed."""
+        return self._rotation.renewing if self._rotation is not None else 0
 
     def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:  # noqa: ARG002
         """Queue one packet as one frame, sealed in TLS records of its own."""

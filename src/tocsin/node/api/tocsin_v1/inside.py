@@ -8,6 +8,7 @@ from typing import Protocol
 from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.models.cluster import Cluster, Connection, Member
 from tocsin.models.status import Configuration
 from tocsin.node.events.hub import EventHub
 from tocsin.node.trials import Trials
@@ -44,6 +45,18 @@ class Inside(Protocol):
     @property
     def trials(self) -> Trials:
         """Tries receivers."""
+        ...
+
+    def cluster(self) -> Cluster:
+        """How it is protected, and who is missing or refused."""
+        ...
+
+    def members(self) -> Sequence[Member]:
+        """Of the cluster."""
+        ...
+
+    def connections(self) -> Sequence[Connection]:
+        """To peers, by TLS."""
         ...
 
     def configuration(self) -> Configuration:

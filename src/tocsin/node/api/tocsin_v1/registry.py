@@ -6,6 +6,7 @@ from typing import Final
 
 from tocsin.node.api.tocsin_v1 import (
     acknowledge,
+    cluster,
     document,
     events,
     facets,
@@ -19,6 +20,9 @@ from tocsin.node.api.tocsin_v1.resource import AnyResource
 
 RESOURCES: Final[tuple[AnyResource, ...]] = (
     acknowledge.RESOURCE,
+    cluster.CLUSTER,
+    cluster.CONNECTIONS,
+    cluster.MEMBERS,
     document.RESOURCE,
     events.RESOURCE,
     facets.RESOURCE,

@@ -1,0 +1,44 @@
+"""Certificates and refusals as the API shows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.support.cluster import issue, make_authority
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.node.cluster.view import certificate_of, written
+from tocsin.tls.refusal import RefusalError
+
+
+def test_a_certificate_is_told_without_its_key(tmp_path: Path) -> None:
+    files = issue(make_authority(tmp_path), "n1")
+    pem = files.certificate.read_bytes()
+    found = x509.load_pem_x509_certificate(pem)
+    told = certificate_of(found.public_bytes(Encoding.DER))
+    assert told.subject == found.subject.rfc4514_string()
+    assert told.issuer == found.issuer.rfc4514_string()
+    assert "127.0.0.1" in told.names
+    assert int(told.serial, 16) == found.serial_number
+    assert told.not_after == written(found.not_valid_after_utc.timestamp())
+
+
+def test_refusals_are_remembered_by_host_and_reason_within_a_bound() -> None:
+    log = RefusalLog()
+    for number in range(300):
+        log.write(
+            Address(f"10.0.{number // 250}.{number % 250}", 1), RefusalError("expired", "x" * 600), number
+        )
+    again = Address("10.0.1.0", 2)
+    log.write(again, RefusalError("expired", "once more"), 400.0)
+    log.write(again, RefusalError("expired", "theirs", by_peer=True), 401.0)
+    latest = log.latest()
+    assert len(latest) == 256
+    assert [(each.host, each.by_peer, each.count, each.text) for each in latest[-2:]] == [
+        ("10.0.1.0", False, 2, "once more"),
+        ("10.0.1.0", True, 1, "theirs"),
+    ]
+    assert len(latest[0].text) == 512
