@@ -21,6 +21,8 @@ PAGES = (
     "alerts?silenced=true&inhibited=true&muted=true",
     "silences",
     "silences/new?filter=%7Bseverity%3D~%22.%2B%22%7D&duration=52w",
+    "routes?labels=alertname%3D%22X%22",
+    "receivers",
     "status",
     "settings",
 )

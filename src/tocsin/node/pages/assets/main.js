@@ -65,6 +65,7 @@ function State() {
   }
   const cluster = now.status?.cluster;
   return html`${node.readOnly && html`<span class="badge">read-only</span>`}
+    ${now.own?.warnings.length > 0 && html`<a class="badge warn" href="#/status">${now.own.warnings.length} warning${now.own.warnings.length === 1 ? "" : "s"}</a>`}
     ${cluster?.status === "settling" && html`<span class="badge warn">settling</span>`}
     <button class="live" title="Look again now" onClick=${refresh}><span class="sr">Look again now; this is as of</span>${now.at ? html`<${Ago} at=${now.at} />` : "…"}</button>`;
 }

@@ -1,5 +1,5 @@
-// The alerts, silences and status of the node, looked at again and again while somebody looks.
-import { read } from "./node.js";
+// The alerts, silences and status of the node, looked at whenever they change while somebody looks.
+import { node, read } from "./node.js";
 import { readGroups } from "./model.js";
 import { createStore } from "./store.js";
 import { settings } from "./settings.js";
@@ -20,14 +20,16 @@ import { settings } from "./settings.js";
  * @property {boolean} loaded
  * @property {import("./model.js").Group[]} groups
  * @property {Map<string, Silence>} silences
- * @property {any} status
+ * @property {any} status       of API v2
+ * @property {any} own          the status of Tocsin's own API
+ * @property {number} changes   counts whatever the node told: receivers, members, configuration too
  * @property {number} at        when it was true
  * @property {string} problem   why the last look failed
  */
 
 /** @type {import("./store.js").Store<Live>} */
 export const live = createStore(
-  /** @type {Live} */ ({ loaded: false, groups: [], silences: new Map(), status: null, at: 0, problem: "" }),
+  /** @type {Live} */ ({ loaded: false, groups: [], silences: new Map(), status: null, own: null, changes: 0, at: 0, problem: "" }),
 );
 
 /** Rows that somebody selected, opened or stands on: they stay in sight when their alert has ended. */
@@ -39,6 +41,13 @@ let timer = 0;
 let looking = false;
 let again = false;
 let slow = 0;
+/** @type {EventSource | null} */
+let events = null;
+
+/** Between two looks, in milliseconds, if the node tells of changes by itself: silences also begin and end by time. */
+const SELDOM = 60_000;
+/** After an event, so that many changes are one look. */
+const SOON = 300;
 
 /** @param {any} raw @returns {Silence} */
 export function readSilence(raw) {
@@ -65,12 +74,13 @@ export async function refresh() {
   clearTimeout(timer);
   const begun = performance.now();
   try {
-    const [groups, silences, status] = await Promise.all([
+    const [groups, silences, status, own] = await Promise.all([
       read("api/v2/alerts/groups"),
       read("api/v2/silences"),
       read("api/v2/status"),
+      read("api/tocsin/v1/status"),
     ]);
-    take(groups, silences, status);
+    take(groups, silences, status, own);
   } catch (error) {
     live.set({ ...live.get(), problem: /** @type {Error} */ (error).message });
   }
@@ -84,8 +94,8 @@ export async function refresh() {
   }
 }
 
-/** @param {any[]} rawGroups @param {any[]} rawSilences @param {any} status */
-function take(rawGroups, rawSilences, status) {
+/** @param {any[]} rawGroups @param {any[]} rawSilences @param {any} status @param {any} own */
+function take(rawGroups, rawSilences, status, own) {
   const groups = readGroups(rawGroups, rows);
   const next = new Map();
   for (const group of groups) for (const alert of group.alerts) next.set(alert.key, alert);
@@ -101,7 +111,8 @@ function take(rawGroups, rawSilences, status) {
   }
   rows = next;
   const silences = new Map(rawSilences.map((raw) => [raw.id, readSilence(raw)]));
-  live.set({ loaded: true, groups, silences, status, at: Date.now(), problem: "" });
+  const changes = live.get().changes + 1;
+  live.set({ loaded: true, groups, silences, status, own, changes, at: Date.now(), problem: "" });
 }
 
 /** A node with much to tell is asked less often: looking takes a twentieth of the time at most. */
@@ -109,12 +120,43 @@ function plan() {
   clearTimeout(timer);
   const { refresh: seconds } = settings.get();
   if (!seconds || document.hidden) return;
-  timer = window.setTimeout(refresh, Math.max(seconds * 1000, slow * 20));
+  const told = events?.readyState === EventSource.OPEN;
+  timer = window.setTimeout(refresh, Math.max(told ? SELDOM : seconds * 1000, slow * 20));
+}
+
+/** Something changed: look soon, but not before the last look was paid for. */
+function soon() {
+  if (!settings.get().refresh || document.hidden) return;
+  clearTimeout(timer);
+  timer = window.setTimeout(refresh, Math.max(SOON, slow * 5, Math.min(1000 * settings.get().refresh, slow * 20)));
+}
+
+/** Be told of changes while the page is seen; a browser gives a page few connections, and a hidden one needs none. */
+function hear() {
+  if (document.hidden || !settings.get().refresh) {
+    events?.close();
+    events = null;
+    return;
+  }
+  if (events && events.readyState !== EventSource.CLOSED) return;
+  events = new EventSource(new URL("api/tocsin/v1/events", node.base));
+  for (const kind of ["alerts", "silences", "notifications", "cluster", "configuration", "reset"]) {
+    events.addEventListener(kind, soon);
+  }
+  events.addEventListener("error", plan);
 }
 
 /** Begin to look, and go on for as long as the page is seen. */
 export function startLooking() {
-  document.addEventListener("visibilitychange", () => (document.hidden ? plan() : refresh()));
-  settings.watch(plan);
+  document.addEventListener("visibilitychange", () => {
+    hear();
+    if (document.hidden) plan();
+    else refresh();
+  });
+  settings.watch(() => {
+    hear();
+    plan();
+  });
+  hear();
   refresh();
 }

@@ -15,6 +15,7 @@ import { Facets } from "../parts/facets.js";
 import { GroupBy } from "../parts/groupby.js";
 import { GroupHeader } from "../parts/groupheader.js";
 import { Search } from "../parts/search.js";
+import { Acknowledge } from "../parts/acknowledge.js";
 import { Windowed } from "../parts/windowed.js";
 
 /** What somebody selected, opened and closed: kept while they look at other pages. */
@@ -34,6 +35,7 @@ export function AlertsPage({ query }) {
   const again = () => draw((n) => n + 1);
   const [facetsOpen, setFacetsOpen] = useState(matchMedia("(min-width: 60rem)").matches);
   const view = useMemo(() => readView(query), [query]);
+  const [acking, setAcking] = useState(/** @type {any[] | null} */ (null));
   const reveal = useRef(/** @type {((key: string) => void) | null} */ (null));
 
   const wanted = useMemo(
@@ -91,6 +93,10 @@ export function AlertsPage({ query }) {
       { key: "x", what: "Select the alert", run: () => flip(kept.selected) },
       { key: "e", what: "Open or close the alert", run: () => flip(kept.opened) },
       { key: "s", what: "Silence what is selected, or this alert", run: () => silenceThese(chosen(keys.current)) },
+      { key: "a", what: "Acknowledge what is selected, or this alert", run: () => {
+        const these = chosen(keys.current);
+        if (these.length && !node.readOnly) setAcking(ackOf(these));
+      } },
       { key: "r", what: "Look again now", run: () => refresh() },
       { key: "Escape", what: "Select nothing", run: () => { kept.selected.clear(); again(); } },
     ]);
@@ -135,6 +141,7 @@ export function AlertsPage({ query }) {
                   pick,
                 }} />`
             : html`<${GroupHeader} group=${item.group} shared=${item.shared} closed=${kept.closed.has(item.group.key)} selected=${kept.selected} onPick=${pick}
+                onAck=${() => setAcking([{ receiver: item.group.receiver, group: item.group.labels }])}
                 onFold=${() => { toggle(kept.closed, item.group.key); again(); }}
                 onSelect=${(/** @type {boolean} */ on) => {
                   for (const alert of item.group.alerts) on ? kept.selected.add(alert.key) : kept.selected.delete(alert.key);
@@ -144,10 +151,12 @@ export function AlertsPage({ query }) {
     </div>
     ${selected.length > 0 && html`<div class="bulk" role="toolbar" aria-label="Selected alerts">
       <b>${selected.length} selected</b>
-      ${!node.readOnly && html`<button class="primary" onClick=${() => silenceThese(selected)}>Silence</button>`}
+      ${!node.readOnly && html`<button class="primary" onClick=${() => silenceThese(selected)}>Silence</button>
+      <button onClick=${() => setAcking(ackOf(selected))}>Ack</button>`}
       <${CopyAs} commands=${alertCommands(matchersForAll(selected.map((item) => item.alert.labels)))} />
       <button class="plain" onClick=${() => { kept.selected.clear(); again(); }}>Clear</button>
     </div>`}
+    ${acking && html`<${Acknowledge} what=${acking} onClose=${() => setAcking(null)} onDone=${() => { kept.selected.clear(); again(); refresh(); }} />`}
   </div>`;
 }
 
@@ -169,6 +178,11 @@ function flatten(groups) {
 /** @param {{selected: Item[], current: Item | undefined}} keys */
 function chosen({ selected, current }) {
   return selected.length ? selected : current ? [current] : [];
+}
+
+/** Each alert by itself: it ends when that alert does. @param {Item[]} items */
+function ackOf(items) {
+  return [...new Set(items.map((item) => item.alert.fingerprint))].map((alert) => ({ alert }));
 }
 
 /** One matcher for each label that all have. @param {Record<string, string>[]} sets */

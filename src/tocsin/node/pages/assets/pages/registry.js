@@ -1,6 +1,8 @@
 // Which pages there are. A page is a component that is given `id` and `query` of its address.
 import { AlertPage } from "./alert.js";
 import { AlertsPage } from "./alerts.js";
+import { ReceiversPage } from "./receivers.js";
+import { RoutesPage } from "./routes.js";
 import { SettingsPage } from "./settings.js";
 import { SilenceFormPage } from "./silenceform.js";
 import { SilencePage } from "./silence.js";
@@ -14,8 +16,10 @@ export const PAGES = {
   silences: { title: "Silences", show: SilencesPage, within: "silences" },
   silence: { title: "Silence", show: SilencePage, within: "silences" },
   "silence-form": { title: "Silence", show: SilenceFormPage, within: "silences" },
+  routes: { title: "Routes", show: RoutesPage, within: "routes" },
+  receivers: { title: "Receivers", show: ReceiversPage, within: "receivers" },
   status: { title: "Status", show: StatusPage, within: "status" },
   settings: { title: "Settings", show: SettingsPage, within: "settings" },
 };
 
-export const NAVIGATION = ["alerts", "silences", "status"];
+export const NAVIGATION = ["alerts", "silences", "routes", "receivers", "status"];

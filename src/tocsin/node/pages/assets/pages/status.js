@@ -3,6 +3,7 @@ import { html, useState } from "../core/html.js";
 import { useStore } from "../core/store.js";
 import { live } from "../core/live.js";
 import { Ago, Waiting, When, copy } from "../parts/basics.js";
+import { Warnings } from "../parts/warnings.js";
 
 export function StatusPage() {
   const now = useStore(live);
@@ -13,10 +14,14 @@ export function StatusPage() {
   const found = words ? lines.filter((/** @type {string} */ line) => line.toLowerCase().includes(words.toLowerCase())).length : 0;
   return html`<div class="page narrow">
     <h1>Status</h1>
+    <${Warnings} own=${now.own} />
     <dl class="facts-list">
       <dt>Up</dt><dd><${Ago} at=${Date.parse(uptime)} /> · since <${When} at=${Date.parse(uptime)} /></dd>
-      <dt>Version</dt><dd>${version.version}${version.revision && ` · ${version.revision}`}</dd>
+      <dt>Version</dt><dd>Tocsin ${now.own?.build.version ?? version.revision} · as Alertmanager ${version.version} · ${now.own?.build.runtime ?? ""}</dd>
       <dt>Cluster</dt><dd>${cluster.name && html`<code>${cluster.name}</code> · `}${cluster.status}</dd>
+      ${now.own && html`<dt>Configuration</dt><dd>loaded <${When} at=${Date.parse(now.own.configuration.loadedAt)} /> · hash <code>${now.own.configuration.hash}</code>
+        ${!now.own.configuration.successful && html` <span class="badge bad">the last attempt to load it failed</span>`}</dd>
+      <dt>Silences</dt><dd>${now.own.counts.silencesActive} active, ${now.own.counts.silencesPending} pending, ${now.own.counts.silencesExpired} expired</dd>`}
       <dt>Looked at</dt><dd><${Ago} at=${now.at} /> ago</dd>
     </dl>
     ${cluster.peers?.length > 0 && html`<h2>${cluster.peers.length} member${cluster.peers.length === 1 ? "" : "s"}</h2>

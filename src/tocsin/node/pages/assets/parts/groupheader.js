@@ -13,10 +13,11 @@ import { LabelChip } from "./alertrow.js";
  * @param {boolean} props.closed
  * @param {Set<string>} props.selected
  * @param {() => void} props.onFold
+ * @param {() => void} props.onAck
  * @param {(on: boolean) => void} props.onSelect
  * @param {(m: import("../core/matchers.js").Matcher) => void} props.onPick
  */
-export function GroupHeader({ group, shared, closed, selected, onFold, onSelect, onPick }) {
+export function GroupHeader({ group, shared, closed, selected, onFold, onAck, onSelect, onPick }) {
   const { alerts, labels } = group;
   const all = alerts.every((alert) => selected.has(alert.key));
   const some = !all && alerts.some((alert) => selected.has(alert.key));
@@ -37,6 +38,7 @@ export function GroupHeader({ group, shared, closed, selected, onFold, onSelect,
     <div class="side">
       ${group.receiver && html`<span class="quiet" title="receiver">→ ${group.receiver}</span>`}
       <span class="count">${alerts.length}</span>
+      ${!node.readOnly && group.receiver && html`<button class="small" title="Silence it until it has ended" aria-label=${`Ack: ${title}`} onClick=${onAck}>Ack</button>`}
       ${!node.readOnly && html`<a class="button small" href=${hrefTo("silences/new", { filter: formatMatchers(matchersOf(names.length ? labels : shared)) })}
         aria-label=${`Silence ${title}`}>Silence</a>`}
     </div>

@@ -1,0 +1,81 @@
+"""Routes, receivers and acknowledgements."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.support.api import prometheus_alert
+from tests.support.eventually import eventually
+from tests.support.node import Node
+from tests.support.sink import WebhookSink
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def test_the_tree_shows_what_is_inherited_and_what_is_in_each_route(page: Page, node: Node) -> None:
+    page.goto(f"{node.url}/#/routes")
+    routes = page.locator(".route")
+    routes.nth(5).wait_for()
+    database = page.locator(".route", has_text="database-page")
+    assert "continue" in database.inner_text()
+    assert database.locator(".own").all_inner_texts()[1:] == ["by alertname, cluster, instance", "wait 10s"]
+    assert "repeat 4h" in database.locator(".facts .quiet").all_inner_texts()
+    assert "2 alerts in 2 groups" in database.inner_text()
+    assert page.locator(".week").count() == 2
+    weekend = page.locator(".week", has_text="weekends")
+    assert weekend.get_by_role("img", name="Sat: 00:00 to 24:00").count() == 1
+    assert weekend.get_by_role("img", name="Fri: not at all").count() == 1
+
+
+def test_the_way_of_an_alert_is_lit(page: Page, node: Node) -> None:
+    page.goto(f"{node.url}/#/routes")
+    page.get_by_label("Labels of an alert").fill('alertname="Try", team="batch"')
+    page.get_by_label("At which time").fill("2026-03-02 03:00")
+    page.get_by_role("button", name="Where does it go?").click()
+    page.locator(".outcome").wait_for()
+    outcome = page.locator(".outcome").inner_text()
+    assert "batch-mail" in outcome
+    assert "is not told: time interval" in outcome
+    assert page.locator(".route.taken").count() == 1
+    looked = page.locator(".route", has_text="payments-page").inner_text()
+    assert "there is no label severity" in looked
+    page.get_by_label("Labels of an alert").fill('severity=~"x"')
+    page.get_by_role("button", name="Where does it go?").click()
+    page.get_by_text("An alert has labels, not matchers").wait_for()
+
+
+def test_a_receiver_is_tested_and_says_how_it_went(page: Page, node: Node, sink: WebhookSink) -> None:
+    page.goto(f"{node.url}/#/receivers")
+    page.get_by_role("button", name="Send a test to batch-mail").click()
+    page.get_by_role("dialog").get_by_role("button", name="Send", exact=True).click()
+    page.locator(".banner.good").wait_for()
+    assert "batch-mail/webhook[0] took it" in page.locator(".banner.good").inner_text()
+    sink.wait_for("TocsinTest")
+
+
+def test_an_acknowledged_group_is_quiet_until_it_has_ended(page: Page, node: Node) -> None:
+    node.api.post_alerts(prometheus_alert("OnIt", cluster="c"))
+    page.goto(f"{node.url}/#/alerts?filter=%7Balertname%3D%22OnIt%22%7D")
+    page.get_by_role("button", name="Ack: OnIt").click()
+    page.get_by_role("dialog").get_by_label("Who").fill("ana")
+    page.get_by_role("dialog").get_by_label("Comment").fill("looking")
+    page.get_by_role("dialog").get_by_role("button", name="Acknowledge").click()
+    made = eventually(
+        lambda: next((s for s in node.api.silences() if s["comment"] == "looking"), None),
+        "there is a silence",
+    )
+    assert made is not None
+    assert made["annotations"] == {"tocsin/expire-when-resolved": "true"}
+    page.locator("article.alert").wait_for(state="detached")
+    page.goto(f"{node.url}/#/silences?q=looking")
+    assert "ack" in page.locator("article.silence .badge").inner_text()
+
+
+def test_what_changes_on_the_node_shows_without_being_asked_for(page: Page, node: Node) -> None:
+    page.goto(f"{node.url}/#/settings")
+    page.get_by_label("1 m", exact=True).check()  # so that it is not the clock that looks
+    page.goto(f"{node.url}/#/alerts?filter=%7Balertname%3D%22JustNow%22%7D")
+    page.get_by_text("No alert is like that.").wait_for()
+    node.api.post_alerts(prometheus_alert("JustNow"))
+    page.locator("article.alert").wait_for()
