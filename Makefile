@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check typed clean
+.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check deb typed clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -122,6 +122,9 @@ protocol: setup  ## generate the protobuf modules anew
 
 dist: setup  ## both distributions, tocsin-gossip and tocsin, as sdists and wheels in dist/
 	@$(BIN)/python -m tools.dist
+
+deb: setup  ## a Debian package of the node, in dist/
+	@$(BIN)/python -m tools.debian
 
 typed: setup  ## what pyright and mypy --strict see of the library as it is installed, and of its examples
 	@$(PIP) install --group release

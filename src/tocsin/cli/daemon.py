@@ -17,6 +17,7 @@ from tocsin.node.config.commandline import declared_flags
 from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
 from tocsin.node.log import Logger, set_up
 from tocsin.node.looplag import measured_loop
+from tocsin.node.service import ServiceManager
 
 VERSION = f"""\
 alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__version__})
@@ -75,7 +76,14 @@ async def _run(flags: NodeFlags) -> int:
     except TocsinError as error:
         log.error("cannot start", err=_said(error, flags))
         return 1
-    loop.add_signal_handler(signal.SIGHUP, node.reload_soon)
+    manager = ServiceManager()
+    reloads: set[asyncio.Task[None]] = set()
+
+    def reload() -> None:
+        reloads.add(task := loop.create_task(_reload(node, manager)))
+        task.add_done_callback(reloads.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reload)
     garbage.clean_up()  # now, as nobody waits for an answer yet
     try:
         await node.start()
@@ -84,12 +92,23 @@ async def _run(flags: NodeFlags) -> int:
         await node.stop()
         return 1
     garbage.keep_what_is_there()  # the state that was loaded too
-    collecting = asyncio.create_task(garbage.collect_forever())
+    running = [loop.create_task(work) for work in (garbage.collect_forever(), manager.feed_watchdog())]
+    manager.ready()
     await stop.wait()
-    collecting.cancel()
+    manager.stopping()
+    for task in running:
+        task.cancel()
     log.info("stopping")
     await node.stop()
     return 0
+
+
+async def _reload(node: Node, manager: ServiceManager) -> None:
+    manager.reloading()
+    try:
+        await node.reload_on_signal()
+    finally:
+        manager.ready()
 
 
 if __name__ == "__main__":

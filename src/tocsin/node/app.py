@@ -285,11 +285,14 @@ class Node:
                 self._log.error("reloading failed; nothing was changed", err=str(error))
                 raise
 
-    def reload_soon(self) -> None:
+    async def reload_on_signal(self) -> None:
         """For SIGHUP: reload, and only log what goes wrong."""
         if self.engine is None or self._stopping:
             return  # A start has just read the file; it must not end up with two engines.
-        self._spawn(self._reload_and_log())
+        try:
+            await self.reload()
+        except TocsinError:
+            pass  # Said by reload() already.
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """The metrics."""
@@ -427,12 +430,6 @@ class Node:
                 await self._engine.regroup(self._config, self.alerts)
                 self._adopt(self._config, senders, previous=self.engine)
             self._begins_anew = False
-
-    async def _reload_and_log(self) -> None:
-        try:
-            await self.reload()
-        except TocsinError:
-            pass  # Said by reload() already.
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -1,0 +1,57 @@
+"""What the service manager is told: sd_notify(3), without a library. Where there is none, nothing happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import MutableMapping
+from typing import Final
+
+_MICROSECONDS: Final = 1_000_000
+_SHORTEST: Final = 0.01
+"""Seconds between two signs of life, whatever is asked for."""
+
+
+class ServiceManager:
+    """systemd, as a unit with ``Type=notify`` or ``notify-reload`` has it.
+
+    The variables are taken out of ``environment``, so that no child takes them for its own.
+    """
+
+    def __init__(self, environment: MutableMapping[str, str] = os.environ) -> None:
+        self._address = environment.pop("NOTIFY_SOCKET", "")
+        usec, of = environment.pop("WATCHDOG_USEC", ""), environment.pop("WATCHDOG_PID", "")
+        watched = usec.isdecimal() and len(usec) < 16 and of in ("", str(os.getpid()))
+        self.watchdog: Final = int(usec) / _MICROSECONDS if watched else 0.0
+        """Seconds after which a node without a sign of life is ended; 0: never."""
+
+    def ready(self) -> None:
+        """The node has started, or a reload is over."""
+        self._tell("READY=1\nSTATUS=serving")
+
+    def reloading(self) -> None:
+        """A reload begins."""
+        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\nSTATUS=reloading")
+
+    def stopping(self) -> None:
+        """The node says goodbye to its peers."""
+        self._tell("STOPPING=1\nSTATUS=stopping")
+
+    async def feed_watchdog(self) -> None:
+        """Give signs of life from the event loop for ever: while a turn of it lasts, none goes out."""
+        while self.watchdog:
+            self._tell("WATCHDOG=1")
+            await asyncio.sleep(max(self.watchdog / 2, _SHORTEST))
+
+    def _tell(self, text: str) -> None:
+        if not self._address:
+            return
+        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as one:
+            one.setblocking(False)
+            try:
+                one.sendto(text.encode(), address)
+            except OSError:
+                pass  # A manager that does not listen is no reason to stop.
