@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from random import Random
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -105,3 +109,48 @@ def test_a_new_pattern_has_few_others_compiled_anew() -> None:
     index.add(_one("new", "new-[0-9]+"))
     index.find(Labels({"x": "nothing"}))
     assert regex.compiled_size() - before < all_of_them / 8
+
+
+def test_of_many_patterns_that_come_and_go_the_right_ones_are_found() -> None:
+    chance = Random(4)
+    index = SilenceIndex()
+    there: list[Silence] = []
+    for number in range(1200):
+        pattern = chance.choice(("host-{0}(:.*)?", "{0}.*", ".*{0}", "[ab]-{0}", "h.st-{0}|x{0}")).format(
+            chance.randrange(600)
+        )
+        there.append(_one(str(number), pattern))
+        index.add(there[-1])
+        if chance.random() < 0.4:
+            index.remove(there.pop(chance.randrange(len(there))))
+        if number % 100 == 99:
+            for value in (f"host-{chance.randrange(600)}", f"a-{chance.randrange(600)}", "x1", "none"):
+                labels = Labels({"x": value})
+                assert index.find(labels) == {each.id for each in there if each.matches(labels)}
+    for silence in there:
+        index.remove(silence)
+    assert not index.find(Labels({"x": "host-1"}))
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        lambda n: [(0, "cluster", "eu"), (0, "job", "node"), (0, "x", f"host-{n}")],
+        lambda n: [(0, "cluster", "eu"), (1, "x", f"host-{n}(:.*)?")],
+        lambda n: [(1, "cluster", "e.*"), (1, "x", f"host-{n}(:.*)?")],
+        lambda n: [(2, "x", f"host-{n}"), (2, "severity", "page")],
+        lambda n: [(3, "x", f"host-{n}.*"), (3, "severity", "pa.*")],
+    ],
+    ids=["equal", "equal and pattern", "patterns", "unequal", "negative patterns"],
+)
+def test_what_all_silences_share_does_not_have_each_of_them_tried(
+    matchers: Callable[[int], list[Triple]],
+) -> None:
+    """By steps: one for so many sets that are tried, and one for each pattern."""
+    index = SilenceIndex()
+    for number in range(500):
+        index.add(Silence(str(number), make_matcher_sets([matchers(number)]), 1, 2))
+    labels = Labels({"cluster": "eu", "job": "node", "severity": "page", "x": "host-7"})
+    index.find(labels)
+    other = Labels({"cluster": "eu", "job": "node", "severity": "page", "x": "host-8"})
+    assert sum(1 for _ in index.steps(other)) < 100
