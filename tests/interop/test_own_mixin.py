@@ -1,0 +1,33 @@
+"""Our own rules in a real Prometheus, over a running node: they are taken, and the right ones fire."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support import alertmanager
+from tests.support.cluster import Cluster
+from tests.support.eventually import eventually
+from tests.support.node import NodeKind
+from tests.support.prometheus import Prometheus
+
+pytestmark = pytest.mark.interop
+
+RULES = Path(__file__).parents[2] / "mixin/tocsin.rules.yml"
+
+
+def test_a_node_in_clear_text_is_told_of_and_nothing_else_is(tmp_path: Path, ours: NodeKind) -> None:
+    rules = re.sub(r"for: \d+[mh]", "for: 1s", RULES.read_text())
+    with Cluster(tmp_path, udp=True) as cluster:
+        for name in ("first", "second"):
+            cluster.add(ours, name)
+        cluster.wait_whole()
+        scraped = [node.url.removeprefix("http://") for node in cluster.nodes]
+        with Prometheus(
+            alertmanager.prometheus(), tmp_path / "prometheus", [], rules=rules, scraped=scraped
+        ) as one:
+            eventually(lambda: one.firing() == {"TocsinClusterInClearText"}, "the alert fires")
+            eventually(lambda: len(one.value("tocsin_cluster_whole == 1")) == 2, "both are scraped")
+            assert one.firing() == {"TocsinClusterInClearText"}
