@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from random import Random
 
 from tocsin.alerting.alert import Alert
@@ -14,6 +14,7 @@ from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.muting import Muting
+from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.route import RouteConfig, RouteOptions, build_route
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timeinterval import TimeInterval
@@ -108,6 +109,11 @@ class LoneInside:
     def group_count(self) -> int:
         return len(self._node.dispatcher)
 
+    async def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
+        for number, record in reversed(list(enumerate(self._node.records, 1))):
+            if before is None or number < before:
+                yield number, record
+
     def cluster(self) -> Cluster:
         return ALONE
 
@@ -145,6 +151,7 @@ class LoneNode:
         self.ready = True
         self.cluster = ClusterStatus("disabled")
         self.health = Health()
+        self.records: list[FlushRecord] = []
         self.inside = LoneInside(self)
         self.received = {"firing": 0, "resolved": 0, "invalid": 0}
         self.reload_error: TocsinError | None = None

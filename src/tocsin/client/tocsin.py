@@ -41,6 +41,11 @@ def pages(api: Api, path: str, model: type[T], query: Pairs = ()) -> Iterator[T]
             return
 
 
+def as_json(item: Any) -> Any:
+    """A model as the API has it."""
+    return msgspec.to_builtins(item)
+
+
 def _read(api: Api, answer: Answer, model: type[T]) -> T:
     if answer.status // 100 == 2:
         try:

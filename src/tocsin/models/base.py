@@ -64,7 +64,7 @@ class Page(Model, Generic[T]):
 
     items: tuple[T, ...]
     next: Annotated[str, said("for `after`; empty: this is the last page")] = ""
-    total: Annotated[int, said("items of all pages together, now")] = 0
+    total: Annotated[int, said("items of all pages together, now; -1: they are not counted")] = 0
 
 
 class Problem(Model):

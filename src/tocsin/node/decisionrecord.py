@@ -33,9 +33,9 @@ class DecisionRecord:
         """The flushes that have not ended."""
         return [record for follower in self._followers for record in follower.under_way()]
 
-    def read(self) -> AsyncIterator[tuple[int, FlushRecord]]:
-        """What is kept, newest first. :class:`~tocsin.errors.StorageError`."""
-        return self.store.read_records()
+    def read(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """What is kept, newest first, before a number. :class:`~tocsin.errors.StorageError`."""
+        return self.store.read_records(before)
 
 
 class Follower:

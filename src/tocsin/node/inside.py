@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import AsyncIterator, Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from tocsin import __version__
 from tocsin.alerting.health import IntegrationHealth
+from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.bounded import Touched
@@ -91,6 +92,10 @@ class NodeInside:
         """Aggregation groups."""
         engine = self._node.engine
         return len(engine.dispatcher) if engine is not None else 0
+
+    def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """The decision record, newest first, before a number."""
+        return self._node.record.read(before)
 
     def cluster(self) -> Cluster:
         """How it is protected, and who is missing or refused."""

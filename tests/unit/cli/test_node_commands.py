@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.api_backend import LoneNode
 from tests.support.httpserver import serving
+from tests.support.told_flushes import RECORDS
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import SECOND
@@ -64,3 +65,31 @@ def test_alerts_are_acknowledged(capsys: pytest.CaptureFixture[str]) -> None:
 
     play(story)
     play(story, "/prefix")
+
+
+def test_history_is_told_in_lines_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:
+    async def story(node: LoneNode, run: Run) -> None:
+        node.records = RECORDS
+        assert await run("history", "notifications", "--limit", "3") == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split("  ")[0] for line in lines] == ["TIME", *lines_at(3, 2, 1)]
+        assert "given up" in lines[1]
+        assert "not needed" in lines[2]
+        assert lines[3].split()[4:] == ["muted", "1", 'alertname="BB"', "silence", "id-1"]
+        assert await run("history", "notifications", "A", "--outcome", "sent", "-o", "json") == 0
+        [told] = json.loads(capsys.readouterr().out)
+        assert told["deliveries"][0]["attempts"][0]["error"] == "connection refused"
+        assert await run("history", "alerts", "--limit", "0", "--receiver", "team") == 0
+        assert capsys.readouterr().out.count("firing") == 2, "A and BB, each once"
+        await run("history", "silences", "--since", "2h", "--until", "2100-01-01T00:00:00Z")
+        assert capsys.readouterr().out.startswith("CHANGED")
+        assert await run("history", "alerts", "--since", "yesterday") == 1
+        assert "--since=yesterday: write a time" in capsys.readouterr().err
+        assert await run("history", "notifications", "--since", "2h") == 0
+        assert len(capsys.readouterr().out.splitlines()) == 1
+
+    play(story)
+
+
+def lines_at(*minutes: int) -> list[str]:
+    return [f"2023-11-14 22:{13 + minute}:20 UTC" for minute in minutes]

@@ -62,6 +62,9 @@ ENTRIES: Final = (
     Entry(("silence", "show"), "commands.silence_show", "Show silences in full, and what they silence."),
     Entry(("silence", "extend"), "commands.silence_extend", "Have silences last longer."),
     Entry(("silence", "export"), "commands.silence_export", "Write silences as JSON."),
+    Entry(("history", "notifications"), "commands.history:NOTIFICATIONS", "Say what was sent and what not."),
+    Entry(("history", "alerts"), "commands.history:ALERTS", "Show alerts of the past."),
+    Entry(("history", "silences"), "commands.history:SILENCES", "Show silences of the past."),
     Entry(("config", "diff"), "commands.config_diff", "Say what a new configuration changes."),
     Entry(("wait",), "commands.waiting", "Wait until a cluster is as it should be."),
     Entry(("lint",), "commands.lint", "Look for what a configuration hardly means."),
@@ -73,6 +76,7 @@ ENTRIES: Final = (
 GROUPS: Final = (
     Group(("alert",), "Alerts."),
     Group(("silence",), "Silences."),
+    Group(("history",), "What a node remembers."),
     Group(("cluster",), "The cluster."),
     Group(("config",), "Configuration."),
     Group(

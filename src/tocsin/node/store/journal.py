@@ -124,18 +124,20 @@ class Journal:
         await self._writer.care(Database.tidy)
         await self._writer.measure()
 
-    async def read_records(self) -> AsyncIterator[tuple[int, FlushRecord]]:
-        """The decision records by number, newest first: those that wait, then those on the disk.
+    async def read_records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """The decision records by number, newest first, ``before`` a number: those that wait, then those on
+        the disk.
 
         What is not what we wrote is passed over, counted and deleted; what a later version wrote is passed
         over and counted. :class:`~tocsin.errors.StorageError`.
         """
         waiting = dict(self.records.waiting)
         newest_first = sorted(waiting.items(), reverse=True)
+        if before is not None:
+            newest_first = [each for each in newest_first if each[0] < before]
         for start in range(0, len(newest_first), RECORD_SLICE):
             for made in await asyncio.to_thread(make, newest_first[start : start + RECORD_SLICE]):
                 yield made
-        before: int | None = None
         while True:
             found = await self._writer.care(_read_slice, before)
             self.records.read(found)

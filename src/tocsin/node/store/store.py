@@ -180,9 +180,9 @@ class Store:
         """Keep small values by name."""
         self._opened.remember(values)
 
-    def read_records(self) -> AsyncIterator[tuple[int, FlushRecord]]:
+    def read_records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
         """The decision records: see :meth:`Journal.read_records`."""
-        return self._opened.read_records()
+        return self._opened.read_records(before)
 
     @property
     def statistics(self) -> JournalStatistics | None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from tocsin.alerting.health import IntegrationHealth
+from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.models.cluster import Cluster, Connection, Member
@@ -45,6 +46,10 @@ class Inside(Protocol):
     @property
     def trials(self) -> Trials:
         """Tries receivers."""
+        ...
+
+    def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """The decision record, newest first, before a number. Raises StorageError."""
         ...
 
     def cluster(self) -> Cluster:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -14,12 +14,20 @@ MAX_PAGE_BYTES: Final = 4 << 20
 """Of a page, as it is encoded; it ends early then."""
 
 M = TypeVar("M")
+T = TypeVar("T")
 
 
 def paged(items: Sequence[M], query: Paging, *, max_bytes: int = MAX_PAGE_BYTES) -> Page[M]:
     """The page that ``query`` asks for. ``after`` is a position: what comes or goes meanwhile moves it."""
+    return shown_page(items, query, lambda item: item, max_bytes=max_bytes)
+
+
+def shown_page(
+    items: Sequence[T], query: Paging, show: Callable[[T], M], *, max_bytes: int = MAX_PAGE_BYTES
+) -> Page[M]:
+    """The same of things that are yet to be shown: those of the page are."""
     start = position(query.after)
-    kept = fitting(items[start : start + query.limit], max_bytes)
+    kept = fitting([show(item) for item in items[start : start + query.limit]], max_bytes)
     end = start + len(kept)
     return Page(items=tuple(kept), next=str(end) if end < len(items) else "", total=len(items))
 
