@@ -16,7 +16,8 @@ from tests.support import alertmanager
 from tests.templatefuzz.__main__ import FOUND, make
 from tests.templatefuzz.compare import Case, by_amtool, here, templates
 from tocsin.cli.control import main
-from tocsin.notify.template.casing import title, to_lower, to_upper
+from tocsin.gotemplate.casing import to_lower, to_upper
+from tocsin.notify.template.casing import title
 
 pytestmark = pytest.mark.interop
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tocsin.gotemplate.bounds import Budget
+from tocsin.gotemplate.casing import to_lower
 from tocsin.gotemplate.fmt import sprint
 from tocsin.gotemplate.gojson import marshal
 from tocsin.gotemplate.html.attributes import Holds, attribute_holds
@@ -143,7 +144,7 @@ def filter_name(budget: Budget, value: Value) -> str:
     text, kind = _plain(budget, value)
     if kind is HTMLAttr:
         return text
-    name = text.lower()
+    name = to_lower(text)
     if attribute_holds(name) is not Holds.PLAIN or _NAME.fullmatch(name) is None:
         return FAILSAFE
     return name
@@ -250,7 +251,7 @@ def filter_css_value(budget: Budget, value: Value) -> str:
     text = decode_css(text)
     if _CSS_UNSAFE.search(text):
         return FAILSAFE
-    letters = _CSS_NO_NAME.sub("", text).lower()
+    letters = to_lower(_CSS_NO_NAME.sub("", text))
     return FAILSAFE if "expression" in letters or "mozbinding" in letters else text
 
 

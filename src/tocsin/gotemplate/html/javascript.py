@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tocsin.gotemplate.casing import to_lower
 from tocsin.gotemplate.html.context import Context, Slash, State, failure
 from tocsin.gotemplate.literals import quote
 
@@ -29,7 +30,7 @@ _TYPE: Final = re.compile(
 
 def is_script_type(mime_type: str) -> bool:
     """Whether a script element of that type holds JavaScript (or JSON, which is handled alike)."""
-    return _TYPE.fullmatch(mime_type.lower().partition(";")[0].strip()) is not None
+    return _TYPE.fullmatch(to_lower(mime_type).partition(";")[0].strip()) is not None
 
 
 def next_slash(text: str, before: Slash) -> Slash:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
+from tocsin.gotemplate.casing import to_lower
 from tocsin.gotemplate.html import css, javascript
 from tocsin.gotemplate.html.attributes import Holds, attribute_holds
 from tocsin.gotemplate.html.context import (
@@ -169,7 +170,7 @@ def _in_tag(context: Context, text: str, start: int, end: int) -> tuple[Context,
     if stop == start:
         said = f"expected space, attr name, or end of tag, but got {quote(text[start:end])}"
         return failure("ErrBadHTML", said), end
-    name = text[start:stop].lower()
+    name = to_lower(text[start:stop])
     if context.element is Element.SCRIPT and name == "type":
         attr = Attr.SCRIPT_TYPE
     elif context.element is Element.META and name == "content":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from tocsin.gotemplate.casing import to_lower, to_upper
 from tocsin.gotemplate.gojson import marshal
 from tocsin.gotemplate.gotime import UTC, TimeError, load_location, parse_time
 from tocsin.gotemplate.gotime.bindings import DURATION, TIME, Duration, Time
@@ -144,8 +145,8 @@ def _table() -> dict[str, Function]:
     ) -> None:
         table[name] = Function(name, params, result, impl, variadic=variadic, fails=fails, budgeted=budgeted)
 
-    add("toUpper", (STRING,), STRING, _chars(casing.to_upper), budgeted=True)
-    add("toLower", (STRING,), STRING, _chars(casing.to_lower), budgeted=True)
+    add("toUpper", (STRING,), STRING, _chars(to_upper), budgeted=True)
+    add("toLower", (STRING,), STRING, _chars(to_lower), budgeted=True)
     for name, change in (
         ("trimSpace", casing.trim_space),
         ("base64encode", conversions.base64_encode),

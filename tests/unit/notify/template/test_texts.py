@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tocsin.gotemplate.bounds import Bounds, Budget
+from tocsin.gotemplate.casing import to_lower, to_upper
 from tocsin.gotemplate.errors import BoundError
 from tocsin.gotemplate.gotime.bindings import Duration
 from tocsin.gotemplate.values import GoError, Int32, Uint
-from tocsin.notify.template.casing import title, to_lower, to_upper, trim_space
+from tocsin.notify.template.casing import title, trim_space
 from tocsin.notify.template.conversions import (
     base64_decode,
     base64_encode,
