@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from random import Random
 
 from tocsin.alerting.alert import Alert
@@ -15,7 +15,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.muting import Muting
 from tocsin.alerting.record.model import FlushRecord
-from tocsin.alerting.route import RouteConfig, RouteOptions, build_route
+from tocsin.alerting.route import Route, RouteConfig, RouteOptions, build_route
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
@@ -108,6 +108,9 @@ class LoneInside:
     @property
     def group_count(self) -> int:
         return len(self._node.dispatcher)
+
+    def each_group(self) -> Iterator[tuple[Route, Labels, tuple[Alert, ...]]]:
+        return self._node.dispatcher.each_group()
 
     async def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
         for number, record in reversed(list(enumerate(self._node.records, 1))):

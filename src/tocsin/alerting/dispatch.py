@@ -7,6 +7,7 @@ resolved alerts has succeeded. Pure: time is passed in, flushes are drained.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -160,6 +161,13 @@ class Dispatcher:
         """The flushes that have begun since the last call; ``flushed`` is to be told of each."""
         flushes, self._flushes = self._flushes, []
         return flushes
+
+    def each_group(self) -> Iterator[tuple[Route, Labels, tuple[Alert, ...]]]:
+        """Every group that there is now, in no order: route, labels, and the alerts that it holds when it is
+        come to. For whoever counts, and gives way in between."""
+        for group in list(self._groups.values()):
+            if group.alerts:
+                yield group.route, group.labels, tuple(group.alerts.values())
 
     def groups(self) -> list[GroupView]:
         """Every group, ordered as the API does: by labels, then receiver, then as the routes, each after

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tocsin import __version__
+from tocsin.alerting.alert import Alert
 from tocsin.alerting.health import IntegrationHealth
+from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord
-from tocsin.alerting.route import RouteOptions
+from tocsin.alerting.route import Route, RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.bounded import Touched
 from tocsin.models.cluster import ALONE, Cluster, Connection, Member
@@ -92,6 +94,11 @@ class NodeInside:
         """Aggregation groups."""
         engine = self._node.engine
         return len(engine.dispatcher) if engine is not None else 0
+
+    def each_group(self) -> Iterator[tuple[Route, Labels, tuple[Alert, ...]]]:
+        """The aggregation groups, in no order."""
+        engine = self._node.engine
+        return engine.dispatcher.each_group() if engine is not None else iter(())
 
     def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
         """The decision record, newest first, before a number."""

@@ -65,10 +65,10 @@ class _Acknowledge:
             return matchers_of_alert(alert.labels)
         if asked.group is not None:
             labels = Labels(asked.group)
-            for group in backend.groups():
-                if group.receiver == asked.receiver and group.labels == labels:
+            for route, named, _ in backend.inside.each_group():
+                if route.options.receiver == asked.receiver and named == labels:
                     try:
-                        return matchers_of_group(group.route, labels)
+                        return matchers_of_group(route, labels)
                     except ValidationError as error:
                         raise RefusedError(400, str(error), "body group") from None
             raise RefusedError(404, "there is no such group with that receiver", "body group")

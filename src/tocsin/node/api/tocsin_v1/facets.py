@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from time import monotonic
 from typing import Final
 
@@ -85,7 +86,7 @@ async def _shown(counts: _Counts, most: int) -> Sequence[Facet]:
     found = []
     for name, values in counts.items():
         await asyncio.sleep(0)
-        ordered = sorted(values.items(), key=lambda each: (-each[1].alerts, each[0]))
+        ordered = nsmallest(most, values.items(), key=lambda each: (-each[1].alerts, each[0]))
         found.append(
             Facet(
                 name=name,
@@ -98,7 +99,7 @@ async def _shown(counts: _Counts, most: int) -> Sequence[Facet]:
                         silenced=count.silenced,
                         inhibited=count.inhibited,
                     )
-                    for value, count in ordered[:most]
+                    for value, count in ordered
                 ),
                 more=max(len(values) - most, 0),
             )

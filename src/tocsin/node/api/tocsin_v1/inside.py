@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Protocol
 
+from tocsin.alerting.alert import Alert
 from tocsin.alerting.health import IntegrationHealth
+from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord
-from tocsin.alerting.route import RouteOptions
+from tocsin.alerting.route import Route, RouteOptions
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.models.cluster import Cluster, Connection, Member
 from tocsin.models.status import Configuration
@@ -62,6 +64,10 @@ class Inside(Protocol):
 
     def connections(self) -> Sequence[Connection]:
         """To peers, by TLS."""
+        ...
+
+    def each_group(self) -> Iterator[tuple[Route, Labels, tuple[Alert, ...]]]:
+        """The aggregation groups, in no order: route, labels, alerts. Cheap, to be gone through in slices."""
         ...
 
     def configuration(self) -> Configuration:

@@ -43,10 +43,10 @@ class _Receivers:
             routes[route.options.receiver] += 1
             if next(turns):
                 await asyncio.sleep(0)
-        for group in backend.groups():
-            groups[group.receiver] += 1
-            for alert in group.alerts:
-                alerts[group.receiver] += not alert.resolved_at(now)
+        for route, _, held in backend.inside.each_group():
+            groups[route.options.receiver] += 1
+            for alert in held:
+                alerts[route.options.receiver] += not alert.resolved_at(now)
                 if next(turns):
                     await asyncio.sleep(0)
         labels = receiver_labels(config)

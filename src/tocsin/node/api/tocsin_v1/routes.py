@@ -36,10 +36,10 @@ class _Routes:
         groups: Counter[str] = Counter()
         alerts: Counter[str] = Counter()
         turns = turns_of(SLICE)
-        for group in backend.groups():
-            groups[group.id] += 1
-            for alert in group.alerts:
-                alerts[group.id] += not alert.resolved_at(now)
+        for route, _, held in backend.inside.each_group():
+            groups[route.id] += 1
+            for alert in held:
+                alerts[route.id] += not alert.resolved_at(now)
                 if next(turns):
                     await asyncio.sleep(0)
         found: list[Route] = []
