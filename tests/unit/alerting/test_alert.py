@@ -158,3 +158,21 @@ def test_the_place_of_an_alert_that_was_ended_early_is_free() -> None:
 def test_without_a_limit_all_are_taken() -> None:
     alerts = Alerts()
     assert len(alerts.put([alert(10, 100, name="A")] * 5, 20)) == 5
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.booleans(), st.booleans()), max_size=60))
+def test_they_are_given_by_fingerprint_whatever_comes_and_goes(
+    steps: list[tuple[int, bool, bool]],
+) -> None:
+    alerts = Alerts()
+    known: dict[int, Alert] = {}
+    for number, ends, looks in steps:
+        one = alert(1, 2 if ends else ZERO, name=f"A{number}")
+        [stored] = alerts.put([one], 1)
+        known[one.fingerprint] = stored
+        if ends:
+            for gone in alerts.gc(3):
+                del known[gone.fingerprint]
+        if looks:
+            assert alerts.by_fingerprint() == [known[each] for each in sorted(known)]
+    assert alerts.by_fingerprint() == [known[each] for each in sorted(known)]

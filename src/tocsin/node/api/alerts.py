@@ -122,8 +122,7 @@ class AlertOperations:
         backend = self._backend
         wanted = await _Filter.read(backend, Query(request.scope["query_string"], self._mode), backend.now())
         route = backend.config.route
-        alerts = backend.alerts.all()
-        alerts.sort(key=_fingerprint)
+        alerts = backend.alerts.by_fingerprint()
         shown: list[bytes] = []
         turns = turns_of(SHOW_SLICE)
         for alert in alerts:
@@ -183,7 +182,3 @@ class AlertOperations:
                 )
             )
         return json_answer(b"[%b]\n" % b",".join(shown))
-
-
-def _fingerprint(alert: Alert) -> int:
-    return alert.labels.fingerprint
