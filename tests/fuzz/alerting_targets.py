@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import zlib
 from functools import partial
 from random import Random
 
+from simulation.alerting import NoSilences
+from tests.support.routing import one_route
 from tocsin.alerting import duration, timeinterval
 from tocsin.alerting.digest import messages as digest
 from tocsin.alerting.digest.exchange import Exchange, Memory, Replica, Responder
+from tocsin.alerting.explain import Scene, Story, render
+from tocsin.alerting.explain import explain as tell
+from tocsin.alerting.explain.knowledge import Knowledge
+from tocsin.alerting.explain.messages import Answered, decode_message, encode_answer, encode_question
 from tocsin.alerting.intent import codec as intent_codec
 from tocsin.alerting.intent.intents import Intents
 from tocsin.alerting.labels import Labels, valid_classic_name, valid_name, valid_text
@@ -19,6 +26,7 @@ from tocsin.alerting.quote import go_quote, go_unquote
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import LATEST, SECOND, ZERO, format_milliseconds, format_rfc3339, parse_rfc3339
 from tocsin.errors import StateError
+from tocsin.node.config.alertmanager import AlertmanagerConfig
 
 NOW = 1_750_000_000 * SECOND
 RETENTION = 120 * 3600 * SECOND
@@ -101,6 +109,34 @@ def digests(data: bytes) -> None:
     if not exchange.finished:
         exchange.request(NOW)
         exchange.receive(read, NOW)
+
+
+def explain(data: bytes) -> None:
+    """A question or an answer about alerts, as it is or before it was compressed."""
+    try:
+        message = decode_message(data)
+    except StateError:
+        message = decode_message(data[:10] + zlib.compress(data[10:]))
+    if isinstance(message, Answered):
+        for alert in message.knowledge.alerts:
+            render(explain_alert(alert.labels, message.knowledge))
+        encode_answer(message)
+    else:
+        encode_question(message)
+
+
+def explain_alert(labels: Labels, knowledge: Knowledge) -> Story:
+    """What a node makes of the answer."""
+    return tell(
+        Scene(
+            labels=labels,
+            now=0,
+            config=AlertmanagerConfig(route=one_route(), receivers=()),
+            inhibitor=NoSilences(),
+            silences=NoSilences(),
+            others=(knowledge,),
+        )
+    )
 
 
 def intents(data: bytes) -> None:

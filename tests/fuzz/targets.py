@@ -61,6 +61,7 @@ TARGETS: dict[str, Target] = {
     "notification-log": Target(alerting.notification_log, (StateError,)),
     "digests": Target(alerting.digests, (StateError,)),
     "intents": Target(alerting.intents, (StateError,)),
+    "explain": Target(alerting.explain, (StateError,)),
     # text
     "matchers": Target(alerting.matchers, (), 512),
     "durations": Target(alerting.durations, (), 64),

@@ -8,6 +8,8 @@ from random import Random
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.dispatch import Dispatcher
+from tocsin.alerting.explain.question import Question
+from tocsin.alerting.explain.story import Explanation
 from tocsin.alerting.group import GroupView
 from tocsin.alerting.health import Health, IntegrationHealth
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
@@ -101,6 +103,8 @@ class LoneInside:
             max_streams=4,
         )
         self.trials = Trials(self._senders, node.clock, Logger("tests"))
+        self.asked: tuple[Question, bool] | None = None
+        self.explanation = Explanation((), (), 0)
 
     def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
         return senders_to([receiver], TemplateFiles(), external_url="", clock=self._node.clock)
@@ -137,6 +141,10 @@ class LoneInside:
 
     def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
         return self._node.muting.muted_by(options, at)
+
+    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+        self.asked = question, peers
+        return self.explanation
 
 
 class LoneNode:

@@ -76,6 +76,9 @@ class RecordedPipeline:
     def last(self) -> FlushRecord:
         return self.told[-1]
 
+    def under_way(self) -> list[FlushRecord]:
+        return [raw.record() for raw in self.recorder.open()]
+
     def start(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> None:
         options = self.route.options
         flush = Flush(

@@ -112,7 +112,13 @@ class Dispatcher:
         return group
 
     def _arm(self, group: AggregationGroup, when: Nanoseconds) -> None:
-        heappush(self._timers, (max(when, self._start), next(self._sequence), group))
+        group.next_flush = max(when, self._start)
+        heappush(self._timers, (group.next_flush, next(self._sequence), group))
+
+    def next_flush(self, route_id: str, labels: Labels) -> Nanoseconds | None:
+        """When a group is flushed next; ``None`` if there is no such group."""
+        group = self._groups.get((route_id, labels))
+        return group.next_flush if group is not None else None
 
     def next_timeout(self) -> Nanoseconds | None:
         """When ``handle_timeout`` is to be called next."""

@@ -68,6 +68,8 @@ class AggregationGroup:
     due: bool = False
     """The timer went off while a flush was under way: the next one follows at its end."""
     destroyed: bool = False
+    next_flush: Nanoseconds = 0
+    """When its timer is due."""
     _sorted: tuple[Alert, ...] | None = None
     _order: list[int] = field(default_factory=list)
     """The fingerprints in the alerts' order, which depends on the labels only; without those of ``_new``."""

@@ -30,6 +30,7 @@ from tocsin.node.config.flags import NodeFlags
 from tocsin.node.configuration import TemplateStatistics, loader, senders_of
 from tocsin.node.decisionrecord import DecisionRecord
 from tocsin.node.engine import Engine
+from tocsin.node.explaining import Explaining
 from tocsin.node.garbage import HeapKeeper
 from tocsin.node.inside import NodeInside
 from tocsin.node.log import Logger
@@ -91,6 +92,7 @@ class Node:
             clock=self.clock,
             log=self._log,
         )
+        self.explaining = Explaining(self)
         self.cluster: Cluster | None = None
         self.template_statistics = TemplateStatistics()
         self._load = loader(flags, self._log, self.template_statistics)
@@ -122,6 +124,7 @@ class Node:
             self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
             self.record = DecisionRecord(self.state.store, self.clock, self.cluster.settings.name, self._log)
             self.cluster.handlers[INTENT_KEY] = self._intents_received
+            self.explaining.open(self.cluster)
         self._adopt(self._config, self._make_senders(self._config), previous=None)
         observe(self.metrics_registry, self)
         self._web = Web(self.flags, self, self.metrics_registry)
@@ -173,6 +176,7 @@ class Node:
             await self.state.drained()
         if self._tasks:  # What was begun before.
             await asyncio.wait(self._tasks, timeout=STOP_GRACE)
+        await self.explaining.close()
         if self.cluster is not None:
             await self.cluster.close()
         if self.engine is not None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from typing import Final
 from weakref import WeakSet
 
 from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import FlushFinished
-from tocsin.alerting.record import FlushRecord, Recorder
+from tocsin.alerting.record import FlushRecord, Raw, Recorder
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.store import Store
+from tocsin.node.store.records import Wanted, make_wanted
+
+SLICE: Final = 128
+"""Flushes under way that are made into records at a time."""
 
 
 class DecisionRecord:
@@ -29,13 +35,22 @@ class DecisionRecord:
         self._followers.add(follower)
         return follower
 
-    def under_way(self) -> list[FlushRecord]:
-        """The flushes that have not ended."""
-        return [record for follower in self._followers for record in follower.under_way()]
-
-    def read(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
+    async def read(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
         """What is kept, newest first, before a number. :class:`~tocsin.errors.StorageError`."""
-        return self.store.read_records(before)
+        async for found in self.store.read_records(before=before):
+            for each in found:
+                yield each
+
+    async def search(self, wanted: Wanted) -> AsyncIterator[list[FlushRecord]]:
+        """What is wanted of it, newest first, in slices, which may be empty; what is under way before the
+        rest. :class:`~tocsin.errors.StorageError`."""
+        under_way = [raw for follower in self._followers for raw in follower.open()]
+        for start in range(0, len(under_way), SLICE):
+            some = [(0, raw) for raw in under_way[start : start + SLICE]]
+            yield [record for _, record in await asyncio.to_thread(make_wanted, some, wanted)]
+        told = {raw.number for raw in under_way}
+        async for found in self.store.read_records(wanted):
+            yield [record for number, record in found if number not in told]
 
 
 class Follower:
@@ -46,9 +61,9 @@ class Follower:
         self._records = record.store.records
         self._recorder = Recorder(record.node, number=self._records.number)
 
-    def under_way(self) -> list[FlushRecord]:
+    def open(self) -> list[Raw]:
         """The flushes that have not ended."""
-        return self._recorder.under_way()
+        return self._recorder.open()
 
     def decided(self, decided: Sequence[Decision | FlushFinished]) -> None:
         """Something was decided about flushes, or they are over."""

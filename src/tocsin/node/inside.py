@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from tocsin import __version__
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.explain.question import Question
+from tocsin.alerting.explain.story import Explanation
 from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord
@@ -165,3 +167,7 @@ class NodeInside:
             return engine.pipeline.muted_by(options, at) if engine is not None else ()
         except KeyError:  # A reload has removed a time interval since the route was asked for.
             return ()
+
+    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+        """What became of alerts, and why."""
+        return await self._node.explaining.explain(question, peers=peers)

@@ -162,6 +162,7 @@ def observe(metrics: Metrics, node: Node) -> None:
     metrics.watch_statistics("events", lambda: node.inside.events.statistics, gauges=EVENT_GAUGES)
     metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
     metrics.watch_statistics("record", lambda: node.state.store.records.statistics, gauges=RECORD_GAUGES)
+    metrics.watch_statistics("explain", lambda: node.explaining.statistics)
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())
     if lag is not None:

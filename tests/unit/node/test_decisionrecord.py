@@ -98,7 +98,7 @@ async def kept(folder: Path) -> list[FlushRecord]:
     store, _ = store_in(folder)
     await store.open(Clock().now())
     try:
-        return [record async for _, record in store.read_records()]
+        return [record async for found in store.read_records() for _, record in found]
     finally:
         await store.close()
 

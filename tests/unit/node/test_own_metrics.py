@@ -21,6 +21,7 @@ from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.node import observation, web
 from tocsin.node.acknowledging import AcknowledgementStatistics
 from tocsin.node.cluster.antientropy import AntiEntropyStatistics
+from tocsin.node.cluster.asking import AskingStatistics
 from tocsin.node.cluster.identity_metrics import Waiting
 from tocsin.node.cluster.inbox import InboxStatistics
 from tocsin.node.cluster.keyring.service import KeyringStatistics
@@ -48,6 +49,7 @@ STATISTICS: dict[str, type] = {
     "cluster_transport": Protection,
     "discovery": DiscoveryStatistics,
     "events": EventStatistics,
+    "explain": AskingStatistics,
     "gossip": Statistics,
     "gossip_driver": DriverStatistics,
     "gossip_newcomers": Waiting,

@@ -13,6 +13,9 @@ What = Literal["sent", "sent by a peer", "muted", "failed", "not needed", "under
 """Of a notification. ``not needed``: nothing new to tell; ``failed``: given up, or its turn came too late."""
 
 
+Answer = Literal["answered", "partly", "no answer", "log only"]
+
+
 @dataclass(frozen=True, slots=True)
 class RouteTold:
     """A route that the alert came to. ``why`` is empty if it ends there."""
@@ -39,6 +42,10 @@ class Told:
     why: str
     again_at: Nanoseconds | None = None
     """When it is tried or told again."""
+    resolved: bool = False
+    """Whether the alert had ended in it."""
+    waits: bool = False
+    """It is under way, and only in that the node lets others go first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +55,29 @@ class GroupTold:
     receiver: str
     route_id: str
     labels: Labels
+    key: str = ""
     muted_by: tuple[str, ...] = ()
     """Time intervals that mute its route now."""
     next_flush: Nanoseconds | None = None
+    logged: str = ""
+    """What the notification log adds, in words."""
     told: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AtNode:
+    """How the alert is at another node."""
+
+    node: str
+    state: State
+    since: Nanoseconds | None = None
+    inhibited_by: str = ""
+    silenced_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What is told of an alert at one node."""
+    """What is told of an alert, by one node with what others have told it."""
 
     labels: Labels
     at: Nanoseconds
@@ -67,5 +88,25 @@ class Story:
     """The inhibiting alert and the rule, in words; empty: none now."""
     silenced_by: tuple[str, ...] = ()
     """Ids of the silences in force now."""
+    elsewhere: tuple[AtNode, ...] = ()
     routes: tuple[RouteTold, ...] = ()
     groups: tuple[GroupTold, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAnswer:
+    """How much a member has told. ``log only``: it is no Tocsin node, and what tells of it is the
+    notification log alone."""
+
+    node: str
+    answer: Answer
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``more``: alerts that were meant too and are not told."""
+
+    stories: tuple[Story, ...]
+    nodes: tuple[NodeAnswer, ...]
+    more: int

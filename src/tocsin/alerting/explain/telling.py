@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Final
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.alerting.explain.knowledge import Knowledge
 from tocsin.alerting.explain.routes import routes_told
-from tocsin.alerting.explain.story import GroupTold, State, Story, Told
+from tocsin.alerting.explain.story import AtNode, GroupTold, State, Story, Told, What
 from tocsin.alerting.inhibit import Inhibition
+from tocsin.alerting.integration import integrations
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import Inhibitions, Muter, Muting
+from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.record.model import DeliveryRecord, FlushRecord, MuteRecord
 from tocsin.alerting.route import Route
-from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
 MAX_TOLD: Final = 20
 """Notifications that are told of one group."""
+LOG_SAYS: Final = "the notification log says so"
 _MUTED: Final[Mapping[str, str]] = {
     "silence": "silenced by {by}",
     "mute_time_interval": "muted by the time interval {by}",
@@ -41,6 +46,12 @@ class Scene:
     next_flushes: Mapping[tuple[str, Labels], Nanoseconds] = field(default_factory=dict)
     """When the timers of the groups are due, by route id and group labels."""
     node: str = ""
+    others: Sequence[Knowledge] = ()
+    """What other nodes know."""
+    silent: tuple[str, ...] = ()
+    """Names of members that have told nothing: Alertmanagers, and whoever did not answer."""
+    log: Callable[[Receiver, str], Entry | None] = lambda _receiver, _group: None
+    """The notification log: the last notification of a group to an integration."""
 
 
 def explain(scene: Scene) -> Story:
@@ -52,8 +63,11 @@ def explain(scene: Scene) -> Story:
     state, since = _state(scene)
     fingerprint = scene.labels.fingerprint
     records = [
-        each for each in scene.records if any(alert.fingerprint == fingerprint for alert in each.alerts)
+        each
+        for each in chain(scene.records, *[other.records for other in scene.others])
+        if any(alert.fingerprint == fingerprint for alert in each.alerts)
     ]
+    records.sort(key=lambda record: record.began, reverse=True)
     routes = scene.config.route.match(scene.labels)
     return Story(
         labels=scene.labels,
@@ -61,12 +75,26 @@ def explain(scene: Scene) -> Story:
         node=scene.node,
         state=state,
         since=since,
-        inhibited_by=_inhibition(inhibition) if inhibition is not None else "",
+        inhibited_by=inhibition_told(inhibition) if inhibition is not None else "",
         silenced_by=scene.silences.mutes(scene.labels, scene.now),
+        elsewhere=tuple([_elsewhere(scene, other) for other in scene.others]),
         routes=tuple(routes_told(scene.config.route, scene.labels)),
-        groups=tuple(_group(scene, route, records, muting) for route in routes)
-        + tuple(_earlier_groups(records, {route.id for route in routes}, fingerprint)),
+        groups=tuple([_group(scene, route, records, muting) for route in routes])
+        + tuple(_earlier_groups(scene, records, {route.id for route in routes})),
     )
+
+
+def _elsewhere(scene: Scene, other: Knowledge) -> AtNode:
+    for held in other.alerts:
+        if held.labels == scene.labels:
+            return AtNode(
+                node=other.node,
+                state="resolved" if held.ends_at else "firing",
+                since=held.ends_at or held.starts_at,
+                inhibited_by=held.inhibited_by,
+                silenced_by=held.silenced_by,
+            )
+    return AtNode(node=other.node, state="not known")
 
 
 def _state(scene: Scene) -> tuple[State, Nanoseconds | None]:
@@ -76,7 +104,8 @@ def _state(scene: Scene) -> tuple[State, Nanoseconds | None]:
     return ("resolved", alert.ends_at) if alert.resolved_at(scene.now) else ("firing", alert.starts_at)
 
 
-def _inhibition(found: Inhibition) -> str:
+def inhibition_told(found: Inhibition) -> str:
+    """The inhibiting alert and the rule, in words."""
     return _by_rule(str(found.source.labels), found.number, found.rule.name)
 
 
@@ -87,57 +116,131 @@ def _by_rule(source: str, number: int | None, name: str) -> str:
 
 def _group(scene: Scene, route: Route, records: Sequence[FlushRecord], muting: Muting) -> GroupTold:
     labels = route.group_labels(scene.labels)
-    own = [each for each in records if each.route_id == route.id]
+    key = f"{route.key}:{labels}"
+    told = _told(scene, [each for each in records if each.route_id == route.id])
+    logged, without = _log_word(scene, route.options.receiver, key, told)
+    due = scene.next_flushes.get((route.id, labels)) or min(
+        [
+            timer.due
+            for other in scene.others
+            for timer in other.timers
+            if timer.route_id == route.id and Labels(timer.labels) == labels
+        ],
+        default=None,
+    )
     return GroupTold(
         receiver=route.options.receiver,
         route_id=route.id,
         labels=labels,
+        key=key,
         muted_by=muting.muted_by(route.options, scene.now),
-        next_flush=scene.next_flushes.get((route.id, labels)),
-        told=_told(own, scene.labels.fingerprint),
+        next_flush=due,
+        logged=without,
+        told=_newest_first([*told, *logged]),
     )
 
 
-def _earlier_groups(
-    records: Sequence[FlushRecord], current: set[str], fingerprint: int
-) -> Iterator[GroupTold]:
+def _earlier_groups(scene: Scene, records: Sequence[FlushRecord], current: set[str]) -> Iterator[GroupTold]:
     """Those of routes that the configuration does not have any more, or that the alert takes no more."""
     by_route: dict[str, list[FlushRecord]] = {}
     for each in records:
         if each.route_id not in current:
             by_route.setdefault(each.route_id, []).append(each)
     for route_id, found in by_route.items():
-        labels = Labels(found[0].group_labels)
-        told = _told(found, fingerprint)
-        yield GroupTold(receiver=found[0].receiver, route_id=route_id, labels=labels, told=told)
+        yield GroupTold(
+            receiver=found[0].receiver,
+            route_id=route_id,
+            labels=Labels(found[0].group_labels),
+            key=found[0].group_key,
+            told=_newest_first(_told(scene, found)),
+        )
 
 
-def _told(records: Sequence[FlushRecord], fingerprint: int) -> tuple[Told, ...]:
-    sent_here = {
+def _told(scene: Scene, records: Sequence[FlushRecord]) -> list[Told]:
+    """Each thing once: that there is nothing new to tell only the last time, at one node."""
+    sent = {
         (delivery.name, attempt.ended)
         for record in records
         for delivery in record.deliveries
         for attempt in delivery.attempts
         if attempt.outcome == "sent"
     }
-    found = [told for record in records for told in _of_flush(record, fingerprint, sent_here)]
-    found.sort(key=lambda told: told.at, reverse=True)
-    return tuple(found[:MAX_TOLD])
+    found: dict[object, Told] = {}
+    for record in records:
+        for told in _of_flush(scene, record, sent):
+            match told.what:
+                case "not needed":
+                    key: object = told.what, told.integration
+                case "sent by a peer":
+                    key = told.what, told.integration, told.at
+                case _:
+                    key = len(found), told.integration
+            found.setdefault(key, told)
+    return list(found.values())
 
 
-def _of_flush(record: FlushRecord, fingerprint: int, sent_here: set[tuple[str, int]]) -> Iterator[Told]:
+def _newest_first(told: Iterable[Told]) -> tuple[Told, ...]:
+    return tuple(sorted(told, key=lambda each: each.at, reverse=True)[:MAX_TOLD])
+
+
+def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told]) -> tuple[list[Told], str]:
+    """What the notification log knows and no record does: notifications with this alert, and in words the
+    last one without it."""
+    found: list[Told] = []
+    without = ""
+    known = {(each.integration, each.at) for each in told if each.what in ("sent", "sent by a peer")}
+    one = scene.labels.hash
+    for config in scene.config.receivers:
+        for integration in integrations(config) if config.name == receiver else ():
+            entry = scene.log(integration.log_receiver, group_key)
+            if entry is None or (str(integration), entry.timestamp) in known:
+                continue
+            node, why = _peer(scene, "")
+            if one in entry.firing_alerts or one in entry.resolved_alerts:
+                found.append(
+                    Told(
+                        at=entry.timestamp,
+                        node=node,
+                        integration=str(integration),
+                        what="sent by a peer",
+                        why=why,
+                        resolved=one in entry.resolved_alerts,
+                    )
+                )
+            elif not any(each.integration == str(integration) for each in told):
+                when = format_rfc3339(entry.timestamp // SECOND * SECOND)
+                without = f"the group was notified at {when}, without this alert"
+    return found, without
+
+
+def _peer(scene: Scene, by: str) -> tuple[str, str]:
+    """Who notified, as far as is known, and in words how that is known."""
+    if by:
+        return by, "its intent and the notification log say so"
+    match scene.silent:
+        case (one,):
+            return one, LOG_SAYS
+        case ():
+            return "", f"by a node that has no record of it; {LOG_SAYS}"
+        case several:
+            return "", f"by {' or '.join(several)}; {LOG_SAYS}"
+
+
+def _of_flush(scene: Scene, record: FlushRecord, sent: set[tuple[str, int]]) -> Iterator[Told]:
+    fingerprint = scene.labels.fingerprint
+    resolved = any(each.fingerprint == fingerprint and each.ends_at for each in record.alerts)
     for mute in record.muted:
         if fingerprint in mute.alerts:
             yield _muted(record, mute, "")
             return
     if record.unsettled_until is not None and not record.deliveries:
         why = "it waits for the cluster to settle" if record.ended is None else record.error
-        what = "under way" if record.ended is None else "failed"
+        what: What = "under way" if record.ended is None else "failed"
         yield Told(
             at=record.began,
             node=record.node,
             integration="",
-            what=what,  # type: ignore[arg-type]
+            what=what,
             why=why,
             again_at=record.unsettled_until if record.ended is None else record.next_flush,
         )
@@ -145,8 +248,10 @@ def _of_flush(record: FlushRecord, fingerprint: int, sent_here: set[tuple[str, i
         own = next((mute for mute in delivery.muted if fingerprint in mute.alerts), None)
         if own is not None:
             yield _muted(record, own, delivery.name)
-        else:
-            yield _of_delivery(record, delivery, sent_here)
+            continue
+        yield _of_delivery(scene, record, delivery, sent, resolved)
+        if delivery.attempts and delivery.outcome == "not needed":
+            yield _failed_before(record, delivery)
 
 
 def _muted(record: FlushRecord, mute: MuteRecord, integration: str) -> Told:
@@ -165,50 +270,54 @@ def _muted(record: FlushRecord, mute: MuteRecord, integration: str) -> Told:
     )
 
 
-def _of_delivery(record: FlushRecord, delivery: DeliveryRecord, sent_here: set[tuple[str, int]]) -> Told:
+def _of_delivery(
+    scene: Scene, record: FlushRecord, delivery: DeliveryRecord, sent: set[tuple[str, int]], resolved: bool
+) -> Told:
     told = Told(
-        at=delivery.at, node=record.node, integration=delivery.name, what="under way", why=delivery.reason
+        at=delivery.at,
+        node=record.node,
+        integration=delivery.name,
+        what="under way",
+        why=delivery.reason,
+        resolved=resolved,
     )
     match delivery.outcome:
         case "sent":
-            return _with(told, "sent", delivery.reason + _failures(delivery), None)
+            again = None if resolved else told.at + record.repeat_interval
+            return _with(told, "sent", delivery.reason + _failures(delivery), again)
         case "given up":
             why = f"{delivery.error} ({delivery.reason}), {_attempts(delivery)}"
             return _with(told, "failed", why, record.next_flush)
         case "too late":
             return _with(told, "failed", "its turn came after its deadline", record.next_flush)
         case "not needed":
-            return _not_needed(told, delivery, sent_here)
+            return _not_needed(scene, told, delivery, sent)
         case "under way":
             return _under_way(told, record, delivery)
 
 
-def _with(told: Told, what: str, why: str, again_at: Nanoseconds | None, *, node: str | None = None) -> Told:
+def _failed_before(record: FlushRecord, delivery: DeliveryRecord) -> Told:
+    last = delivery.attempts[-1]
     return Told(
-        at=told.at,
-        node=told.node if node is None else node,
-        integration=told.integration,
-        what=what,  # type: ignore[arg-type]
-        why=why,
-        again_at=again_at,
+        at=last.ended,
+        node=record.node,
+        integration=delivery.name,
+        what="failed",
+        why=f"{_attempts(delivery)}, the last one: {last.error or last.outcome}; then a peer sent it",
     )
 
 
-def _not_needed(told: Told, delivery: DeliveryRecord, sent_here: set[tuple[str, int]]) -> Told:
+def _with(told: Told, what: What, why: str, again_at: Nanoseconds | None) -> Told:
+    return replace(told, what=what, why=why, again_at=again_at)
+
+
+def _not_needed(scene: Scene, told: Told, delivery: DeliveryRecord, sent: set[tuple[str, int]]) -> Told:
     log = delivery.log
     again = delivery.remind_at
-    if log is None or (delivery.name, log.notified_at) in sent_here or log.by == told.node != "":
+    if log is None or (delivery.name, log.notified_at) in sent or log.by == told.node != "":
         return _with(told, "not needed", delivery.reason, again)
-    why = f"by {log.by or 'another node, or this one before its record begins'}; {delivery.reason}"
-    found = _with(told, "sent by a peer", why, again, node=log.by)
-    return Told(
-        at=log.notified_at,
-        node=found.node,
-        integration=found.integration,
-        what=found.what,
-        why=found.why,
-        again_at=again,
-    )
+    node, why = _peer(scene, log.by)
+    return replace(told, at=log.notified_at, node=node, what="sent by a peer", why=why, again_at=again)
 
 
 def _under_way(told: Told, record: FlushRecord, delivery: DeliveryRecord) -> Told:
@@ -220,12 +329,13 @@ def _under_way(told: Told, record: FlushRecord, delivery: DeliveryRecord) -> Tol
         return _with(told, "under way", why, last.again_at)
     if delivery.yields:
         last_yield = delivery.yields[-1]
-        return _with(told, "under way", f"{last_yield.peer} goes first", last_yield.until)
+        found = _with(told, "under way", f"{last_yield.peer} goes first", last_yield.until)
+        return replace(found, waits=True)
     if delivery.reason:
         return _with(told, "under way", f"{delivery.reason}: being sent", None)
     if delivery.position:
-        why = f"{delivery.position} members come before this node"
-        return _with(told, "under way", why, delivery.wait_until)
+        why = f"its turn comes after {delivery.position} other" + ("s" if delivery.position > 1 else "")
+        return replace(_with(told, "under way", why, delivery.wait_until), waits=True)
     return told
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from tocsin.alerting.duration import format_duration
-from tocsin.alerting.explain.story import GroupTold, Story, Told
+from tocsin.alerting.explain.story import GroupTold, RouteTold, Story, Told
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
+ALIKE: Final = 10 * SECOND
+MAX_ROUTES: Final = 30
+"""That are told although the alert does not take them."""
 MAX_LINES: Final = 5
 """Of the history of a group."""
 _WORDS: Final = {
@@ -28,65 +31,149 @@ def render(story: Story) -> str:
 
 
 def _lines(story: Story) -> Iterator[str]:
-    since = f" since {_when(story.since, story.at)}" if story.since is not None else ""
-    here = f" at {story.node}" if story.node else ""
     yield f"{story.labels}"
-    yield f"  {story.state}{here}{since}"
+    yield f"  {_states(story)}"
     if story.inhibited_by:
         yield f"  inhibited now by {story.inhibited_by}"
     if story.silenced_by:
         yield f"  silenced now by {', '.join(story.silenced_by)}"
+    for other in story.elsewhere:
+        if other.inhibited_by and not story.inhibited_by:
+            yield f"  inhibited now at {other.node} by {other.inhibited_by}"
+        if other.silenced_by and not story.silenced_by:
+            yield f"  silenced now at {other.node} by {', '.join(other.silenced_by)}"
     for group in story.groups:
         yield ""
         yield from _group(group, story)
     yield ""
+    yield from route_lines(story.routes)
+
+
+def route_lines(routes: Iterable[RouteTold]) -> Iterator[str]:
+    """The routes that were taken, and those that were not."""
     yield "routes"
-    for route in story.routes:
-        sign = "+" if route.taken else "-"
-        why = f": {route.why}" if route.why else ""
-        yield f"  {sign} {route.id} to {route.receiver}{why}"
+    left_out = 0
+    not_taken = 0
+    for route in routes:
+        if route.taken:
+            yield f"  + {route.receiver}: {route.id}"
+            continue
+        not_taken += 1
+        if not_taken > MAX_ROUTES:
+            left_out += 1
+        else:
+            yield f"  - {route.receiver}: {route.id}: {route.why}"
+    if left_out:
+        yield f"  and {left_out} more that it does not take"
+
+
+def _states(story: Story) -> str:
+    """``firing at a, b since … (10m ago); not known at c``: nodes that say the same are told together."""
+    found: dict[tuple[str, Nanoseconds | None], list[str]] = {}
+    everybody = [(story.node, story.state, story.since)]
+    everybody += [(each.node, each.state, each.since) for each in story.elsewhere]
+    for node, state, since in everybody:
+        rounded = since // SECOND if since is not None else None
+        found.setdefault((state, rounded), []).append(node)
+    return "; ".join(
+        state
+        + (f" at {', '.join(nodes)}" if any(nodes) else "")
+        + (f" since {_when(since * SECOND, story.at)}" if since is not None else "")
+        for (state, since), nodes in found.items()
+    )
 
 
 def _group(group: GroupTold, story: Story) -> Iterator[str]:
-    yield f"{group.receiver}: {_verdict(group, story)}"
+    yield f"{group.receiver}: {verdict(group, story)}"
     yield f"  group {group.labels}"
     if group.muted_by:
         yield f"  the route is muted now by {', '.join(group.muted_by)}"
     if group.next_flush is not None:
         yield f"  next flush {_when(group.next_flush, story.at)}"
-    for told in group.told[:MAX_LINES]:
-        yield f"  {_told(told, story.at)}"
-    if len(group.told) > MAX_LINES:
-        yield f"  and {len(group.told) - MAX_LINES} earlier"
+    if group.logged:
+        yield f"  {group.logged}"
+    lines = _merged(group.told)
+    for nodes, told in lines[:MAX_LINES]:
+        yield f"  {_told(nodes, told, story.at)}"
+    if len(lines) > MAX_LINES:
+        yield f"  and {len(lines) - MAX_LINES} earlier"
 
 
-def _verdict(group: GroupTold, story: Story) -> str:
-    """In a few words. What has nothing new to tell is passed over for what came before it."""
-    decisive = next((told for told in group.told if told.what != "not needed"), None)
+def _merged(told: Iterable[Told]) -> list[tuple[list[str], Told]]:
+    """What several nodes did alike, at about the same time, is one."""
+    found: list[tuple[list[str], Told]] = []
+    for each in told:
+        for nodes, other in found:
+            alike = (each.integration, each.what, each.why) == (other.integration, other.what, other.why)
+            if alike and each.node and each.node not in nodes and other.at - each.at <= ALIKE:
+                nodes.append(each.node)
+                break
+        else:
+            found.append(([each.node] if each.node else [], each))
+    return found
+
+
+def verdict(group: GroupTold, story: Story) -> str:
+    """What became of the alert there, in a few words.
+
+    What has nothing new to tell is passed over for what came before it.
+    """
+    decided = _decisive(group)
+    decisive = decided[0] if decided else None
     if decisive is None:
         if group.told:
             return f"NOTHING NEW, {group.told[0].why}"
-        if story.state == "not known":
-            return "NOT SENT, this node neither holds the alert nor has a record of it"
+        if all(state == "not known" for state in (story.state, *(each.state for each in story.elsewhere))):
+            return "NOT SENT, nobody holds the alert or has a record of it"
         if group.next_flush is not None and group.next_flush > story.at:
             return f"WAITING, the group is flushed {_when(group.next_flush, story.at)}"
         return "NOT SENT, and no record says why"
-    word = _WORDS[decisive.what]
-    return f"{word} {_when(decisive.at, story.at)}{_by(decisive)}, {decisive.why}"
+    earlier = next((told for told in group.told if _is_sent(told)), None)
+    before = ""
+    if earlier is not None and not any(map(_is_sent, decided)):
+        before = f"; last sent {_when(earlier.at, story.at)}"
+    if len({each.what for each in decided}) == 1:
+        return _decided(decisive, story, "") + before
+    return "; ".join([_decided(each, story, each.integration) for each in decided]) + before
+
+
+def _decisive(group: GroupTold) -> list[Told]:
+    """The newest of weight, of each integration; newest first."""
+    sent = {told.integration for told in group.told if _is_sent(told)}
+    found: dict[str, Told] = {}
+    for told in group.told:
+        if told.what == "not needed" or (told.waits and told.integration in sent):
+            continue
+        if not told.integration:  # of all of them
+            return [*found.values()] or [told]
+        found.setdefault(told.integration, told)
+    return list(found.values())
+
+
+def _decided(told: Told, story: Story, integration: str) -> str:
+    word = _WORDS[told.what] + (" AS RESOLVED" if _is_sent(told) and told.resolved else "")
+    to = f" to {integration.rpartition('/')[2]}" if integration else ""
+    return f"{word}{to} {_when(told.at, story.at)}{_by(told)}, {told.why}"
+
+
+def _is_sent(told: Told) -> bool:
+    return told.what in ("sent", "sent by a peer")
 
 
 def _by(told: Told) -> str:
-    return f" by {told.node}" if told.node and told.what == "sent" else ""
+    return f" by {told.node}" if told.node and _is_sent(told) else ""
 
 
-def _told(told: Told, now: Nanoseconds) -> str:
+def _told(nodes: Sequence[str], told: Told, now: Nanoseconds) -> str:
     to = f" {told.integration}" if told.integration else ""
-    node = f" [{told.node}]" if told.node else ""
+    node = f" [{', '.join(sorted(nodes))}]" if nodes else ""
     again = f"; again {_when(told.again_at, now)}" if told.again_at is not None else ""
-    return f"{_clock(told.at)}{node}{to} {told.what}: {told.why}{again}"
+    resolved = " as resolved" if _is_sent(told) and told.resolved else ""
+    return f"{clock(told.at)}{node}{to} {told.what}{resolved}: {told.why}{again}"
 
 
-def _clock(moment: Nanoseconds) -> str:
+def clock(moment: Nanoseconds) -> str:
+    """``2027-01-15T08:00:00Z``."""
     return format_rfc3339(moment // SECOND * SECOND)
 
 
@@ -94,6 +181,6 @@ def _when(moment: Nanoseconds, now: Nanoseconds) -> str:
     """``2027-01-15T08:00:00Z (12m ago)``."""
     apart = (now - moment) // SECOND * SECOND if now >= moment else -((moment - now) // SECOND * SECOND)
     if not apart:
-        return f"{_clock(moment)} (now)"
+        return f"{clock(moment)} (now)"
     words = f"{format_duration(apart)} ago" if apart > 0 else f"in {format_duration(-apart)}"
-    return f"{_clock(moment)} ({words})"
+    return f"{clock(moment)} ({words})"

@@ -3,7 +3,7 @@
 Its schema is told in docs/decisions-record.md.
 """
 
-from tocsin.alerting.record.codec import VERSION, NewerRecordError, decode, encode
+from tocsin.alerting.record.codec import VERSION, NewerRecordError, decode, encode, searchable
 from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.record.recorder import Raw, Recorder
 from tocsin.alerting.record.ring import Bounds, Ring
@@ -18,4 +18,5 @@ __all__ = [
     "Ring",
     "decode",
     "encode",
+    "searchable",
 ]

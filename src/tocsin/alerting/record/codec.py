@@ -9,8 +9,22 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, get_args
 
+from tocsin.alerting.record.forms import (
+    Form,
+    filled,
+    fingerprint,
+    items,
+    maybe,
+    moment,
+    number,
+    objects,
+    of_kind,
+    one_of,
+    pairs,
+    text,
+)
 from tocsin.alerting.record.model import (
     AlertRecord,
     AttemptOutcome,
@@ -20,7 +34,6 @@ from tocsin.alerting.record.model import (
     FlushRecord,
     LogRecord,
     MuteRecord,
-    Pairs,
     YieldRecord,
 )
 from tocsin.errors import StateError
@@ -33,7 +46,6 @@ _DEFLATED: Final = ord("z")
 _COMPRESS_FROM: Final = 2048
 """Bytes; below it compression takes most of the time, and saves a few hundred bytes."""
 
-Form = dict[str, Any]
 Migration = Callable[[Form], Form]
 MIGRATIONS: Final[Mapping[int, Migration]] = {}
 """From the version that is the key to the one after it."""
@@ -45,7 +57,7 @@ class NewerRecordError(StateError):
 
 def encode(record: FlushRecord) -> bytes:
     """The record in the current version."""
-    text = json.dumps(_flush_form(record), separators=(",", ":"), check_circular=False).encode()
+    text = json.dumps(to_form(record), separators=(",", ":"), check_circular=False).encode()
     if len(text) >= _COMPRESS_FROM:
         return bytes((VERSION, _DEFLATED)) + zlib.compress(text, 1)
     return bytes((VERSION, _PLAIN)) + text
@@ -70,11 +82,19 @@ def decode(
             raise StateError("a record that is no object")
         for step in range(found, version):
             form = migrations[step](form)
-        return _flush(form)
+        return from_form(form)
     except StateError:
         raise
     except (KeyError, TypeError, ValueError, RecursionError, zlib.error) as error:
         raise StateError(f"a record does not decode: {error!r}") from None
+
+
+def searchable(data: bytes) -> bytes:
+    """The JSON of a record, to be looked into before it is decoded; empty if there is none."""
+    try:
+        return _unpack(data[1], data[2:])
+    except (StateError, zlib.error, IndexError):
+        return b""
 
 
 def _unpack(packing: int, data: bytes) -> bytes:
@@ -89,21 +109,9 @@ def _unpack(packing: int, data: bytes) -> bytes:
     return text
 
 
-# -- to JSON
-
-
-def _filled(**members: object) -> Form:
-    """What is not the default: no empty text or list, no nought, no ``None``, no ``False``."""
-    return {name: value for name, value in members.items() if value}
-
-
-def _moment(value: int | None) -> list[int]:
-    """An instant that may be missing: 0 is an instant too."""
-    return [] if value is None else [value]
-
-
-def _flush_form(record: FlushRecord) -> Form:
-    return _filled(
+def to_form(record: FlushRecord) -> Form:
+    """The record as JSON has it."""
+    return filled(
         key=record.group_key,
         route=record.route_id,
         labels=dict(record.group_labels),
@@ -113,28 +121,28 @@ def _flush_form(record: FlushRecord) -> Form:
         repeat=record.repeat_interval,
         node=record.node,
         alerts=[
-            _filled(
+            filled(
                 id=f"{each.fingerprint:x}", labels=dict(each.labels), start=each.starts_at, end=each.ends_at
             )
             for each in record.alerts
         ],
         more=record.alerts_left_out,
-        unsettled=_moment(record.unsettled_until),
+        unsettled=moment(record.unsettled_until),
         muted=[_mute_form(each) for each in record.muted],
         to=[_delivery_form(each) for each in record.deliveries],
-        ended=_moment(record.ended),
+        ended=moment(record.ended),
         success=record.success,
         error=record.error,
     )
 
 
 def _mute_form(mute: MuteRecord) -> Form:
-    return _filled(
+    return filled(
         why=mute.reason,
         at=mute.at,
         alerts=[f"{each:x}" for each in mute.alerts],
         by=list(mute.by),
-        rule=_moment(mute.rule),
+        rule=moment(mute.rule),
         name=mute.rule_name,
         source=dict(mute.source),
     )
@@ -142,7 +150,7 @@ def _mute_form(mute: MuteRecord) -> Form:
 
 def _delivery_form(delivery: DeliveryRecord) -> Form:
     log = delivery.log
-    return _filled(
+    return filled(
         receiver=delivery.receiver,
         kind=delivery.integration,
         index=delivery.index,
@@ -155,8 +163,8 @@ def _delivery_form(delivery: DeliveryRecord) -> Form:
         log=[] if log is None else [log.notified_at, log.firing, log.resolved, log.by],
         firing=delivery.firing,
         resolved=delivery.resolved,
-        remind=_moment(delivery.remind_at),
-        queued=_moment(delivery.queued_at),
+        remind=moment(delivery.remind_at),
+        queued=moment(delivery.queued_at),
         yielded=[[each.at, each.peer, each.intent, each.until] for each in delivery.yields],
         attempts=[
             [each.number, each.began, each.ended, each.outcome, each.reason, each.error, each.again_at]
@@ -167,114 +175,68 @@ def _delivery_form(delivery: DeliveryRecord) -> Form:
     )
 
 
-# -- from JSON: members that are not known are passed over
-
-
-def _of(kind: type, value: object) -> Any:
-    if type(value) is not kind:
-        raise StateError(f"a record has {type(value).__name__} where {kind.__name__} is due")
-    return value
-
-
-def _number(form: Form, name: str) -> int:
-    return cast("int", _of(int, form.get(name, 0)))
-
-
-def _text(form: Form, name: str) -> str:
-    return cast("str", _of(str, form.get(name, "")))
-
-
-def _list(form: Form, name: str) -> list[Any]:
-    return cast("list[Any]", _of(list, form.get(name, [])))
-
-
-def _objects(form: Form, name: str) -> list[Form]:
-    return [_of(dict, each) for each in _list(form, name)]
-
-
-def _pairs(form: Form, name: str) -> Pairs:
-    return tuple((key, _of(str, value)) for key, value in _of(dict, form.get(name, {})).items())
-
-
-def _maybe(form: Form, name: str) -> int | None:
-    found = _list(form, name)
-    return _of(int, found[0]) if found else None
-
-
-def _fingerprint(value: object) -> int:
-    found = int(_of(str, value), 16)
-    if not 0 <= found < 1 << 64:
-        raise StateError("a record has a fingerprint of more than 64 bits")
-    return found
-
-
-def _one_of(choices: tuple[str, ...], value: object) -> Any:
-    if value not in choices:
-        raise StateError(f"a record has {value!r} where one of {', '.join(choices)} is due")
-    return value
-
-
-def _flush(form: Form) -> FlushRecord:
+def from_form(form: Form) -> FlushRecord:
+    """Raises StateError, and what :func:`decode` translates into one."""
     return FlushRecord(
-        group_key=_text(form, "key"),
-        route_id=_text(form, "route"),
-        group_labels=_pairs(form, "labels"),
-        receiver=_text(form, "receiver"),
-        began=_number(form, "began"),
-        next_flush=_number(form, "next"),
-        repeat_interval=_number(form, "repeat"),
-        node=_text(form, "node"),
+        group_key=text(form, "key"),
+        route_id=text(form, "route"),
+        group_labels=pairs(form, "labels"),
+        receiver=text(form, "receiver"),
+        began=number(form, "began"),
+        next_flush=number(form, "next"),
+        repeat_interval=number(form, "repeat"),
+        node=text(form, "node"),
         alerts=tuple(
             AlertRecord(
-                fingerprint=_fingerprint(each.get("id")),
-                labels=_pairs(each, "labels"),
-                starts_at=_number(each, "start"),
-                ends_at=_number(each, "end"),
+                fingerprint=fingerprint(each.get("id")),
+                labels=pairs(each, "labels"),
+                starts_at=number(each, "start"),
+                ends_at=number(each, "end"),
             )
-            for each in _objects(form, "alerts")
+            for each in objects(form, "alerts")
         ),
-        alerts_left_out=_number(form, "more"),
-        unsettled_until=_maybe(form, "unsettled"),
-        muted=tuple(map(_mute, _objects(form, "muted"))),
-        deliveries=tuple(map(_delivery, _objects(form, "to"))),
-        ended=_maybe(form, "ended"),
-        success=_of(bool, form.get("success", False)),
-        error=_text(form, "error"),
+        alerts_left_out=number(form, "more"),
+        unsettled_until=maybe(form, "unsettled"),
+        muted=tuple(map(_mute, objects(form, "muted"))),
+        deliveries=tuple(map(_delivery, objects(form, "to"))),
+        ended=maybe(form, "ended"),
+        success=of_kind(bool, form.get("success", False)),
+        error=text(form, "error"),
     )
 
 
 def _mute(form: Form) -> MuteRecord:
     return MuteRecord(
-        reason=_text(form, "why"),
-        at=_number(form, "at"),
-        alerts=tuple(map(_fingerprint, _list(form, "alerts"))),
-        by=tuple(_of(str, each) for each in _list(form, "by")),
-        rule=_maybe(form, "rule"),
-        rule_name=_text(form, "name"),
-        source=_pairs(form, "source"),
+        reason=text(form, "why"),
+        at=number(form, "at"),
+        alerts=tuple(map(fingerprint, items(form, "alerts"))),
+        by=tuple(of_kind(str, each) for each in items(form, "by")),
+        rule=maybe(form, "rule"),
+        rule_name=text(form, "name"),
+        source=pairs(form, "source"),
     )
 
 
 def _delivery(form: Form) -> DeliveryRecord:
     return DeliveryRecord(
-        receiver=_text(form, "receiver"),
-        integration=_text(form, "kind"),
-        index=_number(form, "index"),
-        outcome=_one_of(get_args(DeliveryOutcome), form.get("outcome")),
-        reason=_text(form, "why"),
-        error=_text(form, "error"),
-        at=_number(form, "at"),
-        position=_number(form, "position"),
-        wait_until=_number(form, "wait"),
-        log=_log(_list(form, "log")),
-        firing=_number(form, "firing"),
-        resolved=_number(form, "resolved"),
-        remind_at=_maybe(form, "remind"),
-        queued_at=_maybe(form, "queued"),
-        yields=tuple(map(_yield, _list(form, "yielded"))),
-        attempts=tuple(map(_attempt, _list(form, "attempts"))),
-        attempts_left_out=_number(form, "more"),
-        muted=tuple(map(_mute, _objects(form, "muted"))),
+        receiver=text(form, "receiver"),
+        integration=text(form, "kind"),
+        index=number(form, "index"),
+        outcome=one_of(get_args(DeliveryOutcome), form.get("outcome")),
+        reason=text(form, "why"),
+        error=text(form, "error"),
+        at=number(form, "at"),
+        position=number(form, "position"),
+        wait_until=number(form, "wait"),
+        log=_log(items(form, "log")),
+        firing=number(form, "firing"),
+        resolved=number(form, "resolved"),
+        remind_at=maybe(form, "remind"),
+        queued_at=maybe(form, "queued"),
+        yields=tuple(map(_yield, items(form, "yielded"))),
+        attempts=tuple(map(_attempt, items(form, "attempts"))),
+        attempts_left_out=number(form, "more"),
+        muted=tuple(map(_mute, objects(form, "muted"))),
     )
 
 
@@ -283,26 +245,28 @@ def _log(row: list[Any]) -> LogRecord | None:
         return None
     notified_at, firing, resolved, by = row
     return LogRecord(
-        notified_at=_of(int, notified_at),
-        firing=_of(int, firing),
-        resolved=_of(int, resolved),
-        by=_of(str, by),
+        notified_at=of_kind(int, notified_at),
+        firing=of_kind(int, firing),
+        resolved=of_kind(int, resolved),
+        by=of_kind(str, by),
     )
 
 
 def _yield(row: object) -> YieldRecord:
-    at, peer, intent, until = _of(list, row)
-    return YieldRecord(at=_of(int, at), peer=_of(str, peer), intent=_of(str, intent), until=_of(int, until))
+    at, peer, intent, until = of_kind(list, row)
+    return YieldRecord(
+        at=of_kind(int, at), peer=of_kind(str, peer), intent=of_kind(str, intent), until=of_kind(int, until)
+    )
 
 
 def _attempt(row: object) -> AttemptRecord:
-    number, began, ended, outcome, reason, error, again_at = _of(list, row)
+    number, began, ended, outcome, reason, error, again_at = of_kind(list, row)
     return AttemptRecord(
-        number=_of(int, number),
-        began=_of(int, began),
-        ended=_of(int, ended),
-        outcome=_one_of(get_args(AttemptOutcome), outcome),
-        reason=_of(str, reason),
-        error=_of(str, error),
-        again_at=None if again_at is None else _of(int, again_at),
+        number=of_kind(int, number),
+        began=of_kind(int, began),
+        ended=of_kind(int, ended),
+        outcome=one_of(get_args(AttemptOutcome), outcome),
+        reason=of_kind(str, reason),
+        error=of_kind(str, error),
+        again_at=None if again_at is None else of_kind(int, again_at),
     )

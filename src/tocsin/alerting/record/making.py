@@ -121,6 +121,8 @@ def _bounded(labels: Labels) -> Pairs:
 
 
 def _short(text: str) -> str:
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode()  # What JSON cannot have.
     return text if len(text) <= MAX_TEXT else text[: MAX_TEXT - 1] + "…"
 
 

@@ -154,6 +154,11 @@ class FlushRecord:
         """How many alerts it holds."""
         return len(self.alerts)
 
+    @property
+    def group(self) -> tuple[str, str]:
+        """The receiver and the group key."""
+        return self.receiver, self.group_key
+
     def record(self) -> FlushRecord:
         """Itself: see :class:`tocsin.alerting.record.recorder.Raw`, which is yet to be made into one."""
         return self

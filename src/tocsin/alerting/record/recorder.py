@@ -45,6 +45,11 @@ class Raw:
         """How many alerts it holds."""
         return len(self.flush.alerts)
 
+    @property
+    def group(self) -> tuple[str, str]:
+        """The receiver and the group key."""
+        return self.flush.options.receiver, self.flush.group_key
+
     def record(self) -> FlushRecord:
         """Make the record."""
         found = begun(self.flush, self.node) if self.base is None else copied(self.base)
@@ -89,9 +94,9 @@ class Recorder:
     def __len__(self) -> int:
         return len(self._drafts)
 
-    def under_way(self) -> list[FlushRecord]:
-        """What is known of the flushes that have not ended."""
-        return [draft.raw().record() for draft in self._drafts.values()]
+    def open(self) -> list[Raw]:
+        """The flushes that have not ended."""
+        return [draft.raw() for draft in self._drafts.values()]
 
     def take(self, decided: Iterable[Decision | FlushFinished], now: Nanoseconds) -> list[Raw]:
         """Take in what was decided at once. The flushes that ended by it or of which an integration did, each

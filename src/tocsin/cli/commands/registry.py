@@ -66,6 +66,7 @@ ENTRIES: Final = (
     Entry(("history", "alerts"), "commands.history:ALERTS", "Show alerts of the past."),
     Entry(("history", "silences"), "commands.history:SILENCES", "Show silences of the past."),
     Entry(("config", "diff"), "commands.config_diff", "Say what a new configuration changes."),
+    Entry(("explain",), "commands.explain", "Say what became of an alert, and why."),
     Entry(("wait",), "commands.waiting", "Wait until a cluster is as it should be."),
     Entry(("lint",), "commands.lint", "Look for what a configuration hardly means."),
     Entry(("test",), "commands.routing_test", "Check what becomes of alerts against what ought to."),

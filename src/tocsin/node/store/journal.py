@@ -15,7 +15,7 @@ from tocsin.node.log import Logger
 from tocsin.node.store import damage
 from tocsin.node.store.database import DELETE_ROWS, DamagedError, Database
 from tocsin.node.store.loading import load_rows
-from tocsin.node.store.records import OFF, ReadRecords, Records, make, read_records
+from tocsin.node.store.records import OFF, Records, Wanted, make_wanted, read_records
 from tocsin.node.store.rows import Row
 from tocsin.node.store.statistics import GAUGES, JournalStatistics
 from tocsin.node.store.writer import States, Writer
@@ -23,12 +23,8 @@ from tocsin.node.store.writer import States, Writer
 __all__ = ["GAUGES", "Journal", "JournalStatistics"]
 
 
-RECORD_SLICE: Final = 64
-"""Decision records that are read and decoded at a time: others want the writer's thread too."""
-
-
-def _read_slice(database: Database, before: int | None) -> ReadRecords:
-    return read_records(database.records(before, RECORD_SLICE))
+RECORD_SLICE: Final = 128
+"""Decision records that are read at a time: others want the writer's thread too."""
 
 
 class Journal:
@@ -124,9 +120,11 @@ class Journal:
         await self._writer.care(Database.tidy)
         await self._writer.measure()
 
-    async def read_records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
+    async def read_records(
+        self, wanted: Wanted, before: int | None = None
+    ) -> AsyncIterator[list[tuple[int, FlushRecord]]]:
         """The decision records by number, newest first, ``before`` a number: those that wait, then those on
-        the disk.
+        the disk. In slices, which may be empty: whoever reads may stop after each.
 
         What is not what we wrote is passed over, counted and deleted; what a later version wrote is passed
         over and counted. :class:`~tocsin.errors.StorageError`.
@@ -136,14 +134,14 @@ class Journal:
         if before is not None:
             newest_first = [each for each in newest_first if each[0] < before]
         for start in range(0, len(newest_first), RECORD_SLICE):
-            for made in await asyncio.to_thread(make, newest_first[start : start + RECORD_SLICE]):
-                yield made
+            yield await asyncio.to_thread(make_wanted, newest_first[start : start + RECORD_SLICE], wanted)
+
         while True:
-            found = await self._writer.care(_read_slice, before)
+            rows = await self._writer.care(Database.records, before, RECORD_SLICE)
+            found = await asyncio.to_thread(read_records, rows, wanted)  # the writer's thread has other work
             self.records.read(found)
-            for number, record in zip(found.numbers, found.records, strict=True):
-                if number not in waiting:
-                    yield number, record
+            pairs = zip(found.numbers, found.records, strict=True)
+            yield [(number, record) for number, record in pairs if number not in waiting]
             if found.last is None:
                 return
             before = found.last

@@ -10,9 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
-from tocsin.alerting.record import Bounds, FlushRecord, NewerRecordError, Raw, Ring, decode, encode
+from tocsin.alerting.record import (
+    VERSION,
+    Bounds,
+    FlushRecord,
+    NewerRecordError,
+    Raw,
+    Ring,
+    decode,
+    encode,
+    searchable,
+)
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.recordtable import LATEST_NUMBER, RecordRow
@@ -72,6 +82,12 @@ class TakenRecords:
         self.rows = [_row(number, record) for number, record in made]
 
 
+def make_wanted(kept: Iterable[tuple[int, Kept]], wanted: Wanted) -> list[tuple[int, FlushRecord]]:
+    """As :func:`make`, of those that are wanted."""
+    made = make([(number, each) for number, each in kept if wanted.may_be_of(*each.group)])
+    return [(number, record) for number, record in made if wanted.is_meant(record)]
+
+
 def make(kept: Iterable[tuple[int, Kept]]) -> list[tuple[int, FlushRecord]]:
     """Records by their numbers. One that cannot be made, for a bug, is left out: it must cost neither the
     others nor what a transaction is made for."""
@@ -98,21 +114,51 @@ class ReadRecords:
     """Before which number to go on; None: that was all."""
 
 
-def read_records(rows: Sequence[tuple[int, RecordRow | None]]) -> ReadRecords:
-    """Decode what was read; None is a row that is not what we wrote."""
+class Wanted(Protocol):
+    """Which records are looked for. May be asked on any thread."""
+
+    def may_be(self, text: bytes, /) -> bool:
+        """Whether the record with that JSON is worth being decoded."""
+        ...
+
+    def may_be_of(self, receiver: str, group_key: str, /) -> bool:
+        """Whether a record of that group is worth being made."""
+        ...
+
+    def is_meant(self, record: FlushRecord, /) -> bool: ...
+
+
+class All:
+    """All of them."""
+
+    def may_be(self, _text: bytes, /) -> bool:
+        return True
+
+    def may_be_of(self, _receiver: str, _group_key: str, /) -> bool:
+        return True
+
+    def is_meant(self, _record: FlushRecord, /) -> bool:
+        return True
+
+
+def read_records(rows: Sequence[tuple[int, RecordRow | None]], wanted: Wanted) -> ReadRecords:
+    """Decode what was read and is wanted; None is a row that is not what we wrote."""
     found = ReadRecords(last=rows[-1][0] if rows else None)
     for number, row in rows:
         try:
             if row is None:
                 raise StateError("not what was written")
+            if row.data[:1] == bytes((VERSION,)) and not wanted.may_be(searchable(row.data)):
+                continue
             record = decode(row.data)
         except NewerRecordError:
             found.newer += 1
         except StateError:
             found.bad.append(number)
         else:
-            found.records.append(record)
-            found.numbers.append(number)
+            if wanted.is_meant(record):
+                found.records.append(record)
+                found.numbers.append(number)
     return found
 
 

@@ -25,7 +25,7 @@ from tocsin.node.log import Logger
 from tocsin.node.store import damage, snapshot
 from tocsin.node.store.journal import Journal, JournalStatistics
 from tocsin.node.store.private import open_private
-from tocsin.node.store.records import OFF, Records
+from tocsin.node.store.records import OFF, All, Records, Wanted
 from tocsin.node.store.retention import RetentionClock
 
 JOURNAL: Final = "journal.db"
@@ -180,9 +180,11 @@ class Store:
         """Keep small values by name."""
         self._opened.remember(values)
 
-    def read_records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
-        """The decision records: see :meth:`Journal.read_records`."""
-        return self._opened.read_records(before)
+    def read_records(
+        self, wanted: Wanted | None = None, before: int | None = None
+    ) -> AsyncIterator[list[tuple[int, FlushRecord]]]:
+        """The decision records: see :meth:`Journal.read_records`. Not ``wanted``: all of them."""
+        return self._opened.read_records(wanted or All(), before)
 
     @property
     def statistics(self) -> JournalStatistics | None:

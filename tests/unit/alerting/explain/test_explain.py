@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from tests.support.recorded import PEER_TIMEOUT, RecordedPipeline
 from tests.support.routing import T0, alert, one_route, route_config
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain import Scene, Story, explain, render
+from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.routes import routes_told
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.intent import Intents, key_of
@@ -53,7 +55,7 @@ def told(
             inhibitor=inhibitor or NoSilences(),
             silences=silences or NoSilences(),
             alert=about,
-            records=[*world.recorder.under_way(), *reversed(whole.values())],
+            records=[*world.under_way(), *reversed(whole.values())],
             next_flushes={} if next_flush is None else {group: next_flush},
             node="here",
         )
@@ -86,10 +88,11 @@ def test_sent() -> None:
 hook: SENT 2027-01-15T08:00:01Z (9m59s ago) by here, first notification
   group {alertname="DiskFull"}
   next flush 2027-01-15T08:12:00Z (in 2m)
-  2027-01-15T08:00:01Z [here] hook/webhook[0] sent: first notification
+  2027-01-15T08:00:01Z [here] hook/webhook[0] sent: first notification; again 2027-01-15T12:00:01Z \
+(in 3h50m1s)
 
 routes
-  + {} to hook
+  + hook: {}
 """
     )
 
@@ -144,7 +147,7 @@ def test_waiting_for_those_before() -> None:
     world = RecordedPipeline(position=2)
     world.start(DISK)
     story = told(world, T0 + SECOND)
-    assert headline(story).endswith("(1s ago), 2 members come before this node")
+    assert headline(story).endswith("(1s ago), its turn comes after 2 others")
     assert story.groups[0].told[0].again_at == T0 + 2 * PEER_TIMEOUT
 
 
@@ -161,8 +164,8 @@ def test_sent_by_a_peer_that_the_log_does_not_name() -> None:
     world.at(T0 + PEER_TIMEOUT)
     story = told(world, T0 + MINUTE)
     assert headline(story) == (
-        "hook: SENT BY A PEER 2027-01-15T08:00:01Z (59s ago), by another node, or this one before its record "
-        "begins; already notified"
+        "hook: SENT BY A PEER 2027-01-15T08:00:01Z (59s ago), by a node that has no record of it; the "
+        "notification log says so"
     )
 
 
@@ -182,7 +185,7 @@ def test_sent_by_a_peer_that_told_its_intent() -> None:
     world.merge(sent, T0 + SECOND)
     world.at(T0 + PEER_TIMEOUT)
     story = told(world, T0 + MINUTE)
-    assert headline(story).endswith("(59s ago), by there; already notified")
+    assert headline(story).endswith("(59s ago) by there, its intent and the notification log say so")
     assert story.groups[0].told[0].node == "there"
 
 
@@ -201,7 +204,7 @@ def test_failed_and_retried() -> None:
     world.start(DISK)
     world.fail(T0 + SECOND, "unexpected status code 503")
     trying = told(world, T0 + SECOND)
-    again = world.recorder.under_way()[0].deliveries[0].attempts[-1].again_at
+    again = world.under_way()[0].deliveries[0].attempts[-1].again_at
     assert again is not None
     assert trying.groups[0].told[0].again_at == again
     assert headline(trying) == (
@@ -224,6 +227,86 @@ def test_given_up() -> None:
         "hook: FAILED 2027-01-15T08:00:01Z (now), unexpected status code 400 (clientError), 1 attempt"
     )
     assert story.groups[0].told[0].again_at == T0 + world.route.options.group_interval
+
+
+def test_receivers_of_a_group_that_fare_differently() -> None:
+    world = RecordedPipeline(hooks=2)
+    world.start(DISK)
+    world.succeed(T0, attempt=0)
+    world.fail(T0 + SECOND, "unexpected status code 400", retry=False, reason="clientError")
+    assert headline(told(world, T0 + SECOND)) == (
+        "hook: FAILED to webhook[1] 2027-01-15T08:00:01Z (now), unexpected status code 400 (clientError), 1 "
+        "attempt; SENT to webhook[0] 2027-01-15T08:00:00Z (1s ago) by here, first notification"
+    )
+
+
+def test_an_end_is_told_as_one() -> None:
+    world = RecordedPipeline()
+    ended = replace(DISK, ends_at=T0 + SECOND)
+    world.log.put(entry(T0 + SECOND, DISK), T0 + SECOND)
+    world.start(ended, now=T0 + MINUTE)
+    world.succeed(T0 + MINUTE)
+    assert headline(told(world, T0 + MINUTE, about=ended)).startswith("hook: SENT AS RESOLVED")
+
+
+def elsewhere(world: RecordedPipeline, **more: Any) -> Story:
+    """The story as a node without any record tells it, with what ``world`` has told it."""
+    there = Knowledge(
+        node="there",
+        alerts=(HeldAlert(labels=DISK.labels, starts_at=DISK.starts_at, ends_at=0),),
+        timers=(Timer(route_id=world.route.id, labels=(("alertname", "DiskFull"),), due=T0 + 2 * MINUTE),),
+        records=tuple(world.told),
+    )
+    return explain(
+        Scene(
+            labels=DISK.labels,
+            now=T0 + MINUTE,
+            config=world.config,
+            inhibitor=NoSilences(),
+            silences=NoSilences(),
+            node="here",
+            others=(there,),
+            **more,
+        )
+    )
+
+
+def test_what_another_node_knows_is_told_with_its_name() -> None:
+    world = RecordedPipeline(node="there")
+    world.start(DISK)
+    world.succeed(T0 + SECOND)
+    text = render(elsewhere(world))
+    assert "  not known at here; firing at there since 2027-01-15T08:00:00Z (1m ago)\n" in text
+    assert "hook: SENT 2027-01-15T08:00:01Z (59s ago) by there, first notification\n" in text
+    assert "  next flush 2027-01-15T08:02:00Z (in 1m)\n" in text
+
+
+def test_of_an_alertmanager_the_notification_log_tells() -> None:
+    world = RecordedPipeline()
+    logged = {("hook", '{}:{alertname="DiskFull"}'): entry(T0 + SECOND, DISK)}
+    story = elsewhere(
+        world, silent=("go1",), log=lambda receiver, key: logged.get((receiver.group_name, key))
+    )
+    assert headline(story) == (
+        "hook: SENT BY A PEER 2027-01-15T08:00:01Z (59s ago) by go1, the notification log says so"
+    )
+    other = alert(alertname="DiskFull", instance="b")
+    logged = {("hook", '{}:{alertname="DiskFull"}'): entry(T0 + SECOND, other)}
+    story = elsewhere(world, log=lambda receiver, key: logged.get((receiver.group_name, key)))
+    assert headline(story) == "hook: WAITING, the group is flushed 2027-01-15T08:02:00Z (in 1m)"
+    assert "the group was notified at 2027-01-15T08:00:01Z, without this alert" in render(story)
+
+
+def test_what_failed_before_a_peer_sent_it_is_told() -> None:
+    world = RecordedPipeline()
+    world.start(DISK)
+    world.fail(T0 + SECOND, "unexpected status code 503")
+    again = world.under_way()[0].deliveries[0].attempts[-1].again_at
+    assert again is not None
+    world.merge(entry(T0 + 2 * SECOND, DISK), again)
+    text = render(told(world, T0 + MINUTE))
+    assert "hook: SENT BY A PEER" in text
+    assert "hook/webhook[0] failed: 1 attempt, the last one: unexpected status code 503; then a peer" in text
 
 
 def tree() -> Route:
@@ -258,15 +341,15 @@ def test_not_matched_as_its_owner_thought() -> None:
 {severity="warning", team="db"}
   not known
 
-db: NOT SENT, this node neither holds the alert nor has a record of it
+db: NOT SENT, nobody holds the alert or has a record of it
   group {}
 
 routes
-  - {} to hook: routes below it took the alert
-  - {}/{severity="page"}/0 to phone: severity="page" does not match: severity is "warning"
-  + {}/{team="db"}/1 to db
-  - {}/{team="db"}/1/{env="prod"}/0 to db-prod: env="prod" does not match: there is no label env
-  - {}/{}/2 to rest: a route before it took the alert and does not continue
+  - hook: {}: routes below it took the alert
+  - phone: {}/{severity="page"}/0: severity="page" does not match: severity is "warning"
+  + db: {}/{team="db"}/1
+  - db-prod: {}/{team="db"}/1/{env="prod"}/0: env="prod" does not match: there is no label env
+  - rest: {}/{}/2: a route before it took the alert and does not continue
 """
     )
 

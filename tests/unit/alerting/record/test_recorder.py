@@ -58,7 +58,7 @@ def test_it_is_told_before_the_flush_has_ended_too() -> None:
     world = RecordedPipeline(hooks=2)
     world.start(A)
     assert (world.told, len(world.recorder)) == ([], 1)
-    (open_one,) = world.recorder.under_way()
+    (open_one,) = world.under_way()
     assert (open_one.ended, open_one.deliveries[0].outcome) == (None, "under way")
     world.succeed(T0 + SECOND, attempt=0)
     (first,) = world.told
@@ -66,7 +66,7 @@ def test_it_is_told_before_the_flush_has_ended_too() -> None:
     world.succeed(T0 + 2 * SECOND, attempt=1)
     second = world.last
     assert (second.ended, second.deliveries[0]) == (T0 + 2 * SECOND, first.deliveries[0])
-    assert (world.recorder.under_way(), len(world.recorder)) == ([], 0)
+    assert (world.under_way(), len(world.recorder)) == ([], 0)
 
 
 def test_an_end_that_ends_the_flush_is_told_once() -> None:
@@ -130,11 +130,11 @@ def test_time_intervals_are_told_by_name() -> None:
 def test_the_waits_for_cluster_and_position() -> None:
     world = RecordedPipeline(settled=False, position=2)
     world.start(A)
-    (found,) = world.recorder.under_way()
+    (found,) = world.under_way()
     assert found.unsettled_until is not None
     world.pipeline.settled(T0 + SECOND)
     world.at(T0 + SECOND)
-    (found,) = world.recorder.under_way()
+    (found,) = world.under_way()
     (delivery,) = found.deliveries
     assert (delivery.position, delivery.wait_until) == (2, T0 + SECOND + 2 * PEER_TIMEOUT)
 
@@ -155,7 +155,7 @@ def test_failures_and_what_comes_next() -> None:
     world = RecordedPipeline()
     world.start(A)
     world.fail(T0 + SECOND, "unexpected status code 503: try later")
-    (found,) = world.recorder.under_way()
+    (found,) = world.under_way()
     (failed,) = found.deliveries[0].attempts
     assert (failed.outcome, failed.reason, failed.error) == (
         "failed",
@@ -203,7 +203,7 @@ def test_labels_that_are_too_large_are_told_by_their_fingerprint() -> None:
     large = alert(alertname="A", text="x" * making.MAX_LABEL_BYTES)
     world = RecordedPipeline()
     world.start(large)
-    (one,) = world.recorder.under_way()[0].alerts
+    (one,) = world.under_way()[0].alerts
     assert (one.fingerprint, one.labels) == (large.fingerprint, ())
 
 
@@ -213,9 +213,9 @@ def test_of_many_attempts_the_first_and_the_last_ones_are_kept() -> None:
     world.start(A)
     for _ in range(making.MAX_ATTEMPTS + 3):
         world.fail(now, "no")
-        now = world.recorder.under_way()[0].deliveries[0].attempts[-1].again_at or 0
+        now = world.under_way()[0].deliveries[0].attempts[-1].again_at or 0
         world.at(now)
-    (delivery,) = world.recorder.under_way()[0].deliveries
+    (delivery,) = world.under_way()[0].deliveries
     numbers = [each.number for each in delivery.attempts]
     assert numbers == [1, *range(5, making.MAX_ATTEMPTS + 4)]
     assert delivery.attempts_left_out == 3
@@ -227,7 +227,7 @@ def test_of_many_decisions_a_record_is_made_on_the_way(monkeypatch: pytest.Monke
         world.start(A)
         for _ in range(8):
             world.fail(now, "no")
-            now = world.recorder.under_way()[0].deliveries[0].attempts[-1].again_at or 0
+            now = world.under_way()[0].deliveries[0].attempts[-1].again_at or 0
             world.at(now)
         world.succeed(now)
         return world.last
@@ -242,5 +242,5 @@ def test_flushes_past_the_bound_are_not_followed() -> None:
     world.recorder = recorder.Recorder(number=partial(next, count(1)), max_open=2)
     for key in ("a", "b", "c"):
         world.start(A, key=key)
-    assert [each.group_key for each in world.recorder.under_way()] == ["b", "c"]
+    assert [each.group_key for each in world.under_way()] == ["b", "c"]
     assert world.recorder.forgotten == 1

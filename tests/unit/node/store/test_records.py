@@ -44,7 +44,7 @@ class Recorded(Disk):
         return number
 
     async def groups_told(self) -> list[str]:
-        return [record.group_key async for _, record in self.store.read_records()]
+        return [record.group_key async for found in self.store.read_records() for _, record in found]
 
     @property
     def commits(self) -> int:

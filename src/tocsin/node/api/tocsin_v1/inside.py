@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Protocol
 
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.explain.question import Question
+from tocsin.alerting.explain.story import Explanation
 from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord
@@ -18,7 +20,7 @@ from tocsin.node.trials import Trials
 
 
 class Inside(Protocol):
-    """Everything is called on the event loop's thread, and costs it little."""
+    """Everything is called on the event loop's thread, and holds it for little."""
 
     @property
     def features(self) -> Sequence[str]:
@@ -84,4 +86,9 @@ class Inside(Protocol):
 
     def doubts(self) -> Sequence[str]:
         """What is doubtful in the configuration in force, for people."""
+        ...
+
+    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+        """What became of alerts, and why; with what the ``peers`` know. NotFoundError for a fingerprint that
+        nobody knows."""
         ...

@@ -1,0 +1,265 @@
+"""Why was somebody notified of an alert, or not: gathers what this node and its peers know, and tells it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from tocsin.alerting.alert import Alert
+from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
+from tocsin.alerting.explain.question import Question, Wanted
+from tocsin.alerting.explain.story import Explanation, NodeAnswer, Story
+from tocsin.alerting.explain.telling import Scene, explain, inhibition_told
+from tocsin.alerting.inhibit import Inhibition
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.record import FlushRecord
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import NotFoundError, StorageError
+from tocsin.node.api.turns import turns_of
+from tocsin.node.log import Logger
+
+if TYPE_CHECKING:
+    from tocsin.node.app import Node
+    from tocsin.node.cluster.asking import Asking, AskingStatistics
+    from tocsin.node.cluster.cluster import Cluster
+
+SLICE: Final = 256
+"""Alerts that are looked at before others get their turn."""
+MAX_RECORDS: Final = 300
+"""Flushes that are told of, the newest."""
+MAX_RECORD_ALERTS: Final = 100_000
+"""Alerts within them."""
+SCAN_SECONDS: Final = 3.0
+"""That the record is searched at most."""
+AT_ONCE: Final = 2
+"""Questions that are looked into at the same time; more wait."""
+
+KEEPS_NONE: Final = "it is an Alertmanager, which keeps no record: the notification log tells of it"
+
+
+class _Now:
+    """What mutes one alert now, found before: it is told on another thread."""
+
+    def __init__(self, inhibition: Inhibition | None, silences: tuple[str, ...]) -> None:
+        self._inhibition = inhibition
+        self._silences = silences
+
+    def inhibition(self, _labels: Labels, _now: Nanoseconds) -> Inhibition | None:
+        return self._inhibition
+
+    def mutes(self, _labels: Labels, _now: Nanoseconds) -> tuple[str, ...]:
+        return self._silences
+
+
+class Explaining:
+    """For one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._asking: Asking | None = None
+
+    def open(self, cluster: Cluster) -> None:
+        """Ask its members from now on, and answer them."""
+        from tocsin.node.cluster.asking import KEY, Asking
+
+        log = Logger("tocsin.explain", component="explain")
+        self._asking = Asking(cluster.settings.name, cluster.gossip, self.know, log)
+        cluster.handlers[KEY] = self._asking.receive
+
+    async def close(self) -> None:
+        """Answer nobody any more."""
+        if self._asking is not None:
+            await self._asking.close()
+
+    @property
+    def statistics(self) -> AskingStatistics | None:
+        """What is counted of questions between members; None: there are none."""
+        return self._asking.statistics if self._asking is not None else None
+
+    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+        """The stories of the alerts that are asked for, with what the ``peers`` know.
+
+        :class:`~tocsin.errors.NotFoundError` if nobody knows an alert with the fingerprint.
+        """
+        own = await self.know(question)
+        answers: dict[str, Knowledge | str] = {}
+        cluster = self._node.cluster
+        asking = self._asking if peers else None
+        if asking is not None and cluster is not None:
+            found = frozenset([each.labels.fingerprint for each in own.alerts])
+            wider = replace(question, fingerprints=question.fingerprints | found)
+            answers = await asking.ask(sorted(cluster.tocsin_peers, key=str.encode), wider)
+        others = [each for each in answers.values() if isinstance(each, Knowledge)]
+        nodes = tuple(self._nodes(own, answers)) if peers else ()
+        silent = tuple([each.node for each in nodes if each.answer in ("no answer", "log only")])
+        chosen = await asyncio.to_thread(_chosen, question, [own, *others])
+        if not chosen and (unknown := question.equal) is not None:
+            chosen = [Labels({name: value for name, value in unknown.items() if value})]
+        if not chosen and question.fingerprints:
+            raise NotFoundError("no node that was asked knows such an alert")
+        told = [await self._story(each, own, others, silent) for each in chosen[: question.limit]]
+        stories = tuple([_of_groups(each, question) for each in told])
+        return Explanation(stories, nodes, max(len(chosen) - question.limit, 0))
+
+    async def know(self, question: Question) -> Knowledge:
+        """What this node knows; peers are told this."""
+        async with self._turn:
+            alerts = await self._held(question)
+            wanted = Wanted(question, frozenset([each.labels.fingerprint for each in alerts]))
+            records, left_out = await self._records(wanted)
+            held = [await self._held_alert(alert) for alert in alerts]
+            return Knowledge(
+                node=self._name,
+                alerts=tuple(held),
+                timers=self._timers([alert.labels for alert in alerts]),
+                records=tuple(records),
+                left_out=left_out,
+            )
+
+    @property
+    def _name(self) -> str:
+        cluster = self._node.cluster
+        return cluster.settings.name if cluster is not None else ""
+
+    async def _held(self, question: Question) -> list[Alert]:
+        """Those that fire before those that have ended."""
+        node = self._node
+        root, now = node.config.route, node.now()
+        if question.fingerprints and not question.matchers:
+            some = [node.alerts.get(each) for each in question.fingerprints]
+            alerts = [each for each in some if each is not None]
+        else:
+            alerts = node.alerts.all()
+        firing: list[Alert] = []
+        ended: list[Alert] = []
+        turns = turns_of(SLICE)
+        for alert in alerts:
+            if next(turns):
+                await asyncio.sleep(0)
+            labels = alert.labels
+            if question.about(labels.fingerprint, labels) and question.in_place(root, labels):
+                (ended if alert.resolved_at(now) else firing).append(alert)
+        return [*firing, *ended][: question.limit]
+
+    async def _held_alert(self, alert: Alert) -> HeldAlert:
+        inhibition, silences = await self._muted(alert.labels)
+        return HeldAlert(
+            labels=alert.labels,
+            starts_at=alert.starts_at,
+            ends_at=alert.ends_at if alert.resolved_at(self._node.now()) else 0,
+            inhibited_by=inhibition_told(inhibition) if inhibition is not None else "",
+            silenced_by=silences,
+        )
+
+    async def _muted(self, labels: Labels) -> tuple[Inhibition | None, tuple[str, ...]]:
+        node = self._node
+        await node.look_ups.find_all([labels])
+        now = node.now()
+        inhibition = node.engine.inhibitor.inhibition(labels, now) if node.engine is not None else None
+        return inhibition, node.silences.mutes(labels, now)
+
+    def _timers(self, alerts: Sequence[Labels]) -> tuple[Timer, ...]:
+        found = {key: due for labels in alerts for key, due in self._due(labels).items()}
+        return tuple([Timer(route_id=route, labels=of.pairs, due=due) for (route, of), due in found.items()])
+
+    def _due(self, labels: Labels) -> Mapping[tuple[str, Labels], Nanoseconds]:
+        engine = self._node.engine
+        if engine is None:
+            return {}
+        found: dict[tuple[str, Labels], Nanoseconds] = {}
+        for route in engine.config.route.match(labels):
+            group = route.group_labels(labels)
+            due = engine.dispatcher.next_flush(route.id, group)
+            if due is not None:
+                found[route.id, group] = due
+        return found
+
+    async def _records(self, wanted: Wanted) -> tuple[list[FlushRecord], str]:
+        """The newest ones, and why there may be more."""
+        found: list[FlushRecord] = []
+        alerts = 0
+        end = monotonic() + SCAN_SECONDS
+        try:
+            async for some in self._node.record.search(wanted):
+                for record in some:
+                    found.append(record)
+                    alerts += len(record.alerts)
+                    if len(found) >= MAX_RECORDS or alerts >= MAX_RECORD_ALERTS:
+                        return found, "there are older records"
+                if monotonic() > end:
+                    return found, "its record was not searched to the end"
+        except StorageError as error:
+            return found, f"its record cannot be read: {error}"
+        return found, ""
+
+    def _nodes(self, own: Knowledge, answers: Mapping[str, Knowledge | str]) -> list[NodeAnswer]:
+        found = [NodeAnswer(own.node, "partly" if own.left_out else "answered", own.left_out)]
+        for name, answer in answers.items():
+            if isinstance(answer, Knowledge):
+                left_out = answer.left_out
+                found.append(NodeAnswer(name, "partly" if left_out else "answered", left_out))
+            else:
+                found.append(NodeAnswer(name, "no answer", answer))
+        cluster = self._node.cluster
+        told = {each.node for each in found}
+        members = [peer.name for peer in cluster.peers()] if cluster is not None else []
+        quiet = [NodeAnswer(one, "log only", KEEPS_NONE) for one in members if one not in told]
+        return found + quiet
+
+    async def _story(
+        self, labels: Labels, own: Knowledge, others: Sequence[Knowledge], silent: tuple[str, ...]
+    ) -> Story:
+        node = self._node
+        now = _Now(*await self._muted(labels))
+        log, recorded = node.state.log, node.state.remembered.recorded
+        scene = Scene(
+            labels=labels,
+            now=node.now(),
+            config=node.config,
+            inhibitor=now,
+            silences=now,
+            alert=node.alerts.get(labels.fingerprint),
+            records=own.records,
+            next_flushes=self._due(labels),
+            node=own.node,
+            others=others,
+            silent=silent,
+            log=lambda receiver, key: recorded.later(receiver, key, log.query(receiver, key)),
+        )
+        return await asyncio.to_thread(explain, scene)
+
+
+def _chosen(question: Question, known: Sequence[Knowledge]) -> list[Labels]:
+    """The alerts that are meant: those that fire, those that have ended, those that only records know."""
+    wanted = Wanted(question, frozenset())
+    found: dict[Labels, None] = {}
+    held = [each for one in known for each in one.alerts]
+    for alert in sorted(held, key=lambda alert: bool(alert.ends_at)):
+        found[alert.labels] = None
+    records = [record for one in known for record in one.records]
+    for record in sorted(records, key=lambda record: record.began, reverse=True):
+        for each in record.alerts:
+            if each.labels and wanted.is_about(each.fingerprint, each.labels):
+                found[Labels(each.labels)] = None
+    return list(found)
+
+
+def _of_groups(story: Story, question: Question) -> Story:
+    """Only the groups, and the time, that are asked for."""
+    groups = [each for each in story.groups if question.of_group(each.receiver, each.key)]
+    return replace(
+        story,
+        groups=tuple(
+            [
+                replace(
+                    group,
+                    told=tuple([one for one in group.told if question.since <= one.at <= question.until]),
+                )
+                for group in groups
+            ]
+        ),
+    )
