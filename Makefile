@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check deb typed clean
+.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check deb docs typed clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -122,6 +122,14 @@ protocol: setup  ## generate the protobuf modules anew
 
 dist: setup  ## both distributions, tocsin-gossip and tocsin, as sdists and wheels in dist/
 	@$(BIN)/python -m tools.dist
+
+docs: setup  ## the documentation as a site, in build/docs; a warning is an error
+	@$(PIP) install --group docs
+	@$(BIN)/codespell --ignore-words-list=$(WORDS) README.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md SECURITY.md docs mixin examples packaging
+	@$(BIN)/python -m sphinx -b html -q -W --keep-going -c docs/site . build/docs
+	@echo build/docs/docs/index.html
+
+WORDS := ot,nd,te,ser,assertIn
 
 deb: setup  ## a Debian package of the node, in dist/
 	@$(BIN)/python -m tools.debian
