@@ -1,6 +1,7 @@
 // Which pages there are. A page is a component that is given `id` and `query` of its address.
 import { AlertPage } from "./alert.js";
 import { AlertsPage } from "./alerts.js";
+import { ClusterPage } from "./cluster.js";
 import { ReceiversPage } from "./receivers.js";
 import { RoutesPage } from "./routes.js";
 import { SettingsPage } from "./settings.js";
@@ -18,8 +19,9 @@ export const PAGES = {
   "silence-form": { title: "Silence", show: SilenceFormPage, within: "silences" },
   routes: { title: "Routes", show: RoutesPage, within: "routes" },
   receivers: { title: "Receivers", show: ReceiversPage, within: "receivers" },
+  cluster: { title: "Cluster", show: ClusterPage, within: "cluster" },
   status: { title: "Status", show: StatusPage, within: "status" },
   settings: { title: "Settings", show: SettingsPage, within: "settings" },
 };
 
-export const NAVIGATION = ["alerts", "silences", "routes", "receivers", "status"];
+export const NAVIGATION = ["alerts", "silences", "routes", "receivers", "cluster", "status"];
