@@ -12,7 +12,7 @@ import httpx
 
 from tests.support.api import Api, matcher, prometheus_alert
 from tests.support.browser import Complaints, looking
-from tests.support.node import Node
+from tests.support.node import ON, Node
 from tests.support.sink import WebhookSink
 from tests.support.tocsin_node import TOCSIN
 from tools import oncall
@@ -197,3 +197,53 @@ def node_started(node: Node) -> Iterator[Node]:
         yield node
     finally:
         node.close()
+
+
+def test_a_node_that_knows_who_looks_signs_for_them(
+    browser: Browser, tmp_path: Path, sink: WebhookSink
+) -> None:
+    node = Node(
+        TOCSIN,
+        "proxied",
+        tmp_path / "node",
+        config=oncall.CONFIG.replace("WEBHOOK", sink.url),
+        flags={"web.creator-from": "header:X-Forwarded-User", "cluster.listen-address": ""},
+    )
+    with node_started(node):
+        node.api.post_alerts(prometheus_alert("Known"))
+        with looking(browser, extra_http_headers={"X-Forwarded-User": "Zoë"}) as page:
+            page.goto(f"{node.url}/#/silences/new?filter=%7Balertname%3D%22Known%22%7D&comment=x&creator=eve")
+            page.get_by_role("heading", name="Mutes 1 of 1").wait_for()
+            assert page.get_by_label("Creator").input_value() == "Zoë"
+            assert page.get_by_label("Creator").get_attribute("readonly") is not None
+            page.get_by_role("button", name="Silence", exact=True).click()
+            page.get_by_role("heading", name="Silence active").wait_for()
+        assert [silence["createdBy"] for silence in node.api.silences()] == ["Zoë"]
+
+
+def test_a_read_only_node_offers_nothing_that_changes_something(
+    browser: Browser, tmp_path: Path, sink: WebhookSink
+) -> None:
+    node = Node(
+        TOCSIN,
+        "read-only",
+        tmp_path / "node",
+        config=oncall.CONFIG.replace("WEBHOOK", sink.url),
+        flags={"web.read-only": ON, "cluster.listen-address": ""},
+    )
+    with node_started(node):
+        oncall.post(node.url, with_silences=False)
+        with looking(browser) as page:
+            page.goto(f"{node.url}/#/alerts")
+            page.locator("article.alert input").first.check()
+            page.keyboard.press("s")
+            page.keyboard.press("a")
+            page.keyboard.press("n")
+            assert page.get_by_role("dialog").count() == 0
+            for path in ("alerts", "silences", "receivers", "silences/new"):
+                page.goto(f"{node.url}/#/{path}")
+                page.locator("main .list, main .page, main .empty, main .silences-page").first.wait_for()
+                for name in ("Silence", "Ack", "New silence", "Send a test"):
+                    assert page.locator("main").get_by_role("button", name=name, exact=True).count() == 0
+                    assert page.locator("main").get_by_role("link", name=name, exact=True).count() == 0
+            assert page.locator(".top .badge", has_text="read-only").count() == 1

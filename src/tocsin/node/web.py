@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from tocsin.errors import ConfigError
 from tocsin.node.api import Backend, Limits, create_app
 from tocsin.node.api.browsers import BrowserRules
+from tocsin.node.api.people import PeopleRules
 from tocsin.node.api.postable_alerts import AlertLimits
 from tocsin.node.api.v2 import PREFIX
 from tocsin.node.config.flags import NodeFlags
@@ -54,6 +55,9 @@ class Web:
                 browsers=BrowserRules(
                     flags.web_cross_origin == "any",
                     frozenset(host.strip("[]").lower() for host in flags.web_allowed_host),
+                ),
+                people=PeopleRules(
+                    flags.web_creator_from, flags.web_read_only, urlsplit(external_url_of(flags)).netloc
                 ),
                 alert=AlertLimits(flags.alerts_max_labels, flags.alerts_max_size_bytes),
             ),

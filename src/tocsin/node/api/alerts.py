@@ -100,7 +100,7 @@ class AlertOperations:
         self._reader = AlertReader(limits, mode)
         self._views = AlertViews()
 
-    async def post(self, body: bytes) -> Response:
+    async def post(self, body: bytes, creator: str) -> Response:  # noqa: ARG002 - as all operations
         """Take in the valid alerts of a body. Raises BodyError, or ValidationError for the invalid ones."""
         backend = self._backend
         parts = await self._reader.read(body)

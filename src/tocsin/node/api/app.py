@@ -86,6 +86,7 @@ class Site:
         self._v2 = ApiV2(backend, limits, mode)
         self._v1 = TocsinV1(backend, limits, mode)
         self._browsers = limits.browsers
+        self._people = limits.people
         self._document = Pages(backend)
         reading = ("GET", "HEAD")
         self._pages: Mapping[str, tuple[tuple[str, ...], Answer]] = {
@@ -142,6 +143,9 @@ class Site:
         if not path.startswith(prefix + "/"):
             return plain_error(404, "404 page not found")
         path = path[len(prefix) :]
+        refused = self._people.problem(request.method, path, request.scope)
+        if refused:
+            return self.refusal(prefix + path, plain_error(403, refused))
         if path.startswith(PREFIX + "/"):
             return await self._v2.answer(request, path)
         if path.startswith(V1_PREFIX + "/"):
@@ -160,8 +164,10 @@ class Site:
         methods, answerer = found
         return _refused(request.method, methods) or await answerer(request)
 
-    async def _page(self, request: Request) -> Response:  # noqa: ARG002 - as all pages
-        return self._document.document(PageSettings())
+    async def _page(self, request: Request) -> Response:
+        people = self._people
+        settings = PageSettings(read_only=people.read_only, creator=people.creator(request.scope))
+        return self._document.document(settings)
 
     async def _metrics(self, request: Request) -> Response:
         with suppress(TimeoutError):  # what is not known by then counts as unprocessed

@@ -30,12 +30,27 @@ class BrowserRules:
         origin = headers.get("origin")
         if self.cross_origin or origin is None or method in _READING:
             return ""
-        if _authority(origin) != host.lower():
+        if is_foreign(headers):
             return "pages of other sites may change nothing here (--web.cross-origin)"
         return ""
 
 
 ANY = BrowserRules()
+
+
+def is_foreign(headers: Headers, external: str = "") -> bool:
+    """Whether a page of another site sends this. ``external``: an authority that leads here too.
+
+    A browser says ``same-origin`` of what a page sends to where it came from, whatever a proxy makes of the
+    host, and no page can say so itself.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+    if headers.get("sec-fetch-site") == "same-origin":
+        return False
+    authority = _authority(origin)
+    return not authority or authority not in (headers.get("host", "").lower(), external.lower())
 
 
 def _authority(url: str) -> str:

@@ -15,6 +15,7 @@ from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.api.answers import plain_error
 from tocsin.node.api.browsers import ANY, BrowserRules
+from tocsin.node.api.people import NOBODY, PeopleRules
 from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, AlertLimits
 
 
@@ -61,6 +62,7 @@ class Limits:
     timeout: Nanoseconds = 0
     max_body_bytes: int = 16 << 20
     browsers: BrowserRules = ANY
+    people: PeopleRules = NOBODY
     alert: AlertLimits = DEFAULT_LIMITS
     """Of one alert (``--alerts.max-labels``, ``--alerts.max-size-bytes``)."""
 

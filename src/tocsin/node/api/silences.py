@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 from starlette.requests import Request
@@ -55,10 +56,15 @@ class SilenceOperations:
             shown.append(self._views.encode(silence, now))
         return json_answer(b"[%b]\n" % b",".join(shown))
 
-    async def post(self, body: bytes) -> Response:
-        """Create or change a silence. Raises BodyError, ValidationError or NotFoundError."""
+    async def post(self, body: bytes, creator: str) -> Response:
+        """Create or change a silence, in the name of ``creator`` if the node knows who calls.
+
+        Raises BodyError, ValidationError or NotFoundError.
+        """
         backend = self._backend
         silence = await in_turns(reading_silence(body, backend.now(), self._mode))
+        if creator:
+            silence = replace(silence, created_by=creator)
         identifier = await backend.set_silence(silence)
         return value_answer({"silenceID": identifier})
 

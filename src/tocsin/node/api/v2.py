@@ -25,7 +25,8 @@ PREFIX: Final = "/api/v2"
 _SILENCE: Final = "/silence/"
 
 Operation = Callable[[Request], Awaitable[Response]]
-BodyOperation = Callable[[bytes], Awaitable[Response]]
+BodyOperation = Callable[[bytes, str], Awaitable[Response]]
+"""Given the body, and who calls; empty: not known."""
 SilenceOperation = Callable[[str], Awaitable[Response]]
 
 
@@ -37,6 +38,7 @@ class ApiV2:
         silences = SilenceOperations(backend, mode)
         general = GeneralOperations(backend, mode)
         self._cross_origin = limits.browsers.cross_origin
+        self._people = limits.people
         self._max_body_bytes = limits.max_body_bytes
         self._get: Mapping[str, Operation] = {
             "/alerts": alerts.get,
@@ -94,7 +96,7 @@ class ApiV2:
                 await self._check(request)
                 return await self._get[name](request)
             if method == "POST" and name in self._post:
-                return await self._post[name](await self._body(request))
+                return await self._post[name](await self._body(request), self._people.creator(request.scope))
             return _not_allowed(method, ["GET", "POST"] if name in self._post else ["GET"])
         identifier = name[len(_SILENCE) :]
         if name.startswith(_SILENCE) and identifier and "/" not in identifier:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from tocsin.alerting.duration import format_go_duration, parse_duration, parse_go_duration
 from tocsin.errors import ConfigError, UserError
@@ -102,6 +102,20 @@ def choice(what: str, known: Sequence[str]) -> Callable[[str], str]:
         return text.lower()
 
     return parse
+
+
+CERTIFICATE: Final = "certificate"
+HEADER: Final = "header:"
+
+
+def creator_rule(text: str) -> str:
+    """Where a caller's name comes from: ``certificate``, ``header:NAME`` in lower case, or empty."""
+    if text in ("", CERTIFICATE):
+        return text
+    name = text.removeprefix(HEADER)
+    if text.startswith(HEADER) and name and name.isascii() and name.replace("-", "").isalnum():
+        return HEADER + name.lower()
+    raise ValueError(f"{text!r} is neither certificate nor header:NAME, as header:X-Forwarded-User")
 
 
 def seconds_or_duration(text: str) -> int:

@@ -19,6 +19,7 @@ from tocsin.node.config.commandline import (
     HelpRequested,
     UsageError,
     choice,
+    creator_rule,
     declared_flags,
     duration,
     flag,
@@ -178,6 +179,16 @@ class NodeFlags:
         str,
         "Name or address, without port, by which clients may call this node; repeatable; default: any.",
         repeatable=True,
+    )
+    web_creator_from: str = flag(
+        "web.creator-from",
+        "",
+        creator_rule,
+        "Who makes silences: certificate (the common name of the client's), or header:NAME, which only a"
+        " proxy in front can set; default: whoever the request names.",
+    )
+    web_read_only: bool = switch(
+        "web.read-only", False, "Take alerts, and let API and pages change nothing else at this node."
     )
     web_ui_path: str = flag("web.ui-path", "", str, "Accepted but ignored: the pages are part of Tocsin.")
     auto_gomemlimit_ratio: float = flag(

@@ -12,6 +12,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from tocsin.errors import PeerRefusedError
+from tocsin.node.api.people import subject_of
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
 from tocsin.node.http.joining import JoiningTransport
 from tocsin.node.http.turns import Turns
@@ -58,6 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._check_client = check_client
         self._refused = ""
         self._ending = False
+        self._client_name = ""
         self._in_message = False
         self._in_headers = False
         self._header_bytes = 0
@@ -79,6 +81,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._visitor.end = self._evict
         self._visitor.unsent = transport.get_write_buffer_size
         tls = transport.get_extra_info("ssl_object")
+        if tls is not None:
+            self._client_name = subject_of(tls.getpeercert())
         if tls is not None and self._check_client is not None:
             try:
                 self._check_client(tls)
@@ -136,6 +140,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_headers = True
         self._header_bytes = 0
         super().on_message_begin()
+        if self._client_name:
+            self.scope["extensions"] = {"tls": {"client_cert_name": self._client_name}}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser."""

@@ -38,7 +38,7 @@ class _Acknowledge:
             matcher_sets=(tuple(matchers),),
             starts_at=now,
             ends_at=now + int(asked.duration * SECOND),
-            created_by=asked.created_by,
+            created_by=call.creator or asked.created_by,
             comment=asked.comment,
             annotations=Labels({ANNOTATION: "true"}),
         )

@@ -49,6 +49,7 @@ class TocsinV1:
         context = Context(backend, mode, RESOURCES)
         self._mode = mode
         self._cross_origin = limits.browsers.cross_origin
+        self._people = limits.people
         self._max_body_bytes = min(limits.max_body_bytes, MAX_BODY_BYTES)
         self._time_limit = TIME_LIMIT
         self._paths: dict[str, dict[str, _Operation]] = {}
@@ -131,7 +132,8 @@ class TocsinV1:
         body = None
         if resource.body is not None:
             body = await read_model(request, resource.body, self._max_body_bytes)
-        call = Call(query, body, parts, query_string, request.headers, self._mode)
+        creator = self._people.creator(request.scope)
+        call = Call(query, body, parts, query_string, request.headers, self._mode, creator)
         if resource.media_type != _JSON:
             stream: Response = await operation.answer(call)
             return stream

@@ -65,6 +65,8 @@ class Call(Generic[Q, B]):
     query_string: bytes
     headers: Mapping[str, str]
     mode: ParserMode
+    creator: str = ""
+    """Who calls; empty: not known."""
 
     async def matchers(self, name: str = "filter") -> list[Matcher]:
         """Those of a repeatable parameter, read in small steps. Raises ValidationError."""
