@@ -121,6 +121,10 @@ class LoneInside:
             if before is None or number < before:
                 yield number, record
 
+    async def under_way(self) -> AsyncIterator[tuple[int, FlushRecord]]:
+        for number, record in self._node.under_way:
+            yield number, record
+
     def cluster(self) -> Cluster:
         return ALONE
 
@@ -163,6 +167,7 @@ class LoneNode:
         self.cluster = ClusterStatus("disabled")
         self.health = Health()
         self.records: list[FlushRecord] = []
+        self.under_way: list[tuple[int, FlushRecord]] = []
         self.inside = LoneInside(self)
         self.received = {"firing": 0, "resolved": 0, "invalid": 0}
         self.reload_error: TocsinError | None = None

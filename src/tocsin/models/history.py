@@ -66,7 +66,7 @@ class DeliveryTold(Model):
 class Notification(Model):
     """What became of one flush of a group."""
 
-    record: Annotated[int, said("its number in the decision record of this node")]
+    record: Annotated[int, said("its number in the decision record of this node; 0: it has not ended")]
     node: Annotated[str, said("that decided; empty: it is alone")]
     at: Annotated[Time, said("when the flush began")]
     ended: Annotated[Time, said("empty: it has not")]
@@ -85,7 +85,7 @@ class AlertSeen(Model):
     """An alert as it was in the latest flush that had it, of those that this page has looked at: older pages
     may have it again."""
 
-    record: Annotated[int, said("number of the flush")]
+    record: Annotated[int, said("number of the flush; 0: it has not ended")]
     node: str
     at: Annotated[Time, said("when the flush began")]
     fingerprint: str

@@ -13,7 +13,7 @@ from tocsin.alerting.record import FlushRecord, Raw, Recorder
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.store import Store
-from tocsin.node.store.records import Wanted, make_wanted
+from tocsin.node.store.records import Wanted, make, make_wanted
 
 SLICE: Final = 128
 """Flushes under way that are made into records at a time."""
@@ -39,6 +39,14 @@ class DecisionRecord:
         """What is kept, newest first, before a number. :class:`~tocsin.errors.StorageError`."""
         async for found in self.store.read_records(before=before):
             for each in found:
+                yield each
+
+    async def under_way(self) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """The flushes that have not ended; the number is 0 where nothing of one is kept yet."""
+        raws = [raw for follower in self._followers for raw in follower.open()]
+        for start in range(0, len(raws), SLICE):
+            some = [(raw.number, raw) for raw in raws[start : start + SLICE]]
+            for each in await asyncio.to_thread(make, some):
                 yield each
 
     async def search(self, wanted: Wanted) -> AsyncIterator[list[FlushRecord]]:

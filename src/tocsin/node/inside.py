@@ -106,6 +106,10 @@ class NodeInside:
         """The decision record, newest first, before a number."""
         return self._node.record.read(before)
 
+    def under_way(self) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """The flushes that have not ended."""
+        return self._node.record.under_way()
+
     def cluster(self) -> Cluster:
         """How it is protected, and who is missing or refused."""
         view = self._view()

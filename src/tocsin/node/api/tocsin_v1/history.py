@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from heapq import heappop, heappush
 from time import monotonic
 from typing import Final
 
@@ -29,6 +30,8 @@ SLACK: Final[Nanoseconds] = 3600 * SECOND
 SLICE: Final = 256
 """Alerts that are looked at before others get their turn."""
 UNCOUNTED: Final = -1
+MAX_UNDER_WAY: Final = 100
+"""Flushes that have not ended, of a page."""
 
 
 class _Wanted:
@@ -59,14 +62,33 @@ class _Looking:
     async def records(
         self, before: int | None, wanted: _Wanted
     ) -> AsyncGenerator[tuple[int, FlushRecord, bool]]:
-        """Numbers and records; and whether this is to be the last of this page."""
+        """Numbers and records; and whether this is to be the last of this page. Flushes that have not ended
+        come on the first page, without a number: what is kept of them by now is left out."""
         end = monotonic() + MAX_SECONDS
         count = 0
+        told = set()
+        if before is None:
+            for number, record in await self._under_way():
+                told.add(number)
+                yield 0, record, False
         async for number, record in self._inside.records(before):
             if record.began < wanted.since - SLACK:
                 return
+            if number in told:
+                continue
             count += 1
             yield number, record, count >= MAX_LOOKED or monotonic() > end
+
+    async def _under_way(self) -> list[tuple[int, FlushRecord]]:
+        """The latest of them, newest first."""
+        latest: list[tuple[Nanoseconds, int, int, FlushRecord]] = []
+        place = 0
+        async for number, record in self._inside.under_way():
+            place += 1
+            heappush(latest, (record.began, place, number, record))
+            if len(latest) > MAX_UNDER_WAY:
+                heappop(latest)
+        return [(number, record) for _, _, number, record in sorted(latest, reverse=True)]
 
 
 class _Notifications(_Looking):
@@ -86,7 +108,7 @@ class _Notifications(_Looking):
                     and (not wanted.matchers or any(map(wanted.alert, record.alerts)))
                 ):
                     found.append(notification(number, record))
-                if enough or len(found) >= query.limit:
+                if enough or (number and len(found) >= query.limit):
                     last = number
                     break
         kept = fitting(found, MAX_PAGE_BYTES)
@@ -115,7 +137,7 @@ class _Alerts(_Looking):
                         key = (alert.fingerprint, alert.starts_at, record.receiver)
                         if key in seen or not wanted.alert(alert):
                             continue
-                        if len(found) >= query.limit:
+                        if number and len(found) >= query.limit:
                             after = f"{number + 1}.{place}"  # This record again, from there on.
                             break
                         seen.add(key)

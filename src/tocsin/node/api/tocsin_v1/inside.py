@@ -56,6 +56,10 @@ class Inside(Protocol):
         """The decision record, newest first, before a number. Raises StorageError."""
         ...
 
+    def under_way(self) -> AsyncIterator[tuple[int, FlushRecord]]:
+        """The flushes that have not ended; the number is 0 where nothing of one is kept yet."""
+        ...
+
     def cluster(self) -> Cluster:
         """How it is protected, and who is missing or refused."""
         ...

@@ -10,7 +10,7 @@ import pytest
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import matcher, silence
 from tests.support.openapi import PREFIX, check, play
-from tests.support.told_flushes import RECORDS, T0, flush
+from tests.support.told_flushes import RECORDS, T0, delivery, flush
 from tocsin.alerting.record.model import AlertRecord, FlushRecord
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.node.api.tocsin_v1 import history
@@ -85,6 +85,30 @@ def test_pages_go_on_where_they_ended_whatever_comes_meanwhile(monkeypatch: pyte
         assert [item["record"] for item in await all_pages(http, "notifications", outcome="sent")] == [1]
 
     play(story, node_with([*RECORDS, flush(4, "A", *many)]))
+
+
+def test_flushes_that_have_not_ended_come_first() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        node.under_way = [
+            (0, flush(5, "A", deliveries=(delivery("under way"),))),
+            (0, flush(6, "D", deliveries=(delivery("under way"),))),
+            (4, RECORDS[3]),  # Kept by now, since one of its integrations has ended.
+        ]
+        page = await ask(http, "notifications")
+        assert [item["record"] for item in page["items"]] == [0, 0, 0, 3, 2, 1]
+        assert page["items"][0]["groupLabels"] == {"alertname": "D"}
+        page = await ask(http, "notifications", outcome="under way")
+        assert [item["record"] for item in page["items"]] == [0, 0]
+        assert [item["record"] for item in await all_pages(http, "notifications", limit="1")] == [
+            0,
+            0,
+            0,
+            3,
+            2,
+            1,
+        ]
+
+    play(story, node_with(RECORDS))
 
 
 def test_alerts_come_once_as_they_were_seen_last() -> None:
