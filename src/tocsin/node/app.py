@@ -22,7 +22,6 @@ from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 from tocsin.errors import ClosedError, TocsinError
-from tocsin.node.acknowledging import INTERVAL as ACKNOWLEDGEMENTS_INTERVAL
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
 from tocsin.node.clock import Clock, ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
@@ -125,6 +124,7 @@ class Node:
             self.record = DecisionRecord(self.state.store, self.clock, self.cluster.settings.name, self._log)
             self.cluster.handlers[INTENT_KEY] = self._intents_received
             self.explaining.open(self.cluster)
+            self.inside.join(self.cluster)
         self._adopt(self._config, self._make_senders(self._config), previous=None)
         observe(self.metrics_registry, self)
         self._web = Web(self.flags, self, self.metrics_registry)
@@ -143,7 +143,7 @@ class Node:
             self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
             self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
             self._spawn(self._every(CLOCK_INTERVAL, self._watch_clock)),
-            self._spawn(self._every(ACKNOWLEDGEMENTS_INTERVAL, self.inside.end_acknowledgements)),
+            *[self._spawn(self._every(*each)) for each in self.inside.periodic],
             *([self._spawn(self._delay_dispatch())] if self._delayed else []),
         ]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from tocsin import __version__
 from tocsin.alerting.alert import Alert
@@ -18,6 +18,7 @@ from tocsin.bounded import Touched
 from tocsin.models.cluster import ALONE, Cluster, Connection, Member
 from tocsin.models.events import Kind
 from tocsin.models.status import Configuration
+from tocsin.node.acknowledging import INTERVAL as ACKNOWLEDGEMENTS_INTERVAL
 from tocsin.node.acknowledging import Acknowledging
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.configuration import senders_to
@@ -30,7 +31,13 @@ from tocsin.notify.integrations.sender import Sender, SenderKey
 
 if TYPE_CHECKING:  # A node may be alone.
     from tocsin.node.app import Node
+    from tocsin.node.cluster.about import About
+    from tocsin.node.cluster.cluster import Cluster as RunningCluster
     from tocsin.node.cluster.view import ClusterView
+
+
+ABOUT_INTERVAL: Final[Nanoseconds] = 20 * SECOND
+"""Between two times that the other Tocsin nodes are told of this one."""
 
 
 class NodeInside:
@@ -38,6 +45,7 @@ class NodeInside:
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._about: About | None = None
         self.external_url = external_url_of(node.flags)
         self.events = EventHub(
             Watch(self._touched, (("cluster", self._cluster), ("configuration", self.configuration))),
@@ -52,6 +60,11 @@ class NodeInside:
             clock=node.clock,
             log=Logger("tocsin.acknowledgements", component="silences"),
         )
+        self.periodic: Sequence[tuple[Nanoseconds, Callable[[], Coroutine[Any, Any, None]]]] = (
+            (ACKNOWLEDGEMENTS_INTERVAL, self.end_acknowledgements),
+            (ABOUT_INTERVAL, self.tell_about),
+        )
+        """What the node is to do, and how often."""
         self.trials = Trials(self._senders, node.clock, Logger("tocsin.trials", component="receivers"))
 
     def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
@@ -136,15 +149,19 @@ class NodeInside:
             transport=node.flags.cluster_transport,
             names_bound=node.flags.cluster_tls_bind_names,
             clear_text=lambda: node.flags.clear_text,
-            about=self._about,
+            about=self._about.of if self._about is not None else lambda _name: ("", ""),
         )
 
-    def _about(self, name: str) -> tuple[str, str]:
-        """Version and configuration of a member, as far as known."""
-        cluster = self._node.cluster
-        if cluster is not None and name == cluster.settings.name:
-            return __version__, str(self._node.counts.config_hash)
-        return "", ""
+    def join(self, cluster: RunningCluster) -> None:
+        """There is a cluster: hear what its members tell of themselves."""
+        from tocsin.node.cluster.about import About
+
+        self._about = About(cluster, lambda: (__version__, str(self._node.counts.config_hash)))
+
+    async def tell_about(self) -> None:
+        """Tell the other Tocsin nodes of this one."""
+        if self._about is not None:
+            await self._about.tell()
 
     def configuration(self) -> Configuration:
         """Which is in force."""

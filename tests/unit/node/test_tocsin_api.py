@@ -18,7 +18,7 @@ from tests.support.sink import WebhookSink
 from tests.support.transports import eventually
 from tocsin.alerting.acknowledge import Acknowledgements
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
-from tocsin.node import acknowledging, app
+from tocsin.node import acknowledging, inside
 from tocsin.node.app import Node
 from tocsin.node.config.flags import parse_flags
 from tocsin.node.events import hub
@@ -37,7 +37,7 @@ async def events(http: httpx.AsyncClient, found: list[Any]) -> None:
 
 
 def test_a_node_tells_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "ACKNOWLEDGEMENTS_INTERVAL", SECOND // 20)
+    monkeypatch.setattr(inside, "ACKNOWLEDGEMENTS_INTERVAL", SECOND // 20)
     monkeypatch.setattr(acknowledging, "Acknowledgements", partial(Acknowledgements, hold=0))
     monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.02)
 

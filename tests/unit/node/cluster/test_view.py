@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.support.cluster import issue, make_authority
 from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.node.cluster import about
 from tocsin.node.cluster.view import certificate_of, written
 from tocsin.tls.refusal import RefusalError
 
@@ -42,3 +47,34 @@ def test_refusals_are_remembered_by_host_and_reason_within_a_bound() -> None:
         ("10.0.1.0", True, 1, "theirs"),
     ]
     assert len(latest[0].text) == 512
+
+
+class _Told:
+    """As much of a cluster as telling of oneself needs."""
+
+    def __init__(self, name: str, *others: str) -> None:
+        self.settings = SimpleNamespace(name=name)
+        self.members = [SimpleNamespace(name=each, address=Address("10.0.0.1", int(each))) for each in others]
+        self.gossip = SimpleNamespace(members=self.members)
+        self.handlers: dict[str, Any] = {}
+        self.told: list[bytes] = []
+
+    def tell(self, key: str, data: bytes) -> None:
+        assert key == about.KEY
+        self.told.append(data)
+
+
+def test_nodes_tell_each_other_version_and_configuration() -> None:
+    one, other = _Told("1", "1", "2"), _Told("2", "1", "2")
+    first = about.About(cast("Any", one), lambda: ("0.1.0", "77"))
+    second = about.About(cast("Any", other), lambda: ("0.2.0", "78"))
+    asyncio.run(first.tell())
+    receive = other.handlers[about.KEY]
+    receive(one.told[0], UserMessage(b"", Address("10.0.0.1", 1)))
+    assert (second.of("1"), second.of("2"), first.of("2")) == (("0.1.0", "77"), ("0.2.0", "78"), ("", ""))
+    stranger, member = Address("10.0.0.9", 1), Address("10.0.0.1", 2)
+    receive(one.told[0], UserMessage(b"", stranger))
+    for bad in (b"", b"[]", b"{}", b"\xff", b"1", b'{"version": "' + b"x" * 600):
+        receive(bad, UserMessage(b"", member))
+    receive(b'{"version": "\\u001b[31m", "configuration": 1}', UserMessage(b"", Address("10.0.0.1", 1)))
+    assert second.of("1") == ("\\x1b[31m", "1")
