@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import cast
 
@@ -10,13 +11,12 @@ from google.protobuf.message import DecodeError
 from tocsin.alerting.digest.tree import version_of
 from tocsin.alerting.entries import RefusedEntryError
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.matcher import MatchType
 from tocsin.alerting.protocol import silence_pb2 as protocol
 from tocsin.alerting.protocol.delimited import delimit, read_delimited
 from tocsin.alerting.protocol.instants import read_instant, write_instant
 from tocsin.alerting.regex_cost import Cost, PatternCostError, cost_of
 from tocsin.alerting.silence.silence import NO_ANNOTATIONS, Silence
-from tocsin.alerting.silence.validate import check_times, making_matcher_sets
+from tocsin.alerting.silence.validate import PATTERNS, check_times, making_matcher_sets
 from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.errors import StateError, ValidationError
@@ -26,7 +26,6 @@ QUICK_CHARACTERS = 512
 """Of all patterns in a silence, up to which they are weighed to see whether they are costly."""
 QUICK_EFFORT = 1024
 """In instructions, past which they are."""
-_PATTERNS = frozenset((int(MatchType.REGEXP), int(MatchType.NOT_REGEXP)))
 
 
 def _parse(message: memoryview | bytes) -> protocol.MeshSilence:
@@ -53,11 +52,15 @@ def _normalise(silence: protocol.Silence) -> bool:
         changed = True
     if silence.matcher_sets:
         first = silence.matcher_sets[0].matchers
-        if list(silence.matchers) != list(first):
+        if _triples(silence.matchers) != _triples(first):
             del silence.matchers[:]
             silence.matchers.extend(first)
             changed = True
     return changed
+
+
+def _triples(matchers: Iterable[protocol.Matcher]) -> list[tuple[int, str, str]]:
+    return [(each.type, each.name, each.pattern) for each in matchers]
 
 
 def check(message: memoryview | bytes) -> None:
@@ -98,8 +101,9 @@ def decoding(
             raise ValidationError("a time outside years 1 to 9999")
         if not (silence.matcher_sets or silence.matchers):
             raise ValidationError("at least one matcher set required")
-        triples = [[(each.type, each.name, each.pattern) for each in matchers] for matchers in sets]
-        matcher_sets = yield from making_matcher_sets(triples, room=room if ends_at >= now else None)
+        matcher_sets = yield from making_matcher_sets(
+            map(_triples, sets), room=room if ends_at >= now else None
+        )
     except ValueError as error:
         raise RefusedEntryError(f"silence {identifier}: {error}") from None
     except ValidationError as error:
@@ -136,7 +140,7 @@ def is_costly(message: memoryview | bytes) -> bool:
     except StateError:
         return False
     sets = [entry.matchers for entry in silence.matcher_sets] or [silence.matchers]
-    patterns = [each.pattern for matchers in sets for each in matchers if each.type in _PATTERNS]
+    patterns = [each.pattern for matchers in sets for each in matchers if each.type in PATTERNS]
     if not patterns:
         return False
     if sum(map(len, patterns)) > QUICK_CHARACTERS:

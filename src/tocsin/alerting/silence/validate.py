@@ -23,31 +23,29 @@ MAX_MATCHERS: Final = 1024
 MAX_SHOWN: Final = 1024
 """Characters of a pattern that an error shows."""
 _TYPES: Final = {int(match_type): match_type for match_type in MatchType}
+PATTERNS: Final = frozenset(int(match_type) for match_type in MatchType if match_type.is_regex)
+"""The numbers of those types whose value is a regular expression."""
 
 
 def _cheap_problem(number: int, name: str, value: str, mode: ParserMode) -> str:
     if not mode.valid_name(name):
         return f"invalid label name {go_quote(name)}"
-    match_type = _TYPES.get(number)
-    if match_type is None:
+    if number not in _TYPES:
         return f'unknown matcher type "{number}"'
-    if not match_type.is_regex and not valid_text(value):
+    if number not in PATTERNS and not valid_text(value):
         return f"invalid label value {go_quote(value)}"
     return ""
 
 
-def _make_matcher(number: int, name: str, value: str) -> Matcher:
-    match_type = _TYPES[number]
-    if match_type.is_regex:
-        try:
-            return Matcher(match_type, name, value)
-        except ValueError as error:
-            problem = str(error)
-            if not isinstance(error, regex.TooLargeError):
-                problem = regex.problem(value) or problem
-            shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}..."
-            raise ValueError(f"invalid regular expression {go_quote(shown)}: {problem}") from None
-    return Matcher(match_type, name, value)
+def _make_pattern(number: int, name: str, value: str) -> Matcher:
+    try:
+        return Matcher(_TYPES[number], name, value)
+    except ValueError as error:
+        problem = str(error)
+        if not isinstance(error, regex.TooLargeError):
+            problem = regex.problem(value) or problem
+        shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}..."
+        raise ValueError(f"invalid regular expression {go_quote(shown)}: {problem}") from None
 
 
 def _matches_empty(matcher: Matcher) -> bool:
@@ -90,14 +88,16 @@ def making_matcher_sets(
     for number, triples in enumerate(listed):
         matchers: list[Matcher] = []
         for position, (match_type, name, value) in enumerate(triples):
+            if match_type not in PATTERNS:
+                matchers.append(Matcher(_TYPES[match_type], name, value))
+                continue
             try:
                 with regex.spending(purse), regex.room_for(room):
-                    matchers.append(_make_matcher(match_type, name, value))
+                    matchers.append(_make_pattern(match_type, name, value))
             except ValueError as error:
                 message = f"invalid label matcher {position} in set {number}: {error}"
                 raise ValidationError(message) from None
-            if matchers[-1].regex is not None:
-                yield
+            yield
         if not trusted:
             _check_set(number, matchers)
         result.append(tuple(matchers))
