@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check deb docs typed clean
+.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check deb docs release typed clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -137,6 +137,10 @@ deb: setup  ## a Debian package of the node, in dist/
 typed: setup  ## what pyright and mypy --strict see of the library as it is installed, and of its examples
 	@$(PIP) install --group release
 	@$(BIN)/python -m tools.typed
+
+release: setup  ## both distributions with SBOM, audit and checksums, in dist/ (TAG=v0.2.0)
+	@$(PIP) install --group release
+	@$(BIN)/python -m tools.release --tag "$(TAG)"
 
 dist-check: setup  ## the same, each installed alone in a fresh environment
 	@$(BIN)/pytest -q -m slow tests/packaging

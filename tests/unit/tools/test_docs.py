@@ -56,6 +56,12 @@ def test_links_lead_to_files_and_headings() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+def test_every_page_of_the_documentation_is_in_its_index() -> None:
+    index = (ROOT / "docs/index.md").read_text().splitlines()
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert not {page for page in pages if page not in index}, "add them to a toctree in docs/index.md"
+
+
 def headings(page: Path) -> set[str]:
     """As GitHub makes anchors of them."""
     found = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
