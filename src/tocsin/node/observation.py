@@ -22,6 +22,7 @@ from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
 from tocsin.node.store.kinds import KINDS
 from tocsin.node.store.records import GAUGES as RECORD_GAUGES
+from tocsin.node.trials import GAUGES as TRIAL_GAUGES
 from tocsin.notify.integrations.base import FAILURES, REASONS, older_reason
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -159,6 +160,7 @@ def observe(metrics: Metrics, node: Node) -> None:
     metrics.watch_statistics(
         "acknowledgements", lambda: node.inside.acknowledging.statistics, gauges=ACKNOWLEDGEMENT_GAUGES
     )
+    metrics.watch_statistics("receiver_tests", lambda: node.inside.trials.statistics, gauges=TRIAL_GAUGES)
     metrics.watch_statistics("events", lambda: node.inside.events.statistics, gauges=EVENT_GAUGES)
     metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
     metrics.watch_statistics("record", lambda: node.state.store.records.statistics, gauges=RECORD_GAUGES)

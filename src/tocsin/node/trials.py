@@ -35,6 +35,21 @@ class Tried:
     seconds: float
 
 
+@dataclass(slots=True)
+class TrialStatistics:
+    """For the metrics."""
+
+    under_way: int = 0
+    attempts: int = 0
+    """Integrations that were tried."""
+    attempts_failed: int = 0
+    refused: int = 0
+    """Tests past the bound of those under way at once."""
+
+
+GAUGES: Final = ("under_way",)
+
+
 class _Watcher:
     """Remembers the last answer. Implements :class:`~tocsin.notify.integrations.base.Watcher`."""
 
@@ -62,19 +77,21 @@ class Trials:
         self._make = make
         self._clock = clock
         self._log = log
-        self.under_way = 0
+        self.statistics = TrialStatistics()
 
-    @property
-    def full(self) -> bool:
-        """Whether there are as many under way as may be."""
-        return self.under_way >= MAX_TRIALS
+    def admit(self) -> bool:
+        """Whether there is room for one more; that there is none is counted."""
+        if self.statistics.under_way < MAX_TRIALS:
+            return True
+        self.statistics.refused += 1
+        return False
 
     async def run(
         self, receiver: ReceiverConfig, wanted: Sequence[Integration], notification: Notification
     ) -> list[Tried]:
         """Send it by the integrations that are wanted, all at once, by senders of its own: the node's do not
         notice. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
-        self.under_way += 1
+        self.statistics.under_way += 1
         try:
             senders = await asyncio.to_thread(self._make, receiver)
             try:
@@ -83,7 +100,7 @@ class Trials:
                 for sender in senders.values():
                     await sender.close()
         finally:
-            self.under_way -= 1
+            self.statistics.under_way -= 1
 
     async def _try(
         self, senders: Mapping[SenderKey, Sender], integration: Integration, notification: Notification
@@ -94,6 +111,8 @@ class Trials:
         sender = senders[integration.receiver, integration.integration, integration.index]
         outcome = await sender.send(notification, self._clock.now() + TIMEOUT)
         seconds = perf_counter() - began
+        self.statistics.attempts += 1
+        self.statistics.attempts_failed += not outcome.success
         self._log.info("receiver tried", integration=str(integration), taken=outcome.success)
         return Tried(
             integration,

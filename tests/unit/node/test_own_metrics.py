@@ -38,6 +38,7 @@ from tocsin.node.metrics.own import help_of, meanings
 from tocsin.node.observation import Protection, Refusals, Unsaid, Wholeness
 from tocsin.node.store.records import RecordStatistics
 from tocsin.node.store.statistics import JournalStatistics
+from tocsin.node.trials import TrialStatistics
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 STATISTICS: dict[str, type] = {
@@ -58,6 +59,7 @@ STATISTICS: dict[str, type] = {
     "keyring": KeyringStatistics,
     "look_ups": LookUpStatistics,
     "patterns": PatternStatistics,
+    "receiver_tests": TrialStatistics,
     "receivers": ClientStatistics,
     "record": RecordStatistics,
     "remembered": RememberedCounts,

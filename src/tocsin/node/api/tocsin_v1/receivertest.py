@@ -33,7 +33,7 @@ class _Test:
         if "" in asked.labels:
             raise RefusedError(400, "a label without a name", "body labels")
         trials = backend.inside.trials
-        if trials.full:
+        if not trials.admit():
             raise RefusedError(503, "as many tests are under way as may be at once; try again later")
         notification = trial(
             name,

@@ -142,13 +142,15 @@ def test_tests_under_way_are_bounded() -> None:
 
         trials = node.inside.trials = Trials(make, node.clock, Logger("tests"))
         tests = [asyncio.create_task(http.post(path, json={})) for _ in range(MAX_TRIALS)]
-        await asyncio.to_thread(eventually, lambda: trials.full, "all places are taken")
+        await asyncio.to_thread(
+            eventually, lambda: trials.statistics.under_way == MAX_TRIALS, "all places are taken"
+        )
         assert (await check(http, await http.post(path, json={})))["status"] == 503
         gate.set()
         answers = await asyncio.gather(*tests)
         assert {answer.status_code for answer in answers} == {400}
         assert answers[0].json()["message"] == "a file: cannot be read"
-        assert trials.under_way == 0
+        assert (trials.statistics.under_way, trials.statistics.refused) == (0, 1)
 
     play(story, node_with("http://127.0.0.1:1/"))
 
