@@ -64,3 +64,11 @@ def test_an_address_has_one_form() -> None:
     assert Address("::ffff:10.0.0.1", 1) == Address("10.0.0.1", 1)
     assert Address("FD00::0:1", 1).host == "fd00::1"
     assert str(Address("fd00::1", 9094)) == "[fd00::1]:9094"
+
+
+def test_an_address_is_read_as_it_is_shown() -> None:
+    for text in ("192.0.2.1:7946", "[2001:db8::1]:7946"):
+        assert str(Address.parse(text)) == text
+    for wrong in ("192.0.2.1", "db:7946", "192.0.2.1:port", "", "[::1]"):
+        with pytest.raises(UserError):
+            Address.parse(wrong)

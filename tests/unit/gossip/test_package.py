@@ -92,3 +92,7 @@ COMMON = {
     *("BaseException", "Certificates", "Outcome", "Scheduler"),
 }
 """Of the standard library, a type variable, and what only somebody who writes a transport needs."""
+
+
+def test_the_packages_own_documentation_is_a_page_that_one_can_read() -> None:
+    assert 20 < len(str(tocsin.gossip.__doc__).splitlines()) < 80
