@@ -41,10 +41,11 @@ unit: setup  ## every test that needs no other program and no cluster of process
 	@echo "== unit"
 	@$(BIN)/pytest -q -n auto -m "not interop and not slow" --ignore=tests/faults --ignore=tests/interop --ignore=tests/pages
 
-# One browser and one node at a time: they are shared. Status 3 of fetch-axe: not possible here, the reason is printed.
+# One browser and one node at a time: they are shared. Status 3 of the tools: not possible here, the reason is printed.
 pages: setup  ## the web pages in a real browser (Debian: apt install chromium)
 	@echo "== pages"
-	@tools/fetch-axe $(PEERS)/axe || [ $$? -eq 3 ]
+	@tools/pages/check-types $(PEERS)/typescript || [ $$? -eq 3 ]
+	@tools/pages/fetch-axe $(PEERS)/axe || [ $$? -eq 3 ]
 	@TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_AXE=$(abspath $(PEERS))/axe $(BIN)/pytest -q -m "not slow" tests/pages
 
 # These wait far more than they work: more workers than cores.

@@ -1,6 +1,6 @@
 """No page has a barrier that axe-core finds, in light and dark, on a desk and on a phone.
 
-axe-core is fetched from the npm registry by `tools/fetch-axe`, once. Where that cannot be, this is skipped.
+axe-core is fetched from the npm registry by `tools/pages/fetch-axe`, once. Where that cannot be, this is skipped.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def axe() -> str:
     folder = os.environ.get("TOCSIN_AXE", ".peers/axe")
     found = Path(folder) / "axe.min.js"
     if not found.is_file():
-        pytest.skip(f"no {found}: tools/fetch-axe {folder} fetches it with npm")
+        pytest.skip(f"no {found}: tools/pages/fetch-axe {folder} fetches it with npm")
     return found.read_text()
 
 

@@ -92,7 +92,10 @@ export function CopyAs({ commands, label = "Copy as" }) {
   </span>`;
 }
 
-/** A question or a text above the page. Escape closes it, and the focus goes back to where it was. */
+/**
+ * A question or a text above the page. Escape closes it, and the focus goes back to where it was.
+ * @param {{title: string, onClose: () => void, children?: any}} props
+ */
 export function Dialog({ title, onClose, children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
@@ -137,7 +140,7 @@ export function Linked({ text }) {
   return parts.map((part, index) => (index % 2 ? html`<${Out} href=${part}>${part}<//>` : part));
 }
 
-/** A link to elsewhere; anything but http and https is shown as text. */
+/** A link to elsewhere; anything but http and https is shown as text. @param {{href: string, children?: any, class?: string}} props */
 export function Out({ href, children, ...rest }) {
   if (!isWeb(href)) return html`<span>${children}</span>`;
   return html`<a href=${href} target="_blank" rel="noopener noreferrer" ...${rest}>${children}</a>`;

@@ -1,4 +1,4 @@
-// What the pages use of hooks.mjs, for `make check-pages` only.
+// What the pages use of hooks.mjs, for tools/pages/check-types only.
 export function useState<T>(initial: T | (() => T)): [T, (next: T | ((old: T) => T)) => void];
 export function useEffect(effect: () => void | (() => void), inputs?: unknown[]): void;
 export function useLayoutEffect(effect: () => void | (() => void), inputs?: unknown[]): void;
