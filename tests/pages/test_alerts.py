@@ -9,7 +9,7 @@ from tests.support.eventually import eventually
 from tests.support.node import Node
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 GROUP = ".group"
 ALERT = "article.alert"
@@ -149,3 +149,27 @@ def test_an_alert_that_ends_while_it_is_selected_stays_in_sight(page: Page, node
     page.get_by_role("button", name="Look again now").click()
     page.locator(f"{ALERT}.resolved").wait_for()
     assert page.locator(f"{ALERT} input:checked").count() == 1
+
+
+def test_the_page_of_an_alert_says_why_it_was_told_and_why_not(page: Page, node: Node) -> None:
+    def fingerprint(name: str) -> str:
+        alerts = [a for a in node.api.alerts() if a["labels"]["alertname"] == name]
+        return str(alerts[0]["fingerprint"])
+
+    page.goto(f"{node.url}/#/alerts/{fingerprint('PaymentProviderTimeouts')}")
+    page.locator(".timeline .badge.good", has_text="sent").first.wait_for()
+    assert "payments-page" in page.locator(".timeline").inner_text()
+    routes = page.locator(".routes-taken").inner_text()
+    assert "not taken" in routes
+    page.goto(f"{node.url}/#/alerts/{fingerprint('NightlyReportFailed')}")
+    page.locator(".verdict").wait_for()
+    page.get_by_role("heading", name="NightlyReportFailed").wait_for()
+    assert "batch-mail" in page.locator(".panel").first.inner_text()
+
+
+def test_an_alert_that_is_not_known_is_said_to_be_so(browser: Browser, node: Node) -> None:
+    context = browser.new_context()  # the node answers 404, which the browser complains of
+    page = context.new_page()
+    page.goto(f"{node.url}/#/alerts/0000000000000001")
+    page.get_by_text("No such alert fires now.").wait_for()
+    context.close()

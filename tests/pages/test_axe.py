@@ -1,6 +1,7 @@
 """No page has a barrier that axe-core finds, in light and dark, on a desk and on a phone.
 
-axe-core is fetched from the npm registry by `tools/pages/fetch-axe`, once. Where that cannot be, this is skipped.
+axe-core is fetched from the npm registry by `tools/pages/fetch-axe`, once; where that cannot be, this is
+skipped.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ PAGES = (
     "silences/new?filter=%7Bseverity%3D~%22.%2B%22%7D&duration=52w",
     "routes?labels=alertname%3D%22X%22",
     "receivers",
+    "alerts/FINGERPRINT",
     "cluster",
     "status",
     "settings",
@@ -43,14 +45,16 @@ def axe() -> str:
 @pytest.mark.parametrize("width", [1440, 390])
 def test_there_are_no_barriers(browser: Browser, node: Node, axe: str, width: int, scheme: str) -> None:
     found: list[str] = []
+    fingerprint = node.api.alerts()[0]["fingerprint"]
     # axe is put in by the debugger's protocol, which the page's policy does not concern.
     with looking(
         browser, viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
     ) as page:
         for path in PAGES:
+            path = path.replace("FINGERPRINT", fingerprint)
             page.goto(f"{node.url}/#/{path}")
             page.locator("main .page h1, main .windowed [role=listitem]").first.wait_for()
-            if path.startswith("alerts"):
+            if path.startswith("alerts?"):
                 page.locator("article.alert [aria-label^=Details]").first.click()
                 page.locator("article.alert input").first.check()
             page.evaluate(axe)

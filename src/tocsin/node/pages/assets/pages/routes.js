@@ -96,4 +96,3 @@ function Route({ route, way, tested }) {
     </p>
   </div>`;
 }
-

@@ -35,7 +35,7 @@ export function SilencePage({ id }) {
     refresh();
   };
   return html`<div class="page narrow">
-    <h1>Silence <span class=${`state ${silence.state}`}>${silence.state}</span></h1>
+    <h1>Silence <span class=${silence.state === "active" ? "state in-force" : "state"}>${silence.state}</span></h1>
     <p class="line big">${silence.matchers.map((/** @type {any} */ m) => html`<${MatcherChip} matcher=${m} />`)}</p>
     <dl class="facts-list">
       <dt>Comment</dt><dd><${Linked} text=${silence.comment} /></dd>

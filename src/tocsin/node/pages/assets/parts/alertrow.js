@@ -92,8 +92,9 @@ export function AlertRow({ alert, shared, selected, open, current, on }) {
   </article>`;
 }
 
-/** @param {{alert: import("../core/model.js").Alert, onPick?: (m: import("../core/matchers.js").Matcher) => void}} props */
-export function AlertDetails({ alert, onPick }) {
+/** @param {{alert: import("../core/model.js").Alert, onPick?: (m: import("../core/matchers.js").Matcher) => void, self?: boolean}} props
+ * `self`: on the alert's own page */
+export function AlertDetails({ alert, onPick, self = false }) {
   const matchers = matchersOf(alert.labels);
   const notes = Object.entries(alert.annotations);
   return html`<div class="details">
@@ -112,7 +113,7 @@ export function AlertDetails({ alert, onPick }) {
       ${alert.mutedBy.length > 0 && html`<span>muted by ${alert.mutedBy.join(", ")}</span>`}
     </p>
     <p class="buttons">
-      <a class="button" href=${hrefTo(`alerts/${alert.fingerprint}`)}>Why</a>
+      ${!self && html`<a class="button" href=${hrefTo(`alerts/${alert.fingerprint}`)}>Why</a>`}
       ${!node.readOnly && html`<a class="button" href=${hrefTo("silences/new", { filter: formatMatchers(matchers) })}>Silence</a>`}
       <${CopyAs} commands=${alertCommands(matchers)} />
     </p>
