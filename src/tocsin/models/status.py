@@ -43,6 +43,7 @@ class Status(Model):
     now: Annotated[Time, said("the node's clock")]
     ready: Annotated[bool, said("whether notifications may go out: the cluster has settled")]
     cluster: Literal["disabled", "settling", "ready"]
+    read_only: Annotated[bool, said("`--web.read-only`: nothing but alerts is taken here")]
     features: Annotated[tuple[str, ...], said("of `--enable-feature`")]
     warnings: Annotated[
         tuple[str, ...], said("for people: traffic in clear text, who is missing, doubtful configuration")

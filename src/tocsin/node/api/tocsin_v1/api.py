@@ -46,7 +46,7 @@ class TocsinV1:
     """Answers requests to paths below ``/api/tocsin/v1``."""
 
     def __init__(self, backend: Backend, limits: Limits, mode: ParserMode) -> None:
-        context = Context(backend, mode, RESOURCES)
+        context = Context(backend, mode, RESOURCES, limits.people.read_only)
         self._mode = mode
         self._cross_origin = limits.browsers.cross_origin
         self._people = limits.people

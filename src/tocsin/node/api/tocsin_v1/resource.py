@@ -53,6 +53,8 @@ class Context:
     backend: Backend
     mode: ParserMode
     resources: Sequence[AnyResource]
+    read_only: bool = False
+    """Only alerts are taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ MAX_WARNINGS: Final = 50
 class _Status:
     def __init__(self, context: Context) -> None:
         self._backend = context.backend
+        self._read_only = context.read_only
 
     async def __call__(self, call: Call[Query, None]) -> Status:  # noqa: ARG002 - as all resources
         backend = self._backend
@@ -33,6 +34,7 @@ class _Status:
             now=format_milliseconds(now),
             ready=backend.inside.settled,
             cluster=cluster.status,
+            read_only=self._read_only,
             features=tuple(backend.inside.features),
             warnings=tuple(self._warnings(cluster))[:MAX_WARNINGS],
             configuration=backend.inside.configuration(),

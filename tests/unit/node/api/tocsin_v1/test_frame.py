@@ -16,6 +16,7 @@ from tocsin.models.status import Status
 from tocsin.node.api import ClusterStatus, Limits
 from tocsin.node.api.backend import PeerGap
 from tocsin.node.api.browsers import BrowserRules
+from tocsin.node.api.people import PeopleRules
 from tocsin.node.api.tocsin_v1 import api
 from tocsin.node.api.tocsin_v1.document import document
 from tocsin.node.api.tocsin_v1.paging import paged
@@ -40,6 +41,17 @@ def test_the_status_tells_what_a_person_must_know() -> None:
         ]
 
     play(story)
+
+
+def test_a_node_that_is_read_only_says_so_and_takes_no_acknowledgement() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        await http.post("/api/v2/alerts", json=[alert({"alertname": "A"})])
+        assert (await check(http, await http.get(f"{PREFIX}/status")))["readOnly"]
+        asked = {"createdBy": "me", "matchers": ["alertname=A"]}
+        answer = await http.post(f"{PREFIX}/acknowledge", json=asked)
+        assert (answer.status_code, (await check(http, answer))["error"]) == (403, "forbidden")
+
+    play(story, limits=Limits(people=PeopleRules(read_only=True)))
 
 
 def test_the_routes_come_with_what_they_inherit_and_what_is_in_them() -> None:
