@@ -155,6 +155,11 @@ class FlushRecord:
         return len(self.alerts)
 
     @property
+    def is_whole(self) -> bool:
+        """It is written as it is."""
+        return True
+
+    @property
     def group(self) -> tuple[str, str]:
         """The receiver and the group key."""
         return self.receiver, self.group_key

@@ -46,6 +46,11 @@ class Raw:
         return len(self.flush.alerts)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the flush has ended."""
+        return self.end is not None
+
+    @property
     def group(self) -> tuple[str, str]:
         """The receiver and the group key."""
         return self.flush.options.receiver, self.flush.group_key

@@ -7,9 +7,10 @@ way, and a damaged one is deleted and counted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final, Protocol, TypeAlias
 
 from tocsin.alerting.record import (
@@ -32,6 +33,8 @@ OFF: Final = Bounds(entries=0, size=0, age=0)
 MAX_WAITING: Final = 4096
 MAX_WAITING_ALERTS: Final = 65_536
 """Alerts within the records that wait: it is these that take up memory."""
+INTERIM_SECONDS: Final = 1.0
+"""For so long what is told of a flush that goes on waits for its end, instead of being written twice."""
 MAX_GONE: Final = 512
 """Records that are deleted in one transaction."""
 
@@ -171,6 +174,7 @@ class Records:
         *,
         max_waiting: int = MAX_WAITING,
         max_waiting_alerts: int = MAX_WAITING_ALERTS,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         self.statistics = RecordStatistics()
         self.kept = bounds.entries > 0 and bounds.size > 0
@@ -179,7 +183,9 @@ class Records:
         self._now: Nanoseconds = 0  # the time that clean-ups go by: no jump of the clock empties the ring
         self._max_waiting = max_waiting
         self._max_alerts = max_waiting_alerts
+        self._clock = clock
         self._waiting: dict[int, Kept] = {}
+        self._interim: dict[int, float] = {}  # of those: since when, oldest first
         self._alerts = 0
         self._gone: list[int] = []
 
@@ -200,8 +206,11 @@ class Records:
         """Have a record written, or written anew."""
         if not self.kept:
             return
+        since = self._interim.get(number)
         self._forget(number)
         self._waiting[number] = record
+        if not record.is_whole:
+            self._interim[number] = since if since is not None else self._clock()
         self._alerts += record.size
         while len(self._waiting) > 1 and (
             len(self._waiting) > self._max_waiting or self._alerts > self._max_alerts
@@ -211,20 +220,34 @@ class Records:
         self.statistics.waiting = len(self._waiting)
 
     def _forget(self, number: int) -> None:
+        self._interim.pop(number, None)
         record = self._waiting.pop(number, None)
         if record is not None:
             self._alerts -= record.size
 
-    def take(self) -> TakenRecords:
-        """All that waits, and some of what is to be deleted."""
-        taken = TakenRecords(self._waiting, self._gone[:MAX_GONE])
-        self._waiting, self._alerts, self._gone = {}, 0, self._gone[MAX_GONE:]
-        self.statistics.waiting = 0
+    def take(self, *, every: bool = False) -> TakenRecords:
+        """What waits, and some of what is to be deleted; with ``every`` also what may wait for the end of its
+        flush."""
+        left: dict[int, Kept] = {}
+        if not every:
+            latest = self._clock() - INTERIM_SECONDS
+            left = {number: self._waiting[number] for number, at in self._interim.items() if at > latest}
+        taken = TakenRecords(
+            {number: kept for number, kept in self._waiting.items() if number not in left}
+            if left
+            else self._waiting,
+            self._gone[:MAX_GONE],
+        )
+        self._waiting, self._gone = left, self._gone[MAX_GONE:]
+        self._interim = {number: at for number, at in self._interim.items() if number in left}
+        self._alerts = sum([kept.size for kept in left.values()])
+        self.statistics.waiting = len(left)
         return taken
 
     def put_back(self, taken: TakenRecords) -> None:
         """The transaction failed. Later versions, which came meanwhile, stay."""
         later, self._waiting, self._alerts = self._waiting, {}, 0
+        self._interim = {}
         for number, record in (*taken.records.items(), *later.items()):
             self.put(number, record)
         self._gone = taken.gone + self._gone

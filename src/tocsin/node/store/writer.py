@@ -217,7 +217,7 @@ class Writer:
         if batch.changes and self._retry is not None:
             return batch
         batch.meta, self._unwritten_meta = self._unwritten_meta, {}
-        batch.records = self.records.take()
+        batch.records = self.records.take(every=bool(self._flushes))
         marked = self._marked
         for key in list(islice(marked, MAX_BATCH_ROWS)):
             if rows and (rows >= MAX_BATCH_ROWS or size >= MAX_BATCH_BYTES):

@@ -269,3 +269,32 @@ def test_a_record_that_cannot_be_made_costs_nothing_else(tmp_path: Path) -> None
         assert await disk.groups_told() == ["a"]
 
     live(tmp_path, story)
+
+
+class Interim(FlushRecord):
+    """Of a flush that goes on."""
+
+    @property
+    def is_whole(self) -> bool:
+        return False
+
+
+def test_what_is_told_of_a_flush_that_goes_on_waits_a_moment_for_its_end() -> None:
+    now = 0.0
+    records = Records(BOUNDS, clock=lambda: now)
+    going_on = Interim(group_key="a", route_id="{}", began=NOW, next_flush=NOW)
+    records.put(1, going_on)
+    records.put(2, flush("whole"))
+    assert list(records.take().records) == [2]
+    assert (list(records.waiting), bool(records)) == ([1], True)
+    records.put(1, flush("a, ended"))
+    assert list(records.take().records) == [1]
+    records.put(3, going_on)
+    now += 0.8
+    records.put(3, going_on)  # told again: the moment counts from the first time
+    now += 0.4
+    taken = records.take()
+    assert list(taken.records) == [3]
+    records.put_back(taken)
+    assert list(records.take(every=True).records) == [3]
+    assert not records

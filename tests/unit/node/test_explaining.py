@@ -1,0 +1,143 @@
+"""A whole node in this process tells what became of its alerts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.transports import eventually
+from tests.unit.node.test_app import Sender, alert
+from tocsin.alerting.explain.question import Question
+from tocsin.alerting.matcher import parse_matchers
+from tocsin.errors import NotFoundError
+from tocsin.node import app, explaining
+from tocsin.node.app import Node
+from tocsin.node.config.flags import parse_flags
+
+CONFIG = """
+route:
+  receiver: sink
+  group_by: [alertname]
+  group_wait: 10ms
+  routes: [{matchers: [alertname="Late"], receiver: late, group_wait: 1h}]
+receivers:
+- {name: sink, webhook_configs: [{url: "http://127.0.0.1:1/"}]}
+- {name: late, webhook_configs: [{url: "http://127.0.0.1:1/"}]}
+"""
+Story = Callable[[Node, Sender], Awaitable[None]]
+
+
+def play(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story) -> None:
+    file = folder / "alertmanager.yml"
+    file.write_text(CONFIG)
+    sender = Sender()
+    monkeypatch.setattr(
+        app,
+        "senders_of",
+        lambda *_, **__: {(name, "webhook", 0): sender for name in ("sink", "late")},
+    )
+    flags = parse_flags(
+        [
+            f"--config.file={file}",
+            f"--storage.path={folder / 'data'}",
+            "--cluster.listen-address=",
+            "--web.listen-address=127.0.0.1:0",
+        ]
+    )
+
+    async def main() -> None:
+        node = Node(flags)
+        await node.start()
+        try:
+            await story(node, sender)
+        finally:
+            await node.stop()
+
+    asyncio.run(main())
+
+
+def about(matchers: str, **more: object) -> Question:
+    return Question(matchers=parse_matchers(matchers), **more)  # type: ignore[arg-type]
+
+
+def test_what_was_sent_waits_or_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(node: Node, sender: Sender) -> None:
+        now = node.now()
+        await node.put_alerts([alert("A", now), alert("Late", now)])
+        await eventually(lambda: sender.sent == [["A"]])
+        found = await node.explaining.explain(about('alertname=~"A|Late"'), peers=True)
+        assert ([each.labels["alertname"] for each in found.stories], found.more) == (["A", "Late"], 0)
+        sent, waiting = found.stories
+        assert [each.what for each in sent.groups[0].told] == ["sent"]
+        assert waiting.groups[0].told == ()
+        assert (waiting.groups[0].next_flush or 0) >= now + 3600 * 10**9
+        assert [each.answer for each in found.nodes] == ["answered"]
+        (unknown,) = (await node.explaining.explain(about("alertname=Other,a=b"), peers=True)).stories
+        assert (unknown.state, unknown.labels["a"], unknown.groups[0].told) == ("not known", "b", ())
+        fingerprint = Question(fingerprints=frozenset({sent.labels.fingerprint}))
+        assert (await node.explaining.explain(fingerprint, peers=True)).stories[0].labels == sent.labels
+        with pytest.raises(NotFoundError):
+            await node.explaining.explain(Question(fingerprints=frozenset({1})), peers=True)
+
+    play(tmp_path, monkeypatch, story)
+
+
+def test_what_is_gone_from_memory_is_told_from_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def first(node: Node, sender: Sender) -> None:
+        await node.put_alerts([alert("A", node.now())])
+        await eventually(lambda: sender.sent == [["A"]])
+        await eventually(lambda: len(node.state.log) == 1)
+
+    async def second(node: Node, sender: Sender) -> None:
+        found = await node.explaining.explain(about('alertname=~"A.*"'), peers=True)
+        (told,) = found.stories
+        assert (told.state, [each.what for each in told.groups[0].told]) == ("not known", ["sent"])
+
+    play(tmp_path, monkeypatch, first)
+    play(tmp_path, monkeypatch, second)
+
+
+def test_the_bounds_of_alerts_records_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(node: Node, sender: Sender) -> None:
+        now = node.now()
+        await node.put_alerts([alert(f"A{number}", now) for number in range(4)])
+        await eventually(lambda: len(sender.sent) == 4)
+        all_of_them = about('alertname=~"A."', limit=2)
+        found = await node.explaining.explain(all_of_them, peers=True)
+        assert (len(found.stories), found.more) == (2, 2)
+        monkeypatch.setattr(explaining, "MAX_RECORDS", 2)
+        found = await node.explaining.explain(all_of_them, peers=True)
+        assert [(each.answer, each.why) for each in found.nodes] == [("partly", "there are older records")]
+        monkeypatch.setattr(explaining, "MAX_RECORDS", 300)
+        monkeypatch.setattr(explaining, "SCAN_SECONDS", -1.0)
+        found = await node.explaining.explain(all_of_them, peers=True)
+        assert found.nodes[0].why == "its record was not searched to the end"
+
+    play(tmp_path, monkeypatch, story)
+
+
+def test_only_the_receiver_the_group_and_the_time_that_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(node: Node, sender: Sender) -> None:
+        now = node.now()
+        await node.put_alerts([alert("A", now), alert("Late", now)])
+        await eventually(lambda: sender.sent == [["A"]])
+
+        async def names(question: Question) -> list[str]:
+            found = await node.explaining.explain(question, peers=True)
+            return [each.labels["alertname"] for each in found.stories]
+
+        assert await names(Question(receiver="late")) == ["Late"]
+        assert await names(Question(group_key='{}:{alertname="A"}')) == ["A"]
+        found = await node.explaining.explain(about("alertname=A", receiver="late"), peers=True)
+        assert found.stories[0].groups == ()
+        found = await node.explaining.explain(about("alertname=A", since=now + 10**12), peers=True)
+        assert found.stories[0].groups[0].told == ()
+
+    play(tmp_path, monkeypatch, story)
