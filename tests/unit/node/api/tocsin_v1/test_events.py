@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,11 +14,13 @@ import pytest
 
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import alert
-from tests.support.httpserver import serving
+from tests.support.httpserver import serving, until
 from tests.support.openapi import PREFIX
 from tocsin.alerting.timestamp import SECOND
 from tocsin.node.api import ClusterStatus, Limits, create_app
 from tocsin.node.events import hub
+from tocsin.node.events.ring import MAX_BYTES
+from tocsin.node.http.bounds import HTTPBounds
 
 Event = tuple[str, str, Any]
 """Id, kind, data."""
@@ -130,6 +133,26 @@ def test_streams_are_bounded_and_places_become_free_again(monkeypatch: pytest.Mo
         assert statistics.streams_refused == 1
 
     play(story)
+
+
+def test_whoever_takes_nothing_loses_the_connection_and_costs_no_memory() -> None:
+    async def main() -> None:
+        node = LoneNode()
+        async with serving(create_app(node), HTTPBounds(answer_window=0.2)) as server:
+            with socket.create_connection(server.addresses[0]) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.sendall(f"GET {PREFIX}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                events = node.inside.events
+                async with asyncio.timeout(60):
+                    while not server.statistics.connections_closed["answer"]:
+                        events._ring.append("alerts", b"x" * 50_000)
+                        events._wake()
+                        await asyncio.sleep(0.005)
+                        assert events._ring._bytes <= MAX_BYTES
+                    await until(lambda: events.statistics.streams == 0)
+            events.close()
+
+    asyncio.run(main())
 
 
 def test_a_stop_ends_streams_at_once() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -209,6 +211,12 @@ def test_the_document_names_every_resource_with_its_parameters() -> None:
         "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
     }
     assert "runtime" in made["components"]["schemas"]["Build"]["required"]
+
+
+def test_the_page_about_the_api_names_every_resource() -> None:
+    table = (Path(__file__).parents[5] / "docs" / "api.md").read_text().partition("## What holds")[0]
+    named = re.findall(r"[`/]?([a-z.]+(?:/[a-z{}.]+)*)`", table)
+    assert [each.path for each in RESOURCES if each.path.removeprefix("/") not in named] == []
 
 
 def test_a_view_is_made_once_for_all_who_look() -> None:
