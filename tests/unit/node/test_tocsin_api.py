@@ -98,6 +98,38 @@ def test_a_node_tells_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     asyncio.run(main())
 
 
+def test_an_acknowledgement_outlives_a_restart_and_ends_with_its_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acknowledging, "Acknowledgements", partial(Acknowledgements, hold=0, unheard_hold=0))
+
+    async def report(http: httpx.AsyncClient, **more: str) -> None:
+        alert = {"labels": {"alertname": "Down", "team": "db"}, **more}
+        (await http.post("/api/v2/alerts", json=[alert])).raise_for_status()
+
+    async def main() -> None:
+        identifier = ""
+        async for node, http in started(tmp_path):
+            await report(http)
+            asked = {"createdBy": "ann", "matchers": ["alertname=Down"]}
+            identifier = (await http.post(f"{PREFIX}/acknowledge", json=asked)).json()["silenceId"]
+            await node.stop()
+        async for node, http in started(tmp_path):
+            for _ in range(3):
+                await node.inside.acknowledging.look()
+            silence = node.silences.get(identifier)
+            assert silence is not None
+            assert silence.ends_at > node.now(), "it knows of no alert, so none has ended"
+            await report(http, endsAt=format_milliseconds(node.now()))
+            await node.inside.acknowledging.look()
+            silence = node.silences.get(identifier)
+            assert silence is not None
+            assert silence.ends_at <= node.now()
+            await node.stop()
+
+    asyncio.run(main())
+
+
 async def started(folder: Path) -> AsyncIterator[tuple[Node, httpx.AsyncClient]]:
     with WebhookSink() as sink:
         file = folder / "alertmanager.yml"
