@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PEERS ?= .peers
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check deb docs release typed clean
+.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check deb docs mixin release typed clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -131,6 +131,11 @@ docs: setup  ## the documentation as a site, in build/docs; a warning is an erro
 	@echo build/docs/docs/index.html
 
 WORDS := ot,nd,te,ser,assertIn
+
+PROMTOOL ?= promtool
+mixin:  ## our rules, checked and tested by promtool (PROMTOOL=PATH)
+	@$(PROMTOOL) check rules mixin/tocsin.rules.yml
+	@cd mixin && $(PROMTOOL) test rules tests.yml
 
 deb: setup  ## a Debian package of the node, in dist/
 	@$(BIN)/python -m tools.debian

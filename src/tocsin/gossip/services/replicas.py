@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from tocsin.errors import NotFoundError, UserError, WireError
+from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import Event, ProtocolError, RemoteState, UserMessage
 from tocsin.gossip.services.statistics import ServiceStatistics
 from tocsin.gossip.wire.envelope import (
@@ -81,21 +82,19 @@ class Replicas:
             if envelope is None:
                 return False
             if envelope.kind is EnvelopeKind.CHANGE:
-                self._merge(envelope.name, envelope.payload)
+                parts = {envelope.name: envelope.payload}
             elif envelope.kind is EnvelopeKind.STATES:
-                for name, payload in decode_states(envelope.payload).items():
-                    self._merge(name, payload)
+                parts = decode_states(envelope.payload)
             else:
                 return False
         except WireError as error:
-            self._statistics.states_refused += 1
-            self._tell(ProtocolError(error.layer, error.problem, event.source))
-        except ValueError as error:
-            self._statistics.states_refused += 1
-            self._tell(ProtocolError("state", str(error), event.source))
+            self._refused(error.layer, error.problem, event.source)
+            return True
+        for name, payload in parts.items():
+            self._merge(name, payload, event.source)
         return True
 
-    def _merge(self, name: str, payload: bytes) -> None:
+    def _merge(self, name: str, payload: bytes, source: Address) -> None:
         self._statistics.changes_received += 1
         state = self._states.get(name)
         if state is None:
@@ -103,11 +102,16 @@ class Replicas:
             return
         try:
             news = state.merge(payload)
-        except ValueError:
-            raise
+        except ValueError as error:
+            self._refused("state", f"{name}: {error}", source)
+            return
         except Exception:
             self._statistics.callback_errors += 1
             _log.exception("the application failed to merge the state %r", name)
             return
         if news:
             self.share(name, news)
+
+    def _refused(self, reason: str, detail: str, source: Address) -> None:
+        self._statistics.states_refused += 1
+        self._tell(ProtocolError(reason, detail, source))
