@@ -18,6 +18,7 @@ from tocsin.models.status import Status
 from tocsin.node.api import ClusterStatus, Limits
 from tocsin.node.api.backend import PeerGap
 from tocsin.node.api.browsers import BrowserRules
+from tocsin.node.api.limits import NoMetrics
 from tocsin.node.api.people import PeopleRules
 from tocsin.node.api.tocsin_v1 import api
 from tocsin.node.api.tocsin_v1.document import document
@@ -211,6 +212,32 @@ def test_the_document_names_every_resource_with_its_parameters() -> None:
         "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100},
     }
     assert "runtime" in made["components"]["schemas"]["Build"]["required"]
+
+
+class Counted(NoMetrics):
+    def __init__(self) -> None:
+        self.handlers: list[tuple[str, str, int]] = []
+
+    def request_done(
+        self, *, handler: str, method: str, status: int, seconds: float, response_bytes: int
+    ) -> None:
+        self.handlers.append((handler, method, status))
+
+
+def test_calls_are_counted_without_the_names_in_their_paths() -> None:
+    metrics = Counted()
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        await http.get(f"{PREFIX}/status/")
+        await http.post(f"{PREFIX}/receivers/a%20b/test", json={})
+        await http.get(f"{PREFIX}/receivers/a/b/test")
+        assert metrics.handlers == [
+            (f"{PREFIX}/status", "get", 200),
+            (f"{PREFIX}/receivers/{{name}}/test", "post", 404),
+            (f"{PREFIX}/unknown", "get", 404),
+        ]
+
+    play(story, metrics=metrics)
 
 
 def test_the_page_about_the_api_names_every_resource() -> None:
