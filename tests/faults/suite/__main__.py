@@ -3,8 +3,9 @@
     python -m tests.faults.suite --seed 7 --only killed --only mute
 
 Each fault is made under a flow of silences and alerts to all nodes, and ended. Then all nodes must hold the
-same, every silence as it was last acknowledged or later, every group must have been notified, and every node
-must see every member. It needs Linux, iproute2, and leave to make network namespaces (root has it).
+same, every silence as it was last acknowledged or later, every group must have been notified, every node must
+see every member, and explain must tell of alerts what the receiver has seen. It needs Linux, iproute2, and
+leave to make network namespaces (root has it).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from tests.faults.suite.explained import Explained
 from tests.faults.suite.network import run_inside, why_not
 from tests.faults.suite.scenarios import SCENARIOS, Noted, Scenario, make_small_disk
 from tests.faults.suite.world import WaitedTooLongError, World, seconds_until, tocsins
@@ -63,6 +65,8 @@ class Result:
     unnotified: int = 0
     twice_meanwhile: int = 0
     twice_otherwise: int = 0
+    explained: int = 0
+    """Alerts that explain was asked about; a wrong story is a problem."""
     remarks: list[str] = field(default_factory=list)
     repeats: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -80,7 +84,7 @@ def run(scenario: Scenario, *, mixed: bool, short: bool, seed: int, folder: Path
     world = World(folder, kinds, seed=seed, flags=flags, skewed=scenario.skewed, disks=disks)
     with world:
         try:
-            _tell_story(world, scenario, scenario.short if short else scenario.hold, result)
+            _tell_story(world, scenario, scenario.short if short else scenario.hold, result, seed)
         except WaitedTooLongError as problem:
             result.problems.append(str(problem))
         if result.problems or result.twice_otherwise:
@@ -88,7 +92,7 @@ def run(scenario: Scenario, *, mixed: bool, short: bool, seed: int, folder: Path
     return result
 
 
-def _tell_story(world: World, scenario: Scenario, hold: float, result: Result) -> None:
+def _tell_story(world: World, scenario: Scenario, hold: float, result: Result, seed: int) -> None:
     flow = world.flow
     flow.start()
     time.sleep(CALM)
@@ -136,6 +140,9 @@ def _tell_story(world: World, scenario: Scenario, hold: float, result: Result) -
         if notified.twice_meanwhile and not scenario.divides:
             result.remarks.append("duplicates although nobody was apart")
     world.wait_members(world.nodes, world.nodes)
+    explained = Explained(world, seed=seed, forgets=scenario.forgets)
+    result.problems += explained.wrong((began, ended))[:10]
+    result.explained = explained.asked
 
 
 def _keep_logs(world: World, folder: Path) -> None:

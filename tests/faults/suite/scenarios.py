@@ -35,6 +35,7 @@ class Scenario:
     nodes: int = 3
     hold: float = 20.0
     short: float = 8.0  # to hold it for in the short suite
+    forgets: bool = False  # what a node had decided and not kept may be gone
     divides: bool = False  # what both sides of a partition send is sent twice, and no fault
     skewed: bool = False
     small_disk: bool = False
@@ -217,8 +218,8 @@ SCENARIOS: Final = (
     Scenario("loss-everywhere", "10 % of everything is lost", loss_everywhere),
     Scenario("latency", "100 ms (70 to 130) each way", latency, short=5.0),
     Scenario("narrow", "16 kB/s each way", narrow),
-    Scenario("killed", "kill -9, back later", killed),
-    Scenario("all-killed", "kill -9 of all at once", all_killed, mixed=False),
+    Scenario("killed", "kill -9, back later", killed, forgets=True),
+    Scenario("all-killed", "kill -9 of all at once", all_killed, mixed=False, forgets=True),
     Scenario("stopped-briefly", "SIGSTOP for 0.8 s, three times", stopped_briefly),
     Scenario("stopped-long", "SIGSTOP, until long after it counts as dead", stopped_long),
     Scenario(

@@ -189,11 +189,12 @@ def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told])
     found: list[Told] = []
     without = ""
     known = {(each.integration, each.at) for each in told if each.what in ("sent", "sent by a peer")}
+    now = scene.now
     one = scene.labels.hash
     for config in scene.config.receivers:
         for integration in integrations(config) if config.name == receiver else ():
             entry = scene.log(integration.log_receiver, group_key)
-            if entry is None or (str(integration), entry.timestamp) in known:
+            if entry is None or _is_known(known, str(integration), entry.timestamp, now):
                 continue
             node, why = _peer(scene, "")
             if one in entry.firing_alerts or one in entry.resolved_alerts:
@@ -311,10 +312,19 @@ def _with(told: Told, what: What, why: str, again_at: Nanoseconds | None) -> Tol
     return replace(told, what=what, why=why, again_at=again_at)
 
 
+def _is_known(sent: set[tuple[str, int]], integration: str, stamp: int, now: Nanoseconds) -> bool:
+    """Whether a record tells of what the log has under that stamp.
+
+    A stamp that lies ahead was made by a clock that was, or after one: of those none is made that is earlier
+    than what the log has. Then it is no time, and what was sent is taken for what the log means.
+    """
+    return (integration, stamp) in sent or (stamp > now and any(name == integration for name, _ in sent))
+
+
 def _not_needed(scene: Scene, told: Told, delivery: DeliveryRecord, sent: set[tuple[str, int]]) -> Told:
     log = delivery.log
     again = delivery.remind_at
-    if log is None or (delivery.name, log.notified_at) in sent or log.by == told.node != "":
+    if log is None or _is_known(sent, delivery.name, log.notified_at, told.at) or log.by == told.node != "":
         return _with(told, "not needed", delivery.reason, again)
     node, why = _peer(scene, log.by)
     return replace(told, at=log.notified_at, node=node, what="sent by a peer", why=why, again_at=again)

@@ -297,6 +297,21 @@ def test_of_an_alertmanager_the_notification_log_tells() -> None:
     assert "the group was notified at 2027-01-15T08:00:01Z, without this alert" in render(story)
 
 
+def test_a_stamp_that_lies_ahead_is_no_notification_of_its_own() -> None:
+    """A peer's clock was ahead: what is sent after that is stamped later still."""
+    world = RecordedPipeline(position=1)
+    ahead = T0 + 1000 * MINUTE
+    world.log.put(entry(ahead, alert(alertname="Other")), T0)
+    world.start(DISK)
+    world.at(T0 + PEER_TIMEOUT)
+    world.succeed(T0 + PEER_TIMEOUT)
+    world.start(DISK, now=T0 + 5 * MINUTE)
+    world.merge(entry(ahead + 2, DISK), T0 + 5 * MINUTE)
+    world.at(T0 + 5 * MINUTE + PEER_TIMEOUT)
+    story = told(world, T0 + 10 * MINUTE)
+    assert [each.what for each in story.groups[0].told] == ["not needed", "sent"]
+
+
 def test_what_failed_before_a_peer_sent_it_is_told() -> None:
     world = RecordedPipeline()
     world.start(DISK)
