@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from benchmarks.bench import Bench, BenchNode, in_threads
+from benchmarks.bench import SILENT_CONFIG, Bench, BenchNode, in_threads
 from benchmarks.row import Figure, Row, Samples, Target
-from benchmarks.states import write_silences
+from benchmarks.states import (
+    Matchers,
+    all_but_one_shared,
+    instance_pattern,
+    name_or_instance,
+    negative,
+    write_silences,
+)
 from benchmarks.usage import cpu_seconds
 from tests.support.api import prometheus_alert, rfc3339
 from tests.support.node import NodeKind
@@ -83,9 +92,7 @@ def _shown(bench: Bench, kind: NodeKind) -> Samples:
     first: list[float] = []
     later: list[float] = []
     for _ in range(bench.size(3, 1)):
-        with bench.alone(
-            kind, prepare=lambda folder: write_silences(folder, 2000, on_instances=True)
-        ) as node:
+        with bench.alone(kind, prepare=lambda folder: write_silences(folder, 2000, name_or_instance)) as node:
             _fill(node, _bodies())
             with node.connect() as connection:
                 for number in range(6):
@@ -95,6 +102,42 @@ def _shown(bench: Bench, kind: NodeKind) -> Samples:
                     assert alerts[0] == 200
     return {"first": first, "later": later}
 
+
+def _matched(matchers: Callable[[int], Matchers]) -> Callable[[Bench, NodeKind], Samples]:
+    def measure(bench: Bench, kind: NodeKind) -> Samples:
+        return _first_get(bench, kind, prepare=lambda folder: write_silences(folder, 2000, matchers))
+
+    return measure
+
+
+def _inhibited(bench: Bench, kind: NodeKind) -> Samples:
+    rules = "".join(
+        f"- source_matchers: [alertname = Alert{number}, severity = critical]\n"
+        f"  target_matchers: [severity = warning, team =~ team-{number}]\n"
+        "  equal: [instance]\n"
+        for number in range(200)
+    )
+    return _first_get(bench, kind, config=f"{SILENT_CONFIG}inhibit_rules:\n{rules}")
+
+
+def _first_get(bench: Bench, kind: NodeKind, **how: Any) -> Samples:
+    first: list[float] = []
+    for _ in range(bench.size(3, 1)):
+        with bench.alone(kind, **how) as node:
+            _fill(node, _bodies())
+            with node.connect() as connection:
+                began = time.perf_counter()
+                status, _ = connection.get("/api/v2/alerts")
+                first.append(1e3 * (time.perf_counter() - began))
+                assert status == 200
+    return {"first": first}
+
+
+_ADVERSE = {
+    "shared": (all_but_one_shared, "2,000 silences that share every label but one"),
+    "patterns": (instance_pattern, "2,000 silences of regular expressions only"),
+    "negative": (negative, "2,000 silences of negative matchers only"),
+}
 
 ROWS = (
     Row(
@@ -116,5 +159,20 @@ ROWS = (
             Figure("later", "GET of 10,000 alerts with 2,000 silences: later", "ms", Target(1 / 2)),
         ),
         _shown,
+    ),
+    *(
+        Row(
+            f"get-alerts-{name}",
+            f"The first GET of 10,240 alerts from a node with {what}.",
+            (Figure("first", f"first GET of 10,000 alerts, {what}", "ms", Target(1 / 5)),),
+            _matched(matchers),
+        )
+        for name, (matchers, what) in _ADVERSE.items()
+    ),
+    Row(
+        "get-alerts-inhibited",
+        "The first GET of 10,240 alerts from a node with 200 inhibition rules.",
+        (Figure("first", "first GET of 10,000 alerts, 200 inhibition rules", "ms", Target(1 / 5)),),
+        _inhibited,
     ),
 )

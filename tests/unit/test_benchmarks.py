@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -15,7 +15,14 @@ from benchmarks.connection import Connection
 from benchmarks.relay import Relays
 from benchmarks.report import Results, number, ratio, table
 from benchmarks.row import Figure, Outcome, Row, Samples, Target, median, p99
-from benchmarks.states import write_silences
+from benchmarks.states import (
+    Matchers,
+    all_but_one_shared,
+    name_or_instance,
+    negative,
+    own_name,
+    write_silences,
+)
 from tests.support.eventually import eventually
 from tests.support.sink import WebhookSink
 from tocsin.alerting.silence import Silences
@@ -103,9 +110,9 @@ def test_a_relay_passes_on_and_counts() -> None:
             eventually(lambda: relays.counted.connections == 2, "a second connection is counted")
 
 
-@pytest.mark.parametrize("on_instances", [False, True])
-def test_the_stored_silences_can_be_loaded(tmp_path: Path, on_instances: bool) -> None:
-    ids = write_silences(tmp_path, 10, on_instances=on_instances)
+@pytest.mark.parametrize("matchers", [own_name, name_or_instance, all_but_one_shared, negative])
+def test_the_stored_silences_can_be_loaded(tmp_path: Path, matchers: Callable[[int], Matchers]) -> None:
+    ids = write_silences(tmp_path, 10, matchers)
     silences = Silences(3600 * 10**9, random=Random(1))
     result = silences.load((tmp_path / "silences").read_bytes(), time.time_ns())
     assert (result.taken, result.refused_count) == (10, 0)
