@@ -6,11 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from tocsin.errors import TocsinError
+from tocsin.errors import ClosedError, TocsinError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import Event, ExchangeFinished, ExchangeKind, OpenStream, StreamOpened
 from tocsin.gossip.core.endpoint import Endpoint
-from tocsin.gossip.services.joining import JoinResult
 from tocsin.gossip.stream_reader import StreamReader, accounted_peer, write_all
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.messages import Message
@@ -46,6 +45,7 @@ class OutboundStreams:
         self._free = asyncio.Semaphore(MAX_OUTBOUND_STREAMS)
         self._waiting: dict[int, asyncio.Future[ExchangeFinished]] = {}
         self._loop = asyncio.get_running_loop()
+        self._closed = False
 
     def wait_for(self, exchange: int) -> asyncio.Future[ExchangeFinished]:
         """The outcome of an exchange that the endpoint has just begun."""
@@ -53,12 +53,13 @@ class OutboundStreams:
         self._waiting[exchange] = outcome
         return outcome
 
-    async def join(self, address: Address) -> JoinResult:
-        """Exchange states with whoever is there."""
+    def join(self, address: Address) -> asyncio.Future[ExchangeFinished]:
+        """Begin to exchange states with whoever is there; :class:`~tocsin.errors.ClosedError` once closed."""
+        if self._closed:
+            raise ClosedError("this member was closed")
         outcome = self.wait_for(self._endpoint.join(address, self._loop.time()))
         self._drain()
-        finished = await outcome
-        return JoinResult(address, finished.error, finished.conflict)
+        return outcome
 
     def finished(self, event: ExchangeFinished) -> None:
         """Tell whoever waits for it."""
@@ -68,6 +69,7 @@ class OutboundStreams:
 
     def close(self) -> None:
         """Whatever somebody waits for has failed."""
+        self._closed = True
         for exchange, outcome in self._waiting.items():
             if not outcome.done():
                 outcome.set_result(ExchangeFinished(exchange, ExchangeKind.USER, _NOWHERE, "closed"))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
 from tocsin.errors import UserError
 from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import ExchangeFinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ ONCE: Final = RetryPolicy(attempts=1)
 
 async def join_by_policy(
     addresses: Sequence[Address],
-    join: Callable[[Address], Awaitable[JoinResult]],
+    join: Callable[[Address], asyncio.Future[ExchangeFinished]],
     *,
     policy: RetryPolicy,
     timeout: float | None,
@@ -77,8 +78,9 @@ async def join_by_policy(
     """Try as ``policy`` says, for ``timeout`` seconds at most; the last outcome of each address."""
     outcomes = {address: JoinResult(address, f"no outcome within {timeout} s") for address in addresses}
 
-    async def attempt(address: Address) -> None:
-        outcomes[address] = await join(address)
+    async def note(address: Address, outcome: asyncio.Future[ExchangeFinished]) -> None:
+        finished = await outcome
+        outcomes[address] = JoinResult(address, finished.error, finished.conflict)
 
     enough = len(outcomes) if policy.enough is None else min(policy.enough, len(outcomes))
     try:
@@ -86,7 +88,8 @@ async def join_by_policy(
             pauses = policy.pauses(random)
             while True:
                 missing = [address for address, outcome in outcomes.items() if not outcome.joined]
-                await asyncio.gather(*map(attempt, missing))
+                begun = [(address, join(address)) for address in missing]  # all of them, now
+                await asyncio.gather(*(note(address, outcome) for address, outcome in begun))
                 joined = sum(outcome.joined for outcome in outcomes.values())
                 if joined >= enough or (pause := next(pauses, None)) is None:
                     break

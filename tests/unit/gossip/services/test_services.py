@@ -232,6 +232,18 @@ def test_a_policy_that_makes_no_sense_is_refused(wrong: dict[str, float]) -> Non
         RetryPolicy(**wrong)  # type: ignore[arg-type]
 
 
+def test_a_join_that_is_tried_again_ends_when_the_member_is_closed() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        alice = await cluster.member("alice")
+        joining = asyncio.create_task(alice.join([Address("192.0.2.1", 1)], retry=RetryPolicy()))
+        await asyncio.sleep(5)
+        await alice.close()
+        with pytest.raises(ClosedError):
+            await joining
+
+    simulate(scenario)
+
+
 # -- requests
 
 
