@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from tocsin.cli.commandline.run import CommandError
 from tocsin.cli.matching import check_features
 from tocsin.client.api import Api
 from tocsin.errors import TocsinError
@@ -36,6 +37,22 @@ def _compare_versions(api: Api, invocation: Invocation) -> None:
             f" ({theirs}) are different.",
             file=sys.stderr,
         )
+
+
+def moment(name: str, text: str) -> str:
+    """RFC 3339, for a flag's time or how long ago it was. :class:`CommandError`."""
+    from tocsin.alerting.duration import parse_duration
+    from tocsin.client import dates
+
+    try:
+        return dates.written(dates.after(dates.now(), -parse_duration(text)))
+    except ValueError:
+        pass
+    try:
+        return dates.written(dates.parse(text))
+    except ValueError:
+        problem = f"--{name}={text}: write a time as 2026-11-30T03:00:00Z, or how long ago: 2h"
+        raise CommandError(problem) from None
 
 
 def say(text: str) -> None:

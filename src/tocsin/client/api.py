@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote, urlencode
 
 from tocsin.client.answers import (
@@ -24,13 +24,8 @@ from tocsin.client.settings import Settings
 from tocsin.errors import RemoteError
 from tocsin.notify.integrations.json import escape
 
-if TYPE_CHECKING:
-    from tocsin.models.base import Model
-
 T = TypeVar("T")
-M = TypeVar("M", bound="Model")
 _PREFIX: Final = "/api/v2"
-_OWN_PREFIX: Final = "/api/tocsin/v1"
 
 
 class _Operation(NamedTuple):
@@ -127,21 +122,6 @@ class Api:
     def post(self, path: str, body: bytes) -> Answer:
         """Send JSON to whatever is at ``path``."""
         return self._client.request("POST", path, body)
-
-    def read(self, path: str, query: Sequence[tuple[str, str]], model: type[M]) -> M:
-        """A resource of Tocsin's own API; :class:`~tocsin.errors.RemoteError` too, if the node has none."""
-        from tocsin.models.base import Problem
-        from tocsin.models.base import read as read_model
-
-        answer = self._client.request("GET", f"{_OWN_PREFIX}{path}?{urlencode(query)}")
-        try:
-            if answer.status == 200:
-                return read_model(answer.body, model)
-            problem = read_model(answer.body, Problem)
-        except ValueError:
-            raise RemoteError(f"{self.place.base} has no {_OWN_PREFIX}{path}: is it a Tocsin node?") from None
-        place = f"{problem.place}: " if problem.place else ""
-        raise ApiError(f"{place}{problem.message}", answer.status, problem.message)
 
     def _call(
         self,

@@ -80,19 +80,3 @@ class Problem(Model):
     ]
     message: Annotated[str, said("for people")]
     place: Annotated[str, said("what of the request is meant: `query limit`, `body receiver`")] = ""
-
-
-M = TypeVar("M", bound=Model)
-
-
-def read(body: bytes, model: type[M]) -> M:
-    """An answer. ValueError if it is none of that kind."""
-    try:
-        return msgspec.json.decode(body, type=model)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise ValueError(str(error)) from None
-
-
-def plain(model: Model) -> Any:
-    """As dicts and lists, with the names that JSON has."""
-    return msgspec.to_builtins(model)

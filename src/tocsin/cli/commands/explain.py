@@ -6,7 +6,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
-from tocsin.cli.asking import ask, say
+from tocsin.cli.asking import ask, moment, say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import EXISTING_FILE, SWITCH, Argument, Command, Flag
 from tocsin.cli.commandline.run import CommandError
@@ -26,15 +26,19 @@ def run(invocation: Invocation) -> int:
         return _ahead(invocation)
     if invocation.given("at"):
         raise CommandError("--at is for --config.file; a node tells of now, and of --since and --until")
-    from tocsin.models.base import plain
+    from tocsin.client.tocsin import as_json, get
     from tocsin.models.explain import Explanation
 
-    query = [(name, invocation.text(name)) for name in _LIVE[:-1] if invocation.text(name)]
+    query = [
+        (name, moment(name, invocation.text(name)) if name in ("since", "until") else invocation.text(name))
+        for name in _LIVE[:-1]
+        if invocation.text(name)
+    ]
     if invocation.on("no-peers"):
         query.append(("peers", "false"))
-    found = ask(invocation).read("/explain", query + _alert(invocation), Explanation)
+    found = get(ask(invocation), "/explain", Explanation, query + _alert(invocation))
     if invocation.output == "json":
-        say(to_json(plain(found)))
+        say(to_json(as_json(found)))
     else:
         say(_text(found))
     return 1 if any(each.answer == "no answer" for each in found.nodes) else 0
@@ -44,7 +48,8 @@ def _alert(invocation: Invocation) -> list[tuple[str, str]]:
     words = list(invocation.arguments)
     if len(words) == 1 and _FINGERPRINT.fullmatch(words[0]):
         return [("fingerprint", words[0])]
-    return [("filter", each) for each in Words(invocation).with_name(words)]
+    read = Words(invocation)
+    return [("filter", str(read.matcher(each))) for each in read.with_name(words)]
 
 
 def _text(found: Explanation) -> str:
@@ -108,8 +113,8 @@ COMMAND: Final = Command(
     flags=(
         Flag("receiver", "Only this receiver", value="NAME", short="r"),
         Flag("group", "Only this group, by its key", value="KEY"),
-        Flag("since", "Only notifications from this time on", value="TIME"),
-        Flag("until", "Only notifications up to this time", value="TIME"),
+        Flag("since", "Only notifications from then on: RFC 3339, or how long ago", value="TIME"),
+        Flag("until", "Only notifications until then: RFC 3339, or how long ago", value="TIME"),
         Flag("limit", "Alerts that are explained at most", default="5", value="N"),
         Flag("no-peers", "Ask the one node alone", SWITCH),
         Flag(

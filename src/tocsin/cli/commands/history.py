@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Final, TypeVar
 
-from tocsin.cli.asking import ask, say
+from tocsin.cli.asking import ask, moment, say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import NUMBER, Argument, Command, Flag, choice
-from tocsin.cli.commandline.run import CommandError
 from tocsin.cli.matching import Words
 from tocsin.client import dates
 
@@ -111,26 +110,11 @@ def _query(invocation: Invocation) -> list[tuple[str, str]]:
     words = Words(invocation)
     query = [("filter", str(words.matcher(word))) for word in words.with_name(invocation.arguments)]
     query += [
-        (name, _moment(name, invocation.text(name))) for name in ("since", "until") if invocation.text(name)
+        (name, moment(name, invocation.text(name))) for name in ("since", "until") if invocation.text(name)
     ]
     if invocation.given("receiver"):
         query.append(("receiver", invocation.text("receiver")))
     return query
-
-
-def _moment(name: str, text: str) -> str:
-    """A time, or how long ago."""
-    from tocsin.alerting.duration import parse_duration
-
-    try:
-        return dates.written(dates.after(dates.now(), -parse_duration(text)))
-    except ValueError:
-        pass
-    try:
-        return dates.written(dates.parse(text))
-    except ValueError:
-        problem = f"--{name}={text}: write a time as 2026-11-30T03:00:00Z, or how long ago: 2h"
-        raise CommandError(problem) from None
 
 
 def _time(invocation: Invocation, text: str) -> str:
