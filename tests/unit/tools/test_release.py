@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from tocsin import __version__
-from tools.release import faults, write_checksums
+from tools.release import faults, holes, write_checksums
 
 ROOT = Path(__file__).parents[3]
 GOOD = "# Changelog\n\n## [1.2.3] - 2026-11-30\n\n### Added\n\n- a\n"
@@ -32,6 +32,17 @@ def test_checksums_are_as_sha256sum_reads_them(tmp_path: Path) -> None:
     write_checksums(tmp_path, [tmp_path / "a"])
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert (tmp_path / "SHA256SUMS").read_text() == f"{empty}  a\n"
+
+
+def test_what_was_not_audited_is_not_taken_for_sound() -> None:
+    report = """{"dependencies": [
+        {"name": "a", "version": "1", "vulns": [{"id": "CVE-1"}]},
+        {"name": "b", "version": "1", "vulns": []},
+        {"name": "c", "skip_reason": "not found"},
+        {"name": "tocsin", "skip_reason": "not found"}
+    ]}"""
+    assert holes(report) == (["a CVE-1"], ["c"])
+    assert holes("") == ([], ["anything"])
 
 
 def test_only_the_job_that_publishes_may_ask_for_an_identity() -> None:
