@@ -46,7 +46,7 @@ class Status(Model):
     read_only: Annotated[bool, said("`--web.read-only`: nothing but alerts is taken here")]
     features: Annotated[tuple[str, ...], said("of `--enable-feature`")]
     warnings: Annotated[
-        tuple[str, ...], said("for people: traffic in clear text, who is missing, doubtful configuration")
+        tuple[str, ...], said("for people: clear text, who is missing, certificates, doubtful configuration")
     ]
     configuration: Configuration
     counts: Counts

@@ -178,8 +178,12 @@ class NodeInside:
         return engine.pipeline.statistics.health.of(receiver, kind, index) if engine else IntegrationHealth()
 
     def doubts(self) -> Sequence[str]:
-        """What is doubtful in the configuration in force."""
-        return tuple(self._node.config.all_warnings(self._node.flags.data_retention))
+        """What is doubtful in the configuration in force, and in the certificates."""
+        node, view = self._node, self._view()
+        found = view.doubts() if view is not None else []
+        if not node.counts.reload_successful:
+            found.append("the last reload has failed, what was loaded before is in force: see the log")
+        return (*found, *node.config.all_warnings(node.flags.data_retention))
 
     def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
         """The time intervals that mute a route."""

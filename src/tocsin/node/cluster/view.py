@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.gossip.core.member import Member as Known
 from tocsin.gossip.transport.base import Certificates
+from tocsin.gossip.transport.base import Identity as Shown
 from tocsin.gossip.transport.views import ConnectionView, TrustView
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.models.cluster import (
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from tocsin.node.cluster.cluster import Cluster as Running
 
 MAX_MISSING: Final = 200
+SOON: Final = 14 * 24 * 3600.0
+"""Seconds before a certificate expires, from which on that is a warning."""
 
 
 class ClusterView:
@@ -88,6 +91,11 @@ class ClusterView:
             packets_refused=cluster.statistics.trouble.total(),
         )
 
+    def doubts(self) -> list[str]:
+        """What is doubtful in this node's certificates, for people."""
+        certificates = self._cluster.gossip.transport.certificates
+        return certificate_doubts(certificates.identity, time.time()) if certificates is not None else []
+
     def members(self) -> Sequence[Member]:
         """In the order in which they notify."""
         cluster = self._cluster
@@ -144,6 +152,18 @@ class ClusterView:
         return Keyring(
             primary=primary, others=tuple(others), seals=ring.verify_outgoing, insists=ring.verify_incoming
         )
+
+
+def certificate_doubts(identity: Shown, now: float) -> list[str]:
+    """What is doubtful in this node's certificates, for people; ``now`` is Unix time."""
+    found = []
+    for side, ends in identity.expiries.items():
+        if ends - now < SOON:
+            verb = "has expired" if ends <= now else "expires"
+            found.append(f"this node's certificate ({side}) {verb} on {written(ends)}: issue a new one")
+    if not identity.reload_successful:
+        found.append("changed TLS files cannot be used, the old ones are: see the log")
+    return found
 
 
 class _Wall:

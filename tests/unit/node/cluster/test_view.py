@@ -15,7 +15,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.node.cluster import about
-from tocsin.node.cluster.view import certificate_of, written
+from tocsin.node.cluster.view import certificate_doubts, certificate_of, written
 from tocsin.tls.refusal import RefusalError
 
 
@@ -47,6 +47,17 @@ def test_refusals_are_remembered_by_host_and_reason_within_a_bound() -> None:
         ("10.0.1.0", True, 1, "theirs"),
     ]
     assert len(latest[0].text) == 512
+
+
+def test_certificates_that_run_out_and_files_that_cannot_be_used_are_doubtful() -> None:
+    day = 24 * 3600.0
+    good: Any = SimpleNamespace(expiries={"server": 15 * day}, reload_successful=True)
+    assert certificate_doubts(good, 0.0) == []
+    bad: Any = SimpleNamespace(expiries={"server": 13 * day, "client": -day}, reload_successful=False)
+    soon, over, files = certificate_doubts(bad, 0.0)
+    assert "(server) expires on 1970-01-14" in soon
+    assert "(client) has expired on 1969-12-31" in over
+    assert "cannot be used" in files
 
 
 class _Told:

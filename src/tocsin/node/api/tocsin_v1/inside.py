@@ -89,7 +89,7 @@ class Inside(Protocol):
         ...
 
     def doubts(self) -> Sequence[str]:
-        """What is doubtful in the configuration in force, for people."""
+        """What is doubtful in the configuration in force and in the certificates, for people."""
         ...
 
     async def explain(self, question: Question, *, peers: bool) -> Explanation:
