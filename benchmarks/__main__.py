@@ -24,6 +24,7 @@ from benchmarks import (
     rows_idle,
     rows_joining,
     rows_notifications,
+    rows_pages,
     rows_receivers,
     rows_silences,
     rows_templates,
@@ -46,6 +47,7 @@ ROWS: tuple[Row, ...] = (
     *rows_joining.ROWS,
     *rows_idle.ROWS,
     *rows_templates.ROWS,
+    *rows_pages.ROWS,
 )
 PROFILE = "profile"
 

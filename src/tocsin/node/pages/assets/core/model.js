@@ -19,7 +19,6 @@ import { matchesAll } from "./matchers.js";
  * @property {string[]} silencedBy
  * @property {string[]} inhibitedBy
  * @property {string[]} mutedBy
- * @property {string} text         all labels and annotations in lower case, for the search
  * @property {string} version      what changes whenever anything of it does
  *
  * @typedef {object} Group
@@ -72,7 +71,6 @@ function readAlert(raw, group, old) {
   const key = `${group}\n${raw.fingerprint}`;
   const before = old.get(key);
   if (before && before.version === version && before.state !== "resolved") return before;
-  const words = [...Object.entries(raw.labels), ...Object.entries(raw.annotations)];
   return {
     key,
     fingerprint: raw.fingerprint,
@@ -87,9 +85,22 @@ function readAlert(raw, group, old) {
     silencedBy: by("silencedBy"),
     inhibitedBy: by("inhibitedBy"),
     mutedBy: by("mutedBy"),
-    text: words.map(([name, value]) => `${name}=${value}`).join("\n").toLowerCase(),
     version,
   };
+}
+
+/** @type {WeakMap<Labels, string>} */
+const texts = new WeakMap();
+
+/** All labels and annotations in lower case: made when somebody searches. @param {Alert} alert */
+function textOf(alert) {
+  let text = texts.get(alert.labels);
+  if (text === undefined) {
+    const words = [...Object.entries(alert.labels), ...Object.entries(alert.annotations)];
+    text = words.map(([name, value]) => `${name}=${value}`).join("\n").toLowerCase();
+    texts.set(alert.labels, text);
+  }
+  return text;
 }
 
 const SEVERITIES = ["page", "critical", "error", "high", "warning", "medium", "info", "low", "none"];
@@ -136,12 +147,17 @@ export function filterGroups(groups, wanted, anyState = false) {
     const alerts = group.alerts.filter(
       (alert) =>
         (anyState || alert.state === "resolved" || wanted.states.has(alert.state))
-        && wanted.words.every((word) => alert.text.includes(word))
+        && (!wanted.words.length || has(textOf(alert), wanted.words))
         && matchesAll(wanted.matchers, alert.labels),
     );
     if (alerts.length) found.push(alerts.length === group.alerts.length ? group : { ...group, alerts });
   }
   return found;
+}
+
+/** @param {string} text @param {string[]} words */
+function has(text, words) {
+  return words.every((word) => text.includes(word));
 }
 
 /** One row for each alert, by hand-picked labels. @param {Group[]} groups @param {string[]} names @returns {Group[]} */

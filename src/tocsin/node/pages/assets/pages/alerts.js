@@ -46,12 +46,18 @@ export function AlertsPage({ query }) {
   const alerts = useMemo(() => distinct(inStates), [inStates]);
   const counts = useMemo(() => countStates(found), [found]);
   const facets = useMemo(() => facetsOf(alerts), [alerts]);
-  const allFacets = useMemo(() => facetsOf(distinct(now.groups)), [now.groups]);
+  const [allFacets, setAllFacets] = useState(/** @type {import("../core/model.js").Facet[]} */ ([]));
+  useEffect(() => {
+    // For completion only: after the picture is there.
+    const timer = setTimeout(() => setAllFacets(facetsOf(distinct(now.groups))), 60);
+    return () => clearTimeout(timer);
+  }, [now.groups]);
   const groups = useMemo(
     () => sortGroups(view.by ? regroup(inStates, view.by) : inStates), [inStates, view.by],
   );
-  const items = flatten(groups);
-  const rows = items.filter((item) => item.alert);
+  const closed = [...kept.closed].join("\n\n");
+  const items = useMemo(() => flatten(groups), [groups, closed]);
+  const rows = useMemo(() => items.filter((item) => item.alert), [items]);
   const selected = rows.filter((item) => kept.selected.has(item.key));
 
   /** @param {Partial<import("../core/view.js").View>} change */
@@ -129,7 +135,8 @@ export function AlertsPage({ query }) {
       ${facetsOpen && html`<${Facets} facets=${facets} total=${alerts.length} matchers=${view.matchers} onPick=${pick} />`}
       <div class="list">
         <p class="sum" aria-live="polite">${alerts.length} alert${alerts.length === 1 ? "" : "s"} in ${groups.length} group${groups.length === 1 ? "" : "s"}
-          ${view.matchers.length > 0 && html`<${CopyAs} commands=${alertCommands(view.matchers)} label="This search as" />`}</p>
+          ${view.matchers.length > 0 && html`<${CopyAs} commands=${alertCommands(view.matchers)} label="This search as" />`}
+          ${view.matchers.length > 0 && !node.readOnly && html`<a class="button small" href=${hrefTo("silences/new", { filter: formatMatchers(view.matchers) })}>Silence this search</a>`}</p>
         ${groups.length === 0 && html`<p class="empty">${emptyText(now, counts, view)}</p>`}
         <${Windowed} items=${items} label="Alerts" reveal=${reveal} guess=${(/** @type {Item} */ item) => (item.alert ? 54 : 48)}
           row=${(/** @type {Item} */ item) => item.alert

@@ -15,7 +15,8 @@ export function Picture({ members, connections, cluster }) {
     return [middle + Math.cos(angle) * (middle - 70), middle + Math.sin(angle) * (middle - 40)];
   };
   const words = peers.map((peer) => `${peer.name}: ${protectionOf(peer, connections, cluster).text}`).join("; ");
-  return html`<svg class="picture" viewBox=${`0 0 ${SIZE} ${SIZE}`} role="img" aria-label=${`Who talks to whom. ${words}`}>
+  const [cut, height] = peers.length < 3 ? [middle - 60, 120] : [0, SIZE];
+  return html`<svg class="picture" viewBox=${`0 ${cut} ${SIZE} ${height}`} role="img" aria-label=${`Who talks to whom. ${words}`}>
     ${peers.map((peer, i) => {
       const [x, y] = place(i);
       const { kind, text } = protectionOf(peer, connections, cluster);
