@@ -41,8 +41,15 @@ def axe() -> str:
     return found.read_text()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.slow),
+        pytest.param(390, "light", marks=pytest.mark.slow),
+    ],
+)
 def test_there_are_no_barriers(browser: Browser, node: Node, axe: str, width: int, scheme: str) -> None:
     found: list[str] = []
     fingerprint = node.api.alerts()[0]["fingerprint"]
