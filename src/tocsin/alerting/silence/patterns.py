@@ -1,15 +1,18 @@
 """Regular expressions on one label name, tried many at a time.
 
-Those that mean the same within a larger one as by themselves are joined: a few into a leaf, many leaves into
-a chunk. What is added collects in a young chunk, whose leaves go to an older one when it is full.
+They are told apart by how the texts begin that they match. Of those that begin alike, the ones that mean the
+same within a larger one as by themselves are joined: a few into a leaf, many leaves into a chunk. What is added
+collects in a young chunk, whose leaves go to an older one when it is full.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Final, TypeAlias
 
 from tocsin.alerting import regex
+from tocsin.alerting.regex_prefix import literal_prefix
 from tocsin.alerting.silence.silence import MatcherSet
 from tocsin.alerting.steps import Steps
 
@@ -141,27 +144,20 @@ def _join(patterns: Collection[regex.Regex]) -> regex.Regex | None:
     return regex.join([each.text for each in patterns]) if len(patterns) > 1 else None
 
 
-class PatternGroup:
-    """The matcher sets filed under a regular expression on one label name."""
+class _Pile:
+    """Patterns that begin alike, in chunks."""
+
+    __slots__ = ("_chunks", "_place", "_young")
 
     def __init__(self) -> None:
-        self.filed: dict[regex.Regex, Filed] = {}
         self._chunks: list[_Chunk] = []
         self._place: dict[regex.Regex, tuple[_Chunk, _Leaf]] = {}
         self._young: _Chunk | None = None
-        self._hits: dict[str, list[Filed]] = {}
-        self._hit_count = 0
-        self._changes = 0
 
-    def add(self, pattern: regex.Regex, key: tuple[str, int], rest: MatcherSet) -> None:
-        filed = self.filed.get(pattern)
-        if filed is None:
-            filed = self.filed[pattern] = {}
-            self._put(pattern, filed)
-            self._forget()
-        filed[key] = rest
+    def __len__(self) -> int:
+        return len(self._place)
 
-    def _put(self, pattern: regex.Regex, filed: Filed) -> None:
+    def put(self, pattern: regex.Regex, filed: Filed) -> None:
         chunk = self._young if pattern.stands_alone else None
         leaf = chunk.add(pattern, filed) if chunk is not None else None
         if chunk is None or leaf is None:
@@ -187,18 +183,62 @@ class PatternGroup:
                         self._place[pattern] = chunk, leaf
                 return
 
-    def remove(self, pattern: regex.Regex, key: tuple[str, int]) -> None:
-        filed = self.filed[pattern]
-        del filed[key]
-        if filed:
-            return
-        del self.filed[pattern]
+    def remove(self, pattern: regex.Regex) -> None:
         chunk, leaf = self._place.pop(pattern)
         chunk.remove(pattern, leaf)
         if not chunk.leaves:
             self._chunks.remove(chunk)
             if self._young is chunk:
                 self._young = None
+
+    def hits(self, value: str) -> Steps[list[Filed]]:
+        """What is filed under the patterns that match ``value``."""
+        found: list[Filed] = []
+        for chunk in list(self._chunks):
+            found += yield from chunk.hits(value)
+            yield
+        return found
+
+
+class PatternGroup:
+    """The matcher sets filed under a regular expression on one label name."""
+
+    def __init__(self) -> None:
+        self.filed: dict[regex.Regex, Filed] = {}
+        self._piles: dict[str, _Pile] = {}
+        """By what the texts begin with that they match: of most, a value's beginning says that none does."""
+        self._lengths: Counter[int] = Counter()
+        self._hits: dict[str, list[Filed]] = {}
+        self._hit_count = 0
+        self._changes = 0
+
+    def add(self, pattern: regex.Regex, key: tuple[str, int], rest: MatcherSet) -> None:
+        filed = self.filed.get(pattern)
+        if filed is None:
+            filed = self.filed[pattern] = {}
+            prefix = _prefix(pattern)
+            pile = self._piles.get(prefix)
+            if pile is None:
+                pile = self._piles[prefix] = _Pile()
+                self._lengths[len(prefix)] += 1
+            pile.put(pattern, filed)
+            self._forget()
+        filed[key] = rest
+
+    def remove(self, pattern: regex.Regex, key: tuple[str, int]) -> None:
+        filed = self.filed[pattern]
+        del filed[key]
+        if filed:
+            return
+        del self.filed[pattern]
+        prefix = _prefix(pattern)
+        pile = self._piles[prefix]
+        pile.remove(pattern)
+        if not pile:
+            del self._piles[prefix]
+            self._lengths[len(prefix)] -= 1
+            if not self._lengths[len(prefix)]:
+                del self._lengths[len(prefix)]
         self._forget()
 
     def _forget(self) -> None:
@@ -213,9 +253,10 @@ class PatternGroup:
             return known
         changes = self._changes
         hits: list[Filed] = []
-        for chunk in list(self._chunks):
-            hits += yield from chunk.hits(value)
-            yield
+        for length in list(self._lengths):
+            pile = self._piles.get(value[:length])
+            if pile is not None:
+                hits += yield from pile.hits(value)
         if len(value) <= _REMEMBERED_CHARACTERS and changes == self._changes:
             if len(self._hits) >= _REMEMBERED_VALUES or self._hit_count + len(hits) > _REMEMBERED_HITS:
                 self._hits.clear()
@@ -232,3 +273,7 @@ class PatternGroup:
             for pattern, filed in list(self.filed.items())
             if id(filed) not in matching and pattern.affords(value)
         ]
+
+
+def _prefix(pattern: regex.Regex) -> str:
+    return literal_prefix(pattern.text) if pattern.stands_alone else ""
