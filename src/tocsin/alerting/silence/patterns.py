@@ -1,7 +1,7 @@
 """Regular expressions on one label name, tried many at a time.
 
 They are told apart by how the texts begin that they match. Of those that begin alike, the ones that mean the
-same within a larger one as by themselves are joined: a few into a leaf, many leaves into a chunk. What is added
+same within a larger one as by themselves are joined: a few into a leaf, many leaves into a chunk. What is new
 collects in a young chunk, whose leaves go to an older one when it is full.
 """
 
