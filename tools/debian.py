@@ -19,7 +19,7 @@ from typing import Final
 
 from tocsin import __version__
 from tocsin.cli.commandline.completion import SHELLS, script
-from tocsin.node.config.commandline import usage
+from tocsin.node.config.commandline import declared_flags, usage
 from tocsin.node.config.flags import NodeFlags
 from tools import dist
 
@@ -65,6 +65,11 @@ def build(out: Path) -> Path:
             _write(tree / "usr/bin" / name, LAUNCHER.format(module=module), executable=True)
         for shell in SHELLS:
             _write(tree / COMPLETIONS[shell], script("tocsinctl", shell))
+        flags = " ".join(f"--{name}" for name in declared_flags(NodeFlags))
+        _write(
+            tree / "usr/share/bash-completion/completions/tocsin",
+            f"complete -o default -W '{flags}' tocsin\n",
+        )
         for name, page in pages().items():
             _write(tree / f"usr/share/man/man1/{name}.1", page)
         _control(tree)
