@@ -60,6 +60,7 @@ class Explaining:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self._telling = asyncio.Semaphore(AT_ONCE)  # what peers have told is large
         self._asking: Asking | None = None
 
     def open(self, cluster: Cluster) -> None:
@@ -85,6 +86,10 @@ class Explaining:
 
         :class:`~tocsin.errors.NotFoundError` if nobody knows an alert with the fingerprint.
         """
+        async with self._telling:
+            return await self._explain(question, peers=peers)
+
+    async def _explain(self, question: Question, *, peers: bool) -> Explanation:
         own = await self.know(question)
         answers: dict[str, Knowledge | str] = {}
         cluster = self._node.cluster

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.transports import eventually
 from tests.unit.node.test_app import Sender, alert
+from tocsin.alerting.explain.knowledge import Knowledge
 from tocsin.alerting.explain.question import Question
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.errors import NotFoundError
@@ -139,5 +140,30 @@ def test_only_the_receiver_the_group_and_the_time_that_are_asked_for(
         assert found.stories[0].groups == ()
         found = await node.explaining.explain(about("alertname=A", since=now + 10**12), peers=True)
         assert found.stories[0].groups[0].told == ()
+
+    play(tmp_path, monkeypatch, story)
+
+
+def test_so_many_stories_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(node: Node, sender: Sender) -> None:
+        free, begun = asyncio.Event(), 0
+        know = node.explaining.know
+
+        async def slow(question: Question) -> Knowledge:
+            nonlocal begun
+            begun += 1
+            await free.wait()
+            return await know(question)
+
+        monkeypatch.setattr(node.explaining, "know", slow)
+        asked = [
+            asyncio.create_task(node.explaining.explain(about("alertname=A"), peers=True))
+            for _ in range(explaining.AT_ONCE + 3)
+        ]
+        await eventually(lambda: begun == explaining.AT_ONCE)
+        await asyncio.sleep(0)
+        assert begun == explaining.AT_ONCE
+        free.set()
+        assert len(await asyncio.gather(*asked)) == explaining.AT_ONCE + 3
 
     play(tmp_path, monkeypatch, story)
