@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.alertmanager import alertmanager
 from tests.support.cluster import Cluster
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.serf import Agent
 
 pytestmark = pytest.mark.interop
@@ -28,9 +29,12 @@ def example(name: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
     )
+    patience = threading.Timer(DEADLINE, process.kill)  # a line that never comes ends the reading
+    patience.start()
     try:
         yield process
     finally:
+        patience.cancel()
         process.kill()
         process.wait()
         for stream in (process.stdin, process.stdout):
