@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
-from tocsin.alerting.explain.question import Question, Wanted
+from tocsin.alerting.explain.question import MAX_ALERTS, Question, Wanted
 from tocsin.alerting.explain.story import Explanation, NodeAnswer, Story
 from tocsin.alerting.explain.telling import Scene, explain, inhibition_told
 from tocsin.alerting.inhibit import Inhibition
@@ -37,6 +37,7 @@ SCAN_SECONDS: Final = 3.0
 AT_ONCE: Final = 2
 """Questions that are looked into at the same time; more wait."""
 
+NOT_ASKED: Final = "it is not asked for expressions that no alert of this node fulfils"
 KEEPS_NONE: Final = "it is an Alertmanager, which keeps no record: the notification log tells of it"
 
 
@@ -95,20 +96,21 @@ class Explaining:
         cluster = self._node.cluster
         asking = self._asking if peers else None
         if asking is not None and cluster is not None:
-            found = frozenset([each.labels.fingerprint for each in own.alerts])
-            wider = replace(question, fingerprints=question.fingerprints | found)
-            answers = await asking.ask(sorted(cluster.tocsin_peers, key=str.encode), wider)
+            members, asked = sorted(cluster.tocsin_peers, key=str.encode), for_peers(question, own)
+            answers = await asking.ask(members, asked) if asked else dict.fromkeys(members, NOT_ASKED)
         others = [each for each in answers.values() if isinstance(each, Knowledge)]
         nodes = tuple(self._nodes(own, answers)) if peers else ()
-        silent = tuple([each.node for each in nodes if each.answer in ("no answer", "log only")])
-        chosen = await asyncio.to_thread(_chosen, question, [own, *others])
+        everybody = [each.name for each in cluster.peers()] if cluster is not None else []
+        told = {own.node, *(each.node for each in others)}
+        silent = tuple([each for each in everybody if each not in told])
+        chosen = await asyncio.to_thread(chosen_of, question, [own, *others])
         if not chosen and (unknown := question.equal) is not None:
             chosen = [Labels({name: value for name, value in unknown.items() if value})]
         if not chosen and question.fingerprints:
             raise NotFoundError("no node that was asked knows such an alert")
-        told = [await self._story(each, own, others, silent) for each in chosen[: question.limit]]
-        stories = tuple([_of_groups(each, question) for each in told])
-        return Explanation(stories, nodes, max(len(chosen) - question.limit, 0))
+        stories = [await self._story(each, own, others, silent) for each in chosen[: question.limit]]
+        stories = [_of_groups(each, question) for each in stories]
+        return Explanation(tuple(stories), nodes, max(len(chosen) - question.limit, 0))
 
     async def know(self, question: Question) -> Knowledge:
         """What this node knows; peers are told this."""
@@ -233,18 +235,30 @@ class Explaining:
             node=own.node,
             others=others,
             silent=silent,
+            alone=not others and not silent,
             log=lambda receiver, key: recorded.later(receiver, key, log.query(receiver, key)),
         )
         return await asyncio.to_thread(explain, scene)
 
 
-def _chosen(question: Question, known: Sequence[Knowledge]) -> list[Labels]:
+def for_peers(question: Question, own: Knowledge) -> Question | None:
+    """The question with the alerts that were found here. ``None``: it names none, and expressions are not
+    told to others."""
+    found = [each.labels.fingerprint for each in own.alerts]
+    names = frozenset([*question.fingerprints, *found][:MAX_ALERTS])
+    if question.matchers and question.equal is None and not names:
+        return None
+    return replace(question, fingerprints=names)
+
+
+def chosen_of(question: Question, known: Sequence[Knowledge]) -> list[Labels]:
     """The alerts that are meant: those that fire, those that have ended, those that only records know."""
     wanted = Wanted(question, frozenset())
     found: dict[Labels, None] = {}
     held = [each for one in known for each in one.alerts]
     for alert in sorted(held, key=lambda alert: bool(alert.ends_at)):
-        found[alert.labels] = None
+        if wanted.is_about(alert.labels.fingerprint, alert.labels.pairs):
+            found[alert.labels] = None
     records = [record for one in known for record in one.records]
     for record in sorted(records, key=lambda record: record.began, reverse=True):
         for each in record.alerts:

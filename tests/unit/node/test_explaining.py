@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.transports import eventually
 from tests.unit.node.test_app import Sender, alert
-from tocsin.alerting.explain.knowledge import Knowledge
-from tocsin.alerting.explain.question import Question
+from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge
+from tocsin.alerting.explain.question import MAX_ALERTS, Question
+from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.errors import NotFoundError
 from tocsin.node import app, explaining
@@ -31,7 +32,7 @@ receivers:
 Story = Callable[[Node, Sender], Awaitable[None]]
 
 
-def play(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story) -> None:
+def play(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story, *more: str) -> None:
     file = folder / "alertmanager.yml"
     file.write_text(CONFIG)
     sender = Sender()
@@ -46,6 +47,7 @@ def play(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story) -> None:
             f"--storage.path={folder / 'data'}",
             "--cluster.listen-address=",
             "--web.listen-address=127.0.0.1:0",
+            *more,
         ]
     )
 
@@ -84,6 +86,19 @@ def test_what_was_sent_waits_or_is_not_known(tmp_path: Path, monkeypatch: pytest
             await node.explaining.explain(Question(fingerprints=frozenset({1})), peers=True)
 
     play(tmp_path, monkeypatch, story)
+
+
+def test_a_node_that_keeps_no_record_tells_from_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(node: Node, sender: Sender) -> None:
+        await node.put_alerts([alert("A", node.now())])
+        await eventually(lambda: sender.sent == [["A"]])
+        (told,) = (await node.explaining.explain(about("alertname=A"), peers=True)).stories
+        assert [each.what for each in told.groups[0].told] == ["sent"]
+        assert "it has no record of it" in told.groups[0].told[0].why
+
+    play(tmp_path, monkeypatch, story, "--record.max-entries=0")
 
 
 def test_what_is_gone_from_memory_is_told_from_the_record(
@@ -167,3 +182,26 @@ def test_so_many_stories_are_told_at_once(tmp_path: Path, monkeypatch: pytest.Mo
         assert len(await asyncio.gather(*asked)) == explaining.AT_ONCE + 3
 
     play(tmp_path, monkeypatch, story)
+
+
+def held(name: str) -> HeldAlert:
+    return HeldAlert(labels=Labels({"alertname": name}), starts_at=1, ends_at=0)
+
+
+def test_what_peers_are_asked_names_alerts_or_values() -> None:
+    nothing, something = Knowledge(node="a"), Knowledge(node="a", alerts=(held("A"),))
+    names = frozenset({held("A").labels.fingerprint})
+    assert explaining.for_peers(about('alertname=~"A.*"'), nothing) is None
+    assert explaining.for_peers(about('alertname=~"A.*"'), something) == about(
+        'alertname=~"A.*"', fingerprints=names
+    )
+    assert explaining.for_peers(about("alertname=A"), nothing) == about("alertname=A")
+    many = frozenset(range(MAX_ALERTS))
+    asked = explaining.for_peers(about("alertname=A", fingerprints=many), something)
+    assert asked is not None
+    assert asked.fingerprints == many
+
+
+def test_what_a_peer_tells_without_being_asked_is_passed_over() -> None:
+    told = Knowledge(node="b", alerts=(held("A"), held("Other")))
+    assert explaining.chosen_of(about("alertname=A"), [told]) == [held("A").labels]

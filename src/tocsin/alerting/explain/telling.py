@@ -50,6 +50,8 @@ class Scene:
     """What other nodes know."""
     silent: tuple[str, ...] = ()
     """Names of members that have told nothing: Alertmanagers, and whoever did not answer."""
+    alone: bool = False
+    """There is no other member: what was sent, this node sent."""
     log: Callable[[Receiver, str], Entry | None] = lambda _receiver, _group: None
     """The notification log: the last notification of a group to an integration."""
 
@@ -203,7 +205,7 @@ def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told])
                         at=entry.timestamp,
                         node=node,
                         integration=str(integration),
-                        what="sent by a peer",
+                        what="sent" if scene.alone else "sent by a peer",
                         why=why,
                         resolved=one in entry.resolved_alerts,
                     )
@@ -216,6 +218,8 @@ def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told])
 
 def _peer(scene: Scene, by: str) -> tuple[str, str]:
     """Who notified, as far as is known, and in words how that is known."""
+    if scene.alone:
+        return scene.node, f"{LOG_SAYS}, and it has no record of it"
     if by:
         return by, "its intent and the notification log say so"
     match scene.silent:
@@ -327,7 +331,8 @@ def _not_needed(scene: Scene, told: Told, delivery: DeliveryRecord, sent: set[tu
     if log is None or _is_known(sent, delivery.name, log.notified_at, told.at) or log.by == told.node != "":
         return _with(told, "not needed", delivery.reason, again)
     node, why = _peer(scene, log.by)
-    return replace(told, at=log.notified_at, node=node, what="sent by a peer", why=why, again_at=again)
+    what: What = "sent" if scene.alone else "sent by a peer"
+    return replace(told, at=log.notified_at, node=node, what=what, why=why, again_at=again)
 
 
 def _under_way(told: Told, record: FlushRecord, delivery: DeliveryRecord) -> Told:

@@ -312,6 +312,27 @@ def test_a_stamp_that_lies_ahead_is_no_notification_of_its_own() -> None:
     assert [each.what for each in story.groups[0].told] == ["not needed", "sent"]
 
 
+def test_a_node_that_is_alone_sent_what_the_log_has() -> None:
+    """Its record begins later, or it keeps none."""
+    story = explain(
+        Scene(
+            labels=DISK.labels,
+            now=T0 + MINUTE,
+            config=RecordedPipeline().config,
+            inhibitor=NoSilences(),
+            silences=NoSilences(),
+            alert=DISK,
+            node="here",
+            alone=True,
+            log=lambda _receiver, _key: entry(T0 + SECOND, DISK),
+        )
+    )
+    assert headline(story) == (
+        "hook: SENT 2027-01-15T08:00:01Z (59s ago) by here, the notification log says so, and it has no "
+        "record of it"
+    )
+
+
 def test_what_failed_before_a_peer_sent_it_is_told() -> None:
     world = RecordedPipeline()
     world.start(DISK)
