@@ -33,6 +33,13 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups \\
 """
 
 
+DENY_WRITE_EXECUTE = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE, as MemoryDenyWriteExecute=; from Linux 6.3 on
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
 def restricted(data: Path, *command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", RESTRICT, "sh", *command],
@@ -72,6 +79,7 @@ def test_the_node_serves_and_keeps_silences(data: Path) -> None:
         pytest.skip("another user cannot run this Python")
     process = restricted(
         data,
+        *(sys.executable, "-c", DENY_WRITE_EXECUTE),
         *(sys.executable, "-m", "tocsin.cli.daemon", f"--config.file={data.parent / 'alertmanager.yml'}"),
         *(f"--storage.path={data}", "--cluster.listen-address=", "--web.listen-address=127.0.0.1:0"),
     )
