@@ -15,9 +15,13 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tests.support.api_backend import LoneNode
+from tests.support.api_requests import matcher, silence
 from tests.support.certificates import CertificateAuthority
+from tests.support.httpserver import serving
+from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ConfigError
-from tocsin.node.api import create_app
+from tocsin.node.api import Limits, create_app
+from tocsin.node.api.people import PeopleRules
 from tocsin.node.http.bounds import HTTPBounds
 from tocsin.node.http.joining import JOINED_BYTES, JoiningTransport
 from tocsin.node.http.server import WebServer
@@ -175,5 +179,37 @@ def test_it_serves_over_tls_with_a_given_context(tmp_path: Path) -> None:
         async with httpx.AsyncClient(verify=trust, trust_env=False) as http:
             assert (await http.get(f"https://{host}:{port}/-/healthy")).text == "OK"
         await server.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_silences_are_signed_with_the_name_of_a_verified_certificate(tmp_path: Path, shown: bool) -> None:
+    authority = CertificateAuthority()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.issue("127.0.0.1").write(tmp_path, "node"))
+    context.load_verify_locations(cadata=authority.certificate.decode())
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+    async def run() -> None:
+        backend = LoneNode()
+        app = create_app(backend, limits=Limits(people=PeopleRules("certificate")))
+        trust = ssl.create_default_context(cadata=authority.certificate.decode())
+        if shown:
+            trust.load_cert_chain(*authority.issue("10.0.0.7", name="ana").write(tmp_path, "ana"))
+        async with serving(app, tls=lambda: context) as server:
+            [(host, port)] = server.addresses
+            url = f"https://{host}:{port}/api/v2/silences"
+            async with httpx.AsyncClient(verify=trust, trust_env=False) as http:
+                times = {
+                    "startsAt": format_milliseconds(backend.now()),
+                    "endsAt": format_milliseconds(backend.now() + 3600 * SECOND),
+                }
+                body = silence(matcher("alertname", "A"), createdBy="mallory", **times)
+                first = await http.post(url, json=body)
+                again = await http.post(url, json=body)  # on the same connection
+            assert [first.status_code, again.status_code] == ([200, 200] if shown else [403, 403])
+        names = {kept.created_by for kept in backend.silences.query(backend.now())}
+        assert names == ({"ana"} if shown else set())
 
     asyncio.run(run())
