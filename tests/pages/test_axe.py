@@ -24,6 +24,7 @@ PAGES = (
     "silences/new?filter=%7Bseverity%3D~%22.%2B%22%7D&duration=52w",
     "routes?labels=alertname%3D%22X%22",
     "receivers",
+    "history",
     "alerts/FINGERPRINT",
     "cluster",
     "status",

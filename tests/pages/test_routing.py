@@ -79,3 +79,16 @@ def test_what_changes_on_the_node_shows_without_being_asked_for(page: Page, node
     page.get_by_text("No alert is like that.").wait_for()
     node.api.post_alerts(prometheus_alert("JustNow"))
     page.locator("article.alert").wait_for()
+
+
+def test_the_history_says_what_was_told_and_what_was_not(page: Page, node: Node) -> None:
+    page.goto(f"{node.url}/#/history?filter=%7Balertname%3D%22PaymentProviderTimeouts%22%7D")
+    page.locator(".timeline li").first.wait_for()
+    told = page.locator(".timeline li").first.inner_text()
+    assert "payments-page" in told
+    page.goto(f"{node.url}/#/history")
+    page.get_by_role("button", name="sent", exact=True).click()
+    page.locator(".timeline .badge.good").first.wait_for()
+    assert set(page.locator(".timeline .badge.good").all_inner_texts()) == {"sent"}
+    page.get_by_role("button", name="given up").click()
+    page.get_by_text("Nothing of that kind is remembered.").wait_for()

@@ -2,12 +2,12 @@
 
 /**
  * @typedef {object} Route
- * @property {string} page  alerts, alert, silences, silence, silence-form, routes, receivers, cluster, status, settings
+ * @property {string} page  alerts, alert, silences, silence, silence-form, routes, receivers, history, cluster, status, settings
  * @property {string} [id]  of a silence or an alert
  * @property {URLSearchParams} query
  */
 
-const PLAIN = new Set(["alerts", "silences", "routes", "receivers", "cluster", "status", "settings"]);
+const PLAIN = new Set(["alerts", "silences", "routes", "receivers", "history", "cluster", "status", "settings"]);
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 
 /** @param {string} hash as `location.hash` has it @returns {Route} */

@@ -2,6 +2,7 @@
 import { AlertPage } from "./alert.js";
 import { AlertsPage } from "./alerts.js";
 import { ClusterPage } from "./cluster.js";
+import { HistoryPage } from "./history.js";
 import { ReceiversPage } from "./receivers.js";
 import { RoutesPage } from "./routes.js";
 import { SettingsPage } from "./settings.js";
@@ -19,9 +20,10 @@ export const PAGES = {
   "silence-form": { title: "Silence", show: SilenceFormPage, within: "silences" },
   routes: { title: "Routes", show: RoutesPage, within: "routes" },
   receivers: { title: "Receivers", show: ReceiversPage, within: "receivers" },
+  history: { title: "History", show: HistoryPage, within: "history" },
   cluster: { title: "Cluster", show: ClusterPage, within: "cluster" },
   status: { title: "Status", show: StatusPage, within: "status" },
   settings: { title: "Settings", show: SettingsPage, within: "settings" },
 };
 
-export const NAVIGATION = ["alerts", "silences", "routes", "receivers", "cluster", "status"];
+export const NAVIGATION = ["alerts", "silences", "routes", "receivers", "history", "cluster", "status"];

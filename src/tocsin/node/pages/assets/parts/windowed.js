@@ -15,13 +15,16 @@ export function Windowed({ items, row, guess, label, reveal }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const heights = useRef(/** @type {Map<string, number>} */ (new Map()));
   const anchor = useRef(/** @type {{key: string, top: number} | null} */ (null));
-  const [, drawAgain] = useState(0);
+  const [measured, drawAgain] = useState(0);
   const [view, setView] = useState({ top: 0, height: window.innerHeight });
 
   /** @param {any} item */
   const heightOf = (item) => heights.current.get(item.key) ?? guess(item);
-  const offsets = new Float64Array(items.length + 1);
-  for (let i = 0; i < items.length; i += 1) offsets[i + 1] = offsets[i] + heightOf(items[i]);
+  const offsets = useMemo(() => {
+    const made = new Float64Array(items.length + 1);
+    for (let i = 0; i < items.length; i += 1) made[i + 1] = made[i] + heightOf(items[i]);
+    return made;
+  }, [items, measured]);
   const places = useMemo(() => new Map(items.map((item, i) => [/** @type {any} */ (item).key, i])), [items]);
 
   const first = Math.max(0, find(offsets, view.top - 300));

@@ -1,0 +1,69 @@
+// What was told to whom, what was not and why, as far back as this node remembers.
+import { html, useEffect, useState } from "../core/html.js";
+import { useStore } from "../core/store.js";
+import { live } from "../core/live.js";
+import { hrefTo, replaceHash } from "../core/router.js";
+import { formatMatcher, formatMatchers, matchersOf } from "../core/matchers.js";
+import { readFilters } from "../core/view.js";
+import { ask } from "../core/tocsin.js";
+import { settings } from "../core/settings.js";
+import { moment } from "../core/time.js";
+import { Search } from "../parts/search.js";
+
+const OUTCOMES = ["", "sent", "not needed", "given up", "too late", "under way", "muted"];
+const KINDS = /** @type {Record<string, string>} */ ({ sent: "good", "given up": "bad", "too late": "bad", "under way": "warn" });
+
+/** @param {{query: URLSearchParams}} props */
+export function HistoryPage({ query }) {
+  const now = useStore(live);
+  const { utc } = useStore(settings);
+  const [shown, setShown] = useState(/** @type {{asked: string, items: any[], next: string}} */ ({ asked: "", items: [], next: "" }));
+  const [problem, setProblem] = useState("");
+  const { matchers, problem: wrong } = readFilters(query);
+  const outcome = query.get("outcome") ?? "";
+  const receiver = query.get("receiver") ?? "";
+  const asked = [
+    ...matchers.map((m) => `filter=${encodeURIComponent(formatMatcher(m))}`),
+    outcome && `outcome=${encodeURIComponent(outcome)}`, receiver && `receiver=${encodeURIComponent(receiver)}`, "limit=50",
+  ].filter(Boolean).join("&");
+  /** @param {string} after */
+  const load = async (after) => {
+    try {
+      const page = await ask(`history/notifications?${asked}${after && `&after=${encodeURIComponent(after)}`}`);
+      setShown((old) => ({ asked, items: after && old.asked === asked ? [...old.items, ...page.items] : page.items, next: page.next }));
+      setProblem("");
+    } catch (error) {
+      setProblem(/** @type {Error} */ (error).message);
+    }
+  };
+  useEffect(() => { load(""); }, [asked]);
+  /** @param {Record<string, string>} change */
+  const look = (change) => replaceHash(hrefTo("history", { filter: formatMatchers(matchers), outcome, receiver, ...change }));
+  const receivers = [...new Set([...now.groups.map((group) => group.receiver), ...(receiver ? [receiver] : [])])].sort();
+  return html`<div class="page">
+    <h1>History <button class="small" onClick=${() => load("")}>Look again</button></h1>
+    <${Search} matchers=${matchers} words="" facets=${[]} onChange=${(/** @type {any} */ next) => look({ filter: formatMatchers(next) })} />
+    <div class="tools">${OUTCOMES.map((each) => html`<button class="toggle" aria-pressed=${outcome === each} onClick=${() => look({ outcome: each })}>${each || "all"}</button>`)}
+      <label class="select">Receiver <select value=${receiver} onChange=${(/** @type {any} */ event) => look({ receiver: event.target.value })}>
+        <option value="">any</option>${receivers.map((name) => html`<option value=${name}>${name}</option>`)}</select></label></div>
+    ${(problem || wrong) && html`<p class="problem" role="alert">${problem || wrong}</p>`}
+    ${shown.asked === asked && shown.items.length === 0 && !shown.next && html`<p class="empty">Nothing of that kind is remembered.</p>`}
+    <ol class="timeline">${shown.items.map((item) => html`<${Flush} key=${`${item.record} ${item.groupKey} ${item.at}`} item=${item} utc=${utc} />`)}</ol>
+    ${shown.next && html`<p class="buttons"><button onClick=${() => load(shown.next)}>Further back</button></p>`}
+  </div>`;
+}
+
+/** One time that a group was looked at. @param {{item: any, utc: boolean}} props */
+function Flush({ item, utc }) {
+  const worst = item.deliveries.map((/** @type {any} */ one) => KINDS[one.outcome] ?? "").sort((/** @type {string} */ a, /** @type {string} */ b) => "bad warn good".indexOf(a || "z") - "bad warn good".indexOf(b || "z"))[0] ?? "";
+  const labels = matchersOf(item.groupLabels);
+  return html`<li class=${worst}>
+    <time datetime=${item.at}>${moment(Date.parse(item.at), utc)}</time> <b>${item.receiver}</b>
+    <a href=${hrefTo("alerts", { filter: formatMatchers(labels), silenced: true, inhibited: true, muted: true })}><code>${formatMatchers(labels) || "one group for all"}</code></a>
+    <span class="quiet">${item.alerts} alert${item.alerts === 1 ? "" : "s"}${item.node && ` · ${item.node}`}</span>
+    ${item.error && html`<span class="problem">${item.error}</span>`}
+    ${item.muted.map((/** @type {any} */ one) => html`<span class="badge">${one.alerts} left out: ${one.why}</span>${one.why === "silence" ? one.by.map((/** @type {string} */ id) => html`<a href=${hrefTo(`silences/${id}`)}>${id.slice(0, 8)}</a>`) : html`<span class="quiet">${one.by.join(", ")}</span>`}`)}
+    ${item.deliveries.map((/** @type {any} */ one) => html`<span><span class=${`badge ${KINDS[one.outcome] ?? ""}`}>${one.outcome}</span> ${one.integration}
+      <span class="quiet">${one.why}${one.notifiedBy && ` by ${one.notifiedBy}`}${one.attempts.length > 1 ? `, ${one.attempts.length} attempts` : ""} ${one.error}</span></span>`)}
+  </li>`;
+}
