@@ -28,7 +28,7 @@ CONFIGURATION = "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n"
 RESTRICT = """\
 mount -o remount,bind,ro / &&
 mount -t tmpfs -o mode=0750,uid=65534,gid=65534,noexec,nosuid,nodev tmpfs "$DATA" &&
-exec setpriv --reuid 65534 --regid 65534 --clear-groups \\
+exec "$PYTHON" -c "$DENY" setpriv --reuid 65534 --regid 65534 --clear-groups \\
   --no-new-privs --bounding-set=-all --inh-caps=-all "$@"
 """
 
@@ -36,14 +36,21 @@ exec setpriv --reuid 65534 --regid 65534 --clear-groups \\
 DENY_WRITE_EXECUTE = """
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)  # PR_SET_MDWE, as MemoryDenyWriteExecute=; from Linux 6.3 on
-os.execv(sys.argv[1], sys.argv[1:])
+os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
 def restricted(data: Path, *command: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         ["unshare", "--mount", "--propagation", "private", "sh", "-c", RESTRICT, "sh", *command],
-        env={**os.environ, **TOCSIN.environment, "DATA": str(data), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            **os.environ,
+            **TOCSIN.environment,
+            "DATA": str(data),
+            "DENY": DENY_WRITE_EXECUTE,
+            "PYTHON": sys.executable,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -79,7 +86,6 @@ def test_the_node_serves_and_keeps_silences(data: Path) -> None:
         pytest.skip("another user cannot run this Python")
     process = restricted(
         data,
-        *(sys.executable, "-c", DENY_WRITE_EXECUTE),
         *(sys.executable, "-m", "tocsin.cli.daemon", f"--config.file={data.parent / 'alertmanager.yml'}"),
         *(f"--storage.path={data}", "--cluster.listen-address=", "--web.listen-address=127.0.0.1:0"),
     )
