@@ -1,5 +1,5 @@
 // The alerts, silences and status of the node, looked at whenever they change while somebody looks.
-import { node, read } from "./node.js";
+import { node, read, takeFirst } from "./node.js";
 import { readGroups } from "./model.js";
 import { createStore } from "./store.js";
 import { settings } from "./settings.js";
@@ -75,7 +75,7 @@ export async function refresh() {
   const begun = performance.now();
   try {
     const [groups, silences, status, own] = await Promise.all([
-      read("api/v2/alerts/groups"),
+      read("api/v2/alerts/groups", undefined, takeFirst()),
       read("api/v2/silences"),
       read("api/v2/status"),
       read("api/tocsin/v1/status"),

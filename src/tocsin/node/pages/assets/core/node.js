@@ -16,17 +16,17 @@ export class NodeError extends Error {
   }
 }
 
-/** @param {string} path @param {RequestInit} [options] */
-async function request(path, options = {}) {
+/** @param {string} path @param {RequestInit} [options] @param {Promise<Response> | null} [early] what was asked for already */
+async function request(path, options = {}, early = null) {
   let answer;
   try {
-    answer = await fetch(new URL(path, node.base), {
+    answer = await (early ?? fetch(new URL(path, node.base), {
       credentials: "same-origin",
       redirect: "error",
       referrerPolicy: "no-referrer",
       ...options,
       headers: { Accept: "application/json", ...options.headers },
-    });
+    }));
   } catch (error) {
     if (/** @type {Error} */ (error).name === "AbortError") throw error;
     throw new NodeError("The node does not answer.", 0);
@@ -43,9 +43,17 @@ async function request(path, options = {}) {
   throw new NodeError(said || `The node answered with status ${answer.status}.`, answer.status);
 }
 
-/** @param {string} path @param {AbortSignal} [signal] @returns {Promise<any>} */
-export async function read(path, signal) {
-  return (await request(path, { signal })).json();
+/** @param {string} path @param {AbortSignal} [signal] @param {Promise<Response> | null} [early] @returns {Promise<any>} */
+export async function read(path, signal, early) {
+  return (await request(path, { signal }, early)).json();
+}
+
+/** What early.js has asked for, once. @returns {Promise<Response> | null} */
+export function takeFirst() {
+  const holder = /** @type {any} */ (window);
+  const first = holder.tocsinFirst ?? null;
+  holder.tocsinFirst = null;
+  return first;
 }
 
 /** @param {string} path @param {unknown} body @returns {Promise<any>} */
