@@ -273,6 +273,13 @@ def test_who_waited_for_its_turn_tells_nothing_that_was_told_and_has_ended() -> 
     ]
 
 
+@pytest.mark.parametrize("seed", [10222, 10356, 10425, 10551, 10805, 10827, 11813])
+def test_what_was_once_wrong_or_once_misjudged(seed: int) -> None:
+    """11813: a node that had waited told of an alert that was over. Another, which had let go of it, passed
+    that on, and when it fired again held it for told."""
+    assert not play_several(tell_lone(seed))
+
+
 @pytest.mark.parametrize("block", range(10))
 def test_the_oracle_of_a_cluster_finds_nothing(block: int) -> None:
     seeds = range(20 * block, 20 * block + 20)

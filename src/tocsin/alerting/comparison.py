@@ -86,6 +86,18 @@ def told_ends(
     return told
 
 
+def fire_anew(entry: Entry | None, key: LogKey, firing: Sequence[int], unheard: Unheard) -> Collection[int]:
+    """Which of ``firing`` our own entry only passes on: our group did not hold them, and had let go of them.
+
+    Whoever waited for others tells what it has flushed, even if that has ended meanwhile. We passed that on,
+    as it might have been news; what fires now was not told. An alert that has come for the first time was.
+    """
+    if entry is None:
+        return ()
+    passed_on = unheard.passed_on(key, entry.timestamp)
+    return [one for one in firing if one in passed_on and unheard.was_over(key, one)] if passed_on else ()
+
+
 def needs_notification(
     entry: Entry | None,
     *,
@@ -97,17 +109,20 @@ def needs_notification(
     sent: Nanoseconds | None = None,
     may_still_fire: bool = False,
     told: Collection[int] | None = None,
+    anew: Collection[int] = (),
 ) -> Reason | None:
     """Why a notification has to be sent, given what was last sent; ``None`` if it has not (wire 4.6).
 
     ``sent``: when that was, if not at the entry's timestamp. ``may_still_fire``: the entry has an alert as
     firing of which this node has not heard; then not all are resolved that we do not see fire. ``told``: the
-    alerts whose end was told, if not those of the entry.
+    alerts whose end was told, if not those of the entry. ``anew``: alerts that fire, and did not
+    yet when the entry was written, whatever it has of them.
     """
     if entry is None:
         return "first notification" if firing else None
-    if not set(entry.firing_alerts).issuperset(firing):
-        return "new alerts added" if entry.firing_alerts else "first notification"
+    before = set(entry.firing_alerts).difference(anew)
+    if not before.issuperset(firing):
+        return "new alerts added" if before else "first notification"
     if not firing:
         # Also without send_resolved: the log has to forget the alerts that were firing.
         if not entry.firing_alerts or (may_still_fire and set(entry.firing_alerts).isdisjoint(resolved)):

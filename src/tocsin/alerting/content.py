@@ -10,6 +10,7 @@ from typing import TypeAlias
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.comparison import (
     also_notified,
+    fire_anew,
     hashes,
     needs_notification,
     not_heard_of,
@@ -164,6 +165,7 @@ class Content:
             sent=sent,
             told=told,
             may_still_fire=not self.firing and self._may_still_fire(entry),
+            anew=fire_anew(entry, self._log_key, self.firing, unheard),
         )
         if reason is not None:
             return reason

@@ -50,6 +50,10 @@ class Unheard:
         ended = self._ended.get((place, one))
         return ended is not None and ended[0] == stamp
 
+    def was_over(self, place: Hashable, one: int) -> bool:
+        """Whether the place's group has let go of the alert, once or more often."""
+        return (place, one) in self._ended
+
     def told_end(self, place: Hashable, one: int) -> Nanoseconds | None:
         """When the alert ended the last time that its end was told and the group was done with it."""
         ended = self._ended.get((place, one))
