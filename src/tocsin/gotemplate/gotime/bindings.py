@@ -251,7 +251,7 @@ def _others() -> None:
     WEEKDAY.method("String", (), STRING)(
         lambda value: WEEKDAYS[value] if 0 <= value <= 6 else f"%!Weekday({int(value) % (1 << 64)})"
     )
-    Zone.go_type.method("String", (), STRING)(lambda zone: zone.name)
+    Zone.go_type.method("String", (), STRING, pointer=True)(lambda zone: zone.name)
 
 
 _times()

@@ -8,7 +8,8 @@ import pytest
 
 from tocsin.gotemplate import Bounds, Budget, TemplateSet
 from tocsin.gotemplate.errors import BoundError, ExecError, ParseError
-from tocsin.gotemplate.gotime.bindings import Duration, Time
+from tocsin.gotemplate.gotime import UTC
+from tocsin.gotemplate.gotime.bindings import LOCATION, Duration, Time, as_zone
 from tocsin.gotemplate.html import CSS, HTML, JS, URL, HTMLAttr, JSStr, Srcset, escaped
 from tocsin.gotemplate.values import ANY, ANYS, STRING, Map, Pointer, Slice, Struct, map_of, struct
 
@@ -38,6 +39,8 @@ PLACES: list[tuple[str, Any, str]] = [
     ("<title>{{ . }}</title>", "</title>", "<title>&lt;/title&gt;</title>"),
     ("<textarea>{{ . }}</textarea>", "&", "<textarea>&amp;</textarea>"),
     ("<p {{ . }}>", "hidden", "<p hidden>"),
+    ('<p onclick="f({{ . }})">', Pointer(as_zone(UTC), LOCATION), '<p onclick="f({})">'),
+    ('<p title="{{ . }}">', Pointer(as_zone(UTC), LOCATION), '<p title="UTC">'),
     ("<p {{ . }}=1>", "\u0130d", "<p id=1>"),
     ("<p {{ . }}=1>", "\u0130\u03a3", "<p ZgotmplZ=1>"),
     ('<p style="color: {{ . }}">', "ExpressI\u0130on", '<p style="color: ZgotmplZ">'),
