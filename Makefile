@@ -27,8 +27,7 @@ demo: setup  ## three nodes over mutual TLS (ARGS="--with-alertmanager PATH --ke
 
 # The suites that wait more than they work run side by side, each with its output in one piece.
 test: lint unit  ## all that CI runs; the last is a minute of fuzzing
-	@$(MAKE) --no-print-directory --output-sync=target --jobs=2 trouble interop
-	@$(MAKE) --no-print-directory pages
+	@$(MAKE) --no-print-directory --output-sync=target --jobs=3 trouble interop pages
 	@$(MAKE) --no-print-directory fuzz-short
 
 lint: setup  ## ruff and mypy --strict
