@@ -107,7 +107,9 @@ class ClusterView:
             itself = member.name == cluster.settings.name
             trip = trips.get(member.name)
             last = None if itself else cluster.convergence.last(member.name)
-            version, configuration = self._about(member.name)
+            tocsin = itself or speaks_tocsin(member.meta)
+            # Under this name there may have been a Tocsin node before, and what it told is not forgotten.
+            version, configuration = self._about(member.name) if tocsin else ("", "")
             found.append(
                 Member(
                     name=member.name,
@@ -115,7 +117,7 @@ class ClusterView:
                     state="suspect" if member.state is MemberState.SUSPECT else "alive",
                     since=wall.of(member.state_changed),
                     itself=itself,
-                    tocsin=itself or speaks_tocsin(member.meta),
+                    tocsin=tocsin,
                     version=version,
                     configuration=configuration,
                     position=position,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -14,8 +15,11 @@ from tests.support.cluster import issue, make_authority
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
+from tocsin.gossip.wire.messages import MemberState
+from tocsin.models.cluster import Member
 from tocsin.node.cluster import about
-from tocsin.node.cluster.view import certificate_doubts, certificate_of, written
+from tocsin.node.cluster.capability import META
+from tocsin.node.cluster.view import ClusterView, certificate_doubts, certificate_of, written
 from tocsin.tls.refusal import RefusalError
 
 
@@ -89,3 +93,36 @@ def test_nodes_tell_each_other_version_and_configuration() -> None:
         receive(bad, UserMessage(b"", member))
     receive(b'{"version": "\\u001b[31m", "configuration": 1}', UserMessage(b"", Address("10.0.0.1", 1)))
     assert second.of("1") == ("\\x1b[31m", "1")
+
+
+def test_of_an_alertmanager_in_the_place_of_a_tocsin_node_no_version_is_told() -> None:
+    def member(name: str, meta: bytes) -> Any:
+        return SimpleNamespace(
+            name=name, meta=meta, address=Address("10.0.0.1", 1), state=MemberState.ALIVE, state_changed=0.0
+        )
+
+    gossip = SimpleNamespace(
+        members=[member("1", META), member("2", META), member("3", b"")],
+        endpoint=SimpleNamespace(of_peers=SimpleNamespace(round_trips={})),
+    )
+    cluster: Any = SimpleNamespace(
+        gossip=gossip,
+        settings=SimpleNamespace(name="1"),
+        convergence=SimpleNamespace(last=lambda _name: None),
+    )
+    view = ClusterView(
+        cluster,
+        transport="tls",
+        names_bound=False,
+        clear_text=lambda: False,
+        about=lambda _name: ("0.2.0", "77"),  # also of 3, which was a Tocsin node until it was replaced
+    )
+
+    async def ask() -> Sequence[Member]:
+        return view.members()
+
+    assert [(each.tocsin, each.version, each.configuration) for each in asyncio.run(ask())] == [
+        (True, "0.2.0", "77"),
+        (True, "0.2.0", "77"),
+        (False, "", ""),
+    ]
