@@ -23,7 +23,7 @@ def unserved(
             return default
         found = reader(node) if reader is not None else default
         if not node.mark.reading.accept_unserved:
-            raise node.mark.error(reason, mend)
+            raise node.mark.error(reason, f"{mend}, or start the node with --config.accept-unserved")
         node.mark.reading.warn(f"{node.mark}: {reason}: accepted, and without effect")
         return found
 

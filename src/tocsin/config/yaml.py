@@ -180,6 +180,8 @@ def load(text: str, path: str, reading: Reading | None = None) -> Node | None:
         if "nesting depth" in problem:
             # libyaml as it comes with PyYAML 6.0.4 has a bound of its own, reached before it tells of events.
             raise mark.error(_TOO_DEEP) from None
+        if "cannot start any token" in problem and "\t" in text.split("\n")[mark.line - 1]:
+            raise mark.error("not valid YAML: a tab", "indent with spaces") from None
         raise mark.error(f"not valid YAML: {problem}") from None
     except yaml.YAMLError as error:
         raise Mark(path, 1, 1).error(f"not valid YAML: {_one_line(str(error))}") from None

@@ -85,6 +85,14 @@ def integer(text: str) -> int:
     return int(text, 10) if text.lstrip("+-").isdecimal() else int(value)
 
 
+def bound(text: str) -> int:
+    """A whole number that is not negative."""
+    value = integer(text)
+    if value < 0:
+        raise ValueError(f"{text!r} is negative; 0 is the least")
+    return value
+
+
 def ratio(text: str) -> float:
     try:
         value = float(text)

@@ -18,6 +18,7 @@ from tocsin.errors import ConfigError
 from tocsin.node.config.commandline import (
     HelpRequested,
     UsageError,
+    bound,
     choice,
     creator_rule,
     declared_flags,
@@ -96,11 +97,11 @@ class NodeFlags:
     record_max_entries: int = flag(
         "record.max-entries",
         20000,
-        integer,
+        bound,
         "Most flushes in the decision record, the newest stay; 0: keep no record.",
     )
     record_max_bytes: int = flag(
-        "record.max-bytes", 33554432, integer, "Most bytes of the decision record; 0: keep no record."
+        "record.max-bytes", 33554432, bound, "Most bytes of the decision record; 0: keep no record."
     )
     record_max_age: int = duration(
         "record.max-age", 168 * HOUR, "How long a flush stays in the decision record; 0: no limit."

@@ -158,6 +158,8 @@ def test_what_is_no_command_line(argv: list[str], problem: str) -> None:
         ("--web.external-url=/path", "names no host"),
         ("--cluster.label=" + "x" * 256, "longer than 255 bytes"),
         ("--auto-gomemlimit.ratio=2", "at most 1"),
+        ("--record.max-entries=-3", "'-3' is negative; 0 is the least"),
+        ("--record.max-bytes=-1", "'-1' is negative"),
     ],
 )
 def test_a_bad_value_names_its_flag(flag: str, problem: str) -> None:

@@ -134,7 +134,7 @@ def test_intervals_that_defeat_each_other_are_warned_of() -> None:
     ],
 )
 def test_what_is_not_served_is_refused_or_taken_with_a_warning(text: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match=r"or start the node with --config\.accept-unserved"):
         parse(text)
     config = parse_config(text, path="/etc/am/am.yml", accept_unserved=True)
     [warning] = config.warnings
