@@ -56,9 +56,13 @@ def _read(api: Api, answer: Answer, model: type[T]) -> T:
         problem = msgspec.json.decode(answer.body, type=Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
         if answer.status == 404:
-            message = f"{api.place.base} has no {PREFIX}: is it a Tocsin node?"
+            message = (
+                f"{api.place.base} has no {PREFIX}: is it a Tocsin node? (an Alertmanager cannot answer "
+                "this: give a Tocsin node by --alertmanager.url)"
+            )
         else:
             message = f"{api.place.base} answers with status {answer.status}"
         raise ApiError(message, answer.status, "") from None
-    text = f"{problem.place}: {problem.message}" if problem.place else problem.message
+    place = problem.place.removeprefix("body").strip()  # The tool made the body, not who reads this.
+    text = f"{place}: {problem.message}" if place else problem.message
     raise ApiError(text, answer.status, problem.message)

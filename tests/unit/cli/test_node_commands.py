@@ -15,15 +15,19 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import SECOND
 from tocsin.cli.control import main
-from tocsin.node.api import create_app
+from tocsin.node.api import Limits, create_app
+from tocsin.node.api.people import PeopleRules
 
 Run = Callable[..., Awaitable[int]]
 
 
-def play(story: Callable[[LoneNode, Run], Awaitable[None]], prefix: str = "") -> None:
+def play(
+    story: Callable[[LoneNode, Run], Awaitable[None]], prefix: str = "", *, read_only: bool = False
+) -> None:
     async def run() -> None:
         node = LoneNode()
-        async with serving(create_app(node, route_prefix=prefix or "/")) as server:
+        limits = Limits(people=PeopleRules(read_only=read_only))
+        async with serving(create_app(node, route_prefix=prefix or "/", limits=limits)) as server:
             host, port = server.addresses[0]
             url = f"--alertmanager.url=http://{host}:{port}{prefix}"
             await story(node, lambda *line: asyncio.to_thread(main, [*line, url]))
@@ -55,10 +59,10 @@ def test_alerts_are_acknowledged(capsys: pytest.CaptureFixture[str]) -> None:
         assert await run("silence", "ack", "--alert", fingerprint, "-o", "extended") == 0
         assert 'alertname="DiskFull", team="db"' in capsys.readouterr().out
         for line, problem in (
-            (("silence", "ack", "Other"), "body: no alert that matches fires"),
+            (("silence", "ack", "Other"), "tocsinctl: no alert that matches fires"),
             (("silence", "ack"), "give matchers, or --alert with a fingerprint"),
             (("silence", "ack", "A", "-d", "x"), "not a valid duration string"),
-            (("silence", "ack", "--alert", "77"), "body alert: no such alert is known"),
+            (("silence", "ack", "--alert", "77"), "tocsinctl: alert: no such alert is known"),
         ):
             assert await run(*line) == 1
             assert problem in capsys.readouterr().err
@@ -85,6 +89,10 @@ def test_history_is_told_in_lines_and_in_json(capsys: pytest.CaptureFixture[str]
         assert capsys.readouterr().out.startswith("CHANGED")
         assert await run("history", "alerts", "--since", "yesterday") == 1
         assert "--since=yesterday: write a time" in capsys.readouterr().err
+        assert await run("history", "alerts", "--limit=-1") == 1
+        assert "--limit=-1: give a number of lines, or 0 for all" in capsys.readouterr().err
+        assert await run("history", "notifications", "--outcome=lost") == 2
+        assert "must be one of sent,not needed," in capsys.readouterr().err
         assert await run("history", "notifications", "--since", "2h") == 0
         assert len(capsys.readouterr().out.splitlines()) == 1
 
@@ -93,3 +101,16 @@ def test_history_is_told_in_lines_and_in_json(capsys: pytest.CaptureFixture[str]
 
 def lines_at(*minutes: int) -> list[str]:
     return [f"2023-11-14 22:{13 + minute}:20 UTC" for minute in minutes]
+
+
+def test_a_refusal_that_amtool_has_no_words_for_is_told_with_its_reason(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def story(node: LoneNode, run: Run) -> None:
+        line = ("silence", "add", "A", "-c", "x")
+        assert await run(*line) == 1
+        assert capsys.readouterr().err.endswith("(status 403): this node is read-only (--web.read-only)\n")
+        assert await run("amtool", *line) == 1
+        assert capsys.readouterr().err.rstrip().endswith("(status 403): {}")
+
+    play(story, read_only=True)

@@ -86,7 +86,7 @@ def choice(*choices: str) -> Kind:
     def convert(text: str) -> str:
         if text in choices:
             return text
-        raise ValueError(f"enum value must be one of {','.join(choices)}, got '{text}'")
+        raise ValueError(f"enum value must be one of {','.join(filter(None, choices))}, got '{text}'")
 
     return Kind("choice", convert, choices)
 

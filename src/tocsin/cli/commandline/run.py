@@ -26,7 +26,7 @@ def run(program: Program, words: Sequence[str]) -> int:
     except UsageError as error:
         return _complain(program, str(error), program.usage_status, usage=True)
     except TocsinError as error:
-        return _complain(program, str(error), 1)
+        return _complain(program, str(error) if program.as_amtool else _whole(error), 1)
     except BrokenPipeError:
         # The reader of our output went away (`| head`); what is left to flush would fail at exit too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -62,6 +62,14 @@ def _run(program: Program, words: Sequence[str]) -> int:
         print(program.version)
         return 0
     return parsed.node.command.run(invoke(program, parsed, defaults))
+
+
+def _whole(error: TocsinError) -> str:
+    """With the reason that the node gave, where amtool prints ``{}`` for a status that it does not know."""
+    from tocsin.client.api import ApiError
+
+    text = str(error)
+    return text.removesuffix("{}") + error.reason if isinstance(error, ApiError) and error.reason else text
 
 
 def _help(program: Program, root: Node, parsed: Parsed) -> int:

@@ -11,6 +11,7 @@ from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import NUMBER, Argument, Command, Flag, choice
 from tocsin.cli.matching import Words
 from tocsin.client import dates
+from tocsin.errors import UserError
 
 OUTCOMES: Final = ("sent", "not needed", "given up", "too late", "under way", "muted")
 T = TypeVar("T")
@@ -95,6 +96,8 @@ def _print(
     from tocsin.client.tocsin import as_json, pages
 
     limit = invocation.number("limit")
+    if limit < 0:
+        raise UserError(f"--limit={limit}: give a number of lines, or 0 for all")
     query = [*_query(invocation), *(more or []), ("limit", str(limit if 0 < limit < 1000 else 1000))]
     found = pages(ask(invocation), path, model, query)
     most = limit if limit > 0 else None

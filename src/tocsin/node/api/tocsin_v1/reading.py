@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Final, Generic, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 from starlette.requests import Request
@@ -27,6 +27,7 @@ class QueryReader(Generic[Q]):
         fields = msgspec.structs.fields(model)
         self._names = [field.encode_name for field in fields]
         self._many = {field.encode_name for field in fields if _is_list(field.type)}
+        self._words = {field.encode_name: _words(field.type) for field in fields}
 
     def read(self, query_string: bytes) -> Q:
         """Raises RefusedError for a parameter that is unknown, given too often, or does not fit."""
@@ -41,7 +42,7 @@ class QueryReader(Generic[Q]):
                 found.setdefault(name, []).append(value)
             elif name not in self._names:
                 known = ", ".join(self._names) or "none"
-                raise RefusedError(400, f"there is no such parameter here, but {known}", f"query {name}")
+                raise RefusedError(400, f"there is no such parameter; known are: {known}", f"query {name}")
             elif name in found:
                 raise RefusedError(400, "the parameter is given twice", f"query {name}")
             else:
@@ -49,13 +50,23 @@ class QueryReader(Generic[Q]):
         try:
             return msgspec.convert(found, self._model, strict=False)
         except msgspec.ValidationError as error:
-            raise refused(error, "query") from None
+            problem = refused(error, "query")
+            words = self._words.get(problem.place.removeprefix("query "))
+            if words:
+                problem = RefusedError(400, f"give one of: {', '.join(words)}", problem.place)
+            raise problem from None
 
 
 def _is_list(type_: Any) -> bool:
     while get_origin(type_) is Annotated:
         type_ = get_args(type_)[0]
     return get_origin(type_) is tuple
+
+
+def _words(type_: Any) -> list[str]:
+    while get_origin(type_) is Annotated:
+        type_ = get_args(type_)[0]
+    return [word for word in get_args(type_) if word] if get_origin(type_) is Literal else []
 
 
 async def read_model(request: Request, model: Any, limit: int) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from tocsin.alerting.matcher import Matcher, ParserMode
 from tocsin.alerting.timestamp import Nanoseconds, parse_rfc3339
-from tocsin.errors import UserError
+from tocsin.errors import UserError, ValidationError
 from tocsin.models.base import Query
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.requests import Query as QueryString
@@ -71,8 +71,11 @@ class Call(Generic[Q, B]):
     """Who calls; empty: not known."""
 
     async def matchers(self, name: str = "filter") -> list[Matcher]:
-        """Those of a repeatable parameter, read in small steps. Raises ValidationError."""
-        return await in_turns(QueryString(self.query_string, self.mode).matchers(name))
+        """Those of a repeatable parameter, read in small steps. Raises RefusedError."""
+        try:
+            return await in_turns(QueryString(self.query_string, self.mode).matchers(name))
+        except ValidationError as error:
+            raise RefusedError(400, f'{error} (as in team="db" or team=~"a|b")', f"query {name}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,10 +154,12 @@ def test_silences_come_by_their_last_change() -> None:
     play(story)
 
 
-@pytest.mark.parametrize("query", [{"after": "x"}, {"since": "now"}, {"outcome": "lost"}])
+@pytest.mark.parametrize("query", [{"after": "x"}, {"since": "now"}, {"outcome": "lost"}, {"filter": "foo"}])
 def test_what_cannot_be_asked_is_refused(query: dict[str, str]) -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         problem = await ask(http, "notifications", **query)
         assert (problem["status"], problem["place"]) == (400, f"query {next(iter(query))}")
+        if "outcome" in query:
+            assert "not needed" in problem["message"], "it says what there is"
 
     play(story, node_with(RECORDS))
