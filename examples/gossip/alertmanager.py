@@ -31,6 +31,8 @@ async def main(peer: str, name: str = "watcher", listen: str = "127.0.0.1:0") ->
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     try:
         asyncio.run(main(*sys.argv[1:]))
     except KeyboardInterrupt:

@@ -58,4 +58,6 @@ async def main(name: str, listen_on: str, *peers: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     asyncio.run(main(*sys.argv[1:]))

@@ -21,4 +21,6 @@ async def main(agent: str, name: str = "python", listen: str = "127.0.0.1:0") ->
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     asyncio.run(main(*sys.argv[1:]))
