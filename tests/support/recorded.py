@@ -18,7 +18,8 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import Inhibitions, Muter
 from tocsin.alerting.nflog import Entry, NotificationLog
 from tocsin.alerting.pipeline import Pipeline
-from tocsin.alerting.record import FlushRecord, Recorder
+from tocsin.alerting.record.model import FlushRecord
+from tocsin.alerting.record.recorder import Recorder
 from tocsin.alerting.route import Route
 from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds

@@ -29,7 +29,7 @@ from tocsin.node.config.flags import NodeFlags
 from tocsin.node.configuration import TemplateStatistics, loader, senders_of
 from tocsin.node.decisionrecord import DecisionRecord
 from tocsin.node.engine import Engine
-from tocsin.node.explaining import Explaining
+from tocsin.node.explainer import Explainer
 from tocsin.node.garbage import HeapKeeper
 from tocsin.node.inside import NodeInside
 from tocsin.node.log import Logger
@@ -91,7 +91,7 @@ class Node:
             clock=self.clock,
             log=self._log,
         )
-        self.explaining = Explaining(self)
+        self.explaining = Explainer(self)
         self.cluster: Cluster | None = None
         self.template_statistics = TemplateStatistics()
         self._load = loader(flags, self._log, self.template_statistics)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
 from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import FlushFinished
-from tocsin.alerting.record import FlushRecord, Raw, Recorder
+from tocsin.alerting.record.recorder import Raw, Recorder
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.store import Store
 from tocsin.node.store.records import Wanted, make, make_wanted
+
+if TYPE_CHECKING:
+    from tocsin.alerting.record.model import FlushRecord
 
 SLICE: Final = 128
 """Flushes under way that are made into records at a time."""

@@ -15,16 +15,14 @@ from tocsin.alerting.explain.story import Explanation, NodeAnswer, Story
 from tocsin.alerting.explain.telling import Scene, explain, inhibition_told
 from tocsin.alerting.inhibit import Inhibition
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.record import FlushRecord
+from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError, StorageError
 from tocsin.node.api.turns import turns_of
-from tocsin.node.log import Logger
 
 if TYPE_CHECKING:
     from tocsin.node.app import Node
-    from tocsin.node.cluster.asking import Asking, AskingStatistics
-    from tocsin.node.cluster.cluster import Cluster
+    from tocsin.node.cluster.asking import Asking
 
 SLICE: Final = 256
 """Alerts that are looked at before others get their turn."""
@@ -56,31 +54,13 @@ class _Now:
 
 
 class Explaining:
-    """For one node."""
+    """For one node; ``asking`` asks the members of its cluster."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, asking: Asking | None) -> None:
         self._node = node
+        self._asking = asking
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._telling = asyncio.Semaphore(AT_ONCE)  # what peers have told is large
-        self._asking: Asking | None = None
-
-    def open(self, cluster: Cluster) -> None:
-        """Ask its members from now on, and answer them."""
-        from tocsin.node.cluster.asking import KEY, Asking
-
-        log = Logger("tocsin.explain", component="explain")
-        self._asking = Asking(cluster.settings.name, cluster.gossip, self.know, log)
-        cluster.handlers[KEY] = self._asking.receive
-
-    async def close(self) -> None:
-        """Answer nobody any more."""
-        if self._asking is not None:
-            await self._asking.close()
-
-    @property
-    def statistics(self) -> AskingStatistics | None:
-        """What is counted of questions between members; None: there are none."""
-        return self._asking.statistics if self._asking is not None else None
 
     async def explain(self, question: Question, *, peers: bool) -> Explanation:
         """The stories of the alerts that are asked for, with what the ``peers`` know.

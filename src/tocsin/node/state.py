@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tocsin.alerting.nflog import NotificationLog
-from tocsin.alerting.record import Bounds
+from tocsin.alerting.record.ring import Bounds
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import SilenceLimits, Silences
 from tocsin.node.clock import Clock

@@ -12,7 +12,9 @@ from tests.support.routing import alert
 from tests.support.stores import HOUR
 from tests.support.transports import eventually
 from tocsin.alerting.nflog import NotificationLog
-from tocsin.alerting.record import Bounds, FlushRecord, Recorder
+from tocsin.alerting.record.model import FlushRecord
+from tocsin.alerting.record.recorder import Recorder
+from tocsin.alerting.record.ring import Bounds
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import SECOND, Nanoseconds

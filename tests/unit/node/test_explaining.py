@@ -162,15 +162,15 @@ def test_only_the_receiver_the_group_and_the_time_that_are_asked_for(
 def test_so_many_stories_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(node: Node, sender: Sender) -> None:
         free, begun = asyncio.Event(), 0
-        know = node.explaining.know
+        know = explaining.Explaining.know
 
-        async def slow(question: Question) -> Knowledge:
+        async def slow(of: explaining.Explaining, question: Question) -> Knowledge:
             nonlocal begun
             begun += 1
             await free.wait()
-            return await know(question)
+            return await know(of, question)
 
-        monkeypatch.setattr(node.explaining, "know", slow)
+        monkeypatch.setattr(explaining.Explaining, "know", slow)
         asked = [
             asyncio.create_task(node.explaining.explain(about("alertname=A"), peers=True))
             for _ in range(explaining.AT_ONCE + 3)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.record import FlushRecord
-from tocsin.alerting.record.model import Pairs
+from tocsin.alerting.record.model import FlushRecord, Pairs
 from tocsin.alerting.timestamp import Nanoseconds
 
 

@@ -10,12 +10,12 @@ import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tocsin.alerting.explain.head import ANSWERS, ASKS, HEAD_BYTES, MESSAGE_VERSION, head
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.question import FOREVER, MAX_ALERTS, MAX_EQUAL, Question
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType
-from tocsin.alerting.record import VERSION
-from tocsin.alerting.record.codec import from_form, to_form
+from tocsin.alerting.record.codec import VERSION, from_form, to_form
 from tocsin.alerting.record.forms import (
     Form,
     filled,
@@ -29,14 +29,10 @@ from tocsin.alerting.record.forms import (
 )
 from tocsin.errors import StateError
 
-MESSAGE_VERSION: Final = 1
 MAX_TEXT_BYTES: Final = 2 << 20
 """Of the JSON of a message."""
 MAX_RECORD_BYTES: Final = 1 << 20
 """Of the JSON of an answer's records; older ones are left out."""
-_ASKS: Final = 1
-_ANSWERS: Final = 2
-_HEAD: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +65,7 @@ def encode_question(asked: Asked) -> bytes:
         until=question.until if question.until != FOREVER else 0,
         limit=question.limit,
     )
-    return _pack(_ASKS, asked.exchange, form)
+    return _pack(ASKS, asked.exchange, form)
 
 
 def encode_answer(answered: Answered) -> bytes:
@@ -100,14 +96,7 @@ def encode_answer(answered: Answered) -> bytes:
         records=records,
         left=left_out,
     )
-    return _pack(_ANSWERS, answered.exchange, form)
-
-
-def head(data: bytes) -> tuple[bool, int]:
-    """Whether it is a question, and its number. :class:`~tocsin.errors.StateError`."""
-    if len(data) < _HEAD or data[0] != MESSAGE_VERSION or data[1] not in (_ASKS, _ANSWERS):
-        raise StateError("no question or answer of a version that is known")
-    return data[1] == _ASKS, int.from_bytes(data[2:_HEAD], "big")
+    return _pack(ANSWERS, answered.exchange, form)
 
 
 def decode_message(data: bytes) -> Asked | Answered:
@@ -115,7 +104,7 @@ def decode_message(data: bytes) -> Asked | Answered:
     asks, exchange = head(data)
     try:
         machine = zlib.decompressobj()
-        found = machine.decompress(data[_HEAD:], MAX_TEXT_BYTES)
+        found = machine.decompress(data[HEAD_BYTES:], MAX_TEXT_BYTES)
         if not machine.eof:
             raise StateError("a message that is cut off or too long")
         form = of_kind(dict, json.loads(found, parse_int=_integer))

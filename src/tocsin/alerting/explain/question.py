@@ -9,8 +9,7 @@ from typing import Final
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType, matches_all
-from tocsin.alerting.record import FlushRecord
-from tocsin.alerting.record.model import Pairs
+from tocsin.alerting.record.model import FlushRecord, Pairs
 from tocsin.alerting.route import Route
 from tocsin.alerting.timestamp import Nanoseconds
 

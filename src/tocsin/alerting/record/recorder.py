@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tocsin.alerting.decisions import Decision, GivenUp, NotNeeded, Sent, TooLate
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.group import Flush
-from tocsin.alerting.record.making import add, begun, copied, end
-from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.timestamp import Nanoseconds
+
+if TYPE_CHECKING:
+    from tocsin.alerting.record.model import FlushRecord
 
 MAX_OPEN: Final = 10_000
 """Flushes that are followed at once; past it the oldest is not followed any more."""
@@ -56,7 +57,9 @@ class Raw:
         return self.flush.options.receiver, self.flush.group_key
 
     def record(self) -> FlushRecord:
-        """Make the record."""
+        """Make the record. What makes records is loaded with the first."""
+        from tocsin.alerting.record.making import add, begun, copied, end
+
         found = begun(self.flush, self.node) if self.base is None else copied(self.base)
         add(found, islice(self.decisions, self.count))
         if self.end is not None:

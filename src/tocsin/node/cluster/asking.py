@@ -7,19 +7,10 @@ import random
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tocsin.aio import Tasks
-from tocsin.alerting.explain.knowledge import Knowledge
-from tocsin.alerting.explain.messages import (
-    Answered,
-    Asked,
-    decode_message,
-    encode_answer,
-    encode_question,
-    head,
-)
-from tocsin.alerting.explain.question import Question
+from tocsin.alerting.explain.head import head
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.bounded import Quota
 from tocsin.errors import StateError, TocsinError
@@ -28,6 +19,11 @@ from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.turns import Allowance
 from tocsin.node.cluster.capability import speaks_tocsin
 from tocsin.node.log import Logger
+
+if TYPE_CHECKING:  # Loaded with the first question, in a thread: see the end.
+    from tocsin.alerting.explain.knowledge import Knowledge
+    from tocsin.alerting.explain.messages import Asked
+    from tocsin.alerting.explain.question import Question
 
 KEY: Final = "tcn.ask"
 """The Part key of the messages. Alertmanager would pass over it; it is never sent one."""
@@ -60,15 +56,23 @@ class AskingStatistics:
 
 
 class Asking:
-    """``answer`` is what this node knows; ``name`` its name in the cluster."""
+    """``answer`` is what this node knows; ``name`` its name in the cluster. ``ready`` has loaded what it
+    takes to answer: the first peer to ask is not charged for it."""
 
     def __init__(
-        self, name: str, gossip: Gossip, answer: Callable[[Question], Awaitable[Knowledge]], log: Logger
+        self,
+        name: str,
+        gossip: Gossip,
+        answer: Callable[[Question], Awaitable[Knowledge]],
+        log: Logger,
+        *,
+        ready: Callable[[], Awaitable[object]],
     ) -> None:
         self.statistics = AskingStatistics()
         self._name = name
         self._gossip = gossip
         self._answer = answer
+        self._ready = ready
         self._log = log
         self._loop = asyncio.get_running_loop()
         self._waiting: dict[int, asyncio.Future[Knowledge]] = {}
@@ -115,7 +119,7 @@ class Asking:
         self._waiting[exchange] = answer
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                data = encode_question(Asked(exchange, self._name, question))
+                data = await asyncio.to_thread(_encoded_question, exchange, self._name, question)
                 await self._gossip.send_reliable(member, encode_part(KEY, data))
                 known = await answer
         except TimeoutError:
@@ -132,25 +136,26 @@ class Asking:
 
     async def _read(self, data: bytes, waiting: asyncio.Future[Knowledge], source: str) -> None:
         try:
-            message = await asyncio.to_thread(decode_message, data)
+            known = await asyncio.to_thread(_decoded_answer, data)
         except StateError as error:
             self._refused(error, source)
             if not waiting.done():
                 waiting.set_exception(error)
             return
-        if isinstance(message, Answered) and not waiting.done():
-            waiting.set_result(message.knowledge)
+        if known is not None and not waiting.done():
+            waiting.set_result(known)
 
     async def _answer_to(self, data: bytes, event: UserMessage) -> None:
         peer = event.accounted_peer
         try:
+            await self._ready()
             began = perf_counter()
-            message = await asyncio.to_thread(decode_message, data)
-            if not isinstance(message, Asked) or not self._known(message.sender):
+            message = await asyncio.to_thread(_decoded_question, data)
+            if message is None or not self._known(message.sender):
                 self.statistics.questions_dropped += 1
                 return
             known = await self._answer(message.question)
-            answer = await asyncio.to_thread(encode_answer, Answered(message.exchange, known))
+            answer = await asyncio.to_thread(_encoded_answer, message.exchange, known)
             took = perf_counter() - began
             self._allowance.charge(
                 peer, took * STRANGER if self._is_strange(message.sender, event) else took, self._loop.time()
@@ -176,3 +181,29 @@ class Asking:
     def _refused(self, error: StateError, source: str) -> None:
         self.statistics.messages_refused += 1
         self._log.debug("question or answer refused", source=source, error=str(error))
+
+
+def _encoded_question(exchange: int, sender: str, question: Question) -> bytes:
+    from tocsin.alerting.explain.messages import Asked, encode_question
+
+    return encode_question(Asked(exchange, sender, question))
+
+
+def _decoded_question(data: bytes) -> Asked | None:
+    from tocsin.alerting.explain.messages import Asked, decode_message
+
+    message = decode_message(data)
+    return message if isinstance(message, Asked) else None
+
+
+def _encoded_answer(exchange: int, knowledge: Knowledge) -> bytes:
+    from tocsin.alerting.explain.messages import Answered, encode_answer
+
+    return encode_answer(Answered(exchange, knowledge))
+
+
+def _decoded_answer(data: bytes) -> Knowledge | None:
+    from tocsin.alerting.explain.messages import Answered, decode_message
+
+    message = decode_message(data)
+    return message.knowledge if isinstance(message, Answered) else None

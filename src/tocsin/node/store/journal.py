@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tocsin.alerting.record import FlushRecord
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import StateError
@@ -19,6 +18,9 @@ from tocsin.node.store.records import OFF, Records, Wanted, make_wanted, read_re
 from tocsin.node.store.rows import Row
 from tocsin.node.store.statistics import GAUGES, JournalStatistics
 from tocsin.node.store.writer import States, Writer
+
+if TYPE_CHECKING:
+    from tocsin.alerting.record.model import FlushRecord
 
 __all__ = ["GAUGES", "Journal", "JournalStatistics"]
 

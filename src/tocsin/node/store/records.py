@@ -11,24 +11,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from tocsin.alerting.record import (
-    VERSION,
-    Bounds,
-    FlushRecord,
-    NewerRecordError,
-    Raw,
-    Ring,
-    decode,
-    encode,
-    searchable,
-)
+from tocsin.alerting.record.recorder import Raw
+from tocsin.alerting.record.ring import Bounds, Ring
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.recordtable import LATEST_NUMBER, RecordRow
 
-Kept: TypeAlias = FlushRecord | Raw
+if TYPE_CHECKING:  # Loaded by who writes or reads the first record, on its own thread.
+    from tocsin.alerting.record.model import FlushRecord
+
+Kept: TypeAlias = "FlushRecord | Raw"
 OFF: Final = Bounds(entries=0, size=0, age=0)
 MAX_WAITING: Final = 4096
 MAX_WAITING_ALERTS: Final = 65_536
@@ -102,6 +96,8 @@ def make(kept: Iterable[tuple[int, Kept]]) -> list[tuple[int, FlushRecord]]:
 
 
 def _row(number: int, record: FlushRecord) -> RecordRow:
+    from tocsin.alerting.record.codec import encode
+
     return RecordRow(number, max(-LATEST_NUMBER, min(record.began, LATEST_NUMBER)), encode(record))
 
 
@@ -146,6 +142,8 @@ class All:
 
 def read_records(rows: Sequence[tuple[int, RecordRow | None]], wanted: Wanted) -> ReadRecords:
     """Decode what was read and is wanted; None is a row that is not what we wrote."""
+    from tocsin.alerting.record.codec import VERSION, NewerRecordError, decode, searchable
+
     found = ReadRecords(last=rows[-1][0] if rows else None)
     for number, row in rows:
         try:

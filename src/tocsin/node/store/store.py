@@ -14,10 +14,10 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
 
 from tocsin.alerting.entries import Entry
-from tocsin.alerting.record import Bounds, FlushRecord
+from tocsin.alerting.record.ring import Bounds
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ClosedError, ConfigError, StorageError
@@ -27,6 +27,9 @@ from tocsin.node.store.journal import Journal, JournalStatistics
 from tocsin.node.store.private import open_private
 from tocsin.node.store.records import OFF, All, Records, Wanted
 from tocsin.node.store.retention import RetentionClock
+
+if TYPE_CHECKING:
+    from tocsin.alerting.record.model import FlushRecord
 
 JOURNAL: Final = "journal.db"
 LOCK: Final = "lock"

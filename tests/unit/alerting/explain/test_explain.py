@@ -12,16 +12,18 @@ from simulation.alerting import NoSilences
 from tests.support.recorded import PEER_TIMEOUT, RecordedPipeline
 from tests.support.routing import T0, alert, one_route, route_config
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.explain import Scene, Story, explain, render
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.routes import routes_told
+from tocsin.alerting.explain.story import Story
+from tocsin.alerting.explain.telling import Scene, explain
+from tocsin.alerting.explain.text import render
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.intent import Intents, key_of
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.muting import Inhibitions, Muter
 from tocsin.alerting.nflog import Entry, Receiver, codec
-from tocsin.alerting.record import decode, encode
+from tocsin.alerting.record.codec import decode, encode
 from tocsin.alerting.route import Route, build_route
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.config.alertmanager import AlertmanagerConfig

@@ -8,7 +8,8 @@ from tests.support.recorded import RecordedPipeline
 from tests.support.routing import T0, alert, one_route
 from tocsin.alerting.explain.question import Question, Wanted
 from tocsin.alerting.matcher import parse_matchers
-from tocsin.alerting.record import encode, making, searchable
+from tocsin.alerting.record import making
+from tocsin.alerting.record.codec import encode, searchable
 
 DISK = alert(alertname="DiskFull", instance='a "quoted" ä')
 OTHER = alert(alertname="Other")

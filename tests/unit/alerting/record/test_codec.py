@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.alerting.record import VERSION, FlushRecord, NewerRecordError, decode, encode
+from tocsin.alerting.record.codec import VERSION, NewerRecordError, decode, encode
 from tocsin.alerting.record.model import (
     AlertRecord,
     AttemptRecord,
     DeliveryRecord,
+    FlushRecord,
     LogRecord,
     MuteRecord,
     YieldRecord,

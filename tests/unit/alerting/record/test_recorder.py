@@ -16,8 +16,9 @@ from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.nflog import Entry, Receiver, codec
-from tocsin.alerting.record import FlushRecord, decode, encode, making, recorder
-from tocsin.alerting.record.model import AttemptRecord, LogRecord, MuteRecord
+from tocsin.alerting.record import making, recorder
+from tocsin.alerting.record.codec import decode, encode
+from tocsin.alerting.record.model import AttemptRecord, FlushRecord, LogRecord, MuteRecord
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
 A, B = alert(alertname="A"), alert(alertname="B")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tocsin.alerting.record import Bounds, Ring
+from tocsin.alerting.record.ring import Bounds, Ring
 
 BOUNDS = Bounds(entries=3, size=100, age=50)
 

@@ -61,7 +61,11 @@ class Node:
         world.start(alert(alertname="A"))
         world.succeed(T0)
         self.known = Knowledge(node=name, records=tuple(world.told))
-        self.asking = Asking(name, line, self._answer, Logger("test"))  # type: ignore[arg-type]
+        log = Logger("test")
+        self.asking = Asking(name, line, self._answer, log, ready=self._ready)  # type: ignore[arg-type]
+
+    async def _ready(self) -> None:
+        """There is nothing to load."""
 
     async def _answer(self, question: Question) -> Knowledge:
         self.asked.append(question)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.stores import HOUR, NOW, Disk, silence
-from tocsin.alerting.record import Bounds, FlushRecord
-from tocsin.alerting.record.model import AlertRecord
+from tocsin.alerting.record.model import AlertRecord, FlushRecord
+from tocsin.alerting.record.ring import Bounds
 from tocsin.errors import StorageError
 from tocsin.node.store import Store
 from tocsin.node.store.database import Database

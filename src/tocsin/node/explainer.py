@@ -1,0 +1,58 @@
+"""Whom to ask what became of alerts. What tells it is loaded with the first question."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tocsin.aio.later import Later
+from tocsin.node.log import Logger
+
+if TYPE_CHECKING:
+    from tocsin.alerting.explain.knowledge import Knowledge
+    from tocsin.alerting.explain.question import Question
+    from tocsin.alerting.explain.story import Explanation
+    from tocsin.node.app import Node
+    from tocsin.node.cluster.asking import Asking, AskingStatistics
+    from tocsin.node.cluster.cluster import Cluster
+    from tocsin.node.explaining import Explaining
+
+
+class Explainer:
+    """For one node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._asking: Asking | None = None
+        self._explaining = Later(self._make)
+
+    def _make(self) -> Explaining:
+        from tocsin.node.explaining import Explaining
+
+        return Explaining(self._node, self._asking)
+
+    def open(self, cluster: Cluster) -> None:
+        """Ask its members from now on, and answer them."""
+        from tocsin.node.cluster.asking import KEY, Asking
+
+        log = Logger("tocsin.explain", component="explain")
+        name, ready = cluster.settings.name, self._explaining.get
+        self._asking = Asking(name, cluster.gossip, self.know, log, ready=ready)
+        cluster.handlers[KEY] = self._asking.receive
+
+    async def close(self) -> None:
+        """Answer nobody any more."""
+        if self._asking is not None:
+            await self._asking.close()
+
+    @property
+    def statistics(self) -> AskingStatistics | None:
+        """What is counted of questions between members; None: there are none."""
+        return self._asking.statistics if self._asking is not None else None
+
+    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+        """As :meth:`tocsin.node.explaining.Explaining.explain`."""
+        return await (await self._explaining.get()).explain(question, peers=peers)
+
+    async def know(self, question: Question) -> Knowledge:
+        """What this node knows; peers are told this."""
+        return await (await self._explaining.get()).know(question)
