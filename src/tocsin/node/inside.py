@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tocsin import __version__
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.explain.question import Question
-from tocsin.alerting.explain.story import Explanation
 from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.route import Route, RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.bounded import Touched
-from tocsin.models.cluster import ALONE, Cluster, Connection, Member
-from tocsin.models.events import Kind
-from tocsin.models.status import Configuration
 from tocsin.node.acknowledging import INTERVAL as ACKNOWLEDGEMENTS_INTERVAL
 from tocsin.node.acknowledging import Acknowledging
 from tocsin.node.config.receivers import ReceiverConfig
@@ -29,7 +23,13 @@ from tocsin.node.trials import Trials
 from tocsin.node.web import external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 
-if TYPE_CHECKING:  # A node may be alone.
+if TYPE_CHECKING:  # A node may be alone, and never be asked.
+    from tocsin.alerting.explain.question import Question
+    from tocsin.alerting.explain.story import Explanation
+    from tocsin.alerting.record.model import FlushRecord
+    from tocsin.models.cluster import Cluster, Connection, Member
+    from tocsin.models.events import Kind
+    from tocsin.models.status import Configuration
     from tocsin.node.app import Node
     from tocsin.node.cluster.about import About
     from tocsin.node.cluster.cluster import Cluster as RunningCluster
@@ -125,6 +125,8 @@ class NodeInside:
 
     def cluster(self) -> Cluster:
         """How it is protected, and who is missing or refused."""
+        from tocsin.models.cluster import ALONE
+
         view = self._view()
         return view.cluster() if view is not None else ALONE
 
@@ -165,6 +167,8 @@ class NodeInside:
 
     def configuration(self) -> Configuration:
         """Which is in force."""
+        from tocsin.models.status import Configuration
+
         counts = self._node.counts
         return Configuration(
             hash=str(counts.config_hash),

@@ -8,23 +8,26 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tocsin.aio.later import Later
 from tocsin.alerting.matcher import ParserMode
 from tocsin.errors import TocsinError
 from tocsin.node.api.answers import empty, plain_error, value_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.limits import Gate, HTTPMetrics, Limits, NoMetrics
 from tocsin.node.api.requests import accepts_gzip, clean_path
-from tocsin.node.api.tocsin_v1.api import TocsinV1, problem
-from tocsin.node.api.tocsin_v1.document import PREFIX as V1_PREFIX
+from tocsin.node.api.tocsin_v1 import PREFIX as V1_PREFIX
 from tocsin.node.api.v2 import PREFIX, ApiV2
-from tocsin.node.pages.assets import PREFIX as STATIC
-from tocsin.node.pages.shell import Pages, PageSettings
+from tocsin.node.pages import PREFIX as STATIC
+
+if TYPE_CHECKING:
+    from tocsin.node.api.tocsin_v1.api import TocsinV1
+    from tocsin.node.pages.shell import Pages
 
 _log = logging.getLogger(__name__)
 
@@ -84,10 +87,10 @@ class Site:
         self._backend = backend
         self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
         self._v2 = ApiV2(backend, limits, mode)
-        self._v1 = TocsinV1(backend, limits, mode)
+        self._v1 = Later(lambda: _tocsin_v1(backend, limits, mode))
         self._browsers = limits.browsers
         self._people = limits.people
-        self._document = Pages(backend)
+        self._document = Later(lambda: _pages_of(backend))
         reading = ("GET", "HEAD")
         self._pages: Mapping[str, tuple[tuple[str, ...], Answer]] = {
             "/": (("GET",), self._page),
@@ -112,13 +115,18 @@ class Site:
             answer = plain_error(500, "Internal Server Error")
         await answer(scope, receive, send)
 
+    async def prepare(self, path: str) -> None:
+        """Have loaded what answers for ``path``."""
+        if path.removeprefix(self._prefix).startswith(V1_PREFIX):
+            await self._v1.get()
+
     def handler(self, path: str) -> str:
         """The name under which requests to ``path`` are counted."""
         path = path.removeprefix(self._prefix)
         if path.startswith(PREFIX):
             return self._v2.handler(path)
         if path.startswith(V1_PREFIX):
-            return self._v1.handler(path)
+            return self._v1.made.handler(path)
         if path.startswith(STATIC):
             return STATIC
         return path if path in self._pages else "/unknown"
@@ -126,13 +134,13 @@ class Site:
     def streams(self, path: str) -> bool:
         """Whether an answer goes on until the client leaves."""
         path = path.removeprefix(self._prefix)
-        return path.startswith(V1_PREFIX) and self._v1.streams(path)
+        return path.startswith(V1_PREFIX) and self._v1.made.streams(path)
 
     def refusal(self, path: str, plain: Response) -> Response:
         """An answer of plain text in the form that errors have at ``path``."""
         if not path.removeprefix(self._prefix).startswith(V1_PREFIX):
             return plain
-        return problem(plain.status_code, bytes(plain.body).decode().strip())
+        return self._v1.made.refusal(plain)
 
     async def _answer(self, request: Request) -> Response:
         raw: bytes = request.scope.get("raw_path") or request.scope["path"].encode()
@@ -142,6 +150,7 @@ class Site:
             return _redirect(302 if path == "/" else 301, prefix + "/" if path == prefix else prefix)
         if not path.startswith(prefix + "/"):
             return plain_error(404, "404 page not found")
+        await self.prepare(path)  # as it was not, if the path had to be cleaned
         path = path[len(prefix) :]
         refused = self._people.problem(request.method, path, request.scope)
         if refused:
@@ -149,15 +158,16 @@ class Site:
         if path.startswith(PREFIX + "/"):
             return await self._v2.answer(request, path)
         if path.startswith(V1_PREFIX + "/"):
-            return await self._v1.answer(request, path)
+            return await self._v1.made.answer(request, path)
         if path == PREFIX:
             return _redirect(301, prefix + PREFIX + "/")
         old = _OLD_SILENCE if _OLD_SILENCE_PATH.fullmatch(path) else _OLD.get(path)
         if old is not None:
             return _refused(request.method, old) or _deprecated()
-        file = self._document.file(request, path, zipped=_takes_gzip(request))
-        if file is not None:
-            return file
+        if path.startswith(STATIC):
+            file = (await self._document.get()).file(request, path, zipped=_takes_gzip(request))
+            if file is not None:
+                return file
         found = self._pages.get(path) or self._pages.get(path.rstrip("/").lower())
         if found is None:
             return plain_error(404, "404 page not found")
@@ -165,9 +175,8 @@ class Site:
         return _refused(request.method, methods) or await answerer(request)
 
     async def _page(self, request: Request) -> Response:
-        people = self._people
-        settings = PageSettings(read_only=people.read_only, creator=people.creator(request.scope))
-        return self._document.document(settings)
+        document, people = await self._document.get(), self._people
+        return document.document(read_only=people.read_only, creator=people.creator(request.scope))
 
     async def _metrics(self, request: Request) -> Response:
         with suppress(TimeoutError):  # what is not known by then counts as unprocessed
@@ -193,6 +202,18 @@ class Site:
         except TocsinError as error:
             return plain_error(500, f"failed to reload config: {error}")
         return empty()
+
+
+def _tocsin_v1(backend: Backend, limits: Limits, mode: ParserMode) -> TocsinV1:
+    from tocsin.node.api.tocsin_v1.api import TocsinV1  # Much, and many nodes are never asked.
+
+    return TocsinV1(backend, limits, mode)
+
+
+def _pages_of(backend: Backend) -> Pages:
+    from tocsin.node.pages.shell import Pages
+
+    return Pages(backend)
 
 
 def _takes_gzip(request: Request) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
@@ -12,9 +12,11 @@ from tocsin.alerting.group import GroupView
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds
-from tocsin.node.api.tocsin_v1.inside import Inside
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.lookups import LookUps
+
+if TYPE_CHECKING:  # Loaded with the first request for it.
+    from tocsin.node.api.tocsin_v1.inside import Inside
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,10 @@ class Answerer(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
+    async def prepare(self, path: str) -> None:
+        """Called before the rest, as what answers for ``path`` may have to be loaded."""
+        ...
+
     def handler(self, path: str) -> str:
         """The name under which requests are counted."""
         ...
@@ -105,6 +109,7 @@ class Gate:
             raise RuntimeError(f"no {scope['type']} here")
         sent = _Sent(send)
         begun = time.perf_counter()
+        await self._answerer.prepare(scope["path"])
         try:
             await self._limited(scope, receive, sent)
         finally:

@@ -7,12 +7,14 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
-from tocsin.models.events import Event, Kind
 from tocsin.node.events.ring import EventRing
+
+if TYPE_CHECKING:
+    from tocsin.models.events import Kind
 
 _log = logging.getLogger(__name__)
 
@@ -103,6 +105,8 @@ class EventHub:
 
     async def _look(self) -> None:
         """Until nobody has listened for a while."""
+        from tocsin.models.events import Event  # With the API that listens it is loaded.
+
         idle = 0.0
         while idle < KEPT:
             await asyncio.sleep(LOOK_INTERVAL)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import TYPE_CHECKING
 
 from tocsin.bounded import Touched
-from tocsin.models.events import Kind
+
+if TYPE_CHECKING:
+    from tocsin.models.events import Kind
 
 
 class Watch:

@@ -2,3 +2,8 @@
 
 Files are served as they lie in ``assets/``: nothing is built. docs/pages.md tells more.
 """
+
+from typing import Final
+
+PREFIX: Final = "/static/"
+"""Of the paths of the files."""

@@ -11,8 +11,9 @@ from typing import Final
 
 from starlette.responses import Response
 
+from tocsin.node.pages import PREFIX
+
 FOLDER: Final = Path(__file__).parent / "assets"
-PREFIX: Final = "/static/"
 SECURITY_HEADERS: Final[Mapping[str, str]] = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

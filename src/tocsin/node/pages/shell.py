@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.node.pages.assets import PREFIX, SECURITY_HEADERS, Assets
+from tocsin.node.pages.assets import SECURITY_HEADERS, Assets
 from tocsin.node.pages.plain import plain_page
 
 if TYPE_CHECKING:
@@ -32,26 +31,20 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 """No exceptions: no inline script or style, nothing from elsewhere, and no text that becomes markup."""
 
 
-@dataclass(frozen=True, slots=True)
-class PageSettings:
-    """What the pages are told of the node and of who looks at them."""
-
-    read_only: bool = False
-    creator: str = ""
-    """Who makes silences from here, if the node knows it; empty: the form asks."""
-
-
 class Pages:
     """The document and the files."""
 
     def __init__(self, backend: Backend) -> None:
+        """Reads the files, which takes a while."""
         self._backend = backend
         self._assets = Assets()
+        self._assets.digest  # noqa: B018 - has them read
 
-    def document(self, settings: PageSettings) -> Response:
-        """The page as the node is now."""
+    def document(self, *, read_only: bool = False, creator: str = "") -> Response:
+        """The page as the node is now. ``creator``: who makes silences from here, if the node knows it;
+        empty: the form asks."""
         return Response(
-            _document(self._assets, settings, plain_page(self._backend)),
+            _document(self._assets, read_only, creator, plain_page(self._backend)),
             headers={
                 "Cache-Control": "no-store",
                 "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -62,13 +55,13 @@ class Pages:
         )
 
     def file(self, request: Request, path: str, *, zipped: bool) -> Response | None:
-        """One of the files; None if ``path`` names none."""
-        if request.method not in ("GET", "HEAD") or not path.startswith(PREFIX):
+        """One of the files; None if ``path``, which begins with PREFIX, names none."""
+        if request.method not in ("GET", "HEAD"):
             return None
         return self._assets.answer(path, zipped=zipped)
 
 
-def _document(assets: Assets, settings: PageSettings, plain: str) -> str:
+def _document(assets: Assets, read_only: bool, creator: str, plain: str) -> str:
     root = assets.root
     preloads = "".join(
         f'<link rel="modulepreload" href="{root}{name}">\n'
@@ -76,8 +69,8 @@ def _document(assets: Assets, settings: PageSettings, plain: str) -> str:
         if name not in ("early.js", "main.js")
     )
     styles = "".join(f'<link rel="stylesheet" href="{root}{name}">\n' for name in assets.names(".css"))
-    told = f' data-creator="{escape(settings.creator)}"' if settings.creator else ""
-    if settings.read_only:
+    told = f' data-creator="{escape(creator)}"' if creator else ""
+    if read_only:
         told += " data-read-only"
     return f"""<!doctype html>
 <html lang="en"{told}>

@@ -3,3 +3,7 @@
 ``registry.py`` names the resources, a module for each; ``resource.py`` is their contract, ``api.py`` the
 frame around every call, ``inside.py`` what they need of the node beside what the API v2 needs.
 """
+
+from typing import Final
+
+PREFIX: Final = "/api/tocsin/v1"

@@ -21,7 +21,7 @@ from tocsin.node.api.backend import Backend
 from tocsin.node.api.body import BodyTooLargeError
 from tocsin.node.api.limits import Limits
 from tocsin.node.api.requests import unescape
-from tocsin.node.api.tocsin_v1.document import PREFIX
+from tocsin.node.api.tocsin_v1 import PREFIX
 from tocsin.node.api.tocsin_v1.reading import QueryReader, read_model
 from tocsin.node.api.tocsin_v1.registry import RESOURCES
 from tocsin.node.api.tocsin_v1.resource import AnyResource, Call, Context, RefusedError, name_of
@@ -85,6 +85,10 @@ class TocsinV1:
         return found is not None and any(
             operation.resource.media_type == STREAM for operation in self._paths[found[0]].values()
         )
+
+    def refusal(self, plain: Response) -> Response:
+        """An answer of plain text in the form that errors have here."""
+        return problem(plain.status_code, bytes(plain.body).decode().strip())
 
     def _find(self, path: str) -> tuple[str, Mapping[str, str]] | None:
         name = path.removeprefix(PREFIX).removesuffix("/")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
 
 from tocsin import __version__
+from tocsin.aio.later import Later
 from tocsin.models.base import Model, Problem, Query
+from tocsin.node.api.tocsin_v1 import PREFIX
 from tocsin.node.api.tocsin_v1.resource import AnyResource, Call, Context, Resource, name_of
 
-PREFIX: Final = "/api/tocsin/v1"
 _REFERENCE: Final = "#/components/schemas/{name}"
 _ERRORS: Final = (400, 403, 404, 413, 415, 503, 504)
 
@@ -85,13 +87,10 @@ class _Document:
     """Made when it is first asked for."""
 
     def __init__(self, context: Context) -> None:
-        self._resources = context.resources
-        self._made: dict[str, Any] | None = None
+        self._document = Later(partial(document, context.resources))  # 100 ms
 
     async def __call__(self, call: Call[Query, None]) -> dict[str, Any]:  # noqa: ARG002 - as all resources
-        if self._made is None:
-            self._made = document(self._resources)
-        return self._made
+        return await self._document.get()
 
 
 RESOURCE = Resource(
