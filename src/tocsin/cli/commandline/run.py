@@ -69,7 +69,11 @@ def _whole(error: TocsinError) -> str:
     from tocsin.client.api import ApiError
 
     text = str(error)
-    return text.removesuffix("{}") + error.reason if isinstance(error, ApiError) and error.reason else text
+    if not isinstance(error, ApiError):
+        return text
+    if text.endswith("SilenceNotFound"):
+        return f"{text}: the node has no such silence"
+    return text.removesuffix("{}") + error.reason if text.endswith("{}") and error.reason else text
 
 
 def _help(program: Program, root: Node, parsed: Parsed) -> int:
