@@ -34,6 +34,8 @@ SCAN_SECONDS: Final = 3.0
 """That the record is searched at most."""
 AT_ONCE: Final = 2
 """Questions that are looked into at the same time; more wait."""
+MAX_NAMES: Final = 20
+"""Receivers that are named to who asks for one that there is not."""
 
 NOT_ASKED: Final = "it is not asked for expressions that no alert of this node fulfils"
 KEEPS_NONE: Final = "it is an Alertmanager, which keeps no record: the notification log tells of it"
@@ -65,7 +67,7 @@ class Explaining:
     async def explain(self, question: Question, *, peers: bool) -> Explanation:
         """The stories of the alerts that are asked for, with what the ``peers`` know.
 
-        :class:`~tocsin.errors.NotFoundError` if nobody knows an alert with the fingerprint.
+        :class:`~tocsin.errors.NotFoundError` if nobody knows an alert with the fingerprint, or the receiver.
         """
         async with self._telling:
             return await self._explain(question, peers=peers)
@@ -90,6 +92,10 @@ class Explaining:
             raise NotFoundError("no node that was asked knows such an alert")
         stories = [await self._story(each, own, others, silent) for each in chosen[: question.limit]]
         stories = [_of_groups(each, question) for each in stories]
+        names = [each.name for each in self._node.config.receivers]
+        if question.receiver not in ("", *names) and not any(each.groups for each in stories):
+            there = ", ".join(sorted(names)[:MAX_NAMES])
+            raise NotFoundError(f"there is no receiver {question.receiver!r} (there are: {there})")
         return Explanation(tuple(stories), nodes, max(len(chosen) - question.limit, 0))
 
     async def know(self, question: Question) -> Knowledge:
@@ -123,14 +129,19 @@ class Explaining:
             alerts = node.alerts.all()
         firing: list[Alert] = []
         ended: list[Alert] = []
+        elsewhere: list[Alert] = []
         turns = turns_of(SLICE)
         for alert in alerts:
             if next(turns):
                 await asyncio.sleep(0)
             labels = alert.labels
-            if question.about(labels.fingerprint, labels) and question.in_place(root, labels):
+            if not question.about(labels.fingerprint, labels):
+                continue
+            if question.in_place(root, labels):
                 (ended if alert.resolved_at(now) else firing).append(alert)
-        return [*firing, *ended][: question.limit]
+            elif len(elsewhere) < question.limit and (question.matchers or question.fingerprints):
+                elsewhere.append(alert)  # "Why was that receiver not told of it?" is answered by its routes.
+        return ([*firing, *ended] or elsewhere)[: question.limit]
 
     async def _held_alert(self, alert: Alert) -> HeldAlert:
         inhibition, silences = await self._muted(alert.labels)

@@ -153,6 +153,12 @@ def test_only_the_receiver_the_group_and_the_time_that_are_asked_for(
         assert await names(Question(group_key='{}:{alertname="A"}')) == ["A"]
         found = await node.explaining.explain(about("alertname=A", receiver="late"), peers=True)
         assert found.stories[0].groups == ()
+        assert found.stories[0].state == "firing", "it fires, though another receiver is told"
+        assert [each.why for each in found.stories[0].routes if each.receiver == "late"] == [
+            'alertname="Late" does not match: alertname is "A"'
+        ]
+        with pytest.raises(NotFoundError, match=r"no receiver 'lat' \(there are: late, sink\)"):
+            await node.explaining.explain(about("alertname=A", receiver="lat"), peers=True)
         found = await node.explaining.explain(about("alertname=A", since=now + 10**12), peers=True)
         assert found.stories[0].groups[0].told == ()
 
