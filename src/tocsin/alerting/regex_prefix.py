@@ -13,14 +13,17 @@ _OPTIONAL: Final = frozenset("*?{")
 _CHOICE: Final = re.compile(
     r"\\.|\[\^?\]?(?:\\.|\[:|[^\]\\])*\]|(?P<open>\()|(?P<close>\))|(?P<choice>\|)", re.DOTALL
 )
+_FLAGS: Final = re.compile(r"\(\?[a-zA-Z-]+\)")
+"""By themselves: what repeats behind them repeats what stands before them."""
 
 
 def literal_prefix(pattern: str) -> str:
     """The beginning that all texts have which match all of ``pattern`` (well formed, in RE2's syntax).
 
-    Empty if there is none, or it is not plain to see: of ``a|ab``, of ``(?i)a``, of what quotes with ``\\Q``.
+    Empty if there is none, or it is not plain to see: of ``a|ab``, of ``(?i)a``, of ``ab(?i)*`` (which is
+    ``ab*``), of what quotes with ``\\Q``.
     """
-    if "|" in pattern and _has_choice(pattern):
+    if "\\Q" in pattern or _FLAGS.search(pattern) or ("|" in pattern and _has_choice(pattern)):
         return ""
     found: list[str] = []
     position = 1 if pattern.startswith("^") else 0
@@ -45,8 +48,6 @@ def literal_prefix(pattern: str) -> str:
 
 def _has_choice(pattern: str) -> bool:
     """Whether there is an alternative to the whole of it, or it is hard to say."""
-    if "\\Q" in pattern:
-        return True
     depth = 0
     for match in _CHOICE.finditer(pattern):
         depth += (match["open"] is not None) - (match["close"] is not None)

@@ -29,6 +29,10 @@ from tocsin.alerting.regex_prefix import LONGEST, literal_prefix
         ("hosts{0,2}", "host"),
         ("(?i)host", ""),
         ("\\Qa|b\\E", ""),
+        ("hosts(?i)*", ""),  # Go repeats what stands before flags,
+        ("hosts+(?-s)?", ""),
+        ("hosts\\Q\\E{0,2}", ""),  # or before a quotation of nothing
+        ("hosts(?:)*", "hosts"),
         ("\\d+", ""),
         ("a\\d", "a"),
         (".*a", ""),
@@ -49,3 +53,11 @@ def test_whatever_matches_begins_so(pattern: str, text: str) -> None:
         return
     if compiled.stands_alone and compiled.match(text):
         assert text.startswith(literal_prefix(compiled.text))
+
+
+@pytest.mark.parametrize("pattern", ["hosts(?i)*", "hosts+(?-s)?", "hosts\\Q\\E{0,2}"])
+def test_what_is_repeated_across_flags_may_be_missing(pattern: str) -> None:
+    compiled = regex.compile(pattern)
+    assert compiled.stands_alone
+    assert compiled.match("host")
+    assert "host".startswith(literal_prefix(compiled.text))
