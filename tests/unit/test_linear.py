@@ -9,13 +9,20 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
+from simulation.alerting import NoSilences
+from tests.support.recorded import RecordedPipeline
+from tests.support.routing import T0, alert
 from tocsin.alerting.duration import parse_duration, parse_go_duration
+from tocsin.alerting.explain.knowledge import Knowledge
+from tocsin.alerting.explain.telling import Scene, explain
 from tocsin.alerting.matcher import ParserMode, parse_matcher
 from tocsin.alerting.quote import go_quote, go_unquote
+from tocsin.alerting.record.model import AlertRecord, AttemptRecord, DeliveryRecord, FlushRecord, LogRecord
 from tocsin.errors import TocsinError
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.postable_alerts import is_request_uri
@@ -91,3 +98,31 @@ def test_time_grows_as_the_text(name: str) -> None:
 def test_a_filter_of_very_many_matchers_is_refused() -> None:
     with pytest.raises(ValueError, match="more than"):
         parse_matcher("a=b," * 5000, origin="api")
+
+
+def test_what_a_peer_says_was_not_needed_is_not_held_against_each_that_it_says_was_sent() -> None:
+    many = SIZE // 3
+    log = LogRecord(notified_at=1 << 62, firing=0, resolved=0)
+    idle = DeliveryRecord(receiver="a", integration="b", index=0, outcome="not needed", log=log)
+    attempts = [AttemptRecord(number=1, began=0, ended=stamp, outcome="sent") for stamp in range(many)]
+    busy = replace(idle, integration="c", outcome="sent", attempts=tuple(attempts))
+    one = alert(alertname="DiskFull")
+    record = FlushRecord(
+        group_key="",
+        route_id="{}",
+        began=T0,
+        next_flush=T0,
+        alerts=(AlertRecord(one.labels.fingerprint),),
+        deliveries=(*[idle] * many, busy),
+    )
+    scene = Scene(
+        labels=one.labels,
+        now=T0,
+        config=RecordedPipeline().config,
+        inhibitor=NoSilences(),
+        silences=NoSilences(),
+        others=(Knowledge(node="there", records=(record,)),),
+    )
+    with soon():
+        told = explain(scene).groups[0].told
+    assert {each.what for each in told} == {"sent", "sent by a peer"}

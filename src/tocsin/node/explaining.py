@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
-from tocsin.alerting.explain.question import MAX_ALERTS, Question, Wanted
+from tocsin.alerting.explain.question import MAX_ALERTS, MAX_RECORDS, Question, Wanted
 from tocsin.alerting.explain.story import Explanation, NodeAnswer, Story
 from tocsin.alerting.explain.telling import Scene, explain, inhibition_told
 from tocsin.alerting.inhibit import Inhibition
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 SLICE: Final = 256
 """Alerts that are looked at before others get their turn."""
-MAX_RECORDS: Final = 300
-"""Flushes that are told of, the newest."""
 MAX_RECORD_ALERTS: Final = 100_000
 """Alerts within them."""
 SCAN_SECONDS: Final = 3.0

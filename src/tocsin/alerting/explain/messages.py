@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tocsin.alerting.explain.head import ANSWERS, ASKS, HEAD_BYTES, MESSAGE_VERSION, head
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
-from tocsin.alerting.explain.question import FOREVER, MAX_ALERTS, MAX_EQUAL, Question
+from tocsin.alerting.explain.question import FOREVER, MAX_ALERTS, MAX_EQUAL, MAX_RECORDS, Question
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType
 from tocsin.alerting.record.codec import VERSION, from_form, to_form
@@ -31,8 +31,14 @@ from tocsin.errors import StateError
 
 MAX_TEXT_BYTES: Final = 2 << 20
 """Of the JSON of a message."""
+MAX_QUESTION_TEXT_BYTES: Final = 128 << 10
+"""The same of a question."""
 MAX_RECORD_BYTES: Final = 1 << 20
 """Of the JSON of an answer's records; older ones are left out."""
+MAX_TIMERS: Final = 4096
+"""Of an answer."""
+MAX_WHY: Final = 512
+"""Characters of why there may be more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +110,7 @@ def decode_message(data: bytes) -> Asked | Answered:
     asks, exchange = head(data)
     try:
         machine = zlib.decompressobj()
-        found = machine.decompress(data[HEAD_BYTES:], MAX_TEXT_BYTES)
+        found = machine.decompress(data[HEAD_BYTES:], MAX_QUESTION_TEXT_BYTES if asks else MAX_TEXT_BYTES)
         if not machine.eof:
             raise StateError("a message that is cut off or too long")
         form = of_kind(dict, json.loads(found, parse_int=_integer))
@@ -148,13 +154,15 @@ def _question(form: Form) -> Question:
 
 
 def _knowledge(form: Form) -> Knowledge:
-    left_out, records = text(form, "left"), objects(form, "records")
+    left_out, records = text(form, "left")[:MAX_WHY], objects(form, "records")
     if number(form, "version") != VERSION:
         records, left_out = [], "its records are of another version of Tocsin"
+    if len(records) > MAX_RECORDS:
+        records, left_out = records[:MAX_RECORDS], left_out or f"only {MAX_RECORDS} of its records are taken"
     return Knowledge(
         node=text(form, "node"),
         alerts=tuple([_alert(each) for each in objects(form, "alerts")[:MAX_ALERTS]]),
-        timers=tuple([_timer(each) for each in items(form, "timers")]),
+        timers=tuple([_timer(each) for each in items(form, "timers")[:MAX_TIMERS]]),
         records=tuple([from_form(each) for each in records]),
         left_out=left_out,
     )

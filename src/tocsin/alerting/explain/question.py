@@ -15,6 +15,8 @@ from tocsin.alerting.timestamp import Nanoseconds
 
 MAX_ALERTS: Final = 20
 """Alerts that are explained at once."""
+MAX_RECORDS: Final = 300
+"""Flushes that a node tells of, the newest."""
 MAX_EQUAL: Final = 64
 FOREVER: Final[Nanoseconds] = (1 << 63) - 1
 

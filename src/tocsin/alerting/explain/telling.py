@@ -23,6 +23,8 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
 MAX_TOLD: Final = 20
 """Notifications that are told of one group."""
+MAX_EARLIER: Final = 50
+"""Groups of routes that the alert takes no more, those with the newest records."""
 LOG_SAYS: Final = "the notification log says so"
 _MUTED: Final[Mapping[str, str]] = {
     "silence": "silenced by {by}",
@@ -54,6 +56,14 @@ class Scene:
     """There is no other member: what was sent, this node sent."""
     log: Callable[[Receiver, str], Entry | None] = lambda _receiver, _group: None
     """The notification log: the last notification of a group to an integration."""
+
+
+class _Sent:
+    """What records, or the log, say was sent: integrations and when. Peers may tell of very many."""
+
+    def __init__(self, stamps: set[tuple[str, int]]) -> None:
+        self.stamps = stamps
+        self.names = {name for name, _ in stamps}
 
 
 def explain(scene: Scene) -> Story:
@@ -146,7 +156,7 @@ def _earlier_groups(scene: Scene, records: Sequence[FlushRecord], current: set[s
     """Those of routes that the configuration does not have any more, or that the alert takes no more."""
     by_route: dict[str, list[FlushRecord]] = {}
     for each in records:
-        if each.route_id not in current:
+        if each.route_id not in current and (each.route_id in by_route or len(by_route) < MAX_EARLIER):
             by_route.setdefault(each.route_id, []).append(each)
     for route_id, found in by_route.items():
         yield GroupTold(
@@ -160,13 +170,15 @@ def _earlier_groups(scene: Scene, records: Sequence[FlushRecord], current: set[s
 
 def _told(scene: Scene, records: Sequence[FlushRecord]) -> list[Told]:
     """Each thing once: that there is nothing new to tell only the last time, at one node."""
-    sent = {
-        (delivery.name, attempt.ended)
-        for record in records
-        for delivery in record.deliveries
-        for attempt in delivery.attempts
-        if attempt.outcome == "sent"
-    }
+    sent = _Sent(
+        {
+            (delivery.name, attempt.ended)
+            for record in records
+            for delivery in record.deliveries
+            for attempt in delivery.attempts
+            if attempt.outcome == "sent"
+        }
+    )
     found: dict[object, Told] = {}
     for record in records:
         for told in _of_flush(scene, record, sent):
@@ -190,7 +202,7 @@ def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told])
     last one without it."""
     found: list[Told] = []
     without = ""
-    known = {(each.integration, each.at) for each in told if each.what in ("sent", "sent by a peer")}
+    known = _Sent({(each.integration, each.at) for each in told if each.what in ("sent", "sent by a peer")})
     now = scene.now
     one = scene.labels.hash
     for config in scene.config.receivers:
@@ -231,7 +243,7 @@ def _peer(scene: Scene, by: str) -> tuple[str, str]:
             return "", f"by {' or '.join(several)}; {LOG_SAYS}"
 
 
-def _of_flush(scene: Scene, record: FlushRecord, sent: set[tuple[str, int]]) -> Iterator[Told]:
+def _of_flush(scene: Scene, record: FlushRecord, sent: _Sent) -> Iterator[Told]:
     fingerprint = scene.labels.fingerprint
     resolved = any(each.fingerprint == fingerprint and each.ends_at for each in record.alerts)
     for mute in record.muted:
@@ -276,7 +288,7 @@ def _muted(record: FlushRecord, mute: MuteRecord, integration: str) -> Told:
 
 
 def _of_delivery(
-    scene: Scene, record: FlushRecord, delivery: DeliveryRecord, sent: set[tuple[str, int]], resolved: bool
+    scene: Scene, record: FlushRecord, delivery: DeliveryRecord, sent: _Sent, resolved: bool
 ) -> Told:
     told = Told(
         at=delivery.at,
@@ -316,16 +328,16 @@ def _with(told: Told, what: What, why: str, again_at: Nanoseconds | None) -> Tol
     return replace(told, what=what, why=why, again_at=again_at)
 
 
-def _is_known(sent: set[tuple[str, int]], integration: str, stamp: int, now: Nanoseconds) -> bool:
+def _is_known(sent: _Sent, integration: str, stamp: int, now: Nanoseconds) -> bool:
     """Whether a record tells of what the log has under that stamp.
 
     A stamp that lies ahead was made by a clock that was, or after one: of those none is made that is earlier
     than what the log has. Then it is no time, and what was sent is taken for what the log means.
     """
-    return (integration, stamp) in sent or (stamp > now and any(name == integration for name, _ in sent))
+    return (integration, stamp) in sent.stamps or (stamp > now and integration in sent.names)
 
 
-def _not_needed(scene: Scene, told: Told, delivery: DeliveryRecord, sent: set[tuple[str, int]]) -> Told:
+def _not_needed(scene: Scene, told: Told, delivery: DeliveryRecord, sent: _Sent) -> Told:
     log = delivery.log
     again = delivery.remind_at
     if log is None or _is_known(sent, delivery.name, log.notified_at, told.at) or log.by == told.node != "":

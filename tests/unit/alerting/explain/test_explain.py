@@ -15,7 +15,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.routes import routes_told
 from tocsin.alerting.explain.story import Story
-from tocsin.alerting.explain.telling import Scene, explain
+from tocsin.alerting.explain.telling import MAX_EARLIER, Scene, explain
 from tocsin.alerting.explain.text import render
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.intent import Intents, key_of
@@ -430,3 +430,13 @@ def test_the_routes_taken_are_those_of_the_tree(below: object, labels: dict[str,
     root = build_route(route_config("", below, receiver="hook"))  # type: ignore[arg-type]
     taken = [each.id for each in routes_told(root, Labels(labels)) if each.taken]
     assert taken == [route.id for route in root.match(Labels(labels))]
+
+
+def test_of_routes_that_an_alert_takes_no_more_some_are_told() -> None:
+    """A peer may tell of any number of them."""
+    world = RecordedPipeline(node="there")
+    world.start(DISK)
+    world.succeed(T0 + SECOND)
+    world.told = [replace(world.told[0], route_id=f"r{number}") for number in range(2 * MAX_EARLIER)]
+    story = elsewhere(world)
+    assert len(story.groups) == 1 + MAX_EARLIER

@@ -21,8 +21,9 @@ from tocsin.alerting.explain.messages import (
     encode_answer,
     encode_question,
 )
-from tocsin.alerting.explain.question import MAX_ALERTS, Question
+from tocsin.alerting.explain.question import MAX_ALERTS, MAX_RECORDS, Question
 from tocsin.alerting.matcher import parse_matchers
+from tocsin.alerting.record.codec import VERSION
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import StateError
 
@@ -110,6 +111,7 @@ def test_records_of_another_version_are_left_out_and_that_is_said() -> None:
         packed({"limit": MAX_ALERTS + 1}, kind=1),
         packed({"limit": 0}, kind=1),
         packed({"text": "x" * messages.MAX_TEXT_BYTES}),
+        packed({"limit": 1, "text": "x" * messages.MAX_QUESTION_TEXT_BYTES}, kind=1),
         packed({})[:-1],
         packed({})[:10] + zlib.compress(b"[" * 100_000),
     ],
@@ -117,3 +119,20 @@ def test_records_of_another_version_are_left_out_and_that_is_said() -> None:
 def test_what_is_no_message_is_refused(data: bytes) -> None:
     with pytest.raises(StateError):
         decode_message(data)
+
+
+def test_of_an_answer_only_so_much_is_taken() -> None:
+    form = {
+        "version": VERSION,
+        "left": "x" * 2 * messages.MAX_WHY,
+        "records": [{"route": f"r{number}"} for number in range(MAX_RECORDS + 1)],
+        "timers": [["{}", {}, 1]] * (messages.MAX_TIMERS + 1),
+    }
+    told = decode_message(packed(form))
+    assert isinstance(told, Answered)
+    assert len(told.knowledge.records) == MAX_RECORDS
+    assert len(told.knowledge.timers) == messages.MAX_TIMERS
+    assert told.knowledge.left_out == "x" * messages.MAX_WHY
+    told = decode_message(packed({**form, "left": ""}))
+    assert isinstance(told, Answered)
+    assert told.knowledge.left_out == f"only {MAX_RECORDS} of its records are taken"

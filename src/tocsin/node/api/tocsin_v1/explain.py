@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Final
 
@@ -34,8 +35,9 @@ class _Explain:
             limit=query.limit,
         )
         found = await self._backend.inside.explain(question, peers=query.peers)
+        stories = await asyncio.to_thread(lambda: tuple(map(shown, found.stories)))  # peers tell much
         return models.Explanation(
-            stories=tuple(map(shown, found.stories)),
+            stories=stories,
             nodes=tuple([models.NodeAnswer(node=e.node, answer=e.answer, why=e.why) for e in found.nodes]),
             more=found.more,
         )
