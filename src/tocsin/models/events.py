@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from tocsin.models.base import Model, Query, Time, said
 
 Kind = Literal["alerts", "silences", "notifications", "cluster", "configuration"]
+Greeting = Literal["hello", "reset"]
+"""What is said to one listener."""
 
 
 class EventsQuery(Query):
@@ -20,7 +22,7 @@ class EventsQuery(Query):
 class Event(Model):
     """``data`` of an event; its ``event`` is the kind, its ``id`` is for `Last-Event-ID`."""
 
-    kind: Kind
+    kind: Kind | Greeting
     at: Time
     ids: Annotated[
         tuple[str, ...],

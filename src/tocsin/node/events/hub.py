@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
+from tocsin.bounded import Quota
 from tocsin.node.events.ring import EventRing
+from tocsin.sources import source_of
 
 if TYPE_CHECKING:
-    from tocsin.models.events import Kind
+    from tocsin.models.events import Greeting, Kind
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +31,9 @@ LONGEST: Final = 3600.0
 RETRY: Final = 2000
 """Milliseconds after which a browser comes back."""
 MAX_STREAMS: Final = 128
+MAX_STREAMS_OF_USER: Final = 16
+MAX_STREAMS_OF_ADDRESS: Final = 64
+"""Of one address (of IPv6: one /64), of whoever the node does not know by name."""
 MAX_WRITE: Final = 64 * 1024
 """Bytes that are written to a listener at once; what it has not taken yet waits in the ring."""
 
@@ -51,7 +56,7 @@ class EventStatistics:
 
     streams: int = 0
     streams_refused: int = 0
-    """Past the bound."""
+    """Past a bound."""
     told: int = 0
     resets: int = 0
     """Listeners who had to be told that they have missed something."""
@@ -61,17 +66,27 @@ GAUGES: Final = ("streams",)
 
 
 class TooManyStreamsError(Exception):
-    """There are as many as may be."""
+    """There are as many as may be, of all or of one client."""
 
 
 class EventHub:
     """The streams of one node. ``time`` is the instant as the API shows it."""
 
-    def __init__(self, watched: Watched, time: Callable[[], str], *, max_streams: int = MAX_STREAMS) -> None:
+    def __init__(
+        self,
+        watched: Watched,
+        time: Callable[[], str],
+        *,
+        max_streams: int = MAX_STREAMS,
+        max_of_user: int = MAX_STREAMS_OF_USER,
+        max_of_address: int = MAX_STREAMS_OF_ADDRESS,
+    ) -> None:
         self.statistics = EventStatistics()
         self._watched = watched
-        self._time = time
+        self.time = time
         self._max_streams = max_streams
+        self._of_user: Quota[str] = Quota(max_of_user)
+        self._of_address: Quota[str] = Quota(max_of_address)
         self._ring = EventRing(os.urandom(6).hex())
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
@@ -85,12 +100,16 @@ class EventHub:
             self._task.cancel()
         self._wake()
 
-    def listen(self, last_event_id: str) -> Listener:
-        """A listener, who is to be closed. Raises TooManyStreamsError."""
-        if self.closed or len(self._listeners) >= self._max_streams:
+    def listen(self, last_event_id: str, *, user: str = "", address: str = "") -> Listener:
+        """A listener, who is to be closed. ``user`` empty: the node does not know who it is.
+
+        Raises TooManyStreamsError.
+        """
+        quota, holder = (self._of_user, user) if user else (self._of_address, source_of(address))
+        if self.closed or len(self._listeners) >= self._max_streams or not quota.acquire(holder):
             self.statistics.streams_refused += 1
             raise TooManyStreamsError
-        listener = Listener(self, self._ring, last_event_id)
+        listener = Listener(self, self._ring, last_event_id, lambda: quota.release(holder))
         self._listeners.add(listener)
         self.statistics.streams = len(self._listeners)
         if self._task is None:
@@ -100,7 +119,9 @@ class EventHub:
 
     def left(self, listener: Listener) -> None:
         """A listener is closed."""
-        self._listeners.discard(listener)
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+            listener.release()
         self.statistics.streams = len(self._listeners)
 
     async def _look(self) -> None:
@@ -117,7 +138,7 @@ class EventHub:
                 _log.exception("Failed to look for changes")
                 continue
             for kind, ids, more in changes:
-                event = Event(kind=kind, at=self._time(), ids=tuple(ids), more=more)
+                event = Event(kind=kind, at=self.time(), ids=tuple(ids), more=more)
                 self._ring.append(kind, msgspec.json.encode(event))
                 self.statistics.told += 1
             if changes:
@@ -134,8 +155,11 @@ class EventHub:
 class Listener:
     """Whoever listens: how far it has come, and what to send to it next."""
 
-    def __init__(self, hub: EventHub, ring: EventRing, last_event_id: str) -> None:
+    def __init__(
+        self, hub: EventHub, ring: EventRing, last_event_id: str, release: Callable[[], None]
+    ) -> None:
         self.woken = asyncio.Event()
+        self.release = release
         self._hub = hub
         self._ring = ring
         self._end = asyncio.get_running_loop().time() + LONGEST
@@ -172,6 +196,9 @@ class Listener:
         self._hub.statistics.resets += 1
         return self._named("reset")
 
-    def _named(self, event: str) -> bytes:
+    def _named(self, event: Greeting) -> bytes:
+        from tocsin.models.events import Event
+
         identifier = self._ring.id(self._number)
-        return f"retry: {RETRY}\nid: {identifier}\nevent: {event}\ndata: {{}}\n\n".encode()
+        data = msgspec.json.encode(Event(kind=event, at=self._hub.time(), ids=(), more=0)).decode()
+        return f"retry: {RETRY}\nid: {identifier}\nevent: {event}\ndata: {data}\n\n".encode()

@@ -137,7 +137,8 @@ class TocsinV1:
         if resource.body is not None:
             body = await read_model(request, resource.body, self._max_body_bytes)
         creator = self._people.creator(request.scope)
-        call = Call(query, body, parts, query_string, request.headers, self._mode, creator)
+        address = request.client.host if request.client is not None else ""
+        call = Call(query, body, parts, query_string, request.headers, self._mode, creator, address)
         if resource.media_type != _JSON:
             stream: Response = await operation.answer(call)
             return stream

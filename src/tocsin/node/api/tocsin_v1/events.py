@@ -56,9 +56,10 @@ class _Events:
     async def __call__(self, call: Call[EventsQuery, None]) -> EventStream:
         identifier = call.headers.get("last-event-id", "") or call.query.last_event_id
         try:
-            return EventStream(self._backend.inside.events.listen(identifier))
+            events = self._backend.inside.events
+            return EventStream(events.listen(identifier, user=call.creator, address=call.address))
         except TooManyStreamsError:
-            message = "as many event streams are open as may be; try again later"
+            message = "as many event streams are open as may be, of all or of this client; try again later"
             raise RefusedError(503, message) from None
 
 

@@ -69,6 +69,8 @@ class Call(Generic[Q, B]):
     mode: ParserMode
     creator: str = ""
     """Who calls; empty: not known."""
+    address: str = ""
+    """From where."""
 
     async def matchers(self, name: str = "filter") -> list[Matcher]:
         """Those of a repeatable parameter, read in small steps. Raises RefusedError."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,9 @@ from tests.support.api_requests import alert
 from tests.support.httpserver import serving, until
 from tests.support.openapi import PREFIX
 from tocsin.alerting.timestamp import SECOND
+from tocsin.models.events import Kind
 from tocsin.node.api import ClusterStatus, Limits, create_app
+from tocsin.node.api.people import PeopleRules
 from tocsin.node.events import hub
 from tocsin.node.events.ring import MAX_BYTES
 from tocsin.node.http.bounds import HTTPBounds
@@ -50,6 +52,13 @@ class Listener:
         return event
 
 
+class NothingChanges:
+    def look(self, on: bool) -> None: ...
+
+    def changes(self) -> Sequence[tuple[Kind, Sequence[str], int]]:
+        return ()
+
+
 @asynccontextmanager
 async def listening(http: httpx.AsyncClient, **headers: str) -> AsyncIterator[Listener]:
     async with http.stream("GET", f"{PREFIX}/events", headers=headers) as answer:
@@ -76,8 +85,9 @@ def test_what_changes_is_told_and_told_again_to_who_comes_back(monkeypatch: pyte
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         async with listening(http) as listener:
             assert listener.answer.headers["content-type"].startswith("text/event-stream")
-            first, kind, _ = await listener.next()
-            assert kind == "hello"
+            first, kind, told = await listener.next()
+            assert (kind, told["kind"], told["ids"], told["more"]) == ("hello", "hello", [], 0)
+            assert set(told) == {"kind", "at", "ids", "more"}
             await http.post("/api/v2/alerts", json=[alert()])
             [stored] = node.alerts.all()
             _, _, told = await listener.comes("alerts")
@@ -92,7 +102,8 @@ def test_what_changes_is_told_and_told_again_to_who_comes_back(monkeypatch: pyte
             node.cluster = ClusterStatus("settling", "n1")
             assert [(await listener.next())[1] for _ in range(2)] == ["hello", "cluster"]
         async with listening(http, **{"Last-Event-ID": "another-3"}) as listener:
-            assert (await listener.next())[1] == "reset"
+            _, kind, told = await listener.next()
+            assert (kind, told["kind"]) == ("reset", "reset")
         assert node.inside.events.statistics.resets == 1
 
     # Streams take none of the places for GETs, and no time limit ends them.
@@ -133,6 +144,44 @@ def test_streams_are_bounded_and_places_become_free_again(monkeypatch: pytest.Mo
         assert statistics.streams_refused == 1
 
     play(story)
+
+
+def test_nobody_takes_all_streams() -> None:
+    async def main() -> None:
+        events = hub.EventHub(NothingChanges(), lambda: "", max_streams=8, max_of_user=1, max_of_address=2)
+        held = [events.listen("", address="2001:db8::1"), events.listen("", address="2001:db8::2")]
+        with pytest.raises(hub.TooManyStreamsError):
+            events.listen("", address="2001:db8::3")  # of the same /64
+        held += [
+            events.listen("", address="2001:db8:1::1"),
+            events.listen("", user="ann", address="2001:db8::1"),
+        ]
+        with pytest.raises(hub.TooManyStreamsError):
+            events.listen("", user="ann", address="192.0.2.1")
+        for each in held:
+            each.close()
+            each.close()
+        held = [events.listen("", address="2001:db8::1"), events.listen("", user="ann")]
+        assert (events.statistics.streams, events.statistics.streams_refused) == (2, 2)
+        events.close()
+
+    asyncio.run(main())
+
+
+def test_a_user_is_known_by_the_proxys_header_and_has_streams_of_its_own() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        asked: list[dict[str, str]] = []
+        listen = node.inside.events.listen
+
+        def noted(last: str, **who: str) -> hub.Listener:
+            asked.append(who)
+            return listen(last, **who)
+
+        node.inside.events.listen = noted  # type: ignore[method-assign]
+        async with listening(http, **{"X-User": "ann"}), listening(http):
+            assert asked == [{"user": name, "address": "127.0.0.1"} for name in ("ann", "")]
+
+    play(story, limits=Limits(people=PeopleRules(creator_from="header:X-User")))
 
 
 def test_whoever_takes_nothing_loses_the_connection_and_costs_no_memory() -> None:
