@@ -133,8 +133,24 @@ def verdict(group: GroupTold, story: Story) -> str:
     if earlier is not None and not any(map(_is_sent, decided)):
         before = f"; last sent {_when(earlier.at, story.at)}"
     if len({each.what for each in decided}) == 1:
-        return _decided(decisive, story, "") + before
-    return "; ".join([_decided(each, story, each.integration) for each in decided]) + before
+        found = _decided(decisive, story, "")
+    else:
+        found = "; ".join([_decided(each, story, each.integration) for each in decided])
+    if any(each.what == "under way" for each in decided) and (muted := _muted_now(story)):
+        found = f"{muted}, while its group is {found}"  # which may or may not still tell of it
+    return found + before
+
+
+def _muted_now(story: Story) -> str:
+    """What mutes the alert now, here or else at another node; empty: nothing does."""
+    everywhere = [(story.silenced_by, story.inhibited_by)]
+    everywhere += [(each.silenced_by, each.inhibited_by) for each in story.elsewhere]
+    for silenced_by, inhibited_by in everywhere:
+        if silenced_by:
+            return f"SILENCED by {', '.join(silenced_by)}"
+        if inhibited_by:
+            return f"INHIBITED by {inhibited_by}"
+    return ""
 
 
 def _decisive(group: GroupTold) -> list[Told]:

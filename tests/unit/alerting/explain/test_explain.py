@@ -14,7 +14,7 @@ from tests.support.routing import T0, alert, one_route, route_config
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.routes import routes_told
-from tocsin.alerting.explain.story import Story
+from tocsin.alerting.explain.story import AtNode, Story
 from tocsin.alerting.explain.telling import MAX_EARLIER, Scene, explain
 from tocsin.alerting.explain.text import render
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
@@ -106,6 +106,25 @@ def test_silenced() -> None:
     assert headline(story) == "hook: NOT SENT 2027-01-15T08:00:00Z (1m ago), silenced by 5f2c"
     assert "  silenced now by 5f2c\n" in render(story)
     assert story.groups[0].told[0].again_at == T0 + world.route.options.group_interval
+
+
+def test_silenced_while_its_group_is_being_sent() -> None:
+    """The flush began before the silence. The headline is about the alert first."""
+    world = RecordedPipeline()
+    world.start(DISK, alert(alertname="DiskFull", instance="b"))
+    world.fail(T0 + SECOND, "no")
+    story = told(world, T0 + MINUTE, silences=Silenced())
+    assert headline(story) == (
+        "hook: SILENCED by 5f2c, while its group is UNDER WAY 2027-01-15T08:00:01Z (59s ago),"
+        " 1 attempt, the last one: no (serverError)"
+    )
+    assert headline(told(world, T0 + MINUTE)).startswith("hook: UNDER WAY ")
+    there = AtNode(node="there", state="firing", inhibited_by="{a}, rule 0")
+    story = replace(story, silenced_by=(), elsewhere=(there,))
+    assert headline(story).startswith("hook: INHIBITED by {a}, rule 0, while its group is UNDER WAY ")
+    world.at(T0 + 2 * SECOND)
+    world.succeed(T0 + 2 * SECOND)
+    assert headline(told(world, T0 + MINUTE, silences=Silenced())).startswith("hook: SENT ")
 
 
 def test_inhibited() -> None:
