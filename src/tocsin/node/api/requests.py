@@ -46,6 +46,21 @@ def clean_path(raw: str) -> str:
     return "/" + "/".join(kept) + ("/" if kept and segments[-1] in ("", ".", "..") else "")
 
 
+def purse() -> regex.Purse:
+    """For the patterns of one request, each compiled in one go."""
+    return regex.Purse(3 * regex.MAX_SIZE // 2)
+
+
+def read_matchers(texts: Iterable[str], mode: ParserMode, purse: regex.Purse) -> Steps[list[Matcher]]:
+    """The matchers of a request, a step for each. Raises ValueError."""
+    found: list[Matcher] = []
+    for text in texts:
+        with regex.spending(purse):
+            found.append(parse_matcher(text, origin="api", mode=mode))
+        yield
+    return found
+
+
 class Query:
     """The parameters of a query string, as Go's ``url.ParseQuery`` and go-openapi read them."""
 
@@ -54,7 +69,7 @@ class Query:
         self._values: dict[str, list[str]] = {}
         self._raw: dict[str, bytes] = {}
         """The last value of each, before what is not UTF-8 is replaced."""
-        self._purse = regex.Purse(3 * regex.MAX_SIZE // 2)  # of all filters together, each compiled in one go
+        self._purse = purse()  # of all filters together
         for pair in query_string.split(b"&"):
             # Go drops pairs with a semicolon or a broken escape.
             if not pair or b";" in pair or _BROKEN_ESCAPE.search(pair):
@@ -79,15 +94,10 @@ class Query:
 
     def matchers(self, name: str = "filter") -> Steps[list[Matcher]]:
         """The matchers of a repeatable parameter, a step for each. Raises ValidationError."""
-        found: list[Matcher] = []
         try:
-            for text in self.all(name):
-                with regex.spending(self._purse):
-                    found.append(parse_matcher(text, origin="api", mode=self._mode))
-                yield
+            return (yield from read_matchers(self.all(name), self._mode, self._purse))
         except ValueError as error:
             raise ValidationError(str(error)) from None
-        return found
 
     def receiver_matchers(self) -> Steps[list[Matcher]]:
         """``receiver_matchers``, in steps. Raises ValidationError."""

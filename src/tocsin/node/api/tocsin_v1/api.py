@@ -131,14 +131,13 @@ class TocsinV1:
 
     async def _performed(self, request: Request, operation: _Operation, parts: Mapping[str, str]) -> Response:
         resource = operation.resource
-        query_string: bytes = request.scope["query_string"]
-        query = operation.reader.read(query_string)
+        query = operation.reader.read(request.scope["query_string"])
         body = None
         if resource.body is not None:
             body = await read_model(request, resource.body, self._max_body_bytes)
         creator = self._people.creator(request.scope)
         address = request.client.host if request.client is not None else ""
-        call = Call(query, body, parts, query_string, request.headers, self._mode, creator, address)
+        call = Call(query, body, parts, request.headers, self._mode, creator, address)
         if resource.media_type != _JSON:
             stream: Response = await operation.answer(call)
             return stream

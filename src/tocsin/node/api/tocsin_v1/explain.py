@@ -27,7 +27,7 @@ class _Explain:
         until = instant(query.until, "query until")
         question = Question(
             fingerprints=frozenset(map(_fingerprint, query.fingerprint)),
-            matchers=tuple(await call.matchers()),
+            matchers=tuple(await call.matchers(query.filter)),
             group_key=query.group,
             receiver=query.receiver,
             since=instant(query.since, "query since") or 0,

@@ -50,7 +50,7 @@ class _Facets:
         key = (call.query.filter, call.query.values)
         shared = self._shared.get(key)
         if shared is None:
-            matchers = await call.matchers()
+            matchers = await call.matchers(call.query.filter)
             shared = Shared(lambda: self._found(matchers, call.query.values), monotonic)
             self._shared.put(key, shared)
         return paged(await shared.get(), call.query)

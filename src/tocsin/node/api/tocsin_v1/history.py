@@ -94,7 +94,7 @@ class _Looking:
 class _Notifications(_Looking):
     async def __call__(self, call: Call[NotificationsQuery, None]) -> Page[Notification]:
         query = call.query
-        wanted = _Wanted(query, await call.matchers())
+        wanted = _Wanted(query, await call.matchers(query.filter))
         found: list[Notification] = []
         turns = turns_of(SLICE)
         last = None
@@ -120,7 +120,7 @@ class _Notifications(_Looking):
 class _Alerts(_Looking):
     async def __call__(self, call: Call[HistoryQuery, None]) -> Page[AlertSeen]:
         query = call.query
-        wanted = _Wanted(query, await call.matchers())
+        wanted = _Wanted(query, await call.matchers(query.filter))
         before, offset = _place(query.after)
         found: list[AlertSeen] = []
         seen: set[tuple[int, Nanoseconds, str]] = set()
@@ -155,7 +155,7 @@ class _Silences:
     async def __call__(self, call: Call[HistoryQuery, None]) -> Page[SilenceSeen]:
         if call.query.receiver:
             raise RefusedError(400, "a silence has no receiver", "query receiver")
-        wanted = _Wanted(call.query, await call.matchers())
+        wanted = _Wanted(call.query, await call.matchers(call.query.filter))
         now = self._backend.now()
         found = await asyncio.to_thread(_latest, self._backend.silences, wanted, now)
         return shown_page(found, call.query, lambda silence: _silence(silence, now))

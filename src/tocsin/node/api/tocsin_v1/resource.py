@@ -9,10 +9,10 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from tocsin.alerting.matcher import Matcher, ParserMode
 from tocsin.alerting.timestamp import Nanoseconds, parse_rfc3339
-from tocsin.errors import UserError, ValidationError
+from tocsin.errors import UserError
 from tocsin.models.base import Query
 from tocsin.node.api.backend import Backend
-from tocsin.node.api.requests import Query as QueryString
+from tocsin.node.api.requests import purse, read_matchers
 from tocsin.node.api.turns import in_turns
 
 Q = TypeVar("Q", bound=Query)
@@ -64,7 +64,6 @@ class Call(Generic[Q, B]):
     query: Q
     body: B
     path: Mapping[str, str]
-    query_string: bytes
     headers: Mapping[str, str]
     mode: ParserMode
     creator: str = ""
@@ -72,12 +71,14 @@ class Call(Generic[Q, B]):
     address: str = ""
     """From where."""
 
-    async def matchers(self, name: str = "filter") -> list[Matcher]:
-        """Those of a repeatable parameter, read in small steps. Raises RefusedError."""
+    async def matchers(self, texts: Sequence[str]) -> list[Matcher]:
+        """Those of the parameter ``filter``, read in small steps. Raises RefusedError."""
+        if "" in texts:
+            raise RefusedError(400, 'an empty matcher, where name="value" is due', "query filter")
         try:
-            return await in_turns(QueryString(self.query_string, self.mode).matchers(name))
-        except ValidationError as error:
-            raise RefusedError(400, f'{error} (as in team="db" or team=~"a|b")', f"query {name}") from None
+            return await in_turns(read_matchers(texts, self.mode, purse()))
+        except ValueError as error:
+            raise RefusedError(400, f'{error} (as in team="db" or team=~"a|b")', "query filter") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
