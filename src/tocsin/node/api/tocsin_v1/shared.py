@@ -16,7 +16,7 @@ LONGEST: Final = 10.0
 
 class Shared(Generic[T]):
     """A view of the node. Whoever asks while it is made waits for the same; it is shown for nine times as
-    long as it took to make."""
+    long as it took to make. When the last one who waits has left, it is not made to the end."""
 
     def __init__(self, make: Callable[[], Awaitable[T]], clock: Callable[[], float]) -> None:
         self._make = make
@@ -24,6 +24,7 @@ class Shared(Generic[T]):
         self._made: T | None = None
         self._until = 0.0
         self._task: asyncio.Task[T] | None = None
+        self._waiting = 0
         self.makings = 0
         """How often it was made."""
 
@@ -34,7 +35,16 @@ class Shared(Generic[T]):
         task = self._task
         if task is None or task.done():
             task = self._task = asyncio.get_running_loop().create_task(self._making())
-        return await asyncio.shield(task)  # One who goes away takes nothing from the others.
+            self._waiting = 0
+        self._waiting += 1
+        try:
+            return await asyncio.shield(task)  # One who goes away takes nothing from the others.
+        finally:
+            if self._task is task:
+                self._waiting -= 1
+                if not self._waiting and not task.done():
+                    self._task = None
+                    task.cancel()
 
     async def _making(self) -> T:
         began = self._clock()

@@ -288,6 +288,41 @@ def test_a_view_is_made_once_for_all_who_look() -> None:
     asyncio.run(story())
 
 
+def test_a_view_that_nobody_waits_for_is_not_made_to_the_end() -> None:
+    """Else whoever asks and leaves again and again has any number made at the same time."""
+
+    async def story() -> None:
+        making = 0
+
+        async def make() -> int:
+            nonlocal making
+            making += 1
+            try:
+                await asyncio.sleep(0 if shared.makings == 3 else 3600)
+            finally:
+                making -= 1
+            return shared.makings
+
+        async def until(holds: Callable[[], bool]) -> None:
+            async with asyncio.timeout(30):
+                while not holds():  # noqa: ASYNC110 - nothing tells of it
+                    await asyncio.sleep(0)
+
+        shared = Shared(make, lambda: 0.0)
+        for _ in range(2):
+            looks = [asyncio.create_task(shared.get()) for _ in range(2)]
+            await until(lambda: making == 1)
+            looks[0].cancel()
+            await asyncio.wait(looks[:1])
+            assert making == 1
+            looks[1].cancel()
+            await asyncio.wait(looks[1:])
+            await until(lambda: making == 0)
+        assert await shared.get() == 3
+
+    asyncio.run(story())
+
+
 def test_a_view_that_fails_is_made_again() -> None:
     async def story() -> None:
         async def make() -> int:
