@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Final, TypeVar
 
+from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.steps import Steps
 
 SLICE: Final = 0.004
@@ -41,3 +42,13 @@ def turns_of(count: int) -> Iterator[bool]:
                 break
             yield False
         yield True
+
+
+async def meets(matchers: Sequence[Matcher], labels: Mapping[str, str], turns: Iterator[bool]) -> bool:
+    """Whether labels fulfil all matchers. Each pattern counts in ``turns``, as it may take milliseconds."""
+    for matcher in matchers:
+        if matcher.regex is not None and next(turns):
+            await asyncio.sleep(0)
+        if not matcher.matches(labels.get(matcher.name, "")):
+            return False
+    return True

@@ -19,7 +19,7 @@ from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Reso
 from tocsin.node.api.turns import turns_of
 
 SLICE: Final = 256
-"""Alerts that are looked at before others get their turn."""
+"""Alerts or groups that are looked at before others get their turn."""
 
 
 class _Acknowledge:
@@ -31,7 +31,7 @@ class _Acknowledge:
         given = [bool(asked.alert), asked.group is not None, bool(asked.matchers)]
         if sum(given) != 1:
             raise RefusedError(400, "give one of alert, group and matchers", "body")
-        matchers = self._matchers(call)
+        matchers = await self._matchers(call)
         now = self._backend.now()
         silence = Silence(
             id="",
@@ -53,7 +53,7 @@ class _Acknowledge:
             alerts=firing,
         )
 
-    def _matchers(self, call: Call[Query, Acknowledge]) -> Sequence[Matcher]:
+    async def _matchers(self, call: Call[Query, Acknowledge]) -> Sequence[Matcher]:
         backend, asked = self._backend, call.body
         if asked.alert:
             try:
@@ -65,7 +65,10 @@ class _Acknowledge:
             return matchers_of_alert(alert.labels)
         if asked.group is not None:
             labels = Labels(asked.group)
+            turns = turns_of(SLICE)
             for route, named, _ in backend.inside.each_group():
+                if next(turns):
+                    await asyncio.sleep(0)
                 if route.options.receiver == asked.receiver and named == labels:
                     try:
                         return matchers_of_group(route, labels)

@@ -9,14 +9,14 @@ from heapq import nsmallest
 from time import monotonic
 from typing import Final
 
-from tocsin.alerting.matcher import Matcher, matches_all
+from tocsin.alerting.matcher import Matcher
 from tocsin.bounded import Memo
 from tocsin.models.base import Page
 from tocsin.models.facets import Facet, FacetsQuery, FacetValue
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import turns_of
+from tocsin.node.api.turns import meets, turns_of
 
 SLICE: Final = 64
 """Alerts or labels that are looked at before others get their turn."""
@@ -67,7 +67,7 @@ class _Facets:
             if next(turns):
                 await asyncio.sleep(0)
             labels = alert.labels
-            if alert.resolved_at(now) or not matches_all(matchers, labels):
+            if alert.resolved_at(now) or not await meets(matchers, labels, turns):
                 continue
             if backend.silences.looking_up(labels) is not None:
                 await backend.look_ups.find_all((labels,))

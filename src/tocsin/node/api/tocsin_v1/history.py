@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from heapq import heappop, heappush
 from time import monotonic
 from typing import Final
 
 from tocsin.alerting.acknowledge import is_acknowledgement
-from tocsin.alerting.matcher import Matcher, matches_all
+from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.record.model import AlertRecord, FlushRecord
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import LATEST, SECOND, ZERO, Nanoseconds
@@ -19,7 +19,7 @@ from tocsin.models.history import AlertSeen, HistoryQuery, Notification, Notific
 from tocsin.node.api.tocsin_v1.paging import MAX_PAGE_BYTES, fitting, shown_page
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
 from tocsin.node.api.tocsin_v1.told import alert_seen, moment, notification, outcomes
-from tocsin.node.api.turns import turns_of
+from tocsin.node.api.turns import meets, turns_of
 
 MAX_LOOKED: Final = 4096
 """Records that are looked at for one page."""
@@ -48,9 +48,20 @@ class _Wanted:
         """Apart from its alerts."""
         return self.since <= record.began <= self.until and self.receiver in ("", record.receiver)
 
-    def alert(self, alert: AlertRecord) -> bool:
+    async def alert(self, alert: AlertRecord, turns: Iterator[bool]) -> bool:
         """Whether an alert is asked for: one without labels is if nothing is asked of them."""
-        return not self.matchers or matches_all(self.matchers, dict(alert.labels))
+        return not self.matchers or await meets(self.matchers, dict(alert.labels), turns)
+
+    async def any(self, alerts: Sequence[AlertRecord], turns: Iterator[bool]) -> bool:
+        """Whether one of them is, or nothing is asked of them."""
+        if not self.matchers:
+            return True
+        for alert in alerts:
+            if next(turns):
+                await asyncio.sleep(0)
+            if await self.alert(alert, turns):
+                return True
+        return False
 
 
 class _Looking:
@@ -105,7 +116,7 @@ class _Notifications(_Looking):
                 if (
                     wanted.fits(record)
                     and (not query.outcome or query.outcome in outcomes(record))
-                    and (not wanted.matchers or any(map(wanted.alert, record.alerts)))
+                    and await wanted.any(record.alerts, turns)
                 ):
                     found.append(notification(number, record))
                 if enough or (number and len(found) >= query.limit):
@@ -135,10 +146,11 @@ class _Alerts(_Looking):
                             await asyncio.sleep(0)
                         alert = record.alerts[place]
                         key = (alert.fingerprint, alert.starts_at, record.receiver)
-                        if key in seen or not wanted.alert(alert):
+                        if key in seen or not await wanted.alert(alert, turns):
                             continue
-                        if number and len(found) >= query.limit:
-                            after = f"{number + 1}.{place}"  # This record again, from there on.
+                        if len(found) >= query.limit:
+                            if number:
+                                after = f"{number + 1}.{place}"  # This record again, from there on.
                             break
                         seen.add(key)
                         found.append(alert_seen(number, record, alert))

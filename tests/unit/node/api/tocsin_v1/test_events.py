@@ -168,7 +168,9 @@ def test_nobody_takes_all_streams() -> None:
     asyncio.run(main())
 
 
-def test_a_user_is_known_by_the_proxys_header_and_has_streams_of_its_own() -> None:
+def test_a_user_is_known_by_the_proxys_header_and_has_streams_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         asked: list[dict[str, str]] = []
         listen = node.inside.events.listen
@@ -177,7 +179,7 @@ def test_a_user_is_known_by_the_proxys_header_and_has_streams_of_its_own() -> No
             asked.append(who)
             return listen(last, **who)
 
-        node.inside.events.listen = noted  # type: ignore[method-assign]
+        monkeypatch.setattr(node.inside.events, "listen", noted)
         async with listening(http, **{"X-User": "ann"}), listening(http):
             assert asked == [{"user": name, "address": "127.0.0.1"} for name in ("ann", "")]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -109,6 +110,43 @@ def test_flushes_that_have_not_ended_come_first() -> None:
         ]
 
     play(story, node_with(RECORDS))
+
+
+def test_of_what_is_under_way_no_more_alerts_come_than_are_asked_for() -> None:
+    """A flush has up to 4096, and a hundred may be under way."""
+    many = [AlertRecord(100 + number, (("alertname", "A"), ("n", str(number)))) for number in range(7)]
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        node.under_way = [(0, flush(5, "A", *many))]
+        page = await ask(http, "alerts", limit="3")
+        assert [item["record"] for item in page["items"]] == [0, 0, 0]
+        page = await ask(http, "alerts", limit="3", after=page["next"])
+        assert [item["record"] for item in page["items"]] == [4, 4, 3]
+
+    play(story, node_with(RECORDS))
+
+
+@pytest.mark.parametrize("what", ["notifications", "alerts"])
+def test_alerts_of_one_flush_are_looked_at_in_turns(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Each may cost milliseconds, by patterns that somebody made slow."""
+    many = [AlertRecord(100 + number, (("alertname", "A"), ("n", str(number)))) for number in range(1000)]
+    monkeypatch.setattr(history, "SLICE", 2)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        waiting = asyncio.create_task(others())
+        await ask(http, what, filter='n=~"x.*y"')
+        waiting.cancel()
+        assert turns > 500
+
+    play(story, node_with([flush(1, "A", *many)]))
 
 
 def test_alerts_come_once_as_they_were_seen_last() -> None:
