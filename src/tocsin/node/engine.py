@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from importlib import import_module
 from random import Random
 from typing import Final, Protocol
 
@@ -292,8 +291,6 @@ class Engine:
             self._closing = asyncio.get_running_loop().create_task(self._close_senders())
 
     async def _close_senders(self) -> None:
-        # httpx imports it as it first closes a client: 40 ms, which are not to be the event loop's.
-        await asyncio.to_thread(import_module, "anyio._backends._asyncio")
         for sender in self._senders.values():
             await sender.close()
 
