@@ -7,17 +7,20 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.errors import ConfigError, TocsinError
 from tocsin.node import garbage
-from tocsin.node.app import Node
 from tocsin.node.config.commandline import declared_flags
 from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
 from tocsin.node.log import Logger, set_up
 from tocsin.node.looplag import measured_loop
 from tocsin.node.service import ServiceManager
+
+if TYPE_CHECKING:
+    from tocsin.node.app import Node
 
 VERSION = f"""\
 alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__version__})
@@ -31,6 +34,7 @@ alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__versi
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until told to stop. Exit status: 0, or 1 for what cannot be used or started, as Alertmanager's."""
+    garbage.set_up()
     try:
         flags = parse_flags(sys.argv[1:] if argv is None else argv, version=VERSION)
     except HelpRequested as text:
@@ -42,9 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tocsin: error: {error}", file=sys.stderr)
         return 1
     set_up(flags.log_level, flags.log_format)
-    garbage.set_up()
+    from tocsin.node.app import Node  # Not for --help; and it makes many objects that nobody need look at.
+
     with asyncio.Runner(loop_factory=measured_loop) as runner:
-        return runner.run(_run(flags))
+        return runner.run(_run(Node, flags))
 
 
 def _show(text: str) -> int:
@@ -65,14 +70,14 @@ def _said(error: TocsinError, flags: NodeFlags) -> str:
     return str(error)
 
 
-async def _run(flags: NodeFlags) -> int:
+async def _run(make: Callable[[NodeFlags], Node], flags: NodeFlags) -> int:
     log = Logger("tocsin.daemon")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        node = Node(flags)
+        node = make(flags)
     except TocsinError as error:
         log.error("cannot start", err=_said(error, flags))
         return 1
