@@ -26,8 +26,11 @@ _log = logging.getLogger(__name__)
 MAX_ASKED: Final = 1024
 """Questions of ours under way."""
 MAX_ANSWERING: Final = 256
-"""Questions of others that are being answered; more are refused in words."""
+"""Questions of others that are being answered; more get no answer."""
 MAX_ANSWERING_OF_PEER: Final = 64
+MAX_ANSWERING_BYTES: Final = 64 << 20
+"""Of those questions together."""
+MAX_ANSWERING_BYTES_OF_PEER: Final = 32 << 20
 
 Answer: TypeAlias = Callable[[str, bytes], Awaitable[bytes]]
 """Called with the name of who asks, as it says itself, and the question; returns the answer."""
@@ -59,6 +62,7 @@ class Requests:
         self._tell = tell
         self._asked: dict[bytes, asyncio.Future[Envelope]] = {}
         self._answering: Quota[Hashable] = Quota(MAX_ANSWERING_OF_PEER, MAX_ANSWERING)
+        self._bytes: Quota[Hashable] = Quota(MAX_ANSWERING_BYTES_OF_PEER, MAX_ANSWERING_BYTES)
 
     async def ask(self, member: str, payload: bytes, timeout: float) -> bytes:
         """The member's answer.
@@ -106,10 +110,14 @@ class Requests:
         if envelope.kind is not EnvelopeKind.REQUEST:
             return False
         peer = event.accounted_peer
-        if self._answering.acquire(peer):
-            self._tasks.spawn(self._reply(envelope, peer))
-        else:
+        size = len(event.payload)
+        if not self._answering.acquire(peer):
             self._statistics.requests_rejected += 1
+        elif not self._bytes.acquire(peer, size):
+            self._answering.release(peer)
+            self._statistics.requests_rejected += 1
+        else:
+            self._tasks.spawn(self._reply(envelope, peer, size))
         return True
 
     def close(self) -> None:
@@ -118,7 +126,7 @@ class Requests:
             if not outcome.done():
                 outcome.set_exception(ClosedError("this member was closed"))
 
-    async def _reply(self, question: Envelope, peer: Hashable) -> None:
+    async def _reply(self, question: Envelope, peer: Hashable, size: int) -> None:
         try:
             kind, payload = await self._found(question)
             reply = Envelope(kind, payload, self._name, question.identifier)
@@ -128,6 +136,7 @@ class Requests:
             _log.debug("the answer to %s was lost: %s", question.name, error)
         finally:
             self._answering.release(peer)
+            self._bytes.release(peer, size)
 
     async def _found(self, question: Envelope) -> tuple[EnvelopeKind, bytes]:
         if self._answer is None:

@@ -12,7 +12,8 @@ class ServiceStatistics:
     events_dropped: int = 0
     """Events that a slow reader of a stream never got."""
     requests_rejected: int = 0
-    """Questions of others that were not answered, as too many were under way, of one peer or of all."""
+    """Questions of others that were not answered, as too many, or too large ones, were under way, of one
+    peer or of all."""
     answers_late: int = 0
     """Answers that nobody waited for any more."""
     answers_lost: int = 0

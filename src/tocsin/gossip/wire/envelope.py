@@ -95,9 +95,12 @@ def decode_states(payload: bytes) -> dict[str, bytes]:
         if end > len(payload):
             raise WireError(_LAYER, "a cut state")
         try:
-            found[payload[position + 1 : start].decode()] = payload[content:end]
+            name = payload[position + 1 : start].decode()
         except UnicodeDecodeError:
             raise WireError(_LAYER, "a bad name") from None
+        if name in found:
+            raise WireError(_LAYER, "a state that comes twice")
+        found[name] = payload[content:end]
         position = end
     return found
 

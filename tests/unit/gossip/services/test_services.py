@@ -311,6 +311,28 @@ def test_questions_are_bounded_on_both_sides(monkeypatch: pytest.MonkeyPatch) ->
     simulate(scenario)
 
 
+def test_the_bytes_of_questions_that_are_being_answered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "MAX_ANSWERING_BYTES_OF_PEER", 2000)
+    go_on = asyncio.Event()
+
+    async def answer(who: str, question: bytes) -> bytes:
+        await go_on.wait()
+        return b""
+
+    async def scenario(cluster: Cluster) -> None:
+        alice = await cluster.member("alice")
+        bob = await cluster.member("bob", answer=answer)
+        await alice.wait_for_members(2, timeout=10)
+        asked = [asyncio.create_task(alice.ask("bob", bytes(900), timeout=5)) for _ in range(3)]
+        await until(lambda: counted(bob, "requests_rejected") == 1)
+        go_on.set()
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(outcome == b"" for outcome in outcomes) == 2
+        assert await alice.ask("bob", bytes(1900), timeout=5) == b"", "what is answered is held no more"
+
+    simulate(scenario)
+
+
 def test_an_answer_that_nobody_waits_for_is_counted() -> None:
     async def answer(who: str, question: bytes) -> bytes:
         return b""

@@ -61,6 +61,8 @@ def test_states_and_names_are_bounded() -> None:
     many = b"".join(bytes((1, number, 0, 0, 0, 0)) for number in range(MAX_STATES + 1))
     with pytest.raises(WireError, match="too many"):
         decode_states(many)
+    with pytest.raises(WireError, match="twice"):
+        decode_states(bytes((1, 97, 0, 0, 0, 0)) * 2)  # else millions of them in one message
     with pytest.raises(UserError, match="255"):
         encode_envelope(Envelope(EnvelopeKind.CHANGE, b"", "a" * 256))
 
