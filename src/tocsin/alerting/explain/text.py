@@ -183,7 +183,8 @@ def _by(told: Told) -> str:
 def _told(nodes: Sequence[str], told: Told, now: Nanoseconds) -> str:
     to = f" {told.integration}" if told.integration else ""
     node = f" [{', '.join(sorted(nodes))}]" if nodes else ""
-    again = f"; again {_when(told.again_at, now)}" if told.again_at is not None else ""
+    ahead = told.again_at is not None and told.again_at > now - SECOND  # what was ahead then may be past now
+    again = f"; again {_when(told.again_at, now)}" if told.again_at is not None and ahead else ""
     resolved = " as resolved" if _is_sent(told) and told.resolved else ""
     return f"{clock(told.at)}{node}{to} {told.what}{resolved}: {told.why}{again}"
 

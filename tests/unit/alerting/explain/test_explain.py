@@ -105,7 +105,10 @@ def test_silenced() -> None:
     story = told(world, T0 + MINUTE, silences=Silenced())
     assert headline(story) == "hook: NOT SENT 2027-01-15T08:00:00Z (1m ago), silenced by 5f2c"
     assert "  silenced now by 5f2c\n" in render(story)
-    assert story.groups[0].told[0].again_at == T0 + world.route.options.group_interval
+    again = story.groups[0].told[0].again_at
+    assert again == T0 + world.route.options.group_interval
+    assert "; again " in render(story)
+    assert "; again " not in render(replace(story, at=again + MINUTE)), "that is past"
 
 
 def test_silenced_while_its_group_is_being_sent() -> None:
