@@ -65,7 +65,9 @@ def test_alerts_are_acknowledged(capsys: pytest.CaptureFixture[str]) -> None:
             (("silence", "ack", "--alert", "77"), "tocsinctl: alert: no such alert is known"),
         ):
             assert await run(*line) == 1
-            assert capsys.readouterr().err.count(problem.removeprefix("tocsinctl: ")) == 1, "said once"
+            said = capsys.readouterr().err
+            assert problem in said
+            assert said.count(problem.removeprefix("tocsinctl: ")) == 1, "said once"
 
     play(story)
     play(story, "/prefix")
