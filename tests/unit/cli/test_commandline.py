@@ -69,6 +69,18 @@ def test_what_amtool_lacks_is_unknown_to_it() -> None:
     assert refused("lint") == 'expected command but got "lint"'
 
 
+def test_our_own_voice_names_the_flag_and_a_near_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for words, problem in (
+        (["explan", "A"], 'expected command but got "explan"; did you mean explain?'),
+        (["wait", "--members=x"], "--members: strconv.ParseFloat"),
+        (["history", "notification"], "did you mean notifications?"),
+    ):
+        assert control.main(words) == 2
+        assert problem in capsys.readouterr().err
+        assert control.main(["amtool", *words]) == 1
+        assert "did you mean" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

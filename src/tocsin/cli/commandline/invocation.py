@@ -120,7 +120,7 @@ def _convert(
     try:
         converted = [flag.kind.convert(value) for value in written]
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(str(error), f"--{flag.name}: {error}") from None
     values[flag.name] = converted[-1]
     if flag.many:
         lists[flag.name] = tuple(str(value) for value in converted)

@@ -155,7 +155,11 @@ class _Parser:
                 self._tokens.put_back(token)
                 child = self._node.default
             if child is None:
-                raise UsageError(f"expected command but got {go_quote(token.text)}")
+                from difflib import get_close_matches
+
+                problem = f"expected command but got {go_quote(token.text)}"
+                near = get_close_matches(token.text, self._node.children, n=1)
+                raise UsageError(problem, f"{problem}; did you mean {near[0]}?" if near else "")
             self._enter(child)
             return
         room = 0

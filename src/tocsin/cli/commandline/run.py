@@ -24,7 +24,8 @@ def run(program: Program, words: Sequence[str]) -> int:
         status = _run(program, words)
         sys.stdout.flush()
     except UsageError as error:
-        return _complain(program, str(error), program.usage_status, usage=True)
+        problem = str(error) if program.as_amtool else error.own
+        return _complain(program, problem, program.usage_status, usage=True)
     except TocsinError as error:
         return _complain(program, str(error) if program.as_amtool else _whole(error), 1)
     except BrokenPipeError:
@@ -69,6 +70,8 @@ def _whole(error: TocsinError) -> str:
     from tocsin.client.api import ApiError
 
     text = str(error)
+    if text.endswith("connection refused"):
+        return f"{text} (is a node there? --alertmanager.url names it)"
     if not isinstance(error, ApiError):
         return text
     if text.endswith("SilenceNotFound"):

@@ -66,12 +66,11 @@ def parse_flag_duration(text: str) -> int:
     """Go's form; days, weeks and years too, as Prometheus writes them."""
     try:
         return parse_go_duration(text)
-    except ValueError:
+    except ValueError as error:
         try:
             return parse_duration(text)
         except ValueError:
-            pass
-        raise
+            raise ValueError(f"{error} (as 30s, 5m, 1h30m or 7d)") from None
 
 
 def integer(text: str) -> int:

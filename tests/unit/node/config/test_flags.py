@@ -134,6 +134,7 @@ def test_what_is_no_command_line(argv: list[str], problem: str) -> None:
     [
         ("--data.retention=5x", 'unknown unit "x"'),
         ("--data.retention=", "invalid duration"),
+        ("--record.max-age=x", 'invalid duration "x" (as 30s, 5m, 1h30m or 7d)'),
         ("--cluster.peer-timeout=-1s", "below zero"),
         ("--cluster.probe-interval=0s", "cannot be zero"),
         ("--log.level=loud", "unrecognized log level loud"),
