@@ -29,6 +29,8 @@ MAX_WAITING_ALERTS: Final = 65_536
 """Alerts within the records that wait: it is these that take up memory."""
 INTERIM_SECONDS: Final = 1.0
 """For so long what is told of a flush that goes on waits for its end, instead of being written twice."""
+MAX_NUMBER: Final = LATEST_NUMBER >> 1
+"""Of a record: nobody comes near it."""
 MAX_GONE: Final = 512
 """Records that are deleted in one transaction."""
 
@@ -260,8 +262,15 @@ class Records:
 
     def restore(self, places: Iterable[tuple[int, Nanoseconds, int]]) -> None:
         """What an earlier life left, by number, time and size, numbers rising."""
+        good = []
+        for place in places:
+            if 0 < place[0] <= MAX_NUMBER:
+                good.append(place)
+            else:  # Damaged: no higher number would fit the table.
+                self._gone.append(place[0])
+                self.statistics.unreadable += 1
         self._ring.clear()
-        self._evict(self._ring.restore(places, self._now))
+        self._evict(self._ring.restore(good, self._now))
         self._measure()
 
     def trim(self, now: Nanoseconds) -> None:

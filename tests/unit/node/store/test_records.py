@@ -16,6 +16,7 @@ from tocsin.errors import StorageError
 from tocsin.node.store import Store
 from tocsin.node.store.database import Database
 from tocsin.node.store.records import Records
+from tocsin.node.store.recordtable import LATEST_NUMBER
 
 BOUNDS = Bounds(entries=100, size=1 << 20, age=HOUR)
 
@@ -181,6 +182,26 @@ def test_rows_that_are_no_record_are_passed_over_and_counted(
         connection.execute(change.replace("CHECKSUM", str(checksum)))
     live(tmp_path, second)
     assert on_disk(tmp_path) == 3 - unreadable
+
+
+@pytest.mark.parametrize("number", [LATEST_NUMBER, -1])
+def test_a_damaged_number_costs_no_silence_and_no_record(tmp_path: Path, number: int) -> None:
+    """After the highest number of the table nothing could be written any more."""
+
+    async def first(disk: Recorded) -> None:
+        disk.record(flush("a"))
+
+    async def second(disk: Recorded) -> None:
+        assert disk.store.records.statistics.unreadable == 1
+        assert disk.record(flush("b")) == 2
+        await disk.changes.set(silence("A"))
+        assert await disk.groups_told() == ["b", "a"]
+
+    live(tmp_path, first)
+    with sqlite3.connect(tmp_path / "journal.db") as connection:
+        connection.execute(f"INSERT INTO records VALUES ({number}, {NOW}, x'00', 0)")
+    live(tmp_path, second)
+    assert on_disk(tmp_path) == 2
 
 
 def test_a_disk_that_fails_loses_no_record_and_records_cost_no_silence(
