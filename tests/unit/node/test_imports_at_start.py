@@ -17,6 +17,7 @@ OTHERS_TRANSPORTS = (
     "tocsin.gossip.transport.dtls",
     "tocsin.gossip.transport.migrating",
 )
+KEYRING = ("tocsin.node.cluster.keyring.service",)
 CERTIFICATES = ("cryptography", "OpenSSL", "tocsin.tls.identity", "tocsin.tls.trust")
 DNS = ("dns",)
 SENDING = ("httpcore", "h2", "socksio", "aiosmtplib")
@@ -153,7 +154,7 @@ def test_a_cluster_in_clear_text_loads_its_own_transport_only(tmp_path: Path) ->
         *CLUSTER,
         "tocsin.gossip.transport.udp",
     }
-    assert not among((*OTHERS_TRANSPORTS, *CERTIFICATES, *DNS, *OWN_API, *TELLING), modules)
+    assert not among((*OTHERS_TRANSPORTS, *KEYRING, *CERTIFICATES, *DNS, *OWN_API, *TELLING), modules)
 
 
 @pytest.mark.parametrize("flags", [("--cluster.listen-address=",), ("--cluster.listen-address=127.0.0.1:0",)])

@@ -7,7 +7,7 @@ import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tocsin.aio import Tasks
 from tocsin.alerting.protocol.parts import (
@@ -41,7 +41,6 @@ from tocsin.node.cluster.gaps import Gaps
 from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.cluster.joining import Joining
 from tocsin.node.cluster.keyring.keyfile import KeyringFile
-from tocsin.node.cluster.keyring.service import KeyringService
 from tocsin.node.cluster.keyring.trouble import KeyringTrouble
 from tocsin.node.cluster.name import remembered
 from tocsin.node.cluster.replication import Replication
@@ -49,6 +48,9 @@ from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics, Pee
 from tocsin.node.cluster.settle import Settle
 from tocsin.node.log import Logger
 from tocsin.node.log_bound import LogBound, LogStatistics
+
+if TYPE_CHECKING:  # Loaded with a keyring.
+    from tocsin.node.cluster.keyring.service import KeyringService
 
 MAX_TOLD: Final = 32
 """Members that get what is told. Whoever comes later waits for so many places that it need not know."""
@@ -100,6 +102,8 @@ class Cluster:
         self._keyring_trouble = KeyringTrouble(ring, log, self.log_statistics)
         self.keyring_service: KeyringService | None = None
         if keyring is not None:
+            from tocsin.node.cluster.keyring.service import KeyringService
+
             self.keyring_service = KeyringService(
                 settings.name,
                 keyring,
