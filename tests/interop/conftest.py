@@ -67,6 +67,14 @@ def trio(tmp_path_factory: pytest.TempPathFactory, ours: NodeKind, theirs: NodeK
         yield trio.fill(ours, theirs)
 
 
+@pytest.hookimpl(tryfirst=True)  # Before it is asked which tests are slow.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    between = sorted(alertmanager.WANTED)[1:-1]
+    for item in items:
+        if item.get_closest_marker("newest_and_oldest") and any(f"[{each}" in item.name for each in between):
+            item.add_marker(pytest.mark.slow)
+
+
 def pytest_runtest_setup() -> None:
     Process.prune()
 

@@ -13,6 +13,12 @@ TERRIBLE = Faults(drop=0.25, duplicate=0.25, corrupt=0.05, truncate=0.02, delay=
 NETWORKS = {"lossy": LOSSY, "shuffled": SHUFFLED, "noisy": NOISY, "terrible": TERRIBLE}
 SEEDS = 100
 PER_RUN = 10
+QUICK = 30
+FIRST = [
+    pytest.param(first, marks=[pytest.mark.slow] if first >= QUICK else [])
+    for first in range(0, SEEDS, PER_RUN)
+]
+"""Of so many seeds each; those past QUICK are for the slow tests."""
 
 
 def talk(world: World, nodes: list[Node], seconds: float) -> dict[bytes, tuple[int, int]]:
@@ -41,7 +47,7 @@ def check(world: World, nodes: list[Node], sent: dict[bytes, tuple[int, int]]) -
             assert source == nodes[i].listen
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, PER_RUN))
+@pytest.mark.parametrize("first", FIRST)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_handshakes_come_through(network: str, first: int) -> None:
     for seed in range(first, first + PER_RUN):
@@ -64,7 +70,7 @@ def test_handshakes_come_through(network: str, first: int) -> None:
             assert node.statistics.dtls.associations_outbound == 2
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, PER_RUN))
+@pytest.mark.parametrize("first", FIRST)
 def test_most_handshakes_come_through_while_a_third_of_all_datagrams_is_lost(first: int) -> None:
     for seed in range(first, first + PER_RUN):
         world = World(seed, LOSSY)
@@ -83,7 +89,7 @@ def test_most_handshakes_come_through_while_a_third_of_all_datagrams_is_lost(fir
         assert not a.statistics.refused_by_peer
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, PER_RUN))
+@pytest.mark.parametrize("first", FIRST)
 def test_a_peer_that_crashes_and_comes_back_is_reached_again(first: int) -> None:
     for seed in range(first, first + PER_RUN):
         world = World(seed, LOSSY)
