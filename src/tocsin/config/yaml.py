@@ -9,6 +9,7 @@ events, not its recursive composer: depth, size and alias expansion are bounded 
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,8 @@ from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
     from tocsin.config.notation import Notation
+
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 """Of one file. The largest alertmanager.yml in use are a few megabytes."""
@@ -180,11 +183,16 @@ def load(text: str, path: str, reading: Reading | None = None) -> Node | None:
         if "nesting depth" in problem:
             # libyaml as it comes with PyYAML 6.0.4 has a bound of its own, reached before it tells of events.
             raise mark.error(_TOO_DEEP) from None
-        if "cannot start any token" in problem and "\t" in text.split("\n")[mark.line - 1]:
+        if "cannot start any token" in problem and "\t" in _line(text, mark.line):
             raise mark.error("not valid YAML: a tab", "indent with spaces") from None
         raise mark.error(f"not valid YAML: {problem}") from None
     except yaml.YAMLError as error:
         raise Mark(path, 1, 1).error(f"not valid YAML: {_one_line(str(error))}") from None
+
+
+def _line(text: str, number: int) -> str:
+    """A line, from 1, as YAML breaks them."""
+    return next(iter(_LINE_BREAK.split(text)[number - 1 :]), "")
 
 
 def _one_line(text: str) -> str:

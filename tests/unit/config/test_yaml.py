@@ -78,6 +78,7 @@ def test_depth_is_bounded() -> None:
         ("a: 'x\n", "not valid YAML"),
         ("a: \x00\n", "not valid YAML"),
         ("a:\n\tb: 1\n", "f.yml:2:1: not valid YAML: a tab (indent with spaces)"),
+        ("\u0085\t", "f.yml:2:1: not valid YAML: a tab (indent with spaces)"),
     ],
 )
 def test_what_is_refused(text: str, problem: str) -> None:
