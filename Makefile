@@ -72,8 +72,9 @@ interop-sanity: setup  ## the same with a real Alertmanager in our place: tests 
 scale: setup  ## large clusters in simulation: write docs/scale.md and its pictures (ten minutes and more)
 	@$(BIN)/python -m simulation.scale --write docs
 
-slow: setup  ## long simulations and soaks
-	@$(BIN)/pytest -q -n auto -m slow
+slow: setup  ## long simulations and soaks, and tests beside the Alertmanagers between the oldest and the newest
+	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]
+	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/pytest -q -n auto -m slow
 
 stories: setup  ## random stories against the real Alertmanager (ARGS="--seeds 0:1000 --nodes three --minimise")
 	@tools/fetch-peers $(PEERS)

@@ -35,9 +35,18 @@ def ours(peers_are_here: None) -> NodeKind:
     return TOCSIN
 
 
-@pytest.fixture(scope="session", params=list(alertmanager.WANTED))
+BETWEEN = sorted(alertmanager.WANTED)[1:-1]
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(version, marks=[pytest.mark.slow] if version in BETWEEN else [])
+        for version in alertmanager.WANTED
+    ],
+)
 def theirs(request: pytest.FixtureRequest, peers_are_here: None) -> NodeKind:
-    """Each version of the real Alertmanager in turn."""
+    """Each version of the real Alertmanager in turn; between the oldest and the newest in slow tests."""
     return alertmanager.alertmanager(request.param)
 
 
@@ -65,14 +74,6 @@ def trio(tmp_path_factory: pytest.TempPathFactory, ours: NodeKind, theirs: NodeK
     """A cluster that stays whole: tests use it without harming it."""
     with Trio(tmp_path_factory.mktemp("trio")) as trio:
         yield trio.fill(ours, theirs)
-
-
-@pytest.hookimpl(tryfirst=True)  # Before it is asked which tests are slow.
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    between = sorted(alertmanager.WANTED)[1:-1]
-    for item in items:
-        if item.get_closest_marker("newest_and_oldest") and any(f"[{each}" in item.name for each in between):
-            item.add_marker(pytest.mark.slow)
 
 
 def pytest_runtest_setup() -> None:

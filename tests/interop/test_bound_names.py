@@ -66,7 +66,6 @@ def test_an_alertmanager_with_a_random_name_is_none(tmp_path: Path, version: str
         )
 
 
-@pytest.mark.newest_and_oldest
 def test_a_peer_given_by_name_needs_a_certificate_for_that_name(tmp_path: Path, theirs: NodeKind) -> None:
     with Cluster(tmp_path) as cluster:
         for kind, names, good in (

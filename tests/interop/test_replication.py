@@ -15,7 +15,6 @@ def fresh(tmp_path_factory: pytest.TempPathFactory, ours: NodeKind, theirs: Node
     return Trio(tmp_path_factory.mktemp("fresh"), flags={"cluster.pushpull-interval": "10m"})
 
 
-@pytest.mark.newest_and_oldest
 def test_two_thousand_silences_at_once_are_on_all_nodes(
     fresh: Trio, ours: NodeKind, theirs: NodeKind
 ) -> None:

@@ -53,7 +53,6 @@ def polite(tmp_path_factory: pytest.TempPathFactory, ours: NodeKind, theirs: Nod
         yield trio.fill(ours, theirs)
 
 
-@pytest.mark.newest_and_oldest
 def test_two_thousand_silences_at_once_are_on_all_nodes(
     tmp_path: Path, ours: NodeKind, theirs: NodeKind
 ) -> None:
