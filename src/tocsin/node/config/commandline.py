@@ -169,8 +169,10 @@ def _expanded(argument: str) -> list[str]:
         return [argument]
     try:
         lines = Path(argument[1:]).read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8"
+    except UnicodeDecodeError:
+        raise UsageError(f"cannot read the arguments file {argument[1:]}: is not UTF-8") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UsageError(f"cannot read the arguments file {argument[1:]}: {reason}") from None
     return [line for line in lines if line and not line.startswith("#")]
 

@@ -285,6 +285,8 @@ def test_arguments_come_from_a_file_too(tmp_path: Path) -> None:
     assert parse(f"@{written}").data_retention == 7200 * SECOND
     with pytest.raises(UsageError, match="cannot read the arguments file"):
         parse(f"@{tmp_path / 'none'}")
+    with pytest.raises(UsageError, match="cannot read the arguments file a\x00b: embedded null byte"):
+        parse("@a\0b")
 
 
 def test_an_unknown_flag_names_a_near_one() -> None:
