@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote_to_bytes
 
 from tocsin.alerting import regex
-from tocsin.alerting.matcher import Matcher, ParserMode, parse_matcher
+from tocsin.alerting.matcher import Matcher, ParserMode, parse_matcher, parse_matchers
 from tocsin.alerting.steps import Steps
 from tocsin.errors import ValidationError
 from tocsin.node.api.bodies import BodyError
@@ -51,12 +51,17 @@ def purse() -> regex.Purse:
     return regex.Purse(3 * regex.MAX_SIZE // 2)
 
 
-def read_matchers(texts: Iterable[str], mode: ParserMode, purse: regex.Purse) -> Steps[list[Matcher]]:
-    """The matchers of a request, a step for each. Raises ValueError."""
+def read_matchers(
+    texts: Iterable[str], mode: ParserMode, purse: regex.Purse, *, several: bool = False
+) -> Steps[list[Matcher]]:
+    """The matchers of a request, a step for each text, which may hold ``several``. Raises ValueError."""
     found: list[Matcher] = []
     for text in texts:
         with regex.spending(purse):
-            found.append(parse_matcher(text, origin="api", mode=mode))
+            if several:
+                found += parse_matchers(text, origin="api", mode=mode)
+            else:
+                found.append(parse_matcher(text, origin="api", mode=mode))
         yield
     return found
 

@@ -9,14 +9,15 @@ from typing import Final
 from tocsin.alerting import regex
 from tocsin.alerting.acknowledge import ANNOTATION, matchers_of_alert, matchers_of_group
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.matcher import Matcher, parse_matchers
+from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ValidationError
 from tocsin.models.acknowledge import Acknowledge, Acknowledged
 from tocsin.models.base import Query
+from tocsin.node.api.requests import read_matchers
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
-from tocsin.node.api.turns import turns_of
+from tocsin.node.api.turns import in_turns, meets, turns_of
 
 SLICE: Final = 256
 """Alerts or groups that are looked at before others get their turn."""
@@ -42,7 +43,7 @@ class _Acknowledge:
             comment=asked.comment,
             annotations=Labels({ANNOTATION: "true"}),
         )
-        firing = await self._firing(silence)
+        firing = await self._firing(matchers)
         if not firing:
             raise RefusedError(404, "no alert that matches fires", "body")
         identifier = await self._backend.set_silence(silence)
@@ -75,23 +76,18 @@ class _Acknowledge:
                     except ValidationError as error:
                         raise RefusedError(400, str(error), "body group") from None
             raise RefusedError(404, "there is no such group with that receiver", "body group")
-        found: list[Matcher] = []
-        purse = regex.Purse()  # of all together
-        for text in asked.matchers:
-            try:
-                with regex.spending(purse):
-                    found += parse_matchers(text, origin="api", mode=call.mode)
-            except ValueError as error:
-                raise RefusedError(400, str(error), "body matchers") from None
-        return found
+        try:
+            return await in_turns(read_matchers(asked.matchers, call.mode, regex.Purse(), several=True))
+        except ValueError as error:
+            raise RefusedError(400, str(error), "body matchers") from None
 
-    async def _firing(self, silence: Silence) -> int:
+    async def _firing(self, matchers: Sequence[Matcher]) -> int:
         now, count = self._backend.now(), 0
         turns = turns_of(SLICE)
         for alert in self._backend.alerts.all():
             if next(turns):
                 await asyncio.sleep(0)
-            count += not alert.resolved_at(now) and silence.matches(alert.labels)
+            count += not alert.resolved_at(now) and await meets(matchers, alert.labels, turns)
         return count
 
 
