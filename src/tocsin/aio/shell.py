@@ -83,7 +83,7 @@ class MachineShell(Generic[Effects, Time]):
             self._running = False
 
     def arm(self, least: float = 0.0) -> None:
-        """Sleep until the machine's next timeout, or not at all when it has none; for ``least`` seconds."""
+        """Sleep until the machine's next timeout, ``least`` seconds or more; not at all when it has none."""
         due = None if self._stopped else self._machine.next_timeout()
         if due == self._armed_for and self._handle is not None:
             return

@@ -61,8 +61,8 @@ class Alerts:
         return list(self._alerts.values())
 
     def by_fingerprint(self) -> list[Alert]:
-        """As :meth:`all`, in order of their fingerprints. What came since the last time is put to its place:
-        sorting all anew takes too long to be done at once."""
+        """As :meth:`all`, sorted by fingerprint. Only what is new since the last call is out of order, so
+        that the sort is quick."""
         if not self._in_order:
             self._order.sort()
             self._in_order = True

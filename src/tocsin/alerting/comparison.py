@@ -87,10 +87,11 @@ def told_ends(
 
 
 def fire_anew(entry: Entry | None, key: LogKey, firing: Sequence[int], unheard: Unheard) -> Collection[int]:
-    """Which of ``firing`` our own entry only passes on: our group did not hold them, and had let go of them.
+    """Which of ``firing`` are to be notified though our own last entry has them as firing.
 
-    Whoever waited for others tells what it has flushed, even if that has ended meanwhile. We passed that on,
-    as it might have been news; what fires now was not told. An alert that has come for the first time was.
+    That entry took them over from a peer's, while our group did not hold them. A peer that waited for its
+    position notifies what it flushed, even if the alert has resolved meanwhile. So if our group has seen the
+    alert resolve before, it fires anew. If not, the alert only reached us late, and the peer notified it.
     """
     if entry is None:
         return ()
@@ -115,8 +116,8 @@ def needs_notification(
 
     ``sent``: when that was, if not at the entry's timestamp. ``may_still_fire``: the entry has an alert as
     firing of which this node has not heard; then not all are resolved that we do not see fire. ``told``: the
-    alerts whose end was told, if not those of the entry. ``anew``: alerts that fire, and did not
-    yet when the entry was written, whatever it has of them.
+    alerts whose end was told, if not those of the entry. ``anew``: alerts that did not fire when the
+    entry was written, although it has them as firing.
     """
     if entry is None:
         return "first notification" if firing else None

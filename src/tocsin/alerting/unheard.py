@@ -51,7 +51,7 @@ class Unheard:
         return ended is not None and ended[0] == stamp
 
     def was_over(self, place: Hashable, one: int) -> bool:
-        """Whether the place's group has let go of the alert, once or more often."""
+        """Whether the place's group has removed the alert as resolved before."""
         return (place, one) in self._ended
 
     def told_end(self, place: Hashable, one: int) -> Nanoseconds | None:
