@@ -342,7 +342,7 @@ class Cluster:
                     self.inbox.full_state(parts, event.source)
                     self.convergence.remote_state(payload, event.source)
             case StreamOpened(destination=destination) if self._settle is not None:
-                self._settle.heard(str(destination))
+                self._settle.heard(destination)
             case MemberJoined(member=member):
                 self.statistics.peers_joined += 1
                 if self.joining is not None and self.joining.member_joined(member):

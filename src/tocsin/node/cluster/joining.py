@@ -90,7 +90,7 @@ class Joining:
         """Ask the sources, and dial in the background: the API need not wait for any peer."""
         self._check_own(self._gossip.local.address.host)
         for source in self.discovery.roots:
-            self._settle.wait_for(str(source), self._loop.time())
+            self._settle.wait_for(source, self._loop.time())
         self._discovering.start()
         self._tasks.spawn(self._reconnect_forever())
         self._tasks.spawn(self._forget_forever())
@@ -120,7 +120,7 @@ class Joining:
 
     def member_joined(self, member: Member) -> bool:
         """Whether it had been lost."""
-        self._settle.done(str(member.address))
+        self._settle.done(member.address)
         return self.peers.joined(member.name, member.address)
 
     def member_left(self, member: Member, *, on_purpose: bool) -> None:
@@ -143,15 +143,15 @@ class Joining:
                 case Discovered(target=target):
                     self._discovered(target, now)
                 case Forgotten(target=Target(address=address, host=host)):
-                    self._settle.gone(str(address))
+                    self._settle.gone(address)
                     if self.peers.unlisted(address):
                         self._log.info(
                             "peer forgotten: discovery lists it no more", address=str(address), host=host
                         )
                 case Answered(source=source, sources=sources):
                     for each in sources:
-                        self._settle.wait_for(str(each), now)
-                    self._settle.done(str(source))
+                        self._settle.wait_for(each, now)
+                    self._settle.done(source)
         self._notify()
 
     def _check_own(self, host: str) -> None:
@@ -165,7 +165,7 @@ class Joining:
 
     def _discovered(self, target: Target, now: float) -> None:
         for address in self.peers.configured([target.address], now):
-            self._settle.wait_for(str(address), now)
+            self._settle.wait_for(address, now)
             self._log.debug("peer discovered", address=str(address), host=target.host)
             self._dial(address, self._join)
 
@@ -197,7 +197,7 @@ class Joining:
             return error
         self._errors.pop(address, None)
         self.peers.reached(address, self._loop.time())
-        self._settle.done(str(address))
+        self._settle.done(address)
         self._notify()
         return ""
 
@@ -205,7 +205,7 @@ class Joining:
         while error := await self._joined(address):
             self._log.warn("a peer cannot be joined", peer=str(address), error=error)
             await asyncio.sleep(JOIN_RETRY)
-            if str(address) not in self._settle.waiting(self._loop.time()):
+            if address not in self._settle.waiting(self._loop.time()):
                 return  # The reconnecting goes on with it.
         self._log.info("joined the cluster", peer=str(address))
 

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
-PATIENCE: Final = 2.0
-"""A peer that has given no sign of life for so long is not waited for. It may be down, or a black hole."""
+from tocsin.gossip.address import Address
+from tocsin.gossip.discovery.sources import Source
+
+PATIENCE: Final = 5.0
+"""A peer that has given no sign of life for so long is not waited for: it is down, or a black hole.
+
+On a busy machine a handshake takes seconds. Alertmanager waits for three polls of two seconds at least."""
 
 FAILURES: Final = 2
 """Nor is one with whom so many exchanges failed."""
+
+
+Awaited: TypeAlias = Source | Address | str
+"""A source that is to answer, an address that is to be joined, a member whose state and ours are to agree.
+
+The types keep apart what may read alike: a peer that is given as an address is a source too."""
 
 
 @dataclass(slots=True)
@@ -29,15 +40,16 @@ class Settled:
 class Settle:
     """Waits for every peer that answers, and for no other.
 
-    A peer is anything to be waited for: a configured address until it is joined, the resolving of names, a
-    live member until its state and ours agree (of an Alertmanager: until one push/pull with it is done).
+    A peer is anything to be waited for: a configured address until it is joined, a source until it has
+    answered, a live member until its state and ours agree (of an Alertmanager: until one push/pull with it is
+    done).
     Nothing is settled before :meth:`start`. ``deadline`` settles regardless.
     """
 
     def __init__(self, *, deadline: float) -> None:
         self._deadline = deadline
-        self._peers: dict[str, _Peer] = {}
-        self._done: set[str] = set()
+        self._peers: dict[Awaited, _Peer] = {}
+        self._done: set[Awaited] = set()
         self._started = False
         self._now = float("-inf")
         self._settled: Settled | None = None
@@ -52,32 +64,32 @@ class Settle:
         """All that is known at the start has been told of."""
         self._started = True
 
-    def wait_for(self, peer: str, now: float) -> None:
+    def wait_for(self, peer: Awaited, now: float) -> None:
         """There is a peer. Telling of it again changes nothing."""
         if peer not in self._done:
             self._peers.setdefault(peer, _Peer(now))
 
-    def heard(self, peer: str) -> None:
+    def heard(self, peer: Awaited) -> None:
         """It gave a sign of life: from now on it is waited for until it is done, fails or goes."""
         if peer in self._peers:
             self._peers[peer].heard = True
 
-    def done(self, peer: str) -> None:
+    def done(self, peer: Awaited) -> None:
         """What we waited for has come."""
         self._done.add(peer)
         self._peers.pop(peer, None)
 
-    def failed(self, peer: str) -> None:
+    def failed(self, peer: Awaited) -> None:
         """An exchange with it failed."""
         if peer in self._peers:
             self._peers[peer].failures += 1
 
-    def gone(self, peer: str) -> None:
+    def gone(self, peer: Awaited) -> None:
         """It left or died; if it comes back it is waited for again."""
         self._done.discard(peer)
         self._peers.pop(peer, None)
 
-    def waiting(self, now: float) -> list[str]:
+    def waiting(self, now: float) -> list[Awaited]:
         """Whom we wait for."""
         return [
             name

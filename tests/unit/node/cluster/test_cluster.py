@@ -43,6 +43,7 @@ class Member:
         self.log = NotificationLog(HOUR)
         self.positions: list[int] = []
         self.on_members: Callable[[], None] = lambda: None
+        self.on_settled: Callable[[], None] = lambda: None
         self.settled = False
         self.cluster = Cluster(
             ClusterSettings(
@@ -63,6 +64,7 @@ class Member:
 
     def _settle(self) -> None:
         self.settled = True
+        self.on_settled()
 
     def silence(self, value: str, comment: str = "") -> str:
         now = self.clock.now()
@@ -142,6 +144,30 @@ def test_positions_follow_the_sorted_names_and_move_up_when_one_leaves() -> None
         assert members[1].positions[-1] == 0
 
     run(story)
+
+
+def test_who_comes_late_settles_when_it_knows_what_the_others_know() -> None:
+    """Peers given as addresses need no resolving; that they are known at once is not that they are joined."""
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        peers = tuple(str(address(number)) for number in (1, 2, 3))
+        first, second, late = (Member(network, f"node-{n}", address(n), peers, PATIENT) for n in (1, 2, 3))
+        known: list[bool] = []
+        try:
+            await first.cluster.start()
+            await second.cluster.start()
+            await eventually(lambda: first.settled and second.settled, 30)
+            identifier = first.silence("x")
+            late.on_settled = lambda: known.append(late.knows(identifier))
+            await late.cluster.start()
+            await eventually(lambda: late.settled, 30)
+            assert known == [True]
+        finally:
+            for member in (first, second, late):
+                await member.cluster.close()
+
+    asyncio.run(main())
 
 
 def test_all_settle() -> None:
