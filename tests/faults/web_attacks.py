@@ -206,19 +206,62 @@ def request(method: str, path: str, body: bytes = b"") -> bytes:
     return head + AUTHORIZATION + b"Content-Length: %d\r\n\r\n" % len(body) + body
 
 
+async def answered(reader: asyncio.StreamReader) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = head.lower().partition(b"content-length:")[2].split()
+    await reader.readexactly(int(length[0]) if length else 0)
+
+
+async def once(target: Target, path: str, value: object) -> None:
+    reader, writer = await target.open()
+    writer.write(request("POST", path, json.dumps(value).encode()))
+    await answered(reader)
+    writer.close()
+
+
 async def again_and_again(target: Target, sent: bytes) -> None:
     reader, writer = await target.open()
     while True:
         writer.write(sent)
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = head.lower().partition(b"content-length:")[2].split()
-        await reader.readexactly(int(length[0]) if length else 0)
+        await answered(reader)
 
 
 async def costly_filters(target: Target) -> None:
     """A hundred patterns that are large once compiled, in one request."""
     filters = "&".join(f"filter=a%3D~%22%5C%5CpL%7B{number}%7D%22" for number in range(200, 300))
     await again_and_again(target, request("GET", f"/api/v2/alerts?{filters}"))
+
+
+async def slow_filters(target: Target) -> None:
+    """An alert, and as many patterns as one request may have that are slow with it and fulfilled by it."""
+    await once(target, "/api/v2/alerts", [{"labels": {"alertname": "slow", "slow": "a" * 2000}}])
+    filters = "&".join(f"filter=slow%21~%22%28a%3F%29%7B{900 + n}%7Da%2Az{n}%22" for n in range(40))
+    reader, writer = await target.open()
+    for path in itertools.cycle(("/api/v2/alerts", "/api/tocsin/v1/explain", "/api/tocsin/v1/facets")):
+        writer.write(request("GET", f"{path}?{filters}"))
+        await answered(reader)
+
+
+async def many_values(target: Target) -> None:
+    """A label has another value with each of ten thousand alerts; each request asks for another view."""
+    for start in range(0, 10_000, 1000):
+        names = range(start, start + 1000)
+        await once(target, "/api/v2/alerts", [{"labels": {"alertname": "n", "n": f"{n}"}} for n in names])
+    reader, writer = await target.open()
+    for number in itertools.count():
+        query = f"values={1 + number % 1000}&filter=alertname=n"
+        writer.write(request("GET", f"/api/tocsin/v1/facets?{query}"))
+        await answered(reader)
+
+
+async def past_silences(target: Target) -> None:
+    """Pages of silences that are large, from far behind."""
+    matchers = [{"name": f"n{number}", "value": "x" * 500, "isRegex": False} for number in range(400)]
+    times = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+    for number in range(100):
+        comment = {"comment": f"{number}", "createdBy": "x"}
+        await once(target, "/api/v2/silences", {"matchers": matchers, **comment, **times})
+    await again_and_again(target, request("GET", "/api/tocsin/v1/history/silences?limit=1000"))
 
 
 async def slow_patterns(target: Target) -> None:
@@ -315,6 +358,9 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "endless bodies": (endless_body, 8, False),
     "many requests": (many_requests, 16, False),
     "costly filters": (costly_filters, 2, False),
+    "slow filters": (slow_filters, 2, False),
+    "many values": (many_values, 1, False),
+    "past silences": (past_silences, 4, False),
     "slow patterns": (slow_patterns, 1, False),
     "costly silence": (costly_silence, 1, False),
     "full silences": (full_silences, 2, False),

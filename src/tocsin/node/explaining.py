@@ -18,7 +18,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError, StorageError
-from tocsin.node.api.turns import turns_of
+from tocsin.node.api.turns import meets, turns_of
 
 if TYPE_CHECKING:
     from tocsin.node.app import Node
@@ -133,7 +133,10 @@ class Explaining:
             if next(turns):
                 await asyncio.sleep(0)
             labels = alert.labels
-            if not question.about(labels.fingerprint, labels):
+            named = question.names(labels.fingerprint)
+            if named is None:
+                named = await meets(question.matchers, labels, turns)
+            if not named:
                 continue
             if question.in_place(root, labels):
                 (ended if alert.resolved_at(now) else firing).append(alert)

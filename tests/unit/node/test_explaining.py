@@ -211,3 +211,29 @@ def test_what_peers_are_asked_names_alerts_or_values() -> None:
 def test_what_a_peer_tells_without_being_asked_is_passed_over() -> None:
     told = Knowledge(node="b", alerts=(held("A"), held("Other")))
     assert explaining.chosen_of(about("alertname=A"), [told]) == [held("A").labels]
+
+
+def test_many_filters_of_one_alert_do_not_hold_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may cost milliseconds, by patterns that somebody made slow."""
+    monkeypatch.setattr(explaining, "SLICE", 1)
+    question = Question(matchers=tuple(parse_matchers("alertname=~T.*") * 200))
+
+    async def story(node: Node, sender: Sender) -> None:
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        await node.put_alerts([alert("Test", node.now())])
+        waiting = asyncio.create_task(others())
+        found = await explaining.Explaining(node, None)._held(question)  # the rest waits for the disk too
+        waiting.cancel()
+        assert len(found) == 1
+        assert turns > 200
+
+    play(tmp_path, monkeypatch, story)

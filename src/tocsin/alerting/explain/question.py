@@ -34,13 +34,16 @@ class Question:
     until: Nanoseconds = FOREVER
     limit: int = 5
 
-    def about(self, fingerprint: int, labels: Mapping[str, str]) -> bool:
-        """Whether it asks about an alert."""
+    def names(self, fingerprint: int) -> bool | None:
+        """Whether it asks about an alert; None: its matchers say."""
         if fingerprint in self.fingerprints:
             return True
-        if self.matchers:
-            return matches_all(self.matchers, labels)
-        return not self.fingerprints
+        return None if self.matchers else not self.fingerprints
+
+    def about(self, fingerprint: int, labels: Mapping[str, str]) -> bool:
+        """Whether it asks about an alert."""
+        named = self.names(fingerprint)
+        return matches_all(self.matchers, labels) if named is None else named
 
     def in_place(self, route: Route, labels: Labels) -> bool:
         """Whether one of the groups of an alert with ``labels`` is asked for."""

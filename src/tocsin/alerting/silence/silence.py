@@ -88,6 +88,10 @@ class Silence:
             return SilenceState.PENDING
         return SilenceState.EXPIRED if now > self.ends_at else SilenceState.ACTIVE
 
+    def has_matchers(self, asked: frozenset[Matcher]) -> bool:
+        """Whether all of them are, literally, among those of one matcher set."""
+        return any(asked <= frozenset(matchers) for matchers in self.matcher_sets)
+
     def matches(self, labels: Labels) -> bool:
         """Whether the label set fulfils one of the matcher sets, whatever the time."""
         return any(matches_all(matchers, labels) for matchers in self.matcher_sets)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.group import GroupView
-from tocsin.alerting.matcher import Matcher, ParserMode, matches_all
+from tocsin.alerting.matcher import Matcher, ParserMode
 from tocsin.alerting.regex import Regex
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ValidationError
@@ -22,7 +22,7 @@ from tocsin.node.api.go_json import encode_plain
 from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Intake
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
-from tocsin.node.api.turns import in_turns, turns_of
+from tocsin.node.api.turns import Turns, in_turns, meets, turns_of
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before others get their turn on the event loop."""
@@ -47,6 +47,7 @@ class _Filter:
         self._silenced = query.flag("silenced")
         self._inhibited = query.flag("inhibited")
         self._labels = receiver_labels(backend.config) if self._receiver_matchers else {}
+        self._labels_meet: dict[str, bool] = {}  # by receiver, each found once
         self._backend = backend
         self._now = now
 
@@ -57,23 +58,31 @@ class _Filter:
         receiver = query.receiver()
         return cls(backend, query, now, matchers, receiver, await in_turns(query.receiver_matchers()))
 
-    def wants_receivers(self, receivers: Sequence[str]) -> bool:
+    async def wants_receivers(self, receivers: Sequence[str], turns: Turns) -> bool:
         """Whether one of ``receivers`` has the name, and one of them the labels, that are asked for."""
-        return _any_matches(self._receiver, receivers) and self._any_has_labels(receivers)
+        return _any_matches(self._receiver, receivers) and await self._any_has_labels(receivers, turns)
 
-    def _any_has_labels(self, receivers: Sequence[str]) -> bool:
+    async def _any_has_labels(self, receivers: Sequence[str], turns: Turns) -> bool:
         matchers = self._receiver_matchers
         if not matchers:
             return True
-        return any(name in self._labels and matches_all(matchers, self._labels[name]) for name in receivers)
+        for name in receivers:
+            found = self._labels_meet.get(name)
+            if found is None:
+                labels = self._labels.get(name)
+                found = labels is not None and await meets(matchers, labels, turns)
+                self._labels_meet[name] = found
+            if found:
+                return True
+        return False
 
-    async def status(self, alert: Alert) -> tuple[Sequence[str], Sequence[str]] | None:
+    async def status(self, alert: Alert, turns: Turns) -> tuple[Sequence[str], Sequence[str]] | None:
         """By which silences and alerts an alert is muted; None if it is not asked for."""
         now = self._now
         if alert.resolved_at(now) and alert.ends_at < now:
             return None
         labels = alert.labels
-        if self.matchers and not matches_all(self.matchers, labels):
+        if self.matchers and not await meets(self.matchers, labels, turns):
             return None
         backend = self._backend
         if backend.silences.looking_up(labels) is not None:
@@ -129,9 +138,9 @@ class AlertOperations:
             if next(turns):
                 await asyncio.sleep(0)
             view = self._views.of(alert, route)
-            if not wanted.wants_receivers(view.receivers):
+            if not await wanted.wants_receivers(view.receivers, turns):
                 continue
-            status = await wanted.status(alert)
+            status = await wanted.status(alert, turns)
             if status is not None:
                 shown.append(view.encode(view.receivers, encode_status(*status)))
         return json_answer(b"[%b]\n" % b",".join(shown))
@@ -147,13 +156,13 @@ class AlertOperations:
         receivers: dict[int, list[str]] = {}
         turns = turns_of(SHOW_SLICE)
         for group in backend.groups():
-            if not wanted.wants_receivers((group.receiver,)):
+            if not await wanted.wants_receivers((group.receiver,), turns):
                 continue
             alerts: list[tuple[Alert, Sequence[str], Sequence[str]]] = []
             for alert in group.alerts:
                 if next(turns):
                     await asyncio.sleep(0)
-                status = await wanted.status(alert)
+                status = await wanted.status(alert, turns)
                 if status is not None:
                     alerts.append((alert, *status))
                     # Once for each group that has it: two routes to one receiver give it twice.

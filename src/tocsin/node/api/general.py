@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tocsin.alerting.matcher import ParserMode, matches_all
+from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.timestamp import format_milliseconds
 from tocsin.node.api.answers import value_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
-from tocsin.node.api.turns import in_turns
+from tocsin.node.api.turns import in_turns, meets, turns_of
+
+SHOW_SLICE: Final = 256
+"""Patterns that are matched before others get their turn."""
 
 
 class GeneralOperations:
@@ -49,10 +54,11 @@ class GeneralOperations:
     async def receivers(self, request: Request) -> Response:
         """The receivers, in the order of the configuration. Raises ValidationError."""
         matchers = await in_turns(Query(request.scope["query_string"], self._mode).receiver_matchers())
+        turns = turns_of(SHOW_SLICE)
         return value_answer(
             [
                 {"labels": labels, "name": name}
                 for name, labels in receiver_labels(self._backend.config).items()
-                if matches_all(matchers, labels)
+                if await meets(matchers, labels, turns)
             ]
         )

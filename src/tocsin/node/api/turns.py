@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.steps import Steps
@@ -16,6 +16,8 @@ LONG: Final = 0.01
 """Seconds of a slice, past which others have as much time before the next."""
 
 T = TypeVar("T")
+Turns: TypeAlias = Iterator[bool]
+"""As :func:`turns_of` makes them."""
 
 
 async def in_turns(steps: Steps[T]) -> T:
@@ -24,6 +26,7 @@ async def in_turns(steps: Steps[T]) -> T:
         began = perf_counter()
         end = began + SLICE
         try:
+            next(steps)
             while perf_counter() < end:
                 next(steps)
         except StopIteration as done:
@@ -33,7 +36,19 @@ async def in_turns(steps: Steps[T]) -> T:
         await asyncio.sleep(took if took > LONG else 0)
 
 
-def turns_of(count: int) -> Iterator[bool]:
+def in_time(steps: Steps[T], seconds: float) -> T:
+    """Do all steps, on a thread of its own; what comes of them. TimeoutError if they take longer."""
+    end = perf_counter() + seconds
+    try:
+        while perf_counter() < end:
+            next(steps)
+    except StopIteration as done:
+        result: T = done.value
+        return result
+    raise TimeoutError
+
+
+def turns_of(count: int) -> Turns:
     """True when it is others' turn: after so many times, or SLICE seconds if the work is slow."""
     while True:
         end = perf_counter() + SLICE
@@ -44,7 +59,7 @@ def turns_of(count: int) -> Iterator[bool]:
         yield True
 
 
-async def meets(matchers: Sequence[Matcher], labels: Mapping[str, str], turns: Iterator[bool]) -> bool:
+async def meets(matchers: Sequence[Matcher], labels: Mapping[str, str], turns: Turns) -> bool:
     """Whether labels fulfil all matchers. Each pattern counts in ``turns``, as it may take milliseconds."""
     for matcher in matchers:
         if matcher.regex is not None and next(turns):

@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
+from tocsin.alerting import steps
 from tocsin.alerting.matcher import parse_matchers
-from tocsin.alerting.silence import Silence, Silences, silences
+from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import SECOND
 
 NOW = 1795484000 * SECOND
@@ -26,5 +27,5 @@ def test_the_order_is_the_same_in_however_many_slices(monkeypatch: pytest.Monkey
         state.set(asked, NOW)
     expected = [one.id for one in state.query(NOW + 2 * HOUR)]
     assert len(expected) == 50
-    monkeypatch.setattr(silences, "SORTED_AT_ONCE", slices)
+    monkeypatch.setattr(steps, "SORTED_AT_ONCE", slices)
     assert [one.id for one in state.query(NOW + 2 * HOUR)] == expected

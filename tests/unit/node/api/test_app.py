@@ -19,7 +19,7 @@ from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ConfigError
-from tocsin.node.api import ClusterStatus, Limits, PeerStatus, create_app
+from tocsin.node.api import ClusterStatus, Limits, PeerStatus, alerts, create_app, general
 from tocsin.node.api.requests import clean_path
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.receivers import ReceiverConfig
@@ -372,6 +372,45 @@ def test_thousands_of_alerts_do_not_hold_the_loop() -> None:
             assert answer.status_code == 200
             assert turns - before > 15  # at least one turn for each few hundred
         other.cancel()
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v2/alerts?{filters}",
+        "/api/v2/alerts/groups?{filters}",
+        "/api/v2/alerts?{receivers}",
+        "/api/v2/receivers?{receivers}",
+    ],
+)
+def test_many_filters_of_one_alert_or_receiver_do_not_hold_the_loop(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each may cost milliseconds, by patterns that somebody made slow."""
+    for module in (alerts, general):
+        monkeypatch.setattr(module, "SHOW_SLICE", 1)
+    query = {
+        "filters": "&".join(["filter=alertname=~A.*"] * 200),
+        "receivers": "&".join(["receiver_matchers=owner=~w.*"] * 200),
+    }
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        turns = 0
+
+        async def others() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        await http.post("/api/v2/alerts", json=[alert({"alertname": "A", "team": "y"})])
+        waiting = asyncio.create_task(others())
+        answer = await http.get(path.format(**query))
+        waiting.cancel()
+        assert answer.json()
+        assert turns > 200
 
     play(story)
 

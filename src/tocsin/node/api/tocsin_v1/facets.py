@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from heapq import nsmallest
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
 from tocsin.alerting.matcher import Matcher
+from tocsin.alerting.steps import Steps, sorting
 from tocsin.bounded import Memo
 from tocsin.models.base import Page
 from tocsin.models.facets import Facet, FacetsQuery, FacetValue
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import meets, turns_of
+from tocsin.node.api.turns import in_turns, meets, turns_of
 
 SLICE: Final = 64
 """Alerts or labels that are looked at before others get their turn."""
@@ -38,7 +38,13 @@ class _Count:
         self.inhibited += inhibited
 
 
-_Counts = dict[str, dict[str, _Count]]
+@dataclass(slots=True)
+class _Label:
+    alerts: int = 0
+    values: dict[str, _Count] = field(default_factory=dict)
+
+
+_Counts = dict[str, _Label]
 
 
 class _Facets:
@@ -56,7 +62,7 @@ class _Facets:
         return paged(await shared.get(), call.query)
 
     async def _found(self, matchers: Sequence[Matcher], most: int) -> Sequence[Facet]:
-        return await _shown(await self._counted(matchers), most)
+        return await in_turns(_shown(await self._counted(matchers), most))
 
     async def _counted(self, matchers: Sequence[Matcher]) -> _Counts:
         backend = self._backend
@@ -74,23 +80,28 @@ class _Facets:
             silenced = bool(backend.silences.mutes(labels, now))
             inhibited = bool(backend.inhibited_by(labels, now))
             for name, value in labels.pairs:
-                values = counts.setdefault(name, {})
-                count = values.get(value)
+                label = counts.get(name)
+                if label is None:
+                    label = counts[name] = _Label()
+                label.alerts += 1
+                count = label.values.get(value)
                 if count is None:
-                    count = values[value] = _Count()
+                    count = label.values[value] = _Count()
                 count.add(silenced, inhibited)
         return counts
 
 
-async def _shown(counts: _Counts, most: int) -> Sequence[Facet]:
+def _shown(counts: _Counts, most: int) -> Steps[Sequence[Facet]]:
     found = []
-    for name, values in counts.items():
-        await asyncio.sleep(0)
-        ordered = nsmallest(most, values.items(), key=lambda each: (-each[1].alerts, each[0]))
+    for name, label in counts.items():
+        yield
+        ordered = yield from sorting(
+            list(label.values.items()), key=lambda each: (-each[1].alerts, each[0]), most=most
+        )
         found.append(
             Facet(
                 name=name,
-                alerts=sum([count.alerts for count in values.values()]),
+                alerts=label.alerts,
                 values=tuple(
                     FacetValue(
                         value=value,
@@ -101,11 +112,10 @@ async def _shown(counts: _Counts, most: int) -> Sequence[Facet]:
                     )
                     for value, count in ordered
                 ),
-                more=max(len(values) - most, 0),
+                more=max(len(label.values) - most, 0),
             )
         )
-    found.sort(key=lambda facet: (-facet.alerts, facet.name))
-    return found
+    return (yield from sorting(found, key=lambda facet: (-facet.alerts, facet.name)))
 
 
 RESOURCE = Resource(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -25,21 +25,30 @@ def paged(items: Sequence[M], query: Paging, *, max_bytes: int = MAX_PAGE_BYTES)
 def shown_page(
     items: Sequence[T], query: Paging, show: Callable[[T], M], *, max_bytes: int = MAX_PAGE_BYTES
 ) -> Page[M]:
-    """The same of things that are yet to be shown: those of the page are."""
+    """The same of things that are yet to be shown: so many are as the page has."""
     start = position(query.after)
-    kept = fitting([show(item) for item in items[start : start + query.limit]], max_bytes)
-    end = start + len(kept)
-    return Page(items=tuple(kept), next=str(end) if end < len(items) else "", total=len(items))
+    fitting = Fitting[M](max_bytes)
+    for item in items[start : start + query.limit]:
+        if not fitting.add(show(item)):
+            break
+    end = start + len(fitting.items)
+    return Page(items=tuple(fitting.items), next=str(end) if end < len(items) else "", total=len(items))
 
 
-def fitting(items: Sequence[M], max_bytes: int = MAX_PAGE_BYTES) -> Sequence[M]:
-    """So many of the first as fit, but at least one."""
-    size = 0
-    for count, item in enumerate(items):
-        size += len(msgspec.json.encode(item))
-        if size > max_bytes and count:
-            return items[:count]
-    return items
+class Fitting(Generic[M]):
+    """Items of a page, as many of the first as fit, but at least one."""
+
+    def __init__(self, max_bytes: int = MAX_PAGE_BYTES) -> None:
+        self.items: list[M] = []
+        self._left = max_bytes
+
+    def add(self, item: M) -> bool:
+        """Whether it fitted."""
+        self._left -= len(msgspec.json.encode(item))
+        if self._left < 0 and self.items:
+            return False
+        self.items.append(item)
+        return True
 
 
 def position(after: str) -> int:

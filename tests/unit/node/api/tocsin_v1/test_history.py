@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import httpx
@@ -12,9 +13,13 @@ from tests.support.api_backend import LoneNode
 from tests.support.api_requests import matcher, silence
 from tests.support.openapi import PREFIX, check, play
 from tests.support.told_flushes import RECORDS, T0, delivery, flush
+from tests.support.transports import eventually
 from tocsin.alerting.record.model import AlertRecord, FlushRecord
+from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
-from tocsin.node.api.tocsin_v1 import history
+from tocsin.models.history import HistoryQuery
+from tocsin.node.api.tocsin_v1 import history, looking
+from tocsin.node.api.tocsin_v1.paging import shown_page
 
 
 def node_with(records: list[FlushRecord]) -> LoneNode:
@@ -82,7 +87,7 @@ def test_pages_go_on_where_they_ended_whatever_comes_meanwhile(monkeypatch: pyte
         alerts = await all_pages(http, "alerts", limit="3")
         seen = [(item["record"], item["fingerprint"]) for item in alerts]
         assert len(seen) == len(set(seen)) == 12
-        monkeypatch.setattr(history, "MAX_LOOKED", 2)
+        monkeypatch.setattr(looking, "MAX_LOOKED", 2)
         assert [item["record"] for item in await all_pages(http, "notifications", outcome="sent")] == [1]
 
     play(story, node_with([*RECORDS, flush(4, "A", *many)]))
@@ -121,9 +126,58 @@ def test_of_what_is_under_way_no_more_alerts_come_than_are_asked_for() -> None:
         page = await ask(http, "alerts", limit="3")
         assert [item["record"] for item in page["items"]] == [0, 0, 0]
         page = await ask(http, "alerts", limit="3", after=page["next"])
-        assert [item["record"] for item in page["items"]] == [4, 4, 3]
+        assert [item["record"] for item in page["items"]] == [0, 0, 0]
+        page = await ask(http, "alerts", limit="3", after=page["next"])
+        assert [item["record"] for item in page["items"]] == [0, 0, 4]
+        _, *rest = await all_pages(http, "alerts", limit="2")
+        assert [item["fingerprint"] for item in rest[:7]] == [f"{each.fingerprint:016x}" for each in many]
 
     play(story, node_with(RECORDS))
+
+
+def _large(count: int, first: int) -> list[AlertRecord]:
+    return [
+        AlertRecord(first + number, (("alertname", "A"), ("text", "x" * 300), ("n", f"{number}")))
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("what", ["notifications", "alerts"])
+def test_whoever_pages_misses_nothing_past_the_bytes_of_a_page(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither of what has ended nor of what is under way, nor of more of that than a page has."""
+    most = 3000
+    monkeypatch.setattr(history, "MAX_PAGE_BYTES", most)
+    monkeypatch.setattr(looking, "MAX_UNDER_WAY", 7)
+    group = "g" * 400
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        node.under_way = [(0, flush(n // 2, f"{n}{group}", *_large(3, 1000 * n))) for n in range(1, 21)]
+        node.under_way[11:12] = []
+        node.under_way.append((3, node.records[2]))
+        found, query = [], {"limit": "1000"}
+        for _ in range(200):
+            answer = await http.get(f"{PREFIX}/history/{what}", params=query)
+            assert len(answer.content) <= most + 500
+            page = await check(http, answer)
+            found += page["items"]
+            if not page["next"]:
+                break
+            query["after"] = page["next"]
+        else:
+            pytest.fail("it has no end")
+        if what == "notifications":
+            seen = [item["groupLabels"].get("alertname", "") for item in found]
+            expected = [f"{n}{group}" for n in range(1, 31) if n != 12]
+        else:
+            seen = [item["fingerprint"] for item in found if int(item["fingerprint"], 16) >= 1000]
+            expected = [f"{1000 * n + k:016x}" for n in range(1, 31) if n != 12 for k in range(3)]
+        assert set(seen) == set(expected)
+        assert len(seen) <= len(expected) + 3, "once each, but for what is kept of what is under way"
+
+    records = [flush(n - 30, f"{n}{group}", *_large(3, 1000 * n)) for n in range(21, 31)]
+    play(story, node_with(records))
 
 
 @pytest.mark.parametrize("what", ["notifications", "alerts"])
@@ -192,7 +246,56 @@ def test_silences_come_by_their_last_change() -> None:
     play(story)
 
 
-@pytest.mark.parametrize("query", [{"after": "x"}, {"since": "now"}, {"outcome": "lost"}, {"filter": "foo"}])
+def test_looking_through_silences_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "MAX_SECONDS", 0)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        problem = await ask(http, "silences")
+        assert (problem["status"], problem["error"]) == (504, "timeout")
+        assert "ask for fewer silences" in problem["message"]
+
+    play(story)
+
+
+def test_silences_are_looked_through_for_a_few_at_once() -> None:
+    """Each takes a thread: the others are for everybody else."""
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        entered: list[int] = []
+        left = threading.Event()
+
+        def every() -> list[Silence]:
+            entered.append(1)
+            left.wait(30)
+            return []
+
+        node.silences.every = every  # type: ignore[method-assign]
+        asking = [asyncio.create_task(ask(http, "silences")) for _ in range(8)]
+        await eventually(lambda: len(entered) >= history.AT_ONCE)
+        await asyncio.gather(*[asyncio.to_thread(int) for _ in range(3)])  # others come to their turn
+        assert len(entered) == history.AT_ONCE
+        left.set()
+        await asyncio.gather(*asking)
+        assert len(entered) == 8
+
+    play(story)
+
+
+def test_of_silences_no_more_are_shown_than_fit_into_a_page() -> None:
+    shown: list[int] = []
+
+    def show(number: int) -> str:
+        shown.append(number)
+        return "x" * 100
+
+    page = shown_page(range(500), HistoryQuery(limit=500, after="3"), show, max_bytes=1050)
+    assert (len(page.items), page.next, page.total) == (10, "13", 500)
+    assert len(shown) == 11
+
+
+@pytest.mark.parametrize(
+    "query", [{"after": "x"}, {"after": "u1-2"}, {"since": "now"}, {"outcome": "lost"}, {"filter": "foo"}]
+)
 def test_what_cannot_be_asked_is_refused(query: dict[str, str]) -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         problem = await ask(http, "notifications", **query)

@@ -7,6 +7,7 @@ import threading
 from typing import Any, cast
 
 import httpx
+import pytest
 
 from tests.support.api_backend import LoneNode, scenes_config
 from tests.support.api_requests import alert
@@ -16,10 +17,12 @@ from tests.support.sink import WebhookSink
 from tocsin.alerting.decisions import Failed, Sent
 from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import integrations
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import ConfigError
 from tocsin.node.api import Limits
 from tocsin.node.api.browsers import BrowserRules
+from tocsin.node.api.tocsin_v1 import facets
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.log import Logger
 from tocsin.node.trials import MAX_TRIALS, Trials
@@ -180,5 +183,35 @@ def test_facets_count_values_by_state() -> None:
         assert page["items"][0]["more"] == 1
         answer = await http.get(f"{PREFIX}/facets", params={"filter": "="})
         assert (await check(http, answer))["status"] == 400
+
+    play(story)
+
+
+def test_values_of_a_label_are_put_in_order_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A label has as many values as there are alerts, if somebody means it to."""
+    count = 0
+
+    async def counting(steps: Steps[Any]) -> Any:
+        nonlocal count
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return done.value
+            count += 1
+
+    monkeypatch.setattr(facets, "in_turns", counting)
+    monkeypatch.setattr("tocsin.alerting.steps.SORTED_AT_ONCE", 10)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        many = [alert({"alertname": "A", "n": f"{number:03}"}) for number in range(500)]
+        await http.post("/api/v2/alerts", json=many)
+        page = await check(http, await http.get(f"{PREFIX}/facets", params={"values": 20}))
+        assert [(each["name"], each["alerts"], each["more"]) for each in page["items"]] == [
+            ("alertname", 500, 0),
+            ("n", 500, 480),
+        ]
+        assert [each["value"] for each in page["items"][1]["values"]] == [f"{n:03}" for n in range(20)]
+        assert count > 50
 
     play(story)

@@ -1,0 +1,138 @@
+"""Goes through the decision record for one page of it, and says where the next page begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from hashlib import blake2b
+from heapq import heappop, heappush
+from time import monotonic
+from typing import Final
+
+from tocsin.alerting.record.model import FlushRecord
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.node.api.tocsin_v1.inside import Inside
+from tocsin.node.api.tocsin_v1.resource import RefusedError
+
+MAX_LOOKED: Final = 4096
+"""Records that are looked at for one page."""
+MAX_SECONDS: Final = 5.0
+"""For which they are."""
+SLACK: Final[Nanoseconds] = 3600 * SECOND
+"""By which an earlier record may have begun later: clocks are set."""
+MAX_UNDER_WAY: Final = 100
+"""Flushes that have not ended, of a page."""
+
+_PLACE: Final = re.compile(
+    r"(?:u(?P<began>[0-9]{1,19})-(?P<name>[0-9a-f]{16})|(?P<number>[0-9]{1,18}))(?:\.(?P<alert>[0-9]{1,18}))?"
+)
+
+Key = tuple[Nanoseconds, int]
+"""Of a flush that has not ended: when it began, and a number for its group. It may have no other yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: ``before`` the record with a number, or at a flush that was under way for the page
+    before. ``alert``: this one again, from that of its alerts on; None: what comes after it."""
+
+    before: int | None = None
+    key: Key | None = None
+    alert: int | None = None
+
+    @classmethod
+    def read(cls, after: str) -> Place:
+        """``after`` as :meth:`Looked.past` and :meth:`Looked.again` write it. Raises RefusedError."""
+        if not after:
+            return cls()
+        found = _PLACE.fullmatch(after)
+        if found is None:
+            raise RefusedError(400, "this is no `next` of a page", "query after")
+        alert = int(found["alert"]) if found["alert"] is not None else None
+        if found["number"] is not None:
+            return cls(before=int(found["number"]), alert=alert)
+        return cls(key=(int(found["began"]), int(found["name"], 16)), alert=alert)
+
+    def has(self, key: Key) -> bool:
+        """Whether a flush that has not ended comes on this page or a later one; the newest come first."""
+        if self.key is None:
+            return True
+        mine, other = (-self.key[0], self.key[1]), (-key[0], key[1])
+        return other > mine or (other == mine and self.alert is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A record. ``number`` 0: it has not ended. ``start``: its first alert of this page. ``last``: nothing
+    more is looked at for this page."""
+
+    number: int
+    record: FlushRecord
+    key: Key | None
+    start: int
+    last: bool
+
+    @property
+    def past(self) -> str:
+        """The next page begins after this one."""
+        return str(self.number) if self.key is None else _named(self.key)
+
+    def again(self, alert: int) -> str:
+        """The next page begins with this one, from that alert on."""
+        return f"{self.number + 1 if self.key is None else _named(self.key)}.{alert}"
+
+
+def _named(key: Key) -> str:
+    return f"u{key[0]}-{key[1]:016x}"
+
+
+def _key(record: FlushRecord) -> Key:
+    name = "\0".join((record.route_id, record.receiver, record.group_key))
+    digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return max(record.began, 0), int.from_bytes(digest)
+
+
+class Looking:
+    """Goes through the records, newest first."""
+
+    def __init__(self, inside: Inside) -> None:
+        self._inside = inside
+
+    async def records(self, place: Place, since: Nanoseconds) -> AsyncGenerator[Looked]:
+        """From ``place`` on, back to ``since``. Flushes that have not ended come first, without a number, and
+        what is kept of them by now is left out."""
+        end = monotonic() + MAX_SECONDS
+        count = 0
+        told: set[int] = set()
+        if place.before is None:
+            latest, more = await self._under_way(place, told)
+            for left, (key, record) in enumerate(latest, 1 - len(latest)):
+                start = place.alert or 0 if key == place.key else 0
+                yield Looked(0, record, key, start, last=more and not left)
+        async for number, record in self._inside.records(place.before):
+            if record.began < since - SLACK:
+                return
+            if number in told:
+                continue
+            count += 1
+            start = place.alert or 0 if number + 1 == place.before else 0
+            yield Looked(number, record, None, start, last=count >= MAX_LOOKED or monotonic() > end)
+
+    async def _under_way(self, place: Place, told: set[int]) -> tuple[list[tuple[Key, FlushRecord]], bool]:
+        """The latest of them from ``place`` on, newest first, and whether there are more; ``told`` gets the
+        numbers of all."""
+        latest: list[tuple[Nanoseconds, int, int, FlushRecord]] = []
+        turn, more = 0, False
+        async for number, record in self._inside.under_way():
+            turn += 1
+            told.add(number)
+            key = _key(record)
+            if not place.has(key):
+                continue
+            heappush(latest, (key[0], -key[1], turn, record))
+            if len(latest) > MAX_UNDER_WAY:
+                heappop(latest)
+                more = True
+        latest.sort(reverse=True)
+        return [((began, -name), record) for began, name, _, record in latest], more
