@@ -61,7 +61,7 @@ class Trio(Cluster):
     last: Node
 
     def fill(self, ours: NodeKind, theirs: NodeKind) -> Trio:
-        turns = {"cluster.peer-timeout": "4s"}  # Who sends must be out within it, also on a busy machine.
+        turns = {"cluster.peer-timeout": "10s"}  # Who sends must be out within it, also on a busy machine.
         self.first = self.add(ours, "first", peer_name="00-first", flags=turns)
         self.theirs = self.add(theirs, "theirs", peer_name="50-theirs", flags=turns)
         self.last = self.add(ours, "last", peer_name="zz-last", flags=turns)
