@@ -16,7 +16,7 @@ from tocsin.aio import LoopClock, MachineShell, Tasks
 from tocsin.errors import ClosedError, TransportError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.answering import Request, StreamAnswers
-from tocsin.gossip.application import checked_state
+from tocsin.gossip.application import check_bytes, checked_state
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import (
     Action,
@@ -251,6 +251,7 @@ class Gossip:
         :class:`~tocsin.errors.NotFoundError` if it is unknown, :class:`TransportError` if the question did
         not arrive, :class:`AnswerError` if it has no answer, :class:`TimeoutError` after ``timeout`` seconds.
         """
+        check_bytes(question, "a question")
         self._check_started()
         return await self._services.requests.ask(member, question, timeout)
 
@@ -259,6 +260,7 @@ class Gossip:
 
         What is lost comes by push/pull. :class:`~tocsin.errors.NotFoundError` for an unknown state.
         """
+        check_bytes(change, "a change")
         self._check_started()
         self._services.replicas.share(state, change)
 
@@ -287,8 +289,9 @@ class Gossip:
 
         It may reach a member more than once, or (with bad luck) never: push/pull repairs that.
 
-        :class:`~tocsin.errors.UserError` if it does not fit a packet.
+        :class:`~tocsin.errors.UserError` if it does not fit a packet, :class:`TypeError` if it is no bytes.
         """
+        check_bytes(payload, "a message")
         self._check_started()
         self._endpoint.broadcast(payload, self._loop.time(), name=name)
         self._eager.arm()
@@ -299,6 +302,7 @@ class Gossip:
 
         :class:`~tocsin.errors.NotFoundError` if it is unknown, :class:`TransportError` if it did not arrive.
         """
+        check_bytes(payload, "a message")
         self._check_started()
         outcome = self._outbound.wait_for(self._endpoint.send_reliable(member, payload, self._loop.time()))
         self._drain()
@@ -308,6 +312,7 @@ class Gossip:
 
     def send_best_effort(self, member: str, payload: bytes) -> None:
         """Send a message to one member in a packet; :class:`~tocsin.errors.NotFoundError`."""
+        check_bytes(payload, "a message")
         self._check_started()
         self._endpoint.send_best_effort(member, payload, self._loop.time())
         self._drain()
@@ -328,6 +333,7 @@ class Gossip:
 
     def update_meta(self, meta: bytes) -> None:
         """Change what others see as our meta."""
+        check_bytes(meta, "meta")
         self._check_started()
         self._endpoint.update_meta(meta, self._loop.time())
         self._drain()

@@ -104,6 +104,18 @@ class Admission:
             return self._name_refused("known", f"what answers at {address} is not {name[:64]!r}")
         return ""
 
+    def speaks_for(self, name: str, address: Address, peer: PeerIdentity | None) -> bool:
+        """Whether a message of ``peer`` may be one of that member at that address: its certificate carries
+        the name, or, unless names are bound, it is that host or the one that was seen at the address. True
+        where the transport knows nobody."""
+        if peer is None or peer.carries(name):
+            return True
+        if self._config.bind_names:
+            return False
+        found = self._found.get(address)
+        seen = found is not None and found.certificate == peer.certificate != ""
+        return seen or peer.host == address.host
+
     def state_objection(self, nodes: Iterable[NodeState], peer: PeerIdentity | None) -> str:
         """With name binding: a member's table holds the member itself, under a name that it may have."""
         if not self._config.bind_names or peer is None or any(peer.carries(node.name) for node in nodes):
@@ -116,9 +128,11 @@ class Admission:
         They are rejected: the caller removes them.
         """
         rejected: list[str] = []
-        if not self._config.bind_names or address == self._table.local.address:
+        if address == self._table.local.address:
             return rejected
         self._found.put(address, peer)
+        if not self._config.bind_names:
+            return rejected
         for name, newcomer in list(self._waiting.items()):
             if newcomer.address == address and not peer.carries(name):
                 self._forget(name)

@@ -6,6 +6,7 @@ from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.parts import Parts
 from tocsin.gossip.core.peer_statistics import PeerStatistics
 from tocsin.gossip.core.statistics import Statistics
+from tocsin.gossip.peer import PeerIdentity
 
 
 class Views:
@@ -39,6 +40,11 @@ class Views:
     def member(self, name: str) -> Member | None:
         """A known member, dead ones included."""
         return self._table.get(name)
+
+    def speaks_for(self, name: str, peer: PeerIdentity | None) -> bool:
+        """Whether a message of ``peer`` may be one of that member, as far as the transport knows."""
+        member = self._table.get(name)
+        return member is not None and self._admission.speaks_for(name, member.address, peer)
 
     @property
     def known(self) -> int:

@@ -12,6 +12,7 @@ from tocsin.aio import Tasks
 from tocsin.bounded import Quota
 from tocsin.errors import ClosedError, RemoteError, TocsinError, TransportError, WireError
 from tocsin.gossip.core.effects import Event, ProtocolError, UserMessage
+from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.services.statistics import ServiceStatistics
 from tocsin.gossip.wire.envelope import (
     IDENTIFIER,
@@ -35,6 +36,8 @@ MAX_ANSWERING_BYTES_OF_PEER: Final = 32 << 20
 Answer: TypeAlias = Callable[[str, bytes], Awaitable[bytes]]
 """Called with the name of who asks, as it says itself, and the question; returns the answer."""
 SendReliable: TypeAlias = Callable[[str, bytes], Awaitable[None]]
+SpeaksFor: TypeAlias = Callable[[str, PeerIdentity | None], bool]
+"""Whether who sent a message is the member of a name, as far as the transport knows."""
 
 
 class AnswerError(RemoteError):
@@ -52,6 +55,7 @@ class Requests:
         tasks: Tasks,
         *,
         send: SendReliable,
+        speaks_for: SpeaksFor,
         tell: Callable[[Event], None],
     ) -> None:
         self._name = name
@@ -59,8 +63,9 @@ class Requests:
         self._statistics = statistics
         self._tasks = tasks
         self._send = send
+        self._speaks_for = speaks_for
         self._tell = tell
-        self._asked: dict[bytes, asyncio.Future[Envelope]] = {}
+        self._asked: dict[bytes, tuple[str, asyncio.Future[Envelope]]] = {}
         self._answering: Quota[Hashable] = Quota(MAX_ANSWERING_OF_PEER, MAX_ANSWERING)
         self._bytes: Quota[Hashable] = Quota(MAX_ANSWERING_BYTES_OF_PEER, MAX_ANSWERING_BYTES)
 
@@ -75,7 +80,7 @@ class Requests:
             raise TransportError(f"{MAX_ASKED} questions are under way already")
         identifier = secrets.token_bytes(IDENTIFIER)
         outcome: asyncio.Future[Envelope] = asyncio.get_running_loop().create_future()
-        self._asked[identifier] = outcome
+        self._asked[identifier] = (member, outcome)
         question = Envelope(EnvelopeKind.REQUEST, payload, self._name, identifier)
         try:
             async with asyncio.timeout(timeout):
@@ -101,11 +106,7 @@ class Requests:
         if envelope is None:
             return False
         if envelope.kind in (EnvelopeKind.ANSWER, EnvelopeKind.REFUSAL):
-            outcome = self._asked.get(envelope.identifier)
-            if outcome is None or outcome.done():
-                self._statistics.answers_late += 1
-            else:
-                outcome.set_result(envelope)
+            self._answered(envelope, event.peer)
             return True
         if envelope.kind is not EnvelopeKind.REQUEST:
             return False
@@ -120,9 +121,19 @@ class Requests:
             self._tasks.spawn(self._reply(envelope, peer, size))
         return True
 
+    def _answered(self, answer: Envelope, peer: PeerIdentity | None) -> None:
+        member, outcome = self._asked.get(answer.identifier, ("", None))
+        if outcome is None or outcome.done():
+            self._statistics.answers_late += 1
+        elif answer.name != member or not self._speaks_for(member, peer):
+            # The member that was asked can make another one answer us, by asking it in our name.
+            self._statistics.answers_refused += 1
+        else:
+            outcome.set_result(answer)
+
     def close(self) -> None:
         """Whoever waits for an answer gets none."""
-        for outcome in self._asked.values():
+        for _, outcome in self._asked.values():
             if not outcome.done():
                 outcome.set_exception(ClosedError("this member was closed"))
 

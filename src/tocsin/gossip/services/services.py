@@ -40,7 +40,13 @@ class Services:
         self.waits: MemberWaits = MemberWaits(endpoint.members)
         self.replicas: Replicas = Replicas(states, self.statistics, send=self._spread, tell=tell)
         self.requests: Requests = Requests(
-            endpoint.local.name, answer, self.statistics, tasks, send=send, tell=tell
+            endpoint.local.name,
+            answer,
+            self.statistics,
+            tasks,
+            send=send,
+            speaks_for=endpoint.speaks_for,
+            tell=tell,
         )
         self._endpoint = endpoint
         self._random = random

@@ -16,6 +16,8 @@ class ServiceStatistics:
     peer or of all."""
     answers_late: int = 0
     """Answers that nobody waited for any more."""
+    answers_refused: int = 0
+    """Answers of another member than the one that was asked."""
     answers_lost: int = 0
     """Answers that could not be sent."""
     changes_received: int = 0

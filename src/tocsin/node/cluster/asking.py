@@ -75,7 +75,7 @@ class Asking:
         self._ready = ready
         self._log = log
         self._loop = asyncio.get_running_loop()
-        self._waiting: dict[int, asyncio.Future[Knowledge]] = {}
+        self._waiting: dict[int, tuple[str, asyncio.Future[Knowledge]]] = {}
         self._answering: Quota[Hashable] = Quota(MAX_ANSWERING_PEER, MAX_ANSWERING)
         self._allowance = Allowance(SHARE, BURST)
         self._tasks = Tasks(lambda error: log.error("a question of a peer failed", error=repr(error)))
@@ -96,9 +96,14 @@ class Asking:
             self._refused(error, str(event.source))
             return
         if not asks:
-            waiting = self._waiting.pop(exchange, None)
-            if waiting is not None:
-                self._tasks.spawn(self._read(data, waiting, str(event.source)))
+            member, waiting = self._waiting.get(exchange, ("", None))
+            if waiting is None:
+                return
+            if not self._gossip.endpoint.speaks_for(member, event.peer):
+                self._refused(StateError("an answer of another member than was asked"), str(event.source))
+                return
+            del self._waiting[exchange]
+            self._tasks.spawn(self._read(data, waiting, str(event.source)))
         elif len(data) > MAX_QUESTION_BYTES:
             self._refused(StateError("a question that is too long"), str(event.source))
         elif self._answering.acquire(event.accounted_peer):
@@ -116,7 +121,7 @@ class Asking:
         self.statistics.peers_asked += 1
         exchange = self._random.getrandbits(64)
         answer: asyncio.Future[Knowledge] = self._loop.create_future()
-        self._waiting[exchange] = answer
+        self._waiting[exchange] = (member, answer)
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT):
                 data = await asyncio.to_thread(_encoded_question, exchange, self._name, question)

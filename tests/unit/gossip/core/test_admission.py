@@ -281,3 +281,26 @@ def test_without_binding_names_are_not_asked() -> None:
     door.endpoint.peer_identified(address_of(9), certificate_of("attacker"), door.now)
     door.answer("victim", 9)
     assert door.names == {"victim"}
+
+
+@pytest.mark.parametrize(
+    ("peer", "speaks", "bound"),
+    [
+        (None, True, True),
+        (certificate_of("node-2"), True, True),
+        (certificate_of("other", host="10.0.0.2"), True, False),
+        (certificate_of("seen", host="10.0.0.77"), True, False),
+        (certificate_of("other", host="10.0.0.77"), False, False),
+        (certificate_of("*", host="10.0.0.77"), False, False),
+    ],
+)
+def test_who_may_speak_for_a_member(peer: PeerIdentity | None, speaks: bool, bound: bool) -> None:
+    """By name, by the certificate seen at its address, or by its host; by name alone if names are bound."""
+    for bind, expected in ((False, speaks), (True, bound)):
+        door = Door(bind_names=bind)
+        door.hear(alive("node-2", 2), peer=certificate_of("node-2", host="10.0.0.2"), source=address_of(2))
+        assert door.names == {"node-2"}
+        seen = certificate_of("seen", "node-2") if bind else certificate_of("seen")
+        door.endpoint.peer_identified(address_of(2), seen, door.now)
+        assert door.endpoint.speaks_for("node-2", peer) is expected
+        assert not door.endpoint.speaks_for("nobody", peer)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -265,6 +267,49 @@ def test_a_question_is_answered_by_the_member_that_is_asked() -> None:
         cluster.network.cut_off(alice.local.address)
         with pytest.raises(TimeoutError, match="bob did not answer within 2 s"):
             await alice.ask("bob", b"the time", timeout=2)
+
+    simulate(scenario)
+
+
+def test_what_another_member_answers_is_no_answer() -> None:
+    """Whoever is asked can ask another one in the name of who asks, who then gets that answer."""
+
+    async def answer(who: str, question: bytes) -> bytes:
+        return b"of bob"
+
+    async def scenario(cluster: Cluster) -> None:
+        alice = await cluster.member("alice")
+        await cluster.member("bob", answer=answer)
+        mallory = await cluster.member("mallory")
+        await mallory.wait_for_members(3, timeout=10)
+        await alice.wait_for_members(3, timeout=10)
+
+        async with mallory.events() as events:
+            asked = asyncio.create_task(alice.ask("mallory", b"who are you", timeout=5))
+            async for event in events:
+                if isinstance(event, UserMessage):
+                    await mallory.send_reliable("bob", event.payload)
+                    break
+            with pytest.raises(TimeoutError, match="mallory did not answer"):
+                await asked
+        assert counted(alice, "answers_refused") == 1
+
+    simulate(scenario)
+
+
+def test_text_is_refused_where_bytes_are_due() -> None:
+    async def scenario(cluster: Cluster) -> None:
+        alice = await cluster.member("alice")
+        text: Any = "text"
+        for give in (alice.broadcast, alice.update_meta, partial(alice.share, "state")):
+            with pytest.raises(TypeError, match=r"has to be bytes, not str: encode it first"):
+                give(text)
+        with pytest.raises(TypeError, match="a message has to be bytes"):
+            await alice.send_reliable("alice", text)
+        with pytest.raises(TypeError, match="a question has to be bytes"):
+            await alice.ask("alice", text)
+        with pytest.raises(TypeError, match="a message has to be bytes, not int"):
+            alice.send_best_effort("alice", 5)  # type: ignore[arg-type]
 
     simulate(scenario)
 

@@ -12,7 +12,7 @@ from tests.support.recorded import RecordedPipeline
 from tests.support.routing import T0, alert
 from tests.support.transports import eventually
 from tocsin.alerting.explain.knowledge import Knowledge
-from tocsin.alerting.explain.messages import Answered, Asked, encode_answer, encode_question
+from tocsin.alerting.explain.messages import Answered, Asked, decode_message, encode_answer, encode_question
 from tocsin.alerting.explain.question import Question
 from tocsin.alerting.protocol.parts import decode_part
 from tocsin.errors import TransportError
@@ -36,12 +36,15 @@ class Line:
         self.members = dict.fromkeys(members, META)
         self.others: dict[str, Asking] = {}
         self.sent: list[bytes] = []
-        self.endpoint = SimpleNamespace(member=self._member)
+        self.endpoint = SimpleNamespace(member=self._member, speaks_for=self._speaks_for)
 
     def _member(self, name: str) -> Any:
         if name not in self.members:
             return None
         return SimpleNamespace(name=name, address=HOST, meta=self.members[name])
+
+    def _speaks_for(self, name: str, peer: PeerIdentity | None) -> bool:
+        return peer is None or peer.host == HOST.host
 
     async def send_reliable(self, member: str, part: bytes) -> None:
         self.sent.append(part)
@@ -86,6 +89,23 @@ def test_a_member_tells_what_it_knows() -> None:
         assert await a.asking.ask(["b"], QUESTION) == {"b": b.known}
         assert b.asked == [QUESTION]
         assert b.asking.statistics.questions_answered == 1
+
+    asyncio.run(story())
+
+
+def test_an_answer_of_another_member_than_was_asked_is_none() -> None:
+    async def story() -> None:
+        a, b, here, _ = pair()
+        b.free.clear()
+        asked = asyncio.create_task(a.asking.ask(["b"], QUESTION))
+        await eventually(lambda: bool(b.asked))
+        _, question = decode_part(here.sent[0])
+        exchange = decode_message(question).exchange
+        stranger = UserMessage(b"", HOST, PeerIdentity("mallory", frozenset(), "127.0.0.9"))
+        a.asking.receive(encode_answer(Answered(exchange, Knowledge(node="b"))), stranger)
+        assert a.asking.statistics.messages_refused == 1
+        b.free.set()
+        assert await asked == {"b": b.known}, "it waits for the one that was asked"
 
     asyncio.run(story())
 
