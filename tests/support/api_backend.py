@@ -104,6 +104,7 @@ class LoneInside:
         )
         self.trials = Trials(self._senders, node.clock, Logger("tests"))
         self.asked: tuple[Question, bool] | None = None
+        self.record_kept = True
         self.explanation = Explanation((), (), 0)
 
     def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:

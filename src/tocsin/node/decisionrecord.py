@@ -32,6 +32,11 @@ class DecisionRecord:
         self.log = log
         self._followers: WeakSet[Follower] = WeakSet()
 
+    @property
+    def kept(self) -> bool:
+        """Whether there is a record at all."""
+        return self.store.records.kept
+
     def follow(self) -> Follower:
         """For the engine of one configuration, which keeps it for as long as it decides anything."""
         follower = Follower(self)

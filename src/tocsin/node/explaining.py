@@ -179,6 +179,8 @@ class Explaining:
 
     async def _records(self, wanted: Wanted) -> tuple[list[FlushRecord], str]:
         """The newest ones, and why there may be more."""
+        if not self._node.record.kept:
+            return [], "it keeps no decision record"
         found: list[FlushRecord] = []
         alerts = 0
         end = monotonic() + SCAN_SECONDS

@@ -115,6 +115,11 @@ class NodeInside:
         engine = self._node.engine
         return engine.dispatcher.each_group() if engine is not None else iter(())
 
+    @property
+    def record_kept(self) -> bool:
+        """Whether there is a decision record."""
+        return self._node.record.kept
+
     def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
         """The decision record, newest first, before a number."""
         return self._node.record.read(before)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tocsin.cli.control import main
+from tocsin.cli.linting.rules import NAMES
 
 ROOT = Path(__file__).resolve().parents[3]
 REST = "receivers: [{name: r, webhook_configs: [{url: 'http://x/'}]}]\n"
@@ -108,7 +109,17 @@ def test_status(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "bad.yml:1:8: expected a map" in capsys.readouterr().err
 
 
+def test_a_rule_that_there_is_not_cannot_be_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "alertmanager.yml").write_text(GOOD)
+    assert main(["lint", str(tmp_path / "alertmanager.yml"), "--ignore=old-key", "--ignore=oldkey"]) == 1
+    problem = capsys.readouterr().err
+    assert "--ignore=oldkey: there is no such rule" in problem
+    assert all(rule in problem for rule in FOUND)
+
+
 def test_the_docs_list_every_rule_and_no_other() -> None:
     text = (ROOT / "docs" / "tocsinctl.md").read_text()
     table = text[text.index("| rule |") :].split("\n\n")[0]
-    assert {line.split("`")[1] for line in table.splitlines()[2:]} == set(FOUND)
+    assert {line.split("`")[1] for line in table.splitlines()[2:]} == set(FOUND) == set(NAMES)

@@ -186,7 +186,8 @@ def _told(nodes: Sequence[str], told: Told, now: Nanoseconds) -> str:
     ahead = told.again_at is not None and told.again_at > now - SECOND  # what was ahead then may be past now
     again = f"; again {_when(told.again_at, now)}" if told.again_at is not None and ahead else ""
     resolved = " as resolved" if _is_sent(told) and told.resolved else ""
-    return f"{clock(told.at)}{node}{to} {told.what}{resolved}: {told.why}{again}"
+    what = told.why if told.why.startswith(f"{told.what} ") else f"{told.what}{resolved}: {told.why}"
+    return f"{clock(told.at)}{node}{to} {what}{again}"
 
 
 def clock(moment: Nanoseconds) -> str:

@@ -11,14 +11,18 @@ from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import DURATION, FILE, NUMBER, SWITCH, Argument, Command, Flag, Kind
 from tocsin.client.formats import to_json
 from tocsin.client.terminal import Terminal
+from tocsin.errors import UserError
 
 
 def run(invocation: Invocation) -> int:
     """Print what is doubtful. Exit status 1 if there is a warning, or with ``--strict`` a note."""
     from tocsin.cli.linting.findings import Context
-    from tocsin.cli.linting.rules import lint
+    from tocsin.cli.linting.rules import NAMES, lint
     from tocsin.node.config import load_config
 
+    ignored = set(invocation.texts("ignore"))
+    for name in sorted(ignored.difference(NAMES)):
+        raise UserError(f"--ignore={name}: there is no such rule (there are: {', '.join(NAMES)})")
     context = Context(
         invocation.number("data.retention"),
         invocation.number("cluster.peer-timeout"),
@@ -29,7 +33,6 @@ def run(invocation: Invocation) -> int:
         for file in invocation.arguments
         for finding in lint(load_config(file, accept_unserved=True), context)
     ]
-    ignored = set(invocation.texts("ignore"))
     found = [finding for finding in found if finding.rule not in ignored]
     warnings = sum(finding.level == "warning" for finding in found)
     if invocation.output == "json":

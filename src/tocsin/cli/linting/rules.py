@@ -28,6 +28,31 @@ RULES: Final[tuple[Rule, ...]] = (
     rest.old_keys,
 )
 
+NAMES: Final = (
+    "continue-without-effect",
+    "contradictory-route",
+    "empty-time-interval",
+    "inhibition-of-everything",
+    "inhibition-of-itself",
+    "inhibition-without-equal",
+    "matches-everything",
+    "no-grouping",
+    "no-template-files",
+    "no-time-to-deduplicate",
+    "old-key",
+    "one-group",
+    "plain-expression",
+    "repeat-below-group",
+    "repeat-no-multiple",
+    "repeat-past-retention",
+    "silent-receiver",
+    "told-twice",
+    "unreachable-route",
+    "unused-receiver",
+    "unused-time-interval",
+)
+"""What findings are called."""
+
 
 def lint(config: AlertmanagerConfig, context: Context) -> Iterator[Finding]:
     """What all rules find."""

@@ -145,7 +145,7 @@ class Connections:
             "network_backend": backend,
         }
         made = self._maker(proxy, tunnel, context, common)
-        return Pool(Reuse(made, http2=self._http2), backend, context)
+        return Pool(Reuse(made, self._statistics, http2=self._http2), backend, context)
 
     def _maker(
         self, proxy: str, tunnel: bool, context: ssl.SSLContext, common: dict[str, Any]

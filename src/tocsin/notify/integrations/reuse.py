@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import httpcore
 
+from tocsin.notify.integrations.statistics import ClientStatistics
+
 if TYPE_CHECKING:
     from httpcore import Origin
 
@@ -28,8 +30,11 @@ LOOKED_AT: Final = 2
 class Reuse:
     """Connections as ``maker`` makes them. How many have requests at a time is its user's to bound."""
 
-    def __init__(self, maker: httpcore.AsyncConnectionPool, *, http2: bool) -> None:
+    def __init__(
+        self, maker: httpcore.AsyncConnectionPool, statistics: ClientStatistics, *, http2: bool
+    ) -> None:
         """``maker``: says how a connection is made, and makes no request itself."""
+        self._statistics = statistics
         self._maker = maker
         self._http2 = http2
         self._idle: dict[Place, list[httpcore.AsyncConnectionInterface]] = {}
@@ -79,7 +84,11 @@ class Reuse:
 
     async def _close_old(self) -> None:
         for connection, place in list(islice(self._waiting.items(), LOOKED_AT)):
-            if connection in self._waiting and (len(self._waiting) > MAX_IDLE or connection.has_expired()):
+            if connection not in self._waiting:
+                continue
+            too_many = len(self._waiting) > MAX_IDLE
+            self._statistics.bounds_reached["idle_connections"] += too_many
+            if too_many or connection.has_expired():
                 idle = self._idle[place]
                 idle.remove(connection)
                 if not idle:

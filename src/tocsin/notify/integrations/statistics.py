@@ -14,7 +14,8 @@ class ClientStatistics:
     """Times that a bound was reached: ``answer_bytes``, ``answer_pieces`` and ``answer_time`` cut an answer,
     ``answer_head`` ended an attempt whose answer did not begin for all that came,
     ``redirects`` ended an attempt, at ``requests`` one waited for others of its integration, at
-    ``mail_sessions`` a mail did; ``mail_reply`` ended a mail."""
+    ``mail_sessions`` a mail did; ``mail_reply`` ended a mail; at ``idle_connections`` one that waited for
+    another request was closed."""
     truncated: Counter[str] = field(default_factory=Counter)
     """Attempts with a text that was cut to what the far side takes, by kind."""
     tls_files_reloaded: int = 0

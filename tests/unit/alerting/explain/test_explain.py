@@ -154,6 +154,8 @@ def test_muted_by_time() -> None:
         "NOT SENT 2027-01-15T08:00:00Z (1m ago), muted by the time interval always"
     )
     assert "  the route is muted now by always\n" in render(story)
+    assert " muted by the time interval always" in render(story)
+    assert "muted: muted" not in render(story)
 
 
 def test_outside_of_its_active_times() -> None:

@@ -19,14 +19,16 @@ from tests.support.httpreceiver import client, run, served, server_tls
 from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
 from tocsin.notify.integrations import reuse
 from tocsin.notify.integrations.reuse import Reuse
+from tocsin.notify.integrations.statistics import ClientStatistics
 
 AUTHORITY = CertificateAuthority()
 TRUSTING = TLSClientConfig(ca=AUTHORITY.certificate.decode())
 
 
 @asynccontextmanager
-async def _reusing(**more: float) -> AsyncIterator[Reuse]:
-    made = Reuse(httpcore.AsyncConnectionPool(**more), http2=False)  # type: ignore[arg-type]
+async def _reusing(statistics: ClientStatistics | None = None, **more: float) -> AsyncIterator[Reuse]:
+    pool = httpcore.AsyncConnectionPool(**more)  # type: ignore[arg-type]
+    made = Reuse(pool, statistics or ClientStatistics(), http2=False)
     try:
         yield made
     finally:
@@ -41,10 +43,22 @@ async def _ask(connections: Reuse, url: str) -> None:
 def test_idle_connections_to_all_origins_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reuse, "MAX_IDLE", 2)
 
+    statistics = ClientStatistics()
+
     async def story() -> None:
-        async with served() as one, served() as two, served() as three, served() as four, _reusing() as kept:
-            for far in (one, two, three, four, one):
+        async with (
+            served() as one,
+            served() as two,
+            served() as three,
+            served() as four,
+            _reusing(statistics) as kept,
+        ):
+            for far in (one, two):
                 await _ask(kept, far.url)
+            assert not statistics.bounds_reached.total()
+            for far in (three, four, one):
+                await _ask(kept, far.url)
+            assert statistics.bounds_reached["idle_connections"] == 2
             # The one that had waited longest made room, so its origin is reached anew.
             assert len(one.connections) == 2
             await asyncio.wait([min(one.connections, key=lambda each: not each.done())])

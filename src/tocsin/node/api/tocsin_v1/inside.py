@@ -52,6 +52,11 @@ class Inside(Protocol):
         """Tries receivers."""
         ...
 
+    @property
+    def record_kept(self) -> bool:
+        """Whether there is a decision record."""
+        ...
+
     def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
         """The decision record, newest first, before a number. Raises StorageError."""
         ...

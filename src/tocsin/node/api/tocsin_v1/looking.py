@@ -24,6 +24,8 @@ SLACK: Final[Nanoseconds] = 3600 * SECOND
 MAX_UNDER_WAY: Final = 100
 """Flushes that have not ended, of a page."""
 
+KEEPS_NONE: Final = "this node keeps no decision record (--record.max-entries or --record.max-bytes is 0)"
+
 _PLACE: Final = re.compile(
     r"(?:u(?P<began>[0-9]{1,19})-(?P<name>[0-9a-f]{16})|(?P<number>[0-9]{1,18}))(?:\.(?P<alert>[0-9]{1,18}))?"
 )
@@ -101,7 +103,9 @@ class Looking:
 
     async def records(self, place: Place, since: Nanoseconds) -> AsyncGenerator[Looked]:
         """From ``place`` on, back to ``since``. Flushes that have not ended come first, without a number, and
-        what is kept of them by now is left out."""
+        what is kept of them by now is left out. Raises RefusedError where there is no record."""
+        if not self._inside.record_kept:
+            raise RefusedError(404, KEEPS_NONE)
         end = monotonic() + MAX_SECONDS
         count = 0
         told: set[int] = set()

@@ -220,6 +220,17 @@ def test_alerts_come_once_as_they_were_seen_last() -> None:
     play(story, node_with(RECORDS))
 
 
+@pytest.mark.parametrize("what", ["notifications", "alerts"])
+def test_a_node_without_a_record_says_so(what: str) -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        node.inside.record_kept = False
+        problem = await ask(http, what)
+        assert (problem["status"], problem["error"]) == (404, "not_found")
+        assert "keeps no decision record (--record.max-entries" in problem["message"]
+
+    play(story)
+
+
 def test_silences_come_by_their_last_change() -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         made = []
