@@ -100,7 +100,7 @@ class LoneInside:
                 (("cluster", lambda: node.cluster.status),),
             ),
             lambda: format_milliseconds(node.now()),
-            max_streams=4,
+            max_streams=8,
         )
         self.trials = Trials(self._senders, node.clock, Logger("tests"))
         self.asked: tuple[Question, bool] | None = None

@@ -234,7 +234,6 @@ class Gossip:
 
     async def wait_for_members(self, wanted: Wanted, *, timeout: float | None = None) -> list[Member]:
         """Wait until so many members are alive (ourselves included), or those names, or as a function says.
-
         :class:`TimeoutError` after ``timeout`` seconds, :class:`~tocsin.errors.ClosedError` once closed.
         """
         self._check_started()

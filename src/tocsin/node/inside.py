@@ -50,6 +50,7 @@ class NodeInside:
         self.events = EventHub(
             Watch(self._touched, (("cluster", self._cluster), ("configuration", self.configuration))),
             lambda: format_milliseconds(node.now()),
+            max_streams=node.flags.web_max_event_streams,
         )
         self.acknowledging = Acknowledging(
             node.alerts,

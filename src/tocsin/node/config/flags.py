@@ -191,6 +191,12 @@ class NodeFlags:
     web_read_only: bool = switch(
         "web.read-only", False, "Take alerts, and let API and pages change nothing else at this node."
     )
+    web_max_event_streams: int = flag(
+        "web.max-event-streams",
+        128,
+        bound,
+        "Most event streams (of open pages) at once, half of them of one address, an eighth of one user.",
+    )
     web_ui_path: str = flag("web.ui-path", "", str, "Accepted but ignored: the pages are part of Tocsin.")
     auto_gomemlimit_ratio: float = flag(
         "auto-gomemlimit.ratio", 0.9, ratio, "Accepted but ignored: it tunes Go's memory limit."

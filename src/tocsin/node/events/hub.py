@@ -31,9 +31,9 @@ LONGEST: Final = 3600.0
 RETRY: Final = 2000
 """Milliseconds after which a browser comes back."""
 MAX_STREAMS: Final = 128
-MAX_STREAMS_OF_USER: Final = 16
-MAX_STREAMS_OF_ADDRESS: Final = 64
-"""Of one address (of IPv6: one /64), of whoever the node does not know by name."""
+USER_SHARE: Final = 8
+ADDRESS_SHARE: Final = 2
+"""So many users, or addresses of whoever the node does not know by name (of IPv6: /64), take all of them."""
 MAX_WRITE: Final = 64 * 1024
 """Bytes that are written to a listener at once; what it has not taken yet waits in the ring."""
 
@@ -78,15 +78,13 @@ class EventHub:
         time: Callable[[], str],
         *,
         max_streams: int = MAX_STREAMS,
-        max_of_user: int = MAX_STREAMS_OF_USER,
-        max_of_address: int = MAX_STREAMS_OF_ADDRESS,
     ) -> None:
         self.statistics = EventStatistics()
         self._watched = watched
         self.time = time
         self._max_streams = max_streams
-        self._of_user: Quota[str] = Quota(max_of_user)
-        self._of_address: Quota[str] = Quota(max_of_address)
+        self._of_user: Quota[str] = Quota(-(-max_streams // USER_SHARE))
+        self._of_address: Quota[str] = Quota(-(-max_streams // ADDRESS_SHARE))
         self._ring = EventRing(os.urandom(6).hex())
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None

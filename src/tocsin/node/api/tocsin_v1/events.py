@@ -59,7 +59,10 @@ class _Events:
             events = self._backend.inside.events
             return EventStream(events.listen(identifier, user=call.creator, address=call.address))
         except TooManyStreamsError:
-            message = "as many event streams are open as may be, of all or of this client; try again later"
+            message = (
+                "as many event streams are open as may be, of all, of this user or from this address; "
+                "try again later, or give the node a higher --web.max-event-streams"
+            )
             raise RefusedError(503, message) from None
 
 

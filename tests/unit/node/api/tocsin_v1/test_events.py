@@ -7,6 +7,7 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +21,8 @@ from tocsin.alerting.timestamp import SECOND
 from tocsin.models.events import Kind
 from tocsin.node.api import ClusterStatus, Limits, create_app
 from tocsin.node.api.people import PeopleRules
+from tocsin.node.app import Node
+from tocsin.node.config.flags import parse_flags
 from tocsin.node.events import hub
 from tocsin.node.events.ring import MAX_BYTES
 from tocsin.node.http.bounds import HTTPBounds
@@ -147,22 +150,45 @@ def test_streams_are_bounded_and_places_become_free_again(monkeypatch: pytest.Mo
 
 
 def test_nobody_takes_all_streams() -> None:
+    """Half of them are for one address, an eighth for one user."""
+
     async def main() -> None:
-        events = hub.EventHub(NothingChanges(), lambda: "", max_streams=8, max_of_user=1, max_of_address=2)
-        held = [events.listen("", address="2001:db8::1"), events.listen("", address="2001:db8::2")]
+        events = hub.EventHub(NothingChanges(), lambda: "", max_streams=8)
+        held = [events.listen("", address=f"2001:db8::{number}") for number in range(4)]
         with pytest.raises(hub.TooManyStreamsError):
-            events.listen("", address="2001:db8::3")  # of the same /64
+            events.listen("", address="2001:db8::9")  # of the same /64
         held += [
             events.listen("", address="2001:db8:1::1"),
             events.listen("", user="ann", address="2001:db8::1"),
         ]
         with pytest.raises(hub.TooManyStreamsError):
             events.listen("", user="ann", address="192.0.2.1")
+        held += [events.listen("", user="bob"), events.listen("", user="eve")]
+        with pytest.raises(hub.TooManyStreamsError):
+            events.listen("", user="all are taken")
         for each in held:
             each.close()
             each.close()
         held = [events.listen("", address="2001:db8::1"), events.listen("", user="ann")]
-        assert (events.statistics.streams, events.statistics.streams_refused) == (2, 2)
+        assert (events.statistics.streams, events.statistics.streams_refused) == (2, 3)
+        events.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("most", [0, 1, 20])
+def test_how_many_streams_there_may_be_is_a_flag(most: int, tmp_path: Path) -> None:
+    """Behind a proxy all have its address."""
+
+    async def main() -> None:
+        file = tmp_path / "alertmanager.yml"
+        file.write_text("route: {receiver: r}\nreceivers: [{name: r}]\n")
+        flags = [f"--web.max-event-streams={most}", f"--storage.path={tmp_path}", f"--config.file={file}"]
+        events = Node(parse_flags(flags)).inside.events
+        for _ in range((most + 1) // 2):
+            events.listen("", address="192.0.2.1")
+        with pytest.raises(hub.TooManyStreamsError):
+            events.listen("", address="192.0.2.1")
         events.close()
 
     asyncio.run(main())
