@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_architecture import IMPORTS, within
+from tests.unit.test_architecture import imports, within
 from tocsin import __version__
 from tools import dist
 
@@ -54,7 +54,7 @@ def test_the_library_imports_nothing_that_is_not_in_it() -> None:
     own = {f"tocsin.{name.removesuffix('.py')}" for name in dist.LIBRARY}
     wrong = [
         str(each)
-        for each in IMPORTS
+        for each in imports()
         if any(within(each.importer, module) for module in own)
         and within(each.module, "tocsin")
         and each.module != "tocsin"

@@ -37,22 +37,20 @@ class Vector:
 @cache
 def vectors(*transports: str) -> tuple[Vector, ...]:
     """All vectors of these transports, or of all."""
-    found = []
-    for path in sorted(DIRECTORY.glob("*.jsonl")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            value = json.loads(line)
-            if not transports or value["transport"] in transports:
-                found.append(
-                    Vector(
-                        case=value["case"],
-                        transport=value["transport"],
-                        data=bytes.fromhex(value["hex"]),
-                        decoded=value.get("decoded") or {},
-                        params=value.get("params") or {},
-                        request=bytes.fromhex(value.get("request_hex") or ""),
-                    )
-                )
-    return tuple(found)
+    if transports:
+        return tuple(vector for vector in vectors() if vector.transport in transports)
+    return tuple(
+        Vector(
+            case=value["case"],
+            transport=value["transport"],
+            data=bytes.fromhex(value["hex"]),
+            decoded=value.get("decoded") or {},
+            params=value.get("params") or {},
+            request=bytes.fromhex(value.get("request_hex") or ""),
+        )
+        for path in sorted(DIRECTORY.glob("*.jsonl"))
+        for value in map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    )
 
 
 @cache

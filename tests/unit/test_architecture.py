@@ -240,7 +240,13 @@ def read_modules() -> Iterator[tuple[str, Path, ast.Module]]:
         yield name, path, ast.parse(path.read_text())
 
 
-def imports() -> Iterator[Import]:
+@functools.cache
+def imports() -> tuple[Import, ...]:
+    """All; they are read when the first test asks, since every collection of tests loads this module."""
+    return tuple(read_imports())
+
+
+def read_imports() -> Iterator[Import]:
     for name, path, tree in modules():
         package = name if path.stem == "__init__" else name.rpartition(".")[0]
         for node in ast.walk(tree):
@@ -253,9 +259,6 @@ def imports() -> Iterator[Import]:
                     parents = package.split(".")[: len(package.split(".")) - node.level + 1]
                     base = ".".join([*parents, *([base] if base else [])])
                 yield Import(name, path, node.lineno, base, tuple(alias.name for alias in node.names))
-
-
-IMPORTS = list(imports())
 
 
 def within(name: str, package: str) -> bool:
@@ -273,12 +276,14 @@ def allowed(importer: str, module: str) -> bool:
 
 
 def test_there_is_something_to_read() -> None:
-    assert len(IMPORTS) > 100
+    assert len(imports()) > 100
 
 
 def test_imports_run_one_way() -> None:
     wrong = [
-        each for each in IMPORTS if within(each.module, "tocsin") and not allowed(each.importer, each.module)
+        each
+        for each in imports()
+        if within(each.module, "tocsin") and not allowed(each.importer, each.module)
     ]
     assert not wrong, "\n".join(map(str, wrong))
 
@@ -296,7 +301,7 @@ def test_the_table_refuses_what_it_should() -> None:
 def test_only_the_cluster_knows_gossip_and_alerting() -> None:
     wrong = [
         str(each)
-        for each in IMPORTS
+        for each in imports()
         if within(each.importer, "tocsin.node")
         and not any(within(each.importer, knows) for knows in KNOW_BOTH)
         and within(each.module, "tocsin.gossip")
@@ -306,7 +311,7 @@ def test_only_the_cluster_knows_gossip_and_alerting() -> None:
 
 def test_pure_packages_touch_neither_clock_nor_network_nor_chance() -> None:
     wrong = []
-    for each in IMPORTS:
+    for each in imports():
         if not any(within(each.importer, package) for package in PURE):
             continue
         top = each.module.partition(".")[0]
@@ -333,7 +338,7 @@ def test_pure_packages_touch_neither_clock_nor_network_nor_chance() -> None:
 
 def test_third_party_imports_are_on_the_list() -> None:
     wrong = []
-    for each in IMPORTS:
+    for each in imports():
         top = each.module.partition(".")[0]
         own = "simulation" if within(each.importer, "simulation") else "tocsin"
         if top in sys.stdlib_module_names or top in ("tocsin", "__future__", "", own):

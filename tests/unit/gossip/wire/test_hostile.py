@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.lzw import compressed_zeros
 from tests.support.vectors import Vector, vectors
 from tocsin.errors import WireError
 from tocsin.gossip.address import Address
@@ -148,9 +149,9 @@ BOMBS = {
     "a string of four gigabytes": b"\x04\x81\xa4Node\xdb\xff\xff\xff\xff",
     "a bin of four gigabytes": b"\x09\x82\xa4Algo\x00\xa3Buf\xc6\xff\xff\xff\xff",
     "an ext of four gigabytes": b"\x04\xc9\xff\xff\xff\xff\x01",
-    "a bomb of zeros": compressed(bytes(64 * 1024 * 1024)),
-    "a bomb in a bomb": compressed(compressed(bytes(32 * 1024 * 1024))),
-    "many bombs in a compound": encode_compound([compressed(bytes(3 * 1024 * 1024))] * 100),
+    "a bomb of zeros": compressed_zeros(64 * 1024 * 1024),
+    "a bomb in a bomb": compressed(compressed_zeros(32 * 1024 * 1024)),
+    "many bombs in a compound": encode_compound([compressed_zeros(3 * 1024 * 1024)] * 100),
     "2**40 nodes": b"\x06\x83\xa4Join\xc3\xa5Nodes\xcf\x00\x00\x01\x00\x00\x00\x00\x00\xacUserStateLen\x00",
     "2**62 bytes of state": b"\x06\x83\xa4Join\xc3\xa5Nodes\x00\xacUserStateLen\xcf\x40" + bytes(7),
     "minus one node": b"\x06\x83\xa4Join\xc3\xa5Nodes\xff\xacUserStateLen\x00",

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.lzw import zeros
 from tests.support.vectors import DIRECTORY
 from tocsin.errors import WireError
 from tocsin.gossip.wire.lzw import Decompressor, compress, decompress
@@ -63,8 +64,15 @@ def test_hostile_bytes_give_one_error_only(data: bytes) -> None:
         assert len(decompress(data, 4096)) <= 4096
 
 
+def test_zeros_that_are_packed_code_by_code_are_the_same() -> None:
+    for count in (0, 1, 2, 3, 1000, 131_000, 1_000_000):
+        assert zeros(count) == compress(bytes(count))
+    large = bytes(16 * 1024 * 1024)  # the table is full more than once
+    assert decompress(zeros(len(large)), len(large)) == large
+
+
 def test_a_bomb_is_refused_while_it_unpacks() -> None:
-    bomb = compress(bytes(16 * 1024 * 1024))
+    bomb = zeros(16 * 1024 * 1024)
     assert len(bomb) < 20_000
     with pytest.raises(WireError, match="unpacks to more than 65536 bytes"):
         decompress(bomb, 65536)
