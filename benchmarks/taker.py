@@ -1,4 +1,4 @@
-"""A far side that takes notifications as fast as it can: ``python -m benchmarks.taker`` prints its port.
+"""A server that takes notifications as fast as it can: ``python -m benchmarks.taker`` prints its port.
 
 ``GET /told`` gives how many requests came by POST, and when the first and the last (monotonic seconds, which
 are the same for all processes of the machine).

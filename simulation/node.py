@@ -81,7 +81,7 @@ class SimulatedNode:
         self._codec = StreamCodec(label=config.label, compression=config.compression)
         self.endpoint = self._new_endpoint()
 
-    # -- life
+    # -- start and stop
 
     def start(self) -> None:
         """Start the process and join the seeds."""

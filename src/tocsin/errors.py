@@ -49,16 +49,16 @@ class UserError(TocsinError):
 
 
 class ConfigError(UserError):
-    """A file (or flag) that cannot be used. One line: the place, what is wrong, how to mend it.
+    """A file (or flag) that cannot be used. One line: the place, what is wrong, how to fix it.
 
     ``place`` is ``file:line:column`` or a flag's name.
     """
 
-    def __init__(self, place: str, problem: str, mend: str = "") -> None:
-        super().__init__(f"{place}: {problem}" + (f" ({mend})" if mend else ""))
+    def __init__(self, place: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{place}: {problem}" + (f" ({hint})" if hint else ""))
         self.place = place
         self.problem = problem
-        self.mend = mend
+        self.hint = hint
 
 
 class ValidationError(UserError):

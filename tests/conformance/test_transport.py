@@ -223,9 +223,9 @@ def test_a_large_stream_arrives_whole(make_network: MakeNetwork) -> None:
         a, b = await network.node(), await network.node()
         content = bytes(range(256)) * 12_000
         near = await a.transport.open_stream(b.address, 5.0)
-        far_side = asyncio.create_task(b.recorder.stream())
+        other_end = asyncio.create_task(b.recorder.stream())
         sending = asyncio.create_task(near.write(content))
-        far = await far_side
+        far = await other_end
         received = bytearray()
         while len(received) < len(content):
             received += await far.read()

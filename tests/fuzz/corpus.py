@@ -25,7 +25,7 @@ def seeds(name: str) -> list[bytes]:
 
 
 def kept(name: str) -> list[bytes]:
-    """Those of ``corpus.jsonl``: made by hand, found by the fuzzer, or a find that was mended."""
+    """Those of ``corpus.jsonl``: made by hand, found by the fuzzer, or a find that was repaired."""
     found = []
     for line in FILE.read_text(encoding="utf-8").splitlines():
         entry = json.loads(line)

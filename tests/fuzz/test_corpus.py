@@ -1,4 +1,4 @@
-"""Every kept and captured input goes through its target: what was found once stays mended."""
+"""Every kept and captured input goes through its target: what was found once stays repaired."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ FEW = 1
 
 @dataclass(frozen=True)
 class Step:
-    """Alerts that are posted, how the far side answers, and what it and the metrics tell then."""
+    """Alerts that are posted, how the server answers, and what it and the metrics tell then."""
 
     alerts: Any
     answers: list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""The far side of every kind of receiver, on loopback: answers by a script, and keeps what came.
+"""The server of every kind of receiver, on loopback: answers by a script, and keeps what came.
 
 A script is a list; its last entry goes on for ever. By HTTP: ``status``, ``headers``, ``body``, ``delay`` in
 seconds, ``echo`` (URL and headers come back), or ``action``: ``close`` (no answer) or ``hang``. By SMTP:

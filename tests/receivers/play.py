@@ -54,7 +54,7 @@ NAMES: Final = (
 
 @dataclass(frozen=True)
 class Certificates:
-    """The far side's context, and the authority that issued it."""
+    """The server's context, and the authority that issued it."""
 
     context: ssl.SSLContext
     authority: bytes

@@ -52,7 +52,7 @@ def secrets_of(capture: Capture) -> set[str]:
 
 
 def rude(capture: Capture) -> Capture:
-    """The first step of a capture with secrets that stand nowhere else, and a far side that refuses it and
+    """The first step of a capture with secrets that stand nowhere else, and a server that refuses it and
     gives back what it was told."""
     secrets = _Secrets(capture, rename=True)
     texts = [_dump(secrets.rewritten(_load(text))) if text else "" for text in _texts(capture)]

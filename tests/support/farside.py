@@ -1,4 +1,4 @@
-"""The far side of a receiver on loopback: it keeps what comes and answers by a script. And attempts at it.
+"""The server of a receiver on loopback: it keeps what comes and answers by a script. And attempts at it.
 
 One port takes plain requests and is a proxy too: a fixed host is reached by CONNECT and TLS, with a
 certificate for whatever name is asked for.
@@ -154,7 +154,7 @@ async def attempts(
     global_: str = "",
     seconds: float = 20.0,
 ) -> list[Outcome]:
-    """One attempt for each. ``@HTTP@`` stands for the far side's address, ``@DIR@`` for the folder."""
+    """One attempt for each. ``@HTTP@`` stands for the server's address, ``@DIR@`` for the folder."""
     item, global_ = (
         text.replace("@HTTP@", far.address).replace("@DIR@", str(folder)) for text in (item, global_)
     )
@@ -176,7 +176,7 @@ def tell(
     global_: str = "",
     seconds: float = 20.0,
 ) -> tuple[list[Outcome], list[Received]]:
-    """A whole story: what came of the attempts, and what the far side received."""
+    """A whole story: what came of the attempts, and what the server received."""
     far = FarSide(*answers)
 
     async def story() -> list[Outcome]:

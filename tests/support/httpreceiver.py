@@ -1,4 +1,4 @@
-"""A far side that answers by path, and a client for it."""
+"""A server that answers by path, and a client for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A kind of receiver beside a far side on loopback: its section out of YAML, what it sends, how it ends."""
+"""A kind of receiver beside a server on loopback: its section out of YAML, what it sends, how it ends."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def send(
     times: int = 1,
     between: Callable[[int], None] = lambda _number: None,
 ) -> tuple[list[Outcome], list[Request]]:
-    """What comes of ``times`` attempts; ``@HTTP@`` in the keys is the far side's address."""
+    """What comes of ``times`` attempts; ``@HTTP@`` in the keys is the server's address."""
 
     async def main() -> tuple[list[Outcome], list[Request]]:
         async with FarSide(answers).open() as far:

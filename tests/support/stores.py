@@ -24,7 +24,7 @@ def silence(name: str, *, comment: str = "", now: Nanoseconds = NOW, identifier:
 
 
 class Disk:
-    """One life of a node on the folder; make another for the next life."""
+    """One life of a node on the folder; make another for the next run."""
 
     def __init__(self, folder: Path, *, seed: int = 0) -> None:
         self.folder = folder

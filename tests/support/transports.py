@@ -64,7 +64,7 @@ async def eventually(condition: Callable[[], object], patience: float = 10.0) ->
 
 
 async def read_all(stream: Stream) -> bytes:
-    """Everything until the far side's end."""
+    """Everything until the peer's end."""
     chunks: list[bytes] = []
     while chunk := await stream.read():
         chunks.append(chunk)

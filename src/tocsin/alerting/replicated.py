@@ -14,7 +14,7 @@ from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from tocsin.alerting.digest.tree import DigestTree, Grave, cutoff_of, identity_of, version_of
+from tocsin.alerting.digest.tree import DigestTree, Tombstone, cutoff_of, identity_of, version_of
 from tocsin.alerting.entries import SLICE_BYTES, EncodedSlices, Entry, MergeResult, RefusedEntryError
 from tocsin.alerting.protocol.delimited import spans
 from tocsin.alerting.regex import compiled_size, trusting
@@ -31,7 +31,7 @@ REBROADCAST_BYTES: Final = 700
 EntryT = TypeVar("EntryT", bound=Entry)
 
 
-class Tombstone(NamedTuple):
+class EntryTombstone(NamedTuple):
     """What is left of a collected entry of which an older version may live on elsewhere."""
 
     stamp: Nanoseconds
@@ -61,7 +61,7 @@ class ReplicatedState(Generic[EntryT]):
         # newer is collected, a peer that was away must not bring the older back: so the stamp is remembered
         # until the longest-lived version seen is past.
         self._longest: dict[Hashable, Nanoseconds] = {}
-        self._tombstones: dict[Hashable, Tombstone] = {}
+        self._tombstones: dict[Hashable, EntryTombstone] = {}
         self.digests = DigestTree()
 
     # -- what a subclass supplies
@@ -228,26 +228,30 @@ class ReplicatedState(Generic[EntryT]):
         for entry in gone:
             longest = self._remove(entry)
             if longest > now:
-                self._entomb(
-                    entry.key, Tombstone(entry.stamp, longest, identity_of(self._key_bytes(entry.key)))
+                self._add_tombstone(
+                    entry.key, EntryTombstone(entry.stamp, longest, identity_of(self._key_bytes(entry.key)))
                 )
         for key in [key for key, tombstone in self._tombstones.items() if tombstone.until <= now]:
             self.digests.exhume(self._tombstones.pop(key).identity)
         self.digests.move(cutoff_of(now))
         return len(gone)
 
-    def bury(self, identity: bytes, grave: Grave, now: Nanoseconds) -> bool:
+    def add_tombstone(self, identity: bytes, tombstone: Tombstone, now: Nanoseconds) -> bool:
         """A peer knows of a later version, by now expired, of the entry of that identity: remove ours.
 
         Without this two nodes would differ for as long as the older version lives. Whether one was removed.
         """
         fingerprint = self.digests.find(identity)
         entry = self._entries.get(fingerprint.key) if fingerprint is not None else None
-        if entry is None or entry.stamp > grave.stamp or is_too_far_ahead(grave.stamp, entry.stamp, now):
+        if (
+            entry is None
+            or entry.stamp > tombstone.stamp
+            or is_too_far_ahead(tombstone.stamp, entry.stamp, now)
+        ):
             return False
-        told = min(grave.until, self._latest_expiry(grave.stamp))
+        told = min(tombstone.until, self._latest_expiry(tombstone.stamp))
         until = max(self._remove(entry), entry.expires_at, told)
-        self._entomb(entry.key, Tombstone(grave.stamp, until, identity))
+        self._add_tombstone(entry.key, EntryTombstone(tombstone.stamp, until, identity))
         return True
 
     def until_of(self, key: Hashable) -> Nanoseconds:
@@ -263,12 +267,12 @@ class ReplicatedState(Generic[EntryT]):
         return self._entries.get(key)
 
     @property
-    def tombstones(self) -> Mapping[Hashable, Tombstone]:
+    def tombstones(self) -> Mapping[Hashable, EntryTombstone]:
         """What is remembered of collected entries, by key."""
         return MappingProxyType(self._tombstones)
 
     def recall(self, key: Hashable, stamp: Nanoseconds, until: Nanoseconds) -> None:
-        """From an earlier life: that version was collected; an older one may live ``until`` then."""
+        """From a previous run: that version was collected; an older one may live ``until`` then."""
         entry = self._entries.get(key)
         if entry is not None and entry.stamp > stamp:
             self.outlive(key, until)
@@ -278,10 +282,10 @@ class ReplicatedState(Generic[EntryT]):
         known = self._tombstones.get(key)
         if known is not None:
             stamp, until = max(stamp, known.stamp), max(until, known.until)
-        self._entomb(key, Tombstone(stamp, until, identity_of(self._key_bytes(key))))
+        self._add_tombstone(key, EntryTombstone(stamp, until, identity_of(self._key_bytes(key))))
 
     def outlive(self, key: Hashable, until: Nanoseconds) -> None:
-        """From an earlier life: an older version of the entry may live until then."""
+        """From a previous run: an older version of the entry may live until then."""
         if key in self._entries and until > self.until_of(key):
             self._longest[key] = until
 
@@ -301,9 +305,9 @@ class ReplicatedState(Generic[EntryT]):
         self._removed(entry)
         return self._longest.pop(key, 0)
 
-    def _entomb(self, key: Hashable, tombstone: Tombstone) -> None:
+    def _add_tombstone(self, key: Hashable, tombstone: EntryTombstone) -> None:
         self._tombstones[key] = tombstone
-        self.digests.bury(tombstone.identity, Grave(tombstone.stamp, tombstone.until))
+        self.digests.add_tombstone(tombstone.identity, Tombstone(tombstone.stamp, tombstone.until))
         self._outlived(key)
         while len(self._tombstones) > self.max_entries:
             self.digests.exhume(self._tombstones.pop(next(iter(self._tombstones))).identity)

@@ -41,6 +41,6 @@ TLS_CHECK: Final = Command(
     ),
     arguments=(Argument("host:port", "The node's --cluster.listen-address", least=1, most=1),),
     description="Shakes hands with the cluster port of a node, as a peer would, and tells what it offers,"
-    " which certificate it shows, what fails and how to mend it. With --tls-config the handshake is made with"
+    " which certificate it shows, what fails and how to fix it. With --tls-config the handshake is made with"
     " that file's certificate, CA and rules, as the node would that the file belongs to.",
 )

@@ -74,7 +74,7 @@ class TestSection(Section):
     """One test."""
 
     name: str = option(text, default="")
-    time: int | None = option(parsed(parse_rfc3339, mend="as 2026-01-05T03:00:00Z"), default=None)
+    time: int | None = option(parsed(parse_rfc3339, hint="as 2026-01-05T03:00:00Z"), default=None)
     silences: tuple[tuple[Matcher, ...], ...] = option(list_of(list_of(parsed(parse_matcher))), default=())
     alerts: tuple[AlertSection, ...] = option(list_of(AlertSection.read), default=())
 

@@ -22,7 +22,7 @@ LONGEST_SHOWN: Final = 16 * 1024
 """Characters of a body."""
 _HIDDEN: Final = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-auth-token"))
 _DRY: Final = b'{"ok":true,"success":true,"access_token":"dry-run","result":{"message_id":1},"issues":[]}'
-"""What stands for an answer of every kind of far side, so that all that would be sent is made."""
+"""What stands for an answer of every kind of server, so that all that would be sent is made."""
 
 
 def run_test(invocation: Invocation) -> int:
@@ -34,8 +34,8 @@ def run_test(invocation: Invocation) -> int:
     known = {receiver.name: receiver for receiver in config.receivers}
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.6)
-        mend = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
-        raise ConfigError(file, f"there is no receiver {wanted!r}", mend)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known))}"
+        raise ConfigError(file, f"there is no receiver {wanted!r}", hint)
     sections = known[wanted].integrations
     if not sections:
         raise ConfigError(file, f"the receiver {wanted!r} has no integrations")
@@ -167,5 +167,5 @@ TEST: Final = Command(
     ),
     arguments=(Argument("name", "The receiver", least=1, most=1),),
     description="Sends one notification by each integration of the receiver, once, and prints what is sent"
-    " (secrets masked), what the far side says, and a hint. Exit status 1 if one failed.",
+    " (secrets masked), what the server says, and a hint. Exit status 1 if one failed.",
 )

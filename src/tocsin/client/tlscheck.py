@@ -42,15 +42,15 @@ _MENDS: Final = {
 
 @dataclass(slots=True)
 class TLSReport:
-    """Lines of (heading, text), and what is wrong with a mend."""
+    """Lines of (heading, text), and what is wrong with a hint."""
 
     place: str
     lines: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def fail(self, problem: str, mend: str) -> None:
+    def fail(self, problem: str, hint: str) -> None:
         """Note what is wrong."""
-        self.problems.append(f"{problem} ({mend})" if mend else problem)
+        self.problems.append(f"{problem} ({hint})" if hint else problem)
 
     def refused(self, error: RefusalError, *, here: str, there: str) -> None:
         """Note a refusal, by whom it was."""

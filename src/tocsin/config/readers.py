@@ -13,7 +13,7 @@ T_Template = TypeVar("T_Template", bound=Template)
 
 
 def unserved(
-    reason: str, mend: str, reader: Reader[T] | None = None, default: T | None = None
+    reason: str, hint: str, reader: Reader[T] | None = None, default: T | None = None
 ) -> Reader[Any]:
     """What Alertmanager knows and this version does not do: refused as soon as it has a value, or, where the
     user accepts that, read by ``reader`` (else not looked at) and warned of."""
@@ -23,7 +23,7 @@ def unserved(
             return default
         found = reader(node) if reader is not None else default
         if not node.mark.reading.accept_unserved:
-            raise node.mark.error(reason, f"{mend}, or start the node with --config.accept-unserved")
+            raise node.mark.error(reason, f"{hint}, or start the node with --config.accept-unserved")
         node.mark.reading.warn(f"{node.mark}: {reason}: accepted, and without effect")
         return found
 
@@ -63,14 +63,14 @@ def map_of(value: Reader[T]) -> Reader[dict[str, T]]:
     return read
 
 
-def parsed(parse: Callable[[str], T], *, mend: str = "") -> Reader[T]:
+def parsed(parse: Callable[[str], T], *, hint: str = "") -> Reader[T]:
     """Text that ``parse`` understands; its ``ValueError`` is the problem."""
 
     def read(node: Node) -> T:
         try:
             return parse(text(node))
         except ValueError as error:
-            raise node.mark.error(str(error), mend) from None
+            raise node.mark.error(str(error), hint) from None
 
     return read
 
@@ -111,5 +111,5 @@ def _loaded(found: T_Template, node: Node) -> T_Template:
     found.where = str(node.mark)
     problem = node.mark.reading.compile(found)
     if problem:
-        raise node.mark.error(problem, "mend the template")
+        raise node.mark.error(problem, "fix the template")
     return found

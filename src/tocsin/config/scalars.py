@@ -67,7 +67,7 @@ def integer(node: Node) -> int:
     raise node.mark.error(f"expected a whole number, found {describe(node)}", "write it without quotes")
 
 
-duration: Reader[int] = parsed(parse_duration, mend="a duration looks like 30s, 5m or 1h30m")
+duration: Reader[int] = parsed(parse_duration, hint="a duration looks like 30s, 5m or 1h30m")
 """Prometheus' notation, nanoseconds."""
 
 
@@ -80,7 +80,7 @@ def go_duration(node: Node) -> int:
     """Go's notation or, unquoted, a bare number of nanoseconds, as Alertmanager takes it; nanoseconds."""
     if isinstance(node, Scalar) and node.plain and node.text.lstrip("-").isdecimal() and len(node.text) < 19:
         return int(node.text)
-    return parsed(parse_go_duration, mend="a duration here looks like 30s, 1m30s or 500ms")(node)
+    return parsed(parse_go_duration, hint="a duration here looks like 30s, 1m30s or 500ms")(node)
 
 
 def check_url(url: str) -> None:
@@ -127,20 +127,20 @@ def check_authority(authority: str) -> None:
 
 def url(node: Node) -> MaskedURL:
     """An http or https URL."""
-    return MaskedURL(parsed(_url, mend="a URL looks like https://host:port/path")(node))
+    return MaskedURL(parsed(_url, hint="a URL looks like https://host:port/path")(node))
 
 
 def secret_url(node: Node) -> Secret:
     """A URL that is never shown. ``<secret>`` itself is taken, as from a configuration that the API gave."""
     value = secret(node)
     if value != SECRET_TEXT:
-        parsed(_url, mend="a URL looks like https://host:port/path")(node)
+        parsed(_url, hint="a URL looks like https://host:port/path")(node)
     return value
 
 
 def any_url(node: Node) -> MaskedURL:
     """A URL of any scheme, or nothing: for proxies."""
-    return MaskedURL(parsed(_any_url, mend="a proxy's URL looks like http://host:port")(node))
+    return MaskedURL(parsed(_any_url, hint="a proxy's URL looks like http://host:port")(node))
 
 
 def _any_url(written: str) -> str:

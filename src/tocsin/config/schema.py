@@ -331,5 +331,5 @@ def _templates(value: Any) -> Iterable[Template]:
 def unknown_key(written: Scalar, known: Mapping[str, object]) -> ConfigError:
     """The error for a key that no one knows, with the nearest one that is known."""
     near = difflib.get_close_matches(written.text, known, n=1, cutoff=0.6)
-    mend = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
-    return written.mark.error(f"unknown key {written.text!r}", mend)
+    hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
+    return written.mark.error(f"unknown key {written.text!r}", hint)

@@ -81,9 +81,9 @@ class Mark:
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}"
 
-    def error(self, problem: str, mend: str = "") -> ConfigError:
+    def error(self, problem: str, hint: str = "") -> ConfigError:
         """The one line that a person gets."""
-        return ConfigError(str(self), problem, mend)
+        return ConfigError(str(self), problem, hint)
 
     def beside(self, name: str) -> str:
         """The path ``name``, relative to the folder of the file; empty stays empty."""

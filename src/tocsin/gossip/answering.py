@@ -26,13 +26,13 @@ MAX_STREAMS_OF_PEER: Final = 64
 """Of them, those of one peer."""
 
 _ANSWERED_LAYERS: Final = frozenset({"keyring", "label", "lzw"})
-"""A first message that these cannot unpack is answered with an error; other trouble just ends the stream."""
+"""A first message that these cannot unpack is answered with an error; other errors just end the stream."""
 
 Request = Callable[[bytes, Address], Awaitable[bytes | None]]
 
 
 class StreamAnswers:
-    """For one member. ``drain`` is called when the endpoint may have something to do, ``tell`` of trouble."""
+    """For one member. ``drain`` is called when the endpoint may have something to do, ``tell`` of errors."""
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ class Integration(Model):
     kind: str
     index: Annotated[int, said("within its kind")]
     send_resolved: bool
-    sent: Annotated[int, said("attempts that the far side took")]
+    sent: Annotated[int, said("attempts that the server took")]
     failed: Annotated[int, said("attempts that failed")]
     given_up: Annotated[int, said("notifications that no attempt brought there")]
     failing: Annotated[int, said("attempts that have failed since the last one that was taken")]

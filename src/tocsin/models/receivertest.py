@@ -29,7 +29,7 @@ class IntegrationTested(Model):
     """What became of it at one integration."""
 
     name: Annotated[str, said("`team/webhook[0]`")]
-    taken: Annotated[bool, said("whether the far side took it")]
+    taken: Annotated[bool, said("whether the server took it")]
     status: Annotated[int, said("of its last HTTP answer; 0: there was none")]
     reason: Annotated[str, said("why not, as in tocsin_notification_failures_total")]
     error: Annotated[str, said("for people, without secrets")]

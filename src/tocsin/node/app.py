@@ -112,7 +112,7 @@ class Node:
         self._tasks: set[asyncio.Task[None]] = set()
         self._periodic: list[asyncio.Task[None]] = []
 
-    # -- life
+    # -- start and stop
 
     async def start(self) -> None:
         """Load the state, serve, join. Returns once the HTTP interface answers; joining goes on beside it."""
@@ -386,7 +386,7 @@ class Node:
 
     def _merged(self, key: str) -> None:
         if key == NOTIFICATIONS.key and self.engine is not None:
-            self.engine.nudge()
+            self.engine.rearm()
 
     def _tell(self, key: str, changes: Sequence[bytes]) -> None:
         if self.cluster is not None:

@@ -162,7 +162,7 @@ class Engine:
             self.pipeline.wake(keys, now)
         self._shell.arm()
 
-    def nudge(self) -> None:
+    def rearm(self) -> None:
         """The notification log or the silences changed from outside."""
         self._shell.arm()
 

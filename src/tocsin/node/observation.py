@@ -323,7 +323,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     )
     metrics.watch_statistics("cluster_inbox", lambda: inbox)
     metrics.watch_statistics("cluster_log", lambda: cluster.log_statistics)
-    metrics.watch_statistics("cluster", lambda: Refusals(statistics.trouble))
+    metrics.watch_statistics("cluster", lambda: Refusals(statistics.refused))
     if cluster.keyring_service is not None:
         service = cluster.keyring_service
         metrics.watch_statistics("keyring", lambda: service.statistics)

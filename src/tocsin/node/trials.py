@@ -64,7 +64,7 @@ class _Watcher:
         return None
 
     def answered(self, answer: Answer) -> None:
-        """The far side said something."""
+        """The server said something."""
         self.last = answer
 
 

@@ -63,17 +63,15 @@ def hint(outcome: Outcome, answer: Answer | None) -> str:
     status = answer.status
     if status == 429:
         after = answer.headers.get("retry-after", "")
-        return "the far side wants fewer requests" + (
-            f"; come back in {after} s" if after.isdecimal() else ""
-        )
+        return "the server wants fewer requests" + (f"; come back in {after} s" if after.isdecimal() else "")
     if 500 <= status < 600:
-        return "trouble of the far side; a node tries it again"
-    return _BY_STATUS.get(status, "the answer says what the far side did not like")
+        return "an error of the server; a node tries it again"
+    return _BY_STATUS.get(status, "the answer says what the server did not like")
 
 
 _BY_STATUS: Final = {
-    400: "the far side does not understand the message: look at templates and identifiers",
-    401: "the far side does not know the credentials: look at token, password or http_config",
+    400: "the server does not understand the message: look at templates and identifiers",
+    401: "the server does not know the credentials: look at token, password or http_config",
     403: "the credentials are not allowed to do this, or an identifier is not theirs",
     404: "nothing is there: look at the URL and at identifiers in it",
     405: "the URL is of another service",
@@ -83,6 +81,6 @@ _UNANSWERED: Final = (
     ("refused", "nothing listens there: look at host and port of the URL, and at proxies"),
     ("name", "the host's name may be wrong"),
     ("tls", "look at tls_config: ca_file for an authority of your own, server_name for another name"),
-    ("deadline", "the far side takes longer than an attempt may"),
-    ("template", "mend the template; tocsinctl template render tries one"),
+    ("deadline", "the server takes longer than an attempt may"),
+    ("template", "fix the template; tocsinctl template render tries one"),
 )

@@ -100,17 +100,17 @@ def _ask_for_client_certificate(context: ssl.SSLContext, files: Files, config: T
     kind = config.client_auth_type
     place = "tls_server_config.client_auth_type"
     has_authority = config.client_ca_file is not None or config.client_ca is not None
-    mend = f"use {ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT.value} with client_ca_file"
+    hint = f"use {ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT.value} with client_ca_file"
     if kind is ClientAuthType.REQUIRE_ANY_CLIENT_CERT:
-        raise ConfigError(place, f"{kind.value} is not supported: certificates are always verified", mend)
+        raise ConfigError(place, f"{kind.value} is not supported: certificates are always verified", hint)
     if kind is ClientAuthType.NO_CLIENT_CERT and has_authority:
-        raise ConfigError(place, "a client CA is set, but no client certificate is asked for", mend)
+        raise ConfigError(place, "a client CA is set, but no client certificate is asked for", hint)
     if kind not in _VERIFYING:
         if config.client_allowed_sans:
             raise ConfigError(
                 "tls_server_config.client_allowed_sans",
                 f"has no effect with client_auth_type {kind.value}, which verifies no certificate",
-                mend,
+                hint,
             )
         return
     if not _load_authorities(

@@ -157,8 +157,8 @@ def _check_entry(place: str, found: x509.CertificateRevocationList, entry: x509.
             )
 
 
-def _unsupported(place: str, found: x509.CertificateRevocationList, problem: str, mend: str) -> ConfigError:
-    return ConfigError(place, f"the revocation list of {_name(found)} {problem}", mend)
+def _unsupported(place: str, found: x509.CertificateRevocationList, problem: str, hint: str) -> ConfigError:
+    return ConfigError(place, f"the revocation list of {_name(found)} {problem}", hint)
 
 
 def _name(found: x509.CertificateRevocationList) -> str:

@@ -18,12 +18,12 @@ from tests.faults.far_sides.play import OTHERS, Result, play_all
 
 HEAD = """# Receivers that behave badly
 
-Each row is an attempt at a far side that behaves so, while five notifications go to another. `make far-sides`
+Each row is an attempt at a server that behaves so, while five notifications go to another. `make far-sides`
 plays them and writes this page; `tests/faults/test_far_sides.py` plays them in every test run. An attempt
 that only time can end had ten seconds here; a node gives `group_interval`, at least ten. All of them let the
 five through, and left no connection open.
 
-| far side | how the attempt ends | tried again | counted |
+| server | how the attempt ends | tried again | counted |
 | --- | --- | --- | --- |
 """
 FOOT = """

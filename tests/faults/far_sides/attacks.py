@@ -16,7 +16,7 @@ LONG: Final = 60.0
 
 @dataclass(frozen=True)
 class Attack:
-    """A far side, the section that sends to it, and how the attempt must end.
+    """A server, the section that sends to it, and how the attempt must end.
 
     ``error``: a part of the error; none: it counts as success. ``bound``: what is counted.
     """

@@ -1,4 +1,4 @@
-"""One attack: an attempt at the bad far side, and meanwhile others of the same node at a good one."""
+"""One attack: an attempt at the bad server, and meanwhile others of the same node at a good one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tocsin.notify.integrations.base import Outcome
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 OTHERS = 5
-"""Notifications at the good far side while the attack goes on."""
+"""Notifications at the good server while the attack goes on."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Result:
     lag: float
     """The longest time for which the event loop was held."""
     left: int
-    """Connections that the bad far side still has in the end."""
+    """Connections that the bad server still has in the end."""
 
 
 async def play(attack: Attack) -> Result:
@@ -79,7 +79,7 @@ async def play(attack: Attack) -> Result:
         watch.cancel()
         bad.close()
         good.close()
-    # What the node closes, the far side notices by itself.
+    # What the node closes, the server notices by itself.
     left = (await asyncio.wait(opened, timeout=30))[1] if opened else set()
     for task in [*left, *opened_good]:
         task.cancel()

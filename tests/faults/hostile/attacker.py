@@ -40,7 +40,7 @@ class Link:
         self.sock.sendall(b"".join(encode_packet_frame(data, CLAIMED) for data in packets))
 
     def stream(self, data: bytes, *, answer: float = 0.0) -> bytes:
-        """Turn into a stream and write; then read for ``answer`` seconds, until the far side closes."""
+        """Turn into a stream and write; then read for ``answer`` seconds, until the peer closes."""
         self.sock.sendall(STREAM_HEADER)
         self.sock.sendall(data)
         return drain(self.sock, answer)

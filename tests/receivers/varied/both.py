@@ -1,4 +1,4 @@
-"""Plays many cases at once on one program: a receiver, a route and a far side for each."""
+"""Plays many cases at once on one program: a receiver, a route and a server for each."""
 
 from __future__ import annotations
 

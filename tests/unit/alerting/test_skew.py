@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.faults.hostile import forge
-from tocsin.alerting.digest.tree import Grave, identity_of
+from tocsin.alerting.digest.tree import Tombstone, identity_of
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog, Receiver
 from tocsin.alerting.protocol import delimit
@@ -109,10 +109,10 @@ def test_a_tombstone_from_the_end_of_time_buries_nothing() -> None:
     silences = _silences()
     silences.merge(_silence(NOW // SECOND), NOW)
     state, identity = silences.replicated, identity_of(b"s")
-    assert not state.bury(identity, Grave(LATEST, LATEST), NOW)
-    assert not state.bury(identity, Grave(NOW + MAX_SKEW + 1, LATEST), NOW)
+    assert not state.add_tombstone(identity, Tombstone(LATEST, LATEST), NOW)
+    assert not state.add_tombstone(identity, Tombstone(NOW + MAX_SKEW + 1, LATEST), NOW)
     assert len(silences) == 1
-    assert state.bury(identity, Grave(NOW + 1, NOW + HOUR), NOW)
+    assert state.add_tombstone(identity, Tombstone(NOW + 1, NOW + HOUR), NOW)
 
 
 def test_a_tombstone_of_the_log_ends_with_what_it_may_keep_out() -> None:
@@ -120,7 +120,7 @@ def test_a_tombstone_of_the_log_ends_with_what_it_may_keep_out() -> None:
     log.merge(_logged(NOW // SECOND), NOW)
     [entry] = log
     identity = identity_of(log._key_bytes(entry.key))
-    assert log.bury(identity, Grave(entry.stamp + 1, LATEST), NOW)
+    assert log.add_tombstone(identity, Tombstone(entry.stamp + 1, LATEST), NOW)
     [tombstone] = log.tombstones.values()
     assert tombstone.until == entry.stamp + 1 + LEAST_RETENTION
     log.gc(tombstone.until)

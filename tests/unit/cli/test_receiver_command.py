@@ -94,7 +94,7 @@ def test_a_failure_has_a_reason_and_a_hint(
     said = capsys.readouterr().out
     assert '"status":"resolved"' in said
     assert "FAILED (rateLimited): unexpected status code 429: you said" in said
-    assert "hint: the far side wants fewer requests; come back in 7 s" in said
+    assert "hint: the server wants fewer requests; come back in 7 s" in said
 
 
 def test_nobody_is_there(far: Far, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""The tool's small HTTP client, against far sides of every kind."""
+"""The tool's small HTTP client, against servers of every kind."""
 
 import socket
 import ssl

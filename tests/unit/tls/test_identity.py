@@ -146,7 +146,7 @@ def test_a_server_configuration_that_cannot_be_used_is_one_clear_line(
     with pytest.raises(ConfigError, match=words) as caught:
         build_server_context(config)
     assert "\n" not in str(caught.value)
-    assert caught.value.mend
+    assert caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from tocsin.alerting.digest.tree import (
     LEAVES_IN_GROUP,
     DigestTree,
     Fingerprint,
-    Grave,
+    Tombstone,
     cutoff_of,
     leaf_of,
 )
@@ -52,7 +52,7 @@ LEAVES_AT_ONCE: Final = 512
 ITEMS_AT_ONCE: Final = 1_500
 ENTRY_BYTES_AT_ONCE: Final = 192 * 1024
 WANTS_AT_ONCE: Final = 2_000
-GRAVES_AT_ONCE: Final = 2_000
+TOMBSTONES_AT_ONCE: Final = 2_000
 DECLINED_FOR: Final = 600 * SECOND
 MAX_DECLINED: Final = 65_536
 
@@ -67,7 +67,7 @@ class Replica(Protocol):
     @property
     def digests(self) -> DigestTree: ...
     def encoded(self, identity: bytes) -> bytes | None: ...
-    def bury(self, identity: bytes, grave: Grave, now: Nanoseconds) -> bool: ...
+    def add_tombstone(self, identity: bytes, tombstone: Tombstone, now: Nanoseconds) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -79,7 +79,7 @@ class Outcome:
     received: int = 0
     """Bytes of entries; so is :attr:`given`."""
     given: int = 0
-    buried: int = 0
+    removed: int = 0
     declined: int = 0
 
 
@@ -184,7 +184,7 @@ class Responder:
         view = tree.view(cutoff)
         listed: list[int] = []
         items: list[Item] = []
-        graves: list[tuple[bytes, Grave]] = []
+        tombstones: list[tuple[bytes, Tombstone]] = []
         entries: list[bytes] = []
         size = told = 0
         next_leaf = LEAVES
@@ -195,14 +195,14 @@ class Responder:
                 continue
             if (
                 told >= LEAVES_AT_ONCE
-                or len(items) + len(graves) >= ITEMS_AT_ONCE
+                or len(items) + len(tombstones) >= ITEMS_AT_ONCE
                 or size >= ENTRY_BYTES_AT_ONCE
             ):
                 next_leaf = leaf
                 break
             members = list(tree.members(leaf, cutoff))[: MAX_ITEMS - len(items)]
             told += 1
-            graves.extend(tree.blocking(leaf, cutoff).items())
+            tombstones.extend(tree.blocking(leaf, cutoff).items())
             if leaves.whole and not theirs[place]:
                 identities = [identity for identity, _ in members]
                 found, dealt = _gather(replica, identities, ENTRY_BYTES_AT_ONCE)
@@ -213,13 +213,18 @@ class Responder:
             listed.append(leaf)
             items += [Item(identity, known.stamp, short(known.version)) for identity, known in members]
         return Content(
-            leaves.key, next_leaf, tuple(listed), tuple(items), tuple(graves[:MAX_ITEMS]), b"".join(entries)
+            leaves.key,
+            next_leaf,
+            tuple(listed),
+            tuple(items),
+            tuple(tombstones[:MAX_ITEMS]),
+            b"".join(entries),
         )
 
     def _transferred(self, transfer: Transfer, now: Nanoseconds) -> Transferred:
         replica = self._replica(transfer.key)
-        for identity, grave in transfer.graves:
-            replica.bury(identity, grave, now)
+        for identity, tombstone in transfer.tombstones:
+            replica.add_tombstone(identity, tombstone, now)
         found, covered = _gather(replica, list(transfer.wants[:WANTS_AT_ONCE]), ENTRY_BYTES_AT_ONCE)
         return Transferred(transfer.key, covered, b"".join(found))
 
@@ -251,7 +256,7 @@ class Exchange:
         self._next_leaf = 0
         self._wants: list[bytes] = []
         self._gives: list[bytes] = []
-        self._graves: list[tuple[bytes, Grave]] = []
+        self._tombstones: list[tuple[bytes, Tombstone]] = []
         self._sent_wants = self._sent_gives = 0
         self._request: Callable[[], Body] = self._summary
 
@@ -309,7 +314,7 @@ class Exchange:
 
     def _go_on(self) -> None:
         """Choose the next question after a step."""
-        if self._wants or self._gives or self._graves:
+        if self._wants or self._gives or self._tombstones:
             self._request = self._transfer
             return
         if self._next_leaf >= LEAVES:
@@ -344,38 +349,41 @@ class Exchange:
         replica = self._replicas[state.key]
         tree = replica.digests
         items = {item.identity: item for item in content.items}
-        blocked = dict(content.graves)
+        blocked = dict(content.tombstones)
         for leaf in content.listed:
             for identity, known in list(tree.members(leaf, self._cutoff)):
                 item = items.get(identity)
                 if item is None or (item.stamp <= known.stamp and item.version != short(known.version)):
                     mark = (state.key, identity, short(known.version), True)
-                    grave = blocked.get(identity)
-                    if grave is not None and self._beaten(grave, known.stamp, mark):
-                        self.outcome.buried += replica.bury(identity, grave, now)
+                    tombstone = blocked.get(identity)
+                    if tombstone is not None and self._beaten(tombstone, known.stamp, mark):
+                        self.outcome.removed += replica.add_tombstone(identity, tombstone, now)
                         self._moved = True
                     else:
                         self._pass(self._gives, mark, now)
-        blocking: dict[int, dict[bytes, Grave]] = {}
+        blocking: dict[int, dict[bytes, Tombstone]] = {}
         for item in content.items:
             leaf = leaf_of(item.identity)
             if leaf not in blocking:
                 blocking[leaf] = tree.blocking(leaf, self._cutoff)
             own = tree.find(item.identity)
-            grave = blocking[leaf].get(item.identity)
+            tombstone = blocking[leaf].get(item.identity)
             mark = (state.key, item.identity, item.version, False)
-            if grave is not None and self._beaten(grave, item.stamp, mark):
-                self._graves.append((item.identity, grave))
+            if tombstone is not None and self._beaten(tombstone, item.stamp, mark):
+                self._tombstones.append((item.identity, tombstone))
                 self._moved = True
-            elif grave is not None or own is None or self._older(own, item):
+            elif tombstone is not None or own is None or self._older(own, item):
                 self._pass(self._wants, mark, now)
         self._keep(content.key, content.entries)
         self._go_on()
 
-    def _beaten(self, grave: Grave, stamp: Nanoseconds, mark: _Mark) -> bool:
-        """Whether an entry must go because of a grave. With equal stamps the holder of the grave has to see
-        the entry before we know: if it did and still has the grave, the entry is the lesser of the two."""
-        return grave.stamp > stamp or (grave.stamp == stamp and mark in self._passed)
+    def _beaten(self, tombstone: Tombstone, stamp: Nanoseconds, mark: _Mark) -> bool:
+        """Whether an entry must go because of a tombstone.
+
+        With equal stamps the holder of the tombstone has to see the entry before we know: if it did and still
+        has the tombstone, the entry is the lesser of the two.
+        """
+        return tombstone.stamp > stamp or (tombstone.stamp == stamp and mark in self._passed)
 
     @staticmethod
     def _older(own: Fingerprint, item: Item) -> bool:
@@ -399,7 +407,10 @@ class Exchange:
         self._sent_wants = min(len(self._wants), WANTS_AT_ONCE)
         entries = b"".join(found)
         return Transfer(
-            state.key, tuple(self._wants[: self._sent_wants]), tuple(self._graves[:GRAVES_AT_ONCE]), entries
+            state.key,
+            tuple(self._wants[: self._sent_wants]),
+            tuple(self._tombstones[:TOMBSTONES_AT_ONCE]),
+            entries,
         )
 
     def _take(self, done: Transferred) -> None:
@@ -410,7 +421,7 @@ class Exchange:
         del self._wants[: done.covered]
         given = self._gives[: self._sent_gives]
         del self._gives[: self._sent_gives]
-        del self._graves[:GRAVES_AT_ONCE]
+        del self._tombstones[:TOMBSTONES_AT_ONCE]
         replica = self._replicas[done.key]
         self.outcome.given += sum(len(replica.encoded(identity) or b"") for identity in given)
         self._keep(done.key, done.entries)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
-from tocsin.alerting.digest.tree import GROUPS, HASH_BYTES, LEAVES, LEAVES_IN_GROUP, Grave
+from tocsin.alerting.digest.tree import GROUPS, HASH_BYTES, LEAVES, LEAVES_IN_GROUP, Tombstone
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 
@@ -15,7 +15,7 @@ VERSION: Final = 1
 MAX_MESSAGE_BYTES: Final = 16 << 20
 MAX_STATES: Final = 16
 MAX_ITEMS: Final = 65_535
-"""Of items, wants and graves, each."""
+"""Of items, wants and tombstones, each."""
 MAX_NAME_BYTES: Final = 512
 MAX_KEY_BYTES: Final = 64
 
@@ -104,25 +104,25 @@ class Leaves:
 class Content:
     """Answers leaves: all that is in the differing leaves from the asked one up to, not with, ``next_leaf``.
 
-    ``listed`` are leaves whose content is among the items (there may be none); ``graves`` are those of all
-    leaves told of; ``entries`` are delimited, of leaves that were asked for whole.
+    ``listed`` are leaves whose content is among the items (there may be none); ``tombstones`` are those of
+    all leaves told of; ``entries`` are delimited, of leaves that were asked for whole.
     """
 
     key: str
     next_leaf: int
     listed: tuple[int, ...]
     items: tuple[Item, ...]
-    graves: tuple[tuple[bytes, Grave], ...]
+    tombstones: tuple[tuple[bytes, Tombstone], ...]
     entries: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Gives entries and graves, and asks for the entries ``wants``."""
+    """Gives entries and tombstones, and asks for the entries ``wants``."""
 
     key: str
     wants: tuple[bytes, ...]
-    graves: tuple[tuple[bytes, Grave], ...]
+    tombstones: tuple[tuple[bytes, Tombstone], ...]
     entries: bytes
 
 
@@ -162,8 +162,8 @@ def _shorts(digests: Sequence[int]) -> bytes:
     return struct.pack(f">{len(digests)}Q", *digests)
 
 
-def _graves(graves: Sequence[tuple[bytes, Grave]]) -> bytes:
-    packed = [i + _instant(grave.stamp) + _instant(grave.until) for i, grave in graves]
+def _tombstones(tombstones: Sequence[tuple[bytes, Tombstone]]) -> bytes:
+    packed = [i + _instant(tombstone.stamp) + _instant(tombstone.until) for i, tombstone in tombstones]
     return struct.pack(">H", len(packed)) + b"".join(packed)
 
 
@@ -196,18 +196,24 @@ def _encode_body(body: Body) -> list[bytes]:
             bitmap = sum(1 << group for group in digests)
             head = struct.pack(">HBQ", first, whole, bitmap)
             return [_text(key), head, *(_shorts(digests[group]) for group in sorted(digests))]
-        case Content(key, next_leaf, listed_leaves, items, graves, entries):
+        case Content(key, next_leaf, listed_leaves, items, tombstones, entries):
             count = len(listed_leaves)
             return [
                 _text(key),
                 struct.pack(f">HH{count}H", next_leaf, count, *listed_leaves),
                 struct.pack(">H", len(items)),
                 *(i.identity + _instant(i.stamp) + i.version.to_bytes(_SHORT, "big") for i in items),
-                _graves(graves),
+                _tombstones(tombstones),
                 _blob(entries),
             ]
-        case Transfer(key, wants, graves, entries):
-            return [_text(key), struct.pack(">H", len(wants)), *wants, _graves(graves), _blob(entries)]
+        case Transfer(key, wants, tombstones, entries):
+            return [
+                _text(key),
+                struct.pack(">H", len(wants)),
+                *wants,
+                _tombstones(tombstones),
+                _blob(entries),
+            ]
         case Transferred(key, covered, entries):
             return [_text(key), struct.pack(">H", covered), _blob(entries)]
         case _:
@@ -265,9 +271,9 @@ class _Reader:
             raise StateError(f"leaf {leaf} in a digest message")
         return leaf
 
-    def graves(self) -> tuple[tuple[bytes, Grave], ...]:
+    def tombstones(self) -> tuple[tuple[bytes, Tombstone], ...]:
         return tuple(
-            (self.take(HASH_BYTES), Grave(self.signed(_INSTANT), self.signed(_INSTANT)))
+            (self.take(HASH_BYTES), Tombstone(self.signed(_INSTANT), self.signed(_INSTANT)))
             for _ in range(self.number(2))
         )
 
@@ -301,13 +307,13 @@ def _read_content(read: _Reader) -> Content:
     items = tuple(
         Item(read.take(HASH_BYTES), read.signed(_INSTANT), read.number(_SHORT)) for _ in range(read.number(2))
     )
-    return Content(key, next_leaf, listed, items, read.graves(), read.blob())
+    return Content(key, next_leaf, listed, items, read.tombstones(), read.blob())
 
 
 def _read_transfer(read: _Reader) -> Transfer:
     key = read.key()
     wants = tuple(read.take(HASH_BYTES) for _ in range(read.number(2)))
-    return Transfer(key, wants, read.graves(), read.blob())
+    return Transfer(key, wants, read.tombstones(), read.blob())
 
 
 def _read_transferred(read: _Reader) -> Transferred:

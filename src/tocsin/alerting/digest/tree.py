@@ -38,7 +38,7 @@ class Fingerprint(NamedTuple):
     key: Hashable
 
 
-class Grave(NamedTuple):
+class Tombstone(NamedTuple):
     """Versions up to ``stamp`` were superseded by one that has expired; remembered until ``until``."""
 
     stamp: Nanoseconds
@@ -76,7 +76,7 @@ class DigestView(NamedTuple):
 
 
 class DigestTree:
-    """The digests of one state, and which entries and graves are in each leaf."""
+    """The digests of one state, and which entries and tombstones are in each leaf."""
 
     def __init__(self) -> None:
         self.horizon = cutoff_of(-(1 << 94))
@@ -86,7 +86,7 @@ class DigestTree:
         self._groups = [0] * GROUPS
         self._leaves = [0] * LEAVES
         self._members: list[dict[bytes, Fingerprint]] = [{} for _ in range(LEAVES)]
-        self._graves: dict[int, dict[bytes, Grave]] = {}
+        self._tombstones: dict[int, dict[bytes, Tombstone]] = {}
         self._minutes: dict[int, dict[bytes, int]] = {}
 
     def __len__(self) -> int:
@@ -119,15 +119,15 @@ class DigestTree:
         if fingerprint.minute > self.horizon:
             self._toggle(leaf, fingerprint.version, -1)
 
-    def bury(self, identity: bytes, grave: Grave) -> None:
+    def add_tombstone(self, identity: bytes, tombstone: Tombstone) -> None:
         """A tombstone was set."""
-        self._graves.setdefault(leaf_of(identity), {})[identity] = grave
+        self._tombstones.setdefault(leaf_of(identity), {})[identity] = tombstone
 
     def exhume(self, identity: bytes) -> None:
         """A tombstone was taken away."""
-        of_leaf = self._graves.get(leaf_of(identity))
+        of_leaf = self._tombstones.get(leaf_of(identity))
         if of_leaf is not None and of_leaf.pop(identity, None) is not None and not of_leaf:
-            del self._graves[leaf_of(identity)]
+            del self._tombstones[leaf_of(identity)]
 
     def _toggle(self, leaf: int, version: int, count: int) -> None:
         self._count += count
@@ -174,15 +174,15 @@ class DigestTree:
         """The entry of that identity."""
         return self._members[leaf_of(identity)].get(identity)
 
-    def blocking(self, leaf: int, cutoff: int) -> dict[bytes, Grave]:
+    def blocking(self, leaf: int, cutoff: int) -> dict[bytes, Tombstone]:
         """What keeps older versions out of a leaf without being part of it as of ``cutoff``.
 
         These are the tombstones, and the entries that have expired and are not yet collected.
         """
-        found = dict(self._graves.get(leaf, ()))
+        found = dict(self._tombstones.get(leaf, ()))
         for identity, known in self._members[leaf].items():
             if known.minute <= cutoff:
-                found[identity] = Grave(known.stamp, (known.minute + 1) * _MINUTE)
+                found[identity] = Tombstone(known.stamp, (known.minute + 1) * _MINUTE)
         return found
 
     def _between(self, after: int, last: int) -> Iterator[int]:

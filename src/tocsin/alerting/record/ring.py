@@ -51,7 +51,7 @@ class Ring:
         return number
 
     def restore(self, places: Iterable[tuple[int, Nanoseconds, int]], now: Nanoseconds) -> list[int]:
-        """Take in what an earlier life left: number, time and size, numbers rising. Which ones must go."""
+        """Take in what a previous run left: number, time and size, numbers rising. Which ones must go."""
         for number, at, size in places:
             self._places[number] = _Place(at, size)
             self.size += size

@@ -41,7 +41,7 @@ def run(invocation: Invocation) -> int:
         terminal = Terminal()
         for finding in found:
             level = terminal.mark(finding.level, "doubtful" if finding.level == "warning" else "faint")
-            print(f"{finding.place}: {level}: {finding.message} ({finding.mend}) [{finding.rule}]")
+            print(f"{finding.place}: {level}: {finding.message} ({finding.hint}) [{finding.rule}]")
         print(f"{warnings} warnings, {len(found) - warnings} notes")
     return 1 if warnings or (invocation.on("strict") and found) else 0
 

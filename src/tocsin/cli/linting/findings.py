@@ -20,7 +20,7 @@ class Finding:
     place: str
     rule: str
     message: str
-    mend: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def templates_without_files(config: AlertmanagerConfig, _context: Context) -> It
                 str(config.at("templates")),
                 "no-template-files",
                 f"{pattern} names no file",
-                "mend the path, which is relative to the configuration's folder",
+                "fix the path, which is relative to the configuration's folder",
             )
 
 

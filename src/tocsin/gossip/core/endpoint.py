@@ -51,7 +51,7 @@ class Endpoint(Views):
     raises, whatever its bytes. ``local_state(join)`` gives the application's part of a push/pull; with
     ``state_for(request)``, which is told more, that is asked instead. Gossip prefers peers to which
     ``connections`` has one open.
-    ``incarnation`` is the first one of this life: past the last of an earlier one, where that is known.
+    ``incarnation`` is the first one of this run: past the last of an earlier one, where that is known.
     """
 
     def __init__(

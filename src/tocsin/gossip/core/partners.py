@@ -15,7 +15,7 @@ of them in O(log n) rounds (Demers et al. 1987; Karp et al. 2000, for random par
 these).
 
 Only gossip is biased. Probes go round all members, as SWIM's completeness wants: at one a second they cost
-one dial a second, however large the cluster. Push/pull, relays and farewells are rare and stay uniform.
+one dial a second, however large the cluster. Push/pull, relays and leave messages are rare and stay uniform.
 """
 
 from __future__ import annotations

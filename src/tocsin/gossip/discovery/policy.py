@@ -8,7 +8,7 @@ The rules, each for a way in which lists of peers go wrong:
   cluster.
 * An address that no source lists any more stays for a grace time, since servers that answer with a part of
   their records do so by turns. Then it is forgotten.
-* What was listed in an earlier life counts until every source has answered, once one has failed.
+* What was listed in a previous run counts until every source has answered, once one has failed.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class DiscoveryStatistics:
     sources_failing: int = 0
     """Gauge: sources whose last attempt failed; what they said before holds."""
     restored: int = 0
-    """Gauge: addresses that count only because they were listed in an earlier life."""
+    """Gauge: addresses that count only because they were listed in a previous run."""
     forgotten: int = 0
     targets_refused: int = 0
     """Addresses and entries past a bound, each time they come."""
@@ -153,7 +153,7 @@ class Discovery:
 
     @property
     def lasting(self) -> list[Target]:
-        """What is worth keeping for the next life."""
+        """What is worth keeping for the next run."""
         return list(self._listed.values())
 
     @property

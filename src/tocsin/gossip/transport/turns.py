@@ -25,7 +25,7 @@ BAD_PACKET: Final = 0.002
 """Seconds charged for a packet that does not decode: over a connection that keeps bytes whole, nobody honest
 sends that either."""
 MAX_DEBT: Final = 5.0
-"""Seconds that a peer waits at most, whatever it has done: it may have been mended meanwhile."""
+"""Seconds that a peer waits at most, whatever it has done: it may have been fixed meanwhile."""
 _REMEMBERED: Final = 4096
 
 

@@ -160,7 +160,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """The far side of a stream could not read what it was sent."""
+    """The peer of a stream could not read what it was sent."""
 
     error: str
 

@@ -56,7 +56,7 @@ class MuxCode(enum.IntEnum):
     """Why a connection or a stream ends: in GOAWAY and RESET, and as the metric label of our errors."""
 
     NONE = 0
-    """GOAWAY: an orderly farewell. RESET: the application gave up the stream."""
+    """GOAWAY: an orderly close. RESET: the application gave up the stream."""
     PROTOCOL = 1
     """A frame that is not the protocol, or out of its place."""
     FRAME_SIZE = 2
@@ -65,7 +65,7 @@ class MuxCode(enum.IntEnum):
     STREAM_LIMIT = 4
     PACKET_SIZE = 5
     CONTROL_FLOOD = 6
-    """More answers are due than the far side has read."""
+    """More answers are due than the peer has read."""
     REFUSED = 7
     """RESET: this stream is not served now; nothing of it was processed."""
     DUPLICATE = 8
@@ -81,7 +81,7 @@ class MuxCode(enum.IntEnum):
 
 
 class MuxError(WireError):
-    """The far side broke ``tocsin/1``: the connection cannot go on. ``code`` goes out in GOAWAY."""
+    """The peer broke ``tocsin/1``: the connection cannot go on. ``code`` goes out in GOAWAY."""
 
     def __init__(self, code: MuxCode, problem: str) -> None:
         super().__init__(_LAYER, problem)

@@ -69,7 +69,7 @@ class AntiEntropyStatistics:
     """Questions that came before their sender was a member."""
     entry_bytes_received: int = 0
     entry_bytes_given: int = 0
-    entries_buried: int = 0
+    entries_removed: int = 0
     entries_declined: int = 0
 
 
@@ -199,7 +199,7 @@ class AntiEntropy:
         statistics.exchanges["agreed" if outcome.agreed else "unfinished"] += 1
         statistics.entry_bytes_received += outcome.received
         statistics.entry_bytes_given += outcome.given
-        statistics.entries_buried += outcome.buried
+        statistics.entries_removed += outcome.removed
         statistics.entries_declined += outcome.declined
         return outcome
 

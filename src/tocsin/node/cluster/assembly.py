@@ -45,8 +45,8 @@ def make_cluster(
 ) -> Cluster | None:
     """The cluster that the flags describe, not started; None when they turn it off.
 
-    ``remembered`` is what the store remembered of an earlier life (see :func:`identity`). ``once_kept`` calls
-    what tells on what was merged, once that is on disk; ``keep`` remembers values for the next life.
+    ``remembered`` is what the store remembered of a previous run (see :func:`identity`). ``once_kept`` calls
+    what tells on what was merged, once that is on disk; ``keep`` remembers values for the next run.
     :class:`ConfigError` for an address or a TLS file that cannot be used.
     """
     if not flags.cluster_listen_address:

@@ -41,7 +41,7 @@ from tocsin.node.cluster.gaps import Gaps
 from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.cluster.joining import Joining
 from tocsin.node.cluster.keyring.keyfile import KeyringFile
-from tocsin.node.cluster.keyring.trouble import KeyringTrouble
+from tocsin.node.cluster.keyring.refusals import KeyringRefusals
 from tocsin.node.cluster.name import remembered
 from tocsin.node.cluster.replication import Replication
 from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics, PeerStatus
@@ -99,7 +99,7 @@ class Cluster:
         self._on_members = on_members
         self._on_settled = on_settled
         ring = keyring.keyring if keyring is not None else None
-        self._keyring_trouble = KeyringTrouble(ring, log, self.log_statistics)
+        self._keyring_trouble = KeyringRefusals(ring, log, self.log_statistics)
         self.keyring_service: KeyringService | None = None
         if keyring is not None:
             from tocsin.node.cluster.keyring.service import KeyringService
@@ -162,7 +162,7 @@ class Cluster:
         self.joining: Joining | None = None
         self._telling = Tasks(lambda error: log.error("a message to a peer failed", error=repr(error)))
 
-    # -- life
+    # -- start and stop
 
     async def start(self) -> None:
         """Listen, then join in the background: the API need not wait for any peer."""
@@ -170,7 +170,7 @@ class Cluster:
             await self.gossip.start()
         except ConfigError as error:
             flag = _FLAGS_OF.get(error.place, error.place)
-            hint = error.mend.replace("advertise_address", _ADVERTISE)
+            hint = error.hint.replace("advertise_address", _ADVERTISE)
             raise ConfigError(flag, error.problem, hint) from None
         self._settle = self.convergence.start(self.settings.settle_timeout, self._on_settled)
         self.joining = Joining(
@@ -260,7 +260,7 @@ class Cluster:
 
     @property
     def remembered(self) -> dict[str, str]:
-        """What to keep on disk of ourselves for the next life."""
+        """What to keep on disk of ourselves for the next run."""
         return remembered(self.gossip.local)
 
     @property
@@ -380,7 +380,7 @@ class Cluster:
                         **more,
                     )
             case ProtocolError(reason=reason, detail=detail, source=source):
-                self.statistics.trouble[reason] += 1
+                self.statistics.refused[reason] += 1
                 if reason == "keyring":
                     self._keyring_trouble.write(source, detail, asyncio.get_running_loop().time())
                 if reason == "label" and (more := self._labels.admit("label", source.host)) is not None:

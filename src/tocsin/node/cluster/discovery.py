@@ -72,7 +72,7 @@ def _read(path: str) -> Answer:
 
 class DiscoveryLoop:
     """Runs a :class:`Discovery`. ``on_events`` gets what happened; ``on_answer`` every answer's addresses;
-    ``keep`` what is to be kept for the next life."""
+    ``keep`` what is to be kept for the next run."""
 
     def __init__(
         self,

@@ -34,9 +34,9 @@ def remembered(local: Member) -> dict[str, str]:
 
 
 def identity(asked: str, address: Address, known: Mapping[str, str]) -> tuple[str, int]:
-    """The name (``asked`` if it is not empty; empty: make one) and the first incarnation of a new life.
+    """The name (``asked`` if it is not empty; empty: make one) and the first incarnation of a new run.
 
-    A name is used again only at its old address: peers that have not heard of the end of its earlier life
+    A name is used again only at its old address: peers that have not heard of the end of its previous run
     refuse to see it move. It goes on past the last known incarnation, so that those peers believe it at once.
     """
     same_place = address.port != 0 and known.get("peer_address") == str(address)

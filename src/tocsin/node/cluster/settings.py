@@ -24,7 +24,7 @@ class ClusterSettings:
     discovery_interval: float = 15.0
     dns_servers: tuple[tuple[str, int], ...] = ()
     restored: tuple[Target, ...] = ()
-    """The peers that an earlier life found last."""
+    """The peers that a previous run found last."""
     static_membership: bool = False
     """Membership is what discovery lists and can be reached; else gossip's."""
 
@@ -54,7 +54,7 @@ class ClusterStatistics:
     reconnections_failed: int = 0
     refresh_joins: int = 0
     refresh_joins_failed: int = 0
-    trouble: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
     """Refused packets, messages and merges, by reason."""
     full_states_sent: int = 0
     full_state_bytes_sent: int = 0

@@ -88,7 +88,7 @@ class ClusterView:
                 )
                 for each in reversed(refusals)
             ),
-            packets_refused=cluster.statistics.trouble.total(),
+            packets_refused=cluster.statistics.refused.total(),
         )
 
     def doubts(self) -> list[str]:

@@ -1,7 +1,7 @@
 """``alertmanager.yml``, the whole file as Alertmanager 0.34 knows it.
 
 Each section checks what it says by itself; here is what they say of each other. Every error is one line,
-``file:line:column: what (mend)``.
+``file:line:column: what (hint)``.
 """
 
 from __future__ import annotations

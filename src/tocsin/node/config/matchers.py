@@ -58,7 +58,7 @@ def _old_form(node: Node, type_: MatchType) -> tuple[Matcher, ...]:
         try:
             found.append(Matcher(type_, name, text(value)))
         except ValueError as error:
-            raise value.mark.error(str(error), "mend the regular expression") from None
+            raise value.mark.error(str(error), "fix the regular expression") from None
     return tuple(found)
 
 
@@ -87,4 +87,4 @@ def label_names(where: Section, name: str, names: Iterable[str]) -> None:
     notation = notation_of(where.mark)
     for each in names:
         if not notation.valid_name(each):
-            raise where.at(name).error(f"invalid label name {go_quote(each)} in {name} list", "mend the name")
+            raise where.at(name).error(f"invalid label name {go_quote(each)} in {name} list", "fix the name")

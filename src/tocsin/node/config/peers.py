@@ -83,20 +83,20 @@ def _entry(place: str, text: str) -> Source:
 
 
 def _groups(path: str, text: str) -> list[tuple[str, str]]:
-    mend = "write a list of groups: [{targets: [host:port, ...]}, ...]"
+    hint = "write a list of groups: [{targets: [host:port, ...]}, ...]"
     try:
         # Without constructors a YAML file is text and lists only: 12:30 stays what was written.
         found: Any = json.loads(text) if path.endswith(".json") else yaml.load(text, yaml.CBaseLoader)  # noqa: S506
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         detail = str(error).splitlines()[0] if str(error) else "nested too deeply"
-        raise ConfigError(path, f"cannot be read: {detail}", mend) from None
+        raise ConfigError(path, f"cannot be read: {detail}", hint) from None
     if found in (None, ""):  # An empty file.
         found = []
     entries = []
     for number, group in enumerate(found if isinstance(found, list) else [None]):
         targets = group.get("targets") if isinstance(group, dict) else None
         if not isinstance(targets, list) or not all(isinstance(target, str) for target in targets):
-            raise ConfigError(f"{path}, group {number}", "has no list of targets", mend)
+            raise ConfigError(f"{path}, group {number}", "has no list of targets", hint)
         entries += [(f"{path}, group {number}", target) for target in targets]
     return entries
 

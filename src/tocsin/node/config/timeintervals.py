@@ -33,8 +33,8 @@ def _show(name: Callable[[int], str]) -> Callable[[Ranges | None], Inline]:
     return show
 
 
-def _ranges(parse: Callable[[str], InclusiveRange], mend: str) -> Reader[Ranges | None]:
-    return list_of(parsed(parse, mend=mend))
+def _ranges(parse: Callable[[str], InclusiveRange], hint: str) -> Reader[Ranges | None]:
+    return list_of(parsed(parse, hint=hint))
 
 
 def _location(written: str) -> str:
@@ -75,7 +75,7 @@ class TimeIntervalSection(Section):
         _ranges(parse_year_range, "as in 2026 or 2026:2030"), default=None, show=_show(str)
     )
     location: str = option(
-        parsed(_location, mend="a name of the time zone database, as in Europe/Paris"), default=""
+        parsed(_location, hint="a name of the time zone database, as in Europe/Paris"), default=""
     )
 
     def build(self) -> TimeInterval:

@@ -138,7 +138,7 @@ class FileSection(Section):
 def load_cluster_tls(path: str | Path) -> ClusterTLSConfig:
     """The file at ``path``, relative file names of its directory.
 
-    :class:`~tocsin.errors.ConfigError` (one line: file, line, column, what, mend) when it cannot be used or a
+    :class:`~tocsin.errors.ConfigError` (one line: file, line, column, what, hint) when it cannot be used or a
     certificate, key or CA that it names cannot be read or parsed.
     """
     path = Path(path)

@@ -14,9 +14,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from tocsin.errors import PeerRefusedError
 from tocsin.node.api.people import subject_of
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.connections import Connections, TrackedConnection
 from tocsin.node.http.joining import JoiningTransport
 from tocsin.node.http.turns import Turns
-from tocsin.node.http.visitors import Visitor, Visitors
 
 _ANSWERS: Final = {
     "malformed": (b"400 Bad Request", b"400 Bad Request"),
@@ -44,8 +44,8 @@ class BoundedProtocol(HttpToolsProtocol):
         *arguments: Any,
         bounds: HTTPBounds,
         statistics: HTTPStatistics,
-        visitors: Visitors,
-        visitor: Visitor,
+        connections: Connections,
+        tracked: TrackedConnection,
         turns: Turns,
         check_client: Callable[[ssl.SSLObject], None] | None = None,
         **options: Any,
@@ -53,8 +53,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **options)
         self._bounds = bounds
         self._statistics = statistics
-        self._visitors = visitors
-        self._visitor = visitor
+        self._connections = connections
+        self._tracked = tracked
         self._turns = turns
         self._check_client = check_client
         self._refused = ""
@@ -73,13 +73,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._linger_timer: asyncio.TimerHandle | None = None
         self._answer_left = 0
 
-    # -- the connection's life
+    # -- the connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Called by the transport, after the handshake if there is one."""
         super().connection_made(transport)
-        self._visitor.end = self._evict
-        self._visitor.unsent = transport.get_write_buffer_size
+        self._tracked.end = self._evict
+        self._tracked.unsent = transport.get_write_buffer_size
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
             self._client_name = subject_of(tls.getpeercert())
@@ -103,7 +103,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._timer = self._answer_timer = self._linger_timer = None
         self._unset_keepalive_if_required()
         self._release_body()
-        self._visitors.gone(self._visitor)
+        self._connections.gone(self._tracked)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -166,7 +166,7 @@ class BoundedProtocol(HttpToolsProtocol):
             if not cycle.disconnected:
                 super(BoundedProtocol, self)._start_asgi_task(cycle, app)
 
-        self._turns.take(self._visitor.source, begin)
+        self._turns.take(self._tracked.source, begin)
 
     def on_body(self, body: bytes) -> None:
         """Called by the parser."""
@@ -188,9 +188,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_message = False
         self._expect("", 0)
         if self.cycle.response_complete:
-            self._visitors.waits(self._visitor)
+            self._connections.waits(self._tracked)
         else:
-            self._visitors.works(self._visitor)
+            self._connections.works(self._tracked)
         super().on_message_complete()
 
     def _stop(self, reason: str) -> None:
@@ -202,7 +202,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Called when an answer was written."""
         self._release_body()
         if not self.pipeline:
-            self._visitors.waits(self._visitor)
+            self._connections.waits(self._tracked)
         super().on_response_complete()
 
     def _release_body(self) -> None:
@@ -309,7 +309,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._answer_left = self.transport.get_write_buffer_size()
         if self._answer_timer is None:
             self._answer_timer = self.loop.call_later(self._bounds.answer_window, self._answer_deadline)
-        self._visitors.check_unsent()
+        self._connections.check_unsent()
 
     def resume_writing(self) -> None:
         """Called by the transport."""

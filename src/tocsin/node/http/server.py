@@ -12,12 +12,12 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from tocsin.node.http.acceptor import Acceptor
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.connections import Connections, TrackedConnection
 from tocsin.node.http.listeners import bind, inherited
 from tocsin.node.http.protocol import BoundedProtocol
-from tocsin.node.http.reception import Reception
 from tocsin.node.http.turns import Turns
-from tocsin.node.http.visitors import Visitor, Visitors
 
 TICK: Final = 1.0
 """Seconds between updates of the answers' date."""
@@ -26,7 +26,7 @@ STOP_GRACE: Final = 5
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the daemon, acceptance to :class:`Reception`, and the processor alone."""
+    """Leaves signals to the daemon, acceptance to :class:`Acceptor`, and the processor alone."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -98,7 +98,7 @@ class WebServer:
         self._check_client = check_client
         self._sockets: list[socket.socket] = []
         self._task: asyncio.Task[None] | None = None
-        self._reception: Reception | None = None
+        self._reception: Acceptor | None = None
         self._acceptors: list[asyncio.Task[None]] = []
 
     @property
@@ -119,23 +119,23 @@ class WebServer:
             raise
         loop = asyncio.get_running_loop()
         turns = Turns(loop)
-        visitors = Visitors(self.bounds, self.statistics, loop.time)
+        connections = Connections(self.bounds, self.statistics, loop.time)
 
-        def protocol(visitor: Visitor) -> BoundedProtocol:
+        def protocol(tracked: TrackedConnection) -> BoundedProtocol:
             return BoundedProtocol(
                 config=self._config,
                 server_state=self._server.server_state,
                 app_state={},
                 bounds=self.bounds,
                 statistics=self.statistics,
-                visitors=visitors,
-                visitor=visitor,
+                connections=connections,
+                tracked=tracked,
                 turns=turns,
                 check_client=self._check_client,
             )
 
-        self._reception = Reception(
-            protocol, visitors, bounds=self.bounds, statistics=self.statistics, context=self._tls
+        self._reception = Acceptor(
+            protocol, connections, bounds=self.bounds, statistics=self.statistics, context=self._tls
         )
         self._task = asyncio.create_task(self._server.serve(self._sockets))
         self._acceptors = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tocsin.alerting.entries import Entry
-from tocsin.alerting.replicated import ReplicatedState, Tombstone
+from tocsin.alerting.replicated import EntryTombstone, ReplicatedState
 from tocsin.node.store.records import TakenRecords
 from tocsin.node.store.rows import Row, row_of, tombstone_row
 
@@ -28,7 +28,7 @@ class Batch:
     """Own changes, marked entries (facts) by kind and key, small values, decision records, and who waits."""
 
     changes: list[Change] = field(default_factory=list)
-    marked: dict[tuple[str, Hashable], Entry | Tombstone] = field(default_factory=dict)
+    marked: dict[tuple[str, Hashable], Entry | EntryTombstone] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
     records: TakenRecords = field(default_factory=TakenRecords)
     flushes: list[asyncio.Future[bool]] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Batch:
         makes it grow marks the entry anew.
         """
         for (kind, key), found in self.marked.items():
-            if isinstance(found, Tombstone):
+            if isinstance(found, EntryTombstone):
                 yield tombstone_row(kind, key, found)
             else:
                 yield row_of(kind, found, states[kind].until_of(key))

@@ -76,20 +76,20 @@ def _mend_header(path: Path, copy: Path) -> bool:
     """Make a copy with the header that SQLite has given the file; False if it has it."""
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)
-    mended = bytearray(header.ljust(_HEADER_BYTES, b"\0"))
+    repaired = bytearray(header.ljust(_HEADER_BYTES, b"\0"))
     for place, content in _HEADER.items():
-        mended[place : place + len(content)] = content
+        repaired[place : place + len(content)] = content
     pages = int.from_bytes(header[28:32], "big")
-    if mended == header and pages * _PAGE == size_of(path):
+    if repaired == header and pages * _PAGE == size_of(path):
         return False
     # Where these differ SQLite goes by the size of the file, not by the number of pages in the header.
-    mended[92:96] = bytes(byte ^ 1 for byte in mended[24:28])
+    repaired[92:96] = bytes(byte ^ 1 for byte in repaired[24:28])
     make_private(copy)
     shutil.copyfile(path, copy)
     with suppress(FileNotFoundError):
         shutil.copyfile(f"{path}-wal", f"{copy}-wal")
     with copy.open("r+b") as file:
-        file.write(mended)
+        file.write(repaired)
     return True
 
 
@@ -192,11 +192,11 @@ def rebuild(
         database = Database(new)
         try:
             database.write(rows, meta, records)
-            database.tidy()
+            database.checkpoint()
         finally:
             database.close()
         _remove_beside(new)
-        new.rename(_mended(path))
+        new.rename(_repaired(path))
         sync_folder(path.parent)
         return finish(path)
     except OSError as error:
@@ -205,11 +205,11 @@ def rebuild(
 
 def finish(path: Path) -> Path | None:
     """Put a rebuilt database in its place, if a crash left one; where the damaged one is now."""
-    mended = _mended(path)
-    if not mended.exists():
+    repaired = _repaired(path)
+    if not repaired.exists():
         return None
     aside = set_aside(path)
-    mended.rename(path)
+    repaired.rename(path)
     sync_folder(path.parent)
     return aside
 
@@ -239,7 +239,7 @@ def _forget_oldest(path: Path) -> None:
         _remove(old)
 
 
-def _mended(path: Path) -> Path:
+def _repaired(path: Path) -> Path:
     return path.with_name(f"{path.name}.mended")
 
 

@@ -248,7 +248,7 @@ class Database:
         except FAILURES as error:
             raise translate(error) from None
 
-    def tidy(self) -> None:
+    def checkpoint(self) -> None:
         """Give back what is free, and move the write-ahead log into the database."""
         try:
             # As a script: it is stepped page by page, and execute() steps once where no rows are expected.

@@ -85,4 +85,4 @@ def _read_journal(
                     except (KeyError, StateError, ValueError) as error:
                         exported.problems.append(f"{path}: an entry does not decode: {error}")
     except (*FAILURES, StorageError) as error:
-        exported.problems.append(f"{path} cannot be read to its end: {error}; start the node to mend it")
+        exported.problems.append(f"{path} cannot be read to its end: {error}; start the node to repair it")

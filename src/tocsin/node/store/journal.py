@@ -56,7 +56,7 @@ class Journal:
             await self._load(now)
         if self.statistics.rows_unreadable:
             await self._writer.rebuild(f"{self.statistics.rows_unreadable} entries do not decode")
-        self.records.restore(await self._writer.care(Database.record_places))
+        self.records.restore(await self._writer.maintain(Database.record_places))
         await self._writer.measure()
         for kind, state in self._states.items():
             self._listen(kind, state)
@@ -99,7 +99,7 @@ class Journal:
 
     @property
     def meta(self) -> Mapping[str, str]:
-        """What was remembered, an earlier life's included."""
+        """What was remembered, an previous run's included."""
         return self._writer.meta
 
     @property
@@ -113,13 +113,13 @@ class Journal:
         await self._writer.flush()  # What was collected just now counts too.
         deleted = DELETE_ROWS
         while deleted == DELETE_ROWS:
-            deleted = await self._writer.care(Database.delete_expired, now // SECOND)
+            deleted = await self._writer.maintain(Database.delete_expired, now // SECOND)
             self.statistics.rows_deleted += deleted
         deleted = DELETE_ROWS
         while deleted == DELETE_ROWS:
-            deleted = await self._writer.care(Database.forget_tombstones)
+            deleted = await self._writer.maintain(Database.forget_tombstones)
             self.statistics.rows_deleted += deleted
-        await self._writer.care(Database.tidy)
+        await self._writer.maintain(Database.checkpoint)
         await self._writer.measure()
 
     async def read_records(
@@ -139,7 +139,7 @@ class Journal:
             yield await asyncio.to_thread(make_wanted, newest_first[start : start + RECORD_SLICE], wanted)
 
         while True:
-            rows = await self._writer.care(Database.records, before, RECORD_SLICE)
+            rows = await self._writer.maintain(Database.records, before, RECORD_SLICE)
             found = await asyncio.to_thread(read_records, rows, wanted)  # the writer's thread has other work
             self.records.read(found)
             pairs = zip(found.numbers, found.records, strict=True)

@@ -261,7 +261,7 @@ class Records:
         self._measure()
 
     def restore(self, places: Iterable[tuple[int, Nanoseconds, int]]) -> None:
-        """What an earlier life left, by number, time and size, numbers rising."""
+        """What a previous run left, by number, time and size, numbers rising."""
         good = []
         for place in places:
             if 0 < place[0] <= MAX_NUMBER:

@@ -13,7 +13,7 @@ TOLERANCE: Final = 3600 * SECOND
 class RetentionClock:
     """Follows the wall clock, but believes a jump ahead only once it still holds at the next reading.
 
-    The first reading of a life is not believed past ``known``, what an earlier life knew: a node that starts
+    The first reading of a run is not believed past ``known``, what a previous run knew: a node that starts
     with a wrong clock and is stopped again must not clean up by it. A jump back needs no care: nothing
     expires for it.
     """

@@ -8,7 +8,7 @@ from zlib import crc32
 
 from tocsin.alerting.entries import Entry
 from tocsin.alerting.protocol.delimited import read_delimited
-from tocsin.alerting.replicated import Tombstone
+from tocsin.alerting.replicated import EntryTombstone
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.kinds import KINDS
@@ -50,7 +50,7 @@ def row_of(kind: str, entry: Entry, until: Nanoseconds) -> Row:
     return Row(kind, key, stamp_bytes(entry.stamp), whole_second(expires), entry.encoded)
 
 
-def tombstone_row(kind: str, key: Hashable, tombstone: Tombstone) -> Row:
+def tombstone_row(kind: str, key: Hashable, tombstone: EntryTombstone) -> Row:
     """The row that keeps a tombstone."""
     stamp, expires = stamp_bytes(tombstone.stamp), whole_second(tombstone.until)
     return Row(kind, KINDS[kind].key_bytes(key), stamp, expires, b"")

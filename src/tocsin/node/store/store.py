@@ -87,7 +87,7 @@ class Store:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         self._closed = False
 
-    # -- life
+    # -- start and stop
 
     async def open(self, now: Nanoseconds) -> None:
         """Load the journal, merge the snapshot files, keep what they brought.
@@ -176,7 +176,7 @@ class Store:
 
     @property
     def meta(self) -> Mapping[str, str]:
-        """What :meth:`remember` kept, in an earlier life too."""
+        """What :meth:`remember` kept, in a previous run too."""
         return self._opened.meta
 
     def remember(self, values: Mapping[str, str]) -> None:
@@ -194,7 +194,7 @@ class Store:
         """The journal's, once it is open."""
         return self._journal.statistics if self._journal is not None else None
 
-    # -- care
+    # -- maintenance
 
     async def save(self, kind: str) -> int:
         """Write the snapshot file of one kind; its size. :class:`StorageError` when that fails.

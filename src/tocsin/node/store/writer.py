@@ -20,7 +20,7 @@ from time import perf_counter
 from typing import Any, Final, TypeVar
 
 from tocsin.alerting.entries import Entry
-from tocsin.alerting.replicated import ReplicatedState, Tombstone
+from tocsin.alerting.replicated import EntryTombstone, ReplicatedState
 from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import damage
@@ -61,7 +61,7 @@ class Writer:
         self._database: Database | None = None
         self._unwritten_meta: dict[str, str] = {}
         self._changes: deque[Change] = deque()
-        self._marked: dict[tuple[str, Hashable], Entry | Tombstone] = {}
+        self._marked: dict[tuple[str, Hashable], Entry | EntryTombstone] = {}
         self._flushes: list[asyncio.Future[bool]] = []
         self._room = asyncio.Condition()
         self._busy = asyncio.Lock()  # held while the file is written or replaced
@@ -224,7 +224,7 @@ class Writer:
                 break
             entry = batch.marked[key] = marked.pop(key)
             rows += 1
-            size += 0 if isinstance(entry, Tombstone) else len(entry.encoded)
+            size += 0 if isinstance(entry, EntryTombstone) else len(entry.encoded)
         if not marked:
             batch.flushes, self._flushes = self._flushes, []
             self._urgent = False
@@ -346,7 +346,7 @@ class Writer:
             rows += [tombstone_row(kind, key, each) for key, each in state.tombstones.items()]
         await self.replace(rows, dict(self.meta), problem)
 
-    async def care(self, method: Callable[..., T], *arguments: object) -> T:
+    async def maintain(self, method: Callable[..., T], *arguments: object) -> T:
         """Call a method of the database beside the transactions; a damaged file is replaced first."""
         async with self._busy:
             try:

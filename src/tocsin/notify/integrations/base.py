@@ -49,10 +49,10 @@ class Watcher(Protocol):
     def sending(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
     ) -> Answer | None:
-        """A request is about to be made. An answer stands for the far side's: nothing is sent then."""
+        """A request is about to be made. An answer stands for the server's: nothing is sent then."""
 
     def answered(self, answer: Answer) -> None:
-        """What the far side said to it."""
+        """What the server said to it."""
 
 
 class IntegrationConfig(Section):
@@ -119,7 +119,7 @@ def fires(notification: Notification) -> bool:
 
 
 def group_hash(notification: Notification) -> str:
-    """What a far side knows the group by: the SHA-256 of its key."""
+    """What a server knows the group by: the SHA-256 of its key."""
     return sha256(notification.group_key.encode("utf-8", "surrogatepass")).hexdigest()
 
 

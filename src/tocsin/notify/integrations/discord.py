@@ -50,7 +50,7 @@ class DiscordConfig(HTTPIntegrationConfig, kind="discord"):
 
 
 class DiscordNotifier:
-    """5xx and network trouble are tried again, nothing else: not 429 either."""
+    """5xx and network errors are tried again, nothing else: not 429 either."""
 
     retry: Final = RetryRule()
 

@@ -63,7 +63,7 @@ class TokenSource(Protocol):
         """``TYPE TOKEN``; :class:`NotifyError`."""
 
     def refused(self, authorization: str) -> bool:
-        """The far side does not take it. Whether another one is worth a request right now."""
+        """The server does not take it. Whether another one is worth a request right now."""
 
     async def close(self) -> None:
         """Close kept connections."""

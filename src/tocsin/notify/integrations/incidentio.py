@@ -66,7 +66,7 @@ class IncidentioConfig(HTTPIntegrationConfig, kind="incidentio"):
 
 
 class IncidentioNotifier:
-    """429, 5xx and network trouble are tried again."""
+    """429, 5xx and network errors are tried again."""
 
     retry: Final = RetryRule(codes={429}, details=lambda _status, body: _details(body))
 

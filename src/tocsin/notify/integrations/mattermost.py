@@ -135,7 +135,7 @@ class MattermostConfig(HTTPIntegrationConfig, kind="mattermost"):
 
 
 class MattermostNotifier:
-    """5xx and network trouble are tried again."""
+    """5xx and network errors are tried again."""
 
     retry: Final = RetryRule()
 

@@ -39,7 +39,7 @@ class MSTeamsConfig(HTTPIntegrationConfig, kind="msteams"):
 
 
 class MSTeamsNotifier:
-    """5xx and network trouble are tried again."""
+    """5xx and network errors are tried again."""
 
     retry: Final = RetryRule()
 

@@ -44,7 +44,7 @@ class MSTeamsV2Config(HTTPIntegrationConfig, kind="msteamsv2"):
 
 
 class MSTeamsV2Notifier:
-    """5xx and network trouble are tried again."""
+    """5xx and network errors are tried again."""
 
     retry: Final = RetryRule()
 

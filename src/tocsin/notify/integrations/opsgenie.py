@@ -84,8 +84,8 @@ class OpsgenieConfig(HTTPIntegrationConfig, kind="opsgenie"):
 
 
 class OpsgenieNotifier:
-    """2xx is success, 429, 5xx and network trouble are tried again: all requests of the notification, as the
-    far side knows the alert by its alias."""
+    """2xx is success, 429, 5xx and network errors are tried again: all requests of the notification, as the
+    server knows the alert by its alias."""
 
     retry: Final = RetryRule(codes={429})
 

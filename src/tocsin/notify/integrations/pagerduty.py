@@ -97,7 +97,7 @@ class PagerdutyConfig(HTTPIntegrationConfig, kind="pagerduty"):
 
 
 class PagerdutyNotifier:
-    """2xx is success; 5xx, network trouble and 429 (V2) or 403 (V1: too many requests) are tried again."""
+    """2xx is success; 5xx, network errors and 429 (V2) or 403 (V1: too many requests) are tried again."""
 
     def __init__(self, config: PagerdutyConfig, services: Services) -> None:
         self._config = config

@@ -31,7 +31,7 @@ MAX_URL: Final = 512
 NO_MESSAGE: Final = "(no details)"
 """Pushover refuses a message without text."""
 
-_span: Reader[Nanoseconds] = parsed(parse_go_duration, mend="a duration here looks like 30s, 1m30s or 500ms")
+_span: Reader[Nanoseconds] = parsed(parse_go_duration, hint="a duration here looks like 30s, 1m30s or 500ms")
 
 
 class PushoverConfig(HTTPIntegrationConfig, kind="pushover"):
@@ -67,11 +67,11 @@ class PushoverConfig(HTTPIntegrationConfig, kind="pushover"):
         if self.html:
             problem = self.mark.reading.compile(HTMLTemplate(self.message))
             if problem:
-                raise self.at("message").error(problem, "mend the template")
+                raise self.at("message").error(problem, "fix the template")
 
 
 class PushoverNotifier:
-    """2xx is success, 5xx and network trouble are tried again."""
+    """2xx is success, 5xx and network errors are tried again."""
 
     retry: Final = RetryRule()
 

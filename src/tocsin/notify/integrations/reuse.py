@@ -113,8 +113,9 @@ class Reuse:
         return connection
 
     def _was_left(self, shared: httpcore.AsyncConnectionInterface) -> bool:
-        """Whether the far side may have closed it. httpcore does not look for that when HTTP/2 is spoken: the
-        next request would fail. What comes while nothing is asked for is a farewell, or nothing to miss."""
+        """Whether the server may have closed it. httpcore does not look for that when HTTP/2 is spoken: the
+        next request would fail. What comes while nothing is asked for is a close_notify, a GOAWAY, or nothing
+        to miss."""
         stream = self._streams.get(shared)
         return stream is not None and shared.is_idle() and bool(stream.get_extra_info("is_readable"))
 

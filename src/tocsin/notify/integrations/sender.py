@@ -47,7 +47,7 @@ class Sender(Protocol):
     """Delivers notifications of one integration."""
 
     async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
-        """One attempt, over by ``deadline``. Does not raise for anything that the far side can cause."""
+        """One attempt, over by ``deadline``. Does not raise for anything that the server can cause."""
 
     async def close(self) -> None:
         """Close kept connections."""
@@ -120,7 +120,7 @@ class NotifierSender:
         return self._secrets.mask(text)
 
     def _told_cut(self, cut: set[str]) -> None:
-        """Count and log what was cut, though the far side took it."""
+        """Count and log what was cut, though the server took it."""
         if cut:
             self._statistics.truncated[self._kind] += 1
             _log.warning("%s: a text was cut to %s", self._kind, ", ".join(sorted(cut)))

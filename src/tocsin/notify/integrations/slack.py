@@ -190,7 +190,7 @@ class SlackConfig(HTTPIntegrationConfig, kind="slack"):
 
 
 class SlackNotifier:
-    """Success is 2xx with a good body. 5xx, network trouble and JSON that is none are tried again."""
+    """Success is 2xx with a good body. 5xx, network errors and JSON that is none are tried again."""
 
     retry: Final = RetryRule()
 

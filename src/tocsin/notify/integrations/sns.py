@@ -91,7 +91,7 @@ class _Publish:
 
 
 class SNSNotifier:
-    """Some failures are tried again at once, as by AWS's own client; of what is left 5xx and network trouble
+    """Some failures are tried again at once, as by AWS's own client; of what is left 5xx and network errors
     are tried again later."""
 
     def __init__(self, config: SNSConfig, services: Services) -> None:

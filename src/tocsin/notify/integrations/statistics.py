@@ -17,7 +17,7 @@ class ClientStatistics:
     ``mail_sessions`` a mail did; ``mail_reply`` ended a mail; at ``idle_connections`` one that waited for
     another request was closed."""
     truncated: Counter[str] = field(default_factory=Counter)
-    """Attempts with a text that was cut to what the far side takes, by kind."""
+    """Attempts with a text that was cut to what the server takes, by kind."""
     tls_files_reloaded: int = 0
     """Times that changed files of a ``tls_config`` were put in force."""
     tls_files_unusable: int = 0

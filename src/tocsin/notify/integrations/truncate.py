@@ -1,4 +1,4 @@
-"""Texts cut to what a far side takes, ending with an ellipsis, as Alertmanager cuts them."""
+"""Texts cut to what a server takes, ending with an ellipsis, as Alertmanager cuts them."""
 
 from __future__ import annotations
 

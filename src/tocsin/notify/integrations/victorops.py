@@ -79,7 +79,7 @@ class VictorOpsConfig(HTTPIntegrationConfig, kind="victorops"):
 
 
 class VictorOpsNotifier:
-    """2xx is success, 5xx, network trouble and a message whose template fails are tried again."""
+    """2xx is success, 5xx, network errors and a message whose template fails are tried again."""
 
     retry: Final = RetryRule()
 

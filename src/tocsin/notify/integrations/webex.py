@@ -37,7 +37,7 @@ class WebexConfig(HTTPIntegrationConfig, kind="webex"):
 
 
 class WebexNotifier:
-    """2xx is success, 5xx and network trouble are tried again, everything else is not."""
+    """2xx is success, 5xx and network errors are tried again, everything else is not."""
 
     retry: Final = RetryRule()
 

@@ -61,7 +61,7 @@ class WebhookConfig(HTTPIntegrationConfig, kind="webhook"):
 
 
 class WebhookNotifier:
-    """2xx is success, 5xx and network trouble are tried again, everything else is not."""
+    """2xx is success, 5xx and network errors are tried again, everything else is not."""
 
     retry: Final = RetryRule()
 

@@ -42,7 +42,7 @@ class RenderError(UserError):
 
 
 def hint_of(error: TemplateError, functions: Iterable[str], templates: Iterable[str]) -> str:
-    """How to mend it, as far as that can be guessed."""
+    """How to fix it, as far as that can be guessed."""
     message = error.message
     found = _NO_FUNCTION.search(message)
     if found is not None:

@@ -29,7 +29,7 @@ from tocsin.alerting.digest.messages import (
     decode,
     encode,
 )
-from tocsin.alerting.digest.tree import GROUPS, LEAVES, LEAVES_IN_GROUP, Grave
+from tocsin.alerting.digest.tree import GROUPS, LEAVES, LEAVES_IN_GROUP, Tombstone
 from tocsin.errors import StateError
 
 key = st.sampled_from(["sil", "nfl", "x"])
@@ -37,7 +37,7 @@ u32, u64 = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
 identity = st.binary(min_size=16, max_size=16)
 instant = st.integers(-(2**95), 2**95 - 1)
 item = st.builds(Item, identity, instant, u64)
-grave = st.tuples(identity, st.builds(Grave, instant, instant))
+tombstone = st.tuples(identity, st.builds(Tombstone, instant, instant))
 
 
 def many(strategy: st.SearchStrategy[object], size: int = 4) -> st.SearchStrategy[tuple[object, ...]]:
@@ -64,10 +64,10 @@ bodies: st.SearchStrategy[Body] = st.one_of(
         st.integers(0, LEAVES),
         many(st.integers(0, LEAVES - 1)),
         many(item),
-        many(grave),
+        many(tombstone),
         st.binary(max_size=40),
     ),
-    st.builds(Transfer, key, many(identity), many(grave), st.binary(max_size=40)),
+    st.builds(Transfer, key, many(identity), many(tombstone), st.binary(max_size=40)),
     st.builds(Transferred, key, st.integers(0, 65535), st.binary(max_size=40)),
 )
 messages = st.builds(

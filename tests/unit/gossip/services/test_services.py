@@ -71,7 +71,7 @@ async def take(events: EventStream, count: int) -> list[Event | EventsDropped]:
     return [await anext(events) for _ in range(count)]
 
 
-# -- life
+# -- start and stop
 
 
 def test_a_member_starts_with_its_context_and_leaves_with_it() -> None:

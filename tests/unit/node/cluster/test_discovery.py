@@ -1,4 +1,4 @@
-"""The loop that asks: files that change, names of the system, what is kept for the next life."""
+"""The loop that asks: files that change, names of the system, what is kept for the next run."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ def test_both_sides_say_that_labels_differ(ours: bytes, theirs: bytes, said: str
             await first.cluster.start()
             await second.cluster.start()
             await eventually(lambda: any(said in gap.why for gap in second.cluster.gaps.peers), 30)
-            assert first.cluster.statistics.trouble["label"] > 0
+            assert first.cluster.statistics.refused["label"] > 0
         finally:
             for member in (first, second):
                 await member.cluster.close()

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.support.httpserver import Client, serving, until
-from tocsin.node.http import reception
+from tocsin.node.http import acceptor
 from tocsin.node.http.server import WebServer
 
 GET = b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -65,7 +65,7 @@ def test_without_descriptors_connections_go_on_and_the_newcomer_is_accepted_late
 
 
 def test_it_is_not_tried_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reception, "_PAUSE", 3600.0)
+    monkeypatch.setattr(acceptor, "_PAUSE", 3600.0)
 
     async def story(server: WebServer) -> None:
         late = newcomer(server)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.connections import Connections
 from tocsin.node.http.pace import Pace
-from tocsin.node.http.visitors import Visitors
 
 
 def test_a_burst_goes_at_once_and_the_rest_in_line() -> None:
@@ -27,8 +27,8 @@ def test_it_remembers_a_bounded_number_and_those_that_are_behind() -> None:
 
 def test_a_network_of_ipv6_has_the_places_of_one_address() -> None:
     statistics = HTTPStatistics()
-    visitors = Visitors(HTTPBounds(connections_per_address=4), statistics, lambda: 0.0)
+    connections = Connections(HTTPBounds(connections_per_address=4), statistics, lambda: 0.0)
     for number in range(100):
-        visitors.admit(f"2001:db8::{number:x}", lambda _reason: None)
+        connections.admit(f"2001:db8::{number:x}", lambda _reason: None)
     assert statistics.connections == 4
-    assert visitors.admit("2001:db8:0:1::1", lambda _reason: None) is not None
+    assert connections.admit("2001:db8:0:1::1", lambda _reason: None) is not None

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.stores import HOUR, NOW, Disk, silence
-from tocsin.alerting.digest.tree import Grave, identity_of
+from tocsin.alerting.digest.tree import Tombstone, identity_of
 from tocsin.alerting.nflog import NotificationLog, Receiver
-from tocsin.alerting.replicated import Tombstone
+from tocsin.alerting.replicated import EntryTombstone
 from tocsin.alerting.silence import SilenceState
 from tocsin.alerting.timestamp import SECOND
 from tocsin.node.store import database
@@ -92,7 +92,9 @@ def test_what_a_peer_had_buried_stays_buried(tmp_path: Path) -> None:
         identifier = await disk.changes.set(replace(silence("A"), ends_at=NOW + YEAR))
         old = disk.held()[identifier]
         await disk.store.save("sil")
-        assert disk.silences.replicated.bury(identity_of(identifier.encode()), Grave(LATER, NOW + YEAR), NOW)
+        assert disk.silences.replicated.add_tombstone(
+            identity_of(identifier.encode()), Tombstone(LATER, NOW + YEAR), NOW
+        )
 
     async def second(disk: Disk) -> None:
         assert len(disk.silences) == 0
@@ -218,7 +220,7 @@ def test_the_order_of_writing_does_not_matter_for_tombstones(
     versions = [
         Row("sil", b"key", key, 900, b"old"),
         Row("sil", b"key", b"\x02", 10, b"new"),
-        tombstone_row("sil", "key", Tombstone(0, 700 * SECOND, b""))._replace(stamp=b"\x02"),
+        tombstone_row("sil", "key", EntryTombstone(0, 700 * SECOND, b""))._replace(stamp=b"\x02"),
         Row("sil", b"key", b"\x01", 5, b"short"),
     ]
     path = tmp_path_factory.mktemp("order") / "journal.db"

@@ -1,4 +1,4 @@
-"""A far side that stalls, drips, floods or never ends costs its own attempt, and leaves nothing behind."""
+"""A server that stalls, drips, floods or never ends costs its own attempt, and leaves nothing behind."""
 
 from __future__ import annotations
 

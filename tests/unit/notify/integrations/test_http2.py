@@ -1,4 +1,4 @@
-"""HTTP/2 where the far side offers it, spoken with a server on h2."""
+"""HTTP/2 where the server offers it, spoken with a server on h2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connections that are kept: how many, for how long, and what the far side does to them meanwhile."""
+"""Connections that are kept: how many, for how long, and what the server does to them meanwhile."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def test_a_file_that_is_no_template_is_refused_with_its_place_and_a_hint(
         load_templates(["*.tmpl"], str(tmp_path))
     assert caught.value.place.startswith(f"{tmp_path}/bad.tmpl{place}")
     assert problem in caught.value.problem
-    assert hint in caught.value.mend
+    assert hint in caught.value.hint
 
 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:

@@ -210,7 +210,7 @@ class Incoming:
         """The peer uses the candidate from now on."""
         if slot.current is not None:
             slot.current.close()
-            slot.current.drain()  # It knows: a farewell could only be mistaken.
+            slot.current.drain()  # It knows: a close_notify could only be mistaken.
             self._statistics.associations_ended["renewed"] += 1
         slot.current, slot.candidate = slot.candidate, None
 

@@ -312,7 +312,7 @@ class Outgoing:
         if old is None:
             self._statistics.associations_outbound += 1
         else:
-            # The peer gives it up when the new one is used; a farewell might arrive before.
+            # The peer gives it up when the new one is used; a close_notify might arrive before.
             old.close()
             self._statistics.associations_ended["renewed"] += 1
         slot.current, slot.candidate = association, None

@@ -2,7 +2,7 @@
 
 Each direction has associations of its own, dialled from a socket of its own: two nodes that dial each other
 at once do not meet, and a node that restarted comes from another port and collides with nothing of its
-earlier life. Streams, and packets that do not fit a datagram, go the way of the TLS transport, on the same
+previous run. Streams, and packets that do not fit a datagram, go the way of the TLS transport, on the same
 port number.
 """
 

@@ -1,6 +1,6 @@
 """One side of a ``tocsin/1`` connection: bytes and ``now`` in; bytes and events out. No I/O.
 
-Life: *greeting* (HELLO each way, then START by one side), *open*, farewell (GOAWAY each way, streams go on to
+Life: *greeting* (HELLO each way, then START by one side), *open*, closing (GOAWAY each way, streams go on to
 their ends), finished. docs/tocsin-1.md has the rules; who sends START is the caller's decision.
 """
 
@@ -64,7 +64,7 @@ class MuxSession:
         self._credit = config.connection_window
         self._owed = 0
 
-    # -- greeting and farewell
+    # -- greeting and GOAWAY
 
     def say_hello(self, *, instance: bytes, address: str, sequence: int, current: int, two_way: bool) -> None:
         """Send HELLO: the dialler at once, the other side when it has received one."""
@@ -105,7 +105,7 @@ class MuxSession:
 
     @property
     def finished(self) -> bool:
-        """Both sides have said farewell and nothing is under way: the connection can be closed."""
+        """Both sides have sent GOAWAY and nothing is under way: the connection can be closed."""
         return self._farewell_sent and self.farewell_received and not self._streams and not self._control
 
     @property
@@ -177,7 +177,7 @@ class MuxSession:
             self._outgoing.schedule(stream)
 
     def read(self, stream: MuxStream) -> bytes:
-        """What is unread, possibly nothing; gives the far side room for as much."""
+        """What is unread, possibly nothing; gives the peer room for as much."""
         data = stream.take()
         if data:
             self._give_back(len(data))

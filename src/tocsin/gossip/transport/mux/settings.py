@@ -13,7 +13,7 @@ class MuxConfig:
     """Each bound has a counter in :class:`MuxStatistics`."""
 
     max_streams: int = 256
-    """That the far side may have open; our application may hold twice as many, cut ones included."""
+    """That the peer may have open; our application may hold twice as many, cut ones included."""
     stream_window: int = 256 * 1024
     """Unread bytes that a stream may hold."""
     connection_window: int = 1024 * 1024
@@ -23,7 +23,7 @@ class MuxConfig:
     """Not yet given to the network; a full queue drops its oldest."""
     max_queued_bytes: int = 4 * 1024 * 1024
     max_control_frames: int = 1024
-    """Answers that wait for a far side that does not read."""
+    """Answers that wait for a peer that does not read."""
     frames_at_once: int = 64
     """Taken in one call of ``receive``: a read can hold thousands of small frames."""
     hello_timeout: float = 10.0
@@ -31,7 +31,7 @@ class MuxConfig:
     heartbeat_interval: float = 2.0
     """Of silence before a PING, and between PINGs."""
     heartbeat_misses: int = 2
-    """Unanswered PINGs after which the far side is taken for gone: a silence of three intervals."""
+    """Unanswered PINGs after which the peer is taken for gone: a silence of three intervals."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class MuxStatistics:
     streams_accepted: int = 0
     streams_refused: Counter[str] = field(default_factory=Counter)
     """Streams that were not to be: "peer_limit" (not opened, the peer allows no more), "stalled" (not opened,
-    the peer reads nothing), "closing" (not opened, farewell), "held" (of the peer, refused: our application
+    the peer reads nothing), "closing" (not opened, GOAWAY), "held" (of the peer, refused: our application
     holds as many), "refused" (ours, refused by the peer)."""
     heartbeats_missed: int = 0
     packets_dropped: Counter[str] = field(default_factory=Counter)
@@ -55,7 +55,7 @@ class MuxStatistics:
 
 @dataclass(frozen=True, slots=True)
 class HelloReceived:
-    """The far side said who it is. The accepting side answers with its own HELLO; one of both sends START."""
+    """The peer said who it is. The accepting side answers with its own HELLO; one of both sends START."""
 
     hello: Hello
 
@@ -74,7 +74,7 @@ class PacketReceived:
 
 @dataclass(frozen=True, slots=True)
 class StreamOpened:
-    """The far side opened a stream."""
+    """The peer opened a stream."""
 
     stream: int
 
@@ -88,7 +88,7 @@ class StreamChanged:
 
 @dataclass(frozen=True, slots=True)
 class GoingAway:
-    """The far side sends nothing new from here on. Told once."""
+    """The peer sends nothing new from here on. Told once."""
 
     code: MuxCode
     text: str

@@ -36,7 +36,7 @@ class MuxStream:
         self.identifier: int = identifier
         self.send_window: int = send_window
         self.credit: int = receive_window
-        """Bytes the far side may still send."""
+        """Bytes the peer may still send."""
         self.unread: int = 0
         self.outgoing_bytes: int = 0
         self.end_queued: bool = False
@@ -67,7 +67,7 @@ class MuxStream:
         return self.end_queued and not self.end_sent
 
     def keep(self, data: bytes) -> None:
-        """Data of the far side, for the reader."""
+        """Data of the peer, for the reader."""
         self._chunks.append(data)
         self.unread += len(data)
 

@@ -28,7 +28,7 @@ PROVEN_AFTER: Final = 1.0
 """Seconds after which an end of a connection that we dialled is no longer taken for a late refusal."""
 
 SHORT_LINGER: Final = 0.05
-"""How long an orderly close of a packet connection waits for a far side that owes us nothing."""
+"""How long an orderly close of a packet connection waits for a peer that owes us nothing."""
 
 _SHOW_REFUSAL_TIME: Final = 1.0
 """How long a refused connection is drained, so that a reset does not overtake the alert that says why."""
@@ -149,7 +149,7 @@ class TLSConnection(asyncio.Protocol):
             self._end(None)
 
     def eof_received(self) -> bool:
-        """The far side sends no more. Keeps our direction open after an orderly close."""
+        """The peer sends no more. Keeps our direction open after an orderly close."""
         if self.session is None or self._ended:
             return self._ended and not self._closing
         try:
@@ -274,7 +274,7 @@ class TLSConnection(asyncio.Protocol):
 
     @property
     def quiet(self) -> bool:
-        """A client's connection on which the far side has nothing left to say by itself.
+        """A client's connection on which the peer has nothing left to say by itself.
 
         Until its session tickets have come, closing could cause a reset that overtakes our data.
         """
@@ -284,7 +284,7 @@ class TLSConnection(asyncio.Protocol):
         return tls.version() != "TLSv1.3" or bool(tls.session and tls.session.has_ticket)
 
     def start_close(self, linger: float | None = None) -> None:
-        """Close in an orderly way: what was written, our announcement, then wait for the far side's end.
+        """Close in an orderly way: what was written, our announcement, then wait for the peer's end.
 
         Waits ``linger`` seconds once the system has everything; by default the configured time.
         """
@@ -360,7 +360,7 @@ class TLSConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def _fail(self, error: RefusalError | TransportError) -> None:
-        """End it, but let the alert that says why reach the far side."""
+        """End it, but let the alert that says why reach the peer."""
         if self.session is not None:
             self._flush()
         self._end(error)

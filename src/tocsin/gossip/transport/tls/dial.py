@@ -51,7 +51,7 @@ class SessionCache:
         return known.session
 
     def store(self, destination: Address, connection: TLSConnection, now: float) -> None:
-        """Keep the session of ``connection``, which the far side accepted."""
+        """Keep the session of ``connection``, which the peer accepted."""
         if connection.session is None or connection.established_at is None:
             return
         tls = connection.session.tls

@@ -142,7 +142,7 @@ class Inbound:
         connections = list(self.connections)
         for connection in connections:
             if isinstance(connection.owner, MuxConnection):
-                continue  # Its farewell is under way.
+                continue  # Its close is under way.
             packets_only = isinstance(connection.owner, Accepted)
             connection.start_close(SHORT_LINGER if packets_only else None)
         if connections:

@@ -40,7 +40,7 @@ from tocsin.tls.refusal import RefusalError
 _log = logging.getLogger(__name__)
 
 _DRAIN_TIME: Final = 60.0
-"""How long streams may go on after a farewell that is not our own end."""
+"""How long streams may go on after a GOAWAY that is not our own end."""
 
 _UNSENT: Final = 128 * 1024
 """What the system may hold unsent: a packet never waits behind more of a stream."""
@@ -50,13 +50,13 @@ class MuxOwner(Protocol):
     """Told what becomes of a connection. Called on the event loop; never raises."""
 
     def mux_hello(self, mux: MuxConnection, hello: Hello) -> None:
-        """The far side said who it is: answer, decide."""
+        """The peer said who it is: answer, decide."""
 
     def mux_started(self, mux: MuxConnection) -> None:
-        """The far side sent START."""
+        """The peer sent START."""
 
     def mux_going(self, mux: MuxConnection) -> None:
-        """The far side said farewell: nothing new can be sent."""
+        """The peer sent GOAWAY: nothing new can be sent."""
 
     def mux_ended(self, mux: MuxConnection, error: RefusalError | TransportError | MuxError | None) -> None:
         """It is over; told once. What was not sent is still in the session."""
@@ -128,7 +128,7 @@ class MuxConnection:
 
     @property
     def ending(self) -> bool:
-        """The far side has ended it, and what it had sent is still being read."""
+        """The peer has ended it, and what it had sent is still being read."""
         return self._ending is not None
 
     @property
@@ -173,7 +173,7 @@ class MuxConnection:
         self.flush_soon()
 
     def leave(self, code: MuxCode = MuxCode.NONE, text: str = "") -> None:
-        """Farewell: what is queued goes out, then GOAWAY; closes when the far side did so too, or late."""
+        """Orderly: what is queued goes out, then GOAWAY; closes when the peer did so too, or late."""
         if self.over or self.session.said_farewell:
             return
         self.session.say_farewell(code, text)
@@ -318,7 +318,7 @@ class MuxConnection:
                 self._arm()
                 self._owner.mux_started(self)
             elif isinstance(event, GoingAway):
-                _log.debug("%s says farewell: %s %s", self.source, event.code.name, event.text)
+                _log.debug("%s sent GOAWAY: %s %s", self.source, event.code.name, event.text)
                 self._owner.mux_going(self)
                 self.leave()
 
@@ -343,7 +343,7 @@ class MuxConnection:
         self._handler.stream_accepted(stream)
 
     def _broken(self, error: MuxError) -> None:
-        """Tell the far side why, and close."""
+        """Tell the peer why, and close."""
         if self.over:
             return
         _log.debug("closing the connection of %s: %s", self.connection.remote, error)
@@ -380,7 +380,7 @@ class MuxConnection:
             if self.session.streams and now < self._drains_until:
                 self._arm(now + self.config.close_timeout)
                 return
-            self._end(TransportError("the farewell took too long"))
+            self._end(TransportError("the orderly close took too long"))
             self.connection.start_close(SHORT_LINGER)
             return
         try:

@@ -130,11 +130,11 @@ class MuxPeers:
                 attempt.set_result(None)
 
     def accept(self, connection: TLSConnection) -> None:
-        """An accepted connection that negotiated ``tocsin/1``; the far side says HELLO first."""
+        """An accepted connection that negotiated ``tocsin/1``; the peer says HELLO first."""
         self._make(connection, None)
 
     async def close(self) -> None:
-        """Farewell on every connection: what is queued arrives. Bounded by the close deadline."""
+        """GOAWAY on every connection: what is queued arrives. Bounded by the close deadline."""
         self._closed = True
         for spare in list(self._spares):
             spare.cancel()
@@ -152,7 +152,7 @@ class MuxPeers:
     async def renew(self, mux: MuxConnection, limit: float) -> None:
         """Open a connection that takes the place of ``mux``, which then ends once it is drained.
 
-        One that carries nothing of ours is left to its dialler: it is told farewell, and dials again when it
+        One that carries nothing of ours is left to its dialler: it is sent GOAWAY, and dials again when it
         has something to send. Raises like :meth:`Dialer.dial`.
         """
         address = mux.destination or next(iter(mux.carries), None)

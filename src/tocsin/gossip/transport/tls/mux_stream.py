@@ -68,7 +68,7 @@ class MultiplexedStream:
             await self._wait(self._connection.config.read_timeout, "nothing was received")
 
     async def close(self) -> None:
-        """Orderly: the far side gets everything and then the end; waits a bounded time for its end."""
+        """Orderly: the peer gets everything and then the end; waits a bounded time for its end."""
         if self._closed:
             return
         self._closed = True

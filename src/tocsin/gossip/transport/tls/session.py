@@ -19,7 +19,7 @@ _READ_SIZE: Final = 64 * 1024
 class TLSSession:
     """One side of one TLS connection. Times are seconds on any monotonic clock.
 
-    After an exception :meth:`data_to_send` may still hold the alert that tells the far side why.
+    After an exception :meth:`data_to_send` may still hold the alert that tells the peer why.
     """
 
     __slots__ = (
@@ -58,7 +58,7 @@ class TLSSession:
         self._deadline: float | None = now + handshake_timeout
         self.established: bool = False
         self.peer_closed: bool = False
-        """The far side ended its direction in an orderly way; everything it wrote was delivered."""
+        """The peer ended its direction in an orderly way; everything it wrote was delivered."""
         self.close_sent: bool = False
         if server_hostname is not None:
             self._handshake()
@@ -119,7 +119,7 @@ class TLSSession:
         try:
             self._tls.unwrap()
         except ssl.SSLError:
-            pass  # Mostly "want read": the announcement is out, the far side's has not come yet.
+            pass  # Mostly "want read": the announcement is out, the peer's has not come yet.
 
     def data_to_send(self) -> bytes:
         """Bytes for the network, each given once."""

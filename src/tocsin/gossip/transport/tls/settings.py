@@ -24,7 +24,7 @@ class TLSTransportConfig:
     read_timeout: float = 10.0
     """Of one read on a stream."""
     close_timeout: float = 2.0
-    """How long an orderly close waits for the far side."""
+    """How long an orderly close waits for the peer."""
     first_frame_timeout: float = 10.0
     """From an inbound handshake to a whole first frame, and from a frame's first byte to its last; a second
     more for each kilobyte that has come."""

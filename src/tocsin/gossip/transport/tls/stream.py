@@ -88,7 +88,7 @@ class TLSStream:
         return b""
 
     async def close(self) -> None:
-        """Orderly: the far side gets everything and then the end; waits a bounded time for its end."""
+        """Orderly: the peer gets everything and then the end; waits a bounded time for its end."""
         self._finish()
         await self._connection.close()
 

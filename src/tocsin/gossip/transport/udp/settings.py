@@ -20,6 +20,6 @@ class UDPTransportConfig:
     write_timeout: float = 10.0
     """Of one write on a stream of up to 64 KiB."""
     close_timeout: float = 2.0
-    """How long an orderly close waits for the far side."""
+    """How long an orderly close waits for the peer."""
     max_inbound_connections: int = 1024
     max_inbound_connections_per_host: int = 256

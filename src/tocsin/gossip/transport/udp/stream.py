@@ -94,7 +94,7 @@ class TCPStream(asyncio.Protocol):
         return b""
 
     async def close(self) -> None:
-        """Orderly: the far side gets everything and then the end; waits a bounded time for its end."""
+        """Orderly: the peer gets everything and then the end; waits a bounded time for its end."""
         if self._closed:
             return
         self._finish()
@@ -115,7 +115,7 @@ class TCPStream(asyncio.Protocol):
             transport.abort() if not self._ended else transport.close()
 
     def abort(self) -> None:
-        """Drop the connection at once; the far side sees a failure and not an end."""
+        """Drop the connection at once; the peer sees a failure and not an end."""
         self._finish()
         self._error = self._error or OSError("the stream was aborted")
         if self._transport is not None and not self._lost:
@@ -151,7 +151,7 @@ class TCPStream(asyncio.Protocol):
         self._wake()
 
     def eof_received(self) -> bool:
-        """The far side writes no more; we may."""
+        """The peer writes no more; we may."""
         self._ended = True
         self._wake()
         return True

@@ -20,8 +20,8 @@ class _Test:
         known = {receiver.name: receiver for receiver in backend.config.receivers}
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-            mend = f"; did you mean {near[0]!r}?" if near else ""
-            raise RefusedError(404, f"there is no receiver {name!r}{mend}", "path name")
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise RefusedError(404, f"there is no receiver {name!r}{hint}", "path name")
         wanted = [
             each
             for each in integrations(known[name])

@@ -1,4 +1,4 @@
-"""A ``tocsin/1`` session without sockets: its rules, its bounds, and hostile far sides."""
+"""A ``tocsin/1`` session without sockets: its rules, its bounds, and hostile peers."""
 
 from __future__ import annotations
 
@@ -267,7 +267,7 @@ def test_the_greeting_has_a_deadline() -> None:
         pair.near.session.handle_timeout(5.0)
 
 
-# -- hostile far sides: each bound is reached, counted, and ends the connection
+# -- hostile peers: each bound is reached, counted, and ends the connection
 
 
 def test_frames_out_of_place_are_refused() -> None:

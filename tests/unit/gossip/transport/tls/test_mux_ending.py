@@ -1,4 +1,4 @@
-"""The end of a ``tocsin/1`` connection whose far side left much behind to be read."""
+"""The end of a ``tocsin/1`` connection whose peer left much behind to be read."""
 
 from __future__ import annotations
 

@@ -37,8 +37,8 @@ from tocsin.node.cluster.keyring.commands import (
     encode_request,
 )
 from tocsin.node.cluster.keyring.keyfile import KeyringFile, read_keys, write_keys
+from tocsin.node.cluster.keyring.refusals import INTERVAL, MAX_HOSTS, MAX_LINES, KeyringRefusals
 from tocsin.node.cluster.keyring.service import MAX_USED, MAX_WAITING, Challenges, KeyringService
-from tocsin.node.cluster.keyring.trouble import INTERVAL, MAX_HOSTS, MAX_LINES, KeyringTrouble
 from tocsin.node.log import Logger
 
 OLD, NEW = bytes(range(32)), bytes(range(16))
@@ -294,7 +294,7 @@ def test_an_answer_survives_its_bytes(answer: Answer) -> None:
 
 
 def test_a_peer_without_our_keyring_is_named_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
-    trouble = KeyringTrouble(Keyring([OLD, NEW]), Logger("tocsin.test"))
+    trouble = KeyringRefusals(Keyring([OLD, NEW]), Logger("tocsin.test"))
     with caplog.at_level(logging.WARNING):
         for now in (0.0, 1.0, INTERVAL - 1.0):
             trouble.write(SOURCE, "no installed key opens it", now)

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Final
 
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.connections import Connections, TrackedConnection
 from tocsin.node.http.pace import Pace
-from tocsin.node.http.visitors import Visitor, Visitors
 
 _log = logging.getLogger(__name__)
 
@@ -31,13 +31,13 @@ _HANDSHAKE_RECORD: Final = 22
 _LONGEST_RECORD: Final = 16_384
 
 
-class Reception:
+class Acceptor:
     """Accepts connections of one server."""
 
     def __init__(
         self,
-        make_protocol: Callable[[Visitor], asyncio.Protocol],
-        visitors: Visitors,
+        make_protocol: Callable[[TrackedConnection], asyncio.Protocol],
+        connections: Connections,
         *,
         bounds: HTTPBounds,
         statistics: HTTPStatistics,
@@ -45,7 +45,7 @@ class Reception:
     ) -> None:
         """``context`` is asked before each handshake; None: plain HTTP."""
         self._make_protocol = make_protocol
-        self._visitors = visitors
+        self._connections = connections
         self._bounds = bounds
         self._statistics = statistics
         self._context = context
@@ -71,14 +71,14 @@ class Reception:
             await asyncio.sleep(0)
 
     def _welcome(self, connection: socket.socket, address: str) -> None:
-        visitor = self._visitors.admit(address, lambda reason: self._give_up(connection, reason))
-        if visitor is None:
+        tracked = self._connections.admit(address, lambda reason: self._give_up(connection, reason))
+        if tracked is None:
             connection.close()
             return
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        task = asyncio.create_task(self._greet(connection, visitor))
-        visitor.end = lambda reason: self._cancel(task, reason)
+        task = asyncio.create_task(self._greet(connection, tracked))
+        tracked.end = lambda reason: self._cancel(task, reason)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -90,12 +90,12 @@ class Reception:
         self._statistics.connections_closed[reason] += 1
         task.cancel()
 
-    async def _greet(self, connection: socket.socket, visitor: Visitor) -> None:
+    async def _greet(self, connection: socket.socket, tracked: TrackedConnection) -> None:
         """Hand it to a protocol; the protocol tells when it is gone, before that we do."""
         handed_over = False
 
         def protocol() -> asyncio.Protocol:
-            return self._make_protocol(visitor)
+            return self._make_protocol(tracked)
 
         try:
             context = self._context()
@@ -111,13 +111,13 @@ class Reception:
                             _PLAIN_HTTP_READ
                         )  # What lies unread at a close would undo the answer.
                         return
-                    if not await self._in_line(visitor):
+                    if not await self._in_line(tracked):
                         return
-                    if not self._visitors.shakes_hands(visitor):
+                    if not self._connections.shakes_hands(tracked):
                         self._statistics.connections_refused["handshakes"] += 1
                         # A refusal would be followed by the next attempt: who waits costs less.
                         await asyncio.sleep(self._bounds.patience)
-                        if not self._visitors.shakes_hands(visitor):
+                        if not self._connections.shakes_hands(tracked):
                             return
                     await loop.connect_accepted_socket(
                         protocol, connection, ssl=context, ssl_handshake_timeout=self._bounds.handshake,
@@ -126,17 +126,17 @@ class Reception:
             handed_over = True
         except (OSError, TimeoutError) as error:  # ssl's errors are OSErrors
             self._statistics.connections_closed[_closed_by(error)] += 1
-            _log.debug("handshake with %s failed: %s", visitor.address, error)
+            _log.debug("handshake with %s failed: %s", tracked.address, error)
         finally:
-            self._visitors.is_known(visitor)
+            self._connections.is_known(tracked)
             if not handed_over:
                 connection.close()
-                self._visitors.gone(visitor)
+                self._connections.gone(tracked)
 
-    async def _in_line(self, visitor: Visitor) -> bool:
+    async def _in_line(self, tracked: TrackedConnection) -> bool:
         """Wait until its handshake may begin; whether it may at all."""
         now = asyncio.get_running_loop().time()
-        wait = self._pace_of_source.book(visitor.source, now)
+        wait = self._pace_of_source.book(tracked.source, now)
         if wait <= self._bounds.handshake:
             wait = max(wait, self._pace.book("", now))
         if wait > self._bounds.handshake:

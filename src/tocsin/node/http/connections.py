@@ -15,7 +15,7 @@ def _nothing() -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Visitor:
+class TrackedConnection:
     """One connection, from its acceptance on."""
 
     address: str
@@ -29,7 +29,7 @@ class Visitor:
     """Bytes of answers that it has not taken yet."""
 
 
-class Visitors:
+class Connections:
     """All connections of one server.
 
     Where there is no room for one more, the connection goes that has waited longest with no request: of the
@@ -41,10 +41,10 @@ class Visitors:
         self._bounds = bounds
         self._statistics = statistics
         self._time = time
-        self._of: dict[str, set[Visitor]] = {}
-        self._handshaking: dict[Visitor, None] = {}  # the oldest first
+        self._of: dict[str, set[TrackedConnection]] = {}
+        self._handshaking: dict[TrackedConnection, None] = {}  # the oldest first
 
-    def admit(self, address: str, end: Callable[[str], None]) -> Visitor | None:
+    def admit(self, address: str, end: Callable[[str], None]) -> TrackedConnection | None:
         """One more; None, and counted, if there is no room for it."""
         bounds = self._bounds
         source = source_of(address)
@@ -60,13 +60,13 @@ class Visitors:
             if not (self._make_room(largest, patience) or self._make_room(everybody, patience)):
                 self._statistics.connections_refused["total"] += 1
                 return None
-        visitor = Visitor(address, source, self._time(), end)
-        self._of.setdefault(source, set()).add(visitor)
+        tracked = TrackedConnection(address, source, self._time(), end)
+        self._of.setdefault(source, set()).add(tracked)
         self._statistics.connections += 1
         self._statistics.connections_accepted += 1
-        return visitor
+        return tracked
 
-    def _make_room(self, candidates: set[Visitor], patience: float) -> bool:
+    def _make_room(self, candidates: set[TrackedConnection], patience: float) -> bool:
         latest = self._time() - patience
         waiting = [
             (one.waits_since, id(one), one)
@@ -80,42 +80,42 @@ class Visitors:
         victim.end("evicted")
         return True
 
-    def shakes_hands(self, visitor: Visitor) -> bool:
+    def shakes_hands(self, tracked: TrackedConnection) -> bool:
         """Whether its handshake may begin now."""
         if len(self._handshaking) >= self._bounds.handshakes:
             per_address = Counter(one.source for one in self._handshaking)
             crowded = per_address.most_common(1)[0][0]
             victim = next(one for one in self._handshaking if one.source == crowded)
-            patience = self._bounds.patience if per_address[visitor.source] >= self._bounds.few else 0.0
+            patience = self._bounds.patience if per_address[tracked.source] >= self._bounds.few else 0.0
             if victim.waits_since is not None and self._time() - victim.waits_since < patience:
                 return False
             self.gone(victim)
             victim.end("evicted")
-        self._handshaking[visitor] = None
+        self._handshaking[tracked] = None
         return True
 
-    def is_known(self, visitor: Visitor) -> None:
+    def is_known(self, tracked: TrackedConnection) -> None:
         """Its handshake is over, well or not."""
-        self._handshaking.pop(visitor, None)
+        self._handshaking.pop(tracked, None)
 
-    def gone(self, visitor: Visitor) -> None:
+    def gone(self, tracked: TrackedConnection) -> None:
         """It is closed; saying so twice does no harm."""
-        self._handshaking.pop(visitor, None)
-        same = self._of.get(visitor.source)
-        if same is None or visitor not in same:
+        self._handshaking.pop(tracked, None)
+        same = self._of.get(tracked.source)
+        if same is None or tracked not in same:
             return
-        same.remove(visitor)
+        same.remove(tracked)
         if not same:
-            del self._of[visitor.source]
+            del self._of[tracked.source]
         self._statistics.connections -= 1
 
-    def waits(self, visitor: Visitor) -> None:
+    def waits(self, tracked: TrackedConnection) -> None:
         """It has its answer, and may send the next request."""
-        visitor.waits_since = self._time()
+        tracked.waits_since = self._time()
 
-    def works(self, visitor: Visitor) -> None:
+    def works(self, tracked: TrackedConnection) -> None:
         """It sent a whole request."""
-        visitor.waits_since = None
+        tracked.waits_since = None
 
     def check_unsent(self) -> None:
         """End who holds most, while all together hold too much of what they do not take."""

@@ -16,7 +16,7 @@ MAX_LINES: Final = 32
 """Of all hosts in ten seconds."""
 
 
-class KeyringTrouble:
+class KeyringRefusals:
     """One warning a minute for each host, and a few in all: the source of a datagram can be invented."""
 
     def __init__(self, keyring: Keyring | None, log: Logger, statistics: LogStatistics | None = None) -> None:
