@@ -37,7 +37,7 @@ def faults(changelog: str, version: str, tag: str) -> list[str]:
     elif tag and not re.fullmatch(r"\d{4}-\d\d-\d\d", found[1]):
         wrong.append(f"CHANGELOG.md: [{version}] has no date but {found[1]!r}")
     wrong += [
-        f"CHANGELOG.md: {name!r} is no section of Keep a Changelog"
+        f"CHANGELOG.md: {name!r} is not a section of Keep a Changelog"
         for name in re.findall(r"^### (.*)$", changelog, re.M)
         if name not in SECTIONS
     ]

@@ -11,7 +11,7 @@ def source_of(host: str) -> str:
     """One name for all addresses that one machine may take as it likes.
 
     An IPv4 address, also one written as IPv6, is itself. Of IPv6 a whole /64 is one source, since that is
-    what a single machine is usually given (RFC 6177, RFC 7934). What is no address is itself.
+    what a single machine is usually given (RFC 6177, RFC 7934). What is not an address is itself.
     """
     try:
         address = ipaddress.ip_address(host.partition("%")[0])

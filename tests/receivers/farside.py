@@ -95,7 +95,7 @@ class FarSide:
             try:
                 await self.serve(reader, writer)
             except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                pass  # The daemon hung up, or said what is no HTTP: what it said until then is kept.
+                pass  # The daemon hung up, or said what is not HTTP: what it said until then is kept.
 
         task = asyncio.ensure_future(run())
         self._tasks.add(task)

@@ -265,7 +265,7 @@ def cases() -> Iterator[Case]:
         yield Case(line, changes=True)
     yield Case(("silence", "import"), stdin=FILES["silence.json"], changes=True)
     yield Case(("silence", "import"), stdin="", changes=True)
-    yield Case(("silence", "import"), stdin="route:", not_stderr="what is no JSON is told otherwise")
+    yield Case(("silence", "import"), stdin="route:", not_stderr="what is not JSON is told otherwise")
     yield Case(("check-config",), stdin=FILES["good.yml"], url=False)
     for file in ("no-receiver", "unknown-key", "empty", "broken"):
         yield Case(("check-config", f"{{files}}/{file}.yml"), url=False, masked=_FAILED)

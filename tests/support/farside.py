@@ -195,7 +195,7 @@ RETRY_TABLE = (200, 202, 204, 299, 300, 304, 400, 401, 403, 404, 408, 413, 418, 
 def retried(
     folder: Path, kind: str, item: str, *, good: bytes = b"", headers: dict[str, str] | None = None
 ) -> dict[int, tuple[bool, str]]:
-    """For each of ``RETRY_TABLE`` that is no success, whether it is tried again, and the reason."""
+    """For each of ``RETRY_TABLE`` that is not a success, whether it is tried again, and the reason."""
     answers = [
         Answer(status, good if status < 300 and status != 204 else b"", headers or {})
         for status in RETRY_TABLE

@@ -24,7 +24,7 @@ class Alerts:
         self._in_order = True
         self.touched: Touched[int] = Touched(MAX_TOLD)
         """Fingerprints of alerts that came, ended, fire anew, changed their annotations or were forgotten;
-        that the same was reported again is no change."""
+        that the same was reported again is not a change."""
 
     def put(self, alerts: Iterable[Alert], now: Nanoseconds) -> list[Alert]:
         """Take in reports; give back each that was admitted, as it is now stored, in order.

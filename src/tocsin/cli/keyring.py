@@ -91,7 +91,7 @@ def _whole(start: str, known: Collection[str]) -> str:
     """The fingerprint that begins so; :class:`UserError` unless it is one and no more."""
     start = start.lower()
     if len(start) < SHORTEST or not set(start) <= set("0123456789abcdef"):
-        raise UserError(f"{start!r} is no fingerprint: give {SHORTEST} hexadecimal digits of it at least")
+        raise UserError(f"{start!r} is not a fingerprint: give {SHORTEST} hexadecimal digits of it at least")
     if start in known or len(start) == len(fingerprint(b"")):
         return start
     found = sorted(key for key in known if key.startswith(start))

@@ -144,7 +144,7 @@ def _pairs(written: Iterable[str], flag: str) -> dict[str, str]:
     for each in written:
         name, equals, value = each.partition("=")
         if not equals or not name.strip():
-            raise ConfigError(flag, f"{each!r} is no NAME=VALUE", "write alertname=Full,severity=critical")
+            raise ConfigError(flag, f"{each!r} is not a NAME=VALUE", "write alertname=Full,severity=critical")
         found[name.strip()] = value
     return found
 

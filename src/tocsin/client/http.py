@@ -62,9 +62,9 @@ def parse_url(text: str) -> Place:
         parts = urlsplit(text)
         port = parts.port
     except ValueError as error:
-        raise UserError(f"--alertmanager.url: {text!r} is no URL: {error}") from None
+        raise UserError(f"--alertmanager.url: {text!r} is not a URL: {error}") from None
     if not parts.netloc or not parts.hostname:
-        raise UserError(f"--alertmanager.url: {text!r} is no URL: write it as http://localhost:9093")
+        raise UserError(f"--alertmanager.url: {text!r} is not a URL: write it as http://localhost:9093")
     scheme = parts.scheme or "http"
     authority = parts.netloc.rpartition("@")[2]
     return Place(

@@ -1,7 +1,7 @@
 """Tables of text, by Go's text/tabwriter as amtool uses it: columns as wide as they must be.
 
 A tab ends a cell. Cells that stand below each other in consecutive lines have one width, two spaces more than
-the longest; what follows the last tab of a line is no cell. Source: documentation of Go's text/tabwriter.
+the longest; what follows the last tab of a line is not a cell. Source: documentation of Go's text/tabwriter.
 """
 
 from __future__ import annotations

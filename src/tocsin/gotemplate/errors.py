@@ -45,7 +45,7 @@ class TemplateError(Exception):
 
 
 class ParseError(TemplateError):
-    """The text is no template."""
+    """The text is not a template."""
 
     error_class = "parse"
 

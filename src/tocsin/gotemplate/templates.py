@@ -75,7 +75,7 @@ class TemplateSet:
     def execute(self, template: str | Tree, data: Value, budget: Budget) -> str:
         """The template's output for the data. Raises `ExecError`, of which `BoundError` is one.
 
-        The output is a string of Go's: bytes that are no UTF-8 are in it as `values` says.
+        The output is a string of Go's: bytes that are not UTF-8 are in it as `values` says.
         """
         tree = self.trees.get(template) if isinstance(template, str) else template
         if tree is None:

@@ -68,7 +68,7 @@ class Page(Model, Generic[T]):
 
 
 class Problem(Model):
-    """Every answer that is no success."""
+    """Every answer that is not a success."""
 
     status: Annotated[int, said("the HTTP status")]
     error: Annotated[

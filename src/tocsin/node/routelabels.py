@@ -25,7 +25,7 @@ class RouteLabels:
         self._known: dict[tuple[str, str], tuple[tuple[Alert, ...], dict[str, str]]] = {}
 
     async def of_group(self, group: GroupView, now: Nanoseconds) -> Mapping[str, str]:
-        """By name. A value that is no template stands as it is written, and one that fails does too."""
+        """By name. A value that is not a template stands as it is written, and one that fails does too."""
         labels = dict(group.route.options.labels)
         if not any("{{" in value for value in labels.values()):
             return {name: str(value) for name, value in labels.items()}

@@ -25,8 +25,8 @@ from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Made once for each node. ``remembered`` is no state of the cluster's: what the alert flow keeps over a
-    reload, and with it what was recorded and is not in the log yet."""
+    """Made once for each node. ``remembered`` is not replicated: the alert flow keeps it over a reload,
+    and with it what was recorded and is not in the log yet."""
 
     silences: Silences
     log: NotificationLog

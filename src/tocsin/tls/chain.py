@@ -158,7 +158,7 @@ def _check(path: list[_Link], now: datetime, *, servers: bool) -> None:
         if place == 0:
             continue
         if not link.may_sign():
-            raise RefusalError("bad_certificate", "certificate signed by one that is no authority")
+            raise RefusalError("bad_certificate", "certificate signed by one that is not an authority")
         basic = link.extension(x509.BasicConstraints)
         if basic is not None and basic.path_length is not None and below > basic.path_length:
             raise RefusalError("bad_certificate", "more authorities in its chain than one of them allows")

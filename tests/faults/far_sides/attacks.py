@@ -94,7 +94,7 @@ ATTACKS: Final = (
         secure=True,
         tls=True,
     ),
-    _http("answers with what is no HTTP", wire.garbage, "Post"),
+    _http("answers with what is not HTTP", wire.garbage, "Post"),
     _http(
         "a head without end",
         wire.after_request(b"HTTP/1.1 200 OK\r\n", repeat=b"X-More: and more\r\n" * 500),
@@ -168,7 +168,7 @@ ATTACKS: Final = (
                 ("could not unmarshal", True),
                 ("not JSON", False),
                 ("not JSON", False),
-                ("is no JSON", True),
+                ("is not JSON", True),
             ),
             strict=True,
         )

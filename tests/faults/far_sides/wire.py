@@ -20,7 +20,7 @@ async def silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) ->
 
 
 async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Says what is no protocol."""
+    """Says what is not a protocol."""
     writer.write(bytes(range(256)) * 64)
     await writer.drain()
     await silent(reader, writer)

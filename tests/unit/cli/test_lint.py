@@ -84,7 +84,7 @@ def lint(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, *flags: 
     file.write_text(text)
     status = main(["lint", str(file), "-o", "json", *flags])
     found = json.loads(capsys.readouterr().out)
-    assert all(each["place"].startswith(f"{file}:") and each["mend"] for each in found)
+    assert all(each["place"].startswith(f"{file}:") and each["hint"] for each in found)
     return {each["rule"] for each in found}, status
 
 

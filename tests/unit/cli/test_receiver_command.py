@@ -120,7 +120,7 @@ def test_a_dry_run_sends_nothing(far: Far, tmp_path: Path, capsys: pytest.Captur
     [
         (("opps",), "there is no receiver 'opps' (did you mean 'ops'?)"),
         (("none",), "the receiver 'none' has no integrations"),
-        (("ops", "--alert", "Full"), "--alert: 'Full' is no NAME=VALUE"),
+        (("ops", "--alert", "Full"), "--alert: 'Full' is not a NAME=VALUE"),
     ],
 )
 def test_what_it_cannot_do(

@@ -63,7 +63,7 @@ def test_expectations_are_checked(capfd: pytest.CaptureFixture[str], tmp_path: P
         ("tests: [{txt: x}]", "unknown key txt"),
         ("tests: [{text: x}]", "either want or error"),
         ("tests: [{text: x, want: 1}]", "want: a text is wanted"),
-        ("[", "is no YAML"),
+        ("[", "is not YAML"),
         ("tests: [{text: x, want: x, data: nowhere.json}]", "cannot be read"),
     ],
 )

@@ -1,4 +1,4 @@
-"""``tocsinctl cluster tls-check`` against a listening node: what it offers, what fails, which mend."""
+"""``tocsinctl cluster tls-check`` against a listening node: what it offers, what fails, which hint."""
 
 from __future__ import annotations
 

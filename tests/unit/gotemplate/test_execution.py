@@ -189,7 +189,7 @@ def test_a_later_definition_replaces_unless_it_is_blank() -> None:
 
 
 def test_what_is_no_value_of_go_is_refused() -> None:
-    with pytest.raises(TypeError, match="object is no value of Go"):
+    with pytest.raises(TypeError, match="object is not a value of Go"):
         render("{{ .x }}", object())
 
 

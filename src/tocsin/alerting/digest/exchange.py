@@ -143,7 +143,7 @@ class Responder:
         return (body.key, body.entries) if isinstance(body, Transfer) and body.entries else None
 
     def answer(self, message: Message, now: Nanoseconds) -> Message:
-        """The answer to a question. Raises StateError for what is no question."""
+        """The answer to a question. Raises StateError for what is not a question."""
         cutoff = cutoff_of(now)
         _check_cutoff(message, now)
         for replica in self._replicas.values():

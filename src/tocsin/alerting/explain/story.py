@@ -95,7 +95,7 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class NodeAnswer:
-    """How much a member has told. ``log only``: it is no Tocsin node, and what tells of it is the
+    """How much a member has told. ``log only``: it is not a Tocsin node, and what tells of it is the
     notification log alone."""
 
     node: str

@@ -79,7 +79,7 @@ def decode(
     try:
         form = json.loads(_unpack(data[1], data[2:]))
         if type(form) is not dict:
-            raise StateError("a record that is no object")
+            raise StateError("a record that is not an object")
         for step in range(found, version):
             form = migrations[step](form)
         return from_form(form)

@@ -22,7 +22,7 @@ _OLD_NAMES: Final = {"comment_required": "require-comment"}
 
 
 def load_defaults(files: Iterable[str] = FILES) -> Mapping[str, tuple[str, ...]]:
-    """Values by the names of flags. :class:`~tocsin.errors.ConfigError` for a file that is no map."""
+    """Values by the names of flags. :class:`~tocsin.errors.ConfigError` for a file that is not a map."""
     found: dict[str, tuple[str, ...]] = {}
     for file in files:
         path = Path(os.environ.get("HOME", "~") + file[1:] if file.startswith("~") else file)

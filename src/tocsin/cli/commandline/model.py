@@ -39,7 +39,7 @@ def _seconds(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no number of seconds") from None
+        raise ValueError(f"{text!r} is not a number of seconds") from None
 
 
 def _switch(text: str) -> bool:
@@ -111,7 +111,7 @@ class Flag(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """What is no flag. ``most``: how many there may be, None for any number."""
+    """What is not a flag. ``most``: how many there may be, None for any number."""
 
     name: str
     help: str

@@ -41,7 +41,7 @@ COMMAND: Final = Command(
     ),
     arguments=(Argument("labels", "Labels of the alert, as name=value"),),
     description="""\
-A first word that is no name=value is the value of alertname:
+A first word that is not a name=value is the value of alertname:
 
     alert add DiskFull node=db1 --annotation=summary="disk is full" """,
 )

@@ -36,7 +36,7 @@ COMMAND: Final = Command(
     arguments=(Argument("matcher-groups", "What the alerts' labels must fulfil"),),
     description="""\
 Matchers are name=value, name!=value, name=~expression and name!~expression, each in one word; an alert must
-fulfil all of them. A first word that is no matcher is the value of alertname:
+fulfil all of them. A first word that is not a matcher is the value of alertname:
 
     alert query alertname=DiskFull node=~"db.+"
     alert query DiskFull 'node=~"db.+"'

@@ -127,7 +127,7 @@ COMMAND: Final = Command(
     ),
     arguments=(Argument("alert", "Matchers, or a fingerprint", least=1),),
     description="""\
-The alert is named by its fingerprint or by matchers; a first word that is no matcher is the value of
+The alert is named by its fingerprint or by matchers; a first word that is not a matcher is the value of
 alertname:
 
     explain DiskFull instance=db-1

@@ -180,7 +180,7 @@ def intervals(config: AlertmanagerConfig, context: Context) -> Iterator[Finding]
                 "note",
                 str(section.at("repeat_interval" if "repeat_interval" in own else "group_interval")),
                 "repeat-no-multiple",
-                f"repeat_interval {repeat} is no multiple of group_interval {group}: the repetition comes"
+                f"repeat_interval {repeat} is not a multiple of group_interval {group}: the repetition comes"
                 " with the next group_interval after it",
                 "make it a multiple",
             )

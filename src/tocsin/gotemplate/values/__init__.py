@@ -5,7 +5,7 @@ Go                      here
 ======================  ==========================================================================
 nil (an interface)      ``None``; so is what is not there at all (a missing key of a map)
 bool                    ``bool``
-string                  ``str``; a byte that is no UTF-8 is a surrogate U+DC80..U+DCFF, as Python's
+string                  ``str``; a byte that is not UTF-8 is a surrogate U+DC80..U+DCFF, as Python's
                         ``surrogateescape`` makes it, so that no byte is lost
 int, float64            ``int``, ``float``
 complex128              ``complex``
@@ -20,7 +20,7 @@ a pointer               `Pointer`
 a function              `Func`
 ======================  ==========================================================================
 
-Whatever else Python has is no value of Go and is refused. What a template may reach of a value is what its
+Whatever else Python has is not a value of Go and is refused. What a template may reach of a value is what its
 type lists under ``fields`` and ``methods``, and nothing else: no attribute of a Python object is in reach.
 
 A value of interface type is simply the value in it. That the static type was an interface shows in Go in a

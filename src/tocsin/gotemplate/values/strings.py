@@ -26,7 +26,7 @@ def whole(text: str) -> str:
 
 
 def clean(text: str) -> str:
-    """The same text with U+FFFD for each byte that is no UTF-8: as Go's loops over runes see it."""
+    """The same text with U+FFFD for each byte that is not UTF-8: as Go's loops over runes see it."""
     return text if text.isascii() else _INVALID.sub("\ufffd", text)
 
 

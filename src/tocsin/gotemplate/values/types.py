@@ -278,14 +278,14 @@ PYTHON_TYPES: Final[dict[type, Type]] = {}
 
 
 def type_of(value: Value) -> Type:
-    """The type of a value that is not None (reflect.TypeOf). Raises TypeError for what is no value of Go."""
+    """The type of a value that is not None (reflect.TypeOf). Raises TypeError for what Go has no type for."""
     found = PYTHON_TYPES.get(type(value))
     if found is not None:
         return found
     try:
         go_type: Type = value.go_type
     except AttributeError:
-        raise TypeError(f"{type(value).__name__} is no value of Go") from None
+        raise TypeError(f"{type(value).__name__} is not a value of Go") from None
     return go_type
 
 

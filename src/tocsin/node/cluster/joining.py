@@ -231,7 +231,7 @@ class Joining:
         grace = self.discovery.grace
         while True:
             await asyncio.sleep(min(FORGET_INTERVAL, grace / 2))
-            # A list of the whole cluster also says who is no member: a dead one whom others told us of.
+            # A list of the whole cluster also says who is not a member: a dead one whom others told us of.
             listed = self.discovery.lists if self._enumerated and self.discovery.complete else None
             for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
                 self._log.info("peer forgotten: lost for too long, or not listed", address=str(address))

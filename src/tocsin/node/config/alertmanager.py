@@ -182,7 +182,7 @@ def _parse(
     reading.compile = files.check
     found = AlertmanagerConfig.read(_in_order(tree))
     if found.templates:
-        _ = files.templates  # A file that is no template refuses the configuration.
+        _ = files.templates  # A file that is not a template refuses the configuration.
     found.amend(files=files, hash=config_hash(data), warnings=tuple(warnings))
     return found
 

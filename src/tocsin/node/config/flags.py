@@ -445,6 +445,6 @@ def _check_external_url(url: str) -> None:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         named = not url or (parts.hostname and parts.port != 0)
     except ValueError as error:
-        raise ConfigError("--web.external-url", f"{url!r} is no URL: {error}", _EXTERNAL) from None
+        raise ConfigError("--web.external-url", f"{url!r} is not a URL: {error}", _EXTERNAL) from None
     if not named:
         raise ConfigError("--web.external-url", f"{url!r} names no host", _EXTERNAL)

@@ -41,7 +41,7 @@ def parse_peer(text: str, place: str = FLAG) -> Source:
             raise ConfigError(place, f"{host!r} is an address, not a name", f"leave out {_DNS}")
         return Literal(Address(known, port))
     if not host or len(host) > 253 or any(one.isspace() or one in "/+@" for one in host):
-        raise ConfigError(place, f"{host!r} is no host name", "write host:port")
+        raise ConfigError(place, f"{host!r} is not a host name", "write host:port")
     return Name(host, port, dns)
 
 
@@ -112,5 +112,5 @@ def parse_dns_server(text: str) -> tuple[str, int]:
     except ConfigError:
         host, port = "", 0
     if literal(host) is None or not port:
-        raise ValueError(f"{text!r} is no address of a DNS server: write ip or ip:port")
+        raise ValueError(f"{text!r} is not an address of a DNS server: write ip or ip:port")
     return host, port

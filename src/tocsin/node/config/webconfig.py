@@ -88,7 +88,7 @@ def _user_hashes(node: Node) -> dict[str, Secret]:
         value = secret(each)
         written = _BCRYPT.fullmatch(value)
         if written is None:
-            raise each.mark.error(f"the password of {name!r} is no bcrypt hash", _MAKE_HASH)
+            raise each.mark.error(f"the password of {name!r} is not a bcrypt hash", _MAKE_HASH)
         if not 4 <= int(written[1]) <= 31:
             raise each.mark.error(f"the bcrypt cost {written[1]} of {name!r} is not in 04 to 31", _MAKE_HASH)
         hashes[name] = value

@@ -33,7 +33,7 @@ class TooManyChecksError(Exception):
 
 
 def parse_basic(header: bytes) -> tuple[str, bytes] | None:
-    """User and password of an ``Authorization`` header; None if it is no Basic one."""
+    """User and password of an ``Authorization`` header; None if it is not a Basic one."""
     if header[: len(_SCHEME)].lower() != _SCHEME:
         return None
     try:

@@ -84,7 +84,7 @@ _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqli
 
 
 FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
-"""What a call of SQLite may raise; the second where its words quote a damaged schema that is no text."""
+"""What a call of SQLite may raise; the second where its words quote a damaged schema that is not text."""
 
 
 class DamagedError(StorageError):
@@ -94,7 +94,7 @@ class DamagedError(StorageError):
 def translate(error: sqlite3.Error | UnicodeDecodeError) -> StorageError:
     """What an error of SQLite means: damage, or a disk that does not do what it should."""
     if isinstance(error, UnicodeDecodeError):
-        return DamagedError("the schema is no text")
+        return DamagedError("the schema is not text")
     code = getattr(error, "sqlite_errorcode", None)
     if code is not None and code & 0xFF in _DAMAGED:
         return DamagedError(str(error))

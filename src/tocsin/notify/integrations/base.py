@@ -230,7 +230,7 @@ class RetryRule:
     """Whether the reason of a failure tells of the status; else it is always ``other``."""
 
     def check(self, status: int, body: bytes) -> None:
-        """:class:`NotifyError` for an answer that is no success."""
+        """:class:`NotifyError` for an answer that is not a success."""
         if status in self.success:
             return
         text = self.details(status, body) if self.details is not None else excerpt(body)
@@ -251,7 +251,7 @@ class Answer:
     body: bytes
 
     def check(self, rule: RetryRule = RetryRule()) -> None:
-        """:class:`NotifyError` if it is no success by ``rule``."""
+        """:class:`NotifyError` if it is not a success by ``rule``."""
         rule.check(self.status, self.body)
 
 

@@ -42,7 +42,7 @@ class DiscordConfig(HTTPIntegrationConfig, kind="discord"):
     username: str = option(text, default="")
     """No template, and neither is ``avatar_url``: Alertmanager sends both as they are written."""
     avatar_url: str = option(text, default="")
-    """Left out of the message when it is no URL."""
+    """Left out of the message when it is not a URL."""
 
     def check(self) -> None:
         """A URL, or a file with it."""

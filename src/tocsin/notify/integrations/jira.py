@@ -267,7 +267,7 @@ def _read(body: bytes, what: str) -> dict[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise NotifyError(f"{what}: Jira's answer is no JSON object")
+        raise NotifyError(f"{what}: Jira's answer is not a JSON object")
     return found
 
 

@@ -21,7 +21,7 @@ _DOT: Final = re.compile(rb"(?m)^\.")
 
 
 def to_bytes(text: str) -> bytes:
-    """What a template made, bytes that are no UTF-8 as they were."""
+    """What a template made, bytes that are not UTF-8 as they were."""
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -97,7 +97,7 @@ class RocketchatConfig(HTTPIntegrationConfig, kind="rocketchat"):
 
 
 class RocketchatNotifier:
-    """5xx, network errors and an answer that is no JSON are tried again."""
+    """5xx, network errors and an answer that is not JSON are tried again."""
 
     retry: Final = RetryRule()
 

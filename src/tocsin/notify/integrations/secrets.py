@@ -19,7 +19,7 @@ MAX_SECRET_BYTES: Final = 64 * 1024
 REMEMBERED: Final = 64
 """Secrets that were read from files and may still stand in an answer: the latest."""
 SHORTEST: Final = 3
-"""Characters: what is shorter is found in every sentence, and is no secret to speak of."""
+"""Characters: what is shorter is found in every sentence, and is not a secret to speak of."""
 
 
 UNMISTAKABLE: Final = 8

@@ -200,4 +200,4 @@ def _decoded(what: str, message: str) -> bytes:
     try:
         return base64.b64decode(message.encode())
     except ValueError:
-        raise NotifyError(f"{what}: the server's question is no base64", retry=True) from None
+        raise NotifyError(f"{what}: the server's question is not base64", retry=True) from None

@@ -132,7 +132,7 @@ def _check(answer: Answer) -> None:
         if len(answer.body) == MAX_ANSWER_BYTES and re.match(rb'\s*{\s*"ok"\s*:\s*true\b', answer.body):
             return
         raise NotifyError(
-            f"the answer (status {answer.status}) is no JSON: {excerpt(answer.body)}", retry=True
+            f"the answer (status {answer.status}) is not JSON: {excerpt(answer.body)}", retry=True
         ) from None
     found = found if isinstance(found, dict) else {}
     if found.get("ok") is not True:

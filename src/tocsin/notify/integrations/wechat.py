@@ -112,7 +112,7 @@ class WechatNotifier:
         said = _read(answer.body, retry=True)
         code = said.get("errcode", 0)
         if not isinstance(code, int):
-            raise NotifyError("the answer's errcode is no number", retry=True)
+            raise NotifyError("the answer's errcode is not a number", retry=True)
         if not code:
             return
         if code in _INVALID and token == self._token:
@@ -165,7 +165,7 @@ def _read(body: bytes, *, retry: bool) -> dict[str, Any]:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise NotifyError("WeChat's answer is no JSON object", retry=retry)
+        raise NotifyError("WeChat's answer is not a JSON object", retry=retry)
     return found
 
 

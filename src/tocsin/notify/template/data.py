@@ -107,7 +107,7 @@ class _Labels(Map):
 
 
 def _order(items: Mapping[str, str]) -> list[str]:
-    # Code points sort as their bytes do; only bytes that are no UTF-8 would not.
+    # Code points sort as their bytes do; only bytes that are not UTF-8 would not.
     names = sorted(items)
     if "alertname" in items:
         names.remove("alertname")

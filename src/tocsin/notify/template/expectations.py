@@ -51,7 +51,7 @@ def read_data(path: Path) -> Data:
         raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from None
     except ValueError as error:
         raise ConfigError(
-            str(path), f"is no data of a notification: {error}", "docs/templates.md has an example"
+            str(path), f"is not data of a notification: {error}", "docs/templates.md has an example"
         ) from None
 
 
@@ -76,7 +76,7 @@ def _load(path: Path) -> Any:
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from None
     except (yaml.YAMLError, UnicodeError) as error:
-        raise ConfigError(str(path), f"is no YAML: {error}") from None
+        raise ConfigError(str(path), f"is not YAML: {error}") from None
 
 
 def _mapping(told: Any, place: str, keys: frozenset[str] | set[str]) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ class BadPatternError(ValueError):
 
 
 def glob(pattern: str) -> list[str]:
-    """The files and folders that the pattern names; none is no error. Raises BadPatternError."""
+    """The files and folders that the pattern names; none is not an error. Raises BadPatternError."""
     _compile(pattern)
     if not _SPECIAL.search(pattern):
         return [pattern] if os.path.lexists(pattern) else []

@@ -38,7 +38,7 @@ def load_templates(
 
     Relative globs are of the folder ``base``. The globs count in their order, the files of one by name, and a
     later definition replaces an earlier one, unless it is blank. A glob may name no file at all. Raises
-    ConfigError with file, line and hint for a file that cannot be read or is no template.
+    ConfigError with file, line and hint for a file that cannot be read or is not a template.
     """
     loaded = _built_in().clone() if defaults else _set()
     for pattern in globs:

@@ -1,7 +1,7 @@
 """``match`` and ``reReplaceAll``: Go's ``regexp``, by RE2.
 
 The engines agree on what matches. What Go does otherwise is done here: how a replacement is expanded, where
-an empty match counts, and bytes that are no UTF-8.
+an empty match counts, and bytes that are not UTF-8.
 """
 
 from __future__ import annotations

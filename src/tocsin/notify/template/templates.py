@@ -115,7 +115,7 @@ class Templates:
     def text(self, field: Field, data: Data) -> str:
         """One field as plain text. Raises RenderError. Takes as long as it takes: see :meth:`compose`.
 
-        Bytes that are no UTF-8 come as Python's ``surrogateescape`` has them.
+        Bytes that are not UTF-8 come as Python's ``surrogateescape`` has them.
         """
         return self.render("text", field, self._rendering(data, self._bounds))
 

@@ -41,7 +41,7 @@ _LOADER: Final[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLo
 
 
 class NotYamlError(ValueError):
-    """The text is no YAML, or more of it than is taken."""
+    """The text is not YAML, or more of it than is taken."""
 
 
 def read(text: str) -> Any:

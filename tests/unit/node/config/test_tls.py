@@ -1,4 +1,4 @@
-"""--cluster.tls-config: every key, every rule, and errors that name file, line and mend."""
+"""--cluster.tls-config: every key, every rule, and errors that name file, line and hint."""
 
 from __future__ import annotations
 

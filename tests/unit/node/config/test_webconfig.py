@@ -1,4 +1,4 @@
-"""--web.config.file: every key, every rule, and errors that name file, line, column and mend."""
+"""--web.config.file: every key, every rule, and errors that name file, line, column and hint."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_client_auth_types(folder: Path, kind: str) -> None:
             "3:30",
             "printable ASCII",
         ),
-        ("basic_auth_users:\n  a: secret\n", "2:6", "the password of 'a' is no bcrypt hash"),
+        ("basic_auth_users:\n  a: secret\n", "2:6", "the password of 'a' is not a bcrypt hash"),
         (f"basic_auth_users:\n  a: {HASH.replace('10', '99')}\n", "2:6", "the bcrypt cost 99 of 'a'"),
         (f'basic_auth_users:\n  "a:b": {HASH}\n', "2:10", "holds a colon"),
         ("rate_limit:\n  interval: soon\n", "2:13", "a duration here looks like"),

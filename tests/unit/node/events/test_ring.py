@@ -56,7 +56,7 @@ def test_a_watch_tells_keys_within_a_bound_and_states_that_differ() -> None:
     watch = Watch(lambda: (("alerts", alerts),), (("cluster", lambda: state[0]),))
     alerts.add(1)
     watch.look(on=True)
-    assert watch.changes() == [], "what was before is no change"
+    assert watch.changes() == [], "what was before is not a change"
     for fingerprint in (255, 255, 1, 2, 3):
         alerts.add(fingerprint)
     state[0] = "b"

@@ -70,7 +70,7 @@ class StaticMembership:
         return not self.table.leaving
 
     def set_listed(self, addresses: Iterable[Address], now: float) -> None:
-        """The list from now on. Who is not on it is no member any more."""
+        """The list from now on. Who is not on it is not a member any more."""
         wanted = dict.fromkeys(addresses)
         wanted.pop(self.table.local.address, None)
         self._listed = {address: self._listed.get(address, "") for address in wanted}

@@ -2,7 +2,7 @@
 
 It listens for both on one port number, and reaches each peer over TLS if that takes it, else in clear text. A
 node on the way out of clear text can thus talk to those that have not moved yet and to those that are done.
-It is no protection: whoever can disturb a TLS handshake brings clear text about. Leave it when all are there.
+It is not protection: an attacker who disturbs a TLS handshake gets clear text. Leave it when all have TLS.
 """
 
 from __future__ import annotations

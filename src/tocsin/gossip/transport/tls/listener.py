@@ -10,7 +10,7 @@ from tocsin.gossip.address import Address
 def listener_address(text: str, remote: Address) -> Address:
     """The address in a frame's ``from_addr``; a Go peer bound to a wildcard writes ``[::]:port``.
 
-    What is no IP address and port gives the connection's own address: a host name is never resolved.
+    What is not an IP address and port gives the connection's own address: a host name is never resolved.
     """
     host, _, port = text.rpartition(":")
     try:

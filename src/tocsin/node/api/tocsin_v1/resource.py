@@ -85,7 +85,7 @@ class Call(Generic[Q, B]):
 class Resource(Generic[Q, B, A]):
     """One operation. ``path`` is below the prefix and may have parts in braces. ``body`` None: none is read.
 
-    ``answer`` is the type of what ``make``'s function answers; where ``media_type`` is no JSON, that is a
+    ``answer`` is the type of what ``make``'s function answers; where ``media_type`` is not JSON, that is a
     Starlette response.
     """
 

@@ -54,12 +54,12 @@ class _RouteTest:
 
 
 def labels_of(pairs: Sequence[str], place: str = "query label") -> Labels:
-    """Labels out of ``name=value``; an empty value is no label. Raises RefusedError."""
+    """Labels out of ``name=value``; an empty value is not a label. Raises RefusedError."""
     found: dict[str, str] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise RefusedError(400, f"{pair!r} is no name=value", place)
+            raise RefusedError(400, f"{pair!r} is not a name=value", place)
         if name in found:
             raise RefusedError(400, f"the label {name} is given twice", place)
         found[name] = value

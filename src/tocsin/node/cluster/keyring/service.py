@@ -228,6 +228,6 @@ def _changed(keyring: Keyring, request: Request) -> list[bytes]:
         if key is None:
             raise NotFoundError(f"key {request.fingerprint} is not installed here")
         trial.use(key)
-    elif key is not None:  # Removing what is gone already is no failure: a command may be repeated.
+    elif key is not None:  # Removing what is gone already is not a failure: a command may be repeated.
         trial.remove(key)
     return trial.keys

@@ -95,7 +95,7 @@ def test_what_changes_is_told_and_told_again_to_who_comes_back(monkeypatch: pyte
             [stored] = node.alerts.all()
             _, _, told = await listener.comes("alerts")
             assert told["ids"] == [stored.labels.fingerprint_text]
-            await http.post("/api/v2/alerts", json=[alert()])  # again, which is no change
+            await http.post("/api/v2/alerts", json=[alert()])  # again, which is not a change
             node.cluster = ClusterStatus("ready", "n1")
             last, kind, told = await listener.next()
             assert (kind, told["ids"], told["more"]) == ("cluster", [], 0)
