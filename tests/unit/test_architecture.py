@@ -550,3 +550,14 @@ def test_no_file_names_the_machine_it_was_written_on() -> None:
             if pattern.search(line):
                 wrong.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_step_of_the_walks_is_where_the_map_says() -> None:
+    steps = re.findall(r"`([\w/]+\.py)`: `(\w+)`", (ROOT / "ARCHITECTURE.md").read_text())
+    assert len(steps) > 25
+    missing = [
+        f"{path}: {name}"
+        for path, name in steps
+        if not re.search(rf"^ *(?:async )?def {name}\b", (SOURCE / "tocsin" / path).read_text(), re.MULTILINE)
+    ]
+    assert missing == []
