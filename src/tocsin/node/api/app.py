@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -20,9 +19,10 @@ from tocsin.errors import TocsinError
 from tocsin.node.api.answers import empty, plain_error, value_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.limits import Gate, HTTPMetrics, Limits, NoMetrics
-from tocsin.node.api.requests import accepts_gzip, clean_path
+from tocsin.node.api.requests import clean_path
 from tocsin.node.api.tocsin_v1 import PREFIX as V1_PREFIX
 from tocsin.node.api.v2 import PREFIX, ApiV2
+from tocsin.node.api.zipping import Zipping, takes_gzip
 from tocsin.node.pages import PREFIX as STATIC
 
 if TYPE_CHECKING:
@@ -49,8 +49,6 @@ _OLD_SILENCE_PATH: Final = re.compile("/api/v1/silence/[^/]+")
 
 LOOK_UP_SECONDS: Final = 0.5
 """That metrics wait at most for look-ups of silences."""
-GZIP_LEVEL: Final = 1
-"""Metrics compress to a tenth at once; more effort is not worth the processor time."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -88,6 +86,7 @@ class Site:
         self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
         self._v2 = ApiV2(backend, limits, mode)
         self._v1 = Later(lambda: _tocsin_v1(backend, limits, mode))
+        self._zipping = Zipping()
         self._browsers = limits.browsers
         self._people = limits.people
         self._document = Later(lambda: _pages_of(backend))
@@ -156,16 +155,16 @@ class Site:
         if refused:
             return self.refusal(prefix + path, plain_error(403, refused))
         if path.startswith(PREFIX + "/"):
-            return await self._v2.answer(request, path)
+            return await self._zipping.of(request, await self._v2.answer(request, path))
         if path.startswith(V1_PREFIX + "/"):
-            return await self._v1.made.answer(request, path)
+            return await self._zipping.of(request, await self._v1.made.answer(request, path))
         if path == PREFIX:
             return _redirect(301, prefix + PREFIX + "/")
         old = _OLD_SILENCE if _OLD_SILENCE_PATH.fullmatch(path) else _OLD.get(path)
         if old is not None:
             return _refused(request.method, old) or _deprecated()
         if path.startswith(STATIC):
-            file = (await self._document.get()).file(request, path, zipped=_takes_gzip(request))
+            file = (await self._document.get()).file(request, path, zipped=takes_gzip(request))
             if file is not None:
                 return file
         found = self._pages.get(path) or self._pages.get(path.rstrip("/").lower())
@@ -185,8 +184,8 @@ class Site:
                 await self._backend.look_ups.find_all([alert.labels for alert in alerts])
         body, content_type = self._backend.metrics(request.headers.get("accept", ""))
         headers = {"Content-Type": content_type}
-        if _takes_gzip(request):
-            body = await asyncio.to_thread(gzip.compress, body, GZIP_LEVEL)
+        if takes_gzip(request):
+            body = await self._zipping.compressed(body)
             headers["Content-Encoding"] = "gzip"
         return Response(body, headers=headers)
 
@@ -214,10 +213,6 @@ def _pages_of(backend: Backend) -> Pages:
     from tocsin.node.pages.shell import Pages
 
     return Pages(backend)
-
-
-def _takes_gzip(request: Request) -> bool:
-    return accepts_gzip(request.headers.get("accept-encoding", ""))
 
 
 def _deprecated() -> Response:

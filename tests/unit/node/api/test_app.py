@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +16,7 @@ import pytest
 
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import alert, matcher, silence
+from tests.support.transports import eventually
 from tocsin.alerting.matcher import Matcher, MatchType
 from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.silence import Silence
@@ -21,6 +24,7 @@ from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ConfigError
 from tocsin.node.api import ClusterStatus, Limits, PeerStatus, alerts, create_app, general
 from tocsin.node.api.requests import clean_path
+from tocsin.node.api.zipping import AT_ONCE, Zipping
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.receivers import ReceiverConfig
 
@@ -490,3 +494,60 @@ def test_metrics_are_compressed_on_request(accept: str, compressed: bool) -> Non
         assert answer.status_code == 200
 
     play(story)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v2/alerts", "/api/v2/alerts/groups", "/api/tocsin/v1/facets?values=1000"]
+)
+def test_large_answers_are_compressed_for_who_asks_and_for_nobody_else(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside the event loop, a few at a time."""
+    threads: list[int] = []
+    compress = zlib.compress
+
+    def compressing(body: bytes, level: int, bits: int) -> bytes:
+        threads.append(threading.get_ident())
+        return compress(body, level, bits)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        async def get(encoding: str) -> httpx.Response:
+            return await http.get(path, headers={"Accept-Encoding": encoding})
+
+        assert "content-encoding" not in (await get("gzip")).headers, "it is small"
+        many = [alert({"alertname": "A", "instance": f"{number}"}) for number in range(1000)]
+        await http.post("/api/v2/alerts", json=many)
+        monkeypatch.setattr("tocsin.node.api.zipping.zlib.compress", compressing)
+        plain, zipped = await get("identity"), await get("br, gzip")
+        assert "content-encoding" not in plain.headers
+        assert zipped.headers["content-encoding"] == "gzip"
+        assert "Accept-Encoding" in zipped.headers["vary"]
+        assert zipped.content == plain.content
+        assert int(zipped.headers["content-length"]) < int(plain.headers["content-length"]) / 4
+        assert len(threads) == 1
+        assert threading.get_ident() not in threads
+
+    play(story)
+
+
+def test_answers_are_compressed_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way: list[int] = []
+    go_on = threading.Event()
+
+    def compressing(body: bytes, *_: int) -> bytes:
+        under_way.append(1)
+        go_on.wait(30)
+        return body
+
+    monkeypatch.setattr("tocsin.node.api.zipping.zlib.compress", compressing)
+
+    async def story() -> None:
+        zipping = Zipping()
+        tasks = [asyncio.create_task(zipping.compressed(b"x")) for _ in range(6)]
+        await eventually(lambda: len(under_way) >= AT_ONCE)
+        await asyncio.gather(*[asyncio.to_thread(int) for _ in range(3)])  # others come to their turn
+        assert len(under_way) == AT_ONCE
+        go_on.set()
+        assert len(await asyncio.gather(*tasks)) == 6
+
+    asyncio.run(story())

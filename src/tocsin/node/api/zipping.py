@@ -1,0 +1,49 @@
+"""Compresses answers for who asks for it, beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from tocsin.node.api.requests import accepts_gzip
+
+LEVEL: Final = 1
+"""JSON and metrics compress to a tenth at once; more effort is not worth the processor time."""
+FROM_BYTES: Final = 32 * 1024
+"""An answer of the API that is smaller goes as it is: it costs less than the thread."""
+AT_ONCE: Final = 2
+"""Answers that are compressed at the same time, each on a thread; more wait. Of GETs there are no more than
+``--web.get-concurrency`` at once."""
+_GZIP: Final = 31
+"""The window bits with which zlib writes gzip's format."""
+
+
+def takes_gzip(request: Request) -> bool:
+    """Whether who asks names gzip: Alertmanager compresses only its metrics, so nobody gets it unasked."""
+    return accepts_gzip(request.headers.get("accept-encoding", ""))
+
+
+class Zipping:
+    """Of one node."""
+
+    def __init__(self) -> None:
+        self._threads = asyncio.Semaphore(AT_ONCE)
+
+    async def compressed(self, body: bytes) -> bytes:
+        """In gzip's format."""
+        async with self._threads:
+            return await asyncio.to_thread(zlib.compress, body, LEVEL, _GZIP)
+
+    async def of(self, request: Request, answer: Response) -> Response:
+        """The answer, compressed if it is large and who asks takes that."""
+        if len(answer.body) < FROM_BYTES or not takes_gzip(request):
+            return answer
+        answer.body = await self.compressed(bytes(answer.body))
+        answer.headers["Content-Encoding"] = "gzip"
+        answer.headers["Content-Length"] = str(len(answer.body))
+        answer.headers.add_vary_header("Accept-Encoding")
+        return answer
