@@ -23,8 +23,8 @@ from tocsin.node.api.turns import Turns, in_time, meets, turns_of
 
 MAX_SECONDS: Final = 5.0
 """For which silences are looked at and sorted."""
-AT_ONCE: Final = 2
-"""Pages of silences that are made at the same time, each on a thread; more wait."""
+AT_ONCE: Final = 1
+"""Pages of silences that are made at the same time, on a thread; more wait. It competes with the event loop."""
 SLICE: Final = 256
 """Alerts or silences that are looked at before others get their turn."""
 UNCOUNTED: Final = -1

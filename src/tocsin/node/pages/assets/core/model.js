@@ -130,7 +130,7 @@ function bySeverityAndAge(a, b) {
  * @property {string} receiver    a regular expression over the whole name; empty: any
  */
 
-/** @param {Group[]} groups @param {Wanted} wanted @param {boolean} [anyState] @returns {Group[]} */
+/** The same array if nothing is left out. @param {Group[]} groups @param {Wanted} wanted @param {boolean} [anyState] @returns {Group[]} */
 export function filterGroups(groups, wanted, anyState = false) {
   /** @type {RegExp | null} */
   let receiver = null;
@@ -142,6 +142,7 @@ export function filterGroups(groups, wanted, anyState = false) {
     }
   }
   const found = [];
+  let all = true;
   for (const group of groups) {
     if (receiver && !receiver.test(group.receiver)) continue;
     const alerts = group.alerts.filter(
@@ -150,9 +151,11 @@ export function filterGroups(groups, wanted, anyState = false) {
         && (!wanted.words.length || has(textOf(alert), wanted.words))
         && matchesAll(wanted.matchers, alert.labels),
     );
-    if (alerts.length) found.push(alerts.length === group.alerts.length ? group : { ...group, alerts });
+    const whole = alerts.length === group.alerts.length;
+    if (!whole) all = false;
+    if (alerts.length) found.push(whole ? group : { ...group, alerts });
   }
-  return found;
+  return all && found.length === groups.length ? groups : found;
 }
 
 /** @param {string} text @param {string[]} words */

@@ -43,9 +43,17 @@ export function AlertsPage({ query }) {
   );
   const found = useMemo(() => filterGroups(now.groups, wanted, true), [now.groups, wanted]);
   const inStates = useMemo(() => filterGroups(found, { ...wanted, matchers: [], words: [] }), [found, wanted]);
-  const alerts = useMemo(() => distinct(inStates), [inStates]);
-  const counts = useMemo(() => countStates(found), [found]);
-  const facets = useMemo(() => facetsOf(alerts), [alerts]);
+  const once = useMemo(() => distinct(found), [found]);
+  const alerts = useMemo(() => (inStates === found ? once : distinct(inStates)), [inStates, once]);
+  const counts = useMemo(() => countStates(once), [once]);
+  const [counted, setCounted] = useState(
+    /** @type {{facets: import("../core/model.js").Facet[], total: number}} */ ({ facets: [], total: 0 }),
+  );
+  useEffect(() => {
+    // The alerts first; their labels are counted once they are on the screen.
+    const timer = setTimeout(() => setCounted({ facets: facetsOf(alerts), total: alerts.length }));
+    return () => clearTimeout(timer);
+  }, [alerts]);
   const [allFacets, setAllFacets] = useState(/** @type {import("../core/model.js").Facet[]} */ ([]));
   useEffect(() => {
     // For completion only: after the picture is there.
@@ -58,7 +66,10 @@ export function AlertsPage({ query }) {
   const closed = [...kept.closed].join("\n\n");
   const items = useMemo(() => flatten(groups), [groups, closed]);
   const rows = useMemo(() => items.filter((item) => item.alert), [items]);
-  const selected = rows.filter((item) => kept.selected.has(item.key));
+  const places = useMemo(() => new Map(rows.map((item, place) => [item.key, place])), [rows]);
+  const selected = kept.selected.size ? rows.filter((item) => kept.selected.has(item.key)) : [];
+  const receivers = useMemo(() => receiverNames(now.groups, view.receiver), [now.groups, view.receiver]);
+  const names = useMemo(() => allFacets.map((facet) => facet.name), [allFacets]);
 
   /** @param {Partial<import("../core/view.js").View>} change */
   const look = (change) => showView({ ...view, ...change });
@@ -74,15 +85,16 @@ export function AlertsPage({ query }) {
     again();
     reveal.current?.(key);
   };
-  const current = rows.find((item) => item.key === kept.current);
+  const current = rows[places.get(kept.current) ?? -1];
 
-  const keys = useRef({ rows, selected, current });
-  keys.current = { rows, selected, current };
+  const keys = useRef({ rows, places, selected, current, pick });
+  keys.current = { rows, places, selected, current, pick };
+  const drawn = useRef(/** @type {Map<string, Drawn>} */ (new Map()));
   useEffect(() => {
     /** @param {number} step */
     const move = (step) => {
-      const { rows } = keys.current;
-      const at = rows.findIndex((item) => item.key === kept.current);
+      const { rows, places } = keys.current;
+      const at = places.get(kept.current) ?? -1;
       const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
       if (next) stand(next.key);
     };
@@ -123,16 +135,16 @@ export function AlertsPage({ query }) {
             look({ states });
           }}>${state} <span class="count">${counts[state]}</span></button>`,
         )}</div>
-        <${GroupBy} by=${view.by} names=${allFacets.map((facet) => facet.name)} onChange=${(/** @type {string[] | null} */ by) => look({ by })} />
+        <${GroupBy} by=${view.by} names=${names} onChange=${(/** @type {string[] | null} */ by) => look({ by })} />
         <label class="select">Receiver <select value=${view.receiver} onChange=${(/** @type {any} */ event) => look({ receiver: event.target.value })}>
           <option value="">any</option>
-          ${receiverNames(now.groups, view.receiver).map((name) => html`<option value=${name}>${name}</option>`)}
+          ${receivers.map((name) => html`<option value=${name}>${name}</option>`)}
         </select></label>
         <button class="small" aria-pressed=${facetsOpen} onClick=${() => setFacetsOpen(!facetsOpen)}>Labels</button>
       </div>
     </div>
     <div class=${facetsOpen ? "columns" : ""}>
-      ${facetsOpen && html`<${Facets} facets=${facets} total=${alerts.length} matchers=${view.matchers} onPick=${pick} />`}
+      ${facetsOpen && html`<${Facets} facets=${counted.facets} total=${counted.total} matchers=${view.matchers} onPick=${pick} />`}
       <div class="list">
         <p class="sum" aria-live="polite">${alerts.length} alert${alerts.length === 1 ? "" : "s"} in ${groups.length} group${groups.length === 1 ? "" : "s"}
           ${view.matchers.length > 0 && html`<${CopyAs} commands=${alertCommands(view.matchers)} label="This search as" />`}
@@ -140,13 +152,12 @@ export function AlertsPage({ query }) {
         ${groups.length === 0 && html`<p class="empty">${emptyText(now, counts, view)}</p>`}
         <${Windowed} items=${items} label="Alerts" reveal=${reveal} guess=${(/** @type {Item} */ item) => (item.alert ? 54 : 48)}
           row=${(/** @type {Item} */ item) => item.alert
-            ? html`<${AlertRow} alert=${item.alert} shared=${item.shared} selected=${kept.selected.has(item.key)}
-                open=${kept.opened.has(item.key)} current=${item.key === kept.current} on=${{
-                  select: () => { toggle(kept.selected, item.key); again(); },
-                  open: () => { toggle(kept.opened, item.key); again(); },
-                  enter: () => { if (kept.current !== item.key) { kept.current = item.key; again(); } },
-                  pick,
-                }} />`
+            ? rowOf(drawn.current, item, {
+                select: () => { toggle(kept.selected, item.key); again(); },
+                open: () => { toggle(kept.opened, item.key); again(); },
+                enter: () => { if (kept.current !== item.key) { kept.current = item.key; again(); } },
+                pick: (/** @type {any} */ m) => keys.current.pick(m),
+              })
             : html`<${GroupHeader} group=${item.group} shared=${item.shared} closed=${kept.closed.has(item.group.key)} selected=${kept.selected} onPick=${pick}
                 onAck=${() => setAcking([{ receiver: item.group.receiver, group: item.group.labels }])}
                 onFold=${() => { toggle(kept.closed, item.group.key); again(); }}
@@ -168,6 +179,22 @@ export function AlertsPage({ query }) {
 }
 
 /** @typedef {{key: string, alert: any, group: any, shared: Record<string, string>}} Item */
+
+/** @typedef {{item: Item, how: string, row: any}} Drawn */
+
+/** A row; what was drawn before if nothing of it has changed, so that a key draws two rows and not all in sight.
+ * @param {Map<string, Drawn>} drawn @param {Item} item @param {any} on */
+function rowOf(drawn, item, on) {
+  const { key, alert, shared } = item;
+  const [selected, open, current] = [kept.selected.has(key), kept.opened.has(key), key === kept.current];
+  const how = `${selected} ${open} ${current}`;
+  const before = drawn.get(key);
+  if (before && before.item.alert === alert && before.item.shared === shared && before.how === how) return before.row;
+  const row = html`<${AlertRow} alert=${alert} shared=${shared} selected=${selected} open=${open} current=${current} on=${on} />`;
+  if (drawn.size >= 500) drawn.clear();
+  drawn.set(key, { item, how, row });
+  return row;
+}
 
 /** @param {import("../core/model.js").Group[]} groups @returns {Item[]} */
 function flatten(groups) {
@@ -207,11 +234,11 @@ function silenceThese(items) {
   location.hash = hrefTo("silences/new", { filter: formatMatchers(matchers) });
 }
 
-/** @param {import("../core/model.js").Group[]} groups */
-function countStates(groups) {
+/** @param {import("../core/model.js").Alert[]} alerts */
+function countStates(alerts) {
   /** @type {Record<string, number>} */
   const counts = { active: 0, silenced: 0, inhibited: 0, muted: 0, resolved: 0 };
-  for (const alert of distinct(groups)) counts[alert.state] += 1;
+  for (const alert of alerts) counts[alert.state] += 1;
   return counts;
 }
 

@@ -146,11 +146,20 @@ export function Out({ href, children, ...rest }) {
   return html`<a href=${href} target="_blank" rel="noopener noreferrer" ...${rest}>${children}</a>`;
 }
 
-/** @param {string} href */
+/** @type {Map<string, boolean>} */
+const webs = new Map();
+
+/** Whether it is an address of http or https. Each is read once: rows are drawn often. @param {string} href */
 export function isWeb(href) {
-  try {
-    return /^https?:$/.test(new URL(href).protocol);
-  } catch {
-    return false;
+  let found = webs.get(href);
+  if (found === undefined) {
+    try {
+      found = /^https?:$/.test(new URL(href).protocol);
+    } catch {
+      found = false;
+    }
+    if (webs.size >= 2000) webs.clear();
+    webs.set(href, found);
   }
+  return found;
 }

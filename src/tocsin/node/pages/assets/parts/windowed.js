@@ -15,16 +15,18 @@ export function Windowed({ items, row, guess, label, reveal }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const heights = useRef(/** @type {Map<string, number>} */ (new Map()));
   const anchor = useRef(/** @type {{key: string, top: number} | null} */ (null));
-  const [measured, drawAgain] = useState(0);
+  const measured = useRef(0);
+  const [, drawAgain] = useState(0);
   const [view, setView] = useState({ top: 0, height: window.innerHeight });
 
   /** @param {any} item */
   const heightOf = (item) => heights.current.get(item.key) ?? guess(item);
-  const offsets = useMemo(() => {
+  const measure = () => {
     const made = new Float64Array(items.length + 1);
     for (let i = 0; i < items.length; i += 1) made[i + 1] = made[i] + heightOf(items[i]);
     return made;
-  }, [items, measured]);
+  };
+  const offsets = useMemo(measure, [items, measured.current]);
   const places = useMemo(() => new Map(items.map((item, i) => [/** @type {any} */ (item).key, i])), [items]);
 
   const first = Math.max(0, find(offsets, view.top - 300));
@@ -64,9 +66,11 @@ export function Windowed({ items, row, guess, label, reveal }) {
     const box = list.current;
     if (!box) return;
     let changed = false;
+    let end = 0;
     for (const element of box.querySelectorAll("[data-row]")) {
       const key = /** @type {HTMLElement} */ (element).dataset.row ?? "";
-      const height = element.getBoundingClientRect().height;
+      const { bottom, height } = element.getBoundingClientRect();
+      end = bottom;
       const item = items[places.get(key) ?? -1];
       if (item && Math.abs(heightOf(item) - height) > 0.5) {
         heights.current.set(key, height);
@@ -80,13 +84,17 @@ export function Windowed({ items, row, guess, label, reveal }) {
       const now = there ? there.getBoundingClientRect().top : box.getBoundingClientRect().top + offsets[index];
       if (Math.abs(now - before.top) > 1) window.scrollBy({ top: now - before.top, behavior: "instant" });
     }
-    if (changed) drawAgain((n) => n + 1);
+    if (!changed) return;
+    measured.current += 1;
+    // The space above and below is of rows that are not drawn: only a gap in sight asks for more rows at once.
+    if (end < window.innerHeight && last < items.length) drawAgain((n) => n + 1);
   });
 
   reveal.current = (key) => {
     const index = places.get(key);
     if (index === undefined || !list.current) return;
-    const top = list.current.getBoundingClientRect().top + offsets[index];
+    const there = rowOf(list.current, key);
+    const top = there ? there.getBoundingClientRect().top : list.current.getBoundingClientRect().top + measure()[index];
     const bottom = top + heightOf(items[index]);
     if (top < 120) window.scrollBy({ top: top - 120, behavior: "instant" });
     else if (bottom > window.innerHeight - 80) {
