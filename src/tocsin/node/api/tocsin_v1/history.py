@@ -24,7 +24,7 @@ from tocsin.node.api.turns import Turns, in_time, meets, turns_of
 MAX_SECONDS: Final = 5.0
 """For which silences are looked at and sorted."""
 AT_ONCE: Final = 1
-"""Pages of silences that are made at the same time, on a thread; more wait. It competes with the event loop."""
+"""Pages of silences that are made at the same time, on a thread beside the event loop; more wait."""
 SLICE: Final = 256
 """Alerts or silences that are looked at before others get their turn."""
 UNCOUNTED: Final = -1
