@@ -205,12 +205,12 @@ class Content:
         return True
 
     def renew(self, entry: Entry | None, reason: Reason) -> None:
-        """Go by what the log says that the integration remembers of the group."""
+        """Go by what the log says now: why to notify, and what the integration remembers of the group."""
         known: ReceiverData = {} if entry is None or reason == "first notification" else entry.receiver_data
-        if self._receiver_data != known:
-            self._receiver_data = known
-            if self.notification is not None:
-                self.notification = replace(self.notification, receiver_data=known)
+        self._receiver_data = known
+        made = self.notification
+        if made is not None and (made.reason, made.receiver_data) != (reason, known):
+            self.notification = replace(made, reason=reason, receiver_data=known)
 
     def answer(self, entry: Entry | None) -> LogAnswer:
         """What the log said, and who notified as far as that is known."""
@@ -230,8 +230,10 @@ class Content:
             self._receiver_data = {**self._receiver_data, **receiver_data}
         firing: Sequence[int] = ()
         resolved: Sequence[int] = ()
+        muted: Sequence[int] = ()
         if remembered.has_had_peers:
             entry = context.log.query(key)
+            muted = self._muted_ends(entry)
             firing, resolved = also_notified(
                 entry,
                 key,
@@ -245,7 +247,7 @@ class Content:
         recorded = context.log.record(
             key,
             (*[one for one in firing if one in fresh], *self.firing),
-            (*[one for one in resolved if one in fresh], *self.resolved),
+            (*[one for one in resolved if one in fresh], *muted, *self.resolved),
             now,
             2 * flush.options.repeat_interval,
             self._receiver_data,
@@ -254,6 +256,17 @@ class Content:
         prompt = now - flush.due <= flush.options.group_interval // PROMPT
         remembered.met.began(key, recorded.timestamp, flush.due if prompt else now + 1)
         return recorded
+
+    def _muted_ends(self, entry: Entry | None) -> list[int]:
+        """Whose end the log's entry tells, among the alerts that the group holds and that are muted now:
+        without them in the next entry their end would be told again once they are not."""
+        told = set(entry.resolved_alerts).difference(self.resolved) if entry is not None else ()
+        held = self._known if told else ()
+        return [
+            alert.labels.hash
+            for alert in held
+            if alert.labels.hash in told and alert.resolved_at(self._looked_at)
+        ]
 
     def clear(self) -> None:
         """Let go of the alerts: whoever holds a delivery that is done may do so for a while."""

@@ -206,6 +206,24 @@ def test_what_another_node_has_notified_and_this_one_not_heard_of_stays_in_the_l
     assert set(entry.firing_alerts) == {*hashes, two.labels.hash}
 
 
+def test_an_end_that_a_peer_told_is_not_told_again_after_a_silence() -> None:
+    """Our own entry in between still says so of an alert that is silenced then."""
+    world = World()
+    world.pipeline.met_peers()
+    one, two = alert(alertname="A"), alert(alertname="B")
+    over = alert(alertname="C", muted="silence", ends_at=T0 - SECOND)
+    world.log.log(HOOK, "{}:{}", (one.labels.hash,), (over.labels.hash,), T0, 0)
+    attempt = next(each for each in world.start(one, two, over) if isinstance(each, Attempt))
+    world.pipeline.attempt_succeeded(attempt.id, T0 + SECOND)
+    world.drain()
+    entry = world.log.query(HOOK, "{}:{}")
+    assert entry is not None
+    assert entry.resolved_alerts == (over.labels.hash,)
+    world.silences.value = "nothing"
+    (finished,) = world.start(one, two, over, now=T0 + 60 * SECOND)
+    assert isinstance(finished, FlushFinished)
+
+
 def test_a_reminder_by_an_earlier_peer_counts_although_its_stamp_is_days_ahead() -> None:
     world = World(position=1)
     one = alert(alertname="A")
@@ -412,6 +430,18 @@ def test_a_failed_attempt_is_tried_again_after_a_growing_wait() -> None:
     assert world.pipeline.statistics.requests_failed == {"webhook": 6}
     assert world.pipeline.statistics.notifications == {"webhook": 1}
     assert not world.pipeline.statistics.notifications_failed
+
+
+def test_another_attempt_gives_the_reason_that_holds_after_what_a_peer_has_told() -> None:
+    world = World()
+    one, two = alert(alertname="A"), alert(alertname="B")
+    attempt = _attempt(world.start(one, two))
+    assert attempt.notification.reason == "first notification"
+    world.pipeline.attempt_failed(attempt.id, T0 + SECOND, True, "serverError")
+    world.log.log(HOOK, "{}:{}", (one.labels.hash,), (), T0 + SECOND, 0)
+    again = _attempt(world.run_until_effects()[1])
+    assert again.notification.reason == "new alerts added"
+    assert again.notification.alerts == (one, two)
 
 
 def test_the_wait_counts_from_the_beginning_of_a_slow_attempt() -> None:
