@@ -65,11 +65,19 @@ class _State:
     carried: Mapping[Labels, Nanoseconds] = field(default_factory=dict)
     """Since when some of ``firing`` are there only as their senders had not heard of them: if one fires anew
     after that, it is not the one that was told."""
+    passed_on: frozenset[Labels] = frozenset()
+    """Some of ``resolved`` are there only as their senders had not heard of them."""
     perhaps: frozenset[Labels] = frozenset()
     """Told to fire by somebody who was late, when the next sender had let them go for over. It may hold that
     for news from one who knows better, and carry them on, or not."""
     begun: bool = False
     """Whether there was any notification."""
+    silent: bool = False
+    """Whether it is only written in the log, at some time after ``taken``."""
+
+    def is_like(self, other: _State) -> bool:
+        """Whether both say the same, whenever it was written."""
+        return (self.taken, self.firing, self.perhaps) == (other.taken, other.firing, other.perhaps)
 
 
 @dataclass(slots=True)
@@ -175,15 +183,16 @@ class ClusterOracle:
     # -- each notification
 
     def _judge(self, told: Told) -> None:
-        self._judge_set(told)
         states = self._states[told.group]
+        silent = self._silently(told, states)
+        self._judge_set(told, silent)
         if told.group not in self._doubtful:
-            self._judge_reason(told, states)
+            self._judge_reason(told, states, silent)
         if self._lost(told):
             self._doubtful.add(told.group)
-        states.append(self._after(told, states[-1]))
+        states.append(self._after(told, states[-1], silent))
 
-    def _judge_set(self, told: Told) -> None:
+    def _judge_set(self, told: Told, silent: list[_State]) -> None:
         """What the node had heard of, at the time when it chose."""
         histories = self._of_node[told.node]
         begins, ends = told.looked[0] - TIE, told.looked[1] + TIE
@@ -191,7 +200,9 @@ class ClusterOracle:
         for labels in sorted(told.firing | told.resolved, key=str):
             if self._group_of(labels) != told.group:
                 self._complain(told, f"{labels} is none of the group's")
-            elif labels in told.firing and (self._overtaken(labels, told) or self._short(labels, told)):
+            elif labels in told.firing and (
+                self._overtaken(labels, told, silent) or self._short(labels, told)
+            ):
                 continue
             elif (labels in told.firing) not in was.get(labels, ()):
                 has = "has not been heard of" if labels not in was else "is not so"
@@ -203,11 +214,14 @@ class ClusterOracle:
             if mine and was[labels] == {True} and not self._muted_within(labels, begins, ends, told.node):
                 self._complain(told, f"{labels} is left out")
 
-    def _overtaken(self, labels: Labels, told: Told) -> bool:
-        """Whether the alert was told while this notification had to wait, and then something else was: who
-        waited can see the latter only, and lets nothing go untold."""
-        states = [one for one in self._states[told.group] if told.at - LONGEST < one.taken <= told.at]
-        return any(labels in one.firing for one in states[:-1]) and labels not in states[-1].firing
+    def _overtaken(self, labels: Labels, told: Told, silent: list[_State]) -> bool:
+        """Whether the alert was told while this notification had to wait, and then something else was told
+        or written: who waited can see the latter only, and lets nothing go untold."""
+        states = self._states[told.group]
+        recent = [one for one in states if told.at - LONGEST < one.taken <= told.at]
+        return any(labels in one.firing for one in recent) and any(
+            labels not in one.firing for one in (states[-1], *silent)
+        )
 
     def _short(self, labels: Labels, told: Told) -> bool:
         """Whether it fired when this notification began to wait, and nobody has told of it since."""
@@ -227,28 +241,31 @@ class ClusterOracle:
         step = max((ends - begins) // 50, 1)
         return any(self._muted(labels, at, node) for at in range(begins, ends + 1, step))
 
-    def _judge_reason(self, told: Told, states: list[_State]) -> None:
+    def _judge_reason(self, told: Told, states: list[_State], silent: list[_State]) -> None:
         """By something that the sender may have known of."""
-        known = max(place for place, one in enumerate(states) if one.taken < told.at - self._heard)
-        may = states[known:]
-        if not self._send_resolved:
-            may += self._silently(told, may)
-        reasons = {reason for state in may for reason in self._why(told, state)}
+        may = states[self._known(told, states) :]
+        reasons = {reason for state in (*may, *silent) for reason in self._why(told, state)}
         if told.reason not in reasons:
             right = " or ".join(sorted(f"{one!r}" for one in reasons if one)) or "nothing to tell"
             self._complain(told, f"right is {right}")
 
+    def _known(self, told: Told, states: list[_State]) -> int:
+        """The place of the last state that each node has heard of."""
+        return max(place for place, one in enumerate(states) if one.taken < told.at - self._heard)
+
     def _why(self, told: Told, state: _State) -> Iterator[str]:
         """An end of what nobody was told to fire again since its last end was told may count, or not: by
-        whether the log still had that one when the alert was let go. What was carried on and fires anew may
-        count as told, or not: by whether the sender has heard of it in between."""
+        whether the log still had that one when the alert was let go, or has it only as passed on. What was
+        carried on and fires anew may count as told, or not: by whether the sender has heard of it in
+        between."""
         old = {one for one, since in state.carried.items() if self._of_all[one].fired(told.looked[1]) > since}
         elapsed = told.at - state.taken >= self._repeat - 10 * SECOND
         later = frozenset(one for one in told.resolved if self._end(told, one) > state.ended.get(one, 0))
         for firing in (state.firing - old, state.firing, state.firing | state.perhaps):
-            entry = (firing, state.resolved) if state.begun else None
-            for new in (later, later - state.ended.keys()):
-                yield why(entry, told.firing, new, self._send_resolved, elapsed)
+            for resolved in (state.resolved, state.resolved - state.passed_on):
+                entry = (firing, resolved) if state.begun else None
+                for new in (later, later - state.ended.keys()):
+                    yield why(entry, told.firing, new, self._send_resolved, elapsed)
 
     def _end(self, told: Told, one: Labels) -> Nanoseconds:
         history = self._of_node[told.node].get(one)
@@ -256,7 +273,10 @@ class ClusterOracle:
 
     def _silently(self, told: Told, states: list[_State]) -> list[_State]:
         """Without ``send_resolved`` a node for which all that fires of the group has ended writes so in the
-        log, and nobody is told."""
+        log, and nobody is told. Its entry carries on what it has not heard of, as that of a notification."""
+        if self._send_resolved:
+            return []
+        states = states[self._known(told, states) :]
         found: list[_State] = []
         moments = sorted(
             (at, node)
@@ -273,35 +293,51 @@ class ClusterOracle:
             ]
             if all(self._muted(one, at, node) for one in mine):
                 for state in (*states, *found):
-                    over = replace(state, firing=state.firing - heard.keys())
-                    if state.taken <= at and over not in found:
+                    carried = {one: state.carried.get(one, at) for one in state.firing if one not in heard}
+                    over = replace(
+                        state,
+                        firing=frozenset(carried),
+                        carried=carried,
+                        perhaps=(state.perhaps | self._let_go(node, state, at)) - frozenset(mine),
+                        silent=True,
+                    )
+                    if state.taken <= at and not any(map(over.is_like, found)):
                         found.append(over)
         return found
 
-    def _after(self, told: Told, before: _State) -> _State:
+    def _after(self, told: Told, before: _State, silent: list[_State]) -> _State:
         """With what an earlier notification said of alerts that the sender has not heard of."""
         heard = {
             one for one, what in self._of_node[told.node].items() if what.times[0] <= told.looked[1] + TIE
         }
         carried = {one: before.carried.get(one, told.looked[0]) for one in before.firing if one not in heard}
+        until = told.looked[1]
+        perhaps = frozenset[Labels]().union(
+            *(one.perhaps | self._let_go(told.node, one, until) for one in (before, *silent))
+        )
+        passed_on = before.resolved - heard
         return _State(
             told.taken,
             told.firing | carried.keys(),
-            told.resolved | {one for one in before.resolved if one not in heard},
+            told.resolved | passed_on,
             {
                 **{one: end for one, end in before.ended.items() if one not in told.firing},
                 **{one: self._end(told, one) for one in told.resolved},
             },
             carried,
-            (before.perhaps | {one for one in heard & before.firing if self._over(told, one, before.taken)})
-            - told.firing
-            - told.resolved,
+            passed_on,
+            perhaps - told.firing - told.resolved,
             begun=True,
         )
 
-    def _over(self, told: Told, one: Labels, at: Nanoseconds) -> bool:
-        """Whether the sender knew that it does not fire at that time."""
-        return self._of_node[told.node][one].fires(at) is False
+    def _let_go(self, node: str, state: _State, until: Nanoseconds) -> frozenset[Labels]:
+        """Of what fires by the state, what the node knew to be over when that was told or written."""
+        heard, ends = self._of_node[node], until if state.silent else state.taken
+        return frozenset(
+            one
+            for one in state.firing & heard.keys()
+            if heard[one].times[0] <= until and False in heard[one].during(state.taken, ends)
+        )
 
     # -- that what is told becomes what is
 

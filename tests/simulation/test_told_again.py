@@ -273,10 +273,33 @@ def test_who_waited_for_its_turn_tells_nothing_that_was_told_and_has_ended() -> 
     ]
 
 
-@pytest.mark.parametrize("seed", [10222, 10356, 10425, 10551, 10805, 10827, 11813])
+@pytest.mark.parametrize("nodes", [1, 3])
+def test_what_comes_after_a_flush_waits_for_the_next_one_on_all_nodes(nodes: int) -> None:
+    """The second and the third look at 1.3 and 2.3 whether the first has told what they flushed at 0.3."""
+    story = Story(nodes, interval=10, send_resolved=True).fires(0, "1", "2").fires(0.6, "3").ends(0.6, "2")
+    assert story.told(25) == [
+        (0.3, {"1", "2"}, set(), "first notification"),
+        (10.3, {"1", "3"}, {"2"}, "new alerts added"),
+    ]
+    story = Story(nodes, interval=10, send_resolved=True).fires(0, "1").ends(0.6, "1").fires(11, "1")
+    assert story.told(25) == [
+        (0.3, {"1"}, set(), "first notification"),
+        (10.3, set(), {"1"}, "all alerts resolved"),
+        (11.3, {"1"}, set(), "first notification"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        *(10222, 10356, 10425, 10551, 10805, 10827, 11439, 11710, 11813, 12101, 12111),
+        *(30013, 30779, 30831, 30889),
+    ],
+)
 def test_what_was_once_wrong_or_once_misjudged(seed: int) -> None:
-    """11813: a node that had waited told of an alert that was over. Another, which had let go of it, passed
-    that on, and when it fired again held it for told."""
+    """11439, 30779: an end was told again after a silence. 11710: the reason was one of before another node
+    told the group something. 11813: a node that had waited told of an alert that was over. Another, which had
+    let go of it, passed that on, and when it fired again held it for told."""
     assert not play_several(tell_lone(seed))
 
 

@@ -61,6 +61,29 @@ def also_notified(
     return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
 
 
+def as_of_flush(
+    entry: Entry,
+    flushed: tuple[Collection[int], Collection[int]],
+    firing: Sequence[int],
+    resolved: Sequence[int],
+) -> tuple[Sequence[int], Sequence[int]]:
+    """What of ``firing`` and ``resolved``, chosen after the flush, may be a need to notify.
+
+    What has begun or ended since the flush is for the next one: else a node that waited for its turn would
+    notify it at once, and ``group_interval`` would hold for the first node only. ``flushed``: what fired and
+    what was resolved at the flush. What a peer has told since is no news, and counts as it was told.
+    """
+    told_firing, told_resolved = set(entry.firing_alerts), set(entry.resolved_alerts)
+    was_firing, was_resolved = flushed
+    return (
+        [
+            *(one for one in firing if one in told_firing or one in was_firing),
+            *(one for one in resolved if one in told_firing and one not in was_resolved),
+        ],
+        [one for one in resolved if one in was_resolved or (one in told_resolved and one not in told_firing)],
+    )
+
+
 def told_ends(
     entry: Entry | None, key: LogKey, alerts: Sequence[Alert], unheard: Unheard, at: Nanoseconds
 ) -> Collection[int]:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.comparison import (
     also_notified,
+    as_of_flush,
     fire_anew,
     hashes,
     needs_notification,
@@ -62,6 +63,7 @@ class Content:
     __slots__ = (
         "_context",
         "_flush",
+        "_flushed",
         "_integration",
         "_known",
         "_log_key",
@@ -92,6 +94,8 @@ class Content:
         self._flush = flush
         self._integration = integration
         self._log_key: LogKey = integration.log_receiver, flush.group_key
+        # What fired and what was resolved at the flush, once something else was chosen.
+        self._flushed: tuple[Collection[int], Collection[int]] | None = None
         self._known = flush.alerts  # what the group held at _looked_at
         self._looked_at = flush.now
         # The entry by which the alerts were chosen, and what was told to fire by then.
@@ -122,6 +126,9 @@ class Content:
         if entry is not None and entry.timestamp != self._seen:
             self._seen = entry.timestamp
             alerts = self.alerts
+            if self._flushed is None:
+                firing, resolved = hashes(alerts, self._looked_at)
+                self._flushed = frozenset(firing), frozenset(resolved)
             muted = self._choose(entry, now)
             if alerts != self.alerts:
                 self.notification = None
@@ -149,28 +156,41 @@ class Content:
         return muted
 
     def compare(self, entry: Entry | None, now: Nanoseconds) -> Reason | Spared:
-        """Why a notification is to be sent, or why not."""
+        """Why a notification is to be sent, or why not. What has come since the flush is no reason for one,
+        but is told along with what is."""
         if not self.alerts:
             return Spared("nothing is left to notify")
-        options, unheard = self._flush.options, self._context.remembered.unheard
-        told = told_ends(entry, self._log_key, self.alerts, unheard, self._looked_at) if self.resolved else ()
         sent = self._sent(entry, now)
-        reason = needs_notification(
+        firing: Sequence[int] = self.firing
+        resolved: Sequence[int] = self.resolved
+        if self._flushed is not None and entry is not None:
+            firing, resolved = as_of_flush(entry, self._flushed, firing, resolved)
+        reason = self._reason(entry, sent, firing, resolved)
+        if reason is None:
+            spared = why_not(entry, firing)
+            remind_at = sent + self._flush.options.repeat_interval if spared == "already notified" else None
+            return Spared(spared, remind_at)
+        if self._flushed is not None:
+            return self._reason(entry, sent, self.firing, self.resolved) or reason
+        return reason
+
+    def _reason(
+        self, entry: Entry | None, sent: Nanoseconds, firing: Sequence[int], resolved: Sequence[int]
+    ) -> Reason | None:
+        unheard = self._context.remembered.unheard
+        told = told_ends(entry, self._log_key, self.alerts, unheard, self._looked_at) if resolved else ()
+        return needs_notification(
             entry,
-            firing=self.firing,
-            resolved=self.resolved,
+            firing=firing,
+            resolved=resolved,
             send_resolved=self._integration.send_resolved,
-            repeat_interval=options.repeat_interval,
+            repeat_interval=self._flush.options.repeat_interval,
             now=self._flush.due,
             sent=sent,
             told=told,
-            may_still_fire=not self.firing and self._may_still_fire(entry),
-            anew=fire_anew(entry, self._log_key, self.firing, unheard),
+            may_still_fire=not firing and self._may_still_fire(entry),
+            anew=fire_anew(entry, self._log_key, firing, unheard),
         )
-        if reason is not None:
-            return reason
-        spared = why_not(entry, self.firing)
-        return Spared(spared, sent + options.repeat_interval if spared == "already notified" else None)
 
     def _may_still_fire(self, entry: Entry | None) -> bool:
         remembered = self._context.remembered
