@@ -67,15 +67,22 @@ def test_it_judges_what_real_nodes_told() -> None:
     reports, body = Reports(), prometheus_alert("A")
     reports.fire("http://a", [body])
 
-    def received(name: str, reason: str) -> Received:
+    def received(name: str, reason: str, status: str = "firing") -> Received:
         told = {
             "groupKey": f'{{}}:{{alertname="{name}"}}',
             "externalURL": "http://a",
             "notification_reason": reason,
-            "alerts": [{"status": "firing", "labels": {**body["labels"], "alertname": name}}],
+            "alerts": [{"status": status, "labels": {**body["labels"], "alertname": name}}],
         }
         return Received(time.monotonic(), "/", {}, told, 200)
 
     assert not wrong(reports, [received("A", "first notification")])
     assert wrong(reports, [received("A", "new alerts added")])
     assert wrong(reports, [received("B", "first notification")])
+    told = [received("A", "first notification"), received("A", "all alerts resolved", "resolved")]
+    assert wrong(reports, told)
+    reports.skewed("http://a", 30 * 86400)
+    told = [*told[:1], received("A", "all alerts resolved", "resolved")]
+    assert not wrong(reports, told), "by a clock that is far ahead it has ended"
+    reports.skewed("http://a", -3 * 3600)
+    assert not wrong(reports, [*told, received("A", "first notification")]), "and now it fires"

@@ -179,11 +179,11 @@ class Prometheus(_Client):
             ]
         if not due:
             return
-        self.book.reports.fire(self.node.url, [one.body for name, one in due if name not in self._sent])
         for name, _ in due:
             self._sent[name] = now
         ends = rfc3339(datetime.now(UTC) + timedelta(minutes=20))
         body = [{**one.body, "endsAt": ends} for _, one in due]
+        self.book.reports.fire(self.node.url, body)
         if http.post("/api/v2/alerts", json=body).status_code == 200:
             for _, one in due:
                 one.accepted_by.add(self.node.name)

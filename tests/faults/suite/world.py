@@ -145,6 +145,7 @@ class World:
 
     def skew(self, node: PlacedNode, seconds: float) -> None:
         """Set the wall clock of a node by so much wrong."""
+        self.flow.book.reports.skewed(node.url, seconds)
         skew(node.folder / "offset", seconds)
 
     # -- what the nodes say
