@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from tests.stories.compare import TOGETHER, Verdict, minimised, play_once
+from tests.stories.compare import LATEST, TOGETHER, Verdict, minimised, play_once
 from tests.stories.settings import SETTINGS
 from tests.stories.story import tell
 
@@ -22,10 +22,12 @@ async def _main(arguments: argparse.Namespace) -> int:
     told: list[Verdict] = []
     while open_ or waiting:
         # What is not clear yet is played again beside new stories: a round takes as long for one as for many.
-        while waiting and len(open_) < TOGETHER * arguments.side_by_side:
+        while waiting and len(open_) < arguments.together * arguments.side_by_side:
             open_.append(waiting.popleft())
         began = time.monotonic()
-        await play_once(open_, setting, side_by_side=arguments.side_by_side)
+        late = await play_once(
+            open_, setting, side_by_side=arguments.side_by_side, together=arguments.together
+        )
         new = [verdict for verdict in open_ if not verdict.open]
         open_ = [verdict for verdict in open_ if verdict.open]
         told += new
@@ -33,7 +35,9 @@ async def _main(arguments: argparse.Namespace) -> int:
             if not verdict.alike:
                 print(f"{'DIFFERENT' if verdict.different else 'UNCLEAR'} {verdict}", flush=True)
         count = f"{_count(told)}, {len(open_)} open, {len(waiting)} to come"
-        print(f"{setting.name}: {count} ({time.monotonic() - began:.0f} s)", flush=True)
+        disturbed = sum(each > LATEST for each in late)
+        plays = f"{len(late)} plays, {disturbed} of them disturbed, late by {max(late):.2f} s at most"
+        print(f"{setting.name}: {count} ({time.monotonic() - began:.0f} s; {plays})", flush=True)
     different = [verdict for verdict in told if verdict.different]
     for verdict in different if arguments.minimise else ():
         print(f"MINIMISED {await minimised(verdict, setting)}", flush=True)
@@ -63,7 +67,10 @@ def main() -> int:
         "--seeds", default="0:60", help="from:to (the last not included), single ones, or several: 7,9,20:30"
     )
     parser.add_argument("--nodes", choices=sorted(SETTINGS), default="one")
-    parser.add_argument("--side-by-side", type=int, default=1, help="batches of six dozen stories at a time")
+    parser.add_argument("--side-by-side", type=int, default=1, help="batches at a time")
+    parser.add_argument(
+        "--together", type=int, default=TOGETHER, help="stories in a batch: fewer on a busy machine"
+    )
     parser.add_argument("--minimise", action="store_true", help="shorten what differs")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the nodes end with us
     return asyncio.run(_main(parser.parse_args()))

@@ -25,7 +25,7 @@ ENOUGH: Final = 3
 """Plays after which a difference counts."""
 MOST: Final = 8
 TOGETHER: Final = 72
-"""Stories that are played side by side by the same processes, apart by the label ``story``."""
+"""Stories that are played side by side by the same processes at most, apart by the label ``story``."""
 LATEST: Final = 0.2
 """Seconds by which an event may come late: timers go off a quarter of a second beside them."""
 
@@ -131,11 +131,14 @@ async def judge(
     return verdicts
 
 
-async def play_once(verdicts: Sequence[Verdict], setting: Setting, *, side_by_side: int = 1) -> None:
-    """One more play of each, so many batches at a time."""
+async def play_once(
+    verdicts: Sequence[Verdict], setting: Setting, *, side_by_side: int = 1, together: int = TOGETHER
+) -> list[float]:
+    """One more play of each, ``side_by_side`` batches of ``together`` at a time. For each batch, by how many
+    seconds an event came late at most: infinite where the play was cut off."""
     room = asyncio.Semaphore(side_by_side)
 
-    async def once(batch: list[Verdict]) -> None:
+    async def once(batch: list[Verdict]) -> float:
         async with room:
             try:
                 record, lateness = await play([each.story for each in batch], setting)
@@ -145,11 +148,12 @@ async def play_once(verdicts: Sequence[Verdict], setting: Setting, *, side_by_si
                 record, lateness = {}, inf
         for each in batch:
             each.add(record, lateness)
+        return lateness
 
-    await asyncio.gather(*(once(batch) for batch in _batches(verdicts)))
+    return await asyncio.gather(*(once(batch) for batch in _batches(verdicts, together)))
 
 
-def _batches(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
+def _batches(verdicts: Sequence[Verdict], together: int) -> list[list[Verdict]]:
     """What is played by the same processes. A reload, and a restart, is the whole process's: so stories with
     and without one are not played together."""
     batches: list[list[Verdict]] = []
@@ -157,7 +161,7 @@ def _batches(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
         alike = [each for each in verdicts if (bool(each.story.reload_at), each.story.restarts) == kind]
         seeds: list[list[Verdict]] = [[]]
         for each in alike:
-            if len(seeds[-1]) >= TOGETHER or any(one.story.seed == each.story.seed for one in seeds[-1]):
+            if len(seeds[-1]) >= together or any(one.story.seed == each.story.seed for one in seeds[-1]):
                 seeds.append([])
             seeds[-1].append(each)
         batches += [one for one in seeds if one]

@@ -6,7 +6,7 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,10 +16,16 @@ from typing import Any
 import httpx
 
 from tests.stories.sink import Sink, Told
-from tests.stories.story import DOWN, LENGTH, REST, Event, Story, configuration
+from tests.stories.story import DOWN, LENGTH, REST, Event, Story, configuration, starts
 from tests.support.api import matcher
+from tests.support.eventually import eventually
 from tests.support.node import Node, NodeKind
+from tocsin.alerting.intent.intents import STABLE
+from tocsin.alerting.timestamp import SECOND
 
+STANDING = STABLE / SECOND + 1
+"""Seconds for which a cluster stands before the story begins: until then the first member too listens for
+half a second before it sends, and a story's events come half a second after one another."""
 EARLIEST = 1.0
 """Seconds before the reports that follow a restart by which the node has to be up."""
 
@@ -46,7 +52,7 @@ async def play(stories: list[Story], setting: Setting) -> tuple[Record, float]:
         sides: dict[str, list[Node]] = {}
         try:
             for side, kinds in (("ours", setting.ours), ("theirs", setting.theirs)):
-                config = configuration(stories, partial(sink.url, side))
+                config = configuration(stories, partial(sink.url, side), sink.warm_url(side))
                 sides[side] = _nodes(Path(folder) / side, kinds, json.dumps(config))
             # One of each side first: the others are told of it.
             for place in range(max(map(len, sides.values()))):
@@ -60,6 +66,9 @@ async def play(stories: list[Story], setting: Setting) -> tuple[Record, float]:
                 for node in started if len(started) > 1 else ():
                     await asyncio.to_thread(node.wait_members, started)
                     await asyncio.to_thread(node.wait_ready)
+            if max(map(len, sides.values())) > 1:
+                await asyncio.sleep(STANDING)
+            await _warm(sides, sink)
             lateness = await _tell(stories, list(sides.values()), sink)
         finally:
             await asyncio.gather(*(asyncio.to_thread(node.close) for side in sides.values() for node in side))
@@ -81,6 +90,21 @@ def _nodes(folder: Path, kinds: Iterable[NodeKind], config: str) -> list[Node]:
     return nodes
 
 
+async def _warm(sides: Mapping[str, Sequence[Node]], sink: Sink) -> None:
+    """Let each node notify once: a first notification loads what later ones find loaded."""
+    async with httpx.AsyncClient(trust_env=False, timeout=10) as client:
+        for side in sides.values():
+            for node in side:
+                alert = {"labels": {"alertname": node.name, "i": "1", "story": "warm"}}
+                (await client.post(node.url + "/api/v2/alerts", json=[alert])).raise_for_status()
+    for name, nodes in sides.items():
+        await asyncio.to_thread(eventually, partial(_all_warm, sink, name, nodes), "each node notifies")
+
+
+def _all_warm(sink: Sink, side: str, nodes: Sequence[Node]) -> bool:
+    return len(sink.warm(side)) == len(nodes)
+
+
 def _restart(node: Node) -> None:
     node.stop()
     node.restart()
@@ -94,9 +118,10 @@ async def _tell(stories: list[Story], sides: Sequence[Sequence[Node]], sink: Sin
         running = sink.begin()
         teller = _Teller(sides, client)
         times: dict[float, list[tuple[Story, Event]]] = {}
+        begins = starts(stories)
         for story in stories:
             for event in story.events:
-                times.setdefault(event.at, []).append((story, event))
+                times.setdefault(begins[story.seed] + event.at, []).append((story, event))
         for at, events in times.items():
             running.append(asyncio.create_task(teller.alerts(sink.began + at, events)))
             running.append(asyncio.create_task(teller.silences(sink.began + at, events)))
@@ -106,7 +131,7 @@ async def _tell(stories: list[Story], sides: Sequence[Sequence[Node]], sink: Sin
             running.append(asyncio.create_task(teller.restart(sink.began + DOWN[0], sink.began + DOWN[1])))
         watch = asyncio.create_task(teller.watch())
         await asyncio.gather(*running)
-        await _until(sink.began + LENGTH + REST)
+        await _until(sink.began + max(begins.values()) + LENGTH + REST)
         watch.cancel()
         return teller.lateness
 
@@ -144,22 +169,24 @@ class _Teller:
     async def silences(self, when: float, events: list[tuple[Story, Event]]) -> None:
         """The silences that begin or end at one moment. Each node has its own: what they mute is the same."""
         await _until(when)
-        for story, event in events:
-            key = story.seed, event.name, event.number
-            if event.kind == "silence":
-                body = _silence(story, event)
-                answers = await asyncio.gather(
-                    *(self._post(node, "/api/v2/silences", body) for node in self._nodes)
-                )
-                made = [(node.url, a["silenceID"]) for node, a in zip(self._nodes, answers, strict=True)]
-                self._silences.setdefault(key, []).extend(made)
-            elif event.kind == "unsilence":
-                made = self._silences.pop(key, [])
-                calls = (self._client.delete(f"{url}/api/v2/silence/{id_}") for url, id_ in made)
-                await asyncio.gather(*calls)
-            else:
-                continue
+        changes = [
+            self._silence(story, event) if event.kind == "silence" else self._unsilence(story, event)
+            for story, event in events
+            if event.kind in ("silence", "unsilence")
+        ]
+        if changes:
+            await asyncio.gather(*changes)
             self._done(when)
+
+    async def _silence(self, story: Story, event: Event) -> None:
+        body = _silence(story, event)
+        answers = await asyncio.gather(*(self._post(node, "/api/v2/silences", body) for node in self._nodes))
+        made = [(node.url, answer["silenceID"]) for node, answer in zip(self._nodes, answers, strict=True)]
+        self._silences.setdefault((story.seed, event.name, event.number), []).extend(made)
+
+    async def _unsilence(self, story: Story, event: Event) -> None:
+        made = self._silences.pop((story.seed, event.name, event.number), [])
+        await asyncio.gather(*(self._client.delete(f"{url}/api/v2/silence/{id_}") for url, id_ in made))
 
     async def reload(self, when: float) -> None:
         """All nodes read their unchanged files again."""

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.stories.story import Story
+from tests.stories.story import Story, starts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Told:
     rest: str
     """What else the message says, without times and addresses."""
     answer: str
+
+
+WARM = -1
+"""In place of a seed: of what nodes tell before the stories begin."""
 
 
 @dataclass(eq=False, slots=True)
@@ -53,10 +57,12 @@ class Sink:
     """Serves all webhooks of all sides."""
 
     def __init__(self, sides: list[str], stories: list[Story]) -> None:
-        self.sides = {name: Side(name, {story.seed: [] for story in stories}) for name in sides}
+        self.sides = {name: Side(name, {WARM: [], **{story.seed: [] for story in stories}}) for name in sides}
         self.began = time.monotonic()
         self._stories = {story.seed: story for story in stories}
+        self._starts = {WARM: 0.0, **starts(stories)}
         self._hooks: dict[tuple[str, int, str], _Hook] = {}
+        self._warm: dict[str, _Hook] = {}
         self._connections: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
@@ -71,6 +77,8 @@ class Sink:
                     for name in (f"{index}", f"{index}-other"):
                         self._hooks[side, story.seed, name] = one = _Hook(hook.answers)
                         await self._listen(side, story.seed, name, one)
+            self._warm[side] = one = _Hook(())
+            await self._listen(side, WARM, "0", one)
 
     async def _listen(self, side: str, seed: int, name: str, hook: _Hook) -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -87,6 +95,14 @@ class Sink:
         """Where a webhook of a side listens."""
         return f"http://127.0.0.1:{self._hooks[side, story.seed, name].port}/{side}/{story.seed}/{name}"
 
+    def warm_url(self, side: str) -> str:
+        """Where the webhook listens that is told before the stories begin."""
+        return f"http://127.0.0.1:{self._warm[side].port}/{side}/{WARM}/0"
+
+    def warm(self, side: str) -> set[str]:
+        """The alerts that it was told of."""
+        return {alert for one in self.sides[side].told[WARM] for alert, _ in one.alerts}
+
     def begin(self) -> list[asyncio.Task[None]]:
         """The story's clock starts; those that refuse do so at their time."""
         self.began = time.monotonic()
@@ -99,16 +115,17 @@ class Sink:
         span = self._stories[seed].hooks[int(name.split("-")[0])].refuses
         if span is None:
             return
-        await asyncio.sleep(max(self.began + span[0] - time.monotonic(), 0))
+        began = self.began + self._starts[seed]
+        await asyncio.sleep(max(began + span[0] - time.monotonic(), 0))
         hook.kept = _bound(hook.port)
         if hook.server is not None:
             hook.server.close()
-        await asyncio.sleep(max(self.began + span[1] - time.monotonic(), 0))
+        await asyncio.sleep(max(began + span[1] - time.monotonic(), 0))
         await self._listen(side, seed, name, hook)
 
     async def close(self) -> None:
         """Stop listening."""
-        for hook in self._hooks.values():
+        for hook in (*self._hooks.values(), *self._warm.values()):
             if hook.server is not None:
                 hook.server.close()
             if hook.kept is not None:
@@ -143,7 +160,7 @@ class Sink:
         asked = hook.asked.get(body["groupKey"], 0)
         hook.asked[body["groupKey"]] = asked + 1
         answer = hook.answers[asked] if asked < len(hook.answers) else "200"
-        told = _told(time.monotonic() - self.began, name, body, answer)
+        told = _told(time.monotonic() - self.began - self._starts[seed], name, body, answer)
         self.sides[side].told[seed].append(told)
         if answer == "hang":
             await asyncio.sleep(3.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Any, Final, Literal
@@ -11,6 +12,7 @@ LENGTH: Final = 16.0
 what is first is first in both programs, even on a busy machine."""
 REST: Final = 8.0
 STEP: Final = 0.5
+PHASES: Final = 8
 BATCH: Final = 24
 """So many in a row have a reload, or a restart, or neither."""
 DOWN: Final = (8.0, 12.0)
@@ -172,10 +174,23 @@ def _events(chance: Random) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: event.at))
 
 
-def configuration(stories: list[Story], url: Any) -> dict[str, Any]:
-    """``alertmanager.yml`` for stories side by side. ``url(story, hook)``: where a webhook listens."""
-    receivers: list[dict[str, Any]] = [{"name": "nobody"}]
-    routes: list[dict[str, Any]] = []
+def starts(stories: Sequence[Story]) -> dict[int, float]:
+    """When each of the stories that are played side by side begins, in seconds, by its seed. One after
+    another, so that not all have their timers at the same moments; but a reload or a restart is for all."""
+    together = any(story.reload_at or story.restarts for story in stories)
+    return {story.seed: 0.0 if together else place % PHASES * STEP for place, story in enumerate(stories)}
+
+
+def configuration(stories: list[Story], url: Any, warm: str) -> dict[str, Any]:
+    """``alertmanager.yml`` for stories side by side. ``url(story, hook)``: where a webhook listens. ``warm``:
+    where one does for alerts with ``story="warm"``."""
+    receivers: list[dict[str, Any]] = [
+        {"name": "nobody"},
+        {"name": "warm", "webhook_configs": [{"url": warm}]},
+    ]
+    routes: list[dict[str, Any]] = [
+        {"receiver": "warm", "matchers": ['story="warm"'], "group_by": ["alertname"], "group_wait": "0s"}
+    ]
     rules: list[dict[str, Any]] = []
     for story in stories:
         for suffix in ("", "-other"):
