@@ -9,8 +9,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 
-from tests.stories.compare import LATEST, TOGETHER, Verdict, minimised, play_once
+from tests.stories.compare import LATEST, TOGETHER, Verdict, judge, minimised, play_once
 from tests.stories.settings import SETTINGS
 from tests.stories.story import tell
 
@@ -40,7 +41,12 @@ async def _main(arguments: argparse.Namespace) -> int:
         print(f"{setting.name}: {count} ({time.monotonic() - began:.0f} s; {plays})", flush=True)
     different = [verdict for verdict in told if verdict.different]
     for verdict in different if arguments.minimise else ():
-        print(f"MINIMISED {await minimised(verdict, setting)}", flush=True)
+        judged = partial(
+            judge, setting=setting, side_by_side=arguments.side_by_side, together=arguments.together
+        )
+        began = time.monotonic()
+        found = await minimised(verdict, judged)
+        print(f"MINIMISED ({time.monotonic() - began:.0f} s) {found}", flush=True)
     return int(bool(different))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Final, TypeAlias
@@ -14,7 +14,7 @@ import httpx
 
 from tests.stories.play import Record, Setting, play
 from tests.stories.sink import Told
-from tests.stories.story import LENGTH, REST, Story
+from tests.stories.story import LENGTH, REST, Hook, Story
 
 Line: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], str, str]
 """Status, reason, alerts, the rest, and how it was answered."""
@@ -26,6 +26,8 @@ ENOUGH: Final = 3
 MOST: Final = 8
 TOGETHER: Final = 72
 """Stories that are played side by side by the same processes at most, apart by the label ``story``."""
+ROUNDS: Final = 8
+"""Of minimising a story, each of at most eight plays, mostly of three."""
 LATEST: Final = 0.2
 """Seconds by which an event may come late: timers go off a quarter of a second beside them."""
 
@@ -120,14 +122,19 @@ class Verdict:
 
 
 async def judge(
-    stories: Sequence[Story], setting: Setting, *, side_by_side: int = 3, seconds: float = inf
+    stories: Sequence[Story],
+    setting: Setting,
+    *,
+    side_by_side: int = 3,
+    together: int = TOGETHER,
+    seconds: float = inf,
 ) -> list[Verdict]:
     """Play them until both sides have told the same once, or it is clear that they do not. Some may stay
     unclear. No play begins after so many ``seconds``."""
     verdicts = [Verdict(story) for story in stories]
     end = time.monotonic() + seconds
     while (open_ := [each for each in verdicts if each.open]) and time.monotonic() < end:
-        await play_once(open_, setting, side_by_side=side_by_side)
+        await play_once(open_, setting, side_by_side=side_by_side, together=together)
     return verdicts
 
 
@@ -168,18 +175,51 @@ def _batches(verdicts: Sequence[Verdict], together: int) -> list[list[Verdict]]:
     return batches
 
 
-async def minimised(verdict: Verdict, setting: Setting) -> Verdict:
-    """The story with as few events as show the difference."""
-    best = verdict
-    while True:
-        shorter = [
-            replace(best.story.without(event), seed=best.story.seed * 1000 + place)
-            for place, event in enumerate(best.story.events)
-        ]
-        found = [each for each in await judge(shorter, setting, side_by_side=2) if each.different]
+Judge: TypeAlias = Callable[[Sequence[Story]], Awaitable[list[Verdict]]]
+
+
+async def minimised(verdict: Verdict, judged: Judge, *, rounds: int = ROUNDS) -> Verdict:
+    """The story with as few events as show the difference, found in so many rounds at most. A round plays all
+    that is shorter side by side: without each half of the events, each quarter, and so on to each event."""
+    best, seed = verdict, verdict.story.seed
+    tried: set[Story] = set()
+    more: list[Story] = []
+    for _ in range(rounds):
+        shorter = [story for story in dict.fromkeys([*more, *_shorter(best.story)]) if story not in tried]
+        if not shorter:
+            break
+        tried.update(shorter)
+        places = {seed * 1000 + place: story for place, story in enumerate(shorter)}
+        verdicts = await judged([replace(story, seed=number) for number, story in places.items()])
+        found = [each for each in verdicts if each.different]
         if not found:
-            return best
-        best = min(found, key=lambda each: len(each.story.events))
-        best.story = replace(best.story, seed=verdict.story.seed)
-        if len(best.story.events) <= 2:
-            return best
+            break
+        for each in found:
+            each.story = places[each.story.seed]
+        # What may go by itself may often go together.
+        may_go = {event for each in found for event in best.story.events if event not in each.story.events}
+        kept = tuple(event for event in best.story.events if event not in may_go)
+        best = min(found, key=_size)
+        more = [replace(best.story, events=kept)] if kept else []
+    return best
+
+
+def _size(verdict: Verdict) -> tuple[int, int]:
+    return len(verdict.story.events), len(str(verdict.story))
+
+
+def _shorter(story: Story) -> Iterator[Story]:
+    events, step = story.events, len(story.events)
+    while step > 1:
+        step = (step + 1) // 2
+        for first in range(0, len(events), step):
+            if rest := events[:first] + events[first + step :]:
+                yield replace(story, events=rest)
+    plain = (
+        replace(story, hooks=story.hooks[:1]),
+        replace(story, hooks=tuple(Hook(hook.send_resolved) for hook in story.hooks)),
+        replace(story, child="", child_group_by=None),
+        replace(story, inhibits=False),
+        replace(story, interval=""),
+    )
+    yield from (one for one in plain if one != story)

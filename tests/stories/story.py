@@ -76,10 +76,6 @@ class Story:
     """Whether a node (the second, if there are several) ends and begins anew."""
     events: tuple[Event, ...] = field(default=())
 
-    def without(self, event: Event) -> Story:
-        """The same with one event less."""
-        return replace(self, events=tuple(one for one in self.events if one is not event))
-
     def __str__(self) -> str:
         head = (
             f"seed {self.seed}: group_by {self.group_by}, group_wait {self.group_wait:g}, group_interval "
