@@ -10,7 +10,9 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
+
+from tests.support import forks
 
 EXTERNAL: Final = "http://am.example.org:9093"
 DEADLINE: Final = 120.0
@@ -21,9 +23,46 @@ class RefusedError(Exception):
     """The daemon does not take the configuration or the alerts, or has died."""
 
 
+class Running(Protocol):
+    """The program, as far as it is waited for."""
+
+    @property
+    def returncode(self) -> int | None:
+        """None while it runs."""
+
+    def kill(self) -> None:
+        """SIGKILL."""
+
+    async def wait(self) -> int:
+        """Until it has ended."""
+
+
+class _Forked:
+    def __init__(self, forked: forks.Forked) -> None:
+        self._forked = forked
+
+    @property
+    def returncode(self) -> int | None:
+        return self._forked.poll()
+
+    def kill(self) -> None:
+        self._forked.kill()
+
+    async def wait(self) -> int:
+        return await asyncio.to_thread(self._forked.wait, DEADLINE)
+
+
+async def _run(words: Sequence[str], environment: Mapping[str, str], folder: Path, log: int) -> Running:
+    if forks.serves(words):
+        return _Forked(forks.start(words[len(forks.DAEMON) :], environment, folder, log))
+    return await asyncio.create_subprocess_exec(
+        *words, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log, cwd=folder, env=environment
+    )
+
+
 async def start(
     command: str, folder: Path, address: str, flags: Sequence[str], env: Mapping[str, str]
-) -> asyncio.subprocess.Process:
+) -> Running:
     """The daemon that ``command`` starts, with its flags for ``{args}``, once it is ready; its files are in
     ``folder``; no proxy and no AWS from the environment. :class:`RefusedError`."""
     given = [
@@ -41,14 +80,8 @@ async def start(
         if not name.lower().endswith("_proxy") and not name.startswith("AWS_")
     }
     with (folder / "log").open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *[word for group in words for word in group],
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-            env={**kept, "TZ": "UTC", "AWS_EC2_METADATA_DISABLED": "true", **env},
-        )
+        environment = {**kept, "TZ": "UTC", "AWS_EC2_METADATA_DISABLED": "true", **env}
+        process = await _run([word for group in words for word in group], environment, folder, log.fileno())
     end = time.monotonic() + DEADLINE
     while (await asyncio.to_thread(call, f"http://{address}/-/ready", None))[0] != 200:
         if process.returncode is not None or time.monotonic() > end:

@@ -14,6 +14,7 @@ from typing import ClassVar, Final
 
 import httpx
 
+from tests.support import forks
 from tests.support.eventually import eventually
 
 # Below the ephemeral range that the kernel deals out, so that no outgoing connection takes a chosen port.
@@ -82,7 +83,7 @@ class Process:
         self.environment = dict(environment or {})
         self.directory = directory
         self.forgotten = False
-        self._popen: subprocess.Popen[bytes] | None = None
+        self._popen: subprocess.Popen[bytes] | forks.Forked | None = None
 
     def start(self) -> None:
         """Start it; its output is added to the log."""
@@ -92,15 +93,20 @@ class Process:
         with self.log.open("ab") as log:
             log.write(f"$ {' '.join(self.command)}\n".encode())
             log.flush()
-            self._popen = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.directory,
-                env={**os.environ, **self.environment},
-                start_new_session=True,  # a Ctrl-C at the terminal is for us; we end what we started
-            )
+            environment = {**os.environ, **self.environment}
+            if forks.serves(self.command):
+                arguments = self.command[len(forks.DAEMON) :]
+                self._popen = forks.start(arguments, environment, self.directory, log.fileno())
+            else:
+                self._popen = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    cwd=self.directory,
+                    env=environment,
+                    start_new_session=True,  # a Ctrl-C at the terminal is for us; we end what we started
+                )
         if self not in Process.known:
             Process.known.append(self)
 
@@ -167,7 +173,7 @@ class Process:
             status = popen.wait(deadline)
         except subprocess.TimeoutExpired:
             popen.kill()
-            status = popen.wait()
+            status = popen.wait(60)
         return status
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from tests.receivers.captures import load
 from tests.receivers.compare import comparable
-from tests.receivers.daemon import RefusedError, call, log_of, start
+from tests.receivers.daemon import RefusedError, Running, call, log_of, start
 from tests.receivers.farside import HOST, Answer, FarSide, HTTPFarSide, HTTPRequest, Seen, SMTPFarSide
 from tests.receivers.play import FAILED, Certificates
 from tests.receivers.varied.generate import Case
@@ -94,7 +94,7 @@ class Program:
         """What each case brought, step by step; :class:`RefusedError`."""
         self.folder = Path(tempfile.mkdtemp(prefix="tocsin-varied-"))
         places = [_Place(case, self._tls) for case in cases]
-        process: asyncio.subprocess.Process | None = None
+        process: Running | None = None
         try:
             with socket.socket() as dead:
                 dead.bind((HOST, 0))  # bound and not listening: it refuses
@@ -116,9 +116,7 @@ class Program:
                 await place.side.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    async def _step(
-        self, step: int, places: list[_Place], process: asyncio.subprocess.Process
-    ) -> dict[int, Told]:
+    async def _step(self, step: int, places: list[_Place], process: Running) -> dict[int, Told]:
         before = await self._counters()
         alerts = []
         for place in places:
@@ -153,7 +151,7 @@ class Program:
             found[place.case.number] = Told(requests if outcome == THROUGH else _each(requests), outcome)
         return found
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self) -> Running:
         self._address = f"{HOST}:{free_port()}"
         flags = ["--enable-feature=receiver-name-in-metrics"]
         return await start(self._command, self.folder, self._address, flags, {})
