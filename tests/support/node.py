@@ -210,6 +210,8 @@ def metric(text: str, name: str, **labels: str) -> float:
     """The sum of the samples of ``name`` whose labels include ``labels``; 0 if there are none."""
     total = 0.0
     for line in text.splitlines():
+        if not line.startswith(name):
+            continue  # most, and much sooner than by the pattern
         found = re.match(rf"{re.escape(name)}(?:\{{(.*)\}})? (\S+)$", line)
         if found:
             present = dict(re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', found[1] or ""))
