@@ -9,7 +9,7 @@ import pytest
 
 from simulation.alerting.story import KINDS, play, tell
 
-PER_KIND = 30
+PER_KIND = 12
 
 
 @pytest.mark.parametrize("kind", KINDS)

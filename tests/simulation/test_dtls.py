@@ -13,7 +13,7 @@ TERRIBLE = Faults(drop=0.25, duplicate=0.25, corrupt=0.05, truncate=0.02, delay=
 NETWORKS = {"lossy": LOSSY, "shuffled": SHUFFLED, "noisy": NOISY, "terrible": TERRIBLE}
 SEEDS = 100
 PER_RUN = 10
-QUICK = 30
+QUICK = 10
 FIRST = [
     pytest.param(first, marks=[pytest.mark.slow] if first >= QUICK else [])
     for first in range(0, SEEDS, PER_RUN)

@@ -17,6 +17,7 @@ from simulation.measure import Rates, quantile
 from simulation.plot import Line, chart
 from simulation.pooled import PooledCluster
 from simulation.sizes import HANDSHAKE
+from tests.support.amounts import many
 from tests.support.certificates import CertificateAuthority
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.tls.session import TLSSession
@@ -37,7 +38,7 @@ def spread(cluster: Dissemination, count: int) -> list[float]:
     return sorted(cluster.times.values())
 
 
-@settings(max_examples=50)
+@settings(max_examples=many(50))
 @given(st.integers(2, 30), st.integers(1, 8), st.integers(0))
 def test_pools_stay_within_their_limit_and_both_ends_agree(size: int, limit: int, seed: int) -> None:
     pools, random = Pools(size, limit), Random(seed)

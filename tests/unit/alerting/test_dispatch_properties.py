@@ -6,6 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from tests.support.amounts import many
 from tests.support.routing import T0, alert, route_config
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.dispatch import Dispatcher
@@ -114,4 +115,4 @@ class DispatcherMachine(RuleBasedStateMachine):
 
 
 TestDispatcherMachine = DispatcherMachine.TestCase
-TestDispatcherMachine.settings = settings(max_examples=100, stateful_step_count=40)
+TestDispatcherMachine.settings = settings(max_examples=many(100), stateful_step_count=40)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.routing import T0, alert
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
@@ -90,7 +91,7 @@ _rules = st.lists(
 ) | st.just([_rule('severity=~"a|b"', 'severity=~"b|c"', "cluster")])
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(_rules, st.lists(st.tuples(_labels, st.integers(0, 3))), _labels, st.integers(0, 3))
 def test_it_says_what_the_definition_says(
     rules: list[InhibitRule], reports: list[tuple[dict[str, str], int]], target: dict[str, str], now: int

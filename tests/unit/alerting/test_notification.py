@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulation.alerting import AlertingNode, AlertingWorld
+from tests.support.amounts import many
 from tests.support.routing import T0, alert, route_config
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
@@ -154,7 +155,7 @@ def test_what_is_cut_off_counts_neither_for_the_status_nor_for_what_is_common() 
 _text = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 @given(
     st.dictionaries(_text.filter(bool), _text, min_size=1), st.dictionaries(_text.filter(bool), _text), _text
 )

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from simulation.alerting import NoSilences
+from tests.support.amounts import many
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.delivery import ATTEMPT_GRACE
 from tocsin.alerting.effects import Attempt, FlushFinished, Record
@@ -163,7 +164,7 @@ class PipelineMachine(RuleBasedStateMachine):
 
 
 TestPipelineMachine = PipelineMachine.TestCase
-TestPipelineMachine.settings = settings(max_examples=100, stateful_step_count=40)
+TestPipelineMachine.settings = settings(max_examples=many(100), stateful_step_count=40)
 
 
 def test_what_queued_until_its_time_was_over_is_not_begun() -> None:

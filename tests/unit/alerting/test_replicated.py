@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.protocol import delimit, read_delimited, write_delimited
 from tocsin.alerting.protocol.nflog_pb2 import MeshEntry
@@ -67,7 +68,7 @@ def encode(kind: str, entries: list[tuple[str, int, int, str]]) -> bytes:
     return write_delimited([one(*entry) for entry in entries])
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(kinds, st.lists(fields, max_size=5), st.lists(fields, max_size=5), st.lists(fields, max_size=5))
 def test_merging_commutes_associates_and_is_idempotent(
     kind: str,
@@ -95,7 +96,7 @@ def test_merging_commutes_associates_and_is_idempotent(
     assert content(one) == before
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(kinds, st.lists(fields, max_size=8), st.integers(98, 103))
 @example("silences", [("k1", 1, 98, "x"), ("k1", 1, 99, "")], 98)
 def test_what_was_collected_does_not_come_back(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.routing import route_config
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType
@@ -166,7 +167,7 @@ def _matches(route: Route, labels: Labels) -> bool:
     return all(matcher.matches_labels(labels) for matcher in route.matchers)
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(_trees, st.dictionaries(_names, _values.filter(bool)))
 def test_in_any_tree_an_alert_that_the_root_takes_is_never_lost(
     tree: RouteConfig, labels: dict[str, str]

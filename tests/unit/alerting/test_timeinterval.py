@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.alerting.timeinterval import (
     InclusiveRange,
     TimeInterval,
@@ -154,7 +155,7 @@ def test_of_several_names_those_that_contain_the_instant_are_told_in_order() -> 
     assert intervals.containing(("always", "never", "odd"), 0) == ("always", "odd")
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.dates(min_value=date(1971, 1, 1), max_value=date(2200, 1, 1)), st.integers(-31, -1))
 def test_a_negative_day_is_so_many_days_before_the_end_of_the_month(day: date, number: int) -> None:
     interval = TimeInterval(days_of_month=(InclusiveRange(number, number),))

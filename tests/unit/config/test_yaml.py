@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.config.yaml import MAX_DEPTH, MAX_NODES, Mapping, Node, Scalar, Sequence, load
 from tocsin.errors import ConfigError
 
@@ -85,7 +86,7 @@ def test_what_is_refused(text: str, problem: str) -> None:
     assert problem in refused(text)
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.text(alphabet="ab:-[]{}&*!|>'\"# \n\t?%,<~\\\u0085\ud7ff", max_size=60) | st.text(max_size=60))
 def test_any_text_gives_a_tree_or_one_error(text: str) -> None:
     try:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.gotemplate.errors import ParseError
 from tocsin.gotemplate.lexer import MAX_TOKENS, Token, tokenize
 from tocsin.gotemplate.nodes import ActionNode, NumberNode, PipeNode, TextNode
@@ -21,7 +22,7 @@ PIECES = st.sampled_from([*WORDS.split(), "{{- ", " -}}", " ", "\n", "\x00", "\u
 
 
 @given(st.lists(PIECES, max_size=30).map("".join) | st.text(max_size=60))
-@settings(max_examples=400)
+@settings(max_examples=many(400))
 def test_any_text_parses_or_is_a_parse_error(text: str) -> None:
     try:
         trees = parse("t", text, FUNCTIONS)
@@ -40,7 +41,7 @@ def test_text_without_braces_is_itself(text: str) -> None:
 
 
 @given(st.lists(PIECES, max_size=20).map("".join))
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 def test_what_an_action_shows_parses_again_to_the_same(inner: str) -> None:
     try:
         (first,) = parse("t", "{{" + inner + "}}", FUNCTIONS)["t"].root.nodes

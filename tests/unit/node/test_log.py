@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.node.log import MAX_VALUE, Logger, set_up
 
 LOG = Logger("tocsin.test", component="cluster")
@@ -79,7 +80,7 @@ def test_a_record_below_the_level_is_not_even_formatted() -> None:
     LOG.debug("x", value=Dear())
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.text(max_size=40), st.text(max_size=40), st.sampled_from(["logfmt", "json"]))
 def test_no_text_ends_the_line_or_forges_a_key(message: str, value: str, form: str) -> None:
     stream = begin(form=form)

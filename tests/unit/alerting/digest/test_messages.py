@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support import amounts
 from tests.support.replicas import NOW, Replicas, silences
 from tocsin.alerting.digest.exchange import Exchange, Memory
 from tocsin.alerting.digest.messages import (
@@ -75,7 +76,7 @@ messages = st.builds(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=amounts.many(200))
 @given(messages)
 def test_what_is_written_is_read_again(message: Message) -> None:
     if "\ud800" <= max(message.envelope.sender, default="") <= "\udfff":
@@ -83,7 +84,7 @@ def test_what_is_written_is_read_again(message: Message) -> None:
     assert decode(encode(message)) == message
 
 
-@settings(max_examples=200)
+@settings(max_examples=amounts.many(200))
 @given(messages, st.data())
 def test_bytes_cut_changed_or_added_are_refused_or_read(message: Message, data: st.DataObject) -> None:
     whole = encode(message)
@@ -97,7 +98,7 @@ def test_bytes_cut_changed_or_added_are_refused_or_read(message: Message, data: 
         decode(bytes(broken))
 
 
-@settings(max_examples=200)
+@settings(max_examples=amounts.many(200))
 @given(st.binary(max_size=200))
 def test_any_bytes_raise_nothing_but_state_errors(data: bytes) -> None:
     with suppress(StateError):
@@ -106,7 +107,7 @@ def test_any_bytes_raise_nothing_but_state_errors(data: bytes) -> None:
         decode(data)
 
 
-@settings(max_examples=100)
+@settings(max_examples=amounts.many(100))
 @given(st.lists(messages, max_size=6))
 def test_neither_side_can_be_confused_by_well_formed_nonsense(received: list[Message]) -> None:
     node = Replicas("node")

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.alerting.intent.codec import (
     MAX_PAYLOAD,
     RECORDS_PER_PAYLOAD,
@@ -42,7 +43,7 @@ def test_the_layout_is_the_documented_one() -> None:
 
 
 @given(st.text(min_size=1, max_size=60), st.lists(RECORDS, max_size=60))
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 def test_what_is_told_is_heard(name: str, records: list[Record]) -> None:
     payloads = list(encode(name, records))
     assert all(len(payload) <= 1400 for payload in payloads), "each fits a packet"
@@ -52,7 +53,7 @@ def test_what_is_told_is_heard(name: str, records: list[Record]) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 def test_hostile_bytes_are_refused_with_one_kind_of_error(data: bytes) -> None:
     try:
         decode(data)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.patterns import patterns
 from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
@@ -34,7 +35,7 @@ def _silence(number: int, triples: list[Triple]) -> Silence | None:
     return Silence(f"s{number}", sets, 1, 2)
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(
     st.lists(st.lists(matchers, min_size=1, max_size=3), min_size=1, max_size=12),
     st.lists(st.dictionaries(st.sampled_from("xyz"), values, min_size=1), min_size=1, max_size=3),

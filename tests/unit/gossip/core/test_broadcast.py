@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.gossip.core.broadcast import BroadcastQueue, transmit_limit
 
 
@@ -99,7 +100,7 @@ def test_a_long_queue_fills_packets_with_its_largest() -> None:
     assert len(broadcasts) == 20_000
 
 
-@settings(max_examples=150)
+@settings(max_examples=many(150))
 @given(
     st.lists(
         st.one_of(

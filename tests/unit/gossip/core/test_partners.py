@@ -8,6 +8,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.endpoints import Bench, address_of
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.partners import ROTATION, choose_partners
@@ -26,7 +27,7 @@ def choose(count: int, peers: int, limit: int, connected: list[int], random: Ran
     )
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.integers(1, 8), st.integers(1, 60), st.integers(1, 20), st.integers(0), st.data())
 def test_partners_are_different_known_and_as_many_as_asked_for(
     count: int, peers: int, limit: int, seed: int, data: st.DataObject
@@ -38,7 +39,7 @@ def test_partners_are_different_known_and_as_many_as_asked_for(
     assert len(chosen) == min(count, peers)
 
 
-@settings(max_examples=50)
+@settings(max_examples=many(50))
 @given(st.integers(1, LIMIT), st.lists(st.integers(0, 7), unique=True), st.integers(0))
 def test_in_a_cluster_that_fits_the_pool_nothing_is_preferred(
     peers: int, connected: list[int], seed: int

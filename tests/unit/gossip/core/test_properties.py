@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.endpoints import VERSIONS, Bench, address_of
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.exchanges import MAX_EXCHANGES
@@ -86,7 +87,7 @@ def do(bench: Bench, kind: str, value: object) -> None:
     bench.drain()
 
 
-@settings(max_examples=120)
+@settings(max_examples=many(120))
 @given(st.integers(0, 3), STEPS)
 def test_no_sequence_of_inputs_breaks_the_rules(seed: int, steps: list[tuple[str, object]]) -> None:
     bench = Bench(seed, started=True, max_members=4, max_broadcasts=6)
@@ -130,7 +131,7 @@ def test_no_sequence_of_inputs_breaks_the_rules(seed: int, steps: list[tuple[str
                 assert message.source_port == 9094
 
 
-@settings(max_examples=50)
+@settings(max_examples=many(50))
 @given(STEPS)
 def test_once_left_nothing_brings_us_back(steps: list[tuple[str, object]]) -> None:
     bench = Bench(started=True)

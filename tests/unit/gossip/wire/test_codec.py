@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.errors import NotFoundError, UserError, WireError
 from tocsin.gossip.wire.codec import decode_message, encode_message
 from tocsin.gossip.wire.keyring import Keyring
@@ -61,13 +62,13 @@ rings = st.sampled_from([None, Keyring([bytes(16)]), Keyring([bytes(32), bytes(2
 
 
 @given(packet_messages)
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 def test_messages_round_trip(message: Message) -> None:
     assert decode_message(encode_message(message)) == message
 
 
 @given(st.lists(packet_messages, min_size=1, max_size=12), labels, rings, st.booleans(), st.booleans())
-@settings(max_examples=150)
+@settings(max_examples=many(150))
 def test_packets_round_trip_through_every_layer(
     messages: list[Message], label: bytes, ring: Keyring | None, compression: bool, checksum: bool
 ) -> None:
@@ -96,7 +97,7 @@ def test_a_message_too_long_for_a_compound_goes_alone() -> None:
 
 
 @given(stream_messages, labels, rings, st.booleans(), st.booleans(), st.integers(1, 400))
-@settings(max_examples=150)
+@settings(max_examples=many(150))
 def test_streams_round_trip_through_every_layer_in_any_pieces(
     message: Message, label: bytes, ring: Keyring | None, compression: bool, reply: bool, step: int
 ) -> None:
@@ -132,7 +133,7 @@ class Pieces:
 @given(
     st.lists(nodes, max_size=4).map(tuple), st.lists(st.binary(max_size=300)), labels, rings, st.booleans()
 )
-@settings(max_examples=60)
+@settings(max_examples=many(60))
 def test_a_state_in_pieces_is_sent_as_the_same_bytes(
     members: tuple[NodeState, ...], pieces: list[bytes], label: bytes, ring: Keyring | None, compression: bool
 ) -> None:
@@ -152,7 +153,7 @@ def test_pieces_are_asked_for_as_they_are_written() -> None:
 
 
 @given(stream_messages, rings, st.booleans(), st.binary(max_size=50))
-@settings(max_examples=50)
+@settings(max_examples=many(50))
 def test_what_follows_the_message_is_ignored_however_late_it_comes(
     message: Message, ring: Keyring | None, compression: bool, later: bytes
 ) -> None:
@@ -218,7 +219,7 @@ def test_members_of_one_byte_each_are_worked_on_in_steps() -> None:
 
 
 @given(stream_messages, st.data())
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 def test_a_cut_stream_is_an_error_only_if_it_had_begun(message: Message, data: st.DataObject) -> None:
     whole = b"".join(StreamCodec().encode(message))
     cut = data.draw(st.integers(0, len(whole) - 1))

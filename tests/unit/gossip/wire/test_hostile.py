@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.lzw import compressed_zeros
 from tests.support.vectors import Vector, vectors
 from tocsin.errors import WireError
@@ -105,13 +106,13 @@ def feed_all(data: bytes) -> None:
 
 
 @given(st.binary(max_size=300))
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 def test_arbitrary_bytes(data: bytes) -> None:
     feed_all(data)
 
 
 @given(mutated())
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 def test_mutated_captures(data: bytes) -> None:
     feed_all(data)
 
@@ -125,7 +126,7 @@ def test_mutated_captures(data: bytes) -> None:
     ),
     st.sampled_from([b"Node", b"SeqNo", b"Addr", b"Vsn", b"Meta", b"Buf", b"Algo", b"Nodes", b"UserMsgLen"]),
 )
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 def test_wrong_types_in_known_fields(kind: int, value: object, key: bytes) -> None:
     body = bytes((kind,)) + msgpack.packb({key: value}, use_bin_type=False)
     feed_all(body)
@@ -254,7 +255,7 @@ def test_frames_are_bounded_before_they_are_gathered() -> None:
 
 
 @given(st.binary(min_size=1, max_size=300), st.integers(1, 50))
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 def test_frames_come_whole_from_any_pieces(data: bytes, step: int) -> None:
     wire = encode_packet_frame(data, "127.0.0.1:9094") * 3
     decoder = FrameDecoder()

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.lzw import zeros
 from tests.support.vectors import DIRECTORY
 from tocsin.errors import WireError
@@ -48,7 +49,7 @@ def test_the_decoder_does_what_gos_does_with_odd_streams(entry: dict[str, Any]) 
 
 
 @given(st.binary(max_size=5000), st.integers(1, 700))
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 def test_round_trip_in_any_pieces(plain: bytes, step: int) -> None:
     packed = compress(plain)
     decoder = Decompressor(len(plain))
@@ -58,7 +59,7 @@ def test_round_trip_in_any_pieces(plain: bytes, step: int) -> None:
 
 
 @given(st.binary(max_size=400))
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 def test_hostile_bytes_give_one_error_only(data: bytes) -> None:
     with contextlib.suppress(WireError):
         assert len(decompress(data, 4096)) <= 4096
@@ -94,7 +95,7 @@ def test_a_little_that_unpacks_to_much_comes_in_pieces() -> None:
 
 
 @given(st.binary(max_size=3000), st.integers(1, 700), st.integers(1, 500))
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 def test_pieces_of_any_size_make_the_whole(plain: bytes, step: int, size: int) -> None:
     packed = compress(plain * 3)
     decoder = Decompressor(len(plain) * 3)

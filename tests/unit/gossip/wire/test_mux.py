@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.errors import WireError
 from tocsin.gossip.wire import mux
 from tocsin.gossip.wire.mux import Hello, MuxCode, MuxError, MuxFrameDecoder
@@ -87,7 +88,7 @@ def test_a_frame_past_the_limit_is_neither_made_nor_read() -> None:
     assert refused.value.code is MuxCode.FRAME_SIZE
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.binary(max_size=200), st.integers(0, 255))
 def test_hostile_payloads_raise_wire_errors_only(payload: bytes, flags: int) -> None:
     for decode in (mux.decode_window, mux.decode_reason, lambda data: mux.decode_hello(flags, data)):

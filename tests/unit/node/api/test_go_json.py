@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.api_scenes.bad_json import BAD_JSON
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import ValidationError
@@ -37,14 +38,14 @@ def plain(value: object) -> object:
     return value
 
 
-@settings(max_examples=150)
+@settings(max_examples=many(150))
 @given(JSON, st.booleans(), st.sampled_from([None, 2]))
 def test_what_is_json_is_read(value: object, ascii_only: bool, indent: int | None) -> None:
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     assert plain(decode_first(text.encode())) == value
 
 
-@settings(max_examples=150)
+@settings(max_examples=many(150))
 @given(BODIES)
 @example(b"[" * 5000 + b"]" * 5000)
 @example(b'{"a":' * 9000 + b"1" + b"}" * 9000)
@@ -53,7 +54,7 @@ def test_anything_else_is_one_kind_of_error(body: bytes) -> None:
         decode_first(body)
 
 
-@settings(max_examples=150)
+@settings(max_examples=many(150))
 @given(BODIES | JSON.map(lambda value: json.dumps(value).encode()))
 def test_bodies_are_taken_or_refused(body: bytes) -> None:
     for read in (
@@ -82,7 +83,7 @@ ALERTS = st.lists(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(ALERTS)
 def test_the_quick_way_and_the_slow_way_agree(alerts: list[object]) -> None:
     body = json.dumps(alerts).encode()
@@ -105,7 +106,7 @@ def test_written_json_means_the_same(value: object) -> None:
     assert not {b"<", b">", b"&"} & {bytes([byte]) for byte in encode(value)}
 
 
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 @given(st.text(max_size=30))
 def test_a_time_is_an_instant_or_a_go_error(text: str) -> None:
     problem = ""

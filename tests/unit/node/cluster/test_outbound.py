@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.node.cluster.outbound import (
     BACKLOG_RETRY,
     INTERVAL,
@@ -212,7 +213,7 @@ def newest(batches: Iterable[Batch], known: dict[str, dict[str, int]]) -> None:
             state[name] = max(state.get(name, 0), int(version))
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(STEPS)
 def test_no_change_is_lost_for_a_live_member_it_is_sent_or_an_exchange_brings_it(steps: list[Step]) -> None:
     outbound = OutboundQueue(max_changes=4, max_bytes=150)

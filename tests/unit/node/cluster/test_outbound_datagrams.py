@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.unit.node.cluster.test_outbound import everyone, free, sent
 from tocsin.node.cluster.outbound import INTERVAL, PARCEL_BYTES, REPEATS, Batch, OutboundQueue
 
@@ -107,7 +108,7 @@ def test_a_full_queue_forgets_its_repeats_too() -> None:
     assert {batch.data for batch in sent(outbound, 1.0)} == {b"moremore"}
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(
     st.lists(
         st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.integers(1, 3000), st.booleans()), max_size=60

@@ -8,6 +8,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tocsin.node.cluster.resyncs import CALM, MAX_RUNNING, MAXIMUM_PAUSE, Resyncs
 
 
@@ -94,7 +95,7 @@ def test_one_that_is_gone_is_forgotten() -> None:
     assert needs.next_timeout() is None
 
 
-@settings(max_examples=100)
+@settings(max_examples=many(100))
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.floats(0, 2), st.booleans()), max_size=80))
 def test_whoever_needs_one_gets_one_and_nobody_gets_many(steps: list[tuple[str, float, bool]]) -> None:
     needs = resyncs()

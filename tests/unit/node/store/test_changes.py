@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.stores import Disk, silence
 from tocsin.alerting.nflog import LogView, Receiver, RecordedEntries
 from tocsin.alerting.silence import Silences
@@ -45,7 +46,7 @@ class FailingDisk:
         self.real(database, rows, meta, *more)
 
 
-@settings(max_examples=60)
+@settings(max_examples=many(60))
 @given(steps)
 def test_memory_and_disk_hold_what_was_acknowledged(script: list[tuple[str, int, bool]]) -> None:
     disk_faults = FailingDisk()

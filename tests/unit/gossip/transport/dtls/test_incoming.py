@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.dtls import HOSTS, Node, World, authority, config_for, shared_contexts, shared_tls
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.association import Association
@@ -222,7 +223,7 @@ def test_data_without_an_association_is_answered_so_often_and_no_more() -> None:
     assert b.statistics.dtls.lost_state_sent == 11
 
 
-@settings(max_examples=300)
+@settings(max_examples=many(300))
 @given(st.binary(max_size=400))
 def test_any_datagram_is_borne(data: bytes) -> None:
     world = World()
@@ -231,7 +232,7 @@ def test_any_datagram_is_borne(data: bytes) -> None:
     assert not b.incoming._table.slots
 
 
-@settings(max_examples=60)
+@settings(max_examples=many(60))
 @given(st.data())
 def test_any_datagram_is_borne_amid_a_handshake_and_after_it(data: st.DataObject) -> None:
     world = World()

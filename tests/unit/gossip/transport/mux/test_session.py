@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.mux import GREETING, Pair, Side
 from tocsin.errors import TransportError, WireError
 from tocsin.gossip.transport.mux.settings import GoingAway, MuxConfig, Started, StreamChanged
@@ -363,7 +364,7 @@ def test_a_flood_of_frames_is_taken_in_turns() -> None:
     assert len(session.events()) == 15
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(st.binary(max_size=400))
 def test_arbitrary_bytes_raise_wire_errors_only(data: bytes) -> None:
     for greet in (False, True):
@@ -383,7 +384,7 @@ FRAMES = st.builds(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(
     st.lists(FRAMES, max_size=40),
     st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3),
@@ -407,7 +408,7 @@ def test_plausible_and_mutated_frames_raise_wire_errors_only(
     pair.far.session.data_to_send()
 
 
-@settings(max_examples=40)
+@settings(max_examples=many(40))
 @given(st.data())
 def test_over_a_terrible_pipe_everything_arrives_in_order_and_once(data: st.DataObject) -> None:
     """Any cut of the bytes, any order of turns, small windows: packets and streams arrive whole."""
@@ -430,8 +431,8 @@ def test_over_a_terrible_pipe_everything_arrives_in_order_and_once(data: st.Data
                 if stream.end_received:
                     side.session.finish(stream)
 
-    def carry(index: int, most: int) -> None:
-        sides[index].send(data.draw(st.sampled_from([40, 400, 4000])))
+    def carry(index: int, most: int, room: int) -> None:
+        sides[index].send(room)
         backlog[index] += b"".join(sides[index].wire)
         sides[index].wire.clear()
         piece, backlog[index] = backlog[index][:most], backlog[index][most:]
@@ -460,16 +461,17 @@ def test_over_a_terrible_pipe_everything_arrives_in_order_and_once(data: st.Data
         elif action == "read":
             read(index)
         else:
-            carry(index, data.draw(st.integers(1, 5000)))
+            carry(index, data.draw(st.integers(1, 5000)), data.draw(st.sampled_from([40, 400, 4000])))
     for index in (0, 1):
         for stream_number in mine[index]:
             found = sides[index].session.stream(stream_number)
             assert found is not None
             sides[index].session.finish(found)
-    for _ in range(400):
+    rooms = data.draw(st.lists(st.sampled_from([40, 400, 4000]), min_size=7, max_size=7))
+    for turn in range(400):
         for index in (0, 1):
             read(index)
-            carry(index, 100_000)
+            carry(index, 100_000, rooms[(2 * turn + index) % 7])
     read(0)
     read(1)
     assert pair.far.packets == sent[0]

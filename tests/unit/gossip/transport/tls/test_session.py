@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.amounts import many
 from tests.support.certificates import DAY, CertificateAuthority
 from tests.support.tls_records import application_records
 from tocsin.errors import TransportError
@@ -76,7 +77,7 @@ def test_plaintext_goes_both_ways() -> None:
     assert both.pump() == (b"and back", b"there")
 
 
-@settings(max_examples=50)
+@settings(max_examples=many(50))
 @given(writes=st.lists(st.binary(min_size=1, max_size=3000), min_size=1, max_size=8), data=st.data())
 def test_any_split_of_the_network_gives_the_same_plaintext(writes: list[bytes], data: st.DataObject) -> None:
     both = Pair()
@@ -88,7 +89,7 @@ def test_any_split_of_the_network_gives_the_same_plaintext(writes: list[bytes], 
     assert both.server.receive(sealed[:cut]) + both.server.receive(sealed[cut:]) == b"".join(writes)
 
 
-@settings(max_examples=50)
+@settings(max_examples=many(50))
 @given(sizes=st.lists(st.integers(1, 40_000), min_size=1, max_size=6))
 def test_one_write_is_one_record_up_to_16_kib(sizes: list[int]) -> None:
     both = Pair()
@@ -158,7 +159,7 @@ def test_a_tampered_record_is_a_transport_error() -> None:
         both.server.receive(bytes(sealed))
 
 
-@settings(max_examples=200)
+@settings(max_examples=many(200))
 @given(garbage=st.binary(min_size=1, max_size=400))
 def test_garbage_instead_of_a_handshake_is_refused_or_waited_for(garbage: bytes) -> None:
     session = TLSSession(SERVER, 0.0, handshake_timeout=5.0)
