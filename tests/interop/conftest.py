@@ -35,16 +35,18 @@ def ours(peers_are_here: None) -> NodeKind:
     return TOCSIN
 
 
-BETWEEN = sorted(alertmanager.WANTED)[1:-1]
+OLDEST, *BETWEEN, NEWEST = sorted(alertmanager.WANTED)
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param(version, marks=[pytest.mark.slow] if version in BETWEEN else [])
+def versions(*quick: str) -> list[object]:
+    """All that are wanted, as parameters; those that are not quick are for the slow tests."""
+    return [
+        pytest.param(version, marks=[] if version in quick else [pytest.mark.slow])
         for version in alertmanager.WANTED
-    ],
-)
+    ]
+
+
+@pytest.fixture(scope="session", params=versions(OLDEST, NEWEST))
 def theirs(request: pytest.FixtureRequest, peers_are_here: None) -> NodeKind:
     """Each version of the real Alertmanager in turn; between the oldest and the newest in slow tests."""
     return alertmanager.alertmanager(request.param)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.interop.conftest import Trio
+from tests.interop.conftest import NEWEST, Trio, versions
 from tests.interop.test_leaving import (  # noqa: F401
     test_a_goodbye_is_heard,
     test_a_kill_is_noticed,
@@ -23,12 +23,19 @@ from tests.interop.test_membership import (  # noqa: F401
     test_each_node_sees_all_three,
     test_each_node_sees_the_same_names,
 )
+from tests.support import alertmanager
 from tests.support.bursts import active_silences, post_silences, wait_active
 from tests.support.cluster import Cluster, silences_go_both_ways
 from tests.support.eventually import holds_for
 from tests.support.node import NodeKind, metric
 
 pytestmark = pytest.mark.interop
+
+
+@pytest.fixture(scope="module", params=versions(NEWEST))
+def theirs(request: pytest.FixtureRequest, peers_are_here: None) -> NodeKind:
+    """The older ones in slow tests: how they differ is tried over TLS."""
+    return alertmanager.alertmanager(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +89,9 @@ def test_what_an_alertmanager_tells_reaches_all_of_ours(
         assert active_silences(trio.theirs) == 100
 
 
-@pytest.mark.parametrize("theirs", ["0.33", "0.28"], indirect=True)  # 0.25 knows no label
+@pytest.mark.parametrize(
+    "theirs", ["0.33", pytest.param("0.28", marks=pytest.mark.slow)], indirect=True
+)  # 0.25 knows no label
 def test_a_label_tells_clusters_apart(tmp_path: Path, ours: NodeKind, theirs: NodeKind) -> None:
     with Cluster(tmp_path, flags={"cluster.label": "night"}, udp=True) as cluster:
         first = cluster.add(ours, "first")
