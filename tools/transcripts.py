@@ -1,7 +1,8 @@
-"""Writes the transcripts in docs/explain.md: what ``tocsinctl explain`` says of real nodes.
+"""Writes the transcripts in docs/explain.md and docs/shadow.md: what ``tocsinctl`` says of real nodes.
 
-    TOCSIN_PEERS=.peers python -m tools.transcripts          writes the page
+    TOCSIN_PEERS=.peers python -m tools.transcripts          writes the pages
     TOCSIN_PEERS=.peers python -m tools.transcripts --show   prints them
+    TOCSIN_PEERS=.peers python -m tools.transcripts shadow   one page only
 
 Two Tocsin nodes, am1 and am2, and a real Alertmanager 0.33, go1, form one cluster over mutual TLS.
 Each transcript is checked for what it must say, so that the page never shows a wrong story.
@@ -27,7 +28,6 @@ from tests.support.sink import WebhookSink
 from tests.support.tocsin_node import TOCSIN
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGE: Final = ROOT / "docs/explain.md"
 FLAGS: Final = {"cluster.peer-timeout": "3s", "cluster.probe-interval": "1h"}
 """Who sends must be out before the next one looks, also on a busy machine."""
 _BLOCK: Final = re.compile(r"(<!-- transcript: (?P<name>[\w-]+) -->\n)```console\n.*?```\n", re.DOTALL)
@@ -202,11 +202,8 @@ STORIES: Final[Mapping[str, Callable[[Play], str]]] = {
 }
 
 
-def transcripts() -> dict[str, str]:
-    """All of them, by name."""
-    problem = why_not()
-    if problem:
-        raise SystemExit(problem)
+def explained() -> dict[str, str]:
+    """Those of docs/explain.md, by name."""
     with (
         tempfile.TemporaryDirectory(prefix="tocsin-explain-", ignore_cleanup_errors=True) as folder,
         WebhookSink() as flaky,
@@ -216,20 +213,60 @@ def transcripts() -> dict[str, str]:
         return {name: story(play) for name, story in STORIES.items()}
 
 
+def shadowed() -> dict[str, str]:
+    """Those of docs/shadow.md."""
+    from tests.support.shadowplay import FLAGS, ShadowPlay
+
+    with (
+        tempfile.TemporaryDirectory(prefix="tocsin-shadow-", ignore_cleanup_errors=True) as folder,
+        Cluster(Path(folder), flags=FLAGS) as cluster,
+    ):
+        play = ShadowPlay(cluster)
+        play.all()
+
+        def said(node: Node, shown: str, status: int, expect: str, *words: str) -> str:
+            play.judged(node)
+            done = tool(*words, f"--alertmanager.url={node.url}")
+            assert (done.returncode, expect in done.stdout) == (status, True), done.stdout + done.stderr
+            url = f"--alertmanager.url=http://{shown}:9093"
+            return f"$ tocsinctl {' '.join(words)} {url}\n{done.stdout}"
+
+        report, agree, differ = ("shadow", "report"), "No difference", "They differ"
+        return {
+            "shadow-agrees": said(play.shadow, "shadow", 0, agree, *report),
+            "shadow-differs": said(play.without_rule, "shadow-2", 1, differ, *report),
+            "shadow-explain": said(
+                play.without_rule, "shadow-2", 0, "would have sent", "explain", "Slower", "--no-peers"
+            ),
+        }
+
+
+PAGES: Final[Mapping[str, Callable[[], dict[str, str]]]] = {"explain": explained, "shadow": shadowed}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--show", action="store_true", help="print them, and write nothing")
+    parser.add_argument("page", nargs="*", choices=[[], *PAGES], help="only these")
     arguments = parser.parse_args()
-    found = transcripts()
-    if arguments.show:
+    problem = why_not()
+    if problem:
+        raise SystemExit(problem)
+    for name in arguments.page or PAGES:
+        write(ROOT / f"docs/{name}.md", PAGES[name](), show=arguments.show)
+    return 0
+
+
+def write(path: Path, found: Mapping[str, str], *, show: bool) -> None:
+    """Put transcripts into their places on a page."""
+    if show:
         for name, text in found.items():
             print(f"-- {name}\n{text}")
-        return 0
-    page = PAGE.read_text()
+        return
+    page = path.read_text()
     missing = set(found) - {match["name"] for match in _BLOCK.finditer(page)}
-    assert not missing, f"docs/explain.md has no place for {sorted(missing)}"
-    PAGE.write_text(_BLOCK.sub(lambda match: f"{match[1]}```console\n{found[match['name']]}```\n", page))
-    return 0
+    assert not missing, f"{path} has no place for {sorted(missing)}"
+    path.write_text(_BLOCK.sub(lambda match: f"{match[1]}```console\n{found[match['name']]}```\n", page))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from simulation.alerting import NoSilences
 from tests.support import dtls
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.content import DeliveryContext
+from tocsin.alerting.decisions import Withheld
 from tocsin.alerting.delivery import Delivery
 from tocsin.alerting.dispatch import Dispatcher
 from tocsin.alerting.flow import AlertFlow
@@ -24,6 +25,7 @@ from tocsin.alerting.muting import Muting
 from tocsin.alerting.nflog import LogView, NotificationLog
 from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.remembered import Remembered
+from tocsin.alerting.shadow.shadow import Shadow
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
@@ -103,6 +105,19 @@ def flow() -> AlertFlow:
     return AlertFlow(grouping, pipeline(), intents())
 
 
+def shadow() -> Shadow:
+    """With a hundred notifications that nobody else sends."""
+    made = Shadow(NotificationLog(HOUR), peer_timeout=15 * SECOND)
+    made.members(1)
+    made.begin(T0)
+    hook = Integration("hook", "webhook", 0, True)
+    for number in range(100):
+        key = f"{{}}:{number}"
+        entry = made.stage(hook.log_receiver, key, [1], [], T0, HOUR, None)
+        made.decided([Withheld(flush(key), hook, T0, entry, "first notification")], T0)
+    return made
+
+
 def endpoint(kind: MembershipKind) -> Endpoint:
     made = Endpoint(
         GossipConfig(), name="a", address=Address("127.0.0.1", 1), now=0.0, random=Random(1), kind=kind
@@ -144,6 +159,7 @@ DOMAIN: dict[str, Callable[[], Machine[Any, Nanoseconds]]] = {
     "delivery": delivery,
     "pipeline": pipeline,
     "alert flow": flow,
+    "shadow": shadow,
 }
 NETWORK: dict[str, Callable[[], Machine[Any, float]]] = {
     "SWIM endpoint": lambda: endpoint(MembershipKind.SWIM),

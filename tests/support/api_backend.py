@@ -18,6 +18,7 @@ from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.muting import Muting
 from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.route import Route, RouteConfig, RouteOptions, build_route
+from tocsin.alerting.shadow.shadow import Shadow
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
@@ -89,6 +90,7 @@ class LoneInside:
         self._node = node
         self.features = ["receiver-name-in-metrics"]
         self.settled = True
+        self.shadow: Shadow | None = None
         self.external_url = "http://node:9093"
         self.events = EventHub(
             Watch(

@@ -47,6 +47,8 @@ class DeliveryContext:
     current: CurrentAlerts
     random: Random
     attempt_ids: Iterator[int]
+    withhold: bool = False
+    """In shadow: nothing is sent, announced or put into the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +122,11 @@ class Content:
         """Choose anew if a peer has notified the group, as ``entry`` says; what is muted now.
 
         What was flushed is what is told, however long a receiver fails: an alert shorter than that would go
-        untold. But once a peer has told the group something, tell what there is to tell after that.
+        untold. But once a peer has told the group something, tell what there is to tell after that. (Not in
+        shadow, where what is compared is what was flushed.)
         """
         muted: list[Muted] = []
-        if entry is not None and entry.timestamp != self._seen:
+        if entry is not None and entry.timestamp != self._seen and not self._context.withhold:
             self._seen = entry.timestamp
             alerts = self.alerts
             if self._flushed is None:

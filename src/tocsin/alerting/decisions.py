@@ -220,6 +220,19 @@ class TooLate:
     deadline: Nanoseconds
 
 
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """In shadow: what a node that notifies would now send, and what it would put into the log as ``entry``:
+    the end of it for this integration. ``reason`` is empty where nothing would be sent either, as resolved
+    alerts are not wanted; the log would have the entry all the same."""
+
+    flush: Flush
+    integration: Integration
+    at: Nanoseconds
+    entry: Entry
+    reason: Reason | Literal[""]
+
+
 DeliveryDecision: TypeAlias = (
     Muted
     | Waiting
@@ -233,5 +246,6 @@ DeliveryDecision: TypeAlias = (
     | Overdue
     | GivenUp
     | TooLate
+    | Withheld
 )
 Decision: TypeAlias = Unsettled | DeliveryDecision

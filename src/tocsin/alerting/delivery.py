@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from enum import Enum
 from random import Random
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.content import Content, DeliveryContext, Spared
@@ -26,6 +26,7 @@ from tocsin.alerting.decisions import (
     Overdue,
     Sent,
     TooLate,
+    Withheld,
     Yielded,
 )
 from tocsin.alerting.effects import Attempt, Record
@@ -33,6 +34,7 @@ from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import Integration
 from tocsin.alerting.intent import GUARD, Lease, Obstacle
 from tocsin.alerting.nflog import Entry, ReceiverData
+from tocsin.alerting.notification import Reason
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 
 INITIAL_INTERVAL = 500 * MILLISECOND
@@ -205,9 +207,15 @@ class Delivery:
                 self._decided(
                     NotNeeded(self.flush, self.integration, now, "resolved alerts are not sent", answer)
                 )
-                self._record(content.record(now), now)
+                if self._context.withhold:
+                    self._withhold("", now)
+                else:
+                    self._record(content.record(now), now)
                 return
-        self._take_turn(entry, now)
+        if self._context.withhold:
+            self._withhold(found, now)
+        else:
+            self._take_turn(entry, now)
 
     def look_again(self, now: Nanoseconds) -> None:
         """Others may have sent meanwhile; and its time may be over."""
@@ -356,6 +364,11 @@ class Delivery:
     def _record(self, entry: Entry, now: Nanoseconds) -> None:
         self._effects.append(Record(entry))
         self._context.intents.done(self._lease, entry.timestamp, now)
+        self._end(now)
+
+    def _withhold(self, reason: Reason | Literal[""], now: Nanoseconds) -> None:
+        entry = self._content.record(now)
+        self._effects.append(Withheld(self.flush, self.integration, now, entry, reason))
         self._end(now)
 
     def _time_out(self, now: Nanoseconds) -> None:

@@ -21,7 +21,7 @@ from typing import TypeAlias
 
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.content import CurrentAlerts, DeliveryContext
-from tocsin.alerting.decisions import Queued, Unsettled, Waiting
+from tocsin.alerting.decisions import Decision, Needed, Queued, Unsettled, Waiting
 from tocsin.alerting.delivery import TIMED_OUT, Delivery, DeliveryEffect, DeliveryState
 from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Record
 from tocsin.alerting.group import Flush
@@ -78,10 +78,13 @@ class Pipeline:
         current: CurrentAlerts = lambda _flush, _now: None,
         max_attempts: int = MAX_ATTEMPTS,
         remembered: Remembered | None = None,
+        withhold: bool = False,
     ) -> None:
         """``current`` tells what the group of a flush holds now, if it still does: see
         :meth:`tocsin.alerting.dispatch.Dispatcher.current`. Without it, what it held is sent.
-        ``remembered``: that of the configuration before."""
+        ``remembered``: that of the configuration before. ``withhold``: in shadow; all is decided, and
+        where an attempt would begin there is a ``Withheld`` instead of it, so that no ``Attempt`` and no
+        ``Record`` ever leaves."""
         self.position = 0
         """Our place among the cluster's members; 0 also without a cluster. May be set at any time: whoever is
         waiting then waits for the new place; call ``handle_timeout`` after it."""
@@ -95,7 +98,7 @@ class Pipeline:
         self._intents = intents if intents is not None else Intents()
         self._log = LogView(notification_log, self.remembered.recorded)
         self._context = DeliveryContext(
-            self._log, self._intents, self.remembered, self._muting, current, random, count(1)
+            self._log, self._intents, self.remembered, self._muting, current, random, count(1), withhold
         )
         self._settled = False
         self._unsettled: deque[FlushRun] = deque()
@@ -257,9 +260,13 @@ class Pipeline:
 
     def _take_effects(self, effects: Iterable[DeliveryEffect]) -> None:
         for effect in effects:
-            if not isinstance(effect, (Attempt, Record)):
+            if not isinstance(effect, (Attempt, Record)) and not self._is_imagined(effect):
                 self.statistics.count(effect)
             self._effects.append(effect)
+
+    def _is_imagined(self, decision: Decision) -> bool:
+        """A notification that is needed is counted as one, which in shadow it is not."""
+        return self._context.withhold and isinstance(decision, Needed)
 
     def _index(self, delivery: Delivery) -> None:
         key = delivery.intent_key
@@ -325,8 +332,11 @@ class Pipeline:
     def retire(self, now: Nanoseconds) -> None:
         """This configuration was replaced: withdraw what was announced and is not being sent.
 
-        What queues for an attempt gets none any more: it would be announced, and never made.
+        What queues for an attempt gets none any more: it would be announced, and never made. In shadow what
+        waits for its turn is decided at once: the others send it all the same.
         """
+        while self._context.withhold and self._waiting:
+            self._begin_delivery(self._waiting.popleft(), now)
         for delivery in self._claiming:
             delivery.withdraw(now)
         self._claiming.clear()

@@ -11,7 +11,7 @@ from tocsin.models.base import Model, Query, Time, said
 
 MAX_ALERTS: Final = 20
 
-_Told = Literal["sent", "sent by a peer", "muted", "failed", "not needed", "under way"]
+_Told = Literal["sent", "sent by a peer", "muted", "failed", "not needed", "under way", "would have sent"]
 _State = Literal["firing", "resolved", "not known"]
 
 

@@ -22,8 +22,8 @@ class NotificationsQuery(HistoryQuery):
     """The same for notifications."""
 
     outcome: Annotated[
-        Literal["", "sent", "not needed", "given up", "too late", "under way", "muted"],
-        said("of an integration; `muted`: nothing was left to notify"),
+        Literal["", "sent", "not needed", "given up", "too late", "under way", "would have sent", "muted"],
+        said("of an integration; `would have sent`: in shadow; `muted`: nothing was left to notify"),
     ] = ""
 
 
@@ -53,7 +53,7 @@ class DeliveryTold(Model):
     """What became of it at one integration."""
 
     integration: Annotated[str, said("`team/webhook[0]`")]
-    outcome: Annotated[str, said("sent, not needed, given up, too late or under way")]
+    outcome: Annotated[str, said("sent, not needed, given up, too late, under way or would have sent")]
     why: Annotated[str, said("why it was needed, not needed or given up")]
     error: str
     at: Annotated[Time, said("when the last of this was decided")]

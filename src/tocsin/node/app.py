@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -293,10 +294,8 @@ class Node:
         """For SIGHUP: reload, and only log what goes wrong."""
         if self.engine is None or self._stopping:
             return  # A start has just read the file; it must not end up with two engines.
-        try:
+        with suppress(TocsinError):  # Said by reload() already.
             await self.reload()
-        except TocsinError:
-            pass  # Said by reload() already.
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """The metrics."""
@@ -314,24 +313,25 @@ class Node:
         self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None
     ) -> None:
         """Put a configuration in force. The old engine's attempts end by themselves."""
-        follower = self.record.follow()
+        shadow, decided = self.state.shadow, self.record.follow().decided
         engine = Engine(
             config,
             clock=self.clock,
             silences=CountedMuter(self.silences, self.silence_queries),
-            notification_log=CountedLog(self.state.log, self.log_queries),
+            notification_log=CountedLog(shadow.machine if shadow else self.state.log, self.log_queries),
             remembered=self.state.remembered,
             senders=senders,
             peer_timeout=self.flags.cluster_peer_timeout,
             random=self._random,
             log=Logger("tocsin.engine", component="dispatcher"),
-            on_recorded=self.state.notifications.keep,
+            on_recorded=self.state.notifications.keep if shadow is None else lambda _entries: None,
             on_latency=self._observe_latency,
             intents=self.intents,
             on_announced=self._announced,
-            on_decided=follower.decided,
+            on_decided=decided if shadow is None else shadow.follow(config, decided),
             look_ups=self.look_ups,
             previous=previous,
+            withhold=shadow is not None,
         )
         if previous is not None:
             previous.retire()
@@ -349,6 +349,8 @@ class Node:
 
     def _settle(self) -> None:
         self._settled = True
+        if self.state.shadow is not None:
+            self.state.shadow.begin()
         if not self._delayed:
             self._engine.settle()
 
@@ -374,7 +376,8 @@ class Node:
 
     def _members_changed(self) -> None:
         if self.engine is not None and self.cluster is not None:
-            self.engine.set_members(*self.cluster.standing)
+            standing, shadow = self.cluster.standing, self.state.shadow
+            self.engine.set_members(*(standing if shadow is None else shadow.members(standing)))
 
     def _announced(self, payloads: Sequence[bytes]) -> None:
         if self.cluster is not None:

@@ -48,7 +48,8 @@ class Engine:
     ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
     gets entries of the notification log, to be kept and gossiped; ``on_decided`` what was decided about each
     flush, and why, and its end. ``remembered``, ``intents`` and ``look_ups`` outlive the engine;
-    ``on_announced`` gets what it has to tell the peers that understand it.
+    ``on_announced`` gets what it has to tell the peers that understand it. ``withhold``: in shadow; nothing
+    is sent, recorded or announced, and what would be is among what was decided.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Engine:
         on_decided: Callable[[Sequence[Decision | FlushFinished]], None] = lambda _decided: None,
         look_ups: LookUps | None = None,
         previous: Engine | None = None,
+        withhold: bool = False,
     ) -> None:
         now = clock.now()
         self.config = config
@@ -89,6 +91,7 @@ class Engine:
             intents=self.intents,
             current=self.dispatcher.current,
             remembered=remembered,
+            withhold=withhold,
         )
         if previous is not None:  # Counters only grow, whatever is reloaded.
             self.dispatcher.statistics = previous.dispatcher.statistics
@@ -101,6 +104,7 @@ class Engine:
         self._on_decided = on_decided
         self._look_ups = look_ups or LookUps(silences)
         self._looking_up: set[asyncio.Task[None]] = set()
+        self._withhold = withhold
         self._retired = False
         self._attempts: set[asyncio.Task[Outcome]] = set()
         self._under_way: dict[LogKey, UnderWay] = {}
@@ -140,9 +144,9 @@ class Engine:
         """The node may have missed something: nothing new goes out until :meth:`settle`."""
         self.pipeline.unsettled()
 
-    def set_members(self, position: int, peers: frozenset[str], others: bool) -> None:
+    def set_members(self, position: int, peers: frozenset[str], others: int) -> None:
         """Our place among the cluster's members, the names of those others that understand intents, and
-        whether there are others at all."""
+        how many others there are."""
         now = self._clock.now()
         if others:
             self.pipeline.met_peers()
@@ -173,6 +177,8 @@ class Engine:
             task.cancel()
         self._shell.stop()
         self.pipeline.retire(self._clock.now())
+        if self._withhold:  # What was decided just now is to be compared.
+            self._shell.perform()
         if not self._attempts:
             self._spawn_close()
 

@@ -231,6 +231,7 @@ class Explaining:
             silent=silent,
             alone=not others and not silent,
             log=lambda receiver, key: recorded.later(receiver, key, log.query(receiver, key)),
+            shadow=node.state.shadow.told if node.state.shadow is not None else None,
         )
         return await asyncio.to_thread(explain, scene)
 

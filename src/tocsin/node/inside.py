@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # A node may be alone, and never be asked.
     from tocsin.alerting.explain.question import Question
     from tocsin.alerting.explain.story import Explanation
     from tocsin.alerting.record.model import FlushRecord
+    from tocsin.alerting.shadow.shadow import Shadow
     from tocsin.models.cluster import Cluster, Connection, Member
     from tocsin.models.events import Kind
     from tocsin.models.status import Configuration
@@ -104,6 +105,11 @@ class NodeInside:
     def settled(self) -> bool:
         """Whether notifications may go out."""
         return self._node.dispatching
+
+    @property
+    def shadow(self) -> Shadow | None:
+        """What it compares, if it is in shadow."""
+        return self._node.state.shadow.machine if self._node.state.shadow is not None else None
 
     @property
     def group_count(self) -> int:
@@ -191,6 +197,8 @@ class NodeInside:
         """What is doubtful in the configuration in force, and in the certificates."""
         node, view = self._node, self._view()
         found = view.doubts() if view is not None else []
+        if node.state.shadow is not None and node.state.shadow.doubt:
+            found.insert(0, node.state.shadow.doubt)
         if not node.counts.reload_successful:
             found.append("the last reload has failed, what was loaded before is in force: see the log")
         return (*found, *node.config.all_warnings(node.flags.data_retention))

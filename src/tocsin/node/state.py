@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.record.ring import Bounds
@@ -21,6 +22,9 @@ from tocsin.node.log import Logger
 from tocsin.node.store import Store
 from tocsin.node.store.changes import News, NotificationWriter, SilenceChanges
 from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
+
+if TYPE_CHECKING:
+    from tocsin.node.shadowing import Shadowing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class State:
     changes: SilenceChanges
     notifications: NotificationWriter
     news: News
+    shadow: Shadowing | None
 
     @property
     def kinds(self) -> Mapping[str, Silences | NotificationLog]:
@@ -48,6 +53,8 @@ class State:
 
     async def drained(self) -> None:
         """Wait until all that was recorded and merged is kept and told, as far as it ever will be."""
+        if self.shadow is not None:
+            self.shadow.close()
         await self.notifications.drained()
         await self.news.drained()
 
@@ -60,8 +67,8 @@ def make_state(flags: NodeFlags, clock: Clock, broadcast: Callable[[str, Sequenc
         random=random.SystemRandom(),
         limits=SilenceLimits(flags.silences_max_silences, flags.silences_max_silence_size_bytes),
     )
-    log = NotificationLog(flags.data_retention)
     remembered = Remembered()
+    log, shadow = _log(flags, clock, remembered)
     store = Store(
         Path(flags.storage_path),
         {SILENCES.key: silences.replicated, NOTIFICATIONS.key: log.replicated},
@@ -83,4 +90,16 @@ def make_state(flags: NodeFlags, clock: Clock, broadcast: Callable[[str, Sequenc
         ),
         NotificationWriter(log, remembered.recorded, commit=store.commit, now=clock.now, tell=broadcast),
         News(flush=lambda: store.flush(urgent=False)),
+        shadow,
     )
+
+
+def _log(flags: NodeFlags, clock: Clock, remembered: Remembered) -> tuple[NotificationLog, Shadowing | None]:
+    """The notification log, and in shadow what compares with it."""
+    if not flags.dispatch_shadow:
+        return NotificationLog(flags.data_retention), None
+    from tocsin.node.shadowing import Shadowing
+
+    log = NotificationLog(flags.data_retention, heard=lambda *entries: shadow.heard(*entries))
+    shadow = Shadowing(flags, log, remembered.recorded, clock)
+    return log, shadow

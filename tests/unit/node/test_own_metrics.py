@@ -11,6 +11,7 @@ import pytest
 
 from tocsin.alerting.intent.intents import IntentStatistics
 from tocsin.alerting.remembered import RememberedCounts
+from tocsin.alerting.shadow.model import ShadowStatistics
 from tocsin.alerting.silence.state import PatternStatistics
 from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.discovery.policy import DiscoveryStatistics
@@ -42,6 +43,7 @@ from tocsin.node.trials import TrialStatistics
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 STATISTICS: dict[str, type] = {
+    "shadow": ShadowStatistics,
     "acknowledgements": AcknowledgementStatistics,
     "anti_entropy": AntiEntropyStatistics,
     "cluster": Refusals,

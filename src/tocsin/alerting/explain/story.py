@@ -9,8 +9,9 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import Nanoseconds
 
 State = Literal["firing", "resolved", "not known"]
-What = Literal["sent", "sent by a peer", "muted", "failed", "not needed", "under way"]
-"""Of a notification. ``not needed``: nothing new to tell; ``failed``: given up, or its turn came too late."""
+What = Literal["sent", "sent by a peer", "muted", "failed", "not needed", "under way", "would have sent"]
+"""Of a notification. ``not needed``: nothing new to tell; ``failed``: given up, or its turn came too late;
+``would have sent``: the node was in shadow."""
 
 
 Answer = Literal["answered", "partly", "no answer", "log only"]

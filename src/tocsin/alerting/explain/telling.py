@@ -56,6 +56,9 @@ class Scene:
     """There is no other member: what was sent, this node sent."""
     log: Callable[[Receiver, str], Entry | None] = lambda _receiver, _group: None
     """The notification log: the last notification of a group to an integration."""
+    shadow: Callable[[str, str, Nanoseconds], str] | None = None
+    """If this node is in shadow: what the others did where it would have notified the group of a key by an
+    integration, at its flush that began then; in words."""
 
 
 class _Sent:
@@ -309,6 +312,11 @@ def _of_delivery(
             return _with(told, "failed", "its turn came after its deadline", record.next_flush)
         case "not needed":
             return _not_needed(scene, told, delivery, sent)
+        case "would have sent":
+            why = f"in shadow: would have sent, {delivery.reason}"
+            if scene.shadow is not None and record.node == scene.node:
+                why += f"; {scene.shadow(delivery.name, record.group_key, record.began)}"
+            return _with(told, "would have sent", why, None)
         case "under way":
             return _under_way(told, record, delivery)
 

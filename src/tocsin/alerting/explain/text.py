@@ -21,6 +21,7 @@ _WORDS: Final = {
     "failed": "FAILED",
     "not needed": "NOTHING NEW",
     "under way": "UNDER WAY",
+    "would have sent": "NOT SENT",
 }
 
 
@@ -158,7 +159,8 @@ def _decisive(group: GroupTold) -> list[Told]:
     sent = {told.integration for told in group.told if _is_sent(told)}
     found: dict[str, Told] = {}
     for told in group.told:
-        if told.what == "not needed" or (told.waits and told.integration in sent):
+        imagined = told.waits or told.what == "would have sent"
+        if told.what == "not needed" or (imagined and told.integration in sent):
             continue
         if not told.integration:  # of all of them
             return [*found.values()] or [told]

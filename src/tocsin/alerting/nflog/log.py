@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from typing import Final
 
@@ -31,11 +31,14 @@ class NotificationLog(ReplicatedState[Entry]):
         max_entries: int = MAX_ENTRIES,
         max_entry_bytes: int = MAX_ENTRY_BYTES,
         max_total_bytes: int = MAX_TOTAL_BYTES,
+        heard: Callable[[Entry, Entry | None], None] | None = None,
     ) -> None:
+        """``heard`` is told of each entry that was stored, and which one it has replaced."""
         super().__init__(
             max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
         )
         self._retention = retention_ns
+        self._heard = heard
 
     def log(
         self,
@@ -119,6 +122,10 @@ class NotificationLog(ReplicatedState[Entry]):
 
     def _latest_expiry(self, stamp: Nanoseconds) -> Nanoseconds:
         return latest_expiry(stamp, self._retention)
+
+    def _stored(self, entry: Entry, previous: Entry | None) -> None:
+        if self._heard is not None:
+            self._heard(entry, previous)
 
     def _check(self, message: memoryview) -> None:
         codec.check(message)

@@ -23,6 +23,7 @@ from tocsin.alerting.decisions import (
     TooLate,
     Unsettled,
     Waiting,
+    Withheld,
     Yielded,
 )
 from tocsin.alerting.group import Flush
@@ -193,6 +194,9 @@ def _take(found: DeliveryRecord, decision: DeliveryDecision) -> None:
             found.outcome, found.reason, found.error = "given up", reason, _short(error)
         case TooLate():
             found.outcome = "too late"
+        case Withheld(reason=reason):
+            if reason:
+                found.outcome, found.reason = "would have sent", reason
 
 
 def _tried(found: DeliveryRecord, attempt: AttemptRecord) -> None:

@@ -16,8 +16,9 @@ Pairs = tuple[tuple[str, str], ...]
 
 AttemptOutcome = Literal["sent", "failed", "overdue"]
 """Overdue: nobody told its end, and its time was up."""
-DeliveryOutcome = Literal["under way", "sent", "not needed", "given up", "too late"]
-"""Under way: not ended when this was written; if the node has begun anew since, it never ended."""
+DeliveryOutcome = Literal["under way", "sent", "not needed", "given up", "too late", "would have sent"]
+"""Under way: not ended when this was written; if the node has begun anew since, it never ended. Would have
+sent: the node was in shadow."""
 
 
 class AlertRecord(NamedTuple):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from tocsin.alerting.decisions import Decision, GivenUp, NotNeeded, Sent, TooLate
+from tocsin.alerting.decisions import Decision, GivenUp, NotNeeded, Sent, TooLate, Withheld
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.group import Flush
 from tocsin.alerting.timestamp import Nanoseconds
@@ -24,7 +24,7 @@ MAX_OPEN: Final = 10_000
 """Flushes that are followed at once; past it the oldest is not followed any more."""
 MAX_DECISIONS: Final = 64
 """Decisions that are kept of one flush; more are put into its record, which is bounded."""
-ENDS: Final = (Sent, NotNeeded, GivenUp, TooLate)
+ENDS: Final = (Sent, NotNeeded, GivenUp, TooLate, Withheld)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from tocsin.cli.matching import Words
 from tocsin.client import dates
 from tocsin.errors import UserError
 
-OUTCOMES: Final = ("sent", "not needed", "given up", "too late", "under way", "muted")
+OUTCOMES: Final = ("sent", "not needed", "given up", "too late", "under way", "would have sent", "muted")
 T = TypeVar("T")
 Row = tuple[str, ...]
 

@@ -66,6 +66,9 @@ ENTRIES: Final = (
     Entry(("history", "alerts"), "commands.history:ALERTS", "Show alerts of the past."),
     Entry(("history", "silences"), "commands.history:SILENCES", "Show silences of the past."),
     Entry(("config", "diff"), "commands.config_diff", "Say what a new configuration changes."),
+    Entry(
+        ("shadow", "report"), "commands.shadow_report", "Say where a node in shadow differs from the others."
+    ),
     Entry(("explain",), "commands.explain", "Say what became of an alert, and why."),
     Entry(("wait",), "commands.waiting", "Wait until a cluster is as it should be."),
     Entry(("lint",), "commands.lint", "Look for what a configuration hardly means."),
@@ -95,6 +98,7 @@ GROUPS: Final = (
         " remove the old one. Keys are named by their fingerprints.",
     ),
     Group(("receiver",), "Receivers of notifications."),
+    Group(("shadow",), "A node that decides beside others, and sends nothing."),
     Group(("storage",), "What a node keeps on disk."),
 )
 

@@ -18,7 +18,7 @@ from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.convergence import Replicated
 from tocsin.node.cluster.discovery import REMEMBERED, load_targets
 from tocsin.node.cluster.keyring.keyfile import make_keyring
-from tocsin.node.cluster.name import identity, ulid
+from tocsin.node.cluster.name import SHADOW, identity, own_names, ulid
 from tocsin.node.cluster.settings import ClusterSettings
 from tocsin.node.cluster.transports import PACKET_BOUND, make_transport, packet_bytes
 from tocsin.node.config.commandline import split_host_port
@@ -59,9 +59,13 @@ def make_cluster(
     )
     transport = make_transport(flags, listen, advertise)
     keyring = make_keyring(flags)
-    name, incarnation = identity(flags.cluster_peer_name, advertise, remembered or {})
+    known = remembered or {}
+    if not flags.cluster_peer_name:
+        known = own_names(known, shadow=flags.dispatch_shadow)
+    name, incarnation = identity(flags.cluster_peer_name, advertise, known)
+    prefix = SHADOW if flags.dispatch_shadow else ""
     settings = ClusterSettings(
-        name=name or ulid(time.time_ns() // 1_000_000, os.urandom(10)),
+        name=name or prefix + ulid(time.time_ns() // 1_000_000, os.urandom(10)),
         incarnation=incarnation,
         peers=tuple(peer for peer in flags.cluster_peer if peer),
         gossip=GossipConfig(

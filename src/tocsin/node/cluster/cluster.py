@@ -254,9 +254,9 @@ class Cluster:
         return sum(member.name.encode() < own for member in self.gossip.members)
 
     @property
-    def standing(self) -> tuple[int, frozenset[str], bool]:
-        """Our place, the Tocsin nodes among the others, and whether there are others at all."""
-        return self.position, self.tocsin_peers, len(self.gossip.members) > 1
+    def standing(self) -> tuple[int, frozenset[str], int]:
+        """Our place, the Tocsin nodes among the others, and how many others there are."""
+        return self.position, self.tocsin_peers, len(self.gossip.members) - 1
 
     @property
     def remembered(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.member import Member
@@ -10,6 +11,9 @@ from tocsin.gossip.core.member import Member
 _MAX_INCARNATION = 1 << 31
 """A remembered incarnation past this is not gone on from: the numbers must not run out."""
 
+SHADOW: Final = "~shadow-"
+"""With what the name of a node in shadow begins if it is given none: it comes after all letters and digits in
+the order of names, so that nobody waits for it."""
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -31,6 +35,11 @@ def remembered(local: Member) -> dict[str, str]:
         "peer_address": str(local.address),
         "peer_incarnation": str(local.incarnation),
     }
+
+
+def own_names(known: Mapping[str, str], *, shadow: bool) -> Mapping[str, str]:
+    """``known``, unless the name in it was made for a node in shadow, and this is none, or the other way."""
+    return known if known.get("peer_name", "").startswith(SHADOW) is shadow else {}
 
 
 def identity(asked: str, address: Address, known: Mapping[str, str]) -> tuple[str, int]:

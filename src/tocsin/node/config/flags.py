@@ -130,8 +130,10 @@ class NodeFlags:
     dispatch_start_delay: int = duration(
         "dispatch.start-delay",
         0,
-        "Minimum time from the start to the first dispatch; set it to Prometheus's "
-        "--rules.alert.resend-delay.",
+        "Minimum time from the start to the first dispatch; as Prometheus's --rules.alert.resend-delay.",
+    )
+    dispatch_shadow: bool = switch(
+        "dispatch.shadow", False, "Notify nobody: compare what would be sent with what the others send."
     )
     web_systemd_socket: bool = switch(
         "web.systemd-socket",
@@ -280,9 +282,7 @@ class NodeFlags:
         "Refuse what no key has sealed; off only while a keyring is rolled out.",
     )
     cluster_keyring_verify_outgoing: bool = switch(
-        "cluster.keyring-verify-outgoing",
-        True,
-        "Seal what is sent; off only while a keyring is rolled out.",
+        "cluster.keyring-verify-outgoing", True, "Seal what is sent; off only while a keyring is rolled out."
     )
     cluster_tls_config: str = flag(
         "cluster.tls-config", "", str, "File that sets up mutual TLS within the cluster."

@@ -130,6 +130,7 @@ FAMILIES: Final = (
         ("integration", "reason"),
         tuple((kind, reason) for kind in NAMES for reason in FAILURES),
     ),
+    Family("tocsin_shadow_notifications_total", "counter", "", ("result", "receiver")),
     _counter("notifications_suppressed_total", "Alerts kept out of notifications.", ("reason",)),
     _counter("notification_requests_total", "Requests to receivers.", ("integration",), _BY_INTEGRATION),
     _counter(

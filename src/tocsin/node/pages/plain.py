@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MAX_MEMBERS: Final = 200
 """Members that are listed; past it only their number is told."""
 
+_IN_SHADOW: Final = """<p class="settling"><b>This node is in shadow</b> (<code>--dispatch.shadow</code>): it
+notifies nobody, and compares what it would send with what the others do.</p>"""
 _CLEAR_TEXT: Final = """<p class="settling"><b>Cluster traffic is clear text.</b> Whoever reaches the
 cluster port can read it, silence alerts and hold notifications back:
 use <code>--cluster.tls-config</code>.</p>"""
@@ -45,6 +47,7 @@ def plain_page(backend: Backend) -> str:
 &middot; started {escape(format_rfc3339(backend.started_at // SECOND * SECOND))}</p>
 <p>This node is <b class="{ready}">{"ready" if backend.ready else "not ready yet"}</b>;
 the cluster is <b class="{"ready" if state == "ready" else "settling"}">{escape(state)}</b>.</p>
+{_IN_SHADOW if backend.inside.shadow is not None else ""}
 {_CLEAR_TEXT if cluster.clear_text else ""}
 <ul class="numbers">{cards}</ul>
 {_gaps(cluster.gaps)}

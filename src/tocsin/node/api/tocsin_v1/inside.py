@@ -12,6 +12,7 @@ from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.route import Route, RouteOptions
+from tocsin.alerting.shadow.shadow import Shadow
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.models.cluster import Cluster, Connection, Member
 from tocsin.models.status import Configuration
@@ -55,6 +56,11 @@ class Inside(Protocol):
     @property
     def record_kept(self) -> bool:
         """Whether there is a decision record."""
+        ...
+
+    @property
+    def shadow(self) -> Shadow | None:
+        """What it compares, if it is in shadow."""
         ...
 
     def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:

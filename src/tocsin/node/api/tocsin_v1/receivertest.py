@@ -32,6 +32,8 @@ class _Test:
             raise RefusedError(400, f"the receiver {name!r} has {what}", "body integration")
         if "" in asked.labels:
             raise RefusedError(400, "a label without a name", "body labels")
+        if backend.inside.shadow is not None:
+            raise RefusedError(403, "this node is in shadow (--dispatch.shadow), and sends nothing")
         trials = backend.inside.trials
         if not trials.admit():
             raise RefusedError(503, "as many tests are under way as may be at once; try again later")

@@ -17,6 +17,7 @@ from tocsin.node.api.tocsin_v1 import (
     receivertest,
     routes,
     routetest,
+    shadow,
     status,
 )
 from tocsin.node.api.tocsin_v1.resource import AnyResource
@@ -38,5 +39,6 @@ RESOURCES: Final[tuple[AnyResource, ...]] = (
     receivertest.RESOURCE,
     routes.RESOURCE,
     routetest.RESOURCE,
+    shadow.RESOURCE,
     status.RESOURCE,
 )

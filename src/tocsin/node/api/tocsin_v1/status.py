@@ -12,6 +12,10 @@ from tocsin.models.status import Build, Counts, Status
 from tocsin.node.api.backend import ClusterStatus
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 
+IN_SHADOW: Final = (
+    "this node is in shadow (--dispatch.shadow): it notifies nobody, and compares what it would send with"
+    " what the others do; tocsinctl shadow report says what it found"
+)
 MAX_WARNINGS: Final = 50
 
 
@@ -49,6 +53,8 @@ class _Status:
         )
 
     def _warnings(self, cluster: ClusterStatus) -> Iterator[str]:
+        if self._backend.inside.shadow is not None:
+            yield IN_SHADOW
         if cluster.clear_text:
             yield (
                 "cluster traffic is clear text: whoever reaches the cluster port can read it, silence alerts"

@@ -10,7 +10,7 @@ import { settings } from "../core/settings.js";
 import { moment } from "../core/time.js";
 import { Search } from "../parts/search.js";
 
-const OUTCOMES = ["", "sent", "not needed", "given up", "too late", "under way", "muted"];
+const OUTCOMES = ["", "sent", "not needed", "given up", "too late", "under way", "would have sent", "muted"];
 const KINDS = /** @type {Record<string, string>} */ ({ sent: "good", "given up": "bad", "too late": "bad", "under way": "warn" });
 
 /** @param {{query: URLSearchParams}} props */

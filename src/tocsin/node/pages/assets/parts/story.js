@@ -7,7 +7,7 @@ import { settings } from "../core/settings.js";
 import { moment } from "../core/time.js";
 import { Ago, useNow } from "./basics.js";
 
-const KINDS = { sent: "good", "sent by a peer": "good", muted: "", failed: "bad", "not needed": "", "under way": "warn" };
+const KINDS = { sent: "good", "sent by a peer": "good", muted: "", failed: "bad", "not needed": "", "under way": "warn", "would have sent": "" };
 const SHOWN = 30;
 
 /** @param {{story: any, nodes: any[]}} props */

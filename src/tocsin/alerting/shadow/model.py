@@ -1,0 +1,125 @@
+"""What is compared, and what becomes of it. Plain values; instants and spans are nanoseconds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from tocsin.alerting.group import Flush
+from tocsin.alerting.nflog import Entry
+from tocsin.alerting.timestamp import Nanoseconds
+
+Result = Literal["agreed", "late", "missing", "extra"]
+"""Agreed: both tell the same, at about the same time. Late: both do, earlier or later than the bound, or
+put together otherwise. Missing: they did not send what this node would have. Extra: they sent what it would
+not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What a comparison came to."""
+
+    result: Result
+    receiver: str
+    integration: str
+    """``team/webhook[0]``."""
+    group_key: str
+    at: Nanoseconds
+    """When it was judged."""
+    ours: Nanoseconds | None
+    """When the flush began by which this node would have notified; None: it would not have."""
+    theirs: Nanoseconds | None
+    """The stamp in the log; None: nobody has notified."""
+    firing: int
+    resolved: int
+    """How many alerts the notification tells of."""
+    why: str = ""
+    """For people; empty if they agree."""
+    alerts: tuple[str, ...] = ()
+    """Which alerts make the difference, and how this node has them; for people."""
+    more: int = 0
+    """Alerts past the bound of those that are named."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether somebody was told what another would not have been."""
+        return self.result in ("missing", "extra")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The words of a judgement."""
+
+    why: str
+    alerts: tuple[str, ...] = ()
+    more: int = 0
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Notice:
+    """One notification, of one side."""
+
+    entry: Entry
+    at: Nanoseconds
+    """When: our flush began, or the stamp of the others' entry."""
+    firing: frozenset[int]
+    resolved: frozenset[int]
+    is_news: bool
+    """Whether it tells of anything that the side had not told before: else it is a reminder."""
+    within: Nanoseconds
+    """How far from it the other side's may be to be compared at all."""
+    flush: Flush | None = None
+    """Ours: the flush. None: it is the others'."""
+    partner_at: Nanoseconds | None = None
+    """When the other side told the same; None: it has not."""
+    reason: str = ""
+    """Ours: why it would be sent; empty: only the log would be told."""
+
+    @property
+    def is_ours(self) -> bool:
+        """Whose it is."""
+        return self.flush is not None
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The integration, ``team/webhook[0]``, and the group key."""
+        receiver, key = self.entry.receiver, self.entry.group_key.decode("utf-8", "surrogatepass")
+        return f"{receiver.group_name}/{receiver.integration}[{receiver.index}]", key
+
+    @property
+    def size(self) -> int:
+        """How many alerts it tells of."""
+        return len(self.firing) + len(self.resolved)
+
+    def tells_the_same(self, other: Notice) -> bool:
+        """Whether both tell of the same alerts in the same states."""
+        return self.firing == other.firing and self.resolved == other.resolved
+
+    def is_overtaken_by(self, other: Notice, bound: Nanoseconds) -> bool:
+        """Whether at about that time the other side had news, which this side told only later, or otherwise:
+        if at all, which then is judged by itself."""
+        later = other.partner_at is None or other.partner_at > self.at
+        return other.is_news and later and abs(other.at - self.at) <= bound
+
+    def is_near(self, other: Notice) -> bool:
+        """Whether they may be compared."""
+        return abs(self.at - other.at) <= max(self.within, other.within)
+
+
+@dataclass(slots=True)
+class ShadowStatistics:
+    """For the metrics."""
+
+    enabled: int = 1
+    pending: int = 0
+    """Notifications that wait for the other side's."""
+    differences: int = 0
+    """Differences that are kept."""
+    not_compared: Counter[str] = field(default_factory=Counter)
+    """Notifications of either side, by why."""
+    differences_forgotten: int = 0
+    groups_forgotten: int = 0
+
+
+GAUGES: Final = ("enabled", "pending", "differences")

@@ -1,0 +1,393 @@
+"""The machine of a node in shadow: what it would have sent, compared with what the others log.
+
+It is the notification log of that node's own alert flow: what the flow withholds is taken for sent, so that
+the next decision goes out from it, and the others' log is looked at for comparison only. Where both sides
+have told the same, the flow goes on from the others' entry. A group that has not been compared yet goes out
+from what the log says.
+
+Sides are compared for each group at each integration, by the alerts that fire and that have ended (the log
+has their hashes). A notification waits for one of the other side that tells the same. If none comes in time,
+it is late if the other side has told all of it in other notifications, and else missing or extra. A reminder
+tells nothing new, so that no other notification stands for it: unless the other side had something new to
+tell at about that time.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Final
+
+from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.alerting.decisions import Decision, Muted, Withheld
+from tocsin.alerting.effects import FlushFinished
+from tocsin.alerting.group import Flush
+from tocsin.alerting.integration import integrations
+from tocsin.alerting.nflog import Entry, LogReader, Receiver, ReceiverData
+from tocsin.alerting.shadow import words
+from tocsin.alerting.shadow.model import Judgement, Notice, Result, ShadowStatistics, Words
+from tocsin.alerting.shadow.results import MAX_DIFFERENCES, Results
+from tocsin.alerting.shadow.words import Seen
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.bounded import Memo, Timers
+
+SLACK: Final = 5 * SECOND
+"""For sending, gossip and clocks: on top of the group's interval and the others' waits for each other."""
+MAX_PENDING: Final = 8_192
+MAX_PENDING_ALERTS: Final = 500_000
+"""Notifications that wait for the other side's, and alerts in them: past it the oldest is not compared."""
+MAX_PLACES: Final = 65_536
+"""Groups at integrations that are followed; past it the one that was first is forgotten: when it comes
+again, it goes out from what the log says."""
+MAX_RECENT: Final = 32
+"""Notifications of a group at an integration that were compared, and may explain others."""
+BATCH: Final = 64
+"""Judgements of one ``handle_timeout``."""
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    """A group at an integration."""
+
+    base: Entry | None
+    """The last notification by which we decide."""
+    told: Entry | None
+    """The others' last one."""
+    interval: Nanoseconds = 0
+    ours: list[Notice] = field(default_factory=list)
+    theirs: list[Notice] = field(default_factory=list)
+    """Those that wait for the other side's."""
+    recent: deque[Notice] = field(default_factory=lambda: deque(maxlen=MAX_RECENT))
+
+    def side(self, notice: Notice) -> list[Notice]:
+        return self.ours if notice.is_ours else self.theirs
+
+    def across(self, notice: Notice) -> list[Notice]:
+        return self.theirs if notice.is_ours else self.ours
+
+
+class Shadow:
+    """One for each node, whatever is reloaded. ``log``: the notification log, which has the others' entries
+    only. Implements :class:`~tocsin.alerting.nflog.LogReader` for the node's own alert flow."""
+
+    def __init__(
+        self,
+        log: LogReader,
+        *,
+        peer_timeout: Nanoseconds,
+        max_pending: int = MAX_PENDING,
+        max_pending_alerts: int = MAX_PENDING_ALERTS,
+        max_places: int = MAX_PLACES,
+        max_differences: int = MAX_DIFFERENCES,
+    ) -> None:
+        self.statistics = ShadowStatistics()
+        self.since: Nanoseconds = 0
+        """From when on is compared; 0: not yet."""
+        self.results = Results(self.statistics, max_differences)
+        self._log = log
+        self._peer_timeout = peer_timeout
+        self._others = 0
+        self._max_pending = max_pending
+        self._max_pending_alerts = max_pending_alerts
+        self._max_places = max_places
+        self._routes: tuple[tuple[str, str, Nanoseconds], ...] = ()
+        self._integrations: frozenset[Receiver] = frozenset()
+        self._places: dict[Hashable, _Place] = {}
+        self._pending: dict[Notice, _Place] = {}  # the oldest first
+        self._alerts = 0  # in them
+        self._timers: Timers[Notice, Nanoseconds] = Timers()
+        self._seen: Memo[tuple[str, str], Seen] = Memo(max_places)
+        self._effects: list[Judgement] = []
+
+    # -- the log of our own alert flow (LogReader)
+
+    def query(self, receiver: Receiver, group_key: str) -> Entry | None:
+        """The last notification by which we decide."""
+        key = group_key.encode("utf-8", "surrogatepass"), receiver
+        place = self._places.get(key)
+        return place.base if place is not None else self._log.query(receiver, group_key)
+
+    def stage(
+        self,
+        receiver: Receiver,
+        group_key: str,
+        firing: Iterable[int],
+        resolved: Iterable[int],
+        now: Nanoseconds,
+        expiry_ns: Nanoseconds,
+        previous: Entry | None,
+        *,
+        receiver_data: ReceiverData | None = None,
+    ) -> Entry:
+        """The entry that nobody gets to see."""
+        return Entry(
+            group_key=group_key.encode("utf-8", "surrogatepass"),
+            receiver=receiver,
+            timestamp=now if previous is None else max(now, previous.timestamp + 1),
+            firing_alerts=tuple(firing),
+            resolved_alerts=tuple(resolved),
+            expires_at=now + expiry_ns,
+            receiver_data=receiver_data or {},
+        )
+
+    # -- what there is
+
+    @property
+    def allowance(self) -> Nanoseconds:
+        """On top of a group's interval: within both together notifications agree."""
+        return self._others * self._peer_timeout + SLACK
+
+    def begin(self, now: Nanoseconds) -> None:
+        """The log is as the others have it: compare from now on."""
+        self.since = self.since or now
+
+    def members(self, others: int) -> None:
+        """How many other members there are. Without any nothing is compared."""
+        self._others = others
+        if not others:
+            self._let_go("alone", list(self._pending))
+
+    def configured(self, config: AlertmanagerConfig, *, changed: bool) -> None:
+        """The configuration in force. If it has ``changed``, groups that the others see otherwise go out from
+        what the log says."""
+        self._routes = tuple(
+            [
+                (route.options.receiver, f"{route.key}:", route.options.group_interval)
+                for route in config.route.walk()
+            ]
+        )
+        self._integrations = frozenset(
+            [each.log_receiver for receiver in config.receivers for each in integrations(receiver)]
+        )
+        if changed:
+            self._places = {key: place for key, place in self._places.items() if place.ours or place.theirs}
+
+    # -- what happens
+
+    def decided(self, decided: Sequence[Decision | FlushFinished], now: Nanoseconds) -> list[Entry]:
+        """Our own alert flow has decided something. The entries that it need not remember any more."""
+        imagined: list[Entry] = []
+        for each in decided:
+            match each:
+                case Withheld(entry=entry):
+                    self._would_send(each, now)
+                    imagined.append(entry)
+                case Muted():
+                    self._group(each.flush).mute(each)
+                case FlushFinished(flush=flush):
+                    self._group(flush).of(flush)
+                case _:
+                    pass
+        return imagined
+
+    def _group(self, flush: Flush) -> Seen:
+        key = flush.options.receiver, flush.group_key
+        seen = self._seen.get(key) or Seen()
+        self._seen.put(key, seen)
+        return seen
+
+    def _would_send(self, decision: Withheld, now: Nanoseconds) -> None:
+        entry, flush = decision.entry, decision.flush
+        place = self._place(entry.key, self._log.query(entry.receiver, flush.group_key))
+        before, place.base = place.base, entry
+        place.interval = flush.options.group_interval
+        notice = _notice(entry, before, flush.now, self._within(place.interval))
+        notice.flush, notice.reason = flush, decision.reason
+        self._compare(place, notice, now)
+
+    def heard(self, entry: Entry, previous: Entry | None, now: Nanoseconds) -> None:
+        """An entry of the others came, in place of ``previous``."""
+        if not self.since:
+            return
+        place = self._place(entry.key, previous)
+        before, place.told = place.told, entry
+        if entry.timestamp < self.since:
+            place.base = entry
+            return
+        interval = place.interval or self._interval(entry)
+        notice = _notice(entry, before, entry.timestamp, self._within(interval))
+        if (
+            entry.timestamp + notice.within < now
+        ):  # It has been under way for long: a partition, or a restart.
+            self.statistics.not_compared["heard too late"] += 1
+            place.base = entry
+            return
+        self._compare(place, notice, now)
+
+    def _place(self, key: Hashable, base: Entry | None) -> _Place:
+        place = self._places.get(key)
+        if place is None:
+            if len(self._places) >= self._max_places:
+                oldest = self._places.pop(next(iter(self._places)))
+                self._let_go("too many groups", [*oldest.ours, *oldest.theirs])
+                self.statistics.groups_forgotten += 1
+            place = self._places[key] = _Place(base, base)
+        return place
+
+    def _within(self, interval: Nanoseconds) -> Nanoseconds:
+        """How far apart they may be to be compared. A group is looked at once in an interval; what fails is
+        tried for one more."""
+        return 2 * interval + self.allowance
+
+    def _interval(self, entry: Entry) -> Nanoseconds:
+        """The group interval of the route that an entry is of; 0: there is no such route or receiver here."""
+        if entry.receiver not in self._integrations:
+            return 0
+        key = entry.group_key.decode("utf-8", "surrogatepass")
+        return max(
+            [
+                interval
+                for receiver, prefix, interval in self._routes
+                if receiver == entry.receiver.group_name and key.startswith(prefix)
+            ],
+            default=0,
+        )
+
+    # -- comparing
+
+    def _compare(self, place: _Place, notice: Notice, now: Nanoseconds) -> None:
+        for other in place.across(notice):
+            if notice.is_near(other) and notice.tells_the_same(other):
+                self._close(other)
+                place.recent += (other, notice)
+                other.partner_at, notice.partner_at = notice.at, other.at
+                ours, theirs = (notice, other) if notice.is_ours else (other, notice)
+                if place.base is ours.entry:
+                    place.base = theirs.entry
+                self._agree(place, ours, theirs, now)
+                return
+        if not self._others:
+            self.statistics.not_compared["alone"] += 1
+            return
+        place.side(notice).append(notice)
+        self._pending[notice] = place
+        self._alerts += notice.size
+        self._timers.set(notice, now + notice.within)
+        while len(self._pending) > self._max_pending or self._alerts > self._max_pending_alerts:
+            self._let_go("too many pending", [next(iter(self._pending))])
+        self.statistics.pending = len(self._pending)
+
+    def _close(self, notice: Notice) -> _Place:
+        place = self._pending.pop(notice)
+        place.side(notice).remove(notice)
+        self._alerts -= notice.size
+        self._timers.cancel(notice)
+        self.statistics.pending = len(self._pending)
+        return place
+
+    def _let_go(self, why: str, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            self._close(notice)
+            self.statistics.not_compared[why] += 1
+
+    def _agree(self, place: _Place, ours: Notice, theirs: Notice, now: Nanoseconds) -> None:
+        apart = abs(ours.at - theirs.at)
+        bound = place.interval + self.allowance
+        if apart <= bound:
+            self._judge("agreed", ours, now, theirs.at, Words(why=""))
+        else:
+            side = "later" if theirs.at > ours.at else "earlier"
+            why = f"they told it {apart // SECOND} s {side}, where {bound // SECOND} s are the bound"
+            self._judge("late", ours, now, theirs.at, Words(why=why))
+
+    def _overdue(self, notice: Notice, now: Nanoseconds) -> None:
+        """The other side has not told the same in time."""
+        place = self._close(notice)
+        place.recent.append(notice)
+        near = [
+            each
+            for each in chain(place.across(notice), place.recent)
+            if each.is_ours is not notice.is_ours and notice.is_near(each)
+        ]
+        firing = notice.firing.difference(*[each.firing for each in near])
+        resolved = notice.resolved.difference(*[each.resolved for each in near])
+        nearest = min(near, key=lambda each: abs(each.at - notice.at), default=None)
+        across = nearest.at if nearest is not None else None
+        if notice.is_news:
+            otherwise = bool(near) and not firing and not resolved
+        else:
+            bound = place.interval + self.allowance
+            otherwise = any(notice.is_overtaken_by(each, bound) for each in near)
+        if otherwise:
+            whose = "they told" if notice.is_ours else "this node would have told"
+            told = Words(why=f"{whose} the same, put together otherwise")
+            self._judge("late", notice, now, across, told)
+            return
+        lacking = [(one, True) for one in sorted(firing)] + [(one, False) for one in sorted(resolved)]
+        if notice.is_ours:
+            self._judge("missing", notice, now, across, words.not_theirs(notice, lacking, nearest))
+            return
+        entry = notice.entry
+        name, key = entry.receiver.group_name, entry.group_key.decode("utf-8", "surrogatepass")
+        why = words.not_ours(lacking, nearest, self._seen.get((name, key)), self._no_route(entry, place))
+        self._judge("extra", notice, now, across, why)
+
+    def _no_route(self, entry: Entry, place: _Place) -> str:
+        receiver = entry.receiver
+        name = f"{receiver.group_name}/{receiver.integration}[{receiver.index}]"
+        if receiver not in self._integrations:
+            return f"this node's configuration has no {name}"
+        if not place.interval and not self._interval(entry):
+            key = entry.group_key.decode("utf-8", "surrogatepass")
+            return f"no route of this node's configuration leads the group {key} to {receiver.group_name}"
+        return ""
+
+    def _judge(
+        self, result: Result, notice: Notice, now: Nanoseconds, across: Nanoseconds | None, told: Words
+    ) -> None:
+        integration, key = notice.place
+        judgement = Judgement(
+            result=result,
+            receiver=notice.entry.receiver.group_name,
+            integration=integration,
+            group_key=key,
+            at=now,
+            ours=notice.at if notice.is_ours else across,
+            theirs=across if notice.is_ours else notice.at,
+            firing=len(notice.firing),
+            resolved=len(notice.resolved),
+            why=told.why,
+            alerts=told.alerts,
+            more=told.more,
+        )
+        self.results.add(judgement, is_ours=notice.is_ours)
+        if result != "agreed":
+            self._effects.append(judgement)
+
+    # -- what is known
+
+    def awaits(self, integration: str, group_key: str, began: Nanoseconds) -> bool:
+        """Whether our notification of that flush waits for the others'."""
+        return any(
+            notice.is_ours and notice.at == began and notice.place == (integration, group_key)
+            for notice in list(self._pending)
+        )
+
+    # -- time
+
+    def next_timeout(self) -> Nanoseconds | None:
+        """When ``handle_timeout`` is to be called next."""
+        return self._timers.next_timeout()
+
+    def handle_timeout(self, now: Nanoseconds) -> None:
+        """Judge what has waited long enough, or the first of it if it is much."""
+        for _ in range(BATCH):
+            due = self._timers.pop_due(now)
+            if due is None:
+                return
+            self._overdue(due, now)
+
+    def drain(self) -> list[Judgement]:
+        """The differences since the last call, those that are late too."""
+        effects, self._effects = self._effects, []
+        return effects
+
+
+def _notice(entry: Entry, before: Entry | None, at: Nanoseconds, within: Nanoseconds) -> Notice:
+    firing, resolved = frozenset(entry.firing_alerts), frozenset(entry.resolved_alerts)
+    is_news = before is None or not (
+        firing.issubset(before.firing_alerts) and resolved.issubset(before.resolved_alerts)
+    )
+    return Notice(entry=entry, at=at, firing=firing, resolved=resolved, is_news=is_news, within=within)

@@ -1,0 +1,122 @@
+"""Says what makes two sides differ: which alerts, and how this node has them. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from tocsin.alerting.decisions import Muted, MutedAlert
+from tocsin.alerting.group import Flush
+from tocsin.alerting.shadow.model import Notice, Words
+from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
+
+MAX_NAMED: Final = 10
+"""Alerts that are named in one judgement."""
+MAX_LABELS: Final = 512
+"""Characters of one alert's labels."""
+MAX_FLUSHES: Final = 4
+"""Flushes of a group that are remembered: as many as there can be until a notification is judged."""
+MAX_MUTED: Final = 256
+"""Muted alerts of a flush of which is remembered what muted them."""
+_MUTED: Final[Mapping[str, str]] = {
+    "silence": "silenced by",
+    "mute_time_interval": "muted by the time interval",
+    "active_time_interval": "outside of the active time interval",
+}
+
+
+@dataclass(eq=False, slots=True)
+class _Flushed:
+    flush: Flush
+    muted: dict[int, str] = field(default_factory=dict)
+    """What muted alerts, by their hashes."""
+
+
+class Seen:
+    """A group as it was at its last flushes here."""
+
+    __slots__ = ("_flushed",)
+
+    def __init__(self) -> None:
+        self._flushed: deque[_Flushed] = deque(maxlen=MAX_FLUSHES)
+
+    def of(self, flush: Flush) -> _Flushed:
+        """The group is flushed."""
+        if not self._flushed or self._flushed[-1].flush is not flush:
+            self._flushed.append(_Flushed(flush))
+        return self._flushed[-1]
+
+    def mute(self, decision: Muted) -> None:
+        """Alerts are left out."""
+        muted = self.of(decision.flush).muted
+        for each in islice(decision.alerts, max(MAX_MUTED - len(muted), 0)):
+            muted[each.alert.labels.hash] = _muted_by(decision, each)
+
+    def told_of(self, one: int) -> str:
+        """How the group has, or had, the alert of that hash, in words."""
+        for each in reversed(self._flushed):
+            for alert in each.flush.alerts:
+                if alert.labels.hash == one:
+                    state = "it has ended here" if alert.resolved_at(each.flush.now) else "it fires here"
+                    return f"{_short(str(alert.labels))}: {each.muted.get(one, state)}"
+        return f"alert {one:016x}: this node does not have it in this group"
+
+
+def clock(moment: Nanoseconds) -> str:
+    """``2027-01-15T08:00:00Z``."""
+    return format_rfc3339(moment // SECOND * SECOND)
+
+
+def not_theirs(notice: Notice, lacking: list[tuple[int, bool]], nearest: Notice | None) -> Words:
+    """They did not send ours; ``lacking``: alerts that they have not told, and whether they fire."""
+    flush = notice.flush
+    assert flush is not None  # noqa: S101  (for the type checker)
+    if not lacking:
+        return Words(why=f"{notice.reason or 'resolved alerts'}: nobody has logged a notification")
+    known = {alert.labels.hash: str(alert.labels) for alert in flush.alerts}
+    named = tuple(
+        [
+            f"{_short(known.get(one, f'alert {one:016x}'))} {'fires' if fires else 'has ended'}"
+            for one, fires in lacking[:MAX_NAMED]
+        ]
+    )
+    why = notice.reason or "resolved alerts are not sent, but logged"
+    told = (
+        f"their notification of {clock(nearest.at)} leaves out" if nearest is not None else "nobody has told"
+    )
+    return Words(why=f"{why}: {told}", alerts=named, more=max(len(lacking) - MAX_NAMED, 0))
+
+
+def not_ours(
+    lacking: list[tuple[int, bool]], nearest: Notice | None, seen: Seen | None, no_route: str
+) -> Words:
+    """They sent what we would not have; ``lacking``: alerts that we would not have told."""
+    if no_route:
+        return Words(why=no_route)
+    if not lacking:
+        return Words(why="they have told it again")
+    hashes = [one for one, _ in lacking]
+    named: tuple[str, ...]
+    if seen is None:
+        named = tuple([f"alert {one:016x}" for one in hashes[:MAX_NAMED]])
+        why = "this node holds no such group"
+    else:
+        named = tuple([seen.told_of(each) for each in hashes[:MAX_NAMED]])
+        near = f"this node's notification of {clock(nearest.at)}" if nearest is not None else "this node"
+        why = f"{near} does not tell of"
+    return Words(why=why, alerts=named, more=max(len(lacking) - MAX_NAMED, 0))
+
+
+def _muted_by(decision: Muted, each: MutedAlert) -> str:
+    found = each.inhibition
+    if found is not None:
+        name = f" ({found.rule.name})" if found.rule.name else ""
+        return f"inhibited here by {_short(str(found.source.labels))}, rule {found.number}{name}"
+    return f"{_MUTED.get(decision.reason, decision.reason)} {', '.join(each.by[:8])} here"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_LABELS else text[: MAX_LABELS - 1] + "…"

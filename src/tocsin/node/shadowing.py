@@ -1,0 +1,129 @@
+"""``--dispatch.shadow``: the node decides all that others do, sends nothing, and says where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from tocsin.aio import MachineShell
+from tocsin.alerting.config import AlertmanagerConfig
+from tocsin.alerting.decisions import Decision
+from tocsin.alerting.effects import FlushFinished
+from tocsin.alerting.nflog import Entry, LogReader, RecordedEntries
+from tocsin.alerting.shadow.model import Judgement
+from tocsin.alerting.shadow.shadow import Shadow
+from tocsin.alerting.shadow.words import clock
+from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.errors import ConfigError
+from tocsin.node.clock import Clock
+from tocsin.node.config.flags import NodeFlags
+from tocsin.node.log import Logger
+
+IN_SHADOW: Final = (
+    "in shadow (--dispatch.shadow): this node notifies nobody; what it would send is compared with what the"
+    " others log (tocsinctl shadow report)"
+)
+MAX_LOGGED: Final = 3
+"""Alerts that a line of the log names."""
+
+
+Standing = tuple[int, frozenset[str], int]
+"""See :attr:`tocsin.node.cluster.cluster.Cluster.standing`."""
+
+
+class Shadowing:
+    """For one node. ``recorded`` holds what our own flow has decided until it is told that it may be let go;
+    ``log`` has what the others have sent. :class:`~tocsin.errors.ConfigError` without a cluster."""
+
+    def __init__(self, flags: NodeFlags, log: LogReader, recorded: RecordedEntries, clock: Clock) -> None:
+        if not flags.cluster_listen_address:
+            raise ConfigError(
+                "--dispatch.shadow",
+                "there is nobody to compare with: --cluster.listen-address is empty",
+                "leave that out, and name the cluster's members by --cluster.peer",
+            )
+        self.machine = Shadow(log, peer_timeout=flags.cluster_peer_timeout)
+        self._recorded = recorded
+        self._clock = clock
+        self._log = Logger("tocsin.shadow", component="shadow")
+        self._log.warn(IN_SHADOW)
+        self._shell = MachineShell(self.machine, clock, self._perform)
+        self._config: AlertmanagerConfig | None = None
+        self._last_after = 0
+        self.doubt = ""
+        """What is wrong with its place among the members, for people."""
+
+    def heard(self, entry: Entry, previous: Entry | None) -> None:
+        """The others have sent something."""
+        self.machine.heard(entry, previous, self._clock.now())
+        self._shell.run()
+
+    def decided(self, decided: Sequence[Decision | FlushFinished]) -> None:
+        """Our own alert flow has decided something."""
+        for entry in self.machine.decided(decided, self._clock.now()):
+            self._recorded.stored(entry)
+        self._shell.run()
+
+    def follow(
+        self, config: AlertmanagerConfig, record: Callable[[Sequence[Decision | FlushFinished]], None]
+    ) -> Callable[[Sequence[Decision | FlushFinished]], None]:
+        """``config`` is in force now. What takes in what is decided under it, and has it recorded, too."""
+        changed = self._config is not None and self._config is not config
+        self.machine.configured(config, changed=changed)
+        self._config = config
+
+        def decided(found: Sequence[Decision | FlushFinished]) -> None:
+            record(found)
+            self.decided(found)
+
+        return decided
+
+    def begin(self) -> None:
+        """The cluster has settled."""
+        self.machine.begin(self._clock.now())
+
+    def members(self, standing: Standing) -> Standing:
+        """Our standing in the cluster; how it is to be to the alert flow, which announces nothing to anybody,
+        and whose log has nothing of others."""
+        position, _, others = standing
+        self.machine.members(max(others, 0))
+        after = others - position
+        self.doubt = (
+            f"in shadow, but {after} of the other members come after this node in the order of names, and"
+            " wait --cluster.peer-timeout for it each time they notify: give it a --cluster.peer-name that"
+            " comes last"
+            if after > 0
+            else ""
+        )
+        if after > self._last_after:
+            self._log.warn(self.doubt)
+        self._last_after = after
+        self._shell.run()
+        return position, frozenset(), 0
+
+    def told(self, integration: str, group_key: str, began: Nanoseconds) -> str:
+        """What the others did where this node would have notified, in words."""
+        found = self.machine.results.of(integration, group_key, began)
+        if found is None:
+            return (
+                "the others have not told it yet"
+                if self.machine.awaits(integration, group_key, began)
+                else ("what the others did is not known")
+            )
+        if found.result == "agreed":
+            return f"the others sent it {clock(found.theirs or 0)}"
+        return f"{found.result}: {found.why}" + "".join([f"; {each}" for each in found.alerts[:MAX_LOGGED]])
+
+    def close(self) -> None:
+        """Compare nothing any more."""
+        self._shell.stop()
+
+    def _perform(self, effects: Sequence[Judgement]) -> None:
+        for each in effects:
+            self._log.warn(
+                f"in shadow: {each.result}",
+                integration=each.integration,
+                group=each.group_key,
+                why=each.why,
+                alerts="; ".join(each.alerts[:MAX_LOGGED]),
+            )

@@ -1,0 +1,88 @@
+"""A node in shadow: it decides, and sends, records and announces nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.transports import eventually
+from tests.unit.node.test_app import CONFIG, Sender, alert
+from tocsin.alerting.nflog import Receiver
+from tocsin.errors import ConfigError
+from tocsin.node import app
+from tocsin.node.app import Node
+from tocsin.node.cluster.name import SHADOW
+from tocsin.node.config.flags import parse_flags
+
+SINK = Receiver("sink", "webhook", 0)
+KEY = '{}:{alertname="A"}'
+
+
+def play(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    story: Callable[[Node, Sender], Awaitable[None]],
+    *more: str,
+) -> None:
+    file = folder / "alertmanager.yml"
+    file.write_text(CONFIG)
+    sender = Sender()
+    monkeypatch.setattr(app, "senders_of", lambda *_, **__: {("sink", "webhook", 0): sender})
+    arguments = [f"--config.file={file}", f"--storage.path={folder / 'data'}", "--dispatch.shadow", *more]
+    arguments += ["--web.listen-address=127.0.0.1:0", "--cluster.settle-timeout=0s"]
+    flags = parse_flags(arguments)
+
+    async def main() -> None:
+        node = Node(flags)
+        await node.start()
+        try:
+            await story(node, sender)
+        finally:
+            await node.stop()
+
+    asyncio.run(main())
+
+
+ALONE = ("--cluster.listen-address=127.0.0.1:0", "--cluster.advertise-address=127.0.0.1:9")
+
+
+def test_it_decides_and_sends_nothing_and_puts_nothing_into_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(node: Node, sender: Sender) -> None:
+        shadow = node.state.shadow
+        assert shadow is not None
+        told: list[str] = []
+        monkeypatch.setattr(node.cluster, "broadcast", lambda key, _changes: told.append(key))
+        monkeypatch.setattr(node.cluster, "tell", lambda key, _payload: told.append(key))
+        await node.put_alerts([alert("A", node.now())])
+        await eventually(lambda: shadow.machine.query(SINK, KEY) is not None)
+        await eventually(lambda: len(node.state.remembered.recorded) == 0)
+        assert node.state.log.query(SINK, KEY) is None
+        assert not sender.sent
+        assert not told
+        assert not node.intents.statistics.announced
+        assert shadow.machine.statistics.not_compared["alone"]
+
+        async def outcomes() -> list[str]:
+            return [each.outcome async for _, record in node.record.read() for each in record.deliveries]
+
+        await eventually(lambda: len(node.state.store.records.waiting) > 0)
+        assert (await outcomes())[-1] == "would have sent"
+        assert node.cluster_status().name.startswith(SHADOW)
+
+    play(tmp_path, monkeypatch, story, *ALONE)
+
+
+def test_it_is_told_at_the_start_and_needs_a_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(node: Node, sender: Sender) -> None:
+        assert any("in shadow (--dispatch.shadow)" in each.getMessage() for each in caplog.records)
+
+    play(tmp_path, monkeypatch, story, *ALONE)
+    with pytest.raises(ConfigError, match="nobody to compare with"):
+        play(tmp_path, monkeypatch, story, "--cluster.listen-address=")
