@@ -164,13 +164,9 @@ def observe(metrics: Metrics, node: Node) -> None:
     metrics.watch_statistics("events", lambda: node.inside.events.statistics, gauges=EVENT_GAUGES)
     metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
     metrics.watch_statistics("record", lambda: node.state.store.records.statistics, gauges=RECORD_GAUGES)
-    shadow = node.state.shadow
-    if shadow is not None:
-        from tocsin.alerting.shadow.model import GAUGES as SHADOW_GAUGES  # Seldom.
-
-        machine = shadow.machine
-        watch("tocsin_shadow_notifications_total", lambda: machine.results.counts)
-        metrics.watch_statistics("shadow", lambda: machine.statistics, gauges=SHADOW_GAUGES)
+    if (shadow := node.state.shadow) is not None:
+        watch("tocsin_shadow_notifications_total", shadow.counts)
+        metrics.watch_statistics("shadow", lambda: shadow.machine.statistics, gauges=shadow.GAUGES)
     metrics.watch_statistics("explain", lambda: node.explaining.statistics)
     watch("cluster_enabled", lambda: int(node.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())

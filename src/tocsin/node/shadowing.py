@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, get_args
 
 from tocsin.aio import MachineShell
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.nflog import Entry, LogReader, RecordedEntries
-from tocsin.alerting.shadow.model import Judgement
+from tocsin.alerting.shadow.model import GAUGES, Judgement, Result
 from tocsin.alerting.shadow.shadow import Shadow
 from tocsin.alerting.shadow.words import clock
 from tocsin.alerting.timestamp import Nanoseconds
@@ -34,6 +34,9 @@ Standing = tuple[int, frozenset[str], int]
 class Shadowing:
     """For one node. ``recorded`` holds what our own flow has decided until it is told that it may be let go;
     ``log`` has what the others have sent. :class:`~tocsin.errors.ConfigError` without a cluster."""
+
+    GAUGES: Final = GAUGES
+    """Of the machine's statistics."""
 
     def __init__(self, flags: NodeFlags, log: LogReader, recorded: RecordedEntries, clock: Clock) -> None:
         if not flags.cluster_listen_address:
@@ -100,6 +103,12 @@ class Shadowing:
         self._last_after = after
         self._shell.run()
         return position, frozenset(), 0
+
+    def counts(self) -> Mapping[tuple[str, str], float]:
+        """Notifications by result and receiver; 0 is shown too, for rules that look for what grows."""
+        receivers = self._config.receivers if self._config is not None else ()
+        known = [(result, each.name) for each in receivers for result in get_args(Result)]
+        return {**dict.fromkeys(known, 0), **self.machine.results.counts}
 
     def told(self, integration: str, group_key: str, began: Nanoseconds) -> str:
         """What the others did where this node would have notified, in words."""
