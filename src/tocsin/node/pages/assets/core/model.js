@@ -16,6 +16,7 @@ import { matchesAll } from "./matchers.js";
  * @property {string} generatorURL
  * @property {string[]} receivers
  * @property {State} state
+ * @property {number} rank         how bad, smaller is worse
  * @property {string[]} silencedBy
  * @property {string[]} inhibitedBy
  * @property {string[]} mutedBy
@@ -80,13 +81,20 @@ function readAlert(raw, group, old) {
     updatedAt: Date.parse(raw.updatedAt),
     endsAt: Date.parse(raw.endsAt),
     generatorURL: raw.generatorURL ?? "",
-    receivers: [...new Set(raw.receivers.map((/** @type {any} */ receiver) => receiver.name))].map(String),
+    receivers: namesOf(raw.receivers),
+    rank: severityRank(raw.labels),
     state: stateOf(status),
     silencedBy: by("silencedBy"),
     inhibitedBy: by("inhibitedBy"),
     mutedBy: by("mutedBy"),
     version,
   };
+}
+
+/** Each once; nearly always there is one. @param {{name: string}[]} receivers @returns {string[]} */
+function namesOf(receivers) {
+  if (receivers.length === 1) return [receivers[0].name];
+  return [...new Set(receivers.map((receiver) => receiver.name))];
 }
 
 /** @type {WeakMap<Labels, string>} */
@@ -118,7 +126,7 @@ export function severityClass(labels) {
 
 /** @param {Alert} a @param {Alert} b */
 function bySeverityAndAge(a, b) {
-  return severityRank(a.labels) - severityRank(b.labels) || b.startsAt - a.startsAt
+  return a.rank - b.rank || b.startsAt - a.startsAt
     || (a.fingerprint < b.fingerprint ? -1 : 1);
 }
 
@@ -196,7 +204,7 @@ export function distinct(groups) {
 
 /** The worst first, then the fullest. @param {Group[]} groups */
 export function sortGroups(groups) {
-  const rank = (/** @type {Group} */ group) => (group.alerts.length ? severityRank(group.alerts[0].labels) : 9);
+  const rank = (/** @type {Group} */ group) => (group.alerts.length ? group.alerts[0].rank : 9);
   return [...groups].sort(
     (a, b) => rank(a) - rank(b) || b.alerts.length - a.alerts.length || (a.key < b.key ? -1 : 1),
   );

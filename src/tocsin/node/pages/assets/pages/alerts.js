@@ -66,7 +66,6 @@ export function AlertsPage({ query }) {
   const closed = [...kept.closed].join("\n\n");
   const items = useMemo(() => flatten(groups), [groups, closed]);
   const rows = useMemo(() => items.filter((item) => item.alert), [items]);
-  const places = useMemo(() => new Map(rows.map((item, place) => [item.key, place])), [rows]);
   const selected = kept.selected.size ? rows.filter((item) => kept.selected.has(item.key)) : [];
   const receivers = useMemo(() => receiverNames(now.groups, view.receiver), [now.groups, view.receiver]);
   const names = useMemo(() => allFacets.map((facet) => facet.name), [allFacets]);
@@ -85,16 +84,16 @@ export function AlertsPage({ query }) {
     again();
     reveal.current?.(key);
   };
-  const current = rows[places.get(kept.current) ?? -1];
+  const current = kept.current ? rows.find((item) => item.key === kept.current) : undefined;
 
-  const keys = useRef({ rows, places, selected, current, pick });
-  keys.current = { rows, places, selected, current, pick };
+  const keys = useRef({ rows, selected, current, pick });
+  keys.current = { rows, selected, current, pick };
   const drawn = useRef(/** @type {Map<string, Drawn>} */ (new Map()));
   useEffect(() => {
     /** @param {number} step */
     const move = (step) => {
-      const { rows, places } = keys.current;
-      const at = places.get(kept.current) ?? -1;
+      const { rows } = keys.current;
+      const at = rows.findIndex((item) => item.key === kept.current);
       const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
       if (next) stand(next.key);
     };
@@ -196,12 +195,25 @@ function rowOf(drawn, item, on) {
   return row;
 }
 
+/** @type {WeakMap<import("../core/model.js").Group, Record<string, string>>} */
+const sharedLabels = new WeakMap();
+
+/** Labels that a group shows for all of its alerts. @param {import("../core/model.js").Group} group */
+function sharedBy(group) {
+  let shared = sharedLabels.get(group);
+  if (!shared) {
+    shared = { ...commonLabels(group.alerts.map((alert) => alert.labels)), ...group.labels };
+    sharedLabels.set(group, shared);
+  }
+  return shared;
+}
+
 /** @param {import("../core/model.js").Group[]} groups @returns {Item[]} */
 function flatten(groups) {
   /** @type {Item[]} */
   const items = [];
   for (const group of groups) {
-    const shared = { ...commonLabels(group.alerts.map((alert) => alert.labels)), ...group.labels };
+    const shared = sharedBy(group);
     items.push({ key: `g ${group.key}`, alert: null, group, shared });
     if (kept.closed.has(group.key)) continue;
     for (const alert of group.alerts) items.push({ key: alert.key, alert, group, shared });

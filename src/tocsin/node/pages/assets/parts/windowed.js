@@ -18,6 +18,12 @@ export function Windowed({ items, row, guess, label, reveal }) {
   const measured = useRef(0);
   const [, drawAgain] = useState(0);
   const [view, setView] = useState({ top: 0, height: window.innerHeight });
+  // At first only what is in sight: the rows around it come when that is on the screen.
+  const [around, setAround] = useState(0);
+  useEffect(() => {
+    const timer = setTimeout(() => setAround(1), 50);
+    return () => clearTimeout(timer);
+  }, []);
 
   /** @param {any} item */
   const heightOf = (item) => heights.current.get(item.key) ?? guess(item);
@@ -29,8 +35,8 @@ export function Windowed({ items, row, guess, label, reveal }) {
   const offsets = useMemo(measure, [items, measured.current]);
   const places = useMemo(() => new Map(items.map((item, i) => [/** @type {any} */ (item).key, i])), [items]);
 
-  const first = Math.max(0, find(offsets, view.top - 300));
-  const last = Math.min(items.length, find(offsets, view.top + view.height + 600) + 1);
+  const first = Math.max(0, find(offsets, view.top - 300 * around));
+  const last = Math.min(items.length, find(offsets, view.top + view.height + 600 * around) + 1);
 
   useEffect(() => {
     const look = () => {
