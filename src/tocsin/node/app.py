@@ -349,9 +349,9 @@ class Node:
 
     def _settle(self) -> None:
         self._settled = True
-        if self.state.shadow is not None:
-            self.state.shadow.begin()
         if not self._delayed:
+            if self.state.shadow is not None:
+                self.state.shadow.begin()
             self._engine.settle()
 
     async def _delay_dispatch(self) -> None:
@@ -359,7 +359,7 @@ class Node:
         await asyncio.sleep(in_seconds(self.flags.dispatch_start_delay))
         self._delayed = False
         if self._settled:
-            self._engine.settle()
+            self._settle()
 
     def _stalled(self, seconds: float) -> None:
         """The others have taken this node for dead, and sent what it was to send."""

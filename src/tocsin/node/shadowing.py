@@ -82,7 +82,7 @@ class Shadowing:
         return decided
 
     def begin(self) -> None:
-        """The cluster has settled."""
+        """Notifications would go out from now on."""
         self.machine.begin(self._clock.now())
 
     def members(self, standing: Standing) -> Standing:

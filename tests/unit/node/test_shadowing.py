@@ -80,6 +80,19 @@ def test_it_decides_and_sends_nothing_and_puts_nothing_into_the_log(
     play(tmp_path, monkeypatch, story, *ALONE)
 
 
+def test_it_compares_nothing_before_it_would_send(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others send while alerts are only coming in is no difference."""
+
+    async def story(node: Node, sender: Sender) -> None:
+        shadow, cluster = node.state.shadow, node.cluster
+        assert shadow is not None
+        assert cluster is not None
+        await eventually(lambda: cluster.settled)
+        assert shadow.machine.since == 0
+
+    play(tmp_path, monkeypatch, story, *ALONE, "--dispatch.start-delay=1h")
+
+
 def test_it_is_told_at_the_start_and_needs_a_cluster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
