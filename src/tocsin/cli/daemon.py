@@ -7,7 +7,7 @@ import os
 import platform
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tocsin import ALERTMANAGER_VERSION, __version__
@@ -21,6 +21,7 @@ from tocsin.node.service import ServiceManager
 
 if TYPE_CHECKING:
     from tocsin.node.app import Node
+    from tocsin.node.prepared import Prepared
 
 VERSION = f"""\
 alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__version__})
@@ -46,10 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tocsin: error: {error}", file=sys.stderr)
         return 1
     set_up(flags.log_level, flags.log_format)
-    from tocsin.node.app import Node  # Not for --help; and it makes many objects that nobody need look at.
+    # Not for --help; and they make many objects that nobody need look at.
+    from tocsin.node.app import start
+    from tocsin.node.prepared import prepare
 
     with asyncio.Runner(loop_factory=measured_loop) as runner:
-        return runner.run(_run(Node, flags))
+        return runner.run(_run(prepare, start, flags))
 
 
 def _show(text: str) -> int:
@@ -70,14 +73,19 @@ def _said(error: TocsinError, flags: NodeFlags) -> str:
     return str(error)
 
 
-async def _run(make: Callable[[NodeFlags], Node], flags: NodeFlags) -> int:
+async def _run(
+    prepare: Callable[[NodeFlags], Prepared], start: Callable[[Prepared], Awaitable[Node]], flags: NodeFlags
+) -> int:
     log = Logger("tocsin.daemon")
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # The start reads the file.
     try:
-        node = make(flags)
+        prepared = prepare(flags)
+        garbage.clean_up()  # now, as nobody waits for an answer yet
+        node = await start(prepared)
     except TocsinError as error:
         log.error("cannot start", err=_said(error, flags))
         return 1
@@ -89,13 +97,6 @@ async def _run(make: Callable[[NodeFlags], Node], flags: NodeFlags) -> int:
         task.add_done_callback(reloads.discard)
 
     loop.add_signal_handler(signal.SIGHUP, reload)
-    garbage.clean_up()  # now, as nobody waits for an answer yet
-    try:
-        await node.start()
-    except TocsinError as error:
-        log.error("cannot start", err=_said(error, flags))
-        await node.stop()
-        return 1
     garbage.keep_what_is_there()  # the state that was loaded too
     running = [loop.create_task(work) for work in (garbage.collect_forever(), manager.feed_watchdog())]
     manager.ready()

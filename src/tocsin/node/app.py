@@ -1,4 +1,4 @@
-"""The node: puts configuration, state, alert flow, cluster and HTTP together, and takes them apart again."""
+"""The composition root: the running node as one value, made of what was prepared, and taken apart again."""
 
 from __future__ import annotations
 
@@ -6,28 +6,24 @@ import asyncio
 import os
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from tocsin import ALERTMANAGER_VERSION, __version__
+from tocsin import __version__
+from tocsin.aio import Tasks
 from tocsin.aio.joined import Joined
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.group import GroupView
 from tocsin.alerting.intent import KEY as INTENT_KEY
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 from tocsin.errors import ClosedError, TocsinError
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
-from tocsin.node.clock import Clock, ClockWatch
+from tocsin.node.clock import ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
-from tocsin.node.config.flags import NodeFlags
-from tocsin.node.configuration import TemplateStatistics, loader, senders_of
 from tocsin.node.decisionrecord import DecisionRecord
 from tocsin.node.engine import Engine
 from tocsin.node.explainer import Explainer
@@ -37,12 +33,13 @@ from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 from tocsin.node.looplag import lag_of
 from tocsin.node.maintenance import Maintenance
-from tocsin.node.metrics import Metrics
-from tocsin.node.observation import Counts, observe
+from tocsin.node.observation import observe
+from tocsin.node.periodic import every
+from tocsin.node.prepared import Prepared
 from tocsin.node.queries import CountedLog, CountedMuter, Queries
 from tocsin.node.routelabels import RouteLabels
 from tocsin.node.standing import VERSION, cluster_status_of
-from tocsin.node.state import make_state
+from tocsin.node.state import make_changes
 from tocsin.node.store.kinds import NOTIFICATIONS
 from tocsin.node.web import Web, external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
@@ -60,30 +57,38 @@ CLOCK_INTERVAL: Final[Nanoseconds] = 5_000_000_000
 
 
 class Node:
-    """One Alertmanager-compatible node. Implements :class:`tocsin.node.api.backend.Backend`."""
+    """One Alertmanager-compatible node, whole. Implements :class:`tocsin.node.api.backend.Backend`.
 
-    def __init__(self, flags: NodeFlags) -> None:
-        """Loads the configuration; :class:`~tocsin.errors.TocsinError` for what cannot be used."""
-        self.flags = flags
-        self.clock = Clock()
+    Made by :func:`start` on the event loop, of state that has been opened.
+    """
+
+    def __init__(self, prepared: Prepared) -> None:
+        """:class:`~tocsin.errors.TocsinError` for what cannot be used."""
+        flags = self.flags = prepared.flags
+        self.clock = prepared.clock
+        self.counts = prepared.counts
+        self.metrics_registry = prepared.metrics
+        self.template_statistics = prepared.templates
+        self.alerts = prepared.alerts
+        self.state = prepared.state
+        self._load = prepared.load
+        self._make_senders = prepared.make_senders
+        self._log = Logger("tocsin.node")
         self._clock_watch = ClockWatch(self.clock)
-        self.counts = Counts()
-        self.metrics_registry = Metrics(
-            version=__version__,
-            alertmanager_version=ALERTMANAGER_VERSION,
-            features=flags.enable_feature,
-        )
+        self._started_at = self.clock.now()
+        self._random = random.Random(os.urandom(32))
+        self._heap = HeapKeeper()
+        self._settled = False
+        self._delayed = flags.dispatch_start_delay > 0
+        self._stopping = False
+        self._begins_anew = False
+        self._reloading = asyncio.Lock()
+        self._reloads = Joined(self._reload)
+        self._tasks = Tasks(lambda error: self._log.error("a task of the node failed", err=repr(error)))
+        self._periodic: list[asyncio.Task[None]] = []
         self.silence_queries = Queries(self.metrics_registry.timer("silences_query_duration_seconds"))
         self.log_queries = Queries(self.metrics_registry.timer("nflog_query_duration_seconds"))
-        self._log = Logger("tocsin.node")
-        self._random = random.Random(os.urandom(32))
-        self._started_at = self.clock.now()
-        self.alerts = Alerts(AlertNameLimit(flags.alerts_per_alertname_limit))
-        self.state = make_state(flags, self.clock, self._tell)
         self.look_ups = LookUps(self.silences)
-        self.record = DecisionRecord(self.state.store, self.clock, "", self._log)
-        self.intents = Intents()
-        self.inside = NodeInside(self)
         self._maintenance = Maintenance(
             self.state.store,
             self.state.kinds,
@@ -92,63 +97,32 @@ class Node:
             clock=self.clock,
             log=self._log,
         )
-        self.explaining = Explainer(self)
-        self.cluster: Cluster | None = None
-        self.template_statistics = TemplateStatistics()
-        self._load = loader(flags, self._log, self.template_statistics)
-        self._make_senders = partial(
-            senders_of, external_url=external_url_of(flags), clock=self.clock, clients=self.counts.clients
+        self.cluster = self._make_cluster()
+        name = self.cluster.settings.name if self.cluster is not None else ""
+        self.intents = Intents(name, now=self.clock.now()) if name else Intents()
+        self.record = DecisionRecord(self.state.store, self.clock, name, self._log)
+        self.changes = make_changes(
+            self.state,
+            self.clock,
+            self._tell,
+            log=Logger("tocsin.silences", component="silences") if flags.log_silences else None,
         )
-        self._config = self._load()
-        self._route_labels: RouteLabels | None = None
-        self.engine: Engine | None = None
-        self._web: Web | None = None
-        self._heap = HeapKeeper()
-        self._settled = False
-        self._delayed = flags.dispatch_start_delay > 0
-        self._stopping = False
-        self._begins_anew = False
-        self._reloading = asyncio.Lock()
-        self._reloads = Joined(self._reload)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._periodic: list[asyncio.Task[None]] = []
-
-    # -- start and stop
-
-    async def start(self) -> None:
-        """Load the state, serve, join. Returns once the HTTP interface answers; joining goes on beside it."""
-        self._log.info("starting Tocsin", version=__version__)
-        await self.state.store.open(self.clock.now())
-        self.cluster = self._make_cluster() if self.flags.cluster_listen_address else None
+        self._config = prepared.config
+        self.engine = self._make_engine(self._config, self._make_senders(self._config))
+        self._count_loaded()
+        self._route_labels = self._make_route_labels()
+        self._members_changed()
+        self.explaining = Explainer(self)
+        self.inside = NodeInside(self)
         if self.cluster is not None:
-            self.intents = Intents(self.cluster.settings.name, now=self.clock.now())
-            self.record = DecisionRecord(self.state.store, self.clock, self.cluster.settings.name, self._log)
             self.cluster.handlers[INTENT_KEY] = self._intents_received
-            self.explaining.open(self.cluster)
-            self.inside.join(self.cluster)
-        self._adopt(self._config, self._make_senders(self._config), previous=None)
         observe(self.metrics_registry, self)
-        self._web = Web(self.flags, self, self.metrics_registry)
-        await self._web.start()
-        self._heap.entries(self.state.entries)
-        lag = lag_of(asyncio.get_running_loop())
-        if lag is not None:
-            lag.reset()
-            lag.on_stall = self._stalled
-        if self.cluster is None:
-            self._settle()
-        else:
-            await self.cluster.start()
-            self.state.store.remember(self.cluster.remembered)
-        self._periodic = [
-            self._spawn(self._every(self.flags.data_maintenance_interval, self._maintain)),
-            self._spawn(self._every(self.flags.alerts_gc_interval, self._collect_alerts)),
-            self._spawn(self._every(CLOCK_INTERVAL, self._watch_clock)),
-            *[self._spawn(self._every(*each)) for each in self.inside.periodic],
-            *([self._spawn(self._delay_dispatch())] if self._delayed else []),
-        ]
+        self._web = Web(flags, self, self.metrics_registry)
 
     def _make_cluster(self) -> Cluster | None:
+        """None for a node that is to be alone. It tells nothing before it is started."""
+        if not self.flags.cluster_listen_address:
+            return None
         from tocsin.node.cluster.assembly import make_cluster
 
         return make_cluster(
@@ -164,24 +138,48 @@ class Node:
             keep=self.state.store.remember,
         )
 
+    # -- start and stop
+
+    async def serve(self) -> None:
+        """Serve, join. Returns once the HTTP interface answers; joining goes on beside it."""
+        await self._web.start()
+        self._heap.entries(self.state.entries)
+        lag = lag_of(asyncio.get_running_loop())
+        if lag is not None:
+            lag.reset()
+            lag.on_stall = self._stalled
+        if self.cluster is None:
+            self._settle()
+        else:
+            await self.cluster.start()
+            self.state.store.remember(self.cluster.remembered)
+        periodic = [
+            (self.flags.data_maintenance_interval, self._maintain),
+            (self.flags.alerts_gc_interval, self._collect_alerts),
+            (CLOCK_INTERVAL, self._watch_clock),
+            *self.inside.periodic,
+        ]
+        self._periodic = [self._tasks.spawn(every(*each, self._log)) for each in periodic]
+        if self._delayed:
+            self._periodic.append(self._tasks.spawn(self._delay_dispatch()))
+
     async def stop(self) -> None:
         """Stop serving, let notifications end, leave the cluster, keep the state. Bounded in time."""
         self._stopping = True
         for task in self._periodic:
             task.cancel()
         self.inside.events.close()
-        if self._web is not None:
-            await self._web.stop()
-        if self.engine is not None:
-            await self.engine.close(STOP_GRACE)
-            await self.state.drained()
-        if self._tasks:  # What was begun before.
-            await asyncio.wait(self._tasks, timeout=STOP_GRACE)
+        await self._web.stop()
+        await self.engine.close(STOP_GRACE)
+        if self.state.shadow is not None:
+            self.state.shadow.close()
+        await self.changes.notifications.drained()
+        await self.state.news.drained()
+        await self._tasks.finished(STOP_GRACE)
         await self.explaining.close()
         if self.cluster is not None:
             await self.cluster.close()
-        if self.engine is not None:
-            await self._maintain()
+        await self._maintain()
         await self.state.store.close()
         self._log.info("stopped")
 
@@ -228,22 +226,22 @@ class Node:
 
     def groups(self) -> Sequence[GroupView]:
         """The aggregation groups."""
-        return self._engine.dispatcher.groups()
+        return self.engine.dispatcher.groups()
 
     def group_muted_by(self, group: GroupView) -> Sequence[str]:
         """The time intervals that mute a group."""
         try:
-            return self._engine.pipeline.muted_by(group.route.options, self.now())
+            return self.engine.pipeline.muted_by(group.route.options, self.now())
         except KeyError:  # A reload has removed a time interval since the group was asked for.
             return ()
 
     async def route_labels(self, group: GroupView) -> Mapping[str, str]:
         """The labels of a group's route, rendered."""
-        return await self._route_labels.of_group(group, self.now()) if self._route_labels else {}
+        return await self._route_labels.of_group(group, self.now())
 
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
         """Fingerprints of inhibiting alerts."""
-        return self._engine.inhibitor.mutes(labels, now)
+        return self.engine.inhibitor.mutes(labels, now)
 
     def cluster_status(self) -> ClusterStatus:
         """Name, status and members."""
@@ -251,17 +249,17 @@ class Node:
 
     async def set_silence(self, silence: Silence) -> str:
         """Create or change a silence, and tell the cluster."""
-        return await self.state.changes.set(silence)
+        return await self.changes.silences.set(silence)
 
     async def expire_silence(self, identifier: str) -> None:
         """End a silence, and tell the cluster."""
-        await self.state.changes.expire(identifier)
+        await self.changes.silences.expire(identifier)
 
     async def put_alerts(self, alerts: Sequence[Alert]) -> None:
         """Take in alerts."""
         accepted = self.alerts.put(alerts, self.now())
         began = time.perf_counter()
-        self._engine.insert(accepted)
+        self.engine.insert(accepted)
         self.counts.processed(len(accepted), time.perf_counter() - began)
 
     def alerts_received(self, *, firing: int, resolved: int, invalid: int) -> None:
@@ -281,10 +279,10 @@ class Node:
                 senders = await asyncio.to_thread(self._make_senders, config)
                 if self.cluster is not None:
                     self.cluster.reload_identity()  # The last that can fail: then nothing was changed.
-                await self._engine.regroup(config, self.alerts)
+                await self.engine.regroup(config, self.alerts)
                 if self._stopping:
                     raise ClosedError("the node is stopping")
-                self._adopt(config, senders, previous=self.engine)
+                self._adopt(config, senders)
             except TocsinError as error:
                 self.counts.reload_successful = False
                 self._log.error("reloading failed; nothing was changed", err=str(error))
@@ -292,8 +290,8 @@ class Node:
 
     async def reload_on_signal(self) -> None:
         """For SIGHUP: reload, and only log what goes wrong."""
-        if self.engine is None or self._stopping:
-            return  # A start has just read the file; it must not end up with two engines.
+        if self._stopping:
+            return
         with suppress(TocsinError):  # Said by reload() already.
             await self.reload()
 
@@ -303,18 +301,11 @@ class Node:
 
     # -- within
 
-    @property
-    def _engine(self) -> Engine:
-        if self.engine is None:
-            raise RuntimeError("the node is not started")
-        return self.engine
-
-    def _adopt(
-        self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None
-    ) -> None:
-        """Put a configuration in force. The old engine's attempts end by themselves."""
+    def _make_engine(
+        self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None = None
+    ) -> Engine:
         shadow, decided = self.state.shadow, self.record.follow().decided
-        engine = Engine(
+        return Engine(
             config,
             clock=self.clock,
             silences=CountedMuter(self.silences, self.silence_queries),
@@ -324,7 +315,7 @@ class Node:
             peer_timeout=self.flags.cluster_peer_timeout,
             random=self._random,
             log=Logger("tocsin.engine", component="dispatcher"),
-            on_recorded=self.state.notifications.keep if shadow is None else lambda _entries: None,
+            on_recorded=self.changes.notifications.keep if shadow is None else lambda _entries: None,
             on_latency=self._observe_latency,
             intents=self.intents,
             on_announced=self._announced,
@@ -333,26 +324,34 @@ class Node:
             previous=previous,
             withhold=shadow is not None,
         )
-        if previous is not None:
-            previous.retire()
-        self.engine = engine
-        if previous is None or config is not self._config:  # Else the file was not read.
-            self.counts.loaded(config, time.time())
-            self._log.info("configuration loaded", file=self.flags.config_file)
-            for warning in config.all_warnings(self.flags.data_retention):
-                self._log.warn("doubtful configuration", warning=warning)
-        self._config = config
-        self._route_labels = RouteLabels(TemplateRenderer(config.files, external_url_of(self.flags)))
+
+    def _adopt(self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender]) -> None:
+        """Put a configuration in force. The old engine's attempts end by themselves."""
+        old, self.engine = self.engine, self._make_engine(config, senders, self.engine)
+        old.retire()
+        if config is not self._config:  # Else the file was not read.
+            self._config = config
+            self._count_loaded()
+        self._route_labels = self._make_route_labels()
         self._members_changed()
         if self._settled and not self._delayed:
-            engine.settle()
+            self.engine.settle()
+
+    def _count_loaded(self) -> None:
+        self.counts.loaded(self._config, time.time())
+        self._log.info("configuration loaded", file=self.flags.config_file)
+        for warning in self._config.all_warnings(self.flags.data_retention):
+            self._log.warn("doubtful configuration", warning=warning)
+
+    def _make_route_labels(self) -> RouteLabels:
+        return RouteLabels(TemplateRenderer(self._config.files, external_url_of(self.flags)))
 
     def _settle(self) -> None:
         self._settled = True
         if not self._delayed:
             if self.state.shadow is not None:
                 self.state.shadow.begin()
-            self._engine.settle()
+            self.engine.settle()
 
     async def _delay_dispatch(self) -> None:
         """``--dispatch.start-delay``: until it is over alerts are taken in, and nobody is notified."""
@@ -371,11 +370,11 @@ class Node:
         if not self._settled or self.cluster is None or not self.cluster.settle_again():
             return False
         self._settled = False
-        self._engine.unsettle()
+        self.engine.unsettle()
         return True
 
     def _members_changed(self) -> None:
-        if self.engine is not None and self.cluster is not None:
+        if self.cluster is not None:
             standing, shadow = self.cluster.standing, self.state.shadow
             self.engine.set_members(*(standing if shadow is None else shadow.members(standing)))
 
@@ -385,10 +384,10 @@ class Node:
                 self.cluster.tell(INTENT_KEY, payload)
 
     def _intents_received(self, payload: bytes, event: UserMessage) -> None:
-        self._engine.receive_intents(payload, str(event.source))
+        self.engine.receive_intents(payload, str(event.source))
 
     def _merged(self, key: str) -> None:
-        if key == NOTIFICATIONS.key and self.engine is not None:
+        if key == NOTIFICATIONS.key:
             self.engine.rearm()
 
     def _tell(self, key: str, changes: Sequence[bytes]) -> None:
@@ -400,17 +399,6 @@ class Node:
         labels = (integration, receiver) if by_name else (integration,)
         self.metrics_registry.timer("notification_latency_seconds", *labels).observe(seconds)
 
-    async def _every(self, interval: Nanoseconds, action: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        while interval > 0:
-            await asyncio.sleep(in_seconds(interval))
-            try:
-                await action()
-            except TocsinError as error:
-                self._log.error("maintenance failed", err=str(error))
-            except Exception as error:
-                # A bug must cost this one run, not all that would come after it.
-                self._log.error("maintenance failed", err=repr(error))
-
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
         await self._maintenance.run(self.cluster.remembered if self.cluster is not None else None)
@@ -419,7 +407,7 @@ class Node:
         now = self.now()
         removed = self.alerts.gc(now)
         self.silences.forget(alert.fingerprint for alert in removed)
-        self._engine.inhibitor.gc(now)
+        self.engine.inhibitor.gc(now)
 
     async def _watch_clock(self) -> None:
         """Timers stand at wall-clock times: set back by an hour, the groups would be silent for an hour.
@@ -434,17 +422,27 @@ class Node:
         if self._begins_anew:  # Until it is done: a file that the senders need may be gone for a while.
             async with self._reloading:
                 senders = await asyncio.to_thread(self._make_senders, self._config)
-                await self._engine.regroup(self._config, self.alerts)
-                self._adopt(self._config, senders, previous=self.engine)
+                await self.engine.regroup(self._config, self.alerts)
+                self._adopt(self._config, senders)
             self._begins_anew = False
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("a task of the node failed", err=repr(error))
+async def start(prepared: Prepared) -> Node:
+    """Open the state, build the node, and have it serve.
+
+    :class:`~tocsin.errors.TocsinError` if that cannot be done, with nothing left running.
+    """
+    Logger("tocsin.node").info("starting Tocsin", version=__version__)
+    store = prepared.state.store
+    try:
+        await store.open(prepared.clock.now())
+        node = Node(prepared)
+    except BaseException:
+        await store.close()
+        raise
+    try:
+        await node.serve()
+    except BaseException:
+        await node.stop()
+        raise
+    return node

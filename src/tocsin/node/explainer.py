@@ -22,22 +22,23 @@ class Explainer:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._asking: Asking | None = None
         self._explaining = Later(self._make)
+        self._asking = self._open(node.cluster) if node.cluster is not None else None
 
     def _make(self) -> Explaining:
         from tocsin.node.explaining import Explaining
 
         return Explaining(self._node, self._asking)
 
-    def open(self, cluster: Cluster) -> None:
+    def _open(self, cluster: Cluster) -> Asking:
         """Ask its members from now on, and answer them."""
         from tocsin.node.cluster.asking import KEY, Asking
 
         log = Logger("tocsin.explain", component="explain")
         name, ready = cluster.settings.name, self._explaining.get
-        self._asking = Asking(name, cluster.gossip, self.know, log, ready=ready)
-        cluster.handlers[KEY] = self._asking.receive
+        asking = Asking(name, cluster.gossip, self.know, log, ready=ready)
+        cluster.handlers[KEY] = asking.receive
+        return asking
 
     async def close(self) -> None:
         """Answer nobody any more."""

@@ -158,8 +158,7 @@ class Explaining:
         node = self._node
         await node.look_ups.find_all([labels])
         now = node.now()
-        inhibition = node.engine.inhibitor.inhibition(labels, now) if node.engine is not None else None
-        return inhibition, node.silences.mutes(labels, now)
+        return node.engine.inhibitor.inhibition(labels, now), node.silences.mutes(labels, now)
 
     def _timers(self, alerts: Sequence[Labels]) -> tuple[Timer, ...]:
         found = {key: due for labels in alerts for key, due in self._due(labels).items()}
@@ -167,8 +166,6 @@ class Explaining:
 
     def _due(self, labels: Labels) -> Mapping[tuple[str, Labels], Nanoseconds]:
         engine = self._node.engine
-        if engine is None:
-            return {}
         found: dict[tuple[str, Labels], Nanoseconds] = {}
         for route in engine.config.route.match(labels):
             group = route.group_labels(labels)

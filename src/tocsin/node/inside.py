@@ -33,7 +33,6 @@ if TYPE_CHECKING:  # A node may be alone, and never be asked.
     from tocsin.models.status import Configuration
     from tocsin.node.app import Node
     from tocsin.node.cluster.about import About
-    from tocsin.node.cluster.cluster import Cluster as RunningCluster
     from tocsin.node.cluster.view import ClusterView
 
 
@@ -46,7 +45,7 @@ class NodeInside:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._about: About | None = None
+        self._about = self._make_about()
         self.external_url = external_url_of(node.flags)
         self.events = EventHub(
             Watch(self._touched, (("cluster", self._cluster), ("configuration", self.configuration))),
@@ -114,13 +113,11 @@ class NodeInside:
     @property
     def group_count(self) -> int:
         """Aggregation groups."""
-        engine = self._node.engine
-        return len(engine.dispatcher) if engine is not None else 0
+        return len(self._node.engine.dispatcher)
 
     def each_group(self) -> Iterator[tuple[Route, Labels, tuple[Alert, ...]]]:
         """The aggregation groups, in no order."""
-        engine = self._node.engine
-        return engine.dispatcher.each_group() if engine is not None else iter(())
+        return self._node.engine.dispatcher.each_group()
 
     @property
     def record_kept(self) -> bool:
@@ -166,11 +163,13 @@ class NodeInside:
             about=self._about.of if self._about is not None else lambda _name: ("", ""),
         )
 
-    def join(self, cluster: RunningCluster) -> None:
-        """There is a cluster: hear what its members tell of themselves."""
+    def _make_about(self) -> About | None:
+        cluster = self._node.cluster
+        if cluster is None:
+            return None
         from tocsin.node.cluster.about import About
 
-        self._about = About(cluster, lambda: (__version__, str(self._node.counts.config_hash)))
+        return About(cluster, lambda: (__version__, str(self._node.counts.config_hash)))
 
     async def tell_about(self) -> None:
         """Tell the other Tocsin nodes of this one."""
@@ -190,8 +189,7 @@ class NodeInside:
 
     def health(self, receiver: str, kind: str, index: int) -> IntegrationHealth:
         """How an integration has done."""
-        engine = self._node.engine
-        return engine.pipeline.statistics.health.of(receiver, kind, index) if engine else IntegrationHealth()
+        return self._node.engine.pipeline.statistics.health.of(receiver, kind, index)
 
     def doubts(self) -> Sequence[str]:
         """What is doubtful in the configuration in force, and in the certificates."""
@@ -205,9 +203,8 @@ class NodeInside:
 
     def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
         """The time intervals that mute a route."""
-        engine = self._node.engine
         try:
-            return engine.pipeline.muted_by(options, at) if engine is not None else ()
+            return self._node.engine.pipeline.muted_by(options, at)
         except KeyError:  # A reload has removed a time interval since the route was asked for.
             return ()
 

@@ -196,7 +196,7 @@ def _reader(thing: object, name: str) -> Callable[[], Any]:
 
 def _observe_flow(metrics: Metrics, node: Node) -> None:
     def flow(read: Callable[[Any], Any]) -> Callable[[], Any]:
-        return lambda: read(node.engine) if node.engine is not None else 0
+        return lambda: read(node.engine)
 
     watch = metrics.watch
     watch("dispatcher_aggregation_groups", flow(lambda engine: len(engine.dispatcher)))
@@ -207,7 +207,7 @@ def _observe_flow(metrics: Metrics, node: Node) -> None:
     watch("notifications_suppressed_total", flow(lambda engine: engine.pipeline.statistics.suppressed))
     metrics.watch_statistics(
         "remembered",
-        lambda: node.engine.pipeline.remembered.counts if node.engine is not None else None,
+        lambda: node.engine.pipeline.remembered.counts,
         gauges=("ends", "timers", "unheard"),
     )
 
@@ -217,8 +217,6 @@ def _observe_receivers(metrics: Metrics, node: Node) -> None:
 
     def reader(name: str, *, reasons: Sequence[str] = ()) -> Callable[[], Any]:
         def read() -> Mapping[Any, float]:
-            if node.engine is None:
-                return {}
             statistics = node.engine.pipeline.statistics
             if not by_name:
                 return getattr(statistics, name)  # type: ignore[no-any-return]

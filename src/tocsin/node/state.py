@@ -1,4 +1,4 @@
-"""The replicated state of a node: in memory, on disk, and what is told of it to the cluster.
+"""The replicated state of a node: in memory and on disk, and the changes of its own that the cluster gets.
 
 A change of our own is committed to the journal, then applied in memory, then broadcast. What a peer sent is
 merged, and passed on once the journal has it.
@@ -36,8 +36,6 @@ class State:
     log: NotificationLog
     remembered: Remembered
     store: Store
-    changes: SilenceChanges
-    notifications: NotificationWriter
     news: News
     shadow: Shadowing | None
 
@@ -51,17 +49,10 @@ class State:
         """How many entries there are."""
         return len(self.silences) + len(self.log)
 
-    async def drained(self) -> None:
-        """Wait until all that was recorded and merged is kept and told, as far as it ever will be."""
-        if self.shadow is not None:
-            self.shadow.close()
-        await self.notifications.drained()
-        await self.news.drained()
 
-
-def make_state(flags: NodeFlags, clock: Clock, broadcast: Callable[[str, Sequence[bytes]], None]) -> State:
+def make_state(flags: NodeFlags, clock: Clock) -> State:
     """The state in the folder of ``--storage.path``, which is yet to be opened. :class:`ConfigError` if that
-    cannot be used. ``broadcast`` gets each change of our own: its key, and its entries."""
+    cannot be used."""
     silences = Silences(
         flags.data_retention,
         random=random.SystemRandom(),
@@ -76,21 +67,27 @@ def make_state(flags: NodeFlags, clock: Clock, broadcast: Callable[[str, Sequenc
             entries=flags.record_max_entries, size=flags.record_max_bytes, age=flags.record_max_age
         ),
     )
-    return State(
-        silences,
-        log,
-        remembered,
-        store,
-        SilenceChanges(
-            silences,
-            commit=store.commit,
-            now=clock.now,
-            tell=broadcast,
-            log=Logger("tocsin.silences", component="silences") if flags.log_silences else None,
+    return State(silences, log, remembered, store, News(flush=lambda: store.flush(urgent=False)), shadow)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnChanges:
+    """What this node changes itself: committed, applied, then broadcast."""
+
+    silences: SilenceChanges
+    notifications: NotificationWriter
+
+
+def make_changes(
+    state: State, clock: Clock, broadcast: Callable[[str, Sequence[bytes]], None], *, log: Logger | None
+) -> OwnChanges:
+    """``broadcast`` gets each change: its key, and its entries. ``log`` gets a line for each of a silence."""
+    commit = state.store.commit
+    return OwnChanges(
+        SilenceChanges(state.silences, commit=commit, now=clock.now, tell=broadcast, log=log),
+        NotificationWriter(
+            state.log, state.remembered.recorded, commit=commit, now=clock.now, tell=broadcast
         ),
-        NotificationWriter(log, remembered.recorded, commit=store.commit, now=clock.now, tell=broadcast),
-        News(flush=lambda: store.flush(urgent=False)),
-        shadow,
     )
 
 

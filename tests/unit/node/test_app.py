@@ -14,8 +14,8 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import TocsinError
-from tocsin.node import app
-from tocsin.node.app import Node
+from tocsin.node import app, prepared
+from tocsin.node.app import Node, start
 from tocsin.node.clock import Clock
 from tocsin.node.config.flags import parse_flags
 from tocsin.notify.integrations.base import Outcome
@@ -63,9 +63,9 @@ def play(
     file = folder / "alertmanager.yml"
     file.write_text(CONFIG)
     sender, clock = Sender(), MovedClock()
-    monkeypatch.setattr(app, "Clock", lambda: clock)
+    monkeypatch.setattr(prepared, "Clock", lambda: clock)
     monkeypatch.setattr(app, "CLOCK_INTERVAL", SECOND // 50)
-    monkeypatch.setattr(app, "senders_of", lambda *_, **__: {("sink", "webhook", 0): sender})
+    monkeypatch.setattr(prepared, "senders_of", lambda *_, **__: {("sink", "webhook", 0): sender})
     flags = parse_flags(
         [
             f"--config.file={file}",
@@ -76,8 +76,7 @@ def play(
     )
 
     async def main() -> None:
-        node = Node(flags)
-        await node.start()
+        node = await start(prepared.prepare(flags))
         try:
             await story(node, sender, clock)
         finally:

@@ -15,8 +15,8 @@ from tocsin.alerting.explain.question import MAX_ALERTS, Question
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.errors import NotFoundError
-from tocsin.node import app, explaining
-from tocsin.node.app import Node
+from tocsin.node import explaining, prepared
+from tocsin.node.app import Node, start
 from tocsin.node.config.flags import parse_flags
 
 CONFIG = """
@@ -37,7 +37,7 @@ def play(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story, *more: str
     file.write_text(CONFIG)
     sender = Sender()
     monkeypatch.setattr(
-        app,
+        prepared,
         "senders_of",
         lambda *_, **__: {(name, "webhook", 0): sender for name in ("sink", "late")},
     )
@@ -52,8 +52,7 @@ def play(folder: Path, monkeypatch: pytest.MonkeyPatch, story: Story, *more: str
     )
 
     async def main() -> None:
-        node = Node(flags)
-        await node.start()
+        node = await start(prepared.prepare(flags))
         try:
             await story(node, sender)
         finally:

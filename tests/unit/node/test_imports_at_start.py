@@ -40,12 +40,12 @@ WEBHOOK = PLAIN + "    webhook_configs:\n      - url: http://127.0.0.1:9/\n"
 
 PROGRAM = """
 import asyncio, sys
-from tocsin.node.app import Node
+from tocsin.node.app import start
 from tocsin.node.config.flags import parse_flags
+from tocsin.node.prepared import prepare
 
 async def main():
-    node = Node(parse_flags(sys.argv[1:], version=""))
-    await node.start()
+    node = await start(prepare(parse_flags(sys.argv[1:], version="")))
     print(*sys.modules)
     await node.stop()
 
@@ -55,8 +55,9 @@ asyncio.run(main())
 ASKED = """
 import asyncio, sys, threading
 from tocsin.node.api.app import create_app
-from tocsin.node.app import Node
+from tocsin.node.app import start
 from tocsin.node.config.flags import parse_flags
+from tocsin.node.prepared import prepare
 
 PATHS = [
     "events", "status", "cluster", "cluster/members", "cluster/connections", "facets", "history/alerts",
@@ -91,8 +92,7 @@ async def ask(app, name):
     asking.cancel()
 
 async def main():
-    node = Node(parse_flags(sys.argv[1:], version=""))
-    await node.start()
+    node = await start(prepare(parse_flags(sys.argv[1:], version="")))
     app = create_app(node)
     sys.meta_path.insert(0, Watch())
     for name in PATHS:

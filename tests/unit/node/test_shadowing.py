@@ -12,8 +12,8 @@ from tests.support.transports import eventually
 from tests.unit.node.test_app import CONFIG, Sender, alert
 from tocsin.alerting.nflog import Receiver
 from tocsin.errors import ConfigError
-from tocsin.node import app
-from tocsin.node.app import Node
+from tocsin.node import prepared
+from tocsin.node.app import Node, start
 from tocsin.node.cluster.name import SHADOW
 from tocsin.node.config.flags import parse_flags
 
@@ -30,14 +30,13 @@ def play(
     file = folder / "alertmanager.yml"
     file.write_text(CONFIG)
     sender = Sender()
-    monkeypatch.setattr(app, "senders_of", lambda *_, **__: {("sink", "webhook", 0): sender})
+    monkeypatch.setattr(prepared, "senders_of", lambda *_, **__: {("sink", "webhook", 0): sender})
     arguments = [f"--config.file={file}", f"--storage.path={folder / 'data'}", "--dispatch.shadow", *more]
     arguments += ["--web.listen-address=127.0.0.1:0", "--cluster.settle-timeout=0s"]
     flags = parse_flags(arguments)
 
     async def main() -> None:
-        node = Node(flags)
-        await node.start()
+        node = await start(prepared.prepare(flags))
         try:
             await story(node, sender)
         finally:

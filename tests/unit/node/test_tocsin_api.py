@@ -19,9 +19,10 @@ from tests.support.transports import eventually
 from tocsin.alerting.acknowledge import Acknowledgements
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.node import acknowledging, inside
-from tocsin.node.app import Node
+from tocsin.node.app import Node, start
 from tocsin.node.config.flags import parse_flags
 from tocsin.node.events import hub
+from tocsin.node.prepared import prepare
 
 CONFIG = """
 route: {{receiver: sink, group_by: [alertname], group_wait: 10ms, group_interval: 100ms}}
@@ -135,17 +136,15 @@ async def started(folder: Path) -> AsyncIterator[tuple[Node, httpx.AsyncClient]]
         file = folder / "alertmanager.yml"
         file.write_text(CONFIG.format(url=sink.url))
         port = free_port()
-        node = Node(
-            parse_flags(
-                [
-                    f"--config.file={file}",
-                    f"--storage.path={folder / 'data'}",
-                    "--cluster.listen-address=",
-                    f"--web.listen-address=127.0.0.1:{port}",
-                ]
-            )
+        flags = parse_flags(
+            [
+                f"--config.file={file}",
+                f"--storage.path={folder / 'data'}",
+                "--cluster.listen-address=",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ]
         )
-        await node.start()
+        node = await start(prepare(flags))
         base = f"http://127.0.0.1:{port}"
         async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as http:
             yield node, http

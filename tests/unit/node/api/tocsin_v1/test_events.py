@@ -21,11 +21,12 @@ from tocsin.alerting.timestamp import SECOND
 from tocsin.models.events import Kind
 from tocsin.node.api import ClusterStatus, Limits, create_app
 from tocsin.node.api.people import PeopleRules
-from tocsin.node.app import Node
+from tocsin.node.app import start
 from tocsin.node.config.flags import parse_flags
 from tocsin.node.events import hub
 from tocsin.node.events.ring import MAX_BYTES
 from tocsin.node.http.bounds import HTTPBounds
+from tocsin.node.prepared import prepare
 
 Event = tuple[str, str, Any]
 """Id, kind, data."""
@@ -184,12 +185,14 @@ def test_how_many_streams_there_may_be_is_a_flag(most: int, tmp_path: Path) -> N
         file = tmp_path / "alertmanager.yml"
         file.write_text("route: {receiver: r}\nreceivers: [{name: r}]\n")
         flags = [f"--web.max-event-streams={most}", f"--storage.path={tmp_path}", f"--config.file={file}"]
-        events = Node(parse_flags(flags)).inside.events
+        alone = ["--cluster.listen-address=", "--web.listen-address=127.0.0.1:0"]
+        node = await start(prepare(parse_flags([*flags, *alone])))
+        events = node.inside.events
         for _ in range((most + 1) // 2):
             events.listen("", address="192.0.2.1")
         with pytest.raises(hub.TooManyStreamsError):
             events.listen("", address="192.0.2.1")
-        events.close()
+        await node.stop()
 
     asyncio.run(main())
 

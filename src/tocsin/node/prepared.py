@@ -1,0 +1,60 @@
+"""What a node is made of before anything runs: flags, configuration, and state that is yet to be opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from tocsin import ALERTMANAGER_VERSION, __version__
+from tocsin.alerting.alerts import Alerts
+from tocsin.alerting.limit import AlertNameLimit
+from tocsin.node.clock import Clock
+from tocsin.node.config.alertmanager import AlertmanagerConfig
+from tocsin.node.config.flags import NodeFlags
+from tocsin.node.configuration import TemplateStatistics, loader, senders_of
+from tocsin.node.log import Logger
+from tocsin.node.metrics import Metrics
+from tocsin.node.observation import Counts
+from tocsin.node.state import State, make_state
+from tocsin.node.web import external_url_of
+from tocsin.notify.integrations.sender import Sender, SenderKey
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Made by :func:`prepare`, for one node."""
+
+    flags: NodeFlags
+    clock: Clock
+    counts: Counts
+    metrics: Metrics
+    templates: TemplateStatistics
+    alerts: Alerts
+    state: State
+    load: Callable[[], AlertmanagerConfig]
+    """Reads the configuration file."""
+    make_senders: Callable[[AlertmanagerConfig], dict[SenderKey, Sender]]
+    config: AlertmanagerConfig
+
+
+def prepare(flags: NodeFlags) -> Prepared:
+    """Load the configuration; :class:`~tocsin.errors.TocsinError` for what cannot be used."""
+    clock, counts, templates = Clock(), Counts(), TemplateStatistics()
+    load = loader(flags, Logger("tocsin.node"), templates)
+    return Prepared(
+        flags=flags,
+        clock=clock,
+        counts=counts,
+        metrics=Metrics(
+            version=__version__, alertmanager_version=ALERTMANAGER_VERSION, features=flags.enable_feature
+        ),
+        templates=templates,
+        alerts=Alerts(AlertNameLimit(flags.alerts_per_alertname_limit)),
+        state=make_state(flags, clock),
+        load=load,
+        make_senders=partial(
+            senders_of, external_url=external_url_of(flags), clock=clock, clients=counts.clients
+        ),
+        config=load(),
+    )
