@@ -7,6 +7,7 @@ from typing import Final
 
 from tocsin.alerting.duration import format_duration
 from tocsin.alerting.explain.story import GroupTold, RouteTold, Story, Told
+from tocsin.alerting.met import TOLERANCE
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
 ALIKE: Final = 10 * SECOND
@@ -119,7 +120,7 @@ def verdict(group: GroupTold, story: Story) -> str:
 
     What has nothing new to tell is passed over for what came before it.
     """
-    decided = _decisive(group)
+    decided = _decisive(group, story.at)
     decisive = decided[0] if decided else None
     if decisive is None:
         if group.told:
@@ -154,11 +155,13 @@ def _muted_now(story: Story) -> str:
     return ""
 
 
-def _decisive(group: GroupTold) -> list[Told]:
-    """The newest of weight, of each integration; newest first."""
-    sent = {told.integration for told in group.told if _is_sent(told)}
+def _decisive(group: GroupTold, now: Nanoseconds) -> list[Told]:
+    """The newest of weight, of each integration; newest first. What a clock that was ahead has stamped is not
+    newer than what came after it: it counts where there is nothing else."""
+    listed = [told for told in group.told if told.at - now <= TOLERANCE] or group.told
+    sent = {told.integration for told in listed if _is_sent(told)}
     found: dict[str, Told] = {}
-    for told in group.told:
+    for told in listed:
         imagined = told.waits or told.what == "would have sent"
         if told.what == "not needed" or (imagined and told.integration in sent):
             continue

@@ -255,6 +255,19 @@ def test_given_up() -> None:
     assert story.groups[0].told[0].again_at == T0 + world.route.options.group_interval
 
 
+def test_what_a_clock_that_was_ahead_stamped_is_not_the_last_word() -> None:
+    """The clock was thirty days ahead for a while: what was done then is no later than what came after."""
+    world = RecordedPipeline()
+    ahead = T0 + 30 * 24 * 60 * MINUTE
+    world.start(DISK, now=ahead)
+    world.fail(ahead + SECOND, "context deadline exceeded", retry=False)
+    world.start(DISK)
+    world.succeed(T0 + SECOND)
+    story = told(world, T0 + 10 * MINUTE)
+    assert "failed: context deadline exceeded" in render(story)
+    assert headline(story) == "hook: SENT 2027-01-15T08:00:01Z (9m59s ago) by here, first notification"
+
+
 def test_receivers_of_a_group_that_fare_differently() -> None:
     world = RecordedPipeline(hooks=2)
     world.start(DISK)
