@@ -69,7 +69,8 @@ class _State:
     """Some of ``resolved`` are there only as their senders had not heard of them."""
     perhaps: frozenset[Labels] = frozenset()
     """Told to fire by somebody who was late, when the next sender had let them go for over. It may hold that
-    for news from one who knows better, and carry them on, or not."""
+    for news from one who knows better, and carry them on, or not. And what its sender has not heard of, and
+    somebody may have left out silently before."""
     begun: bool = False
     """Whether there was any notification."""
     silent: bool = False
@@ -310,7 +311,9 @@ class ClusterOracle:
         heard = {
             one for one, what in self._of_node[told.node].items() if what.times[0] <= told.looked[1] + TIE
         }
-        carried = {one: before.carried.get(one, told.looked[0]) for one in before.firing if one not in heard}
+        unheard = before.firing - heard
+        sure = unheard.intersection(*(one.firing for one in silent))
+        carried = {one: before.carried.get(one, told.looked[0]) for one in sure}
         until = told.looked[1]
         perhaps = frozenset[Labels]().union(
             *(one.perhaps | self._let_go(told.node, one, until) for one in (before, *silent))
@@ -326,7 +329,7 @@ class ClusterOracle:
             },
             carried,
             passed_on,
-            perhaps - told.firing - told.resolved,
+            (perhaps | (unheard - sure)) - told.firing - told.resolved,
             begun=True,
         )
 
@@ -355,7 +358,7 @@ class ClusterOracle:
                 if self._muted_within(labels, begins, due):
                     continue
                 told = [state for state in states if state.taken <= due][-1]
-                if fires != (labels in told.firing):
+                if fires != (labels in (told.firing | told.perhaps if fires else told.firing)):
                     what = "fires" if fires else "is resolved"
                     found.append(f"{labels} {what} at {begins / SECOND:.3f}, and nobody is told in time")
         return found
