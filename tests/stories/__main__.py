@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
-from tests.stories.compare import LATEST, TOGETHER, Verdict, judge, minimised, play_once
+from tests.stories.compare import ENOUGH, LATEST, TOGETHER, Verdict, judge, minimised, play_once
 from tests.stories.settings import SETTINGS
 from tests.stories.story import tell
 
@@ -42,7 +42,11 @@ async def _main(arguments: argparse.Namespace) -> int:
     different = [verdict for verdict in told if verdict.different]
     for verdict in different if arguments.minimise else ():
         judged = partial(
-            judge, setting=setting, side_by_side=arguments.side_by_side, together=arguments.together
+            judge,
+            setting=setting,
+            side_by_side=arguments.side_by_side,
+            together=arguments.together,
+            plays=ENOUGH + 1,
         )
         began = time.monotonic()
         found = await minimised(verdict, judged)

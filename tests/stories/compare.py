@@ -27,7 +27,7 @@ MOST: Final = 8
 TOGETHER: Final = 72
 """Stories that are played side by side by the same processes at most, apart by the label ``story``."""
 ROUNDS: Final = 8
-"""Of minimising a story, each of at most eight plays, mostly of three."""
+"""Of minimising a story."""
 LATEST: Final = 0.2
 """Seconds by which an event may come late: timers go off a quarter of a second beside them."""
 
@@ -128,12 +128,15 @@ async def judge(
     side_by_side: int = 3,
     together: int = TOGETHER,
     seconds: float = inf,
+    plays: int = MOST,
 ) -> list[Verdict]:
     """Play them until both sides have told the same once, or it is clear that they do not. Some may stay
-    unclear. No play begins after so many ``seconds``."""
+    unclear. No play begins after so many ``seconds``, and of none more than so many ``plays``."""
     verdicts = [Verdict(story) for story in stories]
     end = time.monotonic() + seconds
-    while (open_ := [each for each in verdicts if each.open]) and time.monotonic() < end:
+    while (
+        open_ := [each for each in verdicts if each.open and each.plays < plays]
+    ) and time.monotonic() < end:
         await play_once(open_, setting, side_by_side=side_by_side, together=together)
     return verdicts
 

@@ -29,9 +29,16 @@ def _sane() -> Setting:
     return Setting("sane", (theirs,), (theirs,))
 
 
+def _sane_three() -> Setting:
+    """Three Alertmanagers against three: in how many stories chance makes them differ from themselves."""
+    theirs = alertmanager("0.33")
+    return Setting("sane-three", (theirs,) * 3, (theirs,) * 3)
+
+
 SETTINGS: Final[dict[str, Callable[[], Setting]]] = {
     "one": _one,
     "three": _three,
     "mixed": _mixed,
     "sane": _sane,
+    "sane-three": _sane_three,
 }
