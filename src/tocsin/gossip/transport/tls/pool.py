@@ -159,8 +159,7 @@ class PacketPool:
     def _sweep(self) -> None:
         now = self._loop.time()
         border = now - self._config.outbound_idle_timeout
-        while self._links:
-            link = next(iter(self._links.values()))
+        for link in self.links:  # each once: one that carries streams is in use whenever it is asked
             used = link.used_at
             if used > link.last_used:
                 link.last_used = used  # By the peer: links are in the order of our own use.

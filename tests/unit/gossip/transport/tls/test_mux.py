@@ -347,6 +347,27 @@ def test_least_recently_used_and_idle_connections_say_farewell() -> None:
     run(story)
 
 
+def test_a_connection_that_carries_streams_is_not_idle_and_holds_nothing_up() -> None:
+    """Once, looking for idle ones did not end where each had an open stream."""
+
+    async def story() -> None:
+        async with node(outbound_idle_timeout=1.0) as a, node() as b:
+            await packets(a, b, b"one")
+            stream = await a.transport.open_stream(b.address, 5.0)
+            await stream.write(b"open")
+            far = await b.recorder.stream()
+            assert await far.read() == b"open"
+            before = a.statistics.connections_idled
+            for _ in range(150):
+                await asyncio.sleep(0.01)  # meanwhile it is looked at
+            assert a.statistics.connections_idled == before
+            await stream.close()
+            await far.close()
+            await eventually(lambda: a.statistics.connections_idled > before)
+
+    run(story)
+
+
 def test_a_stream_outlives_the_farewell_of_its_connection() -> None:
     async def story() -> None:
         async with node(max_outbound_connections=1, close_timeout=0.02) as a, node() as b, node() as c:
