@@ -101,7 +101,9 @@ class ShadowPlay:
         with ThreadPoolExecutor() as pool:  # At about the same time, as Prometheus does.
             list(pool.map(lambda node: node.api.post_alerts(*alerts), self.cluster.nodes))
 
-    def told(self, name: str, *, firing: int, ended: int = 0, more_than: int = 0) -> int:
+    def told(
+        self, name: str, *, firing: int, ended: int = 0, more_than: int = 0, deadline: float = 60
+    ) -> int:
         """Wait until the last notification of a group has so many alerts that fire and have ended, and there
         were ``more_than`` so many of it. How many there were."""
 
@@ -112,7 +114,7 @@ class ShadowPlay:
             assert len(found) > more_than
             return len(found)
 
-        count = eventually(last, f"{name} is told: {firing} firing, {ended} ended", deadline=60)
+        count = eventually(last, f"{name} is told: {firing} firing, {ended} ended", deadline=deadline)
         eventually(self._caught_up, "the node in shadow has flushed it too", deadline=60)
         return count
 
@@ -187,7 +189,7 @@ class ShadowPlay:
 
     def reminded(self) -> None:
         before = len(self.cluster.sink.of_alert("DiskFull"))
-        self.told("DiskFull", firing=2, more_than=before)
+        self.told("DiskFull", firing=2, more_than=before, deadline=240)
 
     def ended(self) -> None:
         """Everything ends, and that is told."""
