@@ -9,6 +9,7 @@ of the daemon's command line, the demonstration and the suite of faults always d
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import json
 import os
@@ -64,7 +65,9 @@ class Forked:
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it runs."""
         if self.returncode is None:
-            self.returncode = self._server.status_of(self.pid)
+            status = self._server.status_of(self.pid)
+            if status is not None:  # never back to None: several threads may ask
+                self.returncode = status
         return self.returncode
 
     def wait(self, timeout: float) -> int:
@@ -80,7 +83,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Nothing if it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -137,7 +141,7 @@ class _Server:
         with self._lock:
             while self._read(0):
                 pass
-            return self._ended.pop(pid, None)
+            return self._ended.get(pid)
 
     def listen(self, seconds: float) -> None:
         """Wait for what it tells, for so long at most."""
