@@ -113,7 +113,8 @@ class SilenceClient(_Client):
 
     def step(self, http: httpx.Client) -> None:
         book = self.book
-        mine = [id_ for id_, one in book.silences.items() if one.by == self.node.name and not one.ending]
+        with book.lock:
+            mine = [id_ for id_, one in book.silences.items() if one.by == self.node.name and not one.ending]
         choice = self.random.random()
         if mine and choice < 0.1:
             id_ = self.random.choice(mine)
