@@ -262,7 +262,13 @@ class ClusterOracle:
         old = {one for one, since in state.carried.items() if self._of_all[one].fired(told.looked[1]) > since}
         elapsed = told.at - state.taken >= self._repeat - 10 * SECOND
         later = frozenset(one for one in told.resolved if self._end(told, one) > state.ended.get(one, 0))
-        for firing in (state.firing - old, state.firing, state.firing | state.perhaps):
+        some = state.perhaps - told.firing  # Each of them may be there or not.
+        for firing in (
+            state.firing - old,
+            state.firing,
+            state.firing | some,
+            state.firing | state.perhaps,
+        ):
             for resolved in (state.resolved, state.resolved - state.passed_on):
                 entry = (firing, resolved) if state.begun else None
                 for new in (later, later - state.ended.keys()):

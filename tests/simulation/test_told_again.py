@@ -293,7 +293,7 @@ def test_what_comes_after_a_flush_waits_for_the_next_one_on_all_nodes(nodes: int
     "seed",
     [
         *(10222, 10356, 10425, 10551, 10805, 10827, 11439, 11710, 11813, 12101, 12111),
-        *(30013, 30779, 30831, 30889, 32501),
+        *(30013, 30779, 30831, 30889, 32501, 32637),
     ],
 )
 def test_what_was_once_wrong_or_once_misjudged(seed: int) -> None:
