@@ -336,6 +336,6 @@ def test_what_a_peer_has_told_meanwhile_is_compared_anew() -> None:
 
 def test_each_decision_says_when_and_about_which_flush() -> None:
     kinds = get_args(Decision)
-    assert len(kinds) == 13
+    assert len(kinds) == 14
     for kind in kinds:
         assert {"flush", "at"} <= {field.name for field in fields(kind)}, kind

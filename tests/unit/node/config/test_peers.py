@@ -103,5 +103,5 @@ def test_a_dns_server_is_an_address() -> None:
     assert parse_dns_server("::1") == ("::1", 53)
     assert parse_dns_server("[::1]:5353") == ("::1", 5353)
     for text in ("dns.example", "10.0.0.1:0", "10.0.0.1:x", ""):
-        with pytest.raises(ValueError, match="no address of a DNS server"):
+        with pytest.raises(ValueError, match="not an address of a DNS server"):
             parse_dns_server(text)
