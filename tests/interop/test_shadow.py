@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from random import Random
 
@@ -83,11 +84,12 @@ def test_explain_says_what_it_would_have_sent_and_what_the_others_did(play: Shad
     url = f"--alertmanager.url={play.shadow.url}"
     done = tool("explain", "AfterReload", url)
     assert "everybody: SENT BY A PEER" in done.stdout, done.stdout + done.stderr
-    assert (
-        "would have sent: in shadow: would have sent, first notification; the others sent it" in done.stdout
-    )
+    # The latest five are told: on a slow machine the first notification has had its repetitions by now.
+    reason = "(first notification|repeat interval elapsed)"
+    would = f"would have sent: in shadow: would have sent, {reason}; the others sent it"
+    assert re.search(would, done.stdout), done.stdout
     done = tool("explain", "Slower", f"--alertmanager.url={play.without_rule.url}")
-    assert "missing: first notification: nobody has told" in done.stdout, done.stdout
+    assert re.search(f"missing: {reason}: nobody has told", done.stdout), done.stdout
 
 
 def test_it_sends_no_test_either(play: ShadowPlay) -> None:

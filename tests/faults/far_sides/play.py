@@ -83,7 +83,7 @@ async def play(attack: Attack) -> Result:
     left = (await asyncio.wait(opened, timeout=30))[1] if opened else set()
     for task in [*left, *opened_good]:
         task.cancel()
-    counted = dict(statistics.bounds_reached)
+    counted = {bound: count for bound, count in statistics.bounds_reached.items() if count}
     if statistics.truncated:
         counted["truncated"] = statistics.truncated.total()
     through = sum(each.success for each in sent)
