@@ -109,17 +109,27 @@ def told_ends(
     return told
 
 
-def fire_anew(entry: Entry | None, key: LogKey, firing: Sequence[int], unheard: Unheard) -> Collection[int]:
-    """Which of ``firing`` are to be notified though our own last entry has them as firing.
+def fire_anew(
+    entry: Entry | None, key: LogKey, alerts: Sequence[Alert], firing: Sequence[int], unheard: Unheard
+) -> Collection[int]:
+    """Which of ``firing``, of ``alerts``, are to be notified though our own last entry has them as firing.
 
     That entry took them over from a peer's, while our group did not hold them. A peer that waited for its
     position notifies what it flushed, even if the alert has resolved meanwhile. So if our group has seen the
-    alert resolve before, it fires anew. If not, the alert only reached us late, and the peer notified it.
+    alert resolve before, it fires anew. So it does if it began after we first took it over: this node has
+    missed its end, as one that was restarted may have. If neither, the alert only reached us late, and the
+    peer notified it.
     """
-    if entry is None:
+    passed_on = unheard.passed_on(key, entry.timestamp) if entry is not None else {}
+    if not passed_on:
         return ()
-    passed_on = unheard.passed_on(key, entry.timestamp)
-    return [one for one in firing if one in passed_on and unheard.was_over(key, one)] if passed_on else ()
+    began = {alert.labels.hash: alert.starts_at for alert in alerts}
+    return [
+        one
+        for one in firing
+        if (since := passed_on.get(one)) is not None
+        and (unheard.was_over(key, one) or began.get(one, since) > since)
+    ]
 
 
 def needs_notification(

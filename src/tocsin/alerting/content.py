@@ -192,7 +192,7 @@ class Content:
             sent=sent,
             told=told,
             may_still_fire=not firing and self._may_still_fire(entry),
-            anew=fire_anew(entry, self._log_key, firing, unheard),
+            anew=fire_anew(entry, self._log_key, self.alerts, firing, unheard),
         )
 
     def _may_still_fire(self, entry: Entry | None) -> bool:
