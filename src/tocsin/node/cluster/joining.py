@@ -194,6 +194,8 @@ class Joining:
         [result] = await self._gossip.join([address])
         if not result.joined:
             error = self._errors[address] = explained(result.error)
+            self._settle.not_joined(address)
+            self._notify()
             return error
         self._errors.pop(address, None)
         self.peers.reached(address, self._loop.time())

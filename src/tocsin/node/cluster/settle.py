@@ -28,6 +28,7 @@ class _Peer:
     since: float
     heard: bool = False
     failures: int = 0
+    not_joined: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,14 @@ class Settle:
         """It gave a sign of life: from now on it is waited for until it is done, fails or goes."""
         if peer in self._peers:
             self._peers[peer].heard = True
+
+    def not_joined(self, peer: Awaited) -> None:
+        """It could not be joined. After ``FAILURES`` times its signs of life count no more: it may answer for
+        ever, and be of another cluster."""
+        found = self._peers.get(peer)
+        if found is not None:
+            found.not_joined += 1
+            found.heard = found.heard and found.not_joined < FAILURES
 
     def done(self, peer: Awaited) -> None:
         """What we waited for has come."""

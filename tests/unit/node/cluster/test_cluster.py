@@ -8,6 +8,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import pytest
+
 from tests.support.transports import eventually
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
@@ -16,6 +18,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.node.clock import Clock
+from tocsin.node.cluster import settle
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.outbound import REPEATS
 from tocsin.node.cluster.settings import ClusterSettings
@@ -165,6 +168,28 @@ def test_who_comes_late_settles_when_it_knows_what_the_others_know() -> None:
             assert known == [True]
         finally:
             for member in (first, second, late):
+                await member.cluster.close()
+
+    asyncio.run(main())
+
+
+def test_a_peer_that_answers_and_is_of_another_cluster_is_waited_for_with_patience_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nobody is notified until then, and each attempt is a line of the log."""
+    monkeypatch.setattr(settle, "PATIENCE", 0.5)
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        foreign = Member(network, "foreign", address(1), (), replace(PATIENT, label=b"other"))
+        node = Member(network, "node", address(2), (str(address(1)),), PATIENT)
+        try:
+            await foreign.cluster.start()
+            await node.cluster.start()
+            await eventually(lambda: node.settled, 15)  # half of the time after which it settles anyway
+            assert len(node.cluster.peers()) == 1
+        finally:
+            for member in (foreign, node):
                 await member.cluster.close()
 
     asyncio.run(main())

@@ -60,6 +60,17 @@ def test_a_peer_that_answers_is_waited_for_until_the_deadline() -> None:
     assert how(settle, 60.0) == [Settled(timed_out=True)]
 
 
+def test_a_peer_that_answers_and_is_not_to_be_joined_is_waited_for_with_patience_only() -> None:
+    settle = waiting_for("foreign")
+    for _ in range(FAILURES):
+        settle.heard("foreign")
+        assert not settles(settle, PATIENCE + 1), "it is at it, or may be slow"
+        settle.not_joined("foreign")
+    settle.not_joined("somebody else")
+    assert settle.waiting(PATIENCE - 0.1) == ["foreign"]
+    assert how(settle, PATIENCE + 1) == [Settled(timed_out=False)]
+
+
 def test_a_peer_whose_exchanges_fail_is_not_waited_for() -> None:
     settle = waiting_for("broken")
     settle.heard("broken")
