@@ -81,7 +81,8 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)  # The start reads the file.
+    hung_up = asyncio.Event()
+    loop.add_signal_handler(signal.SIGHUP, hung_up.set)  # The start may have read the file already.
     try:
         prepared = prepare(flags)
         garbage.clean_up()  # now, as nobody waits for an answer yet
@@ -100,6 +101,8 @@ async def _run(
     garbage.keep_what_is_there()  # the state that was loaded too
     running = [loop.create_task(work) for work in (garbage.collect_forever(), manager.feed_watchdog())]
     manager.ready()
+    if hung_up.is_set():
+        reload()
     await stop.wait()
     manager.stopping()
     for task in running:

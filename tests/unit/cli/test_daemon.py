@@ -171,6 +171,28 @@ def test_a_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(node: Node, 
     assert len(sink.of_alert("still")) == 1
 
 
+def test_a_reload_that_is_asked_for_during_the_start_follows_upon_it(tmp_path: Path) -> None:
+    """The file has been read by then, and a large state takes its time."""
+    before, after = (webhook_config("http://127.0.0.1:9/", group_interval=each) for each in ("6m", "7m"))
+    node = Node(TOCSIN, "node", tmp_path / "node", config=before, flags={"cluster.listen-address": ""})
+    snapshot = node.folder / "data" / "silences"
+    snapshot.parent.mkdir()
+    os.mkfifo(snapshot)  # It waits for what is to be read there.
+    node.process.start()
+    try:
+        eventually(lambda: "starting Tocsin" in node.process.text(), "it reads its state")
+        node.config_file.write_text(after)
+        node.process.send(signal.SIGHUP)
+        writer = eventually(
+            lambda: os.open(snapshot, os.O_WRONLY | os.O_NONBLOCK), "it reads", ignoring=(OSError,)
+        )
+        os.close(writer)
+        eventually(node.api.answers, "it answers", ignoring=(httpx.TransportError,))
+        eventually(lambda: "7m" in node.api.status()["config"]["original"], "it has the later file")
+    finally:
+        node.close()
+
+
 def test_alone_it_is_disabled_as_a_cluster_but_ready(node: Node) -> None:
     assert node.api.cluster()["status"] == "disabled"
     assert httpx.get(f"{node.url}/-/ready", trust_env=False).status_code == 200
