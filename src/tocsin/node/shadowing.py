@@ -18,6 +18,7 @@ from tocsin.errors import ConfigError
 from tocsin.node.clock import Clock
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger
+from tocsin.node.log_bound import LogBound
 
 IN_SHADOW: Final = (
     "in shadow (--dispatch.shadow): this node notifies nobody; what it would send is compared with what the"
@@ -25,6 +26,8 @@ IN_SHADOW: Final = (
 )
 MAX_LOGGED: Final = 3
 """Alerts that a line of the log names."""
+LINES: Final = 32
+"""Of the log, on differences alike at one receiver in ten seconds; of all receivers four times as many."""
 
 
 Standing = tuple[int, frozenset[str], int]
@@ -49,6 +52,7 @@ class Shadowing:
         self._recorded = recorded
         self._clock = clock
         self._log = Logger("tocsin.shadow", component="shadow")
+        self._lines = LogBound(lines=LINES, total=4 * LINES)
         self._log.warn(IN_SHADOW)
         self._shell = MachineShell(self.machine, clock, self._perform)
         self._config: AlertmanagerConfig | None = None
@@ -129,10 +133,14 @@ class Shadowing:
 
     def _perform(self, effects: Sequence[Judgement]) -> None:
         for each in effects:
+            more = self._lines.admit(each.result, each.receiver)
+            if more is None:  # They are counted, and in the report.
+                continue
             self._log.warn(
                 f"in shadow: {each.result}",
                 integration=each.integration,
                 group=each.group_key,
                 why=each.why,
                 alerts="; ".join(each.alerts[:MAX_LOGGED]),
+                **more,
             )

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from tests.support.transports import eventually
-from tests.unit.node.test_app import CONFIG, Sender, alert
-from tocsin.alerting.nflog import Receiver
+from tests.unit.node.test_app import CONFIG, HOUR, Sender, alert
+from tocsin.alerting.nflog import Entry, NotificationLog, Receiver, RecordedEntries
+from tocsin.alerting.timestamp import LATEST
 from tocsin.errors import ConfigError
 from tocsin.node import prepared
 from tocsin.node.app import Node, start
+from tocsin.node.clock import Clock
 from tocsin.node.cluster.name import SHADOW
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.flags import NodeFlags, parse_flags
+from tocsin.node.shadowing import LINES, Shadowing
 
 SINK = Receiver("sink", "webhook", 0)
 KEY = '{}:{alertname="A"}'
@@ -90,6 +93,25 @@ def test_it_compares_nothing_before_it_would_send(tmp_path: Path, monkeypatch: p
         assert shadow.machine.since == 0
 
     play(tmp_path, monkeypatch, story, *ALONE, "--dispatch.start-delay=1h")
+
+
+def test_many_differences_are_few_lines_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        clock = Clock()
+        shadow = Shadowing(NodeFlags(), NotificationLog(HOUR), RecordedEntries(), clock)
+        shadow.begin()
+        shadow.members((1, frozenset(), 1))
+        for number in range(4 * LINES):
+            group = b'{}:{n="%d"}' % number
+            shadow.heard(Entry(group, SINK, clock.now(), (number,), (), expires_at=LATEST), None)
+        while shadow.machine.next_timeout() is not None:
+            shadow.machine.handle_timeout(clock.now() + HOUR)
+        shadow.decided(())
+        assert len(shadow.machine.results.differences) == 4 * LINES
+        assert sum("in shadow: extra" in each.getMessage() for each in caplog.records) == LINES
+        shadow.close()
+
+    asyncio.run(story())
 
 
 def test_it_is_told_at_the_start_and_needs_a_cluster(
