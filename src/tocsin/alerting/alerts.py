@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from tocsin.alerting.alert import Alert, AlertStatus, merge
@@ -16,8 +16,14 @@ MAX_TOLD: Final = 100
 class Alerts:
     """The alert store. Not replicated and not persisted: every Prometheus sends its alerts to every node."""
 
-    def __init__(self, limit: AlertNameLimit | None = None) -> None:
+    def __init__(
+        self,
+        limit: AlertNameLimit | None = None,
+        created: Callable[[Alert], None] = lambda _alert: None,
+    ) -> None:
+        """``created`` is told of each alert that was not known."""
         self.limit = limit or AlertNameLimit()
+        self._created = created
         self._alerts: dict[int, Alert] = {}
         self._order: list[int] = []
         """Fingerprints from the smallest on, then of those that came since."""
@@ -48,6 +54,7 @@ class Alerts:
             if old is None:
                 self._order.append(fingerprint)
                 self._in_order = False
+                self._created(alert)
             stored[fingerprint] = alert
             results.append(alert)
         return results

@@ -7,7 +7,7 @@ resolved alerts has succeeded. Pure: time is passed in, flushes are drained.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -105,7 +105,7 @@ class Dispatcher:
         if len(self._groups) >= self._max_groups:
             self.statistics.group_limit_reached += 1
             return None
-        group = AggregationGroup(route=route, labels=labels, key=route.group_key(labels), alerts={})
+        group = AggregationGroup(route=route, labels=labels, key=route.group_key(labels), alerts={}, born=now)
         self._groups[route.id, labels] = group
         waited = alert.starts_at + route.options.group_wait < now
         self._arm(group, now if waited else now + route.options.group_wait)
@@ -114,6 +114,11 @@ class Dispatcher:
     def _arm(self, group: AggregationGroup, when: Nanoseconds) -> None:
         group.next_flush = max(when, self._start)
         heappush(self._timers, (group.next_flush, next(self._sequence), group))
+
+    def placed(self, labels: Labels) -> Sequence[AggregationGroup]:
+        """The groups that an alert with ``labels`` was last put into, as far as that is remembered."""
+        found = self._placements.get(labels.fingerprint)
+        return found[1] if found is not None and found[0] == labels else ()
 
     def next_flush(self, route_id: str, labels: Labels) -> Nanoseconds | None:
         """When a group is flushed next; ``None`` if there is no such group."""

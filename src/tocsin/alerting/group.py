@@ -35,6 +35,10 @@ class Flush:
     now: Nanoseconds
     deadline: Nanoseconds
     timer: Nanoseconds = 0
+    born: Nanoseconds = field(default=0, compare=False)
+    """When the group was made."""
+    number: int = field(default=0, compare=False)
+    """The how many-th flush of the group it is, from 1."""
 
     @property
     def due(self) -> Nanoseconds:
@@ -63,6 +67,8 @@ class AggregationGroup:
     labels: Labels
     key: str
     alerts: dict[int, Alert]
+    born: Nanoseconds = 0
+    flushes: int = 0
     in_flight: Flush | None = None
     """The flush that is under way; there is never a second one beside it."""
     due: bool = False
@@ -113,6 +119,7 @@ class AggregationGroup:
         """Begin a flush of what the group holds, for the timer that was due at ``timer``."""
         options = self.route.options
         self.due = False
+        self.flushes += 1
         self.in_flight = Flush(
             group_key=self.key,
             route_id=self.route.id,
@@ -122,6 +129,8 @@ class AggregationGroup:
             now=now,
             deadline=now + max(options.group_interval, MINIMUM_TIMEOUT),
             timer=timer,
+            born=self.born,
+            number=self.flushes,
         )
         return self.in_flight
 
