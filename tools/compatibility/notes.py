@@ -51,6 +51,8 @@ KEYS: Final[dict[str, Note]] = {
     "sns_configs.sigv4 profile": Note("different", "of the shared files; one that borrows is not followed"),
     "sns_configs use_aws_http_client": Note("different", "taken; the client is the same either way"),
     "slack_configs update_message": Note("different", "an `app_token` without `api_url` will do"),
+    "event_recorder.file_outputs path": Note("different", "a moved file is followed with the next event"),
+    "event_recorder.webhook_outputs workers": Note("different", "at most 64"),
     "rocketchat_configs link_names": Note("different", "taken, without effect, as in Alertmanager"),
 }
 """By section and key."""
@@ -99,6 +101,10 @@ METRICS: Final[dict[str, Note]] = {
 """By name."""
 
 FAMILIES: Final = (
+    (
+        "`alertmanager_event…` (under `event-recorder`)",
+        Note("different", "a webhook is named without the path of its URL, which may be a secret"),
+    ),
     ("`go_…`", Note("no", "of Go's runtime; `python_gc_…`, `tocsin_event_loop_…` tell of ours")),
     ("`net_conntrack_…`", Note("no", "of Go's HTTP client; see `alertmanager_notification_requests_…`")),
     ("`process_…`, `promhttp_…`", Note("yes", "")),

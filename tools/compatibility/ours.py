@@ -69,10 +69,19 @@ def has_key(section: str, key: str) -> bool:
     return key in SECTIONS[section].options
 
 
+LEAST: Final = {
+    "tracing": "tracing: {endpoint: 'localhost:1'}",
+    "event_recorder.file_outputs": "event_recorder: {file_outputs: [{path: x}]}",
+    "event_recorder.kafka_outputs": "event_recorder: {kafka_outputs: [{brokers: ['h:1'], topic: t}]}",
+    "event_recorder.stdout_outputs": "event_recorder: {stdout_outputs: [{}]}",
+    "event_recorder.webhook_outputs": "event_recorder: {webhook_outputs: [{url: 'http://h/'}]}",
+}
+"""Sections that a version may read and not serve, by place; each with the least that a file says of it."""
+
+
 def served(section: str) -> bool:
-    """Whether a section is more than read and refused."""
-    least = {"tracing": "{endpoint: 'localhost:1'}", "event_recorder": "{file_outputs: [{path: x}]}"}
-    file = f"route: {{receiver: r}}\nreceivers: [{{name: r}}]\n{section}: {least[section]}\n"
+    """Whether a section of :data:`LEAST` is more than read and refused."""
+    file = f"route: {{receiver: r}}\nreceivers: [{{name: r}}]\n{LEAST[section]}\n"
     try:
         parse_config(file, path="f")
     except ConfigError as error:

@@ -9,7 +9,6 @@ from typing import Final
 
 from tocsin import ALERTMANAGER_VERSION
 from tocsin.config.features import FEATURES
-from tocsin.node.config.flags import NOT_SUPPORTED
 from tools.compatibility import notes, ours
 from tools.compatibility.notes import Note
 
@@ -52,18 +51,17 @@ def flags() -> Iterator[tuple[str, Note]]:
 def features() -> Iterator[tuple[str, Note]]:
     """Every feature."""
     for name in FEATURES:
-        refused = Note("no", "refused") if name in NOT_SUPPORTED else YES
-        yield name, notes.FEATURES.get(name, refused)
+        yield name, notes.FEATURES.get(name, YES)
 
 
 def keys() -> Iterator[tuple[str, str, Note]]:
     """Section, key, and whether it is there."""
-    unserved = {name for name in ("tracing", "event_recorder") if not ours.served(name)}
+    unserved = [f"{name}." for name in ours.LEAST if not ours.served(name)]
     for line in lines("keys-0.34.0.txt"):
         section, key = line.split(" ")
         if not ours.has_key(section, key):
             yield section, key, Note("no", "unknown")
-        elif section.partition(".")[0] in unserved or (section == "(file)" and key in unserved):
+        elif f"{section}.{key}.".removeprefix("(file).").startswith(tuple(unserved)):
             yield (
                 section,
                 key,

@@ -31,7 +31,7 @@ from tocsin.node.garbage import HeapKeeper
 from tocsin.node.inside import NodeInside
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
-from tocsin.node.looplag import lag_of
+from tocsin.node.looplag import watch_stalls
 from tocsin.node.maintenance import Maintenance
 from tocsin.node.observation import observe
 from tocsin.node.periodic import every
@@ -71,6 +71,7 @@ class Node:
         self.template_statistics = prepared.templates
         self.alerts = prepared.alerts
         self.state = prepared.state
+        self._recording = prepared.recording
         self._load = prepared.load
         self._make_senders = prepared.make_senders
         self._log = Logger("tocsin.node")
@@ -100,12 +101,9 @@ class Node:
         self.cluster = self._make_cluster()
         name = self.cluster.settings.name if self.cluster is not None else ""
         self.intents = Intents(name, now=self.clock.now()) if name else Intents()
-        self.record = DecisionRecord(self.state.store, self.clock, name, self._log)
+        self.record = DecisionRecord(self.state.store, self.clock, name, self._log, self._recording)
         self.changes = make_changes(
-            self.state,
-            self.clock,
-            self._tell,
-            log=Logger("tocsin.silences", component="silences") if flags.log_silences else None,
+            self.state, self.clock, self._tell, self._recording.silence, log_silences=flags.log_silences
         )
         self._config = prepared.config
         self.engine = self._make_engine(self._config, self._make_senders(self._config))
@@ -142,12 +140,10 @@ class Node:
 
     async def serve(self) -> None:
         """Serve, join. Returns once the HTTP interface answers; joining goes on beside it."""
+        self._recording.start(lambda: self.engine.pipeline.position, self.metrics_registry)
         await self._web.start()
         self._heap.entries(self.state.entries)
-        lag = lag_of(asyncio.get_running_loop())
-        if lag is not None:
-            lag.reset()
-            lag.on_stall = self._stalled
+        watch_stalls(self._stalled)
         if self.cluster is None:
             self._settle()
         else:
@@ -181,6 +177,7 @@ class Node:
             await self.cluster.close()
         await self._maintain()
         await self.state.store.close()
+        await self._recording.close()
         self._log.info("stopped")
 
     # -- the HTTP interface's view (Backend)
@@ -260,6 +257,7 @@ class Node:
         accepted = self.alerts.put(alerts, self.now())
         began = time.perf_counter()
         self.engine.insert(accepted)
+        self._recording.inserted(accepted, self.engine.dispatcher)
         self.counts.processed(len(accepted), time.perf_counter() - began)
 
     def alerts_received(self, *, firing: int, resolved: int, invalid: int) -> None:
@@ -304,7 +302,7 @@ class Node:
     def _make_engine(
         self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None = None
     ) -> Engine:
-        shadow, decided = self.state.shadow, self.record.follow().decided
+        shadow, decided = self.state.shadow, self.record.follow(config).decided
         return Engine(
             config,
             clock=self.clock,
@@ -331,6 +329,7 @@ class Node:
         old.retire()
         if config is not self._config:  # Else the file was not read.
             self._config = config
+            self._recording.configure(config.event_recorder)
             self._count_loaded()
         self._route_labels = self._make_route_labels()
         self._members_changed()

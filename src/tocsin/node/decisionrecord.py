@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Final
 from weakref import WeakSet
 
+from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.record.recorder import Raw, Recorder
 from tocsin.node.clock import Clock
+from tocsin.node.eventrecorder.recording import Decided, NotRecording, Recording
 from tocsin.node.log import Logger
 from tocsin.node.store import Store
 from tocsin.node.store.records import Wanted, make, make_wanted
@@ -25,8 +27,12 @@ SLICE: Final = 128
 class DecisionRecord:
     """The node's record. ``node`` is its name in the cluster."""
 
-    def __init__(self, store: Store, clock: Clock, node: str, log: Logger) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, node: str, log: Logger, recording: Recording | None = None
+    ) -> None:
+        """``recording`` follows the same decisions."""
         self.store = store
+        self._recording = recording or NotRecording()
         self.clock = clock
         self.node = node
         self.log = log
@@ -37,9 +43,9 @@ class DecisionRecord:
         """Whether there is a record at all."""
         return self.store.records.kept
 
-    def follow(self) -> Follower:
+    def follow(self, config: AlertmanagerConfig) -> Follower:
         """For the engine of one configuration, which keeps it for as long as it decides anything."""
-        follower = Follower(self)
+        follower = Follower(self, self._recording.follow(config))
         self._followers.add(follower)
         return follower
 
@@ -72,8 +78,9 @@ class DecisionRecord:
 class Follower:
     """Records the decisions of one engine."""
 
-    def __init__(self, record: DecisionRecord) -> None:
+    def __init__(self, record: DecisionRecord, beside: Decided) -> None:
         self._record = record
+        self._beside = beside
         self._records = record.store.records
         self._recorder = Recorder(record.node, number=self._records.number)
 
@@ -83,6 +90,7 @@ class Follower:
 
     def decided(self, decided: Sequence[Decision | FlushFinished]) -> None:
         """Something was decided about flushes, or they are over."""
+        self._beside(decided)
         records = self._records
         if not records.kept:
             return

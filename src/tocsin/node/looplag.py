@@ -91,6 +91,14 @@ def lag_of(loop: asyncio.AbstractEventLoop) -> LagSelector | None:
     return loop.lag if isinstance(loop, _MeasuredLoop) else None
 
 
+def watch_stalls(on_stall: Callable[[float], None]) -> None:
+    """Measure the running loop anew, if it is measured, and tell of its stalls from now on."""
+    lag = lag_of(asyncio.get_running_loop())
+    if lag is not None:
+        lag.reset()
+        lag.on_stall = on_stall
+
+
 class LagCollector(Collector):
     """Shows ``tocsin_event_loop_lag_seconds`` and the longest turn since the start."""
 

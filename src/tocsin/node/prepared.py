@@ -13,6 +13,7 @@ from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.configuration import TemplateStatistics, loader, senders_of
+from tocsin.node.eventrecorder.recording import Recording, make_recording
 from tocsin.node.log import Logger
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts
@@ -32,6 +33,7 @@ class Prepared:
     templates: TemplateStatistics
     alerts: Alerts
     state: State
+    recording: Recording
     load: Callable[[], AlertmanagerConfig]
     """Reads the configuration file."""
     make_senders: Callable[[AlertmanagerConfig], dict[SenderKey, Sender]]
@@ -42,6 +44,8 @@ def prepare(flags: NodeFlags) -> Prepared:
     """Load the configuration; :class:`~tocsin.errors.TocsinError` for what cannot be used."""
     clock, counts, templates = Clock(), Counts(), TemplateStatistics()
     load = loader(flags, Logger("tocsin.node"), templates)
+    config, state = load(), make_state(flags, clock)
+    recording = make_recording(flags, config.event_recorder, state.silences, clock, counts.clients)
     return Prepared(
         flags=flags,
         clock=clock,
@@ -50,11 +54,12 @@ def prepare(flags: NodeFlags) -> Prepared:
             version=__version__, alertmanager_version=ALERTMANAGER_VERSION, features=flags.enable_feature
         ),
         templates=templates,
-        alerts=Alerts(AlertNameLimit(flags.alerts_per_alertname_limit)),
-        state=make_state(flags, clock),
+        alerts=Alerts(AlertNameLimit(flags.alerts_per_alertname_limit), recording.created),
+        state=state,
+        recording=recording,
         load=load,
         make_senders=partial(
             senders_of, external_url=external_url_of(flags), clock=clock, clients=counts.clients
         ),
-        config=load(),
+        config=config,
     )

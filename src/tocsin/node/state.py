@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.record.ring import Bounds
 from tocsin.alerting.remembered import Remembered
-from tocsin.alerting.silence import SilenceLimits, Silences
+from tocsin.alerting.silence import Silence, SilenceLimits, Silences
 from tocsin.node.clock import Clock
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger
@@ -79,12 +79,19 @@ class OwnChanges:
 
 
 def make_changes(
-    state: State, clock: Clock, broadcast: Callable[[str, Sequence[bytes]], None], *, log: Logger | None
+    state: State,
+    clock: Clock,
+    broadcast: Callable[[str, Sequence[bytes]], None],
+    said: Callable[[str, Silence], None],
+    *,
+    log_silences: bool,
 ) -> OwnChanges:
-    """``broadcast`` gets each change: its key, and its entries. ``log`` gets a line for each of a silence."""
+    """``broadcast`` gets each change: its key, and its entries. ``said`` gets each of a silence: what was
+    done to it, and what it is now; with ``log_silences`` so does the log."""
     commit = state.store.commit
+    log = Logger("tocsin.silences", component="silences") if log_silences else None
     return OwnChanges(
-        SilenceChanges(state.silences, commit=commit, now=clock.now, tell=broadcast, log=log),
+        SilenceChanges(state.silences, commit=commit, now=clock.now, tell=broadcast, log=log, said=said),
         NotificationWriter(
             state.log, state.remembered.recorded, commit=commit, now=clock.now, tell=broadcast
         ),

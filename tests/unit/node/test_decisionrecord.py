@@ -71,7 +71,7 @@ async def notified(folder: Path, bounds: Bounds = BOUNDS) -> Store:
         log, remembered.recorded, commit=store.commit, now=clock.now, tell=lambda key, changes: None
     )
     record = DecisionRecord(store, clock, "here", Logger("tocsin.test"))
-    follower = record.follow()
+    follower = record.follow(CONFIG)
     engine = Engine(
         CONFIG,
         clock=clock,

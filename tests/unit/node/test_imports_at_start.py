@@ -34,6 +34,12 @@ TELLING = (
     "tocsin.alerting.record.model",
 )
 """What tells of alerts, and what makes records."""
+RECORDING = (
+    "tocsin.alerting.eventrecorder",
+    "tocsin.node.eventrecorder.recorder",
+    "tocsin.node.eventrecorder.file",
+    "tocsin.node.eventrecorder.webhook",
+)
 
 PLAIN = "route:\n  receiver: nobody\nreceivers:\n  - name: nobody\n"
 WEBHOOK = PLAIN + "    webhook_configs:\n      - url: http://127.0.0.1:9/\n"
@@ -142,6 +148,7 @@ def test_a_node_alone_without_receivers_loads_neither_cluster_nor_clients(tmp_pa
         *OWN_API,
         *PAGES,
         *TELLING,
+        *RECORDING,
     )
     assert not among(unwanted, modules)
     kinds = {name for name in modules if name.startswith("tocsin.notify.integrations.")}
@@ -155,6 +162,14 @@ def test_a_cluster_in_clear_text_loads_its_own_transport_only(tmp_path: Path) ->
         "tocsin.gossip.transport.udp",
     }
     assert not among((*OTHERS_TRANSPORTS, *KEYRING, *CERTIFICATES, *DNS, *OWN_API, *TELLING), modules)
+
+
+def test_an_event_recorder_loads_the_outputs_that_it_has(tmp_path: Path) -> None:
+    configuration = PLAIN + "event_recorder: {file_outputs: [{path: events}]}\n"
+    flags = ("--cluster.listen-address=", "--enable-feature=event-recorder")
+    modules = loaded(tmp_path, configuration, *flags)
+    assert among(RECORDING[:2], modules) == {*RECORDING[:2]}  # The file is opened beside all else.
+    assert not among(("tocsin.node.eventrecorder.webhook", *SENDING), modules)
 
 
 @pytest.mark.parametrize("flags", [("--cluster.listen-address=",), ("--cluster.listen-address=127.0.0.1:0",)])

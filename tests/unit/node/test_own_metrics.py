@@ -30,6 +30,8 @@ from tocsin.node.cluster.outbound import OutboundStatistics, QueueLengths
 from tocsin.node.cluster.replication import ReplicationStatistics
 from tocsin.node.cluster.resyncs import ResyncStatistics
 from tocsin.node.configuration import TemplateStatistics
+from tocsin.node.eventrecorder import recorder
+from tocsin.node.eventrecorder.outputs import Own
 from tocsin.node.events.hub import EventStatistics
 from tocsin.node.http.bounds import HTTPStatistics
 from tocsin.node.http.security import WebConfigStatistics
@@ -51,6 +53,7 @@ STATISTICS: dict[str, type] = {
     "cluster_log": LogStatistics,
     "cluster_transport": Protection,
     "discovery": DiscoveryStatistics,
+    "event_recorder": Own,
     "events": EventStatistics,
     "explain": AskingStatistics,
     "gossip": Statistics,
@@ -90,7 +93,7 @@ def shown() -> Iterator[str]:
 
 
 def test_the_list_is_whole() -> None:
-    sources = "".join(Path(str(module.__file__)).read_text() for module in (observation, web))
+    sources = "".join(Path(str(module.__file__)).read_text() for module in (observation, web, recorder))
     assert set(re.findall(r'watch_statistics\(\s*"(\w+)"', sources)) == set(STATISTICS)
 
 

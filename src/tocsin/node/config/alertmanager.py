@@ -58,12 +58,7 @@ class AlertmanagerConfig(Section):
         unserved("tracing is not offered by this version", "remove the section", TracingConfig.read),
         default=None,
     )
-    event_recorder: EventRecorderConfig | None = option(
-        unserved(
-            "event_recorder is not offered by this version", "remove the section", EventRecorderConfig.read
-        ),
-        default=None,
-    )
+    event_recorder: EventRecorderConfig | None = option(EventRecorderConfig.read, default=None)
 
     route: Route = derived(default=None)
     """The routing tree."""

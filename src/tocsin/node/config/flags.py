@@ -46,7 +46,6 @@ LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 MEMBERSHIPS = ("gossip", "discovery")
 TRANSPORTS = ("auto", "tls", "udp", "dtls", "udp-to-tls")
-NOT_SUPPORTED = ("event-recorder",)
 
 
 def _features(text: str) -> tuple[str, ...]:
@@ -54,8 +53,6 @@ def _features(text: str) -> tuple[str, ...]:
     for feature in found:
         if feature not in FEATURES:
             raise ValueError(f"unknown option {feature!r} for --enable-feature")
-        if feature in NOT_SUPPORTED:
-            raise ValueError(f"the feature {feature!r} is not supported")
     if "classic-mode" in found and "utf8-strict-mode" in found:
         raise ValueError("classic-mode and utf8-strict-mode cannot both be enabled")
     return found

@@ -1,15 +1,16 @@
-"""``tracing`` and ``event_recorder``: read and checked, so that one file serves both kinds of node."""
+"""``tracing`` and ``event_recorder``. What of them is not served is read and checked all the same, so that
+one file serves both kinds of node."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
-from tocsin.alerting.timestamp import MILLISECOND, SECOND
 from tocsin.config.httpclient import HTTPClientConfig, HTTPHeader, TLSClientConfig, read_headers
-from tocsin.config.readers import file_path, list_of, text
+from tocsin.config.readers import file_path, list_of, text, unserved
 from tocsin.config.scalars import boolean, duration, secret_url, show_duration
 from tocsin.config.schema import Section, option
-from tocsin.config.texts import Secret
+from tocsin.config.texts import SECRET_TEXT, Secret
 from tocsin.config.values import number
 from tocsin.config.yaml import Node, Reader
 
@@ -61,23 +62,32 @@ class FileOutputConfig(Section):
 
 
 class WebhookOutputConfig(Section):
-    """One of ``webhook_outputs``."""
+    """One of ``webhook_outputs``. 0 is for the default."""
 
     url: Secret = option(secret_url, default=Secret(""), always=True)
     http_config: HTTPClientConfig | None = option(HTTPClientConfig.read, default=None)
-    timeout: int = option(duration, default=10 * SECOND, show=show_duration)
-    workers: int = option(_whole, default=4)
-    max_retries: int = option(_whole, default=3)
-    retry_backoff: int = option(duration, default=500 * MILLISECOND, show=show_duration)
+    timeout: int = option(duration, default=0, show=show_duration)
+    workers: int = option(_whole, default=0)
+    max_retries: int = option(_whole, default=0)
+    retry_backoff: int = option(duration, default=0, show=show_duration)
     batch: bool = option(boolean, default=False)
-    batch_max_events: int = option(_whole, default=100)
-    batch_max_bytes: int = option(_whole, default=1 << 20)
-    batch_flush_interval: int = option(duration, default=100 * MILLISECOND, show=show_duration)
+    batch_max_events: int = option(_whole, default=0)
+    batch_max_bytes: int = option(_whole, default=0)
+    batch_flush_interval: int = option(duration, default=0, show=show_duration)
 
     def check(self) -> None:
-        """It says where to."""
+        """It says where to, and how much at a time only if it sends several."""
         if not self.url:
             raise self.mark.error("event_recorder webhook output requires a url", "add url:")
+        if self.url == SECRET_TEXT:
+            raise self.at("url").error("event_recorder webhook output requires an absolute http(s) url")
+        for name in ("batch_max_events", "batch_max_bytes", "batch_flush_interval"):
+            if self[name] < 0:
+                raise self.at(name).error("event_recorder webhook batch settings cannot be negative")
+            if self[name] and not self.batch:
+                raise self.at(name).error(
+                    "event_recorder webhook batch settings require batch: true", "add batch: true"
+                )
 
 
 class KafkaOutputConfig(Section):
@@ -99,6 +109,9 @@ class KafkaOutputConfig(Section):
                 raise self.mark.error(f"event_recorder kafka output requires {name}", f"add {name}:")
 
 
+_NO_KAFKA: Final[tuple[KafkaOutputConfig, ...]] = ()
+
+
 class StdoutOutputConfig(Section):
     """One of ``stdout_outputs``: nothing to say."""
 
@@ -108,5 +121,13 @@ class EventRecorderConfig(Section):
 
     file_outputs: tuple[FileOutputConfig, ...] = option(list_of(FileOutputConfig.read), default=())
     webhook_outputs: tuple[WebhookOutputConfig, ...] = option(list_of(WebhookOutputConfig.read), default=())
-    kafka_outputs: tuple[KafkaOutputConfig, ...] = option(list_of(KafkaOutputConfig.read), default=())
+    kafka_outputs: tuple[KafkaOutputConfig, ...] = option(
+        unserved(
+            "kafka_outputs of event_recorder is not offered by this version",
+            "have a webhook_outputs: post to what writes to Kafka",
+            list_of(KafkaOutputConfig.read),
+            _NO_KAFKA,
+        ),
+        default=(),
+    )
     stdout_outputs: tuple[StdoutOutputConfig, ...] = option(list_of(StdoutOutputConfig.read), default=())

@@ -49,13 +49,16 @@ class SilenceChanges:
         now: Callable[[], Nanoseconds],
         tell: Tell,
         log: Logger | None = None,
+        said: Callable[[str, Silence], None] = lambda _verb, _silence: None,
     ) -> None:
-        """``log`` gets a line for each change, in Alertmanager's words."""
+        """``log`` gets a line for each change, in Alertmanager's words; ``said`` its verb (``create``,
+        ``update``, ``expire``) and the silence as it is now."""
         self._silences = silences
         self._commit = commit
         self._now = now
         self._tell = tell
         self._log = log
+        self._said = said
         self._turns: dict[str, _Turn] = {}
         self._staged = 0
 
@@ -97,6 +100,7 @@ class SilenceChanges:
             self._staged -= len(staged)
 
     def _say(self, verb: str, silence: Silence) -> None:
+        self._said(verb, silence)
         if self._log is not None:
             self._log.info(
                 f"{verb} silence",

@@ -141,7 +141,6 @@ def test_what_is_no_command_line(argv: list[str], problem: str) -> None:
         ("--log.format=xml", "unrecognized log format xml"),
         ("--web.get-concurrency=a", "not a whole number"),
         ("--enable-feature=flying", "unknown option 'flying' for --enable-feature"),
-        ("--enable-feature=event-recorder", "not supported"),
         ("--enable-feature=classic-mode,utf8-strict-mode", "cannot both be enabled"),
         ("--web.listen-address=localhost", "missing port"),
         ("--web.listen-address=::1:9093", "too many colons"),

@@ -127,8 +127,6 @@ def test_intervals_that_defeat_each_other_are_warned_of() -> None:
     "text",
     [
         LEAST + "tracing: {endpoint: 'h:1', sampling_fraction: 0.5, headers: {X-A: {values: [a]}}}\n",
-        LEAST + "event_recorder: {file_outputs: [{path: events.jsonl}], stdout_outputs: [{}]}\n",
-        LEAST + "event_recorder: {webhook_outputs: [{url: 'http://h/', batch: true, workers: 2}]}\n",
         LEAST + "event_recorder: {kafka_outputs: [{brokers: ['b:1'], topic: t, acks: all}]}\n",
         http("basic_auth: {username: u, password_ref: x}"),
     ],

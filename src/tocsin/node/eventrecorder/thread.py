@@ -1,0 +1,52 @@
+"""One thread for what may take its time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Beside:
+    """Runs calls beside the event loop, one after another. A call that never ends (a pipe that nobody reads,
+    a disk that hangs) does not keep the process from ending, as those of an executor do."""
+
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        Thread(target=self._run, name=name, daemon=True).start()
+
+    async def run(self, call: Callable[[], T]) -> T:
+        """What ``call`` returns or raises."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._calls.put((future, call))
+        return await future
+
+    def close(self) -> None:
+        """End the thread once it has done what there is."""
+        self._calls.put(None)
+
+    def _run(self) -> None:
+        while (found := self._calls.get()) is not None:
+            future, call = found
+            result: Any = None
+            error: Exception | None = None
+            try:
+                result = call()
+            except Exception as raised:
+                error = raised
+            with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+                future.get_loop().call_soon_threadsafe(_settle, future, result, error)
+
+
+def _settle(future: asyncio.Future[Any], result: object, error: Exception | None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
