@@ -79,7 +79,8 @@ class NodeInside:
 
     async def end_acknowledgements(self) -> None:
         """End those whose alerts have ended."""
-        if self._node.dispatching:  # Else alerts and silences may not be what they are elsewhere.
+        # Else alerts and silences may not be what they are elsewhere; in shadow the others do it.
+        if self._node.dispatching and self._node.state.shadow is None:
             await self.acknowledging.look()
 
     def _touched(self) -> Sequence[tuple[Kind, Touched[str] | Touched[int]]]:

@@ -123,3 +123,20 @@ def test_it_is_told_at_the_start_and_needs_a_cluster(
     play(tmp_path, monkeypatch, story, *ALONE)
     with pytest.raises(ConfigError, match="nobody to compare with"):
         play(tmp_path, monkeypatch, story, "--cluster.listen-address=")
+
+
+def test_it_leaves_acknowledgements_to_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may know less of alerts than those who notify."""
+
+    async def story(node: Node, sender: Sender) -> None:
+        looked: list[int] = []
+
+        async def look() -> None:
+            looked.append(1)
+
+        monkeypatch.setattr(node.inside.acknowledging, "look", look)
+        await eventually(lambda: node.dispatching)
+        await node.inside.end_acknowledgements()
+        assert not looked
+
+    play(tmp_path, monkeypatch, story, *ALONE)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run(invocation: Invocation) -> int:
-    """Print what the node has found. Exit status 1 if anything differs."""
+    """Print what the node has found. Exit status 1 if anything differs, or if nothing was compared."""
     from tocsin.client.tocsin import as_json, get
     from tocsin.models.shadow import ShadowReport
 
@@ -26,8 +26,18 @@ def run(invocation: Invocation) -> int:
         say(to_json(as_json(found)))
     else:
         say(text(found))
+    return status(found, allow_late=invocation.on("allow-late"))
+
+
+def status(found: ShadowReport, *, allow_late: bool) -> int:
+    """The exit status: a script that goes on after 0 must not do so before anything was compared."""
     counts = found.counts
-    return int(bool(counts.missing or counts.extra or (counts.late and not invocation.on("allow-late"))))
+    differs = counts.missing or counts.extra or (counts.late and not allow_late)
+    return int(bool(differs) or not _compared(found))
+
+
+def _compared(found: ShadowReport) -> bool:
+    return bool(found.since and (found.counts.agreed or found.differs))
 
 
 def text(found: ShadowReport) -> str:
@@ -85,6 +95,8 @@ def _difference(each: ShadowDifference) -> Iterator[str]:
 
 def _verdict(found: ShadowReport) -> str:
     counts = found.counts
+    if not _compared(found):
+        return "Nothing was compared so far: this says nothing yet."
     if not found.differs:
         return f"No difference: {counts.agreed} agreed."
     parts = [f"{number} {what}" for what, number in (
@@ -112,6 +124,6 @@ For a node that runs with --dispatch.shadow: what it would have sent, compared w
     shadow report
     shadow report --receiver=pager --allow-late -o json
 
-The exit status is 1 if anything is missing, extra or late. docs/shadow.md says what that means, and what to
-do about it.""",
+The exit status is 1 if anything is missing, extra or late, or if nothing was compared so far. docs/shadow.md
+says what that means, and what to do about it.""",
 )

@@ -35,6 +35,10 @@ class Zipping:
 
     async def compressed(self, body: bytes) -> bytes:
         """In gzip's format."""
+        # Who asked may be gone before the thread has ended: it keeps its place until then.
+        return await asyncio.shield(asyncio.create_task(self._compress(body)))
+
+    async def _compress(self, body: bytes) -> bytes:
         async with self._threads:
             return await asyncio.to_thread(zlib.compress, body, LEVEL, _GZIP)
 

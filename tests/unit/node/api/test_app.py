@@ -551,3 +551,28 @@ def test_answers_are_compressed_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch)
         assert len(await asyncio.gather(*tasks)) == 6
 
     asyncio.run(story())
+
+
+def test_who_asked_and_is_gone_leaves_its_thread_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    under_way, go_on = [], threading.Event()
+
+    def compressing(body: bytes, *_: int) -> bytes:
+        under_way.append(1)
+        go_on.wait(30)
+        return body
+
+    monkeypatch.setattr("tocsin.node.api.zipping.zlib.compress", compressing)
+
+    async def story() -> None:
+        zipping = Zipping()
+        gone = [asyncio.create_task(zipping.compressed(b"x")) for _ in range(AT_ONCE)]
+        await eventually(lambda: len(under_way) == AT_ONCE)
+        for task in gone:
+            task.cancel()
+        later = asyncio.create_task(zipping.compressed(b"y"))
+        await asyncio.gather(*[asyncio.to_thread(int) for _ in range(3)])  # others come to their turn
+        assert len(under_way) == AT_ONCE
+        go_on.set()
+        assert await later == b"y"
+
+    asyncio.run(story())

@@ -13,7 +13,7 @@ from tests.support.api_backend import LoneNode
 from tests.support.openapi import PREFIX, check
 from tests.support.routing import T0
 from tests.unit.alerting.shadow.test_shadow import HOUR, PATIENCE, Bench
-from tocsin.cli.commands.shadow_report import text
+from tocsin.cli.commands.shadow_report import status, text
 from tocsin.models.shadow import ShadowQuery, ShadowReport
 from tocsin.node.api import create_app
 from tocsin.node.api.tocsin_v1.shadow import report
@@ -98,7 +98,22 @@ def test_the_tool_says_what_differs() -> None:
     assert "and 1 older; --limit shows those that are kept\n" in told(differing(), limit=1)
 
 
-def test_the_tool_says_that_nothing_differs() -> None:
+def test_the_tool_says_that_nothing_was_compared() -> None:
     assert told(Bench()).endswith(
-        "Nothing was notified, and nothing would have been.\n\nNo difference: 0 agreed.\n"
+        "Nothing was notified, and nothing would have been.\n\nNothing was compared so far: this says nothing yet.\n"
     )
+
+
+def test_a_script_goes_on_only_when_something_was_compared_and_agreed() -> None:
+    def found(bench: Bench) -> ShadowReport:
+        shown = report(bench.shadow, ShadowQuery(), node="shadow", now=T0 + HOUR + PATIENCE)
+        return msgspec.json.decode(json.dumps(msgspec.to_builtins(shown)), type=ShadowReport)
+
+    nothing, agreeing = Bench(), Bench()
+    agreeing.ours(T0, "a")
+    agreeing.theirs(T0, "a")
+    agreeing.wait(T0 + PATIENCE)
+    each = [found(bench) for bench in (nothing, agreeing, differing())]
+    assert [status(one, allow_late=False) for one in each] == [1, 0, 1]
+    assert "Nothing was compared so far" in text(each[0])
+    assert "No difference: 1 agreed." in text(each[1])
