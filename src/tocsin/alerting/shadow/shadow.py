@@ -14,9 +14,7 @@ tell at about that time.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
 
@@ -28,6 +26,7 @@ from tocsin.alerting.integration import integrations
 from tocsin.alerting.nflog import Entry, LogReader, Receiver, ReceiverData
 from tocsin.alerting.shadow import words
 from tocsin.alerting.shadow.model import Judgement, Notice, Result, ShadowStatistics, Words
+from tocsin.alerting.shadow.place import Place, Recents, size_of
 from tocsin.alerting.shadow.results import MAX_DIFFERENCES, Results
 from tocsin.alerting.shadow.words import Seen
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
@@ -41,31 +40,14 @@ MAX_PENDING_ALERTS: Final = 500_000
 MAX_PLACES: Final = 65_536
 """Groups at integrations that are followed; past it the one that was first is forgotten: when it comes
 again, it goes out from what the log says."""
-MAX_RECENT: Final = 32
-"""Notifications of a group at an integration that were compared, and may explain others."""
+MAX_PLACES_BYTES: Final = 64 << 20
+"""Of the entries by which they are followed, about; past it they are forgotten too."""
+MAX_ENTRY_REST: Final = 4096
+"""Bytes of an entry of others apart from its alerts; one with more is not compared."""
 BATCH: Final = 64
 """Judgements of one ``handle_timeout``."""
-
-
-@dataclass(eq=False, slots=True)
-class _Place:
-    """A group at an integration."""
-
-    base: Entry | None
-    """The last notification by which we decide."""
-    told: Entry | None
-    """The others' last one."""
-    interval: Nanoseconds = 0
-    ours: list[Notice] = field(default_factory=list)
-    theirs: list[Notice] = field(default_factory=list)
-    """Those that wait for the other side's."""
-    recent: deque[Notice] = field(default_factory=lambda: deque(maxlen=MAX_RECENT))
-
-    def side(self, notice: Notice) -> list[Notice]:
-        return self.ours if notice.is_ours else self.theirs
-
-    def across(self, notice: Notice) -> list[Notice]:
-        return self.theirs if notice.is_ours else self.ours
+BATCH_ALERTS: Final = 20_000
+"""Alerts that are compared for them, after which the rest waits for the next."""
 
 
 class Shadow:
@@ -94,9 +76,11 @@ class Shadow:
         self._max_places = max_places
         self._routes: tuple[tuple[str, str, Nanoseconds], ...] = ()
         self._integrations: frozenset[Receiver] = frozenset()
-        self._places: dict[Hashable, _Place] = {}
-        self._pending: dict[Notice, _Place] = {}  # the oldest first
+        self._places: dict[Hashable, Place] = {}
+        self._pending: dict[Notice, Place] = {}  # the oldest first
         self._alerts = 0  # in them
+        self._recents = Recents()
+        self._places_bytes = 0
         self._timers: Timers[Notice, Nanoseconds] = Timers()
         self._seen: Memo[tuple[str, str], Seen] = Memo(max_places)
         self._effects: list[Judgement] = []
@@ -162,6 +146,10 @@ class Shadow:
             [each.log_receiver for receiver in config.receivers for each in integrations(receiver)]
         )
         if changed:
+            for place in self._places.values():
+                if not (place.ours or place.theirs):
+                    self._recents.forget(place)
+                    self._places_bytes -= place.size
             self._places = {key: place for key, place in self._places.items() if place.ours or place.theirs}
 
     # -- what happens
@@ -193,6 +181,7 @@ class Shadow:
         place = self._place(entry.key, self._log.query(entry.receiver, flush.group_key))
         before, place.base = place.base, entry
         place.interval = flush.options.group_interval
+        self._weigh(place)
         notice = _notice(entry, before, flush.now, self._within(place.interval))
         notice.flush, notice.reason = flush, decision.reason
         self._compare(place, notice, now)
@@ -201,8 +190,13 @@ class Shadow:
         """An entry of the others came, in place of ``previous``."""
         if not self.since:
             return
+        alerts = len(entry.firing_alerts) + len(entry.resolved_alerts)
+        if len(entry.encoded) > MAX_ENTRY_REST + 11 * alerts:  # An alert takes ten, and a field its tag.
+            self.statistics.not_compared["too long a key"] += 1
+            return
         place = self._place(entry.key, previous)
         before, place.told = place.told, entry
+        self._weigh(place)
         if entry.timestamp < self.since:
             place.base = entry
             return
@@ -216,15 +210,27 @@ class Shadow:
             return
         self._compare(place, notice, now)
 
-    def _place(self, key: Hashable, base: Entry | None) -> _Place:
+    def _place(self, key: Hashable, base: Entry | None) -> Place:
         place = self._places.get(key)
         if place is None:
             if len(self._places) >= self._max_places:
-                oldest = self._places.pop(next(iter(self._places)))
-                self._let_go("too many groups", [*oldest.ours, *oldest.theirs])
-                self.statistics.groups_forgotten += 1
-            place = self._places[key] = _Place(base, base)
+                self._forget_oldest()
+            place = self._places[key] = Place(base, base)
         return place
+
+    def _forget_oldest(self) -> None:
+        oldest = self._places.pop(next(iter(self._places)))
+        self._let_go("too many groups", [*oldest.ours, *oldest.theirs])
+        self._recents.forget(oldest)
+        self._places_bytes -= oldest.size
+        self.statistics.groups_forgotten += 1
+
+    def _weigh(self, place: Place) -> None:
+        self._places_bytes -= place.size
+        place.size = size_of(place.base) + (size_of(place.told) if place.told is not place.base else 0)
+        self._places_bytes += place.size
+        while self._places_bytes > MAX_PLACES_BYTES and next(iter(self._places.values())) is not place:
+            self._forget_oldest()
 
     def _within(self, interval: Nanoseconds) -> Nanoseconds:
         """How far apart they may be to be compared. A group is looked at once in an interval; what fails is
@@ -247,11 +253,12 @@ class Shadow:
 
     # -- comparing
 
-    def _compare(self, place: _Place, notice: Notice, now: Nanoseconds) -> None:
+    def _compare(self, place: Place, notice: Notice, now: Nanoseconds) -> None:
         for other in place.across(notice):
             if notice.is_near(other) and notice.tells_the_same(other):
                 self._close(other)
-                place.recent += (other, notice)
+                self._recents.add(place, other)
+                self._recents.add(place, notice)
                 other.partner_at, notice.partner_at = notice.at, other.at
                 ours, theirs = (notice, other) if notice.is_ours else (other, notice)
                 if place.base is ours.entry:
@@ -269,7 +276,7 @@ class Shadow:
             self._let_go("too many pending", [next(iter(self._pending))])
         self.statistics.pending = len(self._pending)
 
-    def _close(self, notice: Notice) -> _Place:
+    def _close(self, notice: Notice) -> Place:
         place = self._pending.pop(notice)
         place.side(notice).remove(notice)
         self._alerts -= notice.size
@@ -282,7 +289,7 @@ class Shadow:
             self._close(notice)
             self.statistics.not_compared[why] += 1
 
-    def _agree(self, place: _Place, ours: Notice, theirs: Notice, now: Nanoseconds) -> None:
+    def _agree(self, place: Place, ours: Notice, theirs: Notice, now: Nanoseconds) -> None:
         apart = abs(ours.at - theirs.at)
         bound = place.interval + self.allowance
         if apart <= bound:
@@ -292,15 +299,16 @@ class Shadow:
             why = f"they told it {apart // SECOND} s {side}, where {bound // SECOND} s are the bound"
             self._judge("late", ours, now, theirs.at, Words(why=why))
 
-    def _overdue(self, notice: Notice, now: Nanoseconds) -> None:
-        """The other side has not told the same in time."""
+    def _overdue(self, notice: Notice, now: Nanoseconds) -> int:
+        """The other side has not told the same in time. How many alerts were compared for that."""
         place = self._close(notice)
-        place.recent.append(notice)
+        self._recents.add(place, notice)
         near = [
             each
             for each in chain(place.across(notice), place.recent)
             if each.is_ours is not notice.is_ours and notice.is_near(each)
         ]
+        compared = notice.size + sum([each.size for each in near])
         firing = notice.firing.difference(*[each.firing for each in near])
         resolved = notice.resolved.difference(*[each.resolved for each in near])
         nearest = min(near, key=lambda each: abs(each.at - notice.at), default=None)
@@ -314,23 +322,24 @@ class Shadow:
             whose = "they told" if notice.is_ours else "this node would have told"
             told = Words(why=f"{whose} the same, put together otherwise")
             self._judge("late", notice, now, across, told)
-            return
+            return compared
         lacking = [(one, True) for one in sorted(firing)] + [(one, False) for one in sorted(resolved)]
         if notice.is_ours:
             self._judge("missing", notice, now, across, words.not_theirs(notice, lacking, nearest))
-            return
+            return compared
         entry = notice.entry
         name, key = entry.receiver.group_name, entry.group_key.decode("utf-8", "surrogatepass")
         why = words.not_ours(lacking, nearest, self._seen.get((name, key)), self._no_route(entry, place))
         self._judge("extra", notice, now, across, why)
+        return compared
 
-    def _no_route(self, entry: Entry, place: _Place) -> str:
+    def _no_route(self, entry: Entry, place: Place) -> str:
         receiver = entry.receiver
-        name = f"{receiver.group_name}/{receiver.integration}[{receiver.index}]"
+        name = words.short(f"{receiver.group_name}/{receiver.integration}[{receiver.index}]")
         if receiver not in self._integrations:
             return f"this node's configuration has no {name}"
         if not place.interval and not self._interval(entry):
-            key = entry.group_key.decode("utf-8", "surrogatepass")
+            key = words.short(entry.group_key.decode("utf-8", "surrogatepass"))
             return f"no route of this node's configuration leads the group {key} to {receiver.group_name}"
         return ""
 
@@ -340,9 +349,9 @@ class Shadow:
         integration, key = notice.place
         judgement = Judgement(
             result=result,
-            receiver=notice.entry.receiver.group_name,
-            integration=integration,
-            group_key=key,
+            receiver=words.short(notice.entry.receiver.group_name),
+            integration=words.short(integration),
+            group_key=words.short(key, words.MAX_KEY),
             at=now,
             ours=notice.at if notice.is_ours else across,
             theirs=across if notice.is_ours else notice.at,
@@ -373,11 +382,12 @@ class Shadow:
 
     def handle_timeout(self, now: Nanoseconds) -> None:
         """Judge what has waited long enough, or the first of it if it is much."""
+        compared = 0
         for _ in range(BATCH):
-            due = self._timers.pop_due(now)
+            due = self._timers.pop_due(now) if compared < BATCH_ALERTS else None
             if due is None:
                 return
-            self._overdue(due, now)
+            compared += self._overdue(due, now)
 
     def drain(self) -> list[Judgement]:
         """The differences since the last call, those that are late too."""

@@ -16,7 +16,9 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 MAX_NAMED: Final = 10
 """Alerts that are named in one judgement."""
 MAX_LABELS: Final = 512
-"""Characters of one alert's labels."""
+"""Characters of one alert's labels, and of a receiver's name."""
+MAX_KEY: Final = 4096
+"""Characters of a group key: an entry of others brings any."""
 MAX_FLUSHES: Final = 4
 """Flushes of a group that are remembered: as many as there can be until a notification is judged."""
 MAX_MUTED: Final = 256
@@ -61,7 +63,7 @@ class Seen:
             for alert in each.flush.alerts:
                 if alert.labels.hash == one:
                     state = "it has ended here" if alert.resolved_at(each.flush.now) else "it fires here"
-                    return f"{_short(str(alert.labels))}: {each.muted.get(one, state)}"
+                    return f"{short(str(alert.labels))}: {each.muted.get(one, state)}"
         return f"alert {one:016x}: this node does not have it in this group"
 
 
@@ -79,7 +81,7 @@ def not_theirs(notice: Notice, lacking: list[tuple[int, bool]], nearest: Notice 
     known = {alert.labels.hash: str(alert.labels) for alert in flush.alerts}
     named = tuple(
         [
-            f"{_short(known.get(one, f'alert {one:016x}'))} {'fires' if fires else 'has ended'}"
+            f"{short(known.get(one, f'alert {one:016x}'))} {'fires' if fires else 'has ended'}"
             for one, fires in lacking[:MAX_NAMED]
         ]
     )
@@ -114,9 +116,10 @@ def _muted_by(decision: Muted, each: MutedAlert) -> str:
     found = each.inhibition
     if found is not None:
         name = f" ({found.rule.name})" if found.rule.name else ""
-        return f"inhibited here by {_short(str(found.source.labels))}, rule {found.number}{name}"
+        return f"inhibited here by {short(str(found.source.labels))}, rule {found.number}{name}"
     return f"{_MUTED.get(decision.reason, decision.reason)} {', '.join(each.by[:8])} here"
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= MAX_LABELS else text[: MAX_LABELS - 1] + "…"
+def short(text: str, most: int = MAX_LABELS) -> str:
+    """Its beginning, if it is longer."""
+    return text if len(text) <= most else text[: most - 1] + "…"

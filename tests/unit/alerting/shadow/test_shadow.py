@@ -12,7 +12,8 @@ from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import Integration
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import Entry, NotificationLog, Receiver
-from tocsin.alerting.shadow import results
+from tocsin.alerting.shadow import place as places
+from tocsin.alerting.shadow import results, shadow
 from tocsin.alerting.shadow.shadow import SLACK, Shadow
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
@@ -309,6 +310,37 @@ def test_groups_are_bounded() -> None:
     assert bench.shadow.statistics.not_compared == {"too many groups": 1}
     assert bench.shadow.query(HOOK.log_receiver, f"{KEY}0") is None  # what the log says
     assert bench.shadow.query(HOOK.log_receiver, f"{KEY}2") is not None
+
+
+def test_what_is_kept_of_compared_notifications_is_bounded_over_all_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One member can log many alerts for many groups, again and again."""
+    monkeypatch.setattr(places, "MAX_RECENT_BYTES", 4 * places.ENTRY_BYTES)
+    bench = Bench()
+    for place in range(8):
+        for again in range(4):
+            bench.ours(T0 + again, f"a{again}", key=f"{KEY}{place}")
+            bench.theirs(T0 + again, f"a{again}", key=f"{KEY}{place}")
+    assert bench.counts == {"agreed": 32}
+    kept = sum(len(each.recent) for each in bench.shadow._places.values())
+    assert 0 < kept < 4
+
+
+def test_groups_are_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shadow, "MAX_PLACES_BYTES", 4 * places.ENTRY_BYTES)
+    bench = Bench()
+    for place in range(8):
+        bench.ours(T0 + place, "a", key=f"{KEY}{place}")
+    assert len(bench.shadow._places) < 4
+    assert bench.shadow.statistics.groups_forgotten > 4
+
+
+def test_an_entry_of_others_with_a_huge_key_is_not_compared() -> None:
+    bench = Bench()
+    bench.theirs(T0, "a", key=KEY + "k" * shadow.MAX_ENTRY_REST)
+    assert bench.shadow.statistics.pending == 0
+    assert bench.shadow.statistics.not_compared == {"too long a key": 1}
 
 
 def test_differences_are_bounded() -> None:

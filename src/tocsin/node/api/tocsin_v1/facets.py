@@ -20,8 +20,14 @@ from tocsin.node.api.turns import in_turns, meets, turns_of
 
 SLICE: Final = 64
 """Alerts or labels that are looked at before others get their turn."""
-MAX_FILTERS: Final = 16
+MAX_FILTERS: Final = 8
 """Whose answers are shared with whoever asks the same."""
+MAX_COUNTED: Final = 100_000
+"""Values of all labels together that are counted; who posts alerts can make any number."""
+MAX_SHOWN: Final = 10_000
+"""Labels, and values of them together, that are kept for an answer: the most frequent labels come first."""
+AT_ONCE: Final = 1
+"""Counts at the same time; more wait."""
 
 
 @dataclass(slots=True)
@@ -42,6 +48,8 @@ class _Count:
 class _Label:
     alerts: int = 0
     values: dict[str, _Count] = field(default_factory=dict)
+    left_out: int = 0
+    """Alerts with values that are not counted."""
 
 
 _Counts = dict[str, _Label]
@@ -50,6 +58,7 @@ _Counts = dict[str, _Label]
 class _Facets:
     def __init__(self, context: Context) -> None:
         self._backend = context.backend
+        self._turn = asyncio.Semaphore(AT_ONCE)
         self._shared: Memo[tuple[tuple[str, ...], int], Shared[Sequence[Facet]]] = Memo(MAX_FILTERS)
 
     async def __call__(self, call: Call[FacetsQuery, None]) -> Page[Facet]:
@@ -62,12 +71,14 @@ class _Facets:
         return paged(await shared.get(), call.query)
 
     async def _found(self, matchers: Sequence[Matcher], most: int) -> Sequence[Facet]:
-        return await in_turns(_shown(await self._counted(matchers), most))
+        async with self._turn:
+            return await in_turns(_shown(await self._counted(matchers), most))
 
     async def _counted(self, matchers: Sequence[Matcher]) -> _Counts:
         backend = self._backend
         now = backend.now()
         counts: _Counts = {}
+        counted = 0
         turns = turns_of(SLICE)
         for alert in backend.alerts.all():
             if next(turns):
@@ -82,22 +93,34 @@ class _Facets:
             for name, value in labels.pairs:
                 label = counts.get(name)
                 if label is None:
+                    if counted >= MAX_COUNTED:
+                        continue
                     label = counts[name] = _Label()
                 label.alerts += 1
                 count = label.values.get(value)
                 if count is None:
+                    if counted >= MAX_COUNTED:
+                        label.left_out += 1
+                        continue
+                    counted += 1
                     count = label.values[value] = _Count()
                 count.add(silenced, inhibited)
         return counts
 
 
 def _shown(counts: _Counts, most: int) -> Steps[Sequence[Facet]]:
+    labels = yield from sorting(
+        list(counts.items()), key=lambda each: (-each[1].alerts, each[0]), most=MAX_SHOWN
+    )
     found = []
-    for name, label in counts.items():
+    left = MAX_SHOWN
+    for name, label in labels:
         yield
+        room = min(most, left)
         ordered = yield from sorting(
-            list(label.values.items()), key=lambda each: (-each[1].alerts, each[0]), most=most
+            list(label.values.items()), key=lambda each: (-each[1].alerts, each[0]), most=room
         )
+        left -= len(ordered)
         found.append(
             Facet(
                 name=name,
@@ -112,10 +135,10 @@ def _shown(counts: _Counts, most: int) -> Steps[Sequence[Facet]]:
                     )
                     for value, count in ordered
                 ),
-                more=max(len(label.values) - most, 0),
+                more=len(label.values) + label.left_out - len(ordered),
             )
         )
-    return (yield from sorting(found, key=lambda facet: (-facet.alerts, facet.name)))
+    return found
 
 
 RESOURCE = Resource(

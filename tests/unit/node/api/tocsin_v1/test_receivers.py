@@ -187,6 +187,24 @@ def test_facets_count_values_by_state() -> None:
     play(story)
 
 
+def test_labels_and_values_that_are_counted_and_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who posts alerts can make any number of them, and ask again with another filter."""
+    monkeypatch.setattr(facets, "MAX_SHOWN", 5)
+    monkeypatch.setattr(facets, "MAX_COUNTED", 30)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        many = [alert({"alertname": "A", f"l{number:02}": "v", "n": f"{number:02}"}) for number in range(40)]
+        await http.post("/api/v2/alerts", json=many)
+        page = await check(http, await http.get(f"{PREFIX}/facets"))
+        assert page["total"] == 5
+        items = {each["name"]: each for each in page["items"]}
+        assert items["alertname"]["alerts"] == items["n"]["alerts"] == 40
+        assert sum(len(each["values"]) for each in page["items"]) == 5
+        assert items["n"]["more"] == 40 - len(items["n"]["values"])
+
+    play(story)
+
+
 def test_values_of_a_label_are_put_in_order_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """A label has as many values as there are alerts, if somebody means it to."""
     count = 0
