@@ -292,12 +292,12 @@ def test_what_comes_after_a_flush_waits_for_the_next_one_on_all_nodes(nodes: int
 def test_what_fires_anew_is_told_though_a_node_has_missed_its_end() -> None:
     """The first begins anew, hears only of what fires, and so passes on that alert 2 fires, which has ended.
     When it fires again, the log has it as told for all nodes."""
-    story = Story(3, interval=10).fires(0, "1", "2").ends(12, "2").fires(26, "3").fires(35, "2")
+    story = Story(3, interval=10).fires(0, "1", "2").ends(12, "2").fires(26, "3").fires(335, "2")
     world = story.world
     world.at(T0 + 14 * SECOND, partial(world.crash, "node-0", noticed_after=SECOND))
     world.at(T0 + 16 * SECOND, partial(world.restart, "node-0"))
     world.at(T0 + 17 * SECOND, lambda: world.post(alert(alertname="A", i="1", starts_at=T0)))
-    told = contents(story.told(120))
+    told = contents(story.told(420))
     assert told[:2] == [
         ({"1", "2"}, set(), "first notification"),
         ({"1", "3"}, set(), "new alerts added"),

@@ -15,6 +15,8 @@ KEEP_UNKNOWN = 600 * SECOND
 """How recent an entry must be, by either's clock, for what it says of alerts that we do not know."""
 MAX_UNKNOWN = 256
 """How many of them, firing and resolved each, are kept at most: the latest added."""
+CLOCKS_APART = 300 * SECOND
+"""How much the clocks of nodes and clients may differ before an alert that reached us late is told twice."""
 
 
 def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -116,9 +118,9 @@ def fire_anew(
 
     That entry took them over from a peer's, while our group did not hold them. A peer that waited for its
     position notifies what it flushed, even if the alert has resolved meanwhile. So if our group has seen the
-    alert resolve before, it fires anew. So it does if it began after we first took it over: this node has
-    missed its end, as one that was restarted may have. If neither, the alert only reached us late, and the
-    peer notified it.
+    alert resolve before, it fires anew. So it does if it began long after we first took it over: this node
+    has missed its end, as one that was restarted may have. If neither, the alert only reached us late, and
+    the peer notified it. When it began says a client's clock, and when we took it over ours.
     """
     passed_on = unheard.passed_on(key, entry.timestamp) if entry is not None else {}
     if not passed_on:
@@ -128,7 +130,7 @@ def fire_anew(
         one
         for one in firing
         if (since := passed_on.get(one)) is not None
-        and (unheard.was_over(key, one) or began.get(one, since) > since)
+        and (unheard.was_over(key, one) or began.get(one, since) > since + CLOCKS_APART)
     ]
 
 
