@@ -12,6 +12,7 @@ from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.silence import Silences, SilenceState
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import NotFoundError
+from tocsin.node.api.turns import turns_of
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
@@ -19,7 +20,7 @@ from tocsin.node.lookups import LookUps
 INTERVAL: Final[Nanoseconds] = 2 * SECOND
 """Between looks."""
 SLICE: Final = 512
-"""Alerts that are looked at before others get their turn."""
+"""Silences of alerts that are looked at before others get their turn."""
 
 
 @dataclass(slots=True)
@@ -80,12 +81,15 @@ class Acknowledging:
         found: dict[str, Standing | None] = dict.fromkeys(starts)
         if not starts:
             return found
-        for position, alert in enumerate(self._alerts.all()):
-            if position % SLICE == SLICE - 1:
+        turns = turns_of(SLICE)
+        for alert in self._alerts.all():
+            if next(turns):
                 await asyncio.sleep(0)
             if silences.looking_up(alert.labels) is not None:
                 await self._look_ups.find_all((alert.labels,))
             for identifier in silences.mutes(alert.labels, now):
+                if next(turns):  # Thousands may silence each of thousands of alerts.
+                    await asyncio.sleep(0)
                 if identifier not in starts:
                     continue
                 known = found[identifier] or Standing(firing=False, said=True)

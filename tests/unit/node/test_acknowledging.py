@@ -1,0 +1,41 @@
+"""Acknowledgements are looked at in steps: anybody who may silence can make thousands for each alert."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tocsin.alerting.silence import SilenceState
+from tocsin.node import acknowledging
+from tocsin.node.acknowledging import Acknowledging
+
+
+def test_others_get_their_turn_between_the_silences_of_one_alert(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acknowledging, "SLICE", 10)
+    names = tuple([f"silence {each}" for each in range(200)])
+    silence = SimpleNamespace(state_at=lambda _now: SilenceState.ACTIVE, starts_at=0)
+    silences = SimpleNamespace(
+        acknowledgements=names,
+        get=lambda _name: silence,
+        looking_up=lambda _labels: None,
+        mutes=lambda _labels, _now: names,
+    )
+    alerts = [SimpleNamespace(labels=each, resolved_at=lambda _now: False) for each in range(3)]
+
+    async def main() -> int:
+        parts: Any = cast("Any", SimpleNamespace)(all=lambda: alerts, now=lambda: 1)
+        look = Acknowledging(
+            parts, cast("Any", silences), parts, expire=parts, wait=lambda: 0, clock=parts, log=parts
+        ).look()
+        looking = asyncio.create_task(look)
+        turns = 0
+        while not looking.done():
+            turns += 1
+            await asyncio.sleep(0)
+        await looking
+        return turns
+
+    assert asyncio.run(main()) >= 3 * 200 // 10
