@@ -380,7 +380,7 @@ def _state_of(node: Node, alert: Alert, now: Nanoseconds) -> str:
         return "suppressed"
     if node.silences.looking_up(alert.labels) is not None:
         return "unprocessed"
-    return "suppressed" if node.silences.mutes(alert.labels, now) else "active"
+    return "suppressed" if node.silences.is_muted(alert.labels, now) else "active"
 
 
 def _alerts_by_group(node: Node) -> dict[tuple[str, str], float]:

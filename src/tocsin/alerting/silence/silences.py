@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final
@@ -220,21 +220,25 @@ class Silences:
 
     def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
         """The ids, sorted, of the silences active at ``now`` that match ``labels``; empty if none."""
+        return tuple(self._muting(labels, now))
+
+    def is_muted(self, labels: Labels, now: Nanoseconds) -> bool:
+        """Whether there is one: of thousands only the first is looked for."""
+        return any(True for _ in self._muting(labels, now))
+
+    def _muting(self, labels: Labels, now: Nanoseconds) -> Iterator[str]:
         state = self._state
         state.look_at_clock(now)
         cached = self._cache.get(labels.fingerprint)
         if cached is not None and cached[0] == state.version:
-            if not cached[1]:
-                return ()
             ids = cached[1]
         else:
             ids = finish(self._look_up(labels))
         get = state.get
-        return tuple(
-            identifier
-            for identifier in ids
-            if (silence := get(identifier)) is not None and silence.starts_at <= now <= silence.ends_at
-        )
+        for identifier in ids:
+            silence = get(identifier)
+            if silence is not None and silence.starts_at <= now <= silence.ends_at:
+                yield identifier
 
     def looking_up(self, labels: Labels) -> Steps[None] | None:
         """What :meth:`mutes` has to find out first, in steps, for whoever must not hold others up: patterns

@@ -275,6 +275,7 @@ def test_gc_when_the_retention_is_over() -> None:
     assert state.get(identifier) is None
     assert (state.encode_state(), state.total_bytes, state.next_expiry()) == (b"", 0, None)
     assert state.mutes(Labels({"a": "b"}), NOW) == ()
+    assert not state.is_muted(Labels({"a": "b"}), NOW)
 
 
 def test_a_snapshot_keeps_what_is_expired_until_gc() -> None:
@@ -312,3 +313,22 @@ def test_versions_of_a_silence_share_the_name_of_their_changes() -> None:
     _, [other] = state.set(ask(), NOW)
     assert {state.key_of(change) for change in (created, changed, ended)} == {identifier}
     assert state.key_of(other) != identifier
+
+
+def test_whether_an_alert_is_muted_is_known_from_the_first_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands may mute each of thousands of alerts, and the metrics look at all."""
+    state = silences()
+    for _ in range(20):
+        state.set(ask(), NOW)
+    labels = Labels({"a": "b"})
+    assert len(state.mutes(labels, NOW)) == 20
+    asked: list[str] = []
+    get = state._state.get
+
+    def counted(name: str) -> Silence | None:
+        asked.append(name)
+        return get(name)
+
+    monkeypatch.setattr(state._state, "get", counted)
+    assert state.is_muted(labels, NOW)
+    assert len(asked) == 1

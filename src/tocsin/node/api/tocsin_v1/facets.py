@@ -88,7 +88,7 @@ class _Facets:
                 continue
             if backend.silences.looking_up(labels) is not None:
                 await backend.look_ups.find_all((labels,))
-            silenced = bool(backend.silences.mutes(labels, now))
+            silenced = backend.silences.is_muted(labels, now)
             inhibited = bool(backend.inhibited_by(labels, now))
             for name, value in labels.pairs:
                 label = counts.get(name)
