@@ -1,6 +1,6 @@
 """The notification log: which notifications the cluster has sent, so that no other node sends them again."""
 
-from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
+from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData, entry_key, next_entry
 from tocsin.alerting.nflog.log import NotificationLog
 from tocsin.alerting.nflog.view import LogKey, LogReader, LogView, RecordedEntries
 
@@ -13,4 +13,6 @@ __all__ = [
     "Receiver",
     "ReceiverData",
     "RecordedEntries",
+    "entry_key",
+    "next_entry",
 ]

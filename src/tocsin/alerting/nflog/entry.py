@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tocsin.alerting.timestamp import Nanoseconds
@@ -47,3 +47,29 @@ class Entry:
     def stamp(self) -> Nanoseconds:
         """What tells versions of an entry apart in the replicated state."""
         return self.timestamp
+
+
+def entry_key(receiver: Receiver, group_key: str) -> tuple[bytes, Receiver]:
+    """:attr:`Entry.key` of the entries of a group at a receiver."""
+    return group_key.encode("utf-8", "surrogatepass"), receiver
+
+
+def next_entry(
+    key: tuple[bytes, Receiver],
+    firing: Iterable[int],
+    resolved: Iterable[int],
+    now: Nanoseconds,
+    lifetime: Nanoseconds,
+    previous: Entry | None,
+    receiver_data: ReceiverData | None,
+) -> Entry:
+    """The entry of a notification at ``now``, for so long. Its timestamp is later than that of ``previous``,
+    whatever the clocks say: what is not recorded would be sent again."""
+    return Entry(
+        *key,
+        timestamp=now if previous is None else max(now, previous.timestamp + 1),
+        firing_alerts=tuple(firing),
+        resolved_alerts=tuple(resolved),
+        expires_at=now + lifetime,
+        receiver_data=receiver_data or {},
+    )

@@ -8,7 +8,7 @@ from typing import Final
 
 from tocsin.alerting.entries import MergeResult
 from tocsin.alerting.nflog import codec
-from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
+from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData, entry_key, next_entry
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.timestamp import Nanoseconds
@@ -76,22 +76,11 @@ class NotificationLog(ReplicatedState[Entry]):
         """The entry that records a notification sent at ``now``, not stored yet.
 
         ``firing`` and ``resolved`` are :attr:`Labels.hash` of its alerts. The entry lasts for ``expiry_ns``
-        (0: no wish) or the retention, whichever is shorter. Its timestamp is later than that of ``previous``,
-        whatever the clocks say: what is not recorded would be sent again.
+        (0: no wish) or the retention, whichever is shorter. For the rest see :func:`next_entry`.
         """
-        stamp = now if previous is None else max(now, previous.timestamp + 1)
         lifetime = min(expiry_ns, self._retention) if expiry_ns > 0 else self._retention
-        return codec.encode(
-            Entry(
-                group_key=group_key.encode("utf-8", "surrogatepass"),
-                receiver=receiver,
-                timestamp=stamp,
-                firing_alerts=tuple(firing),
-                resolved_alerts=tuple(resolved),
-                expires_at=now + lifetime,
-                receiver_data=receiver_data or {},
-            )
-        )
+        key = entry_key(receiver, group_key)
+        return codec.encode(next_entry(key, firing, resolved, now, lifetime, previous, receiver_data))
 
     def put(self, entry: Entry, now: Nanoseconds) -> bool:
         """Store a staged entry, unless a later one is there or it is past a bound."""
@@ -99,7 +88,7 @@ class NotificationLog(ReplicatedState[Entry]):
 
     def query(self, receiver: Receiver, group_key: str) -> Entry | None:
         """The last notification of the group to the receiver."""
-        return self._entries.get((group_key.encode("utf-8", "surrogatepass"), receiver))
+        return self._entries.get(entry_key(receiver, group_key))
 
     def key_of(self, change: bytes) -> tuple[bytes, Receiver]:
         """What a change is about; a newer one of the same replaces it."""

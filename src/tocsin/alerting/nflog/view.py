@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from typing import Protocol, TypeAlias
 
-from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
+from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData, entry_key
 from tocsin.alerting.timestamp import Nanoseconds
 
 LogKey: TypeAlias = tuple[Receiver, str]
@@ -59,7 +59,7 @@ class RecordedEntries:
 
     def later(self, receiver: Receiver, group_key: str, known: Entry | None) -> Entry | None:
         """Ours, if it is later than the entry that is ``known``, and else that one."""
-        own = self._entries.get((group_key.encode("utf-8", "surrogatepass"), receiver))
+        own = self._entries.get(entry_key(receiver, group_key))
         return own if own is not None and (known is None or own.stamp > known.stamp) else known
 
 

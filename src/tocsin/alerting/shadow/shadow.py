@@ -23,7 +23,7 @@ from tocsin.alerting.decisions import Decision, Muted, Withheld
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import integrations
-from tocsin.alerting.nflog import Entry, LogReader, Receiver, ReceiverData
+from tocsin.alerting.nflog import Entry, LogReader, Receiver, ReceiverData, entry_key, next_entry
 from tocsin.alerting.shadow import words
 from tocsin.alerting.shadow.model import Judgement, Notice, Result, ShadowStatistics, Words
 from tocsin.alerting.shadow.place import Place, Recents, size_of
@@ -89,8 +89,7 @@ class Shadow:
 
     def query(self, receiver: Receiver, group_key: str) -> Entry | None:
         """The last notification by which we decide."""
-        key = group_key.encode("utf-8", "surrogatepass"), receiver
-        place = self._places.get(key)
+        place = self._places.get(entry_key(receiver, group_key))
         return place.base if place is not None else self._log.query(receiver, group_key)
 
     def stage(
@@ -105,16 +104,9 @@ class Shadow:
         *,
         receiver_data: ReceiverData | None = None,
     ) -> Entry:
-        """The entry that nobody gets to see."""
-        return Entry(
-            group_key=group_key.encode("utf-8", "surrogatepass"),
-            receiver=receiver,
-            timestamp=now if previous is None else max(now, previous.timestamp + 1),
-            firing_alerts=tuple(firing),
-            resolved_alerts=tuple(resolved),
-            expires_at=now + expiry_ns,
-            receiver_data=receiver_data or {},
-        )
+        """The entry that nobody gets to see, so it is not encoded."""
+        key = entry_key(receiver, group_key)
+        return next_entry(key, firing, resolved, now, expiry_ns, previous, receiver_data)
 
     # -- what there is
 
