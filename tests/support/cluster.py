@@ -51,6 +51,7 @@ class Cluster:
         tls: NodeFiles | None = None,
         flags: Mapping[str, str] | None = None,
         host: str = "",
+        group_interval: str = "5m",
     ) -> Node:
         """Start a node that is told of ``peers`` (None: all so far)."""
         told = self.nodes if peers is None else peers
@@ -61,7 +62,7 @@ class Cluster:
             kind,
             name,
             self.folder / name,
-            config=webhook_config(self.sink.url),
+            config=webhook_config(self.sink.url, group_interval=group_interval),
             tls=None if self.udp else tls or self.issue(name),
             peers=[peer.cluster_address for peer in told],
             peer_name=peer_name,
