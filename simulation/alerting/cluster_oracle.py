@@ -149,6 +149,8 @@ class ClusterOracle:
         self._mutings = frozenset(mutings)
         self._lost = lost
         self._of_node: defaultdict[str, dict[Labels, _History]] = defaultdict(dict)
+        self._before: list[tuple[str, Nanoseconds, dict[Labels, _History]]] = []
+        """What nodes had heard of until they began anew, and when they did."""
         self._of_all: dict[Labels, _History] = {}
         self._states: defaultdict[str, list[_State]] = defaultdict(lambda: [_State(-1)])
         self._doubtful: set[str] = set()
@@ -171,7 +173,8 @@ class ClusterOracle:
     def _hear(self, report: Report) -> None:
         histories = self._of_node[report.node]
         if report.alert is None:
-            histories.clear()
+            self._before.append((report.node, report.at, histories))
+            self._of_node[report.node] = {}
         else:
             histories.setdefault(report.alert.labels, _History()).add(report.at, report.alert.ends_at)
 
@@ -285,16 +288,19 @@ class ClusterOracle:
             return []
         states = states[self._known(told, states) :]
         found: list[_State] = []
+        runs = [(node, told.at, histories) for node, histories in self._of_node.items()]
         moments = sorted(
-            (at, node)
-            for node, histories in self._of_node.items()
+            (at, node, number)
+            for number, (node, until, histories) in enumerate([*self._before, *runs])
+            if until > states[0].taken
             for one, what in histories.items()
             if self._group_of(one) == told.group
             for at in {*what.times, *what.ends, *self._mutings, states[0].taken}
-            if states[0].taken <= at < told.at
+            if states[0].taken <= at < min(until, told.at)
         )
-        for at, node in moments:
-            heard = {one: what for one, what in self._of_node[node].items() if what.times[0] <= at}
+        for at, node, number in moments:
+            histories = [*self._before, *runs][number][2]
+            heard = {one: what for one, what in histories.items() if what.times[0] <= at}
             mine = [
                 one for one, what in heard.items() if what.fires(at) and self._group_of(one) == told.group
             ]
@@ -305,7 +311,7 @@ class ClusterOracle:
                         state,
                         firing=frozenset(carried),
                         carried=carried,
-                        perhaps=(state.perhaps | self._let_go(node, state, at)) - frozenset(mine),
+                        perhaps=(state.perhaps | self._let_go(heard, state, at)) - frozenset(mine),
                         silent=True,
                     )
                     if state.taken <= at and not any(map(over.is_like, found)):
@@ -322,7 +328,7 @@ class ClusterOracle:
         carried = {one: before.carried.get(one, told.looked[0]) for one in sure}
         until = told.looked[1]
         perhaps = frozenset[Labels]().union(
-            *(one.perhaps | self._let_go(told.node, one, until) for one in (before, *silent))
+            *(one.perhaps | self._let_go(self._of_node[told.node], one, until) for one in (before, *silent))
         )
         passed_on = before.resolved - heard
         return _State(
@@ -339,9 +345,11 @@ class ClusterOracle:
             begun=True,
         )
 
-    def _let_go(self, node: str, state: _State, until: Nanoseconds) -> frozenset[Labels]:
-        """Of what fires by the state, what the node knew to be over when that was told or written."""
-        heard, ends = self._of_node[node], until if state.silent else state.taken
+    def _let_go(
+        self, heard: Mapping[Labels, _History], state: _State, until: Nanoseconds
+    ) -> frozenset[Labels]:
+        """Of what fires by the state, what a node knew to be over when that was told or written."""
+        ends = until if state.silent else state.taken
         return frozenset(
             one
             for one in state.firing & heard.keys()

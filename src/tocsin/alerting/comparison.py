@@ -106,7 +106,7 @@ def told_ends(
             continue
         if alert.ends_at <= end and one not in firing:
             told.add(one)
-        elif one in passed_on:
+        elif alert.ends_at > passed_on.get(one, alert.ends_at):
             told.discard(one)  # It has fired anew since.
     return told
 

@@ -203,6 +203,11 @@ class Delivery:
             )
             self._needed = True
             if not content.make(entry, found):
+                # An entry that is written while another node notifies the group would hide that one's.
+                obstacle = None if self._context.withhold else self._blocked(entry, now)
+                if obstacle is not None and obstacle.until < self._deadline:
+                    self._yield(obstacle, now)
+                    return
                 answer = content.answer(entry)
                 self._decided(
                     NotNeeded(self.flush, self.integration, now, "resolved alerts are not sent", answer)
@@ -310,11 +315,7 @@ class Delivery:
         """Be ready for an attempt, unless another node is at it or may be."""
         intents = self._context.intents
         if not intents.alone(now):
-            if not self.intent_key:
-                self.intent_key = self._content.intent_key()
-                self._digest = self._content.digest
-            stamp = entry.timestamp if entry is not None else 0
-            obstacle = intents.blocked(self.intent_key, self._digest, stamp, now, self._lease)
+            obstacle = self._blocked(entry, now)
             if obstacle is not None:
                 self._yield(obstacle, now)
                 return
@@ -324,6 +325,17 @@ class Delivery:
                 return
         self._stop_yielding(now)
         self.state = DeliveryState.READY
+
+    def _blocked(self, entry: Entry | None, now: Nanoseconds) -> Obstacle | None:
+        """What another node intends and is to be waited for."""
+        intents = self._context.intents
+        if intents.alone(now):
+            return None
+        if not self.intent_key:
+            self.intent_key = self._content.intent_key()
+            self._digest = self._content.digest
+        stamp = entry.timestamp if entry is not None else 0
+        return intents.blocked(self.intent_key, self._digest, stamp, now, self._lease)
 
     def _yield(self, obstacle: Obstacle, now: Nanoseconds) -> None:
         self._release(now)

@@ -219,6 +219,33 @@ def test_an_end_that_is_not_wanted_is_needed_for_the_log_alone() -> None:
     assert not world.attempts
 
 
+def test_an_end_that_is_not_wanted_is_not_logged_while_another_node_notifies() -> None:
+    """Its entry, written a moment after the other node's and before that one is here, would hide it: the next
+    node would find an entry in which nothing fires, and notify again."""
+    intents, peer = Intents("b", now=T0), Intents("a", now=T0)
+    for each, position, other in ((intents, 1, "a"), (peer, 0, "b")):
+        each.members(position, frozenset((other,)), T0 - HOUR)
+    world = World(send_resolved=False, intents=intents, position=1)
+    one = alert(alertname="A", ends_at=T0)
+    world.log.log(HOOK, "{}:{}", (one.labels.hash,), (), T0 - SECOND, 0)
+    (waiting,) = world.start(one)
+    assert isinstance(waiting, Waiting)
+    lease = peer.sending(None, key_of(HOOK, "{}:{}"), 1, T0 + HOUR, waiting.until)
+    for payload in peer.drain():
+        intents.receive(payload, waiting.until)
+    needed, yielded = world.at(waiting.until)
+    assert isinstance(needed, Needed)
+    assert isinstance(yielded, Yielded)
+    peer.release(lease, waiting.until + SECOND)
+    for payload in peer.drain():
+        world.pipeline.wake(intents.receive(payload, waiting.until + SECOND), waiting.until + SECOND)
+    again, spared = world.at(waiting.until + SECOND)
+    assert isinstance(again, Needed)
+    assert isinstance(spared, NotNeeded)
+    assert spared.reason == "resolved alerts are not sent"
+    assert not world.attempts
+
+
 def test_attempts_are_told_with_their_times_outcomes_and_what_comes_next() -> None:
     world = World(intents=Intents("a", now=T0))
     (needed,) = world.start()
