@@ -316,8 +316,8 @@ def test_what_was_once_wrong_or_once_misjudged(seed: int) -> None:
     """11439, 30779: an end was told again after a silence. 11710: the reason was one of before another node
     told the group something. 32766: an end that is only logged hid what another node was just telling. 32767:
     the oracle forgot what a node had heard of before it began anew. 35354: an end that a peer had told, told
-    again when it was reported again. 11813: a node that had waited told of an alert that was over. Another, which had
-    let go of it, passed that on, and when it fired again held it for told."""
+    again when it was reported again. 11813: a node that had waited told of an alert that was over. Another,
+    which had let go of it, passed that on, and when it fired again held it for told."""
     assert not play_several(tell_lone(seed))
 
 
