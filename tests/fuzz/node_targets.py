@@ -18,8 +18,8 @@ from tocsin.node.api.postable_silence import read_silence
 from tocsin.node.api.requests import Query, accepts_json, check_content_type, is_uuid
 from tocsin.node.api.times import parse_time
 from tocsin.node.config.alertmanager import parse_config
+from tocsin.node.config.arguments import parse_flags
 from tocsin.node.config.commandline import HelpRequested
-from tocsin.node.config.flags import parse_flags
 from tocsin.node.config.tls import load_cluster_tls
 from tocsin.node.store import snapshot
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.errors import ConfigError, TocsinError
 from tocsin.node import garbage
-from tocsin.node.config.commandline import declared_flags
-from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
+from tocsin.node.config.arguments import parse_flags
+from tocsin.node.config.commandline import HelpRequested, UsageError, declared_flags
+from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger, set_up
 from tocsin.node.looplag import measured_loop
 from tocsin.node.service import ServiceManager

@@ -17,7 +17,7 @@ from tocsin.errors import TocsinError
 from tocsin.node import app, prepared
 from tocsin.node.app import Node, start
 from tocsin.node.clock import Clock
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 from tocsin.notify.integrations.base import Outcome
 
 HOUR = 3600 * SECOND

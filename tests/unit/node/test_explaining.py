@@ -17,7 +17,7 @@ from tocsin.alerting.matcher import parse_matchers
 from tocsin.errors import NotFoundError
 from tocsin.node import explaining, prepared
 from tocsin.node.app import Node, start
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 
 CONFIG = """
 route:

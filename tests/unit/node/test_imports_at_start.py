@@ -47,7 +47,7 @@ WEBHOOK = PLAIN + "    webhook_configs:\n      - url: http://127.0.0.1:9/\n"
 PROGRAM = """
 import asyncio, sys
 from tocsin.node.app import start
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 from tocsin.node.prepared import prepare
 
 async def main():
@@ -62,7 +62,7 @@ ASKED = """
 import asyncio, sys, threading
 from tocsin.node.api.app import create_app
 from tocsin.node.app import start
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 from tocsin.node.prepared import prepare
 
 PATHS = [

@@ -17,7 +17,8 @@ from tocsin.node import prepared
 from tocsin.node.app import Node, start
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.name import SHADOW
-from tocsin.node.config.flags import NodeFlags, parse_flags
+from tocsin.node.config.arguments import parse_flags
+from tocsin.node.config.flags import NodeFlags
 from tocsin.node.shadowing import LINES, Shadowing
 
 SINK = Receiver("sink", "webhook", 0)

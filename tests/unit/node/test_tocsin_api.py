@@ -20,7 +20,7 @@ from tocsin.alerting.acknowledge import Acknowledgements
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.node import acknowledging, inside
 from tocsin.node.app import Node, start
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 from tocsin.node.events import hub
 from tocsin.node.prepared import prepare
 

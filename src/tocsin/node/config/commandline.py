@@ -47,6 +47,10 @@ class Flag:
     show: Callable[[Any], str] = str
     aliases: tuple[str, ...] = ()
     """Other names under which it is accepted; help does not show them."""
+    negative: bool = False
+    """Of a duration: whether it may be below zero, which then means zero, as in Alertmanager."""
+    zero: bool = True
+    """Of a duration: whether it may be zero."""
 
 
 def flag(name: str, default: T, parse: Callable[[str], Any], help_: str, **more: Any) -> T:

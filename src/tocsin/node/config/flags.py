@@ -6,42 +6,27 @@ that nothing is promised and silently not kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
-from urllib.parse import urlsplit
+from dataclasses import dataclass
 
 from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.matcher import ParserMode
 from tocsin.config.features import FEATURES
-from tocsin.errors import ConfigError
 from tocsin.node.config.commandline import (
-    HelpRequested,
-    UsageError,
     bound,
     choice,
     creator_rule,
-    declared_flags,
     duration,
     flag,
     integer,
-    listen_address,
-    parse_arguments,
-    parse_flag_duration,
     ratio,
     seconds_or_duration,
-    split_host_port,
     switch,
-    usage,
 )
-from tocsin.node.config.peers import parse_dns_server, parse_peer
-
-__all__ = ["HelpRequested", "NodeFlags", "UsageError", "parse_flags", "split_host_port", "usage"]
+from tocsin.node.config.peers import parse_dns_server
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
-_EXTERNAL: Final = "write https://host[:port][/path]"
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 MEMBERSHIPS = ("gossip", "discovery")
@@ -128,6 +113,7 @@ class NodeFlags:
         "dispatch.start-delay",
         0,
         "Minimum time from the start to the first dispatch; as Prometheus's --rules.alert.resend-delay.",
+        negative=True,
     )
     dispatch_shadow: bool = switch(
         "dispatch.shadow", False, "Notify nobody: compare what would be sent with what the others send."
@@ -221,7 +207,10 @@ class NodeFlags:
         "cluster.peers-resolve-timeout", 15 * SECOND, "Time to resolve the peers' names."
     )
     cluster_discovery_interval: int = duration(
-        "cluster.discovery-interval", 15 * SECOND, "Interval between two questions where the peers are."
+        "cluster.discovery-interval",
+        15 * SECOND,
+        "Interval between two questions where the peers are.",
+        zero=False,
     )
     cluster_dns_server: tuple[tuple[str, int], ...] = flag(
         "cluster.dns-server",
@@ -237,20 +226,31 @@ class NodeFlags:
         "Who is a member: gossip finds out, or discovery says.",
     )
     cluster_gossip_interval: int = duration(
-        "cluster.gossip-interval", 200 * SECOND // 1000, "Interval between gossip messages."
+        "cluster.gossip-interval", 200 * SECOND // 1000, "Interval between gossip messages.", zero=False
     )
     cluster_pushpull_interval: int = duration(
-        "cluster.pushpull-interval", MINUTE, "Interval between full state exchanges."
+        "cluster.pushpull-interval", MINUTE, "Interval between full state exchanges.", zero=False
     )
     cluster_tcp_timeout: int = duration(
-        "cluster.tcp-timeout", 10 * SECOND, "Timeout of a stream's connection and of each read and write."
+        "cluster.tcp-timeout",
+        10 * SECOND,
+        "Timeout of a stream's connection and of each read and write.",
+        zero=False,
     )
     cluster_probe_timeout: int = duration(
-        "cluster.probe-timeout", 500 * SECOND // 1000, "Time to wait for the answer of a probed node."
+        "cluster.probe-timeout",
+        500 * SECOND // 1000,
+        "Time to wait for the answer of a probed node.",
+        zero=False,
     )
-    cluster_probe_interval: int = duration("cluster.probe-interval", SECOND, "Interval between probes.")
+    cluster_probe_interval: int = duration(
+        "cluster.probe-interval", SECOND, "Interval between probes.", zero=False
+    )
     cluster_settle_timeout: int = duration(
-        "cluster.settle-timeout", MINUTE, "Most time to wait for the cluster to settle before notifying."
+        "cluster.settle-timeout",
+        MINUTE,
+        "Most time to wait for the cluster to settle before notifying.",
+        negative=True,
     )
     cluster_reconnect_interval: int = duration(
         "cluster.reconnect-interval", 10 * SECOND, "Interval between attempts to reach lost peers."
@@ -328,120 +328,3 @@ class NodeFlags:
         if "classic-mode" in self.enable_feature:
             return ParserMode.CLASSIC
         return ParserMode.UTF8_STRICT if "utf8-strict-mode" in self.enable_feature else ParserMode.FALLBACK
-
-
-def parse_flags(argv: Sequence[str], *, version: str = "") -> NodeFlags:
-    """The flags of ``argv`` (without the program's name).
-
-    ``--cluster.transport=auto`` is resolved: the flags returned name the transport that is used.
-
-    :class:`UsageError` for an unknown flag, a missing argument, a repeated flag or an unexpected argument;
-    :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
-    :class:`HelpRequested` (0), its text to be printed.
-    """
-    flags = parse_arguments(NodeFlags, argv, program="tocsin", version=version)
-    if flags.cluster_transport == "auto":
-        flags = replace(flags, cluster_transport="tls" if flags.cluster_tls_config else "udp")
-    _check(flags)
-    return flags
-
-
-_MAY_BE_NEGATIVE: Final = frozenset({"cluster.settle-timeout", "dispatch.start-delay"})
-"""Durations below zero that mean zero, as in Alertmanager; ``web.timeout`` too."""
-
-
-def _check(flags: NodeFlags) -> None:
-    for name, (declared, found) in declared_flags(NodeFlags).items():
-        if name in _MAY_BE_NEGATIVE:
-            continue
-        if found.parse is parse_flag_duration and getattr(flags, declared.name) < 0:
-            raise ConfigError(f"--{name}", "a duration below zero", "give 0 or more")
-    for name in (
-        "discovery_interval",
-        "gossip_interval",
-        "pushpull_interval",
-        "probe_interval",
-        "probe_timeout",
-        "tcp_timeout",
-    ):
-        if getattr(flags, f"cluster_{name}") == 0:
-            raise ConfigError(f"--cluster.{name.replace('_', '-')}", "cannot be zero", "leave it out")
-    if len(flags.cluster_label.encode()) > 255:
-        raise ConfigError("--cluster.label", "is longer than 255 bytes", "shorten it")
-    for address in flags.web_listen_address:
-        listen_address("--web.listen-address", address)
-    _check_external_url(flags.web_external_url)
-    if flags.cluster_listen_address:
-        _check_cluster(flags)
-
-
-def _check_cluster(flags: NodeFlags) -> None:
-    split_host_port("--cluster.listen-address", flags.cluster_listen_address)
-    if flags.cluster_advertise_address:
-        split_host_port("--cluster.advertise-address", flags.cluster_advertise_address)
-    for peer in flags.cluster_peer:
-        if peer:
-            parse_peer(peer)
-    if flags.cluster_membership == "discovery" and not any(flags.cluster_peer):
-        raise ConfigError(
-            "--cluster.membership", "discovery without any peer to discover", "add --cluster.peer"
-        )
-    _check_protection(flags)
-
-
-def _check_protection(flags: NodeFlags) -> None:
-    """Nothing is given that would not be used, or could not work."""
-    if flags.cluster_tls_bind_names and not flags.cluster_peer_name:
-        raise ConfigError(
-            "--cluster.tls-bind-names",
-            "without --cluster.peer-name this node would call itself by a name that is in no certificate",
-            "set --cluster.peer-name to a name in this node's certificate",
-        )
-    if flags.cluster_transport == "udp":
-        if flags.cluster_tls_config:
-            raise ConfigError(
-                "--cluster.tls-config",
-                "--cluster.transport=udp does not speak TLS",
-                "leave one of the two out; --cluster.transport=udp-to-tls speaks both for a while",
-            )
-        if flags.cluster_tls_bind_names:
-            raise ConfigError(
-                "--cluster.tls-bind-names",
-                "--cluster.transport=udp knows no certificates, so no name can be bound to one",
-                "leave one of the two out",
-            )
-    elif flags.cluster_keyring_file:
-        moving = flags.cluster_transport == "udp-to-tls"
-        raise ConfigError(
-            "--cluster.keyring-file",
-            f"--cluster.transport={flags.cluster_transport} "
-            + ("speaks TLS or clear text, and seals nothing" if moving else "has its own encryption"),
-            "take the keyring off the whole cluster first, by its verify switches"
-            if moving
-            else "leave it out, or choose --cluster.transport=udp",
-        )
-    elif not flags.cluster_tls_config:
-        raise ConfigError(
-            "--cluster.listen-address",
-            f"--cluster.transport={flags.cluster_transport} needs a --cluster.tls-config",
-            "add --cluster.tls-config=FILE for mutual TLS, or --cluster.transport=udp for memberlist's own "
-            "(clear text unless --cluster.keyring-file is given); --cluster.listen-address= runs alone",
-        )
-    if not flags.cluster_keyring_file:
-        for name in ("incoming", "outgoing"):
-            if not getattr(flags, f"cluster_keyring_verify_{name}"):
-                raise ConfigError(
-                    f"--no-cluster.keyring-verify-{name}", "there is no --cluster.keyring-file", "add one"
-                )
-
-
-def _check_external_url(url: str) -> None:
-    if "://" in url and url.partition("://")[0] not in ("http", "https"):
-        raise ConfigError("--web.external-url", "only http and https are offered", "begin with https://")
-    try:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        named = not url or (parts.hostname and parts.port != 0)
-    except ValueError as error:
-        raise ConfigError("--web.external-url", f"{url!r} is not a URL: {error}", _EXTERNAL) from None
-    if not named:
-        raise ConfigError("--web.external-url", f"{url!r} names no host", _EXTERNAL)

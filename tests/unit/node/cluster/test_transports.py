@@ -13,7 +13,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.settings import PACKET_BYTES
 from tocsin.gossip.transport.dtls.transport import DTLSTransport
 from tocsin.node.cluster.transports import make_transport, packet_bytes
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 
 DTLS = "--cluster.transport=dtls"
 HERE = Address("127.0.0.1", 0)

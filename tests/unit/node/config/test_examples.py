@@ -10,7 +10,7 @@ import pytest
 
 from tocsin.errors import ConfigError
 from tocsin.node.config import load_config
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 from tocsin.node.config.tls import load_cluster_tls
 
 EXAMPLES = Path(__file__).parents[4] / "examples"

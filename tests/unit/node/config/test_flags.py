@@ -8,8 +8,9 @@ import pytest
 
 from tocsin.alerting.matcher import ParserMode
 from tocsin.errors import ConfigError
-from tocsin.node.config.commandline import listen_address, split_host_port
-from tocsin.node.config.flags import HelpRequested, NodeFlags, UsageError, parse_flags
+from tocsin.node.config.arguments import parse_flags
+from tocsin.node.config.commandline import HelpRequested, UsageError, listen_address, split_host_port
+from tocsin.node.config.flags import NodeFlags
 
 SECOND = 1_000_000_000
 ALONE = "--cluster.listen-address="

@@ -15,7 +15,7 @@ from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.silence import Silence
 from tocsin.node import prepared
 from tocsin.node.app import start
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 
 
 def told(path: Path) -> list[tuple[str, dict[str, Any]]]:

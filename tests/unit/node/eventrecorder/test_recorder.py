@@ -19,7 +19,7 @@ from tocsin.alerting.dispatch import Dispatcher
 from tocsin.errors import ConfigError
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import parse_config
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 from tocsin.node.config.observing import EventRecorderConfig, FileOutputConfig
 from tocsin.node.eventrecorder import recorder as module
 from tocsin.node.eventrecorder import webhook

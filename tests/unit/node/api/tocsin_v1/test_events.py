@@ -22,7 +22,7 @@ from tocsin.models.events import Kind
 from tocsin.node.api import ClusterStatus, Limits, create_app
 from tocsin.node.api.people import PeopleRules
 from tocsin.node.app import start
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 from tocsin.node.events import hub
 from tocsin.node.events.ring import MAX_BYTES
 from tocsin.node.http.bounds import HTTPBounds

@@ -13,7 +13,7 @@ import pytest
 from tocsin.errors import ConfigError, StorageError
 from tocsin.gossip.wire.keyring import MAX_KEYS, fingerprint
 from tocsin.node.cluster.keyring.keyfile import make_keyring, read_keys, readable_by_others, write_keys
-from tocsin.node.config.flags import parse_flags
+from tocsin.node.config.arguments import parse_flags
 
 KEYS = [bytes(range(16)), bytes(range(32)), bytes(range(24))]
 
