@@ -228,13 +228,16 @@ class ClusterOracle:
         )
 
     def _short(self, labels: Labels, told: Told) -> bool:
-        """Whether it fired when this notification began to wait, and nobody has told of it since."""
+        """Whether it fired when this notification began to wait, or was muted until then, and nobody has told
+        of it since it fires."""
         history = self._of_node[told.node].get(labels)
         if history is None:
             return False
-        fired = history.fired(told.looked[0])
+        fired, earliest = history.fired(told.looked[0]), told.at - LONGEST
         since = [one for one in self._states[told.group] if fired < one.taken <= told.at]
-        return fired > told.at - LONGEST and not any(labels in one.firing | one.resolved for one in since)
+        if any(labels in one.firing | one.resolved for one in since):
+            return False
+        return fired > earliest or self._muted_within(labels, fired, earliest, told.node)
 
     def _muted_throughout(self, labels: Labels, begins: Nanoseconds, ends: Nanoseconds, node: str) -> bool:
         return all(self._muted(labels, at, node) for at in (begins, (begins + ends) // 2, ends))

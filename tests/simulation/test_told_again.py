@@ -309,15 +309,16 @@ def test_what_fires_anew_is_told_though_a_node_has_missed_its_end() -> None:
     "seed",
     [
         *(10222, 10356, 10425, 10551, 10805, 10827, 11439, 11710, 11813, 12101, 12111),
-        *(30013, 30779, 30831, 30889, 32501, 32637, 32766, 32767, 35354),
+        *(30013, 30779, 30831, 30889, 32501, 32637, 32766, 32767, 35354, 41517),
     ],
 )
 def test_what_was_once_wrong_or_once_misjudged(seed: int) -> None:
     """11439, 30779: an end was told again after a silence. 11710: the reason was one of before another node
     told the group something. 32766: an end that is only logged hid what another node was just telling. 32767:
     the oracle forgot what a node had heard of before it began anew. 35354: an end that a peer had told, told
-    again when it was reported again. 11813: a node that had waited told of an alert that was over. Another,
-    which had let go of it, passed that on, and when it fired again held it for told."""
+    again when it was reported again. 41517: an alert that had been inhibited for long fired for as long as a
+    node waited for its turn, and was told after it. 11813: a node that had waited told of an alert that was
+    over. Another, which had let go of it, passed that on, and when it fired again held it for told."""
     assert not play_several(tell_lone(seed))
 
 
