@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from tocsin import __version__
 from tocsin.aio import Tasks
-from tocsin.aio.joined import Joined
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.group import GroupView
 from tocsin.alerting.intent import KEY as INTENT_KEY
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
-from tocsin.alerting.timestamp import Nanoseconds, in_seconds
-from tocsin.errors import ClosedError, TocsinError
+from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
 from tocsin.node.clock import ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
+from tocsin.node.coordinator import Coordinator
 from tocsin.node.decisionrecord import DecisionRecord
 from tocsin.node.engine import Engine
 from tocsin.node.explainer import Explainer
@@ -37,13 +33,9 @@ from tocsin.node.observation import observe
 from tocsin.node.periodic import every
 from tocsin.node.prepared import Prepared
 from tocsin.node.queries import CountedLog, CountedMuter, Queries
-from tocsin.node.routelabels import RouteLabels
 from tocsin.node.standing import VERSION, cluster_status_of
 from tocsin.node.state import make_changes
-from tocsin.node.store.kinds import NOTIFICATIONS
-from tocsin.node.web import Web, external_url_of
-from tocsin.notify.integrations.sender import Sender, SenderKey
-from tocsin.notify.rendering import TemplateRenderer
+from tocsin.node.web import Web
 
 if TYPE_CHECKING:  # Loaded unless the node is to be alone.
     from tocsin.gossip.core.effects import UserMessage
@@ -72,19 +64,11 @@ class Node:
         self.alerts = prepared.alerts
         self.state = prepared.state
         self._recording = prepared.recording
-        self._load = prepared.load
-        self._make_senders = prepared.make_senders
         self._log = Logger("tocsin.node")
         self._clock_watch = ClockWatch(self.clock)
         self._started_at = self.clock.now()
-        self._random = random.Random(os.urandom(32))
         self._heap = HeapKeeper()
-        self._settled = False
-        self._delayed = flags.dispatch_start_delay > 0
         self._stopping = False
-        self._begins_anew = False
-        self._reloading = asyncio.Lock()
-        self._reloads = Joined(self._reload)
         self._tasks = Tasks(lambda error: self._log.error("a task of the node failed", err=repr(error)))
         self._periodic: list[asyncio.Task[None]] = []
         self.silence_queries = Queries(self.metrics_registry.timer("silences_query_duration_seconds"))
@@ -105,11 +89,18 @@ class Node:
         self.changes = make_changes(
             self.state, self.clock, self._tell, self._recording.silence, log_silences=flags.log_silences
         )
-        self._config = prepared.config
-        self.engine = self._make_engine(self._config, self._make_senders(self._config))
-        self._count_loaded()
-        self._route_labels = self._make_route_labels()
-        self._members_changed()
+        shadow = self.state.shadow
+        self._coordinator = Coordinator(
+            prepared,
+            cluster=self.cluster,
+            clock_watch=self._clock_watch,
+            silences=CountedMuter(self.silences, self.silence_queries),
+            notification_log=CountedLog(shadow.machine if shadow else self.state.log, self.log_queries),
+            intents=self.intents,
+            changes=self.changes,
+            record=self.record,
+            look_ups=self.look_ups,
+        )
         self.explaining = Explainer(self)
         self.inside = NodeInside(self)
         if self.cluster is not None:
@@ -118,7 +109,7 @@ class Node:
         self._web = Web(flags, self, self.metrics_registry)
 
     def _make_cluster(self) -> Cluster | None:
-        """None for a node that is to be alone. It tells nothing before it is started."""
+        """None for a node that is to be alone. It calls nothing back before it is started."""
         if not self.flags.cluster_listen_address:
             return None
         from tocsin.node.cluster.assembly import make_cluster
@@ -127,9 +118,9 @@ class Node:
             self.flags,
             self.state.kinds,
             clock=self._clock_watch,
-            on_members=self._members_changed,
-            on_settled=self._settle,
-            on_merged=self._merged,
+            on_members=lambda: self._coordinator.members_changed(),
+            on_settled=lambda: self._coordinator.settle(),
+            on_merged=lambda key: self._coordinator.merged(key),
             on_growth=lambda held: self._heap.entries(held + self.state.entries),
             remembered=self.state.store.meta,
             once_kept=self.state.news.add,
@@ -143,25 +134,25 @@ class Node:
         self._recording.start(lambda: self.engine.pipeline.position, self.metrics_registry)
         await self._web.start()
         self._heap.entries(self.state.entries)
-        watch_stalls(self._stalled)
+        watch_stalls(self._coordinator.stalled)
         if self.cluster is None:
-            self._settle()
+            self._coordinator.settle()
         else:
             await self.cluster.start()
             self.state.store.remember(self.cluster.remembered)
         periodic = [
             (self.flags.data_maintenance_interval, self._maintain),
             (self.flags.alerts_gc_interval, self._collect_alerts),
-            (CLOCK_INTERVAL, self._watch_clock),
+            (CLOCK_INTERVAL, self._coordinator.watch_clock),
             *self.inside.periodic,
         ]
         self._periodic = [self._tasks.spawn(every(*each, self._log)) for each in periodic]
-        if self._delayed:
-            self._periodic.append(self._tasks.spawn(self._delay_dispatch()))
+        self._periodic.append(self._tasks.spawn(self._coordinator.end_start_delay()))
 
     async def stop(self) -> None:
         """Stop serving, let notifications end, leave the cluster, keep the state. Bounded in time."""
         self._stopping = True
+        self._coordinator.close()
         for task in self._periodic:
             task.cancel()
         self.inside.events.close()
@@ -190,7 +181,12 @@ class Node:
     @property
     def config(self) -> AlertmanagerConfig:
         """The configuration in force."""
-        return self._config
+        return self._coordinator.config
+
+    @property
+    def engine(self) -> Engine:
+        """The alert flow of the configuration in force."""
+        return self._coordinator.engine
 
     @property
     def version(self) -> VersionInfo:
@@ -215,7 +211,7 @@ class Node:
     @property
     def dispatching(self) -> bool:
         """Whether notifications may go out."""
-        return self._settled and not self._delayed
+        return self._coordinator.dispatching
 
     def now(self) -> Nanoseconds:
         """The wall clock."""
@@ -234,7 +230,7 @@ class Node:
 
     async def route_labels(self, group: GroupView) -> Mapping[str, str]:
         """The labels of a group's route, rendered."""
-        return await self._route_labels.of_group(group, self.now())
+        return await self._coordinator.route_labels.of_group(group, self.now())
 
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
         """Fingerprints of inhibiting alerts."""
@@ -268,30 +264,11 @@ class Node:
 
     async def reload(self) -> None:
         """Load the configuration file anew; the old configuration stays in force if it cannot be used."""
-        await self._reloads.run()
-
-    async def _reload(self) -> None:
-        async with self._reloading:
-            try:
-                config = await asyncio.to_thread(self._load)
-                senders = await asyncio.to_thread(self._make_senders, config)
-                if self.cluster is not None:
-                    self.cluster.reload_identity()  # The last that can fail: then nothing was changed.
-                await self.engine.regroup(config, self.alerts)
-                if self._stopping:
-                    raise ClosedError("the node is stopping")
-                self._adopt(config, senders)
-            except TocsinError as error:
-                self.counts.reload_successful = False
-                self._log.error("reloading failed; nothing was changed", err=str(error))
-                raise
+        await self._coordinator.reload()
 
     async def reload_on_signal(self) -> None:
         """For SIGHUP: reload, and only log what goes wrong."""
-        if self._stopping:
-            return
-        with suppress(TocsinError):  # Said by reload() already.
-            await self.reload()
+        await self._coordinator.reload_on_signal()
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """The metrics."""
@@ -299,104 +276,12 @@ class Node:
 
     # -- within
 
-    def _make_engine(
-        self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender], previous: Engine | None = None
-    ) -> Engine:
-        shadow, decided = self.state.shadow, self.record.follow(config).decided
-        return Engine(
-            config,
-            clock=self.clock,
-            silences=CountedMuter(self.silences, self.silence_queries),
-            notification_log=CountedLog(shadow.machine if shadow else self.state.log, self.log_queries),
-            remembered=self.state.remembered,
-            senders=senders,
-            peer_timeout=self.flags.cluster_peer_timeout,
-            random=self._random,
-            log=Logger("tocsin.engine", component="dispatcher"),
-            on_recorded=self.changes.notifications.keep if shadow is None else lambda _entries: None,
-            on_latency=self._observe_latency,
-            intents=self.intents,
-            on_announced=self._announced,
-            on_decided=decided if shadow is None else shadow.follow(config, decided),
-            look_ups=self.look_ups,
-            previous=previous,
-            withhold=shadow is not None,
-        )
-
-    def _adopt(self, config: AlertmanagerConfig, senders: dict[SenderKey, Sender]) -> None:
-        """Put a configuration in force. The old engine's attempts end by themselves."""
-        old, self.engine = self.engine, self._make_engine(config, senders, self.engine)
-        old.retire()
-        if config is not self._config:  # Else the file was not read.
-            self._config = config
-            self._recording.configure(config.event_recorder)
-            self._count_loaded()
-        self._route_labels = self._make_route_labels()
-        self._members_changed()
-        if self._settled and not self._delayed:
-            self.engine.settle()
-
-    def _count_loaded(self) -> None:
-        self.counts.loaded(self._config, time.time())
-        self._log.info("configuration loaded", file=self.flags.config_file)
-        for warning in self._config.all_warnings(self.flags.data_retention):
-            self._log.warn("doubtful configuration", warning=warning)
-
-    def _make_route_labels(self) -> RouteLabels:
-        return RouteLabels(TemplateRenderer(self._config.files, external_url_of(self.flags)))
-
-    def _settle(self) -> None:
-        self._settled = True
-        if not self._delayed:
-            if self.state.shadow is not None:
-                self.state.shadow.begin()
-            self.engine.settle()
-
-    async def _delay_dispatch(self) -> None:
-        """``--dispatch.start-delay``: until it is over alerts are taken in, and nobody is notified."""
-        await asyncio.sleep(in_seconds(self.flags.dispatch_start_delay))
-        self._delayed = False
-        if self._settled:
-            self._settle()
-
-    def _stalled(self, seconds: float) -> None:
-        """The others have taken this node for dead, and sent what it was to send."""
-        if self._ask_again():
-            self._log.warn("held up; asking the peers what was missed", seconds=round(seconds, 3))
-
-    def _ask_again(self) -> bool:
-        """Have the peers say what was missed, and notify nobody until then."""
-        if not self._settled or self.cluster is None or not self.cluster.settle_again():
-            return False
-        self._settled = False
-        self.engine.unsettle()
-        return True
-
-    def _members_changed(self) -> None:
-        if self.cluster is not None:
-            standing, shadow = self.cluster.standing, self.state.shadow
-            self.engine.set_members(*(standing if shadow is None else shadow.members(standing)))
-
-    def _announced(self, payloads: Sequence[bytes]) -> None:
-        if self.cluster is not None:
-            for payload in payloads:
-                self.cluster.tell(INTENT_KEY, payload)
-
     def _intents_received(self, payload: bytes, event: UserMessage) -> None:
-        self.engine.receive_intents(payload, str(event.source))
-
-    def _merged(self, key: str) -> None:
-        if key == NOTIFICATIONS.key:
-            self.engine.rearm()
+        self._coordinator.intents_received(payload, str(event.source))
 
     def _tell(self, key: str, changes: Sequence[bytes]) -> None:
         if self.cluster is not None:
             self.cluster.broadcast(key, changes)
-
-    def _observe_latency(self, integration: str, receiver: str, seconds: float, /) -> None:
-        by_name = "receiver-name-in-metrics" in self.flags.enable_feature
-        labels = (integration, receiver) if by_name else (integration,)
-        self.metrics_registry.timer("notification_latency_seconds", *labels).observe(seconds)
 
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
@@ -407,23 +292,6 @@ class Node:
         removed = self.alerts.gc(now)
         self.silences.forget(alert.fingerprint for alert in removed)
         self.engine.inhibitor.gc(now)
-
-    async def _watch_clock(self) -> None:
-        """Timers stand at wall-clock times: set back by an hour, the groups would be silent for an hour.
-
-        So the alert flow begins anew, as after a reload; the notification log keeps it from repeating itself.
-        What others told a node whose clock was far ahead it has taken for long gone, so it asks for it again.
-        """
-        if back := self._clock_watch.set_back_by():
-            self._ask_again()
-            self._log.warn("the clock was set back; beginning anew with all alerts", seconds=in_seconds(back))
-            self._begins_anew = True
-        if self._begins_anew:  # Until it is done: a file that the senders need may be gone for a while.
-            async with self._reloading:
-                senders = await asyncio.to_thread(self._make_senders, self._config)
-                await self.engine.regroup(self._config, self.alerts)
-                self._adopt(self._config, senders)
-            self._begins_anew = False
 
 
 async def start(prepared: Prepared) -> Node:

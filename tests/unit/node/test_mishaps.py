@@ -24,12 +24,14 @@ def test_a_node_begins_anew_once_the_files_of_its_senders_are_back(
             refused += 1
             raise ConfigError("ca.pem", "cannot be read")
 
-        monkeypatch.setattr(node, "_make_senders", missing)
+        monkeypatch.setattr(node._coordinator, "_make_senders", missing)
         before = node.engine
         clock.moved = -10 * HOUR
         await eventually(lambda: refused > 1)
         assert node.engine is before
-        monkeypatch.setattr(node, "_make_senders", lambda _config: {("sink", "webhook", 0): sender})
+        monkeypatch.setattr(
+            node._coordinator, "_make_senders", lambda _config: {("sink", "webhook", 0): sender}
+        )
         await eventually(lambda: node.engine is not before)
         await node.put_alerts([alert("after", clock.now())])
         await eventually(lambda: sender.sent == [["after"]])
