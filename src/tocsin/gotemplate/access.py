@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol, TypeAlias
 
 from tocsin.gotemplate.arguments import Argument, adapt
 from tocsin.gotemplate.errors import BoundError
 from tocsin.gotemplate.execution import ABSENT, NIL, Execution, Site
 from tocsin.gotemplate.values import (
+    ANY,
     ERROR,
     STRING,
     GoError,
@@ -25,6 +26,8 @@ from tocsin.gotemplate.values import (
 )
 
 _NO_FINAL: Final = object()
+
+PreparedCall: TypeAlias = Callable[[Value, Value, list[Value], Execution, Value], Value]
 
 
 class Options(Protocol):
@@ -63,9 +66,12 @@ def call_member(
         receiver = receiver.target
     go_type = type_of(receiver)
     method = go_type.find_method(name) or go_type.pointer_methods.get(name)
+    piped = final is not _NO_FINAL
     if method is not None:
-        return _call(method, receiver, site, run, arguments, dot, variables, final)
-    has_arguments = bool(arguments) or final is not _NO_FINAL
+        if method.plain and not arguments and not piped and receiver.__class__ is not Pointer:
+            return method.impl(receiver)
+        return prepared_call(method, arguments, piped, site)(receiver, dot, variables, run, final)
+    has_arguments = bool(arguments) or piped
     kind = go_type.kind
     if kind == Kind.STRUCT and name in go_type.fields:
         if not exported(name):
@@ -100,37 +106,38 @@ def _entry(receiver: Map, name: str, options: Options, site: Site) -> Value:
     raise site.error(f'map has no entry for key "{name}"')
 
 
-def _call(
-    method: Method,
-    receiver: Value,
-    site: Site,
-    run: Execution,
-    arguments: Sequence[Argument],
-    dot: Value,
-    variables: list[Value],
-    final: Value,
-) -> Value:
-    signature = method.signature
+def prepared_call(method: Method, arguments: Sequence[Argument], piped: bool, site: Site) -> PreparedCall:
+    """The method as it is called at a place, for any receiver of its type. Raises `ExecError`.
+
+    What it makes takes the receiver, dot, the variables, the execution, and what came through a pipe if
+    ``piped``.
+    """
     name = method.name
-    check_call(name, signature, len(arguments), final is not _NO_FINAL, site)
+    signature = method.signature
+    check_call(name, signature, len(arguments), piped, site)
+    impl = method.impl
+    budgeted = method.budgeted
     params = signature.params
     last = len(params) - 1
-    values = [
-        argument.closure(params[min(index, last)])(dot, variables, run)
-        for index, argument in enumerate(arguments)
-    ]
-    if final is not _NO_FINAL:
-        values.append(adapt(final, params[min(len(arguments), last)], site))
-    if receiver.__class__ is Pointer:
-        raise site.error(f"error calling {name}: value method called using nil pointer")
-    try:
-        if method.budgeted:
-            return method.impl(run.budget, receiver, *values)
-        return method.impl(receiver, *values)
-    except GoError as error:
-        raise site.error(f"error calling {name}: {error}") from None
-    except BoundError as error:
-        raise site.bound(error) from None
+    closures = [argument.closure(params[min(index, last)]) for index, argument in enumerate(arguments)]
+    final_param = params[min(len(arguments), last)] if piped else ANY
+
+    def call(receiver: Value, dot: Value, variables: list[Value], run: Execution, final: Value) -> Value:
+        values = [closure(dot, variables, run) for closure in closures]
+        if piped:
+            values.append(adapt(final, final_param, site))
+        if receiver.__class__ is Pointer:
+            raise site.error(f"error calling {name}: value method called using nil pointer")
+        try:
+            if budgeted:
+                return impl(run.budget, receiver, *values)
+            return impl(receiver, *values)
+        except GoError as error:
+            raise site.error(f"error calling {name}: {error}") from None
+        except BoundError as error:
+            raise site.bound(error) from None
+
+    return call
 
 
 def check_call(name: str, signature: Signature, given: int, has_final: bool, site: Site) -> None:

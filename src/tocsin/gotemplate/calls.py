@@ -51,6 +51,19 @@ def function_call(function: Function, arguments: Sequence[Closure], site: Site) 
     def fail(error: GoError) -> ExecError:
         return site.error(f"error calling {name}: {error}")
 
+    if function.budgeted and len(arguments) == 1:
+        alone = arguments[0]
+
+        def budgeted_one(dot: Value, variables: list[Value], run: Execution) -> Value:
+            value = alone(dot, variables, run)
+            try:
+                return impl(run.budget, value)
+            except GoError as error:
+                raise fail(error) from None
+            except BoundError as error:
+                raise site.bound(error) from None
+
+        return budgeted_one
     if function.budgeted:
 
         def budgeted(dot: Value, variables: list[Value], run: Execution) -> Value:

@@ -31,6 +31,7 @@ from tocsin.gotemplate.nodes import (
 from tocsin.gotemplate.paths import dot_itself, method_call, name_path, single_name, two_names_of_dot
 from tocsin.gotemplate.values import (
     ANY,
+    STRING,
     Signature,
     Type,
     Value,
@@ -270,9 +271,17 @@ class Expressions:
         return function_call(function, arguments, place)
 
     def _piped(self, before: Closure, signature: Signature, count: int, site: Site) -> Closure:
-        adapt = adapter(_param(signature, count), site)
+        param = _param(signature, count)
+        adapt = adapter(param, site)
         if adapt is None:
             return before
+        if param is STRING:
+
+            def piped_text(dot: Value, variables: list[Value], run: Execution) -> Value:
+                value = before(dot, variables, run)
+                return value if value.__class__ is str else adapt(value)
+
+            return piped_text
 
         def piped(dot: Value, variables: list[Value], run: Execution) -> Value:
             return adapt(before(dot, variables, run))

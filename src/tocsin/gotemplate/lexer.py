@@ -95,7 +95,7 @@ _TOKEN: Final = re.compile(
 )
 _SIGNED: Final = re.compile(_NUMBER)
 _WORD: Final = re.compile(r"\w")
-_KINDS: Final = {kind.name: kind for kind in Token}
+_KINDS: Final = {number: Token[name] for name, number in _TOKEN.groupindex.items() if name != "space"}
 _PLAIN: Final = frozenset(
     {
         Token.OPEN,
@@ -181,7 +181,7 @@ def _comment(name: str, text: str, position: int) -> tuple[int, bool]:
 
 def _action(name: str, text: str, left: int, position: int, tokens: Tokens) -> tuple[int, bool]:
     parentheses = 0
-    spaced = False
+    kinds, positions, values, spaces = tokens.kinds, tokens.positions, tokens.values, tokens.spaced
     while True:
         match = _TOKEN.match(text, position)
         if match is None:
@@ -191,9 +191,9 @@ def _action(name: str, text: str, left: int, position: int, tokens: Tokens) -> t
             place = len(text) - len(rest)
             fault = _UNFINISHED.get(rest[0]) or f"unrecognized character in action: {describe(rest[0])}"
             raise _fail(name, text, place, fault)
-        kind = _KINDS[match.lastgroup or ""]
-        start = match.end("space")
-        end = match.end()
+        group = match.lastindex or 0
+        kind = _KINDS[group]
+        start, end = match.span(group)
         spaced = start > position
         value = text[start:end]
         if kind is Token.RIGHT or (kind is Token.NUMBER and spaced and text.startswith("-}}", start)):
@@ -222,8 +222,11 @@ def _action(name: str, text: str, left: int, position: int, tokens: Tokens) -> t
             parentheses -= 1
             if parentheses < 0:
                 raise _fail(name, text, start, "unexpected right paren")
-        tokens.add(kind, start, value, spaced)
-        if len(tokens.kinds) > MAX_TOKENS:
+        kinds.append(kind)
+        positions.append(start)
+        values.append(value)
+        spaces.append(spaced)
+        if len(kinds) > MAX_TOKENS:
             raise _fail(name, text, start, f"more than {MAX_TOKENS} words: divide the template")
         position = end
 

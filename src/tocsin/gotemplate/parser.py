@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Container
 from typing import Final, NoReturn
@@ -37,6 +38,7 @@ from tocsin.gotemplate.nodes import (
     blank,
 )
 
+_LINE_FEED: Final = re.compile("\n")
 MAX_NESTING: Final = 100
 """Parentheses within parentheses, and blocks within blocks. (Go has 10,000.)"""
 
@@ -81,7 +83,7 @@ class _Parser:
         self.variables = ["$"]
         self.ranges = 0
         self.nesting = 0
-        self.ends = [index for index, char in enumerate(text) if char == "\n"] if "\n" in text else []
+        self.ends = [match.start() for match in _LINE_FEED.finditer(text)]
 
     # Places and errors.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tocsin.gotemplate.access import Options, call_member, exported, member
+from tocsin.gotemplate.access import Options, PreparedCall, call_member, exported, member, prepared_call
 from tocsin.gotemplate.arguments import Argument
-from tocsin.gotemplate.execution import ABSENT, Closure, Execution, Site
-from tocsin.gotemplate.values import Map, Pointer, Slice, Struct, Value
+from tocsin.gotemplate.execution import ABSENT, NIL, Closure, Execution, Site
+from tocsin.gotemplate.values import Map, Pointer, Slice, Struct, Type, Value, type_of
 
 
 def dot_itself(dot: Value, _variables: list[Value], _run: Execution) -> Value:
@@ -106,14 +106,24 @@ def method_call(
     before: Closure | None,
 ) -> Closure:
     """A method with arguments, and what is wrong where there is none."""
+    known: dict[Type, PreparedCall] = {}
 
     def method(dot: Value, variables: list[Value], run: Execution) -> Value:
         final = () if before is None else (before(dot, variables, run),)
         value = receiver(dot, variables, run)
         if value is ABSENT:
             value = None
-        elif value is None and nested:
-            raise site.error(f"nil pointer evaluating interface {{}}.{name}")
+        elif value is None:
+            if nested:
+                raise site.error(f"nil pointer evaluating interface {{}}.{name}")
+        elif value is not NIL and value.__class__ is not Pointer:
+            go_type = type_of(value)
+            call = known.get(go_type)
+            if call is None and name in go_type.methods:
+                call = prepared_call(go_type.methods[name], arguments, before is not None, site)
+                known[go_type] = call
+            if call is not None:
+                return call(value, dot, variables, run, final[0] if final else None)
         found = call_member(value, name, options, site, run, arguments, dot, variables, *final)
         return None if found is ABSENT else found
 

@@ -72,6 +72,8 @@ class _Formatting:
         return self._output.finish()
 
     def _directive(self, directive: Directive) -> None:
+        if directive.bare and self._at_once(directive.verb):
+            return
         self._good_index = True
         flags = self._printer.flags = Flags(
             minus="-" in directive.flags,
@@ -91,6 +93,21 @@ class _Formatting:
             self._precision(directive.precision, flags)
         self._go_to(directive.third)
         self._verb(directive.verb, flags)
+
+    def _at_once(self, verb: str) -> bool:
+        """Whether it was as simple as a text by ``%s`` or an int by ``%d``, and is written."""
+        if self._next >= len(self._arguments):
+            return False
+        value = self._arguments[self._next]
+        kind = value.__class__
+        if kind is str and verb in ("s", "v"):
+            self._output.write(value)
+        elif kind is int and verb in ("d", "v"):
+            self._output.write(str(value))
+        else:
+            return False
+        self._next += 1
+        return True
 
     def _verb(self, verb: str, flags: Flags) -> None:
         write = self._output.write

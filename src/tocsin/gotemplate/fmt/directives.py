@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tocsin.gotemplate.values import clean
 
 _TOO_LARGE = 1_000_000
+_KEPT = 256
+"""Characters of the longest format that is kept when it is parsed: a template may make formats."""
 _FLAGS = frozenset("#0+- ")
 
 
@@ -46,6 +48,8 @@ class Directive:
     precision: Size
     third: Index | None
     verb: str
+    bare: bool
+    """Whether there is nothing between ``%`` and the verb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +122,17 @@ class _Scanner:
         third = None if last is not None and last.valid else self.index()
         verb = clean(self.peek())
         self.at += 1
-        return Directive(before, flags, first, width, point, second, precision, third, verb)
+        bare = self.at == start + 1
+        return Directive(before, flags, first, width, point, second, precision, third, verb, bare)
+
+
+def parse_format(text: str) -> Format:
+    """The directives of the format."""
+    return _parse(text) if len(text) <= _KEPT else _parse.__wrapped__(text)
 
 
 @functools.lru_cache(maxsize=1024)
-def parse_format(text: str) -> Format:
-    """The directives of the format."""
+def _parse(text: str) -> Format:
     scanner = _Scanner(text)
     directives: list[Directive] = []
     while True:

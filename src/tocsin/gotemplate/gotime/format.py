@@ -3,21 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, TypeAlias
 
 from tocsin.gotemplate.gotime.calendar import MONTHS, WEEKDAYS
-from tocsin.gotemplate.gotime.layout import Part, Token, split_layout
+from tocsin.gotemplate.gotime.layout import KEPT_LAYOUT, Part, Token, split_layout
 from tocsin.gotemplate.gotime.moment import Civil, Time
+
+Reader: TypeAlias = Callable[[Civil], Any]
 
 
 def format_time(moment: Time, layout: str) -> str:
     """The time as the layout writes it."""
-    civil = moment.civil
-    return "".join(
-        [
-            piece if isinstance(piece, str) else _WRITERS[piece.part](civil, piece)
-            for piece in split_layout(layout)
-        ]
-    )
+    prepare = _prepared if len(layout) <= KEPT_LAYOUT else _prepared.__wrapped__
+    pattern, read = prepare(layout)
+    written: str = pattern % read(moment.civil)
+    return written
+
+
+@lru_cache(maxsize=1024)
+def _prepared(layout: str) -> tuple[str, Reader]:
+    """A layout as a pattern for ``%``, and what reads the values for it: a layout is used again and again."""
+    pattern: list[str] = []
+    readers: list[str | Reader] = []
+    for piece in split_layout(layout):
+        if isinstance(piece, str):
+            pattern.append(piece.replace("%", "%%"))
+            continue
+        plain = _PLAIN.get(piece.part)
+        if plain is not None:
+            pattern.append(plain[0])
+            readers.append(plain[1])
+        else:
+            pattern.append("%s")
+            readers.append(_written(_WRITERS[piece.part], piece))
+    return "".join(pattern), _reader(readers)
+
+
+def _written(write: Callable[[Civil, Token], str], token: Token) -> Reader:
+    return lambda civil: write(civil, token)
+
+
+def _reader(readers: list[str | Reader]) -> Reader:
+    names = [reader for reader in readers if isinstance(reader, str)]
+    if len(names) == len(readers) > 1:
+        return attrgetter(*names)
+    each = [attrgetter(reader) if isinstance(reader, str) else reader for reader in readers]
+    return lambda civil: tuple([read(civil) for read in each])
 
 
 def _long_year(civil: Civil, _token: Token) -> str:
@@ -64,25 +97,28 @@ def _nanoseconds(civil: Civil, digits: int) -> str:
     return f"{civil.nanosecond:09d}"[:digits]
 
 
+_PLAIN: dict[Part, tuple[str, str]] = {
+    Part.NUM_MONTH: ("%d", "month"),
+    Part.ZERO_MONTH: ("%02d", "month"),
+    Part.DAY: ("%d", "day"),
+    Part.UNDER_DAY: ("%2d", "day"),
+    Part.ZERO_DAY: ("%02d", "day"),
+    Part.UNDER_YEAR_DAY: ("%3d", "year_day"),
+    Part.ZERO_YEAR_DAY: ("%03d", "year_day"),
+    Part.HOUR: ("%02d", "hour"),
+    Part.MINUTE: ("%d", "minute"),
+    Part.ZERO_MINUTE: ("%02d", "minute"),
+    Part.SECOND: ("%d", "second"),
+    Part.ZERO_SECOND: ("%02d", "second"),
+}
+"""What is a number of the clock and nothing else."""
 _WRITERS: dict[Part, Callable[[Civil, Token], str]] = {
     Part.LONG_MONTH: lambda civil, _: MONTHS[civil.month - 1],
     Part.MONTH: lambda civil, _: MONTHS[civil.month - 1][:3],
-    Part.NUM_MONTH: lambda civil, _: str(civil.month),
-    Part.ZERO_MONTH: lambda civil, _: f"{civil.month:02d}",
     Part.LONG_WEEKDAY: lambda civil, _: WEEKDAYS[civil.weekday],
     Part.WEEKDAY: lambda civil, _: WEEKDAYS[civil.weekday][:3],
-    Part.DAY: lambda civil, _: str(civil.day),
-    Part.UNDER_DAY: lambda civil, _: f"{civil.day:2d}",
-    Part.ZERO_DAY: lambda civil, _: f"{civil.day:02d}",
-    Part.UNDER_YEAR_DAY: lambda civil, _: f"{civil.year_day:3d}",
-    Part.ZERO_YEAR_DAY: lambda civil, _: f"{civil.year_day:03d}",
-    Part.HOUR: lambda civil, _: f"{civil.hour:02d}",
     Part.HOUR12: lambda civil, _: str(_hour12(civil)),
     Part.ZERO_HOUR12: lambda civil, _: f"{_hour12(civil):02d}",
-    Part.MINUTE: lambda civil, _: str(civil.minute),
-    Part.ZERO_MINUTE: lambda civil, _: f"{civil.minute:02d}",
-    Part.SECOND: lambda civil, _: str(civil.second),
-    Part.ZERO_SECOND: lambda civil, _: f"{civil.second:02d}",
     Part.LONG_YEAR: _long_year,
     Part.YEAR: _year,
     Part.UPPER_PM: lambda civil, _: "PM" if civil.hour >= 12 else "AM",

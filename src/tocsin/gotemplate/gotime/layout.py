@@ -94,9 +94,17 @@ _TOKEN = re.compile(
 )
 
 
-@functools.lru_cache(maxsize=1024)
+KEPT_LAYOUT = 256
+"""Characters of the longest layout of which it is kept what it means: a template may make layouts."""
+
+
 def split_layout(layout: str) -> tuple[str | Token, ...]:
     """The layout's literal texts and tokens, in order."""
+    return _split(layout) if len(layout) <= KEPT_LAYOUT else _split.__wrapped__(layout)
+
+
+@functools.lru_cache(maxsize=1024)
+def _split(layout: str) -> tuple[str | Token, ...]:
     pieces: list[str | Token] = []
     last = 0
     for match in _TOKEN.finditer(layout):

@@ -31,12 +31,16 @@ from tocsin.notify.template.rendering import Rendering
 
 _DICT: Final = map_of(STRING, ANY)
 _PIECE: Final = 8192
+_SMALL: Final = 64
+"""Characters of a text that no bound is near to."""
 
 
 def _text(change: Callable[[str], str]) -> Callable[[Any, str], str]:
     """A function of one text that costs time and memory as the text is long."""
 
     def changed(budget: Any, text: str) -> str:
+        if len(text) <= _SMALL:
+            return change(text)
         budget.claim(len(text))
         budget.spend(len(text) >> 6)
         return change(text)
@@ -48,6 +52,8 @@ def _chars(change: Callable[[str], str]) -> Callable[[Any, str], str]:
     """A function that changes each character by itself: a long text is done in pieces, and can be ended."""
 
     def changed(budget: Any, text: str) -> str:
+        if len(text) <= _SMALL:
+            return change(text)
         budget.claim(len(text))
         if len(text) <= _PIECE:
             return change(text)

@@ -19,6 +19,8 @@ from tocsin.gotemplate.gotime import (
     load_location,
     parse_time,
 )
+from tocsin.gotemplate.gotime.format import _prepared
+from tocsin.gotemplate.gotime.layout import _split
 
 RFC3339 = "2006-01-02T15:04:05.999999999Z07:00"
 MOMENT = parse_time(RFC3339, "2026-03-14T09:26:53.589Z", UTC)
@@ -184,3 +186,12 @@ def test_durations_saturate() -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(TimeError):
         duration.parse(text)
+
+
+def test_a_layout_may_hold_percent_signs_and_is_kept_only_if_it_is_short() -> None:
+    moment = Time.from_date(-1, 2, 3, 4, 5, 6)
+    assert moment.format("%d 15%s 2006 %") == "%d 04%s -0001 %"
+    assert moment.format("00% 03") == "00% 04"
+    before = _prepared.cache_info().currsize, _split.cache_info().currsize
+    assert moment.format("02 " * 2000) == "03 " * 2000
+    assert (_prepared.cache_info().currsize, _split.cache_info().currsize) == before
