@@ -97,8 +97,7 @@ class Follower:
         try:
             for each in self._recorder.take(decided, self._record.clock.now()):
                 records.put(each.number, each)
-            records.statistics.flushes_forgotten += self._recorder.forgotten
-            self._recorder.forgotten = 0
+            records.statistics.flushes_forgotten += self._recorder.take_forgotten()
         except Exception as error:  # A bug here must cost the record, not the notification.
             self._failed(error)
 

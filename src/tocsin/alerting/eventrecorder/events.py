@@ -24,11 +24,9 @@ from tocsin.alerting.integration import Integration
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.notification import Reason
+from tocsin.alerting.openflushes import MAX_OPEN, OpenFlushes
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import Nanoseconds
-
-MAX_OPEN: Final = 10_000
-"""Flushes that are followed at once; past it the oldest is not followed any more."""
 
 _REASONS: Final[Mapping[Reason, str]] = {
     "first notification": "NOTIFY_REASON_FIRST_NOTIFICATION",
@@ -108,10 +106,9 @@ class FlowEvents:
         self._matchers = {route.id: route.matchers for route in config.route.walk()}
         self._silence = silence
         self._instance = instance
-        self._max_open = max_open
-        self._drafts: dict[int, _Draft] = {}  # by the identity of the flush, which the draft keeps alive
-        self.forgotten = 0
-        """Flushes past the bound of those that are followed."""
+        self._drafts = OpenFlushes(_Draft, max_open)
+        self.take_forgotten = self._drafts.take_forgotten
+        """How many flushes past the bound were not followed to their end, since the last call."""
 
     def __len__(self) -> int:
         return len(self._drafts)
@@ -123,27 +120,18 @@ class FlowEvents:
                 case Muted(integration=None):
                     yield from self._muted(each)
                 case Needed():
-                    self._draft(each.flush).needed[each.integration] = each
+                    self._drafts.of(each.flush).needed[each.integration] = each
                 case Sent():
                     yield self._sent(each)
                 case FlushFinished():
-                    self._drafts.pop(id(each.flush), None)
+                    self._drafts.end(each.flush)
                     if each.success:
                         yield _resolved(each.flush, now)
-
-    def _draft(self, flush: Flush) -> _Draft:
-        draft = self._drafts.get(id(flush))
-        if draft is None:
-            if len(self._drafts) >= self._max_open:
-                del self._drafts[next(iter(self._drafts))]
-                self.forgotten += 1
-            draft = self._drafts[id(flush)] = _Draft(flush)
-        return draft
 
     def _muted(self, decision: Muted) -> Iterator[Events]:
         if decision.reason not in ("inhibition", "silence"):
             return
-        self._draft(decision.flush).muted.append(decision)
+        self._drafts.of(decision.flush).muted.append(decision)
         if decision.reason == "inhibition":
             yield Events("inhibition_muted_alert", _inhibited, [(each,) for each in decision.alerts])
             return
@@ -161,7 +149,7 @@ class FlowEvents:
         )
 
     def _sent(self, decision: Sent) -> Events:
-        draft = self._drafts.get(id(decision.flush))
+        draft = self._drafts.get(decision.flush)
         needed = draft.needed.pop(decision.integration, None) if draft is not None else None
         of = (
             decision,

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Final
 from tocsin.alerting.decisions import Decision, GivenUp, NotNeeded, Sent, TooLate, Withheld
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.group import Flush
+from tocsin.alerting.openflushes import MAX_OPEN, OpenFlushes
 from tocsin.alerting.timestamp import Nanoseconds
 
 if TYPE_CHECKING:
     from tocsin.alerting.record.model import FlushRecord
 
-MAX_OPEN: Final = 10_000
-"""Flushes that are followed at once; past it the oldest is not followed any more."""
 MAX_DECISIONS: Final = 64
 """Decisions that are kept of one flush; more are put into its record, which is bounded."""
 ENDS: Final = (Sent, NotNeeded, GivenUp, TooLate, Withheld)
@@ -92,47 +91,34 @@ class Recorder:
     each record what it is kept under."""
 
     def __init__(self, node: str = "", *, number: Callable[[], int], max_open: int = MAX_OPEN) -> None:
-        self._node = node
         self._number = number
-        self._max_open = max_open
-        self._drafts: dict[int, _Draft] = {}  # by the identity of the flush, which the draft keeps alive
-        self.forgotten = 0
-        """Flushes past the bound of those that are followed."""
+        self._drafts = OpenFlushes(lambda flush: _Draft(flush, node), max_open)
+        self.take_forgotten = self._drafts.take_forgotten
+        """How many flushes past the bound were not followed to their end, since the last call."""
 
     def __len__(self) -> int:
         return len(self._drafts)
 
     def open(self) -> list[Raw]:
         """The flushes that have not ended."""
-        return [draft.raw() for draft in self._drafts.values()]
+        return [draft.raw() for draft in self._drafts.notes()]
 
     def take(self, decided: Iterable[Decision | FlushFinished], now: Nanoseconds) -> list[Raw]:
-        """Take in what was decided at once. The flushes that ended by it or of which an integration did, each
-        once."""
-        told: dict[int, Raw | None] = {}
+        """Take in what was decided at once. Returns the flushes that ended by it or of which an integration
+        did, each once."""
+        drafts = self._drafts
+        found: dict[_Draft, tuple[FlushFinished, Nanoseconds] | None] = {}
         for each in decided:
-            name = id(each.flush)
-            draft = self._drafts.get(name) or self._begin(each.flush)
+            draft = drafts.of(each.flush)
             if isinstance(each, FlushFinished):
-                del self._drafts[name]
-                draft.number = draft.number or self._number()
-                told[name] = draft.raw((each, now))
+                drafts.end(each.flush)
+                found[draft] = (each, now)
             else:
                 draft.take(each)
                 if isinstance(each, ENDS):
-                    told[name] = None
-        return [raw for raw in (raw or self._interim(name) for name, raw in told.items()) if raw is not None]
+                    found[draft] = None
+        return [self._raw(draft, end) for draft, end in found.items()]
 
-    def _interim(self, name: int) -> Raw | None:
-        draft = self._drafts.get(name)
-        if draft is None:  # past the bound
-            return None
+    def _raw(self, draft: _Draft, end: tuple[FlushFinished, Nanoseconds] | None) -> Raw:
         draft.number = draft.number or self._number()
-        return draft.raw()
-
-    def _begin(self, flush: Flush) -> _Draft:
-        if len(self._drafts) >= self._max_open:
-            del self._drafts[next(iter(self._drafts))]
-            self.forgotten += 1
-        draft = self._drafts[id(flush)] = _Draft(flush, self._node)
-        return draft
+        return draft.raw(end)

@@ -104,8 +104,7 @@ class EventRecorder:
 
         def decided(found: Sequence[Decision | FlushFinished]) -> None:
             self._put(flow.take(found, self._clock.now()))
-            self.statistics.own.flushes_forgotten += flow.forgotten
-            flow.forgotten = 0
+            self.statistics.own.flushes_forgotten += flow.take_forgotten()
 
         return decided
 

@@ -234,7 +234,7 @@ def test_flushes_past_the_bound_are_forgotten_and_counted() -> None:
     flow = follower(max_open=2)
     flushes = [flush(A) for _ in range(3)]
     assert not told(flow.take([needed(each, HOOK, A) for each in flushes], T0))
-    assert (len(flow), flow.forgotten) == (2, 1)
+    assert (len(flow), flow.take_forgotten(), flow.take_forgotten()) == (2, 1, 0)
     ((_, data),) = told(flow.take([Sent(flushes[0], HOOK, T1, 1, T0)], T1))
     assert "reason" not in data
 

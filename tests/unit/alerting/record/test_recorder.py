@@ -244,4 +244,4 @@ def test_flushes_past_the_bound_are_not_followed() -> None:
     for key in ("a", "b", "c"):
         world.start(A, key=key)
     assert [each.group_key for each in world.under_way()] == ["b", "c"]
-    assert world.recorder.forgotten == 1
+    assert world.recorder.take_forgotten() == 1
