@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Images of Python often set it, and then each process compiles anew what it loads, each worker all its tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied far-sides fuzz template-fuzz fuzz-short protocol dist dist-check deb docs mixin release typed clean
+.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied hostile-receivers fuzz template-fuzz fuzz-short protocol dist dist-check deb docs mixin release typed clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -112,8 +112,8 @@ receivers-varied: setup  ## sections made by chance, beside the real Alertmanage
 	@tools/fetch-peers $(PEERS)
 	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m tests.receivers.varied $(ARGS)
 
-far-sides: setup  ## receivers that behave badly: what each costs (ARGS="--only mail --write docs/bad-receivers.md")
-	@$(BIN)/python -m tests.faults.far_sides $(ARGS)
+hostile-receivers: setup  ## receivers that behave badly: what each costs (ARGS="--only mail --write docs/bad-receivers.md")
+	@$(BIN)/python -m tests.faults.hostile_receivers $(ARGS)
 
 fuzz: setup  ## fuzz every parser for half an hour (ARGS="--seconds 60 --target stream")
 	@$(BIN)/python -m tests.fuzz --seconds 1800 $(ARGS)

@@ -61,7 +61,7 @@ def test_it_sends_what_alertmanager_sends(played: Played, capture: Capture) -> N
 
 
 @pytest.mark.parametrize("capture", RUDE, ids=lambda capture: capture.name)
-def test_a_far_side_that_gives_secrets_back_makes_none_known(refused: Played, capture: Capture) -> None:
+def test_a_server_that_gives_secrets_back_makes_none_known(refused: Played, capture: Capture) -> None:
     result = refused.results[capture.name]
     assert not isinstance(result, RefusedError), result
     assert secrets_of(capture)

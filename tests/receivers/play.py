@@ -19,7 +19,7 @@ from typing import Any, Final
 from tests.receivers.captures import Capture, Step
 from tests.receivers.compare import Result
 from tests.receivers.daemon import DEADLINE, RefusedError, Running, call, log_of, start
-from tests.receivers.farside import HOST, FarSide, HTTPFarSide, SMTPFarSide
+from tests.receivers.scripted import HOST, ScriptedHTTPServer, ScriptedServer, ScriptedSMTPServer
 from tests.receivers.written import written
 from tests.support.certificates import CertificateAuthority
 from tests.support.processes import free_port
@@ -78,7 +78,7 @@ class Play:
         self.capture = capture
         self.folder = Path()
         self._command, self._tls, self._flags = command, tls, flags
-        self._http, self._smtp = HTTPFarSide(tls.context), SMTPFarSide(tls.context)
+        self._http, self._smtp = ScriptedHTTPServer(tls.context), ScriptedSMTPServer(tls.context)
         self._places: dict[str, str] = {}
         self._address = ""
         self._phase = 0.0
@@ -155,12 +155,12 @@ class Play:
 
     async def _step(self, number: int, step: Step, process: Running) -> Result:
         mail = self.capture.kind == "email"
-        side: FarSide = self._smtp if mail else self._http
+        server: ScriptedServer = self._smtp if mail else self._http
         if number:
             await self._between_flushes()
         before = await self._counters()
         (self._http if mail else self._smtp).expect([])
-        side.expect(step.answers)
+        server.expect(step.answers)
         body = repeated(json.dumps(step.alerts, ensure_ascii=False)).encode()
         status, said = await self.get("/api/v2/alerts", body)
         if status != 200:
@@ -170,7 +170,7 @@ class Play:
         risen = before
         while time.monotonic() < end:
             await asyncio.sleep(0.1)
-            if process.returncode is None and time.monotonic() < posted + 1 and not side.seen:
+            if process.returncode is None and time.monotonic() < posted + 1 and not server.seen:
                 continue  # nothing was sent yet: the metrics are dear, and tell nothing
             risen = _rise(before, await self._counters())
             if process.returncode is not None:
@@ -178,24 +178,24 @@ class Play:
             if step.to_the_end:
                 if risen["failed"]:
                     break
-            elif step.requests and len(side.seen) >= len(step.requests) and risen == step.metrics:
+            elif step.requests and len(server.seen) >= len(step.requests) and risen == step.metrics:
                 break
-            elif time.monotonic() - max([posted, *side.times]) > self._quiet + 20 and _is_over(risen):
+            elif time.monotonic() - max([posted, *server.times]) > self._quiet + 20 and _is_over(risen):
                 break  # something else than wanted has come, and no more of it
         if not step.to_the_end:
             await asyncio.sleep(0.2)
             risen = _rise(before, await self._counters())
-        if side.times:
-            self._phase = side.times[0]
-        return self._result(side, risen, to_the_end=step.to_the_end)
+        if server.times:
+            self._phase = server.times[0]
+        return self._result(server, risen, to_the_end=step.to_the_end)
 
     @property
     def _quiet(self) -> float:
         """Seconds within which a flush comes if there is something to flush."""
         return 2.5 * min(self.capture.group_interval, 2) + 1
 
-    def _result(self, side: FarSide, risen: dict[str, Any], *, to_the_end: bool) -> Result:
-        seen = list(zip(side.seen, side.times, strict=True))
+    def _result(self, server: ScriptedServer, risen: dict[str, Any], *, to_the_end: bool) -> Result:
+        seen = list(zip(server.seen, server.times, strict=True))
         if not to_the_end:
             return Result([written(each, self._names) for each, _ in seen], risen)
         # How often is chance, and the next flush begins as soon as this one has failed.

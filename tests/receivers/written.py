@@ -16,7 +16,7 @@ from quopri import decodestring
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.receivers.farside import HTTPRequest, Seen, Session
+from tests.receivers.scripted import HTTPRequest, Seen, Session
 
 Names: TypeAlias = Callable[[str], str]
 """Puts ``@HTTP@`` and the like in place of addresses."""

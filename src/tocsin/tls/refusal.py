@@ -61,7 +61,7 @@ _ALERTS: Final = MappingProxyType(
         "PROTOCOL_VERSION": ("no_common_parameters", "no common TLS version"),
     }
 )
-"""TLS alerts that the far side sent, by the end of OpenSSL's reason."""
+"""TLS alerts that the peer sent, by the end of OpenSSL's reason."""
 
 _LOCAL: Final = MappingProxyType(
     {

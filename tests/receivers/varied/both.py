@@ -17,8 +17,16 @@ from typing import Any, Final
 from tests.receivers.captures import load
 from tests.receivers.compare import comparable
 from tests.receivers.daemon import RefusedError, Running, call, log_of, start
-from tests.receivers.farside import HOST, Answer, FarSide, HTTPFarSide, HTTPRequest, Seen, SMTPFarSide
 from tests.receivers.play import FAILED, Certificates
+from tests.receivers.scripted import (
+    HOST,
+    Answer,
+    HTTPRequest,
+    ScriptedHTTPServer,
+    ScriptedServer,
+    ScriptedSMTPServer,
+    Seen,
+)
 from tests.receivers.varied.generate import Case
 from tests.receivers.written import written
 from tests.support.processes import free_port
@@ -42,7 +50,7 @@ class Told:
     """``through``, or the reason of the failure, or that it is tried again."""
 
 
-class _WithTokens(HTTPFarSide):
+class _WithTokens(ScriptedHTTPServer):
     """Gives OAuth 2 tokens, whatever the script."""
 
     def take(self, seen: Seen) -> Answer:
@@ -58,15 +66,17 @@ class _Place:
 
     def __init__(self, case: Case, tls: Certificates) -> None:
         self.case = case
-        self.side: FarSide = SMTPFarSide(tls.context) if case.kind == "email" else _WithTokens(tls.context)
+        self.server: ScriptedServer = (
+            ScriptedSMTPServer(tls.context) if case.kind == "email" else _WithTokens(tls.context)
+        )
         self.names: dict[str, str] = {}
 
     async def open(self, folder: Path, dead: int) -> None:
-        await self.side.open()
+        await self.server.open()
         prefix = "SMTP" if self.case.kind == "email" else "HTTP"
         self.names = {
-            prefix: f"{HOST}:{self.side.ports[0]}",
-            f"{prefix}S": f"{HOST}:{self.side.ports[1]}",
+            prefix: f"{HOST}:{self.server.ports[0]}",
+            f"{prefix}S": f"{HOST}:{self.server.ports[1]}",
             "DEAD": f"{HOST}:{dead}",
             "DIR": str(folder),
         }
@@ -113,7 +123,7 @@ class Program:
                 process.kill()
                 await process.wait()
             for place in places:
-                await place.side.close()
+                await place.server.close()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     async def _step(self, step: int, places: list[_Place], process: Running) -> dict[int, Told]:
@@ -121,7 +131,7 @@ class Program:
         alerts = []
         for place in places:
             posted, answers = place.case.steps[step]
-            place.side.expect(json.loads(place.real(json.dumps(answers))))
+            place.server.expect(json.loads(place.real(json.dumps(answers))))
             alerts += posted
         status, said = await self._get("/api/v2/alerts", json.dumps(alerts).encode())
         if status != 200:
@@ -147,7 +157,7 @@ class Program:
         found = {}
         for place in places:
             outcome = outcomes.get(place.case.number) or last.get(place.case.number, "")
-            requests = [comparable(written(seen, place.taken)) for seen in place.side.seen]
+            requests = [comparable(written(seen, place.taken)) for seen in place.server.seen]
             found[place.case.number] = Told(requests if outcome == THROUGH else _each(requests), outcome)
         return found
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 import yaml
 
 from tests.receivers.captures import Capture, load
-from tests.receivers.farside import Answer
+from tests.receivers.scripted import Answer
 from tests.receivers.varied.texts import FAILING, alerts, resolved, text
 from tocsin.config.schema import Option, Section
 from tocsin.notify.integrations.registry import registered

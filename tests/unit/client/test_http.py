@@ -79,7 +79,7 @@ def test_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         client(url).request("GET", "/")
 
 
-def test_a_far_side_that_is_silent_costs_the_timeout_only() -> None:
+def test_a_server_that_is_silent_costs_the_timeout_only() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(TransportError, match=f'Get "{url}/x": context deadline exceeded'):

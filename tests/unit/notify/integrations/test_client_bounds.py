@@ -23,7 +23,7 @@ Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Non
 HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class Far:
+class Server:
     """Behaves as told, and knows when the other side has gone."""
 
     def __init__(self, behaviour: Behaviour) -> None:
@@ -54,16 +54,16 @@ class Far:
 
 
 @asynccontextmanager
-async def behaving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[Far]:
-    far = Far(behaviour)
-    server = await asyncio.start_server(far.serve, "127.0.0.1", 0, ssl=tls)
-    far.port = server.sockets[0].getsockname()[1]
+async def behaving(behaviour: Behaviour, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
+    server = Server(behaviour)
+    listener = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=tls)
+    server.port = listener.sockets[0].getsockname()[1]
     try:
-        yield far
+        yield server
     finally:
-        server.close()
-        if far.tasks:
-            await asyncio.wait(far.tasks)
+        listener.close()
+        if server.tasks:
+            await asyncio.wait(server.tasks)
 
 
 async def silent(_reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
@@ -95,33 +95,33 @@ async def heads(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         await writer.drain()
 
 
-async def _given_up(http: HTTPClient, far: Far, url: str) -> None:
+async def _given_up(http: HTTPClient, server: Server, url: str) -> None:
     """Cancel a request whose connection is there; then it is no more."""
     attempt = asyncio.create_task(http.post(url, b"{}"))
-    await far.begun.get()
+    await server.begun.get()
     attempt.cancel()
     with pytest.raises(asyncio.CancelledError):
         await attempt
-    await far.gone.get()
+    await server.gone.get()
 
 
-def through(far: Far) -> HTTPClientConfig:
-    return HTTPClientConfig(proxy_url=f"http://127.0.0.1:{far.port}")
+def through(server: Server) -> HTTPClientConfig:
+    return HTTPClientConfig(proxy_url=f"http://127.0.0.1:{server.port}")
 
 
 @pytest.mark.parametrize("proxied", [False, True])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_far_side_that_stalls_keeps_no_connection(scheme: str, proxied: bool) -> None:
+def test_a_server_that_stalls_keeps_no_connection(scheme: str, proxied: bool) -> None:
     """Over https it is the handshake that stalls."""
 
     async def story() -> None:
-        async with behaving(silent) as far:
-            address = f"127.0.0.1:{far.port}"
-            async with client(through(far) if proxied else None) as http:
+        async with behaving(silent) as server:
+            address = f"127.0.0.1:{server.port}"
+            async with client(through(server) if proxied else None) as http:
                 url = f"{scheme}://receiver.invalid/" if proxied else f"{scheme}://{address}/"
                 for _ in range(3):
-                    await _given_up(http, far, url)
-                assert far.open == 0
+                    await _given_up(http, server, url)
+                assert server.open == 0
 
     run(story)
 
@@ -136,15 +136,15 @@ def test_a_handshake_that_stalls_within_a_tunnel_keeps_no_connection() -> None:
     shaking: asyncio.Queue[None] = asyncio.Queue()
 
     async def story() -> None:
-        async with behaving(tunnel) as far, client(through(far)) as http:
+        async with behaving(tunnel) as server, client(through(server)) as http:
             for _ in range(3):
                 attempt = asyncio.create_task(http.post("https://receiver.invalid/", b"{}"))
                 await shaking.get()
                 attempt.cancel()
                 with pytest.raises(asyncio.CancelledError):
                     await attempt
-                await far.gone.get()
-            assert far.open == 0
+                await server.gone.get()
+            assert server.open == 0
 
     run(story)
 
@@ -154,11 +154,11 @@ def test_what_was_taken_is_no_failure_because_the_answer_drips(monkeypatch: pyte
 
     async def story() -> None:
         statistics = ClientStatistics()
-        async with behaving(drips) as far, client(statistics=statistics) as http:
-            answer = await http.post(f"http://127.0.0.1:{far.port}/", b"{}")
+        async with behaving(drips) as server, client(statistics=statistics) as http:
+            answer = await http.post(f"http://127.0.0.1:{server.port}/", b"{}")
             assert answer.status == 200
             assert statistics.bounds_reached["answer_time"] == 1
-            await far.gone.get()
+            await server.gone.get()
 
     run(story)
 
@@ -168,26 +168,26 @@ def test_an_answer_without_end_is_cut_and_others_go_on(monkeypatch: pytest.Monke
 
     async def story() -> None:
         statistics = ClientStatistics()
-        async with behaving(floods) as far, served() as near, client(statistics=statistics) as http:
+        async with behaving(floods) as server, served() as near, client(statistics=statistics) as http:
             answer, other = await asyncio.gather(
-                http.post(f"http://127.0.0.1:{far.port}/", b"{}"), http.get(f"{near.url}/a")
+                http.post(f"http://127.0.0.1:{server.port}/", b"{}"), http.get(f"{near.url}/a")
             )
             assert answer.status == 200
             assert MAX_PIECES <= len(answer.body) <= MAX_PIECES + 1
             assert other.body == b"ok"
             assert statistics.bounds_reached["answer_pieces"] == 1
-            await far.gone.get()
+            await server.gone.get()
 
     run(story)
 
 
 def test_a_head_without_end_fails_the_attempt() -> None:
     async def story() -> None:
-        async with behaving(heads) as far, client() as http:
+        async with behaving(heads) as server, client() as http:
             with pytest.raises(NotifyError) as caught:
-                await http.post(f"http://127.0.0.1:{far.port}/", b"{}")
+                await http.post(f"http://127.0.0.1:{server.port}/", b"{}")
             assert caught.value.retry
-            await far.gone.get()
+            await server.gone.get()
 
     run(story)
 
@@ -201,12 +201,12 @@ def test_interim_answers_without_end_end_the_attempt() -> None:
 
     async def story() -> None:
         statistics = ClientStatistics()
-        async with behaving(interim) as far, client(statistics=statistics) as http:
+        async with behaving(interim) as server, client(statistics=statistics) as http:
             with pytest.raises(NotifyError, match="interim answers without end") as caught:
-                await http.post(f"http://127.0.0.1:{far.port}/", b"{}")
+                await http.post(f"http://127.0.0.1:{server.port}/", b"{}")
             assert caught.value.retry
             assert statistics.bounds_reached["answer_head"] == 1
-            await far.gone.get()
+            await server.gone.get()
 
     run(story)
 
@@ -223,15 +223,15 @@ def test_one_integration_has_so_many_requests_at_a_time() -> None:
     async def story() -> None:
         statistics = ClientStatistics()
         more = 10
-        async with behaving(waits) as far, client(statistics=statistics) as http:
-            url = f"http://127.0.0.1:{far.port}/"
+        async with behaving(waits) as server, client(statistics=statistics) as http:
+            url = f"http://127.0.0.1:{server.port}/"
             attempts = [asyncio.create_task(http.post(url, b"{}")) for _ in range(MAX_CONNECTIONS + more)]
             for _ in range(MAX_CONNECTIONS):
-                await far.begun.get()
+                await server.begun.get()
             assert statistics.bounds_reached["requests"] == more
             free.set()
             assert [answer.status for answer in await asyncio.gather(*attempts)] == [200] * len(attempts)
-            assert far.most == MAX_CONNECTIONS
+            assert server.most == MAX_CONNECTIONS
 
     run(story)
 
@@ -252,16 +252,16 @@ def test_a_closed_client_lets_what_is_under_way_end_and_sends_no_more(tmp_path: 
 
     async def story() -> None:
         config = HTTPClientConfig(tls_config=TLSClientConfig(ca=authority.certificate.decode()))
-        async with behaving(silent, server_tls(authority, tmp_path)) as far:
+        async with behaving(silent, server_tls(authority, tmp_path)) as server:
             http = HTTPClient(config)
-            attempt = asyncio.create_task(http.post(f"https://127.0.0.1:{far.port}/", b"{}"))
-            await far.begun.get()
+            attempt = asyncio.create_task(http.post(f"https://127.0.0.1:{server.port}/", b"{}"))
+            await server.begun.get()
             await http.close()
             with pytest.raises(NotifyError, match="replaced meanwhile"):
-                await http.post(f"https://127.0.0.1:{far.port}/", b"{}")
+                await http.post(f"https://127.0.0.1:{server.port}/", b"{}")
             attempt.cancel()
             with suppress(asyncio.CancelledError):
                 await attempt
-            await far.gone.get()
+            await server.gone.get()
 
     run(story)

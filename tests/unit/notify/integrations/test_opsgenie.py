@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.farside import FIRING, GROUP_HASH, RESOLVED, Answer, retried, section, tell
+from tests.support.receiverserver import FIRING, GROUP_HASH, RESOLVED, Answer, retried, section, tell
 from tocsin.errors import ConfigError
 
 ITEM = "api_key: key-secret, api_url: 'http://@HTTP@/'"

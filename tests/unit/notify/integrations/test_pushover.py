@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.support.farside import FIRING, RESOLVED, Answer, Received, retried, section, tell
+from tests.support.receiverserver import FIRING, RESOLVED, Answer, Received, retried, section, tell
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.pushover import MAX_MESSAGE, MAX_TITLE, MAX_URL
 

@@ -90,9 +90,7 @@ def test_those_of_many_requests_at_a_time_are_kept() -> None:
 
 
 @pytest.mark.parametrize("farewell", [True, False])
-def test_an_http2_connection_that_the_far_side_closed_fails_no_request(
-    tmp_path: Path, farewell: bool
-) -> None:
+def test_an_http2_connection_that_the_server_closed_fails_no_request(tmp_path: Path, farewell: bool) -> None:
     ended: list[asyncio.Future[None]] = []
 
     async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.farside import FIRING, RESOLVED, Answer, Received, retried, section, tell
+from tests.support.receiverserver import FIRING, RESOLVED, Answer, Received, retried, section, tell
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.base import Outcome
 from tocsin.notify.integrations.slack import MAX_REMEMBERED, MAX_TITLE, POST_URL, UPDATE_URL

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote_to_bytes
 
 import pytest
 
-from tests.support.farside import GROUP_HASH, Answer, Received, section, tell
+from tests.support.receiverserver import GROUP_HASH, Answer, Received, section, tell
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations import aws, sns
 from tocsin.notify.integrations.aws import MAX_TRIES, read_profile

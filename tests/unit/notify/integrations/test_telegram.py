@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.farside import FIRING, Answer, section, tell
+from tests.support.receiverserver import FIRING, Answer, section, tell
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.http import MAX_ANSWER_BYTES
 from tocsin.notify.integrations.telegram import MAX_CHARACTERS, TOO_LONG

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.farside import FIRING, GROUP_HASH, RESOLVED, Answer, retried, section, tell
+from tests.support.receiverserver import FIRING, GROUP_HASH, RESOLVED, Answer, retried, section, tell
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.victorops import MAX_STATE_MESSAGE
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.farside import retried, section, tell
+from tests.support.receiverserver import retried, section, tell
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.base import reason_of
 from tocsin.notify.integrations.truncate import in_bytes, whole

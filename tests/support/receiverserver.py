@@ -7,6 +7,7 @@ certificate for whatever name is asked for.
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -45,12 +46,19 @@ RESOLVED = replace(
 
 @dataclass(frozen=True)
 class Received:
-    """A request. ``url`` is whole, as far as it is known."""
+    """A request. ``url`` is whole, as server as it is known."""
 
     method: str
     url: str
     headers: dict[str, str]
     body: bytes
+    line: str
+    """The request line."""
+
+    @property
+    def json(self) -> Any:
+        """The body's."""
+        return json.loads(self.body)
 
 
 @dataclass(frozen=True)
@@ -64,20 +72,23 @@ class Answer:
     @property
     def raw(self) -> bytes:
         """As sent."""
-        lines = [f"HTTP/1.1 {self.status} X", f"Content-Length: {len(self.body)}"]
+        lines = [f"HTTP/1.1 {self.status} X"]
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
-        return "\r\n".join([*lines, "", ""]).encode() + self.body
+        if self.status < 200 or self.status in (204, 304):
+            return "\r\n".join([*lines, "", ""]).encode()
+        return "\r\n".join([*lines, f"Content-Length: {len(self.body)}", "", ""]).encode() + self.body
 
 
-class FarSide:
+class ReceiverServer:
     """``answers``: in order, the last one for ever."""
 
     def __init__(self, *answers: Answer) -> None:
         self.answers = answers or (Answer(),)
         self.received: list[Received] = []
         self.address = ""
-        self._authority = CertificateAuthority()
+        self._authority: CertificateAuthority | None = None
         self._folder = Path()
+        self._serving: set[asyncio.Task[None]] = set()
 
     @property
     def bodies(self) -> list[bytes]:
@@ -85,17 +96,32 @@ class FarSide:
         return [each.body for each in self.received]
 
     @asynccontextmanager
-    async def open(self, folder: Path) -> AsyncIterator[FarSide]:
-        """Listen; ``ca.pem`` in ``folder`` is the authority of its certificates."""
-        (folder / "ca.pem").write_bytes(self._authority.certificate)
-        self._folder = folder
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def open(self, folder: Path | None = None) -> AsyncIterator[ReceiverServer]:
+        """Listen. With a ``folder`` behind CONNECT too, by TLS: ``ca.pem`` there is the authority."""
+        if folder is not None:
+            self._authority = CertificateAuthority()
+            (folder / "ca.pem").write_bytes(self._authority.certificate)
+            self._folder = folder
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         try:
             yield self
         finally:
             server.close()
-            await server.wait_closed()
+            serving = list(self._serving)
+            for task in serving:
+                task.cancel()
+            await asyncio.gather(*serving, return_exceptions=True)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.ensure_future(self._serve(reader, writer))
+        self._serving.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._serving.discard(task)
+            writer.close()  # here, as a task that is cancelled before it begins closes nothing
+
+        task.add_done_callback(done)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         begin = ""
@@ -113,18 +139,17 @@ class FarSide:
                     continue
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 url = target if "://" in target else f"{begin or 'http://' + headers['host']}{target}"
-                self.received.append(Received(method, url, headers, body))
+                self.received.append(Received(method, url, headers, body, line.decode().strip()))
                 answer = self.answers[min(len(self.received), len(self.answers)) - 1]
                 if not answer.status:
                     break
                 writer.write(answer.raw)
                 await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (ConnectionError, asyncio.IncompleteReadError):
             pass
-        finally:
-            writer.close()
 
     def _context(self, host: str) -> ssl.SSLContext:
+        assert self._authority is not None, "opened without a folder"
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*self._authority.issue(host).write(self._folder, host))
         return context
@@ -146,7 +171,7 @@ def section(kind: str, item: str, *, global_: str = "") -> Any:
 
 
 async def attempts(
-    far: FarSide,
+    server: ReceiverServer,
     kind: str,
     item: str,
     *notifications: Notification,
@@ -156,7 +181,7 @@ async def attempts(
 ) -> list[Outcome]:
     """One attempt for each. ``@HTTP@`` stands for the server's address, ``@DIR@`` for the folder."""
     item, global_ = (
-        text.replace("@HTTP@", far.address).replace("@DIR@", str(folder)) for text in (item, global_)
+        text.replace("@HTTP@", server.address).replace("@DIR@", str(folder)) for text in (item, global_)
     )
     config = configuration(kind, item, global_=global_, folder=folder)
     [sender] = senders_of(config, external_url="http://am", clock=CLOCK).values()
@@ -177,15 +202,15 @@ def tell(
     seconds: float = 20.0,
 ) -> tuple[list[Outcome], list[Received]]:
     """A whole story: what came of the attempts, and what the server received."""
-    far = FarSide(*answers)
+    server = ReceiverServer(*answers)
 
     async def story() -> list[Outcome]:
-        async with far.open(folder):
+        async with server.open(folder):
             return await attempts(
-                far, kind, item, *notifications, folder=folder, global_=global_, seconds=seconds
+                server, kind, item, *notifications, folder=folder, global_=global_, seconds=seconds
             )
 
-    return asyncio.run(story()), far.received
+    return asyncio.run(story()), server.received
 
 
 RETRY_TABLE = (200, 202, 204, 299, 300, 304, 400, 401, 403, 404, 408, 413, 418, 429, 500, 503, 599)

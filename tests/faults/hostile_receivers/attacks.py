@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tests.faults.far_sides import wire
-from tests.faults.far_sides.wire import Behaviour
+from tests.faults.hostile_receivers import wire
+from tests.faults.hostile_receivers.wire import Behaviour
 
 HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 SHORT: Final = 10.0

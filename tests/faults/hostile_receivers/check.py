@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.faults.far_sides.attacks import Attack
-from tests.faults.far_sides.play import OTHERS, Result
+from tests.faults.hostile_receivers.attacks import Attack
+from tests.faults.hostile_receivers.play import OTHERS, Result
 
 
 def problems(attack: Attack, result: Result) -> list[str]:

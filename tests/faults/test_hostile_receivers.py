@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.faults.far_sides.attacks import ATTACKS, Attack
-from tests.faults.far_sides.check import problems
-from tests.faults.far_sides.play import Result, play_all
+from tests.faults.hostile_receivers.attacks import ATTACKS, Attack
+from tests.faults.hostile_receivers.check import problems
+from tests.faults.hostile_receivers.play import Result, play_all
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ class Session:
 Seen: TypeAlias = HTTPRequest | Session
 
 
-class FarSide:
+class ScriptedServer:
     """Listens on two ports: in clear, and with TLS from the start."""
 
     def __init__(self, context: ssl.SSLContext) -> None:
@@ -107,7 +107,7 @@ class FarSide:
         task.add_done_callback(done)
 
 
-class HTTPFarSide(FarSide):
+class ScriptedHTTPServer(ScriptedServer):
     """Takes requests, requests to a proxy, and CONNECT with TLS after it."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -167,7 +167,7 @@ def _for_proxy(headers: list[tuple[str, str]]) -> dict[str, str]:
     return {n.lower(): v for n, v in headers if n.lower().startswith(("proxy-auth", "x-proxy"))}
 
 
-class SMTPFarSide(FarSide):
+class ScriptedSMTPServer(ScriptedServer):
     """A mail server that believes every password."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
-"""``make far-sides``: attack a node's receivers in every known way, and tell what it costs.
+"""``make hostile-receivers``: attack a node's receivers in every known way, and tell what it costs.
 
-    python -m tests.faults.far_sides --only mail --write docs/bad-receivers.md
+    python -m tests.faults.hostile_receivers --only mail --write docs/bad-receivers.md
 
 Ends with 0 if every attack costs its own attempt only, and is told as it should be.
 """
@@ -12,16 +12,16 @@ import asyncio
 import sys
 from pathlib import Path
 
-from tests.faults.far_sides.attacks import ATTACKS, Attack
-from tests.faults.far_sides.check import problems
-from tests.faults.far_sides.play import OTHERS, Result, play_all
+from tests.faults.hostile_receivers.attacks import ATTACKS, Attack
+from tests.faults.hostile_receivers.check import problems
+from tests.faults.hostile_receivers.play import OTHERS, Result, play_all
 
 HEAD = """# Receivers that behave badly
 
-Each row is an attempt at a server that behaves so, while five notifications go to another. `make far-sides`
-plays them and writes this page; `tests/faults/test_far_sides.py` plays them in every test run. An attempt
-that only time can end had ten seconds here; a node gives `group_interval`, at least ten. All of them let the
-five through, and left no connection open.
+Each row is an attempt at a server that behaves so, while five notifications go to another.
+`make hostile-receivers` plays them and writes this page; `tests/faults/test_hostile_receivers.py` plays them
+in every test run. An attempt that only time can end had ten seconds here; a node gives `group_interval`, at
+least ten. All of them let the five through, and left no connection open.
 
 | server | how the attempt ends | tried again | counted |
 | --- | --- | --- | --- |

@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.far_sides import wire
-from tests.faults.far_sides.attacks import SHORT, Attack
+from tests.faults.hostile_receivers import wire
+from tests.faults.hostile_receivers.attacks import SHORT, Attack
 from tests.support.certificates import CertificateAuthority
 from tests.support.integrations import CLOCK, notification_of
 from tocsin.alerting.timestamp import SECOND
