@@ -127,7 +127,7 @@ class Coordinator:
         """
         if back := self._clock_watch.set_back_by():
             self._ask_again()
-            self._log.warn("the clock was set back; beginning anew with all alerts", seconds=in_seconds(back))
+            self._log.warn("the clock was set back; regrouping all alerts", seconds=in_seconds(back))
             self._begins_anew = True
         if self._begins_anew:  # Until it is done: a file that the senders need may be gone for a while.
             async with self._reloading:
@@ -180,7 +180,7 @@ class Coordinator:
         self._prepared.counts.loaded(self.config, time.time())
         self._log.info("configuration loaded", file=self._flags.config_file)
         for warning in self.config.all_warnings(self._flags.data_retention):
-            self._log.warn("doubtful configuration", warning=warning)
+            self._log.warn("configuration warning", warning=warning)
 
     def _observe_latency(self, integration: str, receiver: str, seconds: float, /) -> None:
         by_name = "receiver-name-in-metrics" in self._flags.enable_feature
@@ -209,7 +209,7 @@ class Coordinator:
     def stalled(self, seconds: float) -> None:
         """The others have taken this node for dead, and sent what it was to send."""
         if self._ask_again():
-            self._log.warn("held up; asking the peers what was missed", seconds=round(seconds, 3))
+            self._log.warn("event loop stalled; exchanging state before notifying", seconds=round(seconds, 3))
 
     def _ask_again(self) -> bool:
         """Have the peers say what was missed, and notify nobody until then."""

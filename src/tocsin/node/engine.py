@@ -190,7 +190,7 @@ class Engine:
             for task in pending:
                 task.cancel()
             if pending:
-                self._log.warn("notifications cut off by the stop", count=len(pending))
+                self._log.warn("notifications cancelled by the shutdown", count=len(pending))
                 await asyncio.wait(pending)
         if self._closing is not None:
             await self._closing

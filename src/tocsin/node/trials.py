@@ -113,7 +113,7 @@ class Trials:
         seconds = perf_counter() - began
         self.statistics.attempts += 1
         self.statistics.attempts_failed += not outcome.success
-        self._log.info("receiver tried", integration=str(integration), taken=outcome.success)
+        self._log.info("receiver tested", integration=str(integration), success=outcome.success)
         return Tried(
             integration,
             outcome,

@@ -215,7 +215,7 @@ class Cluster:
         if self.joining is not None:
             with contextlib.suppress(ClosedError):
                 if not await self.gossip.leave(LEAVE_TIMEOUT):
-                    self._log.warn("leaving the cluster was not heard in time", timeout=LEAVE_TIMEOUT)
+                    self._log.warn("timeout waiting for the leave broadcast", timeout=LEAVE_TIMEOUT)
         await self.gossip.close()
         await self.inbox.close()
 
@@ -226,7 +226,7 @@ class Cluster:
                 while self._untold:  # noqa: ASYNC110 (bounded above)
                     await asyncio.sleep(self.settings.gossip.gossip_interval / 8)
         except TimeoutError:
-            self._log.warn("left with changes that not all members were told", timeout=self.flush_timeout)
+            self._log.warn("left the cluster with undelivered changes", timeout=self.flush_timeout)
 
     @property
     def _untold(self) -> bool:

@@ -133,7 +133,9 @@ class DiscoveryLoop:
             if self.failing.pop(source, None) is not None:
                 self._log.info("peer resolves again", peer=str(source))
             if answer.empty:
-                self._log.warn("a source lists no peers; those it listed before stay", peer=str(source))
+                self._log.warn(
+                    "a source lists no peers; the peers that it listed before are kept", peer=str(source)
+                )
             self._tell()
             self._on_answer([target.address for target in answer.targets])
         self._tell()

@@ -146,7 +146,7 @@ class Joining:
                     self._settle.gone(address)
                     if self.peers.unlisted(address):
                         self._log.info(
-                            "peer forgotten: discovery lists it no more", address=str(address), host=host
+                            "peer removed: discovery no longer lists it", address=str(address), host=host
                         )
                 case Answered(source=source, sources=sources):
                     for each in sources:
@@ -236,7 +236,7 @@ class Joining:
             # A list of the whole cluster also says who is not a member: a dead one whom others told us of.
             listed = self.discovery.lists if self._enumerated and self.discovery.complete else None
             for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
-                self._log.info("peer forgotten: lost for too long, or not listed", address=str(address))
+                self._log.info("peer removed: lost for too long, or no longer listed", address=str(address))
 
     async def _remind_forever(self) -> None:
         """A line about what is missing, for as long as it is."""

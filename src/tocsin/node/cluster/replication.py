@@ -266,7 +266,7 @@ class Replication:
     async def _exchange(self, name: str) -> None:
         success = False
         try:
-            self._log.debug("exchanging states, as changes were missed", peer=name)
+            self._log.debug("exchanging state: changes were missed", peer=name)
             success = await self._resync(name)
         finally:
             if self._exchanges.get(name) is asyncio.current_task():

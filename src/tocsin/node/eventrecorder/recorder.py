@@ -244,7 +244,7 @@ class EventRecorder:
         made, whole = await self._made(wanted, means)
         if not whole:
             self.statistics.own.reloads_failed += 1
-            self._log.warn("the event recorder keeps its outputs, as not all of the new ones can be had")
+            self._log.warn("the event recorder keeps its old outputs: not all of the new ones can be opened")
             await self._end(made, GRACE)
             return
         old, self._outputs, self._config, self._whole = self._outputs, made, wanted, True

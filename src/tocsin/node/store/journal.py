@@ -65,7 +65,7 @@ class Journal:
         def begin() -> Iterator[list[Row]]:
             aside = damage.finish(self.path)
             if aside is not None:
-                self._log.warn("a rebuilt journal was put in place", set_aside=str(aside))
+                self._log.warn("the journal was replaced by a rebuilt one", set_aside=str(aside))
             database = self._writer.open_database()
             database.check()
             self._writer.meta = database.meta()
