@@ -64,7 +64,8 @@ def distributions() -> tuple[Distribution, Distribution]:
     common = {key: of_tree[key] for key in ("requires-python", "license", "license-files", "classifiers")}
     common |= {"version": __version__, "readme": "README.md"}
     wanted = {_name(line): line for line in of_tree["dependencies"]}
-    wanted |= {_name(line): line for line in of_tree["optional-dependencies"]["dtls"]}
+    extras = of_tree["optional-dependencies"]
+    wanted |= {_name(line): line for line in extras["dtls"]}
     library = common | {
         "name": LIBRARY_NAME,
         "description": "hashicorp/memberlist's gossip protocol for asyncio, wire-compatible.",
@@ -82,7 +83,10 @@ def distributions() -> tuple[Distribution, Distribution]:
             f"{LIBRARY_NAME}=={__version__}",
             *(line for name, line in wanted.items() if name not in {*LIBRARY_NEEDS, "pyOpenSSL"}),
         ],
-        "optional-dependencies": {"dtls": [f"{LIBRARY_NAME}[dtls]=={__version__}"]},
+        "optional-dependencies": {
+            "dtls": [f"{LIBRARY_NAME}[dtls]=={__version__}"],
+            "tracing": extras["tracing"],
+        },
         "scripts": of_tree["scripts"],
     }
     rest = sorted(path.name for path in (ROOT / "src/tocsin").iterdir() if path.name not in LIBRARY)

@@ -89,7 +89,7 @@ def main(out: Path, tag: str) -> int:
         venv.create(environment, with_pip=False, symlinks=True)
         python = environment / "bin/python"
         pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--quiet"]
-        wanted = ["--find-links", str(out), f"tocsin[dtls]=={__version__}"]
+        wanted = ["--find-links", str(out), f"tocsin[dtls,tracing]=={__version__}"]
         subprocess.run([*pip, "install", *wanted], check=True)
         list_contents(python, out)
         (site,) = environment.glob("lib/python3*/site-packages")

@@ -1,4 +1,5 @@
-"""A driver for trio: the core does no I/O, so sockets, a clock and a loop are all that is needed."""
+"""A driver for trio: the core does no I/O, so sockets, a clock and a loop are all that is needed:
+the hundred lines before ``main``."""
 
 from __future__ import annotations
 
@@ -7,44 +8,29 @@ from collections.abc import Callable
 from random import Random
 
 import trio
+from trio import current_time
 
-from tocsin.gossip import (
-    Address,
-    Endpoint,
-    Event,
-    GossipConfig,
-    Message,
-    OpenStream,
-    SendPacket,
-    StreamCodec,
-    StreamDecoder,
-)
+import tocsin.gossip as gossip
+from tocsin.gossip import Address, OpenStream, SendPacket
 
 
 class TrioGossip:
     """memberlist's UDP and TCP. ``run`` works until its nursery is cancelled."""
 
-    def __init__(self, config: GossipConfig, name: str, on_event: Callable[[Event], None]) -> None:
+    def __init__(self, config: gossip.GossipConfig, on_event: Callable[[gossip.Event], None]) -> None:
         self._config = config
         self._on_event = on_event
-        self._codec = StreamCodec(config.label)
+        self._codec = gossip.StreamCodec(config.label)
         self._udp = trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._wake = trio.Event()
-        self._name = name
-        self.endpoint: Endpoint
 
-    async def run(self, task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED) -> None:
+    async def run(self, name: str, task_status: trio.TaskStatus[Address] = trio.TASK_STATUS_IGNORED) -> None:
         listener, *_ = await trio.open_tcp_listeners(0, host="127.0.0.1")
         address = Address(*listener.socket.getsockname())
         await self._udp.bind(tuple(address))
-        self.endpoint = Endpoint(
-            self._config,
-            name=self._name,
-            address=address,
-            now=trio.current_time(),
-            random=Random(),
-        )
-        self.endpoint.start(trio.current_time())
+        now = current_time()
+        self.endpoint = gossip.Endpoint(self._config, name=name, address=address, now=now, random=Random())
+        self.endpoint.start(now)
         with self._udp:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._packets)
@@ -53,7 +39,7 @@ class TrioGossip:
                 await self._work(nursery)
 
     def join(self, address: Address) -> None:
-        self.endpoint.join(address, trio.current_time())
+        self.endpoint.join(address, current_time())
         self._wake.set()
 
     async def _work(self, nursery: trio.Nursery) -> None:
@@ -70,12 +56,12 @@ class TrioGossip:
             with trio.move_on_at(float("inf") if due is None else due):
                 await self._wake.wait()
             self._wake = trio.Event()
-            self.endpoint.handle_timeout(trio.current_time())
+            self.endpoint.handle_timeout(current_time())
 
     async def _packets(self) -> None:
         while True:
             data, (host, port) = await self._udp.recvfrom(65_536)
-            self.endpoint.receive_packet(data, Address(host, port), trio.current_time())
+            self.endpoint.receive_packet(data, Address(host, port), current_time())
             self._wake.set()
 
     async def _answer(self, stream: trio.SocketStream) -> None:
@@ -83,7 +69,7 @@ class TrioGossip:
             async with stream:
                 remote = Address(*stream.socket.getpeername())
                 message = await read(stream, self._codec.decoder())
-                for data in self.endpoint.receive_stream(message, remote, trio.current_time()):
+                for data in self.endpoint.receive_stream(message, remote, current_time()):
                     await stream.send_all(data)
         self._wake.set()
 
@@ -96,16 +82,16 @@ class TrioGossip:
                         await stream.send_all(data)
                     decoder = self._codec.decoder(reply=True)
                     reply = await read(stream, decoder) if action.expects_reply else None
-                self.endpoint.stream_replied(action.exchange, reply, trio.current_time())
+                self.endpoint.stream_replied(action.exchange, reply, current_time())
                 error = ""
             except (OSError, trio.BrokenResourceError, ValueError) as failure:
                 error = str(failure)
         if error:
-            self.endpoint.stream_failed(action.exchange, error, trio.current_time())
+            self.endpoint.stream_failed(action.exchange, error, current_time())
         self._wake.set()
 
 
-async def read(stream: trio.SocketStream, decoder: StreamDecoder) -> Message:
+async def read(stream: trio.SocketStream, decoder: gossip.StreamDecoder) -> gossip.Message:
     async for data in stream:
         if (message := decoder.feed(bytes(data))) is not None:
             return message
@@ -114,9 +100,9 @@ async def read(stream: trio.SocketStream, decoder: StreamDecoder) -> Message:
 
 async def main() -> None:
     async with trio.open_nursery() as nursery:
-        alice, bob = (TrioGossip(GossipConfig.local(), name, print) for name in ("alice", "bob"))
-        address: Address = await nursery.start(alice.run)
-        await nursery.start(bob.run)
+        alice, bob = (TrioGossip(gossip.GossipConfig.local(), print) for _ in range(2))
+        address: Address = await nursery.start(alice.run, "alice")
+        await nursery.start(bob.run, "bob")
         bob.join(address)
         with trio.fail_after(30):
             while len(alice.endpoint.members()) < 2:

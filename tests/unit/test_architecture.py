@@ -200,6 +200,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
             "google",
         }
     ),
+    "tocsin.node.tracing": frozenset({"opentelemetry", "grpc", "requests", "urllib3", "starlette"}),
     "tocsin.client": frozenset({"cryptography", "httptools", "msgspec"}),
     "tocsin.cli": frozenset(),
 }

@@ -51,6 +51,8 @@ KEYS: Final[dict[str, Note]] = {
     "sns_configs.sigv4 profile": Note("different", "of the shared files; one that borrows is not followed"),
     "sns_configs use_aws_http_client": Note("different", "taken; the client is the same either way"),
     "slack_configs update_message": Note("different", "an `app_token` without `api_url` will do"),
+    "(file) tracing": Note("different", "with the extra `tocsin[tracing]`; [what is traced](tracing.md)"),
+    "tracing tls_config": Note("different", "over gRPC without `insecure_skip_verify` and versions"),
     "event_recorder.file_outputs path": Note("different", "a moved file is followed with the next event"),
     "event_recorder.webhook_outputs workers": Note("different", "at most 64"),
     "rocketchat_configs link_names": Note("different", "taken, without effect, as in Alertmanager"),

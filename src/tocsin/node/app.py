@@ -106,7 +106,7 @@ class Node:
         if self.cluster is not None:
             self.cluster.handlers[INTENT_KEY] = self._intents_received
         observe(self.metrics_registry, self)
-        self._web = Web(flags, self, self.metrics_registry)
+        self._web = Web(flags, self, self.metrics_registry, self._recording.application)
 
     def _make_cluster(self) -> Cluster | None:
         """None for a node that is to be alone. It calls nothing back before it is started."""

@@ -142,7 +142,7 @@ class Coordinator:
         old.retire()
         if config is not self.config:  # Else the file was not read.
             self.config = config
-            self._prepared.recording.configure(config.event_recorder)
+            self._prepared.recording.configure(config)
             self._count_loaded()
         self.route_labels = self._make_route_labels()
         self.members_changed()
@@ -167,6 +167,7 @@ class Coordinator:
             on_latency=self._observe_latency,
             intents=self._intents,
             on_announced=self._announced,
+            around=self._prepared.recording.attempt,
             on_decided=decided if shadow is None else shadow.follow(config, decided),
             look_ups=self._look_ups,
             previous=previous,

@@ -12,7 +12,7 @@ from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.record.recorder import Raw, Recorder
 from tocsin.node.clock import Clock
-from tocsin.node.eventrecorder.recording import Decided, NotRecording, Recording
+from tocsin.node.eventrecorder.recording import Decided, Follows, NotRecording
 from tocsin.node.log import Logger
 from tocsin.node.store import Store
 from tocsin.node.store.records import Wanted, make, make_wanted
@@ -28,7 +28,7 @@ class DecisionRecord:
     """The node's record. ``node`` is its name in the cluster."""
 
     def __init__(
-        self, store: Store, clock: Clock, node: str, log: Logger, recording: Recording | None = None
+        self, store: Store, clock: Clock, node: str, log: Logger, recording: Follows | None = None
     ) -> None:
         """``recording`` follows the same decisions."""
         self.store = store

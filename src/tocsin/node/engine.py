@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from random import Random
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from tocsin.aio import MachineShell
 from tocsin.alerting.alert import Alert
@@ -34,6 +34,8 @@ from tocsin.notify.integrations.sender import Sender
 ANNOUNCE_DELAY: Final = 0.003
 """Seconds in which announcements gather, so that many leave in few packets."""
 UnderWay = tuple[Notification, asyncio.Task[Outcome]]
+Around = Callable[[Attempt, Coroutine[Any, Any, Outcome]], Awaitable[Outcome]]
+"""Awaits what makes an attempt."""
 
 
 class Latency(Protocol):
@@ -47,9 +49,10 @@ class Engine:
 
     ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
     gets entries of the notification log, to be kept and gossiped; ``on_decided`` what was decided about each
-    flush, and why, and its end. ``remembered``, ``intents`` and ``look_ups`` outlive the engine;
-    ``on_announced`` gets what it has to tell the peers that understand it. ``withhold``: in shadow; nothing
-    is sent, recorded or announced, and what would be is among what was decided.
+    flush, and why, and its end; ``around`` awaits what makes an attempt. ``remembered``, ``intents`` and
+    ``look_ups`` outlive the engine; ``on_announced`` gets what it has to tell the peers that understand it.
+    ``withhold``: in shadow; nothing is sent, recorded or announced, and what would be is among what was
+    decided.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Engine:
         intents: Intents | None = None,
         on_announced: Callable[[Sequence[bytes]], None] = lambda _payloads: None,
         on_decided: Callable[[Sequence[Decision | FlushFinished]], None] = lambda _decided: None,
+        around: Around | None = None,
         look_ups: LookUps | None = None,
         previous: Engine | None = None,
         withhold: bool = False,
@@ -102,6 +106,7 @@ class Engine:
         self._on_latency = on_latency
         self._on_announced = on_announced
         self._on_decided = on_decided
+        self._around = around
         self._look_ups = look_ups or LookUps(silences)
         self._looking_up: set[asyncio.Task[None]] = set()
         self._withhold = withhold
@@ -263,7 +268,8 @@ class Engine:
         try:
             outcome = await self._inherit(attempt, group)
             if outcome is None:
-                outcome = await sender.send(attempt.notification, attempt.deadline)
+                sending = sender.send(attempt.notification, attempt.deadline)
+                outcome = await (self._around(attempt, sending) if self._around is not None else sending)
         except Exception as error:
             # A sender's bug must cost this one attempt, not the flow.
             outcome = Outcome(success=False, retry=True, reason="other", error=repr(error))

@@ -13,11 +13,12 @@ from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.configuration import TemplateStatistics, loader, senders_of
-from tocsin.node.eventrecorder.recording import Recording, make_recording
+from tocsin.node.eventrecorder.recording import make_recording
 from tocsin.node.log import Logger
 from tocsin.node.metrics import Metrics
 from tocsin.node.observation import Counts
 from tocsin.node.state import State, make_state
+from tocsin.node.tracing.tracing import Tracing, make_tracing
 from tocsin.node.web import external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 
@@ -33,9 +34,9 @@ class Prepared:
     templates: TemplateStatistics
     alerts: Alerts
     state: State
-    recording: Recording
+    recording: Tracing
     load: Callable[[], AlertmanagerConfig]
-    """Reads the configuration file."""
+    """Reads the configuration file, and makes what traces by it."""
     make_senders: Callable[[AlertmanagerConfig], dict[SenderKey, Sender]]
     config: AlertmanagerConfig
 
@@ -45,7 +46,16 @@ def prepare(flags: NodeFlags) -> Prepared:
     clock, counts, templates = Clock(), Counts(), TemplateStatistics()
     load = loader(flags, Logger("tocsin.node"), templates)
     config, state = load(), make_state(flags, clock)
-    recording = make_recording(flags, config.event_recorder, state.silences, clock, counts.clients)
+    recording = make_tracing(
+        flags, make_recording(flags, config.event_recorder, state.silences, clock, counts.clients)
+    )
+    recording.check(config.tracing)
+
+    def load_checked() -> AlertmanagerConfig:
+        found = load()
+        recording.check(found.tracing)
+        return found
+
     return Prepared(
         flags=flags,
         clock=clock,
@@ -57,7 +67,7 @@ def prepare(flags: NodeFlags) -> Prepared:
         alerts=Alerts(AlertNameLimit(flags.alerts_per_alertname_limit), recording.created),
         state=state,
         recording=recording,
-        load=load,
+        load=load_checked,
         make_senders=partial(
             senders_of, external_url=external_url_of(flags), clock=clock, clients=counts.clients
         ),

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp
 
 from tocsin.errors import ConfigError
 from tocsin.node.api import Backend, Limits, create_app
@@ -43,7 +46,14 @@ def route_prefix_of(flags: NodeFlags) -> str:
 class Web:
     """The API, the pages and the metrics of one node."""
 
-    def __init__(self, flags: NodeFlags, backend: Backend, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        flags: NodeFlags,
+        backend: Backend,
+        metrics: Metrics,
+        around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    ) -> None:
+        """``around``: what every request goes through."""
         self._log = Logger("tocsin.web", component="web")
         self._requests = RequestMetrics(metrics)
         app = create_app(
@@ -64,6 +74,7 @@ class Web:
             metrics=self._requests,
             mode=flags.matcher_mode,
         )
+        app = around(app)
         statistics = bounds.HTTPStatistics()
         metrics.watch_statistics("web", lambda: statistics, gauges=bounds.GAUGES)
         self._security: WebSecurity | None = None

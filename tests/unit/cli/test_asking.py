@@ -59,7 +59,10 @@ def test_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         return json.loads(capsys.readouterr().out)
 
     good, bad = tmp_path / "good.yml", tmp_path / "bad.yml"
-    good.write_text("route: {receiver: r}\nreceivers: [{name: r}]\ntracing: {endpoint: 'localhost:1'}\n")
+    good.write_text(
+        "route: {receiver: r}\nreceivers: [{name: r}]\n"
+        "event_recorder: {kafka_outputs: [{brokers: [b], topic: t}]}\n"
+    )
     bad.write_text("route: 1\n")
     found = run("check-config", str(good), str(bad), status=1)
     assert isinstance(found, list)

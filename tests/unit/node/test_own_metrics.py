@@ -41,6 +41,7 @@ from tocsin.node.metrics.own import help_of, meanings
 from tocsin.node.observation import Protection, Refusals, Unsaid, Wholeness
 from tocsin.node.store.records import RecordStatistics
 from tocsin.node.store.statistics import JournalStatistics
+from tocsin.node.tracing import tracing
 from tocsin.node.trials import TrialStatistics
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -74,6 +75,7 @@ STATISTICS: dict[str, type] = {
     "replication_queue": QueueLengths,
     "resyncs": ResyncStatistics,
     "template": TemplateStatistics,
+    "tracing": tracing.Statistics,
     "transport": TransportStatistics,
     "web": HTTPStatistics,
     "web_config": WebConfigStatistics,
@@ -93,7 +95,9 @@ def shown() -> Iterator[str]:
 
 
 def test_the_list_is_whole() -> None:
-    sources = "".join(Path(str(module.__file__)).read_text() for module in (observation, web, recorder))
+    sources = "".join(
+        Path(str(module.__file__)).read_text() for module in (observation, web, recorder, tracing)
+    )
     assert set(re.findall(r'watch_statistics\(\s*"(\w+)"', sources)) == set(STATISTICS)
 
 

@@ -19,7 +19,7 @@ from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.config.emit import emit
 from tocsin.config.globals import GlobalConfig
 from tocsin.config.notation import Notation
-from tocsin.config.readers import file_path, list_of, unserved
+from tocsin.config.readers import file_path, list_of
 from tocsin.config.schema import Section, derived, option
 from tocsin.config.yaml import Mapping as MappingNode
 from tocsin.config.yaml import Mark, Node, Reading, Scalar, decode, load, read_bytes
@@ -54,10 +54,7 @@ class AlertmanagerConfig(Section):
     named_intervals: tuple[NamedIntervalsSection, ...] = option(
         named_intervals("time interval"), default=(), name="time_intervals"
     )
-    tracing: TracingConfig | None = option(
-        unserved("tracing is not offered by this version", "remove the section", TracingConfig.read),
-        default=None,
-    )
+    tracing: TracingConfig | None = option(TracingConfig.read, default=None)
     event_recorder: EventRecorderConfig | None = option(EventRecorderConfig.read, default=None)
 
     route: Route = derived(default=None)

@@ -1,5 +1,5 @@
-"""``tracing`` and ``event_recorder``. What of them is not served is read and checked all the same, so that
-one file serves both kinds of node."""
+"""``tracing`` and ``event_recorder``. What of the latter is not served is read and checked all the same, so
+that one file serves both kinds of node."""
 
 from __future__ import annotations
 
@@ -48,6 +48,14 @@ class TracingConfig(Section):
         """It says where to."""
         if not self.endpoint:
             raise self.mark.error("tracing endpoint must be set", "add endpoint:")
+        if not self.client_type:
+            raise self.at("client_type").error("unknown tracing client type: ", "use one of http, grpc")
+        if any(
+            header.files and not (header.values or header.secrets) for header in (self.headers or {}).values()
+        ):
+            raise self.at("headers").error(
+                "header files are not supported for tracing configuration", "use values: or secrets:"
+            )
 
 
 class FileOutputConfig(Section):

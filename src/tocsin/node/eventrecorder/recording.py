@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 Decided: TypeAlias = Callable[[Sequence[Decision | FlushFinished]], None]
 
 
-class Recording(Protocol):
+class Follows(Protocol):
+    """Follows decisions."""
+
+    def follow(self, config: AlertmanagerConfig) -> Decided:
+        """Takes in what is decided under ``config``."""
+
+
+class Recording(Follows, Protocol):
     """All of it is cheap, and never fails but in :meth:`start` and :meth:`close`, which may wait."""
 
     def created(self, alert: Alert) -> None:
@@ -34,9 +41,6 @@ class Recording(Protocol):
 
     def silence(self, verb: str, silence: Silence) -> None:
         """A silence was changed at this node: ``create``, ``update`` or ``expire``."""
-
-    def follow(self, config: AlertmanagerConfig) -> Decided:
-        """Takes in what is decided under ``config``."""
 
     def start(self, position: Callable[[], int], metrics: Metrics) -> None:
         """Write from now on. ``position``: among the cluster's members."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from hashlib import sha256
@@ -36,6 +37,9 @@ C = TypeVar("C", bound="IntegrationConfig")
 WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
 """Who is told of each HTTP request of the attempt under way."""
 
+TRACER: ContextVar[RequestTracer | None] = ContextVar("tracer", default=None)
+"""Who traces the HTTP requests of the attempt under way."""
+
 DOING: ContextVar[str] = ContextVar("doing", default="")
 """What the attempt under way is at, for the error when its time is up: ``Post "<redacted>"``."""
 
@@ -53,6 +57,15 @@ class Watcher(Protocol):
 
     def answered(self, answer: Answer) -> None:
         """What the server said to it."""
+
+
+class RequestTracer(Protocol):
+    """Makes a span of each HTTP request."""
+
+    def request(
+        self, method: str, headers: list[tuple[str, str]]
+    ) -> AbstractContextManager[Callable[[int], None]]:
+        """A request is made, with more ``headers``; what is given is to be told the status of the answer."""
 
 
 class IntegrationConfig(Section):

@@ -19,7 +19,7 @@ from tocsin.notify.integrations.answer import (
     MAX_PIECES,
     AnswerBounds,
 )
-from tocsin.notify.integrations.base import DOING, IN_VAIN, WATCHER, Answer, NotifyError
+from tocsin.notify.integrations.base import DOING, IN_VAIN, TRACER, WATCHER, Answer, NotifyError
 from tocsin.notify.integrations.json import encode
 from tocsin.notify.integrations.redirects import (
     MAX_REDIRECTS,
@@ -184,7 +184,13 @@ class HTTPClient:
                 self._exchanges = make(self._config, self._contexts, self._statistics, self._bounds)
             if self._closed:
                 await self._exchanges.close()
-        answer = await self._exchanges.exchange(step, sent)
+        tracer = TRACER.get()
+        if tracer is None:
+            answer = await self._exchanges.exchange(step, sent)
+        else:
+            with tracer.request(step.method, sent) as answered:
+                answer = await self._exchanges.exchange(step, sent)
+                answered(answer.status)
         if watcher is not None:
             watcher.answered(answer)
         return answer

@@ -126,7 +126,6 @@ def test_intervals_that_defeat_each_other_are_warned_of() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        LEAST + "tracing: {endpoint: 'h:1', sampling_fraction: 0.5, headers: {X-A: {values: [a]}}}\n",
         LEAST + "event_recorder: {kafka_outputs: [{brokers: ['b:1'], topic: t, acks: all}]}\n",
         http("basic_auth: {username: u, password_ref: x}"),
     ],
@@ -140,10 +139,12 @@ def test_what_is_not_served_is_refused_or_taken_with_a_warning(text: str) -> Non
     assert "accepted, and without effect" in warning
 
 
-def test_what_is_not_served_is_checked_all_the_same() -> None:
+def test_what_observes_is_checked_served_or_not() -> None:
     for text, problem in (
         ("tracing: {client_type: grpc}", "tracing endpoint must be set"),
         ("tracing: {endpoint: 'h:1', client_type: carrier}", "unknown value 'carrier'"),
+        ("tracing: {endpoint: 'h:1', client_type: }", "unknown tracing client type"),
+        ("tracing: {endpoint: 'h:1', headers: {X-A: {files: [a]}}}", "header files are not supported"),
         ("event_recorder: {kafka_outputs: [{brokers: [b]}]}", "requires topic"),
     ):
         with pytest.raises(ConfigError, match=problem):
