@@ -18,6 +18,7 @@ from tocsin.alerting.inhibit import InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.route import Route, RouteConfig, build_route
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, ZERO, Nanoseconds
 
 T0: Final = 1_800_000_000 * SECOND
@@ -130,6 +131,11 @@ class Silenced:
         """Whether there is one for the alert."""
         spans = self._story.silences
         return ("by",) if any(s.labels == labels and s.begins <= now - T0 < s.ends for s in spans) else ()
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        """The same."""
+        return self.mutes(labels, now)
+        yield
 
 
 def play_lone(story: LoneStory, *, spoil: Spoil = lambda observed: observed) -> list[str]:

@@ -27,6 +27,7 @@ from tocsin.alerting.muting import Muter
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.remembered import Remembered
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 
 RETENTION = 120 * 3600 * SECOND
@@ -71,6 +72,11 @@ class NoSilences:
     def mutes(self, _labels: Labels, _now: Nanoseconds, /) -> tuple[str, ...]:
         """Nobody."""
         return ()
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        """The same."""
+        return self.mutes(labels, now)
+        yield
 
     def inhibition(self, _labels: Labels, _now: Nanoseconds, /) -> Inhibition | None:
         """Nothing."""

@@ -19,6 +19,7 @@ from simulation.alerting.oracle import Observed, observed_of
 from simulation.alerting.several import play_several
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import MILLISECOND, SECOND
 
 Told = tuple[float, set[str], set[str], str]
@@ -33,6 +34,10 @@ class Mutable:
 
     def mutes(self, labels: Labels, _now: int, /) -> tuple[str, ...]:
         return ("by",) if labels.value("i") in self.silenced else ()
+
+    def muting(self, labels: Labels, now: int, _most: int, /) -> Steps[tuple[str, ...]]:
+        return self.mutes(labels, now)
+        yield
 
 
 class Story:

@@ -26,6 +26,7 @@ from tocsin.alerting.muting import Muting
 from tocsin.alerting.nflog import Entry, LogKey, LogView, ReceiverData
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.remembered import Remembered
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 
 PROMPT = 4
@@ -118,27 +119,32 @@ class Content:
         """What the log has of the group at the integration."""
         return self._context.log.query(self._log_key)
 
-    def look(self, entry: Entry | None, now: Nanoseconds) -> list[Muted]:
-        """Choose anew if a peer has notified the group, as ``entry`` says; what is muted now.
+    def look(self, entry: Entry | None, now: Nanoseconds) -> Steps[list[Muted]] | None:
+        """Choose anew if a peer has notified the group, as ``entry`` says; None: there is nothing to choose.
+        In steps, after which :attr:`alerts` are those; what is muted now.
 
         What was flushed is what is told, however long a receiver fails: an alert shorter than that would go
         untold. But once a peer has told the group something, tell what there is to tell after that. (Not in
         shadow, where what is compared is what was flushed.)
         """
-        muted: list[Muted] = []
         if entry is not None and entry.timestamp != self._seen and not self._context.withhold:
             self._seen = entry.timestamp
-            alerts = self.alerts
-            if self._flushed is None:
-                firing, resolved = hashes(alerts, self._looked_at)
-                self._flushed = frozenset(firing), frozenset(resolved)
-            muted = self._choose(entry, now)
-            if alerts != self.alerts:
-                self.notification = None
+            return self._chosen(entry, now)
+        self.firing, self.resolved = hashes(self.alerts, self._looked_at)
+        return None
+
+    def _chosen(self, entry: Entry, now: Nanoseconds) -> Steps[list[Muted]]:
+        alerts = self.alerts
+        if self._flushed is None:
+            firing, resolved = hashes(alerts, self._looked_at)
+            self._flushed = frozenset(firing), frozenset(resolved)
+        muted = yield from self._choose(entry, now)
+        if alerts != self.alerts:
+            self.notification = None
         self.firing, self.resolved = hashes(self.alerts, self._looked_at)
         return muted
 
-    def _choose(self, entry: Entry, now: Nanoseconds) -> list[Muted]:
+    def _choose(self, entry: Entry, now: Nanoseconds) -> Steps[list[Muted]]:
         """An alert that nobody has told yet is told even if it has ended meanwhile. One that was told before
         the flush, and that the peer has left out since it ended, is not such a one."""
         context, flush = self._context, self._flush
@@ -151,7 +157,7 @@ class Content:
             for alert in self.alerts
             if not alert.resolved_at(self._looked_at) and alert.labels.hash not in told
         }
-        alerts, muted = context.muting.unmuted(flush, current, now, self._integration)
+        alerts, muted = yield from context.muting.unmuted(flush, current, now, self._integration)
         self.alerts = tuple(
             untold.get(alert.labels, alert) if alert.resolved_at(now) else alert for alert in alerts
         )

@@ -21,6 +21,7 @@ from tocsin.alerting.decisions import (
     DeliveryDecision,
     Failed,
     GivenUp,
+    Muted,
     Needed,
     NotNeeded,
     Overdue,
@@ -35,6 +36,7 @@ from tocsin.alerting.integration import Integration
 from tocsin.alerting.intent import GUARD, Lease, Obstacle
 from tocsin.alerting.nflog import Entry, ReceiverData
 from tocsin.alerting.notification import Reason
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 
 INITIAL_INTERVAL = 500 * MILLISECOND
@@ -43,6 +45,8 @@ MAX_YIELD = 30 * SECOND
 """By how much a deadline is put off in all, for the time of letting others go first."""
 ATTEMPT_GRACE = SECOND
 """How long after its deadline an attempt that the node has not reported is given up."""
+STEPS = 16
+"""In which is looked, before others get their turn."""
 TIMED_OUT = "context deadline exceeded"
 """In Alertmanager's words."""
 
@@ -77,6 +81,7 @@ class DeliveryState(Enum):
     """For an attempt: whoever holds it calls :meth:`Delivery.attempt` when the integration has room."""
     SENDING = "sending"
     BACKING_OFF = "backing off"
+    """Until it looks again: after a failure, or as it is not done with looking."""
     DONE = "done"
 
 
@@ -95,6 +100,7 @@ class Delivery:
         "_effects",
         "_failure",
         "_lease",
+        "_looking",
         "_needed",
         "_patience",
         "_yielded_at",
@@ -137,6 +143,7 @@ class Delivery:
         self._deadline: Nanoseconds = 0
         self._due: Nanoseconds = 0  # when to look again
         self._lease: Lease | None = None  # our announced intent
+        self._looking: Steps[list[Muted]] | None = None  # not at its end
         self._yielded_at: Nanoseconds = 0
         self._patience = MAX_YIELD
         self._attempts = 0
@@ -171,10 +178,16 @@ class Delivery:
             self.look(now)
 
     def look(self, now: Nanoseconds) -> None:
-        """Look at the log and at what others intend, and go on if need be."""
+        """Look at the log and at what others intend, and go on if need be. What there is much of is looked at
+        in steps, some of them now and the rest at the next timeout."""
         content = self._content
-        entry = content.query()
-        self._effects += content.look(entry, now)
+        if self._looking is None:
+            self._looking = content.look(content.query(), now)
+        if self._looking is not None and not self._look_on(self._looking, now):
+            return
+        entry = (
+            content.query()
+        )  # Perhaps a later one than that by which was chosen: the next look goes by it.
         if self.intent_key:
             self._digest = content.digest
         found = content.compare(entry, now)
@@ -221,6 +234,20 @@ class Delivery:
             self._withhold(found, now)
         else:
             self._take_turn(entry, now)
+
+    def _look_on(self, steps: Steps[list[Muted]], now: Nanoseconds) -> bool:
+        """Choose on; whether that is done."""
+        try:
+            for _ in range(STEPS):
+                next(steps)
+        except StopIteration as done:
+            self._looking = None
+            self._effects += done.value
+            return True
+        self._due = now + 1  # Not at the same time again: then come others.
+        if self.state in (DeliveryState.WAITING, DeliveryState.READY):
+            self.state = DeliveryState.BACKING_OFF
+        return False
 
     def look_again(self, now: Nanoseconds) -> None:
         """Others may have sent meanwhile; and its time may be over."""
@@ -399,6 +426,7 @@ class Delivery:
         self._release(now)
         self.state = DeliveryState.DONE
         self.error = error
+        self._looking = None
         self._content.clear()
 
     def _decided(self, decision: DeliveryDecision) -> None:

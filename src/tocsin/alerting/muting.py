@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol, TypeAlias
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.decisions import Muted, MutedAlert
@@ -12,14 +12,26 @@ from tocsin.alerting.inhibit import Inhibition
 from tocsin.alerting.integration import Integration
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.route import RouteOptions
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timeinterval import TimeInterval, TimeIntervals
 from tocsin.alerting.timestamp import Nanoseconds
+
+Unmuted: TypeAlias = tuple[tuple[Alert, ...], list[Muted]]
+"""The alerts that nothing mutes, and what mutes the others."""
+MAX_BY: Final = 16
+"""Silences that are named for an alert that is left out: any mutes it, and there may be thousands."""
+ALERTS_AT_ONCE: Final = 32
+"""That are looked at in one step."""
 
 
 class Muter(Protocol):
     """What can mute alerts: the silences. A non-empty answer (by which) mutes."""
 
     def mutes(self, labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]: ...
+
+    def muting(self, labels: Labels, now: Nanoseconds, most: int, /) -> Steps[tuple[str, ...]]:
+        """The first ``most`` of :meth:`mutes`, found in steps."""
+        ...
 
 
 class PatientMuter(Muter, Protocol):
@@ -58,14 +70,19 @@ class Muting:
         alerts: tuple[Alert, ...],
         now: Nanoseconds,
         integration: Integration | None = None,
-    ) -> tuple[tuple[Alert, ...], list[Muted]]:
+    ) -> Steps[Unmuted]:
         """Which of ``alerts``, those of the flush or what its group holds now, nothing mutes; and what mutes
         the others, for ``integration`` or for all of them. The time intervals are asked about the flush's own
-        time, as everybody else in the cluster asks about theirs."""
+        time, as everybody else in the cluster asks about theirs.
+
+        In steps: there may be thousands of alerts, and of silences for each.
+        """
         found: list[Muted] = []
         left = []
         muted = []
-        for alert in alerts:
+        for place, alert in enumerate(alerts, 1):
+            if place % ALERTS_AT_ONCE == 0:
+                yield
             by = self._inhibitor.inhibition(alert.labels, now)
             if by is None:
                 left.append(alert)
@@ -88,8 +105,10 @@ class Muting:
             )
             return (), found
         left, muted = [], []
-        for alert in alerts:
-            ids = self._silences.mutes(alert.labels, now)
+        for place, alert in enumerate(alerts, 1):
+            if place % ALERTS_AT_ONCE == 0:
+                yield
+            ids = yield from self._silences.muting(alert.labels, now, MAX_BY)
             if ids:
                 muted.append(MutedAlert(alert, ids))
             else:

@@ -12,6 +12,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, matches_all
 from tocsin.alerting.muting import Muting
 from tocsin.alerting.route import Route
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 
 
@@ -69,6 +70,11 @@ class Silencing:
     def mutes(self, labels: Labels, _now: Nanoseconds) -> tuple[str, ...]:
         """The names of those that silence alerts with ``labels``."""
         return tuple(each.name for each in self._silences if matches_all(each.matchers, labels))
+
+    def muting(self, labels: Labels, now: Nanoseconds, most: int) -> Steps[tuple[str, ...]]:
+        """The first of them, in a single step."""
+        return self.mutes(labels, now)[:most]
+        yield
 
 
 class Outlooks:

@@ -13,25 +13,27 @@ than a loss.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 from typing import TypeAlias
 
+from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.content import CurrentAlerts, DeliveryContext
-from tocsin.alerting.decisions import Decision, Needed, Queued, Unsettled, Waiting
+from tocsin.alerting.decisions import Decision, Muted, Needed, Queued, Unsettled, Waiting
 from tocsin.alerting.delivery import TIMED_OUT, Delivery, DeliveryEffect, DeliveryState
 from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Record
 from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import IntegrationQueue, integrations
 from tocsin.alerting.intent import GUARD, Intents
-from tocsin.alerting.muting import Inhibitions, Muter, Muting
+from tocsin.alerting.muting import Inhibitions, Muter, Muting, Unmuted
 from tocsin.alerting.nflog import Entry, LogReader, LogView, ReceiverData
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.statistics import PipelineStatistics
+from tocsin.alerting.steps import Rounds
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.bounded import Timers
 
@@ -42,6 +44,8 @@ BATCH = 128
 BATCH_ALERTS = 2048
 """Flushes and deliveries that one ``handle_timeout`` moves at most, and alerts that it looks at: a few
 milliseconds of work. It is then due again at once."""
+BATCH_STEPS = 16
+"""In which is found what is muted: in all that one ``handle_timeout`` begins or goes on with."""
 BATCH_QUEUED = 16
 """Deliveries that move up at the end of one attempt."""
 
@@ -102,6 +106,7 @@ class Pipeline:
         )
         self._settled = False
         self._unsettled: deque[FlushRun] = deque()
+        self._begun: Rounds[FlushRun, Unmuted] = Rounds(BATCH_STEPS)  # of which is not known what is muted
         self._waiting: deque[Delivery] = deque()
         self._timers: Timers[FlushRun | Delivery | Queue, Nanoseconds] = Timers()
         self._open: dict[Delivery, tuple[FlushRun, Queue]] = {}
@@ -162,7 +167,18 @@ class Pipeline:
             run.errors.append("stage for receiver missing")
             self._finish(run)
             return
-        alerts, muted = self._muting.unmuted(flush, flush.alerts, now)
+        self._begun.add(run, self._muting.unmuted(flush, flush.alerts, now))
+        self._mute(now)
+
+    def _mute(self, now: Nanoseconds) -> None:
+        """Find out what is muted, as far as that may be done now."""
+        for run, (alerts, muted) in self._begun.go_on():
+            self._deliver(run, alerts, muted, now)
+
+    def _deliver(
+        self, run: FlushRun, alerts: tuple[Alert, ...], muted: Sequence[Muted], now: Nanoseconds
+    ) -> None:
+        flush, queues = run.flush, self._queues[run.flush.options.receiver]
         for decision in muted:
             self.statistics.count(decision)
         self._effects += muted
@@ -335,6 +351,9 @@ class Pipeline:
         What queues for an attempt gets none any more: it would be announced, and never made. In shadow what
         waits for its turn is decided at once: the others send it all the same.
         """
+        while self._context.withhold and self._begun.next() is not None:
+            self._mute(now)
+            self._begun.renew()
         while self._context.withhold and self._waiting:
             self._begin_delivery(self._waiting.popleft(), now)
         for delivery in self._claiming:
@@ -354,11 +373,16 @@ class Pipeline:
             times.append(self._waiting[0].began + self._silent_wait)
         if self._settled and self._unsettled:
             times.append(self._unsettled[0].flush.now)
+        begun = self._begun.next()
+        if begun is not None:
+            times.append(begun.flush.now)
         return min(times, default=None)
 
     def handle_timeout(self, now: Nanoseconds) -> None:
         """Move on whatever is due, or the first of it if it is much."""
         self._release_unsettled(now)
+        self._mute(now)
+        self._begun.renew()
         self._release_waiting(now)
         for _ in range(BATCH):
             due = self._timers.pop_due(now)

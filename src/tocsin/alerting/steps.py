@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
 from heapq import merge
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 T = TypeVar("T")
+Work = TypeVar("Work")
 Steps = Generator[None, None, T]
 
 SORTED_AT_ONCE: Final = 1024
@@ -39,3 +41,41 @@ def sorting(items: Sequence[T], *, key: Callable[[T], Any], most: int | None = N
         if not place % SORTED_AT_ONCE:
             yield
     return found
+
+
+class Rounds(Generic[Work, T]):
+    """Several pieces of work, one after the other ``most`` steps at a time, until each is done."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._left = most
+        self._under_way: deque[tuple[Work, Steps[T]]] = deque()
+
+    def add(self, work: Work, steps: Steps[T]) -> None:
+        """One more, which comes last."""
+        self._under_way.append((work, steps))
+
+    def next(self) -> Work | None:
+        """What is gone on with next; None: all is done."""
+        return self._under_way[0][0] if self._under_way else None
+
+    def go_on(self) -> Iterator[tuple[Work, T]]:
+        """What is done now, and what came of it. Goes on until ``most`` steps were taken since :meth:`renew`:
+        the work that took the last of them is gone on with after the others."""
+        while self._under_way and self._left > 0:
+            work, steps = self._under_way.popleft()
+            done = None
+            while done is None and self._left > 0:
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    done = end
+                self._left -= done is None
+            if done is None:
+                self._under_way.append((work, steps))
+            else:
+                yield work, done.value
+
+    def renew(self) -> None:
+        """Others have had their turn."""
+        self._left = self._most

@@ -16,6 +16,7 @@ from tocsin.alerting.explain.telling import Scene, explain, inhibition_told
 from tocsin.alerting.inhibit import Inhibition
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError, StorageError
 from tocsin.node.api.turns import meets, turns_of
@@ -51,6 +52,10 @@ class _Now:
 
     def mutes(self, _labels: Labels, _now: Nanoseconds) -> tuple[str, ...]:
         return self._silences
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        return self.mutes(labels, now)
+        yield
 
 
 class Explaining:

@@ -9,6 +9,7 @@ from typing import Protocol
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import PatientMuter
 from tocsin.alerting.nflog import Entry, LogReader, Receiver, ReceiverData
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 
 
@@ -45,6 +46,21 @@ class CountedMuter:
         found = self._muter.mutes(labels, now)
         self._queries.done(began)
         return found
+
+    def muting(self, labels: Labels, now: Nanoseconds, most: int, /) -> Steps[tuple[str, ...]]:
+        """The first ids of them, in steps."""
+        spent = 0.0
+        steps = self._muter.muting(labels, now, most)
+        while True:
+            began = perf_counter()
+            try:
+                next(steps)
+            except StopIteration as done:
+                self._queries.done(began - spent)
+                found: tuple[str, ...] = done.value
+                return found
+            spent += perf_counter() - began
+            yield
 
     def looking_up(self, labels: Labels, /) -> Iterator[None] | None:
         """The work that :meth:`mutes` would do first."""

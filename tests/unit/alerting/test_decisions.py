@@ -38,6 +38,7 @@ from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.muting import Inhibitions, Muter
 from tocsin.alerting.nflog import NotificationLog, Receiver
 from tocsin.alerting.pipeline import Pipeline
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.config.alertmanager import AlertmanagerConfig
@@ -53,6 +54,10 @@ class Silenced:
 
     def mutes(self, labels: Labels, _now: Nanoseconds, /) -> tuple[str, ...]:
         return ("first", "second") if labels.value("alertname") == "B" else ()
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        return self.mutes(labels, now)
+        yield
 
 
 class World:

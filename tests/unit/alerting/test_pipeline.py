@@ -17,6 +17,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog, Receiver
 from tocsin.alerting.pipeline import BATCH, Pipeline
 from tocsin.alerting.route import Route
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timeinterval import TimeInterval, TimeRange, parse_year_range
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.config.alertmanager import AlertmanagerConfig
@@ -39,6 +40,10 @@ class Mutes:
     def mutes(self, labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]:
         self.asked.append(now)
         return ("by",) if labels.value("muted") == self.value else ()
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        return self.mutes(labels, now)
+        yield
 
     def inhibition(self, labels: Labels, now: Nanoseconds, /) -> Inhibition | None:
         return Inhibition(SOURCE, RULE, 3) if self.mutes(labels, now) else None

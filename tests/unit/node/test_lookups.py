@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node import lookups
 from tocsin.node.lookups import SLICE, LookUps
@@ -27,6 +28,10 @@ class SlowMuter:
 
     def mutes(self, labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]:
         return ()
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        return self.mutes(labels, now)
+        yield
 
     def looking_up(self, labels: Labels, /) -> Iterator[None] | None:
         return self._steps(labels.fingerprint) if self.left[labels.fingerprint] else None

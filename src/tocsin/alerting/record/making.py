@@ -49,7 +49,7 @@ MAX_ATTEMPTS: Final = 16
 """The first and the last ones of a delivery."""
 MAX_YIELDS: Final = 16
 MAX_BY: Final = 8
-"""Silences that are named for one alert."""
+"""Silences that are named for one alert, at most; see :data:`tocsin.alerting.muting.MAX_BY` too."""
 MAX_LABEL_BYTES: Final = 4096
 """Of one alert: larger label sets are told by their fingerprint alone."""
 MAX_TEXT: Final = 512

@@ -26,6 +26,8 @@ MAX_TOTAL_BYTES: Final = 256 << 20
 MAX_CACHED_ALERTS: Final = 200_000
 MAX_CACHED_IDS: Final = 2_000_000
 """Of all of them together: silences that match everything must not be remembered for each alert."""
+_IDS_AT_ONCE: Final = 32
+"""That are looked at in one step."""
 _NEW_BEFORE_FULL_LOOKUP: Final = 24
 """With more silences added since an alert was last looked up, the index is the quicker way."""
 
@@ -225,6 +227,26 @@ class Silences:
     def is_muted(self, labels: Labels, now: Nanoseconds) -> bool:
         """Whether there is one: of thousands only the first is looked for."""
         return any(True for _ in self._muting(labels, now))
+
+    def muting(self, labels: Labels, now: Nanoseconds, most: int) -> Steps[tuple[str, ...]]:
+        """The first ``most`` of :meth:`mutes`, in steps: most may not have begun, or have ended."""
+        state = self._state
+        state.look_at_clock(now)
+        cached = self._cache.get(labels.fingerprint)
+        if cached is not None and cached[0] == state.version:
+            ids = cached[1]
+        else:
+            ids = yield from self._look_up(labels)
+        found: list[str] = []
+        for place, identifier in enumerate(ids, 1):
+            silence = state.get(identifier)
+            if silence is not None and silence.starts_at <= now <= silence.ends_at:
+                found.append(identifier)
+                if len(found) == most:
+                    break
+            if place % _IDS_AT_ONCE == 0:
+                yield
+        return tuple(found)
 
     def _muting(self, labels: Labels, now: Nanoseconds) -> Iterator[str]:
         state = self._state

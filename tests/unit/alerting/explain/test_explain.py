@@ -25,6 +25,7 @@ from tocsin.alerting.muting import Inhibitions, Muter
 from tocsin.alerting.nflog import Entry, Receiver, codec
 from tocsin.alerting.record.codec import decode, encode
 from tocsin.alerting.route import Route, build_route
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 
@@ -35,6 +36,10 @@ DISK = alert(alertname="DiskFull", instance="a", severity="warning")
 class Silenced:
     def mutes(self, labels: Labels, _now: Nanoseconds, /) -> tuple[str, ...]:
         return ("5f2c",) if labels.value("alertname") == "DiskFull" else ()
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        return self.mutes(labels, now)
+        yield
 
 
 def told(

@@ -19,6 +19,7 @@ from tocsin.alerting.nflog import Entry, Receiver, codec
 from tocsin.alerting.record import making, recorder
 from tocsin.alerting.record.codec import decode, encode
 from tocsin.alerting.record.model import AttemptRecord, FlushRecord, LogRecord, MuteRecord
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
 A, B = alert(alertname="A"), alert(alertname="B")
@@ -27,6 +28,10 @@ A, B = alert(alertname="A"), alert(alertname="B")
 class SilenceOfB:
     def mutes(self, labels: Labels, _now: Nanoseconds, /) -> tuple[str, ...]:
         return ("first", "second") if labels.value("alertname") == "B" else ()
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        return self.mutes(labels, now)
+        yield
 
 
 def logged(at: Nanoseconds, *alerts: Alert) -> Entry:

@@ -13,6 +13,7 @@ from tests.support.routing import T0, alert, one_receiver, one_route
 from tests.unit.alerting.shadow.test_shadow import PATIENCE, Bench
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 
 MINUTE = 60 * SECOND
@@ -50,6 +51,10 @@ class Mutes:
 
     def mutes(self, labels: Labels, _now: Nanoseconds, /) -> tuple[str, ...]:
         return ("a silence",) if self.on and labels.get("instance") == "b" else ()
+
+    def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        return self.mutes(labels, now)
+        yield
 
 
 @settings(max_examples=15, deadline=None)

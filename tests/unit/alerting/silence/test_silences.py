@@ -14,6 +14,7 @@ from tocsin.alerting.matcher import MatchType, parse_matchers
 from tocsin.alerting.protocol import read_delimited
 from tocsin.alerting.protocol.silence_pb2 import MeshSilence
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences, SilenceState, make_matcher_sets
+from tocsin.alerting.steps import finish
 from tocsin.alerting.timestamp import SECOND, ZERO
 from tocsin.errors import NotFoundError, StateError, ValidationError
 
@@ -332,3 +333,25 @@ def test_whether_an_alert_is_muted_is_known_from_the_first_silence(monkeypatch: 
     monkeypatch.setattr(state._state, "get", counted)
     assert state.is_muted(labels, NOW)
     assert len(asked) == 1
+
+
+def test_the_first_silences_of_an_alert_are_found_in_steps_past_those_that_have_not_begun() -> None:
+    state = silences()
+    for _ in range(300):
+        state.set(ask(start=NOW + HOUR, end=NOW + 2 * HOUR), NOW)
+    for _ in range(5):
+        state.set(ask(), NOW)
+    labels = Labels({"a": "b"})
+    every = state.mutes(labels, NOW)
+    steps = state.muting(labels, NOW, 3)
+    taken = 0
+    try:
+        while True:
+            next(steps)
+            taken += 1
+    except StopIteration as done:
+        found = done.value
+    assert found == every[:3]
+    assert taken >= 3, "most of them were looked at"
+    assert finish(state.muting(labels, NOW, 99)) == every
+    assert finish(state.muting(Labels({"a": "c"}), NOW, 3)) == ()
