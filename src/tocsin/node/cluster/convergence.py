@@ -23,6 +23,7 @@ from tocsin.node.cluster.antientropy import AntiEntropy
 from tocsin.node.cluster.capability import speaks_tocsin
 from tocsin.node.cluster.inbox import Inbox, Mergeable
 from tocsin.node.cluster.pushpull import PushPullState
+from tocsin.node.cluster.resyncs import MAXIMUM_PAUSE, MINIMUM_PAUSE
 from tocsin.node.cluster.settle import Settle, Settled
 from tocsin.node.log import Logger
 
@@ -144,6 +145,8 @@ class Convergence:
         self.anti_entropy.met(member.name)
         if self.settle is not None and not self.settle.settled:
             self.settle.wait_for(member.name, self._loop.time())
+            if not speaks_tocsin(member.meta):
+                self.settle.heard(member.name)  # It is live, and gives no other sign before its state.
             self._tasks.spawn(self._meet(member.name))
 
     def member_left(self, member: Member) -> None:
@@ -192,6 +195,18 @@ class Convergence:
             else:
                 settle.failed(name)
             self.notify()
+        await self._ask_for_state(name)
+
+    async def _ask_for_state(self, name: str) -> None:
+        """Until it is here; of a live Alertmanager only, which compares no digests."""
+        pause = MINIMUM_PAUSE
+        while name not in self._whole_states:
+            member = self._gossip.endpoint.member(name)
+            if member is None or not member.live or speaks_tocsin(member.meta):
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, MAXIMUM_PAUSE)
+            await self.resync(name)
 
     async def _meet_again(self, member: Member) -> None:
         """It may have taken us for dead, and answers nothing until a push/pull shows that we are not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -12,10 +12,12 @@ import pytest
 
 from tests.support.transports import eventually
 from tocsin.alerting.nflog import NotificationLog
+from tocsin.alerting.protocol.parts import encode_full_state
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.alerting.timestamp import SECOND
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.node.clock import Clock
 from tocsin.node.cluster import settle
@@ -191,6 +193,51 @@ def test_a_peer_that_answers_and_is_of_another_cluster_is_waited_for_with_patien
         finally:
             for member in (foreign, node):
                 await member.cluster.close()
+
+    asyncio.run(main())
+
+
+class PacketsOnly(MemoryNetwork):
+    """Packets arrive everywhere; a stream to one of ``black_holes`` takes its whole time."""
+
+    def arrivals(self, source: Address, destination: Address) -> Sequence[float]:
+        return (0.0,)
+
+
+def test_the_state_of_a_live_alertmanager_is_asked_for_until_it_is_here() -> None:
+    """It tells its state on streams only, and by itself once a minute: for so long this node would notify what the
+    other has notified, if no stream was possible while it settled."""
+
+    async def main() -> None:
+        network = PacketsOnly()
+        gossip = replace(PATIENT, stream_timeout=0.2)
+        silences, clock = Silences(HOUR, random=Random("theirs")), Clock()
+        now = clock.now()
+        wanted = Silence("", make_matcher_sets([[(0, "alertname", "x")]]), starts_at=now, ends_at=now + HOUR)
+        identifier, _ = silences.set(wanted, now)
+        theirs = Gossip(
+            gossip,
+            MemoryTransport(network, address(1)),
+            name="theirs",
+            local_state=lambda _join: encode_full_state({"sil": silences.encode_state()}),
+        )
+        messenger = Gossip(gossip, MemoryTransport(network, address(2)), name="messenger")
+        node = Member(network, "node", address(3), (str(address(2)),), gossip)
+        await theirs.start()
+        await messenger.start()
+        try:
+            [result] = await messenger.join([address(1)])
+            assert result.joined
+            network.black_holes.add(address(1))
+            await node.cluster.start()
+            await eventually(lambda: node.settled and len(node.cluster.peers()) == 3, 30)
+            assert not node.knows(identifier)
+            network.black_holes.clear()
+            await eventually(lambda: node.knows(identifier), 60)
+        finally:
+            await node.cluster.close()
+            await messenger.close()
+            await theirs.close()
 
     asyncio.run(main())
 
