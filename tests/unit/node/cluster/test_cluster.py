@@ -205,8 +205,8 @@ class PacketsOnly(MemoryNetwork):
 
 
 def test_the_state_of_a_live_alertmanager_is_asked_for_until_it_is_here() -> None:
-    """It tells its state on streams only, and by itself once a minute: for so long this node would notify what the
-    other has notified, if no stream was possible while it settled."""
+    """It tells its state on streams only, by itself once a minute. For so long this node would notify what
+    the other has notified, if no stream was possible while it settled."""
 
     async def main() -> None:
         network = PacketsOnly()
