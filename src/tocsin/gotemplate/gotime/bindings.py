@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, ClassVar, Final
 
 from tocsin.gotemplate.gotime import duration as durations
@@ -48,11 +49,14 @@ class Weekday(int):
     go_type: ClassVar[Type] = basic(Kind.INT, "time.Weekday")
 
 
-class Zone(Location):
+class Zone:
     """time.Location, to which templates have pointers only."""
 
-    __slots__ = ()
+    __slots__ = ("location",)
     go_type: ClassVar[Type] = struct("time.Location", {"name": STRING})
+
+    def __init__(self, location: Location) -> None:
+        self.location = location
 
 
 DURATION: Final = Duration.go_type
@@ -92,16 +96,17 @@ TIME.make = lambda _: ZERO
 TIME.read_fields = lambda time: time.fields
 
 
+@lru_cache(maxsize=64)
 def as_zone(location: Location) -> Zone:
-    """The location as a value of Go."""
-    return Zone(location.name, location.kind, location.fixed, location.rules)
+    """The location as a value of Go: the same one each time, as pointers to it are compared."""
+    return Zone(location)
 
 
 def _location_of(pointer: Pointer) -> Location:
     if pointer.target is None:
         raise GoError("time: missing Location in call to Time.In")
-    zone: Location = pointer.target
-    return zone
+    location: Location = pointer.target.location
+    return location
 
 
 def _times() -> None:
@@ -251,7 +256,7 @@ def _others() -> None:
     WEEKDAY.method("String", (), STRING)(
         lambda value: WEEKDAYS[value] if 0 <= value <= 6 else f"%!Weekday({int(value) % (1 << 64)})"
     )
-    Zone.go_type.method("String", (), STRING, pointer=True)(lambda zone: zone.name)
+    Zone.go_type.method("String", (), STRING, pointer=True)(lambda zone: str(zone.location))
 
 
 _times()

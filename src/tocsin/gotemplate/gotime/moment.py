@@ -63,7 +63,7 @@ class Time:
         return cls(wall - offset, nanosecond, location)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Time) and self.instant == other.instant and self.location == other.location
+        return isinstance(other, Time) and self.instant == other.instant and self.location is other.location
 
     def __hash__(self) -> int:
         return hash(self.instant)

@@ -86,8 +86,8 @@ def parse_time(layout: str, text: str, local: Location = LOCAL) -> Time:
             if isinstance(piece, str):
                 _skip(reading, piece)
                 continue
-            following = pieces[index + 1] if index + 1 < len(pieces) else ""
-            reading.fraction_follows = isinstance(following, Token) and following.digits > 0
+            following = next((each for each in pieces[index + 1 :] if isinstance(each, Token)), None)
+            reading.fraction_follows = following is not None and following.digits > 0
             _READERS[piece.part](reading, piece)
         except _RangeError as error:
             raise _problem(text, f": {error} out of range") from None
@@ -177,6 +177,14 @@ def _limited(number: int, least: int, most: int, what: str) -> int:
     return number
 
 
+def _integer(text: str) -> int:
+    """Digits, before which Go takes a sign wherever it reads a number by itself."""
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    if digits and not (digits.isascii() and digits.isdigit()):
+        raise _MismatchError
+    return int(digits or "0") * (-1 if text[:1] == "-" else 1)
+
+
 def _long_year(reading: _Reading, _token: Token) -> None:
     digits = reading.take(4)
     if not (digits.isascii() and digits.isdigit()):
@@ -185,10 +193,7 @@ def _long_year(reading: _Reading, _token: Token) -> None:
 
 
 def _year(reading: _Reading, _token: Token) -> None:
-    digits = reading.take(2)
-    if not (digits.isascii() and digits.isdigit()):
-        raise _MismatchError
-    year = int(digits)
+    year = _integer(reading.take(2))
     reading.year = year + (1900 if year >= 69 else 2000)
 
 
@@ -249,9 +254,11 @@ def _second(reading: _Reading, token: Token) -> None:
 
 def _fraction(reading: _Reading, count: int) -> None:
     text = reading.take(count)
-    if text[:1] not in {".", ","} or not (text[1:].isascii() and text[1:].isdigit()):
+    if text[:1] not in {".", ","}:
         raise _MismatchError
-    reading.nanosecond = int(text[1:10].ljust(9, "0"))
+    digits = text[1:10]
+    number = _integer(digits)
+    reading.nanosecond = _limited(number, 0, 999_999_999, "fractional second") * 10 ** (9 - len(digits))
 
 
 def _fraction0(reading: _Reading, token: Token) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import time
 import zoneinfo
 from dataclasses import dataclass, field
@@ -29,9 +30,12 @@ class ZoneInfo(NamedTuple):
 _UTC_INFO = ZoneInfo("UTC", 0, False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Location:
-    """A zone by name. ``kind`` tells how instants are looked up."""
+    """A zone by name. ``kind`` tells how instants are looked up.
+
+    Go compares times with where in memory their zone is: two locations of one name are not equal here either.
+    """
 
     name: str
     kind: str = "fixed"  # "utc", "local", "fixed" or "named"
@@ -48,7 +52,7 @@ class Location:
         return _lookup(self.rules, _clamp(unix))
 
     def __str__(self) -> str:
-        return self.name
+        return _local_name() if self.kind == "local" else self.name
 
 
 UTC = Location("UTC", "utc")
@@ -56,8 +60,19 @@ LOCAL = Location("Local", "local")
 
 
 def fixed_zone(name: str, offset: int) -> Location:
-    """A zone that is always that many seconds east of UTC; the name may be empty."""
+    """A zone that is always that many seconds east of UTC; the name may be empty.
+
+    As in Go, those without a name are the same one each time if their hours are whole and in use anywhere.
+    """
+    hours, rest = divmod(offset, 3600)
+    if not name and not rest and -12 <= hours <= 14:
+        return _whole_hours(offset)
     return Location(name, "fixed", ZoneInfo(name, offset, False))
+
+
+@functools.lru_cache(maxsize=27)
+def _whole_hours(offset: int) -> Location:
+    return Location("", "fixed", ZoneInfo("", offset, False))
 
 
 def load_location(name: str) -> Location:
@@ -72,6 +87,17 @@ def load_location(name: str) -> Location:
     if rules is None:
         raise TimeError(f"unknown time zone {name}")
     return Location(name, "named", rules=rules)
+
+
+def _local_name() -> str:
+    """What Go calls the machine's zone: by the variable TZ, if it is set."""
+    told = os.environ.get("TZ")
+    if told is None:
+        return "Local"
+    told = told.removeprefix(":")
+    if told.startswith("/"):
+        return "Local" if told == "/etc/localtime" else told
+    return told if told and _load_rules(told) is not None else "UTC"
 
 
 @functools.lru_cache(maxsize=512)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.gotemplate.gotime import (
+    LOCAL,
     UTC,
     ZERO_TIME,
     Time,
@@ -186,6 +187,40 @@ def test_durations_saturate() -> None:
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(TimeError):
         duration.parse(text)
+
+
+def test_times_are_equal_only_in_the_same_zone_as_go_compares_where_it_lies_in_memory() -> None:
+    berlin = load_location("Europe/Berlin")
+    assert MOMENT.within(berlin) == MOMENT.within(berlin)
+    assert MOMENT.within(berlin) != MOMENT.within(load_location("Europe/Berlin"))
+    assert MOMENT.within(load_location("UTC")) == MOMENT
+    for offset, same in (("+02:00", True), ("+05:30", False), ("+15:00", False)):
+        text = f"2026-03-14T09:26:53{offset}"
+        assert (parse_time(RFC3339, text) == parse_time(RFC3339, text)) is same
+
+
+def test_signs_are_read_where_go_reads_them() -> None:
+    assert parse_time("06 .000", "-5 .+12").text() == "1995-01-01 00:00:00.012 +0000 UTC"
+    with pytest.raises(TimeError, match="fractional second out of range"):
+        parse_time(".000", ".-12")
+    with pytest.raises(TimeError, match="cannot parse"):
+        parse_time("2006", "-005")
+    with pytest.raises(TimeError, match="cannot parse"):
+        parse_time("05x.00", "07.25x.00")  # the fraction comes later: none may stand here
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [("UTC", "UTC"), ("", "UTC"), (":Europe/Berlin", "Europe/Berlin"), ("Nowhere", "UTC"), (None, "Local")],
+)
+def test_the_local_zone_is_called_as_the_machine_says(
+    monkeypatch: pytest.MonkeyPatch, told: str | None, name: str
+) -> None:
+    if told is None:
+        monkeypatch.delenv("TZ", raising=False)
+    else:
+        monkeypatch.setenv("TZ", told)
+    assert str(LOCAL) == name
 
 
 def test_a_layout_may_hold_percent_signs_and_is_kept_only_if_it_is_short() -> None:
