@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -28,10 +30,14 @@ _TYPES: Final = {
 }
 _BARE: Final = b'from"preact"'
 """How a vendored module names another, where browsers want a path. The file stays as it was published."""
+_IMPORTED: Final = re.compile(r'(?:from|import)\s*"([^"]+)"')
 
 
 class Assets:
-    """All files, read once when the first is asked for: about 200 KB."""
+    """All files, read once when the first is asked for: about 200 KB.
+
+    The style sheets are one file, in the order of their names.
+    """
 
     def __init__(self, folder: Path = FOLDER) -> None:
         self._folder = folder
@@ -40,11 +46,13 @@ class Assets:
     @cached_property
     def files(self) -> Mapping[str, bytes]:
         """What is served, by its path below the hash."""
-        return {
+        found = {
             path.relative_to(self._folder).as_posix(): path.read_bytes().replace(_BARE, b'from"./preact.mjs"')
             for path in sorted(self._folder.rglob("*"))
             if path.suffix in _TYPES and path.is_file()
         }
+        styles = [found.pop(name) for name in sorted(found) if name.endswith(".css")]
+        return {**found, "style.css": b"".join(styles)} if styles else found
 
     @cached_property
     def digest(self) -> str:
@@ -54,6 +62,21 @@ class Assets:
             hashed.update(b"%d %b %d " % (len(name), name.encode(), len(body)))
             hashed.update(body)
         return hashed.hexdigest()[:16]
+
+    def needed(self, *names: str) -> Sequence[str]:
+        """These modules and all that they import, without those that are loaded when they are wanted."""
+        found: dict[str, None] = {}
+        waiting = list(reversed(names))
+        while waiting:
+            name = waiting.pop()
+            if name in found:
+                continue
+            found[name] = None
+            waiting += [
+                posixpath.normpath(posixpath.join(posixpath.dirname(name), imported))
+                for imported in _IMPORTED.findall(self.files[name].decode())
+            ]
+        return list(found)
 
     @property
     def root(self) -> str:

@@ -65,10 +65,11 @@ def _document(assets: Assets, read_only: bool, creator: str, plain: str) -> str:
     root = assets.root
     preloads = "".join(
         f'<link rel="modulepreload" href="{root}{name}">\n'
-        for name in (*assets.names(".mjs"), *assets.names(".js"))
-        if name not in ("early.js", "main.js")
+        for name in assets.needed("main.js", "pages/alerts.js")
+        if name != "main.js"
     )
     styles = "".join(f'<link rel="stylesheet" href="{root}{name}">\n' for name in assets.names(".css"))
+    # A script waits for the style sheets before it: this one asks for the alerts.
     told = f' data-creator="{escape(creator)}"' if creator else ""
     if read_only:
         told += " data-read-only"
@@ -76,9 +77,9 @@ def _document(assets: Assets, read_only: bool, creator: str, plain: str) -> str:
 <html lang="en"{told}>
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>Tocsin</title>
+<script src="{root}early.js"></script>
 <link rel="icon" type="image/svg+xml" href="{root}icon.svg">
-{styles}<script src="{root}early.js"></script>
-{preloads}<script type="module" src="{root}main.js"></script></head>
+{styles}{preloads}<script type="module" src="{root}main.js"></script></head>
 <body>
 <div id="app"></div>
 <noscript>{plain}</noscript>

@@ -44,7 +44,7 @@ def test_all_that_a_module_names_is_there() -> None:
     for name, body in files.items():
         if not name.endswith(("js",)):
             continue
-        for found in re.findall(r'(?:from|import)\s*"([^"]+)"', body.decode()):
+        for found in re.findall(r'(?:from|import)[\s(]*"([^"]+)"', body.decode()):
             assert found.startswith("."), f"{name} names {found}, which no browser finds"
             path = (FOLDER / name).parent.joinpath(found).resolve().relative_to(FOLDER.resolve())
             assert path.as_posix() in files, f"{name} names {found}"
@@ -113,6 +113,22 @@ def test_the_page_names_its_files_relatively_so_that_any_prefix_serves() -> None
         answers = ask(*(f"{prefix.rstrip('/')}/{path}" for path in named), prefix=prefix)
         assert {answer.status_code for answer in answers} == {200}
         assert page.headers["cache-control"] == "no-store"
+
+
+def test_the_alerts_are_asked_for_first_and_other_pages_load_when_they_are_looked_at() -> None:
+    (page,) = ask("/")
+    named = re.findall(r'(?:src|href)="[^"]*?/([^/"]+(?:/[^/"]+)?)"', page.text.partition("<body>")[0])
+    assert named[0].endswith("early.js"), "a script waits for the style sheets before it"
+    assert sum(name.endswith(".css") for name in named) == 1
+    preloaded = re.findall(r'"modulepreload" href="static/[0-9a-f]+/([^"]+)"', page.text)
+    assert {"pages/alerts.js", "core/model.js", "parts/windowed.js", "vendor/preact.mjs"} <= set(preloaded)
+    assert not {"pages/cluster.js", "pages/silences.js", "main.js"} & set(preloaded)
+
+
+def test_the_style_sheets_are_one_in_their_order() -> None:
+    sheets = sorted((FOLDER / "style").glob("*.css"))
+    assert len(sheets) > 1
+    assert Assets().files["style.css"] == b"".join(sheet.read_bytes() for sheet in sheets)
 
 
 def test_all_together_is_small() -> None:

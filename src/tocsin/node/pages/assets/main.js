@@ -4,9 +4,10 @@ import { parseHash } from "./core/router.js";
 import { keysNow, listen } from "./core/keys.js";
 import { live, refresh, startLooking } from "./core/live.js";
 import { node } from "./core/node.js";
+import { afterPaint } from "./core/paint.js";
 import { useStore } from "./core/store.js";
 import { Ago, CopyByHand, Dialog, Notes } from "./parts/basics.js";
-import { NAVIGATION, PAGES } from "./pages/registry.js";
+import { NAVIGATION, PAGES, load, loadOthers, shown } from "./pages/registry.js";
 
 function App() {
   const [route, setRoute] = useState(parseHash(location.hash));
@@ -25,6 +26,13 @@ function App() {
     };
   }, []);
   const found = PAGES[route.page];
+  const Page = shown(route.page);
+  const [missing, setMissing] = useState("");
+  const [, draw] = useState(0);
+  useEffect(() => {
+    setMissing("");
+    if (!Page) load(route.page).then(() => draw((n) => n + 1), () => setMissing(route.page));
+  }, [route.page]);
   useEffect(() => {
     document.title = `${found?.title ?? "Nothing here"} · Tocsin`;
     window.scrollTo(0, 0);
@@ -44,7 +52,8 @@ function App() {
       <button class="plain keys" aria-label="Keys" onClick=${() => setHelp(true)}>?</button>
     </header>
     <main id="main" tabindex="-1">${found
-      ? html`<${found.show} key=${found.within === "alerts" && !route.id ? "alerts" : `${route.page} ${route.id ?? ""}`} id=${route.id} query=${route.query} />`
+      ? Page ? html`<${Page} key=${found.within === "alerts" && !route.id ? "alerts" : `${route.page} ${route.id ?? ""}`} id=${route.id} query=${route.query} />`
+        : missing === route.page && html`<p class="problem" role="alert">This page could not be loaded: the node does not answer, or has been replaced. <button onClick=${() => location.reload()}>Load all anew</button></p>`
       : html`<p class="empty">There is no page ${route.id}. <a href="#/alerts">Alerts</a></p>`}</main>
     <${Notes} />
     <${CopyByHand} />
@@ -72,6 +81,9 @@ function State() {
 
 const root = document.getElementById("app");
 if (root) {
-  render(html`<${App} />`, root);
   startLooking();
+  load(parseHash(location.hash).page).catch(() => undefined).then(() => {
+    render(html`<${App} />`, root);
+    afterPaint(() => (window.requestIdleCallback ?? setTimeout)(loadOthers));
+  });
 }

@@ -188,8 +188,23 @@ export function regroup(groups, names) {
   return [...found.values()];
 }
 
-/** Each alert once, whichever groups it is in. @param {Group[]} groups @returns {Alert[]} */
-export function distinct(groups) {
+/** What was made of a list, for as long as there is the list: nothing writes into one that it was made of.
+ * @template {object} L @template T @param {(list: L) => T} make @returns {(list: L) => T} */
+function once(make) {
+  /** @type {WeakMap<L, T>} */
+  const made = new WeakMap();
+  return (list) => {
+    let found = made.get(list);
+    if (found === undefined) made.set(list, (found = make(list)));
+    return found;
+  };
+}
+
+/** Each alert once, whichever groups it is in. */
+export const distinct = once(distinctOf);
+
+/** @param {Group[]} groups @returns {Alert[]} */
+function distinctOf(groups) {
   /** @type {Map<string, Alert>} */
   const found = new Map();
   for (const group of groups) {
@@ -226,8 +241,11 @@ export function commonLabels(sets) {
 
 const FIRST = ["severity", "alertname", "cluster", "region", "namespace", "service", "team", "job", "instance"];
 
-/** How often each value of each label occurs: the telling labels first. @param {Alert[]} alerts @returns {Facet[]} */
-export function facetsOf(alerts) {
+/** How often each value of each label occurs: the telling labels first. */
+export const facetsOf = once(countFacets);
+
+/** @param {Alert[]} alerts @returns {Facet[]} */
+function countFacets(alerts) {
   /** @type {Map<string, Map<string, number>>} */
   const counts = new Map();
   for (const alert of alerts) {

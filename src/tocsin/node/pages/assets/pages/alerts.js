@@ -8,6 +8,7 @@ import { STATES, commonLabels, distinct, facetsOf, filterGroups, regroup, sortGr
 import { formatMatchers, matcherFor, matchersOf, sameMatcher } from "../core/matchers.js";
 import { alertCommands } from "../core/commands.js";
 import { node } from "../core/node.js";
+import { afterPaint } from "../core/paint.js";
 import { readView, showView } from "../core/view.js";
 import { CopyAs, Waiting } from "../parts/basics.js";
 import { AlertRow } from "../parts/alertrow.js";
@@ -49,11 +50,8 @@ export function AlertsPage({ query }) {
   const [counted, setCounted] = useState(
     /** @type {{facets: import("../core/model.js").Facet[], total: number}} */ ({ facets: [], total: 0 }),
   );
-  useEffect(() => {
-    // The alerts first; their labels are counted once they are on the screen.
-    const timer = setTimeout(() => setCounted({ facets: facetsOf(alerts), total: alerts.length }));
-    return () => clearTimeout(timer);
-  }, [alerts]);
+  // The alerts first; their labels are counted once they are on the screen.
+  useEffect(() => afterPaint(() => setCounted({ facets: facetsOf(alerts), total: alerts.length })), [alerts]);
   const [allFacets, setAllFacets] = useState(/** @type {import("../core/model.js").Facet[]} */ ([]));
   useEffect(() => {
     // For completion only: after the picture is there.

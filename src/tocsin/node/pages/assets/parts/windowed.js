@@ -1,6 +1,7 @@
 // A list of any length of which only what is in sight is drawn. What is being read does not move when the
 // list changes: the first row in sight stays where it is.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../core/html.js";
+import { afterPaint } from "../core/paint.js";
 
 /**
  * @template T
@@ -18,12 +19,10 @@ export function Windowed({ items, row, guess, label, reveal }) {
   const measured = useRef(0);
   const [, drawAgain] = useState(0);
   const [view, setView] = useState({ top: 0, height: window.innerHeight });
-  // At first only what is in sight: the rows around it come when that is on the screen.
-  const [around, setAround] = useState(0);
-  useEffect(() => {
-    const timer = setTimeout(() => setAround(1), 50);
-    return () => clearTimeout(timer);
-  }, []);
+  // Of a new list only what is in sight, and what is there already: the rows around it come when that is on the screen.
+  const [seen, setSeen] = useState(/** @type {T[] | null} */ (null));
+  const drawn = useRef(/** @type {Set<string>} */ (new Set()));
+  useEffect(() => afterPaint(() => setSeen(items)), [items]);
 
   /** @param {any} item */
   const heightOf = (item) => heights.current.get(item.key) ?? guess(item);
@@ -35,8 +34,14 @@ export function Windowed({ items, row, guess, label, reveal }) {
   const offsets = useMemo(measure, [items, measured.current]);
   const places = useMemo(() => new Map(items.map((item, i) => [/** @type {any} */ (item).key, i])), [items]);
 
-  const first = Math.max(0, find(offsets, view.top - 300 * around));
-  const last = Math.min(items.length, find(offsets, view.top + view.height + 600 * around) + 1);
+  let first = Math.max(0, find(offsets, view.top - 300));
+  let last = Math.min(items.length, find(offsets, view.top + view.height + 600) + 1);
+  if (seen !== items) {
+    const isThere = (/** @type {number} */ i) => drawn.current.has(/** @type {any} */ (items[i]).key);
+    const [top, bottom] = [find(offsets, view.top), Math.min(items.length, find(offsets, view.top + view.height) + 1)];
+    while (first < top && !isThere(first)) first += 1;
+    while (last > bottom && !isThere(last - 1)) last -= 1;
+  }
 
   useEffect(() => {
     const look = () => {
@@ -114,8 +119,10 @@ export function Windowed({ items, row, guess, label, reveal }) {
   };
 
   const shown = [];
+  drawn.current = new Set();
   for (let i = first; i < last; i += 1) {
     const item = /** @type {any} */ (items[i]);
+    drawn.current.add(item.key);
     shown.push(html`<div key=${item.key} data-row=${item.key} role="listitem" aria-setsize=${items.length} aria-posinset=${i + 1}>${row(item)}</div>`);
   }
   return html`<div ref=${list} class="windowed" role="list" aria-label=${label}
