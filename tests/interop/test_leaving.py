@@ -1,5 +1,6 @@
 """Members go and come back: said goodbye, killed, started again; noticed by both kinds of node."""
 
+import json
 import os
 from collections.abc import Iterator
 
@@ -8,7 +9,9 @@ import pytest
 from tests.interop.conftest import Trio
 from tests.support.api import matcher
 from tests.support.eventually import eventually
-from tests.support.node import Node, NodeKind
+from tests.support.node import Node, NodeKind, metric
+from tests.support.tocsin_node import TOCSIN
+from tocsin.cli.control import main
 
 pytestmark = pytest.mark.interop
 
@@ -112,3 +115,32 @@ def test_a_node_that_nobody_names_is_dialled_again(shaken: Trio) -> None:
         node.wait_members(staying, deadline=60.0)
     shaken.first.restart()
     shaken.first.wait_members(shaken.nodes)
+
+
+def test_who_was_killed_and_forgotten_is_missed_no_more_and_may_come_back(
+    shaken: Trio, ours: NodeKind, capfd: pytest.CaptureFixture[str]
+) -> None:
+    if ours is not TOCSIN:
+        pytest.skip("an Alertmanager forgets by itself only")
+    shaken.heal()
+    first, theirs, victim = shaken.first, shaken.theirs, shaken.last
+
+    def forget(peer: str, status: int) -> list[str]:
+        urls = [f"--alertmanager.url={first.url}", f"--peer.url={theirs.url}"]
+        capfd.readouterr()
+        found = main(["cluster", "forget", peer, "-o", "json", *urls])
+        out, err = capfd.readouterr()
+        assert found == status, out + err
+        return [row["result"] for row in json.loads(out)]
+
+    address = victim.cluster_address
+    assert forget(address, status=1) == ["refused", "cannot"], "it is alive"
+    victim.kill()
+    failed = "alertmanager_cluster_failed_peers"
+    eventually(lambda: metric(first.api.metrics(), failed) == 1, "the killed one is missed", deadline=60.0)
+    assert forget(address, status=0) == ["forgotten", "cannot"]
+    assert metric(first.api.metrics(), failed) == 0
+    assert first.api.http.get("/api/tocsin/v1/cluster").json()["missing"] == []
+    assert forget(address, status=1) == ["not missing", "cannot"]
+    victim.restart()
+    first.wait_members(shaken.nodes)

@@ -108,6 +108,7 @@ class LoneInside:
         self.asked: tuple[Question, bool] | None = None
         self.record_kept = True
         self.explanation = Explanation((), (), 0)
+        self.lost: dict[str, tuple[str, ...]] = {}
 
     def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
         return senders_to([receiver], TemplateFiles(), external_url="", clock=self._node.clock)
@@ -133,6 +134,9 @@ class LoneInside:
 
     def members(self) -> Sequence[Member]:
         return ()
+
+    def forget_peer(self, peer: str) -> Sequence[str]:
+        return self.lost.pop(peer, ())
 
     def connections(self) -> Sequence[Connection]:
         return ()

@@ -74,7 +74,7 @@ class Problem(Model):
     error: Annotated[
         str,
         said(
-            "for programs: bad_request, forbidden, not_found, method_not_allowed, too_large,"
+            "for programs: bad_request, forbidden, not_found, method_not_allowed, conflict, too_large,"
             " unsupported_media_type, unavailable, timeout or internal"
         ),
     ]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-from tocsin.models.base import Model, Seconds, Time, said
+import msgspec
+
+from tocsin.models.base import Body, Model, Seconds, Time, said
 
 Protection = Literal["tls", "dtls", "keyring", "none"]
 
@@ -126,6 +128,20 @@ class Member(Model):
     diverged: Annotated[
         bool | None, said("whether they differed then; null: not known, as of an Alertmanager")
     ]
+
+
+class Forget(Body):
+    """A peer that is lost, and will not be back."""
+
+    peer: Annotated[
+        str, msgspec.Meta(min_length=1, max_length=1024), said("its name, or its cluster address")
+    ]
+
+
+class Forgotten(Model):
+    """What the node forgot."""
+
+    addresses: Annotated[tuple[str, ...], said("that it dials no more")]
 
 
 class Connection(Model):

@@ -12,6 +12,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.route import Route, RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.bounded import Touched
+from tocsin.errors import ValidationError
 from tocsin.node.acknowledging import INTERVAL as ACKNOWLEDGEMENTS_INTERVAL
 from tocsin.node.acknowledging import Acknowledging
 from tocsin.node.config.receivers import ReceiverConfig
@@ -144,6 +145,17 @@ class NodeInside:
         """Of the cluster."""
         view = self._view()
         return view.members() if view is not None else ()
+
+    def forget_peer(self, peer: str) -> Sequence[str]:
+        """Forget the lost peer of a name or address; its addresses. Raises ValidationError."""
+        node = self._node
+        if node.cluster is None or node.cluster.joining is None:
+            raise ValidationError("this node has no cluster")
+        if node.cluster.settings.static_membership:
+            raise ValidationError(
+                "discovery lists who is a member (--cluster.membership=discovery): take it off that list"
+            )
+        return [str(address) for address in node.cluster.joining.dismiss(peer)]
 
     def connections(self) -> Sequence[Connection]:
         """To peers, by TLS."""

@@ -55,6 +55,7 @@ ENTRIES: Final = (
     Entry(("template", "test"), "template:TEST", "Compare what templates render with what they ought to."),
     Entry(("template", "render"), "commands.template_render", "Print what a template renders.", amtool=True),
     Entry(("cluster", "members"), "commands.cluster_members", "List the members."),
+    Entry(("cluster", "forget"), "commands.cluster_forget", "Have the nodes forget a peer that is gone."),
     Entry(("cluster", "reachability"), "commands.cluster_reachability", "Show which node sees which."),
     Entry(("cluster", "rtt"), "commands.cluster_rtt", "Show how long peers take to answer."),
     Entry(("cluster", "monitor"), "commands.cluster_monitor", "Tell of changes in the cluster."),

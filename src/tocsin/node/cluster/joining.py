@@ -127,6 +127,16 @@ class Joining:
         """It is dialled again unless it left on purpose or discovery no longer lists it."""
         self.peers.left(member.name, member.address, self._loop.time(), on_purpose=on_purpose)
 
+    def dismiss(self, peer: str) -> list[Address]:
+        """Forget a lost peer by its name or address: it is waited for, dialled and missed no more."""
+        gone = self.peers.dismiss(peer)
+        for address in gone:
+            self._settle.gone(address)
+            self._log.info("peer forgotten: somebody has asked for it", address=str(address))
+        if gone:
+            self._notify()
+        return gone
+
     # -- discovery
 
     def _handle(self, events: list[DiscoveryEvent]) -> None:

@@ -34,6 +34,7 @@ class PeerBook:
         self._live: dict[Address, str] = {}
         self._aliases: dict[Address, float] = {}
         self._unlisted: Memo[Address, None] = Memo(limit)
+        self._dismissed: Memo[Address, None] = Memo(limit)
         self.forgotten = 0
 
     def configured(self, addresses: Iterable[Address], now: float) -> list[Address]:
@@ -42,6 +43,8 @@ class PeerBook:
         for address in dict.fromkeys(addresses):
             self._unlisted.pop(address)
             if address == self._own or address in self._live or self._aliases.get(address, now) > now:
+                continue
+            if address in self._dismissed:
                 continue
             missing.append(address)
             self._fail(address, "", now)
@@ -62,6 +65,7 @@ class PeerBook:
             del self._live[old]
         self._live[address] = name
         self._aliases.pop(address, None)
+        self._dismissed.pop(address)
         return self._failed.pop(address, None) is not None
 
     def left(self, name: str, address: Address, now: float, *, on_purpose: bool) -> None:
@@ -78,11 +82,24 @@ class PeerBook:
     def unlisted(self, address: Address) -> bool:
         """Discovery lists the address no more: it is not dialled again. Whether it was lost."""
         self._aliases.pop(address, None)
+        self._dismissed.pop(address)
         self._unlisted.put(address, None)
         if self._failed.pop(address, None) is None:
             return False
         self.forgotten += 1
         return True
+
+    def dismiss(self, peer: str) -> list[Address]:
+        """Forget the lost peer of that name or address, also while it is configured; which addresses it had.
+
+        It is not dialled again before it has come by itself, or has been listed anew.
+        """
+        gone = [address for address, failed in self._failed.items() if peer in (failed.name, str(address))]
+        for address in gone:
+            del self._failed[address]
+            self._dismissed.put(address, None)
+        self.forgotten += len(gone)
+        return gone
 
     def to_reconnect(self) -> list[Address]:
         """The failed addresses, each to be joined at every reconnect interval."""

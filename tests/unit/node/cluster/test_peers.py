@@ -57,6 +57,33 @@ def test_a_late_leave_of_an_old_tenant_does_not_hide_the_new_one() -> None:
     assert peers.configured([A], 2.0) == []
 
 
+def test_a_dismissed_peer_is_dialled_no_more_though_it_is_configured_until_it_comes_by_itself() -> None:
+    peers = book()
+    peers.joined("a", A)
+    peers.left("a", A, 10.0, on_purpose=False)
+    assert peers.configured([B], 10.0) == [B]
+    assert peers.dismiss("nobody") == []
+    assert peers.dismiss("a") == [A]
+    assert peers.dismiss(str(B)) == [B]
+    assert peers.forgotten == 2
+    assert peers.to_reconnect() == []
+    assert peers.configured([A, B], 20.0) == []
+    assert not peers.joined("a", A)
+    peers.left("a", A, 30.0, on_purpose=False)
+    assert peers.to_reconnect() == [A], "it is a peer as any other again"
+    peers.unlisted(B)
+    assert peers.configured([B], 40.0) == [B], "it is listed anew"
+
+
+def test_only_so_many_are_known_as_dismissed() -> None:
+    peers = book(limit=2)
+    addresses = [Address("10.0.1.1", port) for port in range(1, 4)]
+    for address in addresses:
+        peers.configured([address], 1.0)
+        assert peers.dismiss(str(address)) == [address]
+    assert peers.configured(addresses, 2.0) == addresses[:1]
+
+
 def test_the_book_is_bounded() -> None:
     peers = book(limit=2)
     peers.configured([A], 0.0)

@@ -79,6 +79,13 @@ class Inside(Protocol):
         """Of the cluster."""
         ...
 
+    def forget_peer(self, peer: str) -> Sequence[str]:
+        """Have this node forget the lost peer of a name or address: it is missed and dialled no more.
+
+        Its addresses, none if no such peer is lost. ValidationError where that is not for the node to say.
+        """
+        ...
+
     def connections(self) -> Sequence[Connection]:
         """To peers, by TLS."""
         ...
