@@ -122,6 +122,25 @@ ALERT_TABLES = (
     ("--date.format=15:04", "alert", "-o", "extended"),
     ("-v", "alert"),
 )
+QUERIED = tuple(
+    ("-o", output, *line)
+    for output in ("simple", "extended", "json")
+    for line in (
+        ("silence", "query", "--within=1d"),
+        ("silence", "query", "--within=1w", "alertname=Covered"),
+        ("silence", "query", "--created-by=me", "-q"),
+        ("silence", "query", "--id=11111111-1111-1111-1111-111111111111"),
+        ("silence", "query", "--expired", "--within=1h"),
+        ("alert", "query", "-asiu"),
+        ("alert", "query", 'quote="a\\"b\\\\c"'),
+        ("alert", "query", "{alertname=Seen}"),
+        ("alert", "query", '"alertname"=Seen'),
+        ("alert", "query", "alertname = Seen"),
+        ("alert", "query", "=x"),
+        ("alert", "query", "1x=y"),
+        ("--timeout=1d", "alert", "query", "node=db1"),
+    )
+)
 OTHER_TABLES = (
     ("cluster",),
     ("cluster", "show"),
@@ -177,6 +196,18 @@ REFUSED = (
     ("cluster", "show", "x"),
     ("check-config", "nope.yml"),
     ("check-config", "/"),
+    ("check-config", ""),
+    ("check-config", "{files}"),
+    ("@",),
+    ("--timeout=1ns", "alert"),
+    ("--timeout=1y", "alert"),
+    ("silence", "expire", ""),
+    ("silence", "add", "x=y", "-c", "c", "-d", "1.5h"),
+    ("alert", "add", "1=b"),
+    ("alert", "add", "a=b", "--annotation="),
+    ("config", "routes", "test", "=x"),
+    ("--alertmanager.url=http://127.0.0.1:1", "config", "routes"),
+    ("--alertmanager.url=http://127.0.0.1:1", "config", "routes", "test", "a=b"),
     ("config", "routes", "--config.file=/nonexistent"),
     ("config", "routes", "test", "sev"),
     ("config", "routes", "test", "sev!=a"),
@@ -250,7 +281,7 @@ CHANGING = (
 
 def cases() -> Iterator[Case]:
     """All of them."""
-    for line in (*SILENCE_TABLES, *ALERT_TABLES, *OTHER_TABLES):
+    for line in (*SILENCE_TABLES, *ALERT_TABLES, *QUERIED, *OTHER_TABLES):
         yield Case(line)
     for line in OFFLINE:
         yield Case(line, url=False, not_stderr="Debian's amtool warns that its default URL is not used")

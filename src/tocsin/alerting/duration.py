@@ -32,6 +32,7 @@ _GO_UNITS: Final = {
     "m": 60 * SECOND,
     "h": 3_600 * SECOND,
 }
+_KINGPIN_UNITS: Final = {"d": 86_400 * SECOND, "w": 7 * 86_400 * SECOND}
 _GO_PART = re.compile(r"([0-9]*)(?:(\.)([0-9]*))?([^0-9.]*)")
 
 
@@ -87,11 +88,13 @@ def format_duration(span: Nanoseconds) -> str:
     return "".join(parts)
 
 
-def parse_go_duration(text: str) -> Nanoseconds:
+def parse_go_duration(text: str, *, days: bool = False) -> Nanoseconds:
     """Go's notation: ``1m0s``, ``200ms``, ``1.5h``, ``-3s``, ``0``; any order of units.
 
-    Raises ValueError with the words of Go's ``time.ParseDuration``.
+    ``days``: also ``d`` and ``w``, as kingpin's flags take them. Raises ValueError with the words of Go's
+    ``time.ParseDuration``.
     """
+    units = {**_GO_UNITS, **_KINGPIN_UNITS} if days else _GO_UNITS
     quoted = go_quote(text)
     sign = -1 if text.startswith("-") else 1
     body = text[1:] if text[:1] in ("-", "+") else text
@@ -108,9 +111,9 @@ def parse_go_duration(text: str) -> Nanoseconds:
             raise ValueError(f"time: invalid duration {quoted}")
         if not unit:
             raise ValueError(f"time: missing unit in duration {quoted}")
-        if unit not in _GO_UNITS:
+        if unit not in units:
             raise ValueError(f"time: unknown unit {go_quote(unit)} in duration {quoted}")
-        length = _GO_UNITS[unit]
+        length = units[unit]
         total += int(whole or "0") * length + int(fraction or "0") * length // 10 ** len(fraction)
         if total > _LONGEST:
             raise ValueError(f"time: invalid duration {quoted}")

@@ -26,6 +26,8 @@ from tocsin.notify.integrations.json import escape
 
 T = TypeVar("T")
 _PREFIX: Final = "/api/v2"
+_OK: Final = 200
+"""No operation of API v2 has another success: amtool takes 204 for a refusal."""
 
 
 class _Operation(NamedTuple):
@@ -138,7 +140,7 @@ class Api:
             _PREFIX + path + (f"?{asked}" if asked else ""),
             None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace"),
         )
-        if answer.status // 100 != 2:
+        if answer.status != _OK:
             raise _refusal(operation, answer)
         return answer.body
 
@@ -159,21 +161,22 @@ def _client(place: Place, settings: Settings) -> Client:
 
 
 def _refusal(operation: _Operation, answer: Answer) -> ApiError:
-    text = answer.body.decode("utf-8", "replace").strip()
+    text = answer.body.decode("utf-8", "replace")
     try:
         said = json.loads(text)
     except ValueError:
         said = text
     if isinstance(said, dict):
         said = said.get("message", "")
-    reason = str(said)[:4096]
+    quoted = str(said)[:4096]
+    reason = quoted.strip()
     name = dict(operation.statuses).get(answer.status)
     if name is None:
         shown = f"[{operation.method} {operation.path}] {operation.name} (status {answer.status}): {{}}"
     else:
         shown = f"[{operation.method} {operation.path}][{answer.status}] {operation.name}{name.lstrip('-')}"
         if not name.startswith("-"):
-            shown += f" {escape(json.dumps(reason, ensure_ascii=False))}"
+            shown += f" {escape(json.dumps(quoted, ensure_ascii=False))}"
     return ApiError(shown, answer.status, reason)
 
 

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from typing import Final, NamedTuple, Protocol
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 import httptools
 
@@ -20,7 +20,10 @@ from tocsin.errors import TransportError, UserError
 MAX_ANSWER_BYTES: Final = 256 << 20
 """A node with 100,000 alerts answers some 50 MB."""
 USER_AGENT: Final = f"tocsinctl/{__version__}"
+MAX_REDIRECTS: Final = 10
 _READ: Final = 256 * 1024
+_MOVED: Final = frozenset({301, 302, 303})
+_MOVED_AS_IT_IS: Final = frozenset({307, 308})
 _PROXIES: Final = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 
@@ -29,6 +32,13 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+
+
+class _Received(NamedTuple):
+    """An answer, and where it sends us to, if it does."""
+
+    answer: Answer
+    location: str
 
 
 class Place(NamedTuple):
@@ -92,20 +102,33 @@ class PlainClient:
 
     def request(self, method: str, target: str, body: bytes | None = None) -> Answer:
         """See :class:`Client`."""
-        doing = f'{method.capitalize()} "{self._place.base}{target}"'
-        if self._place.scheme not in ("http", "https"):
-            raise TransportError(f'{doing}: unsupported protocol scheme "{self._place.scheme}"')
+        place, shown = self._place, f"{self._place.base}{target}"
+        target = place.path + target
+        for _ in range(MAX_REDIRECTS):
+            received = self._asked(place, method, target, body, f'{method.capitalize()} "{shown}"')
+            status = received.answer.status
+            # A change that would become a question goes no further: it would be taken for done.
+            if not received.location or not (
+                status in _MOVED_AS_IT_IS or (status in _MOVED and method in ("GET", "HEAD"))
+            ):
+                return received.answer
+            shown = received.location
+            place, target = _moved(place, target, shown)
+        raise TransportError(f'{method.capitalize()} "{shown}": stopped after {MAX_REDIRECTS} redirects')
+
+    def _asked(self, place: Place, method: str, target: str, body: bytes | None, doing: str) -> _Received:
+        if place.scheme not in ("http", "https"):
+            raise TransportError(f'{doing}: unsupported protocol scheme "{place.scheme}"')
         try:
-            return self._exchange(self._head(method, target, body) + (body or b""))
+            return self._exchange(place, self._head(place, method, target, body) + (body or b""))
         except TimeoutError:
             raise TransportError(f"{doing}: context deadline exceeded") from None
         except (OSError, httptools.HttpParserError) as error:
-            raise TransportError(f"{doing}: {_why(error, self._place)}") from None
+            raise TransportError(f"{doing}: {_why(error, place)}") from None
 
-    def _head(self, method: str, target: str, body: bytes | None) -> bytes:
-        place = self._place
+    def _head(self, place: Place, method: str, target: str, body: bytes | None) -> bytes:
         lines = [
-            f"{method} {place.path}{target} HTTP/1.1",
+            f"{method} {target} HTTP/1.1",
             f"Host: {place.authority}",
             f"User-Agent: {USER_AGENT}",
             "Accept: application/json",
@@ -124,10 +147,10 @@ class PlainClient:
             raise TimeoutError
         return left
 
-    def _exchange(self, request: bytes) -> Answer:
+    def _exchange(self, place: Place, request: bytes) -> _Received:
         reading = _Reading()
-        with socket.create_connection((self._place.host, self._place.port), self._left()) as bare:
-            connection = self._secured(bare)
+        with socket.create_connection((place.host, place.port), self._left()) as bare:
+            connection = _secured(place, bare)
             try:
                 connection.settimeout(self._left())
                 connection.sendall(request)
@@ -139,14 +162,31 @@ class PlainClient:
                     reading.feed(data)
             finally:
                 connection.close()
-        return reading.answer()
+        return _Received(reading.answer(), reading.location)
 
-    def _secured(self, bare: socket.socket) -> socket.socket:
-        if self._place.scheme == "http":
-            return bare
-        import ssl
 
-        return ssl.create_default_context().wrap_socket(bare, server_hostname=self._place.host)
+def _secured(place: Place, bare: socket.socket) -> socket.socket:
+    if place.scheme == "http":
+        return bare
+    import ssl
+
+    return ssl.create_default_context().wrap_socket(bare, server_hostname=place.host)
+
+
+def _moved(place: Place, target: str, location: str) -> tuple[Place, str]:
+    """Where an answer sends us to; another host is told no credentials."""
+    url = urljoin(f"{place.scheme}://{place.authority}{target}", location)
+    try:
+        there = parse_url(url)
+    except UserError:
+        raise TransportError(f'failed to parse Location header "{location}"') from None
+    parts = urlsplit(url)
+    if there[:3] == place[:3]:
+        there = there._replace(user=place.user, password=place.password)
+    else:
+        there = there._replace(user=None, password="")
+    asked = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
+    return there, f"{asked}?{quote(parts.query, safe='/%:@!$&()*+,;=~?')}" if parts.query else asked
 
 
 class _Reading:
@@ -158,11 +198,16 @@ class _Reading:
         self._size = 0
         self._headers_are_whole = False
         self.complete = False
+        self.location = ""
 
     def feed(self, data: bytes) -> None:
         self._parser.feed_data(data)
         if self._size > MAX_ANSWER_BYTES:
             raise OSError(f"the answer has more than {MAX_ANSWER_BYTES >> 20} MiB")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if name.lower() == b"location":
+            self.location = value.decode("utf-8", "replace")
 
     def on_headers_complete(self) -> None:
         self._headers_are_whole = True

@@ -190,3 +190,53 @@ def test_over_tls_with_an_authority_of_ones_own(tmp_path: Path) -> None:
             api(url).alerts()
         assert Api(Settings(url, 20 * 10**9, str(tmp_path / "http.yml"))).alerts() == []
         thread.join(20)
+
+
+def _moved(status: int, location: str) -> bytes:
+    return f"HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n".encode()
+
+
+def test_a_question_follows_where_it_is_sent_to() -> None:
+    with (
+        answering(OK) as (there, sent),
+        answering(_moved(302, "/b/x?c=d"), _moved(307, f"{there}/z")) as (
+            url,
+            first,
+        ),
+    ):
+        answer = client(url.replace("://", "://me:pw@") + "/a").request("GET", "/x?a=b")
+    assert (answer.status, answer.body) == (200, b"[]")
+    assert [each.split(b" HTTP")[0] for each in (*first, *sent)] == [
+        b"GET /a/x?a=b",
+        b"GET /b/x?c=d",
+        b"GET /z",
+    ]
+    assert b"Authorization" in first[1]
+    assert b"Authorization" not in sent[0], "another host is told no credentials"
+
+
+def test_a_change_is_sent_again_whole_or_not_at_all() -> None:
+    with answering(_moved(308, "/there"), OK) as (url, sent):
+        assert client(url).request("POST", "/x", b"{}").status == 200
+    assert sent[1].startswith(b"POST /there ")
+    assert sent[1].endswith(b"\r\n\r\n{}")
+    with answering(_moved(302, "/there")) as (url, _):
+        assert client(url).request("POST", "/x", b"{}").status == 302
+
+
+def test_redirects_end() -> None:
+    answers = [_moved(301, "/again")] * http.MAX_REDIRECTS
+    with answering(*answers) as (url, _), pytest.raises(TransportError, match="stopped after 10 redirects"):
+        client(url).request("GET", "/x")
+
+
+def test_only_200_is_a_success_and_text_stays_as_it_is() -> None:
+    nothing = b"HTTP/1.1 204 No Content\r\n\r\n"
+    wrong = b"HTTP/1.1 500 Oh\r\nContent-Length: 5\r\n\r\nboom\n"
+    with answering(nothing, wrong) as (url, _):
+        api = Api(Settings(url, 20 * 10**9))
+        with pytest.raises(ApiError, match=r"\[POST /alerts\] postAlerts \(status 204\): {}"):
+            api.post_alerts([])
+        with pytest.raises(ApiError, match=r'InternalServerError "boom\\n"$') as told:
+            api.alerts()
+    assert told.value.reason == "boom"

@@ -25,7 +25,7 @@ class Kind(NamedTuple):
 def _duration(text: str) -> int:
     from tocsin.alerting.duration import parse_go_duration
 
-    return parse_go_duration(text)
+    return parse_go_duration(text, days=True)
 
 
 def _number(text: str) -> int:
@@ -52,10 +52,10 @@ def _switch(text: str) -> bool:
 
 def _existing_file(text: str) -> str:
     path = Path(text)
-    if not path.exists():
+    if not text or not path.exists():
         raise ValueError(f"path '{text}' does not exist")
     if path.is_dir():
-        raise ValueError(f"'{text}' is a directory")
+        raise ValueError(f"'{path.name or text}' is a directory")
     return text
 
 
@@ -70,7 +70,7 @@ def _readable_file(text: str) -> str:
 TEXT: Final = Kind("text", str)
 SWITCH: Final = Kind("switch", _switch)
 DURATION: Final = Kind("duration", _duration)
-"""Go's notation; nanoseconds."""
+"""Go's notation, with days and weeks; nanoseconds."""
 NUMBER: Final = Kind("number", _number)
 SECONDS: Final = Kind("seconds", _seconds)
 FILE: Final = Kind("file", str, file=True)

@@ -89,7 +89,7 @@ class _Tokens:
             elif len(word) > 1:
                 self._words.extendleft(reversed(_lines_of(word[1:])))
             else:
-                return _Token(_Type.WORD, word)
+                raise UsageError("expected @ file to expand arguments from")
         return None
 
     def rest_of_short(self, *, is_switch: bool) -> None:

@@ -18,6 +18,10 @@ class CommandError(TocsinError):
     """The command could not be done. The text is all there is to say."""
 
 
+class FatalError(CommandError):
+    """As amtool tells what it finds before the command as such: without an empty line after it."""
+
+
 def run(program: Program, words: Sequence[str]) -> int:
     """The exit status: 0 done, 1 could not be done, ``program.usage_status`` for what is not understood."""
     try:
@@ -27,7 +31,8 @@ def run(program: Program, words: Sequence[str]) -> int:
         problem = str(error) if program.as_amtool else error.own
         return _complain(program, problem, program.usage_status, usage=True)
     except TocsinError as error:
-        return _complain(program, str(error) if program.as_amtool else _whole(error), 1)
+        end = "" if isinstance(error, FatalError) else "\n"
+        return _complain(program, str(error) if program.as_amtool else _whole(error), 1, end=end)
     except BrokenPipeError:
         # The reader of our output went away (`| head`); what is left to flush would fail at exit too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -91,10 +96,10 @@ def _help(program: Program, root: Node, parsed: Parsed) -> int:
     return 0
 
 
-def _complain(program: Program, problem: str, status: int, *, usage: bool = False) -> int:
+def _complain(program: Program, problem: str, status: int, *, usage: bool = False, end: str = "\n") -> int:
     sys.stdout.flush()
     if program.as_amtool:
-        print(f"{program.name}: error: {_shown(problem)}\n", file=sys.stderr)
+        print(f"{program.name}: error: {_shown(problem)}{end}", file=sys.stderr)
     else:
         if usage:
             print(f"usage: {program.name} [<flags>] <command> [<args> ...]", file=sys.stderr)

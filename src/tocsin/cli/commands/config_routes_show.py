@@ -8,12 +8,19 @@ from tocsin.alerting.route import Route
 from tocsin.cli.asking import say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import Command
+from tocsin.cli.commandline.run import FatalError
 from tocsin.cli.routing import Branch, load_route, route_text, tree
+from tocsin.errors import RemoteError, TransportError
 
 
 def run(invocation: Invocation) -> int:
     """Print the routing tree."""
-    route = load_route(invocation)
+    try:
+        route = load_route(invocation)
+    except (RemoteError, TransportError) as error:
+        if not invocation.program.as_amtool:
+            raise
+        raise FatalError(str(error)) from None
     if invocation.output == "json" and not invocation.program.as_amtool:
         from tocsin.client.formats import to_json
 
