@@ -25,6 +25,16 @@ FLAGS: Final[dict[str, Note]] = {
     "cluster.peer": Note("different", "also `dns+`, `dnssrv+` and `file:`; names are looked up again"),
     "cluster.listen-address": Note("different", "a host name is taken too"),
     "cluster.tls-config": Note("different", "the same file; revocation lists and names are checked as well"),
+    **dict.fromkeys(
+        (
+            "cluster.gossip-interval",
+            "cluster.probe-interval",
+            "cluster.probe-timeout",
+            "cluster.pushpull-interval",
+            "cluster.tcp-timeout",
+        ),
+        Note("different", "0, which turns it off upstream, is refused"),
+    ),
     "log.format": Note("different", "the same forms; messages have their own words"),
     "web.config.file": Note("different", "the same file, without `RequireAnyClientCert`"),
 }

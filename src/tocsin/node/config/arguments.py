@@ -51,6 +51,8 @@ def _check(flags: NodeFlags) -> None:
     for address in flags.web_listen_address:
         listen_address("--web.listen-address", address)
     _check_external_url(flags.web_external_url)
+    if "auto-gomemlimit" in flags.enable_feature and not 0 < flags.auto_gomemlimit_ratio <= 1:
+        raise ConfigError("--auto-gomemlimit.ratio", "is not above 0 and at most 1", "leave it out")
     if flags.cluster_listen_address:
         _check_cluster(flags)
 
@@ -116,7 +118,7 @@ def _check_protection(flags: NodeFlags) -> None:
 
 
 def _check_external_url(url: str) -> None:
-    if "://" in url and url.partition("://")[0] not in ("http", "https"):
+    if "://" in url and url.partition("://")[0].lower() not in ("http", "https"):
         raise ConfigError("--web.external-url", "only http and https are offered", "begin with https://")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")

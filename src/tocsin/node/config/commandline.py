@@ -96,14 +96,11 @@ def bound(text: str) -> int:
     return value
 
 
-def ratio(text: str) -> float:
+def decimal(text: str) -> float:
     try:
-        value = float(text)
+        return float(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a number") from None
-    if not 0 < value <= 1:
-        raise ValueError(f"{text!r} is not above 0 and at most 1")
-    return value
 
 
 def choice(what: str, known: Sequence[str]) -> Callable[[str], str]:
@@ -151,7 +148,7 @@ def parse_arguments(cls: type[T], argv: Sequence[str], *, program: str, version:
     known = declared_flags(cls)
     given: dict[str, Any] = {}
     rest = list(reversed([argument for written in argv for argument in _expanded(written)]))
-    while rest:
+    while rest and rest != ["--"]:  # Which says that no flags follow: nor does anything else.
         name, written = _next_flag(rest, known)
         if name == "help":
             raise HelpRequested(usage(cls, program))

@@ -15,10 +15,10 @@ from tocsin.node.config.commandline import (
     bound,
     choice,
     creator_rule,
+    decimal,
     duration,
     flag,
     integer,
-    ratio,
     seconds_or_duration,
     switch,
 )
@@ -184,7 +184,7 @@ class NodeFlags:
     )
     web_ui_path: str = flag("web.ui-path", "", str, "Accepted but ignored: the pages are part of Tocsin.")
     auto_gomemlimit_ratio: float = flag(
-        "auto-gomemlimit.ratio", 0.9, ratio, "Accepted but ignored: it tunes Go's memory limit."
+        "auto-gomemlimit.ratio", 0.9, decimal, "Accepted but ignored: it tunes Go's memory limit."
     )
     cluster_listen_address: str = flag(
         "cluster.listen-address", "0.0.0.0:9094", str, "Listen address for the cluster; empty: run alone."

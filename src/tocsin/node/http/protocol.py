@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any, Final
@@ -20,12 +21,23 @@ from tocsin.node.http.turns import Turns
 
 _ANSWERS: Final = {
     "malformed": (b"400 Bad Request", b"400 Bad Request"),
+    "host": (b"400 Bad Request", b"400 Bad Request: missing required Host header"),
+    "expectation": (b"417 Expectation Failed", b"417 Expectation Failed"),
+    "version": (
+        b"505 HTTP Version Not Supported",
+        b"505 HTTP Version Not Supported: unsupported protocol version",
+    ),
     "header_bytes": (b"431 Request Header Fields Too Large", b"431 Request Header Fields Too Large"),
     "header_count": (b"431 Request Header Fields Too Large", b"431 Request Header Fields Too Large"),
     "bodies_bytes": (b"503 Service Unavailable", b"Too many request bodies under way, try again later."),
     "headers": (b"408 Request Timeout", b"The request's headers took too long."),
     "body": (b"408 Request Timeout", b"The request's body came too slowly."),
 }
+
+_REASONS: Final = {"host": "malformed", "expectation": "malformed", "version": "malformed"}
+"""What is counted for an answer, if it is not its own name."""
+_BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
 class _RefusedError(Exception):
@@ -116,6 +128,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._in_headers = True
             self._header_bytes = 0
             self._expect("headers", self._bounds.headers)
+            data = _escaped(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -147,17 +160,30 @@ class BoundedProtocol(HttpToolsProtocol):
         """Called by the parser."""
         if len(self.headers) >= self._bounds.header_count:
             self._stop("header_count")
+        if len(name) == 6 and name.lower() == b"expect" and value.lower() != b"100-continue":
+            self._stop("expectation")
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Called by the parser."""
         if len(self.pipeline) >= self._bounds.pipelined:
             self._stop("pipelined")
+        self._check_line()
         super().on_headers_complete()
         self._in_headers = False
         self._window_bytes = 0
         self._unread = 0
         self._expect("body", self._bounds.body_window)
+
+    def _check_line(self) -> None:
+        """What Go's server asks of a request and the parser does not."""
+        version = self.parser.get_http_version()
+        if not version.startswith("1."):
+            self._stop("version")
+        if version != "1.0" and not any(name == b"host" for name, _ in self.headers):
+            self._stop("host")
+        if b"%" in self.url and _BROKEN_ESCAPE.search(self.url.partition(b"?")[0]):
+            self._stop("malformed")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Called for each request whose turn has come on this connection."""
@@ -226,7 +252,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if reason in self._statistics.connections_closed:
             self._end(reason)
             return
-        self._statistics.requests_refused[reason] += 1
+        self._statistics.requests_refused[_REASONS.get(reason, reason)] += 1
         self._say(reason)
         self._close()
 
@@ -326,3 +352,13 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._answer_left = left
         self._answer_timer = self.loop.call_later(self._bounds.answer_window, self._answer_deadline)
+
+
+def _escaped(data: bytes) -> bytes:
+    """A request whose first line holds bytes above ASCII, as curl sends a URL that was typed so: escaped,
+    since the parser refuses them and Go's does not."""
+    end = data.find(b"\n")
+    line = data[: end + 1]
+    if line.isascii():
+        return data
+    return _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + data[end + 1 :]

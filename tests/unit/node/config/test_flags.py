@@ -158,7 +158,6 @@ def test_what_is_no_command_line(argv: list[str], problem: str) -> None:
         ("--web.external-url=http://", "names no host"),
         ("--web.external-url=/path", "names no host"),
         ("--cluster.label=" + "x" * 256, "longer than 255 bytes"),
-        ("--auto-gomemlimit.ratio=2", "at most 1"),
         ("--record.max-entries=-3", "'-3' is negative; 0 is the least"),
         ("--record.max-bytes=-1", "'-1' is negative"),
     ],
@@ -168,6 +167,15 @@ def test_a_bad_value_names_its_flag(flag: str, problem: str) -> None:
         parse(flag)
     assert str(caught.value).startswith(flag.partition("=")[0] + ": ")
     assert problem in str(caught.value)
+
+
+def test_what_goes_unused_may_be_anything_and_two_dashes_end_the_flags() -> None:
+    assert parse("--auto-gomemlimit.ratio=2", "--").auto_gomemlimit_ratio == 2
+    assert parse("--web.external-url=HTTP://h").web_external_url == "HTTP://h"
+    with pytest.raises(ConfigError, match=r"--auto-gomemlimit\.ratio: is not above 0 and at most 1"):
+        parse("--auto-gomemlimit.ratio=0", "--enable-feature=auto-gomemlimit")
+    with pytest.raises(UsageError):
+        parse("--", "more")
 
 
 def test_what_is_not_offered_is_taken_at_its_default() -> None:

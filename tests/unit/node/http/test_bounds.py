@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -139,6 +140,28 @@ def test_what_is_no_http() -> None:
         client.send(b"\x16\x03\x01 this is none\r\n\r\n")
         assert (await client.rest()).startswith(b"HTTP/1.1 400 ")
         assert server.statistics.requests_refused["malformed"] == 1
+
+    run(story, PATIENT)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", b"400 Bad Request"),
+        (b"GET /%zz HTTP/1.1\r\nHost: x\r\n\r\n", b"400 Bad Request"),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", b"505 HTTP Version Not Supported"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n", b"417 Expectation Failed"),
+        (b"GET / HTTP/1.0\r\n\r\n", b"200 OK"),
+        (b"GET /?a=%zz HTTP/1.1\r\nHost: x\r\n\r\n", b"200 OK"),
+        ("GET /?filter=é HTTP/1.1\r\nHost: x\r\n\r\n".encode(), b"200 OK"),
+    ],
+)
+def test_what_go_s_server_says_of_a_request(request_: bytes, status: bytes) -> None:
+    async def story(server: WebServer) -> None:
+        client = await Client.connect(server)
+        client.send(request_)
+        assert (await client.answer()).startswith(b"HTTP/1.1 " + status)
+        client.close()
 
     run(story, PATIENT)
 
