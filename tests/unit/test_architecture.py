@@ -168,6 +168,7 @@ IMPURE_MODULES = frozenset({"asyncio", "socket", "ssl", "time", "os", "threading
 IMPURE_WITH_REASON = {
     ("tocsin.gossip.wire.keyring", "os"): "nonces must come from the system, never from a seed",
     ("tocsin.gotemplate.gotime.zones", "time"): "what the local zone is, is known to the system alone",
+    ("tocsin.gotemplate.gotime.zones", "os"): "and what it is called, to the variable TZ",
 }
 IMPURE_CALLS = frozenset({"now", "utcnow", "today"})
 
