@@ -126,7 +126,7 @@ def mux(data: bytes) -> None:
                 more = session.receive(b"", 0.1)
             for event in session.events():
                 if isinstance(event, HelloReceived):
-                    session.say_hello(
+                    session.send_hello(
                         instance=bytes(16), address="127.0.0.1:1", sequence=1, current=0, two_way=True
                     )
                     session.start()

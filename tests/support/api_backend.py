@@ -35,7 +35,7 @@ from tocsin.node.events.hub import EventHub
 from tocsin.node.events.watch import Watch
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
-from tocsin.node.trials import Trials
+from tocsin.node.receivertests import ReceiverTests
 from tocsin.notify.integrations.sender import Sender, SenderKey
 from tocsin.notify.integrations.webhook import WebhookConfig
 from tocsin.notify.rendering import TemplateFiles
@@ -83,8 +83,8 @@ def scenes_config() -> AlertmanagerConfig:
     )
 
 
-class LoneInside:
-    """Implements ``tocsin.node.api.tocsin_v1.inside.Inside``."""
+class LoneTocsinBackend:
+    """Implements ``tocsin.node.api.tocsin_v1.backend.TocsinBackend``."""
 
     def __init__(self, node: LoneNode) -> None:
         self._node = node
@@ -104,7 +104,7 @@ class LoneInside:
             lambda: format_milliseconds(node.now()),
             max_streams=8,
         )
-        self.trials = Trials(self._senders, node.clock, Logger("tests"))
+        self.receiver_tests = ReceiverTests(self._senders, node.clock, Logger("tests"))
         self.asked: tuple[Question, bool] | None = None
         self.record_kept = True
         self.explanation = Explanation((), (), 0)
@@ -175,7 +175,7 @@ class LoneNode:
         self.health = Health()
         self.records: list[FlushRecord] = []
         self.under_way: list[tuple[int, FlushRecord]] = []
-        self.inside = LoneInside(self)
+        self.tocsin = LoneTocsinBackend(self)
         self.received = {"firing": 0, "resolved": 0, "invalid": 0}
         self.reload_error: TocsinError | None = None
         self.inhibitor = Inhibitor(self.config.inhibit_rules)

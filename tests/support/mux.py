@@ -52,7 +52,7 @@ class Side:
             elif isinstance(event, StreamOpened):
                 self.opened.append(event.stream)
             elif isinstance(event, HelloReceived) and not self.session.dialler:
-                self.session.say_hello(sequence=1, **GREETING)
+                self.session.send_hello(sequence=1, **GREETING)
                 self.session.start()
 
 
@@ -66,7 +66,7 @@ class Pair:
         self.near = Side(near or MuxConfig(), dialler=True)
         self.far = Side(far or near or MuxConfig(), dialler=False)
         if greet:
-            self.near.session.say_hello(sequence=1, **GREETING)
+            self.near.session.send_hello(sequence=1, **GREETING)
             self.settle()
 
     def settle(self, limit: int = 64 * 1024) -> None:

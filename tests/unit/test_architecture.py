@@ -134,7 +134,7 @@ LAYERS: dict[str, frozenset[str]] = {
 KNOW_BOTH = (
     "tocsin.node.cluster",
     "tocsin.node.app",
-    "tocsin.node.standing",
+    "tocsin.node.nodestatus",
     "tocsin.node.config.peers",
 )
 """Of the node: the cluster, what wires it together, and what is configured of its peers."""

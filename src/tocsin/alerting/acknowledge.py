@@ -20,7 +20,7 @@ ANNOTATION: Final = "tocsin/expire-when-resolved"
 """Of a silence: "true" if it is an acknowledgement."""
 HOLD: Final[Nanoseconds] = 10 * SECOND
 """From the end of the last alert to the end of the silence."""
-UNHEARD_HOLD: Final[Nanoseconds] = 300 * SECOND
+UNKNOWN_HOLD: Final[Nanoseconds] = 300 * SECOND
 """The same where nobody said that an alert has ended: it was only reported no more, maybe to this node."""
 
 
@@ -51,9 +51,9 @@ class Acknowledgements:
     Each node decides by itself, those that come later among the members later: by then it is mostly done.
     """
 
-    def __init__(self, hold: Nanoseconds = HOLD, unheard_hold: Nanoseconds = UNHEARD_HOLD) -> None:
+    def __init__(self, hold: Nanoseconds = HOLD, unknown_hold: Nanoseconds = UNKNOWN_HOLD) -> None:
         self._hold = hold
-        self._unheard_hold = unheard_hold
+        self._unheard_hold = unknown_hold
         self._quiet: dict[str, _Quiet] = {}
 
     def look(

@@ -9,7 +9,7 @@ from tocsin.alerting.decisions import NotNeededReason
 from tocsin.alerting.nflog import Entry, LogKey
 from tocsin.alerting.notification import Reason
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.alerting.unheard import Unheard
+from tocsin.alerting.unknownalerts import UnknownAlerts
 
 KEEP_UNKNOWN = 600 * SECOND
 """How recent an entry must be, by either's clock, for what it says of alerts that we do not know."""
@@ -29,19 +29,19 @@ def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], 
 
 
 def not_heard_of(
-    hashes: Iterable[int], entry: Entry, key: LogKey, known: Sequence[Alert], unheard: Unheard
+    hashes: Iterable[int], entry: Entry, key: LogKey, known: Sequence[Alert], unknown: UnknownAlerts
 ) -> list[int]:
     """Which of ``hashes``, of the log's entry, are of alerts that the group neither holds (``known``) nor saw
     end."""
     held, stamp = {alert.labels.hash for alert in known}, entry.timestamp
-    return [one for one in hashes if one not in held and not unheard.is_over(key, one, stamp)]
+    return [one for one in hashes if one not in held and not unknown.is_over(key, one, stamp)]
 
 
 def also_notified(
     entry: Entry | None,
     key: LogKey,
     known: Sequence[Alert],
-    unheard: Unheard,
+    unknown: UnknownAlerts,
     *,
     now: Nanoseconds,
     sent: Nanoseconds,
@@ -57,7 +57,7 @@ def also_notified(
     """
     if entry is None or abs(now - sent) > max(KEEP_UNKNOWN, 2 * group_interval):
         return (), ()
-    firing = not_heard_of(entry.firing_alerts, entry, key, known, unheard)
+    firing = not_heard_of(entry.firing_alerts, entry, key, known, unknown)
     held = {alert.labels.hash for alert in known}
     resolved = [one for one in entry.resolved_alerts if one not in held]
     return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
@@ -87,7 +87,7 @@ def as_of_flush(
 
 
 def told_ends(
-    entry: Entry | None, key: LogKey, alerts: Sequence[Alert], unheard: Unheard, at: Nanoseconds
+    entry: Entry | None, key: LogKey, alerts: Sequence[Alert], unknown: UnknownAlerts, at: Nanoseconds
 ) -> Collection[int]:
     """Which of ``alerts``, as of ``at``, were told to be resolved: those of the entry, and those whose end
     was told before it.
@@ -98,10 +98,10 @@ def told_ends(
     if entry is None:
         return ()
     firing, told = set(entry.firing_alerts), set(entry.resolved_alerts)
-    passed_on = unheard.passed_on(key, entry.timestamp)
+    passed_on = unknown.passed_on(key, entry.timestamp)
     for alert in alerts:
         one = alert.labels.hash
-        end = unheard.told_end(key, one)
+        end = unknown.told_end(key, one)
         if end is None or not alert.resolved_at(at):
             continue
         if alert.ends_at <= end and one not in firing:
@@ -112,7 +112,7 @@ def told_ends(
 
 
 def fire_anew(
-    entry: Entry | None, key: LogKey, alerts: Sequence[Alert], firing: Sequence[int], unheard: Unheard
+    entry: Entry | None, key: LogKey, alerts: Sequence[Alert], firing: Sequence[int], unknown: UnknownAlerts
 ) -> Collection[int]:
     """Which of ``firing``, of ``alerts``, are to be notified though our own last entry has them as firing.
 
@@ -122,7 +122,7 @@ def fire_anew(
     has missed its end, as one that was restarted may have. If neither, the alert only reached us late, and
     the peer notified it. When it began says a client's clock, and when we took it over ours.
     """
-    passed_on = unheard.passed_on(key, entry.timestamp) if entry is not None else {}
+    passed_on = unknown.passed_on(key, entry.timestamp) if entry is not None else {}
     if not passed_on:
         return ()
     began = {alert.labels.hash: alert.starts_at for alert in alerts}
@@ -130,7 +130,7 @@ def fire_anew(
         one
         for one in firing
         if (since := passed_on.get(one)) is not None
-        and (unheard.was_over(key, one) or began.get(one, since) > since + CLOCKS_APART)
+        and (unknown.was_over(key, one) or began.get(one, since) > since + CLOCKS_APART)
     ]
 
 

@@ -186,8 +186,8 @@ class Content:
     def _reason(
         self, entry: Entry | None, sent: Nanoseconds, firing: Sequence[int], resolved: Sequence[int]
     ) -> Reason | None:
-        unheard = self._context.remembered.unheard
-        told = told_ends(entry, self._log_key, self.alerts, unheard, self._looked_at) if resolved else ()
+        unknown = self._context.remembered.unknown
+        told = told_ends(entry, self._log_key, self.alerts, unknown, self._looked_at) if resolved else ()
         return needs_notification(
             entry,
             firing=firing,
@@ -198,20 +198,20 @@ class Content:
             sent=sent,
             told=told,
             may_still_fire=not firing and self._may_still_fire(entry),
-            anew=fire_anew(entry, self._log_key, self.alerts, firing, unheard),
+            anew=fire_anew(entry, self._log_key, self.alerts, firing, unknown),
         )
 
     def _may_still_fire(self, entry: Entry | None) -> bool:
         remembered = self._context.remembered
         if entry is None or not remembered.has_had_peers:
             return False
-        unheard = remembered.unheard
-        return bool(not_heard_of(entry.firing_alerts, entry, self._log_key, self._known, unheard))
+        unknown = remembered.unknown
+        return bool(not_heard_of(entry.firing_alerts, entry, self._log_key, self._known, unknown))
 
     def _sent(self, entry: Entry | None, now: Nanoseconds) -> Nanoseconds:
         if entry is None:
             return now
-        return self._context.remembered.met.sent(self._log_key, entry.timestamp, now)
+        return self._context.remembered.first_seen.sent(self._log_key, entry.timestamp, now)
 
     def make(self, entry: Entry | None, reason: Reason) -> bool:
         """Make the notification anew; False if it would be empty, as resolved alerts are not wanted."""
@@ -246,7 +246,7 @@ class Content:
         if entry is None:
             return LogAnswer(None)
         intents, stamp = self._context.intents, entry.timestamp
-        if self._context.remembered.met.is_ours(self._log_key, stamp):
+        if self._context.remembered.first_seen.is_ours(self._log_key, stamp):
             return LogAnswer(entry, intents.name)
         return LogAnswer(entry, intents.notified_by(self.intent_key(), stamp) if intents.knows_any else "")
 
@@ -267,12 +267,12 @@ class Content:
                 entry,
                 key,
                 self._known,
-                remembered.unheard,
+                remembered.unknown,
                 now=now,
                 sent=self._sent(entry, now),
                 group_interval=flush.options.group_interval,
             )
-        fresh = remembered.unheard.fresh(key, (*firing, *resolved), now)
+        fresh = remembered.unknown.fresh(key, (*firing, *resolved), now)
         recorded = context.log.record(
             key,
             (*[one for one in firing if one in fresh], *self.firing),
@@ -281,9 +281,9 @@ class Content:
             2 * flush.options.repeat_interval,
             self._receiver_data,
         )
-        remembered.unheard.wrote(key, recorded.timestamp)
+        remembered.unknown.wrote(key, recorded.timestamp)
         prompt = now - flush.due <= flush.options.group_interval // PROMPT
-        remembered.met.began(key, recorded.timestamp, flush.due if prompt else now + 1)
+        remembered.first_seen.began(key, recorded.timestamp, flush.due if prompt else now + 1)
         return recorded
 
     def _muted_ends(self, entry: Entry | None) -> list[int]:

@@ -206,15 +206,15 @@ class Pipeline:
         ended = [alert for alert in flush.alerts if alert.resolved_at(flush.now)]
         if not ended:
             return
-        unheard = self.remembered.unheard
+        unknown = self.remembered.unknown
         for queue in self._queues.get(flush.options.receiver, ()):
             key = queue.integration.log_receiver, flush.group_key
             entry = self._log.query(key)
             stamp, told = (entry.timestamp, set(entry.resolved_alerts)) if entry is not None else (0, set())
             for alert in ended:
                 one = alert.labels.hash
-                end = alert.ends_at if one in told else unheard.told_end(key, one)
-                unheard.ended(key, one, stamp, end)
+                end = alert.ends_at if one in told else unknown.told_end(key, one)
+                unknown.ended(key, one, stamp, end)
 
     def muted_by(self, options: RouteOptions, now: Nanoseconds) -> tuple[str, ...]:
         """The names of the time intervals that mute a route at ``now``, for the API; empty if none does."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tocsin.alerting.met import Met
+from tocsin.alerting.firstseen import FirstSeen
 from tocsin.alerting.nflog import RecordedEntries
 from tocsin.alerting.statistics import PipelineStatistics
-from tocsin.alerting.unheard import Unheard
+from tocsin.alerting.unknownalerts import UnknownAlerts
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +20,9 @@ class RememberedCounts:
     timers: int
     """Of notifications, by which their reminders are counted."""
     timers_forgotten: int
-    unheard: int
+    unknown: int
     """Groups, at each integration, whose entries keep what a peer's entry said."""
-    unheard_forgotten: int
+    unknown_forgotten: int
 
 
 @dataclass(slots=True)
@@ -30,8 +30,8 @@ class Remembered:
     """Lives as long as the node."""
 
     statistics: PipelineStatistics = field(default_factory=PipelineStatistics)
-    met: Met = field(default_factory=Met)
-    unheard: Unheard = field(default_factory=Unheard)
+    first_seen: FirstSeen = field(default_factory=FirstSeen)
+    unknown: UnknownAlerts = field(default_factory=UnknownAlerts)
     recorded: RecordedEntries = field(default_factory=RecordedEntries)
     has_had_peers: bool = False
     """Whether there was ever another member: without one the log has nothing but what we wrote ourselves."""
@@ -39,12 +39,12 @@ class Remembered:
     @property
     def counts(self) -> RememberedCounts:
         """For the metrics."""
-        unheard, met = self.unheard, self.met
+        unknown, seen = self.unknown, self.first_seen
         return RememberedCounts(
-            ends=unheard.ends,
-            ends_forgotten=unheard.ends_forgotten,
-            timers=len(met),
-            timers_forgotten=met.forgotten,
-            unheard=len(unheard),
-            unheard_forgotten=unheard.places_forgotten,
+            ends=unknown.ends,
+            ends_forgotten=unknown.ends_forgotten,
+            timers=len(seen),
+            timers_forgotten=seen.forgotten,
+            unknown=len(unknown),
+            unknown_forgotten=unknown.places_forgotten,
         )

@@ -47,8 +47,8 @@ async def _test(invocation: Invocation, sections: Sequence[IntegrationConfig], f
     from tocsin.notify.integrations.base import WATCHER, HTTPIntegrationConfig
     from tocsin.notify.integrations.sender import make_sender
     from tocsin.notify.integrations.tlscontext import TLSContexts
+    from tocsin.notify.receivertest import hint
     from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
-    from tocsin.notify.trial import hint
 
     assert isinstance(files, TemplateFiles)  # noqa: S101
     clock, failed, dry = Clock(), 0, invocation.on("dry-run")
@@ -127,9 +127,9 @@ def _as_it_is(text: str | bytes, *_: object) -> str:
 
 
 def _notification(invocation: Invocation, now: int) -> Notification:
-    from tocsin.notify.trial import trial
+    from tocsin.notify.receivertest import notification_of_test
 
-    return trial(
+    return notification_of_test(
         invocation.arguments[0],
         now,
         alerts=[_pairs(each.split(","), "--alert") for each in invocation.texts("alert")],

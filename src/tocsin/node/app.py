@@ -24,17 +24,17 @@ from tocsin.node.decisionrecord import DecisionRecord
 from tocsin.node.engine import Engine
 from tocsin.node.explainer import Explainer
 from tocsin.node.garbage import HeapKeeper
-from tocsin.node.inside import NodeInside
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 from tocsin.node.looplag import watch_stalls
 from tocsin.node.maintenance import Maintenance
+from tocsin.node.nodestatus import VERSION, cluster_status_of
 from tocsin.node.observation import observe
 from tocsin.node.periodic import every
 from tocsin.node.prepared import Prepared
 from tocsin.node.queries import CountedLog, CountedMuter, Queries
-from tocsin.node.standing import VERSION, cluster_status_of
 from tocsin.node.state import make_changes
+from tocsin.node.tocsinbackend import TocsinNodeBackend
 from tocsin.node.web import Web
 
 if TYPE_CHECKING:  # Loaded unless the node is to be alone.
@@ -102,7 +102,7 @@ class Node:
             look_ups=self.look_ups,
         )
         self.explaining = Explainer(self)
-        self.inside = NodeInside(self)
+        self.tocsin = TocsinNodeBackend(self)
         if self.cluster is not None:
             self.cluster.handlers[INTENT_KEY] = self._intents_received
         observe(self.metrics_registry, self)
@@ -123,7 +123,7 @@ class Node:
             on_merged=lambda key: self._coordinator.merged(key),
             on_growth=lambda held: self._heap.entries(held + self.state.entries),
             remembered=self.state.store.meta,
-            once_kept=self.state.news.add,
+            once_kept=self.state.relays.add,
             keep=self.state.store.remember,
         )
 
@@ -144,7 +144,7 @@ class Node:
             (self.flags.data_maintenance_interval, self._maintain),
             (self.flags.alerts_gc_interval, self._collect_alerts),
             (CLOCK_INTERVAL, self._coordinator.watch_clock),
-            *self.inside.periodic,
+            *self.tocsin.periodic,
         ]
         self._periodic = [self._tasks.spawn(every(*each, self._log)) for each in periodic]
         self._periodic.append(self._tasks.spawn(self._coordinator.end_start_delay()))
@@ -155,13 +155,13 @@ class Node:
         self._coordinator.close()
         for task in self._periodic:
             task.cancel()
-        self.inside.events.close()
+        self.tocsin.events.close()
         await self._web.stop()
         await self.engine.close(STOP_GRACE)
         if self.state.shadow is not None:
             self.state.shadow.close()
         await self.changes.notifications.drained()
-        await self.state.news.drained()
+        await self.state.relays.drained()
         await self._tasks.finished(STOP_GRACE)
         await self.explaining.close()
         if self.cluster is not None:

@@ -19,10 +19,10 @@ from tocsin.node.events.hub import GAUGES as EVENT_GAUGES
 from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
+from tocsin.node.receivertests import GAUGES as RECEIVER_TEST_GAUGES
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
 from tocsin.node.store.kinds import KINDS
 from tocsin.node.store.records import GAUGES as RECORD_GAUGES
-from tocsin.node.trials import GAUGES as TRIAL_GAUGES
 from tocsin.notify.integrations.base import FAILURES, REASONS, older_reason
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -98,7 +98,7 @@ class Wholeness:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaid:
+class RelayCounts:
     """A view."""
 
     withheld: int
@@ -158,10 +158,12 @@ def observe(metrics: Metrics, node: Node) -> None:
     metrics.watch_statistics("template", lambda: node.template_statistics)
     metrics.watch_statistics("receivers", lambda: node.counts.clients)
     metrics.watch_statistics(
-        "acknowledgements", lambda: node.inside.acknowledging.statistics, gauges=ACKNOWLEDGEMENT_GAUGES
+        "acknowledgements", lambda: node.tocsin.acknowledging.statistics, gauges=ACKNOWLEDGEMENT_GAUGES
     )
-    metrics.watch_statistics("receiver_tests", lambda: node.inside.trials.statistics, gauges=TRIAL_GAUGES)
-    metrics.watch_statistics("events", lambda: node.inside.events.statistics, gauges=EVENT_GAUGES)
+    metrics.watch_statistics(
+        "receiver_tests", lambda: node.tocsin.receiver_tests.statistics, gauges=RECEIVER_TEST_GAUGES
+    )
+    metrics.watch_statistics("events", lambda: node.tocsin.events.statistics, gauges=EVENT_GAUGES)
     metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
     metrics.watch_statistics("record", lambda: node.state.store.records.statistics, gauges=RECORD_GAUGES)
     if (shadow := node.state.shadow) is not None:
@@ -208,7 +210,7 @@ def _observe_flow(metrics: Metrics, node: Node) -> None:
     metrics.watch_statistics(
         "remembered",
         lambda: node.engine.pipeline.remembered.counts,
-        gauges=("ends", "timers", "unheard"),
+        gauges=("ends", "timers", "unknown"),
     )
 
 
@@ -313,7 +315,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     metrics.watch_statistics("replication_changes", lambda: outbound.statistics)
     metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
     metrics.watch_statistics("replication_queue", lambda: outbound.queued, gauges=("changes", "bytes"))
-    metrics.watch_statistics("replication_news", lambda: Unsaid(node.state.news.withheld))
+    metrics.watch_statistics("replication_relays", lambda: RelayCounts(node.state.relays.withheld))
     metrics.watch_statistics("intent", lambda: node.intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)

@@ -20,7 +20,7 @@ from tocsin.node.clock import Clock
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger
 from tocsin.node.store import Store
-from tocsin.node.store.changes import News, NotificationWriter, SilenceChanges
+from tocsin.node.store.changes import NotificationWriter, RelayQueue, SilenceChanges
 from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class State:
     log: NotificationLog
     remembered: Remembered
     store: Store
-    news: News
+    relays: RelayQueue
     shadow: Shadowing | None
 
     @property
@@ -67,7 +67,9 @@ def make_state(flags: NodeFlags, clock: Clock) -> State:
             entries=flags.record_max_entries, size=flags.record_max_bytes, age=flags.record_max_age
         ),
     )
-    return State(silences, log, remembered, store, News(flush=lambda: store.flush(urgent=False)), shadow)
+    return State(
+        silences, log, remembered, store, RelayQueue(flush=lambda: store.flush(urgent=False)), shadow
+    )
 
 
 @dataclass(frozen=True, slots=True)

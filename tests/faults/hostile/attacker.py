@@ -65,7 +65,7 @@ class Mux(Link):
         )
         self.broken = ""
         if greet:
-            self.session.say_hello(instance=bytes(16), address=CLAIMED, sequence=1, current=0, two_way=False)
+            self.session.send_hello(instance=bytes(16), address=CLAIMED, sequence=1, current=0, two_way=False)
             self.pump(lambda: self.session.open, 10.0)
 
     def pump(self, until: Callable[[], bool], limit: float) -> bool:

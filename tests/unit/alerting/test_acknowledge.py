@@ -12,7 +12,7 @@ from tests.support.replicas import HOUR, NOW
 from tocsin.alerting.acknowledge import (
     ANNOTATION,
     HOLD,
-    UNHEARD_HOLD,
+    UNKNOWN_HOLD,
     Acknowledgements,
     Standing,
     is_acknowledgement,
@@ -45,7 +45,7 @@ def ends_after(*standings: Standing | None, wait: Nanoseconds = 0) -> int | None
 
 def test_it_ends_a_while_after_its_last_alert() -> None:
     assert ends_after(FIRING, ENDED) == HOLD // SECOND
-    assert ends_after(FIRING, UNHEARD) == UNHEARD_HOLD // SECOND
+    assert ends_after(FIRING, UNHEARD) == UNKNOWN_HOLD // SECOND
     assert ends_after(FIRING, FIRING) is None
 
 

@@ -38,11 +38,11 @@ from tocsin.node.http.security import WebConfigStatistics
 from tocsin.node.log_bound import LogStatistics
 from tocsin.node.lookups import LookUpStatistics
 from tocsin.node.metrics.own import help_of, meanings
-from tocsin.node.observation import Protection, Refusals, Unsaid, Wholeness
+from tocsin.node.observation import Protection, Refusals, RelayCounts, Wholeness
+from tocsin.node.receivertests import ReceiverTestStatistics
 from tocsin.node.store.records import RecordStatistics
 from tocsin.node.store.statistics import JournalStatistics
 from tocsin.node.tracing import tracing
-from tocsin.node.trials import TrialStatistics
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 STATISTICS: dict[str, type] = {
@@ -65,13 +65,13 @@ STATISTICS: dict[str, type] = {
     "keyring": KeyringStatistics,
     "look_ups": LookUpStatistics,
     "patterns": PatternStatistics,
-    "receiver_tests": TrialStatistics,
+    "receiver_tests": ReceiverTestStatistics,
     "receivers": ClientStatistics,
     "record": RecordStatistics,
     "remembered": RememberedCounts,
     "replication": ReplicationStatistics,
     "replication_changes": OutboundStatistics,
-    "replication_news": Unsaid,
+    "replication_relays": RelayCounts,
     "replication_queue": QueueLengths,
     "resyncs": ResyncStatistics,
     "template": TemplateStatistics,

@@ -135,9 +135,9 @@ def test_it_leaves_acknowledgements_to_the_others(tmp_path: Path, monkeypatch: p
         async def look() -> None:
             looked.append(1)
 
-        monkeypatch.setattr(node.inside.acknowledging, "look", look)
+        monkeypatch.setattr(node.tocsin.acknowledging, "look", look)
         await eventually(lambda: node.dispatching)
-        await node.inside.end_acknowledgements()
+        await node.tocsin.end_acknowledgements()
         assert not looked
 
     play(tmp_path, monkeypatch, story, *ALONE)

@@ -18,7 +18,7 @@ from tests.support.sink import WebhookSink
 from tests.support.transports import eventually
 from tocsin.alerting.acknowledge import Acknowledgements
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
-from tocsin.node import acknowledging, inside
+from tocsin.node import acknowledging, tocsinbackend
 from tocsin.node.app import Node, start
 from tocsin.node.config.arguments import parse_flags
 from tocsin.node.events import hub
@@ -38,7 +38,7 @@ async def events(http: httpx.AsyncClient, found: list[Any]) -> None:
 
 
 def test_a_node_tells_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inside, "ACKNOWLEDGEMENTS_INTERVAL", SECOND // 20)
+    monkeypatch.setattr(tocsinbackend, "ACKNOWLEDGEMENTS_INTERVAL", SECOND // 20)
     monkeypatch.setattr(acknowledging, "Acknowledgements", partial(Acknowledgements, hold=0))
     monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.02)
 
@@ -77,7 +77,7 @@ def test_a_node_tells_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         asked = {"createdBy": "ann", "receiver": "sink", "group": {"alertname": "Down"}}
         made = await check(http, await http.post(f"{PREFIX}/acknowledge", json=asked))
         identifier = made["silenceId"]
-        await eventually(lambda: node.inside.acknowledging.statistics.active == 1)
+        await eventually(lambda: node.tocsin.acknowledging.statistics.active == 1)
         await fire(endsAt=format_milliseconds(node.now()))
 
         def ended() -> bool:
@@ -102,7 +102,7 @@ def test_a_node_tells_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_an_acknowledgement_outlives_a_restart_and_ends_with_its_alert(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(acknowledging, "Acknowledgements", partial(Acknowledgements, hold=0, unheard_hold=0))
+    monkeypatch.setattr(acknowledging, "Acknowledgements", partial(Acknowledgements, hold=0, unknown_hold=0))
 
     async def report(http: httpx.AsyncClient, **more: str) -> None:
         alert = {"labels": {"alertname": "Down", "team": "db"}, **more}
@@ -117,12 +117,12 @@ def test_an_acknowledgement_outlives_a_restart_and_ends_with_its_alert(
             await node.stop()
         async for node, http in started(tmp_path):
             for _ in range(3):
-                await node.inside.acknowledging.look()
+                await node.tocsin.acknowledging.look()
             silence = node.silences.get(identifier)
             assert silence is not None
             assert silence.ends_at > node.now(), "it knows of no alert, so none has ended"
             await report(http, endsAt=format_milliseconds(node.now()))
-            await node.inside.acknowledging.look()
+            await node.tocsin.acknowledging.look()
             silence = node.silences.get(identifier)
             assert silence is not None
             assert silence.ends_at <= node.now()

@@ -7,7 +7,7 @@ from typing import Final
 
 from tocsin.alerting.duration import format_duration
 from tocsin.alerting.explain.story import GroupTold, RouteTold, Story, Told
-from tocsin.alerting.met import TOLERANCE
+from tocsin.alerting.firstseen import TOLERANCE
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
 ALIKE: Final = 10 * SECOND

@@ -16,7 +16,7 @@ from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.lookups import LookUps
 
 if TYPE_CHECKING:  # Loaded with the first request for it.
-    from tocsin.node.api.tocsin_v1.inside import Inside
+    from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Backend(Protocol):
     def cluster_status(self) -> ClusterStatus: ...
 
     @property
-    def inside(self) -> Inside:
+    def tocsin(self) -> TocsinBackend:
         """What only Tocsin's own API asks."""
         ...
 

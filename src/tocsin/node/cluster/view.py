@@ -52,7 +52,7 @@ class ClusterView:
         self._transport = transport
         self._names_bound = names_bound
         self._clear_text = clear_text
-        self._about = about
+        self._node_info = about
 
     def cluster(self) -> Cluster:
         """All but members and connections."""
@@ -109,7 +109,7 @@ class ClusterView:
             last = None if itself else cluster.convergence.last(member.name)
             tocsin = itself or speaks_tocsin(member.meta)
             # Under this name there may have been a Tocsin node before, and what it told is not forgotten.
-            version, configuration = self._about(member.name) if tocsin else ("", "")
+            version, configuration = self._node_info(member.name) if tocsin else ("", "")
             found.append(
                 Member(
                     name=member.name,

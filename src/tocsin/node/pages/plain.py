@@ -47,7 +47,7 @@ def plain_page(backend: Backend) -> str:
 &middot; started {escape(format_rfc3339(backend.started_at // SECOND * SECOND))}</p>
 <p>This node is <b class="{ready}">{"ready" if backend.ready else "not ready yet"}</b>;
 the cluster is <b class="{"ready" if state == "ready" else "settling"}">{escape(state)}</b>.</p>
-{_IN_SHADOW if backend.inside.shadow is not None else ""}
+{_IN_SHADOW if backend.tocsin.shadow is not None else ""}
 {_CLEAR_TEXT if cluster.clear_text else ""}
 <ul class="numbers">{cards}</ul>
 {_gaps(cluster.gaps)}

@@ -17,7 +17,7 @@ from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
 
-MAX_NEWS: Final = 4096
+MAX_RELAYS: Final = 4096
 """Of merged payloads that wait until they are kept."""
 
 Tell = Callable[[str, Sequence[bytes]], None]
@@ -176,11 +176,11 @@ class NotificationWriter:
             apply()
 
 
-class News:
+class RelayQueue:
     """Tells on what was merged from peers, once it is kept.
 
     While the disk fails nothing is told on: its maker has told it, and exchanges of states go on. The same
-    for what comes while ``MAX_NEWS`` wait for a disk that stands still.
+    for what comes while ``MAX_RELAYS`` wait for a disk that stands still.
     """
 
     def __init__(self, *, flush: Callable[[], Awaitable[bool]]) -> None:
@@ -191,7 +191,7 @@ class News:
 
     def add(self, tell: Callable[[], None]) -> None:
         """Call ``tell`` once what is in memory now is kept."""
-        if len(self._waiting) >= MAX_NEWS:
+        if len(self._waiting) >= MAX_RELAYS:
             self.withheld += 1
             return
         self._waiting.append(tell)

@@ -11,7 +11,7 @@ from tests.support.transports import eventually
 from tests.unit.node.cluster.test_cluster import QUICK, Member, address
 from tocsin.gossip.transport.memory import MemoryNetwork
 from tocsin.node.cluster.gaps import SHOWN, Gap, Gaps, explained
-from tocsin.node.standing import cluster_status_of
+from tocsin.node.nodestatus import cluster_status_of
 
 
 def test_a_view() -> None:

@@ -17,7 +17,7 @@ from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.models.cluster import Member
-from tocsin.node.cluster import about
+from tocsin.node.cluster import nodeinfo
 from tocsin.node.cluster.capability import META
 from tocsin.node.cluster.view import ClusterView, certificate_doubts, certificate_of, written
 from tocsin.tls.refusal import RefusalError
@@ -75,16 +75,16 @@ class _Told:
         self.told: list[bytes] = []
 
     def tell(self, key: str, data: bytes) -> None:
-        assert key == about.KEY
+        assert key == nodeinfo.KEY
         self.told.append(data)
 
 
 def test_nodes_tell_each_other_version_and_configuration() -> None:
     one, other = _Told("1", "1", "2"), _Told("2", "1", "2")
-    first = about.About(cast("Any", one), lambda: ("0.1.0", "77"))
-    second = about.About(cast("Any", other), lambda: ("0.2.0", "78"))
-    asyncio.run(first.tell())
-    receive = other.handlers[about.KEY]
+    first = nodeinfo.NodeInfo(cast("Any", one), lambda: ("0.1.0", "77"))
+    second = nodeinfo.NodeInfo(cast("Any", other), lambda: ("0.2.0", "78"))
+    asyncio.run(first.send())
+    receive = other.handlers[nodeinfo.KEY]
     receive(one.told[0], UserMessage(b"", Address("10.0.0.1", 1)))
     assert (second.of("1"), second.of("2"), first.of("2")) == (("0.1.0", "77"), ("0.2.0", "78"), ("", ""))
     stranger, member = Address("10.0.0.9", 1), Address("10.0.0.1", 2)

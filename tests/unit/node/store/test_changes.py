@@ -19,7 +19,7 @@ from tocsin.alerting.silence import Silences
 from tocsin.errors import NotFoundError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import changes
-from tocsin.node.store.changes import News, NotificationWriter, SilenceChanges
+from tocsin.node.store.changes import NotificationWriter, RelayQueue, SilenceChanges
 from tocsin.node.store.database import Database
 from tocsin.node.store.rows import Row
 
@@ -134,20 +134,20 @@ def test_what_peers_sent_is_told_on_only_once_kept() -> None:
             await asyncio.sleep(0)
             return answers.pop(0)
 
-        news = News(flush=flush)
-        news.add(lambda: told.append("kept"))
+        relays = RelayQueue(flush=flush)
+        relays.add(lambda: told.append("kept"))
         assert told == []
-        await news.drained()
-        news.add(lambda: told.append("not kept"))
-        await news.drained()
+        await relays.drained()
+        relays.add(lambda: told.append("not kept"))
+        await relays.drained()
         assert told == ["kept"]
-        assert news.withheld == 1
+        assert relays.withheld == 1
 
     asyncio.run(story())
 
 
 def test_no_more_than_so_much_waits_for_a_disk_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "MAX_NEWS", 3)
+    monkeypatch.setattr(changes, "MAX_RELAYS", 3)
 
     async def story() -> None:
         moves = asyncio.Event()
@@ -157,14 +157,14 @@ def test_no_more_than_so_much_waits_for_a_disk_that_stands_still(monkeypatch: py
             await moves.wait()
             return True
 
-        news = News(flush=flush)
-        news.add(lambda: told.append(-1))
+        relays = RelayQueue(flush=flush)
+        relays.add(lambda: told.append(-1))
         await asyncio.sleep(0)  # That one is at the disk.
         for number in range(5):
-            news.add(lambda number=number: told.append(number))  # type: ignore[misc]
-        assert news.withheld == 2
+            relays.add(lambda number=number: told.append(number))  # type: ignore[misc]
+        assert relays.withheld == 2
         moves.set()
-        await news.drained()
+        await relays.drained()
         assert told == [-1, 0, 1, 2]
 
     asyncio.run(story())

@@ -43,11 +43,11 @@ class MuxSession:
         self.peer: Hello | None = None
         self.open: bool = False
         """START was sent or received."""
-        self.farewell_received: bool = False
+        self.goaway_received: bool = False
         self._hello_deadline = now + config.hello_timeout
         self._hello_sent = False
-        self._farewell: bytes | None = None
-        self._farewell_sent = False
+        self._goaway: bytes | None = None
+        self._goaway_sent = False
         self._decoder = wire.MuxFrameDecoder()
         self._events: deque[MuxEvent] = deque()
         self._outgoing = Outgoing(config, self.statistics)
@@ -66,7 +66,9 @@ class MuxSession:
 
     # -- greeting and GOAWAY
 
-    def say_hello(self, *, instance: bytes, address: str, sequence: int, current: int, two_way: bool) -> None:
+    def send_hello(
+        self, *, instance: bytes, address: str, sequence: int, current: int, two_way: bool
+    ) -> None:
         """Send HELLO: the dialler at once, the other side when it has received one."""
         config = self.config
         hello = Hello(
@@ -88,25 +90,25 @@ class MuxSession:
         self._control.append(wire.encode_frame(wire.START, 0, 0))
         self.open = True
 
-    def say_farewell(self, code: MuxCode = MuxCode.NONE, text: str = "") -> None:
+    def send_goaway(self, code: MuxCode = MuxCode.NONE, text: str = "") -> None:
         """Take nothing new; GOAWAY follows what is queued. Idempotent."""
-        if self._farewell is None:
-            self._farewell = wire.encode_reason(wire.GOAWAY, 0, code, text)
+        if self._goaway is None:
+            self._goaway = wire.encode_reason(wire.GOAWAY, 0, code, text)
 
     @property
-    def said_farewell(self) -> bool:
-        """:meth:`say_farewell` was called."""
-        return self._farewell is not None
+    def goaway_queued(self) -> bool:
+        """:meth:`send_goaway` was called."""
+        return self._goaway is not None
 
     @property
     def closing(self) -> bool:
         """Nothing new can be sent."""
-        return self._farewell is not None or self.farewell_received
+        return self._goaway is not None or self.goaway_received
 
     @property
     def finished(self) -> bool:
         """Both sides have sent GOAWAY and nothing is under way: the connection can be closed."""
-        return self._farewell_sent and self.farewell_received and not self._streams and not self._control
+        return self._goaway_sent and self.goaway_received and not self._streams and not self._control
 
     @property
     def streams(self) -> int:
@@ -262,8 +264,8 @@ class MuxSession:
         elif frame_type == wire.PING:
             self._answer(wire.encode_frame(wire.PONG, 0, 0, payload[:8]))
         elif frame_type == wire.GOAWAY:
-            if not self.farewell_received:
-                self.farewell_received = True
+            if not self.goaway_received:
+                self.goaway_received = True
                 self._events.append(GoingAway(*wire.decode_reason(payload)))
         elif frame_type == wire.HELLO:
             if self.peer is not None:
@@ -278,7 +280,7 @@ class MuxSession:
             self._events.append(Started())
 
     def _packet(self, flags: int, payload: bytes) -> None:
-        if self.farewell_received:
+        if self.goaway_received:
             raise MuxError(MuxCode.PROTOCOL, "a packet after GOAWAY")
         more = flags & wire.FLAG_MORE
         if not more and not self._assembling:
@@ -298,7 +300,7 @@ class MuxSession:
             self._assembled = 0
 
     def _opened(self, identifier: int) -> None:
-        if self.farewell_received:
+        if self.goaway_received:
             raise MuxError(MuxCode.PROTOCOL, "OPEN after GOAWAY")
         if not identifier or self._is_ours(identifier) or identifier <= self._last_peer_stream:
             raise MuxError(MuxCode.PROTOCOL, f"OPEN of stream {identifier}")
@@ -404,9 +406,9 @@ class MuxSession:
                 self._remove(stream)
             self._events.append(StreamChanged(stream.identifier))
         packets_wait = self.open and outgoing.packets_wait
-        if self._farewell is not None and not self._farewell_sent and not packets_wait and not control:
-            self._farewell_sent = True
-            parts.append(self._farewell)
+        if self._goaway is not None and not self._goaway_sent and not packets_wait and not control:
+            self._goaway_sent = True
+            parts.append(self._goaway)
         return b"".join(parts)
 
     # -- time

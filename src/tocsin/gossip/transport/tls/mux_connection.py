@@ -174,9 +174,9 @@ class MuxConnection:
 
     def leave(self, code: MuxCode = MuxCode.NONE, text: str = "") -> None:
         """Orderly: what is queued goes out, then GOAWAY; closes when the peer did so too, or late."""
-        if self.over or self.session.said_farewell:
+        if self.over or self.session.goaway_queued:
             return
-        self.session.say_farewell(code, text)
+        self.session.send_goaway(code, text)
         self._drains_until = self._loop.time() + _DRAIN_TIME
         self._arm(self._loop.time() + self.config.close_timeout)
         self.flush_soon()
@@ -376,7 +376,7 @@ class MuxConnection:
         if self.over:
             return
         now = self._loop.time()
-        if self.session.said_farewell:
+        if self.session.goaway_queued:
             if self.session.streams and now < self._drains_until:
                 self._arm(now + self.config.close_timeout)
                 return

@@ -169,7 +169,7 @@ class MuxPeers:
         new = self._make(connection, address)
         new.renews = True
         # Not naming the one in use says that it is to be replaced.
-        self._say_hello(new, current=None, two_way=False)
+        self._send_hello(new, current=None, two_way=False)
 
     def release(self, address: Address) -> None:
         """``address`` is not wanted any more: the last one takes the connection with it."""
@@ -196,7 +196,7 @@ class MuxPeers:
             return mux
         current = self._latest(destination)
         own = self._make(connection, destination)
-        self._say_hello(own, current=current, two_way=False)
+        self._send_hello(own, current=current, two_way=False)
         while (mux := self.active(destination)) is None:
             waiting = self._latest(destination)
             if waiting is None:
@@ -240,9 +240,9 @@ class MuxPeers:
         )
         return max(alive, key=lambda mux: mux.sequence, default=None)
 
-    def _say_hello(self, mux: MuxConnection, *, current: MuxConnection | None, two_way: bool) -> None:
+    def _send_hello(self, mux: MuxConnection, *, current: MuxConnection | None, two_way: bool) -> None:
         mux.two_way = two_way
-        mux.session.say_hello(
+        mux.session.send_hello(
             instance=self.instance,
             address=self._advertised,
             sequence=mux.sequence,
@@ -266,7 +266,7 @@ class MuxPeers:
             current = self._latest(mux.source) if proven else None
             if proven:
                 mux.carries.add(mux.source)
-            self._say_hello(mux, current=current, two_way=proven)
+            self._send_hello(mux, current=current, two_way=proven)
             if not proven:
                 mux.start()
                 return

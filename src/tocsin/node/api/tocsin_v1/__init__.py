@@ -1,7 +1,7 @@
 """Tocsin's own API, ``/api/tocsin/v1``: what Alertmanager's does not say. Models are in ``tocsin.models``.
 
 ``registry.py`` names the resources, a module for each; ``resource.py`` is their contract, ``api.py`` the
-frame around every call, ``inside.py`` what they need of the node beside what the API v2 needs.
+frame around every call, ``backend.py`` what they need of the node beside what the API v2 needs.
 """
 
 from typing import Final

@@ -67,7 +67,7 @@ class _Acknowledge:
         if asked.group is not None:
             labels = Labels(asked.group)
             turns = turns_of(SLICE)
-            for route, named, _ in backend.inside.each_group():
+            for route, named, _ in backend.tocsin.each_group():
                 if next(turns):
                     await asyncio.sleep(0)
                 if route.options.receiver == asked.receiver and named == labels:

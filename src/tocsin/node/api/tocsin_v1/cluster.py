@@ -13,34 +13,34 @@ from tocsin.node.api.tocsin_v1.shared import Shared
 
 class _Cluster:
     def __init__(self, context: Context) -> None:
-        self._inside = context.backend.inside
+        self._backend = context.backend.tocsin
 
     async def __call__(self, call: Call[Query, None]) -> Cluster:  # noqa: ARG002 - as all resources
-        return self._inside.cluster()
+        return self._backend.cluster()
 
 
 class _Members:
     def __init__(self, context: Context) -> None:
-        self._inside = context.backend.inside
+        self._backend = context.backend.tocsin
         self._shared = Shared(self._all, monotonic)
 
     async def __call__(self, call: Call[Paging, None]) -> Page[Member]:
         return paged(await self._shared.get(), call.query)
 
     async def _all(self) -> tuple[Member, ...]:
-        return tuple(self._inside.members())
+        return tuple(self._backend.members())
 
 
 class _Connections:
     def __init__(self, context: Context) -> None:
-        self._inside = context.backend.inside
+        self._backend = context.backend.tocsin
         self._shared = Shared(self._all, monotonic)
 
     async def __call__(self, call: Call[Paging, None]) -> Page[Connection]:
         return paged(await self._shared.get(), call.query)
 
     async def _all(self) -> tuple[Connection, ...]:
-        return tuple(self._inside.connections())
+        return tuple(self._backend.connections())
 
 
 CLUSTER = Resource(

@@ -56,7 +56,7 @@ class _Events:
     async def __call__(self, call: Call[EventsQuery, None]) -> EventStream:
         identifier = call.headers.get("last-event-id", "") or call.query.last_event_id
         try:
-            events = self._backend.inside.events
+            events = self._backend.tocsin.events
             return EventStream(events.listen(identifier, user=call.creator, address=call.address))
         except TooManyStreamsError:
             message = (

@@ -34,7 +34,7 @@ class _Explain:
             until=FOREVER if until is None else until,
             limit=query.limit,
         )
-        found = await self._backend.inside.explain(question, peers=query.peers)
+        found = await self._backend.tocsin.explain(question, peers=query.peers)
         stories = await asyncio.to_thread(lambda: tuple(map(shown, found.stories)))  # peers tell much
         return models.Explanation(
             stories=stories,

@@ -62,7 +62,7 @@ class _Wanted:
 
 class _Notifications:
     def __init__(self, context: Context) -> None:
-        self._looking = Looking(context.backend.inside)
+        self._looking = Looking(context.backend.tocsin)
 
     async def __call__(self, call: Call[NotificationsQuery, None]) -> Page[Notification]:
         query = call.query
@@ -91,7 +91,7 @@ class _Notifications:
 
 class _Alerts:
     def __init__(self, context: Context) -> None:
-        self._looking = Looking(context.backend.inside)
+        self._looking = Looking(context.backend.tocsin)
 
     async def __call__(self, call: Call[HistoryQuery, None]) -> Page[AlertSeen]:
         query = call.query

@@ -12,7 +12,7 @@ from typing import Final
 
 from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.node.api.tocsin_v1.inside import Inside
+from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 from tocsin.node.api.tocsin_v1.resource import RefusedError
 
 MAX_LOOKED: Final = 4096
@@ -98,13 +98,13 @@ def _key(record: FlushRecord) -> Key:
 class Looking:
     """Goes through the records, newest first."""
 
-    def __init__(self, inside: Inside) -> None:
-        self._inside = inside
+    def __init__(self, backend: TocsinBackend) -> None:
+        self._backend = backend
 
     async def records(self, place: Place, since: Nanoseconds) -> AsyncGenerator[Looked]:
         """From ``place`` on, back to ``since``. Flushes that have not ended come first, without a number, and
         what is kept of them by now is left out. Raises RefusedError where there is no record."""
-        if not self._inside.record_kept:
+        if not self._backend.record_kept:
             raise RefusedError(404, KEEPS_NONE)
         end = monotonic() + MAX_SECONDS
         count = 0
@@ -114,7 +114,7 @@ class Looking:
             for left, (key, record) in enumerate(latest, 1 - len(latest)):
                 start = place.alert or 0 if key == place.key else 0
                 yield Looked(0, record, key, start, last=more and not left)
-        async for number, record in self._inside.records(place.before):
+        async for number, record in self._backend.records(place.before):
             if record.began < since - SLACK:
                 return
             if number in told:
@@ -128,7 +128,7 @@ class Looking:
         numbers of all."""
         latest: list[tuple[Nanoseconds, int, int, FlushRecord]] = []
         turn, more = 0, False
-        async for number, record in self._inside.under_way():
+        async for number, record in self._backend.under_way():
             turn += 1
             told.add(number)
             key = _key(record)

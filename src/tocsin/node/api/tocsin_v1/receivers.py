@@ -14,7 +14,7 @@ from tocsin.alerting.timestamp import Nanoseconds, format_milliseconds, in_secon
 from tocsin.models.base import Page, Paging
 from tocsin.models.receivers import Integration, Receiver
 from tocsin.node.api.receivers import receiver_labels
-from tocsin.node.api.tocsin_v1.inside import Inside
+from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
@@ -43,7 +43,7 @@ class _Receivers:
             routes[route.options.receiver] += 1
             if next(turns):
                 await asyncio.sleep(0)
-        for route, _, held in backend.inside.each_group():
+        for route, _, held in backend.tocsin.each_group():
             groups[route.options.receiver] += 1
             for alert in held:
                 alerts[route.options.receiver] += not alert.resolved_at(now)
@@ -63,15 +63,15 @@ class _Receivers:
                     routes=routes[name],
                     groups=groups[name],
                     alerts=alerts[name],
-                    integrations=tuple(shown(backend.inside, each) for each in integrations(receiver)),
+                    integrations=tuple(shown(backend.tocsin, each) for each in integrations(receiver)),
                 )
             )
         return found
 
 
-def shown(inside: Inside, known: Known) -> Integration:
+def shown(backend: TocsinBackend, known: Known) -> Integration:
     """An integration as the API shows it."""
-    health = inside.health(known.receiver, known.integration, known.index)
+    health = backend.health(known.receiver, known.integration, known.index)
     recent = health.recent
     return Integration(
         name=str(known),

@@ -8,7 +8,7 @@ from tocsin.alerting.integration import integrations
 from tocsin.models.base import Query
 from tocsin.models.receivertest import IntegrationTested, ReceiverTest, ReceiverTested
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
-from tocsin.notify.trial import trial
+from tocsin.notify.receivertest import notification_of_test
 
 
 class _Test:
@@ -32,20 +32,20 @@ class _Test:
             raise RefusedError(400, f"the receiver {name!r} has {what}", "body integration")
         if "" in asked.labels:
             raise RefusedError(400, "a label without a name", "body labels")
-        if backend.inside.shadow is not None:
+        if backend.tocsin.shadow is not None:
             raise RefusedError(403, "this node is in shadow (--dispatch.shadow), and sends nothing")
-        trials = backend.inside.trials
-        if not trials.admit():
+        tests = backend.tocsin.receiver_tests
+        if not tests.admit():
             raise RefusedError(503, "as many tests are under way as may be at once; try again later")
-        notification = trial(
+        notification = notification_of_test(
             name,
             backend.now(),
             alerts=[asked.labels] if asked.labels else (),
             annotations=asked.annotations,
             resolved=asked.resolved,
-            external_url=backend.inside.external_url,
+            external_url=backend.tocsin.external_url,
         )
-        tried = await trials.run(known[name], wanted, notification)
+        tried = await tests.run(known[name], wanted, notification)
         return ReceiverTested(
             receiver=name,
             taken=all(each.outcome.success for each in tried),

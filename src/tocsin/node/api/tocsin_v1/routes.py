@@ -36,7 +36,7 @@ class _Routes:
         groups: Counter[str] = Counter()
         alerts: Counter[str] = Counter()
         turns = turns_of(SLICE)
-        for route, _, held in backend.inside.each_group():
+        for route, _, held in backend.tocsin.each_group():
             groups[route.id] += 1
             for alert in held:
                 alerts[route.id] += not alert.resolved_at(now)
@@ -48,7 +48,7 @@ class _Routes:
             if next(turns):
                 await asyncio.sleep(0)
             depths[node.id] = depths[node.parent.id] + 1 if node.parent is not None else 0
-            muted = backend.inside.route_muted_by(node.options, now)
+            muted = backend.tocsin.route_muted_by(node.options, now)
             found.append(shown(node, depths[node.id], groups[node.id], alerts[node.id], muted))
         return found
 

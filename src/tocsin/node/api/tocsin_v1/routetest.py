@@ -27,7 +27,7 @@ class _RouteTest:
         inhibited = tuple(backend.inhibited_by(labels, at))
         destinations = []
         for route in root.match(labels):
-            intervals = tuple(backend.inside.route_muted_by(route.options, at))
+            intervals = tuple(backend.tocsin.route_muted_by(route.options, at))
             group = route.group_labels(labels)
             muted = "inhibited" if inhibited else "time interval" if intervals else ""
             destinations.append(

@@ -29,7 +29,7 @@ class _Shadow:
 
     async def __call__(self, call: Call[ShadowQuery, None]) -> ShadowReport:
         backend = self._backend
-        shadow = backend.inside.shadow
+        shadow = backend.tocsin.shadow
         if shadow is None:
             raise RefusedError(404, "this node is not in shadow: it runs without --dispatch.shadow")
         return report(shadow, call.query, node=backend.cluster_status().name, now=backend.now())

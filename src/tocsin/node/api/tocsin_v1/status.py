@@ -36,24 +36,24 @@ class _Status:
             build=Build(version=version.revision, alertmanager=version.version, runtime=version.go_version),
             started_at=format_milliseconds(backend.started_at),
             now=format_milliseconds(now),
-            ready=backend.inside.settled,
+            ready=backend.tocsin.settled,
             cluster=cluster.status,
             read_only=self._read_only,
-            features=tuple(backend.inside.features),
+            features=tuple(backend.tocsin.features),
             warnings=tuple(self._warnings(cluster))[:MAX_WARNINGS],
-            configuration=backend.inside.configuration(),
+            configuration=backend.tocsin.configuration(),
             counts=Counts(
                 alerts_firing=alerts["firing"],
                 alerts_resolved=alerts["resolved"],
                 silences_active=silences[SilenceState.ACTIVE],
                 silences_pending=silences[SilenceState.PENDING],
                 silences_expired=silences[SilenceState.EXPIRED],
-                groups=backend.inside.group_count,
+                groups=backend.tocsin.group_count,
             ),
         )
 
     def _warnings(self, cluster: ClusterStatus) -> Iterator[str]:
-        if self._backend.inside.shadow is not None:
+        if self._backend.tocsin.shadow is not None:
             yield IN_SHADOW
         if cluster.clear_text:
             yield (
@@ -62,7 +62,7 @@ class _Status:
             )
         for gap in cluster.gaps:
             yield f"{gap.name} is missing: {gap.why or 'not reached yet'}"
-        yield from self._backend.inside.doubts()
+        yield from self._backend.tocsin.doubts()
 
 
 RESOURCE = Resource(

@@ -171,7 +171,7 @@ def test_the_reason_of_a_refusal_is_told_again_when_it_was_lost() -> None:
     assert len(b.refusals) == 1
 
 
-def test_a_farewell_ends_the_association_and_the_next_packet_begins_another() -> None:
+def test_a_close_ends_the_association_and_the_next_packet_begins_another() -> None:
     world, a, b = pair()
     a.send(b, b"one")
     world.run(5.0, lambda: b.packets)

@@ -65,7 +65,7 @@ def test_packets_of_every_size_keep_their_borders(size: int) -> None:
 
 def test_nothing_but_the_greeting_is_sent_before_start() -> None:
     pair = Pair(greet=False)
-    pair.near.session.say_hello(sequence=1, **GREETING)
+    pair.near.session.send_hello(sequence=1, **GREETING)
     with pytest.raises(TransportError):
         pair.near.session.open_stream()
     assert not pair.near.session.send_packet(b"early")
@@ -172,14 +172,14 @@ def test_streams_opened_and_cut_faster_than_we_let_go_are_refused() -> None:
     assert pair.near.session.statistics.streams_refused == {"refused": 1}
 
 
-def test_an_orderly_farewell_sends_what_was_queued_first() -> None:
+def test_an_orderly_close_sends_what_was_queued_first() -> None:
     pair = Pair()
     stream = pair.near.session.open_stream()
     pair.near.session.write(stream, b"state")
     pair.near.session.finish(stream)
     for index in range(300):
         pair.near.session.send_packet(b"last words %d" % index)
-    pair.near.session.say_farewell()
+    pair.near.session.send_goaway()
     assert not pair.near.session.send_packet(b"too late")
     with pytest.raises(TransportError):
         pair.near.session.open_stream()
@@ -191,7 +191,7 @@ def test_an_orderly_farewell_sends_what_was_queued_first() -> None:
     far = pair.far.session.stream(1)
     assert far is not None
     assert pair.far.session.read(far) == b"state"
-    pair.far.session.say_farewell()
+    pair.far.session.send_goaway()
     pair.settle()
     assert not pair.near.session.finished  # The stream's other direction is still open.
     pair.far.session.finish(far)
@@ -276,7 +276,7 @@ def test_frames_out_of_place_are_refused() -> None:
     assert broken(Pair(greet=False).far, frame(wire.START)) is MuxCode.PROTOCOL
     assert broken(Pair().far, frame(wire.START)) is MuxCode.PROTOCOL
     pair = Pair(greet=False)
-    pair.near.session.say_hello(sequence=1, **GREETING)
+    pair.near.session.send_hello(sequence=1, **GREETING)
     assert broken(pair.far, pair.near.session.data_to_send() * 2) is MuxCode.PROTOCOL
     assert broken(Pair().far, frame(wire.GOAWAY, payload=b"\0\0") + frame(wire.PACKET)) is MuxCode.PROTOCOL
     assert broken(Pair().far, frame(wire.GOAWAY, payload=b"\0\0") + frame(wire.OPEN, 1)) is MuxCode.PROTOCOL

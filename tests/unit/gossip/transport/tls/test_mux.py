@@ -264,7 +264,7 @@ def test_a_quiet_connection_stays() -> None:
     run(story)
 
 
-def test_last_words_arrive_and_the_peer_notices_a_farewell_not_a_failure() -> None:
+def test_last_words_arrive_and_the_peer_notices_a_goaway_not_a_failure() -> None:
     async def story() -> None:
         async with node() as b:
             for index in range(10):
@@ -329,7 +329,7 @@ def test_a_node_told_not_to_offer_it_gets_alertmanagers_framing() -> None:
     run(story)
 
 
-def test_least_recently_used_and_idle_connections_say_farewell() -> None:
+def test_least_recently_used_and_idle_connections_send_goaway() -> None:
     async def story() -> None:
         async with node(max_outbound_connections=1) as a, node() as b, node() as c:
             await packets(a, b, b"one")
@@ -368,7 +368,7 @@ def test_a_connection_that_carries_streams_is_not_idle_and_holds_nothing_up() ->
     run(story)
 
 
-def test_a_stream_outlives_the_farewell_of_its_connection() -> None:
+def test_a_stream_outlives_the_goaway_of_its_connection() -> None:
     async def story() -> None:
         async with node(max_outbound_connections=1, close_timeout=0.02) as a, node() as b, node() as c:
             await packets(a, b, b"one")

@@ -54,7 +54,7 @@ class Owner:
         self.ended: list[object] = []
 
     def mux_hello(self, mux: MuxConnection, hello: Hello) -> None:
-        mux.session.say_hello(sequence=1, **GREETING)
+        mux.session.send_hello(sequence=1, **GREETING)
         mux.start()
 
     def mux_started(self, mux: MuxConnection) -> None: ...
@@ -82,7 +82,7 @@ def test_what_came_before_the_end_is_read_in_turns_and_then_it_is_over(error: Tr
         )
         connection: Any = wire
         pair = Pair(greet=False)
-        pair.near.session.say_hello(sequence=1, **GREETING)
+        pair.near.session.send_hello(sequence=1, **GREETING)
         mux.connection_received(connection, pair.near.session.data_to_send(64 * 1024))
         pair.near.receive(mux.session.data_to_send(64 * 1024), 0.0)
         sent = [b"%d" % number for number in range(1000)]

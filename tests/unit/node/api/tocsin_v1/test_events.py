@@ -78,7 +78,7 @@ def play(story: Story, **options: Any) -> None:
             base = f"http://{host}:{port}"
             async with httpx.AsyncClient(base_url=base, trust_env=False, timeout=30) as http:
                 await story(http, node)
-                node.inside.events.close()
+                node.tocsin.events.close()
 
     asyncio.run(run())
 
@@ -108,7 +108,7 @@ def test_what_changes_is_told_and_told_again_to_who_comes_back(monkeypatch: pyte
         async with listening(http, **{"Last-Event-ID": "another-3"}) as listener:
             _, kind, told = await listener.next()
             assert (kind, told["kind"]) == ("reset", "reset")
-        assert node.inside.events.statistics.resets == 1
+        assert node.tocsin.events.statistics.resets == 1
 
     # Streams take none of the places for GETs, and no time limit ends them.
     play(story, limits=Limits(get_concurrency=1, timeout=SECOND))
@@ -118,7 +118,7 @@ def test_whoever_is_too_slow_hears_that_something_was_missed(monkeypatch: pytest
     monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.01)
 
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
-        events = node.inside.events
+        events = node.tocsin.events
         listener = events.listen("")
         assert b"event: hello" in await listener.next()
         for number in range(1100):  # more than are kept
@@ -135,7 +135,7 @@ def test_streams_are_bounded_and_places_become_free_again(monkeypatch: pytest.Mo
     monkeypatch.setattr(hub, "HEARTBEAT", 0.05)
 
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
-        statistics = node.inside.events.statistics
+        statistics = node.tocsin.events.statistics
         async with listening(http), listening(http), listening(http), listening(http):
             assert statistics.streams == 4
             refused = await http.get(f"{PREFIX}/events")
@@ -187,7 +187,7 @@ def test_how_many_streams_there_may_be_is_a_flag(most: int, tmp_path: Path) -> N
         flags = [f"--web.max-event-streams={most}", f"--storage.path={tmp_path}", f"--config.file={file}"]
         alone = ["--cluster.listen-address=", "--web.listen-address=127.0.0.1:0"]
         node = await start(prepare(parse_flags([*flags, *alone])))
-        events = node.inside.events
+        events = node.tocsin.events
         for _ in range((most + 1) // 2):
             events.listen("", address="192.0.2.1")
         with pytest.raises(hub.TooManyStreamsError):
@@ -202,13 +202,13 @@ def test_a_user_is_known_by_the_proxys_header_and_has_streams_of_its_own(
 ) -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         asked: list[dict[str, str]] = []
-        listen = node.inside.events.listen
+        listen = node.tocsin.events.listen
 
         def noted(last: str, **who: str) -> hub.Listener:
             asked.append(who)
             return listen(last, **who)
 
-        monkeypatch.setattr(node.inside.events, "listen", noted)
+        monkeypatch.setattr(node.tocsin.events, "listen", noted)
         async with listening(http, **{"X-User": "ann"}), listening(http):
             assert asked == [{"user": name, "address": "127.0.0.1"} for name in ("ann", "")]
 
@@ -222,7 +222,7 @@ def test_whoever_takes_nothing_loses_the_connection_and_costs_no_memory() -> Non
             with socket.create_connection(server.addresses[0]) as client:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 client.sendall(f"GET {PREFIX}/events HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-                events = node.inside.events
+                events = node.tocsin.events
                 async with asyncio.timeout(60):
                     while not server.statistics.connections_closed["answer"]:
                         events._ring.append("alerts", b"x" * 50_000)
@@ -239,7 +239,7 @@ def test_a_stop_ends_streams_at_once() -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         async with listening(http) as listener:
             assert (await listener.next())[1] == "hello"
-            node.inside.events.close()
+            node.tocsin.events.close()
             with pytest.raises(EOFError):
                 await listener.next()
         assert (await http.get(f"{PREFIX}/events")).status_code == 503

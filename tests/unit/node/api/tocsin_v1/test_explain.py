@@ -52,7 +52,7 @@ def test_a_story_is_told() -> None:
     )
 
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
-        node.inside.explanation = Explanation((told,), (NodeAnswer("go1", "log only", "why"),), 3)
+        node.tocsin.explanation = Explanation((told,), (NodeAnswer("go1", "log only", "why"),), 3)
         found = await check(
             http, await http.get(f"{PREFIX}/explain", params={"filter": "alertname=DiskFull"})
         )
@@ -82,8 +82,8 @@ def test_what_is_asked_reaches_the_node() -> None:
             "limit": "2",
         }
         await check(http, await http.get(f"{PREFIX}/explain", params=params))
-        assert node.inside.asked is not None
-        question, peers = node.inside.asked
+        assert node.tocsin.asked is not None
+        question, peers = node.tocsin.asked
         assert (question.fingerprints, peers, question.limit) == (frozenset({255, 1}), False, 2)
         assert list(map(str, question.matchers)) == ['a="b"', 'c=~"d"']
         assert (question.group_key, question.receiver) == ("key", "hook")

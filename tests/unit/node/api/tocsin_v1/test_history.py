@@ -223,7 +223,7 @@ def test_alerts_come_once_as_they_were_seen_last() -> None:
 @pytest.mark.parametrize("what", ["notifications", "alerts"])
 def test_a_node_without_a_record_says_so(what: str) -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
-        node.inside.record_kept = False
+        node.tocsin.record_kept = False
         problem = await ask(http, what)
         assert (problem["status"], problem["error"]) == (404, "not_found")
         assert "keeps no decision record (--record.max-entries" in problem["message"]

@@ -25,7 +25,7 @@ from tocsin.node.api.browsers import BrowserRules
 from tocsin.node.api.tocsin_v1 import facets
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.log import Logger
-from tocsin.node.trials import MAX_TRIALS, Trials
+from tocsin.node.receivertests import MAX_TESTS, ReceiverTests
 from tocsin.notify.integrations.sender import Sender, SenderKey
 from tocsin.notify.integrations.webhook import WebhookConfig
 
@@ -143,17 +143,17 @@ def test_tests_under_way_are_bounded() -> None:
             gate.wait(60)
             raise ConfigError("a file", "cannot be read")
 
-        trials = node.inside.trials = Trials(make, node.clock, Logger("tests"))
-        tests = [asyncio.create_task(http.post(path, json={})) for _ in range(MAX_TRIALS)]
+        counted = node.tocsin.receiver_tests = ReceiverTests(make, node.clock, Logger("tests"))
+        tests = [asyncio.create_task(http.post(path, json={})) for _ in range(MAX_TESTS)]
         await asyncio.to_thread(
-            eventually, lambda: trials.statistics.under_way == MAX_TRIALS, "all places are taken"
+            eventually, lambda: counted.statistics.under_way == MAX_TESTS, "all places are taken"
         )
         assert (await check(http, await http.post(path, json={})))["status"] == 503
         gate.set()
         answers = await asyncio.gather(*tests)
         assert {answer.status_code for answer in answers} == {400}
         assert answers[0].json()["message"] == "a file: cannot be read"
-        assert (trials.statistics.under_way, trials.statistics.refused) == (0, 1)
+        assert (counted.statistics.under_way, counted.statistics.refused) == (0, 1)
 
     play(story, node_with("http://127.0.0.1:1/"))
 

@@ -52,7 +52,7 @@ def test_a_node_that_is_not_in_shadow_says_so_and_tries_receivers() -> None:
 
 def test_the_report_is_served() -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
-        node.inside.shadow = differing().shadow
+        node.tocsin.shadow = differing().shadow
         found = await check(http, await http.get(f"{PREFIX}/shadow"))
         assert found["counts"] == {"agreed": 1, "late": 0, "missing": 1, "extra": 1}
         assert found["differs"]
@@ -69,7 +69,7 @@ def test_the_report_is_served() -> None:
 
 def test_no_receiver_is_tried_in_shadow() -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
-        node.inside.shadow = Bench().shadow
+        node.tocsin.shadow = Bench().shadow
         name = node.config.receivers[0].name
         answer = await http.post(f"{PREFIX}/receivers/{name}/test", json={})
         assert answer.status_code == 403

@@ -5,7 +5,7 @@ own entry it would always come one interval late. So of what we sent ourselves t
 
 A peer's clock may have been days ahead, and every later entry of the group is later still: by its stamps
 alone no reminder would be due until then. How entries are stored and merged stays as it is, so that all
-nodes hold the same; only where a reminder is decided on, such an entry counts from when this node first met
+nodes hold the same; only where a reminder is decided on, such an entry counts from when this node first saw
 it.
 """
 
@@ -21,13 +21,13 @@ TOLERANCE: Final = 600 * SECOND
 MAX_PLACES: Final = 65_536
 
 
-class Met:
+class FirstSeen:
     """Remembers, for each place (group and integration), at which timer of ours its entry began, or when an
-    entry from the future was first met."""
+    entry from the future was first seen."""
 
     def __init__(self, max_places: int = MAX_PLACES) -> None:
         self._max_places = max_places
-        self._met: dict[Hashable, tuple[Nanoseconds, Nanoseconds, bool]] = {}
+        self._seen: dict[Hashable, tuple[Nanoseconds, Nanoseconds, bool]] = {}
         self.forgotten = 0
         """Times that a place made room for another."""
 
@@ -38,28 +38,28 @@ class Met:
 
     def is_ours(self, place: Hashable, stamp: Nanoseconds) -> bool:
         """Whether the notification of the place's entry, stamped ``stamp``, is ours."""
-        known = self._met.get(place)
+        known = self._seen.get(place)
         return known is not None and known[0] == stamp and known[2]
 
     def _remember(self, place: Hashable, stamp: Nanoseconds, when: Nanoseconds, ours: bool) -> None:
-        self._met.pop(place, None)
-        if len(self._met) >= self._max_places:
-            del self._met[next(iter(self._met))]
+        self._seen.pop(place, None)
+        if len(self._seen) >= self._max_places:
+            del self._seen[next(iter(self._seen))]
             self.forgotten += 1
-        self._met[place] = stamp, when, ours
+        self._seen[place] = stamp, when, ours
 
     def sent(self, place: Hashable, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:
         """When the notification of the place's entry, stamped ``stamp``, went out as far as can be told."""
-        known = self._met.pop(place, None)
+        known = self._seen.pop(place, None)
         ours = False
         if known is not None and known[0] == stamp:
-            met, ours = min(known[1], now), known[2]
+            seen, ours = min(known[1], now), known[2]
         elif stamp - now > TOLERANCE:
-            met = now
+            seen = now
         else:
             return stamp
-        self._remember(place, stamp, met, ours)
-        return min(stamp, met)
+        self._remember(place, stamp, seen, ours)
+        return min(stamp, seen)
 
     def __len__(self) -> int:
-        return len(self._met)
+        return len(self._seen)

@@ -21,7 +21,7 @@ LONGEST: Final = 64
 """Characters of a text that is shown."""
 
 
-class About:
+class NodeInfo:
     """``own`` says this node's version and configuration."""
 
     def __init__(self, cluster: Cluster, own: Callable[[], tuple[str, str]]) -> None:
@@ -30,14 +30,14 @@ class About:
         self._known: Memo[str, tuple[str, str]] = Memo(MAX_MEMBERS)
         cluster.handlers[KEY] = self.receive
 
-    async def tell(self) -> None:
-        """Tell the other Tocsin nodes. It may be lost."""
+    async def send(self) -> None:
+        """Send it to the other Tocsin nodes. It may be lost."""
         version, configuration = self._own()
         said = json.dumps({"version": version, "configuration": configuration})
         self._cluster.tell(KEY, said.encode())
 
     def receive(self, data: bytes, event: UserMessage) -> None:
-        """A peer told of itself; what cannot be read is passed over."""
+        """A peer sent its own; what cannot be read is ignored."""
         name = next((each.name for each in self._cluster.gossip.members if each.address == event.source), "")
         if not name or len(data) > MAX_BYTES:
             return

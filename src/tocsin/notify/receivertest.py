@@ -19,7 +19,7 @@ SUMMARY: Final = "A test of a receiver"
 _MINUTE: Final = 60 * SECOND
 
 
-def trial(
+def notification_of_test(
     receiver: str,
     now: Nanoseconds,
     *,

@@ -17,10 +17,10 @@ from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.models.cluster import Cluster, Connection, Member
 from tocsin.models.status import Configuration
 from tocsin.node.events.hub import EventHub
-from tocsin.node.trials import Trials
+from tocsin.node.receivertests import ReceiverTests
 
 
-class Inside(Protocol):
+class TocsinBackend(Protocol):
     """Everything is called on the event loop's thread, and holds it for little."""
 
     @property
@@ -49,7 +49,7 @@ class Inside(Protocol):
         ...
 
     @property
-    def trials(self) -> Trials:
+    def receiver_tests(self) -> ReceiverTests:
         """Tries receivers."""
         ...
 

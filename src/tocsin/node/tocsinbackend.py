@@ -20,7 +20,7 @@ from tocsin.node.configuration import senders_to
 from tocsin.node.events.hub import EventHub
 from tocsin.node.events.watch import Watch
 from tocsin.node.log import Logger
-from tocsin.node.trials import Trials
+from tocsin.node.receivertests import ReceiverTests
 from tocsin.node.web import external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 
@@ -33,20 +33,20 @@ if TYPE_CHECKING:  # A node may be alone, and never be asked.
     from tocsin.models.events import Kind
     from tocsin.models.status import Configuration
     from tocsin.node.app import Node
-    from tocsin.node.cluster.about import About
+    from tocsin.node.cluster.nodeinfo import NodeInfo
     from tocsin.node.cluster.view import ClusterView
 
 
-ABOUT_INTERVAL: Final[Nanoseconds] = 20 * SECOND
+NODE_INFO_INTERVAL: Final[Nanoseconds] = 20 * SECOND
 """Between two times that the other Tocsin nodes are told of this one."""
 
 
-class NodeInside:
-    """Implements :class:`tocsin.node.api.tocsin_v1.inside.Inside`."""
+class TocsinNodeBackend:
+    """Implements :class:`tocsin.node.api.tocsin_v1.backend.TocsinBackend`."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._about = self._make_about()
+        self._node_info = self._make_node_info()
         self.external_url = external_url_of(node.flags)
         self.events = EventHub(
             Watch(self._touched, (("cluster", self._cluster), ("configuration", self.configuration))),
@@ -64,10 +64,12 @@ class NodeInside:
         )
         self.periodic: Sequence[tuple[Nanoseconds, Callable[[], Coroutine[Any, Any, None]]]] = (
             (ACKNOWLEDGEMENTS_INTERVAL, self.end_acknowledgements),
-            (ABOUT_INTERVAL, self.tell_about),
+            (NODE_INFO_INTERVAL, self.send_node_info),
         )
         """What the node is to do, and how often."""
-        self.trials = Trials(self._senders, node.clock, Logger("tocsin.trials", component="receivers"))
+        self.receiver_tests = ReceiverTests(
+            self._senders, node.clock, Logger("tocsin.receivers", component="receivers")
+        )
 
     def _senders(self, receiver: ReceiverConfig) -> dict[SenderKey, Sender]:
         node = self._node
@@ -173,21 +175,21 @@ class NodeInside:
             transport=node.flags.cluster_transport,
             names_bound=node.flags.cluster_tls_bind_names,
             clear_text=lambda: node.flags.clear_text,
-            about=self._about.of if self._about is not None else lambda _name: ("", ""),
+            about=self._node_info.of if self._node_info is not None else lambda _name: ("", ""),
         )
 
-    def _make_about(self) -> About | None:
+    def _make_node_info(self) -> NodeInfo | None:
         cluster = self._node.cluster
         if cluster is None:
             return None
-        from tocsin.node.cluster.about import About
+        from tocsin.node.cluster.nodeinfo import NodeInfo
 
-        return About(cluster, lambda: (__version__, str(self._node.counts.config_hash)))
+        return NodeInfo(cluster, lambda: (__version__, str(self._node.counts.config_hash)))
 
-    async def tell_about(self) -> None:
+    async def send_node_info(self) -> None:
         """Tell the other Tocsin nodes of this one."""
-        if self._about is not None:
-            await self._about.tell()
+        if self._node_info is not None:
+            await self._node_info.send()
 
     def configuration(self) -> Configuration:
         """Which is in force."""

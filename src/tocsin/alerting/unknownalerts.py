@@ -20,8 +20,8 @@ MAX_ENDED: Final = 65_536
 """Ends that are remembered. Of an alert past it that a peer's entry has as firing, the end is forgotten."""
 
 
-class Unheard:
-    """Remembers, for each place (group and integration), since when an unheard alert has been passed on, and
+class UnknownAlerts:
+    """Remembers, for each place (group and integration), since when an unknown alert has been passed on, and
     which alerts ended here."""
 
     def __init__(self, max_places: int = MAX_PLACES, max_ended: int = MAX_ENDED) -> None:
@@ -65,7 +65,7 @@ class Unheard:
         return self._since.get(place, {}) if self._wrote.get(place) == stamp else {}
 
     def fresh(self, place: Hashable, hashes: Iterable[int], now: Nanoseconds) -> frozenset[int]:
-        """Which of ``hashes``, all that the place's entry has of unheard alerts, to pass on again."""
+        """Which of ``hashes``, all that the place's entry has of unknown alerts, to pass on again."""
         before = self._since.pop(place, {})
         self._wrote.pop(place, None)
         since = {one: before.get(one, now) for one in hashes}

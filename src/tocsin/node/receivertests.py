@@ -1,4 +1,4 @@
-"""Tries a receiver of the configuration in force: one notification by each of its integrations, once."""
+"""Tests a receiver of the configuration in force: one notification by each of its integrations, once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.log import Logger
 from tocsin.notify.integrations.base import WATCHER, Answer, Outcome
 from tocsin.notify.integrations.sender import Sender, SenderKey
-from tocsin.notify.trial import hint
+from tocsin.notify.receivertest import hint
 
-MAX_TRIALS: Final = 4
+MAX_TESTS: Final = 4
 """Under way at once."""
 TIMEOUT: Final[Nanoseconds] = 20 * SECOND
 """Of an attempt."""
@@ -36,7 +36,7 @@ class Tried:
 
 
 @dataclass(slots=True)
-class TrialStatistics:
+class ReceiverTestStatistics:
     """For the metrics."""
 
     under_way: int = 0
@@ -68,7 +68,7 @@ class _Watcher:
         self.last = answer
 
 
-class Trials:
+class ReceiverTests:
     """``make`` makes the senders of a receiver; it is called in a thread."""
 
     def __init__(
@@ -77,11 +77,11 @@ class Trials:
         self._make = make
         self._clock = clock
         self._log = log
-        self.statistics = TrialStatistics()
+        self.statistics = ReceiverTestStatistics()
 
     def admit(self) -> bool:
         """Whether there is room for one more; that there is none is counted."""
-        if self.statistics.under_way < MAX_TRIALS:
+        if self.statistics.under_way < MAX_TESTS:
             return True
         self.statistics.refused += 1
         return False
