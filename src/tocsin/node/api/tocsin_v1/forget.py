@@ -9,11 +9,11 @@ from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Reso
 
 class _Forget:
     def __init__(self, context: Context) -> None:
-        self._inside = context.backend.inside
+        self._backend = context.backend.tocsin
 
     async def __call__(self, call: Call[Query, Forget]) -> Forgotten:
         peer = call.body.peer
-        for member in self._inside.members():
+        for member in self._backend.members():
             if peer in (member.name, member.address):
                 raise RefusedError(
                     409,
@@ -21,7 +21,7 @@ class _Forget:
                     " only who is gone is forgotten",
                     "body peer",
                 )
-        addresses = self._inside.forget_peer(peer)
+        addresses = self._backend.forget_peer(peer)
         if not addresses:
             raise RefusedError(404, f"no peer with the name or address {peer!r} is missing here", "body peer")
         return Forgotten(addresses=tuple(addresses))

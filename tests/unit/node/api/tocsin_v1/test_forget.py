@@ -12,7 +12,7 @@ PATH = f"{PREFIX}/cluster/forget"
 
 def test_a_lost_peer_is_forgotten_once() -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
-        node.inside.lost = {"am3": ("192.0.2.3:9094",)}
+        node.tocsin.lost = {"am3": ("192.0.2.3:9094",)}
         assert await check(http, await http.post(PATH, json={"peer": "am3"})) == {
             "addresses": ["192.0.2.3:9094"]
         }
