@@ -189,7 +189,7 @@ class Convergence:
         """Make equal with a member while settling."""
         settle = self.settle
         await asyncio.sleep(0)  # the push/pull that told us of it may be the one we want
-        while settle is not None and name in settle.waiting(self._loop.time()) and not settle.settled:
+        while settle is not None and settle.waits_for(name, self._loop.time()) and not settle.settled:
             if await self.resync(name):
                 settle.done(name)
             else:

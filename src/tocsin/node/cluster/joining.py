@@ -217,7 +217,7 @@ class Joining:
         while error := await self._joined(address):
             self._log.warn("a peer cannot be joined", peer=str(address), error=error)
             await asyncio.sleep(JOIN_RETRY)
-            if address not in self._settle.waiting(self._loop.time()):
+            if not self._settle.waits_for(address, self._loop.time()):
                 return  # The reconnecting goes on with it.
         self._log.info("joined the cluster", peer=str(address))
 

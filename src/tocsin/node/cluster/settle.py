@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from tocsin.bounded import Timers
 from tocsin.gossip.address import Address
 from tocsin.gossip.discovery.sources import Source
 
@@ -51,8 +52,10 @@ class Settle:
         self._deadline = deadline
         self._peers: dict[Awaited, _Peer] = {}
         self._done: set[Awaited] = set()
+        # Thousands of members may come, and after each it is asked whether there is anybody to wait for.
+        self._waited_for: set[Awaited] = set()
+        self._patience: Timers[Awaited, float] = Timers()  # with those of them that gave no sign of life
         self._started = False
-        self._now = float("-inf")
         self._settled: Settled | None = None
         self._told = False
 
@@ -67,13 +70,16 @@ class Settle:
 
     def wait_for(self, peer: Awaited, now: float) -> None:
         """There is a peer. Telling of it again changes nothing."""
-        if peer not in self._done:
-            self._peers.setdefault(peer, _Peer(now))
+        if not self.settled and peer not in self._done and peer not in self._peers:
+            self._peers[peer] = _Peer(now)
+            self._follow(peer)
 
     def heard(self, peer: Awaited) -> None:
         """It gave a sign of life: from now on it is waited for until it is done, fails or goes."""
-        if peer in self._peers:
-            self._peers[peer].heard = True
+        found = self._peers.get(peer)
+        if found is not None and not found.heard:
+            found.heard = True
+            self._follow(peer)
 
     def not_joined(self, peer: Awaited) -> None:
         """It could not be joined. After ``FAILURES`` times its signs of life count no more: it may answer for
@@ -82,50 +88,72 @@ class Settle:
         if found is not None:
             found.not_joined += 1
             found.heard = found.heard and found.not_joined < FAILURES
+            self._follow(peer)
 
     def done(self, peer: Awaited) -> None:
         """What we waited for has come."""
-        self._done.add(peer)
-        self._peers.pop(peer, None)
+        if not self.settled:
+            self._done.add(peer)
+        self._forget(peer)
 
     def failed(self, peer: Awaited) -> None:
         """An exchange with it failed."""
-        if peer in self._peers:
-            self._peers[peer].failures += 1
+        found = self._peers.get(peer)
+        if found is not None:
+            found.failures += 1
+            self._follow(peer)
 
     def gone(self, peer: Awaited) -> None:
         """It left or died; if it comes back it is waited for again."""
         self._done.discard(peer)
-        self._peers.pop(peer, None)
+        self._forget(peer)
 
     def waiting(self, now: float) -> list[Awaited]:
         """Whom we wait for."""
-        return [
-            name
-            for name, peer in self._peers.items()
-            if peer.failures < FAILURES and (peer.heard or now - peer.since < PATIENCE)
-        ]
+        return [name for name in self._peers if self.waits_for(name, now)]
+
+    def waits_for(self, peer: Awaited, now: float) -> bool:
+        """Whether that is one of them."""
+        found = self._peers.get(peer)
+        if found is None or found.failures >= FAILURES:
+            return False
+        return found.heard or now < found.since + PATIENCE
+
+    def _follow(self, name: Awaited) -> None:
+        """Something happened to one that is not done."""
+        peer = self._peers[name]
+        self._patience.cancel(name)
+        if peer.failures >= FAILURES:
+            self._waited_for.discard(name)
+            return
+        self._waited_for.add(name)
+        if not peer.heard:
+            self._patience.set(name, peer.since + PATIENCE)
+
+    def _forget(self, name: Awaited) -> None:
+        self._peers.pop(name, None)
+        self._waited_for.discard(name)
+        self._patience.cancel(name)
 
     def next_timeout(self) -> float | None:
         """When to call :meth:`handle_timeout` at the latest; None once settled."""
         if self.settled:
             return None
-        patience = [
-            peer.since + PATIENCE
-            for peer in self._peers.values()
-            if not peer.heard and peer.since + PATIENCE > self._now
-        ]
-        return min([self._deadline, *patience])
+        patience = self._patience.next_timeout()
+        return self._deadline if patience is None else min(self._deadline, patience)
 
     def handle_timeout(self, now: float) -> None:
         """Call after every change and at the timeout."""
         if self.settled:
             return
-        self._now = now
+        while (silent := self._patience.pop_due(now)) is not None:
+            self._waited_for.discard(silent)
         if now >= self._deadline:
             self._settled = Settled(timed_out=True)
-        elif self._started and not self.waiting(now):
+        elif self._started and not self._waited_for:
             self._settled = Settled(timed_out=False)
+        if self.settled:  # Who was waited for is not asked about again.
+            self._done.clear()
 
     def drain(self) -> list[Settled]:
         """That it has settled, once."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tocsin.node.cluster.settle import FAILURES, PATIENCE, Settle, Settled
+import pytest
+
+from tocsin.node.cluster.settle import FAILURES, PATIENCE, Awaited, Settle, Settled
 
 
 def settles(settle: Settle, now: float) -> bool:
@@ -98,3 +100,37 @@ def test_who_is_done_is_not_waited_for_again() -> None:
     settle.heard("a")
     settle.failed("a")
     assert settles(settle, 0.1)
+
+
+def test_a_change_looks_at_no_more_than_those_it_is_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A member can bring thousands of others, one after the other."""
+    settle = waiting_for(*[f"peer {number}" for number in range(500)])
+    looked: list[Awaited] = []
+    waits_for = Settle.waits_for
+
+    def counted(self: Settle, peer: Awaited, now: float) -> bool:
+        looked.append(peer)
+        return waits_for(self, peer, now)
+
+    monkeypatch.setattr(Settle, "waits_for", counted)
+    for number in range(500):
+        settle.heard(f"peer {number}")
+        settle.failed(f"peer {number}")
+        assert not settles(settle, 0.1)
+        assert settle.next_timeout() is not None
+    assert not looked
+    for number in range(500):
+        settle.done(f"peer {number}")
+    assert settles(settle, 0.1)
+
+
+def test_once_it_has_settled_nothing_is_kept_of_those_that_come() -> None:
+    settle = waiting_for("a")
+    settle.done("a")
+    assert settles(settle, 0.1)
+    for number in range(10):
+        settle.wait_for(f"peer {number}", 0.2)
+        settle.done(f"address {number}")
+    assert settle.waiting(0.3) == []
+    assert not settle._done
+    assert not settle._peers
