@@ -109,7 +109,7 @@ class AntiEntropy:
         self._on_heard = on_heard
         self._loop = asyncio.get_running_loop()
         self._peers: dict[str, _Peer] = {}
-        self._waiting: dict[int, asyncio.Future[Message]] = {}
+        self._waiting: dict[int, tuple[str, asyncio.Future[Message]]] = {}
         self._answering: Quota[Hashable] = Quota(MAX_ANSWERING_PEER, MAX_ANSWERING)
         self._early: dict[str, tuple[float, Message, UserMessage]] = {}
         self._allowance = Allowance(SHARE, BURST)
@@ -141,9 +141,13 @@ class AntiEntropy:
             self._refused(error, str(event.source))
             return
         if not isinstance(message.body, Summary | Leaves | Transfer):
-            waiting = self._waiting.get(message.envelope.exchange)
-            if waiting is not None and not waiting.done():
-                waiting.set_result(message)
+            member, waiting = self._waiting.get(message.envelope.exchange, ("", None))
+            if waiting is None or waiting.done():
+                return
+            if not self._gossip.endpoint.speaks_for(member, event.peer):
+                self._refused(StateError("an answer of another member than was asked"), str(event.source))
+                return
+            waiting.set_result(message)
         elif self._known(message.envelope.sender):
             self._begin_answer(message, event)
         elif len(data) <= PACKET_BYTES:
@@ -216,7 +220,7 @@ class AntiEntropy:
 
     async def _ask(self, member: str, nonce: int, question: bytes) -> Message:
         answer: asyncio.Future[Message] = self._loop.create_future()
-        self._waiting[nonce] = answer
+        self._waiting[nonce] = (member, answer)
         try:
             if len(question) <= PACKET_BYTES:
                 await self._send(member, question)

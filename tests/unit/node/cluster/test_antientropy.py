@@ -33,7 +33,8 @@ class Line:
     def __init__(self) -> None:
         self.known: set[str] = set()
         self.others: dict[str, AntiEntropy] = {}
-        self.endpoint = SimpleNamespace(member=self._member)
+        self.endpoint = SimpleNamespace(member=self._member, speaks_for=self._speaks_for)
+        self.source = LINE
         self.streams = 0
         self.free = asyncio.Event()
         self.free.set()
@@ -42,8 +43,11 @@ class Line:
         known = SimpleNamespace(name=name, address=Address("127.0.0.1", 1), meta=META)
         return known if name in self.known else None
 
+    def _speaks_for(self, _name: str, peer: PeerIdentity | None) -> bool:
+        return peer is None or peer.host == "127.0.0.1"
+
     def send_best_effort(self, member: str, part: bytes) -> None:
-        asyncio.get_running_loop().call_soon(self.others[member].receive, decode_part(part)[1], LINE)
+        asyncio.get_running_loop().call_soon(self.others[member].receive, decode_part(part)[1], self.source)
 
     async def in_turns(self, event: UserMessage, work: Steps[bytes]) -> bytes:
         await self.free.wait()
@@ -154,5 +158,27 @@ def test_early_questions_are_bounded_and_grow_old(monkeypatch: Any) -> None:
         assert not late._answering
         assert len(late._early) == MAX_EARLY - 1
         await late.close()
+
+    asyncio.run(story())
+
+
+def test_an_answer_of_another_member_than_was_asked_is_none(monkeypatch: Any) -> None:
+    """As if it agreed with us about everything: we would take ourselves for complete."""
+    monkeypatch.setattr(antientropy, "ANSWER_TIMEOUT", 0.05)
+    monkeypatch.setattr(antientropy, "STREAM_ANSWER_TIMEOUT", 0.05)
+
+    async def story() -> None:
+        line = Line()
+        line.known = {"here", "there"}
+        here, there = node("here", line), node("there", line)
+        line.others = {"here": here, "there": there}
+        outcome = await here.resync("there")
+        assert outcome is not None
+        assert outcome.agreed
+        line.source = UserMessage(b"", Address("127.0.0.2", 2), PeerIdentity("", frozenset(), "127.0.0.2"))
+        assert await here.resync("there") is None
+        assert here.statistics.messages_refused > 0
+        await here.close()
+        await there.close()
 
     asyncio.run(story())
