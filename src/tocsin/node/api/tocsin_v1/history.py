@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from typing import Final
+from typing import Final, TypeAlias
 
 from tocsin.alerting.acknowledge import is_acknowledgement
 from tocsin.alerting.matcher import Matcher
@@ -28,6 +28,8 @@ AT_ONCE: Final = 1
 SLICE: Final = 256
 """Alerts or silences that are looked at before others get their turn."""
 UNCOUNTED: Final = -1
+_SilencePage: TypeAlias = Page[SilenceSeen] | None
+"""None: it took too long."""
 
 
 class _Wanted:
@@ -134,16 +136,23 @@ class _Silences:
         wanted = _Wanted(query, await call.matchers(query.filter))
         now, silences = self._backend.now(), self._backend.silences
 
-        def page() -> Page[SilenceSeen]:
-            found = in_time(_latest(silences, wanted), MAX_SECONDS)
+        def page() -> _SilencePage:
+            try:
+                found = in_time(_latest(silences, wanted), MAX_SECONDS)
+            except TimeoutError:
+                return None
             return shown_page(found, query, lambda silence: _silence(silence, now))
 
+        # Who asked may be gone before the thread has ended: it keeps its place until then.
+        shown = await asyncio.shield(asyncio.create_task(self._in_thread(page)))
+        if shown is None:
+            message = f"it took more than {MAX_SECONDS:g} seconds: ask for fewer silences"
+            raise RefusedError(504, message, "query")
+        return shown
+
+    async def _in_thread(self, page: Callable[[], _SilencePage]) -> _SilencePage:
         async with self._threads:
-            try:
-                return await asyncio.to_thread(page)
-            except TimeoutError:
-                message = f"it took more than {MAX_SECONDS:g} seconds: ask for fewer silences"
-                raise RefusedError(504, message, "query") from None
+            return await asyncio.to_thread(page)
 
 
 def _latest(silences: Silences, wanted: _Wanted) -> Steps[list[Silence]]:
