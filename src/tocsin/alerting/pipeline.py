@@ -46,6 +46,9 @@ BATCH_ALERTS = 2048
 milliseconds of work. It is then due again at once."""
 BATCH_STEPS = 16
 """In which is found what is muted: in all that one ``handle_timeout`` begins or goes on with."""
+MAX_WAITED_FOR = 20
+"""Members before us that are waited for: five minutes. One can take very many names, and 128 of them would
+keep us silent for half an hour. The price is a duplicate, where more than twenty are down."""
 BATCH_QUEUED = 16
 """Deliveries that move up at the end of one attempt."""
 
@@ -224,7 +227,7 @@ class Pipeline:
 
     @property
     def _wait(self) -> Nanoseconds:
-        return self.position * self._peer_timeout
+        return min(self.position, MAX_WAITED_FOR) * self._peer_timeout
 
     @property
     def _silent_wait(self) -> Nanoseconds:

@@ -9,6 +9,7 @@ from tocsin import __version__
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.health import IntegrationHealth
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.pipeline import MAX_WAITED_FOR
 from tocsin.alerting.route import Route, RouteOptions
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.bounded import Touched
@@ -78,7 +79,9 @@ class TocsinNodeBackend:
     def _turn(self) -> Nanoseconds:
         """How much later than the first member this node does what one is to do."""
         cluster = self._node.cluster
-        return cluster.position * self._node.flags.cluster_peer_timeout if cluster is not None else 0
+        if cluster is None:
+            return 0
+        return min(cluster.position, MAX_WAITED_FOR) * self._node.flags.cluster_peer_timeout
 
     async def end_acknowledgements(self) -> None:
         """End those whose alerts have ended."""

@@ -15,7 +15,7 @@ from tocsin.alerting.group import Flush
 from tocsin.alerting.inhibit import Inhibition, InhibitRule
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog, Receiver
-from tocsin.alerting.pipeline import BATCH, Pipeline
+from tocsin.alerting.pipeline import BATCH, MAX_WAITED_FOR, Pipeline
 from tocsin.alerting.route import Route
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timeinterval import TimeInterval, TimeRange, parse_year_range
@@ -412,6 +412,13 @@ def test_the_wait_follows_the_position_up_and_down() -> None:
     world.pipeline.position = 1
     attempt = _attempt(world.at(T0 + 20 * SECOND))
     assert attempt.deadline == T0 + 315 * SECOND
+
+
+def test_names_that_one_member_has_made_up_do_not_hold_a_node_back_for_ever() -> None:
+    world = World(position=128)
+    world.start()
+    assert world.at(T0 + MAX_WAITED_FOR * PEER_TIMEOUT - 1) == []
+    assert _attempt(world.at(T0 + MAX_WAITED_FOR * PEER_TIMEOUT)).deadline >= T0 + 600 * SECOND
 
 
 # Attempts
