@@ -14,6 +14,8 @@ from tocsin.node.api import Backend, Limits, create_app
 from tocsin.node.api.browsers import BrowserRules
 from tocsin.node.api.people import PeopleRules
 from tocsin.node.api.postable_alerts import AlertLimits
+from tocsin.node.api.statistics import GAUGES as ANSWER_GAUGES
+from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.api.v2 import PREFIX
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.http import bounds
@@ -56,6 +58,7 @@ class Web:
         """``around``: what every request goes through."""
         self._log = Logger("tocsin.web", component="web")
         self._requests = RequestMetrics(metrics)
+        answers = AnswerStatistics()
         app = create_app(
             backend,
             route_prefix=route_prefix_of(flags),
@@ -73,8 +76,10 @@ class Web:
             ),
             metrics=self._requests,
             mode=flags.matcher_mode,
+            statistics=answers,
         )
         app = around(app)
+        metrics.watch_statistics("web_answers", lambda: answers, gauges=ANSWER_GAUGES)
         statistics = bounds.HTTPStatistics()
         metrics.watch_statistics("web", lambda: statistics, gauges=bounds.GAUGES)
         self._security: WebSecurity | None = None

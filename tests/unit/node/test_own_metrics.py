@@ -21,6 +21,7 @@ from tocsin.gossip.transport.mux.settings import MuxStatistics
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.node import observation, web
 from tocsin.node.acknowledging import AcknowledgementStatistics
+from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.cluster.antientropy import AntiEntropyStatistics
 from tocsin.node.cluster.asking import AskingStatistics
 from tocsin.node.cluster.identity_metrics import Waiting
@@ -78,6 +79,7 @@ STATISTICS: dict[str, type] = {
     "tracing": tracing.Statistics,
     "transport": TransportStatistics,
     "web": HTTPStatistics,
+    "web_answers": AnswerStatistics,
     "web_config": WebConfigStatistics,
 }
 """By the prefix under which they are shown."""

@@ -29,6 +29,14 @@ def encode_status(
     """The ``status`` of an alert."""
     if not (silenced_by or inhibited_by or muted_by):
         return _ACTIVE
+    return _encode_suppressed(tuple(silenced_by), tuple(inhibited_by), tuple(muted_by))
+
+
+@lru_cache(maxsize=4)
+def _encode_suppressed(
+    silenced_by: tuple[str, ...], inhibited_by: tuple[str, ...], muted_by: tuple[str, ...]
+) -> bytes:
+    # What mutes one alert often mutes the next one too, and there may be thousands of silences.
     return encode(
         {
             "inhibitedBy": list(inhibited_by),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Final, Self
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from sys import maxsize
+from typing import Final, Self, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,9 +17,10 @@ from tocsin.alerting.regex import Regex
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ValidationError
 from tocsin.node.api.alert_views import AlertViews, encode_status
-from tocsin.node.api.answers import empty, json_answer
+from tocsin.node.api.answers import empty
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.go_json import encode_plain
+from tocsin.node.api.lists import LongAnswers
 from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Intake
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
@@ -26,6 +28,11 @@ from tocsin.node.api.turns import Turns, in_turns, meets, turns_of
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before others get their turn on the event loop."""
+KEPT: Final = 64
+"""Silences of an alert that are kept until its group is shown; if there are more they are found anew."""
+
+_Status: TypeAlias = tuple[Sequence[str], Sequence[str]] | None
+_Group: TypeAlias = tuple[GroupView, list[tuple[Alert, _Status]]]
 
 
 class _Filter:
@@ -84,16 +91,20 @@ class _Filter:
         labels = alert.labels
         if self.matchers and not await meets(self.matchers, labels, turns):
             return None
-        backend = self._backend
-        if backend.silences.looking_up(labels) is not None:
-            await backend.look_ups.find_all((labels,))
-        silenced_by = backend.silences.mutes(labels, now)
-        inhibited_by = backend.inhibited_by(labels, now)
+        silenced_by, inhibited_by = await self.muted(alert)
         if (silenced_by and not self._silenced) or (inhibited_by and not self._inhibited):
             return None
         if not self._active and not silenced_by and not inhibited_by:
             return None
         return silenced_by, inhibited_by
+
+    async def muted(self, alert: Alert) -> tuple[Sequence[str], Sequence[str]]:
+        """By which silences and alerts."""
+        backend, labels, now = self._backend, alert.labels, self._now
+        if backend.silences.looking_up(labels) is not None:
+            await backend.look_ups.find_all((labels,))
+        silenced_by = await in_turns(backend.silences.muting(labels, now, maxsize))
+        return silenced_by, backend.inhibited_by(labels, now)
 
 
 def _any_matches(pattern: Regex | None, names: Iterable[str]) -> bool:
@@ -103,9 +114,12 @@ def _any_matches(pattern: Regex | None, names: Iterable[str]) -> bool:
 class AlertOperations:
     """GET and POST alerts, GET alerts/groups."""
 
-    def __init__(self, backend: Backend, limits: AlertLimits, mode: ParserMode) -> None:
+    def __init__(
+        self, backend: Backend, limits: AlertLimits, mode: ParserMode, long_answers: LongAnswers
+    ) -> None:
         self._mode = mode
         self._backend = backend
+        self._long_answers = long_answers
         self._reader = AlertReader(limits, mode)
         self._views = AlertViews()
 
@@ -130,11 +144,14 @@ class AlertOperations:
         """The alerts that have not ended, by fingerprint. Raises ValidationError."""
         backend = self._backend
         wanted = await _Filter.read(backend, Query(request.scope["query_string"], self._mode), backend.now())
+        return await self._long_answers.of(request, self._shown(wanted))
+
+    async def _shown(self, wanted: _Filter) -> AsyncIterator[bytes]:
+        backend = self._backend
         route = backend.config.route
-        alerts = backend.alerts.by_fingerprint()
-        shown: list[bytes] = []
         turns = turns_of(SHOW_SLICE)
-        for alert in alerts:
+        comma = b""
+        for alert in backend.alerts.by_fingerprint():
             if next(turns):
                 await asyncio.sleep(0)
             view = self._views.of(alert, route)
@@ -142,8 +159,8 @@ class AlertOperations:
                 continue
             status = await wanted.status(alert, turns)
             if status is not None:
-                shown.append(view.encode(view.receivers, encode_status(*status)))
-        return json_answer(b"[%b]\n" % b",".join(shown))
+                yield comma + view.encode(view.receivers, encode_status(*status))
+                comma = b","
 
     async def groups(self, request: Request) -> Response:
         """The aggregation groups with alerts that have not ended. Raises ValidationError."""
@@ -151,43 +168,44 @@ class AlertOperations:
         query = Query(request.scope["query_string"], self._mode)
         wanted = await _Filter.read(backend, query, backend.now())
         muted = query.flag("muted")
-        route = backend.config.route
-        groups: list[tuple[GroupView, list[tuple[Alert, Sequence[str], Sequence[str]]]]] = []
+        groups: list[_Group] = []
         receivers: dict[int, list[str]] = {}
         turns = turns_of(SHOW_SLICE)
         for group in backend.groups():
             if not await wanted.wants_receivers((group.receiver,), turns):
                 continue
-            alerts: list[tuple[Alert, Sequence[str], Sequence[str]]] = []
+            alerts: list[tuple[Alert, _Status]] = []
             for alert in group.alerts:
                 if next(turns):
                     await asyncio.sleep(0)
                 status = await wanted.status(alert, turns)
                 if status is not None:
-                    alerts.append((alert, *status))
+                    alerts.append((alert, status if len(status[0]) <= KEPT else None))
                     # Once for each group that has it: two routes to one receiver give it twice.
                     receivers.setdefault(alert.labels.fingerprint, []).append(group.receiver)
-            if alerts:
+            if alerts and (muted or not backend.group_muted_by(group)):
                 groups.append((group, alerts))
-        shown: list[bytes] = []
-        for group, alerts in groups:
+        return await self._long_answers.of(request, self._shown_groups(wanted, groups, receivers))
+
+    async def _shown_groups(
+        self, wanted: _Filter, groups: Sequence[_Group], receivers: Mapping[int, Sequence[str]]
+    ) -> AsyncIterator[bytes]:
+        backend = self._backend
+        route = backend.config.route
+        turns = turns_of(SHOW_SLICE)
+        for place, (group, alerts) in enumerate(groups):
             muted_by = backend.group_muted_by(group)
-            if muted_by and not muted:
-                continue
-            encoded: list[bytes] = []
-            for alert, silenced_by, inhibited_by in alerts:
+            opening = b',{"alerts":[' if place else b'{"alerts":['
+            for alert, status in alerts:
                 if next(turns):
                     await asyncio.sleep(0)
+                silenced_by, inhibited_by = status or await wanted.muted(alert)
                 status_text = encode_status(silenced_by, inhibited_by, muted_by)
                 names = tuple(sorted(receivers[alert.labels.fingerprint]))
-                encoded.append(self._views.of(alert, route).encode(names, status_text))
-            shown.append(
-                b'{"alerts":[%b],"labels":%b,"receiver":%b,"routeLabels":%b}'
-                % (
-                    b",".join(encoded),
-                    encode_plain(dict(group.labels.pairs)),
-                    encode_plain({"name": group.receiver}),
-                    encode_plain(dict(await backend.route_labels(group))),
-                )
+                yield opening + self._views.of(alert, route).encode(names, status_text)
+                opening = b","
+            yield b'],"labels":%b,"receiver":%b,"routeLabels":%b}' % (
+                encode_plain(dict(group.labels.pairs)),
+                encode_plain({"name": group.receiver}),
+                encode_plain(dict(await backend.route_labels(group))),
             )
-        return json_answer(b"[%b]\n" % b",".join(shown))

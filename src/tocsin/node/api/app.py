@@ -20,6 +20,7 @@ from tocsin.node.api.answers import empty, plain_error, value_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.limits import Gate, HTTPMetrics, Limits, NoMetrics
 from tocsin.node.api.requests import clean_path
+from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.api.tocsin_v1 import PREFIX as V1_PREFIX
 from tocsin.node.api.v2 import PREFIX, ApiV2
 from tocsin.node.api.zipping import Zipping, takes_gzip
@@ -60,6 +61,7 @@ def create_app(
     limits: Limits | None = None,
     metrics: HTTPMetrics | None = None,
     mode: ParserMode = ParserMode.FALLBACK,
+    statistics: AnswerStatistics | None = None,
 ) -> ASGIApp:
     """The application that answers for ``backend``.
 
@@ -67,7 +69,8 @@ def create_app(
     names are to be read.
     """
     limits = limits or Limits()
-    site = Site(backend, route_prefix=route_prefix, limits=limits, mode=mode)
+    counted = statistics or AnswerStatistics()
+    site = Site(backend, route_prefix=route_prefix, limits=limits, mode=mode, statistics=counted)
     return Gate(site, limits, metrics or NoMetrics())
 
 
@@ -81,12 +84,13 @@ class Site:
         route_prefix: str,
         limits: Limits,
         mode: ParserMode,
+        statistics: AnswerStatistics,
     ) -> None:
         self._backend = backend
         self._prefix = "/" + route_prefix.strip("/") if route_prefix.strip("/") else ""
-        self._v2 = ApiV2(backend, limits, mode)
-        self._v1 = Later(lambda: _tocsin_v1(backend, limits, mode))
-        self._zipping = Zipping()
+        self._v2 = ApiV2(backend, limits, mode, statistics)
+        self._v1 = Later(lambda: _tocsin_v1(backend, limits, mode, statistics))
+        self._zipping = Zipping(statistics)
         self._browsers = limits.browsers
         self._people = limits.people
         self._document = Later(lambda: _pages_of(backend))
@@ -203,10 +207,10 @@ class Site:
         return empty()
 
 
-def _tocsin_v1(backend: Backend, limits: Limits, mode: ParserMode) -> TocsinV1:
+def _tocsin_v1(backend: Backend, limits: Limits, mode: ParserMode, statistics: AnswerStatistics) -> TocsinV1:
     from tocsin.node.api.tocsin_v1.api import TocsinV1  # Much, and many nodes are never asked.
 
-    return TocsinV1(backend, limits, mode)
+    return TocsinV1(backend, limits, mode, statistics)
 
 
 def _pages_of(backend: Backend) -> Pages:

@@ -126,28 +126,41 @@ class Gate:
             await self._answerer(scope, receive, sent)
             return
         if scope["method"] != "GET":
-            await self._timed(scope, receive, sent)
+            await self._timed(scope, receive, sent, sent)
             return
         if self._gets >= self._concurrency:
             self._metrics.concurrency_limit_exceeded()
             message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
             await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)
             return
-        self._gets += 1
-        self._metrics.gets_in_flight(self._gets)
-        try:
-            await self._timed(scope, receive, sent)
-        finally:
-            self._gets -= 1
-            self._metrics.gets_in_flight(self._gets)
+        self._count(1)
+        # A client that takes a long answer slowly keeps nobody else's place: of those there is a bound too.
+        counted = True
 
-    async def _timed(self, scope: Scope, receive: Receive, sent: _Sent) -> None:
+        async def send(message: Message) -> None:
+            nonlocal counted
+            if counted and message.get("more_body"):
+                counted = False
+                self._count(-1)
+            await sent(message)
+
+        try:
+            await self._timed(scope, receive, sent, send)
+        finally:
+            if counted:
+                self._count(-1)
+
+    def _count(self, more: int) -> None:
+        self._gets += more
+        self._metrics.gets_in_flight(self._gets)
+
+    async def _timed(self, scope: Scope, receive: Receive, sent: _Sent, send: Send) -> None:
         if self._timeout <= 0:
-            await self._answerer(scope, receive, sent)
+            await self._answerer(scope, receive, send)
             return
         try:
             async with asyncio.timeout(self._timeout / SECOND) as limit:
-                await self._answerer(scope, receive, sent)
+                await self._answerer(scope, receive, send)
         except TimeoutError:
             if not limit.expired() or sent.status is not None:
                 raise

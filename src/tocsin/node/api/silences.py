@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -10,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.alerting.matcher import ParserMode
-from tocsin.alerting.silence import SilenceState
+from tocsin.alerting.silence import Silence, SilenceState
+from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError
 from tocsin.node.api.answers import empty, json_answer, value_answer
 from tocsin.node.api.backend import Backend
+from tocsin.node.api.lists import LongAnswers
 from tocsin.node.api.postable_silence import reading_silence
 from tocsin.node.api.requests import Query
 from tocsin.node.api.silence_views import SilenceViews
@@ -29,8 +32,9 @@ IN_THREAD_BYTES: Final = 1 << 20
 class SilenceOperations:
     """GET and POST silences, GET and DELETE silence."""
 
-    def __init__(self, backend: Backend, mode: ParserMode) -> None:
+    def __init__(self, backend: Backend, mode: ParserMode, long_answers: LongAnswers) -> None:
         self._mode = mode
+        self._long_answers = long_answers
         self._backend = backend
         self._views = SilenceViews()
 
@@ -48,13 +52,16 @@ class SilenceOperations:
             found = silences.query(now, matchers=matchers, states=states)
         else:  # it reads a copy of what there is, and so may be done beside changes
             found = await asyncio.to_thread(silences.query, now, matchers=matchers, states=states)
-        shown: list[bytes] = []
+        return await self._long_answers.of(request, self._shown(found, now))
+
+    async def _shown(self, found: Sequence[Silence], now: Nanoseconds) -> AsyncIterator[bytes]:
+        comma = b""
         turns = turns_of(SHOW_SLICE)
         for silence in found:
             if next(turns):
                 await asyncio.sleep(0)
-            shown.append(self._views.encode(silence, now))
-        return json_answer(b"[%b]\n" % b",".join(shown))
+            yield comma + self._views.encode(silence, now)
+            comma = b","
 
     async def post(self, body: bytes, creator: str) -> Response:
         """Create or change a silence, in the name of ``creator`` if the node knows who calls.

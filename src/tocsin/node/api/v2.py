@@ -18,8 +18,10 @@ from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.body import BodyTooLargeError, read_body
 from tocsin.node.api.general import GeneralOperations
 from tocsin.node.api.limits import Limits
+from tocsin.node.api.lists import LongAnswers
 from tocsin.node.api.requests import accepts_json, check_content_type, is_uuid, unescape
 from tocsin.node.api.silences import SilenceOperations
+from tocsin.node.api.statistics import AnswerStatistics
 
 PREFIX: Final = "/api/v2"
 _SILENCE: Final = "/silence/"
@@ -33,9 +35,12 @@ SilenceOperation = Callable[[str], Awaitable[Response]]
 class ApiV2:
     """Answers requests to paths below ``/api/v2``."""
 
-    def __init__(self, backend: Backend, limits: Limits, mode: ParserMode) -> None:
-        alerts = AlertOperations(backend, limits.alert, mode)
-        silences = SilenceOperations(backend, mode)
+    def __init__(
+        self, backend: Backend, limits: Limits, mode: ParserMode, statistics: AnswerStatistics
+    ) -> None:
+        long_answers = LongAnswers(statistics)
+        alerts = AlertOperations(backend, limits.alert, mode, long_answers)
+        silences = SilenceOperations(backend, mode, long_answers)
         general = GeneralOperations(backend, mode)
         self._cross_origin = limits.browsers.cross_origin
         self._people = limits.people

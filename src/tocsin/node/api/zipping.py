@@ -9,7 +9,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tocsin.node.api.lists import LongAnswer
 from tocsin.node.api.requests import accepts_gzip
+from tocsin.node.api.statistics import AnswerStatistics
 
 LEVEL: Final = 1
 """JSON and metrics compress to a tenth at once; more effort is not worth the processor time."""
@@ -30,7 +32,8 @@ def takes_gzip(request: Request) -> bool:
 class Zipping:
     """Of one node."""
 
-    def __init__(self) -> None:
+    def __init__(self, statistics: AnswerStatistics) -> None:
+        self._statistics = statistics
         self._threads = asyncio.Semaphore(AT_ONCE)
 
     async def compressed(self, body: bytes) -> bytes:
@@ -39,15 +42,24 @@ class Zipping:
         return await asyncio.shield(asyncio.create_task(self._compress(body)))
 
     async def _compress(self, body: bytes) -> bytes:
-        async with self._threads:
-            return await asyncio.to_thread(zlib.compress, body, LEVEL, _GZIP)
+        self._statistics.compressing += 1
+        try:
+            async with self._threads:
+                return await asyncio.to_thread(zlib.compress, body, LEVEL, _GZIP)
+        finally:
+            self._statistics.compressing -= 1
 
     async def of(self, request: Request, answer: Response) -> Response:
         """The answer, compressed if it is large and who asks takes that."""
-        if len(answer.body) < FROM_BYTES or not takes_gzip(request):
+        if not takes_gzip(request):
             return answer
-        answer.body = await self.compressed(bytes(answer.body))
+        if isinstance(answer, LongAnswer):  # piece by piece: each is quick
+            answer.compress(LEVEL, _GZIP)
+        elif len(answer.body) < FROM_BYTES:
+            return answer
+        else:
+            answer.body = await self.compressed(bytes(answer.body))
+            answer.headers["Content-Length"] = str(len(answer.body))
         answer.headers["Content-Encoding"] = "gzip"
-        answer.headers["Content-Length"] = str(len(answer.body))
         answer.headers.add_vary_header("Accept-Encoding")
         return answer

@@ -24,6 +24,7 @@ from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ConfigError
 from tocsin.node.api import ClusterStatus, Limits, PeerStatus, alerts, create_app, general
 from tocsin.node.api.requests import clean_path
+from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.api.zipping import AT_ONCE, Zipping
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.receivers import ReceiverConfig
@@ -542,7 +543,7 @@ def test_answers_are_compressed_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("tocsin.node.api.zipping.zlib.compress", compressing)
 
     async def story() -> None:
-        zipping = Zipping()
+        zipping = Zipping(AnswerStatistics())
         tasks = [asyncio.create_task(zipping.compressed(b"x")) for _ in range(6)]
         await eventually(lambda: len(under_way) >= AT_ONCE)
         await asyncio.gather(*[asyncio.to_thread(int) for _ in range(3)])  # others come to their turn
@@ -564,7 +565,7 @@ def test_who_asked_and_is_gone_leaves_its_thread_a_place(monkeypatch: pytest.Mon
     monkeypatch.setattr("tocsin.node.api.zipping.zlib.compress", compressing)
 
     async def story() -> None:
-        zipping = Zipping()
+        zipping = Zipping(AnswerStatistics())
         gone = [asyncio.create_task(zipping.compressed(b"x")) for _ in range(AT_ONCE)]
         await eventually(lambda: len(under_way) == AT_ONCE)
         for task in gone:

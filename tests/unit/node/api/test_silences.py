@@ -14,7 +14,9 @@ from starlette.requests import Request
 from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.alerting.timestamp import SECOND
+from tocsin.node.api.lists import LongAnswers
 from tocsin.node.api.silences import IN_THREAD_BYTES, SilenceOperations
+from tocsin.node.api.statistics import AnswerStatistics
 
 NOW = 1_800_000_000 * SECOND
 HOUR = 3600 * SECOND
@@ -43,6 +45,7 @@ def test_large_ones_are_looked_through_beside_the_loop(matchers: int, beside: bo
     assert (silences.total_bytes > IN_THREAD_BYTES) is beside
     backend = cast("Any", SimpleNamespace(silences=silences, now=lambda: NOW))
     request = Request({"type": "http", "query_string": b"filter=name0%3Dnothing", "headers": []})
-    answer = asyncio.run(SilenceOperations(backend, ParserMode.FALLBACK).get(request))
+    operations = SilenceOperations(backend, ParserMode.FALLBACK, LongAnswers(AnswerStatistics()))
+    answer = asyncio.run(operations.get(request))
     assert answer.body == b"[]\n"
     assert (silences.asked_by != threading.get_ident()) is beside

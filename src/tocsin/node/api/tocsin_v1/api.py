@@ -21,6 +21,7 @@ from tocsin.node.api.backend import Backend
 from tocsin.node.api.body import BodyTooLargeError
 from tocsin.node.api.limits import Limits
 from tocsin.node.api.requests import unescape
+from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.api.tocsin_v1 import PREFIX
 from tocsin.node.api.tocsin_v1.reading import QueryReader, read_model
 from tocsin.node.api.tocsin_v1.registry import RESOURCES
@@ -45,8 +46,10 @@ class _Operation:
 class TocsinV1:
     """Answers requests to paths below ``/api/tocsin/v1``."""
 
-    def __init__(self, backend: Backend, limits: Limits, mode: ParserMode) -> None:
-        context = Context(backend, mode, RESOURCES, limits.people.read_only)
+    def __init__(
+        self, backend: Backend, limits: Limits, mode: ParserMode, statistics: AnswerStatistics
+    ) -> None:
+        context = Context(backend, mode, RESOURCES, limits.people.read_only, statistics)
         self._mode = mode
         self._cross_origin = limits.browsers.cross_origin
         self._people = limits.people

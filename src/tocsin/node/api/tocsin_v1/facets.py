@@ -58,6 +58,7 @@ _Counts = dict[str, _Label]
 class _Facets:
     def __init__(self, context: Context) -> None:
         self._backend = context.backend
+        self._statistics = context.statistics
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._shared: Memo[tuple[tuple[str, ...], int], Shared[Sequence[Facet]]] = Memo(MAX_FILTERS)
 
@@ -71,8 +72,12 @@ class _Facets:
         return paged(await shared.get(), call.query)
 
     async def _found(self, matchers: Sequence[Matcher], most: int) -> Sequence[Facet]:
-        async with self._turn:
-            return await in_turns(_shown(await self._counted(matchers), most))
+        self._statistics.facets_waiting += 1
+        try:
+            async with self._turn:
+                return await in_turns(_shown(await self._counted(matchers), most))
+        finally:
+            self._statistics.facets_waiting -= 1
 
     async def _counted(self, matchers: Sequence[Matcher]) -> _Counts:
         backend = self._backend
@@ -94,6 +99,7 @@ class _Facets:
                 label = counts.get(name)
                 if label is None:
                     if counted >= MAX_COUNTED:
+                        self._statistics.facets_left_out += 1
                         continue
                     label = counts[name] = _Label()
                 label.alerts += 1
@@ -101,6 +107,7 @@ class _Facets:
                 if count is None:
                     if counted >= MAX_COUNTED:
                         label.left_out += 1
+                        self._statistics.facets_left_out += 1
                         continue
                     counted += 1
                     count = label.values[value] = _Count()

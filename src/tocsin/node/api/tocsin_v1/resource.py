@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -13,6 +13,7 @@ from tocsin.errors import UserError
 from tocsin.models.base import Query
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.requests import purse, read_matchers
+from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.api.turns import in_turns
 
 Q = TypeVar("Q", bound=Query)
@@ -56,6 +57,7 @@ class Context:
     resources: Sequence[AnyResource]
     read_only: bool = False
     """Only alerts are taken."""
+    statistics: AnswerStatistics = field(default_factory=AnswerStatistics)
 
 
 @dataclass(frozen=True, slots=True)

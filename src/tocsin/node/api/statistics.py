@@ -1,0 +1,26 @@
+"""What is counted of answers that cost much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(slots=True)
+class AnswerStatistics:
+    """Of one node, since its start."""
+
+    long: int = 0
+    """Long answers that are being taken now."""
+    long_ended: int = 0
+    """Those that gave way to another before they were taken."""
+    long_refused: int = 0
+    compressing: int = 0
+    """That are being compressed, or wait for that, now."""
+    facets_waiting: int = 0
+    """Counts of facets that are under way, or wait for that, now."""
+    facets_left_out: int = 0
+    """Alerts that were not counted under one of their labels, past the bound on values."""
+
+
+GAUGES: Final = ("long", "compressing", "facets_waiting")
