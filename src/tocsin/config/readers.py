@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tocsin.config.texts import HTMLTemplate, Inline, Secret, SecretTemplate, Template
-from tocsin.config.yaml import Mapping, Node, Reader, Scalar, Sequence, describe
+from tocsin.config.yaml import Mapping, Node, Reader, Scalar, Sequence, describe, gathered
 
 T = TypeVar("T")
 T_Template = TypeVar("T_Template", bound=Template)
@@ -56,6 +56,7 @@ def map_of(value: Reader[T]) -> Reader[dict[str, T]]:
     """A map with free keys, each of its values read by ``value``."""
 
     def read(node: Node) -> dict[str, T]:
+        node = gathered(node)
         if not isinstance(node, Mapping):
             raise node.mark.error(f"expected a map, found {describe(node)}")
         return {name: value(each) for name, (_, each) in node.entries.items()}

@@ -32,11 +32,17 @@ def boolean(node: Node) -> bool:
     )
 
 
+_FRACTION = re.compile(r"\+?[0-9][0-9_]{0,20}(?:\.[0-9_]{0,20})?(?:[eE]\+?[0-9]{1,2})?")
+
+
 def unsigned(node: Node) -> int:
     """A whole number from 0, decimal, ``0x``, ``0o``, ``0b`` or with a leading zero octal; ``_`` may group
     digits."""
-    if isinstance(node, Scalar) and node.plain and node.tag in ("", "int"):
+    if isinstance(node, Scalar) and node.plain and node.tag in ("", "int", "float"):
         value = _whole_number(node.text)
+        if value is None and _FRACTION.fullmatch(node.text):
+            amount = float(node.text.replace("_", ""))
+            value = int(amount) if amount.is_integer() else None
         if value is not None and value < 1 << 64:
             return value
     raise node.mark.error(

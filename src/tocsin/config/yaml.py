@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
@@ -34,6 +34,10 @@ _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 
 _CORE = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset(_CORE + name for name in ("str", "int", "float", "bool", "null"))
+MAX_MERGED = 64
+"""Values under one key that ``<<`` brings together."""
+_TYPED = frozenset(_CORE + name for name in ("int", "float", "bool"))
+"""Whose text is read alike with quotes and without."""
 _NULL_WORDS = frozenset(("", "~", "null", "Null", "NULL"))
 _MERGE = "<<"
 
@@ -114,6 +118,8 @@ class Sequence:
     mark: Mark
     items: tuple[Node, ...]
     size: int
+    before: tuple[Sequence, ...] = ()
+    """What ``<<`` has brought under the same key, or what it has replaced: see :func:`gathered`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +129,8 @@ class Mapping:
     mark: Mark
     entries: dict[str, tuple[Scalar, Node]]
     size: int
+    before: tuple[Mapping, ...] = ()
+    """As of a list."""
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
@@ -140,6 +148,38 @@ def describe(node: Node) -> str:
     if node.is_null:
         return "nothing"
     return "plain text" if node.plain else "quoted text"
+
+
+def gathered(node: Node) -> Node:
+    """A list or map with what ``<<`` has brought under the same key, for values that grow by it in Go's
+    library: matchers, and maps with free keys. Any other value is replaced by a later one."""
+    if isinstance(node, Scalar) or not node.before:
+        return node
+    if isinstance(node, Sequence):
+        return Sequence(node.mark, (*(item for each in node.before for item in each.items), *node.items), 1)
+    found: dict[str, tuple[Scalar, Node]] = {}
+    for each in (*node.before, node):
+        for name, (key, value) in each.entries.items():
+            if name in found:
+                raise key.mark.error(
+                    f"the key {name!r} is already set in this map", "leave one of the two out"
+                )
+            found[name] = key, value
+    return Mapping(node.mark, found, 1)
+
+
+def _after(value: Node, earlier: Node) -> Node:
+    """``value`` under a key that had ``earlier``, a node of the same kind or not."""
+    found: Sequence | Mapping
+    if isinstance(value, Sequence) and isinstance(earlier, Sequence):  # noqa: SIM114 - each of its type
+        found = replace(value, before=(*earlier.before, replace(earlier, before=()), *value.before))
+    elif isinstance(value, Mapping) and isinstance(earlier, Mapping):
+        found = replace(value, before=(*earlier.before, replace(earlier, before=()), *value.before))
+    else:
+        return value
+    if len(found.before) > MAX_MERGED:
+        raise value.mark.error(f"is merged from more than {MAX_MERGED} places")
+    return found
 
 
 def read_file(path: Path) -> str:
@@ -249,7 +289,7 @@ class _Builder:
         return Scalar(
             self._mark(event),
             event.value,
-            plain=event.style in (None, ""),
+            plain=event.style in (None, "") or tag in _TYPED,
             tag="str" if tag == "!" else tag.removeprefix(_CORE),
         )
 
@@ -316,7 +356,9 @@ class _Builder:
                 for source in reversed(sources):
                     if not isinstance(source, Mapping):
                         raise source.mark.error("<< merges maps only")
-                    entries |= source.entries
+                    for name, (written, brought) in source.entries.items():
+                        earlier = entries.get(name)
+                        entries[name] = (written, _after(brought, earlier[1]) if earlier else brought)
                 continue
             if key.text in own:
                 first = own[key.text].mark
@@ -324,5 +366,6 @@ class _Builder:
                     f"the key {key.text!r} is here twice, first in line {first.line}", "remove one"
                 )
             own[key.text] = key
-            entries[key.text] = (key, value)
+            merged = entries.get(key.text)
+            entries[key.text] = (key, _after(value, merged[1]) if merged else value)
         return entries

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.amounts import many
-from tocsin.config.yaml import MAX_DEPTH, MAX_NODES, Mapping, Node, Scalar, Sequence, load
+from tocsin.config.yaml import MAX_DEPTH, MAX_MERGED, MAX_NODES, Mapping, Node, Scalar, Sequence, load
 from tocsin.errors import ConfigError
 
 
@@ -66,6 +66,12 @@ def test_depth_is_bounded() -> None:
     load("[" * MAX_DEPTH + "]" * MAX_DEPTH, "f.yml")
     assert f"deeper than {MAX_DEPTH}" in refused("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))
     assert f"deeper than {MAX_DEPTH}" in refused("[" * 100_000)
+
+
+def test_what_is_merged_under_one_key_is_bounded() -> None:
+    lines = ["a0: &a0 {k: [x]}"]
+    lines += [f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}" for i in range(1, 12)]
+    assert f"merged from more than {MAX_MERGED} places" in refused("\n".join(lines))
 
 
 @pytest.mark.parametrize(

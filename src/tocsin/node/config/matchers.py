@@ -10,7 +10,7 @@ from tocsin.alerting.quote import go_quote
 from tocsin.config.notation import Notation
 from tocsin.config.readers import list_of, text
 from tocsin.config.schema import Section
-from tocsin.config.yaml import Mapping, Mark, Node, Scalar, describe
+from tocsin.config.yaml import Mapping, Mark, Node, Scalar, describe, gathered
 
 DEFAULT = Notation()
 
@@ -34,7 +34,7 @@ def matcher_lines(node: Node) -> MatcherLines:
     """A list of lines, each with one or more matchers."""
     notation = notation_of(node.mark)
     found: list[Matcher] = []
-    for mark, line in list_of(lambda item: (item.mark, text(item)))(node):
+    for mark, line in list_of(lambda item: (item.mark, text(item)))(gathered(node)):
         try:
             found += parse_matchers(line, origin="config", warn=notation.warn, mode=notation.mode)
         except ValueError as error:
@@ -43,6 +43,7 @@ def matcher_lines(node: Node) -> MatcherLines:
 
 
 def _old_form(node: Node, type_: MatchType) -> tuple[Matcher, ...]:
+    node = gathered(node)
     if not isinstance(node, Mapping):
         raise node.mark.error(f"expected a map, found {describe(node)}", "as in severity: page")
     found = []

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,3 +160,44 @@ def test_the_hash_is_of_the_files_bytes(tmp_path: Path) -> None:
     assert load_config(file).hash == config_hash(LEAST.encode()) == expected
     secret = webhook("url: 'http://h/hush-1'")
     assert parse(secret).hash != parse(secret.replace("hush-1", "hush-2")).hash
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "matchers"),
+    [
+        ("matchers: [a=b]", "<<: *a, matchers: [c=d]", 'a="b",c="d"'),
+        ("matchers: [c=d]", "matchers: [a=b], <<: *a", 'a="b",c="d"'),
+        ("matchers: [a=b]", "<<: *a, matchers: []", 'a="b"'),
+        ("matchers: [a=b]", "<<: *a, matchers: null", ""),
+        ("match: {a: b}", "<<: *a, match: {c: d}", 'a="b",c="d"'),
+        ("match_re: {a: b}", "<<: *a, match_re: {c: d}", 'a=~"^(?:b)$",c=~"^(?:d)$"'),
+    ],
+)
+def test_matchers_grow_by_a_merge(first: str, second: str, matchers: str) -> None:
+    text = (
+        f"route:\n  receiver: r\n  routes:\n  - &a {{{first}}}\n  - {{{second}}}\nreceivers: [{{name: r}}]\n"
+    )
+    _, merged = parse(text).route.children
+    assert ",".join(str(each) for each in merged.matchers) == matchers
+
+
+def test_maps_grow_by_a_merge_and_other_values_are_replaced() -> None:
+    base = "&a {service_key: k, details: {x: '1'}, http_config: {proxy_url: 'http://p'}}"
+    more = "{<<: *a, details: {y: '2'}, http_config: {follow_redirects: false}}"
+    text = f"route: {{receiver: r}}\nreceivers: [{{name: r, pagerduty_configs: [{base}, {more}]}}]\n"
+    _, merged = parse(text).receivers[0].integrations
+    assert {"x", "y"} <= {str(name) for name in merged["details"]}
+    assert not merged["http_config"].proxy_url
+    with pytest.raises(ConfigError, match="the key 'x' is already set in this map"):
+        parse(text.replace("{y: '2'}", "{x: '2'}"))
+
+
+def test_a_whole_number_may_be_written_as_a_fraction_and_typed_text_in_quotes() -> None:
+    def webhook(more: str) -> Any:
+        text = "route: {receiver: r}\nreceivers: [{name: r, webhook_configs: "
+        return parse(f"{text}[{{url: 'http://h', {more}}}]}}]\n").receivers[0].integrations[0]
+
+    assert webhook("max_alerts: 1e2")["max_alerts"] == 100
+    assert webhook("max_alerts: 2.0")["max_alerts"] == 2
+    assert webhook("max_alerts: !!int '3'")["max_alerts"] == 3
+    assert webhook("send_resolved: !!bool 'no'")["send_resolved"] is False
