@@ -20,7 +20,7 @@ from tocsin.errors import ClosedError, TocsinError
 from tocsin.node.clock import ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.decisionrecord import DecisionRecord
-from tocsin.node.engine import Engine
+from tocsin.node.engine import Engine, EngineServices
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 from tocsin.node.prepared import Prepared
@@ -59,15 +59,26 @@ class Coordinator:
         self._state = prepared.state
         self._cluster = cluster
         self._clock_watch = clock_watch
-        self._silences = silences
-        self._notification_log = notification_log
-        self._intents = intents
-        self._changes = changes
         self._record = record
-        self._look_ups = look_ups
         self._make_senders = prepared.make_senders
         self._log = Logger("tocsin.node")
-        self._random = random.Random(os.urandom(32))
+        shadow = prepared.state.shadow is not None
+        self._services = EngineServices(
+            clock=prepared.clock,
+            silences=silences,
+            notification_log=notification_log,
+            remembered=prepared.state.remembered,
+            peer_timeout=prepared.flags.cluster_peer_timeout,
+            random=random.Random(os.urandom(32)),
+            log=Logger("tocsin.engine", component="dispatcher"),
+            on_recorded=changes.notifications.keep if not shadow else lambda _entries: None,
+            on_latency=self._observe_latency,
+            intents=intents,
+            on_announced=self._announced,
+            around=prepared.recording.attempt,
+            look_ups=look_ups,
+            withhold=shadow,
+        )
         self._settled = False
         self._delayed = self._flags.dispatch_start_delay > 0
         self._closed = False
@@ -155,23 +166,10 @@ class Coordinator:
         shadow, decided = self._state.shadow, self._record.follow(config).decided
         return Engine(
             config,
-            clock=self._prepared.clock,
-            silences=self._silences,
-            notification_log=self._notification_log,
-            remembered=self._state.remembered,
-            senders=senders,
-            peer_timeout=self._flags.cluster_peer_timeout,
-            random=self._random,
-            log=Logger("tocsin.engine", component="dispatcher"),
-            on_recorded=self._changes.notifications.keep if shadow is None else lambda _entries: None,
-            on_latency=self._observe_latency,
-            intents=self._intents,
-            on_announced=self._announced,
-            around=self._prepared.recording.attempt,
+            senders,
+            self._services,
             on_decided=decided if shadow is None else shadow.follow(config, decided),
-            look_ups=self._look_ups,
             previous=previous,
-            withhold=shadow is not None,
         )
 
     def _make_route_labels(self) -> RouteLabels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -44,72 +45,80 @@ class Latency(Protocol):
     def __call__(self, integration: str, receiver: str, seconds: float, /) -> None: ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineServices:
+    """What one engine after another uses; it outlives them."""
+
+    clock: Clock
+    silences: PatientMuter
+    notification_log: LogReader
+    remembered: Remembered
+    peer_timeout: Nanoseconds
+    random: Random
+    log: Logger
+    on_recorded: Callable[[Sequence[Entry]], None]
+    """Gets entries of the notification log, to be persisted and gossiped."""
+    on_latency: Latency
+    intents: Intents = field(default_factory=Intents)
+    on_announced: Callable[[Sequence[bytes]], None] = lambda _payloads: None
+    """Gets the payloads for the peers that understand intents."""
+    around: Around | None = None
+    """Awaits what makes an attempt."""
+    look_ups: LookUps | None = None
+    """Default: its own."""
+    withhold: bool = False
+    """In shadow: nothing is sent, recorded or announced, and what would be is among what was decided."""
+
+
 class Engine:
     """The alert flow of one configuration. A reload makes a new engine and retires the old one.
 
-    ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_recorded``
-    gets entries of the notification log, to be kept and gossiped; ``on_decided`` what was decided about each
-    flush, and why, and its end; ``around`` awaits what makes an attempt. ``remembered``, ``intents`` and
-    ``look_ups`` outlive the engine; ``on_announced`` gets what it has to tell the peers that understand it.
-    ``withhold``: in shadow; nothing is sent, recorded or announced, and what would be is among what was
-    decided.
+    ``senders`` has one for each integration of each receiver, by (receiver, kind, index). ``on_decided`` gets
+    what was decided about each flush, and why, and its end.
     """
 
     def __init__(
         self,
         config: AlertmanagerConfig,
-        *,
-        clock: Clock,
-        silences: PatientMuter,
-        notification_log: LogReader,
-        remembered: Remembered,
         senders: Mapping[tuple[str, str, int], Sender],
-        peer_timeout: Nanoseconds,
-        random: Random,
-        log: Logger,
-        on_recorded: Callable[[Sequence[Entry]], None],
-        on_latency: Latency,
-        intents: Intents | None = None,
-        on_announced: Callable[[Sequence[bytes]], None] = lambda _payloads: None,
+        services: EngineServices,
+        *,
         on_decided: Callable[[Sequence[Decision | FlushFinished]], None] = lambda _decided: None,
-        around: Around | None = None,
-        look_ups: LookUps | None = None,
         previous: Engine | None = None,
-        withhold: bool = False,
     ) -> None:
-        now = clock.now()
+        now = services.clock.now()
         self.config = config
         regrouped = previous._regrouping if previous is not None else None
         grouping = regrouped if regrouped is not None else Grouping(config, now)
         self.inhibitor, self.dispatcher = grouping.inhibitor, grouping.dispatcher
         self._grouping = grouping
         self._regrouping: Grouping | None = None
-        self.intents = intents if intents is not None else Intents()
+        self.intents = services.intents
         self.pipeline: Pipeline = Pipeline(
             config=config,
-            silences=silences,
+            silences=services.silences,
             inhibitor=self.inhibitor,
-            notification_log=notification_log,
-            peer_timeout_ns=peer_timeout,
-            random=random,
+            notification_log=services.notification_log,
+            peer_timeout_ns=services.peer_timeout,
+            random=services.random,
             intents=self.intents,
             current=self.dispatcher.current,
-            remembered=remembered,
-            withhold=withhold,
+            remembered=services.remembered,
+            withhold=services.withhold,
         )
         if previous is not None:  # Counters only grow, whatever is reloaded.
             self.dispatcher.statistics = previous.dispatcher.statistics
-        self._clock = clock
+        self._clock = services.clock
         self._senders = senders
-        self._log = log
-        self._on_recorded = on_recorded
-        self._on_latency = on_latency
-        self._on_announced = on_announced
+        self._log = services.log
+        self._on_recorded = services.on_recorded
+        self._on_latency = services.on_latency
+        self._on_announced = services.on_announced
         self._on_decided = on_decided
-        self._around = around
-        self._look_ups = look_ups or LookUps(silences)
+        self._around = services.around
+        self._look_ups = services.look_ups or LookUps(services.silences)
         self._looking_up: set[asyncio.Task[None]] = set()
-        self._withhold = withhold
+        self._withhold = services.withhold
         self._retired = False
         self._attempts: set[asyncio.Task[Outcome]] = set()
         self._under_way: dict[LogKey, UnderWay] = {}
@@ -119,7 +128,7 @@ class Engine:
             self._inherited = {group: each for group, each in earlier.items() if not each[1].done()}
         self._closing: asyncio.Task[None] | None = None
         self._flow = AlertFlow(grouping, self.pipeline, self.intents, hold=self._must_look_up)
-        self._shell = MachineShell(self._flow, clock, self._perform)
+        self._shell = MachineShell(self._flow, services.clock, self._perform)
 
     def insert(self, alerts: Iterable[Alert]) -> None:
         """Take in alerts as the store has merged them."""

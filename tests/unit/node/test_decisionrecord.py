@@ -21,7 +21,7 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.clock import Clock
 from tocsin.node.config import parse_config
 from tocsin.node.decisionrecord import DecisionRecord
-from tocsin.node.engine import Engine
+from tocsin.node.engine import Engine, EngineServices
 from tocsin.node.log import Logger
 from tocsin.node.store import Store
 from tocsin.node.store.changes import NotificationWriter
@@ -72,20 +72,18 @@ async def notified(folder: Path, bounds: Bounds = BOUNDS) -> Store:
     )
     record = DecisionRecord(store, clock, "here", Logger("tocsin.test"))
     follower = record.follow(CONFIG)
-    engine = Engine(
-        CONFIG,
+    services = EngineServices(
         clock=clock,
         silences=Silences(HOUR, random=Random(0)),
         notification_log=log,
         remembered=remembered,
-        senders={("sink", "webhook", 0): sink},
         peer_timeout=SECOND,
         random=Random(0),
         log=Logger("tocsin.test"),
         on_recorded=writer.keep,
         on_latency=lambda kind, receiver, seconds: None,
-        on_decided=follower.decided,
     )
+    engine = Engine(CONFIG, {("sink", "webhook", 0): sink}, services, on_decided=follower.decided)
     engine.settle()
     now = clock.now()
     engine.insert([alert(alertname="A", starts_at=now, ends_at=now + HOUR, updated_at=now)])

@@ -18,7 +18,7 @@ from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.clock import Clock
 from tocsin.node.config import parse_config
-from tocsin.node.engine import Engine
+from tocsin.node.engine import Engine, EngineServices
 from tocsin.node.log import Logger
 from tocsin.notify.integrations.base import Outcome
 
@@ -64,22 +64,20 @@ class Bench:
         self.remembered = Remembered()
         self.recorded: list[Entry] = []
         self.latencies: list[float] = []
-
-    def engine(self, sender: HeldSender, *, previous: Engine | None = None, settled: bool = True) -> Engine:
-        engine = Engine(
-            CONFIG,
+        self.services = EngineServices(
             clock=self.clock,
             silences=Silences(HOUR, random=Random(0)),
             notification_log=self.log,
             remembered=self.remembered,
-            senders={("sink", "webhook", 0): sender},
             peer_timeout=SECOND,
             random=Random(0),
             log=Logger("tocsin.test"),
             on_recorded=self._record,
             on_latency=lambda kind, receiver, seconds: self.latencies.append(seconds),
-            previous=previous,
         )
+
+    def engine(self, sender: HeldSender, *, previous: Engine | None = None, settled: bool = True) -> Engine:
+        engine = Engine(CONFIG, {("sink", "webhook", 0): sender}, self.services, previous=previous)
         if previous is not None:
             previous.retire()
         if settled:
