@@ -293,7 +293,7 @@ class AlertingWorld:
             position, peers = self._view(node)
             node.pipeline.position = position
             if len(self.nodes) > 1:
-                node.pipeline.met_peers()
+                node.pipeline.peers_seen()
             if self._with_intents:
                 now = self.now + node.skew
                 node.pipeline.wake(node.intents.members(position, peers, now), now)

@@ -11,11 +11,11 @@ from tests.support.routing import one_route
 from tocsin.alerting import duration, timeinterval
 from tocsin.alerting.digest import messages as digest
 from tocsin.alerting.digest.exchange import Exchange, Memory, Replica, Responder
+from tocsin.alerting.explain.explanation import Scene
+from tocsin.alerting.explain.explanation import explain as tell
 from tocsin.alerting.explain.knowledge import Knowledge
 from tocsin.alerting.explain.messages import Answered, decode_message, encode_answer, encode_question
 from tocsin.alerting.explain.story import Story
-from tocsin.alerting.explain.telling import Scene
-from tocsin.alerting.explain.telling import explain as tell
 from tocsin.alerting.explain.text import render
 from tocsin.alerting.intent import codec as intent_codec
 from tocsin.alerting.intent.intents import Intents

@@ -513,6 +513,143 @@ def test_no_callback_is_set_into_an_object_that_was_made_before() -> None:
     assert not wrong, "\n".join(wrong)
 
 
+NOT_MACHINES = {
+    # what has a next_timeout and is not run by the shell; docs/decisions.md, 56
+    "Timers": "timers of a machine, by key",
+    "Table": "a part of a DTLS machine",
+    "Association": "a part of a DTLS machine",
+    "Heartbeat": "a part of a session of tocsin/1",
+    "MuxSession": "its bytes are pulled as the socket takes them",
+    "TLSSession": "its bytes are pulled as the socket takes them",
+    "OutboundQueue": "what it gives depends on how much waits in the transport",
+    "Resyncs": "what it gives depends on how much waits in the transport",
+    "Machine": "the contract itself",
+}
+
+
+def test_every_machine_goes_through_the_conformance_test() -> None:
+    tried = (ROOT / "tests" / "conformance" / "test_machines.py").read_text()
+    found = {
+        node.name
+        for name, _, tree in modules()
+        if within(name, "tocsin")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(each, ast.FunctionDef) and each.name == "next_timeout" for each in node.body)
+    }
+    assert NOT_MACHINES.keys() <= found, "take it off the list"
+    wrong = [name for name in found - NOT_MACHINES.keys() if not re.search(rf"import .*\b{name}\b", tried)]
+    assert not wrong, wrong
+
+
+def loads(name: str, path: Path, tree: ast.Module, known: frozenset[str]) -> set[str]:
+    """The modules of ours that a module imports when it is loaded."""
+    found: set[str] = set()
+    waiting: list[ast.stmt] = list(tree.body)
+    while waiting:
+        match waiting.pop():
+            case ast.If(test=test, body=body, orelse=orelse):
+                waiting += orelse if "TYPE_CHECKING" in ast.unparse(test) else [*body, *orelse]
+            case ast.Try(body=body):
+                waiting += body
+            case ast.Import(names=names):
+                found |= {alias.name for alias in names}
+            case ast.ImportFrom(module=str(module), names=names):
+                found |= {each if (each := f"{module}.{a.name}") in known else module for a in names}
+            case _:
+                pass
+    return (found & known) - {name}
+
+
+def test_no_module_loads_itself_by_way_of_others() -> None:
+    known = frozenset(name for name, _, _ in modules())
+    graph = {name: loads(name, path, tree, known) for name, path, tree in modules()}
+    while ends := {name for name, loaded in graph.items() if not loaded & graph.keys()}:
+        graph = {name: loaded for name, loaded in graph.items() if name not in ends}
+    assert not graph, sorted(graph)
+
+
+MOST_PARAMETERS = 9
+MANY_WITH_REASON = {
+    # the application's callbacks, which it gives by name
+    "Gossip": 15,
+    "Endpoint": 13,
+    "Cluster": 13,
+    "Pipeline": 11,
+    "PacketLink": 10,
+}
+"""How many parameters a constructor takes; not one more."""
+
+
+def test_constructors_take_few_things() -> None:
+    counts = {
+        node.name: len(made.args.args) + len(made.args.kwonlyargs) - 1
+        for name, _, tree in modules()
+        if within(name, "tocsin")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for made in node.body
+        if isinstance(made, ast.FunctionDef) and made.name == "__init__"
+    }
+    many = {name: count for name, count in counts.items() if count > MOST_PARAMETERS}
+    assert many == MANY_WITH_REASON
+
+
+def test_every_library_that_is_imported_has_its_line_in_the_dependencies() -> None:
+    names = {
+        "dns": "dnspython",
+        "yaml": "PyYAML",
+        "re2": "google-re2",
+        "google": "protobuf",
+        "grpc": "grpcio",
+    }
+    page = (ROOT / "docs" / "dependencies.md").read_text()
+    for name in {name for of_package in THIRD_PARTY.values() for name in of_package} - {"pytest"}:
+        wanted = names.get(name, name.replace("_", "-"))
+        assert re.search(rf"^\|.*\b{wanted}", page, re.MULTILINE | re.IGNORECASE), name
+
+
+RETIRED = {
+    # a word of our own: the field's
+    "bury": "add a tombstone",
+    "courier": "outbound queue",
+    "door": "admission policy",
+    "entomb": "add a tombstone",
+    "exhume": "remove a tombstone",
+    "farewell": "leave, GOAWAY or close_notify",
+    "farside": "peer or server",
+    "grave": "tombstone",
+    "knock": "probe again",
+    "lane": "integration queue",
+    "life": "run",
+    "mend": "hint or fix",
+    "met": "seen",
+    "parcel": "batch",
+    "payer": "accounted peer",
+    "poke": "notify",
+    "telling": "explanation",
+    "unheard": "unknown",
+    "unsaid": "withheld",
+    "visitor": "tracked connection",
+}
+"""Words that puzzle who knows the field, and what it says."""
+
+
+def test_no_module_class_or_function_is_named_by_a_retired_word() -> None:
+    kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    wrong = [
+        f"{path.relative_to(ROOT)}: {each}, say {RETIRED[word]}"
+        for name, path, tree in modules()
+        for each in [
+            name.rpartition(".")[2],
+            *(node.name for node in ast.walk(tree) if isinstance(node, kinds)),
+        ]
+        for word in (part.lower().removesuffix("s") for part in re.findall(r"[A-Z]?[a-z]+", each))
+        if word in RETIRED
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
 def source_lengths() -> dict[str, int]:
     return {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for _, path, _ in modules()}
 

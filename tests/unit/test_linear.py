@@ -18,8 +18,8 @@ from simulation.alerting import NoSilences
 from tests.support.recorded import RecordedPipeline
 from tests.support.routing import T0, alert
 from tocsin.alerting.duration import parse_duration, parse_go_duration
+from tocsin.alerting.explain.explanation import Scene, explain
 from tocsin.alerting.explain.knowledge import Knowledge
-from tocsin.alerting.explain.telling import Scene, explain
 from tocsin.alerting.matcher import ParserMode, parse_matcher
 from tocsin.alerting.quote import go_quote, go_unquote
 from tocsin.alerting.record.model import AlertRecord, AttemptRecord, DeliveryRecord, FlushRecord, LogRecord

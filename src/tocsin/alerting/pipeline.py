@@ -123,7 +123,7 @@ class Pipeline:
         """What is counted."""
         return self.remembered.statistics
 
-    def met_peers(self) -> None:
+    def peers_seen(self) -> None:
         """There is another member: what the log says may be what others have told, and not yet us."""
         self.remembered.has_had_peers = True
 

@@ -197,7 +197,7 @@ class ReplicatedState(Generic[EntryT]):
         else:
             tombstone = self._tombstones.pop(key, None)
             if tombstone is not None:
-                self.digests.exhume(tombstone.identity)
+                self.digests.remove_tombstone(tombstone.identity)
                 if tombstone.until > entry.expires_at:
                     self._longest[key] = tombstone.until
         self._entries[key] = entry
@@ -232,7 +232,7 @@ class ReplicatedState(Generic[EntryT]):
                     entry.key, EntryTombstone(entry.stamp, longest, identity_of(self._key_bytes(entry.key)))
                 )
         for key in [key for key, tombstone in self._tombstones.items() if tombstone.until <= now]:
-            self.digests.exhume(self._tombstones.pop(key).identity)
+            self.digests.remove_tombstone(self._tombstones.pop(key).identity)
         self.digests.move(cutoff_of(now))
         return len(gone)
 
@@ -310,7 +310,7 @@ class ReplicatedState(Generic[EntryT]):
         self.digests.add_tombstone(tombstone.identity, Tombstone(tombstone.stamp, tombstone.until))
         self._outlived(key)
         while len(self._tombstones) > self.max_entries:
-            self.digests.exhume(self._tombstones.pop(next(iter(self._tombstones))).identity)
+            self.digests.remove_tombstone(self._tombstones.pop(next(iter(self._tombstones))).identity)
 
     def _outlived(self, key: Hashable) -> None:
         if self.on_outlived is not None:

@@ -163,7 +163,7 @@ class Engine:
         how many others there are."""
         now = self._clock.now()
         if others:
-            self.pipeline.met_peers()
+            self.pipeline.peers_seen()
         self.pipeline.wake(self.intents.members(position, peers, now), now)
         self.pipeline.position = position
         self._run(now)

@@ -9,10 +9,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.explain.explanation import Scene, explain, inhibition_told
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.question import MAX_ALERTS, MAX_RECORDS, Question, Wanted
 from tocsin.alerting.explain.story import Explanation, NodeAnswer, Story
-from tocsin.alerting.explain.telling import Scene, explain, inhibition_told
 from tocsin.alerting.inhibit import Inhibition
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord

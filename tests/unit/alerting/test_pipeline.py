@@ -199,7 +199,7 @@ def test_an_entry_from_a_clock_days_ahead_does_not_hold_reminders_back_until_the
 @pytest.mark.parametrize("ahead", [0, 72 * 3600], ids=["now", "days ahead"])
 def test_what_another_node_has_notified_and_this_one_not_heard_of_stays_in_the_log(ahead: int) -> None:
     world = World()
-    world.pipeline.met_peers()
+    world.pipeline.peers_seen()
     one, two, elsewhere = (alert(alertname=name) for name in ("A", "B", "C"))
     hashes = (one.labels.hash, elsewhere.labels.hash)
     world.log.log(HOOK, "{}:{}", hashes, (), T0 + ahead * SECOND, 0)
@@ -214,7 +214,7 @@ def test_what_another_node_has_notified_and_this_one_not_heard_of_stays_in_the_l
 def test_an_end_that_a_peer_told_is_not_told_again_after_a_silence() -> None:
     """Our own entry in between still says so of an alert that is silenced then."""
     world = World()
-    world.pipeline.met_peers()
+    world.pipeline.peers_seen()
     one, two = alert(alertname="A"), alert(alertname="B")
     over = alert(alertname="C", muted="silence", ends_at=T0 - SECOND)
     world.log.log(HOOK, "{}:{}", (one.labels.hash,), (over.labels.hash,), T0, 0)

@@ -28,7 +28,7 @@ TELLING = (
     "tocsin.node.explaining",
     "tocsin.alerting.explain.knowledge",
     "tocsin.alerting.explain.messages",
-    "tocsin.alerting.explain.telling",
+    "tocsin.alerting.explain.explanation",
     "tocsin.alerting.record.codec",
     "tocsin.alerting.record.making",
     "tocsin.alerting.record.model",

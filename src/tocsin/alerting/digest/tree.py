@@ -123,7 +123,7 @@ class DigestTree:
         """A tombstone was set."""
         self._tombstones.setdefault(leaf_of(identity), {})[identity] = tombstone
 
-    def exhume(self, identity: bytes) -> None:
+    def remove_tombstone(self, identity: bytes) -> None:
         """A tombstone was taken away."""
         of_leaf = self._tombstones.get(leaf_of(identity))
         if of_leaf is not None and of_leaf.pop(identity, None) is not None and not of_leaf:

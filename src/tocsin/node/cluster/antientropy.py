@@ -158,7 +158,7 @@ class AntiEntropy:
                 self.statistics.answers_dropped += 1
             self._early[message.envelope.sender] = self._loop.time(), message, event
 
-    def met(self, member: str) -> None:
+    def member_seen(self, member: str) -> None:
         """There is a new live member, which may have asked already."""
         question = self._early.pop(member, None)
         if question is None or not self._known(member):

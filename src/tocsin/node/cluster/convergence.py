@@ -142,7 +142,7 @@ class Convergence:
 
     def member_joined(self, member: Member) -> None:
         """There is a new live member."""
-        self.anti_entropy.met(member.name)
+        self.anti_entropy.member_seen(member.name)
         if self.settle is not None and not self.settle.settled:
             self.settle.wait_for(member.name, self._loop.time())
             if not speaks_tocsin(member.meta):

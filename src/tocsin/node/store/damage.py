@@ -60,7 +60,7 @@ def salvage(path: Path) -> Salvaged:
     if not _read(path, found):
         copy = path.with_name(f"{path.name}.salvage")
         try:
-            if _mend_header(path, copy):
+            if _repair_header(path, copy):
                 rows = found.rows
                 _read(copy, found)
                 found.rows = {**rows, **found.rows}
@@ -72,7 +72,7 @@ def salvage(path: Path) -> Salvaged:
     return found
 
 
-def _mend_header(path: Path, copy: Path) -> bool:
+def _repair_header(path: Path, copy: Path) -> bool:
     """Make a copy with the header that SQLite has given the file; False if it has it."""
     with path.open("rb") as file:
         header = file.read(_HEADER_BYTES)

@@ -12,10 +12,10 @@ from simulation.alerting import NoSilences
 from tests.support.recorded import PEER_TIMEOUT, RecordedPipeline
 from tests.support.routing import T0, alert, one_route, route_config
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.explain.explanation import MAX_EARLIER, Scene, explain
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.routes import routes_told
 from tocsin.alerting.explain.story import AtNode, Story
-from tocsin.alerting.explain.telling import MAX_EARLIER, Scene, explain
 from tocsin.alerting.explain.text import render
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.intent import Intents, key_of

@@ -77,12 +77,12 @@ def test_a_question_is_answered_as_soon_as_its_sender_is_a_member() -> None:
         await eventually(lambda: b.statistics.questions_early == 1)
         assert not exchange.done()
         there.known.add("a")
-        b.met("a")
+        b.member_seen("a")
         outcome = await exchange
         assert outcome is not None
         assert outcome.agreed
         assert here.streams == 0  # it was the packet that was answered, not a second question by stream
-        b.met("a")  # answered once
+        b.member_seen("a")  # answered once
         assert (a.statistics.messages_received, b.statistics.messages_received) == (1, 1)
 
     asyncio.run(story())
@@ -154,7 +154,7 @@ def test_early_questions_are_bounded_and_grow_old(monkeypatch: Any) -> None:
         assert (len(late._early), late.statistics.answers_dropped) == (MAX_EARLY, 3)
         monkeypatch.setattr(antientropy, "ANSWER_TIMEOUT", 0.0)
         line.known.add("asker-5")
-        late.met("asker-5")
+        late.member_seen("asker-5")
         assert not late._answering
         assert len(late._early) == MAX_EARLY - 1
         await late.close()

@@ -13,9 +13,9 @@ from tests.support.api_backend import LoneNode
 from tests.support.openapi import PREFIX, check
 from tests.support.recorded import RecordedPipeline
 from tests.support.routing import T0, alert
+from tocsin.alerting.explain.explanation import Scene, explain
 from tocsin.alerting.explain.knowledge import Knowledge
 from tocsin.alerting.explain.story import Explanation, NodeAnswer
-from tocsin.alerting.explain.telling import Scene, explain
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.node.api import create_app
 
