@@ -2,72 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from itertools import count
-from random import Random
+from typing import Any
 
-from simulation.alerting import NoSilences
-from tests.support.routing import T0, one_receiver, one_route
+from tests.support.pipelines import PipelineBench
+from tests.support.routing import T0
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.decisions import Decision
 from tocsin.alerting.effects import Attempt, FlushFinished, Record
-from tocsin.alerting.group import Flush
-from tocsin.alerting.intent import Intents
-from tocsin.alerting.labels import Labels
-from tocsin.alerting.muting import Inhibitions, Muter
-from tocsin.alerting.nflog import Entry, NotificationLog
-from tocsin.alerting.pipeline import Pipeline
+from tocsin.alerting.nflog import Entry
 from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.record.recorder import Recorder
-from tocsin.alerting.route import Route
-from tocsin.alerting.timeinterval import TimeInterval
-from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.node.config.alertmanager import AlertmanagerConfig
-
-PEER_TIMEOUT = 15 * SECOND
+from tocsin.alerting.timestamp import Nanoseconds
 
 
-class RecordedPipeline:
-    """Flushes of one group of one receiver, ``hook``, with so many webhooks."""
+class RecordedPipeline(PipelineBench):
+    """``node`` keeps a record of what it decides."""
 
-    def __init__(
-        self,
-        *,
-        silences: Muter | None = None,
-        inhibitor: Inhibitions | None = None,
-        intents: Intents | None = None,
-        position: int = 0,
-        settled: bool = True,
-        max_attempts: int = 64,
-        send_resolved: bool = True,
-        hooks: int = 1,
-        route: Route | None = None,
-        time_intervals: Mapping[str, tuple[TimeInterval, ...]] | None = None,
-        node: str = "here",
-    ) -> None:
-        self.route = route or one_route()
-        config = one_receiver(self.route, hooks=hooks, send_resolved=send_resolved)
-        self.config = AlertmanagerConfig(
-            route=config.route,
-            receivers=config.receivers,
-            time_intervals={"always": (TimeInterval(),), **(time_intervals or {})},
-        )
-        self.log = NotificationLog(120 * 3600 * SECOND)
-        self.pipeline = Pipeline(
-            config=self.config,
-            silences=silences or NoSilences(),
-            inhibitor=inhibitor or NoSilences(),
-            notification_log=self.log,
-            peer_timeout_ns=PEER_TIMEOUT,
-            random=Random(1),
-            intents=intents,
-            max_attempts=max_attempts,
-            current=lambda _flush, _now: None,
-        )
-        self.pipeline.position = position
-        if settled:
-            self.pipeline.settled(T0)
+    def __init__(self, *, node: str = "here", **more: Any) -> None:
+        super().__init__(**more)
         self.recorder = Recorder(node, number=partial(next, count(1)))
         self.attempts: list[Attempt] = []
         self.told: list[FlushRecord] = []
@@ -81,17 +35,9 @@ class RecordedPipeline:
         return [raw.record() for raw in self.recorder.open()]
 
     def start(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> None:
-        options = self.route.options
-        flush = Flush(
-            group_key=key,
-            route_id=self.route.id,
-            group_labels=Labels(),
-            options=options,
-            alerts=alerts,
-            now=now,
-            deadline=now + options.group_interval,
-        )
-        self.pipeline.start(flush, now)
+        self.pipeline.start(self.flush(*alerts, now=now, key=key), now)
+        while (due := self.pipeline.next_timeout()) is not None and due <= now:  # It looks at many in steps.
+            self.pipeline.handle_timeout(now)
         self._drain(now)
 
     def at(self, now: Nanoseconds) -> None:
@@ -113,13 +59,12 @@ class RecordedPipeline:
 
     def _drain(self, now: Nanoseconds) -> None:
         decided: list[Decision | FlushFinished] = []
-        for effect in self.pipeline.drain():
+        for effect in self.effects(now):
             match effect:
                 case Attempt():
                     self.attempts.append(effect)
-                case Record(entry=entry):
-                    self.log.put(entry, now)
-                    self.pipeline.remembered.recorded.stored(entry)
+                case Record():
+                    pass
                 case _:
                     decided.append(effect)
         self.told += [raw.record() for raw in self.recorder.take(decided, now)]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from random import Random
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
-from simulation.alerting import NoSilences
-from tests.support.routing import T0, alert, one_receiver, one_route
+from tests.support.pipelines import PEER_TIMEOUT, PipelineBench
+from tests.support.routing import T0, alert, one_route
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.content import CurrentAlerts
 from tocsin.alerting.decisions import (
     Claimed,
     Decision,
@@ -30,22 +28,16 @@ from tocsin.alerting.decisions import (
 )
 from tocsin.alerting.delivery import ATTEMPT_GRACE
 from tocsin.alerting.effects import Attempt, FlushFinished, Record
-from tocsin.alerting.group import Flush
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.intent import GUARD, Intents, Kind, key_of
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
-from tocsin.alerting.muting import Inhibitions, Muter
-from tocsin.alerting.nflog import NotificationLog, Receiver
-from tocsin.alerting.pipeline import Pipeline
+from tocsin.alerting.nflog import Receiver
 from tocsin.alerting.steps import Steps
-from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.node.config.alertmanager import AlertmanagerConfig
 
 HOUR = 3600 * SECOND
 HOOK = Receiver("hook", "webhook", 0)
-PEER_TIMEOUT = 15 * SECOND
 ROUTE = one_route()
 
 
@@ -60,54 +52,13 @@ class Silenced:
         yield
 
 
-class World:
-    """One pipeline, and a log that takes at once what it records."""
+class World(PipelineBench):
+    """What it decides comes first, attempts and ends are kept. ``always``: muted by that time interval."""
 
-    def __init__(
-        self,
-        *,
-        silences: Muter | None = None,
-        inhibitor: Inhibitions | None = None,
-        intents: Intents | None = None,
-        position: int = 0,
-        settled: bool = True,
-        max_attempts: int = 64,
-        send_resolved: bool = True,
-        always: str = "",
-        current: CurrentAlerts = lambda _flush, _now: None,
-    ) -> None:
-        self.route = one_route(mute=(always,)) if always else ROUTE
-        config = one_receiver(self.route, send_resolved=send_resolved)
-        self.log = NotificationLog(120 * HOUR)
-        self.pipeline = Pipeline(
-            config=AlertmanagerConfig(
-                route=config.route, receivers=config.receivers, time_intervals={"always": (TimeInterval(),)}
-            ),
-            silences=silences or NoSilences(),
-            inhibitor=inhibitor or NoSilences(),
-            notification_log=self.log,
-            peer_timeout_ns=PEER_TIMEOUT,
-            random=Random(1),
-            intents=intents,
-            max_attempts=max_attempts,
-            current=current,
-        )
-        self.pipeline.position = position
-        if settled:
-            self.pipeline.settled(T0)
+    def __init__(self, *, always: str = "", **more: Any) -> None:
+        super().__init__(route=one_route(mute=(always,)) if always else ROUTE, **more)
         self.attempts: list[Attempt] = []
         self.finished: list[FlushFinished] = []
-
-    def flush(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> Flush:
-        return Flush(
-            group_key=key,
-            route_id="{}",
-            group_labels=Labels(),
-            options=self.route.options,
-            alerts=alerts or (alert(alertname="A"),),
-            now=now,
-            deadline=now + self.route.options.group_interval,
-        )
 
     def start(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> list[Decision]:
         self.pipeline.start(self.flush(*alerts, now=now, key=key), now)
@@ -119,13 +70,12 @@ class World:
 
     def drain(self) -> list[Decision]:
         found: list[Decision] = []
-        for effect in self.pipeline.drain():
+        for effect in self.effects(T0):
             match effect:
                 case Attempt():
                     self.attempts.append(effect)
                 case Record():
-                    self.log.put(effect.entry, T0)
-                    self.pipeline.remembered.recorded.stored(effect.entry)
+                    pass
                 case FlushFinished():
                     self.finished.append(effect)
                 case decision:

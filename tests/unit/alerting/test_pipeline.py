@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from random import Random
+from typing import Any
 
 import pytest
 
-from tests.support.routing import T0, alert, one_receiver, one_route
+from tests.support.pipelines import PEER_TIMEOUT, PipelineBench
+from tests.support.routing import T0, alert, one_route
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.decisions import Decision, Muted
 from tocsin.alerting.delivery import ATTEMPT_GRACE
 from tocsin.alerting.effects import Attempt, FlushFinished, PipelineEffect, Record
-from tocsin.alerting.group import Flush
 from tocsin.alerting.inhibit import Inhibition, InhibitRule
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.nflog import NotificationLog, Receiver
-from tocsin.alerting.pipeline import BATCH, MAX_WAITED_FOR, Pipeline
-from tocsin.alerting.route import Route
+from tocsin.alerting.nflog import Receiver
+from tocsin.alerting.pipeline import BATCH, MAX_WAITED_FOR
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timeinterval import TimeInterval, TimeRange, parse_year_range
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.node.config.alertmanager import AlertmanagerConfig
 
-PEER_TIMEOUT = 15 * SECOND
 HOOK = Receiver("hook", "webhook", 0)
 NEVER = TimeInterval(years=(parse_year_range("1999"),))
 ALWAYS = TimeInterval()
@@ -49,47 +46,18 @@ class Mutes:
         return Inhibition(SOURCE, RULE, 3) if self.mutes(labels, now) else None
 
 
-class World:
-    """A pipeline and its surroundings, settled unless said otherwise."""
+class World(PipelineBench):
+    """With silences and an inhibitor; what it decides is kept."""
 
-    def __init__(
-        self,
-        *,
-        route: Route | None = None,
-        hooks: int = 1,
-        send_resolved: bool = True,
-        position: int = 0,
-        settled: bool = True,
-        time_intervals: dict[str, tuple[TimeInterval, ...]] | None = None,
-        max_attempts: int = 64,
-    ) -> None:
-        self.route = route or one_route()
-        config = one_receiver(self.route, hooks=hooks, send_resolved=send_resolved)
-        self.log = NotificationLog(120 * 3600 * SECOND)
+    def __init__(self, **more: Any) -> None:
         self.silences, self.inhibitor = Mutes("silence"), Mutes("inhibition")
-        self.pipeline = Pipeline(
-            config=AlertmanagerConfig(
-                route=config.route, receivers=config.receivers, time_intervals=time_intervals or {}
-            ),
-            silences=self.silences,
-            inhibitor=self.inhibitor,
-            notification_log=self.log,
-            peer_timeout_ns=PEER_TIMEOUT,
-            random=Random(1),
-            max_attempts=max_attempts,
-        )
-        self.pipeline.position = position
+        super().__init__(silences=self.silences, inhibitor=self.inhibitor, **more)
         self.decisions: list[Decision] = []
-        if settled:
-            self.pipeline.settled(T0)
 
     def drain(self) -> list[PipelineEffect]:
         """What is to be done, and what is muted, after the log was written; other decisions are kept."""
         effects: list[PipelineEffect] = []
-        for effect in self.pipeline.drain():
-            if isinstance(effect, Record):
-                self.log.put(effect.entry, T0)
-                self.pipeline.remembered.recorded.stored(effect.entry)
+        for effect in self.effects(T0):
             if isinstance(effect, (Attempt, Record, FlushFinished)):
                 effects.append(effect)
                 continue
@@ -97,17 +65,6 @@ class World:
             if isinstance(effect, Muted):
                 effects.append(effect)
         return effects
-
-    def flush(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> Flush:
-        return Flush(
-            group_key=key,
-            route_id="{}",
-            group_labels=Labels(),
-            options=self.route.options,
-            alerts=alerts or (alert(alertname="A"),),
-            now=now,
-            deadline=now + self.route.options.group_interval,
-        )
 
     def start(self, *alerts: Alert, now: Nanoseconds = T0, key: str = "{}:{}") -> list[PipelineEffect]:
         self.pipeline.start(self.flush(*alerts, now=now, key=key), now)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulation.alerting import NoSilences
-from tests.support.recorded import PEER_TIMEOUT, RecordedPipeline
+from tests.support.pipelines import PEER_TIMEOUT
+from tests.support.recorded import RecordedPipeline
 from tests.support.routing import T0, alert, one_route, route_config
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.explanation import MAX_EARLIER, Scene, explain

@@ -7,7 +7,8 @@ from itertools import count
 
 import pytest
 
-from tests.support.recorded import PEER_TIMEOUT, RecordedPipeline
+from tests.support.pipelines import PEER_TIMEOUT
+from tests.support.recorded import RecordedPipeline
 from tests.support.routing import T0, alert, one_route
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.decisions import Sent
