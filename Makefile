@@ -140,7 +140,7 @@ docs: setup  ## the documentation as a site, in build/docs; a warning is an erro
 
 WORDS := ot,nd,te,ser,assertIn
 
-PROMTOOL ?= promtool
+PROMTOOL ?= $(firstword $(abspath $(wildcard $(PEERS)/promtool-sid/usr/bin/promtool)) promtool)
 mixin:  ## our rules, checked and tested by promtool (PROMTOOL=PATH)
 	@$(PROMTOOL) check rules mixin/tocsin.rules.yml
 	@cd mixin && $(PROMTOOL) test rules tests.yml

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,17 @@ from tests.support.prometheus import Prometheus
 pytestmark = pytest.mark.interop
 
 RULES = Path(__file__).parents[2] / "mixin/tocsin.rules.yml"
+
+
+def test_promtool_finds_the_rules_right_and_their_tests_pass() -> None:
+    tool = alertmanager.promtool()
+    if not tool.exists():
+        assert not os.environ.get("TOCSIN_PEERS_REQUIRED"), f"no {tool}"
+        pytest.skip(f"no {tool}: tools/fetch-peers fetches it")
+    for line in (["check", "rules", RULES.name], ["test", "rules", "tests.yml"]):
+        done = subprocess.run([tool, *line], cwd=RULES.parent, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "SUCCESS" in done.stdout
 
 
 def test_a_node_in_clear_text_is_told_of_and_nothing_else_is(tmp_path: Path, ours: NodeKind) -> None:

@@ -51,6 +51,10 @@ def prometheus() -> Path:
     return Path(os.environ.get("TOCSIN_PEERS", "")) / "prometheus-sid/usr/bin/prometheus"
 
 
+def promtool() -> Path:
+    return Path(os.environ.get("TOCSIN_PEERS", "")) / "promtool-sid/usr/bin/promtool"
+
+
 def alertmanager(version: str) -> NodeKind:
     """The Alertmanager that stands for ``version`` ("0.33", "0.28", "0.25")."""
     folder = peers_folder()

@@ -7,7 +7,7 @@ which is an alert's fingerprint in the API, and XXH64, which the notification lo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -145,6 +145,10 @@ class Labels(Mapping[str, str]):
 
     def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
         return self._values.get(name, default)
+
+    def items(self) -> ItemsView[str, str]:
+        """As of any mapping, without the detour by way of each name."""
+        return self._values.items()
 
     def value(self, name: str) -> str:
         """The value of ``name``, ``""`` if absent: what a matcher is tried against."""

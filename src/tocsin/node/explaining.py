@@ -225,6 +225,7 @@ class Explaining:
             config=node.config,
             inhibitor=now,
             silences=now,
+            silence=node.silences.get,
             alert=node.alerts.get(labels.fingerprint),
             records=own.records,
             next_flushes=self._due(labels),

@@ -11,7 +11,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.explain.knowledge import Knowledge
 from tocsin.alerting.explain.routes import routes_told
-from tocsin.alerting.explain.story import AtNode, GroupTold, State, Story, Told, What
+from tocsin.alerting.explain.story import AtNode, GroupTold, SilenceTold, State, Story, Told, What
 from tocsin.alerting.inhibit import Inhibition
 from tocsin.alerting.integration import integrations
 from tocsin.alerting.labels import Labels
@@ -19,12 +19,15 @@ from tocsin.alerting.muting import Inhibitions, Muter, Muting
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.record.model import DeliveryRecord, FlushRecord, MuteRecord
 from tocsin.alerting.route import Route
+from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
 MAX_TOLD: Final = 20
 """Notifications that are told of one group."""
 MAX_EARLIER: Final = 50
 """Groups of routes that the alert takes no more, those with the newest records."""
+MAX_SILENCES: Final = 5
+"""Of which more than the id is told."""
 LOG_SAYS: Final = "the notification log says so"
 _MUTED: Final[Mapping[str, str]] = {
     "silence": "silenced by {by}",
@@ -42,6 +45,8 @@ class Scene:
     config: AlertmanagerConfig
     inhibitor: Inhibitions
     silences: Muter
+    silence: Callable[[str], Silence | None] = lambda _identifier: None
+    """The silence with that id."""
     alert: Alert | None = None
     """As last reported; None: this node does not hold it."""
     records: Iterable[FlushRecord] = ()
@@ -84,6 +89,7 @@ def explain(scene: Scene) -> Story:
     ]
     records.sort(key=lambda record: record.began, reverse=True)
     routes = scene.config.route.match(scene.labels)
+    silenced_by = scene.silences.mutes(scene.labels, scene.now)
     return Story(
         labels=scene.labels,
         at=scene.now,
@@ -91,12 +97,19 @@ def explain(scene: Scene) -> Story:
         state=state,
         since=since,
         inhibited_by=inhibition_told(inhibition) if inhibition is not None else "",
-        silenced_by=scene.silences.mutes(scene.labels, scene.now),
+        silenced_by=silenced_by,
+        silences=tuple(
+            [_silence_told(each) for each in map(scene.silence, silenced_by[:MAX_SILENCES]) if each]
+        ),
         elsewhere=tuple([_elsewhere(scene, other) for other in scene.others]),
         routes=tuple(routes_told(scene.config.route, scene.labels)),
         groups=tuple([_group(scene, route, records, muting) for route in routes])
         + tuple(_earlier_groups(scene, records, {route.id for route in routes})),
     )
+
+
+def _silence_told(silence: Silence) -> SilenceTold:
+    return SilenceTold(silence.id, silence.created_by, silence.comment, silence.ends_at)
 
 
 def _elsewhere(scene: Scene, other: Knowledge) -> AtNode:

@@ -76,6 +76,16 @@ class AtNode:
     silenced_by: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class SilenceTold:
+    """A silence that is in force: who made it, why and until when; the comment as it is."""
+
+    id: str
+    creator: str
+    comment: str
+    until: Nanoseconds
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """What is told of an alert, by one node with what others have told it."""
@@ -89,6 +99,8 @@ class Story:
     """The inhibiting alert and the rule, in words; empty: none now."""
     silenced_by: tuple[str, ...] = ()
     """Ids of the silences in force now."""
+    silences: tuple[SilenceTold, ...] = ()
+    """The first of these, as far as this node has them."""
     elsewhere: tuple[AtNode, ...] = ()
     routes: tuple[RouteTold, ...] = ()
     groups: tuple[GroupTold, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from tocsin.alerting.duration import format_duration
-from tocsin.alerting.explain.story import GroupTold, RouteTold, Story, Told
+from tocsin.alerting.explain.story import GroupTold, RouteTold, SilenceTold, Story, Told
 from tocsin.alerting.firstseen import TOLERANCE
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
@@ -15,6 +15,8 @@ MAX_ROUTES: Final = 30
 """That are told although the alert does not take them."""
 MAX_LINES: Final = 5
 """Of the history of a group."""
+MAX_COMMENT: Final = 200
+"""Characters of a silence's."""
 _WORDS: Final = {
     "sent": "SENT",
     "sent by a peer": "SENT BY A PEER",
@@ -39,6 +41,8 @@ def _lines(story: Story) -> Iterator[str]:
         yield f"  inhibited now by {story.inhibited_by}"
     if story.silenced_by:
         yield f"  silenced now by {', '.join(story.silenced_by)}"
+        for silence in story.silences:
+            yield f"    {_silence(silence, story.at)}"
     for other in story.elsewhere:
         if other.inhibited_by and not story.inhibited_by:
             yield f"  inhibited now at {other.node} by {other.inhibited_by}"
@@ -49,6 +53,16 @@ def _lines(story: Story) -> Iterator[str]:
         yield from _group(group, story)
     yield ""
     yield from route_lines(story.routes)
+
+
+def _silence(silence: SilenceTold, now: Nanoseconds) -> str:
+    comment = " ".join(silence.comment.split())
+    if len(comment) > MAX_COMMENT:
+        comment = f"{comment[:MAX_COMMENT]}..."
+    return (
+        f"{silence.id[:8]}: by {silence.creator or 'nobody named'}, until {_when(silence.until, now)}:"
+        f" {comment or 'no comment'}"
+    )
 
 
 def route_lines(routes: Iterable[RouteTold]) -> Iterator[str]:

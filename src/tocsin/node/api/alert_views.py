@@ -56,11 +56,11 @@ def encode_receivers(names: tuple[str, ...]) -> bytes:
 class AlertView:
     """The parts of one alert, encoded, between which the parts that change are put."""
 
-    __slots__ = ("_after", "_annotations", "_before", "_between", "_labels", "_route", "alert", "receivers")
+    __slots__ = ("_after", "_annotations", "_before", "_between", "_labels", "_receivers", "_route", "alert")
 
     _labels: bytes
     _annotations: bytes
-    receivers: tuple[str, ...]
+    _receivers: tuple[str, ...] | None
 
     def __init__(self, alert: Alert, route: Route, old: AlertView | None) -> None:
         self.alert = alert
@@ -68,10 +68,9 @@ class AlertView:
         labels, notes = alert.labels, alert.annotations
         # Reports of one alert mostly share their label sets: see AlertReader.
         if old is not None and old.alert.labels is labels and old._route is route:
-            self._labels, self.receivers = old._labels, old.receivers
+            self._labels, self._receivers = old._labels, old._receivers
         else:
-            self._labels = encode_labels(labels)
-            self.receivers = tuple(match.options.receiver for match in route.match(labels))
+            self._labels, self._receivers = encode_labels(labels), None
         same_notes = old is not None and old.alert.annotations is notes
         self._annotations = old._annotations if old is not None and same_notes else encode_labels(notes)
         self._before = b'{"annotations":%b,"endsAt":"%b","fingerprint":"%b","receivers":' % (
@@ -85,6 +84,15 @@ class AlertView:
             b',"generatorURL":' + encode(alert.generator_url) if alert.generator_url else b"",
             self._labels,
         )
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Of the routes that take it; found out when somebody asks, as who asks for groups knows them."""
+        found = self._receivers
+        if found is None:
+            routes = self._route.match(self.alert.labels)
+            found = self._receivers = tuple(match.options.receiver for match in routes)
+        return found
 
     def is_of(self, alert: Alert, route: Route) -> bool:
         """Whether this still shows ``alert``."""

@@ -16,7 +16,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.explanation import MAX_EARLIER, Scene, explain
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.routes import routes_told
-from tocsin.alerting.explain.story import AtNode, Story
+from tocsin.alerting.explain.story import AtNode, SilenceTold, Story
 from tocsin.alerting.explain.text import render
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.intent import Intents, key_of
@@ -111,6 +111,11 @@ def test_silenced() -> None:
     story = told(world, T0 + MINUTE, silences=Silenced())
     assert headline(story) == "hook: NOT SENT 2027-01-15T08:00:00Z (1m ago), silenced by 5f2c"
     assert "  silenced now by 5f2c\n" in render(story)
+    ends = T0 + 60 * MINUTE
+    known = (SilenceTold("5f2c", "ana", "a disk\n is replaced", ends), SilenceTold("6", "", "x" * 300, ends))
+    text = render(replace(story, silences=known))
+    assert "\n    5f2c: by ana, until 2027-01-15T09:00:00Z (in 59m): a disk is replaced\n" in text
+    assert f"\n    6: by nobody named, until 2027-01-15T09:00:00Z (in 59m): {'x' * 200}...\n" in text
     again = story.groups[0].told[0].again_at
     assert again == T0 + world.route.options.group_interval
     assert "; again " in render(story)
