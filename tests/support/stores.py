@@ -33,7 +33,9 @@ class Disk:
         self.notification_log = NotificationLog(HOUR)
         self.store = Store(folder, {"sil": self.silences.replicated, "nfl": self.notification_log})
         self.told: list[bytes] = []
-        self.changes = SilenceChanges(self.silences, commit=self.store.commit, now=self.now, tell=self._tell)
+        self.changes = SilenceChanges(
+            self.silences, commit=self.store.commit, now=self.now, broadcast=self._tell
+        )
 
     def now(self) -> Nanoseconds:
         self.time += 1

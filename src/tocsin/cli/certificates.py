@@ -21,7 +21,7 @@ def run_init(invocation: Invocation) -> int:
     folder, name = _folder(invocation), invocation.text("name")
     folder.initialise(name, now=_now(), lifetime=_lifetime(invocation), force=invocation.on("force"))
     files = [(folder.certificate, "certificate"), (folder.key, "private key; keep it off the nodes")]
-    _tell(invocation, f"Made the authority {name!r}:", files)
+    _print(invocation, f"Made the authority {name!r}:", files)
     return 0
 
 
@@ -31,7 +31,7 @@ def run_issue(invocation: Invocation) -> int:
     files = _folder(invocation).issue(
         name, hosts, now=_now(), lifetime=_lifetime(invocation), force=invocation.on("force")
     )
-    _tell(
+    _print(
         invocation,
         f"Issued {name!r} for {', '.join(hosts)}:",
         [
@@ -48,7 +48,7 @@ def run_renew(invocation: Invocation) -> int:
     """``certs renew``."""
     (name,) = invocation.arguments
     files, hosts = _folder(invocation).renew(name, now=_now(), lifetime=_lifetime(invocation))
-    _tell(
+    _print(
         invocation,
         f"Issued {name!r} anew for {', '.join(hosts)}:",
         [(files.certificate, "certificate"), (files.key, "private key")],
@@ -68,7 +68,7 @@ def run_revoke(invocation: Invocation) -> int:
     ]
     ends = now + lifetime
     lines.append(f"Wrote the list of {now:%Y-%m-%d %H:%M} UTC, to be replaced before {ends:%Y-%m-%d}:")
-    _tell(
+    _print(
         invocation,
         "\n".join(lines),
         [(folder.revocations, "copy it to every Tocsin node, beside its tls.yml")],
@@ -106,7 +106,7 @@ def run_show(invocation: Invocation) -> int:
     return 1 if any(report.problems for report in reports) else 0
 
 
-def _tell(invocation: Invocation, said: str, files: list[tuple[Path, str]], after: str = "") -> None:
+def _print(invocation: Invocation, said: str, files: list[tuple[Path, str]], after: str = "") -> None:
     """Which files were written, and what is to be said of it."""
     if invocation.output == "json":
         say(to_json({"files": {str(path): what for path, what in files}}))

@@ -44,7 +44,7 @@ class StreamAnswers:
         timeout: float,
         on_request: Request | None,
         drain: Callable[[], None],
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
         self._endpoint = endpoint
         self._codec = codec
@@ -53,7 +53,7 @@ class StreamAnswers:
         self._timeout = timeout
         self._on_request = on_request
         self._drain = drain
-        self._tell = tell
+        self._emit = emit
         self._streams: Quota[Hashable] = Quota(MAX_STREAMS_OF_PEER, MAX_INBOUND_STREAMS)
         self._loop = asyncio.get_running_loop()
 
@@ -79,7 +79,7 @@ class StreamAnswers:
         except WireError as error:
             statistics.streams_refused += 1
             _log.debug("stream of %s refused: %s", stream.remote, error)
-            self._tell(ProtocolError(error.layer, error.problem, stream.remote))
+            self._emit(ProtocolError(error.layer, error.problem, stream.remote))
             await self._answer_error(stream, error)
         except (TimeoutError, TransportError) as error:
             statistics.streams_broken += 1

@@ -139,7 +139,7 @@ class Gossip:
             timeout=config.stream_timeout,
             on_request=on_request,
             drain=self._drain,
-            tell=self._tell,
+            emit=self._emit,
         )
         self._outbound = OutboundStreams(
             self._endpoint,
@@ -147,7 +147,7 @@ class Gossip:
             self._stream_codec,
             self._reader,
             drain=self._drain,
-            tell=self._tell,
+            emit=self._emit,
         )
         self._services = Services(
             self._endpoint,
@@ -157,7 +157,7 @@ class Gossip:
             answer=answer,
             send=self.send_reliable,
             broadcast=self.broadcast,
-            tell=self._tell,
+            emit=self._emit,
         )
         self._random = chance
         self._left = asyncio.Event()
@@ -422,11 +422,11 @@ class Gossip:
             elif isinstance(effect, OpenStream):
                 self._tasks.spawn(self._outbound.exchange(effect))
             else:
-                self._tell(effect)
+                self._emit(effect)
         if self._endpoint.left:
             self._left.set()
 
-    def _tell(self, event: Event) -> None:
+    def _emit(self, event: Event) -> None:
         if isinstance(event, ExchangeFinished):
             self._outbound.finished(event)
         if self._services.take(event):

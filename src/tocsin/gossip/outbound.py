@@ -34,14 +34,14 @@ class OutboundStreams:
         reader: StreamReader,
         *,
         drain: Callable[[], None],
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
         self._endpoint = endpoint
         self._transport = transport
         self._codec = codec
         self._reader = reader
         self._drain = drain
-        self._tell = tell
+        self._emit = emit
         self._free = asyncio.Semaphore(MAX_OUTBOUND_STREAMS)
         self._waiting: dict[int, asyncio.Future[ExchangeFinished]] = {}
         self._loop = asyncio.get_running_loop()
@@ -85,7 +85,7 @@ class OutboundStreams:
                 remaining = action.deadline - self._loop.time()
                 stream = await self._transport.open_stream(action.destination, remaining, action.node)
                 if action.kind is ExchangeKind.JOIN:
-                    self._tell(StreamOpened(action.destination))
+                    self._emit(StreamOpened(action.destination))
                 await write_all(stream, action.writes)
                 if action.expects_reply:
                     message = await self._reader.read(stream, self._codec.decoder(reply=True))

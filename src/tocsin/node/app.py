@@ -87,7 +87,7 @@ class Node:
         self.intents = Intents(name, now=self.clock.now()) if name else Intents()
         self.record = DecisionRecord(self.state.store, self.clock, name, self._log, self._recording)
         self.changes = make_changes(
-            self.state, self.clock, self._tell, self._recording.silence, log_silences=flags.log_silences
+            self.state, self.clock, self._broadcast, self._recording.silence, log_silences=flags.log_silences
         )
         shadow = self.state.shadow
         self._coordinator = Coordinator(
@@ -279,7 +279,7 @@ class Node:
     def _intents_received(self, payload: bytes, event: UserMessage) -> None:
         self._coordinator.intents_received(payload, str(event.source))
 
-    def _tell(self, key: str, changes: Sequence[bytes]) -> None:
+    def _broadcast(self, key: str, changes: Sequence[bytes]) -> None:
         if self.cluster is not None:
             self.cluster.broadcast(key, changes)
 

@@ -238,4 +238,4 @@ class Coordinator:
     def _announced(self, payloads: Sequence[bytes]) -> None:
         if self._cluster is not None:
             for payload in payloads:
-                self._cluster.tell(INTENT_KEY, payload)
+                self._cluster.send_to_tocsin(INTENT_KEY, payload)

@@ -65,14 +65,14 @@ class Explaining:
         self._node = node
         self._asking = asking
         self._turn = asyncio.Semaphore(AT_ONCE)
-        self._telling = asyncio.Semaphore(AT_ONCE)  # what peers have told is large
+        self._sending = asyncio.Semaphore(AT_ONCE)  # what peers have told is large
 
     async def explain(self, question: Question, *, peers: bool) -> Explanation:
         """The stories of the alerts that are asked for, with what the ``peers`` know.
 
         :class:`~tocsin.errors.NotFoundError` if nobody knows an alert with the fingerprint, or the receiver.
         """
-        async with self._telling:
+        async with self._sending:
             return await self._explain(question, peers=peers)
 
     async def _explain(self, question: Question, *, peers: bool) -> Explanation:

@@ -29,23 +29,23 @@ class ServiceManager:
 
     def ready(self) -> None:
         """The node has started, or a reload is over."""
-        self._tell("READY=1\nSTATUS=serving")
+        self._notify("READY=1\nSTATUS=serving")
 
     def reloading(self) -> None:
         """A reload begins."""
-        self._tell(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\nSTATUS=reloading")
+        self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\nSTATUS=reloading")
 
     def stopping(self) -> None:
         """The node says goodbye to its peers."""
-        self._tell("STOPPING=1\nSTATUS=stopping")
+        self._notify("STOPPING=1\nSTATUS=stopping")
 
     async def feed_watchdog(self) -> None:
         """Give signs of life from the event loop for ever: while a turn of it lasts, none goes out."""
         while self.watchdog:
-            self._tell("WATCHDOG=1")
+            self._notify("WATCHDOG=1")
             await asyncio.sleep(max(self.watchdog / 2, _SHORTEST))
 
-    def _tell(self, text: str) -> None:
+    def _notify(self, text: str) -> None:
         if not self._address:
             return
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address

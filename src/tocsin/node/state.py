@@ -84,18 +84,20 @@ def make_changes(
     state: State,
     clock: Clock,
     broadcast: Callable[[str, Sequence[bytes]], None],
-    said: Callable[[str, Silence], None],
+    on_change: Callable[[str, Silence], None],
     *,
     log_silences: bool,
 ) -> OwnChanges:
-    """``broadcast`` gets each change: its key, and its entries. ``said`` gets each of a silence: what was
-    done to it, and what it is now; with ``log_silences`` so does the log."""
+    """``broadcast`` gets each change: its key, and its entries. ``on_change`` gets each of a silence: its
+    verb, and the silence as it is now; with ``log_silences`` so does the log."""
     commit = state.store.commit
     log = Logger("tocsin.silences", component="silences") if log_silences else None
     return OwnChanges(
-        SilenceChanges(state.silences, commit=commit, now=clock.now, tell=broadcast, log=log, said=said),
+        SilenceChanges(
+            state.silences, commit=commit, now=clock.now, broadcast=broadcast, log=log, on_change=on_change
+        ),
         NotificationWriter(
-            state.log, state.remembered.recorded, commit=commit, now=clock.now, tell=broadcast
+            state.log, state.remembered.recorded, commit=commit, now=clock.now, broadcast=broadcast
         ),
     )
 

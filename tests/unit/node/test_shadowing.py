@@ -60,7 +60,7 @@ def test_it_decides_and_sends_nothing_and_puts_nothing_into_the_log(
         assert shadow is not None
         told: list[str] = []
         monkeypatch.setattr(node.cluster, "broadcast", lambda key, _changes: told.append(key))
-        monkeypatch.setattr(node.cluster, "tell", lambda key, _payload: told.append(key))
+        monkeypatch.setattr(node.cluster, "send_to_tocsin", lambda key, _payload: told.append(key))
         await node.put_alerts([alert("A", node.now())])
         await eventually(lambda: shadow.machine.query(SINK, KEY) is not None)
         await eventually(lambda: len(node.state.remembered.recorded) == 0)

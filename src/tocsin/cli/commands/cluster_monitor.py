@@ -24,7 +24,7 @@ def run(invocation: Invocation) -> int:
         nodes: Nodes = nodes_of(invocation)
         for view in nodes.views():
             for text, how in changes(known.get(view.url), view):
-                _tell(invocation, terminal, view, text, how)
+                _print(invocation, terminal, view, text, how)
             known[view.url] = view
         done += 1
         if rounds and done >= rounds:
@@ -46,7 +46,7 @@ def changes(before: View | None, now: View) -> list[tuple[str, str]]:
     return told
 
 
-def _tell(invocation: Invocation, terminal: Terminal, view: View, text: str, how: str) -> None:
+def _print(invocation: Invocation, terminal: Terminal, view: View, text: str, how: str) -> None:
     at = dates.written(dates.now())
     if invocation.output == "json":
         print(to_json({"time": at, "url": view.url, "node": view.name, "event": text}), end="", flush=True)

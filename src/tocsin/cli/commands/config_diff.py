@@ -49,7 +49,7 @@ def run(invocation: Invocation) -> int:
     if invocation.output == "json":
         say(to_json([{"labels": dict(c.labels), "old": c.old, "new": c.new} for c in changes]))
     else:
-        _tell(changes, len(alerts))
+        _print(changes, len(alerts))
     return 1 if changes and invocation.on("exit-code") else 0
 
 
@@ -120,7 +120,7 @@ def _timings(options: RouteOptions) -> str:
     return "/".join(format_duration(span) for span in spans)
 
 
-def _tell(changes: Sequence[Change], count: int) -> None:
+def _print(changes: Sequence[Change], count: int) -> None:
     terminal = Terminal()
     for change in changes:
         print(terminal.mark(harmless(str(change.labels)), "strong"))

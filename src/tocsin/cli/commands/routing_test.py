@@ -23,7 +23,7 @@ def run(invocation: Invocation) -> int:
         for result in check_file(Path(file), time.time_ns(), config=config):
             results.append(result)
             if invocation.output != "json" and not (invocation.on("quiet") and not result.problems):
-                _tell(terminal, result)
+                _print(terminal, result)
     failed = sum(bool(result.problems) for result in results)
     if invocation.text("junit"):
         _write_junit(Path(invocation.text("junit")), results)
@@ -35,7 +35,7 @@ def run(invocation: Invocation) -> int:
     return 1 if failed else 0
 
 
-def _tell(terminal: Terminal, result: Result) -> None:
+def _print(terminal: Terminal, result: Result) -> None:
     if not result.problems:
         print(f"{terminal.mark('ok', 'good')}      {result.name}")
         return

@@ -24,11 +24,11 @@ def run(invocation: Invocation) -> int:
     for number, silence in enumerate(found):
         if number:
             print()
-        _tell(terminal, silence, held[silence["id"]], invocation.text("date.format"))
+        _print(terminal, silence, held[silence["id"]], invocation.text("date.format"))
     return 0
 
 
-def _tell(terminal: Terminal, silence: Json, alerts: list[Json], layout: str) -> None:
+def _print(terminal: Terminal, silence: Json, alerts: list[Json], layout: str) -> None:
     state = silence["status"]["state"]
     how = {"active": "good", "pending": "doubtful"}.get(state, "faint")
     print(f"{terminal.mark(silence['id'], 'strong')}  {terminal.mark(state, how)}")

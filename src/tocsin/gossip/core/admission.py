@@ -136,13 +136,13 @@ class Admission:
         for name, newcomer in list(self._waiting.items()):
             if newcomer.address == address and not peer.carries(name):
                 self._forget(name)
-                self._tell(self._name_refused("contacted", _wrong(name, address)), address)
+                self._report(self._name_refused("contacted", _wrong(name, address)), address)
         for member in self._table.all():
             if member.address == address and member.live and not peer.carries(member.name):
                 self._forget(member.name)
                 rejected.append(member.name)
                 self._statistics.members_quarantined += 1
-                self._tell(self._name_refused("contacted", _wrong(member.name, address)), address)
+                self._report(self._name_refused("contacted", _wrong(member.name, address)), address)
         return rejected
 
     # -- newcomers
@@ -210,7 +210,7 @@ class Admission:
             return False, None
         found = self._found.get(newcomer.address)
         if self._config.bind_names and (found is None or not found.carries(name)):
-            self._tell(self._name_refused("contacted", _wrong(name, newcomer.address)), newcomer.address)
+            self._report(self._name_refused("contacted", _wrong(name, newcomer.address)), newcomer.address)
             return True, None
         self._statistics.newcomers_confirmed += 1
         admitted = Admitted(newcomer.message, newcomer.address) if newcomer.slot is None else None
@@ -279,7 +279,7 @@ class Admission:
         counts[how] = counts.get(how, 0) + 1
         return detail
 
-    def _tell(self, detail: str, source: Address) -> None:
+    def _report(self, detail: str, source: Address) -> None:
         self._context.report(ProtocolError("name_binding", detail, source))
 
 

@@ -102,7 +102,7 @@ class EventStreams:
         self._streams.add(stream)
         return stream
 
-    def tell(self, event: Event) -> None:
+    def emit(self, event: Event) -> None:
         """To all."""
         for stream in self._streams:
             self._statistics.events_dropped += stream.push(event)

@@ -52,14 +52,14 @@ class Replicas:
         statistics: ServiceStatistics,
         *,
         send: Callable[[bytes], None],
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
         if len(states) > MAX_STATES:
             raise UserError(f"a member has at most {MAX_STATES} replicated states, not {len(states)}")
         self._states = dict(states)
         self._statistics = statistics
         self._send = send
-        self._tell = tell
+        self._emit = emit
 
     def snapshot(self) -> bytes:
         """All states, for a push/pull; nothing if there are none."""
@@ -114,4 +114,4 @@ class Replicas:
 
     def _refused(self, reason: str, detail: str, source: Address) -> None:
         self._statistics.states_refused += 1
-        self._tell(ProtocolError(reason, detail, source))
+        self._emit(ProtocolError(reason, detail, source))

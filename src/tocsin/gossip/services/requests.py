@@ -56,7 +56,7 @@ class Requests:
         *,
         send: SendReliable,
         speaks_for: SpeaksFor,
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
         self._name = name
         self._answer = answer
@@ -64,7 +64,7 @@ class Requests:
         self._tasks = tasks
         self._send = send
         self._speaks_for = speaks_for
-        self._tell = tell
+        self._emit = emit
         self._asked: dict[bytes, tuple[str, asyncio.Future[Envelope]]] = {}
         self._answering: Quota[Hashable] = Quota(MAX_ANSWERING_OF_PEER, MAX_ANSWERING)
         self._bytes: Quota[Hashable] = Quota(MAX_ANSWERING_BYTES_OF_PEER, MAX_ANSWERING_BYTES)
@@ -101,7 +101,7 @@ class Requests:
         try:
             envelope = decode_envelope(event.payload)
         except WireError as error:
-            self._tell(ProtocolError(error.layer, error.problem, event.source))
+            self._emit(ProtocolError(error.layer, error.problem, event.source))
             return True
         if envelope is None:
             return False

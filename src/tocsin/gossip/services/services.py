@@ -33,12 +33,12 @@ class Services:
         answer: Answer | None,
         send: SendReliable,
         broadcast: Callable[[bytes], None],
-        tell: Callable[[Event], None],
+        emit: Callable[[Event], None],
     ) -> None:
         self.statistics: ServiceStatistics = ServiceStatistics()
         self.streams: EventStreams = EventStreams(self.statistics)
         self.waits: MemberWaits = MemberWaits(endpoint.members)
-        self.replicas: Replicas = Replicas(states, self.statistics, send=self._spread, tell=tell)
+        self.replicas: Replicas = Replicas(states, self.statistics, send=self._spread, emit=emit)
         self.requests: Requests = Requests(
             endpoint.local.name,
             answer,
@@ -46,7 +46,7 @@ class Services:
             tasks,
             send=send,
             speaks_for=endpoint.speaks_for,
-            tell=tell,
+            emit=emit,
         )
         self._endpoint = endpoint
         self._random = random
@@ -61,7 +61,7 @@ class Services:
             return True
         if isinstance(event, MemberJoined | MemberLeft | MemberUpdated):
             self.waits.changed()
-        self.streams.tell(event)
+        self.streams.emit(event)
         return False
 
     def close(self) -> None:

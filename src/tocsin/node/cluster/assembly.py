@@ -99,7 +99,7 @@ def make_cluster(
         on_merged=on_merged,
         on_growth=on_growth,
         advertise=advertise,
-        once_kept=once_kept or (lambda tell: tell()),
+        once_kept=once_kept or (lambda relay: relay()),
         keyring=keyring,
         keep=keep,
     )

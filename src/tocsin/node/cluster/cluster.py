@@ -52,8 +52,8 @@ from tocsin.node.log_bound import LogBound, LogStatistics
 if TYPE_CHECKING:  # Loaded with a keyring.
     from tocsin.node.cluster.keyring.service import KeyringService
 
-MAX_TOLD: Final = 32
-"""Members that get what is told. Whoever comes later waits for so many places that it need not know."""
+MAX_RECIPIENTS: Final = 32
+"""Members that get such a message. A later one waits for so many others that it need not get it."""
 LEAVE_TIMEOUT: Final = 10.0
 FLUSH_TIMEOUT: Final = 2.0
 RESETTLE_TIMEOUT: Final = 5.0
@@ -83,7 +83,7 @@ class Cluster:
         on_merged: Callable[[str], None],
         on_growth: Callable[[int], None] = lambda _: None,
         advertise: Address | None = None,
-        once_kept: Callable[[Callable[[], None]], None] = lambda tell: tell(),
+        once_kept: Callable[[Callable[[], None]], None] = lambda relay: relay(),
         keyring: KeyringFile | None = None,
         keep: Callable[[Mapping[str, str]], None] = lambda _: None,
     ) -> None:
@@ -160,7 +160,7 @@ class Cluster:
         self._closed = False
         self._keep = keep
         self.joining: Joining | None = None
-        self._telling = Tasks(lambda error: log.error("a message to a peer failed", error=repr(error)))
+        self._sending = Tasks(lambda error: log.error("a message to a peer failed", error=repr(error)))
 
     # -- start and stop
 
@@ -209,7 +209,7 @@ class Cluster:
         if self.joining is not None:
             await self._flush()
             await self.joining.close()
-        await self._telling.cancel()
+        await self._sending.cancel()
         await self.replication.close()
         await self.convergence.close()
         if self.joining is not None:
@@ -300,17 +300,17 @@ class Cluster:
             [each.name for each in self.gossip.members if each.name != own and speaks_tocsin(each.meta)]
         )
 
-    def tell(self, key: str, data: bytes) -> None:
+    def send_to_tocsin(self, key: str, data: bytes) -> None:
         """Send a small Part at once, in a packet if it fits one, to the other Tocsin nodes: to those who come
         first, if they are many. It may be lost."""
         part, room = encode_part(key, data), self.gossip.packet_room
-        for name in sorted(self.tocsin_peers, key=str.encode)[:MAX_TOLD]:
+        for name in sorted(self.tocsin_peers, key=str.encode)[:MAX_RECIPIENTS]:
             if room is None or len(part) <= room:
                 self.gossip.send_best_effort(name, part)
             else:
-                self._telling.spawn(self._tell_by_stream(name, part))
+                self._sending.spawn(self._send_by_stream(name, part))
 
-    async def _tell_by_stream(self, name: str, part: bytes) -> None:
+    async def _send_by_stream(self, name: str, part: bytes) -> None:
         with contextlib.suppress(ClosedError, NotFoundError, TransportError):
             await self.gossip.send_reliable(name, part)
 

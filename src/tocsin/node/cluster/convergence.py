@@ -133,7 +133,7 @@ class Convergence:
     def remote_state(self, payload: bytes, source: Address) -> None:
         """A push/pull brought a state, which is in the inbox by now."""
         if self.push_pull.received(payload, source):
-            self._tasks.spawn(self._tell_in_full(source))
+            self._tasks.spawn(self._send_whole_state(source))
         self._begin_resyncs()
         for member in self._gossip.members:
             if member.address == source and not speaks_tocsin(member.meta):
@@ -176,7 +176,7 @@ class Convergence:
     async def _resync(self, name: str) -> None:
         await self.resync(name)
 
-    async def _tell_in_full(self, address: Address) -> None:
+    async def _send_whole_state(self, address: Address) -> None:
         await self._gossip.join([address])
 
     async def _merged_from(self, name: str) -> None:

@@ -136,11 +136,11 @@ class DiscoveryLoop:
                 self._log.warn(
                     "a source lists no peers; the peers that it listed before are kept", peer=str(source)
                 )
-            self._tell()
+            self._notify()
             self._on_answer([target.address for target in answer.targets])
-        self._tell()
+        self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         self._shell.run()
         self._keep_changes()
 
@@ -151,7 +151,7 @@ class DiscoveryLoop:
 
     def _task_failed(self, error: BaseException) -> None:
         self._log.error("a task of discovery failed", error=repr(error))
-        self._tell()
+        self._notify()
 
 
 REMEMBERED: Final = "cluster_peers"

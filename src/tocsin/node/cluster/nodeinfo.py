@@ -34,7 +34,7 @@ class NodeInfo:
         """Send it to the other Tocsin nodes. It may be lost."""
         version, configuration = self._own()
         said = json.dumps({"version": version, "configuration": configuration})
-        self._cluster.tell(KEY, said.encode())
+        self._cluster.send_to_tocsin(KEY, said.encode())
 
     def receive(self, data: bytes, event: UserMessage) -> None:
         """A peer sent its own; what cannot be read is ignored."""

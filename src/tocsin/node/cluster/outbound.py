@@ -9,7 +9,7 @@ from typing import Final
 
 INTERVAL: Final = 0.005
 """Least seconds between two sendings to one member; what comes meanwhile leaves together."""
-PARCEL_BYTES: Final = 64 * 1024 - 1024
+BATCH_BYTES: Final = 64 * 1024 - 1024
 """Of one batch, unless a single change is longer; with its envelope it stays a compound's part (64 KiB)."""
 MAX_BACKLOG: Final = 128 * 1024
 """With more bytes than that waiting in the transport, a member's changes wait here, where newer ones replace
@@ -270,7 +270,7 @@ class OutboundQueue:
     def _pack(self, member: str, route: _Route, key: str, repairs: bool, now: float) -> Batch:
         """The oldest of one kind of state, the fresh before the repairs."""
         budget = self._packet_bytes
-        room = PARCEL_BYTES if budget is None or not route.fresh.fits(key, budget) else budget
+        room = BATCH_BYTES if budget is None or not route.fresh.fits(key, budget) else budget
         fresh = route.fresh.take(key, room, at_least_one=True)
         changes = list(fresh.values())
         if repairs:

@@ -1,4 +1,4 @@
-"""Own changes: kept first, then made in memory, then told to the cluster and to whoever asked."""
+"""Own changes: persisted first, then made in memory, then broadcast and acknowledged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
 MAX_RELAYS: Final = 4096
 """Of merged payloads that wait until they are kept."""
 
-Tell = Callable[[str, Sequence[bytes]], None]
+Broadcast = Callable[[str, Sequence[bytes]], None]
 
 
 class Commit(Protocol):
@@ -47,18 +47,18 @@ class SilenceChanges:
         *,
         commit: Commit,
         now: Callable[[], Nanoseconds],
-        tell: Tell,
+        broadcast: Broadcast,
         log: Logger | None = None,
-        said: Callable[[str, Silence], None] = lambda _verb, _silence: None,
+        on_change: Callable[[str, Silence], None] = lambda _verb, _silence: None,
     ) -> None:
-        """``log`` gets a line for each change, in Alertmanager's words; ``said`` its verb (``create``,
+        """``log`` gets a line for each change, in Alertmanager's words; ``on_change`` its verb (``create``,
         ``update``, ``expire``) and the silence as it is now."""
         self._silences = silences
         self._commit = commit
         self._now = now
-        self._tell = tell
+        self._broadcast = broadcast
         self._log = log
-        self._said = said
+        self._on_change = on_change
         self._turns: dict[str, _Turn] = {}
         self._staged = 0
 
@@ -72,7 +72,7 @@ class SilenceChanges:
             verb = "create" if self._silences.get(identifier) is None else "update"
             await self._keep(staged)
             for each in staged:  # One that takes the place of another comes after it.
-                self._say(verb if each.id == identifier else "expire", each)
+                self._log_change(verb if each.id == identifier else "expire", each)
             return identifier
 
     async def expire(self, identifier: str) -> None:
@@ -81,7 +81,7 @@ class SilenceChanges:
             staged = self._silences.stage_expire(identifier, self._now())
             await self._keep(staged)
             for each in staged:
-                self._say("expire", each)
+                self._log_change("expire", each)
 
     async def _keep(self, staged: Sequence[Silence]) -> None:
         if not staged:
@@ -91,7 +91,7 @@ class SilenceChanges:
             changes = self._silences.apply(staged, self._now())
             if len(changes) < len(staged) and any(self._silences.get(each.id) is None for each in staged):
                 raise StorageError("the change is kept on disk, but there is no room for it in memory")
-            self._tell(SILENCES.key, changes)
+            self._broadcast(SILENCES.key, changes)
 
         self._staged += len(staged)
         try:
@@ -99,8 +99,8 @@ class SilenceChanges:
         finally:
             self._staged -= len(staged)
 
-    def _say(self, verb: str, silence: Silence) -> None:
-        self._said(verb, silence)
+    def _log_change(self, verb: str, silence: Silence) -> None:
+        self._on_change(verb, silence)
         if self._log is not None:
             self._log.info(
                 f"{verb} silence",
@@ -142,14 +142,14 @@ class NotificationWriter:
         *,
         commit: Commit,
         now: Callable[[], Nanoseconds],
-        tell: Tell,
+        broadcast: Broadcast,
     ) -> None:
         """``recorded`` holds the entries for the pipeline until they are in the log."""
         self._log = log
         self._recorded = recorded
         self._commit = commit
         self._now = now
-        self._tell = tell
+        self._broadcast = broadcast
         self._tasks: set[asyncio.Task[None]] = set()
 
     def keep(self, entries: Sequence[nflog.Entry]) -> None:
@@ -159,7 +159,7 @@ class NotificationWriter:
         task.add_done_callback(self._tasks.discard)
 
     async def drained(self) -> None:
-        """Wait until all that was recorded has been told."""
+        """Wait until all that was recorded has been broadcast."""
         while self._tasks:
             await asyncio.wait(self._tasks)
 
@@ -168,7 +168,7 @@ class NotificationWriter:
             for entry in entries:
                 self._log.put(entry, self._now())
                 self._recorded.stored(entry)
-            self._tell(NOTIFICATIONS.key, [entry.encoded for entry in entries])
+            self._broadcast(NOTIFICATIONS.key, [entry.encoded for entry in entries])
 
         try:
             await self._commit(NOTIFICATIONS.key, entries, apply)
@@ -177,10 +177,10 @@ class NotificationWriter:
 
 
 class RelayQueue:
-    """Tells on what was merged from peers, once it is kept.
+    """Relays what was merged from peers, once it is persisted.
 
-    While the disk fails nothing is told on: its maker has told it, and exchanges of states go on. The same
-    for what comes while ``MAX_RELAYS`` wait for a disk that stands still.
+    While the disk fails nothing is relayed: its maker has broadcast it, and states are exchanged. The same
+    for what comes while ``MAX_RELAYS`` wait for a disk that hangs.
     """
 
     def __init__(self, *, flush: Callable[[], Awaitable[bool]]) -> None:
@@ -189,17 +189,17 @@ class RelayQueue:
         self._task: asyncio.Task[None] | None = None
         self.withheld = 0
 
-    def add(self, tell: Callable[[], None]) -> None:
-        """Call ``tell`` once what is in memory now is kept."""
+    def add(self, relay: Callable[[], None]) -> None:
+        """Call ``relay`` once what is in memory now is kept."""
         if len(self._waiting) >= MAX_RELAYS:
             self.withheld += 1
             return
-        self._waiting.append(tell)
+        self._waiting.append(relay)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def drained(self) -> None:
-        """Wait until all has been told that will be."""
+        """Wait until all has been relayed that will be."""
         while self._task is not None:
             await asyncio.wait([self._task])
 
@@ -208,9 +208,9 @@ class RelayQueue:
             while self._waiting:
                 waiting, self._waiting = self._waiting, []
                 kept = await self._flush()
-                for tell in waiting:
+                for relay in waiting:
                     if kept:
-                        tell()
+                        relay()
                     else:
                         self.withheld += 1
         finally:

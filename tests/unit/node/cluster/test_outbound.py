@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from tests.support.amounts import many
 from tocsin.node.cluster.outbound import (
     BACKLOG_RETRY,
+    BATCH_BYTES,
     INTERVAL,
     MAX_BACKLOG,
     MAX_MISSED,
-    PARCEL_BYTES,
     Batch,
     OutboundQueue,
 )
@@ -84,10 +84,10 @@ def test_kinds_of_state_do_not_wait_for_each_other() -> None:
 
 def test_batches_are_bounded_but_a_single_large_change_still_goes() -> None:
     outbound = OutboundQueue()
-    sizes = [PARCEL_BYTES - 10, 10, 1, PARCEL_BYTES + 1000, 5]
+    sizes = [BATCH_BYTES - 10, 10, 1, BATCH_BYTES + 1000, 5]
     for number, size in enumerate(sizes):
         outbound.add(["a"], "sil", number, bytes(size))
-    assert [len(batch.data) for batch in sent(outbound)] == [PARCEL_BYTES, 1, PARCEL_BYTES + 1000, 5]
+    assert [len(batch.data) for batch in sent(outbound)] == [BATCH_BYTES, 1, BATCH_BYTES + 1000, 5]
     assert outbound.statistics.sent_large["sil"] == 2
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.amounts import many
 from tests.unit.node.cluster.test_outbound import everyone, free, sent
-from tocsin.node.cluster.outbound import INTERVAL, PARCEL_BYTES, REPEATS, Batch, OutboundQueue
+from tocsin.node.cluster.outbound import BATCH_BYTES, INTERVAL, REPEATS, Batch, OutboundQueue
 
 ROOM = 1000
 AFTER = 0.2
@@ -134,7 +134,7 @@ def test_every_change_leaves_and_no_packet_is_larger_than_a_datagram(
         for batch in outbound.batches(now, free):
             received[batch.member] += batch.data
             if batch.reliable:
-                assert len(batch.data) <= PARCEL_BYTES
+                assert len(batch.data) <= BATCH_BYTES
                 outbound.delivered(batch.member, now + INTERVAL)
             else:
                 assert len(batch.data) <= ROOM

@@ -74,7 +74,7 @@ class _Told:
         self.handlers: dict[str, Any] = {}
         self.told: list[bytes] = []
 
-    def tell(self, key: str, data: bytes) -> None:
+    def send_to_tocsin(self, key: str, data: bytes) -> None:
         assert key == nodeinfo.KEY
         self.told.append(data)
 

@@ -172,7 +172,7 @@ def test_no_more_than_so_much_waits_for_a_disk_that_stands_still(monkeypatch: py
 
 def _writer(disk: Disk, recorded: RecordedEntries) -> NotificationWriter:
     return NotificationWriter(
-        disk.notification_log, recorded, commit=disk.store.commit, now=disk.now, tell=disk._tell
+        disk.notification_log, recorded, commit=disk.store.commit, now=disk.now, broadcast=disk._tell
     )
 
 
@@ -235,7 +235,7 @@ def test_each_change_is_logged_if_that_is_asked_for(tmp_path: Path, caplog: pyte
             disk.silences,
             commit=disk.store.commit,
             now=disk.now,
-            tell=lambda _kind, _changes: None,
+            broadcast=lambda _kind, _changes: None,
             log=Logger("tocsin.silences"),
         )
         first = await changes.set(silence("a", comment="one"))

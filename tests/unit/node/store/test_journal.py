@@ -86,7 +86,7 @@ def test_a_change_is_on_the_disk_when_it_is_told(tmp_path: Path) -> None:
 
         kept: list[list[bytes]] = []
         told: list[object] = []
-        disk.changes._tell = look
+        disk.changes._broadcast = look
         await disk.changes.set(silence("A"))
         assert told == kept
 

@@ -17,8 +17,8 @@ from tocsin.models.base import Page
 from tocsin.models.history import AlertSeen, HistoryQuery, Notification, NotificationsQuery, SilenceSeen
 from tocsin.node.api.tocsin_v1.looking import Looking, Place
 from tocsin.node.api.tocsin_v1.paging import MAX_PAGE_BYTES, Fitting, shown_page
+from tocsin.node.api.tocsin_v1.recordviews import alert_seen, moment, notification, outcomes
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
-from tocsin.node.api.tocsin_v1.told import alert_seen, moment, notification, outcomes
 from tocsin.node.api.turns import Turns, in_time, meets, turns_of
 
 MAX_SECONDS: Final = 5.0

@@ -16,8 +16,8 @@ from tocsin.models.shadow import (
     ShadowReceiver,
     ShadowReport,
 )
+from tocsin.node.api.tocsin_v1.recordviews import moment
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
-from tocsin.node.api.tocsin_v1.told import moment
 
 MAX_GROUPS: Final = 100
 """Groups that are listed."""
