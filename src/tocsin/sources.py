@@ -1,4 +1,4 @@
-"""Whose an address is, where something is shared among whoever comes: connections, handshakes, memory."""
+"""Whose an address is, where something is shared among all clients: connections, handshakes, memory."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 
 class Joined:
-    """Runs ``work`` again and again, one run at a time; whoever asks during a run gets the next, with all
+    """Runs ``work`` again and again, one run at a time; who asks during a run gets the next, with all
     others who do. So it does not count how many ask."""
 
     def __init__(self, work: Callable[[], Awaitable[None]]) -> None:

@@ -298,6 +298,6 @@ class Content:
         ]
 
     def clear(self) -> None:
-        """Let go of the alerts: whoever holds a delivery that is done may do so for a while."""
+        """Release the alerts: a delivery that is done may be held for a while."""
         self.alerts = self._known = ()
         self.notification = None

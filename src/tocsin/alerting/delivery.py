@@ -2,10 +2,10 @@
 
 It looks at the notification log and at the intents of others, makes an attempt when one is needed and nobody
 else is at it, tries again after a failure until its deadline, and records what was sent. Of each group and
-integration one node at a time makes an attempt; whoever has failed lets the others try while it backs off.
-What nodes tell each other for it is in :mod:`tocsin.alerting.intent`.
+integration one node at a time makes an attempt; a node that has failed lets the others try while it backs
+off. What nodes tell each other for it is in :mod:`tocsin.alerting.intent`.
 
-Pure: whoever holds it performs its effects, tells it what became of them, and lets time pass.
+Pure: its holder performs its effects, reports their outcome, and lets time pass.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class DeliveryState(Enum):
     CLAIMING = "claiming"
     """Announced, and listening whether another node has a better claim."""
     READY = "ready"
-    """For an attempt: whoever holds it calls :meth:`Delivery.attempt` when the integration has room."""
+    """For an attempt: its holder calls :meth:`Delivery.attempt` when the integration has room."""
     SENDING = "sending"
     BACKING_OFF = "backing off"
     """Until it looks again: after a failure, or as it is not done with looking."""

@@ -175,7 +175,7 @@ class Dispatcher:
 
     def each_group(self) -> Iterator[tuple[Route, Labels, tuple[Alert, ...]]]:
         """Every group that there is now, in no order: route, labels, and the alerts that it holds when it is
-        come to. For whoever counts, and gives way in between."""
+        come to. For a caller that counts in slices."""
         for group in list(self._groups.values()):
             if group.alerts:
                 yield group.route, group.labels, tuple(group.alerts.values())

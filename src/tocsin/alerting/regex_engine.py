@@ -38,7 +38,7 @@ class TooLargeError(ValueError):
 
 
 class Spent:
-    """How much work patterns have made since the start, for whoever works in slices."""
+    """How much work patterns have made since the start, for callers that work in slices."""
 
     size = 0
     made = 0

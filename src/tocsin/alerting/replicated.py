@@ -218,7 +218,7 @@ class ReplicatedState(Generic[EntryT]):
     def encode_slices(self, slice_bytes: int = SLICE_BYTES) -> EncodedSlices:
         """:meth:`encode_state` in slices, as of this moment.
 
-        For whoever must not be held up by a large state, or works in another thread.
+        For a caller that a large state must not hold up, or that works in another thread.
         """
         return EncodedSlices(list(self._entries.values()), self.total_bytes, slice_bytes)
 

@@ -32,7 +32,7 @@ _RFC3339 = re.compile(
 
 
 def in_seconds(duration: Nanoseconds) -> float:
-    """A duration for whoever counts in seconds: the event loop, the network, people."""
+    """A duration in seconds: for the event loop, the network, people."""
     return duration / 1e9
 
 

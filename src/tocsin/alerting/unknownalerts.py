@@ -21,7 +21,7 @@ MAX_ENDED: Final = 65_536
 
 
 class UnknownAlerts:
-    """Remembers, for each place (group and integration), since when an unknown alert has been passed on, and
+    """Remembers, for each place (group and integration), since when an unknown alert has been carried, and
     which alerts ended here."""
 
     def __init__(self, max_places: int = MAX_PLACES, max_ended: int = MAX_ENDED) -> None:

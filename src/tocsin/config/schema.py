@@ -155,7 +155,7 @@ class Section:
                 held[attribute] = each.default
                 continue
             value = values.pop(attribute)
-            # A secret or template stays one, whoever makes the section.
+            # A secret or template stays one, however the section is made.
             plain = type(value) is str and each.text is not str
             held[attribute] = each.text(value) if plain else value
         held["_mark"] = NOWHERE

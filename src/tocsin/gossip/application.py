@@ -1,4 +1,4 @@
-"""The application's callbacks, whose faults are reported to whoever asked and stop nothing else."""
+"""The application's callbacks, whose faults are reported to their caller and stop nothing else."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class OutboundStreams:
         return outcome
 
     def join(self, address: Address) -> asyncio.Future[ExchangeFinished]:
-        """Begin to exchange states with whoever is there; :class:`~tocsin.errors.ClosedError` once closed."""
+        """Begin to exchange states with the node there; :class:`~tocsin.errors.ClosedError` once closed."""
         if self._closed:
             raise ClosedError("this member was closed")
         outcome = self.wait_for(self._endpoint.join(address, self._loop.time()))
@@ -62,7 +62,7 @@ class OutboundStreams:
         return outcome
 
     def finished(self, event: ExchangeFinished) -> None:
-        """Tell whoever waits for it."""
+        """Tell its waiters."""
         outcome = self._waiting.pop(event.exchange, None)
         if outcome is not None and not outcome.done():
             outcome.set_result(event)

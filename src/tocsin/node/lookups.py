@@ -76,7 +76,7 @@ class LookUps:
                 else:
                     done = True
                 took = perf_counter() - began
-                # Not let go of before: whoever comes next would have a slice in the same turn of the loop.
+                # Not released before: the next one would have a slice in the same turn of the loop.
                 await asyncio.sleep(took if took > LONG else 0)
 
     def _steps(self, alerts: Iterable[Labels]) -> Iterator[None]:

@@ -102,7 +102,7 @@ class RelayCounts:
     """A view."""
 
     withheld: int
-    """Times that what came from a peer was not passed on, as the disk did not take it."""
+    """Times that what came from a peer was not relayed, as the disk did not take it."""
 
 
 def observe(metrics: Metrics, node: Node) -> None:

@@ -1,7 +1,7 @@
 """The replicated state of a node: in memory and on disk, and the changes of its own that the cluster gets.
 
 A change of our own is committed to the journal, then applied in memory, then broadcast. What a peer sent is
-merged, and passed on once the journal has it.
+merged, and relayed once the journal has it.
 """
 
 from __future__ import annotations

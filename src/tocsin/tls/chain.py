@@ -2,7 +2,8 @@
 
 A connection that is open while the authorities change was verified by OpenSSL under the old ones. Python's
 ``ssl`` can verify in a handshake only, so this does it again: never more lenient than OpenSSL (RFC 5280, 6.1,
-with OpenSSL's choices), and stricter where nobody would notice. Whoever is refused wrongly shakes hands anew.
+with OpenSSL's choices), and stricter where nobody would notice. A peer that is refused wrongly shakes hands
+again.
 """
 
 from __future__ import annotations

@@ -54,9 +54,9 @@ class ClusterIdentity:
     """The current contexts and rules.
 
     Asked before each handshake, it looks whether a file was changed (time, size, inode); :meth:`poll`
-    compares contents. A change gives new contexts, which also drops resumable sessions: whoever was trusted
-    under the old files is verified anew. Files that cannot be used leave all of the old in place; they are
-    logged and counted once per change.
+    compares contents. A change gives new contexts, which also drops resumable sessions: a peer that was
+    trusted under the old files is verified anew. Files that cannot be used leave all of the old in place;
+    they are logged and counted once per change.
     """
 
     def __init__(

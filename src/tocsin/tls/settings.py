@@ -5,8 +5,8 @@ resolved against the file's directory. Empty text, ``None`` and empty tuples mea
 (``cert``, ``key``, ``client_ca``, ``ca``, ``crl`` ...) is bytes. The keys ``ca_ref``, ``cert_ref`` and
 ``key_ref`` exist in Alertmanager's parser only to fail afterwards, so they have no field here.
 
-These are plain values: names are checked against the tables below by whoever knows the line they came from,
-and once more by :mod:`tocsin.tls.identity`, which turns them into ``ssl`` contexts.
+These are plain values: names are checked against the tables below by the code that knows the line they came
+from, and once more by :mod:`tocsin.tls.identity`, which turns them into ``ssl`` contexts.
 
 Source: wire 3.3; Go's ``crypto/tls`` names.
 """

@@ -5,7 +5,7 @@ leaf's digest is the exclusive-or of the *versions* (128-bit hashes of the canon
 key) of its entries; a group's that of its 64 leaves, the root's that of all. So a change costs the same
 whatever the size of the state, and the order of changes does not count. Versions are BLAKE2b: equal digests
 of different states do not happen by accident. They can be made on purpose (exclusive-or is linear), but only
-by whoever may write entries at will, and who can do more harm with less.
+by a peer that may write entries at will, and can do more harm with less.
 
 Time is left out of the digests, for clocks differ and each node collects garbage when it likes: a digest is
 *as of a cutoff*, a whole minute. Entries that expire in that minute or before count as absent, whether they

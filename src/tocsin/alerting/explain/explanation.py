@@ -56,7 +56,7 @@ class Scene:
     others: Sequence[Knowledge] = ()
     """What other nodes know."""
     silent: tuple[str, ...] = ()
-    """Names of members that have told nothing: Alertmanagers, and whoever did not answer."""
+    """Names of members that have told nothing: Alertmanagers, and members that did not answer."""
     alone: bool = False
     """There is no other member: what was sent, this node sent."""
     log: Callable[[Receiver, str], Entry | None] = lambda _receiver, _group: None

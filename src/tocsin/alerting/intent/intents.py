@@ -1,9 +1,9 @@
 """The intents of this node and those it has heard of.
 
 Who may send, and when, is in ``docs/duplicates.md``. In short: of each group and integration one node at a
-time makes an attempt. Whoever is first and has been for a while announces and sends in one go; everybody else
-claims, listens for ``GUARD``, and only then sends. Nobody waits for ever: an intent that is not renewed
-expires, one that is renewed for too long is void, and so is that of a member that is dead.
+time makes an attempt. The node that is first and has been for a while announces and sends in one go;
+everybody else claims, listens for ``GUARD``, and only then sends. Nobody waits for ever: an intent that is
+not renewed expires, one that is renewed for too long is void, and so is that of a member that is dead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tocsin.bounded import Memo
 GUARD: Final = 500 * MILLISECOND
 """How long a claim listens before it sends. It is safe while an announcement takes at most half of it."""
 STABLE: Final = 10 * SECOND
-"""Whoever has become first sends without a claim only after so long: until then others may not know."""
+"""A node that has become first sends without a claim only after so long: until then others may not know."""
 TIME_TO_LIVE: Final = 3500 * MILLISECOND
 """An intent that is not renewed for so long is void."""
 RESULT_TIME: Final = 10 * SECOND
@@ -150,7 +150,8 @@ class Intents:
         return changed
 
     def alone(self, now: Nanoseconds) -> bool:
-        """Nobody would listen, and not since a moment ago: whoever takes all others for dead may be wrong."""
+        """Nobody would listen, and not since a moment ago: a node that takes all others for dead may be
+        wrong."""
         if self.peers:
             return False
         return self._alone_since is None or not 0 <= now - self._alone_since < STABLE

@@ -263,8 +263,8 @@ class Silences:
                 yield identifier
 
     def looking_up(self, labels: Labels) -> Steps[None] | None:
-        """What :meth:`mutes` has to find out first, in steps, for whoever must not hold others up: patterns
-        that others have written may be slow. None: it is known."""
+        """What :meth:`mutes` has to find out first, in steps, for a caller that must not hold others up:
+        patterns that others have written may be slow. None: it is known."""
         cached = self._cache.get(labels.fingerprint)
         if cached is not None and cached[0] == self._state.version:
             return None

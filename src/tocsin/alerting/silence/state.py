@@ -28,7 +28,7 @@ MAX_REGEX_SIZE: Final = 1 << 20
 MAX_REGEX_WORK: Final = 1 << 27
 """Steps that all patterns may take for one label value, as :mod:`tocsin.alerting.regex_cost` counts them."""
 MAX_REGEX_SLOW: Final = 1 << 24
-"""The same of slow patterns: whoever reads the alerts waits until all are looked up."""
+"""The same of slow patterns: a reader of the alerts waits until all are looked up."""
 MAX_REGEX_PARTS: Final = 1 << 17
 """Of all patterns together: a start weighs them, which takes some microseconds each."""
 

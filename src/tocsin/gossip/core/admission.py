@@ -1,13 +1,13 @@
 """Who becomes a member: newcomers are asked first, and with name binding must prove their name.
 
-SWIM believes whoever says that a member exists. So one holder of a valid certificate could fill every member
-table with inventions, which are probed, gossiped to, and counted when nodes take turns to notify. Here a name
-that was unknown is a *newcomer*: it is pinged, and becomes a member (and is told on) when it has answered.
-Until then it is nobody's business: not in the table, not gossiped to, not passed on. How many may wait is
-bounded in all, for each certificate that brings them, and for each address that they claim.
+SWIM believes every peer that says that a member exists. So one holder of a valid certificate could fill every
+member table with inventions, which are probed, gossiped to, and counted when nodes take turns to notify. Here
+a name that was unknown is a *newcomer*: it is pinged, and becomes a member (and is gossiped) when it has
+answered. Until then it is nobody's business: not in the table, not gossiped to, not gossiped. How many may
+wait is bounded in all, for each certificate that brings them, and for each address that they claim.
 
-Three are believed at once: whoever our own first join brings, because somebody has to be; one at a time of
-those that join us from their own address, so that an honest joiner hears everything from its first moment;
+Three are believed at once: a member that our own first join brings, because somebody has to be; one at a time
+of those that join us from their own address, so that an honest joiner hears everything from its first moment;
 and, in a large cluster, whom the holders of three certificates have told us of, so that not everyone dials
 everyone.
 """

@@ -142,7 +142,7 @@ class Endpoint(Views):
         self._after(now)
 
     def join(self, address: Address, now: float) -> int:
-        """Exchange states with whoever is at ``address``; the number comes back in ``ExchangeFinished``."""
+        """Exchange states with the node at ``address``; the number comes back in ``ExchangeFinished``."""
         self._check_open()
         return self._state_exchange.join(_canonical(address), now)
 
@@ -167,7 +167,7 @@ class Endpoint(Views):
     def broadcast(self, payload: bytes, now: float, *, name: str | None = None) -> None:
         """Gossip an application's message to all; one with a ``name`` replaces the queued one of that name.
 
-        Dropped when there is no other live member: whoever joins gets the whole state by push/pull.
+        Dropped when there is no other live member: a node that joins gets the whole state by push/pull.
         :class:`~tocsin.errors.UserError` when it does not fit a packet (use :meth:`send_reliable`).
         """
         self._check_open()

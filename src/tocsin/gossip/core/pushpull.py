@@ -82,7 +82,7 @@ class StateExchange:
             self.finished(self._periodic, now)
 
     def join(self, address: Address, now: float) -> int:
-        """Exchange states with whoever is at ``address``."""
+        """Exchange states with the node at ``address``."""
         return self._open(ExchangeKind.JOIN, address, "", now)
 
     def answer(

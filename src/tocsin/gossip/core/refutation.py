@@ -1,6 +1,6 @@
 """Our answer to those who accuse us: alive, under a higher incarnation than theirs.
 
-An answer is stored and told on by every member. Whoever accused us again and again, at higher and higher
+An answer is stored and relayed by every member. A peer that accused us again and again, at higher and higher
 incarnations, would make the whole cluster talk of nothing else. So the first accusation is answered at once,
 and all that come within a gossip interval of an answer by one more, at its end: a suspicion lasts far longer.
 (memberlist answers each.)

@@ -1,4 +1,4 @@
-"""The counters of a member, one by one: for whoever exports them to a metrics system."""
+"""The counters of a member, one by one: for export to a metrics system."""
 
 from __future__ import annotations
 

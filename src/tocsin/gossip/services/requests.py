@@ -132,7 +132,7 @@ class Requests:
             outcome.set_result(answer)
 
     def close(self) -> None:
-        """Whoever waits for an answer gets none."""
+        """Callers that wait for an answer get none."""
         for _, outcome in self._asked.values():
             if not outcome.done():
                 outcome.set_exception(ClosedError("this member was closed"))

@@ -49,7 +49,7 @@ class MemberWaits:
             changed.set_result(None)
 
     def close(self) -> None:
-        """Whoever waits does so in vain."""
+        """Fail what waits."""
         self._closed = True
         self.changed()
 

@@ -1,4 +1,4 @@
-"""Shares the event loop among peers: whoever makes us work much waits, and the others do not.
+"""Shares the event loop among peers: a peer that makes us work much waits, and the others do not.
 
 Counts and bounds hold back what one message may cost. What a peer may cost by sending without end is held
 back here: the time spent on its packets, streams and handshakes is charged to it, and once its allowance is

@@ -69,7 +69,7 @@ class Uint64(int):
 
 
 class Float32(float):
-    """float32. Whoever makes one rounds it."""
+    """float32. The code that makes one rounds it."""
 
     go_type: ClassVar[Type] = Type(Kind.FLOAT32, "float32")
 

@@ -1,8 +1,8 @@
 """What is in a body, counted before anything is made of it.
 
-Two bytes of JSON can become a hundred in memory, and half a minute of work for whoever says in Go's words
-what is wrong with them. Counting the signs of which each value needs one takes a thousandth of that. Signs
-within texts count too, so the bounds are far from what anybody sends.
+Two bytes of JSON can become a hundred in memory, and half a minute of work for the code that says in Go's
+words what is wrong with them. Counting the signs of which each value needs one takes a thousandth of that.
+Signs within texts count too, so the bounds are far from what anybody sends.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ BURST: Final = 0.1
 """Of a processor, and seconds at once, that answers to one peer may take; more answers wait."""
 STRANGER: Final = 20
 """Times its cost, that an answer counts whose question came from another host than the one who is to get it:
-a node may have several addresses, but whoever asks in another's name makes two nodes work."""
+a node may have several addresses, but a peer that asks in another's name makes two nodes work."""
 
 _NOWHERE: Final = Address("0.0.0.0", 0)
 """Stands for a member that was forgotten while it answered."""

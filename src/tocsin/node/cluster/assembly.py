@@ -46,7 +46,7 @@ def make_cluster(
     """The cluster that the flags describe, not started; None when they turn it off.
 
     ``remembered`` is what the store remembered of a previous run (see :func:`identity`). ``once_kept`` calls
-    what tells on what was merged, once that is on disk; ``keep`` remembers values for the next run.
+    what relays what was merged, once that is on disk; ``keep`` remembers values for the next run.
     :class:`ConfigError` for an address or a TLS file that cannot be used.
     """
     if not flags.cluster_listen_address:

@@ -45,7 +45,7 @@ MAX_WAITING_OF_HOST: Final = MAX_WAITING // 2
 """Of payloads of one peer, so that the others have room, and as large a share of the bytes. A stream is a
 source of its own: its port is nobody's listener."""
 MAX_SPREAD: Final = 512
-"""Entries taken from one payload that are told on; of more, the next push/pull tells the others."""
+"""Entries taken from one payload that are relayed; the rest goes with the next push/pull."""
 
 
 class Job(Protocol):
@@ -80,7 +80,7 @@ class InboxStatistics:
     received_bytes: Counter[str] = field(default_factory=Counter)
     taken: Counter[str] = field(default_factory=Counter)
     propagated: Counter[str] = field(default_factory=Counter)
-    """Entries told on to others, by state key."""
+    """Entries relayed to others, by state key."""
     refused: Counter[str] = field(default_factory=Counter)
     """Entries that must not be stored, by state key."""
     payloads_refused: int = 0
@@ -100,7 +100,7 @@ class _Payload:
     data: bytes | memoryview
     source: Address
     whole: bool
-    """Of a whole state, of which news is passed on only if it is small."""
+    """Of a whole state, of which updates are relayed only if they are few."""
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class _Merging:
 class Inbox:
     """Merges the payloads of a peer one after another.
 
-    Peers take turns: whoever has sent a large state, or many, does not keep the others waiting. Entries with
+    Peers take turns: one that has sent a large state, or many, does not keep the others waiting. Entries with
     costly patterns wait while their sender has had its share, and nothing else waits for them.
     """
 
@@ -142,7 +142,7 @@ class Inbox:
         self._relay = relay
         self._on_growth = on_growth
         self._waiting: dict[Address, deque[_Payload]] = {}
-        """By source, whoever is next first; what is being merged is still in it."""
+        """By source, the next one first; what is being merged is still in it."""
         self._waiting_bytes = 0
         self._jobs: dict[Address, _Merging] = {}
         self._costly: dict[Address, deque[tuple[_Payload, _Merging]]] = {}
@@ -230,7 +230,7 @@ class Inbox:
         """Have the costly entries of a payload, of which nothing else is left, wait."""
         if not merging.job.has_costly:
             return
-        self._merged(payload, merging.job.result)  # What is in already does not wait to be told on.
+        self._merged(payload, merging.job.result)  # What is in already does not wait to be relayed.
         merging.job.result = MergeResult()
         merging.taken = merging.refused = 0
         queue = self._costly.get(payload.source, ())
@@ -301,7 +301,7 @@ class Inbox:
             self._quick.set()
 
     async def _work_on_costly(self) -> None:
-        """A slice for whoever may have one, or wait until somebody may or something else comes."""
+        """A slice for the next source that may have one, or wait until one may or something else comes."""
         source = next((each for each in self._costly if not self._owed(each)), None)
         if source is None:
             self._arrived.clear()

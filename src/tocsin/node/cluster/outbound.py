@@ -52,7 +52,7 @@ class OutboundStatistics:
     """Past the bound of a queue; the member is named by :meth:`OutboundQueue.missed`."""
     dropped_large: Counter[str] = field(default_factory=Counter)
     repairs_dropped: Counter[str] = field(default_factory=Counter)
-    """Past the bound, but only passed on for safety's sake."""
+    """Past the bound, but only relayed for safety's sake."""
     abandoned: Counter[str] = field(default_factory=Counter)
     """Still queued when their member died or left."""
 

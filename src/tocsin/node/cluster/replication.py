@@ -3,7 +3,7 @@
 A change leaves within :data:`~tocsin.node.cluster.outbound.INTERVAL` of its commit, together with those of
 the same moment: to every member while they are few, else to a fan-out, which passes it on. What a member took
 from another one it passes on as news or, where everybody should have it already, with the next gossip tick
-as a repair. Whoever is known to have missed something gets an exchange of states.
+as a repair. A member that is known to have missed something gets an exchange of states.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class ReplicationStatistics:
     """User messages sent, each with one or more changes."""
     batch_bytes: int = 0
     relayed: Counter[str] = field(default_factory=Counter)
-    """Changes of others passed on, by kind of state."""
+    """Changes of others relayed, by kind of state."""
     losses: int = 0
     """Reports that packets to a live member did not arrive."""
 

@@ -1,6 +1,6 @@
 """The file of ``--web.config.file``: exporter-toolkit's keys, strict.
 
-Two steps, because whoever watches the files must know their names before anything in them is looked at:
+Two steps, because the watcher of the files must know their names before anything in them is looked at:
 :func:`read_web_file` reads the YAML alone, :meth:`WebFile.resolve` the certificates, keys and CAs in it.
 
 Source: exporter-toolkit's documentation, and what Alertmanager 0.33 does with such a file. Stricter where

@@ -1,1 +1,1 @@
-"""What has changed on the node, told to whoever listens: ``ring.py`` keeps it, ``hub.py`` looks and tells."""
+"""What has changed on the node, for listeners: ``ring.py`` keeps it, ``hub.py`` polls and sends."""

@@ -33,7 +33,8 @@ RETRY: Final = 2000
 MAX_STREAMS: Final = 128
 USER_SHARE: Final = 8
 ADDRESS_SHARE: Final = 2
-"""So many users, or addresses of whoever the node does not know by name (of IPv6: /64), take all of them."""
+"""So many users, or addresses of clients that the node does not know by name (of IPv6: /64), take all of
+them."""
 MAX_WRITE: Final = 64 * 1024
 """Bytes that are written to a listener at once; what it has not taken yet waits in the ring."""
 
@@ -151,7 +152,7 @@ class EventHub:
 
 
 class Listener:
-    """Whoever listens: how far it has come, and what to send to it next."""
+    """A listener: how far it has come, and what to send to it next."""
 
     def __init__(
         self, hub: EventHub, ring: EventRing, last_event_id: str, release: Callable[[], None]

@@ -151,7 +151,7 @@ FAMILIES: Final = (
     _gauge("silences_matcher_index_size", "Silences in the index of matchers."),
     _gauge("silences_version_index_size", "Silences in the index of versions."),
     _counter("silences_gc_errors_total", "Silences that garbage collection could not judge."),
-    _counter("silences_gossip_messages_propagated_total", "Silences from peers that were passed on."),
+    _counter("silences_gossip_messages_propagated_total", "Silences from peers that were relayed."),
     _counter("silences_maintenance_total", "Maintenance runs of the silences."),
     _counter("silences_maintenance_errors_total", "Maintenance runs of the silences that failed."),
     _counter("silences_queries_total", "Questions for silences."),
@@ -163,7 +163,7 @@ FAMILIES: Final = (
     ),
     _gauge("silences_snapshot_size_bytes", "Size of the silences' last snapshot."),
     # Notification log
-    _counter("nflog_gossip_messages_propagated_total", "Log entries from peers that were passed on."),
+    _counter("nflog_gossip_messages_propagated_total", "Log entries from peers that were relayed."),
     _counter("nflog_maintenance_total", "Maintenance runs of the notification log."),
     _counter("nflog_maintenance_errors_total", "Maintenance runs of the notification log that failed."),
     _counter("nflog_queries_total", "Questions to the notification log."),

@@ -126,7 +126,7 @@ class Journal:
         self, wanted: Wanted, before: int | None = None
     ) -> AsyncIterator[list[tuple[int, FlushRecord]]]:
         """The decision records by number, newest first, ``before`` a number: those that wait, then those on
-        the disk. In slices, which may be empty: whoever reads may stop after each.
+        the disk. In slices, which may be empty: the reader may stop after each.
 
         What is not what we wrote is passed over, counted and deleted; what a later version wrote is passed
         over and counted. :class:`~tocsin.errors.StorageError`.

@@ -34,7 +34,7 @@ from tocsin.node.store.statistics import JournalStatistics
 MAX_BATCH_ROWS: Final = 2048
 MAX_BATCH_BYTES: Final = 8 << 20
 MAX_WAITING_BYTES: Final = 32 << 20
-"""Own changes that wait for the writer; whoever brings more waits too."""
+"""Own changes that wait for the writer; a caller with more waits too."""
 FACTS_INTERVAL: Final = 0.05
 """Least seconds between the ends and beginnings of transactions that hold facts only: under load they share
 one, alone they wait for nothing. Own changes never wait, and take along what facts there are."""
@@ -102,8 +102,8 @@ class Writer:
     async def commit(self, kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
         """Keep own changes, then call ``apply``, which makes them in memory and tells others.
 
-        :class:`~tocsin.errors.StorageError`: they are not kept, ``apply`` was not called. Whoever is
-        cancelled while waiting does not know; the change is then made or not, in memory and on disk alike.
+        :class:`~tocsin.errors.StorageError`: they are not persisted, ``apply`` was not called. A caller that
+        is cancelled while waiting does not know; the change is then made or not, in memory and on disk alike.
         """
         until_of = self._states[kind].until_of
         rows = [row_of(kind, entry, until_of(entry.key)) for entry in entries]

@@ -51,7 +51,7 @@ class Reuse:
         """The answer, whose body is still to be read. httpcore's errors."""
         origin = request.url.origin
         place = origin.scheme, origin.host, origin.port
-        await self._close_old()  # Not once there is an answer: it would be lost to whoever is cancelled.
+        await self._close_old()  # Not after an answer: a cancelled caller would lose it.
         while True:
             connection = await self._take(place, origin)
             try:

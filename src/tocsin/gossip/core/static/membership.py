@@ -12,7 +12,7 @@ fabricate a member, or declare one dead. How it goes:
 * A leave message counts when it comes from the member that leaves.
 
 Pings of others are answered, and accusations refuted: to a peer that does speak SWIM we are a member like
-any other, and a cluster can go over to this node by node. Whoever drives the endpoint joins the listed
+any other, and a cluster can go over to this node by node. The driver of the endpoint joins the listed
 addresses that are not members, as with SWIM.
 """
 

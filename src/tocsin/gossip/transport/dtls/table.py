@@ -22,7 +22,7 @@ from tocsin.tls.refusal import RefusalError
 
 @dataclass(slots=True)
 class Effects:
-    """What is to be done outside, in order; whoever drains takes the lists."""
+    """What is to be done outside, in order; the caller of ``drain`` takes the lists."""
 
     datagrams: list[tuple[Address, bytes]] = field(default_factory=list)
     packets: list[tuple[bytes, Address, PeerIdentity]] = field(default_factory=list)
@@ -127,7 +127,7 @@ class Table(Generic[SlotType]):
         return None
 
     def expired(self, now: float) -> Iterator[SlotType]:
-        """Slots whose time has come, each once; whoever gets one says again when to be woken."""
+        """Slots whose time has come, each once; its owner says again when to be woken."""
         due: list[SlotType] = []
         while (when := self.next_timeout()) is not None and when <= now:
             slot = self.slots[heapq.heappop(self._heap)[1]]

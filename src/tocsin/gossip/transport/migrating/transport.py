@@ -29,7 +29,7 @@ from tocsin.gossip.transport.udp.transport import UDPTransport
 _log = logging.getLogger(__name__)
 
 MAX_TRIALS: Final = 256
-"""Of TLS at the same time: whoever sends us datagrams can name any address to be answered at. What goes to
+"""Of TLS at the same time: a sender of datagrams can name any address to be answered at. What goes to
 more destinations goes in clear text meanwhile."""
 MAX_HELD: Final = 32 * 1024 * 1024
 """Bytes of packets that wait for the outcome of trials."""

@@ -156,7 +156,7 @@ class Dialer:
             raise
         finally:
             if dial.done.done() and not dial.done.cancelled():
-                dial.done.exception()  # Retrieved, whoever was waiting.
+                dial.done.exception()  # Retrieved, even if nobody waits.
         self.open.add(connection)
         connection.closed.add_done_callback(lambda _: self.open.discard(connection))
         return connection

@@ -17,7 +17,7 @@ _ALL: Final = "strangers"
 class Handshakes:
     """Charges handshakes to sources (see :func:`~tocsin.sources.source_of`).
 
-    Whoever has many addresses has many shares, so what all strangers may take together is bounded too. A
+    A host with many addresses has many shares, so what all strangers may take together is bounded too. A
     source is known once a peer there has shown a certificate that was accepted: from then on it has its own
     share alone, and a crowd of strangers does not keep a member out.
     """

@@ -315,7 +315,7 @@ class MuxPeers:
         self._detach(mux, None, lost=False)
 
     def mux_ended(self, mux: MuxConnection, error: RefusalError | TransportError | MuxError | None) -> None:
-        """Tell whoever counted on it."""
+        """Tell those that wait for it."""
         if mux in self._connections:
             self._connections.discard(mux)
             self._statistics.connections_mux -= 1

@@ -1,6 +1,6 @@
 """What becomes of open connections when certificates, authorities or revocation lists change.
 
-Whoever would not be let in any more is cut off at once. With everybody else we shake hands anew: a new
+A peer that would be refused now is cut off at once. With every other one we shake hands again: a new
 connection is made first, then the old one sends what it has taken and closes. A connection that a peer
 dialled for packets in Alertmanager's framing stays open as long as the peer is trusted: only the peer could
 make a new one, and a Go peer that finds it closed loses a packet.

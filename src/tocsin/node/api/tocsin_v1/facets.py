@@ -21,7 +21,7 @@ from tocsin.node.api.turns import in_turns, meets, turns_of
 SLICE: Final = 64
 """Alerts or labels that are looked at before others get their turn."""
 MAX_FILTERS: Final = 8
-"""Whose answers are shared with whoever asks the same."""
+"""Views whose answers are shared among equal requests."""
 MAX_COUNTED: Final = 100_000
 """Values of all labels together that are counted; who posts alerts can make any number."""
 MAX_SHOWN: Final = 10_000

@@ -15,8 +15,8 @@ LONGEST: Final = 10.0
 
 
 class Shared(Generic[T]):
-    """A view of the node. Whoever asks while it is made waits for the same; it is shown for nine times as
-    long as it took to make. When the last one who waits has left, it is not made to the end."""
+    """A view of the node. Requests that come while it is made wait for the same; it is shown for nine times
+    as long as it took to make. When the last one who waits has left, it is not made to the end."""
 
     def __init__(self, make: Callable[[], Awaitable[T]], clock: Callable[[], float]) -> None:
         self._make = make

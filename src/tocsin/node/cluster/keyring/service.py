@@ -177,8 +177,8 @@ class KeyringService:
 class Challenges:
     """Each is good for one command within :data:`CHALLENGE_LIFETIME` of being made.
 
-    Nothing is kept of one that was given out: it holds its end and our signature. So whoever asks for many,
-    or replays somebody's question for one, takes none from anybody. Only used ones are kept.
+    Nothing is kept of one that was given out: it holds its end and our signature. So a client that asks for
+    many, or replays somebody's question for one, takes none from anybody. Only used ones are kept.
     """
 
     def __init__(self, time: Callable[[], float]) -> None:

@@ -14,6 +14,6 @@
   const first = fetch("api/v2/alerts/groups", {
     credentials: "same-origin", redirect: "error", referrerPolicy: "no-referrer", headers: { Accept: "application/json" },
   });
-  first.catch(() => undefined); // Whoever takes it sees the problem.
+  first.catch(() => undefined); // The one that awaits it sees the problem.
   Object.assign(window, { tocsinFirst: first });
 })();

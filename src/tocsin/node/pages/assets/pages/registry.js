@@ -37,7 +37,7 @@ export async function loadOthers() {
     try {
       await load(name);
     } catch {
-      return; // Whoever looks at it is told.
+      return; // The page that is shown says so.
     }
   }
 }
