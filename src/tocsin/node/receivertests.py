@@ -53,6 +53,8 @@ GAUGES: Final = ("under_way",)
 class _Watcher:
     """Remembers the last answer. Implements :class:`~tocsin.notify.integrations.base.Watcher`."""
 
+    dry = False
+
     def __init__(self) -> None:
         self.last: Answer | None = None
 
@@ -66,6 +68,12 @@ class _Watcher:
     def answered(self, answer: Answer) -> None:
         """The server said something."""
         self.last = answer
+
+    def mailing(self, sender: str, recipients: Sequence[str], data: bytes) -> None:
+        """Let it go."""
+
+    def replied(self, step: str, code: int, message: str) -> None:
+        """A failure's error has it."""
 
 
 class ReceiverTests:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -24,6 +25,26 @@ receivers:
 - name: none
 - name: mail
   webhook_configs: [{{url: 'http://127.0.0.1:1/hush-path'}}]
+- name: topic
+  sns_configs:
+  - topic_arn: arn:aws:sns:eu-1:1:t
+    message: hush-word
+    sigv4: {{region: eu-1, access_key: AK, secret_key: hush-word, role_arn: 'arn:aws:iam::1:role/r'}}
+- name: keyless
+  sns_configs: [{{topic_arn: 'arn:aws:sns:eu-1:1:t', message: seen, sigv4: {{region: eu-1}}}}]
+- name: letters
+  email_configs:
+  - to: '{{{{ .CommonLabels.team }}}}@example.org, b@example.org'
+    from: a@example.org
+    smarthost: {address}
+    auth_username: u
+    auth_password: hush-word
+    require_tls: false
+    headers: {{Subject: 'hush-word {{{{ .Status }}}}'}}
+    html: ''
+    text: |
+      .first
+      hush-word
 """
 
 
@@ -113,6 +134,90 @@ def test_a_dry_run_sends_nothing(far: Far, tmp_path: Path, capsys: pytest.Captur
     assert '"text":{"content":"<secret>"}' in said
     assert said.endswith("nothing was sent\n")
     assert "hush" not in said
+
+
+def test_a_dry_run_of_sns_shows_the_message_behind_a_role_and_without_keys(
+    far: Far, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    assert run(far, tmp_path, "topic", "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "> POST https://sts.eu-1.amazonaws.com" in said
+    assert "> POST https://sns.eu-1.amazonaws.com" in said
+    assert "Message=<secret>" in said
+    assert said.endswith("nothing was sent\n")
+    assert "hush" not in said
+    assert run(far, tmp_path, "keyless", "--dry-run") == 1
+    said = capsys.readouterr().out
+    assert "Message=seen" in said
+    assert "FAILED (other): no AWS keys" in said
+
+
+def test_a_dry_run_of_a_mail_prints_it_and_connects_to_nobody(
+    far: Far, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(far, tmp_path, "letters", "--dry-run", "--alert", "alertname=Full,team=a") == 0
+    said = capsys.readouterr().out
+    assert "== email[0]\n> MAIL FROM:<a@example.org>\n> RCPT TO:<a@example.org>\n> RCPT TO:<b@" in said
+    assert "> Subject: <secret> firing\n" in said
+    assert "> <secret>\n" in said
+    assert said.endswith("nothing was sent\n")
+    assert "hush" not in said
+    assert run(far, tmp_path, "letters", "--dry-run") == 1
+    assert "hint: an address may be made of labels that these alerts have not" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("refused", ["", "RCPT", "AUTH"])
+def test_a_mail_is_sent_and_every_answer_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], refused: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = threading.Thread(target=serve_mail, args=(server, refused), daemon=True)
+        serving.start()
+        file = tmp_path / "am.yml"
+        file.write_text(FILE.format(address=f"127.0.0.1:{server.getsockname()[1]}"))
+        command = ["receiver", "test", "letters", "--alert", "team=a", "--config.file", str(file)]
+        assert main(command) == bool(refused)
+        serving.join()
+    said = capsys.readouterr().out
+    assert "< EHLO: 250 far\n< EHLO: AUTH PLAIN\n" in said
+    assert "hush" not in said
+    if not refused:
+        assert "> Subject: <secret> firing\n" in said
+        assert "< delivery: 250 yes\ntaken\n" in said
+    else:
+        assert f"< {refused}" in said
+        assert f"FAILED (other): {refused}" in said
+        assert "look at to" in said if refused == "RCPT" else "look at auth_username" in said
+
+
+def serve_mail(server: socket.socket, refused: str) -> None:
+    """One session, in which the command ``refused`` is not taken, and what was said is told back."""
+    accepted, _ = server.accept()
+    with accepted, accepted.makefile("rwb", buffering=0) as file:
+        file.write(b"220 far\r\n")
+        within = False
+        for line in file:
+            word = line.split()[0].decode() if line.split() else ""
+            if within:
+                if line != b".\r\n":
+                    continue
+                within = False
+                file.write(b"250 yes\r\n")
+            elif word == refused:
+                file.write(b"550 no: " + line)
+            elif word == "EHLO":
+                file.write(b"250-far\r\n250 AUTH PLAIN\r\n")
+            elif word == "DATA":
+                within = True
+                file.write(b"354 go on\r\n")
+            else:
+                file.write(b"235 in\r\n" if word == "AUTH" else b"250 yes\r\n")
+            if word == "QUIT":
+                break
 
 
 @pytest.mark.parametrize(

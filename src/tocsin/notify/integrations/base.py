@@ -35,7 +35,7 @@ T = TypeVar("T")
 C = TypeVar("C", bound="IntegrationConfig")
 
 WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
-"""Who is told of each HTTP request of the attempt under way."""
+"""Who is told of each HTTP request, and of the mail, of the attempt under way."""
 
 TRACER: ContextVar[RequestTracer | None] = ContextVar("tracer", default=None)
 """Who traces the HTTP requests of the attempt under way."""
@@ -50,6 +50,10 @@ IN_VAIN: ContextVar[bool] = ContextVar("in_vain", default=False)
 class Watcher(Protocol):
     """Is told what goes out, secrets and all, and what comes back."""
 
+    @property
+    def dry(self) -> bool:
+        """Whether nothing is to be sent."""
+
     def sending(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
     ) -> Answer | None:
@@ -57,6 +61,12 @@ class Watcher(Protocol):
 
     def answered(self, answer: Answer) -> None:
         """What the server said to it."""
+
+    def mailing(self, sender: str, recipients: Sequence[str], data: bytes) -> None:
+        """A mail, as it goes over the wire, is about to be handed over; if ``dry``, it is not."""
+
+    def replied(self, step: str, code: int, message: str) -> None:
+        """What a mail server said to a step of the session, such as ``RCPT``."""
 
 
 class RequestTracer(Protocol):

@@ -22,11 +22,13 @@ from tocsin.config.schema import Section, option
 from tocsin.config.texts import HTMLTemplate, Secret, Template
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.base import (
+    WATCHER,
     IntegrationConfig,
     Kind,
     NotifyError,
     Render,
     Services,
+    Watcher,
     group_hash,
 )
 from tocsin.notify.integrations.mime import as_data, header_value, message, multipart
@@ -144,6 +146,10 @@ class _Mail:
     parts: list[tuple[str, str]]
 
     @property
+    def many_addresses(self) -> bool:
+        return len(self.sender) + len(self.recipients) > _INLINE_ADDRESSES
+
+    @property
     def size(self) -> int:
         return sum(len(text) for _, text in (*self.headers, *self.parts))
 
@@ -156,10 +162,14 @@ class EmailNotifier:
         self._services = services
         self._tls = TLSFiles(config.tls_config)
         self._room = asyncio.Semaphore(MAX_SESSIONS)
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._leaving: dict[asyncio.Task[None], SMTPSession] = {}
 
     async def notify(self, notification: Notification) -> None:
         """One mail, on a connection of its own."""
+        watcher = WATCHER.get()
+        if watcher is not None and watcher.dry:
+            await self._show(watcher, notification)
+            return
         if self._room.locked():
             self._services.statistics.bounds_reached["mail_sessions"] += 1
         async with self._room:
@@ -171,9 +181,10 @@ class EmailNotifier:
 
     async def close(self) -> None:
         """Hang up where leave is still being taken."""
-        leaving = list(self._leaving)
-        for task in leaving:
+        leaving = dict(self._leaving)
+        for task, session in leaving.items():
             task.cancel()
+            session.abort()  # a task that had not begun yet does not
         await asyncio.gather(*leaving, return_exceptions=True)
 
     async def _converse(self, notification: Notification) -> None:
@@ -197,8 +208,11 @@ class EmailNotifier:
             session.abort()
             return
         task = asyncio.create_task(session.quit())
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self._leaving[task] = session
+        task.add_done_callback(self._left)
+
+    def _left(self, task: asyncio.Task[None]) -> None:
+        self._leaving.pop(task, None)
 
     async def _deliver(self, session: SMTPSession, notification: Notification) -> None:
         config = self._config
@@ -215,14 +229,24 @@ class EmailNotifier:
         if config.auth_username and "AUTH" in session.extensions:
             await self._authenticate(session, session.extensions["AUTH"])
         mail = await self._services.compose(notification, self._render)
-        long = len(mail.sender) + len(mail.recipients) > _INLINE_ADDRESSES
-        senders = await _beside(long, addresses, "from", mail.sender)
-        if len(senders) != 1:
-            raise NotifyError(f"there must be exactly one 'from' address (got: {len(senders)})")
-        await session.mail(senders[0])
-        await session.recipients(await _beside(long, addresses, "to", mail.recipients))
-        data = await _beside(mail.size > INLINE_CHARACTERS, self._written, mail, group_hash(notification))
+        sender = await _sender(mail)
+        await session.mail(sender)
+        recipients = await _recipients(mail)
+        await session.recipients(recipients)
+        data = await self._data(mail, notification)
+        watcher = WATCHER.get()
+        if watcher is not None:
+            watcher.mailing(sender, recipients, data)
         await session.data(data)
+
+    async def _show(self, watcher: Watcher, notification: Notification) -> None:
+        """The mail that would be sent, without a server."""
+        mail = await self._services.compose(notification, self._render)
+        sender, recipients = await _sender(mail), await _recipients(mail)
+        watcher.mailing(sender, recipients, await self._data(mail, notification))
+
+    async def _data(self, mail: _Mail, notification: Notification) -> bytes:
+        return await _beside(mail.size > INLINE_CHARACTERS, self._written, mail, group_hash(notification))
 
     def _render(self, render: Render) -> _Mail:
         config = self._config
@@ -327,6 +351,17 @@ def addresses(key: str, text: str) -> list[str]:
     if wrong:
         raise NotifyError(f"parse '{key}' addresses: {wrong[0]}")
     return found
+
+
+async def _sender(mail: _Mail) -> str:
+    senders = await _beside(mail.many_addresses, addresses, "from", mail.sender)
+    if len(senders) != 1:
+        raise NotifyError(f"there must be exactly one 'from' address (got: {len(senders)})")
+    return senders[0]
+
+
+async def _recipients(mail: _Mail) -> list[str]:
+    return await _beside(mail.many_addresses, addresses, "to", mail.recipients)
 
 
 async def _beside(large: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

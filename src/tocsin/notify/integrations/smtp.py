@@ -13,7 +13,7 @@ import ssl
 from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING, Final
 
-from tocsin.notify.integrations.base import DOING, MAX_EXCERPT, NotifyError
+from tocsin.notify.integrations.base import DOING, MAX_EXCERPT, WATCHER, NotifyError
 from tocsin.notify.integrations.causes import cause
 from tocsin.notify.integrations.mime import to_bytes
 
@@ -174,14 +174,19 @@ class SMTPSession:
         from aiosmtplib.typing import SMTPStatus
 
         DOING.set(what)
+        watcher = WATCHER.get()
         try:
             response = await answer
         except SMTPResponseException as error:
+            if watcher is not None:
+                watcher.replied(what, error.code, error.message)
             if error.code == SMTPStatus.invalid_response and error.message == "Response too long":
                 raise ReplyTooLongError(f"{what}: the server's reply has no end", retry=True) from None
             raise NotifyError(f"{what}: {_said(error.code, error.message)}", retry=True) from None
         except (SMTPException, OSError, ValueError) as error:
             raise NotifyError(f"{what}: {cause(error)}", retry=True) from None
+        if watcher is not None:
+            watcher.replied(what, response.code, response.message)
         if response.code not in wanted:
             raise NotifyError(f"{what}: {_said(response.code, response.message)}", retry=True)
         return response

@@ -16,6 +16,7 @@ from tocsin.config.texts import Secret, Template
 from tocsin.config.yaml import Mapping, Node, describe
 from tocsin.notify.integrations.aws import AWSClient, Profile, element, environment, read_profile
 from tocsin.notify.integrations.base import (
+    WATCHER,
     HTTPIntegrationConfig,
     Kind,
     NotifyError,
@@ -32,6 +33,9 @@ MAX_PHONE_BYTES: Final = 1600
 """Of a message, and of one to a phone; what is longer is cut, and told by the attribute ``truncated``."""
 SESSION_SECONDS: Final = 900
 """How long the keys of a role are borrowed for; they are used for one notification."""
+
+
+_NO_KEYS: Final = Credentials("", "")
 
 
 class SigV4Config(Section):
@@ -113,7 +117,10 @@ class SNSNotifier:
         if not region:
             raise NotifyError("no region in sigv4.region, AWS_REGION or the shared files", retry=True)
         credentials = profile.credentials
+        watcher = WATCHER.get()
         if credentials is None:
+            if watcher is not None and watcher.dry:
+                await self._send(publish, _NO_KEYS, region)  # to show it
             raise NotifyError(
                 "no AWS keys in sigv4, the environment or the shared files (those of machines and"
                 " containers are not asked for)",
@@ -121,6 +128,9 @@ class SNSNotifier:
             )
         if sigv4.role_arn:
             credentials = await self._assume(credentials, region)
+        await self._send(publish, credentials, region)
+
+    async def _send(self, publish: _Publish, credentials: Credentials, region: str) -> None:
         await self._aws.call(
             publish.api_url or f"https://sns.{region}.{_domain(region)}",
             publish.form,
