@@ -21,21 +21,20 @@ from typing import Final
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.decisions import Decision, Muted, Withheld
 from tocsin.alerting.effects import FlushFinished
-from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import integrations
 from tocsin.alerting.nflog import Entry, LogReader, Receiver, ReceiverData, entry_key, next_entry
 from tocsin.alerting.shadow import words
 from tocsin.alerting.shadow.model import Judgement, Notice, Result, ShadowStatistics, Words
 from tocsin.alerting.shadow.place import Place, Recents, size_of
 from tocsin.alerting.shadow.results import MAX_DIFFERENCES, Results
-from tocsin.alerting.shadow.words import Seen
+from tocsin.alerting.shadow.words import Groups
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.bounded import Memo, Timers
+from tocsin.bounded import Timers
 
 SLACK: Final = 5 * SECOND
 """For sending, gossip and clocks: on top of the group's interval and the others' waits for each other."""
 MAX_PENDING: Final = 8_192
-MAX_PENDING_ALERTS: Final = 500_000
+MAX_PENDING_ALERTS: Final = 250_000
 """Notifications that wait for the other side's, and alerts in them: past it the oldest is not compared."""
 MAX_PLACES: Final = 65_536
 """Groups at integrations that are followed; past it the one that was first is forgotten: when it comes
@@ -82,7 +81,7 @@ class Shadow:
         self._recents = Recents()
         self._places_bytes = 0
         self._timers: Timers[Notice, Nanoseconds] = Timers()
-        self._seen: Memo[tuple[str, str], Seen] = Memo(max_places)
+        self._seen = Groups(max_places)
         self._effects: list[Judgement] = []
 
     # -- the log of our own alert flow (LogReader)
@@ -155,18 +154,12 @@ class Shadow:
                     self._would_send(each, now)
                     imagined.append(entry)
                 case Muted():
-                    self._group(each.flush).mute(each)
+                    self._seen.flushed(each.flush, each)
                 case FlushFinished(flush=flush):
-                    self._group(flush).of(flush)
+                    self._seen.flushed(flush)
                 case _:
                     pass
         return imagined
-
-    def _group(self, flush: Flush) -> Seen:
-        key = flush.options.receiver, flush.group_key
-        seen = self._seen.get(key) or Seen()
-        self._seen.put(key, seen)
-        return seen
 
     def _would_send(self, decision: Withheld, now: Nanoseconds) -> None:
         entry, flush = decision.entry, decision.flush

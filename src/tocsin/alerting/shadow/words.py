@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,6 +21,11 @@ MAX_KEY: Final = 4096
 """Characters of a group key: an entry of others brings any."""
 MAX_FLUSHES: Final = 4
 """Flushes of a group that are remembered: as many as there can be until a notification is judged."""
+MAX_BYTES: Final = 32 << 20
+"""Of what is remembered of all groups, about; past it the one goes that was flushed longest ago."""
+ALERT_BYTES: Final = 200
+"""Of an alert of a flush: that it is kept, and what muted it."""
+FLUSH_BYTES: Final = 512
 MAX_MUTED: Final = 256
 """Muted alerts of a flush of which is remembered what muted them."""
 _MUTED: Final[Mapping[str, str]] = {
@@ -35,6 +40,7 @@ class _Flushed:
     flush: Flush
     muted: dict[int, str] = field(default_factory=dict)
     """What muted alerts, by their hashes."""
+    text_bytes: int = 0
 
 
 class Seen:
@@ -53,9 +59,23 @@ class Seen:
 
     def mute(self, decision: Muted) -> None:
         """Alerts are left out."""
-        muted = self.of(decision.flush).muted
+        flushed = self.of(decision.flush)
+        muted = flushed.muted
+        texts: dict[tuple[tuple[str, ...], int], str] = {}  # Mostly the same mutes them all.
         for each in islice(decision.alerts, max(MAX_MUTED - len(muted), 0)):
-            muted[each.alert.labels.hash] = _muted_by(decision, each)
+            key = each.by, each.inhibition.number if each.inhibition is not None else -1
+            text = texts.get(key)
+            if text is None:
+                text = texts[key] = _muted_by(decision, each)
+                flushed.text_bytes += len(text)
+            muted[each.alert.labels.hash] = text
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, about."""
+        alerts = sum([len(each.flush.alerts) for each in self._flushed])
+        texts = sum([each.text_bytes for each in self._flushed])
+        return FLUSH_BYTES * len(self._flushed) + ALERT_BYTES * alerts + texts
 
     def told_of(self, one: int) -> str:
         """How the group has, or had, the alert of that hash, in words."""
@@ -65,6 +85,37 @@ class Seen:
                     state = "it has ended here" if alert.resolved_at(each.flush.now) else "it fires here"
                     return f"{short(str(alert.labels))}: {each.muted.get(one, state)}"
         return f"alert {one:016x}: this node does not have it in this group"
+
+
+class Groups:
+    """The groups as they were at their last flushes, by receiver and key."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._groups: OrderedDict[tuple[str, str], tuple[Seen, int]] = OrderedDict()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def get(self, key: tuple[str, str]) -> Seen | None:
+        """The group."""
+        found = self._groups.get(key)
+        return found[0] if found is not None else None
+
+    def flushed(self, flush: Flush, muted: Muted | None = None) -> None:
+        """The group is flushed; alerts are left out."""
+        key = flush.options.receiver, flush.group_key
+        seen, before = self._groups.pop(key, (Seen(), 0))
+        if muted is not None:
+            seen.mute(muted)
+        else:
+            seen.of(flush)
+        size = seen.size
+        self._groups[key] = seen, size
+        self._bytes += size - before
+        while len(self._groups) > self._most or (self._bytes > MAX_BYTES and len(self._groups) > 1):
+            self._bytes -= self._groups.popitem(last=False)[1][1]
 
 
 def clock(moment: Nanoseconds) -> str:

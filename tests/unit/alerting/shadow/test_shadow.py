@@ -13,7 +13,7 @@ from tocsin.alerting.integration import Integration
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import Entry, NotificationLog, Receiver
 from tocsin.alerting.shadow import place as places
-from tocsin.alerting.shadow import results, shadow
+from tocsin.alerting.shadow import results, shadow, words
 from tocsin.alerting.shadow.shadow import SLACK, Shadow
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
@@ -341,6 +341,27 @@ def test_an_entry_of_others_with_a_huge_key_is_not_compared() -> None:
     bench.theirs(T0, "a", key=KEY + "k" * shadow.MAX_ENTRY_REST)
     assert bench.shadow.statistics.pending == 0
     assert bench.shadow.statistics.not_compared == {"too long a key": 1}
+
+
+def test_what_is_remembered_of_flushes_is_bounded_in_bytes_over_all_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(words, "MAX_BYTES", 40_000)
+    groups = words.Groups(100)
+    bench = Bench()
+    for number in range(20):
+        flush = bench.flush(T0, *[f"a{each}" for each in range(50)], key=f"{KEY}{number}")
+        by = tuple([f"silence {each} of group {number}" for each in range(8)])
+        muted = tuple([MutedAlert(each, by) for each in flush.alerts])
+        groups.flushed(flush, Muted(flush, T0, "silence", muted))
+        groups.flushed(flush)
+    assert len(groups) == 3
+    seen = groups.get((ROUTE.options.receiver, f"{KEY}19"))
+    assert seen is not None
+    assert "silenced by silence 0 of group 19" in seen.told_of(flush.alerts[7].labels.hash)
+    assert groups.get((ROUTE.options.receiver, f"{KEY}0")) is None
+    texts = {id(text) for flushed in seen._flushed for text in flushed.muted.values()}
+    assert len(texts) == 1, "one text for all that the same silences mute"
 
 
 def test_differences_are_bounded() -> None:
