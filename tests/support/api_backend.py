@@ -196,6 +196,9 @@ class LoneNode:
     async def route_labels(self, group: GroupView) -> Mapping[str, str]:
         return {name: str(value) for name, value in group.route.options.labels}
 
+    def would_be_inhibited_by(self, labels: Labels, at: Nanoseconds) -> Sequence[str]:
+        return self.inhibitor.would_mute(labels, at)
+
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
         return self.inhibitor.mutes(labels, now)
 

@@ -86,6 +86,15 @@ class Inhibitor:
         found = self.inhibition(labels, now)
         return (found.source.labels.fingerprint_text,) if found is not None else ()
 
+    def would_mute(self, labels: Labels, at: Nanoseconds) -> tuple[str, ...]:
+        """:meth:`mutes` at any time, for a question that changes nothing: what has ended by then is kept."""
+        for sources in self._rules:
+            if matches_all(sources.rule.target_matchers, labels):
+                source = sources.find_at(labels, at)
+                if source is not None:
+                    return (source.labels.fingerprint_text,)
+        return ()
+
     def gc(self, now: Nanoseconds) -> int:
         """Forget the source alerts that are resolved. Returns how many."""
         return sum(sources.gc(now) for sources in self._rules)
@@ -118,6 +127,13 @@ class _RuleSources:
         if found is None and self._two_sided and not matches_all(self.rule.source_matchers, labels):
             found = _firing(self._two_sided, equal, now)
         return found
+
+    def find_at(self, labels: Labels, at: Nanoseconds) -> Alert | None:
+        equal = self._equal(labels)
+        sources = list(self._one_sided.get(equal, {}).values())
+        if self._two_sided and not matches_all(self.rule.source_matchers, labels):
+            sources += self._two_sided.get(equal, {}).values()
+        return next((each for each in sources if not each.resolved_at(at)), None)
 
     def gc(self, now: Nanoseconds) -> int:
         return sum(

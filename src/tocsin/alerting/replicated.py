@@ -19,9 +19,11 @@ from tocsin.alerting.entries import SLICE_BYTES, EncodedSlices, Entry, MergeResu
 from tocsin.alerting.protocol.delimited import spans
 from tocsin.alerting.regex import compiled_size, trusting
 from tocsin.alerting.skew import is_too_far_ahead
-from tocsin.alerting.steps import Steps
+from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import LATEST, Nanoseconds
 
+LOOKED_AT_IN_STEP: Final = 4096
+COLLECTED_IN_STEP: Final = 64
 COMPILED_IN_STEP: Final = 4096
 """Of patterns, as :func:`~tocsin.alerting.regex.compiled_size` counts, before a merge gives way."""
 REBROADCAST_BYTES: Final = 700
@@ -224,17 +226,31 @@ class ReplicatedState(Generic[EntryT]):
 
     def gc(self, now: Nanoseconds) -> int:
         """Collect the entries whose expiry has come, and forget the tombstones that are past."""
-        gone = [entry for entry in self._entries.values() if entry.expires_at <= now]
-        for entry in gone:
+        return finish(self.collecting(now))
+
+    def collecting(self, now: Nanoseconds) -> Steps[int]:
+        """:meth:`gc` in steps: whoever may make entries can have them all expire at the same moment."""
+        collected = 0
+        for place, entry in enumerate(list(self._entries.values()), 1):
+            if place % LOOKED_AT_IN_STEP == 0:
+                yield
+            if entry.expires_at > now or self._entries.get(entry.key) is not entry:
+                continue
             longest = self._remove(entry)
             if longest > now:
                 self._add_tombstone(
                     entry.key, EntryTombstone(entry.stamp, longest, identity_of(self._key_bytes(entry.key)))
                 )
-        for key in [key for key, tombstone in self._tombstones.items() if tombstone.until <= now]:
-            self.digests.remove_tombstone(self._tombstones.pop(key).identity)
+            collected += 1
+            if collected % COLLECTED_IN_STEP == 0:
+                yield
+        for place, (key, tombstone) in enumerate(list(self._tombstones.items()), 1):
+            if tombstone.until <= now and self._tombstones.get(key) is tombstone:
+                self.digests.remove_tombstone(self._tombstones.pop(key).identity)
+            if place % COLLECTED_IN_STEP == 0:
+                yield
         self.digests.move(cutoff_of(now))
-        return len(gone)
+        return collected
 
     def add_tombstone(self, identity: bytes, tombstone: Tombstone, now: Nanoseconds) -> bool:
         """A peer knows of a later version, by now expired, of the entry of that identity: remove ours.

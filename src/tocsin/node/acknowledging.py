@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from sys import maxsize
 from typing import Final
 
 from tocsin.alerting.acknowledge import Acknowledgements, Standing
@@ -12,7 +13,7 @@ from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.silence import Silences, SilenceState
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import NotFoundError
-from tocsin.node.api.turns import turns_of
+from tocsin.node.api.turns import in_turns, turns_of
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
@@ -87,7 +88,7 @@ class Acknowledging:
                 await asyncio.sleep(0)
             if silences.looking_up(alert.labels) is not None:
                 await self._look_ups.find_all((alert.labels,))
-            for identifier in silences.mutes(alert.labels, now):
+            for identifier in await in_turns(silences.muting(alert.labels, now, maxsize)):
                 if next(turns):  # Thousands may silence each of thousands of alerts.
                     await asyncio.sleep(0)
                 if identifier not in starts:

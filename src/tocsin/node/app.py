@@ -17,6 +17,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
+from tocsin.node.api.turns import in_turns
 from tocsin.node.clock import ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.coordinator import Coordinator
@@ -236,12 +237,17 @@ class Node:
         """Fingerprints of inhibiting alerts."""
         return self.engine.inhibitor.mutes(labels, now)
 
+    def would_be_inhibited_by(self, labels: Labels, at: Nanoseconds) -> Sequence[str]:
+        """Fingerprints of alerts that inhibit at any time; nothing changes by the question."""
+        return self.engine.inhibitor.would_mute(labels, at)
+
     def cluster_status(self) -> ClusterStatus:
         """Name, status and members."""
         return cluster_status_of(self.cluster, clear_text=self.flags.clear_text)
 
     async def set_silence(self, silence: Silence) -> str:
         """Create or change a silence, and tell the cluster."""
+        await in_turns(self.silences.letting_rest(self.now()))
         return await self.changes.silences.set(silence)
 
     async def expire_silence(self, identifier: str) -> None:

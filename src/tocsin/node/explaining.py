@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from sys import maxsize
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError, StorageError
-from tocsin.node.api.turns import meets, turns_of
+from tocsin.node.api.turns import in_turns, meets, turns_of
 
 if TYPE_CHECKING:
     from tocsin.node.app import Node
@@ -163,7 +164,8 @@ class Explaining:
         node = self._node
         await node.look_ups.find_all([labels])
         now = node.now()
-        return node.engine.inhibitor.inhibition(labels, now), node.silences.mutes(labels, now)
+        silences = await in_turns(node.silences.muting(labels, now, maxsize))
+        return node.engine.inhibitor.inhibition(labels, now), silences
 
     def _timers(self, alerts: Sequence[Labels]) -> tuple[Timer, ...]:
         found = {key: due for labels in alerts for key, due in self._due(labels).items()}

@@ -6,8 +6,10 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import TocsinError
+from tocsin.node.api.turns import in_turns
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.metrics import Metrics
@@ -19,8 +21,9 @@ from tocsin.node.store.kinds import KINDS
 class Collected(Protocol):
     """State from which expired entries are removed."""
 
-    def gc(self, now: Nanoseconds) -> object:
-        """Remove what has expired by ``now``."""
+    def collecting(self, now: Nanoseconds) -> Steps[int]:
+        """Remove what has expired by ``now``, in steps."""
+        ...
 
 
 class Maintenance:
@@ -55,7 +58,7 @@ class Maintenance:
             counts = self._counts[name]
             counts.runs += 1
             began = time.perf_counter()
-            state.gc(now)
+            await in_turns(state.collecting(now))
             collected = time.perf_counter()
             try:
                 counts.snapshot_bytes = await self._store.save(key)

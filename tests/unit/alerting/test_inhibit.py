@@ -44,6 +44,17 @@ def test_it_mutes_no_longer_once_it_is_resolved() -> None:
     assert inhibitor.mutes(warning, T0 + 2 * SECOND), "it fires anew"
 
 
+def test_a_question_about_another_time_changes_nothing() -> None:
+    inhibitor = Inhibitor([CRITICAL_MUTES_WARNING])
+    warning = Labels({"severity": "warning", "cluster": "a"})
+    source = alert(severity="critical", cluster="a", ends_at=T0 + SECOND)
+    inhibitor.put(source)
+    assert inhibitor.would_mute(warning, T0) == (source.labels.fingerprint_text,)
+    assert inhibitor.would_mute(warning, T0 + 10**9 * SECOND) == ()
+    assert inhibitor.mutes(warning, T0), "it is a source still"
+    assert len(inhibitor) == 1
+
+
 def test_labels_absent_on_both_sides_agree() -> None:
     inhibitor = Inhibitor([CRITICAL_MUTES_WARNING])
     inhibitor.put(alert(severity="critical"))

@@ -9,8 +9,14 @@ from typing import Any, cast
 import pytest
 
 from tocsin.alerting.silence import SilenceState
+from tocsin.alerting.steps import Steps
 from tocsin.node import acknowledging
 from tocsin.node.acknowledging import Acknowledging
+
+
+def finished(names: tuple[str, ...]) -> Steps[tuple[str, ...]]:
+    return names
+    yield
 
 
 def test_others_get_their_turn_between_the_silences_of_one_alert(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,7 +27,7 @@ def test_others_get_their_turn_between_the_silences_of_one_alert(monkeypatch: py
         acknowledgements=names,
         get=lambda _name: silence,
         looking_up=lambda _labels: None,
-        mutes=lambda _labels, _now: names,
+        muting=lambda _labels, _now, _most: finished(names),
     )
     alerts = [SimpleNamespace(labels=each, resolved_at=lambda _now: False) for each in range(3)]
 

@@ -16,7 +16,7 @@ from tocsin.alerting.silence.index import fulfils
 from tocsin.alerting.silence.silence import Silence, SilenceState
 from tocsin.alerting.silence.state import PatternStatistics, SilenceStore
 from tocsin.alerting.silence.validate import check_matcher_sets, check_times
-from tocsin.alerting.steps import Steps, finish, sorting
+from tocsin.alerting.steps import SORTED_AT_ONCE, Steps, finish, sorting
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.errors import NotFoundError, ValidationError
 
@@ -262,6 +262,28 @@ class Silences:
             if silence is not None and silence.starts_at <= now <= silence.ends_at:
                 yield identifier
 
+    def mutes_at(self, labels: Labels, at: Nanoseconds) -> Steps[tuple[str, ...]]:
+        """:meth:`mutes` at any time, for a question that changes nothing; in steps, as those that have ended
+        are not in the index."""
+        state = self._state
+        found: list[str] = []
+        for place, identifier in enumerate((yield from self._look_up(labels)), 1):
+            silence = state.get(identifier)
+            if silence is not None and silence.starts_at <= at <= silence.ends_at:
+                found.append(identifier)
+            if place % _IDS_AT_ONCE == 0:
+                yield
+        for place, identifier in enumerate(state.resting(), 1):
+            silence = state.get(identifier)
+            if silence is not None and silence.starts_at <= at <= silence.ends_at:
+                for matchers in silence.matcher_sets:
+                    if (yield from fulfils(matchers, labels)):
+                        found.append(identifier)
+                        break
+            if place % _IDS_AT_ONCE == 0:
+                yield
+        return tuple((yield from sorting(list(dict.fromkeys(found)), key=str)))
+
     def looking_up(self, labels: Labels) -> Steps[None] | None:
         """What :meth:`mutes` has to find out first, in steps, for a caller that must not hold others up:
         patterns that others have written may be slow. None: it is known."""
@@ -283,14 +305,23 @@ class Silences:
             added = set(state.log[cached[0] - state.dropped :])
             self.scanned += len(added)
             self.skipped += max(0, len(state) - len(added))
-            ids = {identifier for identifier in cached[1] if identifier not in added}
+            ids = set()
+            for start in range(0, len(cached[1]), SORTED_AT_ONCE):
+                ids.update(each for each in cached[1][start : start + SORTED_AT_ONCE] if each not in added)
+                yield
             for identifier in added:
                 silence = state.get(identifier)
                 for matchers in silence.matcher_sets if silence is not None else ():
                     if (yield from fulfils(matchers, labels)):
                         ids.add(identifier)
                 yield
-        found = tuple(sorted(identifier for identifier in ids if state.get(identifier) is not None))
+        kept: list[str] = []
+        for place, identifier in enumerate(ids, 1):
+            if state.get(identifier) is not None:
+                kept.append(identifier)
+            if place % SORTED_AT_ONCE == 0:
+                yield
+        found = tuple((yield from sorting(kept, key=str)))
         self._remember(fingerprint, version, found)
         return found
 
@@ -333,6 +364,14 @@ class Silences:
     def gc(self, now: Nanoseconds) -> int:
         """Forget the silences whose retention is over; how many."""
         return self._state.gc(now)
+
+    def collecting(self, now: Nanoseconds) -> Steps[int]:
+        """:meth:`gc` in steps."""
+        return self._state.collecting(now)
+
+    def letting_rest(self, now: Nanoseconds) -> Steps[None]:
+        """Make room, in steps, for new patterns: those of silences that have ended rest."""
+        return self._state.letting_rest(now)
 
     def next_expiry(self) -> Nanoseconds | None:
         """When :meth:`gc` next has something to do."""

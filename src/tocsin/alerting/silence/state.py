@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Final
 
 from tocsin.alerting.acknowledge import is_acknowledgement
@@ -21,6 +22,8 @@ from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.bounded import Touched
 
 MAX_TOLD: Final = 100
+AT_ONCE: Final = 128
+"""That are let rest in one go; each takes some microseconds."""
 MAX_TOTAL_MATCHERS: Final = 1 << 20
 """Of all silences: each takes some hundred bytes of memory, twenty times what it takes on the wire."""
 MAX_REGEX_SIZE: Final = 1 << 20
@@ -117,6 +120,10 @@ class SilenceStore(ReplicatedState[Silence]):
         self._now = now
         return self._refusal(silence, None)
 
+    def resting(self) -> list[str]:
+        """The ids of those with patterns that have ended."""
+        return list(self._resting)
+
     def look_at_clock(self, now: Nanoseconds) -> None:
         """If it was set back, some that rest have not ended yet."""
         if now >= self._rested_at:
@@ -127,16 +134,17 @@ class SilenceStore(ReplicatedState[Silence]):
                 self._resting.discard(silence.id)
                 self._file(silence)
 
-    def gc(self, now: Nanoseconds) -> int:
+    def collecting(self, now: Nanoseconds) -> Steps[int]:
         """As of any replicated state; and those that have ended rest."""
-        collected = super().gc(now)
-        self._rest(now)
+        collected = yield from super().collecting(now)
+        yield from self.letting_rest(now)
         if len(self.log) > 1024 + 2 * len(self):
             self.dropped += len(self.log)
             self.log.clear()
         return collected
 
-    def _rest(self, now: Nanoseconds) -> None:
+    def letting_rest(self, now: Nanoseconds) -> Steps[None]:
+        """Let those with patterns rest that have ended; one in a step."""
         while self._ends and self._ends[0][0] < now:
             ends_at, identifier = heappop(self._ends)
             silence = self._entries.get(identifier)
@@ -145,6 +153,12 @@ class SilenceStore(ReplicatedState[Silence]):
             self._unfile(silence)
             self._resting.add(identifier)
             self._rested_at = now
+            yield
+
+    def _rest(self, now: Nanoseconds) -> None:
+        """Let some of them rest."""
+        for _ in islice(self.letting_rest(now), AT_ONCE):
+            pass
 
     def _file(self, silence: Silence) -> None:
         self.index.add(silence)
@@ -181,10 +195,11 @@ class SilenceStore(ReplicatedState[Silence]):
 
     def _decoding(self, message: memoryview, now: Nanoseconds) -> Steps[Silence]:
         # Before anything is read: what there is no room for must not cost anything.
-        self._rest(now)
+        yield from self.letting_rest(now)
         size, work = MAX_REGEX_SIZE - self.regex_size, MAX_REGEX_WORK - self.regex_work
         parts = MAX_REGEX_PARTS - self.regex_parts
-        return codec.decoding(message, now, Cost(size, work, parts, MAX_REGEX_SLOW - self.regex_slow))
+        left = Cost(size, work, parts, MAX_REGEX_SLOW - self.regex_slow)
+        return (yield from codec.decoding(message, now, left))
 
     def _is_costly(self, message: memoryview) -> bool:
         return codec.is_costly(message)

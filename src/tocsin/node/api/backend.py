@@ -105,6 +105,10 @@ class Backend(Protocol):
         """The labels of a group's route, rendered."""
         ...
 
+    def would_be_inhibited_by(self, labels: Labels, at: Nanoseconds) -> Sequence[str]:
+        """Fingerprints of alerts that inhibit at any time; nothing changes by the question."""
+        ...
+
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
         """Fingerprints of the alerts that inhibit alerts with ``labels``; empty if none."""
         ...

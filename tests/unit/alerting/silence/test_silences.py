@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -13,7 +14,9 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import MatchType, parse_matchers
 from tocsin.alerting.protocol import read_delimited
 from tocsin.alerting.protocol.silence_pb2 import MeshSilence
-from tocsin.alerting.silence import Silence, SilenceLimits, Silences, SilenceState, make_matcher_sets
+from tocsin.alerting.replicated import COLLECTED_IN_STEP
+from tocsin.alerting.silence import Silence, SilenceLimits, Silences, SilenceState, codec, make_matcher_sets
+from tocsin.alerting.silence.state import AT_ONCE
 from tocsin.alerting.steps import finish
 from tocsin.alerting.timestamp import SECOND, ZERO
 from tocsin.errors import NotFoundError, StateError, ValidationError
@@ -355,3 +358,40 @@ def test_the_first_silences_of_an_alert_are_found_in_steps_past_those_that_have_
     assert taken >= 3, "most of them were looked at"
     assert finish(state.muting(labels, NOW, 99)) == every
     assert finish(state.muting(Labels({"a": "c"}), NOW, 3)) == ()
+
+
+def test_silences_that_expire_at_the_same_moment_are_collected_in_small_steps() -> None:
+    """Whoever may silence can make 200,000 of them: to collect all at once took seconds."""
+    state = silences()
+    for number in range(300):
+        state.set(ask(f'a="{number}"'), NOW)
+    sizes = [len(state)]
+    sizes += [len(state) for _ in state.collecting(NOW + HOUR + RETENTION)]
+    assert len(state) == 0
+    assert max(before - after for before, after in pairwise(sizes)) <= COLLECTED_IN_STEP
+
+
+def test_what_changes_while_others_are_collected_stays() -> None:
+    state = silences()
+    names = [state.set(ask(f'a="{number}"'), NOW)[0] for number in range(200)]
+    later = NOW + HOUR + RETENTION
+    steps = state.collecting(later)
+    next(steps)
+    left = next(name for name in names if state.get(name) is not None)
+    old = stored(state, left)
+    renewed = codec.encode(replace(old, updated_at=later, ends_at=later + HOUR, expires_at=later + 2 * HOUR))
+    assert state.apply([renewed], later)
+    finish(steps)
+    assert state.get(left) is not None
+    assert len(state) == 1
+
+
+def test_patterns_that_end_at_the_same_moment_rest_a_few_at_a_time() -> None:
+    state = silences()
+    for number in range(3 * AT_ONCE):
+        state.set(ask(f'a=~"{number}."'), NOW)
+    later = NOW + 2 * HOUR
+    state.set(ask(start=later, end=later + HOUR), later)
+    assert 0 < state.pattern_statistics().resting_silences <= 2 * AT_ONCE
+    finish(state.letting_rest(later))
+    assert state.pattern_statistics().resting_silences == 3 * AT_ONCE

@@ -9,6 +9,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import format_milliseconds
 from tocsin.models.routetest import Destination, RouteLooked, RouteTested, RouteTestQuery
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
+from tocsin.node.api.turns import in_turns
 
 
 class _RouteTest:
@@ -22,9 +23,10 @@ class _RouteTest:
         if at is None:
             at = backend.now()
         root = backend.config.route
+        # The time may be any: what is asked here must change nothing of what holds now.
         await backend.look_ups.find_all((labels,))
-        silenced = backend.silences.mutes(labels, at)
-        inhibited = tuple(backend.inhibited_by(labels, at))
+        silenced = await in_turns(backend.silences.mutes_at(labels, at))
+        inhibited = tuple(backend.would_be_inhibited_by(labels, at))
         destinations = []
         for route in root.match(labels):
             intervals = tuple(backend.tocsin.route_muted_by(route.options, at))

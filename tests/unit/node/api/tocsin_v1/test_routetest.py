@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import httpx
 import pytest
 
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import alert, matcher, silence
 from tests.support.openapi import PREFIX, check, play
+from tocsin.alerting.matcher import parse_matchers
+from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 
 
@@ -54,6 +58,32 @@ def test_time_intervals_and_silences_are_those_of_the_time_asked_for() -> None:
         then = {"label": "team=y", "at": format_milliseconds(start + 30 * SECOND)}
         told = await check(http, await http.get(f"{PREFIX}/routes/test", params=then))
         assert (told["silencedBy"], told["destinations"][0]["muted"]) == ([made], "silenced")
+
+    play(story)
+
+
+def test_a_question_about_another_time_changes_nothing() -> None:
+    """Anybody may ask for any time: alerts go on to inhibit, and silences that have ended go on to rest."""
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        began = node.now()
+        ended = Silence("", (parse_matchers('team=~"y|z"'),), began, began + 10 * SECOND, comment="x")
+        identifier = await node.set_silence(ended)
+        node.clock.now = lambda: time.time_ns() + 60 * SECOND  # type: ignore[method-assign]
+        node.silences.gc(node.now())
+        before = node.silences.pattern_statistics()
+        assert before.resting_silences == 1
+        critical = alert({"alertname": "A", "cluster": "c", "severity": "critical"})
+        await http.post("/api/v2/alerts", json=[critical])
+        asked = {"label": ["team=y", "cluster=c", "severity=warning"]}
+        then = format_milliseconds(began + 5 * SECOND)
+        for at, silenced in (("2099-01-01T00:00:00Z", []), (then, [identifier])):
+            answer = await http.get(f"{PREFIX}/routes/test", params={**asked, "at": at})
+            assert (await check(http, answer))["silencedBy"] == silenced
+        told = await check(http, await http.get(f"{PREFIX}/routes/test", params=asked))
+        assert len(told["inhibitedBy"]) == 1
+        assert told["silencedBy"] == []
+        assert node.silences.pattern_statistics() == before
 
     play(story)
 
