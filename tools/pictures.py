@@ -10,17 +10,20 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.support import alertmanager
 from tests.support.browser import started_browser, why_not
-from tests.support.cluster import Cluster, issue
+from tests.support.cluster import Cluster
 from tests.support.eventually import eventually
 from tests.support.node import Node
 from tests.support.sink import WebhookSink
 from tests.support.tocsin_node import TOCSIN
+from tocsin.certificates import CertificateFolder
 from tools import oncall
 
+YEAR = timedelta(days=365)
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 PAGES = {
     "alerts": "alerts",
@@ -52,6 +55,8 @@ def main() -> int:
 
 
 def _cluster(cluster: Cluster, sink: WebhookSink) -> Node:
+    certificates = CertificateFolder(cluster.folder / "site")  # that last, as a site's do
+    certificates.initialise("Example CA", now=datetime.now(UTC), lifetime=2 * YEAR)
     third = TOCSIN if alertmanager.why_not() else alertmanager.alertmanager("0.33")
     for number, kind in enumerate((TOCSIN, TOCSIN, third), start=1):
         name = f"oncall-{number}"
@@ -60,7 +65,7 @@ def _cluster(cluster: Cluster, sink: WebhookSink) -> Node:
             name,
             cluster.folder / name,
             config=oncall.CONFIG.replace("WEBHOOK", sink.url),
-            tls=issue(cluster.certificates, name),
+            tls=certificates.issue(name, ("127.0.0.1", "::1"), now=datetime.now(UTC), lifetime=YEAR),
             peers=[peer.cluster_address for peer in cluster.nodes],
             peer_name=name,
         )
@@ -86,6 +91,8 @@ def _take(node: Node, folder: Path, names: list[str]) -> None:
                 for name in names:
                     page.goto(f"{node.url}/#/{PAGES[name].replace('FINGERPRINT', told['fingerprint'])}")
                     page.wait_for_timeout(1500)
+                    if name == "alert":
+                        page.wait_for_selector(".verdict")
                     page.screenshot(path=folder / f"page-{name}-{size}-{scheme}.png")
                 context.close()
 
