@@ -34,6 +34,11 @@ def largest(samples: Sequence[float]) -> float:
     return max(samples)
 
 
+def smallest(samples: Sequence[float]) -> float:
+    """The best of what is better small: of work that is always the same, what it takes undisturbed."""
+    return min(samples)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """What Tocsin is to reach.

@@ -17,10 +17,16 @@ from tocsin.notify.template import Field, RenderError, Templates, data_from_json
 from tocsin.notify.template.data import DATA, DATA_NAMES
 
 _NEWER: Final = frozenset({"RouteLabels"})
-_ADDRESS: Final = re.compile(rb"(?<=\{)(\S+ \S+ )[^ }]+\}")
+_ADDRESS: Final = re.compile(rb"(?<=\{)( *\S+ +\S+ +)[^ }]+\}")
 """A time printed as a struct ends with the address of its zone."""
 _ZONE: Final = re.compile(rb"time\.location(?:=|&#61;)?(?:&|%26|\\u0026|\{)", re.IGNORECASE)
 """Or what a zone is made of, where a verb does not fit: that has addresses anywhere, and is not compared."""
+_PLAIN: Final = (
+    ("template.Strings", "[]string"),
+    ("TEMPLATE.STRINGS", "[]STRING"),
+    ("template.strings", "[]string"),
+    ("Template.strings", "[]String"),
+)
 DATA_033: Final = struct(
     "template.Data",
     {name: go_type for name, go_type in DATA.fields.items() if name not in (*_NEWER, "routeLabelsRendered")},
@@ -120,4 +126,6 @@ def here(loaded: Templates, case: Case) -> Outcome:
     except RenderError as error:
         return Outcome(b"", error.kind, str(error))
     # 0.33.1's names and values are plain slices.
-    return Outcome(rendered.replace("template.Strings", "[]string").encode("utf-8", "surrogateescape"))
+    for named, plain in _PLAIN:
+        rendered = rendered.replace(named, plain)
+    return Outcome(rendered.encode("utf-8", "surrogateescape"))

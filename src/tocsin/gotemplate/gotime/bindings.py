@@ -22,10 +22,12 @@ from tocsin.gotemplate.values import (
     Kind,
     Pointer,
     Type,
+    Uint8,
     Uint64,
     Value,
     basic,
     pointer_to,
+    slice_of,
     struct,
     to_bytes,
 )
@@ -49,14 +51,38 @@ class Weekday(int):
     go_type: ClassVar[Type] = basic(Kind.INT, "time.Weekday")
 
 
+_ZONE: Final = struct("time.zone", {"name": STRING, "offset": INT, "isDST": BOOL})
+_CHANGE: Final = struct(
+    "time.zoneTrans", {"when": INT64, "index": Uint8.go_type, "isstd": BOOL, "isutc": BOOL}
+)
+
+
 class Zone:
     """time.Location, to which templates have pointers only."""
 
     __slots__ = ("location",)
-    go_type: ClassVar[Type] = struct("time.Location", {"name": STRING})
+    go_type: ClassVar[Type] = struct(
+        "time.Location",
+        {
+            "name": STRING,
+            "zone": slice_of(_ZONE),
+            "tx": slice_of(_CHANGE),
+            "extend": STRING,
+            "cacheStart": INT64,
+            "cacheEnd": INT64,
+            "cacheZone": pointer_to(_ZONE),
+        },
+    )
 
     def __init__(self, location: Location) -> None:
         self.location = location
+
+    @property
+    def fields(self) -> dict[str, Value]:
+        """What printing shows where it does not use a method; of UTC alone, as the rest has addresses."""
+        if self.location.kind != "utc":
+            return {}
+        return {name: "UTC" if name == "name" else told.zero() for name, told in self.go_type.fields.items()}
 
 
 DURATION: Final = Duration.go_type
@@ -94,6 +120,7 @@ class Time(moment.Time):
 ZERO: Final[Time] = Time.of(moment.ZERO_TIME)
 TIME.make = lambda _: ZERO
 TIME.read_fields = lambda time: time.fields
+Zone.go_type.read_fields = lambda zone: zone.fields
 
 
 @lru_cache(maxsize=64)
