@@ -108,3 +108,10 @@ def test_no_text_breaks_the_readers(text: str) -> None:
             assert isinstance(read(text), int)
         except ValueError:
             pass
+
+
+def test_flags_of_kingpin_have_days_and_weeks_too() -> None:
+    assert parse_go_duration("1d", days=True) == 24 * 3600 * S
+    assert parse_go_duration("1h1.5w", days=True) == (1 + 252) * 3600 * S
+    with pytest.raises(ValueError, match='unknown unit "y"'):
+        parse_go_duration("1y", days=True)

@@ -69,7 +69,7 @@ def switch(name: str, default: bool, help_: str, **more: Any) -> bool:
 def parse_flag_duration(text: str) -> int:
     """Go's form; days, weeks and years too, as Prometheus writes them."""
     try:
-        return parse_go_duration(text)
+        return parse_go_duration(text, days=True)
     except ValueError as error:
         try:
             return parse_duration(text)
