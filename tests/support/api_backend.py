@@ -20,6 +20,7 @@ from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.route import Route, RouteConfig, RouteOptions, build_route
 from tocsin.alerting.shadow.shadow import Shadow
 from tocsin.alerting.silence import Silence, Silences
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.config.globals import GlobalConfig
@@ -189,6 +190,9 @@ class LoneNode:
 
     def groups(self) -> Sequence[GroupView]:
         return self.dispatcher.groups()
+
+    def viewing_groups(self) -> Steps[Sequence[GroupView]]:
+        return (yield from self.dispatcher.viewing())
 
     def group_muted_by(self, group: GroupView) -> Sequence[str]:
         return self.muting.muted_by(group.route.options, self.now())

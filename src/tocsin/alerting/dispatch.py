@@ -15,8 +15,9 @@ from itertools import count
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.group import AggregationGroup, Flush, GroupView
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.order import labels_order
+from tocsin.alerting.order import LabelsOrder, labels_order
 from tocsin.alerting.route import Route
+from tocsin.alerting.steps import Steps, finish, sorting
 from tocsin.alerting.timestamp import Nanoseconds
 
 __all__ = ["DispatchStatistics", "Dispatcher", "Flush", "GroupView"]
@@ -26,6 +27,7 @@ MAX_GROUPS = 200_000
 MAX_PLACEMENTS = 65_536
 """Label sets whose groups are remembered. Past it the oldest is worked out again when it comes back."""
 BATCH_GROUPS = 64
+VIEWED_IN_STEP = 64
 BATCH_ALERTS = 512
 """What one ``handle_timeout`` flushes at most, so that it ends within a few milliseconds; it is then due
 again at once."""
@@ -183,26 +185,35 @@ class Dispatcher:
     def groups(self) -> list[GroupView]:
         """Every group, ordered as the API does: by labels, then receiver, then as the routes, each after
         those below it."""
+        return finish(self.viewing())
+
+    def viewing(self) -> Steps[list[GroupView]]:
+        """:meth:`groups` in steps: there may be tens of thousands. A group that is gone before its turn is as
+        it was then, or left out."""
         places = self._places
+
+        def place(group: AggregationGroup) -> tuple[LabelsOrder, str, int]:
+            return labels_order(group.labels), group.route.options.receiver, places[group.route.id]
+
+        found: list[GroupView] = []
         groups = [group for group in self._groups.values() if group.alerts]
-        groups.sort(
-            key=lambda group: (
-                labels_order(group.labels),
-                group.route.options.receiver,
-                places[group.route.id],
-            )
-        )
-        return [
-            GroupView(
-                route=group.route,
-                labels=group.labels,
-                receiver=group.route.options.receiver,
-                alerts=group.sorted_alerts(),
-                key=group.key,
-                id=group.route.id,
-            )
-            for group in groups
-        ]
+        yield
+        for number, group in enumerate((yield from sorting(groups, key=place)), 1):
+            if number % VIEWED_IN_STEP == 0:
+                yield
+            alerts = group.sorted_alerts()
+            if alerts:
+                found.append(
+                    GroupView(
+                        route=group.route,
+                        labels=group.labels,
+                        receiver=group.route.options.receiver,
+                        alerts=alerts,
+                        key=group.key,
+                        id=group.route.id,
+                    )
+                )
+        return found
 
     def __len__(self) -> int:
         """How many groups there are."""

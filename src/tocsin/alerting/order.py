@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 
-LabelsOrder: TypeAlias = tuple[int, tuple[tuple[tuple[int, ...], str], ...]]
+REMEMBERED: Final = 64
+"""Characters of a label's name up to which its key is remembered: names can be long, and made up."""
+_COMPLEMENTS: Final = bytes([max(254 - byte, 0) for byte in range(256)])
+
+LabelsOrder: TypeAlias = tuple[int, tuple[tuple[bytes, str], ...]]
 AlertOrder: TypeAlias = tuple[tuple[bool, str], tuple[bool, str], LabelsOrder]
 
 
@@ -29,7 +33,17 @@ def _override(labels: Labels, name: str) -> tuple[bool, str]:
     return (True, "") if value is None else (False, value)
 
 
+def _descending(name: str) -> bytes:
+    """A key that sorts texts backwards."""
+    return _remembered(name) if len(name) <= REMEMBERED else _backwards(name)
+
+
 @lru_cache(maxsize=4096)
-def _descending(name: str) -> tuple[int, ...]:
-    """A key that sorts texts backwards; 1 ends it, so that a longer text comes before its own beginning."""
-    return (*(-ord(letter) for letter in name), 1)
+def _remembered(name: str) -> bytes:
+    return _backwards(name)
+
+
+def _backwards(name: str) -> bytes:
+    # UTF-8 is in the order of the characters. What no byte of it becomes ends the key, so that a longer text
+    # comes before its own beginning.
+    return name.encode("utf-8", "surrogatepass").translate(_COMPLEMENTS) + b"\xff"

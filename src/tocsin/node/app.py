@@ -15,6 +15,7 @@ from tocsin.alerting.intent import KEY as INTENT_KEY
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
 from tocsin.node.api.turns import in_turns
@@ -221,6 +222,10 @@ class Node:
     def groups(self) -> Sequence[GroupView]:
         """The aggregation groups."""
         return self.engine.dispatcher.groups()
+
+    def viewing_groups(self) -> Steps[Sequence[GroupView]]:
+        """The same in steps."""
+        return (yield from self.engine.dispatcher.viewing())
 
     def group_muted_by(self, group: GroupView) -> Sequence[str]:
         """The time intervals that mute a group."""

@@ -171,7 +171,7 @@ class AlertOperations:
         groups: list[_Group] = []
         receivers: dict[int, list[str]] = {}
         turns = turns_of(SHOW_SLICE)
-        for group in backend.groups():
+        for group in await in_turns(backend.viewing_groups()):
             if not await wanted.wants_receivers((group.receiver,), turns):
                 continue
             alerts: list[tuple[Alert, _Status]] = []

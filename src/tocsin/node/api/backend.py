@@ -11,6 +11,7 @@ from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.group import GroupView
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.lookups import LookUps
@@ -93,7 +94,7 @@ class Backend(Protocol):
         """The node's wall clock."""
         ...
 
-    def groups(self) -> Sequence[GroupView]:
+    def viewing_groups(self) -> Steps[Sequence[GroupView]]:
         """The aggregation groups, in Alertmanager's order."""
         ...
 

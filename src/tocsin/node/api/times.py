@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from functools import lru_cache
+from typing import Final
 
 from tocsin.alerting.timestamp import Nanoseconds, parse_rfc3339
 from tocsin.node.api.go_json import GoJSONError
 
 EPOCH: Nanoseconds = 1
 """What an empty text means: the Unix epoch, a nanosecond late because 0 means "not set" in the domain."""
+
+REMEMBERED: Final = 64
+"""Characters of a time up to which it is remembered: a fraction can be as long as a request."""
 
 _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -20,9 +24,17 @@ _TIME = re.compile(
 )
 
 
-@lru_cache(maxsize=4096)  # the alerts of one request mostly share their instants
 def parse_time(text: str) -> Nanoseconds:
     """The instant that ``text`` names, UTC where it names no zone. Raises GoJSONError with Go's text."""
+    return _remembered(text) if len(text) <= REMEMBERED else _parsed(text)
+
+
+@lru_cache(maxsize=4096)  # the alerts of one request mostly share their instants
+def _remembered(text: str) -> Nanoseconds:
+    return _parsed(text)
+
+
+def _parsed(text: str) -> Nanoseconds:
     if not text:
         return EPOCH
     if text[-1] == "Z" or text[-3:-2] == ":":

@@ -16,6 +16,7 @@ from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.silence.validate import MAX_MATCHERS
 from tocsin.alerting.steps import finish
 from tocsin.errors import ValidationError
+from tocsin.node.api import times
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.postable_alerts import AlertLimits, AlertReader, Intake, is_request_uri, read_slowly
 from tocsin.node.api.postable_silence import read_silence
@@ -155,3 +156,11 @@ def test_the_classic_mode_takes_classic_names_only() -> None:
         read_silence(_silence([_matcher("x", "a-b")]), NOW, classic)
     with pytest.raises(ValidationError, match="bad matcher format"):
         finish(Query(b"filter=a.b%3Dc", classic).matchers())
+
+
+def test_long_times_are_not_remembered() -> None:
+    """A fraction can be as long as a request, and a different one each time."""
+    times._remembered.cache_clear()
+    long = f"2026-01-01T00:00:00.{'1' * 100}Z"
+    assert times.parse_time(long) == times.parse_time("2026-01-01T00:00:00.111111111Z")
+    assert times._remembered.cache_info().currsize == 1
