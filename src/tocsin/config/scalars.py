@@ -155,6 +155,9 @@ def _any_url(written: str) -> str:
     scheme, colon, rest = written.partition(":")
     if colon and not _SCHEME.fullmatch(scheme):
         raise ValueError("first path segment in URL cannot contain colon")
+    before, _, fragment = written.partition("#")
+    if _BAD_ESCAPE.search(before.partition("?")[0]) or _BAD_ESCAPE.search(fragment):
+        raise ValueError("invalid URL escape")
     if rest.startswith("//"):
         check_authority(re.split(r"[/?#]", rest[2:], maxsplit=1)[0])
     return written

@@ -201,3 +201,9 @@ def test_a_whole_number_may_be_written_as_a_fraction_and_typed_text_in_quotes() 
     assert webhook("max_alerts: 2.0")["max_alerts"] == 2
     assert webhook("max_alerts: !!int '3'")["max_alerts"] == 3
     assert webhook("send_resolved: !!bool 'no'")["send_resolved"] is False
+
+
+@pytest.mark.parametrize("url", ["%zz", "http://p/%zz", "http://%zz/", "http://p#%zz", "http://u:p%zz@h/"])
+def test_a_proxy_has_no_broken_escape(url: str) -> None:
+    with pytest.raises(ConfigError, match="invalid URL escape"):
+        parse(http(f"proxy_url: '{url}'"))
