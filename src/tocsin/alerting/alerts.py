@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
 
 from tocsin.alerting.alert import Alert, AlertStatus, merge
 from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.bounded import Touched
-
-MAX_TOLD: Final = 100
 
 
 class Alerts:
@@ -28,7 +25,7 @@ class Alerts:
         self._order: list[int] = []
         """Fingerprints from the smallest on, then of those that came since."""
         self._in_order = True
-        self.touched: Touched[int] = Touched(MAX_TOLD)
+        self.touched: Touched[int] = Touched()
         """Fingerprints of alerts that came, ended, fire anew, changed their annotations or were forgotten;
         that the same was reported again is not a change."""
 

@@ -16,7 +16,6 @@ MAX_INTEGRATIONS: Final = 4096
 RECENT: Final = 20
 """Attempts whose time is remembered."""
 LONGEST_ERROR: Final = 512
-MAX_TOLD: Final = 100
 
 Key = tuple[str, str, int]
 """Receiver, kind, index."""
@@ -48,7 +47,7 @@ class Health:
     def __init__(self, max_integrations: int = MAX_INTEGRATIONS) -> None:
         self._max = max_integrations
         self._known: dict[Key, IntegrationHealth] = {}
-        self.touched: Touched[str] = Touched(MAX_TOLD)
+        self.touched: Touched[str] = Touched()
         """Names of integrations that something became of an attempt at."""
 
     def __len__(self) -> int:

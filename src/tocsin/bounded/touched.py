@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+MAX_TOUCHED: Final = 100
+"""Keys that are remembered between two reads."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -13,7 +16,7 @@ class Touched(Generic[Key]):
 
     __slots__ = ("_keys", "_limit", "_more", "on")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int = MAX_TOUCHED) -> None:
         self._limit = limit
         self._keys: dict[Key, None] = {}
         self._more = 0

@@ -22,8 +22,8 @@ from tocsin.alerting.route import Route
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
-MAX_TOLD: Final = 20
-"""Notifications that are told of one group."""
+MAX_SHOWN: Final = 20
+"""Notifications that are shown of one group."""
 MAX_EARLIER: Final = 50
 """Groups of routes that the alert takes no more, those with the newest records."""
 MAX_SILENCES: Final = 5
@@ -210,7 +210,7 @@ def _told(scene: Scene, records: Sequence[FlushRecord]) -> list[Told]:
 
 
 def _newest_first(told: Iterable[Told]) -> tuple[Told, ...]:
-    return tuple(sorted(told, key=lambda each: each.at, reverse=True)[:MAX_TOLD])
+    return tuple(sorted(told, key=lambda each: each.at, reverse=True)[:MAX_SHOWN])
 
 
 def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told]) -> tuple[list[Told], str]:

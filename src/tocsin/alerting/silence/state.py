@@ -21,7 +21,6 @@ from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.bounded import Touched
 
-MAX_TOLD: Final = 100
 AT_ONCE: Final = 128
 """That are let rest in one go; each takes some microseconds."""
 MAX_TOTAL_MATCHERS: Final = 1 << 20
@@ -86,7 +85,7 @@ class SilenceStore(ReplicatedState[Silence]):
         self._rested_at = ZERO
         self.acknowledgements: set[str] = set()
         """Ids of those that end with their alerts."""
-        self.touched: Touched[str] = Touched(MAX_TOLD)
+        self.touched: Touched[str] = Touched()
         """Ids of silences that came, changed or were forgotten."""
 
     @property
