@@ -28,7 +28,7 @@ def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], 
     return tuple(firing), tuple(resolved)
 
 
-def not_heard_of(
+def unknown_hashes(
     hashes: Iterable[int], entry: Entry, key: LogKey, known: Sequence[Alert], unknown: UnknownAlerts
 ) -> list[int]:
     """Which of ``hashes``, of the log's entry, are of alerts that the group neither holds (``known``) nor saw
@@ -57,7 +57,7 @@ def also_notified(
     """
     if entry is None or abs(now - sent) > max(KEEP_UNKNOWN, 2 * group_interval):
         return (), ()
-    firing = not_heard_of(entry.firing_alerts, entry, key, known, unknown)
+    firing = unknown_hashes(entry.firing_alerts, entry, key, known, unknown)
     held = {alert.labels.hash for alert in known}
     resolved = [one for one in entry.resolved_alerts if one not in held]
     return firing[-MAX_UNKNOWN:], resolved[-MAX_UNKNOWN:]
@@ -86,7 +86,7 @@ def as_of_flush(
     )
 
 
-def told_ends(
+def notified_ends(
     entry: Entry | None, key: LogKey, alerts: Sequence[Alert], unknown: UnknownAlerts, at: Nanoseconds
 ) -> Collection[int]:
     """Which of ``alerts``, as of ``at``, were told to be resolved: those of the entry, and those whose end
@@ -101,7 +101,7 @@ def told_ends(
     passed_on = unknown.passed_on(key, entry.timestamp)
     for alert in alerts:
         one = alert.labels.hash
-        end = unknown.told_end(key, one)
+        end = unknown.notified_end(key, one)
         if end is None or not alert.resolved_at(at):
             continue
         if alert.ends_at <= end and one not in firing:

@@ -14,8 +14,8 @@ from tocsin.alerting.comparison import (
     fire_anew,
     hashes,
     needs_notification,
-    not_heard_of,
-    told_ends,
+    notified_ends,
+    unknown_hashes,
     why_not,
 )
 from tocsin.alerting.decisions import LogAnswer, Muted, NotNeededReason
@@ -187,7 +187,7 @@ class Content:
         self, entry: Entry | None, sent: Nanoseconds, firing: Sequence[int], resolved: Sequence[int]
     ) -> Reason | None:
         unknown = self._context.remembered.unknown
-        told = told_ends(entry, self._log_key, self.alerts, unknown, self._looked_at) if resolved else ()
+        told = notified_ends(entry, self._log_key, self.alerts, unknown, self._looked_at) if resolved else ()
         return needs_notification(
             entry,
             firing=firing,
@@ -206,7 +206,7 @@ class Content:
         if entry is None or not remembered.has_had_peers:
             return False
         unknown = remembered.unknown
-        return bool(not_heard_of(entry.firing_alerts, entry, self._log_key, self._known, unknown))
+        return bool(unknown_hashes(entry.firing_alerts, entry, self._log_key, self._known, unknown))
 
     def _sent(self, entry: Entry | None, now: Nanoseconds) -> Nanoseconds:
         if entry is None:

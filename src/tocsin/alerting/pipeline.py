@@ -216,7 +216,7 @@ class Pipeline:
             stamp, told = (entry.timestamp, set(entry.resolved_alerts)) if entry is not None else (0, set())
             for alert in ended:
                 one = alert.labels.hash
-                end = alert.ends_at if one in told else unknown.told_end(key, one)
+                end = alert.ends_at if one in told else unknown.notified_end(key, one)
                 unknown.ended(key, one, stamp, end)
 
     def muted_by(self, options: RouteOptions, now: Nanoseconds) -> tuple[str, ...]:

@@ -54,7 +54,7 @@ class UnknownAlerts:
         """Whether the place's group has removed the alert as resolved before."""
         return (place, one) in self._ended
 
-    def told_end(self, place: Hashable, one: int) -> Nanoseconds | None:
+    def notified_end(self, place: Hashable, one: int) -> Nanoseconds | None:
         """When the alert ended the last time that its end was told and the group was done with it."""
         ended = self._ended.get((place, one))
         return ended[1] if ended is not None else None

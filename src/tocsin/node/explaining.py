@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.explain.explanation import Scene, explain, inhibition_told
+from tocsin.alerting.explain.explanation import Scene, describe_inhibition, explain
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.question import MAX_ALERTS, MAX_RECORDS, Question, Wanted
 from tocsin.alerting.explain.story import Explanation, NodeAnswer, Story
@@ -156,7 +156,7 @@ class Explaining:
             labels=alert.labels,
             starts_at=alert.starts_at,
             ends_at=alert.ends_at if alert.resolved_at(self._node.now()) else 0,
-            inhibited_by=inhibition_told(inhibition) if inhibition is not None else "",
+            inhibited_by=describe_inhibition(inhibition) if inhibition is not None else "",
             silenced_by=silences,
         )
 
@@ -257,12 +257,12 @@ def chosen_of(question: Question, known: Sequence[Knowledge]) -> list[Labels]:
     found: dict[Labels, None] = {}
     held = [each for one in known for each in one.alerts]
     for alert in sorted(held, key=lambda alert: bool(alert.ends_at)):
-        if wanted.is_about(alert.labels.fingerprint, alert.labels.pairs):
+        if wanted.concerns(alert.labels.fingerprint, alert.labels.pairs):
             found[alert.labels] = None
     records = [record for one in known for record in one.records]
     for record in sorted(records, key=lambda record: record.began, reverse=True):
         for each in record.alerts:
-            if each.labels and wanted.is_about(each.fingerprint, each.labels):
+            if each.labels and wanted.concerns(each.fingerprint, each.labels):
                 found[Labels(each.labels)] = None
     return list(found)
 

@@ -64,7 +64,7 @@ def test_the_ends_that_are_remembered_are_bounded() -> None:
     unknown = UnknownAlerts(max_ended=2)
     for one in (1, 2, 3):
         unknown.ended("group", one, 5, one)
-    assert [unknown.told_end("group", one) for one in (1, 2, 3)] == [None, 2, 3]
+    assert [unknown.notified_end("group", one) for one in (1, 2, 3)] == [None, 2, 3]
     assert (unknown.ends, unknown.ends_forgotten) == (2, 1)
     unknown.ended("group", 3, 6, 3)
     assert unknown.ends_forgotten == 1, "what is there already needs no room"

@@ -29,7 +29,7 @@ FOUND = {
         routes("{matchers: [a=b], routes: [{matchers: [a=c]}]}"),
         routes("matchers: [a=b, 'a!~\"b.*\"']"),
     ],
-    "told-twice": [routes("{matchers: [a=b], continue: true}", "matchers: [a=b]")],
+    "notified-twice": [routes("{matchers: [a=b], continue: true}", "matchers: [a=b]")],
     "continue-without-effect": [routes("{matchers: [a=b], continue: true}")],
     "matches-everything": [routes("matchers: ['a=~\".*\"']"), routes("match_re: {a: '.*'}")],
     "plain-expression": [routes("matchers: [a=~b]"), routes("match_re: {a: b}")],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.duration import format_duration
-from tocsin.alerting.explain.routes import routes_told
+from tocsin.alerting.explain.routes import routing_steps
 from tocsin.alerting.explain.story import RouteTold
 from tocsin.alerting.explain.text import clock, route_lines
 from tocsin.alerting.inhibit import InhibitRule
@@ -34,7 +34,7 @@ def look_ahead(config: AlertmanagerConfig, labels: Labels, at: Nanoseconds) -> A
         labels,
         at,
         Outlooks(config, ()).of(labels, at).destinations,
-        tuple(routes_told(config.route, labels)),
+        tuple(routing_steps(config.route, labels)),
         tuple(
             [
                 (place, rule)

@@ -10,7 +10,7 @@ from typing import Final
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.explain.knowledge import Knowledge
-from tocsin.alerting.explain.routes import routes_told
+from tocsin.alerting.explain.routes import routing_steps
 from tocsin.alerting.explain.story import AtNode, GroupTold, SilenceTold, State, Story, Told, What
 from tocsin.alerting.inhibit import Inhibition
 from tocsin.alerting.integration import integrations
@@ -96,13 +96,13 @@ def explain(scene: Scene) -> Story:
         node=scene.node,
         state=state,
         since=since,
-        inhibited_by=inhibition_told(inhibition) if inhibition is not None else "",
+        inhibited_by=describe_inhibition(inhibition) if inhibition is not None else "",
         silenced_by=silenced_by,
         silences=tuple(
             [_silence_told(each) for each in map(scene.silence, silenced_by[:MAX_SILENCES]) if each]
         ),
         elsewhere=tuple([_elsewhere(scene, other) for other in scene.others]),
-        routes=tuple(routes_told(scene.config.route, scene.labels)),
+        routes=tuple(routing_steps(scene.config.route, scene.labels)),
         groups=tuple([_group(scene, route, records, muting) for route in routes])
         + tuple(_earlier_groups(scene, records, {route.id for route in routes})),
     )
@@ -132,7 +132,7 @@ def _state(scene: Scene) -> tuple[State, Nanoseconds | None]:
     return ("resolved", alert.ends_at) if alert.resolved_at(scene.now) else ("firing", alert.starts_at)
 
 
-def inhibition_told(found: Inhibition) -> str:
+def describe_inhibition(found: Inhibition) -> str:
     """The inhibiting alert and the rule, in words."""
     return _by_rule(str(found.source.labels), found.number, found.rule.name)
 

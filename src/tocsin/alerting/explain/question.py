@@ -114,9 +114,9 @@ class Wanted:
             return False
         if not question.of_group(record.receiver, record.group_key):
             return False
-        return any(self.is_about(each.fingerprint, each.labels) for each in record.alerts)
+        return any(self.concerns(each.fingerprint, each.labels) for each in record.alerts)
 
-    def is_about(self, fingerprint: int, labels: Pairs) -> bool:
+    def concerns(self, fingerprint: int, labels: Pairs) -> bool:
         """Whether it is one of the alerts; each is looked at once."""
         if fingerprint in self.known or fingerprint in self.question.fingerprints:
             return True

@@ -8,7 +8,7 @@ from tocsin.alerting.quote import go_quote
 from tocsin.alerting.route import Route
 
 
-def routes_told(root: Route, labels: Labels) -> list[RouteTold]:
+def routing_steps(root: Route, labels: Labels) -> list[RouteTold]:
     """Every route that is asked or passed over, parents first; those without ``why`` are what
     :meth:`Route.match` gives. Routes below one that does not match are left out."""
     found: list[RouteTold] = []

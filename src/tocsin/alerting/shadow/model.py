@@ -92,7 +92,7 @@ class Notice:
         """How many alerts it tells of."""
         return len(self.firing) + len(self.resolved)
 
-    def tells_the_same(self, other: Notice) -> bool:
+    def is_equivalent(self, other: Notice) -> bool:
         """Whether both tell of the same alerts in the same states."""
         return self.firing == other.firing and self.resolved == other.resolved
 

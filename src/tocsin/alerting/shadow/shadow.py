@@ -240,7 +240,7 @@ class Shadow:
 
     def _compare(self, place: Place, notice: Notice, now: Nanoseconds) -> None:
         for other in place.across(notice):
-            if notice.is_near(other) and notice.tells_the_same(other):
+            if notice.is_near(other) and notice.is_equivalent(other):
                 self._close(other)
                 self._recents.add(place, other)
                 self._recents.add(place, notice)

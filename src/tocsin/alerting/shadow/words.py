@@ -77,7 +77,7 @@ class Seen:
         texts = sum([each.text_bytes for each in self._flushed])
         return FLUSH_BYTES * len(self._flushed) + ALERT_BYTES * alerts + texts
 
-    def told_of(self, one: int) -> str:
+    def describe(self, one: int) -> str:
         """How the group has, or had, the alert of that hash, in words."""
         for each in reversed(self._flushed):
             for alert in each.flush.alerts:
@@ -157,7 +157,7 @@ def not_ours(
         named = tuple([f"alert {one:016x}" for one in hashes[:MAX_NAMED]])
         why = "this node holds no such group"
     else:
-        named = tuple([seen.told_of(each) for each in hashes[:MAX_NAMED]])
+        named = tuple([seen.describe(each) for each in hashes[:MAX_NAMED]])
         near = f"this node's notification of {clock(nearest.at)}" if nearest is not None else "this node"
         why = f"{near} does not tell of"
     return Words(why=why, alerts=named, more=max(len(lacking) - MAX_NAMED, 0))

@@ -53,7 +53,7 @@ def _contradicted(one: Matcher, matchers: tuple[Matcher, ...]) -> Matcher | None
     return None
 
 
-def told_twice(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
+def notified_twice(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
     """What an earlier route has told a receiver, and gone on, this one tells it again."""
     for place in places(config):
         given = place.all_matchers
@@ -68,7 +68,7 @@ def told_twice(config: AlertmanagerConfig, _context: Context) -> Iterator[Findin
                 yield Finding(
                     "warning",
                     str(place.section.mark),
-                    "told-twice",
+                    "notified-twice",
                     f"{place.route.options.receiver} gets these alerts already from"
                     f" {format_matchers(sibling.matchers)}",
                     "remove one of the two, or that one's continue",

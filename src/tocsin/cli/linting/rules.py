@@ -12,7 +12,7 @@ from tocsin.node.config.alertmanager import AlertmanagerConfig
 RULES: Final[tuple[Rule, ...]] = (
     routes.unreachable,
     routes.contradictory,
-    routes.told_twice,
+    routes.notified_twice,
     routes.continue_without_effect,
     routes.matches_everything,
     routes.plain_expression,
@@ -46,7 +46,7 @@ NAMES: Final = (
     "repeat-no-multiple",
     "repeat-past-retention",
     "silent-receiver",
-    "told-twice",
+    "notified-twice",
     "unreachable-route",
     "unused-receiver",
     "unused-time-interval",

@@ -169,7 +169,7 @@ class Admission:
         name, host = message.node, address.host
         waiting = self._waiting.get(name)
         if waiting is not None:
-            return self._told_again(waiting, message, address, peer)
+            return self._heard_again(waiting, message, address, peer)
         config = self._config
         if self._of_host.of(host) + self._table.at_host(host) >= config.max_members_per_host:
             return self._refuse("host")
@@ -229,7 +229,7 @@ class Admission:
 
     # -- within
 
-    def _told_again(self, waiting: _Newcomer, message: Alive, address: Address, peer: PeerIdentity) -> bool:
+    def _heard_again(self, waiting: _Newcomer, message: Alive, address: Address, peer: PeerIdentity) -> bool:
         if waiting.address != address:
             return self._refuse("conflict")
         if message.incarnation > waiting.message.incarnation:

@@ -23,7 +23,7 @@ from tocsin.gossip.discovery.sources import Literal, Name, Target
 from tocsin.gossip.driver import Gossip
 from tocsin.node.cluster.discovery import REMEMBERED, DiscoveryLoop, Resolvers, dump_targets
 from tocsin.node.cluster.gaps import Gap, Gaps, explained
-from tocsin.node.cluster.names import doubt, tell_names
+from tocsin.node.cluster.names import doubt, set_names
 from tocsin.node.cluster.peers import PeerBook
 from tocsin.node.cluster.settings import ClusterSettings, ClusterStatistics
 from tocsin.node.cluster.settle import Settle
@@ -143,7 +143,7 @@ class Joining:
         now = self._loop.time()
         if any(isinstance(event, Discovered | Forgotten | Renamed) for event in events):
             targets = self.discovery.targets
-            tell_names(self._gossip.transport, targets)
+            set_names(self._gossip.transport, targets)
             for target in targets:
                 if target.address == self._gossip.local.address:
                     self._check_own(target.host or target.address.host)

@@ -32,7 +32,7 @@ def doubt(transport: Transport, host: str) -> str:
     return f"peers dial this node as {host}, and its certificate is for {hosts} only: they will refuse it"
 
 
-def tell_names(transport: Transport, targets: Iterable[Target]) -> None:
+def set_names(transport: Transport, targets: Iterable[Target]) -> None:
     """To a transport that verifies names."""
     if (certificates := transport.certificates) is not None:
         certificates.expect_names(expected_names(targets))

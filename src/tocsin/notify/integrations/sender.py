@@ -98,7 +98,7 @@ class NotifierSender:
             async with asyncio.timeout(max(left, 0.0)):
                 remembered = await self._notifier.notify(notification)
         except NotifyError as failure:
-            self._told_cut(cut)
+            self._log_truncated(cut)
             return self._failed(str(failure), retry=failure.retry, reason=failure.reason)
         except TimeoutError:
             doing = DOING.get()
@@ -108,7 +108,7 @@ class NotifierSender:
         except Exception as error:
             # A notifier's bug must cost this one attempt, not the flow.
             return self._failed(f"{type(error).__name__}: {error}", retry=True)
-        self._told_cut(cut)
+        self._log_truncated(cut)
         return Outcome(success=True, receiver_data=remembered)
 
     async def close(self) -> None:
@@ -119,7 +119,7 @@ class NotifierSender:
         """``text`` without any secret of the integration."""
         return self._secrets.mask(text)
 
-    def _told_cut(self, cut: set[str]) -> None:
+    def _log_truncated(self, cut: set[str]) -> None:
         """Count and log what was cut, though the server took it."""
         if cut:
             self._statistics.truncated[self._kind] += 1

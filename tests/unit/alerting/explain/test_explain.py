@@ -15,7 +15,7 @@ from tests.support.routing import T0, alert, one_route, route_config
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.explanation import MAX_EARLIER, Scene, explain
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
-from tocsin.alerting.explain.routes import routes_told
+from tocsin.alerting.explain.routes import routing_steps
 from tocsin.alerting.explain.story import AtNode, SilenceTold, Story
 from tocsin.alerting.explain.text import render
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
@@ -476,7 +476,7 @@ def configs(draw: st.DrawFn, depth: int = 3) -> object:
 @given(configs(), st.dictionaries(st.sampled_from(["severity", "team", "env"]), values))
 def test_the_routes_taken_are_those_of_the_tree(below: object, labels: dict[str, str]) -> None:
     root = build_route(route_config("", below, receiver="hook"))  # type: ignore[arg-type]
-    taken = [each.id for each in routes_told(root, Labels(labels)) if each.taken]
+    taken = [each.id for each in routing_steps(root, Labels(labels)) if each.taken]
     assert taken == [route.id for route in root.match(Labels(labels))]
 
 

@@ -358,7 +358,7 @@ def test_what_is_remembered_of_flushes_is_bounded_in_bytes_over_all_groups(
     assert len(groups) == 3
     seen = groups.get((ROUTE.options.receiver, f"{KEY}19"))
     assert seen is not None
-    assert "silenced by silence 0 of group 19" in seen.told_of(flush.alerts[7].labels.hash)
+    assert "silenced by silence 0 of group 19" in seen.describe(flush.alerts[7].labels.hash)
     assert groups.get((ROUTE.options.receiver, f"{KEY}0")) is None
     texts = {id(text) for flushed in seen._flushed for text in flushed.muted.values()}
     assert len(texts) == 1, "one text for all that the same silences mute"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tocsin.alerting.explain.routes import routes_told
+from tocsin.alerting.explain.routes import routing_steps
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import format_milliseconds
 from tocsin.models.routetest import Destination, RouteLooked, RouteTested, RouteTestQuery
@@ -47,7 +47,7 @@ class _RouteTest:
             at=format_milliseconds(at),
             way=tuple(
                 RouteLooked(id=told.id, receiver=told.receiver, taken=not told.why, why=told.why)
-                for told in routes_told(root, labels)
+                for told in routing_steps(root, labels)
             ),
             destinations=tuple(destinations),
             silenced_by=silenced,
