@@ -11,9 +11,9 @@ from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import TocsinError
 from tocsin.node.api.turns import in_turns
 from tocsin.node.clock import Clock
+from tocsin.node.counts import MaintenanceCounts
 from tocsin.node.log import Logger
 from tocsin.node.metrics import Metrics
-from tocsin.node.observation import MaintenanceCounts
 from tocsin.node.store import Store
 from tocsin.node.store.kinds import KINDS
 

@@ -13,10 +13,10 @@ from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.configuration import TemplateStatistics, loader, senders_of
+from tocsin.node.counts import Counts
 from tocsin.node.eventrecorder.recording import make_recording
 from tocsin.node.log import Logger
 from tocsin.node.metrics import Metrics
-from tocsin.node.observation import Counts
 from tocsin.node.state import State, make_state
 from tocsin.node.tracing.tracing import Tracing, make_tracing
 from tocsin.node.web import external_url_of
