@@ -571,12 +571,11 @@ def test_no_module_loads_itself_by_way_of_others() -> None:
 
 MOST_PARAMETERS = 9
 MANY_WITH_REASON = {
-    # the application's callbacks, which it gives by name
-    "Gossip": 15,
-    "Endpoint": 13,
-    "Cluster": 13,
-    "Pipeline": 11,
-    "PacketLink": 10,
+    "Gossip": 15,  # the application's callbacks, by name
+    "Endpoint": 13,  # the same, from the driver
+    "Cluster": 13,  # the node's callbacks, by name
+    "Pipeline": 11,  # what outlives it, by name
+    "PacketLink": 10,  # what all links of a transport share: to be one value
 }
 """How many parameters a constructor takes; not one more."""
 
