@@ -25,6 +25,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -266,6 +267,72 @@ async def past_silences(target: Target) -> None:
     await asyncio.gather(*[again_and_again(target, sent) for _ in range(4)])
 
 
+def whole(path: str) -> bytes:
+    """After whose answer the connection ends."""
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode()
+
+
+async def read_whole(target: Target, path: str) -> None:
+    reader, writer = await target.open()
+    writer.write(whole(path))
+    while await reader.read(1 << 20):
+        pass
+    writer.close()
+
+
+async def muted_alerts(target: Target) -> None:
+    """Many silences for each of many alerts, and all of them read: the groups are flushed meanwhile."""
+    matchers = [{"name": "alertname", "value": "muted", "isRegex": False}]
+    times = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+    for number in range(300):
+        silence = {"matchers": matchers, "createdBy": "x", "comment": f"{number}", **times}
+        await once(target, "/api/v2/silences", silence)
+    await once(
+        target, "/api/v2/alerts", [{"labels": {"alertname": "muted", "n": f"{n}"}} for n in range(1000)]
+    )
+    for path in itertools.cycle(("/api/v2/alerts", "/api/v2/alerts/groups")):
+        await read_whole(target, path)
+
+
+async def many_groups(target: Target) -> None:
+    """As many groups as alerts."""
+    for start in range(0, 10_000, 1000):
+        names = range(start, start + 1000)
+        await once(target, "/api/v2/alerts", [{"labels": {"alertname": f"n{n}", "n": "n"}} for n in names])
+    for _ in itertools.count():
+        await read_whole(target, "/api/v2/alerts/groups?filter=n=other")
+
+
+async def other_times(target: Target) -> None:
+    """What would hold at other times, of silences with patterns that have ended."""
+    for number in range(500):
+        moment = time.time()
+        silence = {
+            "matchers": [{"name": "text", "value": f"x{number}.*", "isRegex": True}],
+            "startsAt": f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S}Z",
+            "endsAt": f"{datetime.fromtimestamp(moment + 2, UTC):%Y-%m-%dT%H:%M:%S}Z",
+            "createdBy": "x",
+            "comment": "",
+        }
+        await once(target, "/api/v2/silences", silence)
+    reader, writer = await target.open()
+    for year in itertools.cycle((1980, 2099)):
+        path = f"/api/tocsin/v1/routes/test?label=text=x&at={year}-01-01T00:00:00Z"
+        writer.write(request("GET", path))
+        await answered(reader)
+
+
+async def long_times(target: Target) -> None:
+    """Times with fractions of a megabyte, each another one."""
+    for number in itertools.count(1):
+        fraction = f"{number}" + "1" * 1_000_000
+        times = {"startsAt": f"2020-01-01T00:00:00.{fraction}Z", "endsAt": f"2099-01-01T00:00:00.{fraction}Z"}
+        matchers = [{"name": "n", "value": "", "isRegex": False}]  # Refused in the end.
+        await once(
+            target, "/api/v2/silences", {"matchers": matchers, "createdBy": "x", "comment": "", **times}
+        )
+
+
 async def slow_patterns(target: Target) -> None:
     """Patterns as slow as may be, and values that they are slow with."""
     for number in range(20):
@@ -363,6 +430,10 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "slow filters": (slow_filters, 2, False),
     "many values": (many_values, 1, False),
     "past silences": (past_silences, 1, False),
+    "muted alerts": (muted_alerts, 1, False),
+    "many groups": (many_groups, 1, False),
+    "other times": (other_times, 1, False),
+    "long times": (long_times, 1, False),
     "slow patterns": (slow_patterns, 1, False),
     "costly silence": (costly_silence, 1, False),
     "full silences": (full_silences, 2, False),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from tocsin.alerting.alert import Alert, AlertStatus, merge
 from tocsin.alerting.limit import AlertNameLimit
@@ -64,13 +64,17 @@ class Alerts:
         """Every alert, resolved ones too until they are collected, in order of first arrival."""
         return list(self._alerts.values())
 
-    def by_fingerprint(self) -> list[Alert]:
-        """As :meth:`all`, sorted by fingerprint. Only what is new since the last call is out of order, so
-        that the sort is quick."""
+    def by_fingerprint(self) -> Iterator[Alert]:
+        """As :meth:`all`, sorted by fingerprint, as they are when their turn comes; what comes meanwhile is
+        left out. Only what is new since the last call is out of order, so that the sort is quick."""
         if not self._in_order:
             self._order.sort()
             self._in_order = True
-        return [self._alerts[fingerprint] for fingerprint in self._order]
+        stored = self._alerts
+        for fingerprint in tuple(self._order):
+            alert = stored.get(fingerprint)
+            if alert is not None:
+                yield alert
 
     def gc(self, now: Nanoseconds) -> list[Alert]:
         """Forget the alerts that are resolved, and give them back."""

@@ -174,5 +174,5 @@ def test_they_are_given_by_fingerprint_whatever_comes_and_goes(
             for gone in alerts.gc(3):
                 del known[gone.fingerprint]
         if looks:
-            assert alerts.by_fingerprint() == [known[each] for each in sorted(known)]
-    assert alerts.by_fingerprint() == [known[each] for each in sorted(known)]
+            assert list(alerts.by_fingerprint()) == [known[each] for each in sorted(known)]
+    assert list(alerts.by_fingerprint()) == [known[each] for each in sorted(known)]

@@ -14,6 +14,8 @@ from tocsin.node.api.go_json import encode
 
 MAX_VIEWS: Final = 32_768
 """Past it the oldest is forgotten, and encoded anew when it is asked for."""
+MAX_VIEW_BYTES: Final = 32 << 20
+"""Of all of them, as they are encoded: alerts can be large, and be gone long since."""
 
 _ACTIVE: Final = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}'
 
@@ -94,6 +96,11 @@ class AlertView:
             found = self._receivers = tuple(match.options.receiver for match in routes)
         return found
 
+    @property
+    def size(self) -> int:
+        """Bytes, about."""
+        return len(self._before) + len(self._after) + len(self._labels)
+
     def is_of(self, alert: Alert, route: Route) -> bool:
         """Whether this still shows ``alert``."""
         return self.alert is alert and self._route is route
@@ -106,9 +113,11 @@ class AlertView:
 class AlertViews:
     """The views of the alerts that were shown lately."""
 
-    def __init__(self, max_views: int = MAX_VIEWS) -> None:
+    def __init__(self, max_views: int = MAX_VIEWS, max_bytes: int = MAX_VIEW_BYTES) -> None:
         self._max_views = max_views
+        self._max_bytes = max_bytes
         self._views: dict[int, AlertView] = {}
+        self._bytes = 0
 
     def of(self, alert: Alert, route: Route) -> AlertView:
         """The view of ``alert``; ``route`` is the root of the routing tree."""
@@ -116,9 +125,17 @@ class AlertViews:
         view = self._views.get(fingerprint)
         if view is None or not view.is_of(alert, route):
             if view is None and len(self._views) >= self._max_views:
-                del self._views[next(iter(self._views))]
+                self._forget_oldest()
+            if view is not None:
+                self._bytes -= view.size
             view = self._views[fingerprint] = AlertView(alert, route, view)
+            self._bytes += view.size
+            while self._bytes > self._max_bytes and len(self._views) > 1:
+                self._forget_oldest()
         return view
+
+    def _forget_oldest(self) -> None:
+        self._bytes -= self._views.pop(next(iter(self._views))).size
 
     def __len__(self) -> int:
         return len(self._views)

@@ -11,6 +11,8 @@ from tocsin.node.api.go_json import encode
 
 MAX_VIEWS: Final = 65_536
 """Past it the oldest is forgotten, and encoded anew when it is asked for."""
+MAX_VIEW_BYTES: Final = 32 << 20
+"""Of all of them, as they are encoded: silences can be large, and be gone long since."""
 
 
 class _View(NamedTuple):
@@ -18,22 +20,36 @@ class _View(NamedTuple):
     before: bytes
     after: bytes
 
+    @property
+    def size(self) -> int:
+        return len(self.before) + len(self.after)
+
 
 class SilenceViews:
     """The views of the silences that were shown lately."""
 
-    def __init__(self, max_views: int = MAX_VIEWS) -> None:
+    def __init__(self, max_views: int = MAX_VIEWS, max_bytes: int = MAX_VIEW_BYTES) -> None:
         self._max_views = max_views
+        self._max_bytes = max_bytes
         self._views: dict[str, _View] = {}
+        self._bytes = 0
 
     def encode(self, silence: Silence, now: Nanoseconds) -> bytes:
         """A silence. Of several matcher sets the first is shown, as the API has room for one."""
         view = self._views.get(silence.id)
         if view is None or view.silence is not silence:
             if view is None and len(self._views) >= self._max_views:
-                del self._views[next(iter(self._views))]
+                self._forget_oldest()
+            if view is not None:
+                self._bytes -= view.size
             view = self._views[silence.id] = _view(silence)
+            self._bytes += view.size
+            while self._bytes > self._max_bytes and len(self._views) > 1:
+                self._forget_oldest()
         return b'%b%b"},%b' % (view.before, silence.state_at(now).value.encode(), view.after)
+
+    def _forget_oldest(self) -> None:
+        self._bytes -= self._views.pop(next(iter(self._views))).size
 
     def __len__(self) -> int:
         return len(self._views)
