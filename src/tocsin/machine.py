@@ -1,6 +1,6 @@
 """The contract of every state machine: something happened, time passed, when next, what is to be done.
 
-A machine does no I/O and reads no clock. What happens to it is told by methods of its own, each with the
+A machine does no I/O and reads no clock. What happens to it comes by methods of its own, each with the
 time; its holder then performs what :meth:`~Machine.drain` gives, and calls
 :meth:`~Machine.handle_timeout` when :meth:`~Machine.next_timeout` says. :mod:`tocsin.aio` does both on the
 event loop, the simulation under virtual time.

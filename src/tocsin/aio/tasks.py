@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 class Tasks:
     """Holds running tasks, reports those that fail, and cancels the rest at the end.
 
-    ``on_error`` is told each exception that a task ended with; it must not raise. The other tasks go on.
+    ``on_error`` gets each exception that a task ended with; it must not raise. The other tasks go on.
     """
 
     __slots__ = ("_on_error", "_tasks")

@@ -18,7 +18,7 @@ class Alerts:
         limit: AlertNameLimit | None = None,
         created: Callable[[Alert], None] = lambda _alert: None,
     ) -> None:
-        """``created`` is told of each alert that was not known."""
+        """``created`` gets each alert that was not known."""
         self.limit = limit or AlertNameLimit()
         self._created = created
         self._alerts: dict[int, Alert] = {}

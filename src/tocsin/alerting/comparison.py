@@ -16,7 +16,7 @@ KEEP_UNKNOWN = 600 * SECOND
 MAX_UNKNOWN = 256
 """How many of them, firing and resolved each, are kept at most: the latest added."""
 CLOCKS_APART = 300 * SECOND
-"""How much the clocks of nodes and clients may differ before an alert that reached us late is told twice."""
+"""How much the clocks of nodes and clients may differ before an alert that reached us late is sent twice."""
 
 
 def hashes(alerts: Sequence[Alert], now: Nanoseconds) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -61,7 +61,8 @@ class Spared:
 
 
 class Content:
-    """The alerts that one integration is to be told of, and the notification of them once it is needed."""
+    """The alerts that one integration is to be notified of, and the notification of them once it is
+    needed."""
 
     __slots__ = (
         "_context",
@@ -123,7 +124,7 @@ class Content:
         """Choose anew if a peer has notified the group, as ``entry`` says; None: there is nothing to choose.
         In steps, after which :attr:`alerts` are those; what is muted now.
 
-        What was flushed is what is told, however long a receiver fails: an alert shorter than that would go
+        What was flushed is what is sent, however long a receiver fails: an alert shorter than that would go
         untold. But once a peer has told the group something, tell what there is to tell after that. (Not in
         shadow, where what is compared is what was flushed.)
         """

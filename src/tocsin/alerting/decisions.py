@@ -188,7 +188,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """Nobody has told the end of attempt ``number``, and its time is up."""
+    """The end of attempt ``number`` was not reported, and its time is up."""
 
     flush: Flush
     integration: Integration

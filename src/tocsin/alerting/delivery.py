@@ -153,7 +153,7 @@ class Delivery:
 
     @property
     def size(self) -> int:
-        """How many alerts are to be told."""
+        """How many alerts are to be sent."""
         return len(self._content.alerts)
 
     @property

@@ -171,7 +171,7 @@ class Dispatcher:
             self._arm(group, now)
 
     def drain(self) -> list[Flush]:
-        """The flushes that have begun since the last call; ``flushed`` is to be told of each."""
+        """The flushes that have begun since the last call; ``flushed`` is to be called for each."""
         flushes, self._flushes = self._flushes, []
         return flushes
 

@@ -1,4 +1,4 @@
-"""How each integration has done lately: told by the decisions about its attempts."""
+"""How each integration has done lately, by the decisions about its attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A notification: what is to be told to an integration."""
+"""A notification: what an integration is to send."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reason = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """What one integration is to be told. ``alerts`` are in order; those with an end are resolved."""
+    """What one integration is to send. ``alerts`` are in order; those with an end are resolved."""
 
     receiver: str
     group_key: str

@@ -26,7 +26,7 @@ class Destination:
 
     @property
     def receiver(self) -> str:
-        """Who is told."""
+        """Who is notified."""
         return self.route.options.receiver
 
 
@@ -40,7 +40,7 @@ class Outlook:
     silenced_by: tuple[str, ...]
 
     def muted(self, destination: Destination) -> str:
-        """Why that receiver is not told, in the order in which a node asks; empty if it is."""
+        """Why that receiver is not notified, in the order in which a node checks; empty if it is."""
         if self.inhibited_by:
             return "inhibited"
         if destination.intervals:
@@ -49,7 +49,7 @@ class Outlook:
 
     @property
     def told(self) -> tuple[str, ...]:
-        """The receivers that are told, in the order of the routing tree."""
+        """The receivers that are notified, in the order of the routing tree."""
         return tuple(each.receiver for each in self.destinations if not self.muted(each))
 
 

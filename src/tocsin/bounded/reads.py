@@ -19,7 +19,7 @@ class ReadBuffer:
         self.size = 0
         """Bytes of all chunks."""
         self.paused = False
-        """The owner was told to stop reading, and not yet to go on."""
+        """The owner was asked to stop reading, and not yet to go on."""
 
     def __len__(self) -> int:
         return len(self._chunks)

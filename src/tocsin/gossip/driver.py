@@ -1,6 +1,6 @@
 """The asyncio shell around the core: joins an :class:`Endpoint` to a :class:`Transport` and to the clock.
 
-It holds no protocol of its own: bytes and time go into the endpoint, actions are executed, events told.
+It holds no protocol of its own: bytes and time go into the endpoint, actions are executed, events emitted.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ class Gossip:
     """One member of a cluster on the running event loop.
 
     ``async with`` starts it, and leaves and closes it in the end.
-    ``local_state(join)`` (or ``state_for``, which is told more) gives the application's part of a push/pull;
+    ``local_state(join)`` (or ``state_for``, which gets more) gives the application's part of a push/pull;
     ``on_event`` gets every core event, on the loop, in order; it must not block, and may call back into this
-    object. ``address`` is what others are told to reach us at; without it (or with port 0) the transport's
+    object. ``address`` is what others are given to reach us at; without it (or with port 0) the transport's
     bound address is taken. ``keyring`` seals packets and streams; its keys may change at any time.
     ``on_request(payload, source)`` is asked first about each reliable message that a key of ours has sealed:
     bytes are sent back on the same stream, sealed with that key; None leaves it an ordinary message.

@@ -1,4 +1,4 @@
-"""``receivers``: who is told, and how that went."""
+"""``receivers``: who is notified, and how that went."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ Around = Callable[[Attempt, Coroutine[Any, Any, Outcome]], Awaitable[Outcome]]
 
 
 class Latency(Protocol):
-    """Where the time of an attempt is told, in seconds."""
+    """Gets the time of an attempt, in seconds."""
 
     def __call__(self, integration: str, receiver: str, seconds: float, /) -> None: ...
 
@@ -294,7 +294,8 @@ class Engine:
         return outcome
 
     async def _inherit(self, attempt: Attempt, group: LogKey) -> Outcome | None:
-        """A reload while the group was being notified: wait for that, and take it if it told the same."""
+        """A reload while the group was being notified: wait for that, and take its outcome if it sent the
+        same."""
         if group not in self._inherited:
             return None
         notification, task = self._inherited.pop(group)

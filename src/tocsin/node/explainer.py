@@ -55,5 +55,5 @@ class Explainer:
         return await (await self._explaining.get()).explain(question, peers=peers)
 
     async def know(self, question: Question) -> Knowledge:
-        """What this node knows; peers are told this."""
+        """What this node knows; peers get this."""
         return await (await self._explaining.get()).know(question)

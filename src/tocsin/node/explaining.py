@@ -42,7 +42,7 @@ KEEPS_NONE: Final = "it is an Alertmanager, which keeps no record: the notificat
 
 
 class _Now:
-    """What mutes one alert now, found before: it is told on another thread."""
+    """What mutes one alert now, found before: the explanation is made on another thread."""
 
     def __init__(self, inhibition: Inhibition | None, silences: tuple[str, ...]) -> None:
         self._inhibition = inhibition
@@ -66,7 +66,7 @@ class Explaining:
         self._node = node
         self._asking = asking
         self._turn = asyncio.Semaphore(AT_ONCE)
-        self._sending = asyncio.Semaphore(AT_ONCE)  # what peers have told is large
+        self._sending = asyncio.Semaphore(AT_ONCE)  # what peers have sent is large
 
     async def explain(self, question: Question, *, peers: bool) -> Explanation:
         """The stories of the alerts that are asked for, with what the ``peers`` know.
@@ -103,7 +103,7 @@ class Explaining:
         return Explanation(tuple(stories), nodes, max(len(chosen) - question.limit, 0))
 
     async def know(self, question: Question) -> Knowledge:
-        """What this node knows; peers are told this."""
+        """What this node knows; peers get this."""
         async with self._turn:
             alerts = await self._held(question)
             wanted = Wanted(question, frozenset([each.labels.fingerprint for each in alerts]))

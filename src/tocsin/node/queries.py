@@ -14,7 +14,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 
 
 class Observer(Protocol):
-    """Is told how long a question took."""
+    """Gets how long a query took."""
 
     def observe(self, seconds: float, /) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What the service manager is told: sd_notify(3), without a library. Where there is none, nothing happens."""
+"""What the service manager gets: sd_notify(3), without a library. Where there is none, nothing happens."""
 
 from __future__ import annotations
 

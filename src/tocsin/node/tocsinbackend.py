@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # A node may be alone, and never be asked.
 
 
 NODE_INFO_INTERVAL: Final[Nanoseconds] = 20 * SECOND
-"""Between two times that the other Tocsin nodes are told of this one."""
+"""Between two messages about this node to the other Tocsin nodes."""
 
 
 class TocsinNodeBackend:
@@ -98,7 +98,7 @@ class TocsinNodeBackend:
         )
 
     def _cluster(self) -> Hashable:
-        """What the cluster is, as far as a change of it is told."""
+        """What the cluster is, as far as a change of it is an event."""
         status = self._node.cluster_status()
         return status.status, tuple(status.peers), tuple(status.gaps), self.settled
 

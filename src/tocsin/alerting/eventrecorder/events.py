@@ -77,7 +77,7 @@ def inserted(alerts: Iterable[Alert], dispatcher: Dispatcher, now: Nanoseconds) 
 
 
 def silence_changed(verb: str, silence: Silence) -> Iterator[Events]:
-    """A silence was made (``create``) or changed (``update``) at this node; of its end nothing is told."""
+    """A silence was made (``create``) or changed (``update``) at this node; its end is no event."""
     if verb == "create":
         yield Events("silence_created", _of_silence, [(silence,)])
     elif verb == "update":
@@ -205,7 +205,7 @@ def _notification(
             alerts.append(schema.grouped(each, flush.now))
             del told[each.labels.hash]
     return schema.given(
-        # What has come into the group since the flush began is told by its hash alone.
+        # What has come into the group since the flush began is there by its hash alone.
         alerts=[*alerts, *schema.referred(told)],
         firingAlerts=schema.referred(firing),
         resolvedAlerts=schema.referred(resolved),

@@ -155,7 +155,7 @@ def matcher(found: Matcher) -> Message:
 
 
 def silence(found: Silence) -> Message:
-    """A Silence; its annotations are not told, as Alertmanager does not."""
+    """A Silence; without its annotations, as in Alertmanager."""
     sets = [given(matchers=[matcher(each) for each in matchers]) for matchers in found.matcher_sets]
     return given(
         id=found.id,

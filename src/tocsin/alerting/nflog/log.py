@@ -33,7 +33,7 @@ class NotificationLog(ReplicatedState[Entry]):
         max_total_bytes: int = MAX_TOTAL_BYTES,
         heard: Callable[[Entry, Entry | None], None] | None = None,
     ) -> None:
-        """``heard`` is told of each entry that was stored, and which one it has replaced."""
+        """``heard`` gets each entry that was stored, and the one that it has replaced."""
         super().__init__(
             max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
         )

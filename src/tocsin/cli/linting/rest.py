@@ -92,7 +92,7 @@ def empty_interval(config: AlertmanagerConfig, _context: Context) -> Iterator[Fi
 
 
 def receiver_without_integrations(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
-    """Alerts that are routed there are told to nobody."""
+    """Alerts that are routed there notify nobody."""
     used = {place.route.options.receiver for place in places(config)}
     for receiver in config.receivers:
         if receiver.name in used and not receiver.integrations:

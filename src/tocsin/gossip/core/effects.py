@@ -66,7 +66,7 @@ class StateRequest:
 
 @dataclass(frozen=True, slots=True)
 class MemberJoined:
-    """A member became alive that was unknown, dead or left. Not told of ourselves."""
+    """A member became alive that was unknown, dead or left. Not emitted for ourselves."""
 
     member: Member
 

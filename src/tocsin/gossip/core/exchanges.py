@@ -1,4 +1,4 @@
-"""The streams that we opened and whose outcome is still to be told."""
+"""The streams that we opened and whose outcome is still to be reported."""
 
 from __future__ import annotations
 

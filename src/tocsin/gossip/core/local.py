@@ -124,7 +124,7 @@ class LocalMember:
             self.refutation.accused(message.incarnation, now)
 
     def outdated(self, accusation: Suspect | Dead, stored: Member) -> bool:
-        """Whether the member has outbid it already. Then somebody has missed that, and is told again."""
+        """Whether the member has outbid it already. Then somebody has missed that, and it is sent again."""
         if accusation.incarnation >= stored.incarnation:
             return False
         if stored.state is MemberState.ALIVE and not self._queue.holds(stored.name):

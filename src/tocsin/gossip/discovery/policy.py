@@ -184,7 +184,7 @@ class Discovery:
         """Ask the sources that are due, and forget what has been unlisted for the grace time."""
         for source, one in self._watched.items():
             if one.due is not None and one.due <= now:
-                one.due = None  # Until its outcome is told.
+                one.due = None  # Until its outcome is reported.
                 self._events.append(Ask(source))
         for address in [address for address, (when, _) in self._fading.items() if when <= now]:
             _, target = self._fading.pop(address)

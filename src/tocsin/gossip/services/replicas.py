@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 
 class ReplicatedState(Protocol):
-    """A state that all members hold, each its own copy. It is changed first here, then told to the others.
+    """A state that all members hold, each its own copy. It is changed first here, then broadcast.
 
     Merging must be commutative, associative and idempotent (a CRDT): parts come in any order, and more than
     once. Both methods run on the event loop, so they must be quick.

@@ -153,7 +153,7 @@ class Transport(Protocol):
 
     @property
     def advertise_address(self) -> Address:
-        """Where peers are told to reach it, unless told otherwise; known after :meth:`start`."""
+        """The address that peers get, unless another is given; known after :meth:`start`."""
 
     async def start(self, handler: TransportHandler) -> None:
         """Bind and begin to deliver to ``handler``; :class:`~tocsin.errors.ConfigError` if it cannot bind."""

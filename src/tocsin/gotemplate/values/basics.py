@@ -83,7 +83,7 @@ UINT8: Final = Uint8.go_type
 
 
 def basic(kind: Kind, name: str) -> Type:
-    """A named type of a basic kind. Its class comes next, and is told by `Type.make`::
+    """A named type of a basic kind. Its class comes next, and is set by `Type.make`::
 
     class Month(int):
         go_type = basic(Kind.INT, "time.Month")

@@ -253,7 +253,7 @@ class Struct:
 
 
 class Pointer:
-    """A pointer to a value, or a nil one, for which the type must be told."""
+    """A pointer to a value, or a nil one, for which the type must be given."""
 
     __slots__ = ("go_type", "target")
 
@@ -290,7 +290,7 @@ def type_of(value: Value) -> Type:
 
 
 def fields_of(value: Value) -> Mapping[str, Value]:
-    """The fields of a struct, in their order, as far as they are told."""
+    """The fields of a struct, in their order, as far as they are known."""
     if isinstance(value, Struct):
         return value.fields
     read = type_of(value).read_fields

@@ -85,7 +85,7 @@ class _Peer:
 
 
 class AntiEntropy:
-    """Asks others, and answers them. ``on_heard(member)`` is told of each answer."""
+    """Asks others, and answers them. ``on_heard(member)`` is called with each answer."""
 
     def __init__(
         self,

@@ -115,7 +115,7 @@ class Convergence:
         await self._inbox.merged()
         return result.joined
 
-    # -- told by the cluster
+    # -- called by the cluster
 
     def last(self, member: str) -> tuple[float, bool | None] | None:
         """When the states of a member and ours were last compared, by the event loop's time, and whether they

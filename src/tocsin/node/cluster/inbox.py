@@ -34,7 +34,7 @@ INSTRUCTION: Final = 1e-6
 COMPILING_SHARE: Final = 1 / 8
 COMPILING_BURST: Final = 0.1
 """Of a processor, and seconds at once, that patterns of one peer may take. What else it sent does not wait:
-it may have been told of them by somebody else."""
+another member may have sent it them."""
 MAX_COSTLY: Final = 64
 MAX_COSTLY_BYTES: Final = 16 * 1024 * 1024
 """Of payloads whose costly entries wait; the next push/pull brings them again."""

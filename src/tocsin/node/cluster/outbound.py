@@ -337,7 +337,7 @@ class OutboundQueue:
             del self._missed[next(iter(self._missed))]
 
     def missed(self, live: Callable[[str], bool]) -> list[str]:
-        """Live members that lack something: exchange states with them. Each is told once."""
+        """Live members that lack something: exchange states with them. Each is returned once."""
         found = [name for name in self._missed if live(name)]
         for name in found:
             del self._missed[name]

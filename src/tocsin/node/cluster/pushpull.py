@@ -33,7 +33,8 @@ class State(Protocol):
 
 
 class PushPullState:
-    """Chooses the user state of each push/pull, and says who is to be asked for digests or told in full."""
+    """Chooses the user state of each push/pull, and says who is to be asked for digests or sent the whole
+    state."""
 
     def __init__(
         self,

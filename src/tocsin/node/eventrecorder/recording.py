@@ -1,4 +1,4 @@
-"""What the node tells the event recorder, and what it is told where there is none."""
+"""What the node gives the event recorder, and what does nothing where there is none."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class EventStatistics:
     """Past a bound."""
     told: int = 0
     resets: int = 0
-    """Listeners who had to be told that they have missed something."""
+    """Times that a listener got a reset, as it had missed something."""
 
 
 GAUGES: Final = ("streams",)

@@ -1,4 +1,4 @@
-"""The last events, by number. Who is too slow finds that some are gone, and is told so."""
+"""The last events, by number. A listener that is too slow finds that some are gone."""
 
 from __future__ import annotations
 

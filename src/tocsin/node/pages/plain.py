@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tocsin.node.api.backend import Backend, PeerGap, PeerStatus
 
 MAX_MEMBERS: Final = 200
-"""Members that are listed; past it only their number is told."""
+"""Members that are listed; past it only their number is shown."""
 
 _IN_SHADOW: Final = """<p class="settling"><b>This node is in shadow</b> (<code>--dispatch.shadow</code>): it
 notifies nobody, and compares what it would send with what the others do.</p>"""

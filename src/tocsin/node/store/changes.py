@@ -132,7 +132,8 @@ class NotificationWriter:
     """Keeps what was sent: on disk, then in the log, then by the cluster.
 
     That a notification went out is a fact and cannot be refused: when the disk fails it goes into memory all
-    the same, is written later, and peers are told, who would send it again and who keep what we cannot.
+    the same, is written later, and is broadcast to peers, who would send it again and who keep what we
+    cannot.
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""The journal: every silence and notification log entry is on the disk before anyone is told of it."""
+"""The journal: every silence and notification log entry is on the disk before it is acknowledged or
+broadcast."""
 
 from __future__ import annotations
 

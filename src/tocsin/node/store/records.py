@@ -28,7 +28,7 @@ MAX_WAITING: Final = 4096
 MAX_WAITING_ALERTS: Final = 65_536
 """Alerts within the records that wait: it is these that take up memory."""
 INTERIM_SECONDS: Final = 1.0
-"""For so long what is told of a flush that goes on waits for its end, instead of being written twice."""
+"""For so long a record of a flush that goes on waits for its end, instead of being written twice."""
 MAX_NUMBER: Final = LATEST_NUMBER >> 1
 """Of a record: nobody comes near it."""
 MAX_GONE: Final = 512

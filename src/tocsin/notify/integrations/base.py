@@ -48,7 +48,7 @@ IN_VAIN: ContextVar[bool] = ContextVar("in_vain", default=False)
 
 
 class Watcher(Protocol):
-    """Is told what goes out, secrets and all, and what comes back."""
+    """Gets what goes out, secrets included, and what comes back."""
 
     @property
     def dry(self) -> bool:

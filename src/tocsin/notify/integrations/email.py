@@ -315,7 +315,7 @@ class EmailNotifier:
         if not found:
             problems.append(f"{mechanism} needs {key}")
         for said in (found, f"{config.auth_identity}\0{config.auth_username}\0{found}"):
-            # A server may repeat what it was told, as it was told.
+            # A server may repeat what it was sent, as it was sent.
             secrets.add(b64encode(said.encode()).decode())
         return found
 

@@ -30,7 +30,7 @@ from tocsin.notify.integrations.truncate import cut_to
 
 MAX_BYTES: Final = 256 * 1024
 MAX_PHONE_BYTES: Final = 1600
-"""Of a message, and of one to a phone; what is longer is cut, and told by the attribute ``truncated``."""
+"""Of a message, and of one to a phone; what is longer is cut, and has the attribute ``truncated``."""
 SESSION_SECONDS: Final = 900
 """How long the keys of a role are borrowed for; they are used for one notification."""
 

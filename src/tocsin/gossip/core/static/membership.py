@@ -7,7 +7,7 @@ fabricate a member, or declare one dead. How it goes:
   of itself gives name and meta. Each node sends its own entry only.
 * Each member is pinged at every probe interval. A packet known to be lost, or a ping without an ack, has
   the member asked once more by a stream, whose failure is the verdict: then it is gone, until a push/pull
-  with it succeeds again. There is no suspicion, as nobody else is asked or told.
+  with it succeeds again. There is no suspicion, as nobody else is asked.
 * One that reaches us while we take it for dead is asked for its state at once (a re-probe).
 * A leave message counts when it comes from the member that leaves.
 

@@ -105,7 +105,7 @@ class DTLSStatistics:
     lost_state_sent: int = 0
     """Answers to data without an association."""
     lost_state_received: int = 0
-    """A peer told that it does not know our association."""
+    """A peer said that it does not know our association."""
     datagrams_dropped: Counter[str] = field(default_factory=Counter)
     """Sealed and not sent, because the system did not take them: "queue_full", "dial", "lost", "closed"."""
     datagrams_sent: int = 0

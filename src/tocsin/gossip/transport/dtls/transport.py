@@ -94,7 +94,7 @@ class DTLSTransport:
 
     @property
     def advertise_address(self) -> Address:
-        """What peers are told; known after :meth:`start`."""
+        """What peers are given; known after :meth:`start`."""
         return self._tls.advertise_address
 
     @property

@@ -66,7 +66,7 @@ class MigratingTransport:
 
     @property
     def advertise_address(self) -> Address:
-        """What peers are told; known after :meth:`start`."""
+        """What peers are given; known after :meth:`start`."""
         return self.tls.advertise_address
 
     @property

@@ -239,7 +239,7 @@ class MuxSession:
         self._assembled = 0
 
     def events(self) -> list[MuxEvent]:
-        """What happened, in order, each told once."""
+        """What happened, in order, each once."""
         events = list(self._events)
         self._events.clear()
         return events

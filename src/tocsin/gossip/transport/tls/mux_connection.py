@@ -59,7 +59,7 @@ class MuxOwner(Protocol):
         """The peer sent GOAWAY: nothing new can be sent."""
 
     def mux_ended(self, mux: MuxConnection, error: RefusalError | TransportError | MuxError | None) -> None:
-        """It is over; told once. What was not sent is still in the session."""
+        """It is over; called once. What was not sent is still in the session."""
 
 
 class MuxConnection:

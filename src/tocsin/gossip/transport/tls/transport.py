@@ -115,7 +115,7 @@ class TLSTransport:
         self.attach(handler, Address(wanted.host, self._server.sockets[0].getsockname()[1]))
 
     def check_addresses(self) -> None:
-        """:class:`ConfigError` when there is nothing that peers could be told."""
+        """:class:`ConfigError` when there is no address that peers could get."""
         wanted = self.config.listen_address
         if self.config.advertise_address is None and ipaddress.ip_address(wanted.host).is_unspecified:
             raise ConfigError("listen_address", f"{wanted} is a wildcard", "set advertise_address as well")

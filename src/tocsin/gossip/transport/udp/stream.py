@@ -22,7 +22,7 @@ _RESET_AT_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 class TCPStream(asyncio.Protocol):
-    """A :class:`~tocsin.gossip.transport.base.Stream`. ``made`` and ``gone`` are told of its beginning and
+    """A :class:`~tocsin.gossip.transport.base.Stream`. ``made`` and ``gone`` are called at its beginning and
     end; ``made`` may say no."""
 
     def __init__(

@@ -45,7 +45,7 @@ class KeyringStatistics:
     commands: Counter[str] = field(default_factory=Counter)
     """Carried out, by command."""
     commands_failed: Counter[str] = field(default_factory=Counter)
-    """Not possible, by command; the asker was told why."""
+    """Not possible, by command; the answer says why."""
     requests_refused: Counter[str] = field(default_factory=Counter)
     """By reason: "malformed", "version" (an old tool's), "challenge" (an unknown, old or used one), "node"
     (for another node), "busy"."""
