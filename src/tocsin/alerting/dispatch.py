@@ -7,7 +7,7 @@ resolved alerts has succeeded. Pure: time is passed in, flushes are drained.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -121,6 +121,11 @@ class Dispatcher:
         """The groups that an alert with ``labels`` was last put into, as far as that is remembered."""
         found = self._placements.get(labels.fingerprint)
         return found[1] if found is not None and found[0] == labels else ()
+
+    def forget(self, alerts: Iterable[Alert]) -> None:
+        """Drop what is remembered of the labels of alerts that are gone, which may be large."""
+        for alert in alerts:
+            self._placements.pop(alert.labels.fingerprint, None)
 
     def next_flush(self, route_id: str, labels: Labels) -> Nanoseconds | None:
         """When a group is flushed next; ``None`` if there is no such group."""

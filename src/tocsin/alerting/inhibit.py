@@ -95,6 +95,11 @@ class Inhibitor:
                     return (source.labels.fingerprint_text,)
         return ()
 
+    def forget(self, alerts: Iterable[Alert]) -> None:
+        """Drop what is remembered of the labels of alerts that are gone, which may be large."""
+        for alert in alerts:
+            self._placements.pop(alert.labels.fingerprint, None)
+
     def gc(self, now: Nanoseconds) -> int:
         """Forget the source alerts that are resolved. Returns how many."""
         return sum(sources.gc(now) for sources in self._rules)

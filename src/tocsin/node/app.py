@@ -303,6 +303,8 @@ class Node:
         removed = self.alerts.gc(now)
         self.silences.forget(alert.fingerprint for alert in removed)
         self.engine.inhibitor.gc(now)
+        self.engine.inhibitor.forget(removed)
+        self.engine.dispatcher.forget(removed)
 
 
 async def start(prepared: Prepared) -> Node:

@@ -7,6 +7,7 @@ import pytest
 from tests.support.routing import T0, alert, one_route, route_config
 from tocsin.alerting.dispatch import BATCH_GROUPS, Dispatcher
 from tocsin.alerting.group import Flush
+from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.route import build_route
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 
@@ -230,3 +231,21 @@ def test_groups_with_equal_labels_and_receiver_come_as_their_routes_children_fir
         '{}/{}/0/{x=~".*"}/1',
         "{}/{}/1",
     ]
+
+
+def test_what_is_remembered_of_alerts_that_are_gone_can_be_forgotten() -> None:
+    """Their labels may take megabytes; what comes back is put into its groups all the same."""
+    dispatcher = Dispatcher(one_route(), now=T0)
+    inhibitor = Inhibitor([InhibitRule(source_matchers=(), target_matchers=())])
+    one = alert(alertname="A", text="x" * 1000)
+    dispatcher.insert(one, T0)
+    inhibitor.put(one)
+    dispatcher.forget([one])
+    inhibitor.forget([one])
+    assert dispatcher.placed(one.labels) == ()
+    assert not inhibitor._placements
+    dispatcher.insert(one, T0)
+    inhibitor.put(one)
+    assert len(dispatcher) == 1
+    assert len(dispatcher.placed(one.labels)) == 1
+    assert len(inhibitor) == 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
 MAX_ENTRIES: Final = 16_384
 MAX_BYTES: Final = 16 << 20
+"""Of keys and what they stand for, which may be twenty times as much."""
 MAX_KEY_BYTES: Final = 4096
 
 
@@ -15,8 +17,8 @@ class Interned(Generic[T]):
     """A bounded memory from bytes to values. What has not been asked for lately is forgotten.
 
     Two generations: what is found moves to the young one; when the young one has ``max_entries`` or
-    ``max_bytes`` (of keys), it becomes the old one, and the old one is forgotten. Keys longer than
-    ``max_key_bytes`` are not remembered.
+    ``max_bytes``, it becomes the old one, and the old one is forgotten. Keys longer than ``max_key_bytes``
+    are not remembered. ``size``: bytes of memory, about, that a value takes beside its key.
     """
 
     def __init__(
@@ -24,12 +26,15 @@ class Interned(Generic[T]):
         max_entries: int = MAX_ENTRIES,
         max_bytes: int = MAX_BYTES,
         max_key_bytes: int = MAX_KEY_BYTES,
+        *,
+        size: Callable[[T], int] = lambda _value: 0,
     ) -> None:
         self.forgotten = 0
         """Generations that were forgotten."""
         self._max_entries = max_entries
         self._max_bytes = max_bytes
         self._max_key_bytes = max_key_bytes
+        self._size = size
         self._young: dict[bytes, T] = {}
         self._old: dict[bytes, T] = {}
         self._young_bytes = 0
@@ -47,11 +52,12 @@ class Interned(Generic[T]):
         """Remember ``value``."""
         if len(key) > self._max_key_bytes:
             return
-        if len(self._young) >= self._max_entries or self._young_bytes + len(key) > self._max_bytes:
+        size = len(key) + self._size(value)
+        if len(self._young) >= self._max_entries or self._young_bytes + size > self._max_bytes:
             self.forgotten += bool(self._old)
             self._old, self._young, self._young_bytes = self._young, {}, 0
         self._young[key] = value
-        self._young_bytes += len(key)
+        self._young_bytes += size
 
     def __len__(self) -> int:
         return len(self._young) + len(self._old)

@@ -60,6 +60,10 @@ class PostableAlert(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     generatorURL: str | None = None  # noqa: N815
 
 
+LABEL_BYTES: Final = 180
+"""Of memory that one label takes beside its text, about."""
+
+
 class _Known(NamedTuple):
     """A label set, and whether its names and values are valid."""
 
@@ -74,6 +78,10 @@ _decode_labels = msgspec.json.Decoder(dict[str, str]).decode
 def _known(labels: dict[str, str], mode: ParserMode) -> _Known:
     valid = all(mode.valid_name(name) and valid_text(value) for name, value in labels.items())
     return _Known(Labels(labels), valid)
+
+
+def _size(known: _Known) -> int:
+    return LABEL_BYTES * len(known.labels)
 
 
 _NOTHING: Final = _Known(Labels(), valid=True)
@@ -117,8 +125,8 @@ class AlertReader:
     def __init__(self, limits: AlertLimits = DEFAULT_LIMITS, mode: ParserMode = ParserMode.FALLBACK) -> None:
         self._limits = limits
         self._mode = mode
-        self._labels: Interned[_Known] = Interned()
-        self._annotations: Interned[_Known] = Interned()
+        self._labels: Interned[_Known] = Interned(size=_size)
+        self._annotations: Interned[_Known] = Interned(size=_size)
 
     async def read(self, body: bytes) -> list[Parts]:
         """The alerts of a body. Raises BodyError."""

@@ -131,6 +131,16 @@ def test_what_is_remembered_is_bounded() -> None:
         assert len(memory) <= 20
 
 
+def test_what_it_stands_for_counts_too() -> None:
+    """A label set of many small labels takes twenty times its bytes."""
+    memory: Interned[int] = Interned(max_entries=1000, max_bytes=1000, size=lambda value: value)
+    for number in range(100):
+        memory.put(b"%d" % number, 100)
+    assert len(memory) < 20
+    assert memory.get(b"99") == 100
+    assert memory.get(b"0") is None
+
+
 def test_what_is_asked_for_is_not_forgotten() -> None:
     memory: Interned[int] = Interned(max_entries=10)
     memory.put(b"often", 1)
