@@ -49,14 +49,14 @@ class UserError(TocsinError):
 
 
 class ConfigError(UserError):
-    """A file (or flag) that cannot be used. One line: the place, what is wrong, how to fix it.
+    """A file (or flag) that cannot be used. One line: the location, what is wrong, how to fix it.
 
-    ``place`` is ``file:line:column`` or a flag's name.
+    ``location`` is ``file:line:column`` or a flag's name.
     """
 
-    def __init__(self, place: str, problem: str, hint: str = "") -> None:
-        super().__init__(f"{place}: {problem}" + (f" ({hint})" if hint else ""))
-        self.place = place
+    def __init__(self, location: str, problem: str, hint: str = "") -> None:
+        super().__init__(f"{location}: {problem}" + (f" ({hint})" if hint else ""))
+        self.location = location
         self.problem = problem
         self.hint = hint
 

@@ -18,39 +18,39 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
 TOLERANCE: Final = 600 * SECOND
 """A stamp up to so far ahead is taken for what it says, as Alertmanager takes all."""
-MAX_PLACES: Final = 65_536
+MAX_KEYS: Final = 65_536
 
 
 class FirstSeen:
-    """Remembers, for each place (group and integration), at which timer of ours its entry began, or when an
-    entry from the future was first seen."""
+    """Remembers, for each key (of a group and integration), at which timer of ours its entry began, or when
+    an entry from the future was first seen."""
 
-    def __init__(self, max_places: int = MAX_PLACES) -> None:
-        self._max_places = max_places
+    def __init__(self, max_keys: int = MAX_KEYS) -> None:
+        self._max_keys = max_keys
         self._seen: dict[Hashable, tuple[Nanoseconds, Nanoseconds, bool]] = {}
         self.forgotten = 0
-        """Times that a place made room for another."""
+        """Times that a key made room for another."""
 
-    def began(self, place: Hashable, stamp: Nanoseconds, timer: Nanoseconds) -> None:
-        """The notification of the place's entry, stamped ``stamp``, is ours, of that timer of its group."""
+    def began(self, key: Hashable, stamp: Nanoseconds, timer: Nanoseconds) -> None:
+        """The notification of the key's entry, stamped ``stamp``, is ours, of that timer of its group."""
         # A nanosecond earlier: a reminder is due when its interval has passed to the full.
-        self._remember(place, stamp, timer - 1, True)
+        self._remember(key, stamp, timer - 1, True)
 
-    def is_ours(self, place: Hashable, stamp: Nanoseconds) -> bool:
-        """Whether the notification of the place's entry, stamped ``stamp``, is ours."""
-        known = self._seen.get(place)
+    def is_ours(self, key: Hashable, stamp: Nanoseconds) -> bool:
+        """Whether the notification of the key's entry, stamped ``stamp``, is ours."""
+        known = self._seen.get(key)
         return known is not None and known[0] == stamp and known[2]
 
-    def _remember(self, place: Hashable, stamp: Nanoseconds, when: Nanoseconds, ours: bool) -> None:
-        self._seen.pop(place, None)
-        if len(self._seen) >= self._max_places:
+    def _remember(self, key: Hashable, stamp: Nanoseconds, when: Nanoseconds, ours: bool) -> None:
+        self._seen.pop(key, None)
+        if len(self._seen) >= self._max_keys:
             del self._seen[next(iter(self._seen))]
             self.forgotten += 1
-        self._seen[place] = stamp, when, ours
+        self._seen[key] = stamp, when, ours
 
-    def sent(self, place: Hashable, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:
-        """When the notification of the place's entry, stamped ``stamp``, went out as far as can be told."""
-        known = self._seen.pop(place, None)
+    def sent(self, key: Hashable, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:
+        """When the notification of the key's entry, stamped ``stamp``, went out as far as can be told."""
+        known = self._seen.pop(key, None)
         ours = False
         if known is not None and known[0] == stamp:
             seen, ours = min(known[1], now), known[2]
@@ -58,7 +58,7 @@ class FirstSeen:
             seen = now
         else:
             return stamp
-        self._remember(place, stamp, seen, ours)
+        self._remember(key, stamp, seen, ours)
         return min(stamp, seen)
 
     def __len__(self) -> int:

@@ -46,5 +46,5 @@ class Remembered:
             timers=len(seen),
             timers_forgotten=seen.forgotten,
             unknown=len(unknown),
-            unknown_forgotten=unknown.places_forgotten,
+            unknown_forgotten=unknown.keys_forgotten,
         )

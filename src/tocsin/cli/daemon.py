@@ -69,7 +69,7 @@ def _said(error: TocsinError, flags: NodeFlags) -> str:
     """An error with the flag that named the file, as it is typed, if it is of a whole file."""
     if isinstance(error, ConfigError):
         for name, (declared, _) in declared_flags(NodeFlags).items():
-            if getattr(flags, declared.name) == error.place:
+            if getattr(flags, declared.name) == error.location:
                 return f"--{name}: {error}"
     return str(error)
 

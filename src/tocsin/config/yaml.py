@@ -75,7 +75,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place in a file. ``line`` and ``column`` count from 1."""
+    """A location in a file. ``line`` and ``column`` count from 1."""
 
     path: str
     line: int
@@ -136,7 +136,7 @@ class Mapping:
 Node: TypeAlias = Scalar | Sequence | Mapping
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[Node], T]
-"""Turns a node into a value, or raises :class:`ConfigError` at the node's place."""
+"""Turns a node into a value, or raises :class:`ConfigError` at the node's location."""
 
 
 def describe(node: Node) -> str:

@@ -38,9 +38,9 @@ def test_a_clock_that_is_set_back_does_not_put_it_into_the_future() -> None:
 
 
 def test_places_do_not_mix_and_are_bounded() -> None:
-    seen = FirstSeen(max_places=2)
-    for number, place in enumerate(("a", "b", "c")):
-        assert seen.sent(place, 100 * HOUR, number) == number
+    seen = FirstSeen(max_keys=2)
+    for number, key in enumerate(("a", "b", "c")):
+        assert seen.sent(key, 100 * HOUR, number) == number
     assert len(seen) == 2
     assert seen.forgotten == 1
     assert seen.sent("c", 100 * HOUR, 9) == 2

@@ -31,11 +31,11 @@ def test_one_that_left_the_entry_and_came_back_is_new() -> None:
 
 
 def test_places_do_not_mix_and_are_bounded() -> None:
-    unknown = UnknownAlerts(max_places=2)
-    for place in ("a", "b", "c"):
-        assert unknown.fresh(place, [1], 0) == {1}
+    unknown = UnknownAlerts(max_keys=2)
+    for key in ("a", "b", "c"):
+        assert unknown.fresh(key, [1], 0) == {1}
     assert len(unknown) == 2
-    assert unknown.places_forgotten == 1
+    assert unknown.keys_forgotten == 1
     assert unknown.fresh("c", [1], 11 * MINUTE) == frozenset()
     assert unknown.fresh("a", [1], 11 * MINUTE) == {1}
 

@@ -169,7 +169,7 @@ class Cluster:
         try:
             await self.gossip.start()
         except ConfigError as error:
-            flag = _FLAGS_OF.get(error.place, error.place)
+            flag = _FLAGS_OF.get(error.location, error.location)
             hint = error.hint.replace("advertise_address", _ADVERTISE)
             raise ConfigError(flag, error.problem, hint) from None
         self._settle = self.convergence.start(self.settings.settle_timeout, self._on_settled)

@@ -131,7 +131,7 @@ class WebSecurity:
         try:
             context, clients = load_server_tls(config.tls)
         except ConfigError as error:
-            raise ConfigError(f"{self._path}: {error.place}", error.problem, error.hint) from None
+            raise ConfigError(f"{self._path}: {error.location}", error.problem, error.hint) from None
         context.set_alpn_protocols(["http/1.1"])
         return WebState(config, context, clients)
 

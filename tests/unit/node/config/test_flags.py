@@ -333,5 +333,5 @@ def test_a_keyring_belongs_to_udp() -> None:
     ):
         with pytest.raises(ConfigError) as caught:
             parse_flags(arguments)
-        assert place in caught.value.place
+        assert place in caught.value.location
         assert "\n" not in str(caught.value)

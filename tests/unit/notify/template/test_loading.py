@@ -75,7 +75,7 @@ def test_a_file_that_is_no_template_is_refused_with_its_place_and_a_hint(
     (tmp_path / "bad.tmpl").write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_templates(["*.tmpl"], str(tmp_path))
-    assert caught.value.place.startswith(f"{tmp_path}/bad.tmpl{place}")
+    assert caught.value.location.startswith(f"{tmp_path}/bad.tmpl{place}")
     assert problem in caught.value.problem
     assert hint in caught.value.hint
 
