@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from collections import Counter
 from collections.abc import AsyncIterator
 from time import monotonic
 from typing import Final
@@ -14,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from tocsin.node.api.answers import json_answer, plain_error
 from tocsin.node.api.statistics import AnswerStatistics
+from tocsin.sources import source_of
 
 LONG: Final = 1 << 20
 """Bytes past which an answer is long; a shorter one says how long it is."""
@@ -22,7 +24,7 @@ CHUNK: Final = 64 << 10
 AT_ONCE: Final = 16
 """Long answers that are taken at the same time."""
 SAFE: Final = 10.0
-"""Seconds after which one gives way to another, if there are that many; the one that began first."""
+"""Seconds after which one gives way to another of the same address or of one that has as many."""
 
 
 class LongAnswers:
@@ -45,18 +47,29 @@ class LongAnswers:
         else:
             return json_answer(b"[%b]\n" % b"".join(first))
         now = monotonic()
+        source = source_of(request.client.host) if request.client is not None else ""
         if len(self._under_way) >= AT_ONCE:
-            oldest, began = next(iter(self._under_way.items()))
-            if now - began < SAFE:
+            least = self._least(source, now)
+            if least is None:
                 self._statistics.long_refused += 1
                 return plain_error(503, "Too many long answers are being taken, try again later.")
             self._statistics.long_ended += 1
-            self.gone(oldest)
-            oldest.end()
-        made = LongAnswer(self, first, pieces)
+            self.gone(least)
+            least.end()
+        made = LongAnswer(self, source, first, pieces)
         self._under_way[made] = now
         self._statistics.long = len(self._under_way)
         return made
+
+    def _least(self, source: str, now: float) -> LongAnswer | None:
+        """Who gives way to one more for ``source``: the oldest of an address that has more of them, or the
+        oldest of all, if that has had its time."""
+        counts = Counter([each.source for each in self._under_way])
+        most, count = counts.most_common(1)[0]
+        if count > counts[source] + 1:
+            return next(each for each in self._under_way if each.source == most)
+        oldest, began = next(iter(self._under_way.items()))
+        return oldest if now - began >= SAFE else None
 
     def gone(self, answer: LongAnswer) -> None:
         """It is over."""
@@ -69,8 +82,11 @@ class LongAnswer(Response):
 
     media_type = "application/json"
 
-    def __init__(self, answers: LongAnswers, first: list[bytes], rest: AsyncIterator[bytes]) -> None:
+    def __init__(
+        self, answers: LongAnswers, source: str, first: list[bytes], rest: AsyncIterator[bytes]
+    ) -> None:
         super().__init__()
+        self.source = source
         del self.headers["content-length"]
         self._answers = answers
         self._first = first

@@ -24,9 +24,9 @@ from tocsin.node.api.zipping import Zipping
 Message = MutableMapping[str, Any]
 
 
-def request(version: str = "1.1", encoding: str = "") -> Request:
+def request(version: str = "1.1", encoding: str = "", host: str = "127.0.0.1") -> Request:
     headers = [(b"accept-encoding", encoding.encode())]
-    return Request({"type": "http", "http_version": version, "headers": headers})
+    return Request({"type": "http", "http_version": version, "headers": headers, "client": (host, 1)})
 
 
 class Pieces:
@@ -104,6 +104,27 @@ def test_a_long_list_comes_in_pieces_and_no_more_of_it_is_made_than_is_taken() -
         slow.gone.set()
         await taking
         assert statistics.long == 0, "the client has left"
+
+    asyncio.run(story())
+
+
+def test_clients_of_one_address_give_way_to_others_at_once() -> None:
+    async def story() -> None:
+        statistics = AnswerStatistics()
+        answers = LongAnswers(statistics)
+        slow = [Client(stop_after=0) for _ in range(AT_ONCE)]
+        taking = [
+            asyncio.create_task(each.take(await answers.of(request(), Pieces(400, 10_000).all())))
+            for each in slow
+        ]
+        for _ in range(3):
+            client = Client()
+            await client.take(await answers.of(request(host="127.0.0.2"), Pieces(400, 10_000).all()))
+            assert client.whole
+        assert (statistics.long_refused, statistics.long_ended) == (0, 1)
+        for each in slow:
+            each.gone.set()
+        await asyncio.gather(*taking)
 
     asyncio.run(story())
 
