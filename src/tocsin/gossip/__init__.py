@@ -233,7 +233,8 @@ _WHERE: Final = {
     "encode_tags": "tocsin.gossip.wire.tags",
     "resolve": "tocsin.gossip.discovery.resolve",
 }
-"""Each name's module, loaded when the name is first used: nobody pays for a transport he does not use."""
+"""Each name's module, loaded when the name is first used: an application pays for no transport that it does
+not use."""
 
 
 def __getattr__(name: str) -> Any:

@@ -250,8 +250,8 @@ class AntiEntropy:
             self._answering.release(event.accounted_peer)
 
     async def _answer_to(self, message: Message, event: UserMessage) -> bytes:
-        """Who asks without end costs the others little: the work is charged to him, and his answers wait,
-        also where the transport knows nobody whom it could charge."""
+        """A peer that asks without end costs the others little: the work is charged to it, and its answers
+        wait, also where the transport knows nobody whom it could charge."""
         took = 0.0
 
         def work() -> Steps[bytes]:
