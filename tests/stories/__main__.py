@@ -33,7 +33,7 @@ async def _main(arguments: argparse.Namespace) -> int:
         open_ = [verdict for verdict in open_ if verdict.open]
         told += new
         for verdict in new:
-            if not verdict.alike:
+            if not verdict.alike and not verdict.explained:
                 print(f"{'DIFFERENT' if verdict.different else 'UNCLEAR'} {verdict}", flush=True)
         count = f"{_count(told)}, {len(open_)} open, {len(waiting)} to come"
         disturbed = sum(each > LATEST for each in late)
@@ -63,10 +63,13 @@ def _seeds(text: str) -> Iterator[int]:
 def _count(told: list[Verdict]) -> str:
     alike = [verdict for verdict in told if verdict.alike]
     different = sum(verdict.different for verdict in told)
+    outdated = sum(verdict.explained for verdict in told)
     again = sum(verdict.plays > 1 for verdict in alike)
+    unclear = len(told) - len(alike) - outdated - different
     return (
-        f"{len(alike)} alike ({again} not at the first play), {different} different, "
-        f"{len(told) - len(alike) - different} unclear"
+        f"{len(alike)} alike ({again} not at the first play), "
+        f"{outdated} in which only Alertmanager sent what was outdated, "
+        f"{different} different, {unclear} unclear"
     )
 
 

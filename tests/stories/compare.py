@@ -8,13 +8,14 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from operator import lt
 from typing import Final, TypeAlias
 
 import httpx
 
 from tests.stories.play import Record, Setting, play
 from tests.stories.sink import Told
-from tests.stories.story import LENGTH, REST, Hook, Story
+from tests.stories.story import LENGTH, REST, Hook, Story, fires
 
 Line: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], str, str]
 """Status, reason, alerts, the rest, and how it was answered."""
@@ -49,6 +50,26 @@ def sequences(story: Story, told: Iterable[Told]) -> Sequences:
     return tuple(sorted((group, tuple(lines)) for group, lines in groups.items() if lines))
 
 
+def outdated(story: Story, told: Iterable[Told]) -> int:
+    """How many notifications say of an alert what had not been so for a while, though their receiver had not
+    failed. A node of an Alertmanager cluster that has waited for its turn sends what it held before it."""
+    found = 0
+    failed: set[tuple[str, str]] = set()
+    for one in told:
+        place = one.hook, one.group
+        if one.answer != "200":
+            failed.add(place)
+            continue
+        if place not in failed:
+            found += any(
+                {fires(story, name[0], int(name[1:]), one.at - ago) for ago in (0.0, LATE / 2, LATE)}
+                == {status != "firing"}
+                for name, status in one.alerts
+            )
+        failed.discard(place)
+    return found
+
+
 def _without_repeated_ends(lines: list[Line]) -> list[Line]:
     """After a reload Alertmanager tells again what was told to be resolved; we do not, on purpose."""
     kept: list[Line] = []
@@ -63,6 +84,11 @@ def _without_repeated_ends(lines: list[Line]) -> list[Line]:
     return kept
 
 
+LATE: Final = 0.1
+"""Seconds after which a notification of what was before is outdated: a turn comes 0.4 s after a timer, and
+timers go off a quarter of a second after what happens."""
+
+
 @dataclass(slots=True)
 class Verdict:
     """One story, played until it is clear."""
@@ -75,20 +101,29 @@ class Verdict:
     """Plays that say nothing of a difference: the machine was too busy to tell the story at its times."""
     alike: bool = False
     """Whether both have told the same in some play, whatever disturbed it."""
+    theirs_outdated: int = 0
+    """Plays, not disturbed, in which the Alertmanagers sent more that was outdated than we did."""
 
     @property
     def different(self) -> bool:
         """Whether each side has told the same in every play, and not what the other has: no chance in it."""
         return (
             not self.alike
+            and not self.explained
             and self.plays - self.disturbed >= ENOUGH
             and len(self.ours) == len(self.theirs) == 1
         )
 
     @property
+    def explained(self) -> bool:
+        """Whether the Alertmanagers sent what was outdated, and we did not, in every play that counts."""
+        undisturbed = self.plays - self.disturbed
+        return not self.alike and undisturbed >= ENOUGH and self.theirs_outdated == undisturbed
+
+    @property
     def open(self) -> bool:
         """Whether another play may make it clear."""
-        return not self.alike and not self.different and self.plays < MOST
+        return not (self.alike or self.explained or self.different) and self.plays < MOST
 
     def add(self, record: Record, lateness: float) -> None:
         """Another play."""
@@ -105,6 +140,8 @@ class Verdict:
             return
         self.ours.add(ours)
         self.theirs.add(theirs)
+        both = (outdated(self.story, record[side][seed]) for side in ("ours", "theirs"))
+        self.theirs_outdated += lt(*both)
         self.alike = self.alike or bool(self.ours & self.theirs)
 
     def __str__(self) -> str:

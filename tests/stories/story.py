@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from random import Random
 from typing import Any, Final, Literal
 
@@ -91,6 +92,19 @@ class Story:
             f"restart at {DOWN[0]:g}" if self.restarts else "",
         ]
         return "\n  ".join([head, *filter(None, more), *map(str, self.events)])
+
+
+def fires(story: Story, name: str, number: int, at: float) -> bool:
+    """Whether an alert fires then, by what the nodes have been told."""
+    until = -inf
+    for event in story.events:
+        if (event.name, event.number) != (name, number) or event.at > at:
+            continue
+        if event.kind == "fire":
+            until = event.at + event.lasts if event.lasts else inf
+        elif event.kind == "end":
+            until = event.at
+    return at < until
 
 
 def tell(seed: int) -> Story:

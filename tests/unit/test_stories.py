@@ -1,14 +1,16 @@
-"""A story that differs is made short in few rounds."""
+"""A story that differs is made short in few rounds; and what is told apart without playing."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from tests.stories.compare import ENOUGH, Verdict, minimised
-from tests.stories.story import Story, tell
+from tests.stories.compare import ENOUGH, Verdict, minimised, outdated
+from tests.stories.sink import Told
+from tests.stories.story import Event, Story, fires, tell
 
 
 def _verdict(story: Story, *, different: bool) -> Verdict:
@@ -44,3 +46,32 @@ def test_what_differs_in_no_shorter_story_stays_as_it_is() -> None:
 
     found = asyncio.run(minimised(_verdict(story, different=True), judged))
     assert found.story == story
+
+
+FLAPS = replace(
+    tell(1),
+    events=(Event(0.0, "fire", "A", 1), Event(3.0, "end", "A", 1), Event(3.5, "fire", "A", 1, lasts=2.0)),
+)
+
+
+def test_an_alert_fires_from_its_report_to_its_end() -> None:
+    moments = [at / 2 for at in range(12) if fires(FLAPS, "A", 1, at / 2)]
+    assert moments == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.5, 4.0, 4.5, 5.0]
+    assert not fires(FLAPS, "A", 2, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "count"),
+    [
+        ([(0.3, "firing", "200"), (3.27, "resolved", "200"), (3.77, "firing", "200")], 0),
+        ([(3.27, "resolved", "200"), (3.65, "resolved", "200")], 1),
+        ([(5.77, "firing", "200")], 1),
+        ([(3.27, "resolved", "500"), (3.77, "resolved", "200")], 0),
+    ],
+    ids=["as it is", "it fires by then", "it is over by then", "the receiver had failed"],
+)
+def test_what_a_node_sends_after_its_wait_may_be_outdated(
+    told: list[tuple[float, str, str]], count: int
+) -> None:
+    sent = [Told(at, "0", "group", status, "", (("A1", status),), "", answer) for at, status, answer in told]
+    assert outdated(FLAPS, sent) == count
