@@ -57,16 +57,13 @@ def outdated(story: Story, told: Iterable[Told]) -> int:
     failed: set[tuple[str, str]] = set()
     for one in told:
         place = one.hook, one.group
-        if one.answer != "200":
-            failed.add(place)
-            continue
         if place not in failed:
             found += any(
                 {fires(story, name[0], int(name[1:]), one.at - ago) for ago in (0.0, LATE / 2, LATE)}
                 == {status != "firing"}
                 for name, status in one.alerts
             )
-        failed.discard(place)
+        (failed.discard if one.answer == "200" else failed.add)(place)
     return found
 
 

@@ -67,8 +67,9 @@ def test_an_alert_fires_from_its_report_to_its_end() -> None:
         ([(3.27, "resolved", "200"), (3.65, "resolved", "200")], 1),
         ([(5.77, "firing", "200")], 1),
         ([(3.27, "resolved", "500"), (3.77, "resolved", "200")], 0),
+        ([(3.65, "resolved", "500"), (3.77, "resolved", "200")], 1),
     ],
-    ids=["as it is", "it fires by then", "it is over by then", "the receiver had failed"],
+    ids=["as it is", "it fires by then", "it is over by then", "the receiver had failed", "it fails then"],
 )
 def test_what_a_node_sends_after_its_wait_may_be_outdated(
     told: list[tuple[float, str, str]], count: int
