@@ -172,6 +172,11 @@ class HTTPClient:
                 break
         return answer
 
+    async def ready(self) -> None:
+        """Load what requests need. It takes long, once: to be called before a ``timeout`` begins to run."""
+        if self._exchanges is None:
+            await asyncio.to_thread(_load_exchanges)
+
     async def _once(self, step: Step, sent: list[Header]) -> Answer:
         watcher = WATCHER.get()
         if watcher is not None:

@@ -88,6 +88,8 @@ class IncidentioNotifier:
 
         body = await beside_loop(notification, make)
         url = await read_secret(services.secrets, config.url, config.url_file, what="url_file")
+        if config.timeout > 0:
+            await self._http.ready()
         answer = await within(config.timeout, "incident.io", self._http.post(url, body))
         answer.check(self.retry)
 

@@ -125,6 +125,8 @@ class PagerdutyNotifier:
         secrets.add(key)
         if not key:
             raise NotifyError(f"{'service' if self._v1 else 'routing'} key cannot be empty")
+        if config.timeout > 0:
+            await self._http.ready()
         request = self._http.post(V1_URL if self._v1 else config.url, body)
         answer = await within(config.timeout, "pagerduty", request)
         answer.check(self._retry)

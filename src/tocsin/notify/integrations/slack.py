@@ -208,6 +208,8 @@ class SlackNotifier:
         if stamp:
             target = UPDATE_URL
         told, body = await services.compose(notification, lambda render: self._build(render, stamp, channel))
+        if config.timeout > 0:
+            await self._http.ready()
         answer = await within(config.timeout, "slack", self._http.post(target, body))
         try:
             answer.check(self.retry)

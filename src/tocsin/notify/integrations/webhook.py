@@ -90,6 +90,8 @@ class WebhookNotifier:
         if config.payload is None:
             make = partial(webhook_payload, notification, services.external_url, config.max_alerts)
             body = await beside_loop(notification, make)
+        if config.timeout > 0:
+            await self._http.ready()
         answer = await within(config.timeout, "webhook", self._http.post(url, body))
         answer.check(self.retry)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.certificates import Certificate, CertificateAuthority
+from tests.support.integrations import send as send_section
 from tests.support.routing import alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.notification import Notification
@@ -28,6 +30,7 @@ from tocsin.errors import ConfigError
 from tocsin.node.clock import Clock
 from tocsin.node.config import parse_config
 from tocsin.notify.integrations.base import MAX_EXCERPT, Outcome
+from tocsin.notify.integrations.exchanges import Exchanges
 from tocsin.notify.integrations.http import MAX_ANSWER_BYTES, MAX_REDIRECTS, USER_AGENT, HTTPClient
 from tocsin.notify.integrations.sender import Sender, make_sender
 from tocsin.notify.integrations.tlscontext import TLSContexts
@@ -349,3 +352,17 @@ def test_a_template_that_fails_is_said_and_not_tried_again() -> None:
         assert "secret-token" not in outcome.error
 
     run(story)
+
+
+def test_a_timeout_does_not_count_what_it_takes_to_load_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads = [1.2]
+
+    def slowly() -> type[Exchanges]:
+        if loads:
+            time.sleep(loads.pop())
+        return Exchanges
+
+    monkeypatch.setattr("tocsin.notify.integrations.http._load_exchanges", slowly)
+    outcomes, received = send_section("webhook", "{url: 'http://@HTTP@/hook', timeout: 1s}")
+    assert outcomes[0].success
+    assert len(received) == 1
