@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
+from typing import Final
 
 from tests.support.transports import eventually
 from tocsin.alerting.protocol.parts import decode_part
@@ -29,8 +30,8 @@ def member(name: str, *, go: bool = False) -> Member:
 class Gossip:
     """Writes down what is sent."""
 
-    def __init__(self) -> None:
-        self.config = GossipConfig(gossip_interval=0.02)
+    def __init__(self, gossip_interval: float) -> None:
+        self.config = GossipConfig(gossip_interval=gossip_interval)
         self.sent: list[tuple[str, str, bytes]] = []
         self.stuck: set[str] = set()
         self.unknown: set[str] = set()
@@ -59,8 +60,8 @@ class Gossip:
 
 
 class Bench:
-    def __init__(self, others: int, *, go: int = 0) -> None:
-        self.gossip = Gossip()
+    def __init__(self, others: int, *, go: int = 0, gossip_interval: float = 0.02) -> None:
+        self.gossip = Gossip(gossip_interval)
         self.resynced: list[str] = []
         self.hanging: set[str] = set()
         self.replication = Replication(
@@ -89,9 +90,19 @@ class Bench:
         await eventually(lambda: self.replication.outbound.next_timeout() is None)
 
 
-def run(story: Callable[[Bench], Awaitable[None]], others: int = 2, *, go: int = 0) -> None:
+AT_ONCE: Final = 2.0
+"""A gossip interval, with which what is sent at once and what is sent later is apart on any machine."""
+
+
+def run(
+    story: Callable[[Bench], Awaitable[None]],
+    others: int = 2,
+    *,
+    go: int = 0,
+    gossip_interval: float = 0.02,
+) -> None:
     async def main() -> None:
-        bench = Bench(others, go=go)
+        bench = Bench(others, go=go, gossip_interval=gossip_interval)
         await story(bench)
         await bench.replication.close()
 
@@ -140,7 +151,7 @@ def test_of_many_a_few_get_it_at_once_some_later_and_each_go_peer_from_its_maker
         assert len(told) == len(set(told)) > len(now)
         assert len(told) < 20
 
-    run(story, 40, go=3)
+    run(story, 40, go=3, gossip_interval=AT_ONCE)
 
 
 def test_news_of_a_tocsin_node_is_repeated_to_the_others_but_not_at_once() -> None:
@@ -196,7 +207,7 @@ def test_among_many_news_goes_on_at_once() -> None:
         assert len(bench.told(b"x=1")) in (2, 3)  # the fan-out, less whom we have it from
         assert "node-0" not in bench.told(b"x=1")
 
-    run(story, 40)
+    run(story, 40, gossip_interval=AT_ONCE)
 
 
 def test_lost_packets_are_made_good_by_an_exchange() -> None:
