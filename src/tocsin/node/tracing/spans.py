@@ -50,6 +50,11 @@ MAX_LINKS: Final = 32
 """Other reports that a flush names."""
 REPORT_SECONDS: Final = 3600.0
 """A flush belongs to no report that is older."""
+MAX_PATH: Final = 256
+"""Characters of a request's path that its span has."""
+MAX_STATE: Final = 512
+"""Bytes of a ``tracestate`` that goes on, as much as W3C's Trace Context asks for: receivers get it with each
+notification, and refuse headers that are too long."""
 LIMITS: Final = SpanLimits(max_attribute_length=1024, max_attributes=32, max_events=64, max_links=MAX_LINKS)
 
 _REQUEST: ContextVar[Span | None] = ContextVar("request", default=None)
@@ -121,13 +126,14 @@ class Spans:
         carried = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]
-            if name in (b"traceparent", b"tracestate")
+            if name == b"traceparent" or (name == b"tracestate" and len(value) <= MAX_STATE)
         }
+        path = scope["path"][:MAX_PATH]
         span = self._tracer.start_span(
-            f"{scope['method']} {scope['path']}",
+            f"{scope['method']} {path}",
             context=_propagator.extract(carried, Context()),
             kind=SpanKind.SERVER,
-            attributes={"http.request.method": scope["method"], "url.path": scope["path"]},
+            attributes={"http.request.method": scope["method"], "url.path": path},
         )
 
         def answered(status: int) -> None:

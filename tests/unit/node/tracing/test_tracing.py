@@ -335,3 +335,28 @@ def test_flushes_and_reports_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_pa
                 await eventually(lambda: f"{told[1]} 0.0" not in node.metrics("")[0].decode())
 
     asyncio.run(main())
+
+
+def test_what_a_client_puts_into_a_trace_is_bounded(tmp_path: Path) -> None:
+    """What comes with alerts goes to receivers, of which many refuse requests with headers of 8 KB."""
+    long = ",".join([f"k{number}={'v' * 250}" for number in range(32)])
+
+    async def main() -> None:
+        async with served() as sink, served() as collector:
+            config = CONFIG.format(url=sink.url) + (
+                f"tracing: {{endpoint: '127.0.0.1:{collector.port}', client_type: http, insecure: true}}\n"
+            )
+            async with node_with(tmp_path, config) as (_, url):
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    await client.get(f"{url}/{'a' * 20_000}", headers={"traceparent": TRACEPARENT})
+                await post(url, "A", traceparent=TRACEPARENT, tracestate="vendor=value")
+                await eventually(lambda: len(sink.requests) == 1)
+                await post(url, "B", traceparent=TRACEPARENT, tracestate=long)
+                await eventually(lambda: len(sink.requests) == 2)
+            short, cut = (each.headers for each in sink.requests)
+            assert short["tracestate"] == "vendor=value"
+            assert "tracestate" not in cut
+            assert TRACE in cut["traceparent"]
+            assert max(len(span.name) for span in collected(collector)) < 300
+
+    asyncio.run(main())
