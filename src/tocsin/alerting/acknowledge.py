@@ -53,7 +53,7 @@ class Acknowledgements:
 
     def __init__(self, hold: Nanoseconds = HOLD, unknown_hold: Nanoseconds = UNKNOWN_HOLD) -> None:
         self._hold = hold
-        self._unheard_hold = unknown_hold
+        self._unknown_hold = unknown_hold
         self._quiet: dict[str, _Quiet] = {}
 
     def look(
@@ -73,7 +73,7 @@ class Acknowledgements:
                 quiet.since = now if quiet.since is None else min(quiet.since, now)
             elif quiet.since is None:
                 continue  # Nothing was ever known, or all of it was forgotten while it fired.
-            hold = self._hold if quiet.said else self._unheard_hold
+            hold = self._hold if quiet.said else self._unknown_hold
             if now - quiet.since >= hold + wait:
                 due.append(identifier)
         return due

@@ -175,12 +175,11 @@ def _secured(place: Place, bare: socket.socket) -> socket.socket:
 
 def _moved(place: Place, target: str, location: str) -> tuple[Place, str]:
     """Where an answer sends us to; another host is told no credentials."""
-    url = urljoin(f"{place.scheme}://{place.authority}{target}", location)
     try:
-        there = parse_url(url)
-    except UserError:
+        url = urljoin(f"{place.scheme}://{place.authority}{target}", location)
+        there, parts = parse_url(url), urlsplit(url)
+    except (UserError, ValueError):
         raise TransportError(f'failed to parse Location header "{location}"') from None
-    parts = urlsplit(url)
     if there[:3] == place[:3]:
         there = there._replace(user=place.user, password=place.password)
     else:

@@ -230,6 +230,12 @@ def test_redirects_end() -> None:
         client(url).request("GET", "/x")
 
 
+@pytest.mark.parametrize("location", ["http://[bad/", "//[::1", "http://h:99999/"])
+def test_a_redirect_to_what_is_no_url(location: str) -> None:
+    with answering(_moved(301, location)) as (url, _), pytest.raises(TransportError, match="Location header"):
+        client(url).request("GET", "/x")
+
+
 def test_only_200_is_a_success_and_text_stays_as_it_is() -> None:
     nothing = b"HTTP/1.1 204 No Content\r\n\r\n"
     wrong = b"HTTP/1.1 500 Oh\r\nContent-Length: 5\r\n\r\nboom\n"

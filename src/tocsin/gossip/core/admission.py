@@ -3,8 +3,8 @@
 SWIM believes every peer that says that a member exists. So one holder of a valid certificate could fill every
 member table with inventions, which are probed, gossiped to, and counted when nodes take turns to notify. Here
 a name that was unknown is a *newcomer*: it is pinged, and becomes a member (and is gossiped) when it has
-answered. Until then it is nobody's business: not in the table, not gossiped to, not gossiped. How many may
-wait is bounded in all, for each certificate that brings them, and for each address that they claim.
+answered. Until then it is nobody's business: not in the table, not gossiped to, not named in gossip. How
+many may wait is bounded in all, for each certificate that brings them, and for each address that they claim.
 
 Three are believed at once: a member that our own first join brings, because somebody has to be; one at a time
 of those that join us from their own address, so that an honest joiner hears everything from its first moment;
