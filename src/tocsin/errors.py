@@ -69,6 +69,10 @@ class NotFoundError(UserError):
     """The named thing does not exist (HTTP 404)."""
 
 
+class ConflictError(UserError):
+    """The named thing exists, and is not what the caller takes it for (HTTP 409). Nothing was changed."""
+
+
 class TransportError(TocsinError):
     """The network is to blame: a dial, read or write failed or took too long. The message may be lost."""
 

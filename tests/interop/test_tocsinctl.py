@@ -61,6 +61,35 @@ def test_show_extend_export_import(trio: Trio, capfd: pytest.CaptureFixture[str]
     assert trio.first.api.silence(again) is not None
 
 
+def test_silences_of_another_cluster_keep_their_ids_on_every_node(
+    trio: Trio, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    made = trio.theirs.api.post_silence([matcher("alertname", "Kept")], hours=1)
+    exported = trio.theirs.api.silence(made)
+    assert exported is not None
+    moved = {**exported, "id": "3f0c8bd2-95a4-4e61-8d3e-0c9a7f6b1e42"}  # As from a cluster that is gone.
+    file = tmp_path / "silences.json"
+    file.write_text(json.dumps([moved]))
+    line = ("silence", "import", "--keep-ids", str(file))
+    assert run(trio, capfd, *line).split() == [moved["id"]]
+
+    def there() -> bool:
+        return all(node.api.silence(moved["id"]) is not None for node in (trio.last, trio.theirs))
+
+    eventually(there, "the other node and the Alertmanager have it under that id")
+    found = trio.theirs.api.silence(moved["id"])
+    assert found is not None
+    for name in ("matchers", "endsAt", "createdBy", "comment"):
+        assert found[name] == exported[name]
+    done = json.loads(run(trio, capfd, *line, "-o", "json"))
+    assert done == {"imported": [], "there": [moved["id"]], "refused": []}
+    capfd.readouterr()
+    assert main([*line, f"--alertmanager.url={trio.theirs.url}"]) == 1
+    said = capfd.readouterr().err.strip().splitlines()
+    assert len(said) == 1
+    assert f"{trio.theirs.url} cannot keep ids, as an Alertmanager" in said[0]
+
+
 def test_the_cluster(trio: Trio, capfd: pytest.CaptureFixture[str]) -> None:
     run(trio, capfd, "wait", "--ready", "--members=3", "--timeout=60s")
     members = json.loads(run(trio, capfd, "cluster", "members", "-o", "json"))

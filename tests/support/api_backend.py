@@ -212,6 +212,10 @@ class LoneNode:
     async def set_silence(self, silence: Silence) -> str:
         return self.silences.set(silence, self.now())[0]
 
+    async def import_silence(self, silence: Silence, signed_by: str) -> bool:
+        now = self.now()
+        return bool(self.silences.apply(self.silences.stage_import(silence, now, signed_by=signed_by), now))
+
     async def expire_silence(self, identifier: str) -> None:
         self.silences.expire(identifier, self.now())
 

@@ -255,6 +255,11 @@ class Node:
         await in_turns(self.silences.letting_rest(self.now()))
         return await self.changes.silences.set(silence)
 
+    async def import_silence(self, silence: Silence, signed_by: str) -> bool:
+        """Take in a silence under its own id, and tell the cluster."""
+        await in_turns(self.silences.letting_rest(self.now()))
+        return await self.changes.silences.take_in(silence, signed_by)
+
     async def expire_silence(self, identifier: str) -> None:
         """End a silence, and tell the cluster."""
         await self.changes.silences.expire(identifier)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -13,6 +15,7 @@ from tests.support.httpserver import serving
 from tests.support.told_flushes import RECORDS
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
+from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import SECOND
 from tocsin.cli.control import main
 from tocsin.node.api import Limits, create_app
@@ -71,6 +74,47 @@ def test_alerts_are_acknowledged(capsys: pytest.CaptureFixture[str]) -> None:
 
     play(story)
     play(story, "/prefix")
+
+
+def test_silences_are_imported_under_the_ids_that_they_had(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    async def story(node: LoneNode, run: Run) -> None:
+        file = tmp_path / "silences.json"
+        line = ("silence", "import", "--keep-ids", str(file))
+        assert await run("silence", "add", "A", "b=~c", "-c", "x", "--annotation", "l=m") == 0
+        assert await run("silence", "add", "B", "-c", "x", "--start", "2100-01-01T00:00:00Z", "-d", "1h") == 0
+        ids = capsys.readouterr().out.split()
+        assert await run("silence", "export", "-f", str(file)) == 0
+        capsys.readouterr()
+        assert await run(*line) == 0
+        said = capsys.readouterr()
+        assert (sorted(said.out.split()), said.err) == (sorted(ids), "2 of 2 silences were there already\n")
+        before = {each.id: each for each in node.silences.every()}
+        node.silences = fresh = Silences(3600 * SECOND, random=Random(2))
+        assert await run(*line, "-o", "json") == 0
+        done = json.loads(capsys.readouterr().out)
+        assert (sorted(done["imported"]), done["there"], done["refused"]) == (sorted(ids), [], [])
+        for each in fresh.every():
+            was = before[each.id]
+            assert (each.matcher_sets, each.annotations) == (was.matcher_sets, was.annotations)
+            assert (each.created_by, each.comment) == (was.created_by, was.comment)
+        assert await run("silence", "expire", ids[0]) == 0
+        assert await run(*line) == 1
+        said = capsys.readouterr()
+        assert said.out.split() == [ids[1]]
+        assert (
+            f"Error importing silence id='{ids[0]}': silence {ids[0]} exists with other content" in said.err
+        )
+        assert "couldn't import 1 out of 2 silences" in said.err
+        assert await run(*line, "--force") == 2
+        assert "give one of them" in capsys.readouterr().err
+        assert await run("amtool", *line) == 1
+        assert "unknown long flag '--keep-ids'" in capsys.readouterr().err
+        assert await run("silence", "import", str(file)) == 0
+        assert ids[0] not in capsys.readouterr().out, "without the flag as before"
+
+    play(story)
 
 
 def test_history_is_told_in_lines_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,13 +12,14 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.silence import codec
+from tocsin.alerting.silence.changing import can_update, differences
 from tocsin.alerting.silence.index import fulfils
 from tocsin.alerting.silence.silence import Silence, SilenceState
 from tocsin.alerting.silence.state import PatternStatistics, SilenceStore
 from tocsin.alerting.silence.validate import check_matcher_sets, check_times
 from tocsin.alerting.steps import SORTED_AT_ONCE, Steps, finish, sorting
-from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
-from tocsin.errors import NotFoundError, ValidationError
+from tocsin.alerting.timestamp import ZERO, Nanoseconds
+from tocsin.errors import ConflictError, NotFoundError, ValidationError
 
 MAX_SILENCES: Final = 200_000
 MAX_SILENCE_BYTES: Final = 1 << 20
@@ -113,35 +114,39 @@ class Silences:
         is how many others are staged and not yet applied, for the limits. Raises ValidationError or
         NotFoundError in Alertmanager's words.
         """
-        starts_at = now if silence.starts_at in (0, ZERO) else silence.starts_at
-        try:
-            check_matcher_sets(silence.matcher_sets)
-            check_times(starts_at, silence.ends_at)
-        except ValidationError as error:
-            raise ValidationError(f"invalid silence: {error}") from None
-        asked = silence
-        if silence.starts_at != starts_at or silence.encoded:
-            asked = replace(silence, starts_at=starts_at, encoded=b"")
+        asked = _checked(silence, now)
         previous = self._state.get(asked.id) if asked.id else None
         if asked.id and previous is None:
             raise NotFoundError("silence not found")
-        if previous is not None and _can_update(previous, asked, now):
+        if previous is not None and can_update(previous, asked, now):
             updated = self._finish(asked, now, previous)
             return updated.id, [updated]
-        limit = self._limits.max_silences
-        count = len(self._state) + staged
-        if count >= self._state.max_entries and not 0 < limit < self._state.max_entries:
-            limit = self._state.max_entries
-        if 0 < limit <= count:
-            raise ValidationError(f"exceeded maximum number of silences: {count} (limit: {limit})")
-        created = self._finish(asked, now, None, id=self._new_id(), starts_at=max(starts_at, now))
-        refusal = self._state.refusal(created, now)
-        if refusal:
-            raise ValidationError(f"invalid silence: {refusal}: expire some")
+        created = self._created(replace(asked, id=self._new_id()), now, staged)
         changed = [created]
         if previous is not None and previous.state_at(now) is not SilenceState.EXPIRED:
             changed.insert(0, self._expired(previous, now))
         return created.id, changed
+
+    def stage_import(
+        self, silence: Silence, now: Nanoseconds, staged: int = 0, *, signed_by: str = ""
+    ) -> list[Silence]:
+        """What taking in a silence of another cluster under its own id would change; none if it is here.
+
+        Checks and limits are those of :meth:`stage_set`. ``signed_by`` counts as its creator, if not empty.
+        Raises ValidationError, or ConflictError if the id is taken by one with other content, which is never
+        overwritten: somebody may have changed or ended it here.
+        """
+        asked = _checked(silence, now)
+        here = self._state.get(asked.id)
+        if here is None:
+            return [self._created(replace(asked, created_by=signed_by or asked.created_by), now, staged)]
+        if here.created_by == signed_by != "":
+            asked = replace(asked, created_by=signed_by)
+        if found := differences(here, asked, now):
+            raise ConflictError(
+                f"silence {asked.id} exists with other content, and is not overwritten: {', '.join(found)}"
+            )
+        return []
 
     def stage_expire(self, identifier: str, now: Nanoseconds) -> list[Silence]:
         """What :meth:`expire` would change, with nothing changed. Raises NotFoundError."""
@@ -155,6 +160,19 @@ class Silences:
     def apply(self, staged: Sequence[Silence], now: Nanoseconds) -> list[bytes]:
         """Make staged changes; those that no later version has overtaken, encoded for the cluster."""
         return [silence.encoded for silence in staged if self._state.put(silence, now)]
+
+    def _created(self, asked: Silence, now: Nanoseconds, staged: int) -> Silence:
+        limit = self._limits.max_silences
+        count = len(self._state) + staged
+        if count >= self._state.max_entries and not 0 < limit < self._state.max_entries:
+            limit = self._state.max_entries
+        if 0 < limit <= count:
+            raise ValidationError(f"exceeded maximum number of silences: {count} (limit: {limit})")
+        created = self._finish(asked, now, None, starts_at=max(asked.starts_at, now))
+        refusal = self._state.refusal(created, now)
+        if refusal:
+            raise ValidationError(f"invalid silence: {refusal}: expire some")
+        return created
 
     def _expired(self, silence: Silence, now: Nanoseconds) -> Silence:
         starts_at = min(silence.starts_at, now)
@@ -386,13 +404,16 @@ class Silences:
         return len(self._state)
 
 
-def _can_update(old: Silence, new: Silence, now: Nanoseconds) -> bool:
-    if old.matcher_sets != new.matcher_sets:
-        return False
-    state = old.state_at(now)
-    if state is SilenceState.ACTIVE:
-        return old.starts_at // SECOND == new.starts_at // SECOND and new.ends_at >= now
-    return state is SilenceState.PENDING and new.starts_at >= now
+def _checked(silence: Silence, now: Nanoseconds) -> Silence:
+    starts_at = now if silence.starts_at in (0, ZERO) else silence.starts_at
+    try:
+        check_matcher_sets(silence.matcher_sets)
+        check_times(starts_at, silence.ends_at)
+    except ValidationError as error:
+        raise ValidationError(f"invalid silence: {error}") from None
+    if silence.starts_at != starts_at or silence.encoded:
+        return replace(silence, starts_at=starts_at, encoded=b"")
+    return silence
 
 
 def _in_order(silences: list[Silence], now: Nanoseconds) -> list[Silence]:

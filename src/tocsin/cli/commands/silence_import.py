@@ -8,7 +8,7 @@ from typing import Final
 
 from tocsin.cli.asking import ask
 from tocsin.cli.commandline.invocation import Invocation
-from tocsin.cli.commandline.model import EXISTING_FILE, NUMBER, SWITCH, Argument, Command, Flag
+from tocsin.cli.commandline.model import EXISTING_FILE, NUMBER, SWITCH, Argument, Command, Flag, UsageError
 from tocsin.cli.commandline.run import CommandError
 from tocsin.client.answers import Json
 from tocsin.client.api import Api, ApiError
@@ -20,11 +20,18 @@ MAX_WORKERS: Final = 64
 
 def run(invocation: Invocation) -> int:
     """Make each silence of a file. Exit status 1 if one could not be made; the others are."""
+    keep_ids = invocation.on("keep-ids")
+    if keep_ids and invocation.on("force"):
+        raise UsageError("--force makes new ids, and --keep-ids keeps them: give one of them")
     silences = read_silences(invocation.arguments[0] if invocation.arguments else "")
+    if keep_ids:
+        from tocsin.cli.keepingids import import_all
+
+        return import_all(invocation, silences, _workers(invocation))
     if invocation.on("force"):
         silences = [{name: value for name, value in one.items() if name != "id"} for one in silences]
     api = ask(invocation)
-    workers = max(1, min(invocation.number("worker"), MAX_WORKERS))
+    workers = _workers(invocation)
     if workers == 1 or len(silences) < 2:
         failed = sum(not _add(api, one) for one in silences)
     else:
@@ -35,6 +42,10 @@ def run(invocation: Invocation) -> int:
     if failed:
         raise CommandError(f"couldn't import {failed} out of {len(silences)} silences")
     return 0
+
+
+def _workers(invocation: Invocation) -> int:
+    return max(1, min(invocation.number("worker"), MAX_WORKERS))
 
 
 def read_silences(path: str) -> list[Json]:
@@ -82,6 +93,7 @@ COMMAND: Final = Command(
     run,
     flags=(
         Flag("force", "Make new silences also for those that exist", SWITCH, short="f"),
+        Flag("keep-ids", "Under the ids that they had; asks a Tocsin node", SWITCH, own=True),
         Flag("worker", "How many are made at the same time", NUMBER, short="w", default="8"),
     ),
     arguments=(Argument("input-file", "JSON, as silence query -o json prints it", EXISTING_FILE, most=1),),

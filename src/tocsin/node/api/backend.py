@@ -130,6 +130,11 @@ class Backend(Protocol):
         """Create or change a silence; its id. Raises ValidationError or NotFoundError, nothing changed."""
         ...
 
+    async def import_silence(self, silence: Silence, signed_by: str) -> bool:
+        """Take in a silence under its own id; False if an equal one is here. ``signed_by``, if not empty,
+        counts as its creator. Raises ValidationError or ConflictError, nothing changed."""
+        ...
+
     async def expire_silence(self, identifier: str) -> None:
         """End a silence. Raises NotFoundError."""
         ...

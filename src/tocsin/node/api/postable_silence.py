@@ -58,7 +58,9 @@ class PostableSilence(msgspec.Struct, forbid_unknown_fields=True):
     annotations: dict[str, str] | None = None
 
 
-class _Fields(NamedTuple):
+class SilenceFields(NamedTuple):
+    """What a body says; None is a field that is missing."""
+
     identifier: str
     matchers: list[PostableMatcher] | None
     starts_at: Nanoseconds | None
@@ -90,7 +92,7 @@ def reading_silence(body: bytes, now: Nanoseconds, mode: ParserMode = ParserMode
     weight.check_unusual(body, _NAME)
     try:
         usual = _decode(body)
-        fields = _Fields(
+        fields = SilenceFields(
             usual.id or "",
             usual.matchers,
             None if usual.startsAt is None else parse_time(usual.startsAt),
@@ -101,10 +103,11 @@ def reading_silence(body: bytes, now: Nanoseconds, mode: ParserMode = ParserMode
         )
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, GoJSONError):
         fields = _read_slowly(body)
-    return (yield from _silence(fields, now, mode))
+    return (yield from making_silence(fields, now, mode))
 
 
-def _silence(fields: _Fields, now: Nanoseconds, mode: ParserMode) -> Steps[Silence]:
+def making_silence(fields: SilenceFields, now: Nanoseconds, mode: ParserMode) -> Steps[Silence]:
+    """The silence that the fields ask for, a step for each pattern; errors as of :func:`reading_silence`."""
     # In the order in which go-openapi looks.
     if fields.comment is None:
         raise required("comment")
@@ -158,7 +161,7 @@ def _triple(number: int, matcher: PostableMatcher) -> tuple[int, str, str]:
     return MatchType.of(is_regex=matcher.isRegex, is_equal=is_equal), matcher.name, matcher.value
 
 
-def _read_slowly(body: bytes) -> _Fields:
+def _read_slowly(body: bytes) -> SilenceFields:
     if not body.strip(b" \t\r\n"):
         raise required(_NAME)
     try:
@@ -170,7 +173,7 @@ def _read_slowly(body: bytes) -> _Fields:
         raise unparsable(_NAME, error) from None
 
 
-def _fields(fields: dict[str, list[Value]], identifier: str) -> _Fields:
+def _fields(fields: dict[str, list[Value]], identifier: str) -> SilenceFields:
     annotations: dict[str, str] | None = None
     texts: dict[str, str | None] = {}
     times: dict[str, Nanoseconds | None] = {}
@@ -186,7 +189,7 @@ def _fields(fields: dict[str, list[Value]], identifier: str) -> _Fields:
             texts[name] = text_of(fields, "createdBy", "Silence")
         elif name == "matchers":
             matchers = _matchers(values[-1])
-    return _Fields(
+    return SilenceFields(
         identifier,
         matchers,
         times.get("startsat"),

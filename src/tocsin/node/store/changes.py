@@ -75,6 +75,19 @@ class SilenceChanges:
                 self._log_change(verb if each.id == identifier else "expire", each)
             return identifier
 
+    async def take_in(self, silence: Silence, signed_by: str = "") -> bool:
+        """Import a silence under its own id; False if an equal one is here already.
+
+        ``signed_by`` counts as its creator, if not empty. ValidationError, ConflictError or
+        :class:`~tocsin.errors.StorageError`, with nothing changed.
+        """
+        async with self._turn(silence.id):
+            staged = self._silences.stage_import(silence, self._now(), self._staged, signed_by=signed_by)
+            await self._keep(staged)
+            for each in staged:
+                self._log_change("create", each)
+            return bool(staged)
+
     async def expire(self, identifier: str) -> None:
         """End a silence. NotFoundError or :class:`~tocsin.errors.StorageError`, with nothing changed."""
         async with self._turn(identifier):

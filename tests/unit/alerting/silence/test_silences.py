@@ -19,7 +19,7 @@ from tocsin.alerting.silence import Silence, SilenceLimits, Silences, SilenceSta
 from tocsin.alerting.silence.state import AT_ONCE
 from tocsin.alerting.steps import finish
 from tocsin.alerting.timestamp import SECOND, ZERO
-from tocsin.errors import NotFoundError, StateError, ValidationError
+from tocsin.errors import ConflictError, NotFoundError, StateError, ValidationError
 
 HOUR = 3600 * SECOND
 NOW = 1795484000 * SECOND + 123_456_789
@@ -395,3 +395,78 @@ def test_patterns_that_end_at_the_same_moment_rest_a_few_at_a_time() -> None:
     assert 0 < state.pattern_statistics().resting_silences <= 2 * AT_ONCE
     finish(state.letting_rest(later))
     assert state.pattern_statistics().resting_silences == 3 * AT_ONCE
+
+
+ID = "3f0c8bd2-95a4-4e61-8d3e-0c9a7f6b1e42"
+
+
+def test_a_silence_is_imported_under_its_own_id_once() -> None:
+    state = silences()
+    asked = ask(identifier=ID, start=NOW - HOUR, comment="as it was")
+    staged = state.stage_import(asked, NOW)
+    assert state.get(ID) is None, "nothing is changed before it is kept"
+    state.apply(staged, NOW)
+    silence = stored(state, ID)
+    assert (silence.starts_at, silence.ends_at, silence.updated_at) == (NOW, NOW + HOUR, NOW)
+    assert silence.encoded == staged[0].encoded == state.encode_state()
+    assert state.mutes(Labels({"a": "b"}), NOW) == (ID,)
+    # An export has milliseconds, and of an active silence the start is past in any case.
+    exported = replace(silence, starts_at=NOW - NOW % (SECOND // 1000), encoded=b"")
+    exported = replace(exported, ends_at=silence.ends_at - silence.ends_at % (SECOND // 1000))
+    assert state.stage_import(exported, NOW + 5) == []
+    assert state.stage_import(asked, NOW + 5) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"matcher_sets": (parse_matchers('a="c"'),)}, "matchers"),
+        ({"ends_at": NOW + 2 * HOUR}, "endsAt (2026-11-24T02:33:20.123Z here)"),
+        ({"starts_at": NOW + HOUR // 2}, "startsAt (2026-11-24T01:33:20.123Z here)"),
+        ({"created_by": "you"}, "createdBy"),
+        ({"comment": "because"}, "comment"),
+        ({"annotations": Labels({"a": "b"})}, "annotations"),
+    ],
+)
+def test_another_silence_of_that_id_is_never_overwritten(changed: dict[str, object], named: str) -> None:
+    state = silences()
+    state.apply(state.stage_import(ask(identifier=ID), NOW), NOW)
+    before = state.encode_state()
+    with pytest.raises(ConflictError, match=f"silence {ID} exists with other content") as caught:
+        state.stage_import(replace(ask(identifier=ID), **changed), NOW)  # type: ignore[arg-type]
+    assert str(caught.value).endswith(f": {named}")
+    assert state.encode_state() == before
+
+
+def test_an_import_brings_no_silence_back_that_was_ended() -> None:
+    state = silences()
+    state.apply(state.stage_import(ask(identifier=ID), NOW), NOW)
+    state.expire(ID, NOW + SECOND)
+    with pytest.raises(ConflictError, match=r"endsAt \("):
+        state.stage_import(ask(identifier=ID), NOW + 2 * SECOND)
+    assert state.mutes(Labels({"a": "b"}), NOW + 2 * SECOND) == ()
+
+
+def test_who_signs_an_import_counts_as_its_creator() -> None:
+    state = silences()
+    for again in range(2):
+        staged = state.stage_import(ask(identifier=ID), NOW, signed_by="ana")
+        assert len(staged) == (0 if again else 1)
+        state.apply(staged, NOW)
+    assert stored(state, ID).created_by == "ana"
+    other = silences()
+    other.apply(other.stage_import(ask(identifier=ID), NOW), NOW)
+    assert other.stage_import(ask(identifier=ID), NOW, signed_by="ana") == [], "it is here as it was exported"
+
+
+def test_an_import_has_the_limits_of_a_new_silence() -> None:
+    state = silences(SilenceLimits(max_silences=2, max_silence_size_bytes=200))
+    with pytest.raises(ValidationError, match="silence exceeded maximum size"):
+        state.stage_import(ask(identifier=ID, comment="x" * 200), NOW)
+    with pytest.raises(ValidationError, match="invalid silence: "):
+        state.stage_import(ask(identifier=ID, end=NOW - HOUR), NOW)
+    with pytest.raises(ValidationError, match="exceeded maximum number of silences: 2"):
+        state.stage_import(ask(identifier=ID), NOW, staged=2)
+    state.apply(state.stage_import(ask(identifier=ID), NOW), NOW)
+    state.set(ask(), NOW)
+    assert state.stage_import(ask(identifier=ID), NOW) == [], "what is there is there"

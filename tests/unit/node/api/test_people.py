@@ -100,6 +100,7 @@ def test_who_is_not_known_changes_nothing_but_alerts_come_in() -> None:
             ("POST", SILENCES),
             ("DELETE", f"/api/v2/silence/{made['silenceID']}"),
             ("POST", f"{PREFIX}/acknowledge"),
+            ("POST", f"{PREFIX}/silences/import"),
             ("POST", f"{PREFIX}/receivers/team-x/test"),
             ("POST", "/-/reload"),
         ):
@@ -118,6 +119,7 @@ def test_read_only_takes_alerts_and_nothing_else() -> None:
             ("POST", "//api/v2/./silences"),
             ("DELETE", "/api/v2/silence/00000000-0000-0000-0000-000000000000"),
             ("POST", f"{PREFIX}/acknowledge"),
+            ("POST", f"{PREFIX}/silences/import"),
             ("POST", f"{PREFIX}/receivers/team-x/test"),
             ("POST", "/-/reload"),
             ("POST", "/-/RELOAD/"),

@@ -16,7 +16,7 @@ from tests.support.amounts import many
 from tests.support.stores import Disk, silence
 from tocsin.alerting.nflog import LogView, Receiver, RecordedEntries
 from tocsin.alerting.silence import Silences
-from tocsin.errors import NotFoundError, StorageError
+from tocsin.errors import ConflictError, NotFoundError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import changes
 from tocsin.node.store.changes import NotificationWriter, RelayQueue, SilenceChanges
@@ -121,6 +121,28 @@ def test_changes_of_one_silence_take_turns(tmp_path: Path) -> None:
         assert len(disk.silences) == 1
         assert not disk.changes._turns
         await disk.store.close()
+
+    asyncio.run(story())
+
+
+def test_an_imported_silence_is_kept_and_told_once(tmp_path: Path) -> None:
+    identifier = "3f0c8bd2-95a4-4e61-8d3e-0c9a7f6b1e42"
+
+    async def story() -> None:
+        disk = await Disk(tmp_path).open()
+        asked = silence("A", identifier=identifier)
+        taken = await asyncio.gather(*(disk.changes.take_in(asked) for _ in range(5)))
+        assert sorted(taken) == [False] * 4 + [True]
+        with pytest.raises(ConflictError):
+            await disk.changes.take_in(silence("A", comment="other", identifier=identifier))
+        assert len(disk.told) == 1
+        assert not disk.changes._turns
+        await disk.store.close()
+        again = await Disk(tmp_path).open()
+        found = again.silences.get(identifier)
+        assert found is not None
+        assert found.comment == asked.comment
+        await again.store.close()
 
     asyncio.run(story())
 

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tocsin.alerting.matcher import ParserMode
-from tocsin.errors import ConfigError, NotFoundError, StorageError, ValidationError
+from tocsin.errors import ConfigError, ConflictError, NotFoundError, StorageError, ValidationError
 from tocsin.models.base import Problem
 from tocsin.node.api import cors
 from tocsin.node.api.backend import Backend
@@ -126,6 +126,8 @@ class TocsinV1:
             return problem(400, str(error))
         except NotFoundError as error:
             return problem(404, str(error))
+        except ConflictError as error:
+            return problem(409, str(error))
         except StorageError as error:
             return problem(503, str(error))
         except Exception:  # a bug of ours: the client shall know, and the log say where

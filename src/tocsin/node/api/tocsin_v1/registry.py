@@ -19,6 +19,7 @@ from tocsin.node.api.tocsin_v1 import (
     routes,
     routetest,
     shadow,
+    silenceimport,
     status,
 )
 from tocsin.node.api.tocsin_v1.resource import AnyResource
@@ -42,5 +43,6 @@ RESOURCES: Final[tuple[AnyResource, ...]] = (
     routes.RESOURCE,
     routetest.RESOURCE,
     shadow.RESOURCE,
+    silenceimport.RESOURCE,
     status.RESOURCE,
 )
