@@ -11,6 +11,7 @@ FOLDERS = {
     "alertmanager-trixie": ["prometheus-alertmanager"],
     "alertmanager-bookworm": ["prometheus-alertmanager"],
     "prometheus-sid": ["prometheus"],
+    "promtool-sid": ["promtool"],
     "serf-sid": ["serf"],
     "nsd-bookworm": ["../sbin/nsd"],
 }
@@ -65,6 +66,7 @@ def test_what_is_there_is_not_fetched_again(tmp_path: Path) -> None:
         ("alertmanager", "1.2.3"),
         ("alertmanager", "1.2.3"),
         ("prometheus", "1.2.3"),
+        ("promtool", "1.2.3"),
         ("serf", "1.2.3"),
     ]
     assert all(os.access(path, os.X_OK) for _, _, path in lines)
