@@ -6,8 +6,8 @@ import asyncio
 import difflib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qsl, urlencode
 
+from tocsin.cli.asking import say
 from tocsin.cli.commandline.invocation import Invocation
 from tocsin.cli.commandline.model import FILE, SECONDS, SWITCH, Argument, Command, Flag
 from tocsin.errors import ConfigError
@@ -15,19 +15,7 @@ from tocsin.text import plain
 
 if TYPE_CHECKING:
     from tocsin.alerting.notification import Notification
-    from tocsin.notify.integrations.base import Answer, IntegrationConfig
-    from tocsin.notify.integrations.sender import NotifierSender
-
-LONGEST_SHOWN: Final = 16 * 1024
-"""Characters of a body."""
-_HIDDEN: Final = frozenset(("authorization", "proxy-authorization", "cookie", "set-cookie", "x-auth-token"))
-_ROLE: Final = (
-    b"<AssumeRoleResult><AccessKeyId>DRYRUN</AccessKeyId><SecretAccessKey>dry-run</SecretAccessKey>"
-    b"<SessionToken>dry-run</SessionToken></AssumeRoleResult>"
-)
-"""AWS's answer where a role's keys are asked for."""
-_DRY: Final = b'{"ok":true,"success":true,"access_token":"dry-run","result":{"message_id":1},"issues":[]}'
-"""What stands for an answer of every kind of server, so that all that would be sent is made."""
+    from tocsin.notify.integrations.base import IntegrationConfig
 
 
 def run_test(invocation: Invocation) -> int:
@@ -48,6 +36,12 @@ def run_test(invocation: Invocation) -> int:
 
 
 async def _test(invocation: Invocation, sections: Sequence[IntegrationConfig], files: object) -> int:
+    from time import perf_counter
+
+    from tocsin.cli.receiverwatch import Printer, Recorder
+    from tocsin.client.formats import to_json
+    from tocsin.client.tocsin import as_json
+    from tocsin.models.receivertried import IntegrationTried, ReceiverTried
     from tocsin.node.clock import Clock
     from tocsin.notify.integrations.base import WATCHER
     from tocsin.notify.integrations.sender import make_sender
@@ -57,85 +51,49 @@ async def _test(invocation: Invocation, sections: Sequence[IntegrationConfig], f
 
     assert isinstance(files, TemplateFiles)  # noqa: S101
     clock, failed, dry = Clock(), 0, invocation.on("dry-run")
+    receiver, json = invocation.arguments[0], invocation.output == "json"
     timeout = int(invocation.value("timeout", float) * 1e9)
     renderer, contexts = TemplateRenderer(files, invocation.text("web.external-url")), TLSContexts()
     notification = _notification(invocation, clock.now())
+    tried: list[IntegrationTried] = []
     for number, section in enumerate(sections):
-        print(f"== {section.kind}[{number}]")
+        name = f"{section.kind}[{number}]"
+        if not json:
+            print(f"== {name}")
         sender = make_sender(section, contexts=contexts, renderer=renderer, clock=clock)
-        watcher = _Printer(sender, dry=dry)
+        recorder = Recorder(sender.mask, dry=dry)
+        watcher = recorder if json else Printer(sender.mask, dry=dry)
         WATCHER.set(watcher)
+        began = perf_counter()
         try:
             outcome = await sender.send(notification, clock.now() + timeout)
         finally:
             await sender.close()
-        if outcome.success:
+        said = "" if outcome.success else hint(outcome, watcher.last)
+        failed += not outcome.success
+        if json:
+            tried.append(
+                IntegrationTried(
+                    name=f"{receiver}/{name}",
+                    outcome="failed" if not outcome.success else "nothing sent" if dry else "taken",
+                    reason=outcome.reason,
+                    error=outcome.error,
+                    hint=said,
+                    took=round(perf_counter() - began, 6),
+                    requests=recorder.requests,
+                    mails=tuple(recorder.mails),
+                    replies=tuple(recorder.replies),
+                )
+            )
+        elif outcome.success:
             print("nothing was sent" if dry else "taken")
         else:
-            failed += 1
             print(f"FAILED ({outcome.reason}): {plain(outcome.error, 4096)}")
-            print(f"hint: {hint(outcome, watcher.last)}")
+            print(f"hint: {said}")
+    if json:
+        whole = ReceiverTried(receiver=receiver, dry_run=dry, failed=failed, integrations=tuple(tried))
+        say(to_json(as_json(whole)))
     return 1 if failed else 0
-
-
-class _Printer:
-    """Prints each request and answer, masked. Implements ``Watcher``."""
-
-    def __init__(self, sender: NotifierSender, *, dry: bool) -> None:
-        self._sender, self.dry = sender, dry
-        self.last: Answer | None = None
-
-    def sending(
-        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
-    ) -> Answer | None:
-        """Print a request."""
-        from tocsin.notify.integrations.base import Answer
-
-        self._say(f"> {method} ", _unescaped(url))
-        for name, value in headers:
-            self._say(f"> {name}: ", "<secret>" if name.lower() in _HIDDEN else value)
-        self._say("> ", body.decode("utf-8", "replace"))
-        if not self.dry:
-            return None
-        told = _ROLE if b"Action=AssumeRole" in body else _DRY
-        return Answer(200, {"content-type": "application/json"}, told)
-
-    def answered(self, answer: Answer) -> None:
-        """Print an answer."""
-        self.last = answer
-        print(f"< {answer.status}")
-        for name, value in answer.headers.items():
-            self._say(f"< {name}: ", "<secret>" if name.lower() in _HIDDEN else value)
-        self._say("< ", answer.body.decode("utf-8", "replace"))
-
-    def mailing(self, sender: str, recipients: Sequence[str], data: bytes) -> None:
-        """Print a mail."""
-        self._say("> MAIL FROM:", f"<{sender}>")
-        for recipient in recipients:
-            self._say("> RCPT TO:", f"<{recipient}>")
-        self._say("> ", data.removesuffix(b"\r\n.\r\n").decode("utf-8", "replace"))
-
-    def replied(self, step: str, code: int, message: str) -> None:
-        """Print what a mail server says."""
-        self._say(f"< {step}: ", f"{code} {message}")
-
-    def _say(self, begin: str, text: str) -> None:
-        masked = self._sender.mask(text).strip()
-        for line in masked[:LONGEST_SHOWN].splitlines():
-            # A backslash stays as it is, since JSON has its own; what a terminal might obey does not.
-            print(begin + "".join(each if each.isprintable() else plain(each) for each in line))
-        if len(masked) > LONGEST_SHOWN:
-            print(f"{begin}… and {len(masked) - LONGEST_SHOWN} characters more")
-
-
-def _unescaped(url: str) -> str:
-    """Parameters as they are, so that a secret among them is known for one."""
-    address, mark, query = url.partition("?")
-    return address + mark + urlencode(parse_qsl(query, keep_blank_values=True), safe="", quote_via=_as_it_is)
-
-
-def _as_it_is(text: str | bytes, *_: object) -> str:
-    return text.decode("utf-8", "replace") if isinstance(text, bytes) else text
 
 
 def _notification(invocation: Invocation, now: int) -> Notification:
@@ -179,5 +137,6 @@ TEST: Final = Command(
     ),
     arguments=(Argument("name", "The receiver", least=1, most=1),),
     description="Sends one notification by each integration of the receiver, once, and prints what is sent"
-    " (secrets masked), what the server says, and a hint. Exit status 1 if one failed.",
+    " (secrets masked), what the server says, and a hint; with -o json as one object. Exit status 1 if one"
+    " failed.",
 )

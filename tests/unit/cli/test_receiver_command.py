@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +120,69 @@ def test_a_failure_has_a_reason_and_a_hint(
     assert "hint: the server wants fewer requests; come back in 7 s" in said
 
 
+def in_json(capsys: pytest.CaptureFixture[str]) -> Any:
+    said = capsys.readouterr()
+    assert "hush" not in said.out.replace('hush-pat"', "")  # The far end said a part of it.
+    assert (said.out.count("\n"), said.err) == (1, ""), "one object, and nothing beside it"
+    return json.loads(said.out)
+
+
+def test_in_json_it_tells_requests_answers_and_outcome(
+    far: Far, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(far, tmp_path, "ops", "-o", "json") == 0
+    done = in_json(capsys)
+    [one] = done.pop("integrations")
+    assert done == {"receiver": "ops", "dryRun": False, "failed": 0}
+    assert one.pop("took") > 0
+    [request] = one.pop("requests")
+    assert one == {
+        "name": "ops/webhook[0]",
+        "outcome": "taken",
+        "reason": "",
+        "error": "",
+        "hint": "",
+        "mails": [],
+        "replies": [],
+    }
+    assert (request["method"], request["url"]) == ("POST", "<secret>")
+    assert {"name": "Authorization", "value": "<secret>"} in request["headers"]
+    assert json.loads(request["body"]) == json.loads(far.got[0][1])
+    assert (request["answer"]["status"], request["answer"]["body"]) == (200, "you said hush-pat")
+    assert {"name": "retry-after", "value": "7"} in request["answer"]["headers"]
+    far.status = 429
+    assert run(far, tmp_path, "ops", "-o", "json") == 1
+    done = in_json(capsys)
+    [one] = done["integrations"]
+    assert (done["failed"], one["outcome"], one["reason"]) == (1, "failed", "rateLimited")
+    assert one["hint"] == "the server wants fewer requests; come back in 7 s"
+    assert one["requests"][0]["answer"]["status"] == 429
+    assert run(far, tmp_path, "mail", "-o", "json") == 1
+    [one] = in_json(capsys)["integrations"]
+    assert one["requests"][0]["answer"] is None
+    assert "connection refused" in one["error"]
+
+
+def test_a_dry_run_in_json_has_what_would_be_sent_and_no_answer(
+    far: Far, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(far, tmp_path, "chat", "--dry-run", "-o", "json") == 0
+    done = in_json(capsys)
+    [one] = done["integrations"]
+    assert (done["dryRun"], done["failed"], one["outcome"]) == (True, 0, "nothing sent")
+    token, message = one["requests"]
+    assert token["url"].endswith("/gettoken?corpid=c&corpsecret=<secret>")
+    assert json.loads(message["body"])["text"] == {"content": "<secret>"}
+    assert (token["answer"], message["answer"]) == (None, None)
+    command = ("letters", "--dry-run", "-o", "json", "--alert", "alertname=Full,team=a")
+    assert run(far, tmp_path, *command) == 0
+    [one] = in_json(capsys)["integrations"]
+    [mail] = one["mails"]
+    assert (mail["sender"], mail["recipients"]) == ("a@example.org", ["a@example.org", "b@example.org"])
+    assert "Subject: <secret> firing\r\n" in mail["data"]
+    assert (one["requests"], one["replies"], far.got) == ([], [], [])
+
+
 def test_nobody_is_there(far: Far, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(far, tmp_path, "mail") == 1
     said = capsys.readouterr().out
@@ -192,6 +257,21 @@ def test_a_mail_is_sent_and_every_answer_printed(
         assert f"< {refused}" in said
         assert f"FAILED (other): {refused}" in said
         assert "look at to" in said if refused == "RCPT" else "look at auth_username" in said
+
+
+def test_a_mail_servers_replies_are_in_the_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        serving = threading.Thread(target=serve_mail, args=(server, "RCPT"), daemon=True)
+        serving.start()
+        file = tmp_path / "am.yml"
+        file.write_text(FILE.format(address=f"127.0.0.1:{server.getsockname()[1]}"))
+        line = ["receiver", "test", "letters", "--alert", "team=a", "-o", "json", "--config.file", str(file)]
+        assert main(line) == 1
+        serving.join()
+    [one] = in_json(capsys)["integrations"]
+    assert {"step": "EHLO", "code": 250, "message": "far\nAUTH PLAIN"} in one["replies"]
+    assert (one["replies"][-1]["step"], one["replies"][-1]["code"]) == ("RCPT", 550)
+    assert one["error"].startswith("RCPT")
 
 
 def serve_mail(server: socket.socket, refused: str) -> None:
