@@ -88,7 +88,8 @@ class Acknowledging:
                 await asyncio.sleep(0)
             if silences.looking_up(alert.labels) is not None:
                 await self._look_ups.find_all((alert.labels,))
-            for identifier in await in_turns(silences.muting(alert.labels, now, maxsize)):
+            muting = silences.muting(alert.labels, self._clock.now(), maxsize)
+            for identifier in await in_turns(muting):
                 if next(turns):  # Thousands may silence each of thousands of alerts.
                     await asyncio.sleep(0)
                 if identifier not in starts:

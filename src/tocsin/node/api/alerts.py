@@ -14,7 +14,6 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.group import GroupView
 from tocsin.alerting.matcher import Matcher, ParserMode
 from tocsin.alerting.regex import Regex
-from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ValidationError
 from tocsin.node.api.alert_views import AlertViews, encode_status
 from tocsin.node.api.answers import empty
@@ -36,13 +35,16 @@ _Group: TypeAlias = tuple[GroupView, list[tuple[Alert, _Status]]]
 
 
 class _Filter:
-    """What a request for alerts or groups asks for."""
+    """What a request for alerts or groups asks for.
+
+    Each alert is judged as of when its turn comes: the client may take the answer for minutes, and a question
+    as of an older time would have all silences that have ended since looked up anew.
+    """
 
     def __init__(
         self,
         backend: Backend,
         query: Query,
-        now: Nanoseconds,
         matchers: Sequence[Matcher],
         receiver: Regex | None,
         receiver_matchers: Sequence[Matcher],
@@ -56,14 +58,13 @@ class _Filter:
         self._labels = receiver_labels(backend.config) if self._receiver_matchers else {}
         self._labels_meet: dict[str, bool] = {}  # by receiver, each found once
         self._backend = backend
-        self._now = now
 
     @classmethod
-    async def read(cls, backend: Backend, query: Query, now: Nanoseconds) -> Self:
+    async def read(cls, backend: Backend, query: Query) -> Self:
         """Raises ValidationError, for the first mistake."""
         matchers = await in_turns(query.matchers())
         receiver = query.receiver()
-        return cls(backend, query, now, matchers, receiver, await in_turns(query.receiver_matchers()))
+        return cls(backend, query, matchers, receiver, await in_turns(query.receiver_matchers()))
 
     async def wants_receivers(self, receivers: Sequence[str], turns: Turns) -> bool:
         """Whether one of ``receivers`` has the name, and one of them the labels, that are asked for."""
@@ -85,7 +86,7 @@ class _Filter:
 
     async def status(self, alert: Alert, turns: Turns) -> tuple[Sequence[str], Sequence[str]] | None:
         """By which silences and alerts an alert is muted; None if it is not asked for."""
-        now = self._now
+        now = self._backend.now()
         if alert.resolved_at(now) and alert.ends_at < now:
             return None
         labels = alert.labels
@@ -100,9 +101,10 @@ class _Filter:
 
     async def muted(self, alert: Alert) -> tuple[Sequence[str], Sequence[str]]:
         """By which silences and alerts."""
-        backend, labels, now = self._backend, alert.labels, self._now
+        backend, labels = self._backend, alert.labels
         if backend.silences.looking_up(labels) is not None:
             await backend.look_ups.find_all((labels,))
+        now = backend.now()
         silenced_by = await in_turns(backend.silences.muting(labels, now, maxsize))
         return silenced_by, backend.inhibited_by(labels, now)
 
@@ -143,7 +145,7 @@ class AlertOperations:
     async def get(self, request: Request) -> Response:
         """The alerts that have not ended, by fingerprint. Raises ValidationError."""
         backend = self._backend
-        wanted = await _Filter.read(backend, Query(request.scope["query_string"], self._mode), backend.now())
+        wanted = await _Filter.read(backend, Query(request.scope["query_string"], self._mode))
         return await self._long_answers.of(request, self._shown(wanted))
 
     async def _shown(self, wanted: _Filter) -> AsyncIterator[bytes]:
@@ -166,7 +168,7 @@ class AlertOperations:
         """The aggregation groups with alerts that have not ended. Raises ValidationError."""
         backend = self._backend
         query = Query(request.scope["query_string"], self._mode)
-        wanted = await _Filter.read(backend, query, backend.now())
+        wanted = await _Filter.read(backend, query)
         muted = query.flag("muted")
         groups: list[_Group] = []
         receivers: dict[int, list[str]] = {}

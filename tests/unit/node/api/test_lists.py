@@ -16,10 +16,13 @@ from tests.support.api_backend import LoneNode
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
 from tocsin.alerting.silence import Silence
+from tocsin.alerting.steps import finish
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.api import Limits, create_app, lists
 from tocsin.node.api.lists import AT_ONCE, CHUNK, LONG, LongAnswers
 from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.api.zipping import Zipping
+from tocsin.node.clock import Clock
 
 Message = MutableMapping[str, Any]
 
@@ -75,6 +78,30 @@ class Client:
 
     async def take(self, answer: Response) -> None:
         await answer({"type": "http"}, self.receive, self.send)
+
+
+class Resuming(Client):
+    """Stops for a while."""
+
+    def __init__(self, stop_after: int) -> None:
+        super().__init__()
+        self.pause_after = stop_after
+        self.resumed = asyncio.Event()
+
+    async def send(self, message: Message) -> None:
+        await super().send(message)
+        if len(self.body) > self.pause_after:
+            self.stopped.set()
+            await self.resumed.wait()
+
+
+class Ahead(Clock):
+    """Of the machine's, by some seconds."""
+
+    seconds = 0
+
+    def now(self) -> Nanoseconds:
+        return super().now() + self.seconds * SECOND
 
 
 def test_a_short_list_is_an_answer_with_its_length() -> None:
@@ -235,5 +262,34 @@ def test_a_client_that_takes_a_long_answer_slowly_takes_nobody_elses_place() -> 
             assert (await http.get("/api/v2/receivers")).status_code == 200
             slow.gone.set()
             await asking
+
+    asyncio.run(story())
+
+
+def test_a_slow_client_is_answered_as_of_now_and_does_not_put_ended_silences_back_into_the_index() -> None:
+    """An answer may be taken for minutes. A look-up as of its beginning would file all patterns anew that
+    have ended since, in one go, each time that something else has let them rest."""
+
+    async def story() -> None:
+        node = LoneNode()
+        node.clock = clock = Ahead()
+        matchers = parse_matchers('number=~"4.*9|never"')
+        await node.set_silence(Silence("", (matchers,), node.now(), node.now() + 60 * SECOND))
+        http = httpx.AsyncClient(transport=httpx.ASGITransport(app=create_app(node)), base_url="http://node")
+        async with http:
+            posted = [{"labels": {"number": str(number), "text": "x" * 6000}} for number in range(500)]
+            assert (await http.post("/api/v2/alerts", json=posted)).status_code == 200
+        slow = Resuming(LONG)
+        scope = {"type": "http", "method": "GET", "path": "/api/v2/alerts", "raw_path": b"/api/v2/alerts"}
+        scope |= {"query_string": b"", "headers": [], "http_version": "1.1"}
+        asking = asyncio.ensure_future(create_app(node)(scope, slow.receive, slow.send))
+        await slow.stopped.wait()
+        clock.seconds = 120
+        finish(node.silences.letting_rest(node.now()))
+        before = node.silences.version
+        slow.resumed.set()
+        await asking
+        assert slow.whole
+        assert node.silences.version == before
 
     asyncio.run(story())

@@ -81,7 +81,6 @@ class _Facets:
 
     async def _counted(self, matchers: Sequence[Matcher]) -> _Counts:
         backend = self._backend
-        now = backend.now()
         counts: _Counts = {}
         counted = 0
         turns = turns_of(SLICE)
@@ -89,10 +88,11 @@ class _Facets:
             if next(turns):
                 await asyncio.sleep(0)
             labels = alert.labels
-            if alert.resolved_at(now) or not await meets(matchers, labels, turns):
+            if alert.resolved_at(backend.now()) or not await meets(matchers, labels, turns):
                 continue
             if backend.silences.looking_up(labels) is not None:
                 await backend.look_ups.find_all((labels,))
+            now = backend.now()  # not of the beginning: see AlertOperations
             silenced = backend.silences.is_muted(labels, now)
             inhibited = bool(backend.inhibited_by(labels, now))
             for name, value in labels.pairs:
