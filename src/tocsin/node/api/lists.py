@@ -38,11 +38,10 @@ class LongAnswers:
         """The answer with the list that ``pieces`` have the inside of, encoded."""
         first: list[bytes] = []
         size = 0
-        whole = request.scope.get("http_version") == "1.0"  # whose clients know no chunks
         async for piece in pieces:
             first.append(piece)
             size += len(piece)
-            if size > LONG and not whole:
+            if size > LONG:
                 break
         else:
             return json_answer(b"[%b]\n" % b"".join(first))

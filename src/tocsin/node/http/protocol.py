@@ -18,6 +18,7 @@ from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
 from tocsin.node.http.connections import Connections, TrackedConnection
 from tocsin.node.http.joining import JoiningTransport
 from tocsin.node.http.turns import Turns
+from tocsin.node.http.unsized import until_closed
 
 _ANSWERS: Final = {
     "malformed": (b"400 Bad Request", b"400 Bad Request"),
@@ -190,7 +191,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
         def begin() -> None:
             if not cycle.disconnected:
-                super(BoundedProtocol, self)._start_asgi_task(cycle, app)
+                old = cycle.scope["http_version"] == "1.0"
+                super(BoundedProtocol, self)._start_asgi_task(cycle, until_closed(cycle, app) if old else app)
 
         self._turns.take(self._tracked.source, begin)
 

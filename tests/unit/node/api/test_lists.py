@@ -27,9 +27,9 @@ from tocsin.node.clock import Clock
 Message = MutableMapping[str, Any]
 
 
-def request(version: str = "1.1", encoding: str = "", host: str = "127.0.0.1") -> Request:
+def request(encoding: str = "", host: str = "127.0.0.1") -> Request:
     headers = [(b"accept-encoding", encoding.encode())]
-    return Request({"type": "http", "http_version": version, "headers": headers, "client": (host, 1)})
+    return Request({"type": "http", "http_version": "1.1", "headers": headers, "client": (host, 1)})
 
 
 class Pieces:
@@ -171,15 +171,6 @@ def test_it_is_the_same_list(encoding: str) -> None:
         body = zlib.decompress(client.body, 31) if encoding else client.body
         assert client.headers.get(b"content-encoding", b"").decode() == encoding
         assert body == pieces.expected()
-
-    asyncio.run(story())
-
-
-def test_a_client_of_http_1_0_gets_it_as_a_whole() -> None:
-    async def story() -> None:
-        pieces = Pieces(400, 10_000)
-        answer = await LongAnswers(AnswerStatistics()).of(request("1.0"), pieces.all())
-        assert answer.body == pieces.expected()
 
     asyncio.run(story())
 
