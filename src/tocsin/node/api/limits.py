@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -17,6 +18,10 @@ from tocsin.node.api.answers import plain_error
 from tocsin.node.api.browsers import ANY, BrowserRules
 from tocsin.node.api.people import NOBODY, PeopleRules
 from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, AlertLimits
+from tocsin.sources import source_of
+
+OVERFLOW: Final = 2
+"""Times ``get_concurrency``, that GETs of addresses which have less than their share may come to."""
 
 
 class HTTPMetrics(Protocol):
@@ -103,6 +108,8 @@ class Gate:
         self._timeout = limits.timeout
         self._metrics = metrics
         self._gets = 0
+        self._gets_of: Counter[str] = Counter()
+        """Of each address that has any."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -128,12 +135,14 @@ class Gate:
         if scope["method"] != "GET":
             await self._timed(scope, receive, sent, sent)
             return
-        if self._gets >= self._concurrency:
+        client = scope.get("client")
+        source = source_of(client[0]) if client else ""
+        if not self._has_place(source):
             self._metrics.concurrency_limit_exceeded()
             message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
             await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)
             return
-        self._count(1)
+        self._count(source, 1)
         # A client that takes a long answer slowly keeps nobody else's place: of those there is a bound too.
         counted = True
 
@@ -141,17 +150,29 @@ class Gate:
             nonlocal counted
             if counted and message.get("more_body"):
                 counted = False
-                self._count(-1)
+                self._count(source, -1)
             await sent(message)
 
         try:
             await self._timed(scope, receive, sent, send)
         finally:
             if counted:
-                self._count(-1)
+                self._count(source, -1)
 
-    def _count(self, more: int) -> None:
+    def _has_place(self, source: str) -> bool:
+        """Whether there is room for a GET of ``source``: an address whose slow GETs take all places must not
+        keep probes and scrapes of others out."""
+        if self._gets < self._concurrency:
+            return True
+        sources = len(self._gets_of.keys() | {source})
+        share = max(self._concurrency // sources, 1)
+        return self._gets < OVERFLOW * self._concurrency and self._gets_of[source] < share
+
+    def _count(self, source: str, more: int) -> None:
         self._gets += more
+        self._gets_of[source] += more
+        if not self._gets_of[source]:
+            del self._gets_of[source]
         self._metrics.gets_in_flight(self._gets)
 
     async def _timed(self, scope: Scope, receive: Receive, sent: _Sent, send: Send) -> None:

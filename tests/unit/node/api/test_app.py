@@ -13,16 +13,19 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import alert, matcher, silence
 from tests.support.transports import eventually
-from tocsin.alerting.matcher import Matcher, MatchType
+from tocsin.alerting.matcher import Matcher, MatchType, ParserMode
 from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ConfigError
 from tocsin.node.api import ClusterStatus, Limits, PeerStatus, alerts, create_app, general
+from tocsin.node.api.app import Site
+from tocsin.node.api.limits import Gate
 from tocsin.node.api.requests import clean_path
 from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.api.zipping import AT_ONCE, Zipping
@@ -249,6 +252,45 @@ def test_gets_past_the_limit_are_refused() -> None:
         assert (await http.get("/api/v2/alerts")).status_code == 200
 
     play(story, limits=Limits(get_concurrency=2), metrics=counted)
+
+
+def test_an_address_that_takes_all_places_of_gets_keeps_no_other_out() -> None:
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        counted, go_on = Counted(), asyncio.Event()
+
+        class Waiting(Site):
+            async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+                await go_on.wait()
+                await super().__call__(scope, receive, send)
+
+        site = Waiting(
+            node, route_prefix="/", limits=Limits(), mode=ParserMode.FALLBACK, statistics=AnswerStatistics()
+        )
+        gate = Gate(site, Limits(get_concurrency=4), counted)
+
+        async def asked(host: str, count: int) -> list[asyncio.Task[int]]:
+            transport = httpx.ASGITransport(gate, client=(host, 1))
+            client = httpx.AsyncClient(transport=transport, base_url="http://node")
+
+            async def one() -> int:
+                return (await client.get("/-/healthy")).status_code
+
+            begun = [asyncio.create_task(one()) for _ in range(count)]
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return begun
+
+        addresses = ["192.0.2.1", "192.0.2.2", *[f"2001:db8:0:{number}::1" for number in range(4)]]
+        begun = [await asked(address, 5) for address in addresses]
+        assert max(counted.in_flight) == 2 * 4
+        go_on.set()
+        answers = [await asyncio.gather(*each) for each in begun]
+        # A half for the second, a third part for the next, one place for each after it until there are eight.
+        assert [each.count(200) for each in answers] == [4, 2, 1, 1, 0, 0]
+        again = await asyncio.gather(*await asked("192.0.2.1", 4))
+        assert again == [200] * 4, "nobody has kept a place"
+
+    play(story)
 
 
 def test_a_request_past_the_time_limit_is_answered_with_503() -> None:
