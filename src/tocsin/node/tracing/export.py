@@ -126,8 +126,9 @@ class _Heard(logging.Handler):
 
 HEARD: Final = _Heard(logging.WARNING)
 _library = logging.getLogger("opentelemetry")
-_library.addHandler(HEARD)
-_library.propagate = False
+_library.addHandler(logging.NullHandler())
+_library.propagate = False  # It warns of what requests bring, word for word.
+logging.getLogger("opentelemetry.exporter").addHandler(HEARD)
 
 
 def exporter_of(config: TracingConfig) -> SpanExporter:

@@ -26,6 +26,8 @@ from opentelemetry.trace import (
     SpanContext,
     SpanKind,
     StatusCode,
+    TraceFlags,
+    TraceState,
     set_span_in_context,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -63,11 +65,28 @@ _propagator: Final = TraceContextTextMapPropagator()
 
 
 @dataclass(frozen=True, slots=True)
-class _Report:
-    """Of an alert. ``at`` by the monotonic clock."""
+class Report:
+    """Of an alert. ``at`` by the monotonic clock. ``state`` is a ``tracestate`` as it came: read it takes up
+    to twenty times as much, and there may be thousands of reports."""
 
-    context: SpanContext
+    trace_id: int
+    span_id: int
+    flags: TraceFlags
+    state: str
     at: float
+
+    @classmethod
+    def of(cls, span: SpanContext, at: float) -> Report:
+        """The one that ``span`` brought."""
+        return cls(span.trace_id, span.span_id, span.trace_flags, span.trace_state.to_header(), at)
+
+    @property
+    def context(self) -> SpanContext:
+        """Of its span."""
+        state = TraceState.from_header([self.state]) if self.state else None
+        return SpanContext(
+            self.trace_id, self.span_id, is_remote=False, trace_flags=self.flags, trace_state=state
+        )
 
 
 class Spans:
@@ -93,7 +112,7 @@ class Spans:
         )
         provider.add_span_processor(self._outgoing)
         self._tracer = provider.get_tracer("tocsin", __version__)
-        self._reports: dict[int, _Report] = {}
+        self._reports: dict[int, Report] = {}
         self._flushes: dict[int, tuple[Flush, Span]] = {}  # by identity, which the value keeps alive
 
     @property
@@ -154,7 +173,7 @@ class Spans:
         if span is None or not span.is_recording():
             return
         span.set_attribute("alerting.alerts.count", len(alerts))
-        report, reports = _Report(span.get_span_context(), time.monotonic()), self._reports
+        report, reports = Report.of(span.get_span_context(), time.monotonic()), self._reports
         for alert in alerts:
             fingerprint = alert.labels.fingerprint
             reports.pop(fingerprint, None)  # The newest are last.
@@ -219,8 +238,8 @@ class Spans:
         reports = self._reports_of(flush)
         parent = None
         if reports:
-            newest = max(reports.values(), key=lambda report: report.at).context
-            parent = _parent(newest)
+            newest = max(reports.values(), key=lambda report: report.at)
+            parent = _parent(newest.context)
             del reports[newest.span_id]
         links = [Link(report.context) for report in list(reports.values())[:MAX_LINKS]]
         span = self._tracer.start_span(
@@ -238,14 +257,14 @@ class Spans:
         self._flushes[id(flush)] = flush, span
         return span
 
-    def _reports_of(self, flush: Flush) -> dict[int, _Report]:
+    def _reports_of(self, flush: Flush) -> dict[int, Report]:
         """By the report's span."""
         oldest = time.monotonic() - REPORT_SECONDS
-        found: dict[int, _Report] = {}
+        found: dict[int, Report] = {}
         for alert in flush.alerts:
             report = self._reports.get(alert.labels.fingerprint)
             if report is not None and report.at > oldest:
-                found[report.context.span_id] = report
+                found[report.span_id] = report
         return found
 
 
