@@ -78,6 +78,7 @@ class Content:
         "alerts",
         "firing",
         "notification",
+        "now",
         "resolved",
     )
 
@@ -94,6 +95,8 @@ class Content:
         self.resolved: tuple[int, ...] = ()
         """The alerts as of the last look, as the log numbers them."""
         self.notification: Notification | None = None
+        self.now = flush.now
+        """The time, for the steps of a look."""
         self._context = context
         self._flush = flush
         self._integration = integration
@@ -158,7 +161,7 @@ class Content:
             for alert in self.alerts
             if not alert.resolved_at(self._looked_at) and alert.labels.hash not in told
         }
-        alerts, muted = yield from context.muting.unmuted(flush, current, now, self._integration)
+        alerts, muted = yield from context.muting.unmuted(flush, current, lambda: self.now, self._integration)
         self.alerts = tuple(
             untold.get(alert.labels, alert) if alert.resolved_at(now) else alert for alert in alerts
         )

@@ -237,6 +237,7 @@ class Delivery:
 
     def _look_on(self, steps: Steps[list[Muted]], now: Nanoseconds) -> bool:
         """Choose on; whether that is done."""
+        self._content.now = now
         try:
             for _ in range(STEPS):
                 next(steps)

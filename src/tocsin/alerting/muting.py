@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, Protocol, TypeAlias
 
 from tocsin.alerting.alert import Alert
@@ -68,14 +68,15 @@ class Muting:
         self,
         flush: Flush,
         alerts: tuple[Alert, ...],
-        now: Nanoseconds,
+        now: Callable[[], Nanoseconds],
         integration: Integration | None = None,
     ) -> Steps[Unmuted]:
         """Which of ``alerts``, those of the flush or what its group holds now, nothing mutes; and what mutes
         the others, for ``integration`` or for all of them. The time intervals are asked about the flush's own
         time, as everybody else in the cluster asks about theirs.
 
-        In steps: there may be thousands of alerts, and of silences for each.
+        In steps: there may be thousands of alerts, and of silences for each. So ``now`` gives the time of the
+        step: to ask as of an older one would have all silences that have ended since filed anew.
         """
         found: list[Muted] = []
         left = []
@@ -83,21 +84,21 @@ class Muting:
         for place, alert in enumerate(alerts, 1):
             if place % ALERTS_AT_ONCE == 0:
                 yield
-            by = self._inhibitor.inhibition(alert.labels, now)
+            by = self._inhibitor.inhibition(alert.labels, now())
             if by is None:
                 left.append(alert)
             else:
                 muted.append(MutedAlert(alert, (by.source.labels.fingerprint_text,), by))
         if muted:
             alerts = tuple(left)
-            found.append(Muted(flush, now, "inhibition", tuple(muted), integration))
+            found.append(Muted(flush, now(), "inhibition", tuple(muted), integration))
         options = flush.options
         if alerts and (names := self.muted_by(options, flush.now)):
             active = self._is_active(options, flush.now)
             found.append(
                 Muted(
                     flush,
-                    now,
+                    now(),
                     "mute_time_interval" if active else "active_time_interval",
                     tuple([MutedAlert(alert, names) for alert in alerts]),
                     integration,
@@ -108,14 +109,14 @@ class Muting:
         for place, alert in enumerate(alerts, 1):
             if place % ALERTS_AT_ONCE == 0:
                 yield
-            ids = yield from self._silences.muting(alert.labels, now, MAX_BY)
+            ids = yield from self._silences.muting(alert.labels, now(), MAX_BY)
             if ids:
                 muted.append(MutedAlert(alert, ids))
             else:
                 left.append(alert)
         if muted:
             alerts = tuple(left)
-            found.append(Muted(flush, now, "silence", tuple(muted), integration))
+            found.append(Muted(flush, now(), "silence", tuple(muted), integration))
         return alerts, found
 
     def muted_by(self, options: RouteOptions, now: Nanoseconds) -> tuple[str, ...]:

@@ -109,6 +109,7 @@ class Pipeline:
         )
         self._settled = False
         self._unsettled: deque[FlushRun] = deque()
+        self._now: Nanoseconds = 0  # as last told, for what goes on in steps
         self._begun: Rounds[FlushRun, Unmuted] = Rounds(BATCH_STEPS)  # of which is not known what is muted
         self._waiting: deque[Delivery] = deque()
         self._timers: Timers[FlushRun | Delivery | Queue, Nanoseconds] = Timers()
@@ -170,11 +171,12 @@ class Pipeline:
             run.errors.append("stage for receiver missing")
             self._finish(run)
             return
-        self._begun.add(run, self._muting.unmuted(flush, flush.alerts, now))
+        self._begun.add(run, self._muting.unmuted(flush, flush.alerts, lambda: self._now))
         self._mute(now)
 
     def _mute(self, now: Nanoseconds) -> None:
         """Find out what is muted, as far as that may be done now."""
+        self._now = now
         for run, (alerts, muted) in self._begun.go_on():
             self._deliver(run, alerts, muted, now)
 

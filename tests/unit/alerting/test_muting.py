@@ -30,11 +30,13 @@ class Costly:
     def __init__(self, steps: int) -> None:
         self.steps = steps
         self.taken = 0
+        self.asked_as_of: list[Nanoseconds] = []
 
     def mutes(self, labels: Labels, _now: Nanoseconds, /) -> tuple[str, ...]:
         return ("by",) if labels.value("alertname") == "muted" else ()
 
     def muting(self, labels: Labels, now: Nanoseconds, _most: int, /) -> Steps[tuple[str, ...]]:
+        self.asked_as_of.append(now)
         for _ in range(self.steps if labels.value("alertname") == "slow" else 0):
             self.taken += 1
             yield
@@ -164,6 +166,25 @@ def test_what_is_chosen_anew_after_a_peer_has_told_is_found_in_steps_too() -> No
     assert sum(world.turns) == 4 * STEPS
     assert [len(each.alerts) for each in effects if isinstance(each, Muted)] == [1]
     assert told(effects) == [("{}:{}", 2)]
+
+
+def test_silences_are_asked_as_of_the_turn_and_not_of_the_beginning() -> None:
+    """Those that have ended meanwhile would be put back into the index, in one go and again and again."""
+    world = World(2 * BATCH_STEPS, current=(alert(alertname="slow"), alert(alertname="told")))
+    world.start("{}:{}", "slow", "told")
+    effects: list[PipelineEffect] = []
+    for second in range(1, 5):
+        effects += world.turn(T0 + second * SECOND)
+    [attempt] = [each for each in effects if isinstance(each, Attempt)]
+    assert world.silences.asked_as_of[0] == T0
+    assert world.silences.asked_as_of[1] > T0
+    world.silences.steps = 2 * STEPS
+    world.log.log(HOOK, "{}:{}", (1,), (), T0, 0)
+    world.pipeline.attempt_failed(attempt.id, T0 + 4 * SECOND, retry=True, reason="other")
+    for second in range(6, 10):
+        world.turn(T0 + second * SECOND)
+    [_, _, began, ended] = world.silences.asked_as_of
+    assert began < ended
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
