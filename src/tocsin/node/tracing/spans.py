@@ -194,10 +194,10 @@ class Spans:
             elif span.is_recording():
                 span.add_event(f"alerting.{type(each).__name__}", _told(each), each.at)
 
-    async def attempt(self, attempt: Attempt, sending: Coroutine[Any, Any, Outcome]) -> Outcome:
-        """Make an attempt."""
+    def begin(self, attempt: Attempt) -> Span:
+        """The span of an attempt."""
         integration = attempt.integration
-        span = self._tracer.start_span(
+        return self._tracer.start_span(
             "notify.Integration.Notify",
             context=set_span_in_context(self._of(attempt.flush), Context()),
             kind=SpanKind.CLIENT,
@@ -208,6 +208,9 @@ class Spans:
                 "alerting.alerts.count": len(attempt.notification.alerts),
             },
         )
+
+    async def attempt(self, span: Span, sending: Coroutine[Any, Any, Outcome]) -> Outcome:
+        """Make the attempt of that span."""
         token = TRACER.set(_Requests(self, span))
         try:
             outcome = await sending

@@ -65,6 +65,7 @@ class Tracing:
         """Of the configuration in force."""
         self._next: Spans | None = None
         self._begun = False
+        self._has_failed = False
         self._closing: set[asyncio.Task[None]] = set()
 
     def check(self, config: TracingConfig | None) -> None:
@@ -108,7 +109,15 @@ class Tracing:
 
     async def attempt(self, attempt: Attempt, sending: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Make an attempt."""
-        return await (sending if self.spans is None else self.spans.attempt(attempt, sending))
+        spans = self.spans
+        if spans is not None:
+            try:
+                span = spans.begin(attempt)
+            except Exception as error:
+                self._failed(error)
+            else:
+                return await spans.attempt(span, sending)
+        return await sending
 
     # -- as a Recording
 
@@ -120,7 +129,10 @@ class Tracing:
         """Alerts were put into their groups."""
         self._recording.inserted(alerts, dispatcher)
         if self.spans is not None:
-            self.spans.reported(alerts)
+            try:
+                self.spans.reported(alerts)
+            except Exception as error:
+                self._failed(error)
 
     def silence(self, verb: str, silence: Silence) -> None:
         """A silence was changed at this node."""
@@ -133,7 +145,10 @@ class Tracing:
         def decided(each: Sequence[Decision | FlushFinished]) -> None:
             recorded(each)
             if self.spans is not None:
-                self.spans.decided(each)
+                try:
+                    self.spans.decided(each)
+                except Exception as error:
+                    self._failed(error)
 
         return decided
 
@@ -155,6 +170,12 @@ class Tracing:
         self._adopt()
         if self._closing:
             await asyncio.wait(self._closing, timeout=2 * STOP_GRACE)
+
+    def _failed(self, error: Exception) -> None:
+        """A bug here, or in the library, must cost spans alone: what was sent is still to be logged."""
+        if not self._has_failed:
+            self._has_failed = True
+            self._log.warn("spans cannot be made", err=repr(error))
 
     def _adopt(self) -> None:
         old, self.spans = self.spans, self._next

@@ -395,3 +395,24 @@ def test_what_a_client_puts_into_a_trace_is_bounded(tmp_path: Path) -> None:
             assert max(len(span.name) for span in collected(collector)) < 300
 
     asyncio.run(main())
+
+
+def test_a_fault_of_tracing_costs_spans_and_no_notification(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(Spans, "_of", broken)
+    monkeypatch.setattr(Spans, "reported", broken)
+
+    async def main() -> None:
+        async with served() as sink:
+            config = CONFIG.format(url=sink.url) + "tracing: {endpoint: '127.0.0.1:1', client_type: http}\n"
+            async with node_with(tmp_path, config) as (node, url):
+                await post(url, "A")
+                await eventually(lambda: len(sink.requests) == 1)
+                await eventually(lambda: len(node.state.log) == 1)
+
+    asyncio.run(main())
+    assert caplog.text.count("spans cannot be made") == 1
