@@ -27,10 +27,12 @@ from tocsin.node.api.turns import Turns, in_turns, meets, turns_of
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before others get their turn on the event loop."""
-KEPT: Final = 64
-"""Silences of an alert that are kept until its group is shown; if there are more they are found anew."""
+KEPT: Final = 4096
+"""What mutes alerts, of one answer with groups: so many ids are kept until these are shown. Past it they are
+found anew, as there may be tens of thousands of alerts, and many clients that take their answers slowly."""
 
 _Status: TypeAlias = tuple[Sequence[str], Sequence[str]] | None
+_NOT_MUTED: Final[_Status] = (), ()
 _Group: TypeAlias = tuple[GroupView, list[tuple[Alert, _Status]]]
 
 
@@ -171,7 +173,9 @@ class AlertOperations:
         wanted = await _Filter.read(backend, query)
         muted = query.flag("muted")
         groups: list[_Group] = []
-        receivers: dict[int, list[str]] = {}
+        receivers: dict[int, tuple[str, ...]] = {}
+        same: dict[tuple[str, ...], tuple[str, ...]] = {}
+        kept = 0
         turns = turns_of(SHOW_SLICE)
         for group in await in_turns(backend.viewing_groups()):
             if not await wanted.wants_receivers((group.receiver,), turns):
@@ -181,16 +185,25 @@ class AlertOperations:
                 if next(turns):
                     await asyncio.sleep(0)
                 status = await wanted.status(alert, turns)
-                if status is not None:
-                    alerts.append((alert, status if len(status[0]) <= KEPT else None))
-                    # Once for each group that has it: two routes to one receiver give it twice.
-                    receivers.setdefault(alert.labels.fingerprint, []).append(group.receiver)
+                if status is None:
+                    continue
+                by = len(status[0]) + len(status[1])
+                if not by:
+                    status = _NOT_MUTED
+                elif kept + by > KEPT:
+                    status = None
+                else:
+                    kept += by
+                alerts.append((alert, status))
+                # Once for each group that has it: two routes to one receiver give it twice.
+                names = (*receivers.get(alert.labels.fingerprint, ()), group.receiver)
+                receivers[alert.labels.fingerprint] = same.setdefault(names, names)
             if alerts and (muted or not backend.group_muted_by(group)):
                 groups.append((group, alerts))
         return await self._long_answers.of(request, self._shown_groups(wanted, groups, receivers))
 
     async def _shown_groups(
-        self, wanted: _Filter, groups: Sequence[_Group], receivers: Mapping[int, Sequence[str]]
+        self, wanted: _Filter, groups: Sequence[_Group], receivers: Mapping[int, tuple[str, ...]]
     ) -> AsyncIterator[bytes]:
         backend = self._backend
         route = backend.config.route

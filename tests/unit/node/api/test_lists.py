@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tracemalloc
 import zlib
 from collections.abc import AsyncIterator, MutableMapping
 from typing import Any
@@ -232,6 +233,38 @@ def test_alerts_and_groups_that_very_many_silences_mute_name_all_of_them() -> No
             assert [each["status"]["silencedBy"] for each in shown] == [ids] * 40
             assert (await http.get("/api/v2/alerts?silenced=false")).json() == []
             assert (await http.get("/api/v2/alerts/groups?silenced=false")).json() == []
+
+    asyncio.run(story())
+
+
+def test_little_is_kept_of_groups_until_a_slow_client_takes_them() -> None:
+    async def story() -> None:
+        node = LoneNode()
+        app = create_app(node)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://node") as http:
+            for number in range(60):
+                silence = Silence(
+                    "", (parse_matchers('a="b"'),), node.now(), node.now() + 10**12, comment=str(number)
+                )
+                await node.set_silence(silence)
+            posted = [{"labels": {"a": "b", "number": str(number)}} for number in range(3000)]
+            assert (await http.post("/api/v2/alerts", json=posted)).status_code == 200
+            path = "/api/v2/alerts/groups"
+            expected = (await http.get(path)).content  # and what is shared is remembered now
+        scope = {"type": "http", "method": "GET", "path": path, "raw_path": path.encode()}
+        scope |= {"query_string": b"", "headers": [], "http_version": "1.1"}
+        slow = Client(stop_after=0)
+        tracemalloc.start()
+        try:
+            asking = asyncio.ensure_future(app(scope, slow.receive, slow.send))
+            await slow.stopped.wait()
+            held = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert held - LONG < 400 * len(posted), "60 ids of each take 600 bytes"
+        slow.gone.set()
+        await asking
+        assert expected.count(b'"silencedBy":[') == len(posted)
 
     asyncio.run(story())
 
