@@ -68,6 +68,7 @@ as --cluster.peer or discovery names it. This has every Tocsin node forget it at
     cluster forget 192.0.2.3:9094
 
 It comes back if it joins by itself, if discovery lists it anew, or with a node that starts again with it
-among its --cluster.peer. A member that is alive is not forgotten: stop it first. An Alertmanager has no such
+among its --cluster.peer; and if it is still listed and answers after all, for which it is dialled every five
+minutes. A member that is alive is not forgotten: stop it first. An Alertmanager has no such
 call.""",
 )

@@ -33,6 +33,9 @@ from tocsin.node.log import Logger
 FORGET_INTERVAL: Final = 300.0
 JOIN_RETRY: Final = 0.25
 REMIND_INTERVAL: Final = 60.0
+DISMISSED_INTERVAL: Final = 300.0
+"""Seconds after which a forgotten peer that is still listed is dialled once: it may only have been cut off.
+If both sides were told to forget each other, neither would end the partition."""
 MAX_CHECKED: Final = 64
 """Names of our own that are held against our certificate."""
 
@@ -95,6 +98,7 @@ class Joining:
         self._tasks.spawn(self._reconnect_forever())
         self._tasks.spawn(self._forget_forever())
         self._tasks.spawn(self._remind_forever())
+        self._tasks.spawn(self._look_for_dismissed_forever())
 
     async def close(self) -> None:
         """Dial no more."""
@@ -247,6 +251,16 @@ class Joining:
             listed = self.discovery.lists if self._enumerated and self.discovery.complete else None
             for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
                 self._log.info("peer removed: lost for too long, or no longer listed", address=str(address))
+
+    async def _look_for_dismissed_forever(self) -> None:
+        while True:
+            await asyncio.sleep(DISMISSED_INTERVAL)
+            for address in self.peers.dismissed:
+                if self.discovery.lists(address):
+                    self._dial(address, self._look_for)
+
+    async def _look_for(self, address: Address) -> None:
+        await self._gossip.join([address])  # As a member it is dismissed no more; otherwise nobody misses it.
 
     async def _remind_forever(self) -> None:
         """A line about what is missing, for as long as it is."""

@@ -101,6 +101,11 @@ class PeerBook:
         self.forgotten += len(gone)
         return gone
 
+    @property
+    def dismissed(self) -> list[Address]:
+        """The addresses of those that were dismissed, and have not come back."""
+        return list(self._dismissed)
+
     def to_reconnect(self) -> list[Address]:
         """The failed addresses, each to be joined at every reconnect interval."""
         return list(self._failed)

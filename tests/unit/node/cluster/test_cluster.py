@@ -20,7 +20,7 @@ from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.driver import Gossip
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.node.clock import Clock
-from tocsin.node.cluster import settle
+from tocsin.node.cluster import joining, settle
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.outbound import REPEATS
 from tocsin.node.cluster.settings import ClusterSettings
@@ -278,6 +278,34 @@ def test_one_that_failed_is_dialled_again_until_it_is_back() -> None:
         assert first.cluster.statistics.reconnections == 1
         for member in (again, first, second):
             await member.cluster.close()
+
+    asyncio.run(main())
+
+
+def test_a_forgotten_peer_that_was_only_cut_off_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever can call the API of both sides of a partition could make it last."""
+    monkeypatch.setattr(joining, "DISMISSED_INTERVAL", 0.2)
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        peers = tuple(str(address(number)) for number in (1, 2))
+        quiet = replace(QUICK, gossip_to_the_dead_time=0.01)
+        members = [Member(network, f"node-{n}", address(n), peers, quiet) for n in (1, 2)]
+        try:
+            for member in members:
+                await member.cluster.start()
+            await eventually(lambda: all(len(member.cluster.peers()) == 2 for member in members), 30)
+            network.black_holes.update(map(address, (1, 2)))
+            await eventually(lambda: all(len(member.cluster.peers()) == 1 for member in members), 30)
+            for member, other in ((members[0], "node-2"), (members[1], "node-1")):
+                assert member.cluster.joining is not None
+                assert member.cluster.joining.dismiss(other)
+                assert member.cluster.joining.gaps.whole, "nobody misses it"
+            network.black_holes.clear()
+            await eventually(lambda: all(len(member.cluster.peers()) == 2 for member in members), 30)
+        finally:
+            for member in members:
+                await member.cluster.close()
 
     asyncio.run(main())
 
