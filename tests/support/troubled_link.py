@@ -71,22 +71,32 @@ class TroubledLink:
         self._trouble = trouble
         self._changed.set()
         self._changed = asyncio.Event()
+        if trouble is Trouble.REFUSED:
+            await self._stop_listening()
         if trouble in (Trouble.RESET, Trouble.REFUSED, Trouble.NONE):
             for writer in list(self._writers):
                 _reset(writer)
-        if trouble is Trouble.REFUSED and self._server is not None:
-            self._server.close()
-            self._server = None
-        elif trouble is not Trouble.REFUSED and self._server is None:
+        if trouble is not Trouble.REFUSED and self._server is None:
             await self._listen()
 
-    async def _close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        # What asyncio has accepted and not made a connection of yet would be left to nobody if cancelled.
+    async def _stop_listening(self) -> None:
+        """Accept no more, then end the server.
+
+        If it ends while asyncio makes a connection of a socket that it has accepted, Python 3.11 leaves that
+        socket open (``Server._attach`` fails).
+        """
+        server, self._server = self._server, None
+        if server is None:
+            return
+        for listener in server.sockets:
+            self._loop.remove_reader(listener.fileno())
         others = asyncio.all_tasks() - self._relays - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=5)
+        server.close()
+
+    async def _close(self) -> None:
+        await self._stop_listening()
         for writer in list(self._writers):
             writer.transport.abort()
         for relay in self._relays:
