@@ -90,6 +90,18 @@ def test_every_page_is_there_and_says_so_in_its_title(page: Page, node: Node) ->
         assert "undefined" not in page.locator("main").inner_text()
 
 
+def test_a_page_that_is_chosen_while_the_first_is_drawn_is_shown(page: Page, node: Node) -> None:
+    page.add_init_script("""
+        new MutationObserver((_, self) => {
+          if (!document.querySelector("header.top")) return;
+          self.disconnect();
+          location.hash = "#/status";
+        }).observe(document, { childList: true, subtree: true });
+    """)
+    page.goto(node.url)
+    page.wait_for_function("document.title === 'Status · Tocsin'")
+
+
 def test_without_scripts_the_plain_page_shows(browser: Browser, node: Node) -> None:
     context = browser.new_context(java_script_enabled=False)  # which the browser calls a policy's doing
     page = context.new_page()

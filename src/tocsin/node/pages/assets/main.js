@@ -1,5 +1,5 @@
 // The frame of all pages: navigation, keys, what happened, and the page that the address names.
-import { html, render, useEffect, useState } from "./core/html.js";
+import { html, render, useEffect, useMemo, useState } from "./core/html.js";
 import { parseHash } from "./core/router.js";
 import { keysNow, listen } from "./core/keys.js";
 import { live, refresh, startLooking } from "./core/live.js";
@@ -10,11 +10,13 @@ import { Ago, CopyByHand, Dialog, Notes } from "./parts/basics.js";
 import { NAVIGATION, PAGES, load, loadOthers, shown } from "./pages/registry.js";
 
 function App() {
-  const [route, setRoute] = useState(parseHash(location.hash));
+  const [hash, setHash] = useState(location.hash);
+  const route = useMemo(() => parseHash(hash), [hash]);
   const [help, setHelp] = useState(false);
   useEffect(() => {
-    const turn = () => setRoute(parseHash(location.hash));
+    const turn = () => setHash(location.hash);
     window.addEventListener("hashchange", turn);
+    turn(); // It may have changed since this was drawn: effects wait for the picture.
     const forget = listen([
       { key: "?", what: "These keys", run: () => setHelp(true) },
       { key: "/", what: "Search", run: () => document.getElementById("search")?.focus() },
