@@ -245,7 +245,7 @@ class Delivery:
             self._looking = None
             self._effects += done.value
             return True
-        self._due = now + 1  # Not at the same time again: then come others.
+        self._due = now + 1  # Not at once: others have their turn first.
         if self.state in (DeliveryState.WAITING, DeliveryState.READY):
             self.state = DeliveryState.BACKING_OFF
         return False

@@ -250,10 +250,8 @@ class Silences:
         """The first ``most`` of :meth:`mutes`, in steps: most may not have begun, or have ended."""
         state = self._state
         state.look_at_clock(now)
-        cached = self._cache.get(labels.fingerprint)
-        if cached is not None and cached[0] == state.version:
-            ids = cached[1]
-        else:
+        ids = self._known(labels)
+        if ids is None:
             ids = yield from self._look_up(labels)
         found: list[str] = []
         for place, identifier in enumerate(ids, 1):
@@ -269,10 +267,8 @@ class Silences:
     def _muting(self, labels: Labels, now: Nanoseconds) -> Iterator[str]:
         state = self._state
         state.look_at_clock(now)
-        cached = self._cache.get(labels.fingerprint)
-        if cached is not None and cached[0] == state.version:
-            ids = cached[1]
-        else:
+        ids = self._known(labels)
+        if ids is None:
             ids = finish(self._look_up(labels))
         get = state.get
         for identifier in ids:
@@ -305,10 +301,13 @@ class Silences:
     def looking_up(self, labels: Labels) -> Steps[None] | None:
         """What :meth:`mutes` has to find out first, in steps, for a caller that must not hold others up:
         patterns that others have written may be slow. None: it is known."""
+        return self._looking_up(labels) if self._known(labels) is None else None
+
+    def _known(self, labels: Labels) -> tuple[str, ...] | None:
+        """The ids of all that match, whatever the time, if no silence has come or changed since they were
+        looked up."""
         cached = self._cache.get(labels.fingerprint)
-        if cached is not None and cached[0] == self._state.version:
-            return None
-        return self._looking_up(labels)
+        return cached[1] if cached is not None and cached[0] == self._state.version else None
 
     def _looking_up(self, labels: Labels) -> Steps[None]:
         yield from self._look_up(labels)
