@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from tocsin import __version__
+from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.config.httpclient import HTTPClientConfig
 from tocsin.notify.integrations.answer import (
     MAX_ANSWER_BYTES,
@@ -19,7 +20,7 @@ from tocsin.notify.integrations.answer import (
     MAX_PIECES,
     AnswerBounds,
 )
-from tocsin.notify.integrations.base import DOING, IN_VAIN, TRACER, WATCHER, Answer, NotifyError
+from tocsin.notify.integrations.base import DOING, IN_VAIN, TRACER, WATCHER, Answer, NotifyError, within
 from tocsin.notify.integrations.json import encode
 from tocsin.notify.integrations.redirects import (
     MAX_REDIRECTS,
@@ -119,6 +120,15 @@ class HTTPClient:
         """Post ``body``."""
         return await self.request("POST", url, body, headers=[("Content-Type", content_type), *headers])
 
+    async def post_within(self, span: Nanoseconds, kind: str, url: str, body: bytes) -> Answer:
+        """:meth:`post`, bounded by the ``timeout`` of a section (:func:`within`).
+
+        It begins once what requests need is loaded, which takes long, once.
+        """
+        if span > 0 and self._exchanges is None:
+            await asyncio.to_thread(_load_exchanges)
+        return await within(span, kind, self.post(url, body))
+
     async def get(self, url: str, *, headers: Headers = ()) -> Answer:
         """Get ``url``."""
         return await self.request("GET", url, headers=headers)
@@ -171,11 +181,6 @@ class HTTPClient:
             if not self._tokens.refused(authorization):
                 break
         return answer
-
-    async def ready(self) -> None:
-        """Load what requests need. It takes long, once: to be called before a ``timeout`` begins to run."""
-        if self._exchanges is None:
-            await asyncio.to_thread(_load_exchanges)
 
     async def _once(self, step: Step, sent: list[Header]) -> Answer:
         watcher = WATCHER.get()

@@ -19,7 +19,6 @@ from tocsin.notify.integrations.base import (
     RetryRule,
     Services,
     read_secret,
-    within,
 )
 from tocsin.notify.integrations.json import encode
 from tocsin.notify.integrations.payload import beside_loop, payload
@@ -88,9 +87,7 @@ class IncidentioNotifier:
 
         body = await beside_loop(notification, make)
         url = await read_secret(services.secrets, config.url, config.url_file, what="url_file")
-        if config.timeout > 0:
-            await self._http.ready()
-        answer = await within(config.timeout, "incident.io", self._http.post(url, body))
+        answer = await self._http.post_within(config.timeout, "incident.io", url, body)
         answer.check(self.retry)
 
     async def close(self) -> None:

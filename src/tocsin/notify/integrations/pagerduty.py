@@ -24,7 +24,6 @@ from tocsin.notify.integrations.base import (
     fires,
     group_hash,
     read_secret,
-    within,
 )
 from tocsin.notify.integrations.json import encode, sorted_maps, without_empty
 from tocsin.notify.integrations.truncate import in_characters
@@ -125,10 +124,8 @@ class PagerdutyNotifier:
         secrets.add(key)
         if not key:
             raise NotifyError(f"{'service' if self._v1 else 'routing'} key cannot be empty")
-        if config.timeout > 0:
-            await self._http.ready()
-        request = self._http.post(V1_URL if self._v1 else config.url, body)
-        answer = await within(config.timeout, "pagerduty", request)
+        url = V1_URL if self._v1 else config.url
+        answer = await self._http.post_within(config.timeout, "pagerduty", url, body)
         answer.check(self._retry)
 
     async def close(self) -> None:

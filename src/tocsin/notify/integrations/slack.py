@@ -30,7 +30,6 @@ from tocsin.notify.integrations.base import (
     Services,
     excerpt,
     read_secret,
-    within,
 )
 from tocsin.notify.integrations.json import encode, without_empty
 from tocsin.notify.integrations.truncate import in_characters
@@ -208,9 +207,7 @@ class SlackNotifier:
         if stamp:
             target = UPDATE_URL
         told, body = await services.compose(notification, lambda render: self._build(render, stamp, channel))
-        if config.timeout > 0:
-            await self._http.ready()
-        answer = await within(config.timeout, "slack", self._http.post(target, body))
+        answer = await self._http.post_within(config.timeout, "slack", target, body)
         try:
             answer.check(self.retry)
             given = _judged(answer)

@@ -22,7 +22,6 @@ from tocsin.notify.integrations.base import (
     RetryRule,
     Services,
     read_secret,
-    within,
 )
 from tocsin.notify.integrations.json import encode, sorted_maps
 from tocsin.notify.integrations.payload import beside_loop, payload
@@ -90,9 +89,7 @@ class WebhookNotifier:
         if config.payload is None:
             make = partial(webhook_payload, notification, services.external_url, config.max_alerts)
             body = await beside_loop(notification, make)
-        if config.timeout > 0:
-            await self._http.ready()
-        answer = await within(config.timeout, "webhook", self._http.post(url, body))
+        answer = await self._http.post_within(config.timeout, "webhook", url, body)
         answer.check(self.retry)
 
     async def close(self) -> None:
