@@ -66,6 +66,28 @@ def test_facets_words_and_matchers_narrow_what_is_shown_and_stand_in_the_address
     assert "parentheses" in page.locator(".search .problem").inner_text()
 
 
+def test_completions_stay_open_when_the_field_is_left_and_typed_into_again(page: Page, node: Node) -> None:
+    page.goto(f"{node.url}/#/alerts")
+    page.locator(ALERT).first.wait_for()
+    page.locator("#search").fill("alertname=High")
+    offer = page.get_by_role("option", name='alertname="HighRequestLatency"')
+    offer.wait_for()
+    page.evaluate("document.activeElement.blur()")
+    offer.wait_for(state="detached")
+    page.evaluate("""() => {
+        const field = document.getElementById("search");
+        field.focus();
+        field.blur();
+        field.focus();
+        field.dispatchEvent(new Event("input", { bubbles: true }));
+        return new Promise((later) => setTimeout(later, 300)); // after any timer that leaving has set
+    }""")
+    assert offer.is_visible()
+    offer.click()
+    page.locator(GROUP).nth(2).wait_for(state="detached")
+    assert set(titles(page)) == {"HighRequestLatency"}
+
+
 def test_alerts_are_grouped_by_any_labels(page: Page, node: Node) -> None:
     page.goto(f"{node.url}/#/alerts?group=severity&customGrouping=true")
     page.locator(ALERT).first.wait_for()

@@ -97,13 +97,13 @@ export function Search({ matchers, words, facets, onChange }) {
         setProblem("");
         if (!/[=~{]/.test(event.target.value)) accept(event.target.value);
       }}
-      onKeyDown=${press} onBlur=${() => setTimeout(() => setOpen(false), 150)} onFocus=${() => setOpen(true)} />
+      onKeyDown=${press} onBlur=${() => setOpen(false)} onFocus=${() => setOpen(true)} />
     <kbd aria-hidden="true">/</kbd>
     <ul id=${id} role="listbox" aria-label="Completions" hidden=${offers.length === 0}>
       ${offers.map(
         ([offer, count], i) => html`<li id=${`${id}-${i}`} role="option" aria-selected=${i === at} class=${i === at ? "at" : ""}
           onMouseDown=${(/** @type {Event} */ event) => {
-            event.preventDefault();
+            event.preventDefault(); // the field keeps the focus, so that the list stays open
             choose(offer);
           }}><span>${offer}</span><span class="count">${count || ""}</span></li>`,
       )}
