@@ -11,9 +11,12 @@ from collections import deque
 from collections.abc import Iterator
 from functools import partial
 
-from tests.stories.compare import ENOUGH, LATEST, TOGETHER, Verdict, judge, minimised, play_once
+from tests.stories.compare import ENOUGH, LATEST, TOGETHER, Verdict, confirm, judge, minimised, play_once
 from tests.stories.settings import SETTINGS
 from tests.stories.story import tell
+
+ALONE = 6
+"""Stories that differ and are played again by themselves at a time."""
 
 
 async def _main(arguments: argparse.Namespace) -> int:
@@ -39,6 +42,9 @@ async def _main(arguments: argparse.Namespace) -> int:
         disturbed = sum(each > LATEST for each in late)
         plays = f"{len(late)} plays, {disturbed} of them disturbed, late by {max(late):.2f} s at most"
         print(f"{setting.name}: {count} ({time.monotonic() - began:.0f} s; {plays})", flush=True)
+    if any(verdict.different for verdict in told):
+        await confirm(told, setting, side_by_side=max(arguments.side_by_side, ALONE))
+        print(f"{setting.name}: {_count(told)} (what differed was played by itself as well)", flush=True)
     different = [verdict for verdict in told if verdict.different]
     for verdict in different if arguments.minimise else ():
         judged = partial(

@@ -15,7 +15,7 @@ import httpx
 
 from tests.stories.play import Record, Setting, play
 from tests.stories.sink import Told
-from tests.stories.story import LENGTH, REST, Hook, Story, fires
+from tests.stories.story import LENGTH, REST, STEP, Hook, Story, fires
 
 Line: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], str, str]
 """Status, reason, alerts, the rest, and how it was answered."""
@@ -35,10 +35,11 @@ LATEST: Final = 0.2
 
 def sequences(story: Story, told: Iterable[Told]) -> Sequences:
     """What is compared. The same told several times in a row counts once: how often a failing webhook is
-    tried is left to chance by both, and an Alertmanager cluster tells some things twice that we tell once."""
+    tried is left to chance by both, and an Alertmanager cluster tells some things twice that we tell once.
+    What comes as the listening ends is left out: it may be seen of one side only."""
     groups: dict[tuple[str, str], list[Line]] = {}
     for one in told:
-        if one.answer != "200" and one.at > LENGTH + REST - 1.5:
+        if one.at > LENGTH + REST - (1.5 if one.answer != "200" else STEP / 4):
             continue
         line = one.status, one.reason, one.alerts, one.rest, one.answer
         lines = groups.setdefault((one.hook, one.group), [])
@@ -172,7 +173,19 @@ async def judge(
         open_ := [each for each in verdicts if each.open and each.plays < plays]
     ) and time.monotonic() < end:
         await play_once(open_, setting, side_by_side=side_by_side, together=together)
+    await confirm(verdicts, setting, side_by_side=side_by_side)
     return verdicts
+
+
+async def confirm(verdicts: Iterable[Verdict], setting: Setting, *, side_by_side: int = 1) -> None:
+    """Play what differs again, each story by itself. A group that is flushed as its first alert comes (it has
+    fired for long) has its timers at the halves of a second at which things happen; what is first then is a
+    matter of milliseconds, which among dozens of stories may fall out the same way in every play."""
+    suspects = list(verdicts)
+    for _ in range(ENOUGH):
+        suspects = [verdict for verdict in suspects if verdict.different]
+        if suspects:
+            await play_once(suspects, setting, side_by_side=side_by_side, together=1)
 
 
 async def play_once(

@@ -8,9 +8,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.stories.compare import ENOUGH, Verdict, minimised, outdated
+from tests.stories import compare
+from tests.stories.compare import ENOUGH, Verdict, confirm, minimised, outdated, sequences
+from tests.stories.play import Setting
 from tests.stories.sink import Told
-from tests.stories.story import Event, Story, fires, tell
+from tests.stories.story import LENGTH, REST, Event, Story, fires, tell
 
 
 def _verdict(story: Story, *, different: bool) -> Verdict:
@@ -76,3 +78,28 @@ def test_what_a_node_sends_after_its_wait_may_be_outdated(
 ) -> None:
     sent = [Told(at, "0", "group", status, "", (("A1", status),), "", answer) for at, status, answer in told]
     assert outdated(FLAPS, sent) == count
+
+
+def test_what_comes_as_the_listening_ends_is_not_compared() -> None:
+    def sent(*times: float) -> list[Told]:
+        return [Told(at, "0", "group", "firing", str(at), (), "", "200") for at in times]
+
+    end = LENGTH + REST
+    assert sequences(FLAPS, sent(end - 0.25, end - 0.01)) == sequences(FLAPS, sent(end - 0.25))
+    assert sequences(FLAPS, sent(end - 0.25)) != sequences(FLAPS, [])
+
+
+def test_what_differs_counts_only_if_it_does_by_itself_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    by_chance, always, same = (_verdict(tell(seed), different=seed < 2) for seed in range(3))
+    played: list[tuple[int, ...]] = []
+
+    async def play_once(verdicts: Sequence[Verdict], *_: object, together: int, **__: object) -> None:
+        assert together == 1
+        played.append(tuple(verdict.story.seed for verdict in verdicts))
+        by_chance.alike = len(played) == 2
+
+    monkeypatch.setattr(compare, "play_once", play_once)
+    asyncio.run(confirm([by_chance, always, same], Setting("nobody", (), ())))
+    assert played == [(0, 1), (0, 1), (1,)]
+    assert always.different
+    assert not by_chance.different
