@@ -104,12 +104,18 @@ class Store:
             raise ConfigError(
                 str(path), f"cannot be opened: {error}", "make room on the disk, and let it be written to"
             ) from None
-        known = journal.meta.get(_CLOCK, "")
-        self.retention_clock = RetentionClock(int(known) if known.isascii() and known.isdecimal() else 0)
         for kind in self._states:
             await self._load_snapshot(kind, now)
+        self.retention_clock = RetentionClock(self._known(journal, now))
         if not await journal.flush():
             self._log.error("what the snapshots brought is not in the journal yet", path=str(path))
+
+    def _known(self, journal: Journal, now: Nanoseconds) -> Nanoseconds:
+        """The time that a previous run knew. A first run believes its clock: nothing is there to lose."""
+        known = journal.meta.get(_CLOCK, "")
+        if known.isascii() and known.isdecimal():
+            return int(known)
+        return 0 if any(map(len, self._states.values())) else now
 
     def _take_lock(self) -> IO[bytes]:
         """Two nodes on one folder would have one name, and each would undo the other's clean-up."""

@@ -190,10 +190,26 @@ def test_a_clock_that_is_wrong_from_the_start_throws_nothing_away_at_once() -> N
     assert clock.read(NOW, 0) == NOW
 
 
+@pytest.mark.parametrize("journal", [True, False], ids=["journal", "files of Alertmanager"])
+def test_the_first_life_believes_its_clock_unless_something_is_there_to_lose(
+    tmp_path: Path, journal: bool
+) -> None:
+    async def first(disk: Disk) -> None:
+        await save(disk)
+        assert disk.store.retention_clock.read(NOW + 1, 0) == NOW + 1
+        assert disk.store.retention_clock.read(NOW + 9000 * HOUR, 1) == NOW + 2  # but no jump
+
+    async def next_(disk: Disk) -> None:
+        assert disk.store.retention_clock.read(NOW, 0) == 0
+
+    live(tmp_path, first)  # ends before its first maintenance: no time is kept
+    if not journal:
+        forget_journal(tmp_path)
+    live(tmp_path, next_)
+
+
 def test_the_time_is_known_to_the_next_life(tmp_path: Path) -> None:
     async def story(disk: Disk) -> None:
-        assert disk.store.retention_clock.read(NOW, 0) == 0
-        await disk.store.maintain(0)
         assert disk.store.retention_clock.read(NOW + 1, 1) == NOW + 1
         await disk.store.maintain(NOW + 1)
 
