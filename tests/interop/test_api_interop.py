@@ -43,7 +43,7 @@ def _once_more(http: httpx.Client, script: Script, request: Request, expected: A
         return last[-1] == expected
 
     try:
-        eventually(is_as_recorded, f"{request.name} is answered as recorded", deadline=3.0)
+        eventually(is_as_recorded, f"{request.name} is answered as recorded", deadline=10.0)
     except AssertionError:
         pass  # the difference is told with the others
     return last[-1]
