@@ -101,6 +101,6 @@ def matchers_of_group(route: Route, group_labels: Labels) -> tuple[Matcher, ...]
 def _usable(matchers: list[Matcher]) -> tuple[Matcher, ...]:
     if all(matcher.matches("") for matcher in matchers):
         raise ValidationError(
-            "the group has no label and its route no matcher to tell it by: acknowledge its alerts instead"
+            "the group has no label and its route no matcher to identify it by: acknowledge the alerts"
         )
     return sort_matchers(matchers)

@@ -33,7 +33,7 @@ class Alert:
 
     @property
     def fingerprint(self) -> int:
-        """The fingerprint of the labels, by which alerts are told apart."""
+        """The fingerprint of the labels, which identifies the alert."""
         return self.labels.fingerprint
 
     @property
@@ -50,7 +50,7 @@ class Alert:
         return "resolved" if self.resolved_at(now) else "firing"
 
     def validate(self, mode: ParserMode = ParserMode.FALLBACK) -> None:
-        """Raise ValidationError, in Alertmanager's words, unless the alert can be taken in.
+        """Raise ValidationError, with Alertmanager's message, unless the alert can be stored.
 
         ``mode`` says which names labels and annotations may have.
         """

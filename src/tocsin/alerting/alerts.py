@@ -65,7 +65,7 @@ class Alerts:
         return list(self._alerts.values())
 
     def by_fingerprint(self) -> Iterator[Alert]:
-        """As :meth:`all`, sorted by fingerprint, as they are when their turn comes; what comes meanwhile is
+        """As :meth:`all`, sorted by fingerprint, as they are when they are reached; what comes meanwhile is
         left out. Only what is new since the last call is out of order, so that the sort is quick."""
         if not self._in_order:
             self._order.sort()

@@ -1,4 +1,4 @@
-"""What the log has of a group at an integration, compared with what a flush has to tell. Pure functions."""
+"""What the log has of a group at an integration, compared with what a flush would notify. Pure functions."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def also_notified(
     and we are still to hear of, that node would soon notify it again, and then we ours. Only of a recent
     entry, and only so many: what nobody knows any more is to be forgotten. Muted alerts are known, and left
     out as upstream; what fires by the entry and ended here is over, and may fire anew. ``sent``: when the
-    entry's notification was, as far as can be told.
+    entry's notification was, as far as is known.
     """
     if entry is None or abs(now - sent) > max(KEEP_UNKNOWN, 2 * group_interval):
         return (), ()
@@ -71,9 +71,10 @@ def as_of_flush(
 ) -> tuple[Sequence[int], Sequence[int]]:
     """What of ``firing`` and ``resolved``, chosen after the flush, may be a need to notify.
 
-    What has begun or ended since the flush is for the next one: else a node that waited for its turn would
-    notify it at once, and ``group_interval`` would hold for the first node only. ``flushed``: what fired and
-    what was resolved at the flush. What a peer has told since is no news, and counts as it was told.
+    What has begun or ended since the flush is for the next one: else a node that waited for its peer position
+    would notify it at once, and ``group_interval`` would hold for the first node only. ``flushed``: what
+    fired and what was resolved at the flush. What a peer has notified since is not new, and counts as it was
+    notified.
     """
     told_firing, told_resolved = set(entry.firing_alerts), set(entry.resolved_alerts)
     was_firing, was_resolved = flushed
@@ -89,11 +90,11 @@ def as_of_flush(
 def notified_ends(
     entry: Entry | None, key: LogKey, alerts: Sequence[Alert], unknown: UnknownAlerts, at: Nanoseconds
 ) -> Collection[int]:
-    """Which of ``alerts``, as of ``at``, were told to be resolved: those of the entry, and those whose end
-    was told before it.
+    """Which of ``alerts``, as of ``at``, were notified as resolved: those of the entry, and those whose end
+    was notified before it.
 
     Upstream has the entry only. There an end that is reported again (Prometheus does so for a quarter of an
-    hour, and a reload does it for all) is told again if another notification came in between.
+    hour, and a reload does it for all) is notified again if another notification came in between.
     """
     if entry is None:
         return ()
@@ -151,7 +152,7 @@ def needs_notification(
 
     ``sent``: when that was, if not at the entry's timestamp. ``may_still_fire``: the entry has an alert as
     firing of which this node has not heard; then not all are resolved that we do not see fire. ``told``: the
-    alerts whose end was told, if not those of the entry. ``anew``: alerts that did not fire when the
+    alerts whose end was notified, if not those of the entry. ``anew``: alerts that did not fire when the
     entry was written, although it has them as firing.
     """
     if entry is None:

@@ -19,7 +19,7 @@ class IntegrationConfig(Protocol):
 
     @property
     def send_resolved(self) -> bool:
-        """Whether it is told of resolved alerts."""
+        """Whether resolved alerts are sent to it."""
 
 
 class ReceiverConfig(Protocol):

@@ -1,4 +1,4 @@
-"""What a delivery has to tell, by what its group held and by what the notification log says of it."""
+"""What a delivery has to notify: what its group held, compared with the notification log."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CurrentAlerts: TypeAlias = Callable[[Flush, Nanoseconds], tuple[Alert, ...] | No
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
-    """What all deliveries of a pipeline look at."""
+    """What all deliveries of a pipeline share."""
 
     log: LogView
     intents: Intents
@@ -93,10 +93,10 @@ class Content:
         self.alerts = alerts
         self.firing: tuple[int, ...] = ()
         self.resolved: tuple[int, ...] = ()
-        """The alerts as of the last look, as the log numbers them."""
+        """The alerts as of the last evaluation, by their hashes in the log."""
         self.notification: Notification | None = None
         self.now = flush.now
-        """The time, for the steps of a look."""
+        """The time, for the steps of an evaluation."""
         self._context = context
         self._flush = flush
         self._integration = integration
@@ -105,7 +105,7 @@ class Content:
         self._flushed: tuple[Collection[int], Collection[int]] | None = None
         self._known = flush.alerts  # what the group held at _looked_at
         self._looked_at = flush.now
-        # The entry by which the alerts were chosen, and what was told to fire by then.
+        # The entry by which the alerts were chosen, and what was notified as firing by then.
         self._seen = seen.timestamp if seen is not None else 0
         self._told: Collection[int] = seen.firing_alerts if seen is not None else ()
         self._receiver_data: ReceiverData = {}  # what the log and the last attempt say
@@ -149,8 +149,8 @@ class Content:
         return muted
 
     def _choose(self, entry: Entry, now: Nanoseconds) -> Steps[list[Muted]]:
-        """An alert that nobody has told yet is told even if it has ended meanwhile. One that was told before
-        the flush, and that the peer has left out since it ended, is not such a one."""
+        """An alert that no node has notified yet is sent even if it has ended meanwhile. One that was
+        notified before the flush, and that the peer has left out since it ended, is not such a one."""
         context, flush = self._context, self._flush
         current = context.current(flush, now)
         if current is None:
@@ -170,7 +170,7 @@ class Content:
 
     def compare(self, entry: Entry | None, now: Nanoseconds) -> Reason | Spared:
         """Why a notification is to be sent, or why not. What has come since the flush is no reason for one,
-        but is told along with what is."""
+        but is sent along with what is."""
         if not self.alerts:
             return Spared("nothing is left to notify")
         sent = self._sent(entry, now)
@@ -291,8 +291,8 @@ class Content:
         return recorded
 
     def _muted_ends(self, entry: Entry | None) -> list[int]:
-        """Whose end the log's entry tells, among the alerts that the group holds and that are muted now:
-        without them in the next entry their end would be told again once they are not."""
+        """Whose end the log's entry has, among the alerts that the group holds and that are muted now:
+        without them in the next entry their end would be notified again once they are not muted."""
         told = set(entry.resolved_alerts).difference(self.resolved) if entry is not None else ()
         held = self._known if told else ()
         return [

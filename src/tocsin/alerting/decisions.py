@@ -3,7 +3,7 @@
 Each decision leaves the pipeline as one of these, in order and among its other effects: what is counted is
 counted by them, and a record of notifications can be kept by them alone. They change nothing. ``at`` is when
 it was decided, by the node's clock, and ``flush`` what it was about: a group has one flush under way at a
-time, so that its key, its route and when it began tell it from every other.
+time, so that its key, its route and when it began identify it.
 
 That an attempt begins is not among them: that is :class:`tocsin.alerting.effects.Attempt`, which somebody has
 to make. So is the end of the flush (``FlushFinished``).
@@ -35,9 +35,9 @@ NotNeededReason = Literal[
     "nothing is left to notify",
 ]
 """Why an integration is not notified. In this order: the log has all of it and no reminder is due; the log
-has the end; the group was never notified, so its end is no news; the log has an alert as firing that this
-node neither holds nor saw end; ``send_resolved`` is off; after a peer had notified the group, everything was
-muted or gone."""
+has the end; the group was never notified, so its end is not notified; the log has an alert as firing that
+this node neither holds nor saw end; ``send_resolved`` is off; after a peer had notified the group, everything
+was muted or gone."""
 
 
 # Of the whole flush
@@ -55,7 +55,7 @@ class Unsettled:
 @dataclass(frozen=True, slots=True)
 class MutedAlert:
     """An alert that is left out, and by what: ids of silences, the fingerprint of the inhibiting alert, or
-    names of time intervals. ``inhibition`` tells the rule too."""
+    names of time intervals. ``inhibition`` has the rule, too."""
 
     alert: Alert
     by: tuple[str, ...]
@@ -92,7 +92,7 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class LogAnswer:
     """What the notification log said of the group at the integration. ``entry``: None if it had nothing.
-    ``by``: the member that notified, as far as is known; the log does not tell, an intent may have."""
+    ``by``: the member that notified, as far as is known: by an intent, since the log does not have it."""
 
     entry: Entry | None
     by: str = ""
@@ -128,7 +128,7 @@ class Needed:
 
 @dataclass(frozen=True, slots=True)
 class Yielded:
-    """It lets the intent of ``peer`` go first, and looks again at ``until`` or when something is heard of
+    """It lets the intent of ``peer`` go first, and evaluates again at ``until`` or when something is heard of
     it. The own name: an attempt of the configuration before."""
 
     flush: Flush
@@ -212,7 +212,7 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class TooLate:
-    """Its turn came after its deadline: the flush has failed without an attempt."""
+    """Its wait for the peers before it ended after its deadline: the flush has failed without an attempt."""
 
     flush: Flush
     integration: Integration

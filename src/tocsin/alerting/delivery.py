@@ -1,9 +1,9 @@
 """A delivery: one flush for one integration, from the end of its wait for earlier peers to its end.
 
-It looks at the notification log and at the intents of others, makes an attempt when one is needed and nobody
+It reads the notification log and the intents of others, makes an attempt when one is needed and nobody
 else is at it, tries again after a failure until its deadline, and records what was sent. Of each group and
 integration one node at a time makes an attempt; a node that has failed lets the others try while it backs
-off. What nodes tell each other for it is in :mod:`tocsin.alerting.intent`.
+off. The messages between nodes are in :mod:`tocsin.alerting.intent`.
 
 Pure: its holder performs its effects, reports their outcome, and lets time pass.
 """
@@ -46,9 +46,9 @@ MAX_YIELD = 30 * SECOND
 ATTEMPT_GRACE = SECOND
 """How long after its deadline an attempt that the node has not reported is given up."""
 STEPS = 16
-"""In which is looked, before others get their turn."""
+"""Time of one evaluation, before other work runs."""
 TIMED_OUT = "context deadline exceeded"
-"""In Alertmanager's words."""
+"""Alertmanager's message."""
 
 DeliveryEffect: TypeAlias = Attempt | Record | DeliveryDecision
 
@@ -81,7 +81,7 @@ class DeliveryState(Enum):
     """For an attempt: its holder calls :meth:`Delivery.attempt` when the integration has room."""
     SENDING = "sending"
     BACKING_OFF = "backing off"
-    """Until it looks again: after a failure, or as it is not done with looking."""
+    """Until it evaluates again: after a failure, or since the evaluation is not finished."""
     DONE = "done"
 
 
@@ -141,7 +141,7 @@ class Delivery:
         self._digest = 0  # of the content, for intents
         self._needed = False
         self._deadline: Nanoseconds = 0
-        self._due: Nanoseconds = 0  # when to look again
+        self._due: Nanoseconds = 0  # when to evaluate again
         self._lease: Lease | None = None  # our announced intent
         self._looking: Steps[list[Muted]] | None = None  # not at its end
         self._yielded_at: Nanoseconds = 0
@@ -245,7 +245,7 @@ class Delivery:
             self._looking = None
             self._effects += done.value
             return True
-        self._due = now + 1  # Not at once: others have their turn first.
+        self._due = now + 1  # Not at once: other work runs first.
         if self.state in (DeliveryState.WAITING, DeliveryState.READY):
             self.state = DeliveryState.BACKING_OFF
         return False
@@ -304,7 +304,7 @@ class Delivery:
             self._time_out(now)
 
     def wake(self, now: Nanoseconds) -> None:
-        """Something was heard of the intent that it yields to: look again at the next timeout."""
+        """The intent that it yields to has changed: evaluate again at the next timeout."""
         if self.state is DeliveryState.YIELDING:
             self._due = now
 
@@ -337,7 +337,7 @@ class Delivery:
         else:
             self.look_again(now)
 
-    # -- whose turn it is
+    # -- peer position and intents
 
     def _take_turn(self, entry: Entry | None, now: Nanoseconds) -> None:
         """Be ready for an attempt, unless another node is at it or may be."""
@@ -412,7 +412,7 @@ class Delivery:
         self._end(now)
 
     def _time_out(self, now: Nanoseconds) -> None:
-        """The deadline has passed: the last failure before it is the one to tell of."""
+        """The deadline has passed: the last failure before it is reported."""
         reason, error = self._failure
         if not error:
             reason, error = "contextDeadlineExceeded", TIMED_OUT

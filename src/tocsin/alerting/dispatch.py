@@ -193,8 +193,8 @@ class Dispatcher:
         return finish(self.viewing())
 
     def viewing(self) -> Steps[list[GroupView]]:
-        """:meth:`groups` in steps: there may be tens of thousands. A group that is gone before its turn is as
-        it was then, or left out."""
+        """:meth:`groups` in steps: there may be tens of thousands. A group that is gone before it is reached
+        is as it was then, or left out."""
         places = self._places
 
         def place(group: AggregationGroup) -> tuple[LabelsOrder, str, int]:

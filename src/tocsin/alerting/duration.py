@@ -39,7 +39,7 @@ _GO_PART = re.compile(r"([0-9]*)(?:(\.)([0-9]*))?([^0-9.]*)")
 def parse_duration(text: str) -> Nanoseconds:
     """Prometheus' notation: ``1h30m``, ``5d``, ``0``; whole numbers, units from large to small, each once.
 
-    Raises ValueError with Go's words.
+    Raises ValueError with Go's message.
     """
     if text == "0":
         return 0
@@ -91,7 +91,7 @@ def format_duration(span: Nanoseconds) -> str:
 def parse_go_duration(text: str, *, days: bool = False) -> Nanoseconds:
     """Go's notation: ``1m0s``, ``200ms``, ``1.5h``, ``-3s``, ``0``; any order of units.
 
-    ``days``: also ``d`` and ``w``, as kingpin's flags take them. Raises ValueError with the words of Go's
+    ``days``: also ``d`` and ``w``, as kingpin's flags take them. Raises ValueError with the message of Go's
     ``time.ParseDuration``.
     """
     units = {**_GO_UNITS, **_KINGPIN_UNITS} if days else _GO_UNITS

@@ -39,7 +39,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class FlushFinished:
-    """A flush is over: tell the dispatcher. ``error`` is empty on success, as when nothing is to be sent."""
+    """A flush is over: report it to the dispatcher. ``error`` is empty on success, as when nothing is to be
+    sent."""
 
     flush: Flush
     success: bool

@@ -1,4 +1,4 @@
-"""When a notification went out, where its stamp in the log does not tell.
+"""When a notification went out, where its stamp in the log does not show it.
 
 The log has the end of the attempt, and a reminder is decided on at a timer of the group: by the stamp of our
 own entry it would always come one interval late. So of what we sent ourselves the timer counts.
@@ -49,7 +49,7 @@ class FirstSeen:
         self._seen[key] = stamp, when, ours
 
     def sent(self, key: Hashable, stamp: Nanoseconds, now: Nanoseconds) -> Nanoseconds:
-        """When the notification of the key's entry, stamped ``stamp``, went out as far as can be told."""
+        """When the notification of the key's entry, stamped ``stamp``, went out, as far as is known."""
         known = self._seen.pop(key, None)
         ours = False
         if known is not None and known[0] == stamp:

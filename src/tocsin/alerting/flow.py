@@ -23,8 +23,8 @@ class FlushHeld:
 
 @dataclass(frozen=True, slots=True)
 class IntentsPending:
-    """Peers are to be told something: call :meth:`AlertFlow.announcements`. A few milliseconds later is early
-    enough, so that many leave in few packets."""
+    """There is something to announce to peers: call :meth:`AlertFlow.announcements`. A few milliseconds later
+    is early enough, so that many leave in few packets."""
 
 
 FlowEffect: TypeAlias = PipelineEffect | FlushHeld | IntentsPending

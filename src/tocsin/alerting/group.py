@@ -92,8 +92,8 @@ class AggregationGroup:
     def sorted_alerts(self) -> tuple[Alert, ...]:
         """All alerts in Alertmanager's order.
 
-        To sort thousands takes tens of milliseconds: so what is reported again keeps its place, and what is
-        new is put into its own, unless it is much.
+        To sort thousands takes tens of milliseconds: so what is reported again keeps its position, and what
+        is new is put into its own, unless it is much.
         """
         found = self._sorted
         if found is None:
@@ -146,7 +146,7 @@ class AggregationGroup:
             if self.alerts.get(fingerprint) is alert and alert.resolved_at(flush.now):
                 del self.alerts[fingerprint]
                 gone.add(fingerprint)
-        if gone:  # They were in the flush, so they have their places.
+        if gone:  # They were in the flush, so they have their positions.
             self._sorted = None
             self._order = [fingerprint for fingerprint in self._order if fingerprint not in gone]
         if not self.alerts:

@@ -58,7 +58,7 @@ class Health:
         return self._known.get((receiver, kind, index)) or IntegrationHealth()
 
     def count(self, decision: Decision) -> None:
-        """Something was decided; only what became of attempts is looked at."""
+        """Something was decided; only outcomes of attempts are counted."""
         match decision:
             case Sent(integration=integration, at=at, began=began):
                 health = self._heard_of(integration)
@@ -70,7 +70,7 @@ class Health:
                 health = self._failed(integration, at, decision.reason, decision.error)
                 health.recent.append(max(at - began, 0))
             case Overdue(integration=integration, at=at):
-                self._failed(integration, at, "other", "nobody told the end of the attempt in time")
+                self._failed(integration, at, "other", "the end of the attempt was not reported in time")
             case GivenUp(integration=integration):
                 self._heard_of(integration).given_up += 1
             case _:

@@ -35,7 +35,7 @@ class Inhibition:
 
 
 class Inhibitor:
-    """Says which alerts are inhibited, by the source alerts it has been told of.
+    """Says which alerts are inhibited, by the source alerts that were reported to it.
 
     An alert that matches both sides of a rule is not inhibited by another such alert, so that none of them
     inhibits itself or all of them each other.

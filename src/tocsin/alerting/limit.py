@@ -12,7 +12,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 class AlertNameLimit:
     """Admits at most ``limit`` alerts of one name; below 1: all of them.
 
-    A known alert is always admitted. When a name is full, a new alert takes the place of the one that ended
+    A known alert is always admitted. When a name is full, a new alert replaces the one that ended
     first, if it has ended; otherwise it is dropped and counted.
     """
 
@@ -23,7 +23,7 @@ class AlertNameLimit:
         self._names: dict[str, _Bucket] = {}
 
     def admit(self, alert: Alert, now: Nanoseconds) -> bool:
-        """Whether ``alert`` may be stored; if so it has its place."""
+        """Whether ``alert`` may be stored; if so it is counted."""
         if not self.limit:
             return True
         name = alert.name
@@ -36,7 +36,7 @@ class AlertNameLimit:
         return False
 
     def forget(self, alert: Alert) -> None:
-        """The alert is gone: its place is free."""
+        """The alert is gone: count it out."""
         name = alert.name
         bucket = self._names.get(name)
         if bucket is not None:

@@ -21,7 +21,7 @@ Unmuted: TypeAlias = tuple[tuple[Alert, ...], list[Muted]]
 MAX_BY: Final = 16
 """Silences that are named for an alert that is left out: any mutes it, and there may be thousands."""
 ALERTS_AT_ONCE: Final = 32
-"""That are looked at in one step."""
+"""Silences that are evaluated in one step."""
 
 
 class Muter(Protocol):

@@ -17,7 +17,7 @@ Reason = Literal[
     "all alerts resolved",
     "repeat interval elapsed",
 ]
-"""Why a notification is sent, in the words of the webhook's ``notification_reason``."""
+"""Why a notification is sent, by the values of the webhook's ``notification_reason``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 The stages, in Alertmanager's order: wait until the cluster has settled; drop what is inhibited, outside its
 active or inside its mute time intervals, or silenced; then for each integration at the same time: wait for
-the peers that come before us, look at the notification log, send with retries, record in the log. From the
+the peers that come before us, read the notification log, send with retries, record in the log. From the
 end of that wait on a flush at one integration is a :class:`~tocsin.alerting.delivery.Delivery`.
 
 Pure: the node performs each ``Attempt`` and reports its end, and stores each ``Record``. What earlier peers
@@ -42,7 +42,7 @@ MAX_ATTEMPTS = 64
 up nobody else."""
 BATCH = 128
 BATCH_ALERTS = 2048
-"""Flushes and deliveries that one ``handle_timeout`` moves at most, and alerts that it looks at: a few
+"""Flushes and deliveries that one ``handle_timeout`` moves at most, and alerts that it evaluates: a few
 milliseconds of work. It is then due again at once."""
 BATCH_STEPS = 16
 """In which is found what is muted: in all that one ``handle_timeout`` begins or goes on with."""
@@ -87,14 +87,14 @@ class Pipeline:
         remembered: Remembered | None = None,
         withhold: bool = False,
     ) -> None:
-        """``current`` tells what the group of a flush holds now, if it still does: see
+        """``current`` returns what the group of a flush holds now, if it still does: see
         :meth:`tocsin.alerting.dispatch.Dispatcher.current`. Without it, what it held is sent.
         ``remembered``: that of the configuration before. ``withhold``: in shadow; all is decided, and
         where an attempt would begin there is a ``Withheld`` instead of it, so that no ``Attempt`` and no
         ``Record`` ever leaves."""
         self.position = 0
-        """Our place among the cluster's members; 0 also without a cluster. May be set at any time: whoever is
-        waiting then waits for the new place; call ``handle_timeout`` after it."""
+        """Our position among the cluster's members; 0 also without a cluster. May be set at any time: whoever
+        is waiting then waits for the new position; call ``handle_timeout`` after it."""
         self.remembered = remembered if remembered is not None else Remembered()
         self._muting = Muting(inhibitor=inhibitor, silences=silences, time_intervals=config.time_intervals)
         self._peer_timeout = peer_timeout_ns
@@ -109,7 +109,7 @@ class Pipeline:
         )
         self._settled = False
         self._unsettled: deque[FlushRun] = deque()
-        self._now: Nanoseconds = 0  # as last told, for what goes on in steps
+        self._now: Nanoseconds = 0  # as last passed in, for what goes on in steps
         self._begun: Rounds[FlushRun, Unmuted] = Rounds(BATCH_STEPS)  # of which is not known what is muted
         self._waiting: deque[Delivery] = deque()
         self._timers: Timers[FlushRun | Delivery | Queue, Nanoseconds] = Timers()
@@ -125,7 +125,8 @@ class Pipeline:
         return self.remembered.statistics
 
     def peers_seen(self) -> None:
-        """There is another member: what the log says may be what others have told, and not yet us."""
+        """There is another member: what the log has may be what others have notified, and not yet this
+        node."""
         self.remembered.has_had_peers = True
 
     # Flushes
@@ -251,7 +252,7 @@ class Pipeline:
     # Deliveries
 
     def _begin_delivery(self, delivery: Delivery, now: Nanoseconds) -> None:
-        # The wait as it turned out, so that a place far behind does not eat up the time for sending.
+        # The wait as it turned out, so that a late position does not use up the time for sending.
         run = self._open[delivery][0]
         delivery.begin(max(run.deadline, run.flush.deadline + self._wait), now)
         self._follow(delivery, now)
@@ -332,7 +333,7 @@ class Pipeline:
         self._move_up(queue, now)
 
     def _move_up(self, queue: Queue, now: Nanoseconds) -> None:
-        """Give free places to those that queue. Others may have sent meanwhile: each looks again."""
+        """Assign free slots to queued deliveries. Peers may have notified meanwhile: each evaluates again."""
         for _ in range(BATCH_QUEUED):
             queued = queue.next()
             if queued is None:
@@ -354,7 +355,7 @@ class Pipeline:
         """This configuration was replaced: withdraw what was announced and is not being sent.
 
         What queues for an attempt gets none any more: it would be announced, and never made. In shadow what
-        waits for its turn is decided at once: the others send it all the same.
+        waits for its peer position is decided at once: the others send it all the same.
         """
         while self._context.withhold and self._begun.next() is not None:
             self._mute(now)

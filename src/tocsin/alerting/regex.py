@@ -4,10 +4,10 @@ RE2 is the same engine design as Go's ``regexp``; where the two differ (``\\C``,
 makes up the difference. Patterns that are plain text or a choice of plain texts never reach the engine.
 
 Patterns come from anybody who reaches the API or is a member, so all that they can cost is bounded: they are
-weighed before anything else (:mod:`~tocsin.alerting.regex_cost`), a large one is only looked through for
-mistakes and compiled when the first text is to be matched (of our own journal all are, and not looked through
+weighed before anything else (:mod:`~tocsin.alerting.regex_cost`), a large one is only checked for
+mistakes and compiled when the first text is to be matched (of our own journal all are, and not checked
 before either: they were good when they were kept), RE2 never tracks what groups capture
-(its time would grow with their number too), a text that could cost too much with a pattern is not looked at,
+(its time would grow with their number too), a text that could cost too much with a pattern is not matched,
 and compiled programs share :data:`HOT_BYTES`: of more the oldest is dropped, and compiled anew when it is
 needed. Nothing is kept of a pattern that nobody holds.
 """
@@ -67,9 +67,9 @@ HOT_BYTES: Final = 48 << 20
 """For all compiled programs and what RE2 remembers of texts, by what each may take at most. All that silences
 may have together fit in, so that none is compiled again for each text."""
 EAGER_SIZE: Final = 512
-"""Up to so many instructions, compiling costs no more than looking for mistakes."""
+"""Up to so many instructions, compiling costs no more than checking for mistakes."""
 LONGEST_WORK: Final = 1 << 22
-"""Steps of the engine (some nanoseconds each) that one text may cost. One that could cost more is not looked
+"""Steps of the engine (some nanoseconds each) that one text may cost. One that could cost more is not
 at, and neither matches nor counts as not matching: a costly pattern silences no endless label value."""
 REMEMBERED_TEXTS: Final = 512
 """With each slow pattern."""
@@ -176,7 +176,7 @@ class Regex:
         return self._alone is True
 
     def look_through(self) -> None:
-        """Read it, if it was not read yet. One that turns out to be none matches nothing, and counts as not
+        """Read it, if it was not read yet. An invalid one matches nothing, and counts as not
         matching nothing: no version of ours has kept such a one."""
         if self._alone is not None:
             return
@@ -226,7 +226,7 @@ class Regex:
         return known
 
     def affords(self, text: str) -> bool:
-        """Whether ``text`` is looked at at all."""
+        """Whether ``text`` is matched at all."""
         self.look_through()
         return self._plain is not None or len(text.encode("utf-8", "surrogatepass")) <= self._longest
 
@@ -266,7 +266,7 @@ def _without_names(pattern: str) -> str:
 
 
 def problem(pattern: str) -> str:
-    """What is wrong with ``pattern`` as it stands, not anchored, in Go's words; empty if nothing is."""
+    """What is wrong with ``pattern`` as it stands, not anchored, as Go words it; empty if nothing is."""
     try:
         check(pattern, cost_of(pattern).effort)
     except PatternCostError:
@@ -321,7 +321,7 @@ def _compile(pattern: str, cost: Cost) -> Regex:
         raise
     except ValueError:
         alone = False
-        work = max(cost.work, TEXT * cost.size)  # it is tried at each place
+        work = max(cost.work, TEXT * cost.size)  # it is tried at each position
         cost = Cost(cost.size, work, cost.parts, slow_part(work))
         engine, kept = program(_anchored(pattern), cost.size)
     regex = Regex(pattern, cost, None, alone)
@@ -335,7 +335,7 @@ def _compile(pattern: str, cost: Cost) -> Regex:
 
 
 def _read(pattern: str, cost: Cost) -> tuple[bool, int]:
-    """Look a pattern through that is compiled later: whether it stands alone, and its work then."""
+    """Check a pattern that is compiled later: whether it stands alone, and its work then."""
     try:
         check(pattern, cost.effort)
         if "\\Q" in pattern:

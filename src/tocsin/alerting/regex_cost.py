@@ -2,16 +2,16 @@
 
 RE2 matches in linear time, but linear in size of the program *times* length of the text, and neither memory
 nor time that it takes to read a pattern has a bound of RE2's own: ``\\pL`` written 20,000 times (60 KB) takes
-seconds and 600 MB before its ``max_mem`` is looked at. So patterns are weighed first, in one pass over their
+seconds and 600 MB before its ``max_mem`` is checked. So patterns are weighed first, in one pass over their
 text. The figures are upper bounds, the same on every node:
 
 * ``size``: instructions of the compiled program, which time and memory of compiling follow;
-* ``work``: instructions that are looked at, at most, for one text of :data:`TEXT` characters;
+* ``work``: instructions that are executed, at most, for one text of :data:`TEXT` characters;
 * ``parts``: what there is to read, which takes longer than its instructions do to compile.
 
-What is tried at one place only, such as each name of a long list of host names, counts once; what can be
-tried at each place, such as what follows ``.*``, counts for each. That is why a list of thousands of names is
-cheap and ``(a?){1000}`` is not.
+What is tried at one position only, such as each name of a long list of host names, counts once; what can be
+tried at each position, such as what follows ``.*``, counts for each. That is why a list of thousands of names
+is cheap and ``(a?){1000}`` is not.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Cost:
 
 
 class _Node(NamedTuple):
-    """An expression: its size, its work when entered at one place, the least and most characters it takes
+    """An expression: its size, its work when entered at one position, the least and most characters it takes
     (``_ENDLESS``: no bound), and a text that whatever it matches begins with."""
 
     size: int
@@ -118,18 +118,19 @@ _EMPTY: Final = _Node(0, 0, 0, 0, "", True)
 
 
 def cost_of(pattern: str, parts: int = MAX_TOKENS) -> Cost:
-    """What ``pattern`` may cost. Raises PatternCostError when that is past a bound, with the bound in words.
+    """What ``pattern`` may cost. Raises PatternCostError when that is past a bound, with the bound in its
+    message.
 
     A pattern that does not compile has a cost too, of what there is to read. ``parts``: of more none is
     weighed to its end.
     """
     if len(pattern) > MAX_BYTES or len(pattern.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise PatternCostError(f"of more than {MAX_BYTES} bytes")
-    if _FLAT.fullmatch(pattern):  # a choice of names, maybe thousands: each is tried at one place
+    if _FLAT.fullmatch(pattern):  # a choice of names, maybe thousands: each is tried at one position
         size = _plain_size(pattern) + 4
         if size > MAX_CHOICE:
             raise PatternCostError(f"of more than {MAX_CHOICE} instructions")
-        return Cost(size, size, 1 + pattern.count("|") // 4)  # it is tried at one place
+        return Cost(size, size, 1 + pattern.count("|") // 4)  # it is tried at one position
     reader = _Reader(pattern, min(parts, MAX_TOKENS))
     node = reader.read()
     if node.once > MAX_WORK:
@@ -281,7 +282,7 @@ class _Reader:
         copies += most < 0
         size = node.size * copies + copies
         self._charge(size - node.size)
-        # The bytes of one character may be at as many places as there are copies before it.
+        # The bytes of one character may be at as many positions as there are copies before it.
         if most < 0 or node.most >= _ENDLESS:
             length = _ENDLESS
             once = TEXT * size

@@ -1,4 +1,4 @@
-"""RE2 as Go's ``regexp``: its objects made with bounded memory, its errors in Go's words."""
+"""RE2 as Go's ``regexp``: its objects made with bounded memory, its errors as Go words them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MEM_TO_READ: Final = 8192
 
 _ANY_CHARACTER_ESCAPE = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(.)", re.DOTALL)
 
-# RE2's words -> Go's words
+# RE2's messages -> Go's messages
 _WORDING: Final = {
     "missing ]": "missing closing ]",
     "missing )": "missing closing )",
@@ -50,7 +50,7 @@ def engines_made() -> int:
 
 
 def compiled_size() -> int:
-    """Instructions that were compiled, or looked through to be compiled later, as they were weighed, and the
+    """Instructions that were compiled, or checked to be compiled later, as they were weighed, and the
     characters of patterns that were refused: about a microsecond each."""
     return Spent.size
 
@@ -58,7 +58,7 @@ def compiled_size() -> int:
 def _go_error(error: re2.error, pattern: str) -> ValueError:
     raw = error.args[0] if error.args else b""
     text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
-    if text.startswith("pattern too large"):  # an engine's limit: it has no place in the pattern
+    if text.startswith("pattern too large"):  # an engine's limit: it has no position in the pattern
         return too_large(pattern, "")
     what, _, where = text.partition(": ")
     return ValueError(f"error parsing regexp: {_WORDING.get(what, what)}: `{where}`")
@@ -110,7 +110,7 @@ def _made(pattern: str, options: re2.Options) -> re2._Regexp:
 def engine(pattern: str, max_memory: int = 8 << 20) -> re2._Regexp:
     """RE2's object for ``pattern`` as it stands, not anchored, which takes bytes and captures.
 
-    It holds at most ``max_memory`` bytes. Raises ValueError in Go's words, as :func:`compile` does.
+    It holds at most ``max_memory`` bytes. Raises ValueError with Go's message, as :func:`compile` does.
     """
     options = re2.Options()
     options.max_mem = max_memory

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 LONGEST: Final = 32
-"""Characters that are looked for."""
+"""Characters that are compared."""
 _META: Final = frozenset("\\.+*?()|[]{}^$")
 _OPTIONAL: Final = frozenset("*?{")
 """What stands behind a character that may be missing."""

@@ -54,9 +54,10 @@ class ReplicatedState(Generic[EntryT]):
         self.max_total_bytes = max_total_bytes
         self.total_bytes = 0
         self.on_stored: Callable[[EntryT], None] | None = None
-        """Told of every entry that is stored, however it came: who keeps the state on disk listens here."""
+        """Called with every entry that is stored, whatever its source: for the journal."""
         self.on_outlived: Callable[[Hashable], None] | None = None
-        """Told of a key of which an older version was met that lives longer, or that was entombed."""
+        """Called with a key of which an older version was seen that lives longer, or that has a tombstone
+        now."""
         self._entries: dict[Hashable, EntryT] = {}
         self._known: set[bytes] = set()  # the encoded form of each entry: most of a push/pull is found here
         # An older version may live longer than the newer one that replaced it (an expired silence). Once the
@@ -135,7 +136,7 @@ class ReplicatedState(Generic[EntryT]):
     def load(self, data: bytes, now: Nanoseconds, *, trusted: bool = False) -> MergeResult:
         """Merge a snapshot file: as :meth:`merge`, but expired entries are kept until they are collected.
 
-        ``trusted``: these are our own, as they were stored once, and are not looked at again in all detail.
+        ``trusted``: these are our own, as they were stored once, and are not validated again in all detail.
         """
         job = MergeJob(self, data, now, keep_expired=True)
         with trusting() if trusted else nullcontext():

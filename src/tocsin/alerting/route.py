@@ -71,7 +71,7 @@ class Route:
     key: str = ""
     """The matchers from the root down, ``{}/{severity="page"}``. Not unique: siblings may be alike."""
     id: str = ""
-    """As ``key`` with each child's place among its siblings, ``{}/{severity="page"}/0``. Unique."""
+    """As ``key`` with each child's index among its siblings, ``{}/{severity="page"}/0``. Unique."""
 
     def match(self, labels: Labels) -> list[Route]:
         """The routes for an alert: depth first, left to right, each level ending at its first match without

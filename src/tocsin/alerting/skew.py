@@ -3,7 +3,7 @@
 Of two versions the one with the later stamp wins, so a stamp at the end of time would win for ever: whatever
 it says could be changed on no node, or on some and not on others. So a stamp may be ahead by MAX_SKEW only.
 What we send ourselves is never further ahead than what we took, but for the step by which a change comes
-after what it changes: therefore a version may be a little later than the one that it takes the place of.
+after what it changes: therefore a version may be a little later than the one that it replaces.
 """
 
 from __future__ import annotations

@@ -77,5 +77,5 @@ class Rounds(Generic[Work, T]):
                 yield work, done.value
 
     def renew(self) -> None:
-        """Others have had their turn."""
+        """Other work has run."""
         self._left = self._most

@@ -37,7 +37,7 @@ class UnknownAlerts:
 
     def ended(self, key: Hashable, one: int, stamp: Nanoseconds, told: Nanoseconds | None) -> None:
         """The key's group is done with an alert that has ended; the key's entry is that of ``stamp``, and
-        if it tells of the end, that was at ``told``."""
+        if it has the end, that was at ``told``."""
         self._ended.pop((key, one), None)
         if len(self._ended) >= self._max_ended:
             del self._ended[next(iter(self._ended))]
@@ -55,7 +55,7 @@ class UnknownAlerts:
         return (key, one) in self._ended
 
     def notified_end(self, key: Hashable, one: int) -> Nanoseconds | None:
-        """When the alert ended the last time that its end was told and the group was done with it."""
+        """When the alert ended the last time that its end was notified and the group had dropped it."""
         ended = self._ended.get((key, one))
         return ended[1] if ended is not None else None
 

@@ -155,7 +155,7 @@ class CertificateFolder:
         return found
 
     def renew(self, name: str, *, now: datetime, lifetime: timedelta) -> tuple[NodeFiles, list[str]]:
-        """A new certificate and key for the same hosts, in place of the old; ``tls.yml`` stays as it is.
+        """A new certificate and key for the same hosts, replacing the old; ``tls.yml`` stays as it is.
 
         Raises ConfigError as :meth:`issue`, and if there is none to renew.
         """

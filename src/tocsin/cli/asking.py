@@ -65,7 +65,7 @@ def say(text: str) -> None:
 
 
 def harmless(text: str) -> str:
-    """Without sequences that a terminal obeys, and marks that turn the direction of writing."""
+    """Without sequences that a terminal obeys, and marks that change the direction of writing."""
     from tocsin.text import plain
 
     return "".join(one if one.isprintable() or one == "\n" else plain(one) for one in text)

@@ -179,7 +179,7 @@ RENEW: Final = Command(
     run_renew,
     flags=(_DIRECTORY, _days_flag(365)),
     arguments=(_NAME,),
-    description="Issues a certificate with a new key for the hosts of the old one, in place of it; tls.yml"
+    description="Issues a certificate with a new key for the hosts of the old one, and replaces it; tls.yml"
     " stays as it is. The old certificate stays valid: revoke NAME before, if its key was lost.",
 )
 REVOKE: Final = Command(

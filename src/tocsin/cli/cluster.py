@@ -1,4 +1,4 @@
-"""``tocsinctl cluster tls-check``: looks at the cluster port of a node from outside."""
+"""``tocsinctl cluster tls-check``: checks the cluster port of a node from outside."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ TLS_CHECK: Final = Command(
         Flag("timeout", "Seconds for each step", SECONDS, default="5"),
     ),
     arguments=(Argument("host:port", "The node's --cluster.listen-address", least=1, most=1),),
-    description="Shakes hands with the cluster port of a node, as a peer would, and tells what it offers,"
+    description="Shakes hands with the cluster port of a node, as a peer would, and shows what it offers,"
     " which certificate it shows, what fails and how to fix it. With --tls-config the handshake is made with"
     " that file's certificate, CA and rules, as the node would that the file belongs to.",
 )

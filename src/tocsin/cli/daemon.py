@@ -35,7 +35,8 @@ alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__versi
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until told to stop. Exit status: 0, or 1 for what cannot be used or started, as Alertmanager's."""
+    """Run until a signal stops it. Exit status: 0, or 1 for what cannot be used or started, as
+    Alertmanager's."""
     garbage.set_up()
     try:
         flags = parse_flags(sys.argv[1:] if argv is None else argv, version=VERSION)
@@ -48,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"tocsin: error: {error}", file=sys.stderr)
         return 1
     set_up(flags.log_level, flags.log_format)
-    # Not for --help; and they make many objects that nobody need look at.
+    # Not for --help; and they make many objects that the collector need not visit.
     from tocsin.node.app import start
     from tocsin.node.prepared import prepare
 

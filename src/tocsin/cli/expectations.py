@@ -14,7 +14,7 @@
             group: {alertname: Down}     # of the first of them
           - labels: {alertname: Slow, team: db, severity: warning}
             muted: inhibited             # silenced, inhibited, time interval, or false: nothing mutes it
-            told: []                     # receivers that are told of it
+            told: []                     # receivers that are notified of it
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def _compare(wanted: AlertSection, found: Outlook) -> Iterator[str]:
     if wanted.receivers is not None and wanted.receivers != receivers:
         yield f"wanted the receivers {_listed(wanted.receivers)}, got {_listed(receivers)}"
     if wanted.told is not None and wanted.told != found.told:
-        yield f"wanted {_listed(wanted.told)} to be told, got {_listed(found.told)}"
+        yield f"wanted {_listed(wanted.told)} to be notified, got {_listed(found.told)}"
     reasons = {found.muted(each) for each in found.destinations}
     shown = " or ".join(sorted(each or "not muted" for each in reasons))
     if wanted.muted == "true" and "" in reasons:

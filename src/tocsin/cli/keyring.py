@@ -170,7 +170,7 @@ _SHARED: Final = (
     Flag("keyring-file", "A keyring file with a key that they share", FILE, required=True, value="FILE"),
     Flag(
         "address",
-        "Cluster address of one Tocsin node, which tells who else there is",
+        "Cluster address of one Tocsin node, which lists the others",
         default="127.0.0.1:9094",
     ),
     Flag("label", "The cluster's --cluster.label"),

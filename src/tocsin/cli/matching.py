@@ -40,7 +40,7 @@ def check_features(invocation: Invocation) -> None:
 
 
 class Words:
-    """Reads matchers, and tells of those that should be written otherwise."""
+    """Reads matchers, and warns of those that should be written otherwise."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -48,7 +48,7 @@ class Words:
         self._told: set[str] = set()
 
     def matcher(self, text: str) -> Matcher:
-        """One. :class:`CommandError` with the words of Alertmanager."""
+        """One. :class:`CommandError` with Alertmanager's message."""
         from tocsin.alerting.matcher import parse_matcher
 
         try:

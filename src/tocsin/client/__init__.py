@@ -1,1 +1,1 @@
-"""Clients of a running cluster, which `tocsinctl` calls: keyring commands, a look at a TLS port."""
+"""Clients of a running cluster, which `tocsinctl` calls: keyring commands, a check of a TLS port."""

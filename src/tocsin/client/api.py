@@ -1,6 +1,6 @@
 """The API v2 of a node, Tocsin's or an Alertmanager's, as the tool asks it.
 
-A refusal is told in the words of amtool, whose scripts may look for them. Source: behaviour of amtool 0.33.1.
+A refusal has amtool's message, which scripts may search for. Source: behaviour of amtool 0.33.1.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Operation(NamedTuple):
     path: str
     name: str
     statuses: tuple[tuple[int, str], ...]
-    """Those that the API's description has, with the words for them; a ``-`` before them: without a text."""
+    """Those that the API's description has, with their messages; a ``-`` before them: without a text."""
 
 
 _ALERTS: Final = _Operation(
@@ -93,7 +93,7 @@ class Api:
         return self._read(read_alerts, self._call(_ALERTS, query=query))
 
     def post_alerts(self, alerts: Sequence[Json]) -> None:
-        """Tell it of alerts."""
+        """Post alerts to it."""
         self._call(_POST_ALERTS, body=list(alerts))
 
     def silences(self, filters: Sequence[str] = ()) -> list[Json]:

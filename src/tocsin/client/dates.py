@@ -49,7 +49,7 @@ def _zone(offset: timedelta) -> str:
 
 
 def parse(text: str) -> datetime:
-    """What a person wrote, RFC 3339. Raises ValueError with the words of Go's ``time.Parse``."""
+    """What a person wrote, RFC 3339. Raises ValueError with the message of Go's ``time.Parse``."""
     if _RFC3339.match(text):
         try:
             return datetime.fromisoformat(text)

@@ -174,7 +174,7 @@ def _secured(place: Place, bare: socket.socket) -> socket.socket:
 
 
 def _moved(place: Place, target: str, location: str) -> tuple[Place, str]:
-    """Where an answer sends us to; another host is told no credentials."""
+    """Where an answer redirects to; another host gets no credentials."""
     try:
         url = urljoin(f"{place.scheme}://{place.authority}{target}", location)
         there, parts = parse_url(url), urlsplit(url)
@@ -225,7 +225,7 @@ class _Reading:
 
 
 def _why(error: Exception, place: Place) -> str:
-    """In the words of Go, where it has some."""
+    """As Go words it, where Go has such an error."""
     if isinstance(error, ConnectionRefusedError):
         numeric = place.host.replace(".", "").isdigit() or ":" in place.host
         address = f" {place.authority}" if numeric else ""

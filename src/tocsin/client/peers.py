@@ -1,6 +1,6 @@
 """The nodes of a cluster by their API: what the tool asks of each of them.
 
-The API tells the members' cluster addresses only. Unless URLs are given, a peer's API is looked for on the
+The API tells the members' cluster addresses only. Unless URLs are given, a peer's API is expected on the
 host of its cluster address, with the scheme, port and path of the URL of the node that was asked first.
 """
 
@@ -39,7 +39,7 @@ class View:
 
 @dataclass(slots=True)
 class Nodes:
-    """The node of ``settings``, and its peers at ``urls`` or where they are looked for."""
+    """The node of ``settings``, and its peers at ``urls`` or where they are expected."""
 
     settings: Settings
     urls: Sequence[str] = ()

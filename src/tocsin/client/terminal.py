@@ -13,7 +13,8 @@ _CODES: Final = {"good": "32", "bad": "31", "doubtful": "33", "faint": "2", "str
 
 
 class Terminal:
-    """Writes to standard output. ``NO_COLOR`` and ``TERM=dumb`` turn colours off, ``FORCE_COLOR`` on."""
+    """Writes to standard output. ``NO_COLOR`` and ``TERM=dumb`` disable colours, ``FORCE_COLOR`` enables
+    them."""
 
     def __init__(self) -> None:
         environment = os.environ
@@ -33,7 +34,7 @@ class Terminal:
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, colours: bool = True) -> None:
         """Print columns with two spaces between them. The last column is not padded.
 
-        The words ``ok``, ``failed``, ``no`` and the like in cells get their colour, if ``colours``.
+        The texts ``ok``, ``failed``, ``no`` and the like in cells get their colour, if ``colours``.
         """
         cells = [[plain(cell, 4096).replace("\\\\", "\\") for cell in row] for row in [header, *rows]]
         widths = [max(len(row[column]) for row in cells) for column in range(len(header))]

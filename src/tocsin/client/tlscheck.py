@@ -75,7 +75,7 @@ class _Outcome:
 
 
 def check(host: str, port: int, config: Path | None, *, timeout: float, now: datetime) -> TLSReport:
-    """Dial and tell. ``timeout`` is seconds for each step.
+    """Dial and report. ``timeout`` is seconds for each step.
 
     :class:`~tocsin.errors.ConfigError` when ``config`` cannot be used.
     """
@@ -119,7 +119,7 @@ def _shake(host: str, port: int, context: ssl.SSLContext, name: str, timeout: fl
             context.wrap_socket(plain, server_hostname=name) as connection,
         ):
             refusal: RefusalError | None = None
-            # A refusal closes the connection, and it tells nothing any more.
+            # A refusal closes the connection, and its state is lost.
             version, protocol = connection.version() or "", connection.selected_alpn_protocol() or ""
             certificate, chain = connection.getpeercert(binary_form=True), peer_chain(connection)
             connection.settimeout(min(timeout, 1.0))
@@ -153,7 +153,7 @@ def _tell_offer(
         return
     shown = next(iter(reversed(offered.values())))
     asked = any(one.refusal is not None and one.refusal.reason != "closed" for one in offered.values())
-    # TLS 1.2 refuses who shows no certificate within the handshake, so that version looks refused.
+    # TLS 1.2 refuses who shows no certificate within the handshake, so that version seems refused.
     also = " (and TLS 1.2 perhaps: it cannot be seen without a certificate)" if asked and wants else ""
     report.lines.append(("versions", ", ".join(offered) + also))
     report.lines.append(("protocol", shown.protocol or "Alertmanager's framing (no ALPN)"))

@@ -1,4 +1,4 @@
-"""Readers: what a node of the tree is turned into, or the error at its place."""
+"""Readers: what a node of the tree is converted to, or the error at its location."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def unserved(
     reason: str, hint: str, reader: Reader[T] | None = None, default: T | None = None
 ) -> Reader[Any]:
     """What Alertmanager knows and this version does not do: refused as soon as it has a value, or, where the
-    user accepts that, read by ``reader`` (else not looked at) and warned of."""
+    user accepts that, read by ``reader`` (otherwise ignored) and warned of."""
 
     def read(node: Node) -> Any:
         if isinstance(node, Sequence) and not node.items:

@@ -21,7 +21,7 @@ _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def boolean(node: Node) -> bool:
-    """The words that Alertmanager's YAML takes for a bool, unquoted: true, yes, on, y and their opposites."""
+    """The texts that Alertmanager's YAML takes for a bool, unquoted: true, yes, on, y and their opposites."""
     if isinstance(node, Scalar) and node.plain and node.tag in ("", "bool"):
         if node.text in TRUE_WORDS:
             return True

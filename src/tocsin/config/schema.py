@@ -15,9 +15,9 @@ immutable, compared by value, and can be made in code with the fields as keyword
 field (:func:`option`) say how a value is read, what its absence and a null mean, and which key of ``global``
 stands in for it.
 
-A :data:`~tocsin.config.yaml.Reader` (:mod:`tocsin.config.readers`) turns a node of the tree into a value or
-raises :class:`ConfigError` at the node's place. Unknown keys are refused with the nearest known one. Classes
-are made without generated code, as there are many and most of them are needed at each start.
+A :data:`~tocsin.config.yaml.Reader` (:mod:`tocsin.config.readers`) converts a node of the tree to a value or
+raises :class:`ConfigError` at the node's location. Unknown keys are refused with the nearest known one.
+Classes are made without generated code, as there are many and most of them are needed at each start.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class Section:
 
     @property
     def given(self) -> Mapping[str, Mark]:
-        """The keys that the file gives, null too, with the places of their values."""
+        """The keys that the file gives, null too, with the locations of their values."""
         return self._marks
 
     def at(self, name: str) -> Mark:

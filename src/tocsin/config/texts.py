@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-SECRET_TEXT: Final = "<secret>"  # noqa: S105 - what is shown in a secret's place
+SECRET_TEXT: Final = "<secret>"  # noqa: S105 - what is shown instead of a secret
 
 
 class Secret(str):
@@ -48,7 +48,7 @@ class Template(str):
     """The text of a Go template: compiled when the file is loaded, rendered for each notification."""
 
     where: str = ""
-    """Its place for people: file, line and column, or the key whose default it is."""
+    """Its location for people: file, line and column, or the key whose default it is."""
 
 
 class HTMLTemplate(Template):

@@ -1,6 +1,6 @@
-"""YAML as a tree of text with places, nothing guessed.
+"""YAML as a tree of text with locations; types are not guessed.
 
-YAML's own resolver turns ``12:30`` into 750, ``no`` into false and ``2026-01-01`` into a date before a schema
+YAML's own resolver reads ``12:30`` as 750, ``no`` into false and ``2026-01-01`` into a date before a schema
 could say what was meant. So every scalar stays the text that was written, with its line and column, and
 :mod:`tocsin.config.schema` converts it to what the key asks for. The tree is built from libyaml's
 events, not its recursive composer: depth, size and alias expansion are bounded here.
@@ -96,7 +96,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """One value as written. ``plain`` tells ``true`` from ``"true"``: only the first is a bool."""
+    """One value as written. ``plain`` distinguishes ``true`` from ``"true"``: only the first is a bool."""
 
     mark: Mark
     text: str
@@ -136,11 +136,11 @@ class Mapping:
 Node: TypeAlias = Scalar | Sequence | Mapping
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[Node], T]
-"""Turns a node into a value, or raises :class:`ConfigError` at the node's location."""
+"""Converts a node to a value, or raises :class:`ConfigError` at the node's location."""
 
 
 def describe(node: Node) -> str:
-    """What a node is, for an error. Never its text: it may be a secret in the wrong place."""
+    """What a node is, for an error. Never its text: it may be a secret under the wrong key."""
     if isinstance(node, Mapping):
         return "a map"
     if isinstance(node, Sequence):
@@ -178,7 +178,7 @@ def _after(value: Node, earlier: Node) -> Node:
     else:
         return value
     if len(found.before) > MAX_MERGED:
-        raise value.mark.error(f"is merged from more than {MAX_MERGED} places")
+        raise value.mark.error(f"is merged from more than {MAX_MERGED} maps")
     return found
 
 
@@ -211,7 +211,7 @@ def decode(data: bytes, path: str) -> str:
 def load(text: str, path: str, reading: Reading | None = None) -> Node | None:
     """The first document of ``text`` as a tree, None when it is empty. ``path`` is only named in marks.
 
-    What follows a second ``---`` is not looked at, as Go's library does not. :class:`ConfigError` when it is
+    What follows a second ``---`` is ignored, as Go's library does not. :class:`ConfigError` when it is
     not YAML, repeats a key, has a key that is not text, a tag of its own, or passes a bound.
     """
     try:
@@ -221,7 +221,7 @@ def load(text: str, path: str, reading: Reading | None = None) -> Node | None:
         mark = Mark(path, at.line + 1, at.column + 1) if at is not None else Mark(path, 1, 1)
         problem = _one_line(error.problem or error.context or "syntax error")
         if "nesting depth" in problem:
-            # libyaml as it comes with PyYAML 6.0.4 has a bound of its own, reached before it tells of events.
+            # libyaml as it comes with PyYAML 6.0.4 has a bound of its own, reached before it emits events.
             raise mark.error(_TOO_DEEP) from None
         if "cannot start any token" in problem and "\t" in _line(text, mark.line):
             raise mark.error("not valid YAML: a tab", "indent with spaces") from None

@@ -107,7 +107,7 @@ def _entry(receiver: Map, name: str, options: Options, site: Site) -> Value:
 
 
 def prepared_call(method: Method, arguments: Sequence[Argument], piped: bool, site: Site) -> PreparedCall:
-    """The method as it is called at a place, for any receiver of its type. Raises `ExecError`.
+    """The method as it is called at a location, for any receiver of its type. Raises `ExecError`.
 
     What it makes takes the receiver, dot, the variables, the execution, and what came through a pipe if
     ``piped``.

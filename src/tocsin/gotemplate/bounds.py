@@ -35,7 +35,7 @@ DEFAULT_BOUNDS: Final = Bounds()
 class Budget:
     """What is left of the bounds of one execution. Functions that may do or make much get it first.
 
-    ``clock`` gives seconds and never goes back; it is looked at once for many steps. ``context`` is what the
+    ``clock`` gives seconds and never goes back; it is read once for many steps. ``context`` is what the
     caller wants its own functions to know of this execution.
     """
 
@@ -64,7 +64,7 @@ class Budget:
             self.check()
 
     def check(self) -> None:
-        """Look at steps and clock now. Raises `BoundError`."""
+        """Check steps and clock now. Raises `BoundError`."""
         if self.steps > self.bounds.steps:
             raise BoundError("steps", f"more than {self.bounds.steps} steps: the bound of steps is reached")
         if self._clock is not None and self._clock() > self._deadline:

@@ -58,7 +58,7 @@ def _not(value: Value) -> bool:
 
 
 def weigh(budget: Budget, *values: Value) -> None:
-    """Count the work that long strings make which are only looked at."""
+    """Count the work of scanning long strings."""
     for value in values:
         if isinstance(value, (str, bytes)) and len(value) > 1024:
             budget.spend(len(value) >> 9)

@@ -81,7 +81,7 @@ class _Compiler:
         return _sequence(items, text), weight
 
     def node(self, node: Node) -> tuple[Closure, Site, int]:
-        """What renders a node, its place, and what it counts."""
+        """What renders a node, its location, and what it counts."""
         if isinstance(node, ActionNode):
             return self.action(node)
         if isinstance(node, IfNode):
@@ -250,7 +250,7 @@ def _continue(_dot: Value, _variables: list[Value], _run: Execution) -> Value:
 
 
 def _sequence(items: Sequence[_Item], rest: str) -> Closure:
-    """What renders texts and closures by turns, and the text at the end."""
+    """What renders texts and closures alternately, and the text at the end."""
     if not items:
 
         def text_only(_dot: Value, _variables: list[Value], run: Execution) -> Value:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 
 class TemplateError(Exception):
-    """A template and the place in it, and what is wrong there.
+    """A template and the location in it, and what is wrong there.
 
     ``template`` is the name of the text: the file's, or the field's. ``line`` counts from 1, ``column`` from
     0 in bytes; 0 and None where there is none. ``word`` is what stands there, as far as Go's errors show it.
@@ -75,7 +75,7 @@ class EscapeError(TemplateError):
 class ExecError(TemplateError):
     """The template was executed and failed.
 
-    ``executing`` is the name of the ``define`` that was at work, None while no place is known.
+    ``executing`` is the name of the ``define`` that was at work, None while no location is known.
     """
 
     error_class = "exec"

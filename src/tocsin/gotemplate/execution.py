@@ -1,4 +1,4 @@
-"""One execution of a template, and the places in templates that errors tell of."""
+"""One execution of a template, and the locations in templates that errors report."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Execution:
         self.size = 0
 
     def check(self) -> None:
-        """Look whether steps, time and output are within their bounds. Raises `BoundError`."""
+        """Check that steps, time and output are within their bounds. Raises `BoundError`."""
         self.budget.check()
         self.measure()
 
@@ -84,13 +84,13 @@ class Site:
         self.node = node
 
     def error(self, message: str) -> ExecError:
-        """The error at this place."""
+        """The error at this location."""
         error = ExecError(message)
         self.fill(error)
         return error
 
     def fill(self, error: ExecError) -> None:
-        """Tell an error its place, unless it has one."""
+        """Set an error's location, unless it has one."""
         if error.executing is None:
             error.executing = self.tree.name
             error.template = self.tree.source_name
@@ -99,7 +99,7 @@ class Site:
             error.word = word if len(word) <= _LONGEST_WORD else f"{word[:_LONGEST_WORD]}..."
 
     def bound(self, error: BoundError) -> BoundError:
-        """The same error, with its place."""
+        """The same error, with its location."""
         self.fill(error)
         return error
 

@@ -60,11 +60,11 @@ class Expressions:
         self.slots = 1
 
     def site(self, node: Operand | TemplateNode) -> Site:
-        """The place of a node."""
+        """The location of a node."""
         return Site(self.tree, node)
 
     def declare(self, name: str) -> int:
-        """A place for a new variable."""
+        """A slot for a new variable."""
         slot = self.slots
         self.slots += 1
         self.scope.append((name, slot))
@@ -178,7 +178,7 @@ class Expressions:
                 return failing(site, error.message)
         return _constant(constant(node, ANY, site))
 
-    # Variables and dot, as receivers of fields: a nil interface is told from what is absent.
+    # Variables and dot, as receivers of fields: a nil interface differs from what is absent.
 
     def variable_raw(self, node: VariableNode) -> Closure:
         """A variable."""

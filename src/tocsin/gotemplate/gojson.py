@@ -1,7 +1,7 @@
 """Go's ``encoding/json``: writes values of Go as JSON, as ``json.Marshal`` does.
 
 ``<``, ``>``, ``&``, U+2028 and U+2029 are escaped; maps are sorted by key; floats have JavaScript's form.
-A struct type tells the names of its fields by `name_fields`; without that they are Go's names.
+A struct type gives the names of its fields by `name_fields`; without that they are Go's names.
 Source: the documentation of Go's ``encoding/json`` package, func Marshal.
 """
 
@@ -48,7 +48,7 @@ _HTML: Final = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028
 
 
 def name_fields(go_type: Type, names: Mapping[str, str]) -> None:
-    """Tells what the fields of a struct type are called in JSON; one that is not in ``names`` is left out."""
+    """Sets the JSON names of the fields of a struct type; one that is not in ``names`` is left out."""
     _names[go_type] = dict(names)
 
 
@@ -58,7 +58,7 @@ def quote_json(text: str) -> str:
 
 
 def marshal(budget: Budget, value: Value) -> str:
-    """The value as JSON. Raises GoError, with Go's words, for what has no such form."""
+    """The value as JSON. Raises GoError, with Go's message, for what has no such form."""
     writer = _Writer(budget)
     writer.write(value, 0)
     return writer.finish()

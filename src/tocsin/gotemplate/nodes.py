@@ -290,7 +290,7 @@ class Tree:
     """What the compiler has made of it."""
 
     def location(self, position: int) -> tuple[int, int]:
-        """Line, from 1, and column in bytes, from 0, as Go's errors tell them."""
+        """Line, from 1, and column in bytes, from 0, as Go's errors show them."""
         before = self.source[:position]
         start = before.rfind("\n") + 1
         column = len(before[start:].encode("utf-8", "surrogateescape"))

@@ -85,7 +85,7 @@ class _Parser:
         self.nesting = 0
         self.ends = [match.start() for match in _LINE_FEED.finditer(text)]
 
-    # Places and errors.
+    # Locations and errors.
 
     def line(self, position: int) -> int:
         return bisect_left(self.ends, position) + 1

@@ -55,7 +55,7 @@ class NotificationTold(Model):
     what: _Told
     resolved: Annotated[bool, said("whether the alert had ended in it")]
     why: Annotated[str, said("for people")]
-    again_at: Annotated[Time, said("when it is tried or told again; empty: not known")]
+    again_at: Annotated[Time, said("when it is tried or notified again; empty: not known")]
 
 
 class GroupTold(Model):
@@ -66,7 +66,7 @@ class GroupTold(Model):
     key: str
     labels: Mapping[str, str]
     muted_by: Annotated[tuple[str, ...], said("time intervals that mute the route now")]
-    next_flush: Annotated[Time, said("when the group is looked at next; empty: no node holds it")]
+    next_flush: Annotated[Time, said("when the group is flushed next; empty: no node holds it")]
     verdict: Annotated[str, said("what became of the alert here, in one sentence for people")]
     told: Annotated[tuple[NotificationTold, ...], said("newest first")]
 
@@ -94,12 +94,12 @@ class Story(Model):
 
 
 class NodeAnswer(Model):
-    """How much a member of the cluster has told."""
+    """How much a member of the cluster has answered."""
 
     node: str
     answer: Annotated[
         Literal["answered", "partly", "no answer", "log only"],
-        said("log only: an Alertmanager, of which only the notification log tells"),
+        said("log only: an Alertmanager, of which only the notification log is known"),
     ]
     why: Annotated[str, said("why it is not all, for people")]
 
@@ -108,5 +108,5 @@ class Explanation(Model):
     """What became of some alerts."""
 
     stories: tuple[Story, ...]
-    nodes: Annotated[tuple[NodeAnswer, ...], said("who has told; empty if peers were not to be asked")]
+    nodes: Annotated[tuple[NodeAnswer, ...], said("members that were asked, unless only this node was")]
     more: Annotated[int, said("alerts that were meant too and are past `limit`")]

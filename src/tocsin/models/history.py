@@ -82,7 +82,7 @@ class Notification(Model):
 
 
 class AlertSeen(Model):
-    """An alert as it was in the latest flush that had it, of those that this page has looked at: older pages
+    """An alert as it was in the latest flush that had it, of those that this page has read: older pages
     may have it again."""
 
     record: Annotated[int, said("number of the flush; 0: it has not ended")]

@@ -12,7 +12,7 @@ class Interval(Model):
 
     name: str
     inside: Annotated[bool, said("whether it is now")]
-    zone: Annotated[str, said("in which `week` is told: its own, or UTC when it has several")]
+    zone: Annotated[str, said("of the times in `week`: its own, or UTC when it has several")]
     monday: Annotated[Time, said("with which `week` begins: this week's")]
     week: Annotated[
         tuple[tuple[tuple[int, int], ...], ...],

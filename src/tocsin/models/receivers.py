@@ -9,7 +9,7 @@ from tocsin.models.base import Model, Seconds, Time, said
 
 
 class Integration(Model):
-    """One way to tell a receiver. What is counted is counted at this node since it was started."""
+    """An integration of a receiver. What is counted is counted at this node since it was started."""
 
     name: Annotated[str, said("`team/webhook[0]`, as in logs and in the decision record")]
     kind: str

@@ -13,7 +13,7 @@ Labels = Annotated[Mapping[str, str], msgspec.Meta(max_length=64)]
 
 
 class ReceiverTest(Body):
-    """What is sent: a notification of one alert that says that it is a test, unless told otherwise."""
+    """What is sent: a notification of one alert that says that it is a test, by default."""
 
     labels: Annotated[Labels, said("of the alert; none: `alertname` alone, which is TocsinTest")] = (
         msgspec.field(default_factory=dict)
@@ -33,12 +33,12 @@ class IntegrationTested(Model):
     status: Annotated[int, said("of its last HTTP answer; 0: there was none")]
     reason: Annotated[str, said("why not, as in tocsin_notification_failures_total")]
     error: Annotated[str, said("for people, without secrets")]
-    hint: Annotated[str, said("what to look at first")]
+    hint: Annotated[str, said("what to check first")]
     took: Seconds
 
 
 class ReceiverTested(Model):
-    """What became of the notification. Nothing of it is in the notification log, and no peer is told."""
+    """What became of the notification. Nothing of it is in the notification log, and no peer gets it."""
 
     receiver: str
     taken: Annotated[bool, said("by all integrations")]

@@ -1,4 +1,4 @@
-"""``tocsinctl receiver test -o json``: what was sent, what the server said, and what to look at."""
+"""``tocsinctl receiver test -o json``: what was sent, what the server said, and what to check."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Header(Model):
     """A header."""
 
     name: str
-    value: Annotated[str, said("`<secret>` in place of credentials")]
+    value: Annotated[str, said("`<secret>` instead of credentials")]
 
 
 class HttpAnswer(Model):
@@ -57,7 +57,7 @@ class IntegrationTried(Model):
     ]
     reason: Annotated[str, said("why it failed, as in tocsin_notification_failures_total")]
     error: Annotated[str, said("for people, without secrets")]
-    hint: Annotated[str, said("what to look at first")]
+    hint: Annotated[str, said("what to check first")]
     took: Seconds
     requests: tuple[HttpRequest, ...]
     mails: tuple[Mail, ...]

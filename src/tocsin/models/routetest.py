@@ -16,7 +16,7 @@ class RouteTestQuery(Query):
 
 
 class RouteLooked(Model):
-    """A route on the way. Routes below one that does not match are not looked at."""
+    """A route on the way. Routes below one that does not match are not evaluated."""
 
     id: Annotated[str, said("as in `routes`")]
     receiver: str
@@ -33,7 +33,7 @@ class Destination(Model):
     group_key: Annotated[str, said("as in notifications and in the decision record")]
     intervals: Annotated[tuple[str, ...], said("time intervals that mute the route then")]
     muted: Annotated[
-        str, said("why the receiver would not be told: inhibited, time interval, silenced; empty: it would")
+        str, said("why it would not be notified: inhibited, time interval, silenced; empty: it would")
     ]
 
 

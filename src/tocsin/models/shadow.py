@@ -23,7 +23,7 @@ class ShadowQuery(Query):
 class ShadowCounts(Model):
     """Notifications by what the comparison came to."""
 
-    agreed: Annotated[int, said("both tell the same, at about the same time")]
+    agreed: Annotated[int, said("both notify the same, at about the same time")]
     late: Annotated[int, said("both do, further apart than the bound, or put together otherwise")]
     missing: Annotated[int, said("the others did not send what this node would have")]
     extra: Annotated[int, said("the others sent what this node would not have")]
@@ -53,7 +53,7 @@ class ShadowDifference(Model):
     at: Annotated[Time, said("when it was judged")]
     ours: Annotated[Time, said("when this node would have notified; empty: it would not have")]
     theirs: Annotated[Time, said("when the others did; empty: they did not")]
-    firing: Annotated[int, said("alerts that the notification tells of")]
+    firing: Annotated[int, said("alerts that the notification has")]
     resolved: int
     why: Annotated[str, said("for people")]
     alerts: Annotated[tuple[str, ...], said("which alerts make the difference, and how this node has them")]

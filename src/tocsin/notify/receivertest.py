@@ -1,4 +1,4 @@
-"""Trying a receiver: a notification of a test, sent once, and what to look at when it fails."""
+"""Trying a receiver: a notification of a test, sent once, and what to check when it fails."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def notification_of_test(
 
 
 def hint(outcome: Outcome, answer: Answer | None) -> str:
-    """What to look at first, once it has failed."""
+    """What to check first, once it has failed."""
     if answer is None:
         error = outcome.error
         for begin, said in _BY_MAIL:
@@ -73,26 +73,26 @@ def hint(outcome: Outcome, answer: Answer | None) -> str:
 
 
 _BY_STATUS: Final = {
-    400: "the server does not understand the message: look at templates and identifiers",
-    401: "the server does not know the credentials: look at token, password or http_config",
+    400: "the server does not understand the message: check templates and identifiers",
+    401: "the server does not know the credentials: check token, password or http_config",
     403: "the credentials are not allowed to do this, or an identifier is not theirs",
-    404: "nothing is there: look at the URL and at identifiers in it",
+    404: "nothing is there: check the URL and at identifiers in it",
     405: "the URL is of another service",
-    413: "the message is too large: look at templates and at max_alerts",
+    413: "the message is too large: check templates and at max_alerts",
 }
 _BY_MAIL: Final = (
     ("'require_tls' is true", "let the server speak TLS, or write require_tls: false to send in clear text"),
     ("parse '", "an address may be made of labels that these alerts have not: give them with --alert"),
     ("no way to authenticate", "give what the error names, or another mechanism of the server"),
-    ("AUTH", "the server does not know the credentials: look at auth_username and its password or secret"),
-    ("MAIL", "the server does not take mail of this sender: look at from"),
-    ("RCPT", "the server does not take mail for this address: look at to"),
+    ("AUTH", "the server does not know the credentials: check auth_username and its password or secret"),
+    ("MAIL", "the server does not take mail of this sender: check from"),
+    ("RCPT", "the server does not take mail for this address: check to"),
     ("delivery", "the server has read the mail and does not take it: its answer says why"),
 )
 _UNANSWERED: Final = (
-    ("refused", "nothing listens there: look at host and port of the URL, and at proxies"),
+    ("refused", "nothing listens there: check host and port of the URL, and at proxies"),
     ("name", "the host's name may be wrong"),
-    ("tls", "look at tls_config: ca_file for an authority of your own, server_name for another name"),
+    ("tls", "check tls_config: ca_file for an authority of your own, server_name for another name"),
     ("deadline", "the server takes longer than an attempt may"),
     ("No such file", "a node reads that file for each attempt: it has to be where the node runs"),
     ("template", "fix the template; tocsinctl template render tries one"),

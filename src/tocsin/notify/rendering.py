@@ -10,7 +10,7 @@ from tocsin.alerting.notification import Notification
 from tocsin.config.texts import HTMLTemplate, Template
 from tocsin.notify.integrations.base import IntegrationConfig, NotifyError, Render
 
-if TYPE_CHECKING:  # Loaded when there is a template to look at: many a file has none.
+if TYPE_CHECKING:  # Loaded when there is a template to render: many files have none.
     from tocsin.notify.template import Field, Renderer, Templates
 
 T = TypeVar("T")

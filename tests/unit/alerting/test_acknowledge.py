@@ -123,7 +123,7 @@ def test_a_group_is_told_by_its_route_and_its_labels() -> None:
         'severity="page"',
         'team=~"db|web"',
     ]
-    with pytest.raises(ValidationError, match="acknowledge its alerts instead"):
+    with pytest.raises(ValidationError, match="acknowledge the alerts"):
         matchers_of_group(empty, Labels())
     assert [str(each) for each in matchers_of_alert(Labels({"b": "1", "a": "2"}))] == ['a="2"', 'b="1"']
 

@@ -65,7 +65,7 @@ def test_all_as_expected(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     ("old", "new", "problem"),
     [
         ("receivers: [db]", "receivers: [ops]", "wanted the receivers [ops], got [db]"),
-        ("told: [db]", "told: []", "wanted [] to be told, got [db]"),
+        ("told: [db]", "told: []", "wanted [] to be notified, got [db]"),
         ("muted: inhibited", "muted: silenced", "wanted it silenced, got inhibited"),
         ("muted: silenced", "muted: false", "wanted it not muted, got silenced"),
         ("host: c}\n        muted: false", "host: c}\n        muted: true", "wanted it muted, got not muted"),

@@ -256,7 +256,7 @@ def test_a_mail_is_sent_and_every_answer_printed(
     else:
         assert f"< {refused}" in said
         assert f"FAILED (other): {refused}" in said
-        assert "look at to" in said if refused == "RCPT" else "look at auth_username" in said
+        assert "check to" in said if refused == "RCPT" else "check auth_username" in said
 
 
 def test_a_mail_servers_replies_are_in_the_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

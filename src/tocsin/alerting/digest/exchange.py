@@ -233,7 +233,7 @@ class Exchange:
     """The asking side. Send what :meth:`request` gives, feed the answer to :meth:`receive`, merge what
     :meth:`entries` gives, and go on until :attr:`finished`.
 
-    Sending a request twice does no harm. ``nonce`` tells this exchange from others of ours.
+    Sending a request twice does no harm. ``nonce`` identifies this exchange among ours.
     """
 
     def __init__(

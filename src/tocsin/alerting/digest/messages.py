@@ -105,7 +105,7 @@ class Content:
     """Answers leaves: all that is in the differing leaves from the asked one up to, not with, ``next_leaf``.
 
     ``listed`` are leaves whose content is among the items (there may be none); ``tombstones`` are those of
-    all leaves told of; ``entries`` are delimited, of leaves that were asked for whole.
+    all leaves that were sent; ``entries`` are delimited, of leaves that were asked for whole.
     """
 
     key: str
@@ -321,7 +321,7 @@ def _read_transferred(read: _Reader) -> Transferred:
 
 
 KINDS: Final = (Summary, Same, Later, Groups, Leaves, Content, Transfer, Transferred)
-"""The kind's number is its place here, counted from 1."""
+"""The kind's number is its position here, counted from 1."""
 
 _READERS: Final[tuple[Callable[[_Reader], Body], ...]] = (
     _read_summary,

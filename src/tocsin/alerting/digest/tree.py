@@ -51,12 +51,12 @@ def cutoff_of(now: Nanoseconds) -> int:
 
 
 def identity_of(key: bytes) -> bytes:
-    """What entries are told apart by between nodes."""
+    """What identifies an entry between nodes."""
     return blake2b(key, digest_size=HASH_BYTES).digest()
 
 
 def version_of(canonical: bytes) -> int:
-    """What versions of an entry are told apart by between nodes."""
+    """What identifies a version of an entry between nodes."""
     return int.from_bytes(blake2b(canonical, digest_size=HASH_BYTES).digest(), "big")
 
 
@@ -97,7 +97,7 @@ class DigestTree:
     def put(
         self, identity: bytes, version: int, stamp: Nanoseconds, expires_at: Nanoseconds, key: Hashable
     ) -> None:
-        """An entry was stored, in place of another of that identity or not."""
+        """An entry was stored, whether or not it replaced another of that identity."""
         self.drop(identity)
         fingerprint = Fingerprint(version, stamp, expires_at // _MINUTE, key)
         leaf = leaf_of(identity)

@@ -1,1 +1,1 @@
-"""Why somebody was notified of an alert, or was not: the story that the decision record tells."""
+"""Why somebody was notified of an alert, or was not: the explanation made from the decision record."""

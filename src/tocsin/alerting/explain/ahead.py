@@ -1,4 +1,5 @@
-"""What would become of an alert under a configuration at a time, told as a story is. Nothing is sent."""
+"""What would become of an alert under a configuration at a time, in the form of an explanation. Nothing is
+sent."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """``rules``: those that may inhibit it, with their places."""
+    """``rules``: those that may inhibit it, with their indexes."""
 
     labels: Labels
     at: Nanoseconds
@@ -29,7 +30,7 @@ class Ahead:
 
 
 def look_ahead(config: AlertmanagerConfig, labels: Labels, at: Nanoseconds) -> Ahead:
-    """What the configuration alone tells: no other alert fires, and there are no silences."""
+    """What the configuration alone determines: no other alert fires, and there are no silences."""
     return Ahead(
         labels,
         at,

@@ -27,7 +27,7 @@ MAX_SHOWN: Final = 20
 MAX_EARLIER: Final = 50
 """Groups of routes that the alert takes no more, those with the newest records."""
 MAX_SILENCES: Final = 5
-"""Of which more than the id is told."""
+"""Of which more than the id is shown."""
 LOG_SAYS: Final = "the notification log says so"
 _MUTED: Final[Mapping[str, str]] = {
     "silence": "silenced by {by}",
@@ -56,18 +56,18 @@ class Scene:
     others: Sequence[Knowledge] = ()
     """What other nodes know."""
     silent: tuple[str, ...] = ()
-    """Names of members that have told nothing: Alertmanagers, and members that did not answer."""
+    """Names of members that have answered nothing: Alertmanagers, and members that did not answer."""
     alone: bool = False
     """There is no other member: what was sent, this node sent."""
     log: Callable[[Receiver, str], Entry | None] = lambda _receiver, _group: None
     """The notification log: the last notification of a group to an integration."""
     shadow: Callable[[str, str, Nanoseconds], str] | None = None
     """If this node is in shadow: what the others did where it would have notified the group of a key by an
-    integration, at its flush that began then; in words."""
+    integration, at its flush that began then; as text."""
 
 
 class _Sent:
-    """What records, or the log, say was sent: integrations and when. Peers may tell of very many."""
+    """What records, or the log, say was sent: integrations and when. Peers may report very many."""
 
     def __init__(self, stamps: set[tuple[str, int]]) -> None:
         self.stamps = stamps
@@ -133,7 +133,7 @@ def _state(scene: Scene) -> tuple[State, Nanoseconds | None]:
 
 
 def describe_inhibition(found: Inhibition) -> str:
-    """The inhibiting alert and the rule, in words."""
+    """The inhibiting alert and the rule, as text."""
     return _by_rule(str(found.source.labels), found.number, found.rule.name)
 
 
@@ -185,7 +185,7 @@ def _earlier_groups(scene: Scene, records: Sequence[FlushRecord], current: set[s
 
 
 def _told(scene: Scene, records: Sequence[FlushRecord]) -> list[Told]:
-    """Each thing once: that there is nothing new to tell only the last time, at one node."""
+    """Each thing once: that there is nothing new to notify only the last time, at one node."""
     sent = _Sent(
         {
             (delivery.name, attempt.ended)
@@ -214,7 +214,7 @@ def _newest_first(told: Iterable[Told]) -> tuple[Told, ...]:
 
 
 def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told]) -> tuple[list[Told], str]:
-    """What the notification log knows and no record does: notifications with this alert, and in words the
+    """What the notification log knows and no record does: notifications with this alert, and as text the
     last one without it."""
     found: list[Told] = []
     without = ""
@@ -245,7 +245,7 @@ def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told])
 
 
 def _peer(scene: Scene, by: str) -> tuple[str, str]:
-    """Who notified, as far as is known, and in words how that is known."""
+    """Who notified, as far as is known, and how that is known, as text."""
     if scene.alone:
         return scene.node, f"{LOG_SAYS}, and it has no record of it"
     if by:
@@ -322,7 +322,7 @@ def _of_delivery(
             why = f"{delivery.error} ({delivery.reason}), {_attempts(delivery)}"
             return _with(told, "failed", why, record.next_flush)
         case "too late":
-            return _with(told, "failed", "its turn came after its deadline", record.next_flush)
+            return _with(told, "failed", "its deadline passed before it could be sent", record.next_flush)
         case "not needed":
             return _not_needed(scene, told, delivery, sent)
         case "would have sent":
@@ -350,7 +350,7 @@ def _with(told: Told, what: What, why: str, again_at: Nanoseconds | None) -> Tol
 
 
 def _is_known(sent: _Sent, integration: str, stamp: int, now: Nanoseconds) -> bool:
-    """Whether a record tells of what the log has under that stamp.
+    """Whether a record has the notification that the log has under that stamp.
 
     A stamp that lies ahead was made by a clock that was, or after one: of those none is made that is earlier
     than what the log has. Then it is no time, and what was sent is taken for what the log means.

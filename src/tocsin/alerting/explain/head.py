@@ -1,4 +1,4 @@
-"""The head of a question or an answer, ``version kind exchange``: a node looks at it at once."""
+"""The head of a question or an answer, ``version kind exchange``: a node reads it first."""
 
 from __future__ import annotations
 

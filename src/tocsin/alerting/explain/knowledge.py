@@ -1,4 +1,4 @@
-"""What one node knows about the alerts that are asked for: the nodes of a cluster tell each other this."""
+"""What one node knows about the alerts that are asked for: the nodes of a cluster exchange this."""
 
 from __future__ import annotations
 

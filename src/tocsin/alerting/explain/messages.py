@@ -59,7 +59,7 @@ class Answered:
 
 
 def encode_question(asked: Asked) -> bytes:
-    """Of matchers only those that name a value are told: what others have to match is not to be costly."""
+    """Of matchers only those that name a value are sent: what peers have to match must not be costly."""
     question = asked.question
     form = filled(
         sender=asked.sender,

@@ -16,7 +16,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 MAX_ALERTS: Final = 20
 """Alerts that are explained at once."""
 MAX_RECORDS: Final = 300
-"""Flushes that a node tells of, the newest."""
+"""Flushes that a node reports, the newest."""
 MAX_EQUAL: Final = 64
 FOREVER: Final[Nanoseconds] = (1 << 63) - 1
 
@@ -117,7 +117,7 @@ class Wanted:
         return any(self.concerns(each.fingerprint, each.labels) for each in record.alerts)
 
     def concerns(self, fingerprint: int, labels: Pairs) -> bool:
-        """Whether it is one of the alerts; each is looked at once."""
+        """Whether it is one of the alerts; each is considered once."""
         if fingerprint in self.known or fingerprint in self.question.fingerprints:
             return True
         found = self._seen.get(fingerprint)

@@ -10,8 +10,8 @@ from tocsin.alerting.timestamp import Nanoseconds
 
 State = Literal["firing", "resolved", "not known"]
 What = Literal["sent", "sent by a peer", "muted", "failed", "not needed", "under way", "would have sent"]
-"""Of a notification. ``not needed``: nothing new to tell; ``failed``: given up, or its turn came too late;
-``would have sent``: the node was in shadow."""
+"""Of a notification. ``not needed``: nothing new to notify; ``failed``: given up, or the wait for peers ended
+too late; ``would have sent``: the node was in shadow."""
 
 
 Answer = Literal["answered", "partly", "no answer", "log only"]
@@ -42,7 +42,7 @@ class Told:
     what: What
     why: str
     again_at: Nanoseconds | None = None
-    """When it is tried or told again."""
+    """When it is tried or notified again."""
     resolved: bool = False
     """Whether the alert had ended in it."""
     waits: bool = False
@@ -61,7 +61,7 @@ class GroupTold:
     """Time intervals that mute its route now."""
     next_flush: Nanoseconds | None = None
     logged: str = ""
-    """What the notification log adds, in words."""
+    """What the notification log adds, as text."""
     told: tuple[Told, ...] = ()
 
 
@@ -88,7 +88,7 @@ class SilenceTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """What is told of an alert, by one node with what others have told it."""
+    """The explanation of an alert, by one node, with the answers of others."""
 
     labels: Labels
     at: Nanoseconds
@@ -108,8 +108,8 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class NodeAnswer:
-    """How much a member has told. ``log only``: it is not a Tocsin node, and what tells of it is the
-    notification log alone."""
+    """How much a member has answered. ``log only``: it is not a Tocsin node, and what is known of it is in
+    the notification log alone."""
 
     node: str
     answer: Answer
@@ -118,7 +118,7 @@ class NodeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``more``: alerts that were meant too and are not told."""
+    """``more``: alerts that were meant too and are left out."""
 
     stories: tuple[Story, ...]
     nodes: tuple[NodeAnswer, ...]

@@ -12,7 +12,7 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
 ALIKE: Final = 10 * SECOND
 MAX_ROUTES: Final = 30
-"""That are told although the alert does not take them."""
+"""That are shown although the alert does not take them."""
 MAX_LINES: Final = 5
 """Of the history of a group."""
 MAX_COMMENT: Final = 200
@@ -84,7 +84,7 @@ def route_lines(routes: Iterable[RouteTold]) -> Iterator[str]:
 
 
 def _states(story: Story) -> str:
-    """``firing at a, b since … (10m ago); not known at c``: nodes that say the same are told together."""
+    """``firing at a, b since … (10m ago); not known at c``: nodes that answer the same are shown together."""
     found: dict[tuple[str, Nanoseconds | None], list[str]] = {}
     everybody = [(story.node, story.state, story.since)]
     everybody += [(each.node, each.state, each.since) for each in story.elsewhere]
@@ -132,7 +132,7 @@ def _merged(told: Iterable[Told]) -> list[tuple[list[str], Told]]:
 def verdict(group: GroupTold, story: Story) -> str:
     """What became of the alert there, in a few words.
 
-    What has nothing new to tell is passed over for what came before it.
+    What has nothing new to notify is skipped for what came before it.
     """
     decided = _decisive(group, story.at)
     decisive = decided[0] if decided else None
@@ -153,7 +153,7 @@ def verdict(group: GroupTold, story: Story) -> str:
     else:
         found = "; ".join([_decided(each, story, each.integration) for each in decided])
     if any(each.what == "under way" for each in decided) and (muted := _muted_now(story)):
-        found = f"{muted}, while its group is {found}"  # which may or may not still tell of it
+        found = f"{muted}, while its group is {found}"  # which may or may not still notify it
     return found + before
 
 

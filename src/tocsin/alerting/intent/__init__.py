@@ -1,4 +1,4 @@
-"""Intents to notify: what nodes of one cluster tell each other so that two do not send the same notification.
+"""Intents to notify: what nodes of one cluster announce so that two do not send the same notification.
 
 The notification log says what *was* sent. An intent says what *is about to be* sent: that a node claims one
 alert group for one receiver integration, is making an attempt, has made it, or has given it up. Intents are

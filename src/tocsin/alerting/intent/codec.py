@@ -45,7 +45,7 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One intent as told. ``ttl`` is in milliseconds."""
+    """One intent as announced. ``ttl`` is in milliseconds."""
 
     kind: Kind
     position: int

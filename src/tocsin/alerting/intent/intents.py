@@ -30,9 +30,9 @@ HOLD: Final = 30 * SECOND
 """An intent, however often renewed, is waited for no longer: a receiver that hangs for its sender may well
 answer us."""
 HOLD_OTHER: Final = 10 * SECOND
-"""The same for an intent whose content is not what we would send: ours may be news."""
+"""The same for an intent whose content is not what we would send: ours may be new."""
 LOOK_AGAIN: Final = 100 * MILLISECOND
-"""How often to look for what nobody wakes us for."""
+"""How often to check for what no event reports."""
 RENEWED_WITHIN: Final = 1250 * MILLISECOND
 """Of a member that is taken for dead, but lives, an intent is heard again within so long."""
 MAX_HEARD: Final = 20_000
@@ -69,7 +69,7 @@ class Obstacle:
     """An intent that goes before ours. ``peer``: whose; our own name for one of the configuration before."""
 
     until: Nanoseconds
-    """When to look again, should nothing be heard before."""
+    """When to check again, if nothing is received before."""
     peer: str
     kind: Kind
 
@@ -131,7 +131,7 @@ class Intents:
     # -- who there is
 
     def members(self, position: int, peers: frozenset[str], now: Nanoseconds) -> list[bytes]:
-        """Our place, and the names of the live peers that know intents. Returns keys to look at again."""
+        """Our position, and the names of the live peers that know intents. Returns keys to evaluate again."""
         if position != self.position or bool(peers) != bool(self.peers):
             self._position_since = now
         gone = self.peers - peers
@@ -165,7 +165,7 @@ class Intents:
     # -- what others do
 
     def receive(self, payload: bytes, now: Nanoseconds) -> list[bytes]:
-        """Take in what a peer announces. Returns keys to look at again. Raises StateError."""
+        """Store what a peer announces. Returns keys to evaluate again. Raises StateError."""
         name, records = decode(payload)
         if name == self.name:
             return []
@@ -361,7 +361,7 @@ class Intents:
         return bool(self._pending)
 
     def drain(self) -> list[bytes]:
-        """Payloads for every live peer that knows intents; of each intent only its latest word."""
+        """Payloads for every live peer that knows intents; of each intent only its latest message."""
         pending, self._pending = self._pending, {}
         return list(encode(self.name, map(_record, pending.values())))
 

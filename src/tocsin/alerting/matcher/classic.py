@@ -21,7 +21,7 @@ _VALUE_PART = re.compile(r'\\(?P<escaped>[n"\\])|(?P<quote>")|(?P<plain>\\|[^\\"
 
 
 def parse_classic_matcher(text: str) -> Matcher:
-    """One ``name operator value``. Raises ValueError with Alertmanager's words."""
+    """One ``name operator value``. Raises ValueError with Alertmanager's message."""
     shape = _SHAPE.match(text)
     if shape is None:
         raise ValueError(f"bad matcher format: {text}")

@@ -67,7 +67,7 @@ def parse_matcher(
 ) -> Matcher:
     """One matcher, without braces. ``origin`` ("config", "api", ...) is handed on to ``warn``.
 
-    Raises ValueError with Alertmanager's words.
+    Raises ValueError with Alertmanager's message.
     """
     if text.count(",") > MAX_COMMAS:
         raise ValueError(f"more than {MAX_COMMAS} commas in a matcher")

@@ -136,7 +136,7 @@ def _parse_matcher(reader: _Reader) -> Matcher:
 
 
 def parse_utf8_matchers(text: str) -> tuple[Matcher, ...]:
-    """Zero or more matchers. Raises ValueError with Alertmanager's words."""
+    """Zero or more matchers. Raises ValueError with Alertmanager's message."""
     reader = _Reader(text)
     if reader.peek().kind == _END:
         return ()

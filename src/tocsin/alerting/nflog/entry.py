@@ -12,7 +12,7 @@ ReceiverData = Mapping[str, str | int | float]
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Where a notification goes: the name, the kind of notifier, and its place within the receiver."""
+    """Where a notification goes: the name, the kind of notifier, and its index within the receiver."""
 
     group_name: str
     integration: str
@@ -40,12 +40,12 @@ class Entry:
 
     @property
     def key(self) -> tuple[bytes, Receiver]:
-        """What tells entries apart in the replicated state."""
+        """What identifies an entry in the replicated state."""
         return self.group_key, self.receiver
 
     @property
     def stamp(self) -> Nanoseconds:
-        """What tells versions of an entry apart in the replicated state."""
+        """What identifies a version of an entry in the replicated state."""
         return self.timestamp
 
 

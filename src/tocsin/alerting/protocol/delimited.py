@@ -44,7 +44,7 @@ def spans(
 ) -> Iterator[tuple[int, int, int]]:
     """``(start of the length, start of the message, end)`` of each message.
 
-    Raises StateError, when it comes to the place, on a length that is cut, too long or past the end, and on
+    Raises StateError, when it reaches it, on a length that is cut, too long or past the end, and on
     too many messages.
     """
     position = 0

@@ -1,4 +1,4 @@
 """The decision record: what was decided about each flush, kept so that it can be asked for later.
 
-Its schema is told in docs/decisions-record.md.
+Its schema is described in docs/decisions-record.md.
 """

@@ -90,7 +90,7 @@ def decode(
 
 
 def searchable(data: bytes) -> bytes:
-    """The JSON of a record, to be looked into before it is decoded; empty if there is none."""
+    """The JSON of a record, to be searched before it is decoded; empty if there is none."""
     try:
         return _unpack(data[1], data[2:])
     except (StateError, zlib.error, IndexError):

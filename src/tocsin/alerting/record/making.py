@@ -42,16 +42,16 @@ from tocsin.alerting.record.model import (
 from tocsin.alerting.timestamp import Nanoseconds
 
 MAX_LABELLED: Final = 256
-"""Alerts of a flush that are told with their labels."""
+"""Alerts of a flush that are recorded with their labels."""
 MAX_ALERTS: Final = 4096
-"""Alerts of a flush that are told at all; of more, how many."""
+"""Alerts of a flush that are recorded at all; the others are counted."""
 MAX_ATTEMPTS: Final = 16
 """The first and the last ones of a delivery."""
 MAX_YIELDS: Final = 16
 MAX_BY: Final = 8
 """Silences that are named for one alert, at most; see :data:`tocsin.alerting.muting.MAX_BY` too."""
 MAX_LABEL_BYTES: Final = 4096
-"""Of one alert: larger label sets are told by their fingerprint alone."""
+"""Of one alert: larger label sets are recorded by their fingerprint alone."""
 MAX_TEXT: Final = 512
 """Characters of an error."""
 

@@ -15,7 +15,7 @@ Pairs = tuple[tuple[str, str], ...]
 """Labels, in byte order of the names."""
 
 AttemptOutcome = Literal["sent", "failed", "overdue"]
-"""Overdue: nobody told its end, and its time was up."""
+"""Overdue: its end was not reported before its deadline."""
 DeliveryOutcome = Literal["under way", "sent", "not needed", "given up", "too late", "would have sent"]
 """Under way: not ended when this was written; if the node has begun anew since, it never ended. Would have
 sent: the node was in shadow."""
@@ -24,7 +24,7 @@ sent: the node was in shadow."""
 class AlertRecord(NamedTuple):
     """An alert of the flush (a tuple, as thousands are made at once).
 
-    ``labels`` are empty for those past the bound of alerts that are told whole.
+    ``labels`` are empty for those past the bound of alerts that are recorded whole.
     """
 
     fingerprint: int
@@ -46,7 +46,7 @@ class MuteRecord:
     by: tuple[str, ...]
     """Ids of silences, the fingerprint of the inhibiting alert, or names of time intervals."""
     rule: int | None = None
-    """The place of the inhibition rule, from 0."""
+    """The index of the inhibition rule, from 0."""
     rule_name: str = ""
     source: Pairs = ()
     """The labels of the inhibiting alert."""
@@ -61,7 +61,7 @@ class LogRecord:
     resolved: int
     """How many alerts it had as firing and as resolved."""
     by: str = ""
-    """The member that notified, if an intent told."""
+    """The member that notified, if an intent named it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,7 +127,7 @@ class DeliveryRecord:
 
 @dataclass(slots=True, kw_only=True)
 class FlushRecord:
-    """One flush of one group, at one node: its group key, its route and when it began tell it from others."""
+    """One flush of one group, at one node: its group key, its route and when it began identify it."""
 
     group_key: str
     route_id: str

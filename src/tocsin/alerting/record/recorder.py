@@ -1,8 +1,8 @@
 """Follows flushes by the decisions about them, and keeps those as they are: they become a record when
 somebody wants one, on whatever thread, so that little is done while a notification is on its way.
 
-A flush that is under way is told each time that one of its integrations has come to an end, so that a node
-that dies in the middle of a long series of attempts leaves behind what it had done.
+A flush that is under way is recorded each time that one of its integrations has come to an end, so that a
+node that dies in the middle of a long series of attempts leaves behind what it had done.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class _Draft:
     flush: Flush
     node: str
     number: int = 0
-    """From the first time on that it is told: a later number is a newer record."""
+    """From the first time on that it is recorded: a later number is a newer record."""
     base: FlushRecord | None = None
     decisions: list[Decision] = field(default_factory=list)
 

@@ -24,7 +24,7 @@ class _Place(NamedTuple):
 
 
 class Ring:
-    """The places of the records, by number. Numbers only grow: a higher one is a newer record."""
+    """The positions of the records, by number. Numbers only grow: a higher one is a newer record."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
@@ -59,7 +59,7 @@ class Ring:
         return self.trim(now)
 
     def put(self, number: int, at: Nanoseconds, size: int, now: Nanoseconds) -> list[int]:
-        """A record was made, or grew, keeping its number and place. Which ones must go: maybe itself.
+        """A record was made, or grew, keeping its number and position. Which ones must go: maybe itself.
 
         A number that has gone does not come back.
         """

@@ -11,7 +11,7 @@ from tocsin.alerting.nflog import Entry
 from tocsin.alerting.timestamp import Nanoseconds
 
 Result = Literal["agreed", "late", "missing", "extra"]
-"""Agreed: both tell the same, at about the same time. Late: both do, earlier or later than the bound, or
+"""Agreed: both notify the same, at about the same time. Late: both do, earlier or later than the bound, or
 put together otherwise. Missing: they did not send what this node would have. Extra: they sent what it would
 not."""
 
@@ -33,7 +33,7 @@ class Judgement:
     """The stamp in the log; None: nobody has notified."""
     firing: int
     resolved: int
-    """How many alerts the notification tells of."""
+    """How many alerts the notification has."""
     why: str = ""
     """For people; empty if they agree."""
     alerts: tuple[str, ...] = ()
@@ -43,13 +43,13 @@ class Judgement:
 
     @property
     def differs(self) -> bool:
-        """Whether somebody was told what another would not have been."""
+        """Whether a receiver was notified by one side only."""
         return self.result in ("missing", "extra")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """The words of a judgement."""
+    """The text of a comparison's result."""
 
     why: str
     alerts: tuple[str, ...] = ()
@@ -66,15 +66,15 @@ class Notice:
     firing: frozenset[int]
     resolved: frozenset[int]
     is_news: bool
-    """Whether it tells of anything that the side had not told before: else it is a reminder."""
+    """Whether it has anything that the side had not notified before: otherwise it is a reminder."""
     within: Nanoseconds
     """How far from it the other side's may be to be compared at all."""
     flush: Flush | None = None
     """Ours: the flush. None: it is the others'."""
     partner_at: Nanoseconds | None = None
-    """When the other side told the same; None: it has not."""
+    """When the other side notified the same; None: it has not."""
     reason: str = ""
-    """Ours: why it would be sent; empty: only the log would be told."""
+    """Ours: why it would be sent; empty: only the log would be written."""
 
     @property
     def is_ours(self) -> bool:
@@ -89,16 +89,16 @@ class Notice:
 
     @property
     def size(self) -> int:
-        """How many alerts it tells of."""
+        """How many alerts it has."""
         return len(self.firing) + len(self.resolved)
 
     def is_equivalent(self, other: Notice) -> bool:
-        """Whether both tell of the same alerts in the same states."""
+        """Whether both have the same alerts in the same states."""
         return self.firing == other.firing and self.resolved == other.resolved
 
     def is_overtaken_by(self, other: Notice, bound: Nanoseconds) -> bool:
-        """Whether at about that time the other side had news, which this side told only later, or otherwise:
-        if at all, which then is judged by itself."""
+        """Whether at about that time the other side had something new, which this side notified only later,
+        or otherwise: if at all, which then is judged by itself."""
         later = other.partner_at is None or other.partner_at > self.at
         return other.is_news and later and abs(other.at - self.at) <= bound
 

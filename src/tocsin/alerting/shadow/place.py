@@ -47,7 +47,7 @@ class Place:
 
 
 class Recents:
-    """The notifications in ``recent`` of all places."""
+    """The notifications in ``recent`` of all integrations of groups."""
 
     def __init__(self) -> None:
         self._notices: dict[Notice, Place] = {}  # the oldest first
@@ -64,7 +64,7 @@ class Recents:
             self._forget_first(next(iter(self._notices.values())))
 
     def forget(self, place: Place) -> None:
-        """The place is not followed any more."""
+        """The integration of the group is not followed any more."""
         while place.recent:
             self._forget_first(place)
 

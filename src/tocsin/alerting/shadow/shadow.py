@@ -1,15 +1,15 @@
 """The machine of a node in shadow: what it would have sent, compared with what the others log.
 
 It is the notification log of that node's own alert flow: what the flow withholds is taken for sent, so that
-the next decision goes out from it, and the others' log is looked at for comparison only. Where both sides
-have told the same, the flow goes on from the others' entry. A group that has not been compared yet goes out
-from what the log says.
+the next decision goes out from it, and the others' log is read for comparison only. Where both sides
+have notified the same, the flow goes on from the others' entry. A group that has not been compared yet goes
+out from what the log says.
 
 Sides are compared for each group at each integration, by the alerts that fire and that have ended (the log
-has their hashes). A notification waits for one of the other side that tells the same. If none comes in time,
-it is late if the other side has told all of it in other notifications, and else missing or extra. A reminder
-tells nothing new, so that no other notification stands for it: unless the other side had something new to
-tell at about that time.
+has their hashes). A notification waits for one of the other side with the same alerts. If none comes in time,
+it is late if the other side has sent all of it in other notifications, and else missing or extra. A reminder
+has nothing new, so that no other notification counts for it, unless the other side had something new at about
+that time.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class Shadow:
         self._compare(place, notice, now)
 
     def heard(self, entry: Entry, previous: Entry | None, now: Nanoseconds) -> None:
-        """An entry of the others came, in place of ``previous``."""
+        """An entry of the others came and replaced ``previous``."""
         if not self.since:
             return
         alerts = len(entry.firing_alerts) + len(entry.resolved_alerts)
@@ -218,7 +218,7 @@ class Shadow:
             self._forget_oldest()
 
     def _within(self, interval: Nanoseconds) -> Nanoseconds:
-        """How far apart they may be to be compared. A group is looked at once in an interval; what fails is
+        """How far apart they may be to be compared. A group is flushed once in an interval; what fails is
         tried for one more."""
         return 2 * interval + self.allowance
 
@@ -285,7 +285,7 @@ class Shadow:
             self._judge("late", ours, now, theirs.at, Words(why=why))
 
     def _overdue(self, notice: Notice, now: Nanoseconds) -> int:
-        """The other side has not told the same in time. How many alerts were compared for that."""
+        """The other side has not notified the same in time. How many alerts were compared for that."""
         place = self._close(notice)
         self._recents.add(place, notice)
         near = [

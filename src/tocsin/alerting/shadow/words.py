@@ -78,7 +78,7 @@ class Seen:
         return FLUSH_BYTES * len(self._flushed) + ALERT_BYTES * alerts + texts
 
     def describe(self, one: int) -> str:
-        """How the group has, or had, the alert of that hash, in words."""
+        """How the group has, or had, the alert of that hash, as text."""
         for each in reversed(self._flushed):
             for alert in each.flush.alerts:
                 if alert.labels.hash == one:
@@ -124,7 +124,7 @@ def clock(moment: Nanoseconds) -> str:
 
 
 def not_theirs(notice: Notice, lacking: list[tuple[int, bool]], nearest: Notice | None) -> Words:
-    """They did not send ours; ``lacking``: alerts that they have not told, and whether they fire."""
+    """They did not send ours; ``lacking``: alerts that they have not notified, and whether they fire."""
     flush = notice.flush
     assert flush is not None  # noqa: S101  (for the type checker)
     if not lacking:
@@ -146,7 +146,7 @@ def not_theirs(notice: Notice, lacking: list[tuple[int, bool]], nearest: Notice 
 def not_ours(
     lacking: list[tuple[int, bool]], nearest: Notice | None, seen: Seen | None, no_route: str
 ) -> Words:
-    """They sent what we would not have; ``lacking``: alerts that we would not have told."""
+    """They sent what we would not have; ``lacking``: alerts that we would not have notified."""
     if no_route:
         return Words(why=no_route)
     if not lacking:

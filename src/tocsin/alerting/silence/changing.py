@@ -1,4 +1,4 @@
-"""When a silence may be changed in place, and whether one that is imported is there already."""
+"""When a silence may be changed under its id, and whether one that is imported is there already."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MILLISECOND = SECOND // 1000
 
 
 def can_update(old: Silence, new: Silence, now: Nanoseconds) -> bool:
-    """Whether ``new`` may take the place of ``old`` under its id: matchers and the past stay as they are."""
+    """Whether ``new`` may replace ``old`` under its id: matchers and the past stay as they are."""
     if old.matcher_sets != new.matcher_sets:
         return False
     state = old.state_at(now)
@@ -20,7 +20,8 @@ def can_update(old: Silence, new: Silence, now: Nanoseconds) -> bool:
 
 
 def differences(here: Silence, imported: Silence, now: Nanoseconds) -> list[str]:
-    """What of the content of ``imported`` is otherwise ``here``, in the API's words; none: it is equal.
+    """What of the content of ``imported`` is otherwise ``here``, with the API's field names; none: it is
+    equal.
 
     Times are compared to the millisecond. A start in the past counts as the moment when a silence comes, so
     two of them are no difference.

@@ -9,7 +9,7 @@ labels. What rules out a value is the better the more silences share it: they ar
 Regular expressions of one name are tried many at a time, joined into one, and so are preferred to an equality
 that many share; only those that mean the same within a larger one as by themselves.
 
-A look-up can be done in steps (:meth:`SilenceIndex.steps`), as patterns that others have written may be slow.
+A lookup can be done in steps (:meth:`SilenceIndex.steps`), as patterns that others have written may be slow.
 What is added is filed by the next one, for the same reason.
 """
 

@@ -1,8 +1,8 @@
 """Regular expressions on one label name, tried many at a time.
 
-They are told apart by how the texts begin that they match. Of those that begin alike, the ones that mean the
-same within a larger one as by themselves are joined: a few into a leaf, many leaves into a chunk. What is new
-collects in a young chunk, whose leaves go to an older one when it is full.
+They are indexed by the prefixes of the texts that they match. Of those that begin alike, the ones that mean
+the same within a larger one as by themselves are joined: a few into a leaf, many leaves into a chunk. What is
+new collects in a young chunk, whose leaves go to an older one when it is full.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from tocsin.alerting.steps import Steps
 
 _LEAF: Final = 16
 """Patterns joined into one expression, and as many such leaves into the larger one of a chunk. Most values
-match none, so one look rules out a whole chunk; else one look at each leaf rules out most of them."""
+match none, so one comparison rules out a whole chunk; else one comparison with each leaf rules out most of
+them."""
 _YOUNG: Final = 4
 """Leaves that a chunk collects before they are put to those of an older one: what is new has few others
 compiled anew."""
@@ -30,7 +31,7 @@ _OLD_SIZE: Final = 8192
 
 _REMEMBERED_VALUES: Final = 4096
 _REMEMBERED_CHARACTERS: Final = 256
-"""Of a value; longer ones are looked at each time."""
+"""Of a value; longer ones are matched each time."""
 _REMEMBERED_HITS: Final = 65_536
 """Of all values together."""
 Filed: TypeAlias = dict[tuple[str, int], MatcherSet]

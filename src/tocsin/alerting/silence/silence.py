@@ -17,7 +17,7 @@ NO_COST = Cost(0, 0, 0)
 
 
 class SilenceState(Enum):
-    """Where a silence is in its life; the values are the API's words."""
+    """Where a silence is in its life; the values are the API's."""
 
     ACTIVE = "active"
     PENDING = "pending"
@@ -69,12 +69,12 @@ class Silence:
 
     @property
     def key(self) -> str:
-        """What tells silences apart in the replicated state."""
+        """What identifies a silence in the replicated state."""
         return self.id
 
     @property
     def stamp(self) -> Nanoseconds:
-        """What tells versions of a silence apart in the replicated state."""
+        """What identifies a version of a silence in the replicated state."""
         return self.updated_at
 
     @property

@@ -28,7 +28,7 @@ MAX_CACHED_ALERTS: Final = 200_000
 MAX_CACHED_IDS: Final = 2_000_000
 """Of all of them together: silences that match everything must not be remembered for each alert."""
 _IDS_AT_ONCE: Final = 32
-"""That are looked at in one step."""
+"""Silences that are evaluated in one step."""
 _NEW_BEFORE_FULL_LOOKUP: Final = 24
 """With more silences added since an alert was last looked up, the index is the quicker way."""
 
@@ -69,7 +69,7 @@ class Silences:
         # fingerprint -> (version looked up at, ids of all silences that match, whatever the time)
         self._cache: dict[int, tuple[int, tuple[str, ...]]] = {}
         self.scanned = 0
-        """Silences that were looked at to answer questions, by the index or one by one."""
+        """Silences that were evaluated to answer queries, by the index or one by one."""
         self.skipped = 0
         """Silences that had not changed since the last question for the same labels."""
         self._cached_ids = 0
@@ -108,11 +108,11 @@ class Silences:
     def stage_set(self, silence: Silence, now: Nanoseconds, staged: int = 0) -> tuple[str, list[Silence]]:
         """What :meth:`set` would change, with nothing changed: to be kept on disk first, then applied.
 
-        A change in place is possible while the matchers stay the same and history is not touched: an active
-        silence may get another end, not in the past; a pending one another start, not in the past. Otherwise
-        the old one is expired and a new one made. A start that is not set or past counts as now. ``staged``
-        is how many others are staged and not yet applied, for the limits. Raises ValidationError or
-        NotFoundError in Alertmanager's words.
+        A change under the same id is possible while the matchers stay the same and history is not touched: an
+        active silence may get another end, not in the past; a pending one another start, not in the past.
+        Otherwise the old one is expired and a new one made. A start that is not set or past counts as now.
+        ``staged`` is how many others are staged and not yet applied, for the limits. Raises ValidationError
+        or NotFoundError with Alertmanager's message.
         """
         asked = _checked(silence, now)
         previous = self._state.get(asked.id) if asked.id else None
@@ -243,7 +243,7 @@ class Silences:
         return tuple(self._muting(labels, now))
 
     def is_muted(self, labels: Labels, now: Nanoseconds) -> bool:
-        """Whether there is one: of thousands only the first is looked for."""
+        """Whether there is one: of thousands only the first is searched for."""
         return any(True for _ in self._muting(labels, now))
 
     def muting(self, labels: Labels, now: Nanoseconds, most: int) -> Steps[tuple[str, ...]]:

@@ -46,7 +46,7 @@ class PatternStatistics:
     parts: int
     slow: int
     resting_silences: int
-    """Those with patterns that have ended, and are not looked at."""
+    """Those with patterns that have ended, and are not evaluated."""
     program_bytes: int
     """Of compiled patterns, at most; see :data:`~tocsin.alerting.regex.HOT_BYTES`."""
     programs_dropped: int

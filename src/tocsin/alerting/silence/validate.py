@@ -72,7 +72,7 @@ def making_matcher_sets(
     ``mode`` says which names labels may have; what peers and files hold is read in the widest. ``room``: no
     pattern may cost more.
 
-    Raises ValidationError in Alertmanager's words (without its ``invalid silence: ``).
+    Raises ValidationError with Alertmanager's message (without its ``invalid silence: ``).
     """
     listed = [list(triples) for triples in sets]
     # What costs nothing first: of sixty patterns none is read if the last matcher has no name.

@@ -1,4 +1,4 @@
-"""Files with defaults of flags: amtool's, from all the places where its packages look for them."""
+"""Files with defaults of flags: amtool's, from all the paths where its packages search for them."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Invocation:
         return self.text("output")
 
     def warn(self, message: str) -> None:
-        """Tell something on standard error."""
+        """Print a message on standard error."""
         sys.stdout.flush()
         print(f"{self.program.name}: {message}", file=sys.stderr)
 

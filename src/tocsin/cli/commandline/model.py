@@ -173,7 +173,7 @@ def argument_usage(argument: Argument) -> str:
 
 
 class UsageError(Exception):
-    """The command line cannot be understood; the text says why, in the words of kingpin. ``own`` says it
+    """The command line cannot be understood; the text says why, as kingpin words it. ``own`` says it
     better, and is printed where no amtool is stood in for."""
 
     def __init__(self, text: str, own: str = "") -> None:

@@ -1,7 +1,7 @@
 """Reads a command line as kingpin does, which amtool is made with.
 
 Flags may stand anywhere after the command that has them; ``--flag=value`` or ``--flag value``; ``-abc`` is
-``-a -b -c`` or ``-a bc``; ``--no-flag`` turns a switch off; after ``--`` nothing is a flag; ``@file`` stands
+``-a -b -c`` or ``-a bc``; ``--no-flag`` disables a switch; after ``--`` nothing is a flag; ``@file`` stands
 for the file's lines. Source: behaviour of amtool 0.33.1.
 """
 

@@ -19,7 +19,7 @@ class CommandError(TocsinError):
 
 
 class FatalError(CommandError):
-    """As amtool tells what it finds before the command as such: without an empty line after it."""
+    """As amtool prints what it finds before the command as such: without an empty line after it."""
 
 
 def run(program: Program, words: Sequence[str]) -> int:

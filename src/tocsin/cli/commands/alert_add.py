@@ -13,7 +13,7 @@ from tocsin.client import dates
 
 
 def run(invocation: Invocation) -> int:
-    """Tell the node of an alert."""
+    """Post an alert to the node."""
     words = Words(invocation)
     alert: dict[str, Any] = {
         "labels": words.label_set(words.with_name(invocation.arguments), "labels"),

@@ -80,7 +80,7 @@ COMMAND: Final = Command(
     run,
     arguments=(Argument("check-files", "Files to check (default: standard input)", EXISTING_FILE),),
     description="""\
-Reads each file as a node does, with its templates, and names the place of what is wrong. What Alertmanager
-takes and this version does not do is told as a warning. tocsinctl lint looks for what is right and still not
+Reads each file as a node does, with its templates, and names the location of what is wrong. What Alertmanager
+takes and this version does not do is a warning. tocsinctl lint finds what is valid and still not
 meant.""",
 )

@@ -25,7 +25,7 @@ def run(invocation: Invocation) -> int:
     if invocation.text("config.file"):
         return _ahead(invocation)
     if invocation.given("at"):
-        raise CommandError("--at is for --config.file; a node tells of now, and of --since and --until")
+        raise CommandError("--at is for --config.file; a node explains the present, and --since and --until")
     from tocsin.client.tocsin import as_json, get
     from tocsin.models.explain import Explanation
 
@@ -134,6 +134,6 @@ alertname:
     explain 4fa11b8f3f2a9c01 --receiver=pager
     explain --config.file=alertmanager.yml alertname=DiskFull severity=page --at=2026-12-24T20:00:00Z
 
-The node asks the other Tocsin nodes; of Alertmanagers only the notification log tells. Each line has the node
-in brackets that notified, or decided not to. docs/explain.md shows what the stories look like.""",
+The node asks the other Tocsin nodes; of Alertmanagers only the notification log is known. Each line has the
+node in brackets that notified, or decided not to. docs/explain.md shows examples of its output.""",
 )

@@ -63,7 +63,7 @@ COMMAND: Final = Command(
     ),
     arguments=(Argument("files", "Configuration files", FILE, least=1),),
     description="""\
-Looks for what a configuration may say and hardly means: routes to which no alert comes, inhibition without
+Finds what a configuration may say and hardly means: routes to which no alert comes, inhibition without
 equal, intervals in which nodes cannot hear of each other, and more: docs/tocsinctl.md lists the rules. A file
 that cannot be used at all is refused as check-config refuses it.""",
 )

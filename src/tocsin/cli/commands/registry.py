@@ -11,7 +11,7 @@ DEFAULT_URL: Final = "http://localhost:9093/"
 
 ENTRIES: Final = (
     Entry(("alert", "query"), "commands.alert_query", "Show alerts.", default=True, amtool=True),
-    Entry(("alert", "add"), "commands.alert_add", "Tell a node of an alert.", amtool=True),
+    Entry(("alert", "add"), "commands.alert_add", "Add an alert to a node.", amtool=True),
     Entry(("silence", "add"), "commands.silence_add", "Make a silence.", amtool=True),
     Entry(("silence", "expire"), "commands.silence_expire", "End silences.", amtool=True),
     Entry(("silence", "import"), "commands.silence_import", "Make silences from JSON.", amtool=True),
@@ -58,7 +58,7 @@ ENTRIES: Final = (
     Entry(("cluster", "forget"), "commands.cluster_forget", "Have the nodes forget a peer that is gone."),
     Entry(("cluster", "reachability"), "commands.cluster_reachability", "Show which node sees which."),
     Entry(("cluster", "rtt"), "commands.cluster_rtt", "Show how long peers take to answer."),
-    Entry(("cluster", "monitor"), "commands.cluster_monitor", "Tell of changes in the cluster."),
+    Entry(("cluster", "monitor"), "commands.cluster_monitor", "Watch for changes in the cluster."),
     Entry(("silence", "ack"), "commands.silence_ack", "Silence what fires until it has ended."),
     Entry(("silence", "show"), "commands.silence_show", "Show silences in full, and what they silence."),
     Entry(("silence", "extend"), "commands.silence_extend", "Have silences last longer."),
@@ -72,7 +72,7 @@ ENTRIES: Final = (
     ),
     Entry(("explain",), "commands.explain", "Say what became of an alert, and why."),
     Entry(("wait",), "commands.waiting", "Wait until a cluster is as it should be."),
-    Entry(("lint",), "commands.lint", "Look for what a configuration hardly means."),
+    Entry(("lint",), "commands.lint", "Find what a configuration hardly means."),
     Entry(("test",), "commands.routing_test", "Check what becomes of alerts against what ought to."),
     Entry(("completion",), "commands.completion", "Print a script that completes command lines in a shell."),
     Entry(("manual",), "commands.manual", "Print manual pages."),

@@ -1,1 +1,1 @@
-"""Looks for what a configuration may say, and hardly means. ``rules.RULES`` lists what is looked for."""
+"""Finds what a configuration may say, and hardly means. ``rules.RULES`` lists what it finds."""

@@ -1,4 +1,4 @@
-"""What a rule finds, and what it looks at."""
+"""What a rule finds, and what it reads."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _places(section: RouteSection, route: Route, before: tuple[Route, ...]) -> I
 
 
 def implies(given: tuple[Matcher, ...], wanted: Matcher) -> bool:
-    """Whether every label set that fulfils ``given`` fulfils ``wanted``, as far as it can be told."""
+    """Whether every label set that fulfils ``given`` fulfils ``wanted``, as far as it can be decided."""
     for one in given:
         if (one.type, one.name, one.value) == (wanted.type, wanted.name, wanted.value):
             return True

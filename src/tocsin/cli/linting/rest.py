@@ -18,7 +18,7 @@ def inhibition_without_equal(config: AlertmanagerConfig, _context: Context) -> I
                 str(section.mark),
                 "inhibition-without-equal",
                 "without equal one source alert, wherever it fires, mutes every target alert",
-                "equal: [cluster], or whatever label names the place that both have in common",
+                "equal: [cluster], or whatever label both have in common",
             )
 
 
@@ -79,7 +79,7 @@ def unused(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
 
 
 def empty_interval(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
-    """A named interval without entries never comes; a route that is active in it alone never tells."""
+    """A named interval without entries never comes; a route that is active in it alone never notifies."""
     for interval in (*config.named_intervals, *config.mute_intervals):
         if not interval.time_intervals:
             yield Finding(
@@ -100,7 +100,7 @@ def receiver_without_integrations(config: AlertmanagerConfig, _context: Context)
                 "note",
                 str(receiver.mark),
                 "silent-receiver",
-                f"the receiver {receiver.name} has no integrations: what is routed to it is told to nobody",
+                f"the receiver {receiver.name} has no integrations: what is routed to it is sent to nobody",
                 "name it null or the like, if that is meant",
             )
 

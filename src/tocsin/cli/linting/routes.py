@@ -54,7 +54,7 @@ def _contradicted(one: Matcher, matchers: tuple[Matcher, ...]) -> Matcher | None
 
 
 def notified_twice(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
-    """What an earlier route has told a receiver, and gone on, this one tells it again."""
+    """What an earlier route with continue sends to a receiver, this one sends to it again."""
     for place in places(config):
         given = place.all_matchers
         for sibling in place.before:
@@ -131,7 +131,7 @@ def one_group(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding
                 str(place.section.at("group_by")),
                 "no-grouping",
                 "every alert is notified on its own: a large outage becomes as many notifications",
-                "group by alertname and what names the place, as cluster",
+                "group by alertname and by the label of the location, as cluster",
             )
         elif not options.group_by and not options.group_by_all and place.route.parent is None:
             yield Finding(
@@ -171,7 +171,7 @@ def intervals(config: AlertmanagerConfig, context: Context) -> Iterator[Finding]
                 "warning",
                 str(section.at("repeat_interval" if "repeat_interval" in own else "group_interval")),
                 "repeat-below-group",
-                f"repeat_interval {repeat} is less than group_interval {group}, at which groups are looked"
+                f"repeat_interval {repeat} is less than group_interval {group}, at which groups are flushed"
                 " at",
                 f"nothing is repeated more often than every {group}: make it a multiple of that",
             )

@@ -31,7 +31,7 @@ from tocsin.gotemplate.values import (
 _STRINGABLE: Final = frozenset("vsxXq")
 _DEEPEST: Final = 100
 _ADDRESS: Final = 0xC000012000
-"""What a pointer prints as. Go's addresses differ from run to run; ours tell nothing of the process."""
+"""What a pointer prints as. Go's addresses differ from run to run; ours reveal nothing of the process."""
 _BASES: Final = {"v": 10, "d": 10, "b": 2, "o": 8, "O": 8, "x": 16, "X": 16}
 _FLOAT_VERBS: Final = {"v": ("g", -1), "f": ("f", 6), "F": ("f", 6), "e": ("e", 6), "E": ("E", 6)} | {
     verb: (verb, -1) for verb in "bgGxX"

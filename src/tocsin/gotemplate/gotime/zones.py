@@ -32,7 +32,7 @@ _UTC_INFO = ZoneInfo("UTC", 0, False)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Location:
-    """A zone by name. ``kind`` tells how instants are looked up.
+    """A zone by name. ``kind`` selects how instants are looked up.
 
     Go compares times with where in memory their zone is: two locations of one name are not equal here either.
     """

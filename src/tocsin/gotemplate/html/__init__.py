@@ -1,4 +1,4 @@
-"""Go's ``html/template``: each action of a template is escaped as the place asks for where its output stands.
+"""Go's ``html/template``: each action of a template is escaped by the context in which its output stands.
 
 Only what the executed template reaches is analysed, as Go does it.
 """

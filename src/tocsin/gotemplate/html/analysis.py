@@ -118,7 +118,7 @@ class Analysis:
         return self._placed(failure(code, message), node, offset)
 
     def _placed(self, context: Context, node: Node | None, offset: int = 0) -> Context:
-        """An error's context, with the place in the template."""
+        """An error's context, with the location in the template."""
         error = context.error
         if error is not None and not error.line and node is not None and self._tree is not None:
             error.template = self._tree.source_name

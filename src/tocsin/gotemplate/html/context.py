@@ -18,7 +18,7 @@ class _Name(Enum):
 
 
 class State(_Name):
-    """What surrounds the place."""
+    """The surrounding element."""
 
     TEXT = "stateText"
     TAG = "stateTag"
@@ -103,7 +103,7 @@ class Element(_Name):
 
 
 class Context(NamedTuple):
-    """All that is known of a place. ``braces`` counts open ones in each ``${…}`` of JavaScript templates."""
+    """The context of an action. ``braces`` counts open ones in each ``${…}`` of JavaScript templates."""
 
     state: State = State.TEXT
     delim: Delim = Delim.NONE

@@ -81,7 +81,8 @@ def _url(context: Context, text: str, at: int, end: int) -> tuple[Context, int]:
 
 
 def _ends_with_url(text: str, start: int, end: int) -> bool:
-    """Whether ``text[start:end]`` ends with the word ``url``, and not with a longer one, blanks aside."""
+    """Whether ``text[start:end]`` ends with the identifier ``url``, and not with a longer one, blanks
+    aside."""
     while end > start and text[end - 1] in _SPACE:
         end -= 1
     word = end - 3

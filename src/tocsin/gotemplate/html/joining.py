@@ -28,7 +28,7 @@ def nudge(context: Context) -> Context:
 
 
 def join(one: Context, other: Context, branch: str, place: Callable[[Context], Context]) -> Context:
-    """The context behind a branch whose ways end in these two. ``place`` tells an error where it is."""
+    """The context behind a branch whose ways end in these two. ``place`` adds its location to an error."""
     joined = _common(one, other)
     if joined is not None:
         return joined

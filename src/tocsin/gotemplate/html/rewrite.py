@@ -85,7 +85,7 @@ class Rewriter:
 
 
 def rewrite(trees: Mapping[str, Tree], sources: Mapping[str, str], edits: Edits) -> dict[str, Tree]:
-    """The derived templates by their names; ``sources`` tells of which template each one is made."""
+    """The derived templates by their names; ``sources`` maps each to the template that it is made of."""
     rewriter = Rewriter(edits)
     return {derived: rewriter.tree(derived, trees[name]) for derived, name in sources.items()}
 

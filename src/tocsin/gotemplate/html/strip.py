@@ -1,4 +1,4 @@
-"""Takes the tags out of a piece of HTML, for places where only its text can stand."""
+"""Takes the tags out of a piece of HTML, for contexts that take only its text."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ AGAIN_CODES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile of the shared files, and what the environment says in its place."""
+    """A profile of the shared files, and what the environment says instead."""
 
     credentials: Credentials | None
     region: str
@@ -105,7 +105,7 @@ def _section(file: str, name: str) -> dict[str, str]:
     try:
         parser.read_string(data.decode())
     except configparser.Error:
-        # Its own words hold lines of the file.
+        # Its own message holds lines of the file.
         raise ValueError(f"{path} is not in the form of AWS's files") from None
     return dict(parser.items(name)) if parser.has_section(name) else {}
 

@@ -1,7 +1,7 @@
 """What a kind of receiver is: a section of the file, and a notifier that sends by it.
 
 A module of a kind ends with ``KIND = Kind(ItsConfig, ItsNotifier)``. All else that a notifier needs is handed
-to it as :class:`Services`. It tells of failure by raising :class:`NotifyError`; time, secrets in errors
+to it as :class:`Services`. It reports failure by raising :class:`NotifyError`; time, secrets in errors
 and faults of its own are dealt with by :mod:`tocsin.notify.integrations.sender`.
 """
 
@@ -35,7 +35,7 @@ T = TypeVar("T")
 C = TypeVar("C", bound="IntegrationConfig")
 
 WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
-"""Who is told of each HTTP request, and of the mail, of the attempt under way."""
+"""The observer of each HTTP request, and of the mail, of the attempt under way."""
 
 TRACER: ContextVar[RequestTracer | None] = ContextVar("tracer", default=None)
 """Who traces the HTTP requests of the attempt under way."""
@@ -75,7 +75,7 @@ class RequestTracer(Protocol):
     def request(
         self, method: str, headers: list[tuple[str, str]]
     ) -> AbstractContextManager[Callable[[int], None]]:
-        """A request is made, with more ``headers``; what is given is to be told the status of the answer."""
+        """A request is made, with more ``headers``; the result gets the status of the answer."""
 
 
 class IntegrationConfig(Section):
@@ -186,7 +186,7 @@ class Render(Protocol):
         """What ``template`` becomes as plain text."""
 
     def html(self, template: str) -> str:
-        """What ``template`` becomes as HTML, values escaped as their places ask for."""
+        """What ``template`` becomes as HTML, values escaped by their context."""
 
     def copy(self, value: Any) -> Any:
         """Maps, lists and texts with every text in them rendered; what a text becomes is read as YAML."""
@@ -250,7 +250,7 @@ class RetryRule:
     details: Callable[[int, bytes], str] | None = None
     """What of the answer's body goes into the error, if not its beginning."""
     reasons: bool = True
-    """Whether the reason of a failure tells of the status; else it is always ``other``."""
+    """Whether the reason of a failure follows from the status; otherwise it is always ``other``."""
 
     def check(self, status: int, body: bytes) -> None:
         """:class:`NotifyError` for an answer that is not a success."""
@@ -298,7 +298,7 @@ REASONS: Final[Sequence[str]] = (
 FAILURES: Final[Sequence[str]] = ("authError", *REASONS[:4], "rateLimited", *REASONS[4:])
 """Those of 0.34, which are ours."""
 _WITHOUT_STATUS: Final = frozenset({"discord", "webex"})
-"""Kinds of which 0.33 does not look at the status of an answer."""
+"""Kinds of which 0.33 ignores the status of an answer."""
 
 
 def older_reason(kind: str, reason: str) -> str:

@@ -22,7 +22,7 @@ def system_said(error: BaseException, *, connecting: bool = False) -> str:
             return f"tls: {found.reason or found}"
         if isinstance(found, OSError) and found.errno is not None and found.strerror:
             kind = "connect" if connecting else "connection"
-            # asyncio has words of its own, with the address, in place of the system's.
+            # asyncio has a message of its own, with the address, instead of the system's.
             said = os.strerror(found.errno) if found.errno > 0 else found.strerror
             return f"{kind}: {said.lower()}"
         following = found.__cause__ or found.__context__ if found is not None else None

@@ -226,7 +226,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """A little at a time, as all of it is looked at at once; and not for ever: httpcore would go on with
+        """A little at a time, as all of it is processed at once; and not for ever: httpcore would go on with
         interim answers (1xx) that have no end."""
         with suppress(httpcore.WriteError):  # It may have been answered already: read that.
             await self._flush(timeout)

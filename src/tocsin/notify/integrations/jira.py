@@ -111,7 +111,7 @@ class JiraConfig(HTTPIntegrationConfig, kind="jira"):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One that was found. ``done`` is None when Jira did not tell its status."""
+    """One that was found. ``done`` is None when Jira did not return its status."""
 
     key: str
     done: bool | None

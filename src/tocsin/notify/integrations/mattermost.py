@@ -209,7 +209,7 @@ def _fields(render: Render, fields: tuple[Field, ...]) -> list[dict[str, Any]]:
 
 def _priority(render: Render, given: Priority) -> dict[str, Any]:
     """What Mattermost takes: an acknowledgement for what is important, notifications again and again for what
-    is urgent; a word that it does not know is ``standard``."""
+    is urgent; a value that it does not know is ``standard``."""
     word = render.text(given.priority).lower()
     if word not in ("urgent", "important"):
         word = "standard"

@@ -1,5 +1,5 @@
 """A mail as Alertmanager writes it: headers in Q words (RFC 2047), parts in quoted-printable (RFC 2045), to
-the byte as Go's library has them, so that a mail of this node looks like one of Alertmanager's."""
+the byte as Go's library writes them, so that a mail of this node equals one of Alertmanager's."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ class PagerdutyNotifier:
         self._services = services
         self._http = services.http(config.http_config)
         self._v1 = bool(config.service_key or config.service_key_file)
-        # Alertmanager tells no reason of what failed by version 1.
+        # Alertmanager gives no reason of what failed by version 1.
         self._retry = RetryRule(codes={403 if self._v1 else 429}, details=problem_of, reasons=not self._v1)
 
     async def notify(self, notification: Notification) -> None:

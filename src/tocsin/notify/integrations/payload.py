@@ -39,7 +39,7 @@ def payload(
     """Alertmanager 0.33's data of a notification, in the order in which they are sent.
 
     ``max_alerts`` over 0 leaves out the alerts past it *before* the status and the common labels are worked
-    out, and tells how many in ``truncatedAlerts``. The receiver's name is regexp-quoted,
+    out, and their number is in ``truncatedAlerts``. The receiver's name is regexp-quoted,
     as Alertmanager has it.
     """
     alerts = notification.alerts

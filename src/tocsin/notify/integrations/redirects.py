@@ -38,12 +38,12 @@ class Step:
 
 
 def is_redirect(status: int, location: str) -> bool:
-    """Whether an answer says to go elsewhere; without a place it is an answer like any other."""
+    """Whether an answer says to go elsewhere; without a Location it is an answer like any other."""
     return status in _REDIRECTS and bool(location)
 
 
 def next_step(step: Step, status: int, location: str, *, first: Target) -> Step:
-    """The request that a redirect asks for; ``ValueError`` for a place that is none.
+    """The request that a redirect asks for; ``ValueError`` for a Location that is not a valid URL.
 
     301, 302 and 303 become a GET without body, whatever the method was; 307 and 308 repeat the request.
     """

@@ -1,4 +1,4 @@
-"""The kinds of receiver, each with its module: the one place that names them.
+"""The kinds of receiver, each with its module: the only module that names them.
 
 A kind is called the same in the file (``slack_configs``), in the metrics (``integration="slack"``), in the
 notification log and in the API. Its module is loaded when a configuration uses it.

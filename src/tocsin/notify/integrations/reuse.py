@@ -1,8 +1,8 @@
 """Connections that are used again.
 
-httpcore's own pool looks at every connection, and asks the system about it, as each request begins and ends:
+httpcore's own pool checks every connection, and asks the system about it, as each request begins and ends:
 with 64 of them that takes longer than all else. Here the one that was used last is taken, and only that one
-looked at; those that have waited longest are closed one by one.
+checked; those that have waited longest are closed one by one.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Reuse:
         return connection
 
     def _was_left(self, shared: httpcore.AsyncConnectionInterface) -> bool:
-        """Whether the server may have closed it. httpcore does not look for that when HTTP/2 is spoken: the
+        """Whether the server may have closed it. httpcore does not check that when HTTP/2 is spoken: the
         next request would fail. What comes while nothing is asked for is a close_notify, a GOAWAY, or nothing
         to miss."""
         stream = self._streams.get(shared)

@@ -23,7 +23,7 @@ SHORTEST: Final = 3
 
 
 UNMISTAKABLE: Final = 8
-"""Characters from which on a secret is one wherever it stands; a shorter one may be part of a word."""
+"""Characters from which on a secret is one wherever it stands; a shorter one may be part of another text."""
 
 
 class Secrets:

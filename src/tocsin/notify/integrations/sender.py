@@ -37,7 +37,7 @@ _LONGEST_ERROR: Final = 4096
 
 
 class Clock(Protocol):
-    """Tells the time."""
+    """Returns the time."""
 
     def now(self) -> Nanoseconds:
         """Nanoseconds since the Unix epoch."""
@@ -54,8 +54,8 @@ class Sender(Protocol):
 
 
 class Pace:
-    """Lets attempts begin one by one, with a turn of the event loop for each: what many groups have to tell
-    at the same time is not put together in a single turn."""
+    """Starts attempts one by one, each in an iteration of the event loop of its own, so that notifications of
+    many groups at the same time are not rendered in a single iteration."""
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()

@@ -276,7 +276,7 @@ def _remembered(notification: Notification) -> tuple[str, str]:
     stamp, channel = held.get("threadTs"), held.get("channelId")
     if not isinstance(stamp, str) or not isinstance(channel, str):
         return "", ""
-    if not stamp or not channel or max(len(stamp), len(channel)) > MAX_REMEMBERED:  # It may be a peer's word.
+    if not stamp or not channel or max(len(stamp), len(channel)) > MAX_REMEMBERED:  # It may come from a peer.
         return "", ""
     return stamp, channel
 

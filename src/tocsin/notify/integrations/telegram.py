@@ -33,7 +33,7 @@ TOO_LONG: Final = (
     "Alertmanager notification could not be sent: message length exceeds Telegram limits.\n"
     "\t\t\tPlease check the template used for producing the message content."
 )
-"""Sent in place of HTML that is too long, since its tags cannot be cut; upstream's words."""
+"""Sent instead of HTML that is too long, since its tags cannot be cut; upstream's text."""
 PARSE_MODES: Final = ("", "Markdown", "MarkdownV2", "HTML")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 

@@ -20,7 +20,7 @@ from tocsin.tls.contexts import MemoryFile
 from tocsin.tls.files import Mark, marks
 
 CHECK_SECONDS: Final = 1.0
-"""Files of one ``tls_config`` are looked at this often at most, however many notifications go out."""
+"""Files of one ``tls_config`` are checked this often at most, however many notifications go out."""
 
 _VERSIONS: Final = {
     "TLS10": ssl.TLSVersion.TLSv1,
@@ -80,7 +80,7 @@ class TLSContexts:
             made = await asyncio.to_thread(self._of, config, http2)
         now = self._now()
         if made.files and now - made.looked >= CHECK_SECONDS:
-            made.looked = now  # Before the wait, so that one attempt looks, and the others do not.
+            made.looked = now  # Before the wait, so that one attempt checks, and the others do not.
             seen = await asyncio.to_thread(marks, made.files)
             if seen != made.marks:
                 made.marks = seen

@@ -1,4 +1,4 @@
-"""Functions of one value: durations in words, URLs and base64 undone."""
+"""Functions of one value: durations as text, decoding of URLs and base64."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SMALLER: Final = ("m", "u", "n", "p", "f", "a", "z", "y")
 
 
 def parse_float(text: str) -> float:
-    """``strconv.ParseFloat(text, 64)``. Raises GoError with its words."""
+    """``strconv.ParseFloat(text, 64)``. Raises GoError with its message."""
     plain = text.replace("_", "")
     if _DECIMAL.match(text) or _NAMED.match(text):
         value = float(plain)

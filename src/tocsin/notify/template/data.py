@@ -246,7 +246,7 @@ def data_of(
     route_labels: Mapping[str, str] | None = None,
     alerts: Sequence[Alert] | None = None,
 ) -> Data:
-    """The data of a notification. ``alerts`` are those to tell of, if not all of the notification's."""
+    """The data of a notification. ``alerts`` are those to render, if not all of the notification's."""
     told = notification.alerts if alerts is None else alerts
     firing = any(_fires(alert) for alert in told)
     return Data(
@@ -306,7 +306,7 @@ _RFC3339: Final = "2006-01-02T15:04:05Z07:00"
 
 
 def data_from_json(told: Mapping[str, Any]) -> Data:
-    """The data that a JSON object tells, as ``amtool template render --template.data`` reads it.
+    """The data that a JSON object describes, as ``amtool template render --template.data`` reads it.
 
     What is missing is Go's zero value, unknown keys are passed over, and a key's case does not count.
     Raises ValueError with the key at fault.

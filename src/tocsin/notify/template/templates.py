@@ -120,13 +120,13 @@ class Templates:
         return self.render("text", field, self._rendering(data, self._bounds))
 
     def html(self, field: Field, data: Data) -> str:
-        """One field as HTML, values escaped as their places ask for. Raises RenderError."""
+        """One field as HTML, values escaped by their context. Raises RenderError."""
         return self.render("html", field, self._rendering(data, self._bounds))
 
     async def compose(self, data: Data, build: Callable[[Renderer], T]) -> T:
         """What ``build`` makes of the data, without holding the event loop for longer than some milliseconds.
 
-        What is small is done at once. What is large, or turns out to be so, is done by another thread: then
+        Small templates are rendered at once, large or slow ones by another thread: then
         ``build`` is called a second time. Raises what ``build`` raises.
         """
         if data.weight <= _AT_ONCE_WEIGHT:
