@@ -516,7 +516,7 @@ def test_no_callback_is_set_into_an_object_that_was_made_before() -> None:
 NOT_MACHINES = {
     # what has a next_timeout and is not run by the shell; docs/decisions.md, 56
     "Timers": "timers of a machine, by key",
-    "Table": "a part of a DTLS machine",
+    "AssociationTable": "a part of a DTLS machine",
     "Association": "a part of a DTLS machine",
     "Heartbeat": "a part of a session of tocsin/1",
     "MuxSession": "its bytes are pulled as the socket takes them",
@@ -575,7 +575,6 @@ MANY_WITH_REASON = {
     "Endpoint": 13,  # the same, from the driver
     "Cluster": 13,  # the node's callbacks, by name
     "Pipeline": 11,  # what outlives it, by name
-    "PacketLink": 10,  # what all links of a transport share: to be one value
 }
 """How many parameters a constructor takes; not one more."""
 

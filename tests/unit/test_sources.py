@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.transport.turns import account_of
+from tocsin.gossip.transport.scheduler import account_of
 from tocsin.sources import source_of
 
 

@@ -48,8 +48,8 @@ class Timers(Generic[Name, Time]):
             heapify(self._heap)
 
     def follow(self, name: Name, when: Time | None) -> None:
-        """Have the timer ``name`` armed for ``when``, or not at all (None). One that is armed for then keeps
-        its turn among equal times."""
+        """Have the timer ``name`` armed for ``when``, or not at all (None). One that is armed for that time
+        keeps its position among equal times."""
         armed = self._armed.get(name)
         if when is None:
             self.cancel(name)

@@ -21,7 +21,7 @@ class Touched(Generic[Key]):
         self._keys: dict[Key, None] = {}
         self._more = 0
         self.on = False
-        """Whether anybody looks; else nothing is remembered."""
+        """Whether there is a reader; otherwise nothing is remembered."""
 
     def add(self, key: Key) -> None:
         """Something happened to ``key``."""

@@ -79,8 +79,8 @@ if TYPE_CHECKING:
     from tocsin.gossip.core.statistics import Statistics
     from tocsin.gossip.core.steps import Steps
     from tocsin.gossip.discovery.resolve import resolve
-    from tocsin.gossip.driver import Gossip
     from tocsin.gossip.driver_statistics import DriverStatistics
+    from tocsin.gossip.gossip import Gossip
     from tocsin.gossip.peer import PeerIdentity
     from tocsin.gossip.services.counters import Counter
     from tocsin.gossip.services.events import EventsDropped, EventStream
@@ -187,7 +187,7 @@ _WHERE: Final = {
     "EventsDropped": "tocsin.gossip.services.events",
     "ExchangeFinished": "tocsin.gossip.core.effects",
     "ExchangeKind": "tocsin.gossip.core.effects",
-    "Gossip": "tocsin.gossip.driver",
+    "Gossip": "tocsin.gossip.gossip",
     "GossipConfig": "tocsin.gossip.config",
     "JoinResult": "tocsin.gossip.services.joining",
     "Keyring": "tocsin.gossip.wire.keyring",

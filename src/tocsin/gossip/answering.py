@@ -32,7 +32,8 @@ Request = Callable[[bytes, Address], Awaitable[bytes | None]]
 
 
 class StreamAnswers:
-    """For one member. ``drain`` is called when the endpoint may have something to do, ``tell`` of errors."""
+    """For one member. ``drain`` is called when the endpoint may have effects; ``emit`` gets protocol
+    errors."""
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class StreamAnswers:
             if answer is not None:
                 return self._codec.encode(User(answer), reply=True, key=key)
         work = self._endpoint.receive_stream_in_steps(message, stream.remote, self._loop.time(), stream.peer)
-        writes = await self._reader.in_turns(accounted_peer(stream), work)
+        writes = await self._reader.run_steps(accounted_peer(stream), work)
         self._drain()
         return writes
 

@@ -36,7 +36,7 @@ def checked_state(
             statistics.callback_errors += 1
             _log.exception("the application failed to give its state")
             raise UserError(f"local_state failed: {type(error).__name__}: {error}") from error
-        # What ``state_for`` may give besides bytes is a protocol, so text is told apart by hand.
+        # What ``state_for`` may give besides bytes is a protocol, so text is recognized by hand.
         if not isinstance(state, bytes if only_bytes else Sized) or isinstance(state, str):
             statistics.callback_errors += 1
             problem = f"local_state returned {type(state).__name__}, not bytes"

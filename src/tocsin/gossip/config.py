@@ -27,7 +27,7 @@ class GossipConfig:
     suspicion_max_timeout_multiplier: int = 6
     """Times its minimum that a suspicion lasts at most; 1 or more."""
     retransmit_multiplier: int = 4
-    """Scales into how many packets news of members go; 1 or more (wire 2.5)."""
+    """Scales into how many packets membership updates go; 1 or more (wire 2.5)."""
     user_retransmit_multiplier: int = 4
     """The same for the application's broadcasts."""
     gossip_interval: float = 0.2

@@ -7,444 +7,163 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import TracebackType
-from typing import Final, Self
+from collections.abc import Callable
 
 from tocsin.aio import LoopClock, MachineShell, Tasks
-from tocsin.errors import ClosedError, TransportError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.answering import Request, StreamAnswers
-from tocsin.gossip.application import check_bytes, checked_state
-from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.core.effects import (
-    Action,
-    Event,
-    ExchangeFinished,
-    OpenStream,
-    SendPacket,
-    StateRequest,
-    UserMessage,
-)
+from tocsin.gossip.core.effects import Action, Event, ExchangeFinished, OpenStream, SendPacket, UserMessage
 from tocsin.gossip.core.endpoint import Endpoint
-from tocsin.gossip.core.member import Member
-from tocsin.gossip.core.parts import MembershipKind
-from tocsin.gossip.core.statistics import Statistics
 from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.eager import EagerGossip
 from tocsin.gossip.outbound import OutboundStreams
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.services.counters import Counter, counters_of
-from tocsin.gossip.services.events import MAX_EVENTS, EventStream
-from tocsin.gossip.services.joining import ONCE, JoinResult, RetryPolicy, join_by_policy
-from tocsin.gossip.services.replicas import ReplicatedState
-from tocsin.gossip.services.requests import Answer
-from tocsin.gossip.services.services import Services
-from tocsin.gossip.services.waiting import Wanted
 from tocsin.gossip.stream_reader import StreamReader
 from tocsin.gossip.transport.base import Stream, Transport
-from tocsin.gossip.wire.keyring import Keyring
-from tocsin.gossip.wire.messages import Pieces
-from tocsin.gossip.wire.packet import PacketCodec
 from tocsin.gossip.wire.stream import StreamCodec
-from tocsin.gossip.wire.tags import encode_tags
 
 _log = logging.getLogger(__name__)
 
-LEAVE_TIMEOUT: Final = 5.0
-"""Seconds that the end of ``async with`` may spend on telling the others."""
 
+class Driver:
+    """Runs one endpoint. Implements :class:`~tocsin.gossip.transport.base.TransportHandler`.
 
-def _no_state(join: bool) -> bytes:  # noqa: ARG001
-    return b""
-
-
-def _ignore(event: Event) -> None:
-    """The default ``on_event``."""
-
-
-class Gossip:
-    """One member of a cluster on the running event loop.
-
-    ``async with`` starts it, and leaves and closes it in the end.
-    ``local_state(join)`` (or ``state_for``, which gets more) gives the application's part of a push/pull;
-    ``on_event`` gets every core event, on the loop, in order; it must not block, and may call back into this
-    object. ``address`` is what others are given to reach us at; without it (or with port 0) the transport's
-    bound address is taken. ``keyring`` seals packets and streams; its keys may change at any time.
-    ``on_request(payload, source)`` is asked first about each reliable message that a key of ours has sealed:
-    bytes are sent back on the same stream, sealed with that key; None leaves it an ordinary message.
-    ``states`` are replicated among all members that have one of that name; ``answer(who, question)`` answers
-    :meth:`ask`. With ``static_membership`` the members are those of :meth:`set_listed` that can be reached
-    (:mod:`tocsin.gossip.core.static.membership`), without it SWIM finds them.
+    ``on_event`` gets every event of the core, in order, on the event loop; ``on_request`` each reliable
+    message that a key of ours has sealed, as :class:`~tocsin.gossip.gossip.Gossip` describes.
     """
 
     def __init__(
         self,
-        config: GossipConfig,
+        endpoint: Endpoint,
         transport: Transport,
+        codec: StreamCodec,
+        statistics: DriverStatistics,
         *,
-        name: str,
-        address: Address | None = None,
-        meta: bytes = b"",
-        incarnation: int = 1,
-        local_state: Callable[[bool], bytes] = _no_state,
-        state_for: Callable[[StateRequest], bytes | Pieces] | None = None,
-        on_event: Callable[[Event], None] = _ignore,
-        keyring: Keyring | None = None,
-        on_request: Request | None = None,
-        random_source: random.Random | None = None,
-        static_membership: bool = False,
-        states: Mapping[str, ReplicatedState] | None = None,
-        answer: Answer | None = None,
+        stream_timeout: float,
+        on_request: Request | None,
+        on_event: Callable[[Event], None],
     ) -> None:
-        chance = random_source or random.Random()
-        if states and (state_for is not None or local_state is not _no_state):
-            raise UserError("a member has either replicated states or a local_state of its own")
-        self.config = config
-        self.keyring = keyring
-        self.name = name
-        self.transport = transport
-        self.driver_statistics: DriverStatistics = DriverStatistics()
-        self._address = address
-        self._loop = asyncio.get_running_loop()
-        self._stream_codec = StreamCodec(config.label, keyring, config.compression)
-        self._reader = StreamReader(transport, self.driver_statistics)
+        self._endpoint = endpoint
+        self._transport = transport
+        self._statistics = statistics
         self._on_event = on_event
-        self._endpoint = Endpoint(
-            config,
-            name=name,
-            address=address or Address("127.0.0.1", 0),
-            now=self._loop.time(),
-            random=chance,
-            state_for=checked_state(
-                self._snapshot if states else local_state, state_for, self.driver_statistics
-            ),
-            meta=meta,
-            packet_codec=PacketCodec(config.label, keyring, config.compression),
-            stream_codec=self._stream_codec,
-            connections=transport,
-            incarnation=incarnation,
-            kind=MembershipKind.STATIC if static_membership else MembershipKind.SWIM,
-        )
-        self._shell = MachineShell(self._endpoint, LoopClock(), self._perform)
-        self._eager = EagerGossip(self._endpoint, self._drain)
-        self._tasks = Tasks(lambda error: _log.error("a stream's task failed", exc_info=error))
+        self._loop = asyncio.get_running_loop()
+        self._shell = MachineShell(endpoint, LoopClock(), self._perform)
+        self._eager = EagerGossip(endpoint, self.drain)
+        self._reader = StreamReader(transport, statistics)
         self._answers = StreamAnswers(
-            self._endpoint,
-            self._stream_codec,
+            endpoint,
+            codec,
             self._reader,
-            self.driver_statistics,
-            timeout=config.stream_timeout,
+            statistics,
+            timeout=stream_timeout,
             on_request=on_request,
-            drain=self._drain,
-            emit=self._emit,
+            drain=self.drain,
+            emit=self.emit,
         )
         self._outbound = OutboundStreams(
-            self._endpoint,
-            transport,
-            self._stream_codec,
-            self._reader,
-            drain=self._drain,
-            emit=self._emit,
+            endpoint, transport, codec, self._reader, drain=self.drain, emit=self.emit
         )
-        self._services = Services(
-            self._endpoint,
-            chance,
-            self._tasks,
-            states=states or {},
-            answer=answer,
-            send=self.send_reliable,
-            broadcast=self.broadcast,
-            emit=self._emit,
-        )
-        self._random = chance
-        self._left = asyncio.Event()
-        self._starting = self._started = False
-        self._closed = False
+        self.tasks = Tasks(lambda error: _log.error("a stream's task failed", exc_info=error))
+        self.left = asyncio.Event()
+        """Set once the endpoint has left the cluster."""
+        self.started = False
+        self.closed = False
 
-    # -- the application's side
-
-    @property
-    def members(self) -> list[Member]:
-        """The live members, ourselves included; nobody once closed."""
-        return [] if self._closed else self._endpoint.members()
-
-    @property
-    def local(self) -> Member:
-        """Ourselves."""
-        return self._endpoint.local
-
-    def members_with(self, **tags: str) -> list[Member]:
-        """The live members that have all these tags with these values."""
-        return [one for one in self.members if tags.items() <= one.tags.items()]
-
-    @property
-    def statistics(self) -> Statistics:
-        """The core's counters; see also :meth:`counters`, which gives all there are."""
-        return self._endpoint.statistics
-
-    def counters(self) -> Iterator[Counter]:
-        """All that this member counts: core, driver, services and transport."""
-        transport, services = self.transport.statistics, self._services.statistics
-        return counters_of(self.statistics, self.driver_statistics, services, transport=transport)
-
-    @property
-    def endpoint(self) -> Endpoint:
-        """The core, for gauges such as ``health_score``; its commands are this object's business."""
-        return self._endpoint
-
-    async def start(self) -> None:
-        """Listen, and begin to probe, gossip and push/pull. Once only.
-
-        :class:`~tocsin.errors.ConfigError` if we cannot bind, :class:`~tocsin.errors.UserError` when it was
-        started before.
-        """
-        self._check_open()
-        if self._starting:
-            raise UserError("this member was started already")
-        self._starting = True
-        await self.transport.start(self)
-        bound = self.transport.advertise_address
-        if self._address is None:
+    async def start(self, address: Address | None) -> None:
+        """Listen, and run the endpoint. ``address`` is announced to the peers; without it (or without its
+        port) the transport's is. :class:`~tocsin.errors.ConfigError` if the transport cannot bind."""
+        await self._transport.start(self)
+        bound = self._transport.advertise_address
+        if address is None:
             self._endpoint.set_address(bound)
-        elif not self._address.port:
-            self._endpoint.set_address(Address(self._address.host, bound.port))
-        self._started = True
+        elif not address.port:
+            self._endpoint.set_address(Address(address.host, bound.port))
+        self.started = True
         self._endpoint.start(self._loop.time())
-        self._drain()
-
-    async def join(
-        self, addresses: Iterable[Address], *, timeout: float | None = None, retry: RetryPolicy = ONCE
-    ) -> list[JoinResult]:
-        """Exchange states with each address, all at once; one that cannot be joined raises nothing.
-
-        What failed is tried again as ``retry`` says, for ``timeout`` seconds in all if that is given. The
-        last outcome of each, in order. :class:`~tocsin.errors.UserError` for what is not an :class:`Address`.
-        """
-        self._check_started()
-        wanted = list(addresses)
-        for address in wanted:
-            if not isinstance(address, Address):
-                raise UserError(f"join takes values of Address, not {address!r}")
-        return await join_by_policy(
-            wanted, self._outbound.join, policy=retry, timeout=timeout, random=self._random
-        )
-
-    async def wait_for_members(self, wanted: Wanted, *, timeout: float | None = None) -> list[Member]:
-        """Wait until so many members are alive (ourselves included), or those names, or as a function says.
-        :class:`TimeoutError` after ``timeout`` seconds, :class:`~tocsin.errors.ClosedError` once closed.
-        """
-        self._check_started()
-        return await self._services.waits.wait(wanted, timeout)
-
-    def events(self, maximum: int = MAX_EVENTS) -> EventStream:
-        """All events from now on. ``maximum`` may wait; ``EventsDropped`` says how many are missing."""
-        self._check_open()
-        return self._services.streams.open(maximum)
-
-    async def ask(self, member: str, question: bytes, *, timeout: float = 10.0) -> bytes:
-        """What the ``answer`` of that member returns.
-
-        :class:`~tocsin.errors.NotFoundError` if it is unknown, :class:`TransportError` if the question did
-        not arrive, :class:`AnswerError` if it has no answer, :class:`TimeoutError` after ``timeout`` seconds.
-        """
-        check_bytes(question, "a question")
-        self._check_started()
-        return await self._services.requests.ask(member, question, timeout)
-
-    def share(self, state: str, change: bytes) -> None:
-        """Tell all members a change of a replicated state, which is made here already.
-
-        What is lost comes by push/pull. :class:`~tocsin.errors.NotFoundError` for an unknown state.
-        """
-        check_bytes(change, "a change")
-        self._check_started()
-        self._services.replicas.share(state, change)
-
-    def set_listed(self, addresses: Iterable[Address]) -> None:
-        """Who may be a member, with static membership; says nothing to SWIM."""
-        if not self._closed and not self._endpoint.leaving:
-            self._endpoint.set_listed(addresses, self._loop.time())
-            self._drain()
-
-    async def leave(self, timeout: float) -> bool:
-        """Tell the cluster that we go on purpose. Whether the news was sent within ``timeout`` seconds."""
-        self._check_started()
-        self._endpoint.leave(self._loop.time())
-        self._drain()
-        if self._endpoint.left:
-            return True  # There was nobody to tell.
-        try:
-            async with asyncio.timeout(timeout):
-                await self._left.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def broadcast(self, payload: bytes, name: str | None = None) -> None:
-        """Gossip a message to all members; a newer one of the same ``name`` replaces it in the queue.
-
-        It may reach a member more than once, or (with bad luck) never: push/pull repairs that.
-
-        :class:`~tocsin.errors.UserError` if it does not fit a packet, :class:`TypeError` if it is no bytes.
-        """
-        check_bytes(payload, "a message")
-        self._check_started()
-        self._endpoint.broadcast(payload, self._loop.time(), name=name)
-        self._eager.arm()
-        self._drain()
-
-    async def send_reliable(self, member: str, payload: bytes) -> None:
-        """Send a message of any size to one member, by stream.
-
-        :class:`~tocsin.errors.NotFoundError` if it is unknown, :class:`TransportError` if it did not arrive.
-        """
-        check_bytes(payload, "a message")
-        self._check_started()
-        outcome = self._outbound.wait_for(self._endpoint.send_reliable(member, payload, self._loop.time()))
-        self._drain()
-        finished = await outcome
-        if finished.error:
-            raise TransportError(f"sending to {member}: {finished.error}")
-
-    def send_best_effort(self, member: str, payload: bytes) -> None:
-        """Send a message to one member in a packet; :class:`~tocsin.errors.NotFoundError`."""
-        check_bytes(payload, "a message")
-        self._check_started()
-        self._endpoint.send_best_effort(member, payload, self._loop.time())
-        self._drain()
-
-    @property
-    def packet_room(self) -> int | None:
-        """Bytes of a message that fit a packet; None: a packet is as long as one likes (``gossip_bytes``)."""
-        return None if self.config.gossip_bytes is not None else self._endpoint.packet_room
-
-    def backlog(self, member: str) -> int:
-        """Bytes that wait in the transport for a member, which takes them more slowly than they come."""
-        known = self._endpoint.member(member)
-        return self.transport.backlog(known.address) if known is not None else 0
-
-    def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Change our tags, which are our meta; :class:`~tocsin.errors.UserError` if too long."""
-        self.update_meta(encode_tags(tags))
-
-    def update_meta(self, meta: bytes) -> None:
-        """Change what others see as our meta."""
-        check_bytes(meta, "meta")
-        self._check_started()
-        self._endpoint.update_meta(meta, self._loop.time())
-        self._drain()
+        self.drain()
 
     async def close(self) -> None:
-        """Stop everything at once; :meth:`leave` first to be taken for left and not for dead. Idempotent."""
-        if self._closed:
-            return
-        self._closed = True
+        """Stop everything at once."""
+        self.closed = True
         self._eager.stop()
         self._shell.stop()
-        await self._tasks.cancel()
-        await self.transport.close()
+        await self.tasks.cancel()
+        await self._transport.close()
         self._outbound.close()
-        self._services.close()
 
-    async def __aenter__(self) -> Self:
-        try:
-            await self.start()
-        except BaseException:
-            await self.close()
-            raise
-        return self
+    def drain(self) -> None:
+        """Execute actions and emit events until the endpoint has none; then arm the timer."""
+        if self.started:
+            self._shell.run()
+        else:
+            self._shell.perform()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if not self._closed:
-                await self.leave(LEAVE_TIMEOUT)
-        finally:
-            await self.close()
+    def broadcast_soon(self) -> None:
+        """Send new broadcasts before the next gossip interval."""
+        self._eager.arm()
+
+    def join(self, address: Address) -> asyncio.Future[ExchangeFinished]:
+        """Begin to exchange states with the node there; :class:`~tocsin.errors.ClosedError` once closed."""
+        return self._outbound.join(address)
+
+    def outcome_of(self, exchange: int) -> asyncio.Future[ExchangeFinished]:
+        """The outcome of an exchange that the endpoint has just begun."""
+        return self._outbound.wait_for(exchange)
+
+    async def run_steps(self, event: UserMessage, work: Steps[Outcome]) -> Outcome:
+        """As :meth:`tocsin.gossip.gossip.Gossip.run_steps`."""
+        return await self._reader.run_steps(event.accounted_peer, work)
+
+    def emit(self, event: Event) -> None:
+        """Report an event to those who wait for it and to ``on_event``."""
+        if isinstance(event, ExchangeFinished):
+            self._outbound.finished(event)
+        self._on_event(event)
 
     # -- the transport's side
 
     def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
         """A packet, into the core."""
-        if self._started and not self._closed:
+        if self.started and not self.closed:
             statistics = self._endpoint.statistics
             refused = statistics.packets_refused
             self._endpoint.receive_packet(data, source, self._loop.time(), peer)
             if peer is not None and statistics.packets_refused > refused:
                 self._reader.penalize(peer)
-            self._drain()
+            self.drain()
 
     def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
         """Who answers at an address, into the core."""
-        if self._started and not self._closed:
+        if self.started and not self.closed:
             self._endpoint.peer_identified(address, peer, self._loop.time())
-            self._drain()
+            self.drain()
 
     def packet_failed(self, destination: Address, reason: str) -> None:
         """A lost packet, into the core."""
-        if self._started and not self._closed:
+        if self.started and not self.closed:
             _log.debug("packet to %s failed: %s", destination, reason)
             self._endpoint.packet_failed(destination, self._loop.time())
-            self._drain()
+            self.drain()
 
     def stream_accepted(self, stream: Stream) -> None:
         """Answer a peer's stream in a task of its own."""
-        if not self._started or self._closed or not self._answers.admit(stream):
-            self.driver_statistics.streams_rejected += 1
-            self._tasks.spawn(stream.close())
+        if not self.started or self.closed or not self._answers.admit(stream):
+            self._statistics.streams_rejected += 1
+            self.tasks.spawn(stream.close())
             return
-        self._tasks.spawn(self._answers.answer(stream))
+        self.tasks.spawn(self._answers.answer(stream))
 
     # -- within
-
-    async def in_turns(self, event: UserMessage, work: Steps[Outcome]) -> Outcome:
-        """Run the work that a peer has caused by its message, in steps between which others have their turns.
-
-        The peer is charged for it, and waits once it has used up its share, if the transport knows its peers.
-        """
-        return await self._reader.in_turns(event.accounted_peer, work)
-
-    def _drain(self) -> None:
-        """Execute actions and tell events until the endpoint has none; then arm the timer."""
-        if self._started:
-            self._shell.run()
-        else:
-            self._shell.perform()
 
     def _perform(self, effects: list[Action | Event]) -> None:
         for effect in effects:
             if isinstance(effect, SendPacket):
-                self.transport.send_packet(effect.destination, effect.data, effect.node)
+                self._transport.send_packet(effect.destination, effect.data, effect.node)
             elif isinstance(effect, OpenStream):
-                self._tasks.spawn(self._outbound.exchange(effect))
+                self.tasks.spawn(self._outbound.exchange(effect))
             else:
-                self._emit(effect)
+                self.emit(effect)
         if self._endpoint.left:
-            self._left.set()
-
-    def _emit(self, event: Event) -> None:
-        if isinstance(event, ExchangeFinished):
-            self._outbound.finished(event)
-        if self._services.take(event):
-            return
-        try:
-            self._on_event(event)
-        except Exception:
-            self.driver_statistics.callback_errors += 1
-            _log.exception("the application failed on %s", type(event).__name__)
-
-    def _snapshot(self, join: bool) -> bytes:  # noqa: ARG002
-        return self._services.replicas.snapshot()
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise ClosedError("this member was closed")
-
-    def _check_started(self) -> None:
-        self._check_open()
-        if not self._started:
-            raise ClosedError("this member was not started")
+            self.left.set()

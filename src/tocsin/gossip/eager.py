@@ -26,7 +26,7 @@ class EagerGossip:
     def arm(self) -> None:
         """There is a new broadcast."""
         if self._timer.armed_for is None:
-            # Never from within: what the same turn of the loop broadcasts leaves together.
+            # Never synchronously: broadcasts of the same iteration of the loop leave together.
             self._timer.arm(max(self._not_before, self._loop.time()))
 
     def stop(self) -> None:

@@ -24,7 +24,7 @@ _NOWHERE: Final = Address("0.0.0.0", 0)
 
 
 class OutboundStreams:
-    """For one member. ``drain`` is called when the endpoint may have something to do, ``tell`` of events."""
+    """For one member. ``drain`` is called when the endpoint may have effects; ``emit`` gets events."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class OutboundStreams:
         return outcome
 
     def finished(self, event: ExchangeFinished) -> None:
-        """Tell its waiters."""
+        """Set the outcome for its waiters."""
         outcome = self._waiting.pop(event.exchange, None)
         if outcome is not None and not outcome.done():
             outcome.set_result(event)
@@ -105,7 +105,7 @@ class OutboundStreams:
             if error:
                 stream.abort()
             else:
-                # Without a reply to wait for, only the orderly close tells that the message arrived.
+                # Without a reply to wait for, only the orderly close shows that the message arrived.
                 await stream.close()
         if not action.expects_reply:
             await self._report(action, message, error, stream)
@@ -119,5 +119,5 @@ class OutboundStreams:
         else:
             peer = stream.peer if stream is not None else None
             work = self._endpoint.stream_replied_in_steps(action.exchange, message, now, peer)
-            await self._reader.in_turns(accounted_peer(stream) if stream is not None else None, work)
+            await self._reader.run_steps(accounted_peer(stream) if stream is not None else None, work)
         self._drain()

@@ -1,4 +1,4 @@
-"""Whom the transport has found at the far end of a connection."""
+"""The authenticated peer of a connection, as the transport knows it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class PeerIdentity:
     names: frozenset[str]
     """The certificate's subject alternative names, in lower case."""
     host: str
-    """The IP address at the connection's far end."""
+    """The remote IP address of the connection."""
 
     def carries(self, name: str) -> bool:
         """Whether the certificate has exactly this name. A wildcard carries no member's name."""

@@ -13,7 +13,7 @@ from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, Transport
-from tocsin.gossip.transport.turns import BAD_PACKET, SLICE
+from tocsin.gossip.transport.scheduler import BAD_PACKET, SLICE
 from tocsin.gossip.wire.messages import Message
 from tocsin.gossip.wire.stream import StreamDecoder
 
@@ -27,7 +27,7 @@ _BITE: Final = 8 * 1024
 
 
 def accounted_peer(stream: Stream) -> Hashable:
-    """Whom the work that comes of a stream is charged to: the peer, where that is known, else its host."""
+    """The peer charged for the work that a stream causes: the peer, where that is known, else its host."""
     return stream.peer or stream.remote.host
 
 
@@ -64,7 +64,7 @@ class StreamReader:
             while data := await stream.read():
                 for start in range(0, len(data), _BITE):
                     bite = data[start : start + _BITE]
-                    message = await self.in_turns(peer, _decode(decoder, bite, share.count))
+                    message = await self.run_steps(peer, _decode(decoder, bite, share.count))
                     if message is not None:
                         return message
         finally:
@@ -87,15 +87,15 @@ class StreamReader:
         if (scheduler := self._transport.scheduler) is not None:
             scheduler.penalize(peer, BAD_PACKET)
 
-    async def in_turns(self, peer: Hashable, work: Steps[Outcome]) -> Outcome:
-        """Run ``work`` to its end; others have their turns between its steps, and ``peer`` pays for it."""
+    async def run_steps(self, peer: Hashable, work: Steps[Outcome]) -> Outcome:
+        """Run ``work`` to its end; other work runs between its steps, and ``peer`` is charged for it."""
         scheduler = self._transport.scheduler
         loop, begun = asyncio.get_running_loop(), False
         while True:
             if scheduler is None:
                 await asyncio.sleep(0)
             else:
-                await scheduler.turn(peer)
+                await scheduler.wait_for(peer)
             began = perf_counter()
             try:
                 while perf_counter() - began < SLICE:

@@ -13,15 +13,15 @@ from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.silence import Silences, SilenceState
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.errors import NotFoundError
-from tocsin.node.api.turns import in_turns, turns_of
+from tocsin.node.api.steps import pauses_after, run_steps
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 
 INTERVAL: Final[Nanoseconds] = 2 * SECOND
-"""Between looks."""
+"""Between evaluations."""
 SLICE: Final = 512
-"""Silences of alerts that are looked at before others get their turn."""
+"""Silences of alerts that are evaluated before other work runs."""
 
 
 @dataclass(slots=True)
@@ -82,15 +82,15 @@ class Acknowledging:
         found: dict[str, Standing | None] = dict.fromkeys(starts)
         if not starts:
             return found
-        turns = turns_of(SLICE)
+        pauses = pauses_after(SLICE)
         for alert in self._alerts.all():
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
             if silences.looking_up(alert.labels) is not None:
                 await self._look_ups.find_all((alert.labels,))
             muting = silences.muting(alert.labels, self._clock.now(), maxsize)
-            for identifier in await in_turns(muting):
-                if next(turns):  # Thousands may silence each of thousands of alerts.
+            for identifier in await run_steps(muting):
+                if next(pauses):  # Thousands may silence each of thousands of alerts.
                     await asyncio.sleep(0)
                 if identifier not in starts:
                     continue

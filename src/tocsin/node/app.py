@@ -18,7 +18,7 @@ from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.api.backend import ClusterStatus, VersionInfo
-from tocsin.node.api.turns import in_turns
+from tocsin.node.api.steps import run_steps
 from tocsin.node.clock import ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.coordinator import Coordinator
@@ -32,6 +32,7 @@ from tocsin.node.looplag import watch_stalls
 from tocsin.node.maintenance import Maintenance
 from tocsin.node.nodestatus import VERSION, cluster_status_of
 from tocsin.node.observation import observe
+from tocsin.node.parts import NodeParts
 from tocsin.node.periodic import every
 from tocsin.node.prepared import Prepared
 from tocsin.node.queries import CountedLog, CountedMuter, Queries
@@ -47,7 +48,7 @@ STOP_GRACE: Final = 5.0
 """Seconds that notifications under way get when the node stops."""
 
 CLOCK_INTERVAL: Final[Nanoseconds] = 5_000_000_000
-"""Between looks at whether the wall clock was set back."""
+"""Between checks of whether the wall clock was set back."""
 
 
 class Node:
@@ -62,7 +63,6 @@ class Node:
         self.clock = prepared.clock
         self.counts = prepared.counts
         self.metrics_registry = prepared.metrics
-        self.template_statistics = prepared.templates
         self.alerts = prepared.alerts
         self.state = prepared.state
         self._recording = prepared.recording
@@ -103,11 +103,29 @@ class Node:
             record=self.record,
             look_ups=self.look_ups,
         )
-        self.explaining = Explainer(self)
-        self.tocsin = TocsinNodeBackend(self)
+        parts = NodeParts(
+            flags=flags,
+            clock=self.clock,
+            counts=self.counts,
+            alerts=self.alerts,
+            state=self.state,
+            look_ups=self.look_ups,
+            record=self.record,
+            cluster=self.cluster,
+            in_force=self._coordinator,
+        )
+        self.explaining = Explainer(parts)
+        self.tocsin = TocsinNodeBackend(parts, self.explaining, self.expire_silence)
         if self.cluster is not None:
             self.cluster.handlers[INTENT_KEY] = self._intents_received
-        observe(self.metrics_registry, self)
+        observe(
+            self.metrics_registry,
+            parts,
+            queries={"silences": self.silence_queries, "nflog": self.log_queries},
+            templates=prepared.templates,
+            intents=self.intents,
+        )
+        self.tocsin.observe(self.metrics_registry)
         self._web = Web(flags, self, self.metrics_registry, self._recording.application)
 
     def _make_cluster(self) -> Cluster | None:
@@ -251,17 +269,17 @@ class Node:
         return cluster_status_of(self.cluster, clear_text=self.flags.clear_text)
 
     async def set_silence(self, silence: Silence) -> str:
-        """Create or change a silence, and tell the cluster."""
-        await in_turns(self.silences.letting_rest(self.now()))
+        """Create or change a silence, and broadcast it."""
+        await run_steps(self.silences.letting_rest(self.now()))
         return await self.changes.silences.set(silence)
 
     async def import_silence(self, silence: Silence, signed_by: str) -> bool:
-        """Take in a silence under its own id, and tell the cluster."""
-        await in_turns(self.silences.letting_rest(self.now()))
+        """Import a silence under its own id, and broadcast it."""
+        await run_steps(self.silences.letting_rest(self.now()))
         return await self.changes.silences.take_in(silence, signed_by)
 
     async def expire_silence(self, identifier: str) -> None:
-        """End a silence, and tell the cluster."""
+        """Expire a silence, and broadcast it."""
         await self.changes.silences.expire(identifier)
 
     async def put_alerts(self, alerts: Sequence[Alert]) -> None:

@@ -19,7 +19,7 @@ class Clock:
         return time.time_ns()
 
     def seconds_until(self, when: Nanoseconds) -> float:
-        """For how long to sleep before the clock is looked at again."""
+        """For how long to sleep before the clock is read again."""
         return min(max(in_seconds(when - self.now()), 0.0), _LONGEST_SLEEP)
 
 

@@ -140,11 +140,11 @@ class Engine:
         self._shell.arm()
 
     async def regroup(self, config: AlertmanagerConfig, alerts: Alerts) -> None:
-        """Put all alerts where ``config`` has them, in small turns, while this engine goes on: its successor
+        """Group all alerts by ``config``, in small steps, while this engine goes on: its successor
         begins with that."""
         grouping = self._regrouping = Grouping(config, self._clock.now())
         for each in grouping.slices(alerts.all()):
-            # What was reported meanwhile is in place already.
+            # What was reported meanwhile is grouped already.
             grouping.insert((one for one in each if alerts.get(one.fingerprint) is one), self._clock.now())
             await asyncio.sleep(0)
 
@@ -159,7 +159,7 @@ class Engine:
         self.pipeline.unsettled()
 
     def set_members(self, position: int, peers: frozenset[str], others: int) -> None:
-        """Our place among the cluster's members, the names of those others that understand intents, and
+        """Our position among the cluster's members, the names of those others that understand intents, and
         how many others there are."""
         now = self._clock.now()
         if others:

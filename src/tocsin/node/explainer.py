@@ -1,4 +1,4 @@
-"""Whom to ask what became of alerts. What tells it is loaded with the first question."""
+"""Explains what became of alerts. The code for it is loaded with the first question."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
     from tocsin.alerting.explain.knowledge import Knowledge
     from tocsin.alerting.explain.question import Question
     from tocsin.alerting.explain.story import Explanation
-    from tocsin.node.app import Node
     from tocsin.node.cluster.asking import Asking, AskingStatistics
     from tocsin.node.cluster.cluster import Cluster
     from tocsin.node.explaining import Explaining
+    from tocsin.node.parts import NodeParts
 
 
 class Explainer:
     """For one node."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, parts: NodeParts) -> None:
+        self._parts = parts
         self._explaining = Later(self._make)
-        self._asking = self._open(node.cluster) if node.cluster is not None else None
+        self._asking = self._open(parts.cluster) if parts.cluster is not None else None
 
     def _make(self) -> Explaining:
         from tocsin.node.explaining import Explaining
 
-        return Explaining(self._node, self._asking)
+        return Explaining(self._parts, self._asking)
 
     def _open(self, cluster: Cluster) -> Asking:
         """Ask its members from now on, and answer them."""

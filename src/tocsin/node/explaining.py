@@ -1,4 +1,5 @@
-"""Why was somebody notified of an alert, or not: gathers what this node and its peers know, and tells it."""
+"""Why was somebody notified of an alert, or not: collects what this node and its peers know, and explains
+it."""
 
 from __future__ import annotations
 
@@ -20,25 +21,25 @@ from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError, StorageError
-from tocsin.node.api.turns import in_turns, meets, turns_of
+from tocsin.node.api.steps import meets, pauses_after, run_steps
 
 if TYPE_CHECKING:
-    from tocsin.node.app import Node
     from tocsin.node.cluster.asking import Asking
+    from tocsin.node.parts import NodeParts
 
 SLICE: Final = 256
-"""Alerts that are looked at before others get their turn."""
+"""Alerts that are filtered before other work runs."""
 MAX_RECORD_ALERTS: Final = 100_000
 """Alerts within them."""
 SCAN_SECONDS: Final = 3.0
 """That the record is searched at most."""
 AT_ONCE: Final = 2
-"""Questions that are looked into at the same time; more wait."""
+"""Questions that are answered at the same time; more wait."""
 MAX_NAMES: Final = 20
 """Receivers that are named to who asks for one that there is not."""
 
 NOT_ASKED: Final = "it is not asked for expressions that no alert of this node fulfils"
-KEEPS_NONE: Final = "it is an Alertmanager, which keeps no record: the notification log tells of it"
+KEEPS_NONE: Final = "it is an Alertmanager, which keeps no record: the notification log has what it sent"
 
 
 class _Now:
@@ -62,8 +63,8 @@ class _Now:
 class Explaining:
     """For one node; ``asking`` asks the members of its cluster."""
 
-    def __init__(self, node: Node, asking: Asking | None) -> None:
-        self._node = node
+    def __init__(self, parts: NodeParts, asking: Asking | None) -> None:
+        self._parts = parts
         self._asking = asking
         self._turn = asyncio.Semaphore(AT_ONCE)
         self._sending = asyncio.Semaphore(AT_ONCE)  # what peers have sent is large
@@ -79,7 +80,7 @@ class Explaining:
     async def _explain(self, question: Question, *, peers: bool) -> Explanation:
         own = await self.know(question)
         answers: dict[str, Knowledge | str] = {}
-        cluster = self._node.cluster
+        cluster = self._parts.cluster
         asking = self._asking if peers else None
         if asking is not None and cluster is not None:
             members, asked = sorted(cluster.tocsin_peers, key=str.encode), for_peers(question, own)
@@ -96,7 +97,7 @@ class Explaining:
             raise NotFoundError("no node that was asked knows such an alert")
         stories = [await self._story(each, own, others, silent) for each in chosen[: question.limit]]
         stories = [_of_groups(each, question) for each in stories]
-        names = [each.name for each in self._node.config.receivers]
+        names = [each.name for each in self._parts.in_force.config.receivers]
         if question.receiver not in ("", *names) and not any(each.groups for each in stories):
             there = ", ".join(sorted(names)[:MAX_NAMES])
             raise NotFoundError(f"there is no receiver {question.receiver!r} (there are: {there})")
@@ -119,35 +120,35 @@ class Explaining:
 
     @property
     def _name(self) -> str:
-        cluster = self._node.cluster
+        cluster = self._parts.cluster
         return cluster.settings.name if cluster is not None else ""
 
     async def _held(self, question: Question) -> list[Alert]:
         """Those that fire before those that have ended."""
-        node = self._node
-        root, now = node.config.route, node.now()
+        parts = self._parts
+        root, now = parts.in_force.config.route, parts.clock.now()
         if question.fingerprints and not question.matchers:
-            some = [node.alerts.get(each) for each in question.fingerprints]
+            some = [parts.alerts.get(each) for each in question.fingerprints]
             alerts = [each for each in some if each is not None]
         else:
-            alerts = node.alerts.all()
+            alerts = parts.alerts.all()
         firing: list[Alert] = []
         ended: list[Alert] = []
         elsewhere: list[Alert] = []
-        turns = turns_of(SLICE)
+        pauses = pauses_after(SLICE)
         for alert in alerts:
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
             labels = alert.labels
             named = question.names(labels.fingerprint)
             if named is None:
-                named = await meets(question.matchers, labels, turns)
+                named = await meets(question.matchers, labels, pauses)
             if not named:
                 continue
             if question.in_place(root, labels):
                 (ended if alert.resolved_at(now) else firing).append(alert)
             elif len(elsewhere) < question.limit and (question.matchers or question.fingerprints):
-                elsewhere.append(alert)  # "Why was that receiver not told of it?" is answered by its routes.
+                elsewhere.append(alert)  # "Why was that receiver not notified?" is answered by its routes.
         return ([*firing, *ended] or elsewhere)[: question.limit]
 
     async def _held_alert(self, alert: Alert) -> HeldAlert:
@@ -155,24 +156,24 @@ class Explaining:
         return HeldAlert(
             labels=alert.labels,
             starts_at=alert.starts_at,
-            ends_at=alert.ends_at if alert.resolved_at(self._node.now()) else 0,
+            ends_at=alert.ends_at if alert.resolved_at(self._parts.clock.now()) else 0,
             inhibited_by=describe_inhibition(inhibition) if inhibition is not None else "",
             silenced_by=silences,
         )
 
     async def _muted(self, labels: Labels) -> tuple[Inhibition | None, tuple[str, ...]]:
-        node = self._node
-        await node.look_ups.find_all([labels])
-        now = node.now()
-        silences = await in_turns(node.silences.muting(labels, now, maxsize))
-        return node.engine.inhibitor.inhibition(labels, now), silences
+        parts = self._parts
+        await parts.look_ups.find_all([labels])
+        now = parts.clock.now()
+        silences = await run_steps(parts.state.silences.muting(labels, now, maxsize))
+        return parts.in_force.engine.inhibitor.inhibition(labels, now), silences
 
     def _timers(self, alerts: Sequence[Labels]) -> tuple[Timer, ...]:
         found = {key: due for labels in alerts for key, due in self._due(labels).items()}
         return tuple([Timer(route_id=route, labels=of.pairs, due=due) for (route, of), due in found.items()])
 
     def _due(self, labels: Labels) -> Mapping[tuple[str, Labels], Nanoseconds]:
-        engine = self._node.engine
+        engine = self._parts.in_force.engine
         found: dict[tuple[str, Labels], Nanoseconds] = {}
         for route in engine.config.route.match(labels):
             group = route.group_labels(labels)
@@ -183,13 +184,13 @@ class Explaining:
 
     async def _records(self, wanted: Wanted) -> tuple[list[FlushRecord], str]:
         """The newest ones, and why there may be more."""
-        if not self._node.record.kept:
+        if not self._parts.record.kept:
             return [], "it keeps no decision record"
         found: list[FlushRecord] = []
         alerts = 0
         end = monotonic() + SCAN_SECONDS
         try:
-            async for some in self._node.record.search(wanted):
+            async for some in self._parts.record.search(wanted):
                 for record in some:
                     found.append(record)
                     alerts += len(record.alerts)
@@ -209,7 +210,7 @@ class Explaining:
                 found.append(NodeAnswer(name, "partly" if left_out else "answered", left_out))
             else:
                 found.append(NodeAnswer(name, "no answer", answer))
-        cluster = self._node.cluster
+        cluster = self._parts.cluster
         told = {each.node for each in found}
         members = [peer.name for peer in cluster.peers()] if cluster is not None else []
         quiet = [NodeAnswer(one, "log only", KEEPS_NONE) for one in members if one not in told]
@@ -218,17 +219,17 @@ class Explaining:
     async def _story(
         self, labels: Labels, own: Knowledge, others: Sequence[Knowledge], silent: tuple[str, ...]
     ) -> Story:
-        node = self._node
+        parts = self._parts
         now = _Now(*await self._muted(labels))
-        log, recorded = node.state.log, node.state.remembered.recorded
+        log, recorded = parts.state.log, parts.state.remembered.recorded
         scene = Scene(
             labels=labels,
-            now=node.now(),
-            config=node.config,
+            now=parts.clock.now(),
+            config=parts.in_force.config,
             inhibitor=now,
             silences=now,
-            silence=node.silences.get,
-            alert=node.alerts.get(labels.fingerprint),
+            silence=parts.state.silences.get,
+            alert=parts.alerts.get(labels.fingerprint),
             records=own.records,
             next_flushes=self._due(labels),
             node=own.node,
@@ -236,14 +237,14 @@ class Explaining:
             silent=silent,
             alone=not others and not silent,
             log=lambda receiver, key: recorded.later(receiver, key, log.query(receiver, key)),
-            shadow=node.state.shadow.told if node.state.shadow is not None else None,
+            shadow=parts.state.shadow.told if parts.state.shadow is not None else None,
         )
         return await asyncio.to_thread(explain, scene)
 
 
 def for_peers(question: Question, own: Knowledge) -> Question | None:
     """The question with the alerts that were found here. ``None``: it names none, and expressions are not
-    told to others."""
+    sent to others."""
     found = [each.labels.fingerprint for each in own.alerts]
     names = frozenset([*question.fingerprints, *found][:MAX_ALERTS])
     if question.matchers and question.equal is None and not names:

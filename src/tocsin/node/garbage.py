@@ -1,8 +1,8 @@
 """Python's cycle collector, kept from holding the event loop.
 
-Reference counts free all but a little of what a node drops. A full collection looks at every object there
+Reference counts free all but a little of what a node drops. A full collection visits every object there
 is, which are five for each silence: with 50,000 silences it holds the loop for 70 ms and more, and a join
-that brings them sets off three. So what is there after the start is never looked at again, young objects are
+that brings them sets off three. So what is there after the start is never visited again, young objects are
 collected in small portions, and a full collection comes at long intervals only.
 """
 
@@ -35,7 +35,7 @@ def clean_up() -> None:
 
 
 def keep_what_is_there() -> None:
-    """Set apart all that there is, without a look at it: it takes no time that anybody would notice."""
+    """Freeze all that there is, without visiting it: this takes no noticeable time."""
     gc.freeze()
 
 
@@ -47,7 +47,7 @@ async def collect_forever(interval: float = FULL_INTERVAL) -> None:
 
 
 class HeapKeeper:
-    """Moves the replicated state out of the collector's sight as it grows. Tell it of the number of entries.
+    """Moves the replicated state out of the collector's sight as it grows. Pass it the number of entries.
 
     The entries hold no cycles and go by reference counting: there is nothing to find among them. What else is
     alive then is moved too, and a cycle of those that becomes garbage later stays. So this is done seldom, as

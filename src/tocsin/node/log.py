@@ -57,7 +57,7 @@ class Logger:
         return self._logger.isEnabledFor(level)
 
     def debug(self, message: str, /, **values: object) -> None:
-        """For those who look for a fault."""
+        """For debugging."""
         if self._logger.isEnabledFor(logging.DEBUG):
             self._write(logging.DEBUG, message, values)
 
@@ -106,8 +106,8 @@ def set_up(level: str = "info", form: str = "logfmt", stream: TextIO | None = No
     """Send all logging to ``stream`` (standard error). ``level`` and ``form`` as in ``--log.level``,
     ``--log.format``.
 
-    Replaces what was set up before. Libraries are heard from warnings on: their words are not ours to vouch
-    for.
+    Replaces what was set up before. Libraries are heard from warnings on: their messages are not ours to
+    vouch for.
     """
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JSONFormatter() if form == "json" else LogfmtFormatter())

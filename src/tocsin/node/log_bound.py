@@ -11,7 +11,7 @@ from typing import Final
 INTERVAL: Final = 10.0
 """Seconds."""
 MAX_KEYS: Final = 1024
-"""Peers that are told apart; past it the one that was silent longest is forgotten."""
+"""Peers that are counted one by one; past it the one that was silent longest is forgotten."""
 
 
 @dataclass(slots=True)

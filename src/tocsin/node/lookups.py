@@ -1,7 +1,7 @@
 """Which silences match which alerts, found out without holding up others.
 
-A look-up may be slow, as anybody who may make silences writes the patterns. What is known costs nothing, what
-can be found at once is, and the rest is found in slices, one of them in a turn of the event loop.
+A lookup may be slow, as anybody who may make silences writes the patterns. What is known costs nothing, what
+can be found at once is, and the rest is found in slices, one of them in an iteration of the event loop.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import PatientMuter
 
 SLICE: Final = 0.004
-"""Seconds of work before others get their turn. Compiling one pattern may take some hundredths."""
+"""Seconds of work before other work runs. Compiling one pattern may take some hundredths."""
 LONG: Final = 0.01
 """Seconds of a slice, past which others have as much time before the next."""
 KNOWN_AT_ONCE: Final = 512
@@ -29,7 +29,7 @@ class LookUpStatistics:
     """For the metrics."""
 
     given_way: int = 0
-    """How often a look-up was interrupted for others."""
+    """How often a lookup was interrupted for other work."""
 
 
 class LookUps:
@@ -39,11 +39,11 @@ class LookUps:
         self.statistics = LookUpStatistics()
         self._muter = muter
         self._turn = asyncio.Lock()
-        self._at_once_until: float | None = None  # in this turn of the event loop
+        self._at_once_until: float | None = None  # in this iteration of the event loop
 
     def at_once(self, alerts: Iterable[Labels]) -> bool:
-        """Look up as many as a slice has time for; whether that was all. All who ask in one turn of the event
-        loop share a slice: many groups may be due in it."""
+        """Look up as many as a slice has time for; whether that was all. All callers in one iteration of the
+        event loop share a slice: many groups may be due in it."""
         for labels in alerts:
             steps = self._muter.looking_up(labels)
             if steps is None:
@@ -76,7 +76,7 @@ class LookUps:
                 else:
                     done = True
                 took = perf_counter() - began
-                # Not released before: the next one would have a slice in the same turn of the loop.
+                # Not released before: the next one would have a slice in the same iteration of the loop.
                 await asyncio.sleep(took if took > LONG else 0)
 
     def _steps(self, alerts: Iterable[Labels]) -> Iterator[None]:

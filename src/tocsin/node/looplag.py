@@ -1,7 +1,7 @@
-"""How long the event loop is held by one turn, and so how late everything else is.
+"""How long one iteration of the event loop takes, and so how late everything else is.
 
-Measured where a turn begins and ends, between two calls of the selector: no timer wakes the process for it,
-and no turn is missed. Times are seconds.
+Measured where an iteration begins and ends, between two calls of the selector: no timer wakes the process for
+it, and no iteration is missed. Times are seconds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LagSelector(selectors.DefaultSelector):
         self.longest = 0.0
         self.stalls = 0
         self.on_stall: Callable[[float], None] | None = None
-        """Told before anything that has become due meanwhile is done."""
+        """Called before anything that has become due meanwhile is done."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As the standard one."""
@@ -68,7 +68,7 @@ class LagSelector(selectors.DefaultSelector):
         self._returned = None
 
     def observe(self, busy: float) -> None:
-        """One turn took ``busy`` seconds."""
+        """One iteration took ``busy`` seconds."""
         self.counts[bisect_left(BUCKETS, busy)] += 1
         self.total += busy
         if busy > self.longest:
@@ -92,7 +92,7 @@ def lag_of(loop: asyncio.AbstractEventLoop) -> LagSelector | None:
 
 
 def watch_stalls(on_stall: Callable[[float], None]) -> None:
-    """Measure the running loop anew, if it is measured, and tell of its stalls from now on."""
+    """Measure the running loop anew, if it is measured, and report its stalls from now on."""
     lag = lag_of(asyncio.get_running_loop())
     if lag is not None:
         lag.reset()
@@ -100,7 +100,7 @@ def watch_stalls(on_stall: Callable[[float], None]) -> None:
 
 
 class LagCollector(Collector):
-    """Shows ``tocsin_event_loop_lag_seconds`` and the longest turn since the start."""
+    """Shows ``tocsin_event_loop_lag_seconds`` and the longest iteration since the start."""
 
     def __init__(self, lag: LagSelector) -> None:
         self._lag = lag

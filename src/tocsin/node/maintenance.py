@@ -9,7 +9,7 @@ from typing import Protocol
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import TocsinError
-from tocsin.node.api.turns import in_turns
+from tocsin.node.api.steps import run_steps
 from tocsin.node.clock import Clock
 from tocsin.node.counts import MaintenanceCounts
 from tocsin.node.log import Logger
@@ -58,7 +58,7 @@ class Maintenance:
             counts = self._counts[name]
             counts.runs += 1
             began = time.perf_counter()
-            await in_turns(state.collecting(now))
+            await run_steps(state.collecting(now))
             collected = time.perf_counter()
             try:
                 counts.snapshot_bytes = await self._store.save(key)

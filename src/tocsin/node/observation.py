@@ -10,24 +10,25 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.intent import Intents
 from tocsin.alerting.timestamp import Nanoseconds
-from tocsin.node.acknowledging import GAUGES as ACKNOWLEDGEMENT_GAUGES
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
 from tocsin.node.cluster.ping_metrics import PingCollector
 from tocsin.node.config.alertmanager import AlertmanagerConfig
-from tocsin.node.events.hub import GAUGES as EVENT_GAUGES
+from tocsin.node.configuration import TemplateStatistics
 from tocsin.node.looplag import LagCollector, lag_of
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.families import CLUSTER_ONLY, TLS_ONLY
-from tocsin.node.receivertests import GAUGES as RECEIVER_TEST_GAUGES
+from tocsin.node.queries import Queries
+from tocsin.node.store.changes import RelayQueue
 from tocsin.node.store.journal import GAUGES as JOURNAL_GAUGES
 from tocsin.node.store.kinds import KINDS
 from tocsin.node.store.records import GAUGES as RECORD_GAUGES
 from tocsin.notify.integrations.base import FAILURES, REASONS, older_reason
 
 if TYPE_CHECKING:
-    from tocsin.node.app import Node
     from tocsin.node.cluster.cluster import Cluster
+    from tocsin.node.parts import InForce, NodeParts
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +67,21 @@ class RelayCounts:
     """Times that what came from a peer was not relayed, as the disk did not take it."""
 
 
-def observe(metrics: Metrics, node: Node) -> None:
-    """Wire every metric to its number."""
-    counts = node.counts
+def observe(
+    metrics: Metrics,
+    parts: NodeParts,
+    *,
+    queries: Mapping[str, Queries],
+    templates: TemplateStatistics,
+    intents: Intents,
+) -> None:
+    """Connect every metric to its number. ``queries`` has those of ``silences`` and of the ``nflog``."""
+    counts, state, silences = parts.counts, parts.state, parts.state.silences
     watch = metrics.watch
-    by_group = "group-key-in-metrics" in node.flags.enable_feature
-    watch("alerts", lambda: _alerts_by_group(node) if by_group else _alerts_by_state(node))
-    limit = node.alerts.limit
-    named = "alert-names-in-metrics" in node.flags.enable_feature
+    by_group = "group-key-in-metrics" in parts.flags.enable_feature
+    watch("alerts", lambda: _alerts_by_group(parts) if by_group else _alerts_by_state(parts))
+    limit = parts.alerts.limit
+    named = "alert-names-in-metrics" in parts.flags.enable_feature
     watch("alerts_per_alert_limit", lambda: limit.limit)
     watch("alerts_limited_total", lambda: limit.dropped if named else _unless_zero(limit.dropped.total()))
     watch("alerts_invalid_total", lambda: {"v2": counts.invalid})
@@ -86,69 +94,61 @@ def observe(metrics: Metrics, node: Node) -> None:
         "dispatcher_alert_processing_duration_seconds",
         lambda: (counts.processed_alerts, counts.processing_seconds),
     )
-    for name, queries in (("silences", node.silence_queries), ("nflog", node.log_queries)):
-        watch(f"{name}_queries_total", _reader(queries, "total"))
-        watch(f"{name}_query_errors_total", _reader(queries, "errors"))
-    watch("silences_query_silences_scanned_total", lambda: node.silences.scanned)
-    watch("silences_query_silences_skipped_total", lambda: node.silences.skipped)
-    watch("silences_matcher_index_size", lambda: len(node.silences))
-    watch("silences_version_index_size", lambda: len(node.silences))
+    for name, asked in queries.items():
+        watch(f"{name}_queries_total", _reader(asked, "total"))
+        watch(f"{name}_query_errors_total", _reader(asked, "errors"))
+    watch("silences_query_silences_scanned_total", lambda: silences.scanned)
+    watch("silences_query_silences_skipped_total", lambda: silences.skipped)
+    watch("silences_matcher_index_size", lambda: len(silences))
+    watch("silences_version_index_size", lambda: len(silences))
     watch("config_hash", lambda: counts.config_hash)
     watch("config_last_reload_success_timestamp_seconds", lambda: counts.reload_time)
     watch("config_last_reload_successful", lambda: int(counts.reload_successful))
-    watch("inhibition_rules", lambda: len(node.config.inhibit_rules))
-    watch("receivers", lambda: len(list(node.config.used_receivers)))
-    watch("integrations", lambda: sum([len(r.integrations) for r in node.config.used_receivers]))
-    _observe_flow(metrics, node)
-    _observe_receivers(metrics, node)
+    watch("inhibition_rules", lambda: len(parts.in_force.config.inhibit_rules))
+    watch("receivers", lambda: len(list(parts.in_force.config.used_receivers)))
+    watch("integrations", lambda: sum([len(r.integrations) for r in parts.in_force.config.used_receivers]))
+    _observe_flow(metrics, parts.in_force)
+    _observe_receivers(metrics, parts)
     watch(
         "silences",
-        lambda: {state.value: count for state, count in node.silences.counts(node.now()).items()},
+        lambda: {state.value: count for state, count in silences.counts(parts.clock.now()).items()},
     )
-    watch("silences_state_size", lambda: len(node.silences))
+    watch("silences_state_size", lambda: len(silences))
     for name, maintenance in counts.maintenance.items():
         watch(f"{name}_maintenance_total", _reader(maintenance, "runs"))
         watch(f"{name}_maintenance_errors_total", _reader(maintenance, "errors"))
         watch(f"{name}_snapshot_size_bytes", _reader(maintenance, "snapshot_bytes"))
-    metrics.watch_statistics("look_ups", lambda: node.look_ups.statistics)
+    metrics.watch_statistics("look_ups", lambda: parts.look_ups.statistics)
     metrics.watch_statistics(
         "patterns",
-        node.silences.pattern_statistics,
+        silences.pattern_statistics,
         gauges=("matchers", "size", "work", "parts", "slow", "resting_silences", "program_bytes"),
     )
-    metrics.watch_statistics("template", lambda: node.template_statistics)
-    metrics.watch_statistics("receivers", lambda: node.counts.clients)
-    metrics.watch_statistics(
-        "acknowledgements", lambda: node.tocsin.acknowledging.statistics, gauges=ACKNOWLEDGEMENT_GAUGES
-    )
-    metrics.watch_statistics(
-        "receiver_tests", lambda: node.tocsin.receiver_tests.statistics, gauges=RECEIVER_TEST_GAUGES
-    )
-    metrics.watch_statistics("events", lambda: node.tocsin.events.statistics, gauges=EVENT_GAUGES)
-    metrics.watch_statistics("journal", lambda: node.state.store.statistics, gauges=JOURNAL_GAUGES)
-    metrics.watch_statistics("record", lambda: node.state.store.records.statistics, gauges=RECORD_GAUGES)
-    if (shadow := node.state.shadow) is not None:
+    metrics.watch_statistics("template", lambda: templates)
+    metrics.watch_statistics("receivers", lambda: parts.counts.clients)
+    metrics.watch_statistics("journal", lambda: state.store.statistics, gauges=JOURNAL_GAUGES)
+    metrics.watch_statistics("record", lambda: state.store.records.statistics, gauges=RECORD_GAUGES)
+    if (shadow := state.shadow) is not None:
         watch("tocsin_shadow_notifications_total", shadow.counts)
         metrics.watch_statistics("shadow", lambda: shadow.machine.statistics, gauges=shadow.GAUGES)
-    metrics.watch_statistics("explain", lambda: node.explaining.statistics)
-    watch("cluster_enabled", lambda: int(node.cluster is not None))
+    watch("cluster_enabled", lambda: int(parts.cluster is not None))
     lag = lag_of(asyncio.get_running_loop())
     if lag is not None:
         metrics.registry.register(LagCollector(lag))
-    if node.flags.cluster_transport == "udp":
+    if parts.flags.cluster_transport == "udp":
         metrics.hide(TLS_ONLY)
-    if node.cluster is None:
+    if parts.cluster is None:
         metrics.hide((*CLUSTER_ONLY, *TLS_ONLY))
     else:
-        _observe_cluster(metrics, node.cluster, node)
+        _observe_cluster(metrics, parts.cluster, state.relays, intents)
         metrics.watch_statistics(
             "cluster",
-            lambda: _wholeness(node.cluster),
+            lambda: _wholeness(parts.cluster),
             gauges=("expected_members", "whole", "unverified_peers"),
         )
         metrics.watch_statistics(
             "cluster_transport",
-            lambda: Protection(int(node.flags.clear_text)),
+            lambda: Protection(int(parts.flags.clear_text)),
             gauges=("clear_text",),
         )
 
@@ -157,9 +157,9 @@ def _reader(thing: object, name: str) -> Callable[[], Any]:
     return lambda: getattr(thing, name)
 
 
-def _observe_flow(metrics: Metrics, node: Node) -> None:
+def _observe_flow(metrics: Metrics, in_force: InForce) -> None:
     def flow(read: Callable[[Any], Any]) -> Callable[[], Any]:
-        return lambda: read(node.engine)
+        return lambda: read(in_force.engine)
 
     watch = metrics.watch
     watch("dispatcher_aggregation_groups", flow(lambda engine: len(engine.dispatcher)))
@@ -170,20 +170,20 @@ def _observe_flow(metrics: Metrics, node: Node) -> None:
     watch("notifications_suppressed_total", flow(lambda engine: engine.pipeline.statistics.suppressed))
     metrics.watch_statistics(
         "remembered",
-        lambda: node.engine.pipeline.remembered.counts,
+        lambda: in_force.engine.pipeline.remembered.counts,
         gauges=("ends", "timers", "unknown"),
     )
 
 
-def _observe_receivers(metrics: Metrics, node: Node) -> None:
-    by_name = "receiver-name-in-metrics" in node.flags.enable_feature
+def _observe_receivers(metrics: Metrics, parts: NodeParts) -> None:
+    by_name = "receiver-name-in-metrics" in parts.flags.enable_feature
 
     def reader(name: str, *, reasons: Sequence[str] = ()) -> Callable[[], Any]:
         def read() -> Mapping[Any, float]:
-            statistics = node.engine.pipeline.statistics
+            statistics = parts.in_force.engine.pipeline.statistics
             if not by_name:
                 return getattr(statistics, name)  # type: ignore[no-any-return]
-            known = _known(node.config, reasons)
+            known = _known(parts.in_force.config, reasons)
             return {**dict.fromkeys(known, 0), **getattr(statistics.by_receiver, name)}
 
         return read
@@ -195,7 +195,7 @@ def _observe_receivers(metrics: Metrics, node: Node) -> None:
     metrics.watch("notification_requests_total", reader("requests"))
     metrics.watch("notification_requests_failed_total", reader("requests_failed"))
     if by_name:
-        for labels in _known(node.config):
+        for labels in _known(parts.in_force.config):
             metrics.timer("notification_latency_seconds", *labels)
 
 
@@ -227,7 +227,7 @@ def _written(count: int) -> Mapping[str, float]:
     return dict.fromkeys(("dispatcher", "inhibitor"), count) if count else {}
 
 
-def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
+def _observe_cluster(metrics: Metrics, cluster: Cluster, relays: RelayQueue, intents: Intents) -> None:
     watch = metrics.watch
     statistics, gossip, inbox = cluster.statistics, cluster.gossip, cluster.inbox.statistics
     endpoint = gossip.endpoint
@@ -276,8 +276,8 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, node: Node) -> None:
     metrics.watch_statistics("replication_changes", lambda: outbound.statistics)
     metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
     metrics.watch_statistics("replication_queue", lambda: outbound.queued, gauges=("changes", "bytes"))
-    metrics.watch_statistics("replication_relays", lambda: RelayCounts(node.state.relays.withheld))
-    metrics.watch_statistics("intent", lambda: node.intents.statistics)
+    metrics.watch_statistics("replication_relays", lambda: RelayCounts(relays.withheld))
+    metrics.watch_statistics("intent", lambda: intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)
     metrics.watch_statistics(
@@ -327,33 +327,33 @@ def _itself(thing: object) -> object:
     return thing
 
 
-def _alerts_by_state(node: Node) -> dict[str, int]:
+def _alerts_by_state(parts: NodeParts) -> dict[str, int]:
     """Firing alerts by what happens to them. Suppressed ones are looked up only when somebody asks."""
-    now = node.now()
+    now = parts.clock.now()
     found = {"active": 0, "suppressed": 0, "unprocessed": 0}
-    for alert in node.alerts.all():
+    for alert in parts.alerts.all():
         if alert.resolved_at(now):
             continue
-        found[_state_of(node, alert, now)] += 1
+        found[_state_of(parts, alert, now)] += 1
     return found
 
 
-def _state_of(node: Node, alert: Alert, now: Nanoseconds) -> str:
-    if node.inhibited_by(alert.labels, now):
+def _state_of(parts: NodeParts, alert: Alert, now: Nanoseconds) -> str:
+    if parts.in_force.engine.inhibitor.mutes(alert.labels, now):
         return "suppressed"
-    if node.silences.looking_up(alert.labels) is not None:
+    if parts.state.silences.looking_up(alert.labels) is not None:
         return "unprocessed"
-    return "suppressed" if node.silences.is_muted(alert.labels, now) else "active"
+    return "suppressed" if parts.state.silences.is_muted(alert.labels, now) else "active"
 
 
-def _alerts_by_group(node: Node) -> dict[tuple[str, str], float]:
+def _alerts_by_group(parts: NodeParts) -> dict[tuple[str, str], float]:
     """The same for each aggregation group, by its key and state."""
-    now = node.now()
+    now = parts.clock.now()
     found: dict[tuple[str, str], float] = {}
-    for group in node.groups():
+    for group in parts.in_force.engine.dispatcher.groups():
         for state in ("active", "suppressed", "unprocessed"):
             found[group.key, state] = 0
         for alert in group.alerts:
             if not alert.resolved_at(now):
-                found[group.key, _state_of(node, alert, now)] += 1
+                found[group.key, _state_of(parts, alert, now)] += 1
     return found

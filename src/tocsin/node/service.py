@@ -40,7 +40,7 @@ class ServiceManager:
         self._notify("STOPPING=1\nSTATUS=stopping")
 
     async def feed_watchdog(self) -> None:
-        """Give signs of life from the event loop for ever: while a turn of it lasts, none goes out."""
+        """Send watchdog notifications from the event loop for ever: while it is held, none goes out."""
         while self.watchdog:
             self._notify("WATCHDOG=1")
             await asyncio.sleep(max(self.watchdog / 2, _SHORTEST))

@@ -35,7 +35,7 @@ Standing = tuple[int, frozenset[str], int]
 
 
 class Shadowing:
-    """For one node. ``recorded`` holds what our own flow has decided until it is told that it may be let go;
+    """For one node. ``recorded`` holds what our own flow has decided until it may be dropped;
     ``log`` has what the others have sent. :class:`~tocsin.errors.ConfigError` without a cluster."""
 
     GAUGES: Final = GAUGES
@@ -58,7 +58,7 @@ class Shadowing:
         self._config: AlertmanagerConfig | None = None
         self._last_after = 0
         self.doubt = ""
-        """What is wrong with its place among the members, for people."""
+        """What is wrong with its position among the members, for people."""
 
     def heard(self, entry: Entry, previous: Entry | None) -> None:
         """The others have sent something."""
@@ -109,17 +109,17 @@ class Shadowing:
         return position, frozenset(), 0
 
     def counts(self) -> Mapping[tuple[str, str], float]:
-        """Notifications by result and receiver; 0 is shown too, for rules that look for what grows."""
+        """Notifications by result and receiver; 0 is shown too, for rules that use increase()."""
         receivers = self._config.receivers if self._config is not None else ()
         known = [(result, each.name) for each in receivers for result in get_args(Result)]
         return {**dict.fromkeys(known, 0), **self.machine.results.counts}
 
     def told(self, integration: str, group_key: str, began: Nanoseconds) -> str:
-        """What the others did where this node would have notified, in words."""
+        """What the others did where this node would have notified, as text."""
         found = self.machine.results.of(integration, group_key, began)
         if found is None:
             return (
-                "the others have not told it yet"
+                "the others have not notified it yet"
                 if self.machine.awaits(integration, group_key, began)
                 else ("what the others did is not known")
             )

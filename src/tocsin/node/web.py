@@ -122,7 +122,7 @@ class Web:
 
 
 class RequestMetrics:
-    """Feeds what the HTTP interface tells into the metrics."""
+    """Feeds the events of the HTTP interface into the metrics."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

@@ -24,7 +24,7 @@ from tocsin.tls.refusal import RefusalError
 from tocsin.tls.signatures import is_signed_by
 
 MAX_SENT: Final = 8
-"""Certificates of the peer's that are looked at."""
+"""Certificates of the peer that are considered."""
 MAX_STEPS: Final = 64
 """Tried issuers, over all ways from a certificate to an authority."""
 _UNDERSTOOD: Final = (
@@ -151,12 +151,12 @@ class _Search:
 
 def _check(path: list[_Link], now: datetime, *, servers: bool) -> None:
     below = 0  # authorities between this one and the certificate, save those that issued themselves
-    for place, link in enumerate(path):
+    for position, link in enumerate(path):
         _dates(link, now)
         _critical(link)
-        _strength(link, is_anchor=place == len(path) - 1)
-        _purpose(link, servers=servers, is_leaf=place == 0)
-        if place == 0:
+        _strength(link, is_anchor=position == len(path) - 1)
+        _purpose(link, servers=servers, is_leaf=position == 0)
+        if position == 0:
             continue
         if not link.may_sign():
             raise RefusalError("bad_certificate", "certificate signed by one that is not an authority")
@@ -165,7 +165,7 @@ def _check(path: list[_Link], now: datetime, *, servers: bool) -> None:
             raise RefusalError("bad_certificate", "more authorities in its chain than one of them allows")
         constraints = link.extension(x509.NameConstraints)
         if constraints is not None:
-            for number, each in enumerate(path[:place]):
+            for number, each in enumerate(path[:position]):
                 if (number == 0 or not each.self_issued) and not within(each.certificate, constraints):
                     raise RefusalError("bad_certificate", "an authority of it may not name it so")
         if not link.self_issued:

@@ -98,13 +98,13 @@ def _context(protocol: int, section: str, minimum: str, maximum: str) -> ssl.SSL
 
 def _ask_for_client_certificate(context: ssl.SSLContext, files: Files, config: TLSServerConfig) -> None:
     kind = config.client_auth_type
-    place = "tls_server_config.client_auth_type"
+    location = "tls_server_config.client_auth_type"
     has_authority = config.client_ca_file is not None or config.client_ca is not None
     hint = f"use {ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT.value} with client_ca_file"
     if kind is ClientAuthType.REQUIRE_ANY_CLIENT_CERT:
-        raise ConfigError(place, f"{kind.value} is not supported: certificates are always verified", hint)
+        raise ConfigError(location, f"{kind.value} is not supported: certificates are always verified", hint)
     if kind is ClientAuthType.NO_CLIENT_CERT and has_authority:
-        raise ConfigError(place, "a client CA is set, but no client certificate is asked for", hint)
+        raise ConfigError(location, "a client CA is set, but no client certificate is asked for", hint)
     if kind not in _VERIFYING:
         if config.client_allowed_sans:
             raise ConfigError(
@@ -123,25 +123,25 @@ def _ask_for_client_certificate(context: ssl.SSLContext, files: Files, config: T
 
 
 def _set_cipher_suites(context: ssl.SSLContext, names: Sequence[str]) -> None:
-    place = "tls_server_config.cipher_suites"
+    location = "tls_server_config.cipher_suites"
     for name in names:
         if name not in CIPHER_SUITES and name not in TLS13_CIPHER_SUITES:
-            raise ConfigError(place, f"unknown cipher suite {name!r}", "use Go's names of secure suites")
+            raise ConfigError(location, f"unknown cipher suite {name!r}", "use Go's names of secure suites")
     chosen = [CIPHER_SUITES[name] for name in names if name in CIPHER_SUITES]
     if chosen:
         try:
             context.set_ciphers(":".join(chosen))
         except ssl.SSLError:
             raise ConfigError(
-                place, "this OpenSSL offers none of these suites", "choose newer ones"
+                location, "this OpenSSL offers none of these suites", "choose newer ones"
             ) from None
 
 
 def _set_curves(context: ssl.SSLContext, names: Sequence[str]) -> None:
-    place = "tls_server_config.curve_preferences"
+    location = "tls_server_config.curve_preferences"
     for name in names:
         if name not in CURVES:
-            raise ConfigError(place, f"unknown curve {name!r}", "one of " + ", ".join(CURVES))
+            raise ConfigError(location, f"unknown curve {name!r}", "one of " + ", ".join(CURVES))
     if not names:
         return
     set_groups: Callable[[str], None] | None = getattr(context, "set_groups", None)
@@ -150,7 +150,7 @@ def _set_curves(context: ssl.SSLContext, names: Sequence[str]) -> None:
         return
     # Python before 3.15 can set one curve only. The first alone stays inside the policy that the list states.
     if len(names) > 1:
-        _log.warning("%s: this Python can use one curve only: %s", place, names[0])
+        _log.warning("%s: this Python can use one curve only: %s", location, names[0])
     context.set_ecdh_curve(CURVES[names[0]])
 
 
@@ -162,14 +162,14 @@ def _load_authorities(
         raise ConfigError(f"{section}.{key}", f"both {key} and {key}_file are set", "keep one")
     if file is None and inline is None:
         return False
-    place, pem = files.source(section, key, file, inline)
+    location, pem = files.source(section, key, file, inline)
     if _CERTIFICATE_MARK not in pem:
-        raise ConfigError(place, "holds no PEM certificate", "give a file with BEGIN CERTIFICATE blocks")
+        raise ConfigError(location, "holds no PEM certificate", "give a file with BEGIN CERTIFICATE blocks")
     try:
         context.load_verify_locations(cadata=pem.decode("ascii", "ignore"))
     except (ssl.SSLError, ValueError) as error:
         raise ConfigError(
-            place, f"a certificate in it cannot be read: {_reason(error)}", "check the file"
+            location, f"a certificate in it cannot be read: {_reason(error)}", "check the file"
         ) from None
     return True
 
@@ -191,15 +191,15 @@ def _load_certificate(
             raise ConfigError(
                 f"{section}.{name}_file", f"missing, though a {other} is set", "give both or none"
             )
-    cert_place, cert_pem = files.source(section, "cert", cert_file, cert)
-    key_place, key_pem = files.source(section, "key", key_file, key)
+    cert_location, cert_pem = files.source(section, "cert", cert_file, cert)
+    key_location, key_pem = files.source(section, "key", key_file, key)
     if _CERTIFICATE_MARK not in cert_pem:
-        raise ConfigError(cert_place, "holds no PEM certificate", "give the certificate, then its chain")
+        raise ConfigError(cert_location, "holds no PEM certificate", "give the certificate, then its chain")
     if b"PRIVATE KEY-----" not in key_pem:
-        raise ConfigError(key_place, "holds no PEM private key", "give the certificate's private key")
+        raise ConfigError(key_location, "holds no PEM private key", "give the certificate's private key")
     if b"ENCRYPTED" in key_pem:
         raise ConfigError(
-            key_place,
+            key_location,
             "the private key is encrypted",
             "decrypt it: openssl pkey -in KEY -out PLAIN, mode 0600",
         )
@@ -210,13 +210,13 @@ def _load_certificate(
         except ssl.SSLError as error:
             if error.reason == "KEY_VALUES_MISMATCH" or error.reason == "KEY_TYPE_MISMATCH":
                 raise ConfigError(
-                    key_place,
-                    f"is not the private key of the certificate in {cert_place}",
+                    key_location,
+                    f"is not the private key of the certificate in {cert_location}",
                     "use the matching pair",
                 ) from None
             raise ConfigError(
-                cert_place,
-                f"certificate or key {key_place} cannot be used: {_reason(error)}",
+                cert_location,
+                f"certificate or key {key_location} cannot be used: {_reason(error)}",
                 "check both files",
             ) from None
 

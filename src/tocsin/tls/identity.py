@@ -53,9 +53,9 @@ class _Material:
 class ClusterIdentity:
     """The current contexts and rules.
 
-    Asked before each handshake, it looks whether a file was changed (time, size, inode); :meth:`poll`
+    Before each handshake it checks whether a file was changed (time, size, inode); :meth:`poll`
     compares contents. A change gives new contexts, which also drops resumable sessions: a peer that was
-    trusted under the old files is verified anew. Files that cannot be used leave all of the old in place;
+    trusted under the old files is verified anew. Files that cannot be used leave the old ones in use;
     they are logged and counted once per change.
     """
 
@@ -200,7 +200,7 @@ class ClusterIdentity:
     # -- reloading
 
     def refresh(self) -> None:
-        """Load if a file looks changed and its content is."""
+        """Load if a file has changed by its times and by its content."""
         found = marks(self._files)
         if found == self._marks:
             return
@@ -257,7 +257,7 @@ class ClusterIdentity:
             changed()
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
-        """Call ``changed`` after each change, with the new contexts in place, until what this returns is
+        """Call ``changed`` after each change, with the new contexts in use, until what this returns is
         called."""
         self._subscribers.append(changed)
 

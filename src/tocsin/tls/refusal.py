@@ -1,4 +1,4 @@
-"""Why a TLS handshake failed, in words for the log and in a label for the metrics."""
+"""Why a TLS handshake failed: a text for the log and a label for the metrics."""
 
 from __future__ import annotations
 

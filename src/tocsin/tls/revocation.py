@@ -70,23 +70,23 @@ def load_revocations(
         return Revocations()
     if file is not None and inline is not None:
         raise ConfigError(f"{section}.{key}", f"both {key} and {key}_file are set", "keep one")
-    place, pem = files.source(section, key, file, inline)
+    location, pem = files.source(section, key, file, inline)
     blocks = _BLOCK.findall(pem)
     if not blocks:
-        raise ConfigError(place, "holds no PEM revocation list", "give a file with BEGIN X509 CRL blocks")
+        raise ConfigError(location, "holds no PEM revocation list", "give a file with BEGIN X509 CRL blocks")
     keys: dict[int, dict[bytes, PublicKeyTypes]] = {}
     updates: list[float] = []
     issued: list[float] = []
     for block in blocks:
         try:
             found = x509.load_pem_x509_crl(block)
-            _check_whole(place, found)
-            signers = _signers(place, found, authorities)
+            _check_whole(location, found)
+            signers = _signers(location, found, authorities)
             for one in found:
-                _check_entry(place, found, one)
+                _check_entry(location, found, one)
                 keys.setdefault(one.serial_number, {}).update(signers)
         except ValueError:
-            raise ConfigError(place, "a revocation list in it cannot be read", "check the file") from None
+            raise ConfigError(location, "a revocation list in it cannot be read", "check the file") from None
         issued.append(found.last_update_utc.timestamp())
         if found.next_update_utc is not None:
             updates.append(found.next_update_utc.timestamp())
@@ -95,7 +95,7 @@ def load_revocations(
 
 
 def _signers(
-    place: str, found: x509.CertificateRevocationList, authorities: Iterable[x509.Certificate]
+    location: str, found: x509.CertificateRevocationList, authorities: Iterable[x509.Certificate]
 ) -> dict[bytes, PublicKeyTypes]:
     """The key that signed the list, by its authority's certificate: the same key may be in several."""
     issuer = canonical(found.issuer)
@@ -111,54 +111,60 @@ def _signers(
             continue
     if not signers:
         raise ConfigError(
-            place,
+            location,
             f"the revocation list of {_name(found)} is signed by none of the authorities",
             "put its authority into the CA file, or take the list out",
         )
     return signers
 
 
-def _check_whole(place: str, found: x509.CertificateRevocationList) -> None:
+def _check_whole(location: str, found: x509.CertificateRevocationList) -> None:
     """What would be taken wrongly if it were taken for a whole list is refused."""
     for one in found.extensions:
         value = one.value
         if isinstance(value, x509.DeltaCRLIndicator):
-            raise _unsupported(place, found, "is a delta list, with changes alone", "give the complete list")
+            raise _unsupported(
+                location, found, "is a delta list, with changes alone", "give the complete list"
+            )
         if isinstance(value, x509.IssuingDistributionPoint):
             if value.indirect_crl:
                 raise _unsupported(
-                    place, found, "is an indirect list, of several issuers", "give each issuer's own list"
+                    location, found, "is an indirect list, of several issuers", "give each issuer's own list"
                 )
             if value.only_contains_ca_certs or value.only_contains_attribute_certs:
                 raise _unsupported(
-                    place, found, "lists no certificates of nodes", "give the list of end entities"
+                    location, found, "lists no certificates of nodes", "give the list of end entities"
                 )
         elif one.critical and not isinstance(value, _UNDERSTOOD):
             raise _unsupported(
-                place,
+                location,
                 found,
                 f"has the critical extension {one.oid.dotted_string}, which is not supported",
                 "give a list without it",
             )
 
 
-def _check_entry(place: str, found: x509.CertificateRevocationList, entry: x509.RevokedCertificate) -> None:
+def _check_entry(
+    location: str, found: x509.CertificateRevocationList, entry: x509.RevokedCertificate
+) -> None:
     for one in entry.extensions:
         if isinstance(one.value, x509.CertificateIssuer):
             raise _unsupported(
-                place, found, "is an indirect list, of several issuers", "give each issuer's own list"
+                location, found, "is an indirect list, of several issuers", "give each issuer's own list"
             )
         if one.critical and not isinstance(one.value, _UNDERSTOOD_OF_ENTRY):
             raise _unsupported(
-                place,
+                location,
                 found,
                 f"has an entry with the critical extension {one.oid.dotted_string}, which is not supported",
                 "give a list without it",
             )
 
 
-def _unsupported(place: str, found: x509.CertificateRevocationList, problem: str, hint: str) -> ConfigError:
-    return ConfigError(place, f"the revocation list of {_name(found)} {problem}", hint)
+def _unsupported(
+    location: str, found: x509.CertificateRevocationList, problem: str, hint: str
+) -> ConfigError:
+    return ConfigError(location, f"the revocation list of {_name(found)} {problem}", hint)
 
 
 def _name(found: x509.CertificateRevocationList) -> str:

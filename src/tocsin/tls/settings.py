@@ -6,7 +6,7 @@ resolved against the file's directory. Empty text, ``None`` and empty tuples mea
 ``key_ref`` exist in Alertmanager's parser only to fail afterwards, so they have no field here.
 
 These are plain values: names are checked against the tables below by the code that knows the line they came
-from, and once more by :mod:`tocsin.tls.identity`, which turns them into ``ssl`` contexts.
+from, and once more by :mod:`tocsin.tls.identity`, which makes ``ssl`` contexts of them.
 
 Source: wire 3.3; Go's ``crypto/tls`` names.
 """

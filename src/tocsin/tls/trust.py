@@ -90,23 +90,24 @@ def load_trust(
     key, file, inline = authority
     authorities: tuple[x509.Certificate, ...] = ()
     if file is not None or inline is not None:
-        place, pem = files.source(section, key, file, inline)
+        location, pem = files.source(section, key, file, inline)
         try:
             authorities = tuple(x509.load_pem_x509_certificates(pem))
         except ValueError:
-            raise ConfigError(place, "holds no readable PEM certificate", "check the file") from None
+            raise ConfigError(location, "holds no readable PEM certificate", "check the file") from None
     revoked = load_revocations(files, section, revocations, authorities)
     names = frozenset(map(_canonical, allowed))
     if not verified and (names or revoked):
         what = allow_list if names else revocations[0]
         raise ConfigError(
-            f"{section}.{what}", "has no effect where certificates are not verified", "turn verification on"
+            f"{section}.{what}", "has no effect where certificates are not verified", "enable verification"
         )
     return Trust(allow_list, names, authorities, revoked, required, verified, servers)
 
 
 def peer_chain(session: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:
-    """The certificates (DER) that the peer sent, not verified; empty where this Python cannot tell."""
+    """The certificates (DER) that the peer sent, not verified; empty where this Python does not expose
+    them."""
     # Public since Python 3.13; before, only on the object within.
     thing: Any = session if hasattr(session, "get_unverified_chain") else getattr(session, "_sslobj", None)
     read = getattr(thing, "get_unverified_chain", None)
@@ -122,11 +123,11 @@ def peer_chain(session: ssl.SSLObject | ssl.SSLSocket) -> list[bytes]:
 
 def leaf(files: Files, section: str, file: Path | None, inline: bytes | None) -> x509.Certificate:
     """The leaf certificate there, which ``ssl`` could read."""
-    place, pem = files.source(section, "cert", file, inline)
+    location, pem = files.source(section, "cert", file, inline)
     try:
         return x509.load_pem_x509_certificates(pem)[0]
     except ValueError:
-        raise ConfigError(place, "holds no readable PEM certificate", "check the file") from None
+        raise ConfigError(location, "holds no readable PEM certificate", "check the file") from None
 
 
 def _canonical(name: str) -> str:

@@ -10,7 +10,7 @@ from tests.support.transports import eventually
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event, UserMessage
-from tocsin.gossip.driver import Gossip
+from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
 

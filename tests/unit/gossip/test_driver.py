@@ -21,13 +21,13 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.answering import MAX_INBOUND_STREAMS, MAX_STREAMS_OF_PEER
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event, MemberJoined, MemberLeft, RemoteState, UserMessage
-from tocsin.gossip.driver import Gossip
+from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
-from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
 from tocsin.gossip.wire.codec import encode_message
@@ -324,7 +324,7 @@ def test_other_garbage_on_a_stream_just_ends_it(garbage: bytes) -> None:
 async def held_streams(network: MemoryNetwork, to: Gossip, host: str, count: int) -> list[Stream]:
     """Streams of one peer that say nothing."""
     other = MemoryTransport(network, listen_address=Address(host, 0), read_timeout=5.0)
-    await other.start(to)
+    await other.start(to._driver)
     return [await other.open_stream(to.local.address, 5.0) for _ in range(count)]
 
 
@@ -352,7 +352,7 @@ def test_inbound_streams_are_bounded() -> None:
             for number in range(MAX_INBOUND_STREAMS // MAX_STREAMS_OF_PEER):
                 host = f"127.0.0.{2 + number}"
                 streams += await held_streams(all_members.network, a, host, MAX_STREAMS_OF_PEER)
-            await eventually(lambda: a._answers.open == MAX_INBOUND_STREAMS)
+            await eventually(lambda: a._driver._answers.open == MAX_INBOUND_STREAMS)
             [extra] = await held_streams(all_members.network, a, "127.0.0.99", 1)
             assert await extra.read() == b""
             assert a.driver_statistics.streams_rejected == 1
@@ -379,7 +379,7 @@ def test_what_unfinished_messages_of_one_peer_hold_is_bounded(monkeypatch: pytes
             await other.write(begun)
             for stream in (*streams, other):
                 stream.abort()
-            await eventually(lambda: not a._reader.held)
+            await eventually(lambda: not a._driver._reader.held)
             assert a.driver_statistics.streams_over_memory == 1
 
     asyncio.run(story())
@@ -390,13 +390,13 @@ def test_a_bad_packet_of_a_known_peer_costs_it_part_of_its_share() -> None:
         async with cluster() as all_members:
             transport = MemoryTransport(all_members.network)
             a = await all_members.member("a", transport)
-            turns = transport.scheduler = Turns(rate=0.001, burst=0.001)
+            turns = transport.scheduler = FairScheduler(rate=0.001, burst=0.001)
             peer = PeerIdentity("certificate", frozenset(), "10.0.0.9")
-            a.gossip.packet_received(encode_message(Ping(7, "a")), a.address, peer)
+            a.gossip._driver.packet_received(encode_message(Ping(7, "a")), a.address, peer)
             assert turns.may_go_on(peer)
-            a.gossip.packet_received(b"\xff" * 50, a.address, peer)
+            a.gossip._driver.packet_received(b"\xff" * 50, a.address, peer)
             assert not turns.may_go_on(peer)
-            a.gossip.packet_received(b"\xff" * 50, a.address)  # of nobody in particular
+            a.gossip._driver.packet_received(b"\xff" * 50, a.address)  # of nobody in particular
             assert a.gossip.statistics.packets_refused == 2
 
     asyncio.run(story())
@@ -408,7 +408,7 @@ def test_garbage_in_packets_is_survived_and_counted() -> None:
             a, b = await joined(all_members, "a", "b")
             noise = random.Random(5)
             for size in range(1, 300):
-                a.gossip.packet_received(noise.randbytes(size), b.address)
+                a.gossip._driver.packet_received(noise.randbytes(size), b.address)
             assert a.gossip.statistics.packets_refused > 0
             b.gossip.broadcast(b"still here")
             await eventually(lambda: b"still here" in a.messages)

@@ -77,7 +77,7 @@ def test_work_in_steps_is_told_the_time() -> None:
 
         loop = asyncio.get_running_loop()
         before = loop.time()
-        first, second = await reader().in_turns("peer", work())
+        first, second = await reader().run_steps("peer", work())
         assert first is not None
         assert second is not None
         assert before <= first <= second <= loop.time()

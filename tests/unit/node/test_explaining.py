@@ -230,7 +230,9 @@ def test_many_filters_of_one_alert_do_not_hold_the_loop(
 
         await node.put_alerts([alert("Test", node.now())])
         waiting = asyncio.create_task(others())
-        found = await explaining.Explaining(node, None)._held(question)  # the rest waits for the disk too
+        found = await explaining.Explaining(node.explaining._parts, None)._held(
+            question
+        )  # the rest waits for the disk too
         waiting.cancel()
         assert len(found) == 1
         assert turns > 200

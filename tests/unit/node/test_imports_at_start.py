@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[3] / "src"
 
-CLUSTER = ("tocsin.gossip.core.endpoint", "tocsin.gossip.driver", "msgpack", "tocsin.node.cluster.cluster")
+CLUSTER = ("tocsin.gossip.core.endpoint", "tocsin.gossip.gossip", "msgpack", "tocsin.node.cluster.cluster")
 OTHERS_TRANSPORTS = (
     "tocsin.gossip.transport.tls",
     "tocsin.gossip.transport.dtls",

@@ -1,14 +1,14 @@
 """Who becomes a member: newcomers are asked first, and with name binding must prove their name.
 
 SWIM believes every peer that says that a member exists. So one holder of a valid certificate could fill every
-member table with inventions, which are probed, gossiped to, and counted when nodes take turns to notify. Here
-a name that was unknown is a *newcomer*: it is pinged, and becomes a member (and is gossiped) when it has
+member table with fabricated members, which are probed, gossiped to, and counted in the positions of peers.
+Here a name that was unknown is a *newcomer*: it is pinged, and becomes a member (and is gossiped) when it has
 answered. Until then it is nobody's business: not in the table, not gossiped to, not named in gossip. How
 many may wait is bounded in all, for each certificate that brings them, and for each address that they claim.
 
 Three are believed at once: a member that our own first join brings, because somebody has to be; one at a time
 of those that join us from their own address, so that an honest joiner hears everything from its first moment;
-and, in a large cluster, whom the holders of three certificates have told us of, so that not everyone dials
+and, in a large cluster, members announced by the holders of three certificates, so that not everyone dials
 everyone.
 """
 
@@ -244,7 +244,8 @@ class Admission:
         return True
 
     def _ask(self, name: str, newcomer: _Newcomer, now: float) -> None:
-        """Without the news that pings carry else: an invention would use up their repetitions."""
+        """Without the membership updates that pings carry otherwise: a fabricated member would use up their
+        retransmissions."""
         ping = encode_message(self._outbox.ping(newcomer.sequence_number, name))
         self._outbox.send_parts(newcomer.address, name, [ping], checksum=False)
         self._timers.set((NEWCOMER, name), min(now + newcomer.wait, newcomer.deadline))

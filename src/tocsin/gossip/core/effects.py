@@ -141,7 +141,8 @@ class PacketsLost:
 
 @dataclass(frozen=True, slots=True)
 class StreamOpened:
-    """Told by the driver: there is somebody at ``destination``, who shook hands; the states are to follow."""
+    """Emitted by the driver: a peer at ``destination`` completed the handshake; the exchange of states
+    follows."""
 
     destination: Address
 

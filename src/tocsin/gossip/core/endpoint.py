@@ -49,7 +49,7 @@ class Endpoint(Views):
     Inputs and commands take ``now`` (seconds, any monotonic origin, never going back). After each of them the
     caller drains :meth:`drain` and arms one timer for :meth:`next_timeout`. No input
     raises, whatever its bytes. ``local_state(join)`` gives the application's part of a push/pull; with
-    ``state_for(request)``, which is told more, that is asked instead. Gossip prefers peers to which
+    ``state_for(request)``, which gets more arguments, that is called instead. Gossip prefers peers to which
     ``connections`` has one open.
     ``incarnation`` is the first one of this run: past the last of an earlier one, where that is known.
     """
@@ -152,7 +152,8 @@ class Endpoint(Views):
         self._detector.members_changed()
 
     def leave(self, now: float) -> None:
-        """Leave on purpose: tell many at once, and keep gossiping until :attr:`left`. We stop probing."""
+        """Leave on purpose: notify many members at once, and keep gossiping until :attr:`left`. We stop
+        probing."""
         if self.leaving:
             return
         self._detector.stop()
@@ -193,7 +194,7 @@ class Endpoint(Views):
         self._outbox.send_to(self._find(member_name), [encode_message(User(payload))])
 
     def update_meta(self, meta: bytes, now: float) -> None:
-        """Change our meta and tell the others; :class:`~tocsin.errors.UserError` when it is too long."""
+        """Change our meta and broadcast it; :class:`~tocsin.errors.UserError` when it is too long."""
         self._check_open()
         self._check_meta(meta)
         self._membership.announce(meta)

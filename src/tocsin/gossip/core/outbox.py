@@ -18,15 +18,16 @@ MAX_PARTS = 255
 """A compound's count is one byte; Go peers let it wrap (wire 1.4)."""
 CHECKSUM_PROTOCOL = 5
 SMALL_CLUSTER = 16
-"""With no more other live members, news of members goes into :data:`SMALL_TRANSMITS` packets for each.
+"""With no more other live members, a membership update goes into :data:`SMALL_TRANSMITS` packets for each.
 
-memberlist's four in all may go to the dead, or to the same member, and nobody tells the others again.
+memberlist's four in all may go to the dead, or to the same member, and nobody gossips it to the others again.
 """
 SMALL_TRANSMITS = 2
 
 
 class Outbox:
-    """Turns messages into packets. Membership news goes first, the application's take what room is left."""
+    """Turns messages into packets. Membership updates go first, application messages fill the remaining
+    room."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ with an open connection, but for a slow rotation:
 * In a cluster that fits the pool every member is as likely as any other, as in SWIM.
 * In a larger one, one choice in :data:`ROTATION` still goes to anyone, so every member is chosen eventually.
 * While less than half of the pool is open, choices go to anyone until it is. Not until it is full: a dial
-  closes a connection of a full peer, whose far end would dial at once too, and so on for ever.
+  closes a connection of a full peer, and that peer would dial at once too, and so on for ever.
 
 Open connections are links to random members (each probe dials one, and the least recently used makes room),
 so that at any time the nodes form a random graph of degree k = the pool's limit; a rumour still reaches all

@@ -37,7 +37,7 @@ class PeerStatistics:
     """By name, of members that the table knows: it is bounded as the table is."""
 
     alive_messages: dict[str, int] = field(default_factory=dict)
-    """Said of the member by itself or others, in packets and in tables; news or not."""
+    """Said of the member by itself or others, in packets and in push/pull tables; new or not."""
     round_trips: dict[str, RoundTrips] = field(default_factory=dict)
     """Of direct pings that were answered in time."""
 

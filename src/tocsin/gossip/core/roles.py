@@ -1,6 +1,6 @@
 """The two parts in which membership kinds differ, as the rest of the core sees them.
 
-SWIM (``swim/``) finds members by gossip and probes one at a time. Static membership (``static/``) is told the
+SWIM (``swim/``) finds members by gossip and probes one at a time. Static membership (``static/``) gets the
 addresses by discovery and pings each of them.
 """
 
@@ -58,13 +58,13 @@ class Membership(Protocol):
         """What push/pull says of members."""
 
     def announce(self, meta: bytes | None = None) -> None:
-        """Tell the others that we are here; with ``meta``, under the next incarnation."""
+        """Announce that we are alive; with ``meta``, under the next incarnation."""
 
     def readdress(self, address: Address) -> None:
         """Change our own address before anyone knows it."""
 
     def leave(self, now: float) -> None:
-        """Tell the others that we go; from now on nobody can bring us back."""
+        """Announce that we leave; from now on no message makes us alive again."""
 
     def remove(self, name: str) -> None:
         """Remove a rejected member without gossiping it."""

@@ -46,7 +46,7 @@ class Statistics:
     confirmations: int = 0
     refutations: int = 0
     accusations_outdated: int = 0
-    """Accusations at an incarnation that the member has outbid; told what is true again."""
+    """Accusations at an incarnation that the member has outbid; answered with the newer state."""
     unrefutable: int = 0
     """Accusations with the highest incarnation there is, which nobody could refute; dropped."""
     name_conflicts: int = 0

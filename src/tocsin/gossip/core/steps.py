@@ -1,6 +1,6 @@
 """Work in steps: a generator that yields between them and returns the outcome.
 
-Other work may have had its turn meanwhile, so it may be sent the time that it is then: seconds, as ``now``.
+Other work may have run meanwhile, so the current time may be sent in: seconds, as ``now``.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Generator
 from typing import Final, TypeAlias, TypeVar
 
 ENTRIES_AT_ONCE: Final = 64
-"""Of a peer's member table, worked on before other work may have a turn."""
+"""Of a peer's member table, processed before other work may run."""
 
 Outcome = TypeVar("Outcome")
 Steps: TypeAlias = Generator[None, float | None, Outcome]

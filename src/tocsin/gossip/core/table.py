@@ -88,7 +88,7 @@ class MemberTable:
     # -- changes
 
     def insert(self, name: str) -> None:
-        """Put a new name at a random place of the probe order, so that peers do not all probe it at once.
+        """Put a new name at a random position of the probe order, so that peers do not all probe it at once.
 
         :meth:`store` its member next.
         """

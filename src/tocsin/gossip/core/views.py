@@ -1,4 +1,4 @@
-"""What an endpoint tells of itself when asked."""
+"""What can be read from an endpoint."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Views:
 
     @property
     def queued_broadcasts(self) -> int:
-        """Membership news still to be sent."""
+        """Membership updates still to be sent."""
         return len(self._member_broadcasts)
 
     @property
@@ -95,7 +95,7 @@ class Views:
 
     @property
     def left(self) -> bool:
-        """We left and the news has been sent often enough, or there is nobody to tell."""
+        """We left, and the leave message was sent often enough, or there is no other member."""
         table = self._table
         if not table.leaving:
             return False

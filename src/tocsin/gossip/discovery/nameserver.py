@@ -38,7 +38,7 @@ class NameServers:
         self._free = asyncio.Semaphore(MAX_QUESTIONS)
 
     async def service(self, name: str, *, timeout: float) -> Answer:
-        """The SRV records of ``name``: each target is a name to be resolved in its turn.
+        """The SRV records of ``name``: each target is a name that is resolved next.
 
         No such name, or no such records, is an empty answer. :class:`TransportError` when there is no answer.
         """

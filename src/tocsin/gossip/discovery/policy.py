@@ -3,11 +3,11 @@
 The rules, each for a way in which lists of peers go wrong:
 
 * A source is asked again for ever, at an interval with jitter; sooner after a failure. A failure is never
-  the last word, and what a source said last holds until it says something else.
+  authoritative, and the last answer of a source holds until it gives another one.
 * An answer that lists nobody replaces no list: an emptied zone or a truncated file must not dissolve a
   cluster.
 * An address that no source lists any more stays for a grace time, since servers that answer with a part of
-  their records do so by turns. Then it is forgotten.
+  their records alternate. Then it is forgotten.
 * What was listed in a previous run counts until every source has answered, once one has failed.
 """
 
@@ -28,7 +28,7 @@ LEAST_LIFETIME: Final = 5.0
 MOST_LIFETIME: Final = 60.0
 """A DNS answer's time to live is kept to between these, in seconds."""
 FILE_INTERVAL: Final = 2.0
-"""Most seconds between two looks at a file."""
+"""Longest interval between two checks of a file, in seconds."""
 RETRY: Final = 2.0
 """Seconds from a failure to the next attempt, doubled by each further one up to the interval."""
 GRACE_INTERVALS: Final = 4
@@ -68,7 +68,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Ask the source, and tell :meth:`Discovery.answered` or :meth:`Discovery.failed`."""
+    """Query the source, then call :meth:`Discovery.answered` or :meth:`Discovery.failed`."""
 
     source: Source
 

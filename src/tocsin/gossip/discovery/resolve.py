@@ -12,7 +12,7 @@ from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 
 MAX_LOOKUPS: Final = 8
-"""System look-ups under way at the same time, those included that nobody waits for any more."""
+"""System lookups under way at the same time, including those that nobody waits for any more."""
 
 _free = threading.BoundedSemaphore(MAX_LOOKUPS)
 _POLL: Final = 0.05

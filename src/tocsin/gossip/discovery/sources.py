@@ -69,9 +69,9 @@ Source: TypeAlias = Literal | Name | Service | File
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a source says: addresses, or further sources to be asked in their turn (of a service, a file).
+    """What a source says: addresses, or further sources to be resolved next (of a service, a file).
 
-    ``lifetime`` is for how many seconds it says so, where it tells that.
+    ``lifetime`` is the number of seconds for which the answer holds, where the source gives one.
     """
 
     targets: tuple[Target, ...] = ()

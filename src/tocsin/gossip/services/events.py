@@ -1,4 +1,4 @@
-"""Events as asynchronous iterators, each with a bound, and a word about what did not fit."""
+"""Events as asynchronous iterators, each with a bound; an event says how many did not fit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tocsin.gossip.core.effects import Event, RemoteState, UserMessage
 from tocsin.gossip.services.statistics import ServiceStatistics
 
 MAX_EVENTS: Final = 1024
-"""That wait in one stream, unless it is told otherwise."""
+"""Events that wait in one stream, by default."""
 MAX_EVENT_BYTES: Final = 64 * 1024 * 1024
 """Of payloads that wait in one stream."""
 

@@ -37,7 +37,7 @@ class ReplicatedState(Protocol):
     def merge(self, payload: bytes) -> bytes:
         """Take in what another member sent, a snapshot or a change of the same form.
 
-        Returns what of it was news, in that form, which goes on to the others; empty if nothing was. It
+        Returns what of it was new, in that form, which goes on to the others; empty if nothing was. It
         raises ValueError for a payload that is not valid, and has changed nothing then.
         """
         ...
@@ -68,7 +68,7 @@ class Replicas:
         return encode_states({name: state.snapshot() for name, state in self._states.items()})
 
     def share(self, name: str, change: bytes) -> None:
-        """Tell all members a change; :class:`~tocsin.errors.NotFoundError` for an unknown state."""
+        """Broadcast a change to all members; :class:`~tocsin.errors.NotFoundError` for an unknown state."""
         if name not in self._states:
             raise NotFoundError(f"no replicated state is named {name!r}")
         self._send(encode_envelope(Envelope(EnvelopeKind.CHANGE, change, name)))

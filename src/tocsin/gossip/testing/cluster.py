@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event
-from tocsin.gossip.driver import Gossip
+from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.services.replicas import ReplicatedState
 from tocsin.gossip.services.requests import Answer
 from tocsin.gossip.testing.clock import run
@@ -47,7 +47,7 @@ class Cluster:
         on_event: Callable[[Event], None] = lambda event: None,  # noqa: ARG005
         join: bool = True,
     ) -> Gossip:
-        """Start one; it joins the first member unless told otherwise."""
+        """Start one; it joins the first member by default."""
         gossip = Gossip(
             self.config,
             MemoryTransport(self.network),

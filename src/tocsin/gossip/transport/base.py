@@ -45,7 +45,7 @@ class TransportHandler(Protocol):
     """What the driver offers the transport. Called on the event loop; must not block and never raises."""
 
     def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
-        """One packet. ``source`` is where an answer without source fields would go, by the peer's own words;
+        """One packet. ``source`` is where an answer without source fields would go, as the peer announces it;
         ``peer`` whom the transport knows to have sent it, None if it does not authenticate peers."""
 
     def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
@@ -62,10 +62,11 @@ class TransportHandler(Protocol):
 
 
 class Scheduler(Protocol):
-    """Shares the event loop among peers: the work that a peer causes is charged to it, and waits its turn."""
+    """Shares the event loop among peers: the work that a peer causes is charged to it, and scheduled by
+    that."""
 
-    async def turn(self, peer: Hashable) -> None:
-        """Wait until ``peer`` may cause more work, in a later turn of the event loop."""
+    async def wait_for(self, peer: Hashable) -> None:
+        """Wait until ``peer`` may cause more work, in a later iteration of the event loop."""
 
     def charge(self, peer: Hashable, began: float) -> bool:
         """Charge ``peer`` for the time since ``began`` (``time.perf_counter``); whether it may go on."""
@@ -141,7 +142,7 @@ class Transport(Protocol):
 
     @property
     def scheduler(self) -> Scheduler | None:
-        """What peers' work is charged to, once started; None: peers are not told apart."""
+        """What peers' work is charged to, once started; None: peers are not distinguished."""
 
     @property
     def certificates(self) -> Certificates | None:

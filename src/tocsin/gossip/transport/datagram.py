@@ -23,16 +23,16 @@ from tocsin.bounded import PacketQueue
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.listening import bound_socket
+from tocsin.gossip.transport.scheduler import SLICE
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.turns import SLICE
 
 _log = logging.getLogger(__name__)
 
 LARGEST: Final = 65_507
 """Bytes that a datagram over IPv4 can carry."""
 RECEIVED_AT_ONCE: Final = 64
-"""Datagrams taken in one turn of the event loop, if their work ends within :data:`SLICE`; then others have
-theirs."""
+"""Datagrams taken in one iteration of the event loop, if their work ends within :data:`SLICE`; then others
+have theirs."""
 SENT_AT_ONCE: Final = 256
 BACKLOG: Final = 512
 """Connections that the system may hold before we accept them."""
@@ -106,7 +106,8 @@ def bind_datagrams(address: Address) -> socket.socket:
 
 
 class DatagramEndpoint:
-    """Sends and receives on a UDP socket that it owns. Datagrams leave in a later turn of the event loop."""
+    """Sends and receives on a UDP socket that it owns. Datagrams leave in a later iteration of the event
+    loop."""
 
     def __init__(
         self, handler: DatagramHandler, statistics: TransportStatistics, settings: DatagramSettings
@@ -193,7 +194,7 @@ class DatagramEndpoint:
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
-        """Some datagrams to each destination in turn, as many as the system takes."""
+        """Some datagrams to each destination in turn, as many as the kernel accepts."""
         self._flushing = False
         if self._socket is None:
             return

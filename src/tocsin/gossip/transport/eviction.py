@@ -20,7 +20,7 @@ Link = TypeVar("Link", bound=Evictable)
 def victim(links: Iterable[Link]) -> Link:
     """The first that is idle, else the first, of ``links`` in the order of their last use, oldest first.
 
-    Probes go round all members and use up one place a second, in a large cluster each a new one. A rule that
+    Probes go round all members and use up one slot a second, in a large cluster each a new one. A rule that
     protected the other connections from that would save no dial, since the next probe dials in any case; and
     the links that probes leave behind are what keeps the gossip partners changing.
     """

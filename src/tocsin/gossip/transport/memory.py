@@ -98,7 +98,7 @@ class MemoryTransport:
         self.network.transports[self._listen_address] = self
 
     def send_packet(self, destination: Address, data: bytes, node: str = "") -> None:  # noqa: ARG002
-        """Queue a packet; it arrives in a later turn of the event loop."""
+        """Queue a packet; it arrives in a later iteration of the event loop."""
         dropped = self.statistics.packets_dropped
         if self._closed or self._handler is None:
             dropped["closed"] += 1
@@ -117,7 +117,7 @@ class MemoryTransport:
                 self._handler.packet_failed(destination, "the queue of packets to it is full")
 
     def backlog(self, destination: Address) -> int:
-        """Bytes that the next turn of the event loop delivers."""
+        """Bytes that the next iteration of the event loop delivers."""
         queue = self._queues.get(destination)
         return queue.size if queue is not None else 0
 
@@ -262,7 +262,7 @@ class MemoryStream:
         return b""
 
     async def close(self) -> None:
-        """Tell the other end, and wait a bounded time until it has read everything."""
+        """End the stream, and wait a bounded time until the other end has read everything."""
         if self._closed:
             return
         self._finish()

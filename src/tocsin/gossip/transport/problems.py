@@ -1,4 +1,4 @@
-"""Why a connection could not be made, in the system's words: the same for every transport."""
+"""Why a connection could not be made, as the kernel words it: the same for every transport."""
 
 from __future__ import annotations
 

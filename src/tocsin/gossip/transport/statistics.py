@@ -1,4 +1,4 @@
-"""What a transport counts. Plain numbers: the node turns them into metrics."""
+"""What a transport counts. Plain numbers: the node makes metrics of them."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ class TransportStatistics:
     "frame_bytes", "idle"."""
     throttled: Counter[str] = field(default_factory=Counter)
     """Times that work for a peer had to wait because it had used up its share: "peer" (packets, streams),
-    "host" (handshakes), "strangers" (those of all hosts together from which no peer was accepted yet)."""
+    "host" (handshakes), "strangers" (handshakes of all unverified hosts together, from which no peer was
+    accepted yet)."""
     connections_lost: Counter[str] = field(default_factory=Counter)
     """Established connections that ended out of order: "read", "write_timeout", "heartbeat", "hello"."""
     connections_cut: Counter[str] = field(default_factory=Counter)

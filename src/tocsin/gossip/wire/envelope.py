@@ -1,9 +1,9 @@
 """What requests, answers and replicated states look like in the application's messages and states.
 
 memberlist carries the application's bytes and reads none of them. Members that use these services put this in
-front: four bytes that tell an envelope, one for the kind, eight of an identifier (of a request; else zero),
-one for the length of a name, and the name. A push/pull's state is a row of parts: length of the name (one
-byte), name, length of the content (four bytes, big endian), content.
+front: four bytes that identify an envelope, one for the kind, eight of an identifier (of a request; else
+zero), one for the length of a name, and the name. A push/pull's state is a row of parts: length of the name
+(one byte), name, length of the content (four bytes, big endian), content.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class EnvelopeKind(IntEnum):
     """``name`` is who asks."""
     ANSWER = 2
     REFUSAL = 3
-    """An answer that says in words why there is none."""
+    """An error instead of an answer, with its text."""
     CHANGE = 4
     """Of the replicated state ``name``."""
     STATES = 5

@@ -26,7 +26,7 @@ _LAYER: Final = "keyring"
 
 
 def fingerprint(key: bytes) -> str:
-    """32 hexadecimal digits that name a key in logs and commands without telling it.
+    """32 hexadecimal digits that name a key in logs and commands without revealing it.
 
     128 bits, so that nobody finds a second key of the same name, nor two of one.
     """

@@ -22,7 +22,7 @@ class Limits:
     """Messages in one packet, nested ones included. Go fills a packet with at most 255; each costs a few
     microseconds, and a packet is taken at once."""
     packet_problems: int = 32
-    """Parts of one packet that cannot be read; past it the rest is not looked at."""
+    """Parts of one packet that cannot be read; past it the rest is ignored."""
     stream: int = 40 * 1024 * 1024
     """What one stream message unpacks to. memberlist's own cap since 0.6."""
     sealed: int = 20 * 1024 * 1024

@@ -137,7 +137,7 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PushPull:
-    """The full state of the sender, on a stream. Sent, it may have ``pieces`` in the place of ``user_state``;
+    """The full state of the sender, on a stream. Sent, it may have ``pieces`` instead of ``user_state``;
     received, never."""
 
     join: bool

@@ -58,7 +58,7 @@ class MuxCode(enum.IntEnum):
     NONE = 0
     """GOAWAY: an orderly close. RESET: the application gave up the stream."""
     PROTOCOL = 1
-    """A frame that is not the protocol, or out of its place."""
+    """A frame that is not the protocol, or out of sequence."""
     FRAME_SIZE = 2
     FLOW_CONTROL = 3
     """More bytes than were allowed, or a window past 2^31 - 1."""
@@ -93,9 +93,9 @@ class Hello:
     """The first frame of either side."""
 
     instance: bytes
-    """16 random bytes, chosen when the node started: tells a node from its own restart."""
+    """16 random bytes, chosen when the node started: a restarted node has others."""
     address: str
-    """``ip:port`` where the sender listens, by its own words."""
+    """``ip:port`` where the sender listens, as it announces."""
     sequence: int
     """Grows with each HELLO that the instance sends; from 1."""
     current: int = 0
@@ -199,13 +199,13 @@ def decode_window(payload: bytes) -> int:
 
 
 def encode_reason(frame_type: int, stream: int, code: MuxCode, text: str = "") -> bytes:
-    """RESET or GOAWAY: a code and words for a log, cut at 256 bytes."""
-    words = text.encode()[:MAX_REASON].decode(errors="ignore").encode()
-    return encode_frame(frame_type, 0, stream, _CODE.pack(code) + words)
+    """RESET or GOAWAY: a code and a text for a log, cut at 256 bytes."""
+    reason = text.encode()[:MAX_REASON].decode(errors="ignore").encode()
+    return encode_frame(frame_type, 0, stream, _CODE.pack(code) + reason)
 
 
 def decode_reason(payload: bytes) -> tuple[MuxCode, str]:
-    """Code and words of RESET and GOAWAY; words that are not UTF-8 or too long are made so."""
+    """Code and text of RESET and GOAWAY; a text that is not UTF-8 or too long is corrected."""
     if len(payload) < _CODE.size:
         raise MuxError(MuxCode.PROTOCOL, "a code is cut")
     text = payload[_CODE.size : _CODE.size + MAX_REASON].decode(errors="replace")

@@ -65,7 +65,7 @@ class StreamCodec:
         """The writes that send ``message``; over TLS each must be a write of its own.
 
         To be gone through once. The pieces of a push/pull are asked for one by one, unless they must be
-        compressed or sealed, which is done to a message as a whole. ``key`` seals it in place of the primary
+        compressed or sealed, which is done to a message as a whole. ``key`` seals it instead of the primary
         one, also when the keyring seals nothing otherwise.
         """
         if isinstance(message, PushPull) and message.pieces is not None and self._plain_writes:
@@ -89,7 +89,7 @@ class StreamCodec:
 
 
 class StreamDecoder:
-    """Reads one message as its bytes arrive; each byte is looked at a bounded number of times.
+    """Reads one message as its bytes arrive; each byte is read a bounded number of times.
 
     A few bytes may unpack to megabytes, and a sealed message is opened whole, with one key after another: who
     must keep other work going beside it takes :meth:`steps`.

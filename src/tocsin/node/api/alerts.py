@@ -23,10 +23,10 @@ from tocsin.node.api.lists import LongAnswers
 from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Intake
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
-from tocsin.node.api.turns import Turns, in_turns, meets, turns_of
+from tocsin.node.api.steps import Pauses, meets, pauses_after, run_steps
 
 SHOW_SLICE: Final = 256
-"""Alerts that are shown before others get their turn on the event loop."""
+"""Alerts that are shown before other work of the event loop runs."""
 KEPT: Final = 4096
 """What mutes alerts, of one answer with groups: so many ids are kept until these are shown. Past it they are
 found anew, as there may be tens of thousands of alerts, and many clients that take their answers slowly."""
@@ -39,8 +39,8 @@ _Group: TypeAlias = tuple[GroupView, list[tuple[Alert, _Status]]]
 class _Filter:
     """What a request for alerts or groups asks for.
 
-    Each alert is judged as of when its turn comes: the client may take the answer for minutes, and a question
-    as of an older time would have all silences that have ended since looked up anew.
+    Each alert is evaluated as of when it is reached: the client may take the answer for minutes, and a
+    question as of an older time would have all silences that have ended since looked up anew.
     """
 
     def __init__(
@@ -64,15 +64,15 @@ class _Filter:
     @classmethod
     async def read(cls, backend: Backend, query: Query) -> Self:
         """Raises ValidationError, for the first mistake."""
-        matchers = await in_turns(query.matchers())
+        matchers = await run_steps(query.matchers())
         receiver = query.receiver()
-        return cls(backend, query, matchers, receiver, await in_turns(query.receiver_matchers()))
+        return cls(backend, query, matchers, receiver, await run_steps(query.receiver_matchers()))
 
-    async def wants_receivers(self, receivers: Sequence[str], turns: Turns) -> bool:
+    async def wants_receivers(self, receivers: Sequence[str], pauses: Pauses) -> bool:
         """Whether one of ``receivers`` has the name, and one of them the labels, that are asked for."""
-        return _any_matches(self._receiver, receivers) and await self._any_has_labels(receivers, turns)
+        return _any_matches(self._receiver, receivers) and await self._any_has_labels(receivers, pauses)
 
-    async def _any_has_labels(self, receivers: Sequence[str], turns: Turns) -> bool:
+    async def _any_has_labels(self, receivers: Sequence[str], pauses: Pauses) -> bool:
         matchers = self._receiver_matchers
         if not matchers:
             return True
@@ -80,19 +80,19 @@ class _Filter:
             found = self._labels_meet.get(name)
             if found is None:
                 labels = self._labels.get(name)
-                found = labels is not None and await meets(matchers, labels, turns)
+                found = labels is not None and await meets(matchers, labels, pauses)
                 self._labels_meet[name] = found
             if found:
                 return True
         return False
 
-    async def status(self, alert: Alert, turns: Turns) -> tuple[Sequence[str], Sequence[str]] | None:
+    async def status(self, alert: Alert, pauses: Pauses) -> tuple[Sequence[str], Sequence[str]] | None:
         """By which silences and alerts an alert is muted; None if it is not asked for."""
         now = self._backend.now()
         if alert.resolved_at(now) and alert.ends_at < now:
             return None
         labels = alert.labels
-        if self.matchers and not await meets(self.matchers, labels, turns):
+        if self.matchers and not await meets(self.matchers, labels, pauses):
             return None
         silenced_by, inhibited_by = await self.muted(alert)
         if (silenced_by and not self._silenced) or (inhibited_by and not self._inhibited):
@@ -107,7 +107,7 @@ class _Filter:
         if backend.silences.looking_up(labels) is not None:
             await backend.look_ups.find_all((labels,))
         now = backend.now()
-        silenced_by = await in_turns(backend.silences.muting(labels, now, maxsize))
+        silenced_by = await run_steps(backend.silences.muting(labels, now, maxsize))
         return silenced_by, backend.inhibited_by(labels, now)
 
 
@@ -153,15 +153,15 @@ class AlertOperations:
     async def _shown(self, wanted: _Filter) -> AsyncIterator[bytes]:
         backend = self._backend
         route = backend.config.route
-        turns = turns_of(SHOW_SLICE)
+        pauses = pauses_after(SHOW_SLICE)
         comma = b""
         for alert in backend.alerts.by_fingerprint():
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
             view = self._views.of(alert, route)
-            if not await wanted.wants_receivers(view.receivers, turns):
+            if not await wanted.wants_receivers(view.receivers, pauses):
                 continue
-            status = await wanted.status(alert, turns)
+            status = await wanted.status(alert, pauses)
             if status is not None:
                 yield comma + view.encode(view.receivers, encode_status(*status))
                 comma = b","
@@ -176,15 +176,15 @@ class AlertOperations:
         receivers: dict[int, tuple[str, ...]] = {}
         same: dict[tuple[str, ...], tuple[str, ...]] = {}
         kept = 0
-        turns = turns_of(SHOW_SLICE)
-        for group in await in_turns(backend.viewing_groups()):
-            if not await wanted.wants_receivers((group.receiver,), turns):
+        pauses = pauses_after(SHOW_SLICE)
+        for group in await run_steps(backend.viewing_groups()):
+            if not await wanted.wants_receivers((group.receiver,), pauses):
                 continue
             alerts: list[tuple[Alert, _Status]] = []
             for alert in group.alerts:
-                if next(turns):
+                if next(pauses):
                     await asyncio.sleep(0)
-                status = await wanted.status(alert, turns)
+                status = await wanted.status(alert, pauses)
                 if status is None:
                     continue
                 by = len(status[0]) + len(status[1])
@@ -207,12 +207,12 @@ class AlertOperations:
     ) -> AsyncIterator[bytes]:
         backend = self._backend
         route = backend.config.route
-        turns = turns_of(SHOW_SLICE)
+        pauses = pauses_after(SHOW_SLICE)
         for place, (group, alerts) in enumerate(groups):
             muted_by = backend.group_muted_by(group)
             opening = b',{"alerts":[' if place else b'{"alerts":['
             for alert, status in alerts:
-                if next(turns):
+                if next(pauses):
                     await asyncio.sleep(0)
                 silenced_by, inhibited_by = status or await wanted.muted(alert)
                 status_text = encode_status(silenced_by, inhibited_by, muted_by)

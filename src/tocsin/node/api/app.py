@@ -49,7 +49,7 @@ _OLD_SILENCE: Final = ("GET", "DELETE")
 _OLD_SILENCE_PATH: Final = re.compile("/api/v1/silence/[^/]+")
 
 LOOK_UP_SECONDS: Final = 0.5
-"""That metrics wait at most for look-ups of silences."""
+"""Seconds that metrics wait at most for lookups of silences."""
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -242,6 +242,6 @@ def _state(request: Request, good: bool) -> Response:
 
 
 def _redirect(status: int, location: str) -> Response:
-    words = "Found" if status == 302 else "Moved Permanently"
-    body = f'<a href="{location}">{words}</a>.\n\n'
+    text = "Found" if status == 302 else "Moved Permanently"
+    body = f'<a href="{location}">{text}</a>.\n\n'
     return Response(body, status, headers={"Location": location}, media_type="text/html")

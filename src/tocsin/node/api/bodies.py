@@ -33,7 +33,7 @@ def unparsable(name: str, error: GoJSONError) -> BodyError:
 def fields_of(value: Value, go_type: str) -> dict[str, list[Any]]:
     """An object's fields by lower-case name: Go takes names in any case. ``null`` is an object without any.
 
-    A field that comes twice has two values: Go decodes each in turn.
+    A field that comes twice has two values: Go decodes each, the last one counts.
     """
     if value is None:
         return {}

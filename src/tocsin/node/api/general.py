@@ -13,10 +13,10 @@ from tocsin.node.api.answers import value_answer
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
-from tocsin.node.api.turns import in_turns, meets, turns_of
+from tocsin.node.api.steps import meets, pauses_after, run_steps
 
 SHOW_SLICE: Final = 256
-"""Patterns that are matched before others get their turn."""
+"""Patterns that are matched before other work runs."""
 
 
 class GeneralOperations:
@@ -53,12 +53,12 @@ class GeneralOperations:
 
     async def receivers(self, request: Request) -> Response:
         """The receivers, in the order of the configuration. Raises ValidationError."""
-        matchers = await in_turns(Query(request.scope["query_string"], self._mode).receiver_matchers())
-        turns = turns_of(SHOW_SLICE)
+        matchers = await run_steps(Query(request.scope["query_string"], self._mode).receiver_matchers())
+        pauses = pauses_after(SHOW_SLICE)
         return value_answer(
             [
                 {"labels": labels, "name": name}
                 for name, labels in receiver_labels(self._backend.config).items()
-                if await meets(matchers, labels, turns)
+                if await meets(matchers, labels, pauses)
             ]
         )

@@ -1,7 +1,7 @@
-"""JSON as Go reads and writes it: what is not acceptable is said in the words of ``encoding/json``.
+"""JSON as Go reads and writes it: errors have the messages of ``encoding/json``.
 
 Requests are decoded by msgspec. Only a body that it refuses comes here, to find out what Go would say of it,
-or to be read after all: Go looks at the first value of a body only, takes field names in any case, ``null``
+or to be read after all: Go reads the first value of a body only, takes field names in any case, ``null``
 for anything, and bytes that are not UTF-8.
 """
 
@@ -31,7 +31,7 @@ def encode(value: Any) -> bytes:
 
 
 def encode_plain(value: Any) -> bytes:
-    """``value`` as Go's encoder writes it when told not to care for HTML: go-openapi's for whole answers.
+    """``value`` as Go's encoder writes it without escaping of HTML: go-openapi's for whole answers.
 
     Within an alert or a silence, which encode themselves, it is :func:`encode`.
     """
@@ -74,7 +74,7 @@ _LITERALS: Final = {"t": "true", "f": "false", "n": "null"}
 
 
 def decode_first(body: bytes) -> Value:
-    """The first value of ``body``; what follows it is not looked at. Raises GoJSONError."""
+    """The first value of ``body``; what follows it is ignored. Raises GoJSONError."""
     text = body.decode("utf-8", "replace")
     end = _Scanner(text).value_end()
     try:
@@ -92,7 +92,7 @@ def without_surrogates(text: str) -> str:
 
 
 def kind_of(value: Value) -> str:
-    """Go's word for the kind of a JSON value."""
+    """Go's name for the kind of a JSON value."""
     if isinstance(value, Pairs):
         return "object"
     if isinstance(value, list):

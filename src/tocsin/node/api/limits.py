@@ -25,7 +25,8 @@ OVERFLOW: Final = 2
 
 
 class HTTPMetrics(Protocol):
-    """Told of requests; the node makes metrics of it. ``method`` is in lower case, as in the metrics."""
+    """Gets the events of requests; the node makes metrics of them. ``method`` is in lower case, as in the
+    metrics."""
 
     def request_done(
         self, *, handler: str, method: str, status: int, seconds: float, response_bytes: int
@@ -143,7 +144,8 @@ class Gate:
             await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)
             return
         self._count(source, 1)
-        # A client that takes a long answer slowly keeps nobody else's place: of those there is a bound too.
+        # A client that takes a long answer slowly holds no slot of other requests: those answers have their
+        # own bound.
         counted = True
 
         async def send(message: Message) -> None:
@@ -160,7 +162,7 @@ class Gate:
                 self._count(source, -1)
 
     def _has_place(self, source: str) -> bool:
-        """Whether there is room for a GET of ``source``: an address whose slow GETs take all places must not
+        """Whether there is room for a GET of ``source``: an address whose slow GETs take all slots must not
         keep probes and scrapes of others out."""
         if self._gets < self._concurrency:
             return True

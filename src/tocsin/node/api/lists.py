@@ -99,7 +99,7 @@ class LongAnswer(Response):
         self._zip = zlib.compressobj(level, zlib.DEFLATED, window_bits)
 
     def end(self) -> None:
-        """Another takes its place: the client sees that the end is missing."""
+        """Another answer needs its slot: the client sees that the end is missing."""
         self._ended = True
         if self._sending is not None:
             self._sending.cancel()

@@ -33,14 +33,14 @@ MAX_PROBLEMS: Final = 1000
 """How many invalid alerts of one request are described; the rest are only counted."""
 
 SLICE: Final = 256
-"""Alerts that are worked on before others get their turn on the event loop."""
+"""Alerts that are processed before other work of the event loop runs."""
 SLICE_BYTES: Final = 1 << 16
 """Of labels: their fingerprints take some milliseconds."""
 SLOW_BYTES: Final = 1 << 16
 """A body of this size that goes the slow way does so in a thread."""
 
 REMEMBERED: Final = 1024
-"""Characters of a URL; longer ones are looked at each time."""
+"""Characters of a URL; longer ones are parsed each time."""
 
 _NAME = "alerts"
 _ANNOTATED_TYPE = (
@@ -160,7 +160,7 @@ class AlertReader:
         labels = self._labels.get(raw)
         if labels is None:
             labels = _known(_without_empty(_decode_labels(raw)), self._mode)
-            _ = labels.labels.fingerprint  # here, where large ones have their turns
+            _ = labels.labels.fingerprint  # here, where large ones are computed in steps
             self._labels.put(raw, labels)
         raw = bytes(postable.annotations)
         annotations = self._annotations.get(raw)
@@ -181,7 +181,7 @@ class AlertReader:
 def read_slowly(
     body: bytes, limits: AlertLimits = DEFAULT_LIMITS, mode: ParserMode = ParserMode.FALLBACK
 ) -> list[Parts]:
-    """The alerts of a body that is not as usual. Raises BodyError in go-openapi's words."""
+    """The alerts of a body that is not as usual. Raises BodyError with go-openapi's message."""
     if not body.strip(b" \t\r\n"):
         raise required(_NAME)
     try:

@@ -108,7 +108,7 @@ def reading_silence(body: bytes, now: Nanoseconds, mode: ParserMode = ParserMode
 
 def making_silence(fields: SilenceFields, now: Nanoseconds, mode: ParserMode) -> Steps[Silence]:
     """The silence that the fields ask for, a step for each pattern; errors as of :func:`reading_silence`."""
-    # In the order in which go-openapi looks.
+    # In the order in which go-openapi validates.
     if fields.comment is None:
         raise required("comment")
     if fields.created_by is None:
@@ -178,7 +178,7 @@ def _fields(fields: dict[str, list[Value]], identifier: str) -> SilenceFields:
     texts: dict[str, str | None] = {}
     times: dict[str, Nanoseconds | None] = {}
     matchers: list[PostableMatcher] | None = None
-    for name, values in fields.items():  # the first error of the body is the one to tell
+    for name, values in fields.items():  # the first error of the body is reported
         if name == "annotations":
             annotations = label_set_of(fields, name, "Silence")
         elif name in ("startsat", "endsat"):

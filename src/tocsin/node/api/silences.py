@@ -20,13 +20,13 @@ from tocsin.node.api.lists import LongAnswers
 from tocsin.node.api.postable_silence import reading_silence
 from tocsin.node.api.requests import Query
 from tocsin.node.api.silence_views import SilenceViews
-from tocsin.node.api.turns import in_turns, turns_of
+from tocsin.node.api.steps import pauses_after, run_steps
 
 SHOW_SLICE: Final = 512
-"""Silences that are shown before others get their turn on the event loop."""
+"""Silences that are shown before other work of the event loop runs."""
 IN_THREAD: Final = 4096
 IN_THREAD_BYTES: Final = 1 << 20
-"""From so many silences on, or such large ones, they are looked through and sorted in a thread."""
+"""From so many silences on, or such large ones, they are filtered and sorted in a thread."""
 
 
 class SilenceOperations:
@@ -44,7 +44,7 @@ class SilenceOperations:
         ``active``, ``pending`` and ``expired`` leave out those in a state (0.34).
         """
         query = Query(request.scope["query_string"], self._mode)
-        matchers = await in_turns(query.matchers())
+        matchers = await run_steps(query.matchers())
         states = [state for state in SilenceState if query.flag(state.value)]
         now = self._backend.now()
         silences = self._backend.silences
@@ -56,9 +56,9 @@ class SilenceOperations:
 
     async def _shown(self, found: Sequence[Silence], now: Nanoseconds) -> AsyncIterator[bytes]:
         comma = b""
-        turns = turns_of(SHOW_SLICE)
+        pauses = pauses_after(SHOW_SLICE)
         for silence in found:
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
             yield comma + self._views.encode(silence, now)
             comma = b","
@@ -69,7 +69,7 @@ class SilenceOperations:
         Raises BodyError, ValidationError or NotFoundError.
         """
         backend = self._backend
-        silence = await in_turns(reading_silence(body, backend.now(), self._mode))
+        silence = await run_steps(reading_silence(body, backend.now(), self._mode))
         if creator:
             silence = replace(silence, created_by=creator)
         identifier = await backend.set_silence(silence)

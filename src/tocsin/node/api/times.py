@@ -52,7 +52,7 @@ def _parsed(text: str) -> Nanoseconds:
 
 
 def _completed(found: re.Match[str]) -> str:
-    """RFC 3339 for one of the shorter notations. Raises ValueError for what only looks like one."""
+    """RFC 3339 for one of the shorter notations. Raises ValueError for an invalid one."""
     zone = found["zone"] or "Z"
     if found["plain"]:
         return f"{found['date']}T{found['plain']}Z"

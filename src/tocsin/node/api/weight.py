@@ -1,7 +1,7 @@
 """What is in a body, counted before anything is made of it.
 
 Two bytes of JSON can become a hundred in memory, and half a minute of work for the code that says in Go's
-words what is wrong with them. Counting the signs of which each value needs one takes a thousandth of that.
+texts of what is wrong with them. Counting the signs of which each value needs one takes a thousandth of that.
 Signs within texts count too, so the bounds are far from what anybody sends.
 """
 

@@ -38,7 +38,7 @@ class Zipping:
 
     async def compressed(self, body: bytes) -> bytes:
         """In gzip's format."""
-        # Who asked may be gone before the thread has ended: it keeps its place until then.
+        # The client may be gone before the thread has ended: it holds its slot until then.
         return await asyncio.shield(asyncio.create_task(self._compress(body)))
 
     async def _compress(self, body: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""Joins the gossip library to the node's replicated state: the only place that knows both."""
+"""Joins the gossip library to the node's replicated state: the only package that knows both."""

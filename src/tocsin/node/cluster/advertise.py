@@ -1,4 +1,4 @@
-"""Which address we tell others to reach us at."""
+"""Which address we advertise to others."""
 
 from __future__ import annotations
 

@@ -14,13 +14,12 @@ from tocsin.aio import Tasks
 from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, Responder
 from tocsin.alerting.digest.messages import Leaves, Message, Summary, Transfer, decode, encode
 from tocsin.alerting.protocol.parts import encode_part
-from tocsin.bounded import Quota
+from tocsin.bounded import Allowance, Quota
 from tocsin.errors import StateError, TocsinError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.core.steps import Steps
-from tocsin.gossip.driver import Gossip
-from tocsin.gossip.transport.turns import Allowance
+from tocsin.gossip.gossip import Gossip
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.capability import speaks_tocsin
 from tocsin.node.cluster.inbox import Inbox
@@ -262,7 +261,7 @@ class AntiEntropy:
             took = perf_counter() - began
             return answer
 
-        answer = await self._gossip.in_turns(event, work())
+        answer = await self._gossip.run_steps(event, work())
         stranger = event.peer is not None and event.peer.host != self._address(message.envelope.sender).host
         self._allowance.charge(event.accounted_peer, took * STRANGER if stranger else took, self._loop.time())
         await asyncio.sleep(self._allowance.wait(event.accounted_peer, self._loop.time()))

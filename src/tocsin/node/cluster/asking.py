@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Final
 from tocsin.aio import Tasks
 from tocsin.alerting.explain.head import head
 from tocsin.alerting.protocol.parts import encode_part
-from tocsin.bounded import Quota
+from tocsin.bounded import Allowance, Quota
 from tocsin.errors import StateError, TocsinError
 from tocsin.gossip.core.effects import UserMessage
-from tocsin.gossip.driver import Gossip
-from tocsin.gossip.transport.turns import Allowance
+from tocsin.gossip.gossip import Gossip
 from tocsin.node.cluster.capability import speaks_tocsin
 from tocsin.node.log import Logger
 
@@ -136,7 +135,7 @@ class Asking:
         finally:
             self._waiting.pop(exchange, None)
         for record in known.records:
-            record.node = member  # Each tells of itself.
+            record.node = member  # Each answers for itself.
         return replace(known, node=member)
 
     async def _read(self, data: bytes, waiting: asyncio.Future[Knowledge], source: str) -> None:

@@ -30,7 +30,7 @@ from tocsin.gossip.core.effects import (
     UserMessage,
 )
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.driver import Gossip
+from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.transport.base import Transport
 from tocsin.gossip.wire.messages import MemberState
 from tocsin.node.clock import Clock
@@ -202,7 +202,7 @@ class Cluster:
         return True
 
     async def close(self) -> None:
-        """Leave, telling the others, then close. Bounded in time; idempotent."""
+        """Send the leave message, then close. Bounded in time; idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -249,13 +249,13 @@ class Cluster:
 
     @property
     def position(self) -> int:
-        """Our place among the live members' names, sorted by bytes (wire 4.7)."""
+        """Our position among the live members' names, sorted by bytes (wire 4.7)."""
         own = self.settings.name.encode()
         return sum(member.name.encode() < own for member in self.gossip.members)
 
     @property
     def standing(self) -> tuple[int, frozenset[str], int]:
-        """Our place, the Tocsin nodes among the others, and how many others there are."""
+        """Our position, the Tocsin nodes among the others, and how many others there are."""
         return self.position, self.tocsin_peers, len(self.gossip.members) - 1
 
     @property
@@ -285,7 +285,7 @@ class Cluster:
     # -- replication
 
     def broadcast(self, key: str, changes: Sequence[bytes]) -> None:
-        """Tell all members of changes to the state ``key``, each one delimited entry."""
+        """Broadcast changes to the state ``key`` to all members, each one delimited entry."""
         self.replication.broadcast(key, changes)
 
     async def resync(self, member_name: str) -> bool:

@@ -16,7 +16,7 @@ from tocsin.alerting.protocol.parts import Slices
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import StateRequest
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.driver import Gossip
+from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.wire.messages import Pieces
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.antientropy import AntiEntropy
@@ -76,7 +76,7 @@ class Convergence:
         )
 
     def start(self, settle_timeout: float, on_settled: Callable[[], None]) -> Settle:
-        """Begin to settle; tell of those to be waited for, then have it start."""
+        """Begin to settle; add the peers to be waited for, then start it."""
         self.settle = Settle(deadline=self._loop.time() + settle_timeout)
         if self._shell is not None:
             self._shell.stop()
@@ -119,7 +119,7 @@ class Convergence:
 
     def last(self, member: str) -> tuple[float, bool | None] | None:
         """When the states of a member and ours were last compared, by the event loop's time, and whether they
-        were the same, which a push/pull does not tell; None: not yet."""
+        were the same, which a push/pull does not show; None: not yet."""
         whole = self._whole_states.get(member)
         return (whole, None) if whole is not None else self.anti_entropy.last(member)
 
@@ -159,7 +159,7 @@ class Convergence:
 
     def notify(self) -> None:
         """Something about settling changed."""
-        # In the next turn of the loop: of what changes together nobody sees a half.
+        # In the next iteration of the loop: no peer sees half of what changes together.
         self._loop.call_soon(self._look)
 
     # -- within
@@ -188,7 +188,7 @@ class Convergence:
     async def _meet(self, name: str) -> None:
         """Make equal with a member while settling."""
         settle = self.settle
-        await asyncio.sleep(0)  # the push/pull that told us of it may be the one we want
+        await asyncio.sleep(0)  # the push/pull that announced it may be the one we want
         while settle is not None and settle.waits_for(name, self._loop.time()) and not settle.settled:
             if await self.resync(name):
                 settle.done(name)

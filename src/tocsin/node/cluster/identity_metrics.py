@@ -13,7 +13,7 @@ from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.own import help_of
 
 if TYPE_CHECKING:  # A node may be alone.
-    from tocsin.gossip.driver import Gossip
+    from tocsin.gossip.gossip import Gossip
     from tocsin.gossip.transport.base import Identity
 
 

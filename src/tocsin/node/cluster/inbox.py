@@ -1,4 +1,5 @@
-"""What peers send of replicated state: merged in turns, large states in slices, refusals counted."""
+"""What peers send of replicated state: merged round robin by peer, large states in slices, refusals
+counted."""
 
 from __future__ import annotations
 
@@ -13,15 +14,15 @@ from typing import Final, Protocol
 from tocsin.alerting.entries import MergeResult
 from tocsin.alerting.regex import compiled_size
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.bounded import Allowance
 from tocsin.errors import StateError
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.turns import Allowance
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.log_bound import LogBound
 
 SLICE_ENTRIES: Final = 64
-"""Entries merged before other work on the event loop gets its turn."""
+"""Entries merged before other work of the event loop runs."""
 INLINE_BYTES: Final = 16 * 1024
 """Up to so many bytes are merged at once, if nothing is waiting."""
 MANY_REFUSED: Final = 256
@@ -30,7 +31,7 @@ PENALTY: Final = 0.005
 COSTLY_SIZE: Final = 4096
 """Of regular expressions that came in one slice, from which on it is charged to who sent them."""
 INSTRUCTION: Final = 1e-6
-"""Seconds charged for each instruction: they are compiled later, maybe by a look-up that knows no sender."""
+"""Seconds charged for each instruction: they are compiled later, maybe by a lookup that knows no sender."""
 COMPILING_SHARE: Final = 1 / 8
 COMPILING_BURST: Final = 0.1
 """Of a processor, and seconds at once, that patterns of one peer may take. What else it sent does not wait:
@@ -115,7 +116,7 @@ class _Merging:
 class Inbox:
     """Merges the payloads of a peer one after another.
 
-    Peers take turns: one that has sent a large state, or many, does not keep the others waiting. Entries with
+    Round robin by peer: one that has sent a large state, or many, does not delay the others. Entries with
     costly patterns wait while their sender has had its share, and nothing else waits for them.
     """
 
@@ -214,7 +215,7 @@ class Inbox:
         ):
             self.statistics.payloads_dropped += 1
             return
-        if merging is not None:  # It turned out to be costly: the rest has its turns.
+        if merging is not None:  # It was costly: the rest is merged later.
             self._jobs[payload.source] = merging
         self._waiting.setdefault(payload.source, deque()).append(payload)
         self._waiting_bytes += len(payload.data)
@@ -291,7 +292,7 @@ class Inbox:
                     self._waiting_bytes -= len(payload.data)
                     self._put_off(payload, merging)
                 if queue:
-                    self._waiting[source] = queue  # at the end: the next one has its turn
+                    self._waiting[source] = queue  # at the end: the next peer is served
                 self._on_growth(0)
                 # Nobody honest sends entries that must be refused: what reads them may be slow.
                 bad = merging.job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
@@ -340,7 +341,7 @@ class Inbox:
                 self.statistics.costly_steps += 1
                 self._allowance.charge(self._account(payload.source), size * INSTRUCTION, perf_counter())
         result = merging.job.result
-        # As it goes: a large payload of bad entries is slow, and somebody may be looking for who sends it.
+        # As it goes: a large payload of bad entries is slow, and somebody may want to know its sender.
         self.statistics.taken[payload.key] += result.taken - merging.taken
         self.statistics.refused[payload.key] += result.refused_count - merging.refused
         merging.taken, merging.refused = result.taken, result.refused_count

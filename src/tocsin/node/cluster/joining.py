@@ -20,7 +20,7 @@ from tocsin.gossip.discovery.policy import (
     Renamed,
 )
 from tocsin.gossip.discovery.sources import Literal, Name, Target
-from tocsin.gossip.driver import Gossip
+from tocsin.gossip.gossip import Gossip
 from tocsin.node.cluster.discovery import REMEMBERED, DiscoveryLoop, Resolvers, dump_targets
 from tocsin.node.cluster.gaps import Gap, Gaps, explained
 from tocsin.node.cluster.names import doubt, set_names
@@ -35,7 +35,7 @@ JOIN_RETRY: Final = 0.25
 REMIND_INTERVAL: Final = 60.0
 DISMISSED_INTERVAL: Final = 300.0
 """Seconds after which a forgotten peer that is still listed is dialled once: it may only have been cut off.
-If both sides were told to forget each other, neither would end the partition."""
+If both sides had to forget each other, neither would end the partition."""
 MAX_CHECKED: Final = 64
 """Names of our own that are held against our certificate."""
 
@@ -247,7 +247,7 @@ class Joining:
         grace = self.discovery.grace
         while True:
             await asyncio.sleep(min(FORGET_INTERVAL, grace / 2))
-            # A list of the whole cluster also says who is not a member: a dead one whom others told us of.
+            # A list of the whole cluster also says who is not a member: a dead one that others have gossiped.
             listed = self.discovery.lists if self._enumerated and self.discovery.complete else None
             for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
                 self._log.info("peer removed: lost for too long, or no longer listed", address=str(address))

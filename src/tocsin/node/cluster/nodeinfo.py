@@ -1,4 +1,4 @@
-"""What Tocsin nodes tell each other of themselves for people: version and configuration. Nothing needs it."""
+"""What Tocsin nodes announce of themselves for people: version and configuration. Nothing else needs it."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ BACKLOG_RETRY: Final = 0.02
 MAX_MISSED: Final = 4096
 """Members remembered to lack something, most of them dead; past it the oldest is forgotten."""
 REPEATS: Final = 2
-"""Times that a fresh change, sent in a datagram, is sent again: a datagram may be lost without a word."""
+"""Times that a fresh change, sent in a datagram, is sent again: a datagram may be lost without an error."""
 LARGE_BYTES: Final = 700
 """Alertmanager counts longer changes on their own (wire 4.3). Here they go as the others do."""
 
@@ -66,7 +66,7 @@ class QueueLengths:
 
 
 class _Queue:
-    """Changes of each kind of state by name; a newer one takes the place of the older."""
+    """Changes of each kind of state by name; a newer one replaces the older."""
 
     __slots__ = ("_kinds", "count", "size")
 
@@ -249,7 +249,7 @@ class OutboundQueue:
         return min(found, default=None)
 
     def batches(self, now: float, backlog: Callable[[str], int]) -> list[Batch]:
-        """What to send now. ``backlog`` tells how many bytes wait in the transport for a member."""
+        """What to send now. ``backlog`` returns how many bytes wait in the transport for a member."""
         found: list[Batch] = []
         for member, route in self._routes.items():
             due = route.due()

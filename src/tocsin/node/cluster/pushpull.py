@@ -53,7 +53,7 @@ class PushPullState:
         self._owing: deque[Address] = deque(maxlen=MAX_OWING)
         self._in_full: set[Address] = set()
         self.to_resync: list[str] = []
-        """Tocsin members to exchange digests with, in the place of state in a push/pull. Drain it."""
+        """Tocsin members to exchange digests with, instead of a push/pull's state. Drain it."""
 
     def state_for(self, request: StateRequest) -> bytes | Pieces:
         """The user state for one push/pull."""
@@ -80,7 +80,7 @@ class PushPullState:
         return self._greeting()
 
     def received(self, payload: bytes, source: Address) -> bool:
-        """A push/pull brought ``payload``. Whether to tell ``source``, an Alertmanager, our full state."""
+        """A push/pull brought ``payload``. Whether to send our full state to ``source``, an Alertmanager."""
         sender = read_sender(payload)
         owing = source in self._owing
         if owing:

@@ -2,7 +2,7 @@
 
 A change leaves within :data:`~tocsin.node.cluster.outbound.INTERVAL` of its commit, together with those of
 the same moment: to every member while they are few, else to a fan-out, which passes it on. What a member took
-from another one it passes on as news or, where everybody should have it already, with the next gossip tick
+from another one it relays as new or, where everybody should have it already, with the next gossip tick
 as a repair. A member that is known to have missed something gets an exchange of states.
 """
 
@@ -49,7 +49,7 @@ class ReplicationStatistics:
 
 
 class Messenger(Protocol):
-    """What is needed of :class:`~tocsin.gossip.driver.Gossip`."""
+    """What is needed of :class:`~tocsin.gossip.gossip.Gossip`."""
 
     @property
     def config(self) -> GossipConfig:
@@ -110,7 +110,7 @@ class Replication:
     # -- changes
 
     def broadcast(self, key: str, changes: Sequence[bytes]) -> None:
-        """Tell all members of our own changes to the state ``key``, each one delimited entry."""
+        """Broadcast our own changes to the state ``key``, each one delimited entry."""
         if len(self._others) <= FEW:
             self._add(self._others, key, changes)
             return
@@ -121,7 +121,7 @@ class Replication:
         self._add(repaired, key, changes, repair_at=self._repair_time())
 
     def relay(self, key: str, changes: Sequence[bytes], source: Address | None, size: int) -> None:
-        """Pass on what was news to us, out of a message of ``size`` bytes from ``source``."""
+        """Relay what was new to us, out of a message of ``size`` bytes from ``source``."""
         name, from_tocsin = self._sender(source)
         if not from_tocsin and size > RELAYED_BYTES:
             return
@@ -131,7 +131,7 @@ class Replication:
             self._add([other for other in eager if other != name], key, changes)
         else:
             repaired = [other for other in self._others if other != name]
-            if not from_tocsin:  # A Go peer told but a few, and is slow to tell the rest.
+            if not from_tocsin:  # A Go peer has sent it to a few only, and is slow to reach the rest.
                 self._add(repaired, key, changes)
                 return
         self._add([one for one in repaired if one != name], key, changes, repair_at=self._repair_time())
@@ -200,7 +200,7 @@ class Replication:
         self.resyncs.forget(member.name)
         exchange = self._exchanges.get(member.name)
         if exchange is not None:
-            exchange.cancel()  # Its place is wanted for those that are there.
+            exchange.cancel()  # Its slot is needed for live members.
         if on_purpose:
             self.outbound.forget(member.name)
         else:
@@ -232,7 +232,7 @@ class Replication:
         if when is None:
             self._timer.disarm()
         else:
-            # Never from within: what the same turn of the loop changes leaves in one batch.
+            # Never synchronously: changes of the same iteration of the loop leave in one batch.
             self._timer.arm_by(max(when, now))
 
     def _run(self) -> None:

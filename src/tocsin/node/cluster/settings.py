@@ -1,4 +1,4 @@
-"""What a cluster is made with, and what it tells of itself. Plain values."""
+"""What a cluster is made with, and its statistics. Plain values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class PeerStatus:
 
 @dataclass(slots=True)
 class ClusterStatistics:
-    """What the node's metrics tell of the cluster, beside the gossip library's own counters."""
+    """What the node's metrics show of the cluster, beside the gossip library's own counters."""
 
     peers_joined: int = 0
     peers_left: int = 0

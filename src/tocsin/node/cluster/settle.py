@@ -65,11 +65,11 @@ class Settle:
         return self._settled is not None
 
     def start(self) -> None:
-        """All that is known at the start has been told of."""
+        """All peers that are known at the start were added."""
         self._started = True
 
     def wait_for(self, peer: Awaited, now: float) -> None:
-        """There is a peer. Telling of it again changes nothing."""
+        """There is a peer. Idempotent."""
         if not self.settled and peer not in self._done and peer not in self._peers:
             self._peers[peer] = _Peer(now)
             self._follow(peer)

@@ -108,7 +108,8 @@ class ClusterView:
             trip = trips.get(member.name)
             last = None if itself else cluster.convergence.last(member.name)
             tocsin = itself or speaks_tocsin(member.meta)
-            # Under this name there may have been a Tocsin node before, and what it told is not forgotten.
+            # Under this name there may have been a Tocsin node before, and what it announced is not
+            # forgotten.
             version, configuration = self._node_info(member.name) if tocsin else ("", "")
             found.append(
                 Member(
@@ -169,7 +170,7 @@ def certificate_doubts(identity: Shown, now: float) -> list[str]:
 
 
 class _Wall:
-    """Turns the event loop's time into the wall clock's, as RFC 3339."""
+    """Converts the event loop's time to the wall clock's, as RFC 3339."""
 
     def __init__(self) -> None:
         self._ahead = time.time() - asyncio.get_running_loop().time()

@@ -1,7 +1,7 @@
 """The daemon's flags: Alertmanager 0.33's names, defaults and forms.
 
-Flags of things that this version does not do are taken at their defaults and refused in words otherwise, so
-that nothing is promised and silently not kept.
+Flags of things that this version does not do are taken at their defaults and refused with an error otherwise,
+so that nothing is promised and silently not kept.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The file of ``--web.config.file``: exporter-toolkit's keys, strict.
 
-Two steps, because the watcher of the files must know their names before anything in them is looked at:
+Two steps, because the watcher of the files must know their names before anything in them is read:
 :func:`read_web_file` reads the YAML alone, :meth:`WebFile.resolve` the certificates, keys and CAs in it.
 
 Source: exporter-toolkit's documentation, and what Alertmanager 0.33 does with such a file. Stricter where
@@ -113,12 +113,12 @@ class _FileSection(Section):
 
 
 _ENABLING: Final = ("cert", "key", "client_ca", "cert_file", "key_file", "client_ca_file", "client_auth_type")
-"""Keys each of which turns TLS on; the others alone leave it off, as upstream."""
+"""Keys each of which enables TLS; the others alone leave it off, as upstream."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebFile:
-    """The file's YAML, before anything that it names was looked at."""
+    """The file's YAML, before anything that it names was read."""
 
     path: Path
     found: _FileSection | None

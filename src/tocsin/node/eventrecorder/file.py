@@ -15,7 +15,7 @@ STDOUT: Final = 1
 
 
 class FileOutput:
-    """Appends to the file at ``path``, which is made if it is not there. Before it writes it looks whether
+    """Appends to the file at ``path``, which is made if it is not there. Before it writes it checks whether
     that is still the same file: one that logrotate has moved away or removed is followed by a new one.
 
     ``OSError``. To be made on a thread.

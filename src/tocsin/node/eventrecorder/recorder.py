@@ -148,7 +148,7 @@ class EventRecorder:
                 if each:
                     self._queue.append((now, position, some._replace(each=each)))
                     self.queued += len(each)
-        except Exception as error:  # A bug here must cost events, not what they tell of.
+        except Exception as error:  # A bug here must cost events only.
             self._failed(error)
         self._woken.set()
 

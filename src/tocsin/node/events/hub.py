@@ -1,4 +1,4 @@
-"""Looks for changes while somebody listens, and tells all who do."""
+"""Checks for changes while there are listeners, and sends events to all of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LOOK_INTERVAL: Final = 0.25
 HEARTBEAT: Final = 15.0
 """Seconds without an event, until something is sent all the same: proxies close what is silent."""
 KEPT: Final = 60.0
-"""Seconds that the node goes on looking after the last listener has left: it may come back."""
+"""Seconds that the node goes on checking after the last listener has left: it may come back."""
 LONGEST: Final = 3600.0
 """Seconds of a stream: then the client begins another, and says anew who it is."""
 RETRY: Final = 2000
@@ -133,8 +133,8 @@ class EventHub:
             idle = 0.0 if self._listeners else idle + LOOK_INTERVAL
             try:
                 changes = self._watched.changes()
-            except Exception:  # A bug must cost this look, not all that come after it.
-                _log.exception("Failed to look for changes")
+            except Exception:  # A bug must cost this check, not all later ones.
+                _log.exception("Failed to check for changes")
                 continue
             for kind, ids, more in changes:
                 event = Event(kind=kind, at=self.time(), ids=tuple(ids), more=more)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 class Watch:
     """Implements :class:`tocsin.node.events.hub.Watched`. ``touched`` gives each kind's keys and how they are
-    written; it is asked each time, as a reload may bring others. ``states`` are looked at as a whole."""
+    written; it is asked each time, as a reload may bring others. ``states`` are compared as a whole."""
 
     def __init__(
         self,

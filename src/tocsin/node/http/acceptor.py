@@ -91,7 +91,7 @@ class Acceptor:
         task.cancel()
 
     async def _greet(self, connection: socket.socket, tracked: TrackedConnection) -> None:
-        """Hand it to a protocol; the protocol tells when it is gone, before that we do."""
+        """Hand it to a protocol; the protocol reports when it is gone, before that we do."""
         handed_over = False
 
         def protocol() -> asyncio.Protocol:

@@ -38,7 +38,7 @@ class HTTPBounds:
     """From the accepted connection to the end of the TLS handshake."""
     handshakes: int = 64
     """Under way at once; each costs half a megabyte. The oldest goes, of the address that has most;
-    or else the new one waits for ``patience``, and goes if there is no place then."""
+    or else the new one waits for ``patience``, and goes if there is no slot then."""
     handshakes_per_second: float = 150.0
     """Of all clients together, and after a rest ``handshakes_burst`` at once: each takes 2 ms of the event
     loop, so 0.3 of a processor at most. Later ones wait in line, and go if that would take longer than

@@ -33,7 +33,7 @@ class Connections:
     """All connections of one server.
 
     Where there is no room for one more, the connection goes that has waited longest with no request: of the
-    same address, or, when all places are taken, of the address that has most. So a client that opens many
+    same address, or, when all slots are taken, of the address that has most. So a client that opens many
     connections and sends little on them is its own victim, and keeps nobody else out.
     """
 

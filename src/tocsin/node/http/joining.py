@@ -10,7 +10,7 @@ JOINED_BYTES: Final = 64 * 1024
 
 
 class JoiningTransport:
-    """Writes what comes within one turn of the event loop in one go: the head of an answer with its body.
+    """Joins the writes of one iteration of the event loop into one: the head of an answer with its body.
 
     A write is a system call, the dearest single step of a small answer, and wakes the client.
     """
@@ -21,7 +21,7 @@ class JoiningTransport:
         self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """At the end of this turn, or now if it is much."""
+        """At the end of this iteration, or now if it is much."""
         if len(data) > JOINED_BYTES:
             self._flush()
             self._transport.write(data)

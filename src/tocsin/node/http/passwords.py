@@ -22,7 +22,7 @@ from tocsin.node.http.bounds import HTTPStatistics
 
 _SCHEME: Final = b"basic "
 _LONGEST: Final = 72
-"""bcrypt looks at no more bytes of a password. Go's cuts there in silence, so it must be done here."""
+"""bcrypt uses no more bytes of a password. Go's cuts there in silence, so it must be done here."""
 _NOBODY: Final = b"." * 22 + b"O" * 31
 """Salt and digest of the hash that stands in for a user who does not exist. Nobody knows its password, and an
 unknown user is refused whatever the comparison says."""
@@ -138,7 +138,8 @@ def _step_back() -> None:
 
 def _matches(password: bytes, expected: str, highest: int) -> bool:
     """Whether the password is right. A wrong one takes as long as with a hash of the cost ``highest``, each
-    step of which takes twice as long: else the time would tell a user whose hash is cheap from nobody."""
+    step of which takes twice as long: otherwise the time would distinguish a user with a cheap hash from an
+    unknown one."""
     password = password[:_LONGEST]
     try:
         right = bcrypt.checkpw(password, expected.encode())

@@ -17,7 +17,7 @@ from tocsin.node.api.people import subject_of
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
 from tocsin.node.http.connections import Connections, TrackedConnection
 from tocsin.node.http.joining import JoiningTransport
-from tocsin.node.http.turns import Turns
+from tocsin.node.http.roundrobin import RoundRobin
 from tocsin.node.http.unsized import until_closed
 
 _ANSWERS: Final = {
@@ -59,7 +59,7 @@ class BoundedProtocol(HttpToolsProtocol):
         statistics: HTTPStatistics,
         connections: Connections,
         tracked: TrackedConnection,
-        turns: Turns,
+        round_robin: RoundRobin,
         check_client: Callable[[ssl.SSLObject], None] | None = None,
         **options: Any,
     ) -> None:
@@ -68,7 +68,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._statistics = statistics
         self._connections = connections
         self._tracked = tracked
-        self._turns = turns
+        self._round_robin = round_robin
         self._check_client = check_client
         self._refused = ""
         self._ending = False
@@ -187,14 +187,14 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop("malformed")
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Called for each request whose turn has come on this connection."""
+        """Called for each request that is next on this connection."""
 
         def begin() -> None:
             if not cycle.disconnected:
                 old = cycle.scope["http_version"] == "1.0"
                 super(BoundedProtocol, self)._start_asgi_task(cycle, until_closed(cycle, app) if old else app)
 
-        self._turns.take(self._tracked.source, begin)
+        self._round_robin.take(self._tracked.source, begin)
 
     def on_body(self, body: bytes) -> None:
         """Called by the parser."""
@@ -266,7 +266,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._close()
 
     def _say(self, reason: str) -> None:
-        """Tell the client, where no other request's answer can be taken for it."""
+        """Answer with an error, where it cannot be taken for another request's answer."""
         cycle = self.cycle
         pending = cycle is not None and not cycle.response_complete
         if (
@@ -296,7 +296,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _evict(self, reason: str) -> None:
-        """Another takes this one's place."""
+        """Another connection needs this slot."""
         if not self._ending or self._linger_timer is not None:
             self._statistics.connections_closed[reason] += 1
         self._ending = True

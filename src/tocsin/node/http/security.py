@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # Loaded with a file that wants TLS.
 _log = logging.getLogger(__name__)
 
 INTERVAL: Final = 1.0
-"""Seconds between looks at the files."""
+"""Seconds between checks of the files."""
 _MOST_READ: Final = 16 << 20
 
 
@@ -49,7 +49,7 @@ class WebState:
 
 
 class WebSecurity:
-    """Reads at the start, then looks by content at what changed. A bad change changes nothing."""
+    """Reads at the start, then compares contents. A bad change changes nothing."""
 
     def __init__(self, path: str | Path) -> None:
         """:class:`~tocsin.errors.ConfigError` if the file, or one that it names, cannot be used."""
@@ -112,7 +112,7 @@ class WebSecurity:
         except ConfigError:
             raise
         except Exception as error:
-            # The libraries know more ways to refuse a certificate than they tell. Who watches must go on, or
+            # The libraries refuse a certificate in more ways than they document. The watcher must go on, or
             # a password that is taken away tomorrow would still be good.
             raise ConfigError(str(self._path), f"cannot be used: {error!r}", "check what it names") from None
 

@@ -17,7 +17,7 @@ from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
 from tocsin.node.http.connections import Connections, TrackedConnection
 from tocsin.node.http.listeners import bind, inherited
 from tocsin.node.http.protocol import BoundedProtocol
-from tocsin.node.http.turns import Turns
+from tocsin.node.http.roundrobin import RoundRobin
 
 TICK: Final = 1.0
 """Seconds between updates of the answers' date."""
@@ -118,7 +118,7 @@ class WebServer:
             self._close_sockets()
             raise
         loop = asyncio.get_running_loop()
-        turns = Turns(loop)
+        round_robin = RoundRobin(loop)
         connections = Connections(self.bounds, self.statistics, loop.time)
 
         def protocol(tracked: TrackedConnection) -> BoundedProtocol:
@@ -130,7 +130,7 @@ class WebServer:
                 statistics=self.statistics,
                 connections=connections,
                 tracked=tracked,
-                turns=turns,
+                round_robin=round_robin,
                 check_client=self._check_client,
             )
 

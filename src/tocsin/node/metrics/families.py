@@ -68,7 +68,7 @@ FEATURE_LABELS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
         "alertmanager_notification_latency_seconds": ("integration", "receiver_name"),
     },
 }
-"""Labels that a feature of ``--enable-feature`` gives a family in place of its own."""
+"""Labels that a feature of ``--enable-feature`` gives a family instead of its own."""
 
 CLUSTER_ONLY: Final = ("cluster_", "peer_position", "oversize_", "oversized_")
 """Shown by a node with a cluster only. ``alertmanager_cluster_enabled`` is always shown."""
@@ -156,7 +156,7 @@ FAMILIES: Final = (
     _counter("silences_maintenance_errors_total", "Maintenance runs of the silences that failed."),
     _counter("silences_queries_total", "Questions for silences."),
     _counter("silences_query_errors_total", "Questions for silences that failed."),
-    _counter("silences_query_silences_scanned_total", "Silences looked at to answer questions."),
+    _counter("silences_query_silences_scanned_total", "Silences evaluated to answer queries."),
     _counter(
         "silences_query_silences_skipped_total",
         "Silences left out as they had not changed since the last question for the same labels.",
@@ -175,7 +175,7 @@ FAMILIES: Final = (
     _gauge("cluster_failed_peers", "Peers that are thought lost and are being reconnected to."),
     _gauge("cluster_health_score", "Awareness of this node's own slowness; 0 is well."),
     _gauge("cluster_peer_info", "1, with this node's name in the cluster.", ("peer",)),
-    _gauge("peer_position", "Place of this node among the members; it decides who notifies first."),
+    _gauge("peer_position", "Position of this node among the members; it decides who notifies first."),
     _counter("cluster_alive_messages_total", "Alive messages accepted.", ("peer",)),
     _counter("cluster_peer_name_conflicts_total", "Times that two addresses claimed one name."),
     _counter("cluster_peers_joined_total", "Peers that joined."),
@@ -225,9 +225,7 @@ FAMILIES: Final = (
 )
 
 TIMINGS: Final = (
-    Timing(
-        "alertmanager_dispatcher_alert_processing_duration_seconds", "Time to place an alert into its groups."
-    ),
+    Timing("alertmanager_dispatcher_alert_processing_duration_seconds", "Time to group an alert."),
     Timing(
         "alertmanager_http_request_duration_seconds",
         "Time to answer a request.",

@@ -18,7 +18,7 @@ class Meaning(NamedTuple):
     worry: str
     """When something is wrong; empty: by itself never."""
     look: str
-    """Where to look then; empty: nowhere in particular."""
+    """What to check then; empty: nothing in particular."""
 
     @property
     def help(self) -> str:

@@ -1,4 +1,4 @@
-"""What Go's client tells of a process and of its own handler, beside what prometheus_client tells."""
+"""What Go's client shows of a process and of its own handler, beside what prometheus_client shows."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class MoreOfTheProcess(Collector):
 
 
 def _octets() -> dict[str, float]:
-    """The numbers of the line ``IpExt``; empty where the system tells none."""
+    """The numbers of the line ``IpExt``; empty where the system has none."""
     try:
         lines = [line.split() for line in _NETSTAT.read_text().splitlines() if line.startswith("IpExt:")]
         names, values = lines

@@ -161,7 +161,7 @@ class Metrics:
         try:
             return reader()
         except Exception:
-            # One value that cannot be read must not hide all the others from who looks for the fault.
+            # One value that cannot be read must not hide all the others while somebody debugs it.
             _log.exception("a metric cannot be read: %s", family.name)
             return {} if family.labels else float("nan")
 

@@ -38,7 +38,7 @@ class _Turn:
 class SilenceChanges:
     """Stages a change, commits it, applies it: a failed commit leaves nothing behind.
 
-    Changes of one silence take turns, as each goes out from the one before; others go on beside them.
+    Changes of one silence are serialized, as each builds on the one before; others go on beside them.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class SilenceChanges:
         log: Logger | None = None,
         on_change: Callable[[str, Silence], None] = lambda _verb, _silence: None,
     ) -> None:
-        """``log`` gets a line for each change, in Alertmanager's words; ``on_change`` its verb (``create``,
-        ``update``, ``expire``) and the silence as it is now."""
+        """``log`` gets a line for each change, with Alertmanager's messages; ``on_change`` its verb
+        (``create``, ``update``, ``expire``) and the silence as it is now."""
         self._silences = silences
         self._commit = commit
         self._now = now
@@ -71,7 +71,7 @@ class SilenceChanges:
             identifier, staged = self._silences.stage_set(silence, self._now(), self._staged)
             verb = "create" if self._silences.get(identifier) is None else "update"
             await self._keep(staged)
-            for each in staged:  # One that takes the place of another comes after it.
+            for each in staged:  # One that replaces another comes after it.
                 self._log_change(verb if each.id == identifier else "expire", each)
             return identifier
 
@@ -167,7 +167,7 @@ class NotificationWriter:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def keep(self, entries: Sequence[nflog.Entry]) -> None:
-        """Keep what was recorded, then put it into the log and tell the cluster."""
+        """Keep what was recorded, then put it into the log and broadcast it."""
         task = asyncio.get_running_loop().create_task(self._keep(entries))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

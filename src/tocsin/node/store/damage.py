@@ -1,4 +1,4 @@
-"""A damaged database: what can still be read of it is saved, and the file is set aside for people to look at.
+"""A damaged database: what can still be read of it is saved, and the file is set aside for inspection.
 
 The new database is made whole beside the old one before the names are changed, so that a crash at any point
 loses nothing: ``journal.db.new`` is unfinished and thrown away, ``journal.db.mended`` is whole and put in
@@ -36,12 +36,12 @@ from tocsin.node.store.rows import Row
 KEPT: Final = 4
 """Damaged files that stay; of more the oldest are removed, or they would fill the disk in the end."""
 _SINGLE_ROWS: Final = 100_000
-"""Rows that are tried one by one between two places that can be read."""
+"""Rows that are tried one by one between two readable ones."""
 _RECORD_SLICE: Final = 256
 _PAGE: Final = 4096
 _HEADER_BYTES: Final = 100
 _HEADER: Final = {0: b"SQLite format 3\0\x10\0\2\2\0\x40\x20\x20", 44: b"\0\0\0\4", 56: b"\0\0\0\1"}
-"""What is the same in every file of ours, by its place: magic, page size, write-ahead log, fractions, schema
+"""What is the same in every file of ours, by its offset: magic, page size, write-ahead log, fractions, schema
 format, UTF-8. Source: the SQLite file format, 1.3."""
 _SUFFIXES: Final = ("", "-wal", "-shm")
 
@@ -182,7 +182,7 @@ def saved_records(path: Path) -> list[RecordRow]:
 def rebuild(
     path: Path, rows: Iterable[Row], meta: Mapping[str, str], records: Sequence[RecordRow] = ()
 ) -> Path | None:
-    """Put a new database with ``rows`` in the place of the damaged one; where that is now.
+    """Replace the damaged database by a new one with ``rows``; returns where the damaged one is now.
 
     :class:`StorageError` when the disk does not let us; the damaged file is then where it was.
     """
@@ -204,7 +204,7 @@ def rebuild(
 
 
 def finish(path: Path) -> Path | None:
-    """Put a rebuilt database in its place, if a crash left one; where the damaged one is now."""
+    """Install a rebuilt database, if a crash left one; returns where the damaged one is now."""
     repaired = _repaired(path)
     if not repaired.exists():
         return None

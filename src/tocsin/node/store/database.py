@@ -78,13 +78,13 @@ _TABLES_ARE: Final = {
     "records": recordtable.COLUMNS_ARE,
     "meta": [("name", "TEXT", 0, 1), ("value", "TEXT", 1, 0), ("checksum", "INTEGER", 0, 0)],
 }
-"""Name, type, NOT NULL and place in the primary key, as SQLite has read the tables' text."""
+"""Name, type, NOT NULL and position in the primary key, as SQLite has read the tables' text."""
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 """SQLITE_ERROR: a statement of ours is none for the tables that are there."""
 
 
 FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
-"""What a call of SQLite may raise; the second where its words quote a damaged schema that is not text."""
+"""What a call of SQLite may raise; the second where its message quotes a damaged schema that is not text."""
 
 
 class DamagedError(StorageError):
@@ -182,7 +182,7 @@ class Database:
         execute(f"EXPLAIN {_UPSERT}", ("", b"", b"", 0, b"", 0)).fetchall()
 
     def check(self) -> None:
-        """Look at every page and index; :class:`DamagedError` when something is wrong."""
+        """Check every page and index; :class:`DamagedError` when something is wrong."""
         try:
             [problem] = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
         except FAILURES as error:
@@ -221,7 +221,7 @@ class Database:
     def delete_expired(self, second: int) -> int:
         """Delete some of the rows that expired at ``second`` (Unix epoch) or before; how many.
 
-        Less than ``DELETE_ROWS``: there are no more. A few at a time, so that others get their turn.
+        Less than ``DELETE_ROWS``: there are no more. A few at a time, so that other work runs between.
         """
         self._check_place()
         try:
@@ -402,7 +402,7 @@ def open_reading(path: Path) -> sqlite3.Connection:
 
 def _connect(place: str) -> sqlite3.Connection:
     connection = sqlite3.connect(place, uri=place.startswith("file:"), isolation_level=None, timeout=5.0)
-    # Damaged text must not end a whole reading: the row's checksum tells that it is not what was written.
+    # Damaged text must not end a whole reading: the row's checksum shows that it is not what was written.
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     return connection
 

@@ -116,7 +116,7 @@ class ReadRecords:
 
 
 class Wanted(Protocol):
-    """Which records are looked for. May be asked on any thread."""
+    """Which records are searched for. May be asked on any thread."""
 
     def may_be(self, text: bytes, /) -> bool:
         """Whether the record with that JSON is worth being decoded."""

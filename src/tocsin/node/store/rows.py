@@ -1,4 +1,4 @@
-"""What the journal keeps of an entry: its key, what its versions are told apart by, and its own bytes."""
+"""What the journal keeps of an entry: its key, its version, and its own bytes."""
 
 from __future__ import annotations
 

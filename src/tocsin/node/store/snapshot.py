@@ -59,7 +59,7 @@ class Loaded:
 def load(state: Snapshotted, data: bytes, now: Nanoseconds, loaded: Loaded) -> Iterator[None]:
     """Merge a file's content, giving way to others between slices.
 
-    Entries that do not decode are passed over; where a length makes no sense, the file ends. ``loaded`` tells
+    Entries that do not decode are passed over; where a length makes no sense, the file ends. ``loaded`` says
     of both.
     """
     view = memoryview(data)

@@ -1,4 +1,4 @@
-"""What the journal tells of itself."""
+"""The journal's statistics."""
 
 from __future__ import annotations
 

@@ -43,8 +43,9 @@ T = TypeVar("T")
 
 
 def _make_private(directory: Path) -> None:
-    """A folder that is made is its owner's alone: silences tell names and what is broken. One that is there
-    keeps its mode, which somebody may have chosen; the files that we make in it are private in any case."""
+    """A folder that is made is its owner's alone: silences contain names and what is broken. One that is
+    there keeps its mode, which somebody may have chosen; the files that we make in it are private in any
+    case."""
     try:
         directory.mkdir(mode=_PRIVATE, exist_ok=True)
     except FileNotFoundError:

@@ -39,7 +39,7 @@ FACTS_INTERVAL: Final = 0.05
 """Least seconds between the ends and beginnings of transactions that hold facts only: under load they share
 one, alone they wait for nothing. Own changes never wait, and take along what facts there are."""
 APPLIED_AT_ONCE: Final = 128
-"""Own changes made in memory before others get their turn on the event loop."""
+"""Own changes applied in memory before other work of the event loop runs."""
 RETRY: Final = 1.0
 """Seconds from a failure to the next attempt to write what was merged; own changes try at once."""
 
@@ -100,7 +100,7 @@ class Writer:
             self._wake()
 
     async def commit(self, kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
-        """Keep own changes, then call ``apply``, which makes them in memory and tells others.
+        """Keep own changes, then call ``apply``, which applies them in memory and broadcasts them.
 
         :class:`~tocsin.errors.StorageError`: they are not persisted, ``apply`` was not called. A caller that
         is cancelled while waiting does not know; the change is then made or not, in memory and on disk alike.
@@ -182,7 +182,7 @@ class Writer:
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            # A turn for others, who may have changes too: they go into the same transaction.
+            # Other work may have changes, too: they go into the same transaction.
             await asyncio.sleep(0)
             while self._changes or self._facts_due(loop.time()):
                 batch = self._take()
@@ -356,7 +356,7 @@ class Writer:
                 return await self.use(method, *arguments)
 
     async def replace(self, rows: Sequence[Row], meta: Mapping[str, str], problem: str) -> None:
-        """Set the file aside, put one with ``rows`` in its place."""
+        """Set the file aside, and replace it by one with ``rows``."""
 
         def replace() -> tuple[Path | None, list[RecordRow]]:
             self.close_database()

@@ -115,7 +115,7 @@ class Outgoing(SpanProcessor):
 
 
 class _Heard(logging.Handler):
-    """What the exporter has said last: it tells its caller only that it failed."""
+    """The exporter's last message: its return value says only that it failed."""
 
     last = ""
 
@@ -127,7 +127,7 @@ class _Heard(logging.Handler):
 HEARD: Final = _Heard(logging.WARNING)
 _library = logging.getLogger("opentelemetry")
 _library.addHandler(logging.NullHandler())
-_library.propagate = False  # It warns of what requests bring, word for word.
+_library.propagate = False  # Its warnings quote what requests bring.
 logging.getLogger("opentelemetry.exporter").addHandler(HEARD)
 
 

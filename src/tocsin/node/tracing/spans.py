@@ -1,6 +1,6 @@
 """Spans of a node's work, made by OpenTelemetry's SDK, with Alertmanager's names.
 
-``POST /api/v2/alerts`` is the parent of ``dispatch.AggregationGroup.flush``, which tells what was decided as
+``POST /api/v2/alerts`` is the parent of ``dispatch.AggregationGroup.flush``, which has what was decided as
 its events; that is the parent of ``notify.Integration.Notify``, one for each attempt, and that of
 ``HTTP POST``, whose context the receiver gets as ``traceparent``. A trace that came with a request goes on:
 alerts that were posted to several nodes with one ``traceparent`` are one trace over all of them.

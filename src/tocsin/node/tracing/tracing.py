@@ -1,4 +1,4 @@
-"""What the node tells of its work: to the event recorder, and to the tracer where the file asks for one."""
+"""What the node reports of its work: to the event recorder, and to the tracer where the file asks for one."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Statistics:
 class Tracing:
     """Hands everything on to the event recorder, and makes spans of it while :attr:`spans` is there.
 
-    ``instance`` tells this node's spans from those of others.
+    ``instance`` identifies this node's spans.
     """
 
     def __init__(self, recording: Recording, *, instance: str, accept_missing: bool, log: Logger) -> None:
@@ -164,7 +164,7 @@ class Tracing:
         self._adopt()
 
     async def close(self) -> None:
-        """The node has stopped: tell what there is. Bounded in time."""
+        """The node has stopped: export what there is. Bounded in time."""
         await self._recording.close()
         self.check(None)
         self._adopt()

@@ -20,8 +20,8 @@ from tocsin.gossip.transport.datagram import (
     bind_pair,
 )
 from tocsin.gossip.transport.listening import bound_socket
+from tocsin.gossip.transport.scheduler import SLICE
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.turns import SLICE
 
 LOOPBACK = Address("127.0.0.1", 0)
 

@@ -49,7 +49,7 @@ class Line:
     def send_best_effort(self, member: str, part: bytes) -> None:
         asyncio.get_running_loop().call_soon(self.others[member].receive, decode_part(part)[1], self.source)
 
-    async def in_turns(self, event: UserMessage, work: Steps[bytes]) -> bytes:
+    async def run_steps(self, event: UserMessage, work: Steps[bytes]) -> bytes:
         await self.free.wait()
         answer: bytes = finished(work)
         return answer

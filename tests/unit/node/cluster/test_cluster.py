@@ -17,7 +17,7 @@ from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.alerting.timestamp import SECOND
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
-from tocsin.gossip.driver import Gossip
+from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.node.clock import Clock
 from tocsin.node.cluster import joining, settle

@@ -21,7 +21,7 @@ def test_it_remembers_a_bounded_number_and_those_that_are_behind() -> None:
         pace.book("busy", 0.0)
     for number in range(10_000):
         pace.book(str(number), 0.0)
-    assert len(pace._next) <= 4097
+    assert len(pace) <= 4097
     assert pace.book("busy", 0.0) > 5.0
 
 

@@ -215,7 +215,7 @@ class StaticMembership:
         self._local.readdress(address)
 
     def leave(self, now: float) -> None:
-        """Tell the others that we go; from now on nobody can bring us back."""
+        """Announce that we leave; from now on no message makes us alive again."""
         self._local.leave(now)
 
     # -- within

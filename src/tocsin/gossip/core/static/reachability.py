@@ -16,7 +16,7 @@ from tocsin.gossip.core.static.membership import StaticMembership
 
 PROBE: Final = "probe"
 MAX_PINGS: Final = 32
-"""Pings at each interval. Of more members each is pinged in its turn."""
+"""Pings at each interval. More members than that are pinged round robin."""
 UNANSWERED: Final = 1
 """Pings without an ack at the time of the next, after which a stream has to decide."""
 _REMEMBERED: Final = 4
@@ -135,7 +135,7 @@ class Reachability:
         if name is None or contact is None or contact.heard >= contact.check_began:
             return  # An ack came meanwhile.
         if now - contact.check_began > self._patience + self._config.probe_interval:
-            contact.unanswered = 0  # Told so late that it is we who slept.
+            contact.unanswered = 0  # Reported so late that it was this process that slept.
             return
         self._statistics.probes_failed += 1
         self._membership.down(name, now)

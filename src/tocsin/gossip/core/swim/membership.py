@@ -247,7 +247,7 @@ class SwimMembership:
         self._local.readdress(address)
 
     def leave(self, now: float) -> None:
-        """Tell the others that we go; from now on nobody can bring us back."""
+        """Announce that we leave; from now on no message makes us alive again."""
         self._local.leave(now)
 
     def remove(self, name: str) -> None:
@@ -283,7 +283,8 @@ class SwimMembership:
         return True
 
     def _spread(self, accusation: Suspect) -> None:
-        """Queue an accusation. Another's does not take the place of our own, which nobody else tells."""
+        """Queue a suspicion. One of another accuser does not replace our own, which no other member
+        gossips."""
         own = accusation.accuser == self.table.name
         name = (OWN, accusation.node) if own else accusation.node
         self._queue.add(encode_message(accusation), name)

@@ -78,7 +78,7 @@ class Prober:
     A tick that finds a probe under way is remembered once, so that the next probe starts as soon as that one
     is over; further ones are dropped. Quicker than memberlist in three ways, which cost a small cluster a few
     packets a second and a large one nothing: a small cluster's members are probed more often; one to which
-    packets fail has the next turn; and the verdict falls as soon as nothing is left to wait for.
+    packets fail is probed next; and the verdict falls as soon as nothing is left to wait for.
     """
 
     def __init__(
@@ -270,7 +270,7 @@ class Prober:
     def _next_member(self, now: float) -> Member | None:
         """The next member worth probing; after a whole round without any, none.
 
-        Every other turn may be out of turn.
+        Every other probe may be out of turn.
         """
         membership = self._table
         self._out_of_turn = not self._out_of_turn and bool(self._suspicious)

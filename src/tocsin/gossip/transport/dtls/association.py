@@ -45,7 +45,7 @@ class State(Enum):
     HANDSHAKING = "handshaking"
     ESTABLISHED = "established"
     FAILED = "failed"
-    """The handshake; its last words are still repeated to a peer that did not get them."""
+    """The handshake; its last flight is still repeated to a peer that did not get them."""
     CLOSED = "closed"
 
 
@@ -72,9 +72,9 @@ class Association:
         "error",
         "established_at",
         "random",
+        "reported",
         "retransmissions",
         "state",
-        "told",
     )
 
     def __init__(
@@ -86,9 +86,9 @@ class Association:
         self.error: RefusalError | TransportError | None = None
         self.established_at: float = 0.0
         self.random: bytes = b""
-        """Of the client's hello: what tells one handshake from another."""
+        """Of the client's hello: it identifies a handshake."""
         self.retransmissions: int = 0
-        self.told: bool = False
+        self.reported: bool = False
         """For the owner: the error was counted."""
         self._config = config
         self._verification = Verification(rule)
@@ -175,7 +175,7 @@ class Association:
         return True
 
     def close(self) -> None:
-        """Tell the peer that it is over, once; without an answer."""
+        """Send close_notify once; no answer is expected."""
         if self.state is State.ESTABLISHED:
             try:
                 self._connection.shutdown()

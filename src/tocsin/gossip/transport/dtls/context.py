@@ -112,7 +112,7 @@ def build_server_context(config: TLSServerConfig) -> SSL.Context:
         if not _load_authorities(context, section, config.client_ca_file, config.client_ca):
             context.set_default_verify_paths()
         context.set_verify(mode, verify)
-    # Cookies are made and checked before a context is asked for (see .cookies); OpenSSL wants to be told so.
+    # Cookies are made and checked before a context is asked for (see .cookies); OpenSSL needs this call.
     context.set_cookie_generate_callback(lambda _: b"unused")
     context.set_cookie_verify_callback(lambda *_: True)
     return context
@@ -186,14 +186,16 @@ def _load_authorities(context: SSL.Context, section: str, file: Path | None, inl
     """Whether there was a source."""
     if file is None and inline is None:
         return False
-    place, pem = _read(section, file, inline)
+    location, pem = _read(section, file, inline)
     store = context.get_cert_store()
     assert store is not None  # noqa: S101 (a context always has one)
     try:
         for certificate in x509.load_pem_x509_certificates(pem):
             store.add_cert(crypto.X509.from_cryptography(certificate))
     except (ValueError, crypto.Error, SSL.Error) as error:
-        raise ConfigError(place, f"a certificate in it cannot be used: {error}", "check the file") from None
+        raise ConfigError(
+            location, f"a certificate in it cannot be used: {error}", "check the file"
+        ) from None
     return True
 
 
@@ -205,22 +207,22 @@ def _load_certificate(
     cert: bytes | None,
     key: bytes | None,
 ) -> x509.Certificate:
-    cert_place, cert_pem = _read(section, cert_file, cert)
-    key_place, key_pem = _read(section, key_file, key)
+    cert_location, cert_pem = _read(section, cert_file, cert)
+    key_location, key_pem = _read(section, key_file, key)
     try:
         leaf, *chain = x509.load_pem_x509_certificates(cert_pem)
         context.use_certificate(leaf)
         for certificate in chain:
             context.add_extra_chain_cert(certificate)
     except (ValueError, SSL.Error):
-        raise ConfigError(cert_place, "holds no usable certificate", "check the file") from None
+        raise ConfigError(cert_location, "holds no usable certificate", "check the file") from None
     try:
         context.use_privatekey(load_pem_private_key(key_pem, None))  # type: ignore[arg-type]
         context.check_privatekey()
     except (ValueError, TypeError, SSL.Error):
         # What the parser says of it may hold parts of the key.
         raise ConfigError(
-            key_place, f"is not the private key of {cert_place}", "use the matching pair"
+            key_location, f"is not the private key of {cert_location}", "use the matching pair"
         ) from None
     return leaf
 

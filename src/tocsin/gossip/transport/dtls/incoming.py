@@ -18,7 +18,7 @@ from tocsin.gossip.transport.dtls.records import (
     read_records,
 )
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
-from tocsin.gossip.transport.dtls.table import Effects, Slot, Table
+from tocsin.gossip.transport.dtls.table import AssociationTable, Effects, Slot
 from tocsin.sources import source_of
 from tocsin.tls.refusal import RefusalError
 
@@ -42,7 +42,7 @@ class Incoming:
         self._cookies = cookies
         self._all = statistics
         self._statistics = statistics.dtls
-        self._table: Table[Slot] = Table()
+        self._table: AssociationTable[Slot] = AssociationTable()
         self._established: Quota[str] = Quota(
             config.max_inbound_associations_per_host, config.max_inbound_associations
         )
@@ -92,7 +92,7 @@ class Incoming:
             self._after(slot, now)
 
     def close(self) -> None:
-        """Tell all peers that it is over."""
+        """Send close_notify to all peers."""
         for slot in self._table:
             for association in slot.associations:
                 association.close()
@@ -267,20 +267,17 @@ class Incoming:
         self._statistics.associations_inbound += 1
 
     def _refused(self, slot: Slot, association: Association) -> None:
-        """Count and tell each refusal once."""
+        """Count and report each refusal once."""
         error = association.error
-        if association.told or not isinstance(error, RefusalError):
+        if association.reported or not isinstance(error, RefusalError):
             return
-        association.told = True
+        association.reported = True
         counter = self._all.refused_by_peer if error.by_peer else self._all.refusals
         counter[error.reason] += 1
         self.effects.refusals.append((slot.address, error))
 
     def _collect(self, slot: Slot) -> None:
-        for association in slot.associations:
-            self.effects.datagrams += [(slot.address, datagram) for datagram in association.drain()]
-            self._statistics.retransmissions += association.retransmissions
-            association.retransmissions = 0
+        self._statistics.retransmissions += self.effects.collect(slot)
 
     def _drop_candidate(self, slot: Slot) -> None:
         candidate = slot.candidate

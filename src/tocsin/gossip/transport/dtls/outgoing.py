@@ -13,7 +13,7 @@ from tocsin.gossip.transport.dtls.envelope import seal_envelope
 from tocsin.gossip.transport.dtls.openssl import SSL
 from tocsin.gossip.transport.dtls.records import is_lost_state, read_records
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
-from tocsin.gossip.transport.dtls.table import Effects, Slot, Table
+from tocsin.gossip.transport.dtls.table import AssociationTable, Effects, Slot
 from tocsin.gossip.transport.eviction import victim
 from tocsin.tls.refusal import RefusalError
 
@@ -74,7 +74,7 @@ class Outgoing:
         self._statistics = statistics.dtls
         self._random = random_source
         self._port = port
-        self._table: Table[Destination] = Table()
+        self._table: AssociationTable[Destination] = AssociationTable()
         self._latest = contexts.client_context()
         self._looked_at = 0.0
 
@@ -171,7 +171,7 @@ class Outgoing:
             self._after(slot, now)
 
     def close(self) -> None:
-        """Give up what is queued, and tell all peers that it is over."""
+        """Drop what is queued, and send close_notify to all peers."""
         for slot in self._table:
             self._end(slot, "closed")
 
@@ -233,7 +233,7 @@ class Outgoing:
         )
 
     def _context(self, now: float) -> SSL.Context:
-        """The context of the moment; not for each packet does somebody look at the files."""
+        """The current context; the files are not checked for every packet."""
         if now >= self._looked_at + _LOOK_INTERVAL:
             self._looked_at = now
             self._latest = self._contexts.client_context()
@@ -359,10 +359,7 @@ class Outgoing:
             self.effects.failures.append((slot.address, text))
 
     def _collect(self, slot: Destination) -> None:
-        for association in slot.associations:
-            self.effects.datagrams += [(slot.address, datagram) for datagram in association.drain()]
-            self._statistics.retransmissions += association.retransmissions
-            association.retransmissions = 0
+        self._statistics.retransmissions += self.effects.collect(slot)
 
     def _drop_current(self, slot: Destination) -> None:
         if slot.current is not None:

@@ -54,14 +54,14 @@ class Record:
 
     @property
     def handshake_header(self) -> bytes:
-        """What tells one piece of one handshake message from others, empty for other records."""
+        """Identifies a fragment of a handshake message; empty for other records."""
         if self.kind != HANDSHAKE or self.epoch:
             return b""
         return self.data[HEADER_BYTES : HEADER_BYTES + HANDSHAKE_HEADER_BYTES]
 
 
 def read_records(datagram: bytes) -> list[Record]:
-    """The well-formed records at its start; what follows a malformed one is not looked at.
+    """The well-formed records at its start; what follows a malformed one is ignored.
 
     Empty when the datagram is not DTLS.
     """
@@ -148,7 +148,7 @@ def hello_verify_request(hello: ClientHello, cookie: bytes) -> bytes:
 
 
 def lost_state() -> bytes:
-    """The datagram that tells a peer that its association is not known here."""
+    """The datagram that reports to a peer that its association is not known here."""
     return _clear_record(ALERT, bytes(6), LOST_STATE)
 
 

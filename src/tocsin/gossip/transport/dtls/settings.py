@@ -29,13 +29,13 @@ class DTLSTransportConfig:
     mtu: int = MTU
     """Longest payload of a datagram that we send."""
     max_datagram_bytes: int = 4096
-    """Longest datagram that is looked at; a longer one is dropped and counted."""
+    """Longest datagram that is processed; a longer one is dropped and counted."""
     attempt_timeout: float = 4.0
     """Of one attempt at a handshake that we began. Others follow until the handshake's time is over: a record
     that was altered on its way can leave an attempt in a state from which nothing leads on."""
     max_attempts: int = 5
     max_waiting_datagrams: int = 2048
-    """Received and not looked at yet, on each socket; more are dropped and counted."""
+    """Received and not processed yet, on each socket; more are dropped and counted."""
     max_late_packets: int = 256
     """Of each peer, that wait because it has used up its share (``peer_share`` of :attr:`tls`); more are
     dropped and counted."""
@@ -61,7 +61,7 @@ class DTLSTransportConfig:
     lost_state_replies: int = 50
     """A second, to addresses that send data without an association."""
     packets_at_once: int = 64
-    """Taken from a queue in one turn of the event loop, so that a burst does not overflow the peer's
+    """Taken from a queue in one iteration of the event loop, so that a burst does not overflow the peer's
     socket."""
 
     @property
@@ -114,7 +114,7 @@ class DTLSStatistics:
     datagram_bytes_received: int = 0
     datagrams_ignored: Counter[str] = field(default_factory=Counter)
     """"malformed", "too_long", "unknown", "not_packet", "overload"; "share": packets of a peer of which too
-    many wait for its turn."""
+    many wait for it."""
     reloads_failed: int = 0
     """Changed files that TLS can use and DTLS cannot; the old ones stay in use."""
     records_ignored: int = 0

@@ -1,4 +1,4 @@
-"""Associations by address: which one a record is for, and when each wants to be looked at. No I/O.
+"""Associations by address: which one a record is for, and when each has a timeout. No I/O.
 
 An address has at most two: the one in use, and a candidate, whose handshake is under way or just done. The
 one in use is given up only when the candidate has been authenticated and used, so a hello that somebody else
@@ -26,12 +26,21 @@ class Effects:
 
     datagrams: list[tuple[Address, bytes]] = field(default_factory=list)
     packets: list[tuple[bytes, Address, PeerIdentity]] = field(default_factory=list)
-    """Received, with the listener's address of the sender by its own words, and whom it has shown to be."""
+    """Received, with the listener's address that the sender announces, and its verified identity."""
     identified: list[tuple[Address, PeerIdentity]] = field(default_factory=list)
     """Who answers at an address that we dialled; before any packet goes there."""
     failures: list[tuple[Address, str]] = field(default_factory=list)
     """Packets that are known not to be delivered: once for each time something happened."""
     refusals: list[tuple[Address, RefusalError]] = field(default_factory=list)
+
+    def collect(self, slot: Slot) -> int:
+        """Take what the slot's associations have to send; how many datagrams were retransmitted."""
+        repeated = 0
+        for association in slot.associations:
+            self.datagrams += [(slot.address, datagram) for datagram in association.drain()]
+            repeated += association.retransmissions
+            association.retransmissions = 0
+        return repeated
 
     def __bool__(self) -> bool:
         return bool(self.datagrams or self.packets or self.identified or self.failures or self.refusals)
@@ -86,7 +95,7 @@ class Slot:
 SlotType = TypeVar("SlotType", bound=Slot)
 
 
-class Table(Generic[SlotType]):
+class AssociationTable(Generic[SlotType]):
     """Slots by address, least recently used first, and their timers."""
 
     def __init__(self) -> None:
@@ -133,5 +142,5 @@ class Table(Generic[SlotType]):
             slot = self.slots[heapq.heappop(self._heap)[1]]
             slot.due = None
             due.append(slot)
-        # Who wants to be woken at once waits for the next turn nevertheless.
+        # A slot that is due again at once waits for the next call nevertheless.
         yield from (slot for slot in due if self.slots.get(slot.address) is slot)

@@ -31,15 +31,15 @@ from tocsin.gossip.transport.dtls.cookies import Cookies
 from tocsin.gossip.transport.dtls.incoming import Incoming
 from tocsin.gossip.transport.dtls.outgoing import Outgoing
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.transport import TLSTransport
-from tocsin.gossip.transport.turns import Turns
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.settings import ClusterTLSConfig
 
 _TURN: Final = 0.01
-"""Seconds of work on received datagrams before the rest of the event loop gets its turn."""
+"""Seconds of work on received datagrams before the rest of the event loop runs."""
 _OPENED_AT_ONCE: Final = 8
 """Datagrams, before what was in them is dealt with."""
 
@@ -83,7 +83,7 @@ class DTLSTransport:
         self._closed = False
 
     @property
-    def scheduler(self) -> Turns | None:
+    def scheduler(self) -> FairScheduler | None:
         """Shares the work among peers, once started."""
         return self._tls.scheduler
 
@@ -184,7 +184,8 @@ class DTLSTransport:
         return await self._tls.open_stream(destination, timeout, node)
 
     async def close(self) -> None:
-        """Flush, tell the peers, close everything; bounded by the close deadline. Idempotent."""
+        """Flush, send close_notify to the peers, close everything; bounded by the close deadline.
+        Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -246,14 +247,14 @@ class DTLSTransport:
 
     def _deliver(self, packet: bytes, source: Address, peer: PeerIdentity) -> None:
         """Now, or when the peer may cause more work: nobody can be kept from sending datagrams."""
-        turns, dtls = self.scheduler, self.statistics.dtls
-        if turns is None or turns.may_go_on(peer):
+        scheduler, dtls = self.scheduler, self.statistics.dtls
+        if scheduler is None or scheduler.may_go_on(peer):
             self._receive(packet, source, peer)
         elif not self._late.acquire(peer):
             dtls.datagrams_ignored["share"] += 1
         else:
             self.statistics.throttled["peer"] += 1
-            turns.later(peer, partial(self._receive_late, packet, source, peer))
+            scheduler.later(peer, partial(self._receive_late, packet, source, peer))
 
     def _receive_late(self, packet: bytes, source: Address, peer: PeerIdentity) -> None:
         self._late.release(peer)

@@ -1,4 +1,4 @@
-"""One TCP port for clear text and TLS: the first byte of a connection tells which it is."""
+"""One TCP port for clear text and TLS: the first byte of a connection decides."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ class Reach:
             peer.used_at = now
 
     def failed(self, destination: Address, now: float) -> bool:
-        """TLS was tried in vain. Whether that is news."""
+        """TLS was tried in vain. Whether this is the first time."""
         peer = self._peers.get(destination)
         if peer is None:
             return False

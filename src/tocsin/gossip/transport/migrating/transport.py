@@ -20,9 +20,9 @@ from tocsin.gossip.transport.base import Certificates, Stream, TransportHandler
 from tocsin.gossip.transport.datagram import BACKLOG, bind_pair
 from tocsin.gossip.transport.migrating.demultiplexer import Demultiplexer
 from tocsin.gossip.transport.migrating.reach import Reach
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.transport import TLSTransport
-from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.transport import UDPTransport
 
@@ -70,7 +70,7 @@ class MigratingTransport:
         return self.tls.advertise_address
 
     @property
-    def scheduler(self) -> Turns | None:
+    def scheduler(self) -> FairScheduler | None:
         """Shares the work among peers, once started."""
         return self.tls.scheduler
 

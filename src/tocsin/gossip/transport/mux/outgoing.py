@@ -16,7 +16,7 @@ BATCH: Final = 64 * 1024
 
 
 class Outgoing:
-    """Control frames first, then packets, then a frame of each stream in turn.
+    """Control frames first, then packets, then frames of the streams, round robin.
 
     Streams get a quarter of each batch, so that packets without end do not starve them.
     """
@@ -69,7 +69,7 @@ class Outgoing:
         return sent
 
     def schedule(self, stream: MuxStream) -> None:
-        """Give it a turn, if it has something to send."""
+        """Queue it, if it has something to send."""
         if not stream.scheduled and stream.sendable:
             stream.scheduled = True
             self._ready.append(stream)

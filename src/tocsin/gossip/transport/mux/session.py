@@ -209,9 +209,9 @@ class MuxSession:
     # -- bytes in
 
     def receive(self, data: bytes, now: float, frames: int | None = None) -> bool:
-        """Take bytes; whether there is more to do: then call again with none, after others had a turn.
+        """Take bytes; whether there is more to do: then call again with none, after other work.
 
-        At most ``frames`` are looked at, ``frames_at_once`` where it is None.
+        At most ``frames`` are processed, ``frames_at_once`` where it is None.
 
         :class:`MuxError` when the connection is past repair; it is counted.
         """
@@ -275,7 +275,7 @@ class MuxSession:
             self._events.append(HelloReceived(hello))
         elif frame_type == wire.START:
             if self.open or self.peer is None or not self._hello_sent:
-                raise MuxError(MuxCode.PROTOCOL, "START out of its place")
+                raise MuxError(MuxCode.PROTOCOL, "START out of sequence")
             self.open = True
             self._events.append(Started())
 
@@ -388,7 +388,7 @@ class MuxSession:
     # -- bytes out
 
     def data_to_send(self, limit: int = BATCH) -> bytes:
-        """Whole frames, about ``limit`` bytes: answers first, packets before streams, streams in turn."""
+        """Whole frames, about ``limit`` bytes: answers first, packets before streams, streams round robin."""
         outgoing, control = self._outgoing, self._control
         if self._owed * 2 >= self.config.connection_window:
             control.append(wire.encode_window(0, self._owed))

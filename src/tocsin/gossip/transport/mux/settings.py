@@ -81,14 +81,14 @@ class StreamOpened:
 
 @dataclass(frozen=True, slots=True)
 class StreamChanged:
-    """Something for the reader or the writer of a stream: look again."""
+    """The reader or the writer of a stream may go on: check again."""
 
     stream: int
 
 
 @dataclass(frozen=True, slots=True)
 class GoingAway:
-    """The peer sends nothing new from here on. Told once."""
+    """The peer opens nothing new from here on. Emitted once."""
 
     code: MuxCode
     text: str

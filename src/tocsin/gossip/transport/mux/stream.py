@@ -45,7 +45,7 @@ class MuxStream:
         self.error: str = ""
         """Why it was cut; empty while it was not."""
         self.scheduled: bool = False
-        """Waits for its turn to send."""
+        """Is queued to send."""
         self._chunks: deque[bytes] = deque()
         self._outgoing: deque[memoryview] = deque()
 

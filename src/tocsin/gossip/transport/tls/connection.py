@@ -35,7 +35,7 @@ _SHOW_REFUSAL_TIME: Final = 1.0
 
 
 class ConnectionOwner(Protocol):
-    """Told what happens on a connection. Called on the event loop; never raises, save where it says so."""
+    """Gets the events of a connection. Called on the event loop; never raises, save where it says so."""
 
     def connection_established(self, connection: TLSConnection) -> None:
         """The handshake is done. May raise :class:`RefusalError` to refuse the peer."""
@@ -346,7 +346,7 @@ class TLSConnection(asyncio.Protocol):
         self._statistics.connections_open += 1
         self.established_at = self._loop.time()
         self.expires_at = certificate_expiry(session.tls)
-        # Now: once an alert has ended the session, OpenSSL tells nothing of it any more.
+        # Now: once an alert has ended the session, OpenSSL returns nothing about it.
         self._certificate = session.tls.getpeercert(binary_form=True) or b""
         self.writable = self._drained.is_set()
         if not self.writable:

@@ -1,4 +1,5 @@
-"""Who may have a handshake now: each source has its share of a processor, all strangers together another."""
+"""Rate limits of handshakes: each source has its share of a processor, all unverified hosts together
+another."""
 
 from __future__ import annotations
 
@@ -7,8 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.turns import Turns
 
 MAX_KNOWN: Final = 1024
 _ALL: Final = "strangers"
@@ -17,14 +18,14 @@ _ALL: Final = "strangers"
 class Handshakes:
     """Charges handshakes to sources (see :func:`~tocsin.sources.source_of`).
 
-    A host with many addresses has many shares, so what all strangers may take together is bounded too. A
-    source is known once a peer there has shown a certificate that was accepted: from then on it has its own
-    share alone, and a crowd of strangers does not keep a member out.
+    A host with many addresses has many shares, so what all unverified hosts may take together is bounded too.
+    A source is known once a peer there has shown a certificate that was accepted: from then on it has its own
+    share alone, and a crowd of unverified hosts does not keep a member out.
     """
 
     def __init__(self, config: TLSTransportConfig) -> None:
-        self._sources = Turns(config.host_share, config.host_burst)
-        self._strangers = Turns(config.strangers_share, config.host_burst)
+        self._sources = FairScheduler(config.host_share, config.host_burst)
+        self._strangers = FairScheduler(config.strangers_share, config.host_burst)
         self._known: OrderedDict[str, None] = OrderedDict()
 
     def know(self, source: str) -> None:
@@ -53,11 +54,11 @@ class Handshakes:
         return self._sources.may_go_on(source) and (source in self._known or self._strangers.may_go_on(_ALL))
 
     def waits_for(self, source: str) -> str:
-        """Which share is used up: "host" its own, "strangers" that of all strangers."""
+        """Which share is used up: "host" its own, "strangers" that of all unverified hosts."""
         return "strangers" if self._sources.may_go_on(source) else "host"
 
     def later(self, source: str, work: Callable[[], None]) -> None:
-        """Call ``work`` when it is the source's turn, and the strangers' if it is one."""
+        """Call ``work`` when the source's share allows it, and that of unverified hosts if it is one."""
         self._sources.later(source, partial(self._after_its_own, source, work))
 
     def _after_its_own(self, source: str, work: Callable[[], None]) -> None:

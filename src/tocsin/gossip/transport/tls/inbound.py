@@ -15,6 +15,7 @@ from tocsin.errors import TransportError, WireError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.base import TransportHandler
+from tocsin.gossip.transport.scheduler import SLICE, VIOLATION, FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.handshakes import Handshakes
@@ -24,7 +25,6 @@ from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
-from tocsin.gossip.transport.turns import SLICE, VIOLATION, Turns
 from tocsin.gossip.wire.framing import FrameDecoder, PacketFrame, StreamStart
 from tocsin.gossip.wire.mux import PROTOCOL
 from tocsin.sources import source_of
@@ -34,7 +34,7 @@ from tocsin.tls.refusal import RefusalError
 _log = logging.getLogger(__name__)
 
 FRAMES_AT_ONCE: Final = 64
-"""Delivered in one turn of the event loop: a read can hold thousands of small packets."""
+"""Delivered in one iteration of the event loop: a read can hold thousands of small packets."""
 SLOWEST: Final = 1000
 """Bytes a second of a frame that is waited for."""
 
@@ -51,10 +51,10 @@ class Inbound:
         refusals: RefusalLog,
         heard_from: Callable[[Address], None],
         mux_peers: MuxPeers,
-        turns: Turns,
+        scheduler: FairScheduler,
     ) -> None:
         self.mux_peers = mux_peers
-        self.turns = turns
+        self.scheduler = scheduler
         self.handshakes: Handshakes = Handshakes(config)
         self.heard_from = heard_from
         self.config = config
@@ -104,7 +104,7 @@ class Inbound:
         return False
 
     def _room_for_a_stranger(self) -> bool:
-        """Handshakes of sources that are known have their places beside these."""
+        """Handshakes of known sources are counted apart from these."""
         if len(self._strangers) < self.config.max_inbound_handshakes:
             return True
         oldest, since = next(iter(self._strangers.items()))
@@ -201,7 +201,7 @@ class AcceptedConnection(TLSConnection):
 
 
 class Accepted:
-    """The owner of an accepted connection until it turns into a stream: takes PACKET frames from it."""
+    """The owner of an accepted connection until it becomes a stream: takes PACKET frames from it."""
 
     def __init__(self, inbound: Inbound) -> None:
         self.connection: TLSConnection | None = None
@@ -212,7 +212,7 @@ class Accepted:
         self._timer: asyncio.TimerHandle | None = None
         self._frames: deque[PacketFrame | StreamStart] = deque()
         self._queued_bytes = 0  # of the frames
-        self._held = 0  # what the host is told to hold of them, and of one that is not whole
+        self._held = 0  # what is counted for the host of them, and of one that is not whole
         self._paused = False
         self._ended = False
         self._gone = False
@@ -232,7 +232,7 @@ class Accepted:
             self._inbound.hold(source_of(self.peer.host), -self._held)
 
     def _hold(self) -> bool:
-        """Tell what is held here; whether the host's connections hold no more than they may."""
+        """Count what is held here; whether the host's connections hold no more than they may."""
         if self._gone:  # What is left of it is being delivered.
             return True
         held = self._decoder.pending + self._queued_bytes
@@ -262,7 +262,7 @@ class Accepted:
             frames = self._decoder.feed(data)
         except WireError as error:
             statistics.frames_refused += 1
-            self._inbound.turns.penalize(self.peer, VIOLATION)
+            self._inbound.scheduler.penalize(self.peer, VIOLATION)
             _log.debug("closing the connection of %s: %s", connection.remote, error)
             self._cancel_timer()
             connection.abort()
@@ -274,10 +274,10 @@ class Accepted:
         elif frames or self._frame_since is None:
             self._frame_since = self._heard_at
         if not self._paused:
-            if self._inbound.turns.may_go_on(self.peer):
+            if self._inbound.scheduler.may_go_on(self.peer):
                 self._deliver(connection, began)
             else:
-                self._wait_for_turn(connection, within=self._inbound.turns.charge(self.peer, began))
+                self._wait_for_scheduler(connection, within=self._inbound.scheduler.charge(self.peer, began))
         if not self._hold():
             statistics.connections_rejected["frame_bytes"] += 1
             _log.debug("closing the connection of %s: its host's frames take too much", connection.remote)
@@ -286,7 +286,7 @@ class Accepted:
             connection.abort()
 
     def _deliver(self, connection: TLSConnection, began: float | None = None) -> None:
-        """Some frames now; the network waits while the rest get their turns of the event loop.
+        """Some frames now; nothing is read while the rest wait for later iterations of the event loop.
 
         ``began``: when the work on them did, if not now.
         """
@@ -312,9 +312,9 @@ class Accepted:
             if perf_counter() - began > SLICE:
                 break
         self._hold()
-        within = inbound.turns.charge(self.peer, began)
+        within = inbound.scheduler.charge(self.peer, began)
         if frames or not within:
-            self._wait_for_turn(connection, within=within)
+            self._wait_for_scheduler(connection, within=within)
         elif self._paused:
             self._paused = False
             if self._frame_since is not None:
@@ -323,11 +323,11 @@ class Accepted:
             if self._ended:
                 connection.start_close()
 
-    def _wait_for_turn(self, connection: TLSConnection, *, within: bool) -> None:
+    def _wait_for_scheduler(self, connection: TLSConnection, *, within: bool) -> None:
         self._inbound.statistics.throttled["peer"] += not within
         self._paused = True
         connection.pause_reading()
-        self._inbound.turns.later(self.peer, partial(self._deliver, connection))
+        self._inbound.scheduler.later(self.peer, partial(self._deliver, connection))
 
     def connection_ended(
         self, connection: TLSConnection, error: RefusalError | TransportError | None
@@ -352,7 +352,7 @@ class Accepted:
         self._inbound.handler.stream_accepted(stream)
 
     def _source(self, connection: TLSConnection, text: str) -> Address:
-        """Where the sender listens, by its own words; a sender says the same with every packet."""
+        """Where the sender listens, as it announces; it announces the same with every packet."""
         if text != self._from_text:
             self._from_text = text
             self._from = listener_address(text, connection.remote)

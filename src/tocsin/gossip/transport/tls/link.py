@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from tocsin.bounded import PacketQueue
@@ -22,6 +23,21 @@ from tocsin.gossip.wire.framing import encode_packet_frame
 from tocsin.tls.refusal import RefusalError
 
 _QUEUE_FULL: Final = "the queue of packets to it is full"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkServices:
+    """What all links of a transport share."""
+
+    config: TLSTransportConfig
+    dialer: Dialer
+    mux_peers: MuxPeers
+    handler: TransportHandler
+    statistics: TransportStatistics
+    refusals: RefusalLog
+    random: random.Random
+    advertised: str
+    """The sender's address in each frame."""
 
 
 class PacketLink:
@@ -55,31 +71,22 @@ class PacketLink:
     )
 
     def __init__(
-        self,
-        destination: Address,
-        config: TLSTransportConfig,
-        dialer: Dialer,
-        mux_peers: MuxPeers,
-        handler: TransportHandler,
-        statistics: TransportStatistics,
-        refusals: RefusalLog,
-        random_source: random.Random,
-        advertised: str,
-        on_empty: Callable[[PacketLink], None],
+        self, destination: Address, services: LinkServices, on_empty: Callable[[PacketLink], None]
     ) -> None:
+        config = services.config
         self.destination: Address = destination
         self.config: TLSTransportConfig = config
         self.last_used: float = 0.0
         self.last_reason: str = ""
         self.closed: bool = False
-        self._dialer = dialer
-        self._mux_peers = mux_peers
+        self._dialer = services.dialer
+        self._mux_peers = services.mux_peers
         self._mux: MuxConnection | None = None
-        self._advertised = advertised
-        self._handler = handler
-        self._statistics = statistics
-        self._refusals = refusals
-        self._random = random_source
+        self._advertised = services.advertised
+        self._handler = services.handler
+        self._statistics = services.statistics
+        self._refusals = services.refusals
+        self._random = services.random
         self._on_empty = on_empty
         self._queue = PacketQueue(config.max_queued_packets, config.max_queued_bytes)
         self._connection: TLSConnection | None = None
@@ -249,7 +256,8 @@ class PacketLink:
         self._statistics.packet_bytes_sent += len(frame)
 
     def _lost(self, error: RefusalError | TransportError | None, reason: str, *, counts: bool) -> None:
-        """The connection is gone (or never came): rest if it failed, tell the handler, give up the queue."""
+        """The connection is gone (or never came): back off if it failed, notify the handler, drop the
+        queue."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         connection, self._connection = self._connection, None

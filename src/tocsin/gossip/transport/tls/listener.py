@@ -1,4 +1,4 @@
-"""Where a peer listens, by its own words."""
+"""Where a peer listens, as it announces it."""
 
 from __future__ import annotations
 

@@ -28,11 +28,11 @@ from tocsin.gossip.transport.mux.settings import (
     StreamOpened,
 )
 from tocsin.gossip.transport.mux.stream import MuxStream
+from tocsin.gossip.transport.scheduler import SLICE, VIOLATION, FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import SHORT_LINGER, TLSConnection
 from tocsin.gossip.transport.tls.mux_stream import MultiplexedStream
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.turns import SLICE, VIOLATION, Turns
 from tocsin.gossip.wire import mux as wire
 from tocsin.gossip.wire.mux import Hello, MuxCode, MuxError
 from tocsin.tls.refusal import RefusalError
@@ -47,7 +47,7 @@ _UNSENT: Final = 128 * 1024
 
 
 class MuxOwner(Protocol):
-    """Told what becomes of a connection. Called on the event loop; never raises."""
+    """Gets the events of a connection. Called on the event loop; never raises."""
 
     def mux_hello(self, mux: MuxConnection, hello: Hello) -> None:
         """The peer said who it is: answer, decide."""
@@ -76,24 +76,25 @@ class MuxConnection:
         *,
         sequence: int,
         destination: Address | None,
-        turns: Turns,
+        scheduler: FairScheduler,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.peer: PeerIdentity = connection.peer
         """Whom the work that comes of it is charged to."""
-        self._turns = turns
+        self._scheduler = scheduler
         self.connection = connection
         self.destination = destination
         self.config = config
         self.sequence = sequence
         self.source: Address = connection.remote
-        """The peer's listener by its own words; the connection's far end until it told."""
+        """The listener's address that the peer announces; the connection's remote address until it has
+        announced one."""
         self.carries: set[Address] = set() if destination is None else {destination}
         """What goes to these addresses may go here: the peer has proven to be what listens there."""
         self.used_at: float = loop.time()
         """When it last brought or took a packet or a stream."""
         self.renews = False
-        """It is to take the place of another one, made under older certificates."""
+        """It is to replace another one, made under older certificates."""
         self.two_way = False
         """The accepting side may use it for its own packets and streams too."""
         self.over: bool = False
@@ -203,7 +204,7 @@ class MuxConnection:
         self.connection.abort()
 
     def flush_soon(self) -> None:
-        """Send once this turn of the event loop is over: what comes in one turn shares records."""
+        """Send once this iteration of the event loop is over: what one iteration sends shares records."""
         if not self._flushing and not self.over:
             self._flushing = True
             self._loop.call_soon(self._flush)
@@ -234,18 +235,18 @@ class MuxConnection:
         """It is established already."""
 
     def connection_received(self, connection: TLSConnection, data: bytes) -> None:  # noqa: ARG002
-        """Frames; some now, the rest in later turns of the event loop, and the network waits meanwhile."""
-        if self._working or not self._turns.may_go_on(self.peer):
+        """Frames; some now, the rest in later iterations of the event loop, and nothing is read meanwhile."""
+        if self._working or not self._scheduler.may_go_on(self.peer):
             # A peer that is in debt waits also on a connection that it has just made.
             self.session.receive(data, self._loop.time(), 0)
-            self._wait_for_turn(within=not self._turns.wait(self.peer))
+            self._wait_for_scheduler(within=not self._scheduler.wait(self.peer))
         else:
             self._receive(data)
 
     def connection_ended(
         self, connection: TLSConnection, error: RefusalError | TransportError | None
     ) -> None:
-        """Everything that was received is worth reading, in its turns; then it is over."""
+        """Process all that was received, in later iterations; then end."""
         if self._working and not self.over:
             self._ending = (error,)
             return
@@ -266,7 +267,7 @@ class MuxConnection:
                 # One by one: what a packet costs is known only afterwards.
                 self._more = self.session.receive(data, now, 1)
             except MuxError as error:
-                self._turns.penalize(self.peer, VIOLATION)
+                self._scheduler.penalize(self.peer, VIOLATION)
                 self._take_events()
                 self._broken(error)
                 return
@@ -274,17 +275,17 @@ class MuxConnection:
             self._take_events()
             if not self._more or self.over or perf_counter() - began > SLICE:
                 break
-        within = self._turns.charge(self.peer, began)
+        within = self._scheduler.charge(self.peer, began)
         if (self._more or not within) and not self.over:
-            self._wait_for_turn(within=within)
+            self._wait_for_scheduler(within=within)
         self.flush_soon()
 
-    def _wait_for_turn(self, *, within: bool) -> None:
+    def _wait_for_scheduler(self, *, within: bool) -> None:
         if not self._working:
             self._statistics.throttled["peer"] += not within
             self._working = True
             self.connection.pause_reading()
-            self._turns.later(self.peer, self._work)
+            self._scheduler.later(self.peer, self._work)
 
     def _work(self) -> None:
         self._working = False
@@ -343,7 +344,7 @@ class MuxConnection:
         self._handler.stream_accepted(stream)
 
     def _broken(self, error: MuxError) -> None:
-        """Tell the peer why, and close."""
+        """Send the reason to the peer (GOAWAY), and close."""
         if self.over:
             return
         _log.debug("closing the connection of %s: %s", self.connection.remote, error)

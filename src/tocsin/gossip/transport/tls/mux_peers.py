@@ -16,6 +16,7 @@ from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.mux.settings import MuxConfig
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import PROVEN_AFTER, TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
@@ -23,7 +24,6 @@ from tocsin.gossip.transport.tls.listener import listener_address
 from tocsin.gossip.transport.tls.listener_proof import proves_listener
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.wire.mux import INSTANCE_SIZE, PROTOCOL, Hello, MuxCode, MuxError
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.refusal import RefusalError
@@ -59,10 +59,10 @@ class MuxPeers:
         statistics: TransportStatistics,
         random_source: random.Random,
         advertised: str,
-        turns: Turns,
+        scheduler: FairScheduler,
         user: MuxUser,
     ) -> None:
-        self._turns = turns
+        self._scheduler = scheduler
         self.instance: bytes = random_source.randbytes(INSTANCE_SIZE)
         self._user = user
         self._config = config
@@ -150,7 +150,7 @@ class MuxPeers:
         return list(self._connections)
 
     async def renew(self, mux: MuxConnection, limit: float) -> None:
-        """Open a connection that takes the place of ``mux``, which then ends once it is drained.
+        """Open a connection that replaces ``mux``, which then ends once it is drained.
 
         One that carries nothing of ours is left to its dialler: it is sent GOAWAY, and dials again when it
         has something to send. Raises like :meth:`Dialer.dial`.
@@ -224,7 +224,7 @@ class MuxPeers:
             self._statistics,
             sequence=self._sequence,
             destination=destination,
-            turns=self._turns,
+            scheduler=self._scheduler,
         )
         if not mux.over:
             self._connections.add(mux)
@@ -315,7 +315,7 @@ class MuxPeers:
         self._detach(mux, None, lost=False)
 
     def mux_ended(self, mux: MuxConnection, error: RefusalError | TransportError | MuxError | None) -> None:
-        """Tell those that wait for it."""
+        """Notify those that wait for it."""
         if mux in self._connections:
             self._connections.discard(mux)
             self._statistics.connections_mux -= 1

@@ -27,7 +27,7 @@ class MultiplexedStream:
 
     @property
     def remote(self) -> Address:
-        """Where it was opened to; of an accepted one the far end of the connection."""
+        """Where it was opened to; of an accepted one the remote address of the connection."""
         return self._remote
 
     @property
@@ -36,7 +36,7 @@ class MultiplexedStream:
         return self._connection.connection.peer
 
     def changed(self) -> None:
-        """The session moved something: look again."""
+        """The session moved something: check again."""
         self._changed.set()
 
     async def write(self, data: bytes) -> None:

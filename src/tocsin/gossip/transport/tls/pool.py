@@ -10,15 +10,15 @@ from tocsin.aio import LoopTimer
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.eviction import victim
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.dial import Dialer
-from tocsin.gossip.transport.tls.link import PacketLink
+from tocsin.gossip.transport.tls.link import LinkServices, PacketLink
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.mux_peers import MuxPeers
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.turns import Turns
 from tocsin.tls.identity import ClusterIdentity
 
 
@@ -35,19 +35,17 @@ class PacketPool:
         refusals: RefusalLog,
         random_source: random.Random,
         advertised: str,
-        turns: Turns,
+        scheduler: FairScheduler,
     ) -> None:
         self._config = config
-        self._dialer = dialer
         self.mux_peers: MuxPeers = MuxPeers(
-            config, identity, dialer, handler, statistics, random_source, advertised, turns, user=self
+            config, identity, dialer, handler, statistics, random_source, advertised, scheduler, user=self
         )
-        """The connections of ``tocsin/1``, which tell this pool what they carry."""
-        self._advertised = advertised
-        self._handler = handler
+        """The connections of ``tocsin/1``, which report to this pool what they carry."""
+        self._services = LinkServices(
+            config, dialer, self.mux_peers, handler, statistics, refusals, random_source, advertised
+        )
         self._statistics = statistics
-        self._refusals = refusals
-        self._random = random_source
         self._loop = asyncio.get_running_loop()
         self._links: OrderedDict[Address, PacketLink] = OrderedDict()
         self._closing: set[TLSConnection] = set()
@@ -87,18 +85,7 @@ class PacketPool:
             return link
         while len(self._links) >= self._config.max_outbound_connections:
             self._evict()
-        link = self._links[destination] = PacketLink(
-            destination,
-            self._config,
-            self._dialer,
-            self.mux_peers,
-            self._handler,
-            self._statistics,
-            self._refusals,
-            self._random,
-            self._advertised,
-            self._forget,
-        )
+        link = self._links[destination] = PacketLink(destination, self._services, self._forget)
         self._count()
         return link
 

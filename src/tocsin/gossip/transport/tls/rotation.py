@@ -72,7 +72,7 @@ class Rotation:
             task.cancel()
 
     def changed(self) -> None:
-        """New contexts are in place."""
+        """New contexts are in use."""
         # Nothing here may run within a handshake, which may be what noticed the change.
         self._loop.call_soon(self._act)
 

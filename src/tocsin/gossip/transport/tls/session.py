@@ -19,7 +19,7 @@ _READ_SIZE: Final = 64 * 1024
 class TLSSession:
     """One side of one TLS connection. Times are seconds on any monotonic clock.
 
-    After an exception :meth:`data_to_send` may still hold the alert that tells the peer why.
+    After an exception :meth:`data_to_send` may still hold the alert that gives the peer the reason.
     """
 
     __slots__ = (

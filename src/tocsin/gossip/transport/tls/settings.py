@@ -59,7 +59,7 @@ class TLSTransportConfig:
     strangers_share: float = 0.3
     """The same for those with all sources together from which no peer was accepted yet."""
     handshake_patience: float = 3.0
-    """Seconds after which a handshake of a stranger that does not go on makes room, where there is none."""
+    """Seconds after which a stalled handshake of an unverified host is closed, when no slot is free."""
     host_burst: float = 2.0
     max_host_debt: float = 1.0
     """Seconds that a source may be behind with that; then its connections are turned away."""
@@ -71,6 +71,6 @@ class TLSTransportConfig:
     session_lifetime: float = 3600.0
     """After a full handshake; then the peer's certificate is verified again."""
     reload_interval: float = 5.0
-    """Between looks at the files of certificates and at the peers' expiry."""
+    """Between checks of the certificate files and of the peers' expiry."""
     renewal_time: float = 20.0
     """Within which connections made under older files are replaced; a connection that cannot be is closed."""

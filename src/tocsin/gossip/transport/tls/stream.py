@@ -46,7 +46,7 @@ class TLSStream:
 
     @property
     def remote(self) -> Address:
-        """The far end of the connection."""
+        """The remote address of the connection."""
         return self._connection.remote
 
     @property

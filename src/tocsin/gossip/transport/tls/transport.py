@@ -19,6 +19,7 @@ from tocsin.errors import ClosedError, ConfigError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Certificates, Stream, TransportHandler
 from tocsin.gossip.transport.listening import bound_socket
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.dial import Dialer
 from tocsin.gossip.transport.tls.inbound import Inbound
@@ -29,7 +30,6 @@ from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.rotation import Rotation
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.stream import TLSStream
-from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.transport.views import ConnectionView, RefusalView, TrustView
 from tocsin.gossip.wire.framing import STREAM_HEADER, packet_frame_size
 from tocsin.gossip.wire.mux import PROTOCOL
@@ -73,7 +73,7 @@ class TLSTransport:
         self._refusals = RefusalLog()
         self._handler: TransportHandler | None = None
         self._closed = False
-        self.scheduler: Turns | None = None
+        self.scheduler: FairScheduler | None = None
         """What shares the event loop among the peers; made by :meth:`start`."""
 
     @property
@@ -103,7 +103,7 @@ class TLSTransport:
         wanted = self.config.listen_address
         try:
             listener = listener or bound_socket(wanted)
-            # Nobody is accepted before the loop's next turn.
+            # No connection is accepted before the loop's next iteration.
             self._server = await asyncio.get_running_loop().create_server(
                 self.accepted, sock=listener, backlog=512
             )
@@ -130,7 +130,7 @@ class TLSTransport:
         self._listen_address = bound
         self._advertised = str(self.advertise_address)
         self._handler = handler
-        turns = self.scheduler = Turns(self.config.peer_share, self.config.peer_burst)
+        scheduler = self.scheduler = FairScheduler(self.config.peer_share, self.config.peer_burst)
         self._pool = PacketPool(
             self.config,
             self.identity,
@@ -140,7 +140,7 @@ class TLSTransport:
             self._refusals,
             self._random,
             self._advertised,
-            turns,
+            scheduler,
         )
         mux_peers = self._mux_peers = self._pool.mux_peers
         self._inbound = Inbound(
@@ -151,7 +151,7 @@ class TLSTransport:
             self._refusals,
             self._heard_from,
             mux_peers,
-            turns,
+            scheduler,
         )
         self._rotation = Rotation(
             self.config,

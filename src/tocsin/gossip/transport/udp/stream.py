@@ -48,7 +48,7 @@ class TCPStream(asyncio.Protocol):
 
     @property
     def remote(self) -> Address:
-        """The far end of the connection."""
+        """The remote address of the connection."""
         return self._remote
 
     @property

@@ -16,8 +16,8 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import Stream, TransportHandler
 from tocsin.gossip.transport.datagram import BACKLOG, DatagramEndpoint, bind_pair
 from tocsin.gossip.transport.problems import dial_problem
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.stream import TCPStream
 
@@ -40,8 +40,8 @@ class UDPTransport:
             config.max_inbound_connections_per_host, config.max_inbound_connections
         )
         self._closed = False
-        self.scheduler: Turns | None = None
-        """Hosts take turns with the work on their streams; made once there is an event loop."""
+        self.scheduler: FairScheduler | None = None
+        """Work on streams is scheduled round robin over hosts; made once there is an event loop."""
 
     @property
     def listen_address(self) -> Address:
@@ -79,8 +79,8 @@ class UDPTransport:
         self._handler = handler
         self._datagrams = DatagramEndpoint(self, self.statistics, self._config.datagrams)
         self._datagrams.start(datagrams)
-        # Hosts take turns, but none is held back: without authentication nobody is known to be behind.
-        self.scheduler = Turns(1.0, 1.0)
+        # Round robin over hosts, but none is throttled: without authentication no peer can be charged.
+        self.scheduler = FairScheduler(1.0, 1.0)
 
     # -- packets
 

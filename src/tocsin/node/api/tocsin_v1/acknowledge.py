@@ -16,11 +16,11 @@ from tocsin.errors import ValidationError
 from tocsin.models.acknowledge import Acknowledge, Acknowledged
 from tocsin.models.base import Query
 from tocsin.node.api.requests import read_matchers
+from tocsin.node.api.steps import meets, pauses_after, run_steps
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
-from tocsin.node.api.turns import in_turns, meets, turns_of
 
 SLICE: Final = 256
-"""Alerts or groups that are looked at before others get their turn."""
+"""Alerts or groups that are evaluated before other work runs."""
 
 
 class _Acknowledge:
@@ -66,9 +66,9 @@ class _Acknowledge:
             return matchers_of_alert(alert.labels)
         if asked.group is not None:
             labels = Labels(asked.group)
-            turns = turns_of(SLICE)
+            pauses = pauses_after(SLICE)
             for route, named, _ in backend.tocsin.each_group():
-                if next(turns):
+                if next(pauses):
                     await asyncio.sleep(0)
                 if route.options.receiver == asked.receiver and named == labels:
                     try:
@@ -77,17 +77,17 @@ class _Acknowledge:
                         raise RefusedError(400, str(error), "body group") from None
             raise RefusedError(404, "there is no such group with that receiver", "body group")
         try:
-            return await in_turns(read_matchers(asked.matchers, call.mode, regex.Purse(), several=True))
+            return await run_steps(read_matchers(asked.matchers, call.mode, regex.Purse(), several=True))
         except ValueError as error:
             raise RefusedError(400, str(error), "body matchers") from None
 
     async def _firing(self, matchers: Sequence[Matcher]) -> int:
         now, count = self._backend.now(), 0
-        turns = turns_of(SLICE)
+        pauses = pauses_after(SLICE)
         for alert in self._backend.alerts.all():
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
-            count += not alert.resolved_at(now) and await meets(matchers, alert.labels, turns)
+            count += not alert.resolved_at(now) and await meets(matchers, alert.labels, pauses)
         return count
 
 

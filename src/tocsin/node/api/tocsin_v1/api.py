@@ -1,4 +1,4 @@
-"""The frame around every call: who answers, what is read of the request, and what an error looks like."""
+"""The frame around every call: who answers, what is read of the request, and the form of an error."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class TocsinBackend(Protocol):
 
     @property
     def events(self) -> EventHub:
-        """Tells what changes."""
+        """Publishes what changes."""
         ...
 
     @property

@@ -35,7 +35,7 @@ class _Explain:
             limit=query.limit,
         )
         found = await self._backend.tocsin.explain(question, peers=query.peers)
-        stories = await asyncio.to_thread(lambda: tuple(map(shown, found.stories)))  # peers tell much
+        stories = await asyncio.to_thread(lambda: tuple(map(shown, found.stories)))  # peers send much
         return models.Explanation(
             stories=stories,
             nodes=tuple([models.NodeAnswer(node=e.node, answer=e.answer, why=e.why) for e in found.nodes]),

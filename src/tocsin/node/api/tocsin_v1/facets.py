@@ -13,13 +13,13 @@ from tocsin.alerting.steps import Steps, sorting
 from tocsin.bounded import Memo
 from tocsin.models.base import Page
 from tocsin.models.facets import Facet, FacetsQuery, FacetValue
+from tocsin.node.api.steps import meets, pauses_after, run_steps
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import in_turns, meets, turns_of
 
 SLICE: Final = 64
-"""Alerts or labels that are looked at before others get their turn."""
+"""Alerts or labels that are counted before other work runs."""
 MAX_FILTERS: Final = 8
 """Views whose answers are shared among equal requests."""
 MAX_COUNTED: Final = 100_000
@@ -75,7 +75,7 @@ class _Facets:
         self._statistics.facets_waiting += 1
         try:
             async with self._turn:
-                return await in_turns(_shown(await self._counted(matchers), most))
+                return await run_steps(_shown(await self._counted(matchers), most))
         finally:
             self._statistics.facets_waiting -= 1
 
@@ -83,12 +83,12 @@ class _Facets:
         backend = self._backend
         counts: _Counts = {}
         counted = 0
-        turns = turns_of(SLICE)
+        pauses = pauses_after(SLICE)
         for alert in backend.alerts.all():
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
             labels = alert.labels
-            if alert.resolved_at(backend.now()) or not await meets(matchers, labels, turns):
+            if alert.resolved_at(backend.now()) or not await meets(matchers, labels, pauses):
                 continue
             if backend.silences.looking_up(labels) is not None:
                 await backend.look_ups.find_all((labels,))

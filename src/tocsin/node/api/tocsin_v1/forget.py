@@ -33,8 +33,8 @@ RESOURCE = Resource(
     summary="Forget a peer that is lost and will not be back",
     description="This node counts it as missing and dials it no more, also if --cluster.peer or discovery"
     " names it: until it joins by itself, discovery drops it and lists it anew, or this node starts again."
-    " If it is still listed, it is looked for every five minutes: it may only have been cut off."
-    " Other nodes are not told: ask each.",
+    " If it is still listed, it is dialled every five minutes: it may only have been cut off."
+    " Other nodes do not forget it: ask each.",
     query=Query,
     body=Forget,
     answer=Forgotten,

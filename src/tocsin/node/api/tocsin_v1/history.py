@@ -15,18 +15,18 @@ from tocsin.alerting.steps import Steps, sorting
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.models.base import Page
 from tocsin.models.history import AlertSeen, HistoryQuery, Notification, NotificationsQuery, SilenceSeen
+from tocsin.node.api.steps import Pauses, meets, pauses_after, run_within
 from tocsin.node.api.tocsin_v1.looking import Looking, Place
 from tocsin.node.api.tocsin_v1.paging import MAX_PAGE_BYTES, Fitting, shown_page
 from tocsin.node.api.tocsin_v1.recordviews import alert_seen, moment, notification, outcomes
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
-from tocsin.node.api.turns import Turns, in_time, meets, turns_of
 
 MAX_SECONDS: Final = 5.0
-"""For which silences are looked at and sorted."""
+"""For which silences are filtered and sorted."""
 AT_ONCE: Final = 1
 """Pages of silences that are made at the same time, on a thread beside the event loop; more wait."""
 SLICE: Final = 256
-"""Alerts or silences that are looked at before others get their turn."""
+"""Alerts or silences that are filtered before other work runs."""
 UNCOUNTED: Final = -1
 _SilencePage: TypeAlias = Page[SilenceSeen] | None
 """None: it took too long."""
@@ -46,18 +46,18 @@ class _Wanted:
         """Apart from its alerts."""
         return self.since <= record.began <= self.until and self.receiver in ("", record.receiver)
 
-    async def alert(self, alert: AlertRecord, turns: Turns) -> bool:
+    async def alert(self, alert: AlertRecord, pauses: Pauses) -> bool:
         """Whether an alert is asked for: one without labels is if nothing is asked of them."""
-        return not self.matchers or await meets(self.matchers, dict(alert.labels), turns)
+        return not self.matchers or await meets(self.matchers, dict(alert.labels), pauses)
 
-    async def any(self, alerts: Sequence[AlertRecord], turns: Turns) -> bool:
+    async def any(self, alerts: Sequence[AlertRecord], pauses: Pauses) -> bool:
         """Whether one of them is, or nothing is asked of them."""
         if not self.matchers:
             return True
         for alert in alerts:
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
-            if await self.alert(alert, turns):
+            if await self.alert(alert, pauses):
                 return True
         return False
 
@@ -70,17 +70,17 @@ class _Notifications:
         query = call.query
         wanted = _Wanted(query, await call.matchers(query.filter))
         found = Fitting[Notification](MAX_PAGE_BYTES)
-        turns = turns_of(SLICE)
+        pauses = pauses_after(SLICE)
         after = ""
         async with aclosing(self._looking.records(Place.read(query.after), wanted.since)) as records:
             async for looked in records:
                 record = looked.record
-                if next(turns):
+                if next(pauses):
                     await asyncio.sleep(0)
                 if (
                     wanted.fits(record)
                     and (not query.outcome or query.outcome in outcomes(record))
-                    and await wanted.any(record.alerts, turns)
+                    and await wanted.any(record.alerts, pauses)
                     and not found.add(notification(looked.number, record))
                 ):
                     after = looked.again(0)
@@ -100,17 +100,17 @@ class _Alerts:
         wanted = _Wanted(query, await call.matchers(query.filter))
         found = Fitting[AlertSeen](MAX_PAGE_BYTES)
         seen: set[tuple[int, Nanoseconds, str]] = set()
-        turns = turns_of(SLICE)
+        pauses = pauses_after(SLICE)
         after = ""
         async with aclosing(self._looking.records(Place.read(query.after), wanted.since)) as records:
             async for looked in records:
                 record = looked.record
                 for place in range(looked.start, len(record.alerts)) if wanted.fits(record) else ():
-                    if next(turns):
+                    if next(pauses):
                         await asyncio.sleep(0)
                     alert = record.alerts[place]
                     key = (alert.fingerprint, alert.starts_at, record.receiver)
-                    if key in seen or not await wanted.alert(alert, turns):
+                    if key in seen or not await wanted.alert(alert, pauses):
                         continue
                     if len(found.items) >= query.limit or not found.add(
                         alert_seen(looked.number, record, alert)
@@ -138,12 +138,12 @@ class _Silences:
 
         def page() -> _SilencePage:
             try:
-                found = in_time(_latest(silences, wanted), MAX_SECONDS)
+                found = run_within(_latest(silences, wanted), MAX_SECONDS)
             except TimeoutError:
                 return None
             return shown_page(found, query, lambda silence: _silence(silence, now))
 
-        # Who asked may be gone before the thread has ended: it keeps its place until then.
+        # The client may be gone before the thread has ended: it holds its slot until then.
         shown = await asyncio.shield(asyncio.create_task(self._in_thread(page)))
         if shown is None:
             message = f"it took more than {MAX_SECONDS:g} seconds: ask for fewer silences"

@@ -14,10 +14,10 @@ from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.models.base import Page, Paging
 from tocsin.models.intervals import Interval
+from tocsin.node.api.steps import pauses_after
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import turns_of
 
 DAY: Final = 1440
 """Minutes."""
@@ -36,11 +36,11 @@ class _Intervals:
         now = self._backend.now()
         mutes: Counter[str] = Counter()
         activates: Counter[str] = Counter()
-        turns = turns_of(64)
+        pauses = pauses_after(64)
         for route in config.route.walk():
             mutes.update(route.options.mute_time_intervals)
             activates.update(route.options.active_time_intervals)
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
         found: list[Interval] = []
         for name, spans in config.time_intervals.items():

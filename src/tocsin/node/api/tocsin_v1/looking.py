@@ -16,7 +16,7 @@ from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 from tocsin.node.api.tocsin_v1.resource import RefusedError
 
 MAX_LOOKED: Final = 4096
-"""Records that are looked at for one page."""
+"""Records that are read for one page."""
 MAX_SECONDS: Final = 5.0
 """For which they are."""
 SLACK: Final[Nanoseconds] = 3600 * SECOND
@@ -67,7 +67,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Looked:
     """A record. ``number`` 0: it has not ended. ``start``: its first alert of this page. ``last``: nothing
-    more is looked at for this page."""
+    more is read for this page."""
 
     number: int
     record: FlushRecord

@@ -85,7 +85,7 @@ async def read_model(request: Request, model: Any, limit: int) -> Any:
 
 
 def refused(error: msgspec.ValidationError, where: str) -> RefusedError:
-    """In our words where msgspec's would name types of Python."""
+    """A message of ours where msgspec's would name types of Python."""
     message = str(error)
     found = _AT.search(message)
     place = where

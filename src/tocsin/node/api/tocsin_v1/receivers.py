@@ -14,14 +14,14 @@ from tocsin.alerting.timestamp import Nanoseconds, format_milliseconds, in_secon
 from tocsin.models.base import Page, Paging
 from tocsin.models.receivers import Integration, Receiver
 from tocsin.node.api.receivers import receiver_labels
+from tocsin.node.api.steps import pauses_after
 from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import turns_of
 
 SLICE: Final = 256
-"""Alerts, routes or receivers that are looked at before others get their turn."""
+"""Alerts, routes or receivers that are counted before other work runs."""
 
 
 class _Receivers:
@@ -38,21 +38,21 @@ class _Receivers:
         routes: Counter[str] = Counter()
         groups: Counter[str] = Counter()
         alerts: Counter[str] = Counter()
-        turns = turns_of(SLICE)
+        pauses = pauses_after(SLICE)
         for route in config.route.walk():
             routes[route.options.receiver] += 1
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
         for route, _, held in backend.tocsin.each_group():
             groups[route.options.receiver] += 1
             for alert in held:
                 alerts[route.options.receiver] += not alert.resolved_at(now)
-                if next(turns):
+                if next(pauses):
                     await asyncio.sleep(0)
         labels = receiver_labels(config)
         found = []
         for receiver in config.receivers:
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
             name = receiver.name
             found.append(

@@ -14,7 +14,7 @@ from tocsin.models.base import Query
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.requests import purse, read_matchers
 from tocsin.node.api.statistics import AnswerStatistics
-from tocsin.node.api.turns import in_turns
+from tocsin.node.api.steps import run_steps
 
 Q = TypeVar("Q", bound=Query)
 B = TypeVar("B")
@@ -79,7 +79,7 @@ class Call(Generic[Q, B]):
         if "" in texts:
             raise RefusedError(400, 'an empty matcher, where name="value" is due', "query filter")
         try:
-            return await in_turns(read_matchers(texts, self.mode, purse()))
+            return await run_steps(read_matchers(texts, self.mode, purse()))
         except ValueError as error:
             raise RefusedError(400, f'{error} (as in team="db" or team=~"a|b")', "query filter") from None
 

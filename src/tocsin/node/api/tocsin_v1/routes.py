@@ -13,13 +13,13 @@ from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import in_seconds
 from tocsin.models.base import Page, Paging
 from tocsin.models.routes import Route
+from tocsin.node.api.steps import pauses_after
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import turns_of
 
 SLICE: Final = 256
-"""Alerts or routes that are looked at before others get their turn."""
+"""Alerts or routes that are counted before other work runs."""
 
 
 class _Routes:
@@ -35,17 +35,17 @@ class _Routes:
         now = backend.now()
         groups: Counter[str] = Counter()
         alerts: Counter[str] = Counter()
-        turns = turns_of(SLICE)
+        pauses = pauses_after(SLICE)
         for route, _, held in backend.tocsin.each_group():
             groups[route.id] += 1
             for alert in held:
                 alerts[route.id] += not alert.resolved_at(now)
-                if next(turns):
+                if next(pauses):
                     await asyncio.sleep(0)
         found: list[Route] = []
         depths: dict[str, int] = {}
         for node in backend.config.route.walk():
-            if next(turns):
+            if next(pauses):
                 await asyncio.sleep(0)
             depths[node.id] = depths[node.parent.id] + 1 if node.parent is not None else 0
             muted = backend.tocsin.route_muted_by(node.options, now)

@@ -8,8 +8,8 @@ from tocsin.alerting.explain.routes import routing_steps
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import format_milliseconds
 from tocsin.models.routetest import Destination, RouteLooked, RouteTested, RouteTestQuery
+from tocsin.node.api.steps import run_steps
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
-from tocsin.node.api.turns import in_turns
 
 
 class _RouteTest:
@@ -25,7 +25,7 @@ class _RouteTest:
         root = backend.config.route
         # The time may be any: what is asked here must change nothing of what holds now.
         await backend.look_ups.find_all((labels,))
-        silenced = await in_turns(backend.silences.mutes_at(labels, at))
+        silenced = await run_steps(backend.silences.mutes_at(labels, at))
         inhibited = tuple(backend.would_be_inhibited_by(labels, at))
         destinations = []
         for route in root.match(labels):

@@ -1,4 +1,4 @@
-"""What many look at is found once."""
+"""Views that many clients ask for are computed once."""
 
 from __future__ import annotations
 

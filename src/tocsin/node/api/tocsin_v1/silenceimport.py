@@ -7,9 +7,9 @@ from tocsin.models.silenceimport import SilenceImport, SilenceImported
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.go_json import GoJSONError
 from tocsin.node.api.postable_silence import PostableMatcher, SilenceFields, making_silence
+from tocsin.node.api.steps import run_steps
 from tocsin.node.api.times import parse_time
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
-from tocsin.node.api.turns import in_turns
 
 
 class _Import:
@@ -31,7 +31,7 @@ class _Import:
             annotations=dict(asked.annotations),
         )
         try:
-            silence = await in_turns(making_silence(fields, backend.now(), call.mode))
+            silence = await run_steps(making_silence(fields, backend.now(), call.mode))
         except BodyError as error:
             raise RefusedError(400, error.message, "body") from None
         imported = await backend.import_silence(silence, call.creator)

@@ -50,7 +50,7 @@ class Request:
     node: str = ""
     challenge: str = ""
     members: bool = False
-    """With hello: tell who is in the cluster."""
+    """With hello: list the members of the cluster."""
     key: bytes = b""
     fingerprint: str = ""
 

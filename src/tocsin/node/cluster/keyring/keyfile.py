@@ -42,7 +42,7 @@ class KeyringFile:
     keyring: Keyring
 
     def save(self, keys: Sequence[bytes]) -> None:
-        """Write ``keys`` in place of what is there, in one step, to be read by nobody else; blocks.
+        """Replace the file's keys by ``keys``, in one step, to be read by nobody else; blocks.
 
         :class:`StorageError` when that fails; then the old file is whole.
         """

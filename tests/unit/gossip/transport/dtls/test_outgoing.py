@@ -7,7 +7,7 @@ from tests.support.dtls import HOSTS, Node, World, authority, config_for, shared
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.records import DATA, lost_state, read_records
-from tocsin.gossip.transport.dtls.table import Slot, Table
+from tocsin.gossip.transport.dtls.table import AssociationTable, Slot
 from tocsin.tls.identity import ClusterIdentity
 
 NOBODY = Address("10.9.9.9", 9094)
@@ -31,7 +31,7 @@ def test_packets_wait_for_the_handshake_in_order() -> None:
 
 
 def test_who_wants_to_be_woken_at_once_waits_for_the_next_turn() -> None:
-    table: Table[Slot] = Table()
+    table: AssociationTable[Slot] = AssociationTable()
     slot = table.slots[NOBODY] = Slot(NOBODY, 0.0)
     table.wake_at(slot, 1.0)
     for woken, each in enumerate(table.expired(1.0)):

@@ -13,11 +13,11 @@ from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.mux.settings import MuxConfig
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.connection import TLSConnection
 from tocsin.gossip.transport.tls.mux_connection import MuxConnection
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
-from tocsin.gossip.transport.turns import Turns
 from tocsin.gossip.wire.mux import Hello
 
 
@@ -78,7 +78,7 @@ def test_what_came_before_the_end_is_read_in_turns_and_then_it_is_over(error: Tr
             TransportStatistics(),
             sequence=1,
             destination=None,
-            turns=Turns(1.0, 60.0),
+            scheduler=FairScheduler(1.0, 60.0),
         )
         connection: Any = wire
         pair = Pair(greet=False)

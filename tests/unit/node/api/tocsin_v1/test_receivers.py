@@ -218,7 +218,7 @@ def test_values_of_a_label_are_put_in_order_in_steps(monkeypatch: pytest.MonkeyP
                 return done.value
             count += 1
 
-    monkeypatch.setattr(facets, "in_turns", counting)
+    monkeypatch.setattr(facets, "run_steps", counting)
     monkeypatch.setattr("tocsin.alerting.steps.SORTED_AT_ONCE", 10)
 
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:

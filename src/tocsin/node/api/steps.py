@@ -1,4 +1,4 @@
-"""Work for one request that gives way to others."""
+"""Runs the steps of long work for one request, and lets other work of the event loop run between them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.steps import Steps
 
 SLICE: Final = 0.004
-"""Seconds of work before others get their turn; one step may take longer."""
+"""Seconds of work before other work runs; one step may take longer."""
 LONG: Final = 0.01
 """Seconds of a slice, past which others have as much time before the next."""
 
 T = TypeVar("T")
-Turns: TypeAlias = Iterator[bool]
-"""As :func:`turns_of` makes them."""
+Pauses: TypeAlias = Iterator[bool]
+"""As :func:`pauses_after` makes them."""
 
 
-async def in_turns(steps: Steps[T]) -> T:
-    """Do all steps; what comes of them."""
+async def run_steps(steps: Steps[T]) -> T:
+    """Run all steps; returns the result."""
     while True:
         began = perf_counter()
         end = began + SLICE
@@ -36,8 +36,8 @@ async def in_turns(steps: Steps[T]) -> T:
         await asyncio.sleep(took if took > LONG else 0)
 
 
-def in_time(steps: Steps[T], seconds: float) -> T:
-    """Do all steps, on a thread of its own; what comes of them. TimeoutError if they take longer."""
+def run_within(steps: Steps[T], seconds: float) -> T:
+    """Run all steps, on a thread of its own; returns the result. TimeoutError if they take longer."""
     end = perf_counter() + seconds
     try:
         while perf_counter() < end:
@@ -48,8 +48,8 @@ def in_time(steps: Steps[T], seconds: float) -> T:
     raise TimeoutError
 
 
-def turns_of(count: int) -> Turns:
-    """True when it is others' turn: after so many times, or SLICE seconds if the work is slow."""
+def pauses_after(count: int) -> Pauses:
+    """True when other work is to run: after so many times, or SLICE seconds if the work is slow."""
     while True:
         end = perf_counter() + SLICE
         for _ in range(count - 1):
@@ -59,10 +59,10 @@ def turns_of(count: int) -> Turns:
         yield True
 
 
-async def meets(matchers: Sequence[Matcher], labels: Mapping[str, str], turns: Turns) -> bool:
-    """Whether labels fulfil all matchers. Each pattern counts in ``turns``, as it may take milliseconds."""
+async def meets(matchers: Sequence[Matcher], labels: Mapping[str, str], pauses: Pauses) -> bool:
+    """Whether labels fulfil all matchers. Each pattern counts in ``pauses``, as it may take milliseconds."""
     for matcher in matchers:
-        if matcher.regex is not None and next(turns):
+        if matcher.regex is not None and next(pauses):
             await asyncio.sleep(0)
         if not matcher.matches(labels.get(matcher.name, "")):
             return False

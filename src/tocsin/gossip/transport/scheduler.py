@@ -2,7 +2,7 @@
 
 Counts and bounds hold back what one message may cost. What a peer may cost by sending without end is held
 back here: the time spent on its packets, streams and handshakes is charged to it, and once its allowance is
-used up it gets its turns later. Its connection is not read meanwhile, so nothing gathers here.
+used up its work is delayed. Its connection is not read meanwhile, so nothing gathers here.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from collections.abc import Callable, Hashable
 from time import perf_counter
 from typing import Final
 
+from tocsin.bounded import Allowance
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.sources import source_of
 
 SLICE: Final = 0.002
-"""Seconds of work for one peer before others get a turn."""
+"""Seconds of work for one peer before other peers' work."""
 VIOLATION: Final = 0.02
 """Seconds charged for bytes that break the rules of a connection, which nobody honest sends. They end it and
 all that is on it, and that work comes later, piece by piece, where nobody measures it."""
 BAD_PACKET: Final = 0.002
 """Seconds charged for a packet that does not decode: over a connection that keeps bytes whole, nobody honest
 sends that either."""
-MAX_DEBT: Final = 5.0
-"""Seconds that a peer waits at most, whatever it has done: it may have been fixed meanwhile."""
-_REMEMBERED: Final = 4096
 
 
 def account_of(peer: Hashable) -> Hashable:
@@ -37,44 +35,9 @@ def account_of(peer: Hashable) -> Hashable:
     return peer
 
 
-class Allowance:
-    """Seconds of work that each peer may cause: ``rate`` in a second, after a rest ``burst`` at once. No I/O.
-
-    Kept for each as the instant until which its work is paid for; a peer that has rested long enough is
-    forgotten.
-    """
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate = rate
-        self._rest = burst / rate
-        self._paid_until: dict[Hashable, float] = {}
-
-    def __len__(self) -> int:
-        return len(self._paid_until)
-
-    def charge(self, peer: Hashable, seconds: float, now: float) -> None:
-        """``peer`` has caused so much work."""
-        before = self._paid_until.get(peer, now - self._rest)
-        until = max(before, now - self._rest) + seconds / self._rate
-        self._paid_until[peer] = min(until, now + MAX_DEBT)
-        if len(self._paid_until) > _REMEMBERED:
-            self._forget(now)
-
-    def wait(self, peer: Hashable, now: float) -> float:
-        """Seconds until ``peer`` may cause more; 0 for now."""
-        until = self._paid_until.get(peer)
-        return 0.0 if until is None else max(0.0, until - now)
-
-    def _forget(self, now: float) -> None:
-        kept = {peer: until for peer, until in self._paid_until.items() if until > now - self._rest}
-        if len(kept) > _REMEMBERED:  # All of them busy: those that owe least go.
-            order = sorted(kept, key=kept.__getitem__, reverse=True)
-            kept = {peer: kept[peer] for peer in order[: _REMEMBERED // 2]}
-        self._paid_until = kept
-
-
-class Turns:
-    """Calls work of peers when they may have it: one piece for each peer in a turn of the event loop."""
+class FairScheduler:
+    """Calls work of peers when their allowance permits: one piece for each peer in an iteration of the event
+    loop."""
 
     def __init__(self, rate: float, burst: float, *, clock: Callable[[], float] = perf_counter) -> None:
         self._allowance = Allowance(rate, burst)
@@ -105,7 +68,7 @@ class Turns:
         return self._allowance.wait(peer, self._clock())
 
     def later(self, peer: Hashable, work: Callable[[], None]) -> None:
-        """Call ``work`` in a later turn of the loop, once those of the peer that wait before had theirs.
+        """Call ``work`` in a later iteration of the loop, after the peer's earlier work.
 
         It charges what it costs.
         """
@@ -117,16 +80,16 @@ class Turns:
         self._queues[peer] = deque([work])
         self._arm(peer)
 
-    async def turn(self, peer: Hashable) -> None:
+    async def wait_for(self, peer: Hashable) -> None:
         """:meth:`later`, for a task."""
-        its_turn: asyncio.Future[None] = self._loop.create_future()
+        allowed: asyncio.Future[None] = self._loop.create_future()
 
         def now() -> None:
-            if not its_turn.done():
-                its_turn.set_result(None)
+            if not allowed.done():
+                allowed.set_result(None)
 
         self.later(peer, now)
-        await its_turn
+        await allowed
 
     def _arm(self, peer: Hashable) -> None:
         wait = self.wait(peer)

@@ -1,4 +1,4 @@
-"""In which order requests are begun: each address in turn, so that who asks much waits for himself."""
+"""In which order requests are begun: round robin over the addresses of clients."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Callable
 
 
-class Turns:
-    """One request of each address in one turn of the event loop.
+class RoundRobin:
+    """Begins one request of each address in an iteration of the event loop.
 
-    Most requests are answered within one step. Begun as they come, those of a client with fifty connections
-    would stand before everybody's next one; here at most one of them does.
+    Most requests are answered without waiting. In order of arrival, those of a client with fifty connections
+    would all come before any other client's next one; here at most one of them does.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -20,13 +20,13 @@ class Turns:
         self._scheduled = False
 
     def take(self, address: str, begin: Callable[[], None]) -> None:
-        """Call ``begin`` when it is the turn of ``address``."""
+        """Call ``begin`` once the earlier requests of ``address`` were begun."""
         self._waiting.setdefault(address, deque()).append(begin)
         if not self._scheduled:
             self._scheduled = True
-            self._loop.call_soon(self._turn)
+            self._loop.call_soon(self._begin_next)
 
-    def _turn(self) -> None:
+    def _begin_next(self) -> None:
         for address, queue in list(self._waiting.items()):
             begin = queue.popleft()
             if not queue:
@@ -34,4 +34,4 @@ class Turns:
             begin()
         self._scheduled = bool(self._waiting)
         if self._scheduled:
-            self._loop.call_soon(self._turn)
+            self._loop.call_soon(self._begin_next)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import asyncio
 
-from tocsin.node.http.turns import Turns
+from tocsin.node.http.roundrobin import RoundRobin
 
 
 def test_each_address_has_its_turn_however_much_another_asks() -> None:
     begun: list[str] = []
 
     async def story() -> None:
-        turns = Turns(asyncio.get_running_loop())
+        round_robin = RoundRobin(asyncio.get_running_loop())
         for number in range(3):
-            turns.take("greedy", lambda number=number: begun.append(f"greedy {number}"))  # type: ignore[misc]
-        turns.take("modest", lambda: begun.append("modest"))
+            round_robin.take("greedy", lambda number=number: begun.append(f"greedy {number}"))  # type: ignore[misc]
+        round_robin.take("modest", lambda: begun.append("modest"))
         assert begun == []
         await asyncio.sleep(0)
         assert begun == ["greedy 0", "modest"]
-        turns.take("late", lambda: begun.append("late"))
+        round_robin.take("late", lambda: begun.append("late"))
         await asyncio.sleep(0)
         assert begun[2:] == ["greedy 1", "late"]
         await asyncio.sleep(0)

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tocsin.gossip.transport.turns import MAX_DEBT, Allowance, Turns
+from tocsin.bounded.allowance import MAX_DEBT, Allowance
+from tocsin.gossip.transport.scheduler import FairScheduler
 
 
 def test_after_a_rest_a_burst_is_free_and_then_it_pays_by_the_rate() -> None:
@@ -50,36 +51,36 @@ def test_peers_that_have_rested_are_forgotten_and_many_busy_ones_are_bounded() -
 def test_the_work_of_one_peer_is_done_in_order_and_another_peer_need_not_wait_for_it() -> None:
     async def story() -> None:
         now = 0.0
-        turns = Turns(rate=0.5, burst=0.1, clock=lambda: now)
+        scheduler = FairScheduler(rate=0.5, burst=0.1, clock=lambda: now)
         done: list[str] = []
 
         def work(name: str) -> None:
             done.append(name)
 
-        turns.charge("busy", began=-0.3)  # It owes 0.4 s.
-        assert not turns.may_go_on("busy")
+        scheduler.charge("busy", began=-0.3)  # It owes 0.4 s.
+        assert not scheduler.may_go_on("busy")
         for name in ("one", "two"):
-            turns.later("busy", lambda name=name: work(name))  # type: ignore[misc]
-        turns.later("calm", lambda: work("calm"))
+            scheduler.later("busy", lambda name=name: work(name))  # type: ignore[misc]
+        scheduler.later("calm", lambda: work("calm"))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert done == ["calm"]
         now = 1.0
-        await turns.turn("busy")
+        await scheduler.wait_for("busy")
         assert done == ["calm", "one", "two"]
-        assert turns.may_go_on("busy")
+        assert scheduler.may_go_on("busy")
 
     asyncio.run(story())
 
 
 def test_each_peer_has_one_piece_of_work_in_a_turn_of_the_loop() -> None:
     async def story() -> None:
-        turns = Turns(rate=0.5, burst=10.0)
+        scheduler = FairScheduler(rate=0.5, burst=10.0)
         done: list[str] = []
         for number in range(3):
             for peer in ("a", "b"):
-                turns.later(peer, lambda peer=peer, number=number: done.append(f"{peer}{number}"))  # type: ignore[misc]
-        await turns.turn("a")
+                scheduler.later(peer, lambda peer=peer, number=number: done.append(f"{peer}{number}"))  # type: ignore[misc]
+        await scheduler.wait_for("a")
         assert done[:4] == ["a0", "b0", "a1", "b1"]
 
     asyncio.run(story())
