@@ -117,7 +117,6 @@ _ELSEWHERE: Final = """
 | paths such as `//api/v2/status` | different | answered at once, where Go redirects and a body may be lost |
 | two `Host` headers, a length beside chunks | different | refused, where Go is lenient |
 | a method that HTTP does not know, or in small letters | different | 400; upstream 405, or taken |
-| tags of one's own in YAML | different | refused, where Go passes over them |
 | templates | yes | [templates.md](templates.md) says where a bound or an error differs |
 | receivers | yes | [receivers.md](receivers.md) has what differs, kind by kind |
 | web interface | different | [pages of its own](pages.md); links of Alertmanager's page work |

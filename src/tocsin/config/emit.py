@@ -21,6 +21,7 @@ _NUMBER = re.compile(
     re.ASCII,
 )
 _SEXAGESIMAL = re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?", re.ASCII)
+_BEYOND = re.compile("[\U00010000-\U0010ffff]")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?", re.ASCII)
 
 
@@ -35,6 +36,8 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = None
     if text in _OTHER_WORDS or any(form.fullmatch(text) for form in (_NUMBER, _SEXAGESIMAL, _DATE)):
         style = '"'
+    elif _BEYOND.search(text):
+        style = '"'  # Go's writer escapes them, and nothing can be escaped elsewhere.
     elif "\n" in text:
         style = "|"
     node: yaml.ScalarNode = dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)

@@ -37,7 +37,9 @@ class GlobalConfig(Section):
     """All keys, in the order in which Alertmanager shows them."""
 
     resolve_timeout: int = option(duration, default=5 * 60 * SECOND, always=True, show=show_duration)
-    http_config: HTTPClientConfig = option(HTTPClientConfig.read, default=HTTPClientConfig(), always=True)
+    http_config: HTTPClientConfig = option(
+        HTTPClientConfig.read, default=HTTPClientConfig(), null=HTTPClientConfig.unseen(), always=True
+    )
     jira_api_url: str = _url("")
     smtp_from: str = option(text, default="")
     smtp_hello: str = option(text, default="localhost")
@@ -49,7 +51,9 @@ class GlobalConfig(Section):
     smtp_auth_secret_file: str = option(text, default="")
     smtp_auth_identity: str = option(text, default="")
     smtp_require_tls: bool = option(boolean, default=True, always=True)
-    smtp_tls_config: WorkingFolderTLS = option(WorkingFolderTLS.read, default=WorkingFolderTLS(), always=True)
+    smtp_tls_config: WorkingFolderTLS = option(
+        WorkingFolderTLS.read, default=WorkingFolderTLS(), null=WorkingFolderTLS.unseen(), always=True
+    )
     smtp_force_implicit_tls: bool | None = option(boolean, default=None)
     slack_api_url: str = option(secret_url, default=_NO_SECRET)
     slack_api_url_file: str = option(text, default="")

@@ -9,12 +9,13 @@ from tocsin.config.scalars import any_url, boolean
 from tocsin.config.schema import Section, option
 from tocsin.config.texts import MaskedURL, Secret
 from tocsin.config.values import any_value
-from tocsin.config.yaml import Mapping, Node, Reader, Scalar, describe
+from tocsin.config.yaml import Mapping, Node, Reader, describe
 
 TLS_VERSIONS = ("TLS10", "TLS11", "TLS12", "TLS13")
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _ALGORITHMS = ("RS256", "RS384", "RS512")
 _NO_SECRET = Secret("")
+_NO_PROXY = MaskedURL("")
 
 _RESERVED_HEADERS = frozenset(
     (
@@ -159,20 +160,17 @@ def read_headers(node: Node) -> dict[str, HTTPHeader]:
     return found
 
 
-def _proxy_headers(node: Node) -> dict[str, tuple[str, ...]]:
-    def one_or_more(value: Node) -> tuple[str, ...]:
-        return (secret(value),) if isinstance(value, Scalar) else list_of(secret)(value)
-
-    return map_of(one_or_more)(node)
+def _secrets(node: Node) -> tuple[str, ...]:
+    return list_of(secret)(node)
 
 
 class ProxyConfig(Section):
     """The keys that say through which proxy a client goes; part of ``http_config`` and ``oauth2``."""
 
-    proxy_url: str = option(any_url, default=MaskedURL(""))
+    proxy_url: str = option(any_url, default=_NO_PROXY, null=_NO_PROXY, empty=True)
     no_proxy: str = option(text, default="")
     proxy_from_environment: bool = option(boolean, default=False)
-    proxy_connect_header: dict[str, tuple[str, ...]] = option(_proxy_headers, default={})
+    proxy_connect_header: dict[str, tuple[str, ...]] = option(map_of(_secrets), default={})
 
     def check(self) -> None:
         """One source; what is for a proxy alone comes with one."""

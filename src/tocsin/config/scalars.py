@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from tocsin.alerting.duration import format_duration, parse_duration, parse_go_duration
@@ -32,22 +33,33 @@ def boolean(node: Node) -> bool:
     )
 
 
-_FRACTION = re.compile(r"\+?[0-9][0-9_]{0,20}(?:\.[0-9_]{0,20})?(?:[eE]\+?[0-9]{1,2})?")
+_FRACTION = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,3})?", re.ASCII)
 
 
 def unsigned(node: Node) -> int:
     """A whole number from 0, decimal, ``0x``, ``0o``, ``0b`` or with a leading zero octal; ``_`` may group
-    digits."""
-    if isinstance(node, Scalar) and node.plain and node.tag in ("", "int", "float"):
-        value = _whole_number(node.text)
-        if value is None and _FRACTION.fullmatch(node.text):
-            amount = float(node.text.replace("_", ""))
-            value = int(amount) if amount.is_integer() else None
-        if value is not None and value < 1 << 64:
-            return value
-    raise node.mark.error(
-        f"expected a whole number from 0, found {describe(node)}", "write it without quotes"
-    )
+    digits. What follows a point is cut off, as Go's library does."""
+    value = _number(node)
+    if value is None or not 0 <= value < 1 << 64:
+        raise node.mark.error(
+            f"expected a whole number from 0, found {describe(node)}", "write it without quotes"
+        )
+    return value
+
+
+def _number(node: Node) -> int | None:
+    if not isinstance(node, Scalar) or not node.plain or node.tag not in ("", "int", "float"):
+        return None
+    negative = node.text.startswith("-")
+    digits = node.text.removeprefix("-")
+    value = _whole_number(digits) if not (negative and digits.startswith("+")) else None
+    if value is not None:
+        return -value if negative else value
+    plain = node.text.replace("_", "")
+    if len(plain) > _LONGEST_NUMBER or not _FRACTION.fullmatch(plain):
+        return None
+    amount = float(plain)
+    return int(amount) if math.isfinite(amount) else None
 
 
 def _whole_number(written: str) -> int | None:
@@ -64,13 +76,10 @@ def _whole_number(written: str) -> int | None:
 def integer(node: Node) -> int:
     """A whole number of 64 bits, written as :func:`unsigned` takes it, and with a - in front if it is below
     0."""
-    if isinstance(node, Scalar) and node.plain and node.tag in ("", "int"):
-        negative = node.text.startswith("-")
-        digits = node.text.removeprefix("-") if negative else node.text
-        value = _whole_number(digits) if not (negative and digits.startswith("+")) else None
-        if value is not None and value < (1 << 63) + negative:
-            return -value if negative else value
-    raise node.mark.error(f"expected a whole number, found {describe(node)}", "write it without quotes")
+    value = _number(node)
+    if value is None or not -(1 << 63) <= value < 1 << 63:
+        raise node.mark.error(f"expected a whole number, found {describe(node)}", "write it without quotes")
+    return value
 
 
 duration: Reader[int] = parsed(parse_duration, hint="a duration looks like 30s, 5m or 1h30m")
@@ -159,8 +168,10 @@ def _any_url(written: str) -> str:
     if _BAD_ESCAPE.search(before.partition("?")[0]) or _BAD_ESCAPE.search(fragment):
         raise ValueError("invalid URL escape")
     if rest.startswith("//"):
-        check_authority(re.split(r"[/?#]", rest[2:], maxsplit=1)[0])
-    return written
+        authority = re.split(r"[/?#]", rest[2:], maxsplit=1)[0]
+        if authority:
+            check_authority(authority)
+    return scheme.lower() + colon + rest if colon else written
 
 
 def _url(written: str) -> str:

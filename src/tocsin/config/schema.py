@@ -41,7 +41,18 @@ _SAME: Final[Any] = object()
 class Option:
     """The metadata of a field: see :func:`option`."""
 
-    __slots__ = ("always", "attribute", "default", "inherit", "name", "null", "reader", "show", "text")
+    __slots__ = (
+        "always",
+        "attribute",
+        "default",
+        "empty",
+        "inherit",
+        "name",
+        "null",
+        "reader",
+        "show",
+        "text",
+    )
 
     def __init__(
         self,
@@ -52,6 +63,7 @@ class Option:
         always: bool,
         show: Callable[[Any], Any] | None,
         inherit: str,
+        empty: bool = False,
     ) -> None:
         self.reader = reader
         self.default = default
@@ -61,6 +73,7 @@ class Option:
         self.always = always
         self.show = show
         self.inherit = inherit
+        self.empty = empty
         self.text: type[str] = type(default) if isinstance(default, str) else str
 
 
@@ -73,16 +86,17 @@ def option(
     always: bool = False,
     show: Callable[[T], Any] | None = None,
     inherit: str = "",
+    empty: bool = False,
 ) -> T:
     """A field of a section, read by ``reader``; ``default`` when the file does not give the key.
 
-    ``null``: what a key without a value means. If not said, the zero of the default's type (``False``, 0, no
-    text, an empty list), as Go has it: not the default. ``name``: the key, if it is not the field's name.
-    ``always``: shown even when empty. ``show``: what is shown for a value. ``inherit``: the key of ``global``
-    whose value is used when this one is absent, null or empty (of a key and its ``_file`` form: when both
-    are; a bool is never empty).
+    ``null``: what a key without a value means. If not said, the zero of the default's type (``False``, 0,
+    no text, an empty list), as Go has it: not the default. ``name``: the key, if it is not the field's
+    name. ``always``: shown even when empty. ``empty``: shown when the file gives something empty. ``show``:
+    what is shown for a value. ``inherit``: the key of ``global`` whose value is used when this one is
+    absent, null or empty (of a key and its ``_file`` form: when both are; a bool is never empty).
     """
-    return cast("T", Option(reader, default, null, name, always, show, inherit))
+    return cast("T", Option(reader, default, null, name, always, show, inherit, empty))
 
 
 def derived(*, default: Any) -> Any:
@@ -116,6 +130,7 @@ class Section:
     _heirs: ClassVar[tuple[Option, ...]] = ()
     _marks: Mapping[str, Mark]
     _mark: Mark
+    _unseen: bool = False
 
     def __init_subclass__(cls) -> None:
         """Collect the keys: the parents' first, then those of this class."""
@@ -162,6 +177,13 @@ class Section:
         held["_marks"] = {}
         if values:
             raise TypeError(f"{type(self).__name__} has no field {next(iter(values))!r}")
+
+    @classmethod
+    def unseen(cls) -> Self:
+        """What a null stands for where Go has none of it: as the section without keys, and never shown."""
+        made = cls()
+        made.__dict__["_unseen"] = True
+        return made
 
     def __setattr__(self, name: str, value: Any) -> None:
         raise FrozenInstanceError(f"cannot assign to field {name!r}")
@@ -269,7 +291,10 @@ class Section:
         found: dict[str, Any] = {}
         for each in self.options.values():
             value = self.__dict__[each.attribute]
-            if each.always or not _is_empty(value, each.default):
+            if isinstance(value, Section) and value._unseen:
+                continue
+            given = each.empty and value is not each.default
+            if each.always or given or not _is_empty(value, each.default):
                 found[each.name] = each.show(value) if each.show is not None else _shown(value)
         return found
 

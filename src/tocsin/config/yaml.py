@@ -8,6 +8,7 @@ events, not its recursive composer: depth, size and alias expansion are bounded 
 
 from __future__ import annotations
 
+import base64
 import posixpath
 import re
 from collections.abc import Callable
@@ -33,12 +34,18 @@ _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 """Nesting. A routing tree of 30 levels needs 60."""
 
 _CORE = "tag:yaml.org,2002:"
-_SCALAR_TAGS = frozenset(_CORE + name for name in ("str", "int", "float", "bool", "null"))
 MAX_MERGED = 64
 """Values under one key that ``<<`` brings together."""
-_TYPED = frozenset(_CORE + name for name in ("int", "float", "bool"))
-"""Whose text is read alike with quotes and without."""
 _NULL_WORDS = frozenset(("", "~", "null", "Null", "NULL"))
+_NUMBER = r"(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+_WHOLE = r"0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|[0-9]+"
+_TYPED = {
+    "int": re.compile(rf"[-+]?({_WHOLE})", re.ASCII),
+    "float": re.compile(rf"[-+]?({_WHOLE}|{_NUMBER}|\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN", re.ASCII),
+    "bool": re.compile("y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON|n|N|no|No|NO|false|False|FALSE|off|Off|OFF"),
+}
+"""By an explicit tag: what the text must be. It is read alike with quotes and without."""
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?", re.ASCII)
 _MERGE = "<<"
 
 
@@ -102,7 +109,8 @@ class Scalar:
     text: str
     plain: bool
     tag: str = ""
-    """``int``, ``str``, ... of an explicit ``!!int``; empty without one."""
+    """``int``, ``float``, ``bool``, ``null`` or ``merge`` of an explicit ``!!int``, ``str`` of any other tag;
+    empty without one."""
     size: int = 1
 
     @property
@@ -200,9 +208,10 @@ def read_bytes(path: Path) -> bytes:
 
 
 def decode(data: bytes, path: str) -> str:
-    """The text of a configuration file; :class:`ConfigError` if it is not UTF-8."""
+    """The text of a configuration file: UTF-8, or UTF-16 that begins with a byte order mark. Else
+    :class:`ConfigError`."""
     try:
-        return data.decode("utf-8-sig")
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}", "is not UTF-8 text", "save the file as UTF-8") from None
@@ -211,8 +220,9 @@ def decode(data: bytes, path: str) -> str:
 def load(text: str, path: str, reading: Reading | None = None) -> Node | None:
     """The first document of ``text`` as a tree, None when it is empty. ``path`` is only named in marks.
 
-    What follows a second ``---`` is ignored, as Go's library does not. :class:`ConfigError` when it is
-    not YAML, repeats a key, has a key that is not text, a tag of its own, or passes a bound.
+    What follows a second ``---`` is ignored, as by Go's library. :class:`ConfigError` when it is
+    not YAML, repeats a key, has a key that is not text, a tag that its text does not fit, or passes a bound.
+    Tags of lists, of maps and of one's own say nothing, as in Go's library.
     """
     try:
         return _Builder(path, reading or Reading()).build(text)
@@ -233,6 +243,14 @@ def load(text: str, path: str, reading: Reading | None = None) -> Node | None:
 def _line(text: str, number: int) -> str:
     """A line, from 1, as YAML breaks them."""
     return next(iter(_LINE_BREAK.split(text)[number - 1 :]), "")
+
+
+def _binary(text: str, mark: Mark) -> str:
+    """The text that ``!!binary`` holds."""
+    try:
+        return base64.b64decode(re.sub("[\r\n]", "", text), validate=True).decode()
+    except ValueError:
+        raise mark.error("is not text in base64", "remove !!binary, or encode the text") from None
 
 
 def _one_line(text: str) -> str:
@@ -283,15 +301,23 @@ class _Builder:
         return Mark(self._path, at.line + 1, at.column + 1, self._reading)
 
     def _scalar(self, event: Any) -> Scalar:
-        tag: str = event.tag or ""
-        if tag and tag != "!" and tag not in _SCALAR_TAGS:
-            raise self._mark(event).error(f"the tag {tag!r} means nothing here", "remove it")
-        return Scalar(
-            self._mark(event),
-            event.value,
-            plain=event.style in (None, "") or tag in _TYPED,
-            tag="str" if tag == "!" else tag.removeprefix(_CORE),
-        )
+        mark, tag = self._mark(event), event.tag or ""
+        if not tag:
+            return Scalar(mark, event.value, plain=event.style in (None, ""))
+        kind = tag.removeprefix(_CORE) if tag.startswith(_CORE) else ""
+        text, fits = event.value, True
+        if kind in _TYPED:
+            fits = _TYPED[kind].fullmatch(text.replace("_", "")) is not None
+        elif kind == "null":
+            fits = text in _NULL_WORDS
+        elif kind == "timestamp":
+            fits = _DATE.fullmatch(text) is not None
+        elif kind == "binary":
+            text = _binary(text, mark)
+        if not fits:
+            raise mark.error(f"cannot be read as !!{kind}", "remove the tag, or write what it says")
+        known = kind in _TYPED or kind in ("null", "merge")
+        return Scalar(mark, text, plain=kind in _TYPED, tag=kind if known else "str")
 
     def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)
@@ -305,9 +331,6 @@ class _Builder:
         if len(self._stack) >= MAX_DEPTH:
             raise self._mark(event).error(_TOO_DEEP)
         is_mapping = isinstance(event, yaml.MappingStartEvent)
-        expected = _CORE + ("map" if is_mapping else "seq")
-        if event.tag not in (None, "!", expected):
-            raise self._mark(event).error(f"the tag {event.tag!r} means nothing here", "remove it")
         if event.anchor:
             self._open_anchors.append(event.anchor)
         self._stack.append(_Open(self._mark(event), event.anchor, is_mapping, [], []))
@@ -351,7 +374,7 @@ class _Builder:
         entries: dict[str, tuple[Scalar, Node]] = {}
         own: dict[str, Scalar] = {}
         for key, value in opened.pairs:
-            if key.text == _MERGE and key.plain:
+            if key.text == _MERGE and (key.plain or key.tag == "merge"):
                 sources = value.items if isinstance(value, Sequence) else (value,)
                 for source in reversed(sources):
                     if not isinstance(source, Mapping):

@@ -7,7 +7,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.amounts import many
-from tocsin.config.yaml import MAX_DEPTH, MAX_MERGED, MAX_NODES, Mapping, Node, Scalar, Sequence, load
+from tocsin.config.yaml import (
+    MAX_DEPTH,
+    MAX_MERGED,
+    MAX_NODES,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    decode,
+    load,
+)
 from tocsin.errors import ConfigError
 
 
@@ -79,8 +89,13 @@ def test_what_is_merged_under_one_key_is_bounded() -> None:
     [
         ("a: 1\na: 2\n", "f.yml:2:1: the key 'a' is here twice, first in line 1"),
         ("? [a]\n: b\n", "f.yml:1:3: a key must be text"),
-        ("a: !!python/object:os.system x\n", "means nothing here"),
-        ("a: !mine [x]\n", "means nothing here"),
+        ("a: !!int x\n", "f.yml:1:4: cannot be read as !!int"),
+        ("a: !!int 5.5\n", "cannot be read as !!int"),
+        ("a: !!float 5x\n", "cannot be read as !!float"),
+        ("a: !!bool maybe\n", "cannot be read as !!bool"),
+        ("a: !!null x\n", "cannot be read as !!null"),
+        ("a: !!timestamp 5s\n", "cannot be read as !!timestamp"),
+        ("a: !!binary '%'\n", "is not text in base64"),
         ("a: {<<: text}\n", "<< merges maps only"),
         ("a: 'x\n", "not valid YAML"),
         ("a: \x00\n", "not valid YAML"),
@@ -99,3 +114,49 @@ def test_any_text_gives_a_tree_or_one_error(text: str) -> None:
         load(text, "f.yml")
     except ConfigError as error:
         assert str(error).startswith("f.yml:")  # noqa: PT017 - either outcome is right
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("!mine x", "x"),
+        ("!!python/object:os.system x", "x"),
+        ("!mine ~", "~"),
+        ("!!binary cg==", "r"),
+        ('!!binary "c\\ng\\r=="', "r"),
+        ("!!timestamp 2020-01-01", "2020-01-01"),
+        ("!!seq x", "x"),
+    ],
+)
+def test_tags_of_ones_own_leave_text(written: str, text: str) -> None:
+    tree = load(f"a: {written}\n", "f.yml")
+    assert isinstance(tree, Mapping)
+    found = tree.entries["a"][1]
+    assert isinstance(found, Scalar)
+    assert (found.text, found.is_null) == (text, False)
+
+
+def test_tags_of_lists_and_maps_say_nothing() -> None:
+    tree = load("!!omap {a: !mine [x], !mine b: !!str {c: d}}\n", "f.yml")
+    assert isinstance(tree, Mapping)
+    assert isinstance(tree.entries["a"][1], Sequence)
+    assert isinstance(tree.entries["b"][1], Mapping)
+
+
+def test_only_a_plain_or_tagged_merge_merges() -> None:
+    for key, merges in (
+        ("<<", True),
+        ("!!merge <<", True),
+        ("'<<'", False),
+        ("!!str <<", False),
+        ("!x <<", False),
+    ):
+        tree = load(f"{{a: b, {key}: {{c: d}}}}\n", "f.yml")
+        assert isinstance(tree, Mapping)
+        assert ("c" in tree.entries) is merges, key
+
+
+def test_utf_16_is_read_by_its_mark() -> None:
+    for order in ("utf-16", "utf-16-le", "utf-16-be"):
+        mark = "" if order == "utf-16" else "\ufeff"
+        assert decode((mark + "a: ö").encode(order), "f.yml") == "a: ö"

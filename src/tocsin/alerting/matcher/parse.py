@@ -115,7 +115,7 @@ def _parse(
         by_classic = classic(text)
     except ValueError:
         return by_utf8
-    if by_utf8 != by_classic:
+    if by_utf8 != by_classic or by_utf8 == ():  # Go's two parsers return different kinds of nothing.
         if warn is not None:
             warn(ParseWarning(_DISAGREEMENT, text, origin))
         return by_classic

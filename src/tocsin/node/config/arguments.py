@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from tocsin.errors import ConfigError
@@ -35,7 +35,12 @@ def parse_flags(argv: Sequence[str], *, version: str = "") -> NodeFlags:
     if flags.cluster_transport == "auto":
         flags = replace(flags, cluster_transport="tls" if flags.cluster_tls_config else "udp")
     _check(flags)
-    return flags
+    below: dict[str, Any] = {
+        declared.name: 0
+        for declared, found in declared_flags(NodeFlags).values()
+        if found.negative and getattr(flags, declared.name) < 0
+    }
+    return replace(flags, **below)
 
 
 def _check(flags: NodeFlags) -> None:

@@ -57,7 +57,7 @@ class NodeFlags:
     storage_path: str = flag(
         "storage.path", "data/", str, "Folder for the silences and the notification log."
     )
-    data_retention: int = duration("data.retention", 120 * HOUR, "How long to keep data for.")
+    data_retention: int = duration("data.retention", 120 * HOUR, "How long to keep data for.", negative=True)
     data_maintenance_interval: int = duration(
         "data.maintenance-interval",
         15 * MINUTE,
@@ -204,7 +204,7 @@ class NodeFlags:
         "cluster.peer-timeout", 15 * SECOND, "Time to wait between peers to send notifications."
     )
     cluster_peers_resolve_timeout: int = duration(
-        "cluster.peers-resolve-timeout", 15 * SECOND, "Time to resolve the peers' names."
+        "cluster.peers-resolve-timeout", 15 * SECOND, "Time to resolve the peers' names.", negative=True
     )
     cluster_discovery_interval: int = duration(
         "cluster.discovery-interval",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from tocsin.alerting.quote import go_quote
 from tocsin.config.readers import list_of, map_of, text
 from tocsin.config.schema import Section, option
+from tocsin.config.yaml import Node, Scalar
 from tocsin.notify.integrations.base import IntegrationConfig
 from tocsin.notify.integrations.registry import KINDS, Registered
 
@@ -34,6 +35,15 @@ class ReceiverConfig(Section):
     def integrations(self) -> tuple[IntegrationConfig, ...]:
         """Those of all kinds, in the registry's order of the kinds."""
         return tuple(each for kind in KINDS for each in self[kind.key])
+
+    @classmethod
+    def read(cls, node: Node) -> Self:
+        """The receiver; what is null in the list is one without a name, which Go does not check."""
+        if not isinstance(node, Scalar) or not node.is_null:
+            return super().read(node)
+        made = cls()
+        made.__dict__["_mark"] = node.mark
+        return made
 
     @classmethod
     def of(

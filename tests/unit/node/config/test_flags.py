@@ -297,6 +297,12 @@ def test_arguments_come_from_a_file_too(tmp_path: Path) -> None:
         parse("@a\0b")
 
 
+def test_some_durations_may_be_below_zero_and_are_zero_then() -> None:
+    flags = parse("--data.retention=-1h", "--cluster.peers-resolve-timeout=-1s")
+    assert (flags.data_retention, flags.cluster_peers_resolve_timeout) == (0, 0)
+    assert parse("--web.timeout=-1s").web_timeout < 0, "none, as 0"
+
+
 def test_an_unknown_flag_names_a_near_one() -> None:
     with pytest.raises(UsageError, match=r"did you mean --cluster\.peer$"):
         parse("--cluster.peers=a:1")

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from tests.support.config_cases import LEAST, http, route, webhook
+from tocsin.alerting.matcher import ParseWarning
+from tocsin.config.notation import Notation
 from tocsin.errors import ConfigError
 from tocsin.node.config import load_config, parse_config
 from tocsin.node.config.alertmanager import AlertmanagerConfig, config_hash
@@ -201,9 +203,73 @@ def test_a_whole_number_may_be_written_as_a_fraction_and_typed_text_in_quotes() 
     assert webhook("max_alerts: 2.0")["max_alerts"] == 2
     assert webhook("max_alerts: !!int '3'")["max_alerts"] == 3
     assert webhook("send_resolved: !!bool 'no'")["send_resolved"] is False
+    # What follows the point is cut off, as by Go.
+    assert [
+        webhook(f"max_alerts: {text}")["max_alerts"] for text in ("5.9", ".5", "-0.5", "1_0.5", "-0")
+    ] == [
+        5,
+        0,
+        0,
+        10,
+        0,
+    ]
+    for text in ("-1.5", "1e20", ".inf", "1:30", "'5.5'", "0x1p4"):
+        with pytest.raises(ConfigError, match="expected a whole number from 0"):
+            webhook(f"max_alerts: {text}")
+
+
+def test_a_chat_may_be_written_as_a_fraction_too() -> None:
+    def chat(written: str) -> int:
+        text = f"telegram_configs: [{{bot_token: t, chat_id: {written}}}]"
+        [found] = (
+            parse(f"route: {{receiver: r}}\nreceivers: [{{name: r, {text}}}]\n").receivers[0].integrations
+        )
+        return int(found["chat_id"])
+
+    assert [chat(text) for text in ("-1001", "1e3", "-5.5")] == [-1001, 1000, -5]
 
 
 @pytest.mark.parametrize("url", ["%zz", "http://p/%zz", "http://%zz/", "http://p#%zz", "http://u:p%zz@h/"])
 def test_a_proxy_has_no_broken_escape(url: str) -> None:
     with pytest.raises(ConfigError, match="invalid URL escape"):
         parse(http(f"proxy_url: '{url}'"))
+
+
+def test_a_proxys_url_is_shown_as_it_was_given_even_empty() -> None:
+    assert 'proxy_url: ""' in parse(http("proxy_url: ''")).original
+    assert "proxy_url" not in parse(http("proxy_url: ")).original
+    assert "proxy_url: http://P:1" in parse(http("proxy_url: 'HTTP://P:1'")).original
+    assert parse(http("proxy_url: 'http://'"))
+    with pytest.raises(ConfigError, match="expected a list"):
+        parse(http("proxy_url: 'http://p', proxy_connect_header: {A: b}"))
+
+
+def test_a_null_section_of_global_is_not_shown_and_means_the_defaults() -> None:
+    mail = "email_configs: [{to: a@b, from: a@b, smarthost: 'h:25'}]"
+    config = parse(
+        "global: {http_config: , smtp_tls_config: }\nroute: {receiver: r}\n"
+        f"receivers: [{{name: r, webhook_configs: [{{url: 'http://h/'}}], {mail}}}]\n"
+    )
+    assert "tls_config" not in config.original
+    assert "http_config" not in config.original.partition("receivers:")[0]
+    assert config.receivers[0].integrations[1]["http_config"].follow_redirects
+
+
+def test_a_null_receiver_is_one_without_a_name() -> None:
+    config = parse("route: {receiver: r}\nreceivers: [null, {name: r}]\n")
+    assert [receiver.name for receiver in config.receivers] == ["", "r"]
+    assert '- name: ""\n- name: r\n' in config.original
+
+
+def test_characters_beyond_the_basic_plane_are_shown_escaped() -> None:
+    shown = parse(route("{matchers: ['foo=\U0001f494', 'a=ö']}")).original
+    assert '- "foo=\\"\\U0001F494\\""' in shown
+    assert '- a="ö"' in shown
+
+
+def test_nothing_to_match_is_warned_of() -> None:
+    for text in ("''", "'{}'", "null"):
+        warned: list[ParseWarning] = []
+        notation = Notation(warn=warned.append)
+        parse_config(route(f"{{matchers: [{text}]}}"), path="am.yml", notation=notation)
+        assert [each.message for each in warned] == ["Matchers input has disagreement"]
