@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 from typing import Final
 
@@ -21,6 +22,8 @@ def system_said(error: BaseException, *, connecting: bool = False) -> str:
         if isinstance(found, ssl.SSLError):
             return f"tls: {found.reason or found}"
         if isinstance(found, OSError) and found.errno is not None and found.strerror:
+            if isinstance(found, socket.gaierror):
+                return f"lookup of the host: {found.strerror.lower()}"
             kind = "connect" if connecting else "connection"
             # asyncio has a message of its own, with the address, instead of the system's.
             said = os.strerror(found.errno) if found.errno > 0 else found.strerror
@@ -34,4 +37,5 @@ def system_said(error: BaseException, *, connecting: bool = False) -> str:
 
 def cause(error: BaseException, *, connecting: bool = False) -> str:
     """What went wrong with a connection, for people: what the system said, or else the error."""
-    return system_said(error, connecting=connecting) or f"{type(error).__name__}: {error}".removesuffix(": ")
+    said = system_said(error, connecting=connecting)
+    return said or f"{type(error).__name__}: {error}".removesuffix(": ")

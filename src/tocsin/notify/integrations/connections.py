@@ -42,6 +42,7 @@ class Pool:
     connections: Reuse
     backend: _Backend
     context: ssl.SSLContext
+    proxied: bool
     users: int = 0
     retired: bool = False
 
@@ -145,7 +146,7 @@ class Connections:
             "network_backend": backend,
         }
         made = self._maker(proxy, tunnel, context, common)
-        return Pool(Reuse(made, self._statistics, http2=self._http2), backend, context)
+        return Pool(Reuse(made, self._statistics, http2=self._http2), backend, context, bool(proxy))
 
     def _maker(
         self, proxy: str, tunnel: bool, context: ssl.SSLContext, common: dict[str, Any]

@@ -62,11 +62,16 @@ class Exchanges:
         async with self._connections.use(target) as pool:
             if self._connections.closed:
                 raise NotifyError("the configuration was replaced meanwhile", retry=True)
-            async with pool.connections.request(request) as response:
-                body, whole = await self._beginning(response)
-                if not whole:
-                    pool.retire()
-                return Answer(response.status, _headers_of(response), body)
+            try:
+                async with pool.connections.request(request) as response:
+                    body, whole = await self._beginning(response)
+                    if not whole:
+                        pool.retire()
+                    return Answer(response.status, _headers_of(response), body)
+            except httpcore.ConnectError as error:
+                if pool.proxied:  # Else it would look as if the receiver were to blame.
+                    raise NotifyError(f"proxyconnect: {_cause(error)}", retry=True) from None
+                raise
 
     async def _beginning(self, response: httpcore.Response) -> tuple[bytes, bool]:
         """An answer, cut, and whether that is all of it: then its connection is kept for the next request."""
@@ -109,4 +114,8 @@ def _cause(error: BaseException) -> str:
     said = system_said(error, connecting=isinstance(error, httpcore.ConnectError))
     if not said and isinstance(error, httpcore.ReadError | httpcore.WriteError):
         return str(error) or "connection reset by peer"
+    if not said and isinstance(error, httpcore.RemoteProtocolError):
+        if "disconnected" in str(error):
+            return "EOF: the connection was closed before an answer was whole"
+        return f"malformed answer: {error}"
     return said or cause(error)

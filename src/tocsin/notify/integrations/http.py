@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from tocsin import __version__
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.config.httpclient import HTTPClientConfig
+from tocsin.errors import ConfigError
 from tocsin.notify.integrations.answer import (
     MAX_ANSWER_BYTES,
     MAX_ANSWER_SECONDS,
@@ -81,15 +82,18 @@ class HTTPClient:
         secrets: Secrets | None = None,
         statistics: ClientStatistics | None = None,
         bounds: AnswerBounds | None = None,
+        lazy: bool = False,
     ) -> None:
-        """:class:`~tocsin.errors.ConfigError` for certificates that cannot be used."""
+        """:class:`~tocsin.errors.ConfigError` for certificates that cannot be used; unless ``lazy``, which
+        leaves that to the requests."""
         self._bounds = bounds or AnswerBounds(MAX_ANSWER_BYTES, MAX_ANSWER_SECONDS, MAX_PIECES)
         statistics = statistics or ClientStatistics()
         contexts = contexts or TLSContexts(statistics=statistics)
         self._config = config
         self._secrets = secrets or Secrets(config)
         self._statistics = statistics
-        contexts.check(config.tls_config, http2=config.enable_http2)
+        if not lazy:
+            contexts.check(config.tls_config, http2=config.enable_http2)
         self._contexts = contexts
         self._exchanges: Exchanges | None = None
         self._closed = False
@@ -98,7 +102,11 @@ class HTTPClient:
             from tocsin.notify.integrations.oauth2 import OAuth2Tokens
 
             client = HTTPClient(
-                _of_tokens(config), contexts=contexts, secrets=self._secrets, statistics=statistics
+                _of_tokens(config),
+                contexts=contexts,
+                secrets=self._secrets,
+                statistics=statistics,
+                lazy=True,  # As in Go, which opens these files for the first token.
             )
             self._tokens = OAuth2Tokens(config.oauth2, client, self._secrets)
 
@@ -150,6 +158,8 @@ class HTTPClient:
             raise NotifyError(
                 f"{doing}: {failure}", retry=retry and failure.retry, reason=failure.reason
             ) from None
+        except ConfigError as error:
+            raise NotifyError(f"{doing}: {error}", retry=retry) from None
         except (OSError, ValueError) as error:
             file = error.filename if isinstance(error, OSError) else None
             problem = f"{file}: {why(error)}" if file else why(error)
@@ -165,7 +175,7 @@ class HTTPClient:
                 return answer
             if redirects == MAX_REDIRECTS:
                 self._statistics.bounds_reached["redirects"] += 1
-                raise NotifyError("TooManyRedirects: stopped after 10 redirects", retry=True)
+                raise NotifyError("stopped after 10 redirects", retry=True)
             redirects += 1
             step = next_step(step, answer.status, location, first=target)
 

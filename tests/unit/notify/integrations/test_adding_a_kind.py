@@ -64,7 +64,7 @@ receivers:
         await sender.close()
     server.close()
     shown = Metrics(version="1", alertmanager_version="1").render()[0].decode()
-    assert 'alertmanager_notifications_total{integration="toy"} 0.0' in shown
+    assert 'alertmanager_notifications_total{integration="toy"} 0\\n' in shown
 
 asyncio.run(main())
 '''

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ from tocsin.config.httpclient import (
     HTTPClientConfig,
     HTTPHeader,
     OAuth2,
+    TLSClientConfig,
 )
 from tocsin.notify.integrations.base import NotifyError, RetryRule
+from tocsin.notify.integrations.causes import cause
 from tocsin.notify.integrations.http import MAX_REDIRECTS
 
 
@@ -169,6 +172,10 @@ def test_an_error_says_what_the_system_said() -> None:
             ) as caught:
                 await http.post(f"{dead}/hush", b"")
             assert caught.value.retry
+            through = HTTPClientConfig(proxy_url=dead)
+            async with client(through) as http_by_proxy:
+                with pytest.raises(NotifyError, match=r": proxyconnect: connect: connection refused$"):
+                    await http_by_proxy.post("http://192.0.2.1/hush", b"")
 
             async def reset(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
                 writer.transport.abort()
@@ -186,6 +193,38 @@ def test_an_error_says_what_the_system_said() -> None:
             server_.close()
 
     run(story)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"", "EOF: the connection was closed before an answer was whole"),
+        (b"HTTP/1.1 200", "EOF: the connection was closed before an answer was whole"),
+        (b"HTTP/1.1 200 OK\r\nfoo bar\r\n\r\n", "malformed answer: "),
+    ],
+)
+def test_an_error_says_what_the_server_did(answer: bytes, words: str) -> None:
+    async def story() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            writer.close()
+            await writer.wait_closed()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with client() as http:
+            with pytest.raises(NotifyError) as caught:
+                await http.get(f"http://127.0.0.1:{port}/")
+        server.close()
+        assert str(caught.value).removeprefix('Get "<redacted>": ').startswith(words)
+
+    run(story)
+
+
+def test_a_name_without_an_address_is_called_a_lookup() -> None:
+    error = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    assert cause(error, connecting=True) == "lookup of the host: name or service not known"
 
 
 TOKEN = b'{"access_token":"hush-token","token_type":"bearer","expires_in":3600}'
@@ -360,3 +399,20 @@ def test_what_is_retried_is_a_rule(rule: RetryRule, status: int, retry: bool) ->
         rule.check(status, b"")
     assert caught.value.retry is retry
     rule.check(204, b"")
+
+
+def test_what_only_tokens_need_is_opened_for_a_token() -> None:
+    """As in Go: a missing file of ``oauth2`` fails the attempts, and not the start."""
+
+    async def story() -> None:
+        oauth2 = OAuth2(
+            client_id="i",
+            token_url="https://127.0.0.1:1/",
+            tls_config=TLSClientConfig(ca_file="/missing.pem"),
+        )
+        async with client(HTTPClientConfig(oauth2=oauth2)) as http:
+            with pytest.raises(NotifyError, match=r"oauth2: cannot fetch token: .*/missing\.pem") as caught:
+                await http.post("http://127.0.0.1:1/", b"")
+            assert caught.value.retry
+
+    run(story)
