@@ -16,6 +16,7 @@ from tocsin.node import garbage
 from tocsin.node.config.arguments import parse_flags
 from tocsin.node.config.commandline import HelpRequested, UsageError, declared_flags
 from tocsin.node.config.flags import NodeFlags
+from tocsin.node.gonames import goarch
 from tocsin.node.log import Logger, set_up
 from tocsin.node.looplag import measured_loop
 from tocsin.node.service import ServiceManager
@@ -29,7 +30,7 @@ alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__versi
   build user:       tocsin
   build date:       n/a
   go version:       python{platform.python_version()}
-  platform:         {sys.platform}/{platform.machine()}
+  platform:         {sys.platform}/{goarch()}
   tags:             tocsin"""
 """The first line is of Alertmanager's form, for what reads it; the revision is Tocsin's own version."""
 

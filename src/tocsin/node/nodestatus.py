@@ -15,6 +15,8 @@ VERSION: Final = VersionInfo(
     ALERTMANAGER_VERSION,
     revision=__version__,
     branch="tocsin",
+    build_user="tocsin",
+    build_date="n/a",
     go_version=f"python{platform.python_version()}",
 )
 """What ``/api/v2/status`` says."""

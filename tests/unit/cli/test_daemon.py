@@ -157,14 +157,14 @@ def test_a_reload_takes_a_good_file_and_keeps_the_old_for_a_bad_one(node: Node, 
     answer = httpx.post(f"{node.url}/-/reload", trust_env=False)
     assert answer.status_code == 500
     assert "nobody" in answer.text
-    assert "alertmanager_config_last_reload_successful 0.0" in node.api.metrics()
+    assert "alertmanager_config_last_reload_successful 0\n" in node.api.metrics()
     node.api.post_alerts(prometheus_alert("still"))
     sink.wait_for("still")
 
     node.config_file.write_text(good.replace(sink.url, f"{sink.url}second"))
     node.process.send(signal.SIGHUP)
     eventually(
-        lambda: "alertmanager_config_last_reload_successful 1.0" in node.api.metrics(), "the reload is done"
+        lambda: "alertmanager_config_last_reload_successful 1\n" in node.api.metrics(), "the reload is done"
     )
     node.api.post_alerts(prometheus_alert("moved"))
     assert sink.wait_for("moved")[0].path == "/second"

@@ -81,7 +81,7 @@ def test_depth_is_bounded() -> None:
 def test_what_is_merged_under_one_key_is_bounded() -> None:
     lines = ["a0: &a0 {k: [x]}"]
     lines += [f"a{i}: &a{i} {{<<: [*a{i - 1}, *a{i - 1}]}}" for i in range(1, 12)]
-    assert f"merged from more than {MAX_MERGED} places" in refused("\n".join(lines))
+    assert f"merged from more than {MAX_MERGED} maps" in refused("\n".join(lines))
 
 
 @pytest.mark.parametrize(

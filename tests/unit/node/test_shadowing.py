@@ -70,8 +70,8 @@ def test_it_decides_and_sends_nothing_and_puts_nothing_into_the_log(
         assert not node.intents.statistics.announced
         assert shadow.machine.statistics.not_compared["alone"]
         shown = node.metrics("")[0].decode()
-        assert 'tocsin_shadow_notifications_total{receiver="sink",result="missing"} 0.0' in shown
-        assert "tocsin_shadow_enabled 1.0" in shown
+        assert 'tocsin_shadow_notifications_total{receiver="sink",result="missing"} 0\n' in shown
+        assert "tocsin_shadow_enabled 1\n" in shown
 
         async def outcomes() -> list[str]:
             return [each.outcome async for _, record in node.record.read() for each in record.deliveries]

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tocsin.alerting.matcher import ParserMode
+from tocsin.alerting.quote import go_quote
 from tocsin.errors import NotFoundError, StorageError, ValidationError
 from tocsin.node.api import cors
 from tocsin.node.api.alerts import AlertOperations
@@ -110,7 +111,7 @@ class ApiV2:
             await self._check(request)
             identifier = unescape(identifier.encode())
             if not is_uuid(identifier):
-                raise BodyError(601, f'silenceID in path must be of type uuid: "{identifier}"')
+                raise BodyError(601, f"silenceID in path must be of type uuid: {go_quote(identifier)}")
             return await self._silence[method](identifier)
         return coded_error(404, 404, f"path {path} was not found")
 

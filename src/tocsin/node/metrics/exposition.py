@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -10,6 +11,8 @@ from prometheus_client.core import Metric
 from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
+_WHOLE: Final = re.compile(rb"^([^#\n][^\n]* [-0-9]+)\.0$", re.MULTILINE)
+"""A sample whose value is a whole number, written as Python does: Go leaves the fraction out."""
 _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -18,7 +21,8 @@ def expose(registry: CollectorRegistry, accept: str = "") -> tuple[bytes, str]:
     if "application/openmetrics-text" in accept:
         return openmetrics.generate_latest(registry), openmetrics.CONTENT_TYPE_LATEST  # type: ignore[no-untyped-call]
     escaping = "allow-utf-8" if "escaping=allow-utf-8" in accept else "underscores"
-    return generate_latest(_GoBounds(registry)), f"{_TEXT}; escaping={escaping}"
+    text = _WHOLE.sub(rb"\1", generate_latest(_GoBounds(registry)))
+    return text, f"{_TEXT}; escaping={escaping}"
 
 
 class _GoBounds(Collector):

@@ -21,6 +21,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from tocsin.node.gonames import goarch
 from tocsin.node.metrics.exposition import expose
 from tocsin.node.metrics.families import FAMILIES, FEATURE_LABELS, TIMINGS, Family
 from tocsin.node.metrics.own import PREFIX, help_of
@@ -77,7 +78,7 @@ class Metrics:
             "branch": "tocsin",
             "goversion": f"python{platform.python_version()}",
             "goos": sys.platform,
-            "goarch": platform.machine(),
+            "goarch": goarch(),
             "tags": "tocsin",
         }
         self.registry.register(_Reads(self._collect))

@@ -93,12 +93,12 @@ def test_a_file_has_an_event_a_line_from_start_to_stop(tmp_path: Path) -> None:
             create(recorder, "A")
             await eventually(lambda: recorder.queued == 0)
             shown = recorded(metrics)
-        created = f'{{event_type="alert_created",output="file:{file}",result="success"}} 1.0'
+        created = f'{{event_type="alert_created",output="file:{file}",result="success"}} 1\n'
         assert f"alertmanager_events_recorded_total{created}" in shown
         size = len(file.read_bytes().splitlines(keepends=True)[1])
-        written = f'{{event_type="alert_created",output="file:{file}"}} {size}.0'
+        written = f'{{event_type="alert_created",output="file:{file}"}} {size}\n'
         assert f"alertmanager_event_recorder_bytes_written_total{written}" in shown
-        assert "alertmanager_event_recorder_queue_length 0.0" in shown
+        assert "alertmanager_event_recorder_queue_length 0\n" in shown
         # As in Alertmanager, what has not happened is not shown.
         for absent in ("events_dropped_total", "event_serialize_errors", "event_output_drops"):
             assert f"alertmanager_{absent}" not in shown
@@ -121,8 +121,8 @@ def test_what_is_past_the_queue_is_dropped_and_counted(
         create(recorder, "A", "B", "C", "D")
         assert recorder.queued == 3
         recorder.start(int, metrics)
-        assert 'alertmanager_events_dropped_total{event_type="alert_created"} 2.0' in recorded(metrics)
-        assert "alertmanager_event_recorder_queue_length 3.0" in recorded(metrics)
+        assert 'alertmanager_events_dropped_total{event_type="alert_created"} 2\n' in recorded(metrics)
+        assert "alertmanager_event_recorder_queue_length 3\n" in recorded(metrics)
         await eventually(lambda: recorder.queued == 0)
         await recorder.close()
 
@@ -188,7 +188,7 @@ def test_a_write_that_fails_is_counted_and_goes_better_later(tmp_path: Path) -> 
             folder.mkdir()
             create(recorder, "B")
             await eventually(lambda: recorder.queued == 0)
-            assert f'event_type="alert_created",output="file:{file}",result="error"}} 1.0' in recorded(
+            assert f'event_type="alert_created",output="file:{file}",result="error"}} 1\n' in recorded(
                 metrics
             )
 
@@ -204,8 +204,8 @@ def test_what_has_no_json_is_counted(tmp_path: Path) -> None:
             create(recorder, "\ud800", "B")
             await eventually(lambda: recorder.queued == 0)
             shown = recorded(metrics)
-            assert 'alertmanager_event_serialize_errors_total{event_type="alert_created"} 1.0' in shown
-            assert f'event_type="alert_created",output="file:{file}",result="error"}} 1.0' in shown
+            assert 'alertmanager_event_serialize_errors_total{event_type="alert_created"} 1\n' in shown
+            assert f'event_type="alert_created",output="file:{file}",result="error"}} 1\n' in shown
 
     run(story)
     assert names(file) == ["B"]
@@ -237,7 +237,7 @@ def test_a_reload_that_cannot_have_all_outputs_keeps_the_old_ones(tmp_path: Path
             create(recorder, "A")
             await eventually(lambda: recorder.queued == 0)
             assert recorder.statistics.own.reloads_failed == 1
-            assert "tocsin_event_recorder_reloads_failed_total 1.0" in recorded(metrics)
+            assert "tocsin_event_recorder_reloads_failed_total 1\n" in recorded(metrics)
 
     run(story)
     assert (names(first), names(second)) == (["A"], [])
@@ -353,8 +353,8 @@ def test_a_webhook_gets_each_event_by_itself() -> None:
             await eventually(lambda: len(server.requests) == 2)
             name = f'output="webhook:http://127.0.0.1:{server.port}"'
             shown = recorded(metrics)
-            assert f"alertmanager_event_output_drops_total{{{name}}} 0.0" in shown
-            assert f'{{event_type="alert_created",{name},result="success"}} 1.0' in shown
+            assert f"alertmanager_event_output_drops_total{{{name}}} 0\n" in shown
+            assert f'{{event_type="alert_created",{name},result="success"}} 1\n' in shown
             for secret in ("hush", "/path", "q=1"):
                 assert secret not in shown
         last = server.requests[-1]

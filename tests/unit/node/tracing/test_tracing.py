@@ -365,9 +365,9 @@ def test_flushes_and_reports_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_pa
             )
             async with node_with(tmp_path, config) as (node, url):
                 await post(url, "A", "B", "C", "D", traceparent=TRACEPARENT)
-                told = "tocsin_tracing_reports_forgotten_total 2.0", "tocsin_tracing_flushes_forgotten_total"
+                told = "tocsin_tracing_reports_forgotten_total 2\n", "tocsin_tracing_flushes_forgotten_total"
                 await eventually(lambda: told[0] in node.metrics("")[0].decode())
-                await eventually(lambda: f"{told[1]} 0.0" not in node.metrics("")[0].decode())
+                await eventually(lambda: f"{told[1]} 0\n" not in node.metrics("")[0].decode())
 
     asyncio.run(main())
 
