@@ -5,6 +5,7 @@ Skipped, with the reason, where there is no Chromium or no playwright.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,16 @@ def page(browser: Browser) -> Iterator[Page]:
     """A fresh page; whatever the browser complains of fails the test."""
     with browsers.looking(browser, viewport={"width": 1440, "height": 900}) as page:
         yield page
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The source of axe-core."""
+    folder = os.environ.get("TOCSIN_AXE", ".peers/axe")
+    found = Path(folder) / "axe.min.js"
+    if not found.is_file():
+        pytest.skip(f"no {found}: tools/pages/fetch-axe {folder} fetches it with npm")
+    return found.read_text()
 
 
 def pytest_runtest_setup() -> None:

@@ -11,7 +11,8 @@ import bcrypt
 import httpx
 
 from tests.support.api import Api, matcher, prometheus_alert
-from tests.support.browser import Complaints, looking
+from tests.support.browser import Complaints, hearing, looking
+from tests.support.eventually import eventually
 from tests.support.node import ON, Node
 from tests.support.sink import WebhookSink
 from tests.support.tocsin_node import TOCSIN
@@ -131,8 +132,13 @@ def test_a_script_that_is_not_ours_does_not_run(browser: Browser, node: Node) ->
         return window.foreign ?? null;
     }""")
     assert ran is None
-    page.wait_for_timeout(0)
-    assert any("Content Security Policy" in each or "TrustedHTML" in each for each in complaints)
+    eventually(
+        hearing(
+            page,
+            lambda: any("Content Security Policy" in each or "TrustedHTML" in each for each in complaints),
+        ),
+        "the browser complains",
+    )
     context.close()
 
 
@@ -252,9 +258,14 @@ def test_a_read_only_node_offers_nothing_that_changes_something(
             page.keyboard.press("a")
             page.keyboard.press("n")
             assert page.get_by_role("dialog").count() == 0
-            for path in ("alerts", "silences", "receivers", "silences/new"):
+            for path, drawn in (
+                ("alerts", "article.alert"),
+                ("silences", ".silences-page"),
+                ("receivers", ".receiver"),
+                ("silences/new", "main > .empty"),
+            ):
                 page.goto(f"{node.url}/#/{path}")
-                page.locator("main .list, main .page, main .empty, main .silences-page").first.wait_for()
+                page.locator(drawn).first.wait_for()
                 for name in ("Silence", "Ack", "New silence", "Send a test"):
                     assert page.locator("main").get_by_role("button", name=name, exact=True).count() == 0
                     assert page.locator("main").get_by_role("link", name=name, exact=True).count() == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+T = TypeVar("T")
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -41,6 +43,30 @@ def started_browser() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def hearing(page: Page, condition: Callable[[], T]) -> Callable[[], T]:
+    """``condition``, for :func:`eventually`, about what the page tells: its events come in first."""
+
+    def look() -> T:
+        page.wait_for_timeout(10)
+        return condition()
+
+    return look
+
+
+def barriers(page: Page, axe: str) -> list[str]:
+    """What axe-core, whose source ``axe`` is, finds on the page as it is now, a line each.
+
+    It is put in by the debugger's protocol, which the page's policy does not concern.
+    """
+    page.evaluate(axe)
+    result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{violation['id']}: {one['html'][:160]} {one['failureSummary'][:200]}"
+        for violation in result["violations"]
+        for one in violation["nodes"][:3]
+    ]
 
 
 class Complaints(list[str]):
