@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import alertmanager
 from tests.support.api import prometheus_alert
+from tests.support.browser import barriers
 from tests.support.cluster import Cluster
 from tests.support.eventually import eventually
 from tests.support.tocsin_node import TOCSIN
@@ -41,13 +42,46 @@ def test_the_page_says_who_belongs_and_how_each_is_protected(page: Page, mixed: 
     assert kind in row.inner_text()
     eventually(lambda: "TLSv1.3" in row.inner_text(), "its connection is shown")
     connections = page.get_by_role("region", name="Connections")
-    shown = connections.get_by_role("row", name="m-theirs").first
-    shown.locator("summary").click()
-    assert "Cluster CA" in shown.inner_text()
+    connections.get_by_role("row", name="m-theirs").first.locator("summary").click()
+    connections.locator("details[open]", has_text="Cluster CA").wait_for()
     assert page.get_by_text("Who dials it").count() == 1
-    picture = page.locator("svg.picture").get_attribute("aria-label") or ""
-    assert "z-last: TLSv1.3" in picture
+    picture = page.locator("svg.picture")
+    eventually(lambda: "z-last: TLSv1.3" in (picture.get_attribute("aria-label") or ""), "it is pictured")
     assert "clear text" not in page.locator("main").inner_text()
+
+
+def test_every_member_is_within_the_picture(page: Page, mixed: Cluster) -> None:
+    page.goto(mixed.nodes[0].url)
+    outside = page.evaluate(
+        """async (counts) => {
+        const root = document.querySelector('[src$="main.js"]').src.replace('main.js', '');
+        const { html, render } = await import(root + 'core/html.js');
+        const { Picture } = await import(root + 'parts/picture.js');
+        return counts.filter((count) => {
+            const member = (_, i) => ({ name: `node-${i}`, itself: !i, roundTrip: 0.001 });
+            const members = Array.from({ length: count + 1 }, member);
+            const place = document.createElement('div');
+            render(html`<${Picture} members=${members} connections=${[]} cluster=${{}} />`, place);
+            const box = place.querySelector('svg').getAttribute('viewBox').split(' ');
+            const [left, top, width, height] = box.map(Number);
+            return [...place.querySelectorAll('circle')].some((one) => {
+                const [x, y, r] = ['cx', 'cy', 'r'].map((name) => Number(one.getAttribute(name)));
+                return x - r < left || x + r > left + width || y - r < top || y + r > top + height;
+            });
+        });
+    }""",
+        [1, 2, 3, 4, 7, 24],
+    )
+    assert outside == []
+
+
+def test_the_page_of_a_cluster_has_no_barriers(page: Page, mixed: Cluster, axe: str) -> None:
+    page.goto(f"{mixed.nodes[0].url}/#/cluster")
+    page.get_by_role("region", name="Connections").locator("summary").first.click()
+    found = barriers(page, axe)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    assert not [*found, *barriers(page, axe)]
 
 
 def test_a_silence_made_here_is_seen_on_every_node_and_ended_here_too(page: Page, mixed: Cluster) -> None:

@@ -11,7 +11,7 @@ export function Picture({ members, connections, cluster }) {
   const own = members.find((member) => member.itself);
   const middle = SIZE / 2;
   const place = (/** @type {number} */ i) => {
-    const angle = ((i + 0.5) / peers.length) * 2 * Math.PI - Math.PI / 2;
+    const angle = peers.length === 1 ? 0 : ((i + 0.5) / peers.length) * 2 * Math.PI - Math.PI / 2; // one or two: beside it
     return [middle + Math.cos(angle) * (middle - 70), middle + Math.sin(angle) * (middle - 40)];
   };
   const words = peers.map((peer) => `${peer.name}: ${protectionOf(peer, connections, cluster).text}`).join("; ");
