@@ -33,8 +33,8 @@ def test_what_fires_is_shown_in_the_groups_in_which_it_is_notified(page: Page, n
         assert page.get_by_role("button", name=state).get_attribute("aria-pressed") == "false"
         page.get_by_role("button", name=state).click()
         page.get_by_role("button", name="active").click()
-        page.locator(ALERT).first.wait_for()
-        assert name in page.locator(".list").inner_text()
+        page.locator(GROUP, has_text=name).first.wait_for()
+        page.locator(GROUP, has_text="CheckoutErrorBudgetBurn").wait_for(state="detached")
         page.get_by_role("button", name="active").click()
         page.get_by_role("button", name=state).click()
 
@@ -45,7 +45,10 @@ def test_facets_words_and_matchers_narrow_what_is_shown_and_stand_in_the_address
     page.goto(f"{node.url}/#/alerts")
     page.locator(".facets button.value", has_text="payments").click()
     assert "filter=%7Bteam%3D%22payments%22%7D" in page.evaluate("location.hash")
-    assert set(titles(page)) == {"CheckoutErrorBudgetBurn", "PaymentProviderTimeouts"}
+    eventually(
+        lambda: set(titles(page)) == {"CheckoutErrorBudgetBurn", "PaymentProviderTimeouts"},
+        "only those of payments are shown",
+    )
     page.locator("#search").fill("northbank")
     page.locator(GROUP).nth(1).wait_for(state="detached")
     assert titles(page) == ["PaymentProviderTimeouts"]
@@ -94,6 +97,7 @@ def test_alerts_are_grouped_by_any_labels(page: Page, node: Node) -> None:
     assert len(page.locator(f"{GROUP} .chip.critical").all()) == 2  # critical and page
     page.get_by_role("button", name="Do not group by severity").click()
     page.get_by_label("Group by a label").fill("team")
+    page.keyboard.press("Enter")
     page.locator(f"{GROUP} .chip", has_text="team=payments").wait_for()
 
 

@@ -11,9 +11,10 @@
 })();
 // The largest answer is asked for while the modules are still on their way.
 (() => {
-  const first = fetch("api/v2/alerts/groups", {
-    credentials: "same-origin", redirect: "error", referrerPolicy: "no-referrer", headers: { Accept: "application/json" },
+  const stop = new AbortController();
+  const answer = fetch("api/v2/alerts/groups", {
+    credentials: "same-origin", redirect: "error", referrerPolicy: "no-referrer", headers: { Accept: "application/json" }, signal: stop.signal,
   });
-  first.catch(() => undefined); // The one that awaits it sees the problem.
-  Object.assign(window, { tocsinFirst: first });
+  answer.catch(() => undefined); // The one that awaits it sees the problem.
+  Object.assign(window, { tocsinFirst: { answer, stop } });
 })();

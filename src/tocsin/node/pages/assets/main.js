@@ -1,5 +1,5 @@
 // The frame of all pages: navigation, keys, what happened, and the page that the address names.
-import { html, render, useEffect, useMemo, useState } from "./core/html.js";
+import { html, render, useEffect, useLayoutEffect, useMemo, useState } from "./core/html.js";
 import { parseHash } from "./core/router.js";
 import { keysNow, listen } from "./core/keys.js";
 import { live, refresh, startLooking } from "./core/live.js";
@@ -13,10 +13,11 @@ function App() {
   const [hash, setHash] = useState(location.hash);
   const route = useMemo(() => parseHash(hash), [hash]);
   const [help, setHelp] = useState(false);
-  useEffect(() => {
+  // At once and not after the picture: who is quick presses a key or follows a link as soon as there is one.
+  useLayoutEffect(() => {
     const turn = () => setHash(location.hash);
     window.addEventListener("hashchange", turn);
-    turn(); // It may have changed since this was drawn: effects wait for the picture.
+    turn(); // It may have changed since this was drawn.
     const forget = listen([
       { key: "?", what: "These keys", run: () => setHelp(true) },
       { key: "/", what: "Search", run: () => document.getElementById("search")?.focus() },
@@ -38,6 +39,7 @@ function App() {
   useEffect(() => {
     document.title = `${found?.title ?? "Nothing here"} · Tocsin`;
     window.scrollTo(0, 0);
+    document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }, [route.page, route.id]);
   return html`
     <a class="skip" href="#main" onClick=${(/** @type {Event} */ event) => {

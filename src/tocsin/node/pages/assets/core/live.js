@@ -1,6 +1,7 @@
 // The alerts, silences and status of the node, looked at whenever they change while somebody looks.
 import { node, read, takeFirst } from "./node.js";
 import { readGroups } from "./model.js";
+import { keepingPlace } from "./keep.js";
 import { createStore } from "./store.js";
 import { settings } from "./settings.js";
 
@@ -43,6 +44,7 @@ let again = false;
 let slow = 0;
 /** @type {EventSource | null} */
 let events = null;
+let heardAt = 0;
 
 /** Between two looks, in milliseconds, if the node tells of changes by itself: silences also begin and end by time. */
 const SELDOM = 60_000;
@@ -112,7 +114,7 @@ function take(rawGroups, rawSilences, status, own) {
   rows = next;
   const silences = new Map(rawSilences.map((raw) => [raw.id, readSilence(raw)]));
   const changes = live.get().changes + 1;
-  live.set({ loaded: true, groups, silences, status, own, changes, at: Date.now(), problem: "" });
+  keepingPlace(() => live.set({ loaded: true, groups, silences, status, own, changes, at: Date.now(), problem: "" }));
 }
 
 /** A node with much to tell is asked less often: looking takes a twentieth of the time at most. */
@@ -120,7 +122,9 @@ function plan() {
   clearTimeout(timer);
   const { refresh: seconds } = settings.get();
   if (!seconds || document.hidden) return;
-  const told = events?.readyState === EventSource.OPEN;
+  // A stream that was refused, as by a proxy while the node began anew, is not opened again by the browser.
+  if (events?.readyState === EventSource.CLOSED && performance.now() - heardAt > SELDOM) hear();
+  const told = events?.readyState === EventSource.OPEN && !live.get().problem;
   timer = window.setTimeout(refresh, Math.max(told ? SELDOM : seconds * 1000, slow * 20));
 }
 
@@ -139,6 +143,7 @@ function hear() {
     return;
   }
   if (events && events.readyState !== EventSource.CLOSED) return;
+  heardAt = performance.now();
   events = new EventSource(new URL("api/tocsin/v1/events", node.base));
   for (const kind of ["alerts", "silences", "notifications", "cluster", "configuration", "reset"]) {
     events.addEventListener(kind, soon);

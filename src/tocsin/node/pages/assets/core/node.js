@@ -8,6 +8,9 @@ export const node = {
   base: new URL(".", document.baseURI.replace(/[#?].*$/, "")).href,
 };
 
+/** So long, in milliseconds, a node may take to begin its answer and to end it. */
+const PATIENCE = 30_000;
+
 export class NodeError extends Error {
   /** @param {string} message @param {number} status 0: no answer */
   constructor(message, status) {
@@ -16,39 +19,68 @@ export class NodeError extends Error {
   }
 }
 
-/** @param {string} path @param {RequestInit} [options] @param {Promise<Response> | null} [early] what was asked for already */
-async function request(path, options = {}, early = null) {
-  let answer;
+/**
+ * Ask, and take the answer with `take`: both in time, as a node that has stopped, and a connection that a sleeping laptop
+ * has lost, answer neither yes nor no.
+ * @template T
+ * @param {string} path
+ * @param {RequestInit} options
+ * @param {(answer: Response) => Promise<T>} take
+ * @param {{patience?: number, early?: Early | null}} [more] `early`: what was asked for already
+ * @returns {Promise<T>}
+ */
+async function request(path, options, take, { patience = PATIENCE, early = null } = {}) {
+  const stop = early?.stop ?? new AbortController();
+  let late = false;
+  const giveUp = () => stop.abort();
+  const timer = setTimeout(() => {
+    late = true;
+    stop.abort();
+  }, patience);
+  options.signal?.addEventListener("abort", giveUp);
+  if (options.signal?.aborted) stop.abort();
   try {
-    answer = await (early ?? fetch(new URL(path, node.base), {
+    const answer = await (early?.answer ?? fetch(new URL(path, node.base), {
       credentials: "same-origin",
       redirect: "error",
       referrerPolicy: "no-referrer",
       ...options,
+      signal: stop.signal,
       headers: { Accept: "application/json", ...options.headers },
     }));
+    if (answer.ok) return await take(answer);
+    throw new NodeError(said(await answer.text()) || `The node answered with status ${answer.status}.`, answer.status);
   } catch (error) {
-    if (/** @type {Error} */ (error).name === "AbortError") throw error;
-    throw new NodeError("The node does not answer.", 0);
+    const { name } = /** @type {Error} */ (error);
+    if (error instanceof NodeError || (name === "AbortError" && !late)) throw error;
+    if (name === "SyntaxError") throw new NodeError("What answers is not the node: a proxy, perhaps, that asks who you are.", 0);
+    const unsure = options.method ? " Whether it has done this is not known." : "";
+    throw new NodeError(`The node does not answer.${late ? unsure : ""}`, 0);
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", giveUp);
   }
-  if (answer.ok) return answer;
-  const text = (await answer.text()).slice(0, 2000).trim();
-  let said = text;
+}
+
+/** The words of a refusal. @param {string} answer @returns {string} */
+function said(answer) {
+  const text = answer.slice(0, 2000).trim();
   try {
     const value = JSON.parse(text);
-    said = typeof value === "string" ? value : (value.message ?? value.error ?? text);
+    return typeof value === "string" ? value : (value.message ?? value.error ?? text);
   } catch {
-    // Plain text, then.
+    return text; // Plain, then.
   }
-  throw new NodeError(said || `The node answered with status ${answer.status}.`, answer.status);
 }
 
-/** @param {string} path @param {AbortSignal} [signal] @param {Promise<Response> | null} [early] @returns {Promise<any>} */
-export async function read(path, signal, early) {
-  return (await request(path, { signal }, early)).json();
+/** @param {string} path @param {AbortSignal} [signal] @param {Early | null} [early] @returns {Promise<any>} */
+export function read(path, signal, early) {
+  return request(path, { signal }, (answer) => answer.json(), { early });
 }
 
-/** What early.js has asked for, once. @returns {Promise<Response> | null} */
+/** @typedef {{answer: Promise<Response>, stop: AbortController}} Early */
+
+/** What early.js has asked for, once. @returns {Early | null} */
 export function takeFirst() {
   const holder = /** @type {any} */ (window);
   const first = holder.tocsinFirst ?? null;
@@ -56,20 +88,21 @@ export function takeFirst() {
   return first;
 }
 
-/** @param {string} path @param {unknown} body @returns {Promise<any>} */
-export async function send(path, body) {
-  const answer = await request(path, {
+/** @param {string} path @param {unknown} body @param {number} [patience] milliseconds @returns {Promise<any>} */
+export function send(path, body, patience) {
+  return request(path, {
     method: "POST",
     body: JSON.stringify(body),
     headers: { "Content-Type": "application/json" },
-  });
-  const text = await answer.text();
-  return text ? JSON.parse(text) : null;
+  }, async (answer) => {
+    const text = await answer.text();
+    return text ? JSON.parse(text) : null;
+  }, { patience });
 }
 
 /** @param {string} id of a silence */
 export async function expireSilence(id) {
-  await request(`api/v2/silence/${encodeURIComponent(id)}`, { method: "DELETE" });
+  await request(`api/v2/silence/${encodeURIComponent(id)}`, { method: "DELETE" }, (answer) => answer.text());
 }
 
 /** @param {object} silence as the API takes it @returns {Promise<string>} its id */

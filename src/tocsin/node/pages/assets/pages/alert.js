@@ -17,7 +17,7 @@ import { AtNodes, Groups, RoutesTaken, Told } from "../parts/story.js";
 export function AlertPage({ id }) {
   const now = useStore(live);
   const [acking, setAcking] = useState(false);
-  const { value: explained, problem } = useAnswer((signal) => ask(`explain?fingerprint=${encodeURIComponent(id)}`, signal), [id, now.changes]);
+  const { value: explained, problem } = useAnswer((signal) => ask(`explain?fingerprint=${encodeURIComponent(id)}`, signal), [id], now.changes);
   if (!now.loaded) return html`<${Waiting} live=${now} />`;
   const rows = now.groups.flatMap((group) => group.alerts.filter((alert) => alert.fingerprint === id));
   const alert = rows.find((one) => one.state === "active") ?? rows[0];
@@ -46,6 +46,6 @@ export function AlertPage({ id }) {
       <${RoutesTaken} routes=${story.routes} />
       <p class="buttons"><a class="button small" href=${hrefTo("routes", { labels: Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(", ") })}>On the tree</a>
         <${CopyAs} commands=${[["the story", story.text], ["tocsinctl", `tocsinctl --alertmanager.url=${word(node.base.replace(/\/$/, ""))} explain ${word(id)}`]]} label="Copy" /></p>`}
-    ${acking && html`<${Acknowledge} what=${[{ alert: id }]} onClose=${() => setAcking(false)} onDone=${refresh} />`}
+    ${acking && html`<${Acknowledge} what=${[{ alert: id, labels }]} onClose=${() => setAcking(false)} onDone=${refresh} />`}
   </div>`;
 }

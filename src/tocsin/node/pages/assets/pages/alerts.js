@@ -1,5 +1,5 @@
 // What fires now: groups as they are notified or by any labels, with facets, search and bulk silences.
-import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
+import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../core/html.js";
 import { useStore } from "../core/store.js";
 import { held, live, refresh } from "../core/live.js";
 import { hrefTo } from "../core/router.js";
@@ -63,8 +63,7 @@ export function AlertsPage({ query }) {
   );
   const closed = [...kept.closed].join("\n\n");
   const items = useMemo(() => flatten(groups), [groups, closed]);
-  const rows = useMemo(() => items.filter((item) => item.alert), [items]);
-  const selected = kept.selected.size ? rows.filter((item) => kept.selected.has(item.key)) : [];
+  const selected = kept.selected.size ? selectedOf(groups) : []; // of folded groups, too
   const receivers = useMemo(() => receiverNames(now.groups, view.receiver), [now.groups, view.receiver]);
   const names = useMemo(() => allFacets.map((facet) => facet.name), [allFacets]);
 
@@ -82,18 +81,20 @@ export function AlertsPage({ query }) {
     again();
     reveal.current?.(key);
   };
-  const current = kept.current ? rows.find((item) => item.key === kept.current) : undefined;
+  const current = kept.current ? items.find((item) => item.key === kept.current) : undefined;
 
-  const keys = useRef({ rows, selected, current, pick });
-  keys.current = { rows, selected, current, pick };
+  const keys = useRef({ items, selected, current, pick });
+  keys.current = { items, selected, current, pick };
   const drawn = useRef(/** @type {Map<string, Drawn>} */ (new Map()));
-  useEffect(() => {
+  useLayoutEffect(() => {
     /** @param {number} step */
     const move = (step) => {
-      const { rows } = keys.current;
-      const at = rows.findIndex((item) => item.key === kept.current);
-      const next = rows[at < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, at + step))];
-      if (next) stand(next.key);
+      const { items } = keys.current;
+      const at = items.findIndex((item) => item.key === kept.current);
+      let next = at < 0 ? 0 : at + step;
+      while (items[next] && !items[next].alert) next += at < 0 ? 1 : step; // past the heads of groups
+      const found = items[next] ?? items[at];
+      if (found) stand(found.key);
     };
     /** @param {Set<string>} set */
     const flip = (set) => {
@@ -147,7 +148,7 @@ export function AlertsPage({ query }) {
           ${view.matchers.length > 0 && html`<${CopyAs} commands=${alertCommands(view.matchers)} label="This search as" />`}
           ${view.matchers.length > 0 && !node.readOnly && html`<a class="button small" href=${hrefTo("silences/new", { filter: formatMatchers(view.matchers) })}>Silence this search</a>`}</p>
         ${groups.length === 0 && html`<p class="empty">${emptyText(now, counts, view)}</p>`}
-        <${Windowed} items=${items} label="Alerts" reveal=${reveal} guess=${(/** @type {Item} */ item) => (item.alert ? 54 : 48)}
+        <${Windowed} items=${items} label="Alerts" wanted=${view} reveal=${reveal} guess=${(/** @type {Item} */ item) => (item.alert ? 54 : 48)}
           row=${(/** @type {Item} */ item) => item.alert
             ? rowOf(drawn.current, item, {
                 select: () => { toggle(kept.selected, item.key); again(); },
@@ -155,7 +156,7 @@ export function AlertsPage({ query }) {
                 enter: () => { if (kept.current !== item.key) { kept.current = item.key; again(); } },
                 pick: (/** @type {any} */ m) => keys.current.pick(m),
               })
-            : html`<${GroupHeader} group=${item.group} shared=${item.shared} closed=${kept.closed.has(item.group.key)} selected=${kept.selected} onPick=${pick}
+            : html`<${GroupHeader} group=${item.group} shared=${sharedBy(item.group)} closed=${kept.closed.has(item.group.key)} selected=${kept.selected} onPick=${pick}
                 onAck=${() => setAcking([{ receiver: item.group.receiver, group: item.group.labels }])}
                 onFold=${() => { toggle(kept.closed, item.group.key); again(); }}
                 onSelect=${(/** @type {boolean} */ on) => {
@@ -171,32 +172,35 @@ export function AlertsPage({ query }) {
       <${CopyAs} commands=${alertCommands(matchersForAll(selected.map((item) => item.alert.labels)))} />
       <button class="plain" onClick=${() => { kept.selected.clear(); again(); }}>Clear</button>
     </div>`}
-    ${acking && html`<${Acknowledge} what=${acking} onClose=${() => setAcking(null)} onDone=${() => { kept.selected.clear(); again(); refresh(); }} />`}
+    ${acking && html`<${Acknowledge} what=${acking} onClose=${() => setAcking(null)} onDone=${(/** @type {boolean} */ whole) => { if (whole) kept.selected.clear(); again(); refresh(); }} />`}
   </div>`;
 }
 
-/** @typedef {{key: string, alert: any, group: any, shared: Record<string, string>}} Item */
+/** @typedef {{key: string, alert: any, group: any}} Item the head of a group, or one of its alerts */
 
-/** @typedef {{item: Item, how: string, row: any}} Drawn */
+/** @typedef {{alert: import("../core/model.js").Alert}} Selected */
+
+/** @typedef {{alert: any, shared: Record<string, string>, how: string, row: any}} Drawn */
 
 /** A row; what was drawn before if nothing of it has changed, so that a key draws two rows and not all in sight.
  * @param {Map<string, Drawn>} drawn @param {Item} item @param {any} on */
 function rowOf(drawn, item, on) {
-  const { key, alert, shared } = item;
+  const { key, alert } = item;
+  const shared = sharedBy(item.group);
   const [selected, open, current] = [kept.selected.has(key), kept.opened.has(key), key === kept.current];
   const how = `${selected} ${open} ${current}`;
   const before = drawn.get(key);
-  if (before && before.item.alert === alert && before.item.shared === shared && before.how === how) return before.row;
+  if (before && before.alert === alert && before.shared === shared && before.how === how) return before.row;
   const row = html`<${AlertRow} alert=${alert} shared=${shared} selected=${selected} open=${open} current=${current} on=${on} />`;
   if (drawn.size >= 500) drawn.clear();
-  drawn.set(key, { item, how, row });
+  drawn.set(key, { alert, shared, how, row });
   return row;
 }
 
 /** @type {WeakMap<import("../core/model.js").Group, Record<string, string>>} */
 const sharedLabels = new WeakMap();
 
-/** Labels that a group shows for all of its alerts. @param {import("../core/model.js").Group} group */
+/** Labels that a group shows for all of its alerts: found when it is drawn. @param {import("../core/model.js").Group} group */
 function sharedBy(group) {
   let shared = sharedLabels.get(group);
   if (!shared) {
@@ -211,22 +215,27 @@ function flatten(groups) {
   /** @type {Item[]} */
   const items = [];
   for (const group of groups) {
-    const shared = sharedBy(group);
-    items.push({ key: `g ${group.key}`, alert: null, group, shared });
+    items.push({ key: `g ${group.key}`, alert: null, group });
     if (kept.closed.has(group.key)) continue;
-    for (const alert of group.alerts) items.push({ key: alert.key, alert, group, shared });
+    for (const alert of group.alerts) items.push({ key: alert.key, alert, group });
   }
   return items;
 }
 
-/** @param {{selected: Item[], current: Item | undefined}} keys */
+/** What is selected of these groups. @param {import("../core/model.js").Group[]} groups @returns {Selected[]} */
+function selectedOf(groups) {
+  return groups.flatMap((group) => group.alerts.filter((alert) => kept.selected.has(alert.key)).map((alert) => ({ alert })));
+}
+
+/** @param {{selected: Selected[], current: Selected | undefined}} keys @returns {Selected[]} */
 function chosen({ selected, current }) {
   return selected.length ? selected : current ? [current] : [];
 }
 
-/** Each alert by itself: it ends when that alert does. @param {Item[]} items */
+/** Each alert by itself: it ends when that alert does. @param {Selected[]} items */
 function ackOf(items) {
-  return [...new Set(items.map((item) => item.alert.fingerprint))].map((alert) => ({ alert }));
+  const named = new Map(items.map(({ alert }) => [alert.fingerprint, alert.labels]));
+  return [...named].map(([alert, labels]) => ({ alert, labels }));
 }
 
 /** One matcher for each label that all have. @param {Record<string, string>[]} sets */
@@ -236,7 +245,7 @@ export function matchersForAll(sets) {
   return names.map((name) => matcherFor(name, sets.map((labels) => labels[name])));
 }
 
-/** @param {Item[]} items */
+/** @param {Selected[]} items */
 function silenceThese(items) {
   if (node.readOnly || !items.length) return;
   lastPicked.fingerprints = new Set(items.map((item) => item.alert.fingerprint));

@@ -18,7 +18,7 @@ export function ClusterPage() {
       ask("cluster", signal), readAll("cluster/members", signal), readAll("cluster/connections", signal),
     ]);
     return { cluster, members, connections };
-  }, [now.changes]);
+  }, [], now.changes);
   if (!value) return problem ? html`<p class="banner bad" role="alert">${problem}</p>` : html`<${Waiting} live=${now} />`;
   const { cluster, members, connections } = value;
   if (cluster.status === "disabled") return html`<div class="page narrow"><h1>Cluster</h1><p>This node is alone: it has no cluster.</p></div>`;
@@ -52,7 +52,7 @@ export function ClusterPage() {
       <td>${member.configuration ? html`<code>${member.configuration}</code>` : html`<span class="quiet">not told</span>`}</td>
       <td>${member.itself ? "" : protectionOf(member, connections, cluster).text}</td></tr>`)}<//>
     ${connections.length > 0 && html`<h2>${connections.length} connection${connections.length === 1 ? "" : "s"}</h2>
-    <${Table} label="Connections" head=${["Peer", "Protocol", "TLS", "Since", "Certificate", "Verified for"]}>${connections.map((one) => html`<tr>
+    <${Table} label="Connections" head=${["Peer", "Protocol", "TLS", "Since", "Certificate", "Verified for"]}>${connections.map((one) => html`<tr key=${`${one.address} ${one.since}`}>
       <td><code>${one.member || one.address}</code><br /><span class="quiet">${one.dialled ? "dialled" : "it dialled"}${one.member ? ` · ${one.address}` : ""}</span></td>
       <td>${one.protocol}</td><td>${one.tlsVersion}<br /><span class="quiet">${one.cipher}</span></td><td><${Ago} at=${Date.parse(one.since)} /></td>
       <td>${one.certificate ? html`<details><summary><code>${one.certificate.subject}</code> <${Expiry} certificate=${one.certificate} /></summary><${Certificate} certificate=${one.certificate} /></details>` : html`<span class="badge bad">none shown</span>`}</td>

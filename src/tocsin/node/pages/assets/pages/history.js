@@ -1,9 +1,10 @@
 // What was told to whom, what was not and why, as far back as this node remembers.
-import { html, useEffect, useState } from "../core/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
 import { useStore } from "../core/store.js";
 import { live } from "../core/live.js";
 import { hrefTo, replaceHash } from "../core/router.js";
 import { formatMatcher, formatMatchers, matchersOf } from "../core/matchers.js";
+import { distinct, facetsOf } from "../core/model.js";
 import { readFilters } from "../core/view.js";
 import { ask } from "../core/tocsin.js";
 import { settings } from "../core/settings.js";
@@ -26,23 +27,31 @@ export function HistoryPage({ query }) {
     ...matchers.map((m) => `filter=${encodeURIComponent(formatMatcher(m))}`),
     outcome && `outcome=${encodeURIComponent(outcome)}`, receiver && `receiver=${encodeURIComponent(receiver)}`, "limit=50",
   ].filter(Boolean).join("&");
+  const under = useRef(new AbortController());
   /** @param {string} after */
   const load = async (after) => {
+    under.current.abort(); // An answer to what is no longer asked must not come last.
+    const { signal } = (under.current = new AbortController());
     try {
-      const page = await ask(`history/notifications?${asked}${after && `&after=${encodeURIComponent(after)}`}`);
+      const page = await ask(`history/notifications?${asked}${after && `&after=${encodeURIComponent(after)}`}`, signal);
+      if (signal.aborted) return;
       setShown((old) => ({ asked, items: after && old.asked === asked ? [...old.items, ...page.items] : page.items, next: page.next }));
       setProblem("");
     } catch (error) {
-      setProblem(/** @type {Error} */ (error).message);
+      if (!signal.aborted) setProblem(/** @type {Error} */ (error).message);
     }
   };
-  useEffect(() => { load(""); }, [asked]);
+  useEffect(() => {
+    load("");
+    return () => under.current.abort();
+  }, [asked]);
   /** @param {Record<string, string>} change */
   const look = (change) => replaceHash(hrefTo("history", { filter: formatMatchers(matchers), outcome, receiver, ...change }));
+  const facets = useMemo(() => facetsOf(distinct(now.groups)), [now.groups]);
   const receivers = [...new Set([...now.groups.map((group) => group.receiver), ...(receiver ? [receiver] : [])])].sort();
   return html`<div class="page">
     <h1>History <button class="small" onClick=${() => load("")}>Look again</button></h1>
-    <${Search} matchers=${matchers} words="" facets=${[]} onChange=${(/** @type {any} */ next) => look({ filter: formatMatchers(next) })} />
+    <${Search} matchers=${matchers} words="" facets=${facets} only onChange=${(/** @type {any} */ next) => look({ filter: formatMatchers(next) })} />
     <div class="tools">${OUTCOMES.map((each) => html`<button class="toggle" aria-pressed=${outcome === each} onClick=${() => look({ outcome: each })}>${each || "all"}</button>`)}
       <label class="select">Receiver <select value=${receiver} onChange=${(/** @type {any} */ event) => look({ receiver: event.target.value })}>
         <option value="">any</option>${receivers.map((name) => html`<option value=${name}>${name}</option>`)}</select></label></div>
@@ -51,6 +60,13 @@ export function HistoryPage({ query }) {
     <ol class="timeline">${shown.items.map((item) => html`<${Flush} key=${`${item.record} ${item.groupKey} ${item.at}`} item=${item} utc=${utc} />`)}</ol>
     ${shown.next && html`<p class="buttons"><button onClick=${() => load(shown.next)}>Further back</button></p>`}
   </div>`;
+}
+
+/** @param {any} delivery */
+function told({ why, notifiedBy, attempts, error }) {
+  const tries = attempts.length > 1 ? `${attempts.length} attempts` : "";
+  const wrong = error || attempts.at(-1)?.error;
+  return [`${why}${notifiedBy && ` by ${notifiedBy}`}`, tries, wrong && (tries ? `the last one: ${wrong}` : wrong)].filter(Boolean).join(", ");
 }
 
 /** One time that a group was looked at. @param {{item: any, utc: boolean}} props */
@@ -62,8 +78,7 @@ function Flush({ item, utc }) {
     <a href=${hrefTo("alerts", { filter: formatMatchers(labels), silenced: true, inhibited: true, muted: true })}><code>${formatMatchers(labels) || "one group for all"}</code></a>
     <span class="quiet">${item.alerts} alert${item.alerts === 1 ? "" : "s"}${item.node && ` · ${item.node}`}</span>
     ${item.error && html`<span class="problem">${item.error}</span>`}
-    ${item.muted.map((/** @type {any} */ one) => html`<span class="badge">${one.alerts} left out: ${one.why}</span>${one.why === "silence" ? one.by.map((/** @type {string} */ id) => html`<a href=${hrefTo(`silences/${id}`)}>${id.slice(0, 8)}</a>`) : html`<span class="quiet">${one.by.join(", ")}</span>`}`)}
-    ${item.deliveries.map((/** @type {any} */ one) => html`<span><span class=${`badge ${KINDS[one.outcome] ?? ""}`}>${one.outcome}</span> ${one.integration}
-      <span class="quiet">${one.why}${one.notifiedBy && ` by ${one.notifiedBy}`}${one.attempts.length > 1 ? `, ${one.attempts.length} attempts` : ""} ${one.error}</span></span>`)}
+    ${item.muted.map((/** @type {any} */ one) => html`<span class="badge">${one.alerts} left out: ${one.why}</span>${one.why === "silence" ? one.by.map((/** @type {string} */ id) => html`<a href=${hrefTo(`silences/${id}`)}>${id.slice(0, 8)}</a>`) : one.why === "inhibition" ? one.by.map((/** @type {string} */ id) => html`<a href=${hrefTo(`alerts/${id}`)}>${id.slice(0, 8)}</a>`) : html`<span class="quiet">${one.by.join(", ")}</span>`}`)}
+    ${item.deliveries.map((/** @type {any} */ one) => html`<span><span class=${`badge ${KINDS[one.outcome] ?? ""}`}>${one.outcome}</span> ${one.integration} <span class="quiet">${told(one)}</span></span>`)}
   </li>`;
 }

@@ -7,10 +7,13 @@ import { readAll, tell, useAnswer } from "../core/tocsin.js";
 import { node } from "../core/node.js";
 import { Ago, Confirm, Waiting, say } from "../parts/basics.js";
 
+/** So long may a test of all integrations of a receiver take, in milliseconds. */
+const TEST_TAKES = 180_000;
+
 export function ReceiversPage() {
   const now = useStore(live);
   const [words, setWords] = useState("");
-  const { value: receivers, problem } = useAnswer((signal) => readAll("receivers", signal), [now.changes]);
+  const { value: receivers, problem } = useAnswer((signal) => readAll("receivers", signal), [], now.changes);
   if (!receivers) return problem ? html`<p class="banner bad" role="alert">${problem}</p>` : html`<${Waiting} live=${now} />`;
   const wanted = words.toLowerCase();
   const shown = receivers.filter((one) => `${one.name} ${one.integrations.map((/** @type {any} */ each) => each.kind).join(" ")}`.toLowerCase().includes(wanted));
@@ -30,7 +33,7 @@ function Receiver({ receiver }) {
   const labels = Object.entries(receiver.labels).filter(([name]) => name !== "name");
   const test = async () => {
     try {
-      setTested(await tell(`receivers/${encodeURIComponent(receiver.name)}/test`, {}));
+      setTested(await tell(`receivers/${encodeURIComponent(receiver.name)}/test`, {}, TEST_TAKES));
     } catch (error) {
       say(/** @type {Error} */ (error).message, true);
     }

@@ -13,8 +13,8 @@ import { Week } from "../parts/week.js";
 export function RoutesPage({ query }) {
   const now = useStore(live);
   const { utc } = useStore(settings);
-  const { value: routes, problem } = useAnswer((signal) => readAll("routes", signal), [now.changes]);
-  const { value: intervals } = useAnswer((signal) => readAll("intervals", signal), [now.changes]);
+  const { value: routes, problem } = useAnswer((signal) => readAll("routes", signal), [], now.changes);
+  const { value: intervals } = useAnswer((signal) => readAll("intervals", signal), [], now.changes);
   const labels = query.get("labels") ?? "";
   const at = query.get("at") ?? "";
   const [text, setText] = useState(labels);
@@ -24,7 +24,7 @@ export function RoutesPage({ query }) {
   const moment = at ? parseMoment(at, utc) : NaN;
   const path = asked && !asked.problem
     ? `routes/test?${asked.labels.map((label) => `label=${encodeURIComponent(label)}`).join("&")}${Number.isNaN(moment) ? "" : `&at=${new Date(moment).toISOString()}`}` : "";
-  const { value: test, problem: refused } = useAnswer(async (signal) => (path ? ask(path, signal) : null), [path, now.changes]);
+  const { value: test, problem: refused } = useAnswer(async (signal) => (path ? ask(path, signal) : null), [path], now.changes);
   /** @type {Map<string, any>} */
   const way = new Map((path && test?.way ? test.way : []).map((/** @type {any} */ one) => [one.id, one]));
 

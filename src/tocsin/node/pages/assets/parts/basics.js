@@ -1,5 +1,5 @@
 // Small parts that all pages share.
-import { html, useEffect, useRef, useState } from "../core/html.js";
+import { html, useLayoutEffect, useRef, useState } from "../core/html.js";
 import { createStore, useStore } from "../core/store.js";
 import { settings } from "../core/settings.js";
 import { duration, moment } from "../core/time.js";
@@ -78,7 +78,7 @@ export function CopyByHand() {
   const shown = useStore(shownText);
   if (!shown) return null;
   return html`<${Dialog} title=${`Copy ${shown.what}`} onClose=${() => shownText.set(null)}>
-    <textarea class="command" readonly rows="5" aria-label=${shown.what} onFocus=${(/** @type {any} */ e) => e.target.select()}>${shown.text}</textarea>
+    <textarea class="command" readonly autofocus rows="5" aria-label=${shown.what} onFocus=${(/** @type {any} */ e) => e.target.select()}>${shown.text}</textarea>
     <p class="quiet">The browser lets pages write to the clipboard only over TLS.</p>
   <//>`;
 }
@@ -93,18 +93,24 @@ export function CopyAs({ commands, label = "Copy as" }) {
 }
 
 /**
- * A question or a text above the page. Escape closes it, and the focus goes back to where it was.
+ * A question or a text above the page. It is open as soon as it is drawn, so that no key goes to the page behind it; what
+ * has `autofocus` has the focus. Escape closes it, and the focus goes back to where it was.
  * @param {{title: string, onClose: () => void, children?: any}} props
  */
 export function Dialog({ title, onClose, children }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  const pressed = useRef(/** @type {EventTarget | null} */ (null));
+  useLayoutEffect(() => {
     const before = /** @type {HTMLElement | null} */ (document.activeElement);
     box.current?.showModal();
     return () => before?.focus?.();
   }, []);
   return html`<dialog ref=${box} aria-label=${title} onClose=${onClose}
-    onClick=${(/** @type {any} */ event) => event.target === box.current && onClose()}>
+    onMouseDown=${(/** @type {Event} */ event) => { pressed.current = event.target; }}
+    onClick=${(/** @type {Event} */ event) => {
+      // Beside it; not where a selection of text ends that began inside.
+      if (event.target === box.current && pressed.current === box.current) onClose();
+    }}>
     <div class="dialog">
       <header><h2>${title}</h2><button class="plain" aria-label="Close" onClick=${onClose}>✕</button></header>
       ${children}

@@ -7,9 +7,10 @@ import { formatMatcher, nameText, parseMatchers, quote, sameMatcher } from "../c
  * @param {import("../core/matchers.js").Matcher[]} props.matchers
  * @param {string} props.words
  * @param {import("../core/model.js").Facet[]} props.facets  of all alerts, for the completion
+ * @param {boolean} [props.only]  matchers only, no words
  * @param {(matchers: import("../core/matchers.js").Matcher[], words: string) => void} props.onChange
  */
-export function Search({ matchers, words, facets, onChange }) {
+export function Search({ matchers, words, facets, only = false, onChange }) {
   const [text, setText] = useState(words);
   const [open, setOpen] = useState(false);
   const [at, setAt] = useState(-1);
@@ -25,7 +26,7 @@ export function Search({ matchers, words, facets, onChange }) {
 
   /** @param {string} typed */
   const accept = (typed) => {
-    if (!/[=~{]/.test(typed)) {
+    if (!only && !/[=~{]/.test(typed)) {
       known.current = typed;
       onChange(matchers, typed);
       return false;
@@ -86,7 +87,7 @@ export function Search({ matchers, words, facets, onChange }) {
         onClick=${() => onChange(matchers.filter((other) => other !== m), words)}>${formatMatcher(m)} <span aria-hidden="true">✕</span></button>`,
     )}
     <input ref=${field} id="search" type="text" autocomplete="off" spellcheck=${false} value=${text}
-      placeholder=${matchers.length ? "" : 'Words, or severity="critical"'} aria-label="Filter by words or matchers"
+      placeholder=${matchers.length ? "" : `${only ? "" : "Words, or "}severity="critical"`} aria-label=${only ? "Filter by matchers" : "Filter by words or matchers"}
       role="combobox" aria-expanded=${offers.length > 0} aria-controls=${id} aria-autocomplete="list"
       aria-activedescendant=${at >= 0 ? `${id}-${at}` : undefined}
       aria-invalid=${problem ? "true" : undefined}
@@ -95,7 +96,7 @@ export function Search({ matchers, words, facets, onChange }) {
         setOpen(true);
         setAt(-1);
         setProblem("");
-        if (!/[=~{]/.test(event.target.value)) accept(event.target.value);
+        if (!only && !/[=~{]/.test(event.target.value)) accept(event.target.value);
       }}
       onKeyDown=${press} onBlur=${() => setOpen(false)} onFocus=${() => setOpen(true)} />
     <kbd aria-hidden="true">/</kbd>

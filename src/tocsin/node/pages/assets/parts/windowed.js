@@ -1,5 +1,5 @@
-// A list of any length of which only what is in sight is drawn. What is being read does not move when the
-// list changes: the first row in sight stays where it is.
+// A list of any length of which only what is in sight is drawn. What is being read or pointed at does not move when the
+// list changes: that row, or else the first one in sight, stays where it is.
 import { html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../core/html.js";
 import { afterPaint } from "../core/paint.js";
 
@@ -10,12 +10,14 @@ import { afterPaint } from "../core/paint.js";
  * @param {(item: T) => any} props.row
  * @param {(item: T) => number} props.guess  its height before it was drawn once, in pixels
  * @param {string} props.label
+ * @param {unknown} props.wanted   another one: somebody asked for another list, which begins where it begins
  * @param {{current: ((key: string) => void) | null}} props.reveal  gets a function that brings a row in sight
  */
-export function Windowed({ items, row, guess, label, reveal }) {
+export function Windowed({ items, row, guess, label, wanted, reveal }) {
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const heights = useRef(/** @type {Map<string, number>} */ (new Map()));
   const anchor = useRef(/** @type {{key: string, top: number} | null} */ (null));
+  const asked = useRef(wanted);
   const measured = useRef(0);
   const [, drawAgain] = useState(0);
   const [view, setView] = useState({ top: 0, height: window.innerHeight });
@@ -32,7 +34,8 @@ export function Windowed({ items, row, guess, label, reveal }) {
     return made;
   };
   const offsets = useMemo(measure, [items, measured.current]);
-  const places = useMemo(() => new Map(items.map((item, i) => [/** @type {any} */ (item).key, i])), [items]);
+  /** Seldom asked for. @param {string} key */
+  const placeOf = (key) => items.findIndex((item) => /** @type {any} */ (item).key === key);
 
   let first = Math.max(0, find(offsets, view.top - 300));
   let last = Math.min(items.length, find(offsets, view.top + view.height + 600) + 1);
@@ -62,7 +65,12 @@ export function Windowed({ items, row, guess, label, reveal }) {
   if (list.current) {
     anchor.current = null;
     const box = list.current;
-    if (box.getBoundingClientRect().top < 0) {
+    // What somebody points at stays under the pointer, so that a press meets what was meant.
+    const pointed = asked.current === wanted ? /** @type {HTMLElement | null} */ (box.querySelector("[data-row]:hover")) : null;
+    asked.current = wanted;
+    if (pointed) {
+      anchor.current = { key: pointed.dataset.row ?? "", top: pointed.getBoundingClientRect().top };
+    } else if (box.getBoundingClientRect().top < 0) {
       for (const element of box.querySelectorAll("[data-row]")) {
         const { bottom, top } = element.getBoundingClientRect();
         if (bottom > 60) {
@@ -78,19 +86,19 @@ export function Windowed({ items, row, guess, label, reveal }) {
     if (!box) return;
     let changed = false;
     let end = 0;
+    let at = first; // The rows that are drawn are these, in this order.
     for (const element of box.querySelectorAll("[data-row]")) {
-      const key = /** @type {HTMLElement} */ (element).dataset.row ?? "";
       const { bottom, height } = element.getBoundingClientRect();
       end = bottom;
-      const item = items[places.get(key) ?? -1];
+      const item = /** @type {any} */ (items[at++]);
       if (item && Math.abs(heightOf(item) - height) > 0.5) {
-        heights.current.set(key, height);
+        heights.current.set(item.key, height);
         changed = true;
       }
     }
     const before = anchor.current;
-    const index = before ? places.get(before.key) : undefined;
-    if (before && index !== undefined) {
+    const index = before ? placeOf(before.key) : -1;
+    if (before && index >= 0) {
       const there = rowOf(box, before.key);
       const now = there ? there.getBoundingClientRect().top : box.getBoundingClientRect().top + offsets[index];
       if (Math.abs(now - before.top) > 1) window.scrollBy({ top: now - before.top, behavior: "instant" });
@@ -102,8 +110,8 @@ export function Windowed({ items, row, guess, label, reveal }) {
   });
 
   reveal.current = (key) => {
-    const index = places.get(key);
-    if (index === undefined || !list.current) return;
+    const index = placeOf(key);
+    if (index < 0 || !list.current) return;
     const there = rowOf(list.current, key);
     const top = there ? there.getBoundingClientRect().top : list.current.getBoundingClientRect().top + measure()[index];
     const bottom = top + heightOf(items[index]);
@@ -112,8 +120,12 @@ export function Windowed({ items, row, guess, label, reveal }) {
       window.scrollBy({ top: bottom - window.innerHeight + 80, behavior: "instant" });
     }
     const box = list.current;
+    const before = document.activeElement;
     setView({ top: -box.getBoundingClientRect().top, height: window.innerHeight });
     requestAnimationFrame(() => {
+      const now = document.activeElement;
+      if (now !== before && now !== document.body && !box.contains(now)) return; // Somebody has gone on meanwhile.
+      if (document.querySelector("dialog[open]")) return;
       /** @type {HTMLElement | null | undefined} */ (rowOf(box, key)?.querySelector("[tabindex]"))?.focus({ preventScroll: true });
     });
   };
