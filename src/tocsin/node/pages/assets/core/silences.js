@@ -1,7 +1,8 @@
 // What is known of silences beside the API's answer, and what may be done to them. Pure but for the requests.
 import { distinct } from "./model.js";
 import { matchesAll, readable, takesEmpty } from "./matchers.js";
-import { expireSilence, forEach, putSilence } from "./node.js";
+import { readSilence } from "./live.js";
+import { expireSilence, forEach, putSilence, read } from "./node.js";
 import { DAY, HOUR } from "./time.js";
 
 /** @typedef {import("./live.js").Silence} Silence */
@@ -42,9 +43,16 @@ export function posted(silence, change = {}) {
   };
 }
 
-/** End later. @param {Silence[]} list @param {number} by milliseconds */
+/**
+ * End later than they do now, which may not be what was shown: somebody else may have changed them.
+ * @param {Silence[]} list @param {number} by milliseconds
+ */
 export function extend(list, by) {
-  return forEach(list, (silence) => putSilence(posted(silence, { endsAt: silence.endsAt + by })));
+  return forEach(list, async ({ id }) => {
+    const silence = readSilence(await read(`api/v2/silence/${encodeURIComponent(id)}`));
+    if (silence.state === "expired") throw new Error("it has ended meanwhile");
+    return putSilence(posted(silence, { endsAt: silence.endsAt + by }));
+  });
 }
 
 /** End now. @param {Silence[]} list */
@@ -55,20 +63,21 @@ export function expire(list) {
 /**
  * What a careful colleague would ask before this silence is made.
  * @param {{matchers: import("./matchers.js").Matcher[], length: number, matching: number, total: number}} silence
- * @returns {{refused: string[], asked: string[]}} what the node refuses, and what is to be confirmed
+ * @returns {{refused: string[], asked: Record<string, string>}} what the node refuses, and what is to be confirmed, by its kind
  */
 export function doubts({ matchers, length, matching, total }) {
   const refused = [];
-  const asked = [];
+  /** @type {Record<string, string>} */
+  const asked = {};
   if (!matchers.length) refused.push("A silence needs a matcher.");
   else if (readable(matchers) && matchers.every(takesEmpty)) {
     refused.push("One matcher must name something: all of these take alerts that lack the label.");
   }
   if (!(length > 0)) refused.push("It must end after it begins.");
   if (matching >= MANY && matching > total * SHARE) {
-    asked.push(`It mutes ${matching} of ${total} alerts that there are now.`);
+    asked.broad = `It mutes ${matching} of ${total} alerts that there are now.`;
   }
-  if (length > LONG) asked.push(`It lasts ${Math.round(length / DAY)} days: who will remember it?`);
+  if (length > LONG) asked.long = `It lasts ${Math.round(length / DAY)} days: who will remember it?`;
   return { refused, asked };
 }
 

@@ -17,6 +17,7 @@ export function SilencePage({ id }) {
   const [late, setLate] = useState(/** @type {any} */ (null));
   const [missing, setMissing] = useState("");
   const [asking, setAsking] = useState(false);
+  const [busy, setBusy] = useState(false);
   const listed = now.silences.get(id);
   useEffect(() => {
     if (listed) return;
@@ -49,7 +50,11 @@ export function SilencePage({ id }) {
     <p class="buttons">
       ${!node.readOnly && html`<a class="button" href=${hrefTo(`silences/${silence.id}/edit`)}>${silence.state === "expired" ? "Make anew" : "Edit"}</a>`}
       ${!node.readOnly && silence.state !== "expired" && [["1h", HOUR], ["4h", 4 * HOUR], ["1d", DAY]].map(
-        ([name, by]) => html`<button onClick=${async () => tell(await extend([silence], Number(by)), `Extended by ${name}.`)}>Extend ${name}</button>`,
+        ([name, by]) => html`<button disabled=${busy} onClick=${async () => {
+          setBusy(true);
+          tell(await extend([silence], Number(by)), `Extended by ${name}.`);
+          setBusy(false);
+        }}>Extend ${name}</button>`,
       )}
       ${!node.readOnly && silence.state !== "expired" && html`<button class="danger" onClick=${() => setAsking(true)}>Expire</button>`}
       <${CopyAs} commands=${silenceCommands(posted(silence, { id: "" }))} />

@@ -1,12 +1,12 @@
 // Make or change a silence, and see before what it would mute.
-import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
+import { html, useEffect, useMemo, useState } from "../core/html.js";
 import { useStore } from "../core/store.js";
 import { live, readSilence, refresh } from "../core/live.js";
 import { hrefTo } from "../core/router.js";
 import { readFilters } from "../core/view.js";
-import { formatMatcher, formatMatchers } from "../core/matchers.js";
+import { formatMatcher, formatMatchers, parseMatchers } from "../core/matchers.js";
 import { distinct, facetsOf } from "../core/model.js";
-import { node, putSilence, read } from "../core/node.js";
+import { alertsMatching, node, putSilence, read } from "../core/node.js";
 import { change, settings } from "../core/settings.js";
 import { doubts, plainMatchers } from "../core/silences.js";
 import { silenceCommands } from "../core/commands.js";
@@ -37,7 +37,6 @@ function Form({ old, query }) {
   const chosen = useStore(settings);
   const { utc } = chosen;
   const again = old?.state === "expired";
-  const begun = useRef(Date.now());
   const start = useMemo(() => readFilters(query), []);
   const [matchers, setMatchers] = useState(old ? old.matchers : start.matchers);
   const [creator, setCreator] = useState(node.creator || (old && !again ? old.createdBy : query.get("creator") || chosen.creator));
@@ -47,7 +46,9 @@ function Form({ old, query }) {
   const [endText, setEnd] = useState(keepsTimes ? moment(old.endsAt, utc) : "");
   const asked = query.get("duration") ?? "";
   const [length, setLength] = useState(keepsTimes ? "" : Number.isNaN(parseDuration(asked)) ? chosen.duration : asked);
-  const [agreed, setAgreed] = useState(false);
+  const [agreed, setAgreed] = useState(/** @type {string[]} */ ([])); // kinds of doubts
+  const [typed, setTyped] = useState("");
+  const [heldEnd, setHeldEnd] = useState("");
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState("");
 
@@ -58,9 +59,10 @@ function Form({ old, query }) {
   const alerts = useMemo(() => distinct(now.groups).filter((alert) => alert.state !== "resolved"), [now.groups]);
   const facets = useMemo(() => facetsOf(alerts), [alerts]);
   const matching = useMatching(matchers, alerts);
-  const { refused: cannot, asked: doubtful } = doubts({
-    matchers, length: endsAt - startsAt, matching: matching.count, total: alerts.length,
-  });
+  /** @param {import("../core/matchers.js").Matcher[]} list @param {number} count */
+  const doubtsOf = (list, count) => doubts({ matchers: list, length: endsAt - startsAt, matching: count, total: alerts.length });
+  const { refused: cannot, asked: doubtful } = doubtsOf(matchers, matching.count);
+  const sure = Object.keys(doubtful).every((kind) => agreed.includes(kind));
   const silence = {
     ...(old && !again ? { id: old.id } : {}),
     matchers: plainMatchers(matchers),
@@ -70,7 +72,8 @@ function Form({ old, query }) {
     comment: comment.trim(),
     ...(old && Object.keys(old.annotations).length ? { annotations: old.annotations } : {}),
   };
-  const lacks = [...cannot];
+  /** @type {string[]} */
+  const lacks = [];
   if (Number.isNaN(startsAt) || Number.isNaN(endsAt)) lacks.push("A time is not readable: write 2026-03-01 04:05 or a duration as 1h30m.");
   if (!silence.createdBy) lacks.push("Who are you?");
   if (!silence.comment) lacks.push("Say why, for those who come after.");
@@ -78,13 +81,26 @@ function Form({ old, query }) {
   /** @param {Event} event */
   const submit = async (event) => {
     event.preventDefault();
-    if (busy || lacks.length || (doubtful.length && !agreed)) {
-      setRefused(lacks[0] ?? "Please confirm.");
-      return;
-    }
+    if (busy) return;
     setBusy(true);
     try {
-      const id = await putSilence({ ...silence, startsAt: startText ? silence.startsAt : iso(Date.now()) });
+      // What stands in the field below the matchers is meant, too.
+      const all = typed.trim() ? [...matchers, ...parseMatchers(typed)] : matchers;
+      if (all !== matchers) {
+        setMatchers(all);
+        setTyped("");
+      }
+      const known = all === matchers && matching.sure;
+      let { refused: wrong, asked: open } = doubtsOf(all, known ? matching.count : 0);
+      wrong = [...wrong, ...lacks];
+      if (!wrong.length && !known) {
+        // Who is quick is asked the same: only the node knows what it matches.
+        open = doubtsOf(all, (await alertsMatching(all.map(formatMatcher))).length).asked;
+      }
+      if (!wrong.length && Object.keys(open).some((kind) => !agreed.includes(kind))) wrong.push("Please confirm.");
+      if (wrong.length) throw new Error(wrong[0]);
+      const made = { ...silence, matchers: plainMatchers(all), startsAt: startText ? silence.startsAt : iso(Date.now()) };
+      const id = await putSilence(made);
       if (!node.creator) change({ creator: creator.trim() });
       say(old && !again ? "The silence is changed." : "The silence is made.");
       refresh();
@@ -98,19 +114,21 @@ function Form({ old, query }) {
   const template = () => `${node.base}${hrefTo("silences/new", {
     filter: formatMatchers(matchers), comment, duration: length || exactDuration(endsAt - startsAt),
   })}`;
-  return html`<form class="page form" onSubmit=${submit} onKeyDown=${(/** @type {KeyboardEvent} */ event) =>
+  return html`<form class="page form" onSubmit=${submit} onInput=${() => setRefused("")} onKeyDown=${(/** @type {KeyboardEvent} */ event) =>
     event.key === "Enter" && event.ctrlKey && submit(event)}>
     <h1>${old ? (again ? "Make a silence anew" : "Change a silence") : "New silence"}</h1>
     <div class="two">
       <div>
-        <${MatcherRows} matchers=${matchers} alerts=${alerts} facets=${facets} onChange=${(/** @type {any} */ next) => { setMatchers(next); setAgreed(false); }} />
+        <${MatcherRows} matchers=${matchers} alerts=${alerts} facets=${facets} text=${typed} onType=${setTyped}
+          onChange=${(/** @type {any} */ next) => { setMatchers(next); setAgreed([]); setRefused(""); }} />
         ${start.problem && !old && html`<p class="problem" role="alert">${start.problem}</p>`}
         <fieldset><legend>How long</legend>
           <div class="tools">${LENGTHS.map((each) => html`<button type="button" class="toggle" aria-pressed=${length === each} onClick=${() => setLength(each)}>${each}</button>`)}
             <label>or <input class="short" value=${length} placeholder="1h30m" aria-label="Duration" onInput=${(/** @type {any} */ event) => setLength(event.target.value)} /></label></div>
           <div class="tools">
             <label>Begins <input value=${startText} placeholder="now" aria-label="Begins" onInput=${(/** @type {any} */ event) => setStart(event.target.value)} /></label>
-            <label>Ends <input value=${length ? (Number.isNaN(endsAt) ? "" : moment(endsAt, utc, false)) : endText} placeholder="2026-03-01 04:05" aria-label="Ends"
+            <label>Ends <input value=${length ? heldEnd || (Number.isNaN(endsAt) ? "" : moment(endsAt, utc, false)) : endText} placeholder="2026-03-01 04:05" aria-label="Ends"
+              onFocus=${(/** @type {any} */ event) => setHeldEnd(event.target.value)} onBlur=${() => setHeldEnd("")}
               onInput=${(/** @type {any} */ event) => { setLength(""); setEnd(event.target.value); }} /></label>
             <span class="quiet">${utc ? "UTC" : "local time"}</span>
           </div>
@@ -120,18 +138,18 @@ function Form({ old, query }) {
         ${node.creator && html`<p id="who" class="quiet">The node knows you.</p>`}
         <label class="field">Comment <textarea rows="2" required value=${comment} placeholder="Why, and a ticket"
           onInput=${(/** @type {any} */ event) => setComment(event.target.value)}></textarea></label>
-        ${doubtful.length > 0 && html`<div class="banner warn" role="alert">${doubtful.map((each) => html`<p>${each}</p>`)}
-          <label><input type="checkbox" checked=${agreed} onChange=${() => setAgreed(!agreed)} /> I mean it</label></div>`}
+        ${Object.keys(doubtful).length > 0 && html`<div class="banner warn" role="alert">${Object.values(doubtful).map((each) => html`<p>${each}</p>`)}
+          <label><input type="checkbox" checked=${sure} onChange=${() => setAgreed(sure ? [] : Object.keys(doubtful))} /> I mean it</label></div>`}
         ${(refused || cannot.length > 0) && html`<p class="problem" role="alert">${refused || cannot[0]}</p>`}
         <p class="buttons">
-          <button class="primary" disabled=${busy || (doubtful.length > 0 && !agreed)}>${old && !again ? "Save" : "Silence"}</button>
+          <button class="primary" disabled=${busy || !sure}>${old && !again ? "Save" : "Silence"}</button>
           <a class="button" href=${old ? hrefTo(`silences/${old.id}`) : "#/alerts"}>Cancel</a>
-          ${lacks.length === 0 && html`<${CopyAs} commands=${silenceCommands(silence)} />`}
+          ${cannot.length + lacks.length === 0 && html`<${CopyAs} commands=${silenceCommands(silence)} />`}
           <button type="button" class="small" onClick=${() => copy(template(), "a link that opens this form")}>Copy as a link</button>
         </p>
         ${matchers.length > 0 && html`<p class="quiet"><code>${matchers.map(formatMatcher).join(" ")}</code></p>`}
       </div>
-      <${Preview} matching=${matching} total=${alerts.length} picked=${query.has("filter") ? lastPicked.fingerprints : new Set()} />
+      <${Preview} matching=${matching} total=${now.loaded ? alerts.length : null} picked=${query.has("filter") ? lastPicked.fingerprints : new Set()} />
     </div>
   </form>`;
 }

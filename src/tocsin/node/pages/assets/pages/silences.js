@@ -22,6 +22,7 @@ export function SilencesPage({ query }) {
   const clock = useNow();
   const [, draw] = useState(0);
   const [asking, setAsking] = useState(false);
+  const [busy, setBusy] = useState(false);
   const reveal = useRef(/** @type {((key: string) => void) | null} */ (null));
   const tab = /** @type {typeof TABS[number]} */ (TABS.find((one) => one === query.get("state")) ?? "active");
   const words = query.get("q") ?? "";
@@ -57,6 +58,7 @@ export function SilencesPage({ query }) {
     if (problems.length) say(`${problems.length} of ${chosen.length} could not be changed: ${problems[0][1].message}`, true);
     else say(done);
     selected.clear();
+    for (const [silence] of problems) selected.add(silence.id);
     refresh();
   };
   return html`<div class="silences-page">
@@ -77,13 +79,17 @@ export function SilencesPage({ query }) {
       ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     </div>
     ${shown.length === 0 && html`<p class="empty">${all.length ? `No ${tab} silence is like that.` : "No silences."}</p>`}
-    <${Windowed} items=${shown.map((silence) => ({ key: silence.id, silence }))} label="Silences" reveal=${reveal} guess=${() => 76}
+    <${Windowed} items=${shown.map((silence) => ({ key: silence.id, silence }))} label="Silences" wanted=${query} reveal=${reveal} guess=${() => 76}
       row=${(/** @type {any} */ { silence }) => html`<${SilenceRow} silence=${silence} count=${countOf(silence)} clock=${clock}
         selected=${selected.has(silence.id)} onSelect=${() => { selected.delete(silence.id) || selected.add(silence.id); again(); }} />`} />
     ${chosen.length > 0 && !node.readOnly && html`<div class="bulk" role="toolbar" aria-label="Selected silences">
       <b>${chosen.length} selected</b>
       ${tab !== "expired" && [["1h", HOUR], ["4h", 4 * HOUR], ["1d", DAY]].map(
-        ([name, by]) => html`<button onClick=${async () => tell(await extend(chosen, Number(by)), `Extended by ${name}.`)}>Extend ${name}</button>`,
+        ([name, by]) => html`<button disabled=${busy} onClick=${async () => {
+          setBusy(true);
+          tell(await extend(chosen, Number(by)), `Extended by ${name}.`);
+          setBusy(false);
+        }}>Extend ${name}</button>`,
       )}
       ${tab !== "expired" && html`<button class="danger" onClick=${() => setAsking(true)}>Expire</button>`}
       <button class="plain" onClick=${() => { for (const silence of shown) selected.add(silence.id); again(); }}>Select all ${shown.length}</button>

@@ -15,10 +15,11 @@ export function countFor(m, alerts) {
  * @param {Matcher[]} props.matchers
  * @param {import("../core/model.js").Alert[]} props.alerts
  * @param {import("../core/model.js").Facet[]} props.facets
+ * @param {string} props.text     what is typed and not yet among them
+ * @param {(text: string) => void} props.onType
  * @param {(next: Matcher[]) => void} props.onChange
  */
-export function MatcherRows({ matchers, alerts, facets, onChange }) {
-  const [text, setText] = useState("");
+export function MatcherRows({ matchers, alerts, facets, text, onType, onChange }) {
   const [problem, setProblem] = useState("");
   const names = useId();
   /** @param {number} at @param {Partial<{name: string, operator: string, value: string}>} part */
@@ -31,7 +32,7 @@ export function MatcherRows({ matchers, alerts, facets, onChange }) {
     if (!text.trim()) return;
     try {
       onChange([...matchers, ...parseMatchers(text)]);
-      setText("");
+      onType("");
       setProblem("");
     } catch (error) {
       setProblem(/** @type {Error} */ (error).message);
@@ -55,8 +56,13 @@ export function MatcherRows({ matchers, alerts, facets, onChange }) {
     })}
     <div class="matcher add">
       <input value=${text} placeholder='instance=~"web.*", severity="warning"' aria-label="Add matchers" aria-invalid=${problem ? "true" : undefined}
-        onInput=${(/** @type {any} */ event) => { setText(event.target.value); setProblem(""); }} onBlur=${add}
-        onKeyDown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter") { event.preventDefault(); add(); } }} />
+        onInput=${(/** @type {any} */ event) => { onType(event.target.value); setProblem(""); }}
+        onBlur=${(/** @type {FocusEvent} */ event) => {
+          // A button that is being pressed must not move away: these two take what is typed by themselves.
+          const to = event.relatedTarget;
+          if (!(to instanceof Element && to.matches("button.primary, .matcher.add button"))) add();
+        }}
+        onKeyDown=${(/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter" && !event.ctrlKey) { event.preventDefault(); add(); } }} />
       <button type="button" onClick=${add}>Add</button>
     </div>
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
