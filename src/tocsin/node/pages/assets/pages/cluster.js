@@ -22,6 +22,7 @@ export function ClusterPage() {
   if (!value) return problem ? html`<p class="banner bad" role="alert">${problem}</p>` : html`<${Waiting} live=${now} />`;
   const { cluster, members, connections } = value;
   if (cluster.status === "disabled") return html`<div class="page narrow"><h1>Cluster</h1><p>This node is alone: it has no cluster.</p></div>`;
+  const telling = members.filter((member) => member.configuration).length;
   const hashes = new Set(members.map((member) => member.configuration).filter(Boolean));
   return html`<div class="page">
     <h1>Cluster <span class=${cluster.status === "ready" ? "badge good" : "badge warn"}>${cluster.status}</span>
@@ -34,8 +35,8 @@ export function ClusterPage() {
         <dt>Transport</dt><dd>${cluster.transport}</dd>
         <dt>Protected by</dt><dd><span class=${cluster.clearText ? "badge bad" : "badge good"}>${PROTECTIONS[/** @type {keyof typeof PROTECTIONS} */ (cluster.protection)]}</span>
           ${cluster.clearText && " Something may leave this node unprotected."} ${cluster.peersInClear > 0 && ` ${cluster.peersInClear} peers are reached in clear text.`}</dd>
-        <dt>Bound names</dt><dd>${cluster.namesBound ? "a member's certificate must carry its name" : "not required (--cluster.tls-bind-names)"}</dd>
-        <dt>Configuration</dt><dd>${hashes.size > 1 ? html`<span class="badge warn">${hashes.size} different ones among the members</span>` : hashes.size ? "the same at all members that tell" : "not known"}</dd>
+        ${["tls", "dtls"].includes(cluster.protection) && html`<dt>Bound names</dt><dd>${cluster.namesBound ? "a member's certificate must carry its name" : "not required (--cluster.tls-bind-names)"}</dd>`}
+        <dt>Configuration</dt><dd>${hashes.size > 1 ? html`<span class="badge warn">${hashes.size} different ones among the members</span>` : hashes.size ? `the same at ${telling === members.length ? "all members" : `the ${telling} of ${members.length} members that tell`}` : "not known"}</dd>
         <dt>Refused</dt><dd>${cluster.packetsRefused} packets, streams and messages of peers</dd>
         <dt>As JSON</dt><dd>${["cluster", "cluster/members", "cluster/connections"].map((path) => html`<a href=${`${node.base}${API}${path}`}>${path}</a> `)}</dd>
       </dl>
