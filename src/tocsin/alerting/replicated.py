@@ -8,26 +8,21 @@ which leaves two nodes apart for ever.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from tocsin.alerting.digest.tree import DigestTree, Tombstone, cutoff_of, identity_of, version_of
-from tocsin.alerting.entries import SLICE_BYTES, EncodedSlices, Entry, MergeResult, RefusedEntryError
-from tocsin.alerting.protocol.delimited import spans
-from tocsin.alerting.regex import compiled_size, trusting
+from tocsin.alerting.entries import SLICE_BYTES, EncodedSlices, Entry, MergeResult
+from tocsin.alerting.merging import MergeJob
+from tocsin.alerting.regex import trusting
 from tocsin.alerting.skew import is_too_far_ahead
 from tocsin.alerting.steps import Steps, finish
-from tocsin.alerting.timestamp import LATEST, Nanoseconds
+from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 
 LOOKED_AT_IN_STEP: Final = 4096
 COLLECTED_IN_STEP: Final = 64
-COMPILED_IN_STEP: Final = 4096
-"""Of patterns, as :func:`~tocsin.alerting.regex.compiled_size` counts, before a merge gives way."""
-REBROADCAST_BYTES: Final = 700
-"""Received data longer than this is not broadcast again: its sender sent it to all (wire 4.3, 4.4)."""
 
 
 EntryT = TypeVar("EntryT", bound=Entry)
@@ -44,8 +39,8 @@ class EntryTombstone(NamedTuple):
 class ReplicatedState(Generic[EntryT]):
     """Entries by key, merged as the module says. Subclasses know the encoding and keep indexes.
 
-    Bounds: ``max_entries`` keys, ``max_entry_bytes`` for one encoded entry, ``max_total_bytes`` for all. What
-    goes past one is refused and counted, never stored.
+    Bounds: ``max_entries`` keys, ``max_entry_bytes`` for one encoded entry, ``max_total_bytes`` for what all
+    weigh (:meth:`_weight`). What goes past one is refused and counted, never stored.
     """
 
     def __init__(self, *, max_entries: int, max_entry_bytes: int, max_total_bytes: int) -> None:
@@ -53,6 +48,7 @@ class ReplicatedState(Generic[EntryT]):
         self.max_entry_bytes = max_entry_bytes
         self.max_total_bytes = max_total_bytes
         self.total_bytes = 0
+        self.total_weight = 0
         self.on_stored: Callable[[EntryT], None] | None = None
         """Called with every entry that is stored, whatever its source: for the journal."""
         self.on_outlived: Callable[[Hashable], None] | None = None
@@ -101,6 +97,10 @@ class ReplicatedState(Generic[EntryT]):
     def _key_bytes(self, key: Hashable) -> bytes:
         """The key, as bytes that no other key has."""
         raise NotImplementedError
+
+    def _weight(self, entry: EntryT) -> int:
+        """Bytes, at least those of its encoding: some fields take many times as much in memory."""
+        return len(entry.encoded)
 
     def _clamped(self, entry: EntryT) -> EntryT:
         """The entry, with an expiry that retention allows."""
@@ -160,15 +160,15 @@ class ReplicatedState(Generic[EntryT]):
         if refusal:
             result.refuse(refusal)
             return False
-        growth = len(entry.encoded) - (len(previous.encoded) if previous is not None else 0)
+        growth = self._weight(entry) - (self._weight(previous) if previous is not None else 0)
         if len(entry.encoded) > self.max_entry_bytes:
             result.refuse(f"an entry of {len(entry.encoded)} bytes, the limit is {self.max_entry_bytes}")
             return False
         if previous is None and len(self._entries) >= self.max_entries:
             result.refuse(f"{len(self._entries)} entries are stored already, which is the limit")
             return False
-        if growth > 0 and self.total_bytes + growth > self.max_total_bytes:
-            result.refuse(f"{self.total_bytes} bytes are stored already, the limit is {self.max_total_bytes}")
+        if growth > 0 and self.total_weight + growth > self.max_total_bytes:
+            result.refuse(f"{self.total_weight} bytes are held already, the limit is {self.max_total_bytes}")
             return False
         self._store(entry, previous)
         result.taken += 1
@@ -195,6 +195,7 @@ class ReplicatedState(Generic[EntryT]):
         if previous is not None:
             self._known.discard(previous.encoded)
             self.total_bytes -= len(previous.encoded)
+            self.total_weight -= self._weight(previous)
             if previous.expires_at > entry.expires_at:
                 self._longest[key] = max(previous.expires_at, self._longest.get(key, previous.expires_at))
         else:
@@ -206,6 +207,7 @@ class ReplicatedState(Generic[EntryT]):
         self._entries[key] = entry
         self._known.add(entry.encoded)
         self.total_bytes += len(entry.encoded)
+        self.total_weight += self._weight(entry)
         identity = identity_of(self._key_bytes(key))
         self.digests.put(identity, self._version(entry), entry.stamp, entry.expires_at, key)
         self._stored(entry, previous)
@@ -279,6 +281,12 @@ class ReplicatedState(Generic[EntryT]):
         tombstone = self._tombstones.get(key)
         return tombstone.until if tombstone is not None else 0
 
+    def buried_at(self, key: Hashable) -> Nanoseconds:
+        """The stamp of the collected version of the key, which what is made anew must come after;
+        :data:`~tocsin.alerting.timestamp.ZERO`: none is known."""
+        tombstone = self._tombstones.get(key)
+        return tombstone.stamp if tombstone is not None else ZERO
+
     def entry_of(self, key: Hashable) -> EntryT | None:
         """The entry of that key."""
         return self._entries.get(key)
@@ -318,6 +326,7 @@ class ReplicatedState(Generic[EntryT]):
         del self._entries[key]
         self._known.discard(entry.encoded)
         self.total_bytes -= len(entry.encoded)
+        self.total_weight -= self._weight(entry)
         self.digests.drop(identity_of(self._key_bytes(entry.key)))
         self._removed(entry)
         return self._longest.pop(key, 0)
@@ -342,103 +351,3 @@ class ReplicatedState(Generic[EntryT]):
 
     def __iter__(self) -> Iterator[EntryT]:
         return iter(list(self._entries.values()))
-
-
-class MergeJob(Generic[EntryT]):
-    """A merge in steps: first all bytes are checked, then the entries are decoded and stored one by one.
-
-    Nothing is stored unless all bytes decode. The store may change between steps. Decoded entries take many
-    times the memory of their bytes, so that of a payload there is never more than one.
-    """
-
-    def __init__(
-        self,
-        state: ReplicatedState[EntryT],
-        data: bytes | memoryview,
-        now: Nanoseconds,
-        *,
-        keep_expired: bool = False,
-    ) -> None:
-        self.result = MergeResult()
-        self._state = state
-        self._data = memoryview(data)
-        self._now = now
-        self._keep_expired = keep_expired
-        self._spans = spans(self._data)
-        self._checking = True
-        self._rebroadcast = len(data) <= REBROADCAST_BYTES
-        self._entry: Steps[EntryT] | None = None
-        self._costly: deque[tuple[int, int, int]] = deque()
-
-    @property
-    def has_costly(self) -> bool:
-        """Whether there are entries that were put off."""
-        return bool(self._costly)
-
-    def step(self, budget: int = 256, *, sparing: bool = False) -> bool:
-        """Work on at most ``budget`` entries, fewer if there is much to compile; True once all is done.
-
-        ``sparing``: entries that may be much work are put off. True then means that only they are left, if
-        there are any (:attr:`has_costly`).
-
-        Raises StateError as :meth:`merge`.
-        """
-        enough = compiled_size() + COMPILED_IN_STEP
-        for _ in range(budget):
-            if compiled_size() >= enough:
-                break
-            if self._entry is not None:
-                self._go_on()
-                continue
-            span = next(self._spans, None)
-            if span is None and self._checking:
-                self._checking = False
-                self._spans = spans(self._data)
-                return not len(self._data)
-            if span is None:
-                if sparing or not self._costly:
-                    return True
-                self._begin(self._costly.popleft())
-            elif self._checking:
-                self._check_one(*span)
-            elif self._data[span[0] : span[2]] in self._state._known:
-                self.result.unchanged += 1
-            elif sparing and self._state._is_costly(self._data[span[1] : span[2]]):
-                self._costly.append(span)
-            else:
-                self._begin(span)
-        return False
-
-    def _begin(self, span: tuple[int, int, int]) -> None:
-        self._entry = self._state._decoding(self._data[span[1] : span[2]], self._now)
-        self._go_on()
-
-    def _check_one(self, start: int, body: int, end: int) -> None:
-        if self._data[start:end] not in self._state._known:
-            self._state._check(self._data[body:end])
-
-    def _go_on(self) -> None:
-        """The next step of the entry that is being decoded."""
-        assert self._entry is not None  # noqa: S101  (for the type checker)
-        try:
-            next(self._entry)
-        except StopIteration as done:
-            self._entry = None
-            self._merge_one(done.value)
-        except RefusedEntryError as error:
-            self._entry = None
-            self.result.refuse(str(error))
-
-    def _merge_one(self, entry: EntryT) -> None:
-        state, result = self._state, self.result
-        known = state._entries.get(entry.key)
-        if not self._keep_expired and is_too_far_ahead(
-            entry.stamp, known.stamp if known is not None else None, self._now
-        ):
-            result.refuse("an entry from further in the future than clocks may be apart")
-            return
-        entry = state._clamped(entry)
-        if state._offer(entry, self._now, result, self._keep_expired):
-            result.news.append(entry.encoded)
-            if self._rebroadcast:
-                result.rebroadcast.append(entry.encoded)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.alerting.timestamp import MICROSECOND, SECOND, Nanoseconds
 
 _DAY: Final = 86_400 * SECOND
 
@@ -18,9 +18,10 @@ MAX_SKEW: Final = 45 * _DAY
 """Clocks that are wrong by a month are met (a wrong date, a machine that was restored), and what was made
 under one is acknowledged: it must reach the others. Nobody gains by a stamp within it, for a change always
 comes after what it changes."""
-STEP: Final = SECOND
+STEP: Final = MICROSECOND
 """How much later than the version that we have a change may be, if that one is ahead already. Changes of ours
-come a nanosecond later; clocks that differ have room."""
+come a nanosecond later. Who sends many versions, one such step apart, is soon no further ahead of those that
+have not got them than the clock goes on meanwhile."""
 LEAST_RETENTION: Final = 31 * _DAY
 """An entry is kept for its retention after its end. Nodes may differ in theirs, so that up to this is taken
 from anybody; a longer one only where it is our own too."""

@@ -15,6 +15,7 @@ Nanoseconds: TypeAlias = int
 
 SECOND: Final = 1_000_000_000
 MILLISECOND: Final = 1_000_000
+MICROSECOND: Final = 1_000
 
 ZERO: Final = -62_135_596_800 * SECOND
 """Go's zero time, the first instant of year 1: "not set"."""

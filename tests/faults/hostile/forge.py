@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 from functools import cache
 from random import Random
 
@@ -12,7 +13,7 @@ from tocsin.alerting.digest import messages as digest
 from tocsin.alerting.intent.codec import Kind, Record
 from tocsin.alerting.intent.codec import encode as encode_intents
 from tocsin.alerting.protocol import nflog_pb2, silence_pb2
-from tocsin.alerting.protocol.delimited import delimit
+from tocsin.alerting.protocol.delimited import delimit, read_delimited
 from tocsin.alerting.protocol.parts import encode_full_state, encode_part
 from tocsin.gossip.core.local import VERSIONS
 from tocsin.gossip.wire.codec import encode_node
@@ -209,3 +210,42 @@ def indirect_pings(count: int) -> list[bytes]:
 
 def ping(number: int, source: bytes = b"\x7f\x00\x00\x09", port: int = 9) -> bytes:
     return pack(0, SeqNo=number, Node="", SourceAddr=source, SourcePort=port, SourceNode="attacker")
+
+
+@cache
+def crowded_silence(what: str, count: int, identifier: str = "crowded") -> bytes:
+    """A silence, good but for the number of ``what``: "matcher_sets" and "comments" that are empty,
+    "matchers", "sets of one", or "annotations"."""
+    mesh = silence_pb2.MeshSilence.FromString(
+        bytes(next(read_delimited(silence(identifier, [(0, "a", "b")]))))
+    )
+    now = int(time.time())
+    mesh.silence.ends_at.seconds = mesh.expires_at.seconds = now + 600
+    mesh.silence.updated_at.seconds = now
+    for number in range(count):
+        if what == "annotations":
+            mesh.silence.annotations[f"{number:x}"] = ""
+        elif what == "sets of one":
+            mesh.silence.matcher_sets.add().matchers.add(name="a", pattern="b")
+        elif what == "matchers":
+            mesh.silence.matchers.add(name="a", pattern="b")
+        else:
+            getattr(mesh.silence, what).add()
+    return delimit(mesh.SerializeToString())
+
+
+@cache
+def crowded_log_entry(what: str, count: int, group: str = "crowded") -> bytes:
+    """A log entry of now, good but for the number of "firing_alerts" or "receiver_data"."""
+    mesh = nflog_pb2.MeshEntry()
+    mesh.entry.group_key = group.encode()
+    mesh.entry.receiver.group_name = "hostile"
+    mesh.entry.receiver.integration = "webhook"
+    mesh.entry.timestamp.seconds = int(time.time())
+    mesh.expires_at.seconds = mesh.entry.timestamp.seconds + 600
+    if what == "receiver_data":
+        for number in range(count):
+            mesh.entry.receiver_data[f"{number:x}"].int_val = 1
+    else:
+        mesh.entry.firing_alerts.extend(range(300, 300 + count))
+    return delimit(mesh.SerializeToString())

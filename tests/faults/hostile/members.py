@@ -156,6 +156,25 @@ def _(attacker: Attacker) -> None:
     attacker.stream(forge.user_stream("sil", forge.BAD_SILENCES["more than a megabyte"]))
 
 
+@attack("streams: silences crowded with small things", "cluster_inbox_refused{sil}")
+def _(attacker: Attacker) -> None:
+    kinds = (
+        ("matcher_sets", 300_000),
+        ("sets of one", 60_000),
+        ("matchers", 60_000),
+        ("annotations", 80_000),
+    )
+    attacker.stream(forge.user_stream("sil", b"".join([forge.crowded_silence(*each) for each in kinds * 3])))
+
+
+@attack("streams: log entries crowded with small things", "cluster_inbox_refused{nfl}")
+def _(attacker: Attacker) -> None:
+    """Those of 120,000 alerts are good: of them only the memory is bounded."""
+    good = b"".join([forge.crowded_log_entry("firing_alerts", 120_000, f"crowded {n}") for n in range(8)])
+    bad = forge.crowded_log_entry("firing_alerts", 300_000) + forge.crowded_log_entry("receiver_data", 80_000)
+    attacker.stream(forge.user_stream("nfl", bad * 3 + good))
+
+
 @attack("streams: a flood of push/pulls", "gossip_push_pulls_answered")
 def _(attacker: Attacker) -> None:
     link = attacker.link()

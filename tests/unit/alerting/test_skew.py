@@ -12,7 +12,7 @@ from tests.faults.hostile import forge
 from tocsin.alerting.digest.tree import Tombstone, identity_of
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog, Receiver
-from tocsin.alerting.protocol import delimit
+from tocsin.alerting.protocol.delimited import delimit, read_delimited
 from tocsin.alerting.protocol.nflog_pb2 import MeshEntry
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.skew import LEAST_RETENTION, MAX_SKEW, STEP, is_too_far_ahead
@@ -33,11 +33,15 @@ def _silence(updated: int, ends: int = NOW // SECOND + 3600) -> bytes:
 
 
 def _logged(stamp: int) -> bytes:
+    return _logged_at(stamp * SECOND)
+
+
+def _logged_at(instant: int) -> bytes:
     message = MeshEntry()
     message.entry.group_key = b"k"
     message.entry.receiver.group_name = "r"
     message.entry.receiver.integration = "webhook"
-    message.entry.timestamp.seconds = stamp
+    message.entry.timestamp.seconds, message.entry.timestamp.nanos = divmod(instant, SECOND)
     message.entry.firing_alerts.append(1)
     message.expires_at.seconds = END_OF_TIME
     return delimit(message.SerializeToString())
@@ -125,3 +129,40 @@ def test_a_tombstone_of_the_log_ends_with_what_it_may_keep_out() -> None:
     assert tombstone.until == entry.stamp + 1 + LEAST_RETENTION
     log.gc(tombstone.until)
     assert not log.tombstones
+
+
+def test_a_version_from_far_ahead_that_is_soon_over_does_not_keep_ours_out_of_the_log() -> None:
+    """Else each flush would notify anew, on every node, until what it buried is over."""
+    log = NotificationLog(HOUR)
+    log.log(RECEIVER, "k", [1], [], NOW)
+    hostile = MeshEntry.FromString(bytes(next(read_delimited(_logged(_ahead(-1))))))
+    hostile.expires_at.seconds = NOW // SECOND + 1
+    assert log.merge(delimit(hostile.SerializeToString()), NOW).taken == 1
+    log.gc(NOW + 2 * SECOND)
+    assert log.tombstones
+    [change] = log.log(RECEIVER, "k", [1, 2], [], NOW + 3 * SECOND)
+    known = log.query(RECEIVER, "k")
+    assert known is not None
+    assert known.firing_alerts == (1, 2)
+    there = NotificationLog(HOUR)
+    assert there.merge(change, NOW + 3 * SECOND).taken == 1
+
+
+def test_nor_does_a_tombstone_keep_out_a_silence_that_is_brought_back() -> None:
+    silences = _silences()
+    silences.merge(_silence(NOW // SECOND), NOW)
+    [silence] = silences.replicated
+    assert silences.replicated.add_tombstone(identity_of(b"s"), Tombstone(NOW + MAX_SKEW, LATEST), NOW)
+    assert silences.apply(silences.stage_import(silence, NOW + 1), NOW + 1)
+    assert silences.get("s") is not None
+
+
+def test_many_small_steps_leave_nobody_behind() -> None:
+    """Whoever has got only the first of many versions takes what comes after all of them, soon."""
+    here, there = NotificationLog(HOUR), NotificationLog(HOUR)
+    first = NOW + MAX_SKEW
+    assert there.merge(_logged_at(first), NOW).taken == 1
+    here.merge(b"".join([_logged_at(first + step * SECOND) for step in range(2000)]), NOW)
+    here.merge(b"".join([_logged_at(first + step * STEP) for step in range(2000)]), NOW)
+    [change] = here.log(RECEIVER, "k", [2], [], NOW + SECOND)
+    assert there.merge(change, NOW + SECOND).taken == 1

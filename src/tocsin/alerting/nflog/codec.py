@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from google.protobuf.message import DecodeError
 
@@ -10,9 +11,15 @@ from tocsin.alerting.entries import RefusedEntryError
 from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData
 from tocsin.alerting.protocol import nflog_pb2 as protocol
 from tocsin.alerting.protocol.delimited import delimit, read_delimited
+from tocsin.alerting.protocol.fields import MAX_FIELDS, is_crowded
 from tocsin.alerting.protocol.instants import read_instant, write_instant
 from tocsin.alerting.timestamp import LATEST, ZERO
 from tocsin.errors import StateError
+
+MAX_HASHES: Final = 1 << 17
+"""Firing and resolved alerts of one entry: more than an honest one of a megabyte holds."""
+MAX_RECEIVER_DATA: Final = 1024
+_ENTRY: Final = protocol.MeshEntry.DESCRIPTOR.fields_by_name["entry"].number
 
 
 def _parse(message: memoryview | bytes) -> protocol.MeshEntry:
@@ -35,16 +42,22 @@ def _receiver_data(entry: protocol.Entry) -> ReceiverData:
 
 
 def check(message: memoryview | bytes) -> None:
-    """Raise StateError if the bytes are no MeshEntry with something in it."""
-    _parse(message)
+    """Raise StateError if the bytes are no MeshEntry with something in it; nothing for what :func:`decode`
+    refuses unread."""
+    if not is_crowded(message, _ENTRY):
+        _parse(message)
 
 
 def decode(message: memoryview | bytes) -> Entry:
     """The entry in one MeshEntry.
 
     Raises StateError if the bytes are no MeshEntry with an entry in it; RefusedEntryError if the entry names
-    no group or receiver, or has an impossible time.
+    no group or receiver, has an impossible time, or holds too much.
     """
+    if is_crowded(message, _ENTRY):
+        raise RefusedEntryError(
+            f"a notification log entry of more than {MAX_FIELDS} fields, which is the limit"
+        )
     mesh = _parse(message)
     entry = mesh.entry
     if not entry.group_key:
@@ -58,6 +71,14 @@ def decode(message: memoryview | bytes) -> Entry:
         raise RefusedEntryError(f"a notification log entry: {error}") from None
     if not ZERO <= timestamp <= LATEST:
         raise RefusedEntryError("a notification log entry: a time outside years 1 to 9999")
+    hashes = len(entry.firing_alerts) + len(entry.resolved_alerts)
+    if hashes > MAX_HASHES:
+        raise RefusedEntryError(f"a notification log entry of {hashes} alerts, the limit is {MAX_HASHES}")
+    if len(entry.receiver_data) > MAX_RECEIVER_DATA:
+        raise RefusedEntryError(
+            f"a notification log entry with {len(entry.receiver_data)} of its receiver's data, the limit is"
+            f" {MAX_RECEIVER_DATA}"
+        )
     receiver = entry.receiver
     return Entry(
         group_key=entry.group_key,

@@ -60,14 +60,14 @@ def next_entry(
     resolved: Iterable[int],
     now: Nanoseconds,
     lifetime: Nanoseconds,
-    previous: Entry | None,
+    last: Nanoseconds,
     receiver_data: ReceiverData | None,
 ) -> Entry:
-    """The entry of a notification at ``now``, for so long. Its timestamp is later than that of ``previous``,
-    whatever the clocks say: what is not recorded would be sent again."""
+    """The entry of a notification at ``now``, for so long. Its timestamp is later than ``last``, that of the
+    version before, whatever the clocks say: what is not recorded would be sent again."""
     return Entry(
         *key,
-        timestamp=now if previous is None else max(now, previous.timestamp + 1),
+        timestamp=max(now, last + 1),
         firing_alerts=tuple(firing),
         resolved_alerts=tuple(resolved),
         expires_at=now + lifetime,

@@ -11,11 +11,14 @@ from tocsin.alerting.nflog import codec
 from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData, entry_key, next_entry
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.skew import latest_expiry
-from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.alerting.timestamp import ZERO, Nanoseconds
 
 MAX_ENTRIES: Final = 500_000
 MAX_ENTRY_BYTES: Final = 1 << 20
 MAX_TOTAL_BYTES: Final = 256 << 20
+_HASH_BYTES: Final = 36
+_DATA_BYTES: Final = 256
+"""Of memory, that each takes beside its encoding."""
 
 
 class NotificationLog(ReplicatedState[Entry]):
@@ -80,7 +83,8 @@ class NotificationLog(ReplicatedState[Entry]):
         """
         lifetime = min(expiry_ns, self._retention) if expiry_ns > 0 else self._retention
         key = entry_key(receiver, group_key)
-        return codec.encode(next_entry(key, firing, resolved, now, lifetime, previous, receiver_data))
+        last = max(self.buried_at(key), previous.timestamp if previous is not None else ZERO)
+        return codec.encode(next_entry(key, firing, resolved, now, lifetime, last, receiver_data))
 
     def put(self, entry: Entry, now: Nanoseconds) -> bool:
         """Store a staged entry, unless a later one is there or it is past a bound."""
@@ -104,6 +108,10 @@ class NotificationLog(ReplicatedState[Entry]):
         group_key, receiver = key
         texts = (receiver.group_name.encode(), receiver.integration.encode(), str(receiver.index).encode())
         return b"".join([len(part).to_bytes(4, "big") + part for part in (group_key, *texts)])
+
+    def _weight(self, entry: Entry) -> int:
+        hashes = len(entry.firing_alerts) + len(entry.resolved_alerts)
+        return len(entry.encoded) + _HASH_BYTES * hashes + _DATA_BYTES * len(entry.receiver_data)
 
     def _clamped(self, entry: Entry) -> Entry:
         latest = latest_expiry(entry.timestamp, self._retention)

@@ -28,7 +28,7 @@ from tocsin.alerting.shadow.model import Judgement, Notice, Result, ShadowStatis
 from tocsin.alerting.shadow.place import Place, Recents, size_of
 from tocsin.alerting.shadow.results import MAX_DIFFERENCES, Results
 from tocsin.alerting.shadow.words import Groups
-from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.bounded import Timers
 
 SLACK: Final = 5 * SECOND
@@ -105,7 +105,8 @@ class Shadow:
     ) -> Entry:
         """The entry that nobody gets to see, so it is not encoded."""
         key = entry_key(receiver, group_key)
-        return next_entry(key, firing, resolved, now, expiry_ns, previous, receiver_data)
+        last = previous.timestamp if previous is not None else ZERO
+        return next_entry(key, firing, resolved, now, expiry_ns, last, receiver_data)
 
     # -- what there is
 

@@ -13,15 +13,23 @@ from tocsin.alerting.entries import RefusedEntryError
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.protocol import silence_pb2 as protocol
 from tocsin.alerting.protocol.delimited import delimit, read_delimited
+from tocsin.alerting.protocol.fields import MAX_FIELDS, is_crowded
 from tocsin.alerting.protocol.instants import read_instant, write_instant
 from tocsin.alerting.regex_cost import Cost, PatternCostError, cost_of
 from tocsin.alerting.silence.silence import NO_ANNOTATIONS, Silence
-from tocsin.alerting.silence.validate import PATTERNS, check_times, making_matcher_sets
+from tocsin.alerting.silence.validate import (
+    MAX_MATCHERS,
+    PATTERNS,
+    check_annotations,
+    check_times,
+    making_matcher_sets,
+)
 from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.errors import StateError, ValidationError
 
 MAX_ID_CHARACTERS = 128
+_SILENCE = protocol.MeshSilence.DESCRIPTOR.fields_by_name["silence"].number
 QUICK_CHARACTERS = 512
 """Of all patterns in a silence, up to which they are weighed to see whether they are costly."""
 QUICK_EFFORT = 1024
@@ -36,6 +44,17 @@ def _parse(message: memoryview | bytes) -> protocol.MeshSilence:
     if not mesh.HasField("silence"):
         raise StateError("a silence entry without a silence")
     return mesh
+
+
+def _check_counts(silence: protocol.Silence) -> None:
+    """Raise ValidationError for more than there may be, before any of it is looked at: each takes some
+    microseconds, and a megabyte holds half a million."""
+    check_annotations(len(silence.annotations))
+    count = max(len(silence.matchers), len(silence.matcher_sets))
+    if count <= MAX_MATCHERS:
+        count = max(count, sum([len(entry.matchers) for entry in silence.matcher_sets]))
+    if count > MAX_MATCHERS:
+        raise ValidationError(f"{count} matchers or sets of them, the limit is {MAX_MATCHERS}")
 
 
 def _normalise(silence: protocol.Silence) -> bool:
@@ -64,8 +83,10 @@ def _triples(matchers: Iterable[protocol.Matcher]) -> list[tuple[int, str, str]]
 
 
 def check(message: memoryview | bytes) -> None:
-    """Raise StateError if the bytes are no MeshSilence with something in it."""
-    _parse(message)
+    """Raise StateError if the bytes are no MeshSilence with something in it; nothing for what
+    :func:`decoding` refuses unread."""
+    if not is_crowded(message, _SILENCE):
+        _parse(message)
 
 
 def decode(message: memoryview | bytes) -> Silence:
@@ -82,14 +103,20 @@ def decoding(
     Raises StateError if the bytes are no MeshSilence with a silence in it; RefusedEntryError if the silence
     is not acceptable.
     """
+    if is_crowded(message, _SILENCE):
+        raise RefusedEntryError(f"a silence of more than {MAX_FIELDS} fields, which is the limit")
     mesh = _parse(message)
     silence = mesh.silence
-    changed = _normalise(silence)
     identifier = silence.id
     if not identifier:
         raise RefusedEntryError("a silence without id")
     if len(identifier) > MAX_ID_CHARACTERS:
         raise RefusedEntryError(f"a silence id of {len(identifier)} characters")
+    try:
+        _check_counts(silence)
+    except ValidationError as error:
+        raise RefusedEntryError(f"silence {identifier}: {error}") from None
+    changed = _normalise(silence)
     sets = [entry.matchers for entry in silence.matcher_sets] or [silence.matchers]
     try:  # What costs little first: patterns are compiled last.
         starts_at = read_instant(silence.starts_at) if silence.HasField("starts_at") else ZERO
@@ -134,10 +161,13 @@ def decoding(
 
 def is_costly(message: memoryview | bytes) -> bool:
     """Whether it takes long to read the patterns of a silence, or to compile them; found quickly. False for
-    what is no silence."""
+    what is no silence, or is refused unread."""
+    if is_crowded(message, _SILENCE):
+        return False
     try:
         silence = _parse(message).silence
-    except StateError:
+        _check_counts(silence)
+    except (StateError, ValidationError):
         return False
     sets = [entry.matchers for entry in silence.matcher_sets] or [silence.matchers]
     patterns = [each.pattern for matchers in sets for each in matchers if each.type in PATTERNS]

@@ -16,7 +16,7 @@ from tocsin.alerting.silence.changing import can_update, differences
 from tocsin.alerting.silence.index import fulfils
 from tocsin.alerting.silence.silence import Silence, SilenceState
 from tocsin.alerting.silence.state import PatternStatistics, SilenceStore
-from tocsin.alerting.silence.validate import check_matcher_sets, check_times
+from tocsin.alerting.silence.validate import check_annotations, check_matcher_sets, check_times
 from tocsin.alerting.steps import SORTED_AT_ONCE, Steps, finish, sorting
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ConflictError, NotFoundError, ValidationError
@@ -182,7 +182,9 @@ class Silences:
         self, silence: Silence, now: Nanoseconds, previous: Silence | None, **changes: Any
     ) -> Silence:
         # A peer with a clock ahead may have set a later stamp: ours must still be the later one.
-        updated_at = now if previous is None else max(now, previous.updated_at + 1)
+        # So may whoever had one of that id collected, which is brought back by an import.
+        last = self._state.buried_at(silence.id) if previous is None else previous.updated_at
+        updated_at = max(now, last + 1)
         expires_at = changes.get("ends_at", silence.ends_at) + self._retention
         finished = replace(silence, updated_at=updated_at, expires_at=expires_at, **changes)
         finished = codec.encode(finished, previous)
@@ -408,6 +410,7 @@ def _checked(silence: Silence, now: Nanoseconds) -> Silence:
     try:
         check_matcher_sets(silence.matcher_sets)
         check_times(starts_at, silence.ends_at)
+        check_annotations(len(silence.annotations))
     except ValidationError as error:
         raise ValidationError(f"invalid silence: {error}") from None
     if silence.starts_at != starts_at or silence.encoded:

@@ -20,6 +20,8 @@ from tocsin.errors import ValidationError
 
 MAX_MATCHERS: Final = 1024
 """In one silence: people write fewer than ten."""
+MAX_ANNOTATIONS: Final = 1024
+"""Of one silence, as of an alert by default (``--alerts.max-labels``)."""
 MAX_SHOWN: Final = 1024
 """Characters of a pattern that an error shows."""
 _TYPES: Final = {int(match_type): match_type for match_type in MatchType}
@@ -137,3 +139,9 @@ def check_times(starts_at: Nanoseconds, ends_at: Nanoseconds) -> None:
         raise ValidationError("invalid zero end timestamp")
     if ends_at < starts_at:
         raise ValidationError("end time must not be before start time")
+
+
+def check_annotations(count: int) -> None:
+    """Raise ValidationError for more than there may be: each takes far more memory than on the wire."""
+    if count > MAX_ANNOTATIONS:
+        raise ValidationError(f"{count} annotations, the limit is {MAX_ANNOTATIONS}")

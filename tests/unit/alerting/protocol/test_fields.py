@@ -1,0 +1,33 @@
+"""Counting fields before a message is parsed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.faults.hostile import forge
+from tests.support.state_payloads import state_payloads
+from tocsin.alerting.protocol import read_delimited
+from tocsin.alerting.protocol.fields import MAX_FIELDS, is_crowded
+
+
+def _message(what: str, count: int) -> bytes:
+    return bytes(next(read_delimited(forge.crowded_silence(what, count))))
+
+
+def test_fields_within_are_counted_and_no_others() -> None:
+    assert not is_crowded(_message("annotations", MAX_FIELDS - 100), 1)
+    assert is_crowded(_message("annotations", MAX_FIELDS), 1)
+    assert not is_crowded(_message("annotations", MAX_FIELDS), 2)
+    assert is_crowded(b"\x0a\x00" * (MAX_FIELDS + 1), 1)
+
+
+def test_what_alertmanager_wrote_is_not_crowded() -> None:
+    for key in ("sil", "nfl"):
+        for payload in state_payloads(key):
+            assert not any(is_crowded(each, 1) for each in read_delimited(payload.data))
+
+
+@given(st.binary(max_size=64), st.integers(0, 3))
+def test_any_bytes_have_an_answer(some: bytes, within: int) -> None:
+    is_crowded(some * 1000, within)
