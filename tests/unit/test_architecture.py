@@ -187,7 +187,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.gotemplate": frozenset(),
     "tocsin.config": frozenset({"yaml"}),
     "tocsin.notify": frozenset({"re2", "yaml"}),
-    "tocsin.notify.integrations": frozenset({"httpcore", "cryptography", "aiosmtplib"}),
+    "tocsin.notify.integrations": frozenset({"httpcore", "httptools", "h11", "cryptography", "aiosmtplib"}),
     "tocsin.node": frozenset(
         {
             "yaml",

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from tocsin.node.garbage import FREEZE_STEP, HeapKeeper
-from tocsin.node.looplag import LagCollector, LagSelector, lag_of, measured_loop
+from tocsin.node.looplag import EVENTS_AT_ONCE, LagCollector, LagSelector, lag_of, measured_loop
 
 
 def test_a_turn_lasts_from_one_wait_to_the_next() -> None:
@@ -43,6 +43,32 @@ def test_a_stall_is_told_before_what_has_become_due_is_done(held: str) -> None:
     assert told == ([pytest.approx(4.98)] if held == "while it waits" else [5.0])
     assert lag.stalls == 1
     lag.close()
+
+
+def test_of_much_that_is_ready_at_once_some_is_served_in_a_turn() -> None:
+    lag = LagSelector()
+    pairs = [socket.socketpair() for _ in range(3 * EVENTS_AT_ONCE)]
+    for ours, theirs in pairs:
+        lag.register(ours, selectors.EVENT_READ)
+        theirs.send(b"x")
+    first = lag.select(None)
+    assert len(first) == EVENTS_AT_ONCE
+    known = {key.fd for key, _ in first}
+    gone = next(ours for ours, _ in pairs if ours.fileno() not in known)
+    changed = next(ours for ours, _ in pairs if ours.fileno() not in known and ours is not gone)
+    number = gone.fileno()
+    lag.unregister(gone)
+    lag.modify(changed, selectors.EVENT_WRITE)
+    rest = lag.select(None) + lag.select(None)
+    # Nothing is said of what is no longer asked for: not of another socket by the number of a closed one.
+    assert len(rest) == len({key.fd for key, _ in rest}) == 2 * EVENTS_AT_ONCE - 2
+    assert not {number, changed.fileno()} & {key.fd for key, _ in rest}
+    assert not known & {key.fd for key, _ in rest}
+    assert len(lag.select(0)) == EVENTS_AT_ONCE  # All were read by nobody, and are ready still.
+    lag.close()
+    for pair in pairs:
+        for each in pair:
+            each.close()
 
 
 def test_waiting_for_long_is_no_stall() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -16,9 +16,11 @@ import httpcore
 from httpcore._backends.anyio import AnyIOBackend
 
 from tocsin.config.httpclient import HTTPClientConfig, ProxyConfig
+from tocsin.notify.integrations.direct import DirectConnection
 from tocsin.notify.integrations.proxies import proxy_chooser
 from tocsin.notify.integrations.reuse import Reuse
 from tocsin.notify.integrations.statistics import ClientStatistics
+from tocsin.notify.integrations.stream import READ_BYTES
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.integrations.url import Target
 
@@ -27,8 +29,6 @@ import_module("anyio._backends._asyncio")  # Else anyio loads it with the first 
 MAX_CONNECTIONS: Final = 64
 """Of one integration, and as many requests at a time. More wait for one to be over."""
 KEPT_SECONDS: Final = 300.0
-READ_BYTES: Final = 8 * 1024
-"""Of a connection, at once."""
 MAX_HELD_BYTES: Final = 64 * 1024
 """Of a request, written at once."""
 MAX_HEAD_BYTES: Final = 192 * 1024
@@ -40,7 +40,8 @@ class Pool:
     """Connections that are made in one way, and how many requests use them."""
 
     connections: Reuse
-    backend: _Backend
+    backend: _Backend | None
+    """Where the connections come from that httpcore makes."""
     context: ssl.SSLContext
     proxied: bool
     users: int = 0
@@ -57,7 +58,8 @@ class Pool:
     async def aclose(self) -> None:
         """Close them all."""
         await self.connections.aclose()
-        await self.backend.aclose()
+        if self.backend is not None:
+            await self.backend.aclose()
 
 
 class Connections:
@@ -138,6 +140,8 @@ class Connections:
         return pool
 
     def _make(self, proxy: str, tunnel: bool, context: ssl.SSLContext) -> Pool:
+        if not proxy:
+            return Pool(Reuse(self._direct(context), self._statistics, http2=self._http2), None, context, False)
         backend = _Backend(self._tls.server_name, self._statistics, self._max_response)
         common: dict[str, Any] = {
             "ssl_context": context,
@@ -145,14 +149,23 @@ class Connections:
             "http2": self._http2,
             "network_backend": backend,
         }
-        made = self._maker(proxy, tunnel, context, common)
-        return Pool(Reuse(made, self._statistics, http2=self._http2), backend, context, bool(proxy))
+        maker = self._through(proxy, tunnel, context, common)
+        return Pool(Reuse(maker.create_connection, self._statistics, http2=self._http2), backend, context, True)
 
-    def _maker(
+    def _direct(self, context: ssl.SSLContext) -> Callable[[httpcore.Origin], DirectConnection]:
+        return lambda origin: DirectConnection(
+            origin,
+            context,
+            http2=self._http2,
+            server_name=self._tls.server_name,
+            keepalive_expiry=KEPT_SECONDS,
+            statistics=self._statistics,
+            max_response=self._max_response,
+        )
+
+    def _through(
         self, proxy: str, tunnel: bool, context: ssl.SSLContext, common: dict[str, Any]
     ) -> httpcore.AsyncConnectionPool:
-        if not proxy:
-            return httpcore.AsyncConnectionPool(**common)
         parts = urlsplit(proxy)
         default = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}.get(parts.scheme)
         if default is None or not parts.hostname:

@@ -20,6 +20,7 @@ from tocsin.notify.integrations.tlscontext import TLSContexts
 
 _PIECES_AT_ONCE: Final = 64
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f]")
+_NAME: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 
 
 class Exchanges:
@@ -56,7 +57,7 @@ class Exchanges:
             httpcore.URL(
                 scheme=target.scheme, host=target.host, port=target.explicit_port, target=target.path
             ),
-            headers=[(b"Host", target.authority.encode()), *(_header(*pair) for pair in sent)],
+            headers=[_header("Host", target.authority), *(_header(*pair) for pair in sent)],
             content=step.body,
         )
         async with self._connections.use(target) as pool:
@@ -102,6 +103,8 @@ class Exchanges:
 def _header(name: str, value: str) -> tuple[bytes, bytes]:
     if _UNPRINTABLE.search(value) or _UNPRINTABLE.search(name):
         raise ValueError(f"the value of the header {name!r} holds control characters")
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a header")
     return name.encode(), value.strip(" \t").encode()
 
 

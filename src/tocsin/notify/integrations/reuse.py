@@ -7,7 +7,7 @@ checked; those that have waited longest are closed one by one.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Final
@@ -28,14 +28,18 @@ LOOKED_AT: Final = 2
 
 
 class Reuse:
-    """Connections as ``maker`` makes them. How many have requests at a time is its user's to bound."""
+    """Connections as ``make`` makes them. How many have requests at a time is its user's to bound."""
 
     def __init__(
-        self, maker: httpcore.AsyncConnectionPool, statistics: ClientStatistics, *, http2: bool
+        self,
+        make: Callable[[Origin], httpcore.AsyncConnectionInterface],
+        statistics: ClientStatistics,
+        *,
+        http2: bool,
     ) -> None:
-        """``maker``: says how a connection is made, and makes no request itself."""
+        """``make``: gives a connection that is dialled with its first request."""
         self._statistics = statistics
-        self._maker = maker
+        self._make = make
         self._http2 = http2
         self._idle: dict[Place, list[httpcore.AsyncConnectionInterface]] = {}
         self._waiting: dict[httpcore.AsyncConnectionInterface, Place] = {}
@@ -106,7 +110,7 @@ class Reuse:
             if connection.is_available() and not connection.has_expired():
                 return connection
             await self._drop(place, connection)
-        connection = self._maker.create_connection(origin)
+        connection = self._make(origin)
         self._all.add(connection)
         if self._http2 and origin.scheme == b"https":
             self._share(place, connection)

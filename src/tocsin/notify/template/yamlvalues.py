@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -37,6 +38,14 @@ _TAG: Final = "tag:yaml.org,2002:"
 _KNOWN_TAGS: Final = frozenset({"bool", "int", "float", "null"})
 _LARGEST_TREE: Final = 100_000
 _DEEPEST: Final = 200
+_WORDS_ALONE: Final = re.compile(
+    r"[0-9A-Za-z_](?:[0-9A-Za-z_./+@=%~()-]|:(?=[0-9A-Za-z_/])| (?=[0-9A-Za-z_./+@=%~()]))*", re.ASCII
+)
+"""Of which nothing has a meaning in YAML, so that the whole is a plain scalar."""
+_UNLIKE_JSON: Final = re.compile(r"""[^ -~]|\\(?:/|u0000|u[dD])""", re.ASCII)
+"""Outside ASCII not every character may stand in YAML; escapes of surrogates may not."""
+_QUICK_LENGTH: Final = 64 << 10
+_LONGEST_KEY: Final = 500
 _LOADER: Final[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
@@ -50,10 +59,37 @@ def read(text: str) -> Any:
     Keys that are no texts are kept as they are. A document that repeats itself by aliases beyond measure, or
     is nested deeper than anybody writes, is refused.
     """
+    if _WORDS_ALONE.fullmatch(text):  # As most texts within a list of alerts are.
+        return scalar(text)
+    if text[:1] in ("{", "[") and len(text) <= _QUICK_LENGTH and not _UNLIKE_JSON.search(text):
+        try:
+            return _as_json(text)
+        except ValueError:
+            pass
     try:
         return _Reader(yaml.parse(text, Loader=_LOADER)).document()
     except (yaml.YAMLError, UnicodeError) as error:
         raise NotYamlError(str(error)) from None
+
+
+def _as_json(text: str) -> Any:
+    """What ``toJson`` wrote means the same as YAML, and is read in a tenth of the time. ValueError: it is no
+    JSON, or something in it is read in another way as YAML."""
+    if text.count("{") + text.count("[") > _DEEPEST:  # It may be nested deeper than is taken.
+        raise ValueError
+    return json.loads(
+        text, object_pairs_hook=_map_of, parse_int=scalar, parse_float=scalar, parse_constant=_no_json
+    )
+
+
+def _map_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if any(len(key) > _LONGEST_KEY for key, _ in pairs):
+        raise ValueError
+    return dict(pairs)
+
+
+def _no_json(text: str) -> Any:
+    raise ValueError(text)
 
 
 def scalar(text: str) -> Any:

@@ -28,7 +28,7 @@ TRUSTING = TLSClientConfig(ca=AUTHORITY.certificate.decode())
 @asynccontextmanager
 async def _reusing(statistics: ClientStatistics | None = None, **more: float) -> AsyncIterator[Reuse]:
     pool = httpcore.AsyncConnectionPool(**more)  # type: ignore[arg-type]
-    made = Reuse(pool, statistics or ClientStatistics(), http2=False)
+    made = Reuse(pool.create_connection, statistics or ClientStatistics(), http2=False)
     try:
         yield made
     finally:

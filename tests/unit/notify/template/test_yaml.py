@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tocsin.notify.template.yamlvalues import NotYamlError, read
 
@@ -73,3 +77,36 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_what_is_no_yaml(text: str) -> None:
     with pytest.raises(NotYamlError):
         read(text)
+
+
+WORDS = st.text(
+    st.sampled_from("yYnot0123456789xeE_.+-:/ ~=%@()#'\"\\,[]{}&*!|>?\n\té\x07\u2028\ufffe"), max_size=8
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+def _either(text: str) -> str:
+    try:
+        return repr(read(text))
+    except NotYamlError:
+        return "no YAML"
+
+
+@given(WORDS | st.builds(json.dumps, JSON) | st.builds(partial(json.dumps, ensure_ascii=False), JSON))
+def test_what_is_read_quickly_is_read_as_by_the_parser(text: str) -> None:
+    # With the mark before it a document always goes through the parser.
+    if not text.startswith(("-", "%", ".")):
+        assert _either(text) == _either(f"---\n{text}")
+    assert _either(f"[{text}]") == _either(f"---\n[{text}]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"' + 1100 * "k" + '":1}', "[" * 201 + "]" * 201, '["\\ud83d\\ude00"]', "[NaN]", '["\\/"]', "[1,]"],
+)
+def test_what_json_and_yaml_take_in_different_ways_is_read_as_yaml(text: str) -> None:
+    assert _either(text) == _either(f"---\n{text}")

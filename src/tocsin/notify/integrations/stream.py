@@ -1,0 +1,218 @@
+"""A connection as asyncio has it, bounded, in httpcore's form: what direct requests go over."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from typing import Any, Final
+
+import httpcore
+
+from tocsin.notify.integrations.statistics import ClientStatistics
+
+READ_BYTES: Final = 8 * 1024
+"""Of a connection, at once: all of it is looked at at once."""
+MAX_BUFFERED: Final = 64 * 1024
+"""Bytes that have come and were not read yet; past it nothing is taken from the system."""
+_HANDSHAKE_SECONDS: Final = 3600.0
+"""An attempt has a bound of its own, which is to be the one that is reached."""
+_NEXT_ADDRESS_SECONDS: Final = 0.25
+"""Of a name with several addresses (RFC 8305)."""
+
+
+class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
+    """One connection."""
+
+    def __init__(self, statistics: ClientStatistics, max_response: int) -> None:
+        """``max_response``: bytes that may come after a request was written, until the next one is."""
+        self._statistics = statistics
+        self._max_response = max_response
+        self._transport: asyncio.Transport | None = None
+        self._received = bytearray()
+        self._read_since_write = 0
+        self._reading = True
+        self._ended = False
+        self._lost = False
+        self._error: Exception | None = None
+        self._reader: asyncio.Future[None] | None = None
+        self._writer: asyncio.Future[None] | None = None
+        self._writable = True
+
+    @classmethod
+    async def connect(
+        cls,
+        host: str,
+        port: int,
+        *,
+        context: ssl.SSLContext | None,
+        server_name: str,
+        statistics: ClientStatistics,
+        max_response: int,
+    ) -> DirectStream:
+        """Dial, with TLS if there is a ``context``; ``httpcore.ConnectError``."""
+        tls: dict[str, Any] = {}
+        if context is not None:
+            tls = {"server_hostname": server_name, "ssl_handshake_timeout": _HANDSHAKE_SECONDS}
+        try:
+            _, stream = await asyncio.get_running_loop().create_connection(
+                lambda: cls(statistics, max_response), ssl=context, sock=await _dialled(host, port), **tls
+            )
+        except OSError as error:
+            raise httpcore.ConnectError(str(error)) from error
+        return stream
+
+    # -- what the loop says
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is there."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Keep it until it is read."""
+        self._received += data
+        if len(self._received) > MAX_BUFFERED and self._reading and self._transport is not None:
+            self._reading = False
+            self._transport.pause_reading()
+        _wake(self._reader)
+
+    def eof_received(self) -> bool:
+        """Nothing more comes. It stays open until its user has read what did."""
+        self._ended = True
+        _wake(self._reader)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is no more."""
+        self._lost = self._ended = True
+        self._error = exc
+        _wake(self._reader)
+        _wake(self._writer)
+
+    def pause_writing(self) -> None:
+        """The other side is slow."""
+        self._writable = False
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._writable = True
+        _wake(self._writer)
+
+    # -- what a connection of HTTP asks for
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything has come that was not read: bytes, or the end."""
+        return self._ended or bool(self._received)
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        """Some of what has come; empty at the end. ``httpcore.ReadError``.
+
+        How long it may take is for the attempt to say, here as in :meth:`write`.
+        """
+        while not self._received and not self._ended:
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        if not self._received:
+            if self._error is not None:
+                raise httpcore.ReadError(str(self._error)) from self._error
+            return b""
+        count = min(max_bytes, READ_BYTES)
+        data = bytes(self._received[:count])
+        del self._received[:count]
+        if not self._reading and not self._lost and self._transport is not None:
+            self._reading = True
+            self._transport.resume_reading()
+        self._read_since_write += len(data)
+        if self._read_since_write > self._max_response:
+            self._statistics.bounds_reached["answer_head"] += 1
+            raise httpcore.ReadError("interim answers without end")
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        """Send it, and wait until most of it is the system's. ``httpcore.WriteError``."""
+        self._read_since_write = 0
+        if self._lost or self._transport is None:
+            raise httpcore.WriteError(str(self._error or "")) from self._error
+        if not buffer:
+            return
+        self._transport.write(buffer)
+        while not self._writable and not self._lost:
+            self._writer = asyncio.get_running_loop().create_future()
+            try:
+                await self._writer
+            finally:
+                self._writer = None
+        if self._lost:
+            raise httpcore.WriteError(str(self._error or "")) from self._error
+
+    async def aclose(self) -> None:
+        """Close it, whatever is under way on it."""
+        self.abort()
+
+    def abort(self) -> None:
+        """Close it, whatever is under way on it."""
+        self._ended = True
+        _wake(self._reader)
+        if self._transport is not None:
+            self._transport.abort()
+
+    def get_extra_info(self, info: str) -> Any:
+        """``ssl_object``, ``socket`` or ``is_readable``."""
+        if info == "is_readable":
+            return self.touched
+        return self._transport.get_extra_info(info) if self._transport is not None else None
+
+
+def _wake(waiting: asyncio.Future[None] | None) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(None)
+
+
+async def _dialled(host: str, port: int) -> socket.socket:
+    """A socket that is connected to one of the addresses of ``host``: the next one is tried when one is slow.
+
+    Not by asyncio's own race, which leaves a socket behind when it is cancelled at its end. OSError: what the
+    first address said.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    tries: list[asyncio.Task[socket.socket]] = []
+    won: socket.socket | None = None
+    try:
+        for family, kind, protocol, _, address in found:
+            tries.append(loop.create_task(_connected(family, kind, protocol, address)))
+            last = len(tries) == len(found)
+            while won is None and (waiting := [each for each in tries if not each.done()]):
+                seconds = None if last else _NEXT_ADDRESS_SECONDS
+                over, _ = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+                won = next((each.result() for each in over if each.exception() is None), None)
+                if not last:
+                    break
+            if won is not None:
+                return won
+        return tries[0].result()
+    finally:
+        for each in tries:
+            each.cancel()
+            each.add_done_callback(lambda each: _close_loser(each, won))
+
+
+def _close_loser(over: asyncio.Task[socket.socket], won: socket.socket | None) -> None:
+    if not over.cancelled() and over.exception() is None and over.result() is not won:
+        over.result().close()
+
+
+async def _connected(family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, address)
+    except BaseException:
+        made.close()
+        raise
+    return made
