@@ -1,0 +1,155 @@
+"""Answers as servers write them, strictly and loosely, and what becomes of their connections."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+
+from tests.support.httpreceiver import client, run, served
+from tocsin.notify.integrations.base import Answer, NotifyError
+from tocsin.notify.integrations.stream import MAX_BUFFERED
+
+KEPT = {
+    "with a length": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "in chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"1\r\no\r\n1;x=y\r\nk\r\n0\r\nA: b\r\n\r\n",
+    "after interim ones": b"HTTP/1.1 100 Continue\r\nX-A: no\r\n\r\nHTTP/1.1 103 X\r\n\r\nHTTP/1.1 200 OK\r\n"
+    b"Content-Length: 2\r\n\r\nok",
+}
+CLOSED = {
+    "to be closed": b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+    "of the older version": b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    "with another behind it": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 500 X\r\n\r\n",
+    "with rubbish behind it": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\x00\x01",
+    "with a folded header": b"HTTP/1.1 200 OK\r\nX-A: 1\r\n 2\r\nContent-Length: 2\r\n\r\nok",
+    "with its length twice": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    "in lines without CR": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+}
+
+
+@pytest.mark.parametrize("how", [*KEPT, *CLOSED])
+def test_an_answer_is_read_and_its_connection_kept_if_nothing_is_odd(how: str) -> None:
+    raw = {**KEPT, **CLOSED}[how]
+
+    async def story() -> None:
+        async with served(a=raw) as server, client() as http:
+            for _ in range(2):
+                answer = await http.post(f"{server.url}/a", b"{}")
+                assert (answer.status, answer.body) == (200, b"ok")
+                assert "x-a" not in answer.headers or how == "with a folded header"
+            assert len(server.connections) == (1 if how in KEPT else 2)
+
+    run(story)
+
+
+async def _answered(raw: bytes) -> Answer:
+    """By a server that closes the connection after it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(raw)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        async with client() as http:
+            return await http.post(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", b"{}")
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize(
+    ("raw", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nto the end", b"to the end"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\ncut", b"cut"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ncut\r\nx", b"cut"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnot in chunks", b""),
+        (b"HTTP/1.1 204 X\r\n\r\n", b""),
+        (b"HTTP/1.1 101 X\r\nUpgrade: a\r\nConnection: upgrade\r\n\r\nmore", b""),
+        (b"HTTP/1.1 200 OK\n\nto the end", b"to the end"),
+        (b"HTTP/1.1 200 OK\nContent-Length: 20\n\ncut", b"cut"),
+    ],
+)
+def test_a_body_ends_where_it_ends_once_the_status_is_known(raw: bytes, body: bytes) -> None:
+    async def story() -> None:
+        answer = await _answered(raw)
+        assert answer.status == int(raw.split()[1])
+        assert answer.body == body
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"", "Server disconnected without sending a response."),
+        (b"HTTP/1.1 200 OK\r\nX-A: ", "Server disconnected without sending a response."),
+        (b"220 mail.example ESMTP\r\n\r\n", "illegal status line"),
+    ],
+)
+def test_what_is_no_answer_fails_the_attempt(raw: bytes, said: str) -> None:
+    async def story() -> None:
+        with pytest.raises(NotifyError, match=said) as caught:
+            await _answered(raw)
+        assert caught.value.retry
+
+    run(story)
+
+
+def test_a_large_request_waits_for_a_slow_server_and_holds_little() -> None:
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.set()
+        await go_on.wait()
+        await reader.readexactly(size)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (8 * MAX_BUFFERED))
+        with suppress(ConnectionError):
+            for _ in range(8):
+                writer.write(bytes(MAX_BUFFERED))
+                await writer.drain()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    size = 24 << 20
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def story() -> None:
+        server = await asyncio.start_server(slow, "127.0.0.1", 0, limit=1 << 16)
+        async with client() as http:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            attempt = asyncio.create_task(http.post(url, bytes(size)))
+            await begun.wait()
+            assert not attempt.done()
+            go_on.set()
+            answer = await attempt
+            assert answer.status == 200
+            assert 0 < len(answer.body) <= MAX_BUFFERED
+        server.close()
+
+    run(story)
+
+
+def test_a_name_is_dialled_at_its_next_address_if_the_first_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        async with served() as gone:
+            dead = gone.port
+        async with served() as server, client() as http:
+            loop = asyncio.get_running_loop()
+            look_up = loop.getaddrinfo
+
+            async def two(host: str, port: int, **more: int) -> list[tuple[object, ...]]:
+                last = port if port == dead else server.port
+                found = [await look_up("127.0.0.1", each, **more) for each in (dead, last)]
+                return [each[0] for each in found]
+
+            monkeypatch.setattr(loop, "getaddrinfo", two)
+            assert (await http.get(f"http://receiver.invalid:{server.port}/")).status == 200
+            with pytest.raises(NotifyError, match=r'"<redacted>": connect: connection refused$'):
+                await http.get(f"http://receiver.invalid:{dead}/")
+
+    run(story)
