@@ -22,7 +22,7 @@ from tocsin.node.metrics.own import help_of
 STALL: Final = 1.0
 """Seconds. Held up for longer (the process or the machine stood still), a node has missed something."""
 EVENTS_AT_ONCE: Final = 12
-"""Sockets that are served in one iteration. When a hundred receivers answer at the same moment, timers and other
+"""Sockets served in one iteration: when a hundred receivers answer at the same moment, timers and other
 connections come in between."""
 BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0)
 

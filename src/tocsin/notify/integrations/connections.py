@@ -42,10 +42,14 @@ class Pool:
     connections: Reuse
     backend: _Backend | None
     """Where the connections come from that httpcore makes."""
-    context: ssl.SSLContext
-    proxied: bool
+    context: ssl.SSLContext | None
     users: int = 0
     retired: bool = False
+
+    @property
+    def proxied(self) -> bool:
+        """Whether they are connections to a proxy."""
+        return self.backend is not None
 
     def retire(self) -> None:
         """No further request gets these connections: one of them may be no good.
@@ -77,6 +81,8 @@ class Connections:
         self._proxy: ProxyConfig = config
         self._choose = proxy_chooser(config, os.environ)
         self._tls = config.tls_config
+        self._has_files = any((self._tls.ca_file, self._tls.cert_file, self._tls.key_file))
+        """Which fail a request without TLS too when they cannot be read, as in Go."""
         self._http2 = config.enable_http2
         self._contexts = contexts
         self._statistics = statistics
@@ -94,8 +100,7 @@ class Connections:
         if self._turns.locked():
             self._statistics.bounds_reached["requests"] += 1
         async with self._turns:
-            context = await self._contexts.current(self._tls, http2=self._http2)
-            pool = await self._pool(target, context)
+            pool = await self._pool(target)
             pool.users += 1
             try:
                 yield pool
@@ -122,9 +127,12 @@ class Connections:
         """Whether nothing more is to be sent."""
         return self._closed
 
-    async def _pool(self, target: Target, context: ssl.SSLContext) -> Pool:
-        proxy = self._choose(target.scheme, target.host, target.port)
-        key = proxy, bool(proxy) and target.scheme == "https"
+    async def _pool(self, target: Target) -> Pool:
+        proxy, secure = self._choose(target.scheme, target.host, target.port), target.scheme == "https"
+        context: ssl.SSLContext | None = None
+        if proxy or secure or self._has_files:  # To make one takes a while.
+            context = await self._contexts.current(self._tls, http2=self._http2)
+        key = proxy, secure
         pool = self._pools.get(key)
         old = pool if pool is not None and pool.context is not context else None
         if pool is None or pool.retired or old is not None:
@@ -139,9 +147,10 @@ class Connections:
                     pool.users -= 1
         return pool
 
-    def _make(self, proxy: str, tunnel: bool, context: ssl.SSLContext) -> Pool:
+    def _make(self, proxy: str, secure: bool, context: ssl.SSLContext | None) -> Pool:
         if not proxy:
-            return Pool(Reuse(self._direct(context), self._statistics, http2=self._http2), None, context, False)
+            make = self._direct(context if secure else None)
+            return Pool(Reuse(make, self._statistics, http2=self._http2), None, context)
         backend = _Backend(self._tls.server_name, self._statistics, self._max_response)
         common: dict[str, Any] = {
             "ssl_context": context,
@@ -149,10 +158,10 @@ class Connections:
             "http2": self._http2,
             "network_backend": backend,
         }
-        maker = self._through(proxy, tunnel, context, common)
-        return Pool(Reuse(maker.create_connection, self._statistics, http2=self._http2), backend, context, True)
+        maker = self._through(proxy, secure, context, common)
+        return Pool(Reuse(maker.create_connection, self._statistics, http2=self._http2), backend, context)
 
-    def _direct(self, context: ssl.SSLContext) -> Callable[[httpcore.Origin], DirectConnection]:
+    def _direct(self, context: ssl.SSLContext | None) -> Callable[[httpcore.Origin], DirectConnection]:
         return lambda origin: DirectConnection(
             origin,
             context,
@@ -164,7 +173,7 @@ class Connections:
         )
 
     def _through(
-        self, proxy: str, tunnel: bool, context: ssl.SSLContext, common: dict[str, Any]
+        self, proxy: str, secure: bool, context: ssl.SSLContext | None, common: dict[str, Any]
     ) -> httpcore.AsyncConnectionPool:
         parts = urlsplit(proxy)
         default = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}.get(parts.scheme)
@@ -175,7 +184,7 @@ class Connections:
             common["proxy_auth"] = unquote(parts.username), unquote(parts.password or "")
         if parts.scheme.startswith("socks5"):
             return httpcore.AsyncSOCKSProxy(proxy_url=url, **common)
-        if tunnel:
+        if secure:  # Then it is a tunnel.
             common["proxy_headers"] = _pairs(self._proxy)
         if parts.scheme == "https":
             common["proxy_ssl_context"] = context  # As in Go: tls_config is for the proxy too.

@@ -19,7 +19,7 @@ class DirectConnection(httpcore.AsyncConnectionInterface):
     def __init__(
         self,
         origin: httpcore.Origin,
-        context: ssl.SSLContext,
+        context: ssl.SSLContext | None,
         *,
         http2: bool,
         server_name: str,
@@ -27,11 +27,11 @@ class DirectConnection(httpcore.AsyncConnectionInterface):
         statistics: ClientStatistics,
         max_response: int,
     ) -> None:
-        """``server_name``: what the certificate is for, if that is not the origin's host."""
+        """``context``: for TLS, if there is one. ``server_name``: what the certificate is for, if that is not
+        the origin's host."""
         self._origin = origin
         self._context = context
-        self._tls = origin.scheme == b"https"
-        self._http2 = http2 and self._tls
+        self._http2 = http2 and context is not None
         self._server_name = server_name
         self._keepalive_expiry = keepalive_expiry
         self._statistics = statistics
@@ -62,12 +62,12 @@ class DirectConnection(httpcore.AsyncConnectionInterface):
 
     async def _dial(self) -> httpcore.AsyncConnectionInterface:
         host = self._origin.host.decode("ascii")
-        if self._tls:
+        if self._context is not None:
             self._context.set_alpn_protocols(["http/1.1", "h2"] if self._http2 else ["http/1.1"])
         stream = await DirectStream.connect(
             host,
             self._origin.port,
-            context=self._context if self._tls else None,
+            context=self._context,
             server_name=self._server_name or host,
             statistics=self._statistics,
             max_response=self._max_response,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
+from tests.support.certificates import CertificateAuthority
 from tests.support.httpreceiver import client, run, served
+from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
 from tocsin.notify.integrations.base import Answer, NotifyError
 from tocsin.notify.integrations.stream import MAX_BUFFERED
 
@@ -87,9 +90,9 @@ def test_a_body_ends_where_it_ends_once_the_status_is_known(raw: bytes, body: by
 @pytest.mark.parametrize(
     ("raw", "said"),
     [
-        (b"", "Server disconnected without sending a response."),
-        (b"HTTP/1.1 200 OK\r\nX-A: ", "Server disconnected without sending a response."),
-        (b"220 mail.example ESMTP\r\n\r\n", "illegal status line"),
+        (b"", "EOF: the connection was closed before an answer was whole"),
+        (b"HTTP/1.1 200 OK\r\nX-A: ", "EOF: the connection was closed before an answer was whole"),
+        (b"220 mail.example ESMTP\r\n\r\n", "malformed answer: illegal status line"),
     ],
 )
 def test_what_is_no_answer_fails_the_attempt(raw: bytes, said: str) -> None:
@@ -151,5 +154,16 @@ def test_a_name_is_dialled_at_its_next_address_if_the_first_refuses(monkeypatch:
             assert (await http.get(f"http://receiver.invalid:{server.port}/")).status == 200
             with pytest.raises(NotifyError, match=r'"<redacted>": connect: connection refused$'):
                 await http.get(f"http://receiver.invalid:{dead}/")
+
+    run(story)
+
+
+def test_what_needs_no_tls_goes_without_whatever_tls_config_says(tmp_path: Path) -> None:
+    async def story() -> None:
+        authority = tmp_path / "ca.pem"
+        authority.write_bytes(CertificateAuthority().certificate)
+        config = HTTPClientConfig(tls_config=TLSClientConfig(ca_file=str(authority)))
+        async with served() as server, client(config) as http:
+            assert (await http.get(f"{server.url}/")).status == 200
 
     run(story)
