@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,6 +126,11 @@ class CertificateAuthority:
 
     def revoke(self, *certificates: Certificate, next_update: datetime.timedelta = DAY) -> bytes:
         """A revocation list (PEM) of these certificates."""
+        numbers = [x509.load_pem_x509_certificate(one.certificate).serial_number for one in certificates]
+        return self.revocation_list(numbers, next_update=next_update)
+
+    def revocation_list(self, numbers: Iterable[int], *, next_update: datetime.timedelta = DAY) -> bytes:
+        """The same, by serial numbers."""
         now = datetime.datetime.now(datetime.UTC)
         builder = (
             x509.CertificateRevocationListBuilder()
@@ -132,8 +138,7 @@ class CertificateAuthority:
             .last_update(min(now - DAY, now + next_update - DAY))
             .next_update(now + next_update)
         )
-        for one in certificates:
-            number = x509.load_pem_x509_certificate(one.certificate).serial_number
+        for number in numbers:
             builder = builder.add_revoked_certificate(
                 x509.RevokedCertificateBuilder().serial_number(number).revocation_date(now).build()
             )

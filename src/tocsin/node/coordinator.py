@@ -120,7 +120,7 @@ class Coordinator:
                 config = await asyncio.to_thread(self._prepared.load)
                 senders = await asyncio.to_thread(self._make_senders, config)
                 if self._cluster is not None:
-                    self._cluster.reload_identity()  # The last that can fail: then nothing was changed.
+                    await self._cluster.reload_identity()  # The last that can fail: then nothing was changed.
                 await self.engine.regroup(config, self._prepared.alerts)
                 if self._closed:
                     raise ClosedError("the node is stopping")

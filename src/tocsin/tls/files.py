@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from tocsin.errors import ConfigError
 from tocsin.tls.settings import ClusterTLSConfig
 
 Mark: TypeAlias = "tuple[int, int, int] | None"
+
+MAX_BYTES: Final = 64 << 20
+"""Of a file; a revocation list of a million certificates has about forty."""
+SMALL_BYTES: Final = 64 * 1024
+"""Of all files together, up to which they are read and parsed within a handshake, in some milliseconds."""
+
+
+def read(file: Path) -> bytes:
+    """The content of a regular file, at most MAX_BYTES; ``OSError``. A pipe, of which nobody may ever write
+    the other end, is not waited for."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        content = opened.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES} bytes")
+    return content
 
 
 class Files:
@@ -35,7 +56,7 @@ class Files:
     def read(self, file: Path) -> bytes:
         """The content, of the first time; ``OSError``."""
         if file not in self._contents:
-            self._contents[file] = file.read_bytes()
+            self._contents[file] = read(file)
         return self._contents[file]
 
 
@@ -68,12 +89,17 @@ def marks(files: Iterable[Path]) -> tuple[Mark, ...]:
     return tuple(found)
 
 
+def are_small(found: Iterable[Mark]) -> bool:
+    """Whether files of these marks may be read at once: regular ones, and small together."""
+    return sum([mark[1] for mark in found if mark is not None]) <= SMALL_BYTES
+
+
 def digest(files: Iterable[Path]) -> bytes:
     """Of all contents; a file that cannot be read counts as such."""
     found = hashlib.sha256()
     for file in files:
         try:
-            content = file.read_bytes()
+            content = read(file)
         except OSError as error:
             found.update(f"{error.errno}\n".encode())
         else:

@@ -7,6 +7,7 @@ import logging
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from tocsin.errors import ConfigError
 from tocsin.tls.contexts import build_client_context, build_server_context
-from tocsin.tls.files import Files, Mark, digest, marks, named_files
+from tocsin.tls.files import Files, Mark, are_small, digest, marks, named_files
 from tocsin.tls.names import is_for, subject_alternative_names
 from tocsin.tls.refusal import RefusalError
 from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
@@ -54,9 +55,10 @@ class ClusterIdentity:
     """The current contexts and rules.
 
     Before each handshake it checks whether a file was changed (time, size, inode); :meth:`poll`
-    compares contents. A change gives new contexts, which also drops resumable sessions: a peer that was
-    trusted under the old files is verified anew. Files that cannot be used leave the old ones in use;
-    they are logged and counted once per change.
+    compares contents. Small files are read then and there, large ones, as revocation lists may be, in a
+    thread, and in use some moments later. A change gives new contexts, which also drops resumable sessions:
+    a peer that was trusted under the old files is verified anew. Files that cannot be used leave the old
+    ones in use; they are logged and counted once per change.
     """
 
     def __init__(
@@ -81,6 +83,8 @@ class ClusterIdentity:
         self.reloaded_at: float = time.time()
         """Unix time of the last successful load."""
         self._expected: dict[Place, str] = {}
+        self._polling: asyncio.Task[None] | None = None
+        self._loading = asyncio.Lock()
         if config is None:
             if source is None:
                 raise ValueError("neither a configuration nor a source of one")
@@ -200,17 +204,24 @@ class ClusterIdentity:
     # -- reloading
 
     def refresh(self) -> None:
-        """Load if a file has changed by its times and by its content."""
+        """Load if a file has changed by its times and by its content; large files soon, if there is an event
+        loop."""
         found = marks(self._files)
         if found == self._marks:
             return
+        if not are_small(found) and self._poll_soon():
+            return
         self._marks = found
-        self._try(digest(self._files))
+        content = digest(self._files)
+        if content != self._tried:
+            self._tried = content
+            with suppress(ConfigError):  # Said and counted.
+                self._replace()
 
     async def poll(self) -> None:
         """Load if any content has changed; reads the files in a thread."""
-        self._marks = marks(self._files)
-        self._try(await asyncio.to_thread(digest, self._files))
+        with suppress(ConfigError):  # Said and counted.
+            await self._load_aside(again=False)
 
     def reload(self) -> None:
         """Load now if anything has changed or could not be used; :class:`ConfigError` when it cannot be
@@ -221,33 +232,81 @@ class ClusterIdentity:
             self._tried = content
             self._replace()
 
-    def _try(self, content: bytes) -> None:
-        if content == self._tried:
+    async def reload_aside(self) -> None:
+        """:meth:`reload`, with all reading done in a thread."""
+        await self._load_aside(again=True)
+
+    def _poll_soon(self) -> bool:
+        """Whether a task could be begun that loads, or is under way."""
+        if self._polling is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:
+                return False
+            self._polling = loop.create_task(self.poll())
+            self._polling.add_done_callback(self._polled)
+        return True
+
+    def _polled(self, task: asyncio.Task[None]) -> None:
+        self._polling = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("reading the TLS files failed", exc_info=error)
+
+    async def _load_aside(self, *, again: bool) -> None:
+        """``again``: what could not be used is tried once more. One after the other: who waits gets what was
+        loaded last."""
+        async with self._loading:
+            await self._load_what_changed(again=again)
+
+    async def _load_what_changed(self, *, again: bool) -> None:
+        found = marks(self._files)
+        content = await asyncio.to_thread(digest, self._files)
+        self._marks = found
+        if content == self._tried and not (again and not self.reload_successful):
             return
         self._tried = content
         try:
-            self._replace()
-        except ConfigError:
-            pass  # Said and counted.
+            config = await asyncio.to_thread(self._source) if self._source is not None else self.config
+            files = self._all_files(config)
+            if files != self._files:
+                self._files, self._marks = files, marks(files)
+                self._tried = content = await asyncio.to_thread(digest, files)
+            loaded = await asyncio.to_thread(self._loaded, config)
+        except ConfigError as error:
+            self._failed(error)
+            raise
+        if self._tried == content:  # Else something newer has been loaded meanwhile.
+            self._adopt(loaded)
 
     def _replace(self) -> None:
         try:
             config = self._source() if self._source is not None else self.config
             self._watch(self._all_files(config))
-            try:
-                loaded = self._load(config)
-            except ValueError as error:  # A certificate with something in it that nobody can read.
-                raise ConfigError("TLS files", f"cannot be used: {error}", "check them") from None
-            for side, ends in loaded.expiries.items():
-                if ends < time.time():
-                    raise ConfigError(
-                        f"tls_{side}_config", "the certificate has expired", "issue and install a new one"
-                    )
+            loaded = self._loaded(config)
         except ConfigError as error:
-            self.reload_failures += 1
-            self.reload_successful = False
-            _log.error("changed TLS files are not usable, the old ones stay in use: %s", error)
+            self._failed(error)
             raise
+        self._adopt(loaded)
+
+    def _loaded(self, config: ClusterTLSConfig) -> _Material:
+        """What the files give, if it can be used; :class:`ConfigError`."""
+        try:
+            loaded = self._load(config)
+        except ValueError as error:  # A certificate with something in it that nobody can read.
+            raise ConfigError("TLS files", f"cannot be used: {error}", "check them") from None
+        for side, ends in loaded.expiries.items():
+            if ends < time.time():
+                raise ConfigError(
+                    f"tls_{side}_config", "the certificate has expired", "issue and install a new one"
+                )
+        return loaded
+
+    def _failed(self, error: ConfigError) -> None:
+        self.reload_failures += 1
+        self.reload_successful = False
+        _log.error("changed TLS files are not usable, the old ones stay in use: %s", error)
+
+    def _adopt(self, loaded: _Material) -> None:
         self._now = loaded
         self.reloads += 1
         self.reload_successful = True

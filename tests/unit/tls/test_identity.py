@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import ssl
+import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.certificates import DAY, CertificateAuthority, encrypted_key
+from tests.support.transports import eventually
 from tocsin.errors import ConfigError
+from tocsin.tls.files import MAX_BYTES, SMALL_BYTES, read
 from tocsin.tls.identity import (
     ClusterIdentity,
     build_client_context,
@@ -284,3 +290,63 @@ def test_a_peer_that_resumes_with_an_expired_certificate_is_refused() -> None:
     check_validity(session, expiry - DAY.total_seconds())
     with pytest.raises(RefusalError, match="expired"):
         check_validity(session, expiry + 1)
+
+
+def _revocation_list(folder: Path, count: int) -> Path:
+    """Of so many certificates, none of which anybody has."""
+    path = folder / "crl.pem"
+    path.write_bytes(AUTHORITY.revocation_list(range(10**20, 10**20 + count)))
+    return path
+
+
+def test_large_files_are_read_beside_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asyncio.run(_large_files(tmp_path, monkeypatch))
+
+
+async def _large_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = file_config(tmp_path, AUTHORITY)
+    revoked = _revocation_list(tmp_path, 1)
+    config = replace(config, server=replace(config.server, client_crl_file=revoked))
+    identity = ClusterIdentity(config)
+    before = identity.server_context()
+    threads: set[threading.Thread] = set()
+    loaded = identity._load
+
+    def load(config: ClusterTLSConfig) -> Any:
+        threads.add(threading.current_thread())
+        return loaded(config)
+
+    monkeypatch.setattr(identity, "_load", load)
+    _revocation_list(tmp_path, 2000)
+    assert revoked.stat().st_size > SMALL_BYTES
+    assert identity.server_context() is before  # It is under way.
+    await eventually(lambda: identity.reloads == 1)
+    assert identity.server_context() is not before
+    revoked.write_bytes(revoked.read_bytes() + b"\n")
+    await identity.reload_aside()
+    assert identity.reloads == 2
+    assert threading.main_thread() not in threads
+    revoked.write_bytes(b"-----BEGIN X509 CRL-----\nx\n-----END X509 CRL-----\n" + bytes(SMALL_BYTES))
+    for _ in range(2):
+        with pytest.raises(ConfigError):
+            await identity.reload_aside()
+    assert identity.reload_failures == 2
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    identity = ClusterIdentity(file_config(tmp_path, AUTHORITY))
+    before = identity.server_context()
+    (tmp_path / "ca.crt").unlink()
+    os.mkfifo(tmp_path / "ca.crt")
+    assert identity.server_context() is before
+    assert identity.reload_failures == 1
+
+
+def test_a_file_without_end_is_read_to_a_bound(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    with large.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(OSError, match="bytes"):
+        read(large)
+    with pytest.raises(OSError, match="not a regular file"):
+        read(Path("/dev/zero"))

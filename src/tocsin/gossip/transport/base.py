@@ -113,6 +113,9 @@ class Certificates(Protocol):
     def reload(self) -> None:
         """Read certificates and all else anew, now; :class:`~tocsin.errors.ConfigError` if unusable."""
 
+    async def reload_aside(self) -> None:
+        """:meth:`reload`, with all reading done in a thread: files may be large."""
+
     def expect_names(self, names: Mapping[Address, str]) -> None:
         """What listens at these addresses must show a certificate with that DNS name. Replaces earlier."""
 

@@ -237,10 +237,10 @@ class Cluster:
 
     # -- views
 
-    def reload_identity(self) -> None:
+    async def reload_identity(self) -> None:
         """Read the transport's certificates anew; :class:`ConfigError` if they cannot be used."""
         if (certificates := self.gossip.transport.certificates) is not None:
-            certificates.reload()
+            await certificates.reload_aside()
 
     @property
     def settled(self) -> bool:

@@ -21,6 +21,7 @@ from tocsin.config.scalars import boolean
 from tocsin.config.schema import Section, option
 from tocsin.config.texts import Secret
 from tocsin.config.yaml import Mark, Node, Reader, load, read_file
+from tocsin.tls.files import read
 from tocsin.tls.settings import (
     CIPHER_SUITES,
     CLIENT_AUTH_ALIASES,
@@ -227,7 +228,7 @@ def _pem(found: Section, name: str, source: Source) -> bytes:
     if file is None:
         return inline or b""
     try:
-        return file.read_bytes()
+        return read(file)
     except OSError as error:
         raise _where(found, name).error(
             f"{file} cannot be read: {error.strerror or error}", "check the path and who may read it"

@@ -22,6 +22,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.openssl import SSL, crypto
 from tocsin.gossip.transport.dtls.settings import DTLSStatistics
 from tocsin.gossip.transport.dtls.verification import Rule, name_rule, no_rule, verify
+from tocsin.tls.files import read
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.settings import (
     CIPHER_SUITES,
@@ -233,6 +234,6 @@ def _read(section: str, file: Path | None, inline: bytes | None) -> tuple[str, b
     if file is None:
         raise ConfigError(section, "certificate or key is missing", "give both or none")
     try:
-        return str(file), file.read_bytes()
+        return str(file), read(file)
     except OSError as error:
         raise ConfigError(str(file), f"cannot be read: {error.strerror}", "check path and mode") from None

@@ -173,6 +173,10 @@ class TLSTransport:
         """
         self.identity.reload()
 
+    async def reload_aside(self) -> None:
+        """:meth:`reload`, with all reading done in a thread: revocation lists may be large."""
+        await self.identity.reload_aside()
+
     def expect_names(self, names: Mapping[Address, str]) -> None:
         """What listens at these addresses must show a certificate with that DNS name.
 
