@@ -99,6 +99,7 @@ class Delivery:
         "_due",
         "_effects",
         "_failure",
+        "_kept_long",
         "_lease",
         "_looking",
         "_needed",
@@ -146,6 +147,7 @@ class Delivery:
         self._looking: Steps[list[Muted]] | None = None  # not at its end
         self._yielded_at: Nanoseconds = 0
         self._patience = MAX_YIELD
+        self._kept_long = False  # by others' intents, until its deadline
         self._attempts = 0
         self._attempt_began: Nanoseconds = 0
         self._backoff = Backoff()
@@ -252,10 +254,17 @@ class Delivery:
 
     def look_again(self, now: Nanoseconds) -> None:
         """Others may have sent meanwhile; and its time may be over."""
-        if now >= self._deadline:
-            self._time_out(now)
-        else:
+        if now < self._deadline:
             self.look(now)
+        elif self._is_kept:
+            # For all its time others were about to send. A duplicate is better than a loss.
+            self._kept_long = True
+            self._patience = 0
+            self._deadline = now + MAX_YIELD
+            self._context.intents.statistics.held_too_long += 1
+            self.look(now)
+        else:
+            self._time_out(now)
 
     def attempt(self, now: Nanoseconds) -> None:
         """The integration has room for an attempt."""
@@ -339,10 +348,16 @@ class Delivery:
 
     # -- peer position and intents
 
+    @property
+    def _is_kept(self) -> bool:
+        """Nothing but intents of others has kept it from sending."""
+        waits = self.state in (DeliveryState.YIELDING, DeliveryState.CLAIMING)
+        return waits and not self._attempts and not self._kept_long
+
     def _take_turn(self, entry: Entry | None, now: Nanoseconds) -> None:
         """Be ready for an attempt, unless another node is at it or may be."""
         intents = self._context.intents
-        if not intents.alone(now):
+        if not (intents.alone(now) or self._kept_long):
             obstacle = self._blocked(entry, now)
             if obstacle is not None:
                 self._yield(obstacle, now)
@@ -357,7 +372,7 @@ class Delivery:
     def _blocked(self, entry: Entry | None, now: Nanoseconds) -> Obstacle | None:
         """What another node intends and is to be waited for."""
         intents = self._context.intents
-        if intents.alone(now):
+        if intents.alone(now) or self._kept_long:
             return None
         if not self.intent_key:
             self.intent_key = self._content.intent_key()

@@ -5,16 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+import pytest
+
 from simulation.alerting import NoSilences
 from tests.support.routing import T0, alert, one_receiver, one_route
 from tocsin.alerting.effects import Attempt, FlushFinished, Record
 from tocsin.alerting.group import Flush
 from tocsin.alerting.intent import GUARD, Intents, Kind
-from tocsin.alerting.intent.codec import decode
+from tocsin.alerting.intent.codec import Record as Intent
+from tocsin.alerting.intent.codec import decode, encode
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.pipeline import Pipeline
-from tocsin.alerting.timestamp import SECOND
+from tocsin.alerting.timestamp import LATEST, SECOND
 
 ROUTE = one_route()
 
@@ -105,6 +108,28 @@ def test_a_reload_withdraws_claims_and_the_successor_waits_for_what_is_being_sen
     _drain(sending, log)
     successor.handle_timeout(T0 + SECOND)
     assert not any(isinstance(effect, Attempt) for effect in _drain(successor, log)), "the log has it"
+
+
+@pytest.mark.parametrize("kind", [Kind.CLAIM, Kind.SENDING, Kind.DONE])
+def test_a_member_that_is_always_about_to_send_does_not_keep_the_group_silent(kind: Kind) -> None:
+    """Each time with a new intent, so that none is held for long: until the deadline, and no longer."""
+    intents, log = _newcomer(), NotificationLog(3600 * SECOND)
+    pipeline = _pipeline(intents, log)
+    pipeline.start(_flush(), T0)
+    [claim] = [record for payload in intents.drain() for record in decode(payload)[1]]
+    now, attempts = T0, list[Attempt]()
+    for number in range(400):
+        now = T0 + number * SECOND
+        payloads = encode("A", [Intent(kind, 0, 30_000, number + 1, LATEST, claim.key)])
+        pipeline.wake([each for payload in payloads for each in intents.receive(payload, now)], now)
+        pipeline.handle_timeout(now)
+        attempts += [each for each in _drain(pipeline, log) if isinstance(each, Attempt)]
+        if attempts:
+            break
+    assert len(attempts) == 1
+    assert T0 + 300 * SECOND <= now <= T0 + 302 * SECOND
+    assert attempts[0].deadline > now
+    assert intents.statistics.held_too_long
 
 
 def test_what_an_integration_remembers_goes_through_the_log() -> None:
