@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Final
 
 from tocsin.alerting.alert import Alert, AlertStatus, merge
 from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.bounded import Touched
+
+COLLECTED_IN_STEP: Final = 1024
+"""Alerts that are looked at, and forgotten if need be, in some milliseconds."""
 
 
 class Alerts:
@@ -71,21 +75,36 @@ class Alerts:
             self._order.sort()
             self._in_order = True
         stored = self._alerts
+        last: int | None = None
         for fingerprint in tuple(self._order):
             alert = stored.get(fingerprint)
-            if alert is not None:
+            # One that was forgotten and came again while others are being forgotten stands there twice.
+            if alert is not None and fingerprint != last:
+                last = fingerprint
                 yield alert
 
     def gc(self, now: Nanoseconds) -> list[Alert]:
         """Forget the alerts that are resolved, and give them back."""
-        removed = [alert for alert in self._alerts.values() if alert.resolved_at(now)]
-        for alert in removed:
-            del self._alerts[alert.labels.fingerprint]
-            self.limit.forget(alert)
-            self.touched.add(alert.labels.fingerprint)
-        if removed:
-            self._order = [fingerprint for fingerprint in self._order if fingerprint in self._alerts]
-        return removed
+        return [alert for removed in self.collecting(now) for alert in removed]
+
+    def collecting(self, now: Nanoseconds) -> Iterator[list[Alert]]:
+        """:meth:`gc` in steps: which were forgotten in each. Thousands may end at the same time."""
+        alerts = list(self._alerts.values())
+        any_removed = False
+        for start in range(0, len(alerts), COLLECTED_IN_STEP):
+            removed = [
+                alert
+                for alert in alerts[start : start + COLLECTED_IN_STEP]
+                if alert.resolved_at(now) and self._alerts.get(alert.labels.fingerprint) is alert
+            ]
+            for alert in removed:
+                del self._alerts[alert.labels.fingerprint]
+                self.limit.forget(alert)
+                self.touched.add(alert.labels.fingerprint)
+            any_removed = any_removed or bool(removed)
+            yield removed
+        if any_removed:
+            self._order = [each for each in dict.fromkeys(self._order) if each in self._alerts]
 
     def counts(self, now: Nanoseconds) -> dict[AlertStatus, int]:
         """How many alerts are firing and how many resolved."""

@@ -163,7 +163,7 @@ class Node:
         periodic = [
             (self.flags.data_maintenance_interval, self._maintain),
             (self.flags.alerts_gc_interval, self._collect_alerts),
-            (CLOCK_INTERVAL, self._coordinator.watch_clock),
+            (CLOCK_INTERVAL, self._watch_clock),
             *self.tocsin.periodic,
         ]
         self._periodic = [self._tasks.spawn(every(*each, self._log)) for each in periodic]
@@ -317,17 +317,22 @@ class Node:
         if self.cluster is not None:
             self.cluster.broadcast(key, changes)
 
+    async def _watch_clock(self) -> None:
+        await run_steps(self.silences.looking_at_clock(self.now()))
+        await self._coordinator.watch_clock()
+
     async def _maintain(self) -> None:
         """Collect what has expired, write the snapshots, then clean the journal up."""
         await self._maintenance.run(self.cluster.remembered if self.cluster is not None else None)
 
     async def _collect_alerts(self) -> None:
         now = self.now()
-        removed = self.alerts.gc(now)
-        self.silences.forget(alert.fingerprint for alert in removed)
         self.engine.inhibitor.gc(now)
-        self.engine.inhibitor.forget(removed)
-        self.engine.dispatcher.forget(removed)
+        for removed in self.alerts.collecting(now):
+            self.silences.forget(alert.fingerprint for alert in removed)
+            self.engine.inhibitor.forget(removed)
+            self.engine.dispatcher.forget(removed)
+            await asyncio.sleep(0)
 
 
 async def start(prepared: Prepared) -> Node:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tocsin.alerting.alert import Alert, merge
-from tocsin.alerting.alerts import Alerts
+from tocsin.alerting.alerts import COLLECTED_IN_STEP, Alerts
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.limit import AlertNameLimit
 from tocsin.alerting.timestamp import ZERO
@@ -89,6 +89,22 @@ def test_the_store_forgets_resolved_alerts() -> None:
     assert [gone.name for gone in alerts.gc(60)] == ["A"]
     assert [kept.name for kept in alerts.all()] == ["B", "C"]
     assert alerts.gc(60) == []
+
+
+def test_thousands_are_forgotten_in_steps_and_one_that_comes_again_meanwhile_is_there_once() -> None:
+    alerts = Alerts()
+    made = [alert(10, 50, name=f"A{number}") for number in range(2 * COLLECTED_IN_STEP)]
+    alerts.put(made, 10)
+    steps = alerts.collecting(60)
+    assert len(next(steps)) == COLLECTED_IN_STEP
+    assert len(alerts) == COLLECTED_IN_STEP
+    anew = [alert(70, ZERO, name="A0"), alert(70, ZERO, name=made[-1].name)]
+    alerts.put(anew, 70)
+    assert len(list(alerts.by_fingerprint())) == COLLECTED_IN_STEP + 1
+    assert len(next(steps)) == COLLECTED_IN_STEP - 1
+    assert list(steps) == []
+    in_order = sorted(anew, key=lambda one: one.labels.fingerprint)
+    assert list(alerts.by_fingerprint()) == in_order
 
 
 def test_a_name_that_is_full_takes_no_new_alert_until_one_has_ended() -> None:

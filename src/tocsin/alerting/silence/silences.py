@@ -251,7 +251,7 @@ class Silences:
     def muting(self, labels: Labels, now: Nanoseconds, most: int) -> Steps[tuple[str, ...]]:
         """The first ``most`` of :meth:`mutes`, in steps: most may not have begun, or have ended."""
         state = self._state
-        state.look_at_clock(now)
+        yield from state.looking_at_clock(now)
         ids = self._known(labels)
         if ids is None:
             ids = yield from self._look_up(labels)
@@ -268,7 +268,7 @@ class Silences:
 
     def _muting(self, labels: Labels, now: Nanoseconds) -> Iterator[str]:
         state = self._state
-        state.look_at_clock(now)
+        finish(state.looking_at_clock(now))
         ids = self._known(labels)
         if ids is None:
             ids = finish(self._look_up(labels))
@@ -387,6 +387,11 @@ class Silences:
     def collecting(self, now: Nanoseconds) -> Steps[int]:
         """:meth:`gc` in steps."""
         return self._state.collecting(now)
+
+    def looking_at_clock(self, now: Nanoseconds) -> Steps[None]:
+        """What :meth:`muting` does first, in steps, if the clock was set back: those that have not ended yet
+        are looked at again."""
+        return self._state.looking_at_clock(now)
 
     def letting_rest(self, now: Nanoseconds) -> Steps[None]:
         """Make room, in steps, for new patterns: those of silences that have ended rest."""

@@ -123,15 +123,20 @@ class SilenceStore(ReplicatedState[Silence]):
         """The ids of those with patterns that have ended."""
         return list(self._resting)
 
-    def look_at_clock(self, now: Nanoseconds) -> None:
-        """If it was set back, some that rest have not ended yet."""
+    def looking_at_clock(self, now: Nanoseconds) -> Steps[None]:
+        """If it was set back, some that rest have not ended yet: a step for each. Whoever asks meanwhile does
+        the rest."""
         if now >= self._rested_at:
             return
-        self._rested_at = now
-        for silence in [self._entries[each] for each in self._resting]:
-            if silence.ends_at >= now:
-                self._resting.discard(silence.id)
+        before = self._rested_at
+        for identifier in tuple(self._resting):
+            silence = self._entries.get(identifier)
+            if identifier in self._resting and silence is not None and silence.ends_at >= now:
+                self._resting.discard(identifier)
                 self._file(silence)
+                yield
+        if self._rested_at == before:  # Else some have come to rest meanwhile.
+            self._rested_at = now
 
     def collecting(self, now: Nanoseconds) -> Steps[int]:
         """As of any replicated state; and those that have ended rest."""
