@@ -30,7 +30,7 @@ from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 from tocsin.notify.integrations.base import Outcome
-from tocsin.notify.integrations.sender import Sender
+from tocsin.notify.integrations.sender import Pace, Sender
 
 ANNOUNCE_DELAY: Final = 0.003
 """Seconds in which announcements gather, so that many leave in few packets."""
@@ -118,6 +118,7 @@ class Engine:
         self._around = services.around
         self._look_ups = services.look_ups or LookUps(services.silences)
         self._looking_up: set[asyncio.Task[None]] = set()
+        self._starts = Pace()
         self._withhold = services.withhold
         self._retired = False
         self._attempts: set[asyncio.Task[Outcome]] = set()
@@ -220,6 +221,9 @@ class Engine:
     async def _start_later(self, flush: Flush) -> None:
         """Start a flush once it is known which silences match its alerts."""
         await self._look_ups.find_all([alert.labels for alert in flush.alerts])
+        await (
+            self._starts.turn()
+        )  # Hundreds may be known at the same moment.
         if not self._retired:
             now = self._clock.now()
             self._flow.start(flush, now)

@@ -80,6 +80,8 @@ class _Render:
         return self._renderer.data
 
     def text(self, template: str) -> str:
+        if "{{" not in template:
+            return str(template)
         return self._renderer.text(_field(template))
 
     def html(self, template: str) -> str:
