@@ -98,7 +98,8 @@ ATTACKS: Final = (
     _http(
         "a head without end",
         wire.after_request(b"HTTP/1.1 200 OK\r\n", repeat=b"X-More: and more\r\n" * 500),
-        "Post",
+        "a head, or interim",
+        bound="answer_head",
     ),
     _http(
         "a head in drips",

@@ -130,7 +130,7 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._read_since_write += len(data)
         if self._read_since_write > self._max_response:
             self._statistics.bounds_reached["answer_head"] += 1
-            raise httpcore.ReadError("interim answers without end")
+            raise httpcore.ReadError("a head, or interim answers without end")
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
