@@ -25,15 +25,21 @@ from tools import oncall
 
 YEAR = timedelta(days=365)
 SIZES = {"desk": (1440, 900), "phone": (390, 844)}
-PAGES = {
-    "alerts": "alerts",
-    "alert": "alerts/FINGERPRINT",
-    "silences": "silences",
-    "silence": "silences/new?filter=%7Balertname%3D%22HighRequestLatency%22%2C%20service%3D~"
-    "%22search%7Ccatalogue%22%7D&comment=Index%20is%20rebuilt&creator=ana",
-    "routes": "routes?labels=alertname%3D%22OrdersLate%22%2Cteam%3D%22batch%22%2Cseverity%3D%22warning%22",
-    "receivers": "receivers",
-    "cluster": "cluster",
+FORM = (
+    "silences/new?filter=%7Balertname%3D%22HighRequestLatency%22%2C%20service%3D~%22search%7Ccatalogue%22%7D"
+    "&comment=Index%20is%20rebuilt&creator=ana"
+)
+PAGES = {  # the address, and what is there once all of the page is
+    "alerts": ("alerts", "article.alert"),
+    "alert": ("alerts/FINGERPRINT", ".verdict"),
+    "silences": ("silences", "article.silence"),
+    "silence": (FORM, ".preview li"),
+    "routes": (
+        "routes?labels=alertname%3D%22OrdersLate%22%2Cteam%3D%22batch%22%2Cseverity%3D%22warning%22",
+        ".week",
+    ),
+    "receivers": ("receivers", ".receiver"),
+    "cluster": ("cluster", "[aria-label=Connections]"),
 }
 
 
@@ -89,10 +95,10 @@ def _take(node: Node, folder: Path, names: list[str]) -> None:
                 )
                 page = context.new_page()
                 for name in names:
-                    page.goto(f"{node.url}/#/{PAGES[name].replace('FINGERPRINT', told['fingerprint'])}")
+                    path, drawn = PAGES[name]
+                    page.goto(f"{node.url}/#/{path.replace('FINGERPRINT', told['fingerprint'])}")
+                    page.wait_for_selector(drawn, state="attached", timeout=120_000)
                     page.wait_for_timeout(1500)
-                    if name == "alert":
-                        page.wait_for_selector(".verdict")
                     page.screenshot(path=folder / f"page-{name}-{size}-{scheme}.png")
                 context.close()
 

@@ -92,7 +92,7 @@ def looking(browser: Browser, **options: Any) -> Iterator[Page]:
     context = browser.new_context(**options)
     try:
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)  # far beyond what any step needs
         complaints = Complaints()
         complaints.watch(page)
         yield page
