@@ -154,7 +154,7 @@ class LoneTocsinBackend:
     def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
         return self._node.muting.muted_by(options, at)
 
-    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+    async def explain(self, question: Question, *, peers: bool, source: str) -> Explanation:
         self.asked = question, peers
         return self.explanation
 

@@ -50,9 +50,9 @@ class Explainer:
         """What is counted of questions between members; None: there are none."""
         return self._asking.statistics if self._asking is not None else None
 
-    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+    async def explain(self, question: Question, *, peers: bool, source: str = "") -> Explanation:
         """As :meth:`tocsin.node.explaining.Explaining.explain`."""
-        return await (await self._explaining.get()).explain(question, peers=peers)
+        return await (await self._explaining.get()).explain(question, peers=peers, source=source)
 
     async def know(self, question: Question) -> Knowledge:
         """What this node knows; peers get this."""

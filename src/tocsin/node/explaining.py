@@ -10,6 +10,7 @@ from sys import maxsize
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from tocsin.aio.places import Places
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.explanation import Scene, describe_inhibition, explain
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
@@ -34,7 +35,9 @@ MAX_RECORD_ALERTS: Final = 100_000
 SCAN_SECONDS: Final = 3.0
 """That the record is searched at most."""
 AT_ONCE: Final = 2
-"""Questions that are answered at the same time; more wait."""
+AT_ONCE_OF_ALL: Final = 8
+"""Questions of one source, and of all, that are looked into at the same time; more wait. A member that does
+not answer holds a place for some seconds. Members are one source together, and have bounds of their own."""
 MAX_NAMES: Final = 20
 """Receivers that are named to who asks for one that there is not."""
 
@@ -66,19 +69,20 @@ class Explaining:
     def __init__(self, parts: NodeParts, asking: Asking | None) -> None:
         self._parts = parts
         self._asking = asking
-        self._turn = asyncio.Semaphore(AT_ONCE)
-        self._sending = asyncio.Semaphore(AT_ONCE)  # what peers have sent is large
+        self._turn = Places(AT_ONCE, AT_ONCE_OF_ALL)
+        self._answering = Places(AT_ONCE, AT_ONCE_OF_ALL)  # what peers have sent is large
 
-    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+    async def explain(self, question: Question, *, peers: bool, source: str = "") -> Explanation:
         """The stories of the alerts that are asked for, with what the ``peers`` know.
 
-        :class:`~tocsin.errors.NotFoundError` if nobody knows an alert with the fingerprint, or the receiver.
+        ``source``: who asks, whose questions wait for each other. :class:`~tocsin.errors.NotFoundError` if
+        nobody knows an alert with the fingerprint, or the receiver.
         """
-        async with self._sending:
-            return await self._explain(question, peers=peers)
+        async with self._answering.taken(source):
+            return await self._explain(question, peers=peers, source=source)
 
-    async def _explain(self, question: Question, *, peers: bool) -> Explanation:
-        own = await self.know(question)
+    async def _explain(self, question: Question, *, peers: bool, source: str) -> Explanation:
+        own = await self.know(question, source)
         answers: dict[str, Knowledge | str] = {}
         cluster = self._parts.cluster
         asking = self._asking if peers else None
@@ -103,9 +107,9 @@ class Explaining:
             raise NotFoundError(f"there is no receiver {question.receiver!r} (there are: {there})")
         return Explanation(tuple(stories), nodes, max(len(chosen) - question.limit, 0))
 
-    async def know(self, question: Question) -> Knowledge:
+    async def know(self, question: Question, source: str = "") -> Knowledge:
         """What this node knows; peers get this."""
-        async with self._turn:
+        async with self._turn.taken(source):
             alerts = await self._held(question)
             wanted = Wanted(question, frozenset([each.labels.fingerprint for each in alerts]))
             records, left_out = await self._records(wanted)

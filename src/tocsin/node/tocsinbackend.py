@@ -248,6 +248,6 @@ class TocsinNodeBackend:
         except KeyError:  # A reload has removed a time interval since the route was asked for.
             return ()
 
-    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+    async def explain(self, question: Question, *, peers: bool, source: str) -> Explanation:
         """What became of alerts, and why."""
-        return await self._explainer.explain(question, peers=peers)
+        return await self._explainer.explain(question, peers=peers, source=source)

@@ -169,11 +169,11 @@ def test_so_many_stories_are_told_at_once(tmp_path: Path, monkeypatch: pytest.Mo
         free, begun = asyncio.Event(), 0
         know = explaining.Explaining.know
 
-        async def slow(of: explaining.Explaining, question: Question) -> Knowledge:
+        async def slow(of: explaining.Explaining, question: Question, source: str = "") -> Knowledge:
             nonlocal begun
             begun += 1
             await free.wait()
-            return await know(of, question)
+            return await know(of, question, source)
 
         monkeypatch.setattr(explaining.Explaining, "know", slow)
         asked = [
@@ -183,8 +183,16 @@ def test_so_many_stories_are_told_at_once(tmp_path: Path, monkeypatch: pytest.Mo
         await eventually(lambda: begun == explaining.AT_ONCE)
         await asyncio.sleep(0)
         assert begun == explaining.AT_ONCE
+        ask = node.explaining.explain  # Another source does not wait for them.
+        others = [
+            asyncio.create_task(ask(about("alertname=A"), peers=True, source=str(number % 5)))
+            for number in range(2 * explaining.AT_ONCE_OF_ALL)
+        ]
+        await eventually(lambda: begun == explaining.AT_ONCE_OF_ALL)
+        await asyncio.sleep(0)
+        assert begun == explaining.AT_ONCE_OF_ALL
         free.set()
-        assert len(await asyncio.gather(*asked)) == explaining.AT_ONCE + 3
+        assert len(await asyncio.gather(*asked, *others)) == begun
 
     play(tmp_path, monkeypatch, story)
 

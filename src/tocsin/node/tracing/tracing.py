@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -46,6 +47,8 @@ class Statistics:
     """Past the bound of those that are followed at once."""
     reports_forgotten: int = 0
     """Of alerts, past the bound of those whose trace is remembered."""
+    faults: int = 0
+    """Times that a span could not be made or ended, by a bug."""
 
 
 class Tracing:
@@ -96,7 +99,7 @@ class Tracing:
             if self.spans is None or scope["type"] != "http":
                 await app(scope, receive, send)
                 return
-            with self.spans.request(scope) as answered:
+            with self._request(self.spans, scope) as answered:
 
                 async def told(message: Message) -> None:
                     if message["type"] == "http.response.start":
@@ -106,6 +109,31 @@ class Tracing:
                 await app(scope, receive, told)
 
         return traced
+
+    @contextmanager
+    def _request(self, spans: Spans, scope: Scope) -> Iterator[Callable[[int], None]]:
+        """The span of a request. A fault of it is none of the request."""
+        try:
+            span = spans.request(scope)
+            told = span.__enter__()
+        except Exception as error:
+            self._failed(error)
+            yield lambda _status: None
+            return
+
+        def answered(status: int) -> None:
+            try:
+                told(status)
+            except Exception as error:
+                self._failed(error)
+
+        try:
+            yield answered
+        finally:
+            try:
+                span.__exit__(None, None, None)
+            except Exception as error:
+                self._failed(error)
 
     async def attempt(self, attempt: Attempt, sending: Coroutine[Any, Any, Outcome]) -> Outcome:
         """Make an attempt."""
@@ -173,6 +201,7 @@ class Tracing:
 
     def _failed(self, error: Exception) -> None:
         """A bug here, or in the library, must cost spans alone: what was sent is still to be logged."""
+        self.statistics.faults += 1
         if not self._has_failed:
             self._has_failed = True
             self._log.warn("spans cannot be made", err=repr(error))

@@ -405,6 +405,7 @@ def test_a_fault_of_tracing_costs_spans_and_no_notification(
 
     monkeypatch.setattr(Spans, "_of", broken)
     monkeypatch.setattr(Spans, "reported", broken)
+    monkeypatch.setattr(Spans, "request", broken)
 
     async def main() -> None:
         async with served() as sink:
@@ -413,6 +414,10 @@ def test_a_fault_of_tracing_costs_spans_and_no_notification(
                 await post(url, "A")
                 await eventually(lambda: len(sink.requests) == 1)
                 await eventually(lambda: len(node.state.log) == 1)
+                async with httpx.AsyncClient(trust_env=False) as client:
+                    counted = (await client.get(f"{url}/metrics")).text
+                assert "tocsin_tracing_faults_total" in counted
+                assert "tocsin_tracing_faults_total 0" not in counted
 
     asyncio.run(main())
     assert caplog.text.count("spans cannot be made") == 1

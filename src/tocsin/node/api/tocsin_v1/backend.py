@@ -110,7 +110,7 @@ class TocsinBackend(Protocol):
         """What is doubtful in the configuration in force and in the certificates, for people."""
         ...
 
-    async def explain(self, question: Question, *, peers: bool) -> Explanation:
+    async def explain(self, question: Question, *, peers: bool, source: str) -> Explanation:
         """What became of alerts, and why; with what the ``peers`` know. NotFoundError for a fingerprint that
         nobody knows."""
         ...

@@ -12,6 +12,7 @@ from tocsin.alerting.explain.text import render, verdict
 from tocsin.alerting.timestamp import Nanoseconds, format_milliseconds
 from tocsin.models import explain as models
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
+from tocsin.sources import source_of
 
 _FINGERPRINT: Final = re.compile("[0-9a-fA-F]{1,16}")
 
@@ -34,7 +35,9 @@ class _Explain:
             until=FOREVER if until is None else until,
             limit=query.limit,
         )
-        found = await self._backend.tocsin.explain(question, peers=query.peers)
+        found = await self._backend.tocsin.explain(
+            question, peers=query.peers, source=source_of(call.address) if call.address else ""
+        )
         stories = await asyncio.to_thread(lambda: tuple(map(shown, found.stories)))  # peers send much
         return models.Explanation(
             stories=stories,
