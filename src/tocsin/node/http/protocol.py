@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import httptools
-from uvicorn._types import ASGI3Application
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from tocsin.errors import PeerRefusedError
@@ -192,7 +192,8 @@ class BoundedProtocol(HttpToolsProtocol):
         def begin() -> None:
             if not cycle.disconnected:
                 old = cycle.scope["http_version"] == "1.0"
-                super(BoundedProtocol, self)._start_asgi_task(cycle, until_closed(cycle, app) if old else app)
+                whole = until_closed(cycle, app) if old else app
+                super(BoundedProtocol, self)._start_asgi_task(cycle, _until_stop(cycle, whole))
 
         self._round_robin.take(self._tracked.source, begin)
 
@@ -364,3 +365,16 @@ def _escaped(data: bytes) -> bytes:
     if line.isascii():
         return data
     return _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + data[end + 1 :]
+
+
+def _until_stop(cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Application:
+    """``app``, whose answer may be cut when the node stops: that is no fault, and the client sees it."""
+
+    async def answering(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            cycle.disconnected = True
+            cycle.transport.abort()
+
+    return answering

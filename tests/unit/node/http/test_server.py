@@ -166,6 +166,35 @@ def test_a_request_under_way_is_finished_at_a_stop() -> None:
     asyncio.run(run())
 
 
+def test_a_long_answer_that_is_cut_at_a_stop_is_no_fault(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tocsin.node.http.server.STOP_GRACE", 0)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"some", "more_body": True})
+        await asyncio.Event().wait()
+
+    async def run() -> None:
+        server = WebServer(app, ["127.0.0.1:0"])
+        await server.start()
+        [(host, port)] = server.addresses
+        async with (
+            httpx.AsyncClient(trust_env=False) as http,
+            http.stream("GET", f"http://{host}:{port}/") as answer,
+        ):
+            pieces = answer.aiter_bytes()
+            assert await anext(pieces) == b"some"
+            await server.stop()
+            with pytest.raises(httpx.TransportError):  # It is seen not to be whole.
+                await anext(pieces)
+
+    asyncio.run(run())
+    assert not any(record.exc_info for record in caplog.records)
+    assert "Exception in ASGI application" not in caplog.text
+
+
 def test_it_serves_over_tls_with_a_given_context(tmp_path: Path) -> None:
     authority = CertificateAuthority()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
