@@ -10,7 +10,6 @@ from sys import maxsize
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from tocsin.aio.places import Places
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.explanation import Scene, describe_inhibition, explain
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
@@ -23,6 +22,7 @@ from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError, StorageError
 from tocsin.node.api.steps import meets, pauses_after, run_steps
+from tocsin.node.places import Places
 
 if TYPE_CHECKING:
     from tocsin.node.cluster.asking import Asking

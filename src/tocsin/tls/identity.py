@@ -243,14 +243,16 @@ class ClusterIdentity:
                 loop = asyncio.get_running_loop()
             except RuntimeError:
                 return False
-            self._polling = loop.create_task(self.poll())
-            self._polling.add_done_callback(self._polled)
+            self._polling = loop.create_task(self._poll_once())
         return True
 
-    def _polled(self, task: asyncio.Task[None]) -> None:
-        self._polling = None
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("reading the TLS files failed", exc_info=error)
+    async def _poll_once(self) -> None:
+        try:
+            await self.poll()
+        except Exception:
+            _log.exception("watching the TLS files failed")
+        finally:
+            self._polling = None
 
     async def _load_aside(self, *, again: bool) -> None:
         """``again``: what could not be used is tried once more. One after the other: who waits gets what was
