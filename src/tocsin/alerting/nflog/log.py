@@ -87,8 +87,12 @@ class NotificationLog(ReplicatedState[Entry]):
         return codec.encode(next_entry(key, firing, resolved, now, lifetime, last, receiver_data))
 
     def put(self, entry: Entry, now: Nanoseconds) -> bool:
-        """Store a staged entry, unless a later one is there or it is past a bound."""
-        return self._offer(entry, now, MergeResult(), keep_expired=False)
+        """Store a staged entry, unless a later one is there or it is past a bound.
+
+        It stays until it is collected even if its lifetime (twice ``repeat_interval``) was over before it was
+        on disk: it is what says that an end has to be notified, and what was notified last.
+        """
+        return self._offer(entry, now, MergeResult(), keep_expired=True)
 
     def query(self, receiver: Receiver, group_key: str) -> Entry | None:
         """The last notification of the group to the receiver."""

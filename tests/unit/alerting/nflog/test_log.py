@@ -194,3 +194,14 @@ def test_changes_of_one_group_and_receiver_share_their_name() -> None:
     (other,) = log.log(Receiver("team", "webhook", 1), KEY, [1], [], NOW)
     assert log.key_of(first) == log.key_of(second) == (KEY.encode(), WEBHOOK)
     assert log.key_of(other) != log.key_of(first)
+
+
+def test_an_entry_of_ours_stays_until_it_is_collected() -> None:
+    """Its lifetime, twice a short ``repeat_interval``, may be over before it is on disk."""
+    log = notification_log()
+    entry = log.stage(WEBHOOK, KEY, [1], [], NOW, SECOND // 500, None)
+    assert log.put(entry, NOW + SECOND)
+    assert log.query(WEBHOOK, KEY) == entry
+    assert log.gc(NOW + 2 * SECOND) == 1
+    assert log.query(WEBHOOK, KEY) is None
+    assert notification_log().merge(entry.encoded, NOW + SECOND).expired == 1, "a peer takes it no more"
