@@ -10,6 +10,7 @@ from typing import Final
 from tocsin import ALERTMANAGER_VERSION
 from tocsin.config.features import FEATURES
 from tools.compatibility import notes, ours
+from tools.compatibility.acceptance import acceptance
 from tools.compatibility.notes import Note
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -100,7 +101,7 @@ def page() -> str:
     parts += ["\n## Metrics\n\n", "| metric | labels | | |\n| --- | --- | --- | --- |\n"]
     parts += [f"| `{n}` | {labels} | {note.verdict} | {note.why} |\n" for n, labels, note in metrics()]
     parts += [f"| {name} | | {note.verdict} | {note.why} |\n" for name, note in notes.FAMILIES]
-    parts += ["\nTocsin's own begin with `tocsin_`: [metrics.md](metrics.md).\n", _ELSEWHERE]
+    parts += ["\nTocsin's own begin with `tocsin_`: [metrics.md](metrics.md).\n", _ELSEWHERE, *acceptance()]
     return "".join(parts)
 
 
@@ -122,6 +123,8 @@ _ELSEWHERE: Final = """
 | web interface | different | [pages of its own](pages.md); links of Alertmanager's page work |
 | `/debug/pprof` | no | of Go's runtime |
 | amtool | yes | of 0.33; this is not a replacement for it |
+| null in lists of fields, actions, routes | different | refused or empty, where Go panics |
+| a port by name in `--cluster.peer` | different | refused, where Go starts and reaches nobody |
 """
 
 
