@@ -126,7 +126,11 @@ class AWSClient:
         service: str,
         result: str,
     ) -> bytes:
-        """The answer, which holds the element ``result`` or is empty. :class:`NotifyError` for all else."""
+        """The answer, which holds the element ``result`` or is empty. :class:`NotifyError` for all else.
+
+        A query of ``url`` is left out, as AWS's own library does.
+        """
+        url = url.partition("#")[0].partition("?")[0]
         body = urlencode(form, errors="surrogateescape").encode()
         for number in range(1, MAX_TRIES + 1):
             last = number == MAX_TRIES

@@ -137,6 +137,13 @@ def test_a_topic_that_keeps_order_knows_groups_and_repetitions(tmp_path: Path) -
     assert form(request)["MessageGroupId"] == form(request)["MessageDeduplicationId"] == GROUP_HASH
 
 
+def test_a_query_of_the_address_is_left_out(tmp_path: Path) -> None:
+    item = f"api_url: 'http://@HTTP@/a?b={{{{ .Status }}}}&c=%2Fd', {KEYS}, topic_arn: a"
+    [outcome], [request] = tell(tmp_path, "sns", item, answers=[OK])
+    assert outcome.success
+    assert request.url.endswith("/a")
+
+
 @pytest.mark.parametrize(("text", "cut"), [("x" * 1600, 1600), ("x" * 1601, 1600), ("x" + "ä" * 900, 1600)])
 def test_a_message_to_a_phone_is_cut_by_bytes(tmp_path: Path, text: str, cut: int) -> None:
     item = f"api_url: 'http://@HTTP@', {KEYS}, phone_number: '+49{{{{ len .Alerts }}}}', message: '{text}'"
