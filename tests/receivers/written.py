@@ -58,7 +58,7 @@ def _request(seen: HTTPRequest, names: Names) -> dict[str, Any]:
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     made: dict[str, Any] = {"method": seen.method, "url": names(seen.url)}
     if seen.via:
-        made["via"] = seen.via
+        made["via"] = {name: names(value) for name, value in seen.via.items()}
     if seen.chunked:
         made["chunked"] = True
     if headers.get("authorization", "").startswith("AWS4-HMAC-SHA256"):
