@@ -12,6 +12,7 @@ from tocsin.errors import ConfigError
 from tocsin.node.config import load_config
 from tocsin.node.config.arguments import parse_flags
 from tocsin.node.config.tls import load_cluster_tls
+from tocsin.notify.integrations.registry import NAMES
 
 EXAMPLES = Path(__file__).parents[4] / "examples"
 
@@ -27,6 +28,11 @@ def test_a_receiver(path: Path) -> None:
     [receiver] = load_config(path).receivers
     [integration] = receiver.integrations
     assert path.stem.partition("-")[0] == integration.kind
+
+
+def test_every_kind_of_receiver_has_one() -> None:
+    kinds = {path.stem.partition("-")[0] for path in (EXAMPLES / "receivers").glob("*.yml")}
+    assert kinds == set(NAMES)
 
 
 def test_the_tls_file_needs_only_its_certificates() -> None:
