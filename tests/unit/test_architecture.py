@@ -182,7 +182,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "tocsin.gossip.transport.dtls.openssl": frozenset({"OpenSSL"}),
     "tocsin.models": frozenset({"msgspec"}),
     "tocsin.certificates": frozenset({"cryptography"}),
-    "tocsin.alerting": frozenset({"google", "re2", "xxhash"}),
+    "tocsin.alerting": frozenset({"google", "msgspec", "re2", "xxhash"}),
     "simulation": frozenset(),
     "tocsin.gotemplate": frozenset(),
     "tocsin.config": frozenset({"yaml"}),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from tocsin.alerting.entries import Entry, MergeResult, RefusedEntryError
-from tocsin.alerting.protocol.delimited import spans
+from tocsin.alerting.protocol.delimited import delimit, spans, varint
 from tocsin.alerting.regex import compiled_size
 from tocsin.alerting.skew import is_too_far_ahead
 from tocsin.alerting.steps import Steps
@@ -19,6 +20,9 @@ COMPILED_IN_STEP: Final = 4096
 """Of patterns, as :func:`~tocsin.alerting.regex.compiled_size` counts, before a merge gives way."""
 BYTES_IN_STEP: Final = 64 * 1024
 """Of entries, before a merge gives way: one may have a megabyte, which takes some tens of milliseconds."""
+PARSED_BYTES: Final = 256 * 1024
+PARSED_ENTRIES: Final = 1024
+"""Of a payload, that stay parsed from the check of all its bytes to the merge; others are parsed again."""
 REBROADCAST_BYTES: Final = 700
 """Received data longer than this is not broadcast again: its sender sent it to all (wire 4.3, 4.4)."""
 
@@ -52,6 +56,9 @@ class MergeJob(Generic[EntryT]):
         self._entry: Steps[EntryT] | None = None
         self._costly: deque[tuple[int, int, int]] = deque()
         self._left = 0  # bytes of entries to be looked at in this step
+        self._parsed: deque[object | None] = deque()
+        """What was parsed when it was checked: of the first entries."""
+        self._parsed_bytes = 0
 
     @property
     def has_costly(self) -> bool:
@@ -85,16 +92,8 @@ class MergeJob(Generic[EntryT]):
                 self._begin(self._costly.popleft())
             elif self._checking:
                 self._check_one(*span)
-            elif self._data[span[0] : span[2]] in self._state._known:
-                self.result.unchanged += 1
-            elif span[2] - span[0] > self._state.max_entry_bytes:
-                self.result.refuse(
-                    f"an entry of {span[2] - span[0]} bytes, the limit is {self._state.max_entry_bytes}"
-                )
-            elif sparing and self._state._is_costly(self._data[span[1] : span[2]]):
-                self._costly.append(span)
             else:
-                self._begin(span)
+                self._take_one(span, sparing=sparing)
         return False
 
     def _begin(self, span: tuple[int, int, int]) -> None:
@@ -103,9 +102,43 @@ class MergeJob(Generic[EntryT]):
         self._go_on()
 
     def _check_one(self, start: int, body: int, end: int) -> None:
+        parsed = None
         if end - start <= self._state.max_entry_bytes and self._data[start:end] not in self._state._known:
             self._left -= end - start
-            self._state._check(self._data[body:end])
+            with suppress(RefusedEntryError):  # When it is taken it is refused for it, and it alone.
+                parsed = self._state._parse(self._data[body:end])
+        if self._parsed_bytes < PARSED_BYTES and len(self._parsed) < PARSED_ENTRIES:
+            self._parsed_bytes += end - start
+            self._parsed.append(parsed)
+
+    def _take_one(self, span: tuple[int, int, int], *, sparing: bool) -> None:
+        start, body, end = span
+        state = self._state
+        parsed = self._parsed.popleft() if self._parsed else None
+        if end - start > state.max_entry_bytes:
+            self.result.refuse(f"an entry of {end - start} bytes, the limit is {state.max_entry_bytes}")
+            return
+        encoded = self._data[start:end]
+        if encoded in state._known:
+            self.result.unchanged += 1
+            return
+        try:
+            if parsed is None:
+                parsed = state._parse(self._data[body:end])
+            if body - start > 1 and body - start != len(varint(end - body)):
+                encoded = memoryview(delimit(bytes(self._data[body:end])))
+            entry = state._decode(parsed, encoded)
+        except RefusedEntryError as error:
+            self._left -= end - start
+            self.result.refuse(str(error))
+            return
+        if entry is not None:
+            self._left -= end - start
+            self._merge_one(entry)
+        elif sparing and state._is_costly(self._data[body:end]):
+            self._costly.append(span)
+        else:
+            self._begin(span)
 
     def _go_on(self) -> None:
         """The next step of the entry that is being decoded."""

@@ -65,22 +65,25 @@ class ReplicatedState(Generic[EntryT]):
 
     # -- what a subclass supplies
 
-    def _check(self, message: memoryview) -> None:
-        """Raise StateError if :meth:`_decode` would raise it for the bytes; nothing is kept."""
-        raise NotImplementedError
-
-    def _decode(self, message: memoryview) -> EntryT:
-        """The entry in one message.
+    def _parse(self, message: memoryview) -> object:
+        """What a message says, not looked at yet, for :meth:`_decode`.
 
         Raises StateError if the bytes are not such a message (the whole payload is then refused), and
-        RefusedEntryError if they are but the entry is not acceptable.
+        RefusedEntryError if they hold so much that they are not read.
         """
         raise NotImplementedError
 
-    def _decoding(self, message: memoryview, now: Nanoseconds) -> Steps[EntryT]:  # noqa: ARG002
-        """:meth:`_decode` in steps, where one entry may be much work."""
-        return self._decode(message)
-        yield
+    def _decode(self, parsed: object, encoded: memoryview) -> EntryT | None:
+        """The entry in one message, of which ``encoded`` is the delimited form; None if that may be much
+        work, and :meth:`_decoding` is to do it.
+
+        Raises RefusedEntryError if the entry is not acceptable.
+        """
+        raise NotImplementedError
+
+    def _decoding(self, message: memoryview, now: Nanoseconds) -> Steps[EntryT]:
+        """:meth:`_parse` and :meth:`_decode` in steps."""
+        raise NotImplementedError
 
     def _is_costly(self, message: memoryview) -> bool:  # noqa: ARG002
         """Whether :meth:`_decoding` may be much work, found quickly."""
@@ -177,7 +180,7 @@ class ReplicatedState(Generic[EntryT]):
     def _wins(self, entry: EntryT, previous: EntryT | None) -> bool:
         key = entry.key
         if previous is None:
-            tombstone = self._tombstones.get(key)
+            tombstone = self._tombstones.get(key) if self._tombstones else None
             return tombstone is None or entry.stamp > tombstone.stamp
         if entry.stamp > previous.stamp:
             return True
@@ -199,14 +202,15 @@ class ReplicatedState(Generic[EntryT]):
             if previous.expires_at > entry.expires_at:
                 self._longest[key] = max(previous.expires_at, self._longest.get(key, previous.expires_at))
         else:
-            tombstone = self._tombstones.pop(key, None)
+            tombstone = self._tombstones.pop(key, None) if self._tombstones else None
             if tombstone is not None:
                 self.digests.remove_tombstone(tombstone.identity)
                 if tombstone.until > entry.expires_at:
                     self._longest[key] = tombstone.until
+        encoded = entry.encoded
         self._entries[key] = entry
-        self._known.add(entry.encoded)
-        self.total_bytes += len(entry.encoded)
+        self._known.add(encoded)
+        self.total_bytes += len(encoded)
         self.total_weight += self._weight(entry)
         identity = identity_of(self._key_bytes(key))
         self.digests.put(identity, self._version(entry), entry.stamp, entry.expires_at, key)

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import time
 import tracemalloc
-from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.faults.hostile import forge
 from tocsin.alerting.labels import Labels

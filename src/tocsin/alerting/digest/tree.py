@@ -98,13 +98,18 @@ class DigestTree:
         self, identity: bytes, version: int, stamp: Nanoseconds, expires_at: Nanoseconds, key: Hashable
     ) -> None:
         """An entry was stored, whether or not it replaced another of that identity."""
-        self.drop(identity)
-        fingerprint = Fingerprint(version, stamp, expires_at // _MINUTE, key)
-        leaf = leaf_of(identity)
-        self._members[leaf][identity] = fingerprint
-        self._minutes.setdefault(fingerprint.minute, {})[identity] = fingerprint.version
-        if fingerprint.minute > self.horizon:
-            self._toggle(leaf, fingerprint.version, 1)
+        leaf = (identity[0] << 8 | identity[1]) >> _SHIFT
+        members = self._members[leaf]
+        if identity in members:
+            self.drop(identity)
+        minute = expires_at // _MINUTE
+        members[identity] = Fingerprint(version, stamp, minute, key)
+        of_minute = self._minutes.get(minute)
+        if of_minute is None:
+            of_minute = self._minutes[minute] = {}
+        of_minute[identity] = version
+        if minute > self.horizon:
+            self._toggle(leaf, version, 1)
 
     def drop(self, identity: bytes) -> None:
         """An entry was removed. Nothing happens if there is none of that identity."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
+
+import msgspec
+from msgspec.structs import force_setattr
 
 from tocsin.alerting import regex
 from tocsin.alerting.quote import go_quote
@@ -81,8 +83,7 @@ RESERVED: Final = frozenset(SPACES + "{}!=~,\\\"'`")
 _ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n", '"': '\\"'})
 
 
-@dataclass(frozen=True, slots=True)
-class Matcher:
+class Matcher(msgspec.Struct, frozen=True, eq=False, gc=False, weakref=False):
     """``name operator "value"``. An absent label counts as one with the value ``""``.
 
     Raises ValueError, worded as Go, when made with a pattern that does not compile.
@@ -91,29 +92,37 @@ class Matcher:
     type: MatchType
     name: str
     value: str
-    matches: Callable[[str], bool] = field(init=False, repr=False, compare=False)
-    """Whether a label value fulfils the condition."""
-    regex: Regex | None = field(init=False, repr=False, compare=False)
-    """The pattern, if the type has one."""
+    matches: Callable[[str], bool] = str.__eq__  # type: ignore[assignment]  # never called
+    """Whether a label value fulfils the condition. Not given: it follows from the three above."""
+    regex: Regex | None = None
+    """The pattern, if the type has one; not given either."""
 
     def __post_init__(self) -> None:
-        value = self.value
-        matches: Callable[[str], bool]
-        pattern: Regex | None = None
-        if self.type is MatchType.EQUAL:
-            matches = value.__eq__
-        elif self.type is MatchType.NOT_EQUAL:
-            matches = value.__ne__
-        elif self.type is MatchType.REGEXP:
-            pattern = regex.compile(value)
-            matches = pattern.match
-        elif self.type is MatchType.NOT_REGEXP:
-            pattern = regex.compile(value)
-            matches = pattern.excludes
-        else:
-            raise ValueError(f"unknown matcher type {self.type}")
-        object.__setattr__(self, "matches", matches)
-        object.__setattr__(self, "regex", pattern)
+        type_, value = self.type, self.value
+        if type_ is MatchType.EQUAL:
+            force_setattr(self, "matches", value.__eq__)
+            return
+        if type_ is MatchType.NOT_EQUAL:
+            force_setattr(self, "matches", value.__ne__)
+            return
+        if type_ is not MatchType.REGEXP and type_ is not MatchType.NOT_REGEXP:
+            raise ValueError(f"unknown matcher type {type_}")
+        pattern = regex.compile(value)
+        force_setattr(self, "matches", pattern.match if type_ is MatchType.REGEXP else pattern.excludes)
+        force_setattr(self, "regex", pattern)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Matcher):
+            return NotImplemented
+        return self is other or (
+            self.type == other.type and self.name == other.name and self.value == other.value
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.name, self.value))
+
+    def __repr__(self) -> str:
+        return f"Matcher({self.type!r}, {self.name!r}, {self.value!r})"
 
     def matches_labels(self, labels: Mapping[str, str]) -> bool:
         """Whether the label set fulfils the condition."""

@@ -22,7 +22,13 @@ MAX_RECEIVER_DATA: Final = 1024
 _ENTRY: Final = protocol.MeshEntry.DESCRIPTOR.fields_by_name["entry"].number
 
 
-def _parse(message: memoryview | bytes) -> protocol.MeshEntry:
+def parse(message: memoryview | bytes) -> protocol.MeshEntry:
+    """Raises StateError if the bytes are no MeshEntry with something in it; RefusedEntryError, unread, if
+    they hold too much."""
+    if is_crowded(message, _ENTRY):
+        raise RefusedEntryError(
+            f"a notification log entry of more than {MAX_FIELDS} fields, which is the limit"
+        )
     try:
         mesh = protocol.MeshEntry.FromString(message)  # type: ignore[arg-type]  # takes any buffer
     except DecodeError:
@@ -41,24 +47,17 @@ def _receiver_data(entry: protocol.Entry) -> ReceiverData:
     return result
 
 
-def check(message: memoryview | bytes) -> None:
-    """Raise StateError if the bytes are no MeshEntry with something in it; nothing for what :func:`decode`
-    refuses unread."""
-    if not is_crowded(message, _ENTRY):
-        _parse(message)
-
-
 def decode(message: memoryview | bytes) -> Entry:
     """The entry in one MeshEntry.
 
     Raises StateError if the bytes are no MeshEntry with an entry in it; RefusedEntryError if the entry names
     no group or receiver, has an impossible time, or holds too much.
     """
-    if is_crowded(message, _ENTRY):
-        raise RefusedEntryError(
-            f"a notification log entry of more than {MAX_FIELDS} fields, which is the limit"
-        )
-    mesh = _parse(message)
+    return decode_parsed(parse(message), delimit(bytes(message)))
+
+
+def decode_parsed(mesh: protocol.MeshEntry, encoded: memoryview | bytes) -> Entry:
+    """:func:`decode` of what is parsed already; ``encoded`` is its delimited form."""
     entry = mesh.entry
     if not entry.group_key:
         raise RefusedEntryError("a notification log entry without group key")
@@ -89,7 +88,7 @@ def decode(message: memoryview | bytes) -> Entry:
         expires_at=expires_at,
         resolved=entry.resolved,
         receiver_data=_receiver_data(entry),
-        encoded=delimit(bytes(message)),
+        encoded=bytes(encoded),
     )
 
 
@@ -118,11 +117,11 @@ def encode(entry: Entry) -> Entry:
 
 def key_of(change: bytes) -> tuple[bytes, Receiver]:
     """Group key and receiver of one change. Raises StateError if it holds no entry."""
-    entry = _parse(next(read_delimited(change))).entry
+    entry = parse(next(read_delimited(change))).entry
     receiver = entry.receiver
     return entry.group_key, Receiver(receiver.group_name, receiver.integration, receiver.idx)
 
 
 def canonical(entry: Entry) -> bytes:
     """One encoding for all that mean the same (map entries in any order)."""
-    return _parse(next(read_delimited(entry.encoded))).SerializeToString(deterministic=True)
+    return parse(next(read_delimited(entry.encoded))).SerializeToString(deterministic=True)

@@ -9,6 +9,7 @@ from typing import Final
 from tocsin.alerting.entries import MergeResult
 from tocsin.alerting.nflog import codec
 from tocsin.alerting.nflog.entry import Entry, Receiver, ReceiverData, entry_key, next_entry
+from tocsin.alerting.protocol.nflog_pb2 import MeshEntry
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
@@ -128,11 +129,12 @@ class NotificationLog(ReplicatedState[Entry]):
         if self._heard is not None:
             self._heard(entry, previous)
 
-    def _check(self, message: memoryview) -> None:
-        codec.check(message)
+    def _parse(self, message: memoryview) -> object:
+        return codec.parse(message)
 
-    def _decode(self, message: memoryview) -> Entry:
-        return codec.decode(message)
+    def _decode(self, parsed: object, encoded: memoryview) -> Entry | None:
+        assert isinstance(parsed, MeshEntry)  # noqa: S101  (for the type checker)
+        return codec.decode_parsed(parsed, encoded)
 
     def _canonical(self, entry: Entry) -> bytes:
         return codec.canonical(entry)

@@ -18,6 +18,8 @@ def varint(number: int) -> bytes:
     """``number``, not negative, as protobuf writes it."""
     if number < 0x80:
         return bytes((number,))
+    if number < 0x4000:
+        return bytes((number & 0x7F | 0x80, number >> 7))
     parts = bytearray()
     while number >= 0x80:
         parts.append(number & 0x7F | 0x80)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import cast
 
 from google.protobuf.message import DecodeError
+from msgspec.structs import replace
 
 from tocsin.alerting.digest.tree import version_of
 from tocsin.alerting.entries import RefusedEntryError
@@ -16,13 +16,14 @@ from tocsin.alerting.protocol.delimited import delimit, read_delimited
 from tocsin.alerting.protocol.fields import MAX_FIELDS, is_crowded
 from tocsin.alerting.protocol.instants import read_instant, write_instant
 from tocsin.alerting.regex_cost import Cost, PatternCostError, cost_of
-from tocsin.alerting.silence.silence import NO_ANNOTATIONS, Silence
+from tocsin.alerting.silence.silence import NO_ANNOTATIONS, MatcherSet, Silence
 from tocsin.alerting.silence.validate import (
     MAX_MATCHERS,
     PATTERNS,
     check_annotations,
     check_times,
     making_matcher_sets,
+    plain_matchers,
 )
 from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
@@ -36,7 +37,11 @@ QUICK_EFFORT = 1024
 """In instructions, past which they are."""
 
 
-def _parse(message: memoryview | bytes) -> protocol.MeshSilence:
+def parse(message: memoryview | bytes) -> protocol.MeshSilence:
+    """Raises StateError if the bytes are no MeshSilence with a silence in it; RefusedEntryError, unread, if
+    they hold too much."""
+    if is_crowded(message, _SILENCE):
+        raise RefusedEntryError(f"a silence of more than {MAX_FIELDS} fields, which is the limit")
     try:
         mesh = protocol.MeshSilence.FromString(message)  # type: ignore[arg-type]  # takes any buffer
     except DecodeError:
@@ -71,7 +76,7 @@ def _normalise(silence: protocol.Silence) -> bool:
         changed = True
     if silence.matcher_sets:
         first = silence.matcher_sets[0].matchers
-        if _triples(silence.matchers) != _triples(first):
+        if silence.matchers != first and _triples(silence.matchers) != _triples(first):
             del silence.matchers[:]
             silence.matchers.extend(first)
             changed = True
@@ -80,13 +85,6 @@ def _normalise(silence: protocol.Silence) -> bool:
 
 def _triples(matchers: Iterable[protocol.Matcher]) -> list[tuple[int, str, str]]:
     return [(each.type, each.name, each.pattern) for each in matchers]
-
-
-def check(message: memoryview | bytes) -> None:
-    """Raise StateError if the bytes are no MeshSilence with something in it; nothing for what
-    :func:`decoding` refuses unread."""
-    if not is_crowded(message, _SILENCE):
-        _parse(message)
 
 
 def decode(message: memoryview | bytes) -> Silence:
@@ -103,9 +101,38 @@ def decoding(
     Raises StateError if the bytes are no MeshSilence with a silence in it; RefusedEntryError if the silence
     is not acceptable.
     """
-    if is_crowded(message, _SILENCE):
-        raise RefusedEntryError(f"a silence of more than {MAX_FIELDS} fields, which is the limit")
-    mesh = _parse(message)
+    mesh = parse(message)
+    changed, times = _looked_at(mesh)
+    sets = [entry.matchers for entry in mesh.silence.matcher_sets] or [mesh.silence.matchers]
+    room = room if times[1] >= now else None
+    try:
+        matcher_sets = yield from making_matcher_sets(map(_triples, sets), room=room)
+    except ValidationError as error:
+        raise RefusedEntryError(f"silence {mesh.silence.id}: {error}") from None
+    return _made(mesh, matcher_sets, times, delimit(bytes(message)), changed=changed)
+
+
+def decode_plain(mesh: protocol.MeshSilence, encoded: memoryview) -> Silence | None:
+    """What is parsed already, without patterns, as :func:`decoding`; None if there is a pattern, or something
+    wrong with a matcher. ``encoded`` is the delimited form."""
+    changed, times = _looked_at(mesh)
+    matcher_sets: list[MatcherSet] = []
+    sets = mesh.silence.matcher_sets
+    for matchers in [each.matchers for each in sets] if sets else (mesh.silence.matchers,):
+        made = plain_matchers(_triples(matchers))
+        if made is None:
+            return None
+        matcher_sets.append(made)
+    return _made(mesh, tuple(matcher_sets), times, encoded, changed=changed)
+
+
+_Times = tuple[Nanoseconds, Nanoseconds, Nanoseconds, Nanoseconds]
+"""Start, end, last change, expiry."""
+
+
+def _looked_at(mesh: protocol.MeshSilence) -> tuple[bool, _Times]:
+    """Check all that costs little, as patterns are compiled last, and bring it in line: whether anything had
+    to change, and the times."""
     silence = mesh.silence
     identifier = silence.id
     if not identifier:
@@ -114,13 +141,12 @@ def decoding(
         raise RefusedEntryError(f"a silence id of {len(identifier)} characters")
     try:
         _check_counts(silence)
-    except ValidationError as error:
-        raise RefusedEntryError(f"silence {identifier}: {error}") from None
-    changed = _normalise(silence)
-    sets = [entry.matchers for entry in silence.matcher_sets] or [silence.matchers]
-    try:  # What costs little first: patterns are compiled last.
-        starts_at = read_instant(silence.starts_at) if silence.HasField("starts_at") else ZERO
-        ends_at = read_instant(silence.ends_at) if silence.HasField("ends_at") else ZERO
+        changed = _normalise(silence)
+        starts_at, ends_at = read_instant(silence.starts_at), read_instant(silence.ends_at)
+        if not starts_at and not silence.HasField("starts_at"):
+            starts_at = ZERO
+        if not ends_at and not silence.HasField("ends_at"):
+            ends_at = ZERO
         updated_at = read_instant(silence.updated_at)
         expires_at = read_instant(mesh.expires_at)
         check_times(starts_at, ends_at)
@@ -128,44 +154,49 @@ def decoding(
             raise ValidationError("a time outside years 1 to 9999")
         if not (silence.matcher_sets or silence.matchers):
             raise ValidationError("at least one matcher set required")
-        matcher_sets = yield from making_matcher_sets(
-            map(_triples, sets), room=room if ends_at >= now else None
-        )
-    except ValueError as error:
+    except (ValueError, ValidationError) as error:
         raise RefusedEntryError(f"silence {identifier}: {error}") from None
-    except ValidationError as error:
-        raise RefusedEntryError(f"silence {identifier}: {error}") from None
-    encoded = bytes(message)
+    return changed, (starts_at, ends_at, updated_at, expires_at)
+
+
+def _made(
+    mesh: protocol.MeshSilence,
+    matcher_sets: tuple[MatcherSet, ...],
+    times: _Times,
+    encoded: memoryview | bytes,
+    *,
+    changed: bool,
+) -> Silence:
+    silence = mesh.silence
     version = 0
-    if silence.matcher_sets:
+    several = bool(silence.matcher_sets)
+    if changed or several:
         canonical = mesh.SerializeToString(deterministic=True)
-        version = version_of(canonical)
+        if several:
+            version = version_of(canonical)
         if changed:
-            encoded = canonical
-    elif changed:
-        encoded = mesh.SerializeToString(deterministic=True)
+            encoded = delimit(canonical)
+    starts_at, ends_at, updated_at, expires_at = times
     return Silence(
-        id=identifier,
-        matcher_sets=matcher_sets,
-        starts_at=starts_at,
-        ends_at=ends_at,
-        updated_at=updated_at,
-        created_by=silence.created_by,
-        comment=silence.comment,
-        annotations=Labels(silence.annotations) if silence.annotations else NO_ANNOTATIONS,
-        expires_at=expires_at,
-        encoded=delimit(encoded),
-        version=version,
+        silence.id,
+        matcher_sets,
+        starts_at,
+        ends_at,
+        updated_at,
+        silence.created_by,
+        silence.comment,
+        Labels(noted) if (noted := silence.annotations) else NO_ANNOTATIONS,
+        expires_at,
+        bytes(encoded),
+        version,
     )
 
 
 def is_costly(message: memoryview | bytes) -> bool:
     """Whether it takes long to read the patterns of a silence, or to compile them; found quickly. False for
     what is no silence, or is refused unread."""
-    if is_crowded(message, _SILENCE):
-        return False
     try:
-        silence = _parse(message).silence
+        silence = parse(message).silence
         _check_counts(silence)
     except (StateError, ValidationError):
         return False
@@ -188,7 +219,7 @@ def encode(silence: Silence, base: Silence | None = None) -> Silence:
     """
     mesh = protocol.MeshSilence()
     if base is not None and base.encoded:
-        mesh = _parse(next(read_delimited(base.encoded)))
+        mesh = parse(next(read_delimited(base.encoded)))
     message = mesh.silence
     message.id = silence.id
     del message.matchers[:]
@@ -214,7 +245,7 @@ def encode(silence: Silence, base: Silence | None = None) -> Silence:
 
 def key_of(change: bytes) -> str:
     """The id of the silence in one change. Raises StateError if it holds none."""
-    return _parse(next(read_delimited(change))).silence.id
+    return parse(next(read_delimited(change))).silence.id
 
 
 def canonical(silence: Silence) -> bytes:
@@ -225,7 +256,7 @@ def canonical(silence: Silence) -> bytes:
 def canonical_message(message: memoryview | bytes) -> bytes:
     """One encoding for all that mean the same: with and without matcher sets, maps in any order. No pattern
     is looked at. Raises StateError."""
-    mesh = _parse(message)
+    mesh = parse(message)
     _normalise(mesh.silence)
     if not mesh.silence.matcher_sets:
         mesh.silence.matcher_sets.add().matchers.extend(mesh.silence.matchers)

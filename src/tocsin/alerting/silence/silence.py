@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, matches_all
@@ -24,8 +25,8 @@ class SilenceState(Enum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True)
-class Silence:
+# A structure, not a dataclass: 50,000 of them are made by a join, in a tenth of the time.
+class Silence(msgspec.Struct, frozen=True, eq=False, gc=False):
     """A silence as it is stored, or (without id) as it is asked for.
 
     An alert is held back if it fulfils all matchers of at least one of ``matcher_sets``. The API of
@@ -33,7 +34,7 @@ class Silence:
     older than 0.32, which act on the first.
 
     ``encoded`` is the delimited MeshSilence as it came or as it was made, with the fields we do not know;
-    empty until the silence is stored.
+    empty until the silence is stored. It does not count where silences are compared.
     """
 
     id: str
@@ -45,21 +46,49 @@ class Silence:
     comment: str = ""
     annotations: Labels = NO_ANNOTATIONS
     expires_at: Nanoseconds = 0
-    encoded: bytes = field(default=b"", repr=False, compare=False)
-    version: int = field(default=0, repr=False, compare=False)
+    encoded: bytes = b""
+    version: int = 0
     """Of the canonical encoding of ``encoded``, as digests have it; 0: not worked out yet."""
+
+    def _compared(self) -> tuple[object, ...]:
+        return (
+            self.id,
+            self.matcher_sets,
+            self.starts_at,
+            self.ends_at,
+            self.updated_at,
+            self.created_by,
+            self.comment,
+            self.annotations,
+            self.expires_at,
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self._compared() == other._compared() if isinstance(other, Silence) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._compared())
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether any of its matchers has a regular expression."""
+        for matchers in self.matcher_sets:
+            for matcher in matchers:
+                if matcher.regex is not None:
+                    return True
+        return False
 
     @property
     def regex_cost(self) -> Cost:
-        """Of all its patterns."""
+        """Of all its patterns; NO_COST itself if it has none."""
+        if not self.has_patterns:
+            return NO_COST
         costs = [
             matcher.regex.cost
             for matchers in self.matcher_sets
             for matcher in matchers
             if matcher.regex is not None
         ]
-        if not costs:
-            return NO_COST
         return Cost(
             sum([cost.size for cost in costs]),
             sum([cost.work for cost in costs]),

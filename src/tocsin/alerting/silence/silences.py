@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
+
+from msgspec.structs import replace
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Final
 
+from msgspec.structs import replace
+
 from tocsin.alerting.acknowledge import is_acknowledgement
 from tocsin.alerting.entries import MergeResult
+from tocsin.alerting.protocol.silence_pb2 import MeshSilence
 from tocsin.alerting.regex import hot_bytes, programs_dropped
 from tocsin.alerting.regex_cost import Cost
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.silence import codec
 from tocsin.alerting.silence.index import SilenceIndex
-from tocsin.alerting.silence.silence import Silence
+from tocsin.alerting.silence.silence import NO_COST, Silence
 from tocsin.alerting.skew import latest_expiry
-from tocsin.alerting.steps import Steps, finish
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.bounded import Touched
 
@@ -161,21 +164,25 @@ class SilenceStore(ReplicatedState[Silence]):
 
     def _rest(self, now: Nanoseconds) -> None:
         """Let some of them rest."""
+        if not self._ends or self._ends[0][0] >= now:
+            return
         for _ in islice(self.letting_rest(now), AT_ONCE):
             pass
 
     def _file(self, silence: Silence) -> None:
         self.index.add(silence)
-        self._count(silence, 1)
         self.log.append(silence.id)
-        self._note_end(silence)
+        if silence.has_patterns:
+            self._count(silence, 1)
+            self._note_end(silence)
 
     def _unfile(self, silence: Silence) -> None:
         self.index.remove(silence)
-        self._count(silence, -1)
+        if silence.has_patterns:
+            self._count(silence, -1)
 
     def _note_end(self, silence: Silence) -> None:
-        if silence.regex_cost.parts:
+        if silence.has_patterns:
             heappush(self._ends, (silence.ends_at, silence.id))
 
     def _count(self, silence: Silence, sign: int) -> None:
@@ -191,11 +198,12 @@ class SilenceStore(ReplicatedState[Silence]):
         self._now = now
         return super()._offer(entry, now, result, keep_expired)
 
-    def _check(self, message: memoryview) -> None:
-        codec.check(message)
+    def _parse(self, message: memoryview) -> object:
+        return codec.parse(message)
 
-    def _decode(self, message: memoryview) -> Silence:
-        return finish(codec.decoding(message))
+    def _decode(self, parsed: object, encoded: memoryview) -> Silence | None:
+        assert isinstance(parsed, MeshSilence)  # noqa: S101  (for the type checker)
+        return codec.decode_plain(parsed, encoded)
 
     def _decoding(self, message: memoryview, now: Nanoseconds) -> Steps[Silence]:
         # Before anything is read: what there is no room for must not cost anything.
@@ -230,13 +238,16 @@ class SilenceStore(ReplicatedState[Silence]):
             return "all silences together would have too many matchers"
         if entry.ends_at < self._now:
             return ""  # It will rest.
+        cost = entry.regex_cost
+        if cost is NO_COST:
+            self._rest(self._now)
+            return ""
         before = Cost(0, 0, 0)
         if previous is not None and previous.id not in self._resting:
             if previous.matcher_sets == entry.matcher_sets:
                 return ""
             before = previous.regex_cost
         self._rest(self._now)
-        cost = entry.regex_cost
         if (
             self.regex_size + cost.size - before.size > MAX_REGEX_SIZE
             or self.regex_work + cost.work - before.work > MAX_REGEX_WORK
@@ -263,7 +274,7 @@ class SilenceStore(ReplicatedState[Silence]):
                 return
             self._unfile(previous)
         self._resting.discard(entry.id)
-        if entry.ends_at < self._now and entry.regex_cost.parts:
+        if entry.ends_at < self._now and entry.has_patterns:
             self._resting.add(entry.id)
             self._rested_at = max(self._rested_at, self._now)
         else:

@@ -7,6 +7,8 @@ the others or mute everything (wire 4.2).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from sys import intern
 from typing import Final
 
 from tocsin.alerting import regex
@@ -24,6 +26,10 @@ MAX_ANNOTATIONS: Final = 1024
 """Of one silence, as of an alert by default (``--alerts.max-labels``)."""
 MAX_SHOWN: Final = 1024
 """Characters of a pattern that an error shows."""
+_EQUAL: Final = int(MatchType.EQUAL)
+_NOT_EQUAL: Final = int(MatchType.NOT_EQUAL)
+_SHARED_CHARACTERS: Final = 256
+"""Of name and value, up to which a matcher is shared: what is longer is nobody else's."""
 _TYPES: Final = {int(match_type): match_type for match_type in MatchType}
 PATTERNS: Final = frozenset(int(match_type) for match_type in MatchType if match_type.is_regex)
 """The numbers of those types whose value is a regular expression."""
@@ -55,6 +61,36 @@ def _matches_empty(matcher: Matcher) -> bool:
     if matcher.regex is not None:
         return matcher.type is MatchType.REGEXP and matcher.regex.matches_empty
     return matcher.type.is_equal and matcher.matches("")
+
+
+@lru_cache(maxsize=4096)  # Silences share many: one object, and its texts, for all of them.
+def _shared(match_type: MatchType, name: str, value: str) -> Matcher:
+    return Matcher(match_type, intern(name), value)
+
+
+def plain_matchers(triples: Sequence[tuple[int, str, str]]) -> MatcherSet | None:
+    """The matchers of one set without patterns; None if there is one, or anything is wrong.
+
+    What :func:`making_matcher_sets` makes of it, in a fraction of the time: most silences are like this.
+    """
+    if len(triples) > MAX_MATCHERS:
+        return None
+    made: list[Matcher] = []
+    selective = False
+    for number, name, value in triples:
+        if number == _EQUAL:
+            match_type = MatchType.EQUAL
+            selective = selective or value != ""
+        elif number == _NOT_EQUAL:
+            match_type = MatchType.NOT_EQUAL
+            selective = True
+        else:
+            return None
+        if not name or not valid_text(name) or not valid_text(value):
+            return None
+        short = len(name) + len(value) <= _SHARED_CHARACTERS
+        made.append(_shared(match_type, name, value) if short else Matcher(match_type, name, value))
+    return tuple(made) if selective else None
 
 
 def make_matcher_sets(

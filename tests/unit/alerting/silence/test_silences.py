@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import MatchType, parse_matchers
@@ -433,7 +433,7 @@ def test_another_silence_of_that_id_is_never_overwritten(changed: dict[str, obje
     state.apply(state.stage_import(ask(identifier=ID), NOW), NOW)
     before = state.encode_state()
     with pytest.raises(ConflictError, match=f"silence {ID} exists with other content") as caught:
-        state.stage_import(replace(ask(identifier=ID), **changed), NOW)  # type: ignore[arg-type]
+        state.stage_import(replace(ask(identifier=ID), **changed), NOW)
     assert str(caught.value).endswith(f": {named}")
     assert state.encode_state() == before
 

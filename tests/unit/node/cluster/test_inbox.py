@@ -6,10 +6,10 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
 from tests.support.transports import eventually
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.support.stores import HOUR, NOW, Disk, silence
 from tocsin.alerting.digest.tree import Tombstone, identity_of
