@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
@@ -12,7 +13,11 @@ from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 
 VERSION: Final = 1
+DEFLATED: Final = 2
+"""In place of the version: the message follows compressed."""
 MAX_MESSAGE_BYTES: Final = 16 << 20
+MAX_DEFLATED_BYTES: Final = 2 << 20
+"""Of a message that is compressed: the work is done in one go, and takes some milliseconds at this size."""
 MAX_STATES: Final = 16
 MAX_ITEMS: Final = 65_535
 """Of items, wants and tombstones, each."""
@@ -179,6 +184,25 @@ def encode(message: Message) -> bytes:
     return b"".join([head, _text(envelope.sender), *_encode_body(body)])
 
 
+def deflate(message: bytes) -> bytes:
+    """An encoded message, compressed if that makes it smaller: for who takes it."""
+    if len(message) > MAX_DEFLATED_BYTES:
+        return message
+    packed = bytes((DEFLATED,)) + zlib.compress(message, 1)
+    return packed if len(packed) < len(message) else message
+
+
+def _inflate(packed: bytes) -> bytes:
+    inflating = zlib.decompressobj()
+    try:
+        message = inflating.decompress(packed, MAX_DEFLATED_BYTES)
+    except zlib.error:
+        raise StateError("a compressed digest message does not decode") from None
+    if not inflating.eof or inflating.unused_data:
+        raise StateError("a compressed digest message is cut, too long or followed by something")
+    return message
+
+
 def _encode_body(body: Body) -> list[bytes]:
     match body:
         case Summary(states):
@@ -339,6 +363,8 @@ def decode(data: bytes) -> Message:
     """The message. Raises StateError on bytes that are not exactly one, or that pass a bound."""
     if len(data) > MAX_MESSAGE_BYTES:
         raise StateError(f"a digest message of {len(data)} bytes, the limit is {MAX_MESSAGE_BYTES}")
+    if data[:1] == bytes((DEFLATED,)):
+        data = _inflate(data[1:])
     read = _Reader(data)
     version, kind = read.number(1), read.number(1)
     if version != VERSION:

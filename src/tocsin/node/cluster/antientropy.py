@@ -6,13 +6,14 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Final
 
 from tocsin.aio import Tasks
 from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, Responder
-from tocsin.alerting.digest.messages import Leaves, Message, Summary, Transfer, decode, encode
+from tocsin.alerting.digest.messages import Leaves, Message, Same, Summary, Transfer, decode, deflate, encode
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.bounded import Allowance, Quota
 from tocsin.errors import StateError, TocsinError
@@ -21,7 +22,7 @@ from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.gossip import Gossip
 from tocsin.node.clock import Clock
-from tocsin.node.cluster.capability import speaks_tocsin
+from tocsin.node.cluster.capability import speaks_tocsin, takes_deflated
 from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.log import Logger
 
@@ -35,6 +36,11 @@ ANSWER_TIMEOUT: Final = 2.0
 STREAM_ANSWER_TIMEOUT: Final = 10.0
 LEAST_INTERVAL: Final = 1.0
 """Seconds between the beginnings of two exchanges with the same member."""
+GIVE_WAY: Final = 2.0
+MAX_GIVE_WAY: Final = 60.0
+"""Seconds since a member has asked for entries, and in all, for which our own exchange with it waits: where
+both sides of a join exchange at the same moment, all that differs would pass twice. Of two members the one
+with the later name waits; what it lacks comes by the other's exchange."""
 MAX_ANSWERING: Final = 64
 MAX_ANSWERING_PEER: Final = 16
 """Questions that are being answered, of all and of one peer."""
@@ -81,6 +87,10 @@ class _Peer:
     agreed: bool = False
     """Whether both had the same then."""
     running: asyncio.Task[Outcome | None] | None = None
+    asked: float = float("-inf")
+    """When it has asked us for entries."""
+    level: asyncio.Event = field(default_factory=asyncio.Event)
+    """Its exchange with us is over."""
 
 
 class AntiEntropy:
@@ -167,6 +177,11 @@ class AntiEntropy:
             self._begin_answer(message, event)
 
     def _begin_answer(self, message: Message, event: UserMessage) -> None:
+        sender = message.envelope.sender
+        if not isinstance(message.body, Summary) and self._gossip.endpoint.speaks_for(sender, event.peer):
+            peer = self._peers.setdefault(sender, _Peer())
+            peer.asked = self._loop.time()
+            peer.level.clear()
         if self._answering.acquire(event.accounted_peer):
             self._tasks.spawn(self._answer(message, event))
         else:
@@ -189,8 +204,12 @@ class AntiEntropy:
             await asyncio.sleep(peer.began + LEAST_INTERVAL - self._loop.time())
             peer.began = self._loop.time()
             nonce = self._random.getrandbits(64)
-            exchange = Exchange(self._name, self._replicas, peer.memory, nonce, self._clock.now())
-            await self._drive(member, exchange)
+            until = self._loop.time() + MAX_GIVE_WAY
+            while True:
+                exchange = Exchange(self._name, self._replicas, peer.memory, nonce, self._clock.now())
+                if await self._drive(member, exchange, peer, until):
+                    break
+                await self._give_way(peer, until)
         except (TocsinError, TimeoutError) as error:
             self.statistics.exchanges["failed"] += 1
             self._log.debug("exchange of digests failed", peer=member, error=str(error) or "no answer")
@@ -206,9 +225,24 @@ class AntiEntropy:
         statistics.entries_declined += outcome.declined
         return outcome
 
-    async def _drive(self, member: str, exchange: Exchange) -> None:
+    def _is_second(self, member: str, peer: _Peer, until: float) -> bool:
+        now = self._loop.time()
+        return self._name > member and now - peer.asked < GIVE_WAY and now < until
+
+    async def _give_way(self, peer: _Peer, until: float) -> None:
+        """Wait until the member's own exchange is over."""
+        while (left := min(peer.asked + GIVE_WAY, until) - self._loop.time()) > 0 and not peer.level.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await peer.level.wait()
+        peer.asked = float("-inf")
+
+    async def _drive(self, member: str, exchange: Exchange, peer: _Peer, until: float) -> bool:
+        """Ask until the exchange is over; False if the member's own one goes first."""
         while not exchange.finished:
-            question = encode(exchange.request(self._clock.now()))
+            if self._is_second(member, peer, until):
+                return False
+            question = self._packed(encode(exchange.request(self._clock.now())), member)
             answer = await self._ask(member, exchange.nonce, question)
             self._on_heard(member)
             exchange.receive(answer, self._clock.now())
@@ -216,6 +250,12 @@ class AntiEntropy:
                 self._inbox.update(key, entries, self._address(member))
             await self._inbox.merged()
             await asyncio.sleep(0)
+        return True
+
+    def _packed(self, message: bytes, name: str) -> bytes:
+        """A message that does not fit into a packet goes compressed to who takes that."""
+        member = self._gossip.endpoint.member(name) if len(message) > PACKET_BYTES else None
+        return deflate(message) if member is not None and takes_deflated(member.meta) else message
 
     async def _ask(self, member: str, nonce: int, question: bytes) -> Message:
         answer: asyncio.Future[Message] = self._loop.create_future()
@@ -257,7 +297,11 @@ class AntiEntropy:
             nonlocal took
             yield
             began = perf_counter()
-            answer = encode(self._responder.answer(message, self._clock.now()))
+            made = self._responder.answer(message, self._clock.now())
+            sender = message.envelope.sender
+            if isinstance(made.body, Same) and sender in self._peers:
+                self._peers[sender].level.set()
+            answer = self._packed(encode(made), sender)
             took = perf_counter() - began
             return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from contextlib import suppress
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support import amounts
 from tests.support.replicas import NOW, Replicas, silences
 from tocsin.alerting.digest.exchange import Exchange, Memory
 from tocsin.alerting.digest.messages import (
+    MAX_DEFLATED_BYTES,
     MAX_STATES,
     Body,
     Content,
@@ -28,6 +30,7 @@ from tocsin.alerting.digest.messages import (
     Transfer,
     Transferred,
     decode,
+    deflate,
     encode,
 )
 from tocsin.alerting.digest.tree import GROUPS, LEAVES, LEAVES_IN_GROUP, Tombstone
@@ -82,6 +85,23 @@ def test_what_is_written_is_read_again(message: Message) -> None:
     if "\ud800" <= max(message.envelope.sender, default="") <= "\udfff":
         return
     assert decode(encode(message)) == message
+
+
+def test_a_compressed_message_is_read_again_unless_it_is_cut_followed_by_something_or_too_large() -> None:
+    message = Message(Envelope("n", 1, 1), Transferred("sil", 9, b"entries that are much alike, " * 1000))
+    packed = deflate(encode(message))
+    assert len(packed) < len(encode(message)) / 10
+    assert decode(packed) == message
+    for wrong in (packed[:-1], packed + b"x", packed[:1], packed[:1] + b"x" * 40):
+        with pytest.raises(StateError, match="a compressed digest message"):
+            decode(wrong)
+    within = packed[:1] + zlib.compress(packed)
+    with pytest.raises(StateError, match="of version 2"):
+        decode(within)
+    with pytest.raises(StateError, match="too long"):
+        decode(packed[:1] + zlib.compress(bytes(MAX_DEFLATED_BYTES + 1)))
+    large = encode(Message(Envelope("n", 1, 1), Transferred("sil", 9, bytes(MAX_DEFLATED_BYTES))))
+    assert deflate(large) == large, "nobody is sent what nobody takes"
 
 
 @settings(max_examples=amounts.many(200))

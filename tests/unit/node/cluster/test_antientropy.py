@@ -9,10 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.support.transports import eventually
+from tocsin.alerting.digest import exchange as exchange_module
 from tocsin.alerting.digest.exchange import Exchange, Memory
-from tocsin.alerting.digest.messages import encode
+from tocsin.alerting.digest.messages import Envelope, Message, Transfer, encode
 from tocsin.alerting.protocol.parts import decode_part
-from tocsin.alerting.silence import Silences
+from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.core.steps import Steps, finished
@@ -180,5 +181,60 @@ def test_an_answer_of_another_member_than_was_asked_is_none(monkeypatch: Any) ->
         assert here.statistics.messages_refused > 0
         await here.close()
         await there.close()
+
+    asyncio.run(story())
+
+
+def test_two_that_ask_each_other_at_the_same_moment_pass_everything_once(monkeypatch: Any) -> None:
+    """As the two sides of a join do: one of them waits for the other's exchange."""
+    monkeypatch.setattr(exchange_module, "ENTRY_BYTES_AT_ONCE", 8192)
+
+    async def story(full: str) -> None:
+        here, there = Line(), Line()
+        a, b = node("a", here), node("b", there)
+        here.others["b"], there.others["a"] = b, a
+        here.known.add("b")
+        there.known.add("a")
+        now = Clock().now()
+        made = Silences(10**12, random=Random(0))
+        for number in range(500):
+            matchers = make_matcher_sets([[(0, "host", f"host-{number}")]])
+            made.set(Silence("", matchers, now, now + 10**12), now)
+        giver, taker = (a, b) if full == "a" else (b, a)
+        giver._replicas["sil"].merge(made.encode_state(), now)  # type: ignore[attr-defined]
+        outcomes = await asyncio.gather(a.resync("b"), b.resync("a"))
+        assert all(outcome is not None and outcome.agreed for outcome in outcomes)
+        assert taker._replicas["sil"].digests.view(0).root == giver._replicas["sil"].digests.view(0).root
+        passed = [each.statistics for each in (a, b)]
+        total = sum(each.entry_bytes_received + each.entry_bytes_given for each in passed)
+        assert made.total_bytes <= total < made.total_bytes + 3 * 8192
+
+    asyncio.run(story("a"))
+    asyncio.run(story("b"))
+
+
+def test_who_asks_for_entries_without_end_keeps_our_own_exchange_waiting_for_a_while(
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr(antientropy, "MAX_GIVE_WAY", 0.05)
+
+    async def story() -> None:
+        here, there = Line(), Line()
+        a, b = node("a", here), node("b", there)
+        here.others["b"], there.others["a"] = b, a
+        here.known.add("b")
+        there.known.add("a")
+        asking = encode(Message(Envelope("a", 5, 1), Transfer("sil", (), (), b"")))
+        exchange = asyncio.create_task(b.resync("a"))
+
+        async def ask() -> None:
+            while not exchange.done():
+                b.receive(asking, there.source)
+                await asyncio.sleep(0.001)
+
+        b.receive(asking, there.source)
+        _, outcome = await asyncio.gather(ask(), exchange)
+        assert outcome is not None
+        assert outcome.agreed
 
     asyncio.run(story())
