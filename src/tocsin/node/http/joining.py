@@ -23,19 +23,20 @@ class JoiningTransport:
     def write(self, data: bytes) -> None:
         """At the end of this iteration, or now if it is much."""
         if len(data) > JOINED_BYTES:
-            self._flush()
+            self.flush()
             self._transport.write(data)
             return
         if not self._pieces:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._pieces.append(data)
 
     def close(self) -> None:
         """Once all has been written."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what has come so far: an answer is whole, and need not wait for the next turn."""
         if self._pieces:
             pieces, self._pieces = self._pieces, []
             if not self._transport.is_closing():

@@ -104,7 +104,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._ending = True
                 transport.abort()
                 return
-        self.transport = JoiningTransport(transport, self.loop)  # type: ignore[assignment]
+        self._joining = JoiningTransport(transport, self.loop)
+        self.transport = self._joining  # type: ignore[assignment]
         self._expect("first_byte", self._bounds.first_byte)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -229,6 +230,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Called when an answer was written."""
+        self._joining.flush()
         self._release_body()
         if not self.pipeline:
             self._connections.waits(self._tracked)

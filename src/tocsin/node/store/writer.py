@@ -182,8 +182,7 @@ class Writer:
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            # Other work may have changes, too: they go into the same transaction.
-            await asyncio.sleep(0)
+            # What came in the same turn as the first goes into the same transaction.
             while self._changes or self._facts_due(loop.time()):
                 batch = self._take()
                 async with self._busy:
