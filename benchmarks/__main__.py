@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import math
+import os
 import sys
 import time
 import traceback
@@ -60,6 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{row.name:20} {row.how}")
         print(f"{PROFILE:20} Where a node spends its time under 1,000 silences a second.")
         return 0
+    os.environ["TOCSIN_WHOLE_STARTS"] = "1"  # not forked, as the nodes of tests are
     kinds = _kinds(arguments.kind)
     wanted = arguments.only or [*(row.name for row in ROWS), PROFILE]
     compileall.compile_dir(report.ROOT / "src", quiet=1)  # as an installed program is

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.row import Figure, Outcome, Row
+from benchmarks.row import Figure, Outcome, Row, change, noise
 from tests.support import alertmanager
 from tocsin import __version__
 
@@ -35,6 +35,8 @@ class Results:
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     profile: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    earlier: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What rows that were measured in this run had been before."""
 
     @classmethod
     def load(cls) -> Results:
@@ -59,6 +61,7 @@ class Results:
     ) -> None:
         """Take in what was measured; a kind that was not measured keeps its figures if both are of a kind."""
         old = self.rows.get(row.name, {})
+        self.earlier[row.name] = old
         keep = old.get("kinds", {}) if old.get("quick") == quick else {}
         kinds = dict(keep)
         for kind, outcome in outcomes.items():
@@ -81,6 +84,23 @@ class Results:
             "notes": list(notes),
             "kinds": kinds,
         }
+
+    def change(self, row: Row, figure: Figure) -> str:
+        """Whether Tocsin's figure is better or worse than what was last kept; empty where that cannot be
+        said, and between quick and whole runs."""
+        old, new = self.earlier.get(row.name, {}), self.rows.get(row.name, {})
+        if not old or old.get("quick") != new.get("quick"):
+            return ""
+        kept = [one.get("kinds", {}).get("tocsin", {}) for one in (old, new)]
+        values = [one.get("figures", {}).get(figure.key, math.nan) for one in kept]
+        if any(value is not None and math.isnan(value) for value in values):
+            return ""
+        before, now = (math.inf if value is None else value for value in values)
+        spread = [
+            noise([math.inf if value is None else value for value in one["samples"].get(figure.key, [])])
+            for one in kept
+        ]
+        return change(before, now, math.hypot(*spread), at_least=figure.target.at_least)
 
     def figure(self, row: Row, figure: Figure, kind: str) -> float | None:
         """A figure; infinite if it was waited for in vain; None if it was not measured."""
@@ -171,7 +191,7 @@ def table(rows: Sequence[Row], results: Results) -> list[str]:
 
 def _target_text(figure: Figure) -> str:
     text = str(figure.target)
-    return f"{text} {figure.unit}".strip() if figure.target.limit is not None else text
+    return f"{text} {figure.unit}".strip() if figure.target.limit is not None or figure.target.plus else text
 
 
 def show(row: Row, results: Results) -> None:
@@ -180,7 +200,8 @@ def show(row: Row, results: Results) -> None:
         theirs, ours = (results.figure(row, figure, kind) for kind in _KINDS)
         print(
             f"{figure.title:72} {number(theirs, figure.unit):>24} {number(ours, figure.unit):>24}"
-            f"  x{ratio(ours, theirs):8} {_target_text(figure):12} {verdict(figure, ours, theirs)}",
+            f"  x{ratio(ours, theirs):8} {_target_text(figure):12} {verdict(figure, ours, theirs):6}"
+            f" {results.change(row, figure)}".rstrip(),
             flush=True,
         )
 

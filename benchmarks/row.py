@@ -43,13 +43,14 @@ def smallest(samples: Sequence[float]) -> float:
 class Target:
     """What Tocsin is to reach.
 
-    ``factor`` is of the real Alertmanager's figure in the same run, ``limit`` a number of its own; at most
-    that, or with ``at_least`` no less. Several conditions must all hold.
+    ``factor`` is of the real Alertmanager's figure in the same run, and ``plus`` may come on top; ``limit``
+    is a number of its own; at most that, or with ``at_least`` no less. Several conditions must all hold.
     """
 
     factor: float | None = None
     limit: float | None = None
     at_least: bool = False
+    plus: float = 0.0
 
     def met(self, ours: float | None, theirs: float | None) -> bool | None:
         """Whether it is reached; None if that cannot be said, for want of a figure."""
@@ -61,18 +62,45 @@ class Target:
         if self.factor is not None:
             if theirs is None:
                 return None
-            wanted = theirs * self.factor
+            wanted = theirs * self.factor + self.plus
             verdicts.append(ours >= wanted if self.at_least else ours <= wanted)
         return all(verdicts) if verdicts else None
 
     def __str__(self) -> str:
         word = "≥" if self.at_least else "≤"
-        parts = [f"{word} {self.factor:.3g} ×"] if self.factor is not None else []
+        more = f" + {self.plus:g}" if self.plus else ""
+        parts = [f"{word} {self.factor:.3g} ×{more}"] if self.factor is not None else []
         parts += [f"{word} {self.limit:g}"] if self.limit is not None else []
         return ", ".join(parts) or "-"
 
 
 NO_TARGET = Target()
+
+LEAST_NOISE = 0.05
+"""Of a figure: what two runs on a quiet machine may differ by in any case."""
+ONE_TRIAL_NOISE = 0.25
+"""The same where there is one trial, whose noise nobody knows."""
+
+
+def noise(samples: Sequence[float]) -> float:
+    """How far a figure made of these may be off, as a share of it: half of what the middle half of them
+    spans, by the root of their number."""
+    values = sorted(value for value in samples if math.isfinite(value))
+    if len(values) < 3 or not statistics.median(values):
+        return ONE_TRIAL_NOISE
+    low, _, high = statistics.quantiles(values, n=4, method="inclusive")
+    spread = (high - low) / abs(statistics.median(values)) / 2
+    return max(LEAST_NOISE, spread * 2 / math.sqrt(len(values)))
+
+
+def change(before: float, now: float, noise_: float, *, at_least: bool) -> str:
+    """What became of a figure since it was last kept, in words."""
+    if not (math.isfinite(before) and math.isfinite(now)) or not before:
+        return "" if before == now else "changed"
+    by = now / before - 1
+    if abs(by) <= noise_:
+        return f"as before ({by:+.0%}, noise {noise_:.0%})"
+    return f"{'better' if (by > 0) == at_least else 'WORSE'} ({by:+.0%}, noise {noise_:.0%})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,8 @@ def _once(folder: Path, giver_kind: NodeKind, taker_kind: NodeKind, count: int) 
                 "seconds": done - relays.counted.first_at,
                 "megabytes": relays.counted.bytes / 1e6,
                 "giver_cpu": cpu_seconds(giver.pid) - giver_before,
-                "taker_cpu": cpu_seconds(taker.pid) - taker_before,
+                "taker_cpu": (taker_cpu := cpu_seconds(taker.pid) - taker_before),
+                "entry": 1e6 * taker_cpu / count,
                 "held": 1e3 * held,
                 **longest_turn("taker_turn", taker),
                 **longest_turn("giver_turn", giver),
@@ -172,6 +173,7 @@ def _restart(bench: Bench, kind: NodeKind) -> Samples:
             with _Waits(node) as waits:
                 wait_for(lambda: settled(node) and members(node) == 2, 60, "the node is ready again")
                 ready = time.monotonic() - began
+                cpu = cpu_seconds(node.pid)
                 time.sleep(bench.seconds(5, 2))  # it may still have something to tell
             wait_for(lambda: silences_held(node) == count, 60, "the node has all")
             turn = longest_turn("turn", node)
@@ -179,7 +181,8 @@ def _restart(bench: Bench, kind: NodeKind) -> Samples:
             for each in (other, node):
                 each.process.kill()
                 each.close()
-    return {"held": [1e3 * waits.longest], "ready": [ready]} | {key: [value] for key, value in turn.items()}
+    figures = {"held": [1e3 * waits.longest], "ready": [ready], "cpu": [cpu], "entry": [1e6 * cpu / count]}
+    return figures | {key: [value] for key, value in turn.items()}
 
 
 def _alertmanager(_: NodeKind) -> NodeKind:
@@ -194,9 +197,10 @@ def _figures(source: str, target: Target) -> tuple[Figure, ...]:
     title = f"a fresh node receives 50,000 silences from {source}"
     return (
         Figure("seconds", title, "s", target),
-        Figure("megabytes", f"{title}: transferred", "MB"),
+        Figure("megabytes", f"{title}: transferred", "MB", Target(factor=1)),
         Figure("giver_cpu", f"{title}: CPU of the giver", "s"),
         Figure("taker_cpu", f"{title}: CPU of the taker", "s"),
+        Figure("entry", f"{title}: CPU of the taker for each", "µs", Target(limit=20)),
         Figure("held", f"{title}: longest small request to the taker", "ms", Target(limit=20), largest),
         Figure("taker_turn", f"{title}: longest turn of the taker's loop", "ms", Target(limit=20), largest),
     )
@@ -228,13 +232,13 @@ ROWS = (
     Row(
         "join-same",
         f"{_HOW} Both of one kind.",
-        (*_figures("its own kind", Target(limit=1.0)), _GIVER_TURN),
+        (*_figures("its own kind", Target(factor=1.0)), _GIVER_TURN),
         _join(_same),
     ),
     Row(
         "join-alertmanager",
         f"{_HOW} The giver is an Alertmanager.",
-        _figures("an Alertmanager", Target(limit=2.0)),
+        _figures("an Alertmanager", Target(factor=1.5)),
         _join(_alertmanager),
     ),
     Row(
@@ -250,6 +254,8 @@ ROWS = (
         "Ready: from the start of its process. Requests: from its first answer until 5 s after it is ready.",
         (
             Figure("ready", "a node with 50,000 silences is started again: ready after", "s"),
+            Figure("cpu", "a node with 50,000 silences is started again: CPU until ready", "s"),
+            Figure("entry", "the same for each silence, its own start included", "µs", Target(limit=20)),
             *_held("a node with 50,000 silences is started again"),
         ),
         _restart,

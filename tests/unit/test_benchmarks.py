@@ -14,7 +14,19 @@ from benchmarks.__main__ import ROWS
 from benchmarks.connection import Connection
 from benchmarks.relay import Relays
 from benchmarks.report import Results, number, ratio, table
-from benchmarks.row import Figure, Outcome, Row, Samples, Target, median, p99
+from benchmarks.row import (
+    LEAST_NOISE,
+    ONE_TRIAL_NOISE,
+    Figure,
+    Outcome,
+    Row,
+    Samples,
+    Target,
+    change,
+    median,
+    noise,
+    p99,
+)
 from benchmarks.states import (
     Matchers,
     all_but_one_shared,
@@ -41,6 +53,8 @@ from tocsin.alerting.silence import Silences
         (Target(factor=1), 3.0, None, None),
         (Target(limit=6), None, 3.0, None),
         (Target(factor=2, limit=10), 11.0, 100.0, False),
+        (Target(factor=1, plus=1.5), 5.5, 4.0, True),
+        (Target(factor=1, plus=1.5), 5.6, 4.0, False),
         (Target(), 1.0, 1.0, None),
     ],
 )
@@ -63,6 +77,40 @@ def test_when_a_target_is_met(
 def test_samples_become_one_number(samples: Sequence[float], middle: float, high: float) -> None:
     assert median(samples) == middle
     assert p99(samples) == high
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "at_least", "word"),
+    [
+        (100.0, 104.0, False, "as before (+4%, noise 5%)"),
+        (100.0, 120.0, False, "WORSE (+20%, noise 5%)"),
+        (100.0, 80.0, False, "better (-20%, noise 5%)"),
+        (100.0, 120.0, True, "better (+20%, noise 5%)"),
+        (100.0, math.inf, False, "changed"),
+        (math.inf, math.inf, False, ""),
+    ],
+)
+def test_what_became_of_a_figure(before: float, now: float, at_least: bool, word: str) -> None:
+    assert change(before, now, 0.05, at_least=at_least) == word
+
+
+def test_noise_is_what_the_samples_span_and_one_trial_says_nothing_of_it() -> None:
+    assert noise([10.0]) == noise([]) == noise([0.0, 0.0, 0.0]) == ONE_TRIAL_NOISE
+    assert noise([10.0] * 9) == LEAST_NOISE
+    assert noise([5.0, 10.0, 15.0]) == pytest.approx(0.25 * 2 / math.sqrt(3))
+    assert noise([5.0, 10.0, 15.0] * 200) == LEAST_NOISE
+
+
+def test_a_row_says_what_became_of_it_since_it_was_kept() -> None:
+    row = Row("r", "how", (Figure("a", "A", "ms"),), lambda *_: {})
+    results = Results()
+    runs: list[tuple[list[float], bool]] = [([10.0] * 5, False), ([20.0] * 5, False), ([1.0] * 5, True)]
+    for values, quick in runs:
+        results.add(row, {"tocsin": Outcome({"a": values})}, quick=quick, notes=[], seconds=1)
+        if values[0] == 20.0:
+            assert results.change(row, row.figures[0]) == "WORSE (+100%, noise 7%)"
+        else:
+            assert results.change(row, row.figures[0]) == "", "nothing before, or of another length"
 
 
 def test_figures_as_a_person_reads_them() -> None:
