@@ -11,8 +11,6 @@ import { matchesAll } from "./matchers.js";
  * @property {Labels} labels
  * @property {Labels} annotations
  * @property {number} startsAt
- * @property {number} updatedAt
- * @property {number} endsAt
  * @property {string} generatorURL
  * @property {string[]} receivers
  * @property {State} state
@@ -58,17 +56,30 @@ export function readGroups(answer, old) {
     const count = seen.get(key) ?? 0;
     seen.set(key, count + 1);
     if (count) key += `\n${count}`;
-    const alerts = group.alerts.map((/** @type {any} */ raw) => readAlert(raw, key, old));
+    const names = [group.receiver.name];
+    const alerts = group.alerts.map((/** @type {any} */ raw) => readAlert(raw, key, names, old));
     alerts.sort(bySeverityAndAge);
     return { key, labels: group.labels, receiver: group.receiver.name, alerts };
   });
 }
 
-/** @param {any} raw @param {string} group @param {Map<string, Alert>} old @returns {Alert} */
-function readAlert(raw, group, old) {
+/** Nearly all alerts share it. @type {string[]} */
+const NONE = [];
+
+/** @param {string[] | undefined} list */
+const listed = (list) => (list?.length ? list : NONE);
+
+/** There may be tens of thousands: what most have alike is made once.
+ * @param {any} raw @param {string} group @param {string[]} names of the group's receiver @param {Map<string, Alert>} old
+ * @returns {Alert} */
+function readAlert(raw, group, names, old) {
   const { status } = raw;
-  const by = (/** @type {string} */ name) => status[name] ?? [];
-  const version = `${raw.updatedAt} ${raw.startsAt} ${by("silencedBy")} ${by("inhibitedBy")} ${by("mutedBy")}`;
+  const [silencedBy, inhibitedBy, mutedBy] = [listed(status.silencedBy), listed(status.inhibitedBy), listed(status.mutedBy)];
+  const receivers = raw.receivers.length === 1 && raw.receivers[0].name === names[0] ? names : namesOf(raw.receivers);
+  let version = raw.updatedAt + raw.startsAt;
+  if (silencedBy !== NONE || inhibitedBy !== NONE || mutedBy !== NONE || receivers !== names) {
+    version += ` ${silencedBy} ${inhibitedBy} ${mutedBy} ${receivers}`;
+  }
   const key = `${group}\n${raw.fingerprint}`;
   const before = old.get(key);
   if (before && before.version === version && before.state !== "resolved") return before;
@@ -78,22 +89,19 @@ function readAlert(raw, group, old) {
     labels: raw.labels,
     annotations: raw.annotations,
     startsAt: Date.parse(raw.startsAt),
-    updatedAt: Date.parse(raw.updatedAt),
-    endsAt: Date.parse(raw.endsAt),
     generatorURL: raw.generatorURL ?? "",
-    receivers: namesOf(raw.receivers),
+    receivers,
     rank: severityRank(raw.labels),
     state: stateOf(status),
-    silencedBy: by("silencedBy"),
-    inhibitedBy: by("inhibitedBy"),
-    mutedBy: by("mutedBy"),
+    silencedBy,
+    inhibitedBy,
+    mutedBy,
     version,
   };
 }
 
-/** Each once; nearly always there is one. @param {{name: string}[]} receivers @returns {string[]} */
+/** Each once. @param {{name: string}[]} receivers @returns {string[]} */
 function namesOf(receivers) {
-  if (receivers.length === 1) return [receivers[0].name];
   return [...new Set(receivers.map((receiver) => receiver.name))];
 }
 
@@ -112,10 +120,19 @@ function textOf(alert) {
 }
 
 const SEVERITIES = ["page", "critical", "error", "high", "warning", "medium", "info", "low", "none"];
+/** @type {Map<string | undefined, number>} */
+const ranks = new Map();
+
 /** How bad, smaller is worse; what is not known comes before info. @param {Labels} labels */
-export function severityRank(labels) {
-  const rank = SEVERITIES.indexOf((labels.severity ?? "").toLowerCase());
-  return rank < 0 ? 5.5 : rank;
+export function severityRank({ severity }) {
+  let rank = ranks.get(severity);
+  if (rank === undefined) {
+    rank = SEVERITIES.indexOf((severity ?? "").toLowerCase());
+    if (rank < 0) rank = 5.5;
+    if (ranks.size >= 1000) ranks.clear();
+    ranks.set(severity, rank);
+  }
+  return rank;
 }
 
 /** critical, warning, info or empty: which colour. @param {Labels} labels */
