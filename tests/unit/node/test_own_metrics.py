@@ -19,7 +19,7 @@ from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.transport.dtls.settings import DTLSStatistics
 from tocsin.gossip.transport.mux.settings import MuxStatistics
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.node import observation, web
+from tocsin.node import observation, tocsinbackend, web
 from tocsin.node.acknowledging import AcknowledgementStatistics
 from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.node.cluster.antientropy import AntiEntropyStatistics
@@ -98,7 +98,8 @@ def shown() -> Iterator[str]:
 
 def test_the_list_is_whole() -> None:
     sources = "".join(
-        Path(str(module.__file__)).read_text() for module in (observation, web, recorder, tracing)
+        Path(str(module.__file__)).read_text()
+        for module in (observation, tocsinbackend, web, recorder, tracing)
     )
     assert set(re.findall(r'watch_statistics\(\s*"(\w+)"', sources)) == set(STATISTICS)
 
