@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Images of Python often set it, and then each process compiles anew what it loads, each worker all its tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied hostile-receivers fuzz template-fuzz fuzz-short protocol dist dist-check deb docs mixin release typed clean
+.PHONY: soak wide-area help setup demo test lint unit pages trouble interop interop-sanity scale slow stories bench kill9 web-attacks faults hostile receivers receivers-varied hostile-receivers fuzz template-fuzz fuzz-short protocol dist dist-check deb docs mixin release typed clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed 's/:.*##/\t/' | expand -t 16
@@ -76,6 +76,13 @@ interop: setup  ## tests beside the real Alertmanager, amtool, Prometheus and se
 interop-sanity: setup  ## the same with a real Alertmanager in our place: tests the tests
 	@tools/fetch-peers $(PEERS)
 	@TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_INTEROP_OURS=alertmanager $(INTEROP) --deselect tests/interop/test_demo.py
+
+soak: setup  ## a busy cluster for an hour: does anything grow? (ARGS="--minutes 5 --write docs/soak.md")
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+wide-area: setup  ## nine nodes in three regions, in network namespaces (root; ARGS="--seconds 60 --cluster all")
+	@tools/fetch-peers $(PEERS) || [ $$? -eq 3 ]
+	@TOCSIN_PEERS=$(abspath $(PEERS)) $(BIN)/python -m tests.faults.widearea $(ARGS)
 
 scale: setup  ## large clusters in simulation: write docs/scale.md and its pictures (ten minutes and more)
 	@$(BIN)/python -m simulation.scale --write docs

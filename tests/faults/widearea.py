@@ -1,0 +1,201 @@
+"""Nine nodes in three regions, far apart: what of it is seen, and whether anything is lost.
+
+    python -m tests.faults.widearea --seconds 600 --write docs/wide-area.md
+
+Round trips between the regions take 80, 150 and 250 ms, and a hundredth of what goes between them is lost, in
+network namespaces as of ``tests.faults.suite``, whose flow of silences and alerts goes on all the while.
+Silences are posted to one node after the other, and every other Tocsin node is looked at until it shows them;
+then the farthest region is cut off, and healed. It needs what the fault suite needs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from tests.faults.suite.__main__ import NO_NAMESPACES, Result, run
+from tests.faults.suite.network import run_inside, why_not
+from tests.faults.suite.scenarios import Noted, Scenario
+from tests.faults.suite.switch import CUT
+from tests.faults.suite.switch import Path as Way
+from tests.faults.suite.world import PlacedNode, World
+from tests.support import alertmanager, page
+from tests.support.api import matcher
+
+REGIONS: Final = 3
+ROUND_TRIPS: Final = {(0, 1): 0.080, (0, 2): 0.150, (1, 2): 0.250}
+LOSS: Final = 0.01
+NEAR: Final = 0.0005
+"""Seconds there and back within a region."""
+ALLOWED: Final = 0.050
+"""Seconds on top of the round trip, in which 99 of 100 silences are to be seen."""
+PATIENCE: Final = 60.0
+CUT_FOR: Final = 15.0
+
+
+def region_of(place: int) -> int:
+    """Of the node at a port: three to each, in turn, so that with Alertmanagers each region may have one."""
+    return (place - 1) % REGIONS
+
+
+def round_trip(one: int, other: int) -> float:
+    """Seconds between two regions and back."""
+    return NEAR if one == other else ROUND_TRIPS[min(one, other), max(one, other)]
+
+
+def paths(places: Sequence[int], cut: int | None = None) -> Mapping[tuple[int, int], Way]:
+    """The network; the region ``cut`` is apart from the others."""
+    found: dict[tuple[int, int], Way] = {}
+    for a in places:
+        for b in places:
+            here, there = region_of(a), region_of(b)
+            if a == b:
+                continue
+            if here != there and cut in (here, there):
+                found[a, b] = CUT
+            else:
+                loss = LOSS if here != there else 0.0
+                found[a, b] = Way(loss=loss, delay=round_trip(here, there) / 2)
+    return found
+
+
+class Seen:
+    """How long silences took from before their POST to each region, by the round trip there."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[float, list[float]] = {}
+        self._lock = threading.Lock()
+
+    def add(self, trip: float, seconds: float) -> None:
+        """One silence was seen at one node."""
+        with self._lock:
+            self.seconds.setdefault(trip, []).append(seconds)
+
+    def remarks(self) -> list[str]:
+        """Figures by round trip."""
+        found = []
+        for trip, seconds in sorted(self.seconds.items()):
+            ordered = sorted(seconds)
+            high = ordered[min(len(ordered) - 1, math.ceil(len(ordered) * 0.99) - 1)]
+            met = "met" if high <= trip + ALLOWED else "missed"
+            found.append(
+                f"{1e3 * trip:.0f} ms away: p50 {1e3 * ordered[len(ordered) // 2]:.0f} ms, p99 "
+                f"{1e3 * high:.0f} ms of {len(ordered)} ({1e3 * (trip + ALLOWED):.0f} allowed: {met})"
+            )
+        return found
+
+
+def _look(node: PlacedNode, path: str, began: float, trip: float, seen: Seen) -> None:
+    with httpx.Client(base_url=node.url, timeout=5.0, trust_env=False) as client:
+        while time.monotonic() - began < PATIENCE:
+            if client.get(path).status_code == 200:
+                break
+            time.sleep(0.004)
+        seen.add(trip, time.monotonic() - began)
+
+
+def _pass_one(author: PlacedNode, others: Sequence[PlacedNode], number: int, seen: Seen) -> None:
+    began = time.monotonic()
+    identifier = author.api.post_silence([matcher("alertname", f"Far{number}")])
+    watchers = [
+        threading.Thread(
+            target=_look,
+            args=(
+                node,
+                f"/api/v2/silence/{identifier}",
+                began,
+                round_trip(region_of(author.place), region_of(node.place)),
+                seen,
+            ),
+        )
+        for node in others
+    ]
+    for watcher in watchers:
+        watcher.start()
+    for watcher in watchers:
+        watcher.join()
+
+
+def wide_area(seconds: float, world: World, _hold: float, noted: Noted) -> None:
+    """The time is divided: silences are timed, then a region is cut off for a while, and healed."""
+    places = list(world.network.ports)
+    world.network.become(paths(places))
+    everybody = {node.cluster_address for node in world.nodes}
+    tocsins = [node for node in world.nodes if node.is_tocsin]
+    seen, missed, number = Seen(), 0, 0
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        author = tocsins[number % len(tocsins)]
+        _pass_one(author, [node for node in tocsins if node is not author], number, seen)
+        missed += sum(world.sees(node) != everybody for node in world.nodes)
+        number += 1
+    noted.remarks += seen.remarks()
+    noted.remarks.append(f"members missed in {missed} of {number * len(world.nodes)} looks")
+    print("\n".join(noted.remarks), flush=True)  # What comes after may fail on a machine that is busy.
+    world.network.become(paths(places, cut=REGIONS - 1))
+    time.sleep(CUT_FOR)
+    world.network.become(paths(places))
+    noted.remarks.append(f"region 3 cut off for {CUT_FOR:.0f} s and healed")
+
+
+def text(results: Sequence[Result]) -> str:
+    """The figures as Markdown."""
+    lines = []
+    for one in results:
+        told = f"{one.unnotified} not notified, {one.twice_otherwise} notified twice while nobody was apart"
+        lines += [
+            f"{one.cluster}: {one.silences} silences, {one.lost} lost; {one.groups} groups, {told}.",
+            "",
+            *(f"- {remark}" for remark in [*one.remarks, *one.problems]),
+            "",
+        ]
+    return "\n".join(lines).rstrip()
+
+
+def main() -> int:
+    """Exit status 1 if anything was lost, or nobody was told."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=600.0, help="to time silences for; 600 by default")
+    parser.add_argument("--cluster", choices=("all", "tocsin", "mixed"), default="tocsin")
+    parser.add_argument("--nodes", type=int, default=9, help="9 by default, a third in each region")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--write", type=Path, help="put the figures into this page, between its marks")
+    arguments = parser.parse_args()
+    if reason := why_not() if "TOCSIN_FAULTS_INSIDE" not in os.environ else "":
+        print(reason)
+        return NO_NAMESPACES
+    if (status := run_inside("tests.faults.widearea", sys.argv[1:])) is not None:
+        return status
+    act = partial(wide_area, arguments.seconds)
+    scenario = Scenario("wide-area", "three regions", act, nodes=arguments.nodes, divides=True)
+    results = []
+    for mixed in (False, True):
+        if arguments.cluster == ("tocsin" if mixed else "mixed"):
+            continue
+        if mixed and (without := alertmanager.why_not()):
+            print(f"without Alertmanager: {without}")
+            continue
+        with tempfile.TemporaryDirectory(prefix="tocsin-wide-", ignore_cleanup_errors=True) as folder:
+            results.append(run(scenario, mixed=mixed, short=False, seed=arguments.seed, folder=Path(folder)))
+        print(json.dumps(asdict(results[-1])), flush=True)
+    print(f"\n{text(results)}")
+    if arguments.write:
+        page.put(arguments.write, text(results))
+    return 1 if any(result.problems for result in results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
