@@ -223,7 +223,7 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
 
     def has_expired(self) -> bool:
         """Whether it is better closed: it has waited too long, or the other side has closed it."""
-        return self._answer is None and (self._stream.touched or time.monotonic() > self._expire_at)
+        return self._answer is None and (time.monotonic() > self._expire_at or self._stream.was_left)
 
     def is_idle(self) -> bool:
         """Whether nothing is under way on it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import ssl
 from typing import Any, Final
@@ -106,6 +107,15 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Whether anything has come that was not read: bytes, or the end."""
         return self._ended or bool(self._received)
 
+    @property
+    def was_left(self) -> bool:
+        """As :attr:`touched`, or the system has something that the event loop has not come to yet."""
+        if self.touched or self._transport is None:
+            return True
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         """Some of what has come; empty at the end. ``httpcore.ReadError``.
 
@@ -164,7 +174,7 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
     def get_extra_info(self, info: str) -> Any:
         """``ssl_object``, ``socket`` or ``is_readable``."""
         if info == "is_readable":
-            return self.touched
+            return self.was_left
         return self._transport.get_extra_info(info) if self._transport is not None else None
 
 

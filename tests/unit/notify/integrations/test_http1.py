@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import CertificateAuthority
-from tests.support.httpreceiver import client, run, served
+from tests.support.httpreceiver import OK, client, run, served
 from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
 from tocsin.notify.integrations.base import Answer, NotifyError
 from tocsin.notify.integrations.stream import MAX_BUFFERED
@@ -43,6 +45,32 @@ def test_an_answer_is_read_and_its_connection_kept_if_nothing_is_odd(how: str) -
                 assert (answer.status, answer.body) == (200, b"ok")
                 assert "x-a" not in answer.headers or how == "with a folded header"
             assert len(server.connections) == (1 if how in KEPT else 2)
+
+    run(story)
+
+
+def test_a_connection_that_the_server_has_just_closed_fails_no_request() -> None:
+    """Though the event loop has not been told of it yet."""
+    closed = threading.Event()
+
+    def serve(listener: socket.socket) -> None:
+        for _ in range(2):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(OK)
+            closed.set()
+
+    async def story() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+            thread.start()
+            async with client() as http:
+                url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+                for _ in range(2):
+                    assert (await http.post(url, b"{}")).status == 200
+                    assert closed.wait(60)  # The event loop stands still.
+            thread.join()
 
     run(story)
 
