@@ -43,12 +43,17 @@ class Address(_HostAndPort):
     @property
     def packed(self) -> bytes:
         """4 or 16 bytes, network order."""
-        return ipaddress.ip_address(self.host).packed
+        return _packed(self.host)
 
     @classmethod
     def from_packed(cls, packed: bytes, port: int) -> Address:
         """From the wire's 4 or 16 bytes; :class:`WireError` for any other length."""
         return _unpacked(packed, port)
+
+
+@lru_cache(maxsize=16384)
+def _packed(host: str) -> bytes:
+    return ipaddress.ip_address(host).packed
 
 
 @lru_cache(maxsize=16384)

@@ -7,6 +7,7 @@ import contextlib
 import random
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import thread_time
 from typing import TYPE_CHECKING, Final
 
 from tocsin.aio import Tasks
@@ -54,6 +55,10 @@ if TYPE_CHECKING:  # Loaded with a keyring.
 
 MAX_RECIPIENTS: Final = 32
 """Members that get such a message. A later one waits for so many others that it need not get it."""
+QUICK: Final = 0.002
+SELDOM: Final = 10
+"""Seconds of work that noticing a change of the members may take, and times it that pass until the next if it
+took more."""
 LEAVE_TIMEOUT: Final = 10.0
 FLUSH_TIMEOUT: Final = 2.0
 RESETTLE_TIMEOUT: Final = 5.0
@@ -97,6 +102,8 @@ class Cluster:
         # Many nodes of one host, or a large cluster, may come and go for good reasons.
         self._member_lines = LogBound(lines=32, total=512, statistics=self.log_statistics)
         self._on_members = on_members
+        self._noticing: asyncio.TimerHandle | None = None
+        self._unnoticed = False
         self._on_settled = on_settled
         ring = keyring.keyring if keyring is not None else None
         self._keyring_trouble = KeyringRefusals(ring, log, self.log_statistics)
@@ -206,6 +213,8 @@ class Cluster:
         if self._closed:
             return
         self._closed = True
+        if self._noticing is not None:
+            self._noticing.cancel()
         if self.joining is not None:
             await self._flush()
             await self.joining.close()
@@ -350,7 +359,7 @@ class Cluster:
                 self.replication.member_changed(member)
                 self._say("peer joined", member)
                 self.convergence.member_joined(member)
-                self._on_members()
+                self._members_changed()
             case MemberLeft(member=member):
                 self.statistics.peers_left += 1
                 on_purpose = member.state is MemberState.LEFT
@@ -359,13 +368,13 @@ class Cluster:
                 self.replication.member_gone(member, on_purpose=on_purpose)
                 self.convergence.member_left(member)
                 self._say("peer left" if on_purpose else "peer failed", member)
-                self._on_members()
+                self._members_changed()
             case MemberUpdated(member=member):
                 self.statistics.peers_updated += 1
                 if self.joining is not None:
                     self.joining.member_joined(member)  # perhaps at another address
                 self.replication.member_changed(member)
-                self._on_members()
+                self._members_changed()
             case PacketsLost(destination=destination):
                 self.replication.packets_lost(destination)
             case NameConflict(existing=existing, claimed=claimed):
@@ -390,6 +399,23 @@ class Cluster:
                 self._log.debug("refused from peer", reason=reason, detail=detail, source=str(source))
             case _:
                 pass
+
+    def _members_changed(self) -> None:
+        """Notice it at once, unless that takes long: thousands of members may come one after the other."""
+        if self._noticing is not None:
+            self._unnoticed = True
+            return
+        began = thread_time()
+        self._on_members()
+        took = thread_time() - began
+        if took > QUICK:
+            self._noticing = asyncio.get_running_loop().call_later(SELDOM * took, self._notice_again)
+
+    def _notice_again(self) -> None:
+        self._noticing = None
+        if self._unnoticed:
+            self._unnoticed = False
+            self._members_changed()
 
     def _say(self, what: str, member: Member) -> None:
         more = self._member_lines.admit(what, member.address.host)

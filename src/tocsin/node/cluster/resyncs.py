@@ -10,6 +10,9 @@ MAX_RUNNING: Final = 4
 """Exchanges at the same time; more wait."""
 MINIMUM_PAUSE: Final = 1.0
 MAXIMUM_PAUSE: Final = 30.0
+PAUSE_OF_ALL: Final = 0.1
+"""After a failed one nobody begins another for so long, times the thousands of members in need:
+whoever invents members must not have our whole list sent to each of them."""
 CALM: Final = 60.0
 """A member that needed none for so many seconds starts again with the shortest pause."""
 
@@ -42,6 +45,7 @@ class Resyncs:
         self._random = random
         self._needs: dict[str, _Need] = {}
         self._running = 0
+        self._not_before = 0.0
 
     def want(self, member: str, now: float) -> None:
         """``member`` lacks something."""
@@ -55,6 +59,8 @@ class Resyncs:
     def due(self, now: float) -> list[str]:
         """With whom to begin now; each is to be reported with :meth:`finished`."""
         found: list[str] = []
+        if now < self._not_before:
+            return found
         for member, need in self._needs.items():
             if self._running >= MAX_RUNNING:
                 break
@@ -69,6 +75,8 @@ class Resyncs:
         """An exchange is over."""
         self._running -= 1
         self.statistics.failed += not success
+        if not success:
+            self._not_before = now + PAUSE_OF_ALL * (len(self._needs) // 1000 + 1)
         need = self._needs.get(member)
         if need is None or not need.running:
             return
@@ -86,4 +94,4 @@ class Resyncs:
         if self._running >= MAX_RUNNING:
             return None
         waiting = [need.not_before for need in self._needs.values() if need.wanted and not need.running]
-        return min(waiting, default=None)
+        return max(min(waiting), self._not_before) if waiting else None

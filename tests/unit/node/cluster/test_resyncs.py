@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.amounts import many
-from tocsin.node.cluster.resyncs import CALM, MAX_RUNNING, MAXIMUM_PAUSE, Resyncs
+from tocsin.node.cluster.resyncs import CALM, MAX_RUNNING, MAXIMUM_PAUSE, PAUSE_OF_ALL, Resyncs
 
 
 def resyncs() -> Resyncs:
@@ -129,3 +129,21 @@ def test_whoever_needs_one_gets_one_and_nobody_gets_many(steps: list[tuple[str, 
             wanted.discard(one)
             running[one] = True
     assert not wanted
+
+
+def test_after_a_failed_one_all_wait_the_longer_the_more_there_are() -> None:
+    """Who invents members must not have our whole list sent to each of them, one after the other."""
+    needs = resyncs()
+    for number in range(3000):
+        needs.want(f"invented-{number}", 0.0)
+    begun = 0
+    now = 0.0
+    while now < 10.0:
+        for each in needs.due(now):
+            begun += 1
+            needs.finished(each, success=False, now=now)
+        due = needs.next_timeout()
+        assert due is not None
+        assert due > now
+        now = due
+    assert begun <= MAX_RUNNING * 10.0 / (3 * PAUSE_OF_ALL) + MAX_RUNNING
