@@ -69,7 +69,7 @@ def data() -> Iterator[Path]:
 
 def runs_as_nobody(data: Path) -> bool:
     """Whether that user reaches this Python at all: it may be in somebody's home."""
-    process = restricted(data, sys.executable, "-c", "import tocsin.cli.daemon")
+    process = restricted(data, sys.executable, "-c", "import tocsin.cli.running")
     process.communicate(timeout=60)
     return process.returncode == 0
 

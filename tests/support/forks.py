@@ -28,6 +28,7 @@ from typing import Any, Final, NoReturn
 DAEMON: Final = (sys.executable, "-m", "tocsin.cli.daemon")
 LOADED: Final = (
     "tocsin.cli.daemon",
+    "tocsin.cli.running",
     "tocsin.node.app",
     "tocsin.node.api.app",
     "tocsin.node.cluster.cluster",

@@ -28,8 +28,14 @@ def set_up() -> None:
     gc.set_threshold(YOUNG, MIDDLE, NEVER)
 
 
+def hold_back() -> None:
+    """Collect nothing until :func:`clean_up`: what a start makes stays."""
+    gc.disable()
+
+
 def clean_up() -> None:
     """Collect fully, and set apart what is left: modules and code. Before the node serves."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 
