@@ -290,7 +290,7 @@ class _Run:
         outcome = Outcome(self.story, accepted=len(self.world.accepted), attempts=len(self.world.sent))
         status: dict[Labels, tuple[bool, Sent]] = {}
         told: dict[Labels, Nanoseconds] = {}
-        told_resolved: dict[Labels, Nanoseconds] = {}
+        notified_resolved: dict[Labels, Nanoseconds] = {}
         for sent in self.world.accepted:
             before: list[Sent] = []
             news = False
@@ -303,10 +303,10 @@ class _Run:
                 if known is not None:
                     before.append(known[1])
                 status[alert.labels] = firing, sent
-                (told if firing else told_resolved).setdefault(alert.labels, sent.taken)
+                (told if firing else notified_resolved).setdefault(alert.labels, sent.taken)
             if not news:
                 self._judge(sent, before, outcome)
-        self._find_missed(told, told_resolved, outcome)
+        self._find_missed(told, notified_resolved, outcome)
         outcome.wrong = self._oracle().judge(self.world.reports, self.world.told())
         return outcome
 
@@ -355,7 +355,7 @@ class _Run:
     def _find_missed(
         self,
         told: dict[Labels, Nanoseconds],
-        told_resolved: dict[Labels, Nanoseconds],
+        notified_resolved: dict[Labels, Nanoseconds],
         outcome: Outcome,
     ) -> None:
         story = self.story
@@ -375,7 +375,7 @@ class _Run:
                 outcome.missed.append(
                     f"{labels} fires at {(began - T0) / SECOND:.3f} s, and nobody is told in time"
                 )
-            if resolved is not None and labels in told and labels not in told_resolved:
+            if resolved is not None and labels in told and labels not in notified_resolved:
                 outcome.missed.append(f"{labels} is resolved, and nobody is told")
 
 

@@ -89,7 +89,7 @@ def test_explain_says_what_it_would_have_sent_and_what_the_others_did(play: Shad
     would = f"would have sent: in shadow: would have sent, {reason}; the others sent it"
     assert re.search(would, done.stdout), done.stdout
     done = tool("explain", "Slower", f"--alertmanager.url={play.without_rule.url}")
-    assert re.search(f"missing: {reason}: nobody has told", done.stdout), done.stdout
+    assert re.search(f"missing: {reason}: nobody has notified", done.stdout), done.stdout
 
 
 def test_it_sends_no_test_either(play: ShadowPlay) -> None:

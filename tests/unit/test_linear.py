@@ -124,5 +124,5 @@ def test_what_a_peer_says_was_not_needed_is_not_held_against_each_that_it_says_w
         others=(Knowledge(node="there", records=(record,)),),
     )
     with soon():
-        told = explain(scene).groups[0].told
-    assert {each.what for each in told} == {"sent", "sent by a peer"}
+        outcomes = explain(scene).groups[0].outcomes
+    assert {each.what for each in outcomes} == {"sent", "sent by a peer"}

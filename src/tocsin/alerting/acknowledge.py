@@ -56,7 +56,7 @@ class Acknowledgements:
         self._unknown_hold = unknown_hold
         self._quiet: dict[str, _Quiet] = {}
 
-    def look(
+    def evaluate(
         self, standings: Mapping[str, Standing | None], now: Nanoseconds, wait: Nanoseconds = 0
     ) -> list[str]:
         """Which of the acknowledgements in force are to end. ``standings``: all of them by their ids, None

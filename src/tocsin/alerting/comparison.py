@@ -76,14 +76,18 @@ def as_of_flush(
     fired and what was resolved at the flush. What a peer has notified since is not new, and counts as it was
     notified.
     """
-    told_firing, told_resolved = set(entry.firing_alerts), set(entry.resolved_alerts)
+    notified_firing, notified_resolved = set(entry.firing_alerts), set(entry.resolved_alerts)
     was_firing, was_resolved = flushed
     return (
         [
-            *(one for one in firing if one in told_firing or one in was_firing),
-            *(one for one in resolved if one in told_firing and one not in was_resolved),
+            *(one for one in firing if one in notified_firing or one in was_firing),
+            *(one for one in resolved if one in notified_firing and one not in was_resolved),
         ],
-        [one for one in resolved if one in was_resolved or (one in told_resolved and one not in told_firing)],
+        [
+            one
+            for one in resolved
+            if one in was_resolved or (one in notified_resolved and one not in notified_firing)
+        ],
     )
 
 
@@ -98,7 +102,7 @@ def notified_ends(
     """
     if entry is None:
         return ()
-    firing, told = set(entry.firing_alerts), set(entry.resolved_alerts)
+    firing, notified = set(entry.firing_alerts), set(entry.resolved_alerts)
     passed_on = unknown.passed_on(key, entry.timestamp)
     for alert in alerts:
         one = alert.labels.hash
@@ -106,10 +110,10 @@ def notified_ends(
         if end is None or not alert.resolved_at(at):
             continue
         if alert.ends_at <= end and one not in firing:
-            told.add(one)
+            notified.add(one)
         elif alert.ends_at > passed_on.get(one, alert.ends_at):
-            told.discard(one)  # It has fired anew since.
-    return told
+            notified.discard(one)  # It has fired anew since.
+    return notified
 
 
 def fire_anew(
@@ -145,14 +149,14 @@ def needs_notification(
     now: Nanoseconds,
     sent: Nanoseconds | None = None,
     may_still_fire: bool = False,
-    told: Collection[int] | None = None,
+    notified: Collection[int] | None = None,
     anew: Collection[int] = (),
 ) -> Reason | None:
     """Why a notification has to be sent, given what was last sent; ``None`` if it has not (wire 4.6).
 
     ``sent``: when that was, if not at the entry's timestamp. ``may_still_fire``: the entry has an alert as
-    firing of which this node has not heard; then not all are resolved that we do not see fire. ``told``: the
-    alerts whose end was notified, if not those of the entry. ``anew``: alerts that did not fire when the
+    firing of which this node has not heard; then not all are resolved that we do not see fire. ``notified``:
+    the alerts whose end was notified, if not those of the entry. ``anew``: alerts that did not fire when the
     entry was written, although it has them as firing.
     """
     if entry is None:
@@ -165,7 +169,9 @@ def needs_notification(
         if not entry.firing_alerts or (may_still_fire and set(entry.firing_alerts).isdisjoint(resolved)):
             return None
         return "all alerts resolved"
-    if send_resolved and not set(entry.resolved_alerts if told is None else told).issuperset(resolved):
+    if send_resolved and not set(entry.resolved_alerts if notified is None else notified).issuperset(
+        resolved
+    ):
         return "some alerts resolved"
     if (entry.timestamp if sent is None else sent) < now - repeat_interval:
         return "repeat interval elapsed"

@@ -66,15 +66,15 @@ class Content:
 
     __slots__ = (
         "_context",
+        "_evaluated_at",
         "_flush",
         "_flushed",
         "_integration",
         "_known",
         "_log_key",
-        "_looked_at",
+        "_notified",
         "_receiver_data",
         "_seen",
-        "_told",
         "alerts",
         "firing",
         "notification",
@@ -104,10 +104,10 @@ class Content:
         # What fired and what was resolved at the flush, once something else was chosen.
         self._flushed: tuple[Collection[int], Collection[int]] | None = None
         self._known = flush.alerts  # what the group held at _looked_at
-        self._looked_at = flush.now
+        self._evaluated_at = flush.now
         # The entry by which the alerts were chosen, and what was notified as firing by then.
         self._seen = seen.timestamp if seen is not None else 0
-        self._told: Collection[int] = seen.firing_alerts if seen is not None else ()
+        self._notified: Collection[int] = seen.firing_alerts if seen is not None else ()
         self._receiver_data: ReceiverData = {}  # what the log and the last attempt say
 
     @property
@@ -123,29 +123,29 @@ class Content:
         """What the log has of the group at the integration."""
         return self._context.log.query(self._log_key)
 
-    def look(self, entry: Entry | None, now: Nanoseconds) -> Steps[list[Muted]] | None:
+    def evaluate(self, entry: Entry | None, now: Nanoseconds) -> Steps[list[Muted]] | None:
         """Choose anew if a peer has notified the group, as ``entry`` says; None: there is nothing to choose.
         In steps, after which :attr:`alerts` are those; what is muted now.
 
         What was flushed is what is sent, however long a receiver fails: an alert shorter than that would go
-        untold. But once a peer has told the group something, tell what there is to tell after that. (Not in
+        not notified. But once a peer has notified the group, notify what there is after that. (Not in
         shadow, where what is compared is what was flushed.)
         """
         if entry is not None and entry.timestamp != self._seen and not self._context.withhold:
             self._seen = entry.timestamp
             return self._chosen(entry, now)
-        self.firing, self.resolved = hashes(self.alerts, self._looked_at)
+        self.firing, self.resolved = hashes(self.alerts, self._evaluated_at)
         return None
 
     def _chosen(self, entry: Entry, now: Nanoseconds) -> Steps[list[Muted]]:
         alerts = self.alerts
         if self._flushed is None:
-            firing, resolved = hashes(alerts, self._looked_at)
+            firing, resolved = hashes(alerts, self._evaluated_at)
             self._flushed = frozenset(firing), frozenset(resolved)
         muted = yield from self._choose(entry, now)
         if alerts != self.alerts:
             self.notification = None
-        self.firing, self.resolved = hashes(self.alerts, self._looked_at)
+        self.firing, self.resolved = hashes(self.alerts, self._evaluated_at)
         return muted
 
     def _choose(self, entry: Entry, now: Nanoseconds) -> Steps[list[Muted]]:
@@ -155,17 +155,17 @@ class Content:
         current = context.current(flush, now)
         if current is None:
             return []
-        told = {*self._told, *entry.firing_alerts, *entry.resolved_alerts}
-        untold = {
+        notified = {*self._notified, *entry.firing_alerts, *entry.resolved_alerts}
+        not_notified = {
             alert.labels: alert
             for alert in self.alerts
-            if not alert.resolved_at(self._looked_at) and alert.labels.hash not in told
+            if not alert.resolved_at(self._evaluated_at) and alert.labels.hash not in notified
         }
         alerts, muted = yield from context.muting.unmuted(flush, current, lambda: self.now, self._integration)
         self.alerts = tuple(
-            untold.get(alert.labels, alert) if alert.resolved_at(now) else alert for alert in alerts
+            not_notified.get(alert.labels, alert) if alert.resolved_at(now) else alert for alert in alerts
         )
-        self._known, self._looked_at, self._told = current, now, told
+        self._known, self._evaluated_at, self._notified = current, now, notified
         return muted
 
     def compare(self, entry: Entry | None, now: Nanoseconds) -> Reason | Spared:
@@ -191,7 +191,9 @@ class Content:
         self, entry: Entry | None, sent: Nanoseconds, firing: Sequence[int], resolved: Sequence[int]
     ) -> Reason | None:
         unknown = self._context.remembered.unknown
-        told = notified_ends(entry, self._log_key, self.alerts, unknown, self._looked_at) if resolved else ()
+        notified = (
+            notified_ends(entry, self._log_key, self.alerts, unknown, self._evaluated_at) if resolved else ()
+        )
         return needs_notification(
             entry,
             firing=firing,
@@ -200,7 +202,7 @@ class Content:
             repeat_interval=self._flush.options.repeat_interval,
             now=self._flush.due,
             sent=sent,
-            told=told,
+            notified=notified,
             may_still_fire=not firing and self._may_still_fire(entry),
             anew=fire_anew(entry, self._log_key, self.alerts, firing, unknown),
         )
@@ -222,7 +224,7 @@ class Content:
         self.renew(entry, reason)
         flush, integration, alerts = self._flush, self._integration, self.alerts
         if not integration.send_resolved:
-            alerts = tuple(alert for alert in alerts if not alert.resolved_at(self._looked_at))
+            alerts = tuple(alert for alert in alerts if not alert.resolved_at(self._evaluated_at))
             if not alerts:
                 return False
         self.notification = Notification(
@@ -230,7 +232,7 @@ class Content:
             group_key=flush.group_key,
             group_labels=flush.group_labels,
             alerts=alerts,
-            now=self._looked_at,
+            now=self._evaluated_at,
             reason=reason,
             route_labels=flush.options.labels,
             receiver_data=self._receiver_data,
@@ -293,12 +295,12 @@ class Content:
     def _muted_ends(self, entry: Entry | None) -> list[int]:
         """Whose end the log's entry has, among the alerts that the group holds and that are muted now:
         without them in the next entry their end would be notified again once they are not muted."""
-        told = set(entry.resolved_alerts).difference(self.resolved) if entry is not None else ()
-        held = self._known if told else ()
+        notified = set(entry.resolved_alerts).difference(self.resolved) if entry is not None else ()
+        held = self._known if notified else ()
         return [
             alert.labels.hash
             for alert in held
-            if alert.labels.hash in told and alert.resolved_at(self._looked_at)
+            if alert.labels.hash in notified and alert.resolved_at(self._evaluated_at)
         ]
 
     def clear(self) -> None:

@@ -98,10 +98,10 @@ class Delivery:
         "_digest",
         "_due",
         "_effects",
+        "_evaluating",
         "_failure",
         "_kept_long",
         "_lease",
-        "_looking",
         "_needed",
         "_patience",
         "_yielded_at",
@@ -144,7 +144,7 @@ class Delivery:
         self._deadline: Nanoseconds = 0
         self._due: Nanoseconds = 0  # when to evaluate again
         self._lease: Lease | None = None  # our announced intent
-        self._looking: Steps[list[Muted]] | None = None  # not at its end
+        self._evaluating: Steps[list[Muted]] | None = None  # not at its end
         self._yielded_at: Nanoseconds = 0
         self._patience = MAX_YIELD
         self._kept_long = False  # by others' intents, until its deadline
@@ -177,19 +177,18 @@ class Delivery:
             self._decided(TooLate(self.flush, self.integration, now, deadline))
             self._end(now, TIMED_OUT)
         else:
-            self.look(now)
+            self.evaluate(now)
 
-    def look(self, now: Nanoseconds) -> None:
-        """Look at the log and at what others intend, and go on if need be. What there is much of is looked at
+    def evaluate(self, now: Nanoseconds) -> None:
+        """Compare with the log and with the intents of others, and go on if need be. Many alerts are compared
         in steps, some of them now and the rest at the next timeout."""
         content = self._content
-        if self._looking is None:
-            self._looking = content.look(content.query(), now)
-        if self._looking is not None and not self._look_on(self._looking, now):
+        if self._evaluating is None:
+            self._evaluating = content.evaluate(content.query(), now)
+        if self._evaluating is not None and not self._evaluate_on(self._evaluating, now):
             return
-        entry = (
-            content.query()
-        )  # Perhaps a later one than that by which was chosen: the next look goes by it.
+        # Perhaps a later one than that by which was chosen: the next evaluation goes by it.
+        entry = content.query()
         if self.intent_key:
             self._digest = content.digest
         found = content.compare(entry, now)
@@ -235,16 +234,16 @@ class Delivery:
         if self._context.withhold:
             self._withhold(found, now)
         else:
-            self._take_turn(entry, now)
+            self._wait_for_others(entry, now)
 
-    def _look_on(self, steps: Steps[list[Muted]], now: Nanoseconds) -> bool:
+    def _evaluate_on(self, steps: Steps[list[Muted]], now: Nanoseconds) -> bool:
         """Choose on; whether that is done."""
         self._content.now = now
         try:
             for _ in range(STEPS):
                 next(steps)
         except StopIteration as done:
-            self._looking = None
+            self._evaluating = None
             self._effects += done.value
             return True
         self._due = now + 1  # Not at once: other work runs first.
@@ -252,17 +251,17 @@ class Delivery:
             self.state = DeliveryState.BACKING_OFF
         return False
 
-    def look_again(self, now: Nanoseconds) -> None:
+    def evaluate_again(self, now: Nanoseconds) -> None:
         """Others may have sent meanwhile; and its time may be over."""
         if now < self._deadline:
-            self.look(now)
+            self.evaluate(now)
         elif self._is_kept:
             # For all its time others were about to send. A duplicate is better than a loss.
             self._kept_long = True
             self._patience = 0
             self._deadline = now + MAX_YIELD
             self._context.intents.statistics.held_too_long += 1
-            self.look(now)
+            self.evaluate(now)
         else:
             self._time_out(now)
 
@@ -344,7 +343,7 @@ class Delivery:
             self._decided(Overdue(self.flush, self.integration, now, self._attempts, self._attempt_began))
             self._time_out(now)
         else:
-            self.look_again(now)
+            self.evaluate_again(now)
 
     # -- peer position and intents
 
@@ -354,7 +353,7 @@ class Delivery:
         waits = self.state in (DeliveryState.YIELDING, DeliveryState.CLAIMING)
         return waits and not self._attempts and not self._kept_long
 
-    def _take_turn(self, entry: Entry | None, now: Nanoseconds) -> None:
+    def _wait_for_others(self, entry: Entry | None, now: Nanoseconds) -> None:
         """Be ready for an attempt, unless another node is at it or may be."""
         intents = self._context.intents
         if not (intents.alone(now) or self._kept_long):
@@ -442,7 +441,7 @@ class Delivery:
         self._release(now)
         self.state = DeliveryState.DONE
         self.error = error
-        self._looking = None
+        self._evaluating = None
         self._content.clear()
 
     def _decided(self, decision: DeliveryDecision) -> None:

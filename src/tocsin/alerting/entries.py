@@ -68,7 +68,7 @@ class MergeResult:
     ``refused`` describes at most MAX_REASONS refusals; ``refused_count`` counts all. ``unchanged`` were not
     newer than what is stored, ``expired`` were past their expiry. ``rebroadcast`` are the taken entries,
     each as one payload, if Alertmanager's rule says that the received data is to be broadcast again;
-    ``news`` are the taken entries in any case.
+    ``fresh`` are the taken entries in any case.
     """
 
     taken: int = 0
@@ -77,7 +77,7 @@ class MergeResult:
     refused_count: int = 0
     refused: list[str] = field(default_factory=list)
     rebroadcast: list[bytes] = field(default_factory=list)
-    news: list[bytes] = field(default_factory=list)
+    fresh: list[bytes] = field(default_factory=list)
 
     def refuse(self, reason: str) -> None:
         """Count a refusal, and describe it if there is room."""

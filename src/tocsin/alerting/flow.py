@@ -46,7 +46,7 @@ class AlertFlow:
         self.intents = intents
         self._hold = hold
         self._held: list[FlowEffect] = []
-        self._pending_told = False
+        self._pending_reported = False
 
     def start(self, flush: Flush, now: Nanoseconds) -> None:
         """Let a flush that was held go on."""
@@ -72,12 +72,12 @@ class AlertFlow:
         """What is to be done and what was decided, in order, since the last call."""
         effects, self._held = self._held, []
         effects += self.pipeline.drain()
-        if self.intents.pending and not self._pending_told:
-            self._pending_told = True
+        if self.intents.pending and not self._pending_reported:
+            self._pending_reported = True
             effects.append(IntentsPending())
         return effects
 
     def announcements(self) -> list[bytes]:
         """Payloads for every live peer that knows intents."""
-        self._pending_told = False
+        self._pending_reported = False
         return self.intents.drain()

@@ -162,6 +162,6 @@ class MergeJob(Generic[EntryT]):
             return
         entry = state._clamped(entry)
         if state._offer(entry, self._now, result, self._keep_expired):
-            result.news.append(entry.encoded)
+            result.fresh.append(entry.encoded)
             if self._rebroadcast:
                 result.rebroadcast.append(entry.encoded)

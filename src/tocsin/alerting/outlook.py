@@ -48,7 +48,7 @@ class Outlook:
         return "silenced" if self.silenced_by else ""
 
     @property
-    def told(self) -> tuple[str, ...]:
+    def notified(self) -> tuple[str, ...]:
         """The receivers that are notified, in the order of the routing tree."""
         return tuple(each.receiver for each in self.destinations if not self.muted(each))
 

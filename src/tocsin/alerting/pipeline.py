@@ -339,7 +339,7 @@ class Pipeline:
             if queued is None:
                 return
             if queued.state is DeliveryState.READY:
-                queued.look_again(now)
+                queued.evaluate_again(now)
                 self._follow(queued, now)
         if queue.waiting:
             self._timers.set(queue, now)

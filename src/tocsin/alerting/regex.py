@@ -138,7 +138,7 @@ class Regex:
     def __init__(
         self, pattern: str, cost: Cost, plain: Callable[[str], bool] | None, alone: bool | None
     ) -> None:
-        """``alone`` None: it was not read yet (:meth:`look_through`)."""
+        """``alone`` None: it was not read yet (:meth:`check_pattern`)."""
         self.pattern = pattern
         self.text = _without_names(pattern)
         """The same, without names of groups."""
@@ -159,7 +159,7 @@ class Regex:
         return self._empty
 
     def _finds_empty(self) -> bool:
-        self.look_through()
+        self.check_pattern()
         if self._plain is not None or self._search is not None or self._longest < 0:
             return self.match("")
         if is_choice(self.pattern):
@@ -172,10 +172,10 @@ class Regex:
     def stands_alone(self) -> bool:
         """Whether it can be part of a larger pattern. ``a)|(?:b`` cannot: Go puts ``^(?:`` and ``)$`` around
         it and takes it for a text that begins with ``a`` or ends with ``b``."""
-        self.look_through()
+        self.check_pattern()
         return self._alone is True
 
-    def look_through(self) -> None:
+    def check_pattern(self) -> None:
         """Read it, if it was not read yet. An invalid one matches nothing, and counts as not
         matching nothing: no version of ours has kept such a one."""
         if self._alone is not None:
@@ -192,7 +192,7 @@ class Regex:
         if self._plain is not None:
             return self._plain(text)
         if self._alone is None:
-            self.look_through()
+            self.check_pattern()
         encoded = text.encode("utf-8", "surrogatepass")
         if len(encoded) > self._longest:
             return False
@@ -205,7 +205,7 @@ class Regex:
         if self._plain is not None:
             return not self._plain(text)
         if self._alone is None:
-            self.look_through()
+            self.check_pattern()
         encoded = text.encode("utf-8", "surrogatepass")
         if len(encoded) > self._longest:
             return False
@@ -227,7 +227,7 @@ class Regex:
 
     def affords(self, text: str) -> bool:
         """Whether ``text`` is matched at all."""
-        self.look_through()
+        self.check_pattern()
         return self._plain is not None or len(text.encode("utf-8", "surrogatepass")) <= self._longest
 
     def cool(self) -> None:
@@ -329,7 +329,7 @@ def _compile(pattern: str, cost: Cost) -> Regex:
         text = regex.text
         engine, kept = program(text if alone else _anchored(text), cost.size)
     if engine.groups:
-        raise too_large(pattern, "its groups cannot be told")
+        raise too_large(pattern, "its groups cannot be counted")
     regex.keep(engine, alone, kept)
     return regex
 

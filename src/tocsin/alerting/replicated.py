@@ -21,7 +21,7 @@ from tocsin.alerting.skew import is_too_far_ahead
 from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 
-LOOKED_AT_IN_STEP: Final = 4096
+CHECKED_IN_STEP: Final = 4096
 COLLECTED_IN_STEP: Final = 64
 
 
@@ -146,7 +146,7 @@ class ReplicatedState(Generic[EntryT]):
             while not job.step():
                 pass
         job.result.rebroadcast.clear()
-        job.result.news.clear()
+        job.result.fresh.clear()
         return job.result
 
     def _offer(self, entry: EntryT, now: Nanoseconds, result: MergeResult, keep_expired: bool) -> bool:
@@ -239,7 +239,7 @@ class ReplicatedState(Generic[EntryT]):
         """:meth:`gc` in steps: whoever may make entries can have them all expire at the same moment."""
         collected = 0
         for place, entry in enumerate(list(self._entries.values()), 1):
-            if place % LOOKED_AT_IN_STEP == 0:
+            if place % CHECKED_IN_STEP == 0:
                 yield
             if entry.expires_at > now or self._entries.get(entry.key) is not entry:
                 continue

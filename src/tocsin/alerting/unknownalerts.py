@@ -2,8 +2,8 @@
 
 An alert that a peer has notified may still be on its way to us. Each new entry of a group keeps such alerts
 (``delivery.also_notified``). An alert that this node saw end is not one of them: held for firing, it would go
-untold when it fires anew. And without an end a chain of entries would carry an alert that nobody knows any
-more.
+not notified when it fires anew. And without an end a chain of entries would carry an alert that nobody knows
+any more.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class UnknownAlerts:
         """Times that a key made room for another."""
         self.ends_forgotten = 0
 
-    def ended(self, key: Hashable, one: int, stamp: Nanoseconds, told: Nanoseconds | None) -> None:
+    def ended(self, key: Hashable, one: int, stamp: Nanoseconds, end: Nanoseconds | None) -> None:
         """The key's group is done with an alert that has ended; the key's entry is that of ``stamp``, and
-        if it has the end, that was at ``told``."""
+        if it has the end, that was at ``end``."""
         self._ended.pop((key, one), None)
         if len(self._ended) >= self._max_ended:
             del self._ended[next(iter(self._ended))]
             self.ends_forgotten += 1
-        self._ended[key, one] = stamp, told
+        self._ended[key, one] = stamp, end
 
     def is_over(self, key: Hashable, one: int, stamp: Nanoseconds) -> bool:
-        """Whether the alert ended here after the entry of ``stamp`` was written: then the entry tells us
+        """Whether the alert ended here after the entry of ``stamp`` was written: then the entry brings us
         nothing that we have not heard. By the entry and not by the time, as clocks differ."""
         ended = self._ended.get((key, one))
         return ended is not None and ended[0] == stamp

@@ -129,8 +129,8 @@ def _compare(wanted: AlertSection, found: Outlook) -> Iterator[str]:
     receivers = tuple(each.receiver for each in found.destinations)
     if wanted.receivers is not None and wanted.receivers != receivers:
         yield f"wanted the receivers {_listed(wanted.receivers)}, got {_listed(receivers)}"
-    if wanted.told is not None and wanted.told != found.told:
-        yield f"wanted {_listed(wanted.told)} to be notified, got {_listed(found.told)}"
+    if wanted.told is not None and wanted.told != found.notified:
+        yield f"wanted {_listed(wanted.told)} to be notified, got {_listed(found.notified)}"
     reasons = {found.muted(each) for each in found.destinations}
     shown = " or ".join(sorted(each or "not muted" for each in reasons))
     if wanted.muted == "true" and "" in reasons:

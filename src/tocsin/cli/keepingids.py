@@ -55,7 +55,7 @@ def _try(api: Api, silence: Json) -> _Tried:
         return _Tried(identifier, post(api, "/silences/import", sent, SilenceImported).imported)
     except ApiError as error:
         if error.status in (404, 405):
-            problem = f"{api.place.base} cannot keep ids, as an Alertmanager and older Tocsin nodes cannot"
+            problem = f"{api.node_url.base} cannot keep ids, as an Alertmanager and older Tocsin nodes cannot"
             raise CommandError(f"{problem}; without --keep-ids they are imported under new ones") from None
         return _Tried(identifier, error=str(error))
     except TocsinError as error:

@@ -30,19 +30,19 @@ def load_route(invocation: Invocation) -> Route:
 
 def load_configuration(invocation: Invocation, file: str) -> AlertmanagerConfig:
     """The configuration in ``file`` or, where that is empty, of the node, whose secrets are masked."""
-    from tocsin.config.notation import Notation
+    from tocsin.config.matchersyntax import MatcherSyntax
     from tocsin.node.config import load_config, parse_config
 
-    notation = Notation(parser_mode(invocation))
+    matcher_syntax = MatcherSyntax(parser_mode(invocation))
     if file:
         if invocation.program.as_amtool and invocation.given("alertmanager.url"):
             print("Warning: --config.file flag overrides the --alertmanager.url.", file=sys.stderr)
-        return load_config(file, notation, accept_unserved=True)
+        return load_config(file, matcher_syntax, accept_unserved=True)
     status = ask(invocation).status()
     return parse_config(
         status["config"]["original"],
         path=invocation.text("alertmanager.url"),
-        notation=notation,
+        matcher_syntax=matcher_syntax,
         accept_unserved=True,
     )
 

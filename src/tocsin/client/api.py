@@ -19,7 +19,7 @@ from tocsin.client.answers import (
     read_silences,
     read_status,
 )
-from tocsin.client.http import Answer, Client, Place, PlainClient, parse_url, wants_proxy
+from tocsin.client.http import Answer, Client, NodeURL, PlainClient, parse_url, wants_proxy
 from tocsin.client.settings import Settings
 from tocsin.errors import RemoteError
 from tocsin.notify.integrations.json import escape
@@ -73,8 +73,8 @@ class Api:
 
     def __init__(self, settings: Settings) -> None:
         """:class:`~tocsin.errors.UserError` for an URL or a file that cannot be used."""
-        self.place = parse_url(settings.url)
-        self._client = _client(self.place, settings)
+        self.node_url = parse_url(settings.url)
+        self._client = _client(self.node_url, settings)
 
     def alerts(
         self,
@@ -148,16 +148,16 @@ class Api:
         try:
             return read(body)
         except RemoteError as error:
-            raise RemoteError(f"{self.place.base} answers {error}: is it an Alertmanager?") from None
+            raise RemoteError(f"{self.node_url.base} answers {error}: is it an Alertmanager?") from None
 
 
-def _client(place: Place, settings: Settings) -> Client:
+def _client(node_url: NodeURL, settings: Settings) -> Client:
     deadline = time.monotonic() + settings.timeout / 1e9
     if not settings.http_config and not wants_proxy():
-        return PlainClient(place, deadline)
+        return PlainClient(node_url, deadline)
     from tocsin.client.configured import ConfiguredClient
 
-    return ConfiguredClient(place, settings.http_config, deadline)
+    return ConfiguredClient(node_url, settings.http_config, deadline)
 
 
 def _refusal(operation: _Operation, answer: Answer) -> ApiError:

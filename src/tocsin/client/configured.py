@@ -6,7 +6,7 @@ import asyncio
 import time
 from pathlib import Path
 
-from tocsin.client.http import MAX_ANSWER_BYTES, USER_AGENT, Answer, Place
+from tocsin.client.http import MAX_ANSWER_BYTES, USER_AGENT, Answer, NodeURL
 from tocsin.config.httpclient import HTTPClientConfig
 from tocsin.config.yaml import Reading, decode, load, read_bytes
 from tocsin.errors import TransportError, UserError
@@ -23,11 +23,11 @@ def load_http_config(file: str) -> HTTPClientConfig:
 class ConfiguredClient:
     """As :class:`~tocsin.client.http.PlainClient`; without ``file`` proxies are the environment's."""
 
-    def __init__(self, place: Place, file: str, deadline: float) -> None:
-        if file and place.user is not None:
+    def __init__(self, node_url: NodeURL, file: str, deadline: float) -> None:
+        if file and node_url.user is not None:
             raise UserError("basic authentication and http.config.file are mutually exclusive")
         self._config = load_http_config(file) if file else HTTPClientConfig(proxy_from_environment=True)
-        self._place = place
+        self._node_url = node_url
         self._deadline = deadline
 
     def request(self, method: str, target: str, body: bytes | None = None) -> Answer:
@@ -36,7 +36,7 @@ class ConfiguredClient:
 
     async def _request(self, method: str, target: str, body: bytes | None) -> Answer:
         left = max(self._deadline - time.monotonic(), 0.0)
-        doing = f'{method.capitalize()} "{self._place.base}{target}"'
+        doing = f'{method.capitalize()} "{self._node_url.base}{target}"'
         # The bound of pieces is for servers that mean harm; a node may send a large answer in small ones.
         client = HTTPClient(
             self._config, bounds=AnswerBounds(bytes=MAX_ANSWER_BYTES, seconds=left, pieces=MAX_ANSWER_BYTES)
@@ -44,9 +44,9 @@ class ConfiguredClient:
         headers = [("User-Agent", USER_AGENT), ("Accept", "application/json")]
         if body is not None:
             headers.append(("Content-Type", "application/json"))
-        url = f"{self._place.base}{target}"
-        if self._place.user is not None:
-            url = _with_credentials(url, self._place)
+        url = f"{self._node_url.base}{target}"
+        if self._node_url.user is not None:
+            url = _with_credentials(url, self._node_url)
         try:
             async with asyncio.timeout(left):
                 answer = await client.request(method, url, body or b"", headers=headers)
@@ -60,8 +60,8 @@ class ConfiguredClient:
         return Answer(answer.status, answer.body)
 
 
-def _with_credentials(url: str, place: Place) -> str:
+def _with_credentials(url: str, node_url: NodeURL) -> str:
     from urllib.parse import quote
 
-    both = f"{quote(place.user or '', safe='')}:{quote(place.password, safe='')}"
+    both = f"{quote(node_url.user or '', safe='')}:{quote(node_url.password, safe='')}"
     return url.replace("://", f"://{both}@", 1)

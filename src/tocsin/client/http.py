@@ -41,7 +41,7 @@ class _Received(NamedTuple):
     location: str
 
 
-class Place(NamedTuple):
+class NodeURL(NamedTuple):
     """A node's URL, taken apart. ``path`` ends without a slash."""
 
     scheme: str
@@ -66,7 +66,7 @@ class Client(Protocol):
         """``target``: path and query below the URL. :class:`~tocsin.errors.TransportError`."""
 
 
-def parse_url(text: str) -> Place:
+def parse_url(text: str) -> NodeURL:
     """A node's URL. :class:`~tocsin.errors.UserError` for what is none."""
     try:
         parts = urlsplit(text)
@@ -77,7 +77,7 @@ def parse_url(text: str) -> Place:
         raise UserError(f"--alertmanager.url: {text!r} is not a URL: write it as http://localhost:9093")
     scheme = parts.scheme or "http"
     authority = parts.netloc.rpartition("@")[2]
-    return Place(
+    return NodeURL(
         scheme,
         parts.hostname,
         port or (443 if scheme == "https" else 80),
@@ -96,16 +96,16 @@ def wants_proxy() -> bool:
 class PlainClient:
     """``deadline``: by :func:`time.monotonic`, for all that it does."""
 
-    def __init__(self, place: Place, deadline: float) -> None:
-        self._place = place
+    def __init__(self, node_url: NodeURL, deadline: float) -> None:
+        self._node_url = node_url
         self._deadline = deadline
 
     def request(self, method: str, target: str, body: bytes | None = None) -> Answer:
         """See :class:`Client`."""
-        place, shown = self._place, f"{self._place.base}{target}"
-        target = place.path + target
+        node_url, shown = self._node_url, f"{self._node_url.base}{target}"
+        target = node_url.path + target
         for _ in range(MAX_REDIRECTS):
-            received = self._asked(place, method, target, body, f'{method.capitalize()} "{shown}"')
+            received = self._asked(node_url, method, target, body, f'{method.capitalize()} "{shown}"')
             status = received.answer.status
             # A change that would become a question goes no further: it would be taken for done.
             if not received.location or not (
@@ -113,31 +113,33 @@ class PlainClient:
             ):
                 return received.answer
             shown = received.location
-            place, target = _moved(place, target, shown)
+            node_url, target = _moved(node_url, target, shown)
         raise TransportError(f'{method.capitalize()} "{shown}": stopped after {MAX_REDIRECTS} redirects')
 
-    def _asked(self, place: Place, method: str, target: str, body: bytes | None, doing: str) -> _Received:
-        if place.scheme not in ("http", "https"):
-            raise TransportError(f'{doing}: unsupported protocol scheme "{place.scheme}"')
+    def _asked(
+        self, node_url: NodeURL, method: str, target: str, body: bytes | None, doing: str
+    ) -> _Received:
+        if node_url.scheme not in ("http", "https"):
+            raise TransportError(f'{doing}: unsupported protocol scheme "{node_url.scheme}"')
         try:
-            return self._exchange(place, self._head(place, method, target, body) + (body or b""))
+            return self._exchange(node_url, self._head(node_url, method, target, body) + (body or b""))
         except TimeoutError:
             raise TransportError(f"{doing}: context deadline exceeded") from None
         except (OSError, httptools.HttpParserError) as error:
-            raise TransportError(f"{doing}: {_why(error, place)}") from None
+            raise TransportError(f"{doing}: {_why(error, node_url)}") from None
 
-    def _head(self, place: Place, method: str, target: str, body: bytes | None) -> bytes:
+    def _head(self, node_url: NodeURL, method: str, target: str, body: bytes | None) -> bytes:
         lines = [
             f"{method} {target} HTTP/1.1",
-            f"Host: {place.authority}",
+            f"Host: {node_url.authority}",
             f"User-Agent: {USER_AGENT}",
             "Accept: application/json",
             "Connection: close",
         ]
         if body is not None:
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-        if place.user is not None:
-            both = base64.b64encode(f"{place.user}:{place.password}".encode()).decode()
+        if node_url.user is not None:
+            both = base64.b64encode(f"{node_url.user}:{node_url.password}".encode()).decode()
             lines.append(f"Authorization: Basic {both}")
         return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
 
@@ -147,10 +149,10 @@ class PlainClient:
             raise TimeoutError
         return left
 
-    def _exchange(self, place: Place, request: bytes) -> _Received:
+    def _exchange(self, node_url: NodeURL, request: bytes) -> _Received:
         reading = _Reading()
-        with socket.create_connection((place.host, place.port), self._left()) as bare:
-            connection = _secured(place, bare)
+        with socket.create_connection((node_url.host, node_url.port), self._left()) as bare:
+            connection = _secured(node_url, bare)
             try:
                 connection.settimeout(self._left())
                 connection.sendall(request)
@@ -165,23 +167,23 @@ class PlainClient:
         return _Received(reading.answer(), reading.location)
 
 
-def _secured(place: Place, bare: socket.socket) -> socket.socket:
-    if place.scheme == "http":
+def _secured(node_url: NodeURL, bare: socket.socket) -> socket.socket:
+    if node_url.scheme == "http":
         return bare
     import ssl
 
-    return ssl.create_default_context().wrap_socket(bare, server_hostname=place.host)
+    return ssl.create_default_context().wrap_socket(bare, server_hostname=node_url.host)
 
 
-def _moved(place: Place, target: str, location: str) -> tuple[Place, str]:
+def _moved(node_url: NodeURL, target: str, location: str) -> tuple[NodeURL, str]:
     """Where an answer redirects to; another host gets no credentials."""
     try:
-        url = urljoin(f"{place.scheme}://{place.authority}{target}", location)
+        url = urljoin(f"{node_url.scheme}://{node_url.authority}{target}", location)
         there, parts = parse_url(url), urlsplit(url)
     except (UserError, ValueError):
         raise TransportError(f'failed to parse Location header "{location}"') from None
-    if there[:3] == place[:3]:
-        there = there._replace(user=place.user, password=place.password)
+    if there[:3] == node_url[:3]:
+        there = there._replace(user=node_url.user, password=node_url.password)
     else:
         there = there._replace(user=None, password="")
     asked = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~")
@@ -224,14 +226,14 @@ class _Reading:
         return Answer(self._parser.get_status_code(), b"".join(self._pieces))
 
 
-def _why(error: Exception, place: Place) -> str:
+def _why(error: Exception, node_url: NodeURL) -> str:
     """As Go words it, where Go has such an error."""
     if isinstance(error, ConnectionRefusedError):
-        numeric = place.host.replace(".", "").isdigit() or ":" in place.host
-        address = f" {place.authority}" if numeric else ""
+        numeric = node_url.host.replace(".", "").isdigit() or ":" in node_url.host
+        address = f" {node_url.authority}" if numeric else ""
         return f"dial tcp{address}: connect: connection refused"
     if isinstance(error, socket.gaierror):
-        return f"dial tcp: lookup {place.host}: {(error.strerror or 'no such host').lower()}"
+        return f"dial tcp: lookup {node_url.host}: {(error.strerror or 'no such host').lower()}"
     if isinstance(error, OSError):
         return (error.strerror or str(error) or "EOF").lower() if error.errno else str(error)
     return f"no HTTP: {error}"

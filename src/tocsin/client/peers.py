@@ -1,6 +1,6 @@
 """The nodes of a cluster by their API: what the tool asks of each of them.
 
-The API tells the members' cluster addresses only. Unless URLs are given, a peer's API is expected on the
+The API returns the members' cluster addresses only. Unless URLs are given, a peer's API is expected on the
 host of its cluster address, with the scheme, port and path of the URL of the node that was asked first.
 """
 
@@ -13,7 +13,7 @@ from typing import Final
 
 from tocsin.client.answers import Json
 from tocsin.client.api import Api, ApiError
-from tocsin.client.http import Place
+from tocsin.client.http import NodeURL
 from tocsin.client.settings import Settings
 from tocsin.errors import TocsinError, TransportError
 
@@ -67,8 +67,8 @@ class Nodes:
         """The URLs of the peers, by what ``first`` says of the cluster."""
         if self.urls:
             return [url for url in self.urls if url.rstrip("/") != self.settings.url.rstrip("/")]
-        place = self.api(self.settings.url).place
-        return [_beside(place, address) for name, address in first.members if name != first.name]
+        node_url = self.api(self.settings.url).node_url
+        return [_beside(node_url, address) for name, address in first.members if name != first.name]
 
     def having(self, identifier: str, urls: Sequence[str]) -> list[str]:
         """Those of ``urls`` whose node has the silence."""
@@ -104,6 +104,6 @@ def _view_of(url: str, status: Json) -> View:
     return View(url, str(cluster.get("name", "")), str(cluster.get("status", "")), members)
 
 
-def _beside(place: Place, address: str) -> str:
+def _beside(node_url: NodeURL, address: str) -> str:
     host = address.rpartition(":")[0]
-    return f"{place.scheme}://{host}:{place.port}{place.path}"
+    return f"{node_url.scheme}://{host}:{node_url.port}{node_url.path}"

@@ -96,7 +96,7 @@ def check(host: str, port: int, config: Path | None, *, timeout: float, now: dat
             offered[name] = _shake(host, port, _open_context(version), host, timeout)
         except RefusalError as error:
             refusals.append(error)
-    _tell_offer(report, offered, refusals, now)
+    _report_offer(report, offered, refusals, now)
     if identity is not None and (offered or any(error.reason == "no_certificate" for error in refusals)):
         _try_as_a_peer(report, identity, host, port, timeout)
     return report
@@ -143,7 +143,7 @@ def _shake(host: str, port: int, context: ssl.SSLContext, name: str, timeout: fl
         ) from None
 
 
-def _tell_offer(
+def _report_offer(
     report: TLSReport, offered: dict[str, _Outcome], refusals: list[RefusalError], now: datetime
 ) -> None:
     wants = [one for one in refusals if one.reason in ("no_certificate", "no_common_parameters")]
@@ -167,10 +167,10 @@ def _tell_offer(
         return
     certificates = [shown.certificate, *[one for one in shown.chain if one != shown.certificate]]
     for number, der in enumerate(certificates):
-        _tell_certificate(report, der, now, "certificate" if number == 0 else f"chain {number}")
+        _report_certificate(report, der, now, "certificate" if number == 0 else f"chain {number}")
 
 
-def _tell_certificate(report: TLSReport, der: bytes, now: datetime, heading: str) -> None:
+def _report_certificate(report: TLSReport, der: bytes, now: datetime, heading: str) -> None:
     found = x509.load_der_x509_certificate(der)
     subject = found.subject.rfc4514_string() or "(empty)"
     report.lines.append((heading, f"{subject}, by {found.issuer.rfc4514_string()}"))

@@ -51,17 +51,17 @@ def _read(api: Api, answer: Answer, model: type[T]) -> T:
         try:
             return msgspec.json.decode(answer.body, type=model)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RemoteError(f"{api.place.base} answers what cannot be read: {error}") from None
+            raise RemoteError(f"{api.node_url.base} answers what cannot be read: {error}") from None
     try:
         problem = msgspec.json.decode(answer.body, type=Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
         if answer.status == 404:
             message = (
-                f"{api.place.base} has no {PREFIX}: is it a Tocsin node? (an Alertmanager cannot answer "
+                f"{api.node_url.base} has no {PREFIX}: is it a Tocsin node? (an Alertmanager cannot answer "
                 "this: give a Tocsin node by --alertmanager.url)"
             )
         else:
-            message = f"{api.place.base} answers with status {answer.status}"
+            message = f"{api.node_url.base} answers with status {answer.status}"
         raise ApiError(message, answer.status, "") from None
     place = problem.place.removeprefix("body").strip()  # The tool made the body, not who reads this.
     text = f"{place}: {problem.message}" if place else problem.message

@@ -21,7 +21,7 @@ import yaml
 from tocsin.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tocsin.config.notation import Notation
+    from tocsin.config.matchersyntax import MatcherSyntax
 
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
@@ -76,7 +76,7 @@ class Reading:
     """Whether a template can be used: empty, or what is wrong with it."""
     globals: Keyed | None = None
     """The ``global`` section once it is read: what other sections inherit from, by key."""
-    notation: Notation | None = None
+    matcher_syntax: MatcherSyntax | None = None
     """How matchers and label names are to be read."""
 
 

@@ -60,11 +60,11 @@ class Acknowledging:
         self._log = log
         self._acknowledgements = Acknowledgements()
 
-    async def look(self) -> None:
+    async def evaluate(self) -> None:
         """End those that are due. :class:`~tocsin.errors.StorageError` where that is not kept: next time."""
         standings = await self._standings()
         self.statistics.active = len(standings)
-        for identifier in self._acknowledgements.look(standings, self._clock.now(), self._wait()):
+        for identifier in self._acknowledgements.evaluate(standings, self._clock.now(), self._wait()):
             try:
                 await self._expire(identifier)
             except NotFoundError:

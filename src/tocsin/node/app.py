@@ -318,7 +318,7 @@ class Node:
             self.cluster.broadcast(key, changes)
 
     async def _watch_clock(self) -> None:
-        await run_steps(self.silences.looking_at_clock(self.now()))
+        await run_steps(self.silences.updating_clock(self.now()))
         await self._coordinator.watch_clock()
 
     async def _maintain(self) -> None:

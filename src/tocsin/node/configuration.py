@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from tocsin.alerting.integration import integrations
-from tocsin.config.notation import Notation
+from tocsin.config.matchersyntax import MatcherSyntax
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig, load_config
 from tocsin.node.config.flags import NodeFlags
@@ -33,11 +33,13 @@ class TemplateStatistics:
 
 def loader(flags: NodeFlags, log: Logger, statistics: TemplateStatistics) -> Callable[[], AlertmanagerConfig]:
     """What loads the file; :class:`~tocsin.errors.ConfigError` when it cannot be used."""
-    notation = Notation(flags.matcher_mode, lambda w: log.warn(w.message, input=w.input, origin=w.origin))
+    matcher_syntax = MatcherSyntax(
+        flags.matcher_mode, lambda w: log.warn(w.message, input=w.input, origin=w.origin)
+    )
     return partial(
         load_config,
         flags.config_file,
-        notation,
+        matcher_syntax,
         accept_unserved=flags.config_accept_unserved,
         on_bound=statistics.reached,
     )

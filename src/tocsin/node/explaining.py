@@ -241,7 +241,7 @@ class Explaining:
             silent=silent,
             alone=not others and not silent,
             log=lambda receiver, key: recorded.later(receiver, key, log.query(receiver, key)),
-            shadow=parts.state.shadow.told if parts.state.shadow is not None else None,
+            shadow=parts.state.shadow.compared if parts.state.shadow is not None else None,
         )
         return await asyncio.to_thread(explain, scene)
 
@@ -281,7 +281,9 @@ def _of_groups(story: Story, question: Question) -> Story:
             [
                 replace(
                     group,
-                    told=tuple([one for one in group.told if question.since <= one.at <= question.until]),
+                    outcomes=tuple(
+                        [one for one in group.outcomes if question.since <= one.at <= question.until]
+                    ),
                 )
                 for group in groups
             ]

@@ -12,7 +12,7 @@ from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.nflog import Entry, LogReader, RecordedEntries
 from tocsin.alerting.shadow.model import GAUGES, Judgement, Result
 from tocsin.alerting.shadow.shadow import Shadow
-from tocsin.alerting.shadow.words import clock
+from tocsin.alerting.shadow.texts import clock
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import ConfigError
 from tocsin.node.clock import Clock
@@ -114,7 +114,7 @@ class Shadowing:
         known = [(result, each.name) for each in receivers for result in get_args(Result)]
         return {**dict.fromkeys(known, 0), **self.machine.results.counts}
 
-    def told(self, integration: str, group_key: str, began: Nanoseconds) -> str:
+    def compared(self, integration: str, group_key: str, began: Nanoseconds) -> str:
         """What the others did where this node would have notified, as text."""
         found = self.machine.results.of(integration, group_key, began)
         if found is None:

@@ -69,7 +69,7 @@ class TocsinNodeBackend:
             parts.state.silences,
             parts.look_ups,
             expire=expire,
-            wait=self._turn,
+            wait=self._position_delay,
             clock=parts.clock,
             log=Logger("tocsin.acknowledgements", component="silences"),
         )
@@ -98,7 +98,7 @@ class TocsinNodeBackend:
             [receiver], parts.in_force.config.files, external_url=self.external_url, clock=parts.clock
         )
 
-    def _turn(self) -> Nanoseconds:
+    def _position_delay(self) -> Nanoseconds:
         """How much later than the first member this node does what one is to do."""
         cluster = self._parts.cluster
         if cluster is None:
@@ -109,7 +109,7 @@ class TocsinNodeBackend:
         """End those whose alerts have ended."""
         # Else alerts and silences may not be what they are elsewhere; in shadow the others do it.
         if self._parts.in_force.dispatching and self._parts.state.shadow is None:
-            await self.acknowledging.look()
+            await self.acknowledging.evaluate()
 
     def _touched(self) -> Sequence[tuple[Kind, Touched[str] | Touched[int]]]:
         parts = self._parts

@@ -33,7 +33,7 @@ __all__ = [
 
 _log = logging.getLogger(__name__)
 
-Place: TypeAlias = "tuple[str, int]"
+HostPort: TypeAlias = "tuple[str, int]"
 """IP address and port."""
 
 
@@ -82,7 +82,7 @@ class ClusterIdentity:
         self.reload_successful: bool = True
         self.reloaded_at: float = time.time()
         """Unix time of the last successful load."""
-        self._expected: dict[Place, str] = {}
+        self._expected: dict[HostPort, str] = {}
         self._polling: asyncio.Task[None] | None = None
         self._loading = asyncio.Lock()
         if config is None:
@@ -155,7 +155,7 @@ class ClusterIdentity:
         """The names in the certificate that we show."""
         return sorted(subject_alternative_names(self._now.shown))
 
-    def expect(self, names: Mapping[Place, str]) -> list[Place]:
+    def expect(self, names: Mapping[HostPort, str]) -> list[HostPort]:
         """Verify what is dialled at these addresses by a DNS name each, instead of by the IP address.
 
         Returns the addresses of which something else is expected than before.

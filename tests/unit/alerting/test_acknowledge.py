@@ -35,10 +35,10 @@ def ends_after(*standings: Standing | None, wait: Nanoseconds = 0) -> int | None
     """Seconds from the last of the standings, a second apart, to the end; None: not within an hour."""
     machine = Acknowledgements()
     for second, standing in enumerate(standings):
-        if machine.look({"a": standing}, second * SECOND, wait):
+        if machine.evaluate({"a": standing}, second * SECOND, wait):
             return second - len(standings) + 1
     for second in range(len(standings), 3600):
-        if machine.look({"a": standings[-1]}, second * SECOND, wait):
+        if machine.evaluate({"a": standings[-1]}, second * SECOND, wait):
             return second - len(standings) + 1
     return None
 
@@ -68,11 +68,11 @@ def test_later_members_act_later() -> None:
 
 def test_a_clock_that_is_set_back_makes_it_wait_from_then_on() -> None:
     machine = Acknowledgements()
-    assert machine.look({"a": ENDED}, 5 * HOUR) == []
-    assert machine.look({"a": ENDED}, HOUR) == []
-    assert machine.look({"a": ENDED}, HOUR + HOLD) == ["a"]
-    assert machine.look({"a": ENDED}, HOUR + HOLD + SECOND) == ["a"], "until it is done"
-    assert machine.look({}, HOUR + 2 * HOLD) == []
+    assert machine.evaluate({"a": ENDED}, 5 * HOUR) == []
+    assert machine.evaluate({"a": ENDED}, HOUR) == []
+    assert machine.evaluate({"a": ENDED}, HOUR + HOLD) == ["a"]
+    assert machine.evaluate({"a": ENDED}, HOUR + HOLD + SECOND) == ["a"], "until it is done"
+    assert machine.evaluate({}, HOUR + 2 * HOLD) == []
 
 
 @given(
@@ -92,7 +92,7 @@ def test_of_three_nodes_one_ends_it_if_they_hear_of_each_other(
         for number, machine in enumerate(nodes):
             standing = seen[number][min(second, len(seen[number]) - 1)]
             standings = {"a": standing} if in_force else {}
-            if machine.look(standings, second * SECOND, number * 15 * SECOND):
+            if machine.evaluate(standings, second * SECOND, number * 15 * SECOND):
                 ended_by.append(number)
         if ended_by:
             assert not any(each[min(second, len(each) - 1)] is FIRING for each in seen[:1])

@@ -35,7 +35,7 @@ def test_routes_groups_and_intervals() -> None:
     outlook = Outlooks(CONFIG, []).of(Labels({"alertname": "Down", "team": "db"}), T0)
     assert [each.receiver for each in outlook.destinations] == ["db", "audit"]
     assert [outlook.muted(each) for each in outlook.destinations] == ["time interval", ""]
-    assert outlook.told == ("audit",)
+    assert outlook.notified == ("audit",)
     assert outlook.destinations[0].group == Labels({"alertname": "Down"})
 
 
@@ -49,4 +49,4 @@ def test_inhibition_comes_before_silences() -> None:
     assert [inhibited.muted(each) for each in inhibited.destinations] == ["inhibited"]
     silenced = outlooks.of(Labels({"severity": "warn", "host": "b"}), T0)
     assert [silenced.muted(each) for each in silenced.destinations] == ["silenced"]
-    assert silenced.told == ()
+    assert silenced.notified == ()

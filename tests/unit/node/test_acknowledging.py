@@ -33,10 +33,10 @@ def test_others_get_their_turn_between_the_silences_of_one_alert(monkeypatch: py
 
     async def main() -> int:
         parts: Any = cast("Any", SimpleNamespace)(all=lambda: alerts, now=lambda: 1)
-        look = Acknowledging(
+        evaluate = Acknowledging(
             parts, cast("Any", silences), parts, expire=parts, wait=lambda: 0, clock=parts, log=parts
-        ).look()
-        looking = asyncio.create_task(look)
+        ).evaluate()
+        looking = asyncio.create_task(evaluate)
         turns = 0
         while not looking.done():
             turns += 1

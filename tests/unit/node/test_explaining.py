@@ -73,12 +73,12 @@ def test_what_was_sent_waits_or_is_not_known(tmp_path: Path, monkeypatch: pytest
         found = await node.explaining.explain(about('alertname=~"A|Late"'), peers=True)
         assert ([each.labels["alertname"] for each in found.stories], found.more) == (["A", "Late"], 0)
         sent, waiting = found.stories
-        assert [each.what for each in sent.groups[0].told] == ["sent"]
-        assert waiting.groups[0].told == ()
+        assert [each.what for each in sent.groups[0].outcomes] == ["sent"]
+        assert waiting.groups[0].outcomes == ()
         assert (waiting.groups[0].next_flush or 0) >= now + 3600 * 10**9
         assert [each.answer for each in found.nodes] == ["answered"]
         (unknown,) = (await node.explaining.explain(about("alertname=Other,a=b"), peers=True)).stories
-        assert (unknown.state, unknown.labels["a"], unknown.groups[0].told) == ("not known", "b", ())
+        assert (unknown.state, unknown.labels["a"], unknown.groups[0].outcomes) == ("not known", "b", ())
         fingerprint = Question(fingerprints=frozenset({sent.labels.fingerprint}))
         assert (await node.explaining.explain(fingerprint, peers=True)).stories[0].labels == sent.labels
         with pytest.raises(NotFoundError):
@@ -94,8 +94,8 @@ def test_a_node_that_keeps_no_record_tells_from_the_log(
         await node.put_alerts([alert("A", node.now())])
         await eventually(lambda: sender.sent == [["A"]])
         (told,) = (await node.explaining.explain(about("alertname=A"), peers=True)).stories
-        assert [each.what for each in told.groups[0].told] == ["sent"]
-        assert "it has no record of it" in told.groups[0].told[0].why
+        assert [each.what for each in told.groups[0].outcomes] == ["sent"]
+        assert "it has no record of it" in told.groups[0].outcomes[0].why
 
     play(tmp_path, monkeypatch, story, "--record.max-entries=0")
 
@@ -111,7 +111,7 @@ def test_what_is_gone_from_memory_is_told_from_the_record(
     async def second(node: Node, sender: Sender) -> None:
         found = await node.explaining.explain(about('alertname=~"A.*"'), peers=True)
         (told,) = found.stories
-        assert (told.state, [each.what for each in told.groups[0].told]) == ("not known", ["sent"])
+        assert (told.state, [each.what for each in told.groups[0].outcomes]) == ("not known", ["sent"])
 
     play(tmp_path, monkeypatch, first)
     play(tmp_path, monkeypatch, second)
@@ -159,7 +159,7 @@ def test_only_the_receiver_the_group_and_the_time_that_are_asked_for(
         with pytest.raises(NotFoundError, match=r"no receiver 'lat' \(there are: late, sink\)"):
             await node.explaining.explain(about("alertname=A", receiver="lat"), peers=True)
         found = await node.explaining.explain(about("alertname=A", since=now + 10**12), peers=True)
-        assert found.stories[0].groups[0].told == ()
+        assert found.stories[0].groups[0].outcomes == ()
 
     play(tmp_path, monkeypatch, story)
 

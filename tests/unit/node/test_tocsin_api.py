@@ -117,12 +117,12 @@ def test_an_acknowledgement_outlives_a_restart_and_ends_with_its_alert(
             await node.stop()
         async for node, http in started(tmp_path):
             for _ in range(3):
-                await node.tocsin.acknowledging.look()
+                await node.tocsin.acknowledging.evaluate()
             silence = node.silences.get(identifier)
             assert silence is not None
             assert silence.ends_at > node.now(), "it knows of no alert, so none has ended"
             await report(http, endsAt=format_milliseconds(node.now()))
-            await node.tocsin.acknowledging.look()
+            await node.tocsin.acknowledging.evaluate()
             silence = node.silences.get(identifier)
             assert silence is not None
             assert silence.ends_at <= node.now()

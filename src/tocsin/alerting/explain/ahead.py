@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.duration import format_duration
 from tocsin.alerting.explain.routes import routing_steps
-from tocsin.alerting.explain.story import RouteTold
+from tocsin.alerting.explain.story import RouteStep
 from tocsin.alerting.explain.text import clock, route_lines
 from tocsin.alerting.inhibit import InhibitRule
 from tocsin.alerting.labels import Labels
@@ -25,11 +25,11 @@ class Ahead:
     labels: Labels
     at: Nanoseconds
     destinations: tuple[Destination, ...]
-    routes: tuple[RouteTold, ...]
+    routes: tuple[RouteStep, ...]
     rules: tuple[tuple[int, InhibitRule], ...]
 
 
-def look_ahead(config: AlertmanagerConfig, labels: Labels, at: Nanoseconds) -> Ahead:
+def explain_ahead(config: AlertmanagerConfig, labels: Labels, at: Nanoseconds) -> Ahead:
     """What the configuration alone determines: no other alert fires, and there are no silences."""
     return Ahead(
         labels,
@@ -38,8 +38,8 @@ def look_ahead(config: AlertmanagerConfig, labels: Labels, at: Nanoseconds) -> A
         tuple(routing_steps(config.route, labels)),
         tuple(
             [
-                (place, rule)
-                for place, rule in enumerate(config.inhibit_rules)
+                (index, rule)
+                for index, rule in enumerate(config.inhibit_rules)
                 if matches_all(rule.target_matchers, labels)
             ]
         ),
@@ -67,11 +67,11 @@ def _lines(ahead: Ahead) -> Iterator[str]:
             )
         yield f"  group {each.group}"
         yield f"  what comes to the group later is sent within {format_duration(options.group_interval)}"
-    for place, rule in ahead.rules:
+    for index, rule in ahead.rules:
         name = f" ({rule.name})" if rule.name else ""
         same = f" with the same {', '.join(sorted(rule.equal))}" if rule.equal else ""
         yield ""
-        yield f"rule {place}{name} inhibits it while an alert with {format_matchers(rule.source_matchers)}"
+        yield f"rule {index}{name} inhibits it while an alert with {format_matchers(rule.source_matchers)}"
         yield f"  fires{same}"
     yield ""
     yield from route_lines(ahead.routes)

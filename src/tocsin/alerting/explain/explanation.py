@@ -11,7 +11,15 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.explain.knowledge import Knowledge
 from tocsin.alerting.explain.routes import routing_steps
-from tocsin.alerting.explain.story import AtNode, GroupTold, SilenceTold, State, Story, Told, What
+from tocsin.alerting.explain.story import (
+    AtNode,
+    DeliveryStory,
+    GroupStory,
+    SilenceNote,
+    State,
+    Story,
+    What,
+)
 from tocsin.alerting.inhibit import Inhibition
 from tocsin.alerting.integration import integrations
 from tocsin.alerting.labels import Labels
@@ -99,7 +107,7 @@ def explain(scene: Scene) -> Story:
         inhibited_by=describe_inhibition(inhibition) if inhibition is not None else "",
         silenced_by=silenced_by,
         silences=tuple(
-            [_silence_told(each) for each in map(scene.silence, silenced_by[:MAX_SILENCES]) if each]
+            [_silence_note(each) for each in map(scene.silence, silenced_by[:MAX_SILENCES]) if each]
         ),
         elsewhere=tuple([_elsewhere(scene, other) for other in scene.others]),
         routes=tuple(routing_steps(scene.config.route, scene.labels)),
@@ -108,8 +116,8 @@ def explain(scene: Scene) -> Story:
     )
 
 
-def _silence_told(silence: Silence) -> SilenceTold:
-    return SilenceTold(silence.id, silence.created_by, silence.comment, silence.ends_at)
+def _silence_note(silence: Silence) -> SilenceNote:
+    return SilenceNote(silence.id, silence.created_by, silence.comment, silence.ends_at)
 
 
 def _elsewhere(scene: Scene, other: Knowledge) -> AtNode:
@@ -142,11 +150,11 @@ def _by_rule(source: str, number: int | None, name: str) -> str:
     return f"{source}, rule {number if number is not None else '?'}{rule}"
 
 
-def _group(scene: Scene, route: Route, records: Sequence[FlushRecord], muting: Muting) -> GroupTold:
+def _group(scene: Scene, route: Route, records: Sequence[FlushRecord], muting: Muting) -> GroupStory:
     labels = route.group_labels(scene.labels)
     key = f"{route.key}:{labels}"
-    told = _told(scene, [each for each in records if each.route_id == route.id])
-    logged, without = _log_word(scene, route.options.receiver, key, told)
+    outcomes = _outcomes(scene, [each for each in records if each.route_id == route.id])
+    logged, without = _log_outcomes(scene, route.options.receiver, key, outcomes)
     due = scene.next_flushes.get((route.id, labels)) or min(
         [
             timer.due
@@ -156,7 +164,7 @@ def _group(scene: Scene, route: Route, records: Sequence[FlushRecord], muting: M
         ],
         default=None,
     )
-    return GroupTold(
+    return GroupStory(
         receiver=route.options.receiver,
         route_id=route.id,
         labels=labels,
@@ -164,27 +172,27 @@ def _group(scene: Scene, route: Route, records: Sequence[FlushRecord], muting: M
         muted_by=muting.muted_by(route.options, scene.now),
         next_flush=due,
         logged=without,
-        told=_newest_first([*told, *logged]),
+        outcomes=_newest_first([*outcomes, *logged]),
     )
 
 
-def _earlier_groups(scene: Scene, records: Sequence[FlushRecord], current: set[str]) -> Iterator[GroupTold]:
+def _earlier_groups(scene: Scene, records: Sequence[FlushRecord], current: set[str]) -> Iterator[GroupStory]:
     """Those of routes that the configuration does not have any more, or that the alert takes no more."""
     by_route: dict[str, list[FlushRecord]] = {}
     for each in records:
         if each.route_id not in current and (each.route_id in by_route or len(by_route) < MAX_EARLIER):
             by_route.setdefault(each.route_id, []).append(each)
     for route_id, found in by_route.items():
-        yield GroupTold(
+        yield GroupStory(
             receiver=found[0].receiver,
             route_id=route_id,
             labels=Labels(found[0].group_labels),
             key=found[0].group_key,
-            told=_newest_first(_told(scene, found)),
+            outcomes=_newest_first(_outcomes(scene, found)),
         )
 
 
-def _told(scene: Scene, records: Sequence[FlushRecord]) -> list[Told]:
+def _outcomes(scene: Scene, records: Sequence[FlushRecord]) -> list[DeliveryStory]:
     """Each thing once: that there is nothing new to notify only the last time, at one node."""
     sent = _Sent(
         {
@@ -195,30 +203,34 @@ def _told(scene: Scene, records: Sequence[FlushRecord]) -> list[Told]:
             if attempt.outcome == "sent"
         }
     )
-    found: dict[object, Told] = {}
+    found: dict[object, DeliveryStory] = {}
     for record in records:
-        for told in _of_flush(scene, record, sent):
-            match told.what:
+        for outcome in _of_flush(scene, record, sent):
+            match outcome.what:
                 case "not needed":
-                    key: object = told.what, told.integration
+                    key: object = outcome.what, outcome.integration
                 case "sent by a peer":
-                    key = told.what, told.integration, told.at
+                    key = outcome.what, outcome.integration, outcome.at
                 case _:
-                    key = len(found), told.integration
-            found.setdefault(key, told)
+                    key = len(found), outcome.integration
+            found.setdefault(key, outcome)
     return list(found.values())
 
 
-def _newest_first(told: Iterable[Told]) -> tuple[Told, ...]:
-    return tuple(sorted(told, key=lambda each: each.at, reverse=True)[:MAX_SHOWN])
+def _newest_first(outcomes: Iterable[DeliveryStory]) -> tuple[DeliveryStory, ...]:
+    return tuple(sorted(outcomes, key=lambda each: each.at, reverse=True)[:MAX_SHOWN])
 
 
-def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told]) -> tuple[list[Told], str]:
+def _log_outcomes(
+    scene: Scene, receiver: str, group_key: str, outcomes: Sequence[DeliveryStory]
+) -> tuple[list[DeliveryStory], str]:
     """What the notification log knows and no record does: notifications with this alert, and as text the
     last one without it."""
-    found: list[Told] = []
+    found: list[DeliveryStory] = []
     without = ""
-    known = _Sent({(each.integration, each.at) for each in told if each.what in ("sent", "sent by a peer")})
+    known = _Sent(
+        {(each.integration, each.at) for each in outcomes if each.what in ("sent", "sent by a peer")}
+    )
     now = scene.now
     one = scene.labels.hash
     for config in scene.config.receivers:
@@ -229,7 +241,7 @@ def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told])
             node, why = _peer(scene, "")
             if one in entry.firing_alerts or one in entry.resolved_alerts:
                 found.append(
-                    Told(
+                    DeliveryStory(
                         at=entry.timestamp,
                         node=node,
                         integration=str(integration),
@@ -238,7 +250,7 @@ def _log_word(scene: Scene, receiver: str, group_key: str, told: Sequence[Told])
                         resolved=one in entry.resolved_alerts,
                     )
                 )
-            elif not any(each.integration == str(integration) for each in told):
+            elif not any(each.integration == str(integration) for each in outcomes):
                 when = format_rfc3339(entry.timestamp // SECOND * SECOND)
                 without = f"the group was notified at {when}, without this alert"
     return found, without
@@ -259,7 +271,7 @@ def _peer(scene: Scene, by: str) -> tuple[str, str]:
             return "", f"by {' or '.join(several)}; {LOG_SAYS}"
 
 
-def _of_flush(scene: Scene, record: FlushRecord, sent: _Sent) -> Iterator[Told]:
+def _of_flush(scene: Scene, record: FlushRecord, sent: _Sent) -> Iterator[DeliveryStory]:
     fingerprint = scene.labels.fingerprint
     resolved = any(each.fingerprint == fingerprint and each.ends_at for each in record.alerts)
     for mute in record.muted:
@@ -269,7 +281,7 @@ def _of_flush(scene: Scene, record: FlushRecord, sent: _Sent) -> Iterator[Told]:
     if record.unsettled_until is not None and not record.deliveries:
         why = "it waits for the cluster to settle" if record.ended is None else record.error
         what: What = "under way" if record.ended is None else "failed"
-        yield Told(
+        yield DeliveryStory(
             at=record.began,
             node=record.node,
             integration="",
@@ -287,13 +299,13 @@ def _of_flush(scene: Scene, record: FlushRecord, sent: _Sent) -> Iterator[Told]:
             yield _failed_before(record, delivery)
 
 
-def _muted(record: FlushRecord, mute: MuteRecord, integration: str) -> Told:
+def _muted(record: FlushRecord, mute: MuteRecord, integration: str) -> DeliveryStory:
     if mute.reason == "inhibition":
         source = str(Labels(mute.source)) if mute.source else ", ".join(mute.by)
         why = f"inhibited by {_by_rule(source, mute.rule, mute.rule_name)}"
     else:
         why = _MUTED.get(mute.reason, mute.reason + " {by}").format(by=", ".join(mute.by))
-    return Told(
+    return DeliveryStory(
         at=mute.at,
         node=record.node,
         integration=integration,
@@ -305,8 +317,8 @@ def _muted(record: FlushRecord, mute: MuteRecord, integration: str) -> Told:
 
 def _of_delivery(
     scene: Scene, record: FlushRecord, delivery: DeliveryRecord, sent: _Sent, resolved: bool
-) -> Told:
-    told = Told(
+) -> DeliveryStory:
+    outcome = DeliveryStory(
         at=delivery.at,
         node=record.node,
         integration=delivery.name,
@@ -316,27 +328,27 @@ def _of_delivery(
     )
     match delivery.outcome:
         case "sent":
-            again = None if resolved else told.at + record.repeat_interval
-            return _with(told, "sent", delivery.reason + _failures(delivery), again)
+            again = None if resolved else outcome.at + record.repeat_interval
+            return _with(outcome, "sent", delivery.reason + _failures(delivery), again)
         case "given up":
             why = f"{delivery.error} ({delivery.reason}), {_attempts(delivery)}"
-            return _with(told, "failed", why, record.next_flush)
+            return _with(outcome, "failed", why, record.next_flush)
         case "too late":
-            return _with(told, "failed", "its deadline passed before it could be sent", record.next_flush)
+            return _with(outcome, "failed", "its deadline passed before it could be sent", record.next_flush)
         case "not needed":
-            return _not_needed(scene, told, delivery, sent)
+            return _not_needed(scene, outcome, delivery, sent)
         case "would have sent":
             why = f"in shadow: would have sent, {delivery.reason}"
             if scene.shadow is not None and record.node == scene.node:
                 why += f"; {scene.shadow(delivery.name, record.group_key, record.began)}"
-            return _with(told, "would have sent", why, None)
+            return _with(outcome, "would have sent", why, None)
         case "under way":
-            return _under_way(told, record, delivery)
+            return _under_way(outcome, record, delivery)
 
 
-def _failed_before(record: FlushRecord, delivery: DeliveryRecord) -> Told:
+def _failed_before(record: FlushRecord, delivery: DeliveryRecord) -> DeliveryStory:
     last = delivery.attempts[-1]
-    return Told(
+    return DeliveryStory(
         at=last.ended,
         node=record.node,
         integration=delivery.name,
@@ -345,8 +357,8 @@ def _failed_before(record: FlushRecord, delivery: DeliveryRecord) -> Told:
     )
 
 
-def _with(told: Told, what: What, why: str, again_at: Nanoseconds | None) -> Told:
-    return replace(told, what=what, why=why, again_at=again_at)
+def _with(outcome: DeliveryStory, what: What, why: str, again_at: Nanoseconds | None) -> DeliveryStory:
+    return replace(outcome, what=what, why=why, again_at=again_at)
 
 
 def _is_known(sent: _Sent, integration: str, stamp: int, now: Nanoseconds) -> bool:
@@ -358,33 +370,37 @@ def _is_known(sent: _Sent, integration: str, stamp: int, now: Nanoseconds) -> bo
     return (integration, stamp) in sent.stamps or (stamp > now and integration in sent.names)
 
 
-def _not_needed(scene: Scene, told: Told, delivery: DeliveryRecord, sent: _Sent) -> Told:
+def _not_needed(scene: Scene, outcome: DeliveryStory, delivery: DeliveryRecord, sent: _Sent) -> DeliveryStory:
     log = delivery.log
     again = delivery.remind_at
-    if log is None or _is_known(sent, delivery.name, log.notified_at, told.at) or log.by == told.node != "":
-        return _with(told, "not needed", delivery.reason, again)
+    if (
+        log is None
+        or _is_known(sent, delivery.name, log.notified_at, outcome.at)
+        or log.by == outcome.node != ""
+    ):
+        return _with(outcome, "not needed", delivery.reason, again)
     node, why = _peer(scene, log.by)
     what: What = "sent" if scene.alone else "sent by a peer"
-    return replace(told, at=log.notified_at, node=node, what=what, why=why, again_at=again)
+    return replace(outcome, at=log.notified_at, node=node, what=what, why=why, again_at=again)
 
 
-def _under_way(told: Told, record: FlushRecord, delivery: DeliveryRecord) -> Told:
+def _under_way(outcome: DeliveryStory, record: FlushRecord, delivery: DeliveryRecord) -> DeliveryStory:
     if record.ended is not None:
-        return _with(told, "failed", record.error, record.next_flush)
+        return _with(outcome, "failed", record.error, record.next_flush)
     if delivery.attempts:
         last = delivery.attempts[-1]
         why = f"{_attempts(delivery)}, the last one: {last.error or last.outcome} ({last.reason})"
-        return _with(told, "under way", why, last.again_at)
+        return _with(outcome, "under way", why, last.again_at)
     if delivery.yields:
         last_yield = delivery.yields[-1]
-        found = _with(told, "under way", f"{last_yield.peer} goes first", last_yield.until)
+        found = _with(outcome, "under way", f"{last_yield.peer} goes first", last_yield.until)
         return replace(found, waits=True)
     if delivery.reason:
-        return _with(told, "under way", f"{delivery.reason}: being sent", None)
+        return _with(outcome, "under way", f"{delivery.reason}: being sent", None)
     if delivery.position:
-        why = f"its turn comes after {delivery.position} other" + ("s" if delivery.position > 1 else "")
-        return replace(_with(told, "under way", why, delivery.wait_until), waits=True)
-    return told
+        why = f"it waits for {delivery.position} peer{'s' if delivery.position > 1 else ''} before it"
+        return replace(_with(outcome, "under way", why, delivery.wait_until), waits=True)
+    return outcome
 
 
 def _attempts(delivery: DeliveryRecord) -> str:

@@ -18,7 +18,7 @@ Answer = Literal["answered", "partly", "no answer", "log only"]
 
 
 @dataclass(frozen=True, slots=True)
-class RouteTold:
+class RouteStep:
     """A route that the alert came to. ``why`` is empty if it ends there."""
 
     id: str
@@ -32,7 +32,7 @@ class RouteTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class DeliveryStory:
     """A notification, or its absence. ``integration`` is empty where the whole flush is meant."""
 
     at: Nanoseconds
@@ -50,8 +50,8 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupTold:
-    """A group that the alert belongs to. ``told``: newest first."""
+class GroupStory:
+    """A group that the alert belongs to. ``outcomes``: newest first."""
 
     receiver: str
     route_id: str
@@ -62,7 +62,7 @@ class GroupTold:
     next_flush: Nanoseconds | None = None
     logged: str = ""
     """What the notification log adds, as text."""
-    told: tuple[Told, ...] = ()
+    outcomes: tuple[DeliveryStory, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ class AtNode:
 
 
 @dataclass(frozen=True, slots=True)
-class SilenceTold:
+class SilenceNote:
     """A silence that is in force: who made it, why and until when; the comment as it is."""
 
     id: str
@@ -99,11 +99,11 @@ class Story:
     """The inhibiting alert and the rule, in words; empty: none now."""
     silenced_by: tuple[str, ...] = ()
     """Ids of the silences in force now."""
-    silences: tuple[SilenceTold, ...] = ()
+    silences: tuple[SilenceNote, ...] = ()
     """The first of these, as far as this node has them."""
     elsewhere: tuple[AtNode, ...] = ()
-    routes: tuple[RouteTold, ...] = ()
-    groups: tuple[GroupTold, ...] = ()
+    routes: tuple[RouteStep, ...] = ()
+    groups: tuple[GroupStory, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

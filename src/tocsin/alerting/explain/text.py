@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from tocsin.alerting.duration import format_duration
-from tocsin.alerting.explain.story import GroupTold, RouteTold, SilenceTold, Story, Told
+from tocsin.alerting.explain.story import DeliveryStory, GroupStory, RouteStep, SilenceNote, Story
 from tocsin.alerting.firstseen import TOLERANCE
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
@@ -55,7 +55,7 @@ def _lines(story: Story) -> Iterator[str]:
     yield from route_lines(story.routes)
 
 
-def _silence(silence: SilenceTold, now: Nanoseconds) -> str:
+def _silence(silence: SilenceNote, now: Nanoseconds) -> str:
     comment = " ".join(silence.comment.split())
     if len(comment) > MAX_COMMENT:
         comment = f"{comment[:MAX_COMMENT]}..."
@@ -65,7 +65,7 @@ def _silence(silence: SilenceTold, now: Nanoseconds) -> str:
     )
 
 
-def route_lines(routes: Iterable[RouteTold]) -> Iterator[str]:
+def route_lines(routes: Iterable[RouteStep]) -> Iterator[str]:
     """The routes that were taken, and those that were not."""
     yield "routes"
     left_out = 0
@@ -99,7 +99,7 @@ def _states(story: Story) -> str:
     )
 
 
-def _group(group: GroupTold, story: Story) -> Iterator[str]:
+def _group(group: GroupStory, story: Story) -> Iterator[str]:
     yield f"{group.receiver}: {verdict(group, story)}"
     yield f"  group {group.labels}"
     if group.muted_by:
@@ -108,17 +108,17 @@ def _group(group: GroupTold, story: Story) -> Iterator[str]:
         yield f"  next flush {_when(group.next_flush, story.at)}"
     if group.logged:
         yield f"  {group.logged}"
-    lines = _merged(group.told)
-    for nodes, told in lines[:MAX_LINES]:
-        yield f"  {_told(nodes, told, story.at)}"
+    lines = _merged(group.outcomes)
+    for nodes, outcome in lines[:MAX_LINES]:
+        yield f"  {_line(nodes, outcome, story.at)}"
     if len(lines) > MAX_LINES:
         yield f"  and {len(lines) - MAX_LINES} earlier"
 
 
-def _merged(told: Iterable[Told]) -> list[tuple[list[str], Told]]:
+def _merged(outcomes: Iterable[DeliveryStory]) -> list[tuple[list[str], DeliveryStory]]:
     """What several nodes did alike, at about the same time, is one."""
-    found: list[tuple[list[str], Told]] = []
-    for each in told:
+    found: list[tuple[list[str], DeliveryStory]] = []
+    for each in outcomes:
         for nodes, other in found:
             alike = (each.integration, each.what, each.why) == (other.integration, other.what, other.why)
             if alike and each.node and each.node not in nodes and other.at - each.at <= ALIKE:
@@ -129,7 +129,7 @@ def _merged(told: Iterable[Told]) -> list[tuple[list[str], Told]]:
     return found
 
 
-def verdict(group: GroupTold, story: Story) -> str:
+def verdict(group: GroupStory, story: Story) -> str:
     """What became of the alert there, in a few words.
 
     What has nothing new to notify is skipped for what came before it.
@@ -137,14 +137,14 @@ def verdict(group: GroupTold, story: Story) -> str:
     decided = _decisive(group, story.at)
     decisive = decided[0] if decided else None
     if decisive is None:
-        if group.told:
-            return f"NOTHING NEW, {group.told[0].why}"
+        if group.outcomes:
+            return f"NOTHING NEW, {group.outcomes[0].why}"
         if all(state == "not known" for state in (story.state, *(each.state for each in story.elsewhere))):
             return "NOT SENT, nobody holds the alert or has a record of it"
         if group.next_flush is not None and group.next_flush > story.at:
             return f"WAITING, the group is flushed {_when(group.next_flush, story.at)}"
         return "NOT SENT, and no record says why"
-    earlier = next((told for told in group.told if _is_sent(told)), None)
+    earlier = next((outcome for outcome in group.outcomes if _is_sent(outcome)), None)
     before = ""
     if earlier is not None and not any(map(_is_sent, decided)):
         before = f"; last sent {_when(earlier.at, story.at)}"
@@ -169,44 +169,50 @@ def _muted_now(story: Story) -> str:
     return ""
 
 
-def _decisive(group: GroupTold, now: Nanoseconds) -> list[Told]:
+def _decisive(group: GroupStory, now: Nanoseconds) -> list[DeliveryStory]:
     """The newest of weight, of each integration; newest first. What a clock that was ahead has stamped is not
     newer than what came after it: it counts where there is nothing else."""
-    listed = [told for told in group.told if told.at - now <= TOLERANCE] or group.told
-    sent = {told.integration for told in listed if _is_sent(told)}
-    found: dict[str, Told] = {}
-    for told in listed:
-        imagined = told.waits or told.what == "would have sent"
-        if told.what == "not needed" or (imagined and told.integration in sent):
+    listed = [outcome for outcome in group.outcomes if outcome.at - now <= TOLERANCE] or group.outcomes
+    sent = {outcome.integration for outcome in listed if _is_sent(outcome)}
+    found: dict[str, DeliveryStory] = {}
+    for outcome in listed:
+        imagined = outcome.waits or outcome.what == "would have sent"
+        if outcome.what == "not needed" or (imagined and outcome.integration in sent):
             continue
-        if not told.integration:  # of all of them
-            return [*found.values()] or [told]
-        found.setdefault(told.integration, told)
+        if not outcome.integration:  # of all of them
+            return [*found.values()] or [outcome]
+        found.setdefault(outcome.integration, outcome)
     return list(found.values())
 
 
-def _decided(told: Told, story: Story, integration: str) -> str:
-    word = _WORDS[told.what] + (" AS RESOLVED" if _is_sent(told) and told.resolved else "")
+def _decided(outcome: DeliveryStory, story: Story, integration: str) -> str:
+    word = _WORDS[outcome.what] + (" AS RESOLVED" if _is_sent(outcome) and outcome.resolved else "")
     to = f" to {integration.rpartition('/')[2]}" if integration else ""
-    return f"{word}{to} {_when(told.at, story.at)}{_by(told)}, {told.why}"
+    return f"{word}{to} {_when(outcome.at, story.at)}{_by(outcome)}, {outcome.why}"
 
 
-def _is_sent(told: Told) -> bool:
-    return told.what in ("sent", "sent by a peer")
+def _is_sent(outcome: DeliveryStory) -> bool:
+    return outcome.what in ("sent", "sent by a peer")
 
 
-def _by(told: Told) -> str:
-    return f" by {told.node}" if told.node and _is_sent(told) else ""
+def _by(outcome: DeliveryStory) -> str:
+    return f" by {outcome.node}" if outcome.node and _is_sent(outcome) else ""
 
 
-def _told(nodes: Sequence[str], told: Told, now: Nanoseconds) -> str:
-    to = f" {told.integration}" if told.integration else ""
+def _line(nodes: Sequence[str], outcome: DeliveryStory, now: Nanoseconds) -> str:
+    to = f" {outcome.integration}" if outcome.integration else ""
     node = f" [{', '.join(sorted(nodes))}]" if nodes else ""
-    ahead = told.again_at is not None and told.again_at > now - SECOND  # what was ahead then may be past now
-    again = f"; again {_when(told.again_at, now)}" if told.again_at is not None and ahead else ""
-    resolved = " as resolved" if _is_sent(told) and told.resolved else ""
-    what = told.why if told.why.startswith(f"{told.what} ") else f"{told.what}{resolved}: {told.why}"
-    return f"{clock(told.at)}{node}{to} {what}{again}"
+    ahead = (
+        outcome.again_at is not None and outcome.again_at > now - SECOND
+    )  # what was ahead then may be past now
+    again = f"; again {_when(outcome.again_at, now)}" if outcome.again_at is not None and ahead else ""
+    resolved = " as resolved" if _is_sent(outcome) and outcome.resolved else ""
+    what = (
+        outcome.why
+        if outcome.why.startswith(f"{outcome.what} ")
+        else f"{outcome.what}{resolved}: {outcome.why}"
+    )
+    return f"{clock(outcome.at)}{node}{to} {what}{again}"
 
 
 def clock(moment: Nanoseconds) -> str:

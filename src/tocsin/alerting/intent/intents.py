@@ -31,7 +31,7 @@ HOLD: Final = 30 * SECOND
 answer us."""
 HOLD_OTHER: Final = 10 * SECOND
 """The same for an intent whose content is not what we would send: ours may be new."""
-LOOK_AGAIN: Final = 100 * MILLISECOND
+CHECK_INTERVAL: Final = 100 * MILLISECOND
 """How often to check for what no event reports."""
 RENEWED_WITHIN: Final = 1250 * MILLISECOND
 """Of a member that is taken for dead, but lives, an intent is heard again within so long."""
@@ -223,7 +223,7 @@ class Intents:
         if (
             own is not None and own is not lease
         ):  # The attempt of a configuration that was replaced meanwhile.
-            found.append(Obstacle(now + LOOK_AGAIN, self.name, own.kind))
+            found.append(Obstacle(now + CHECK_INTERVAL, self.name, own.kind))
         for name, heard in self._heard.get(key, {}).items():
             until = self._void_at(heard, content, stamp, now)
             if until <= now:
@@ -239,7 +239,7 @@ class Intents:
             return 0  # Given up, or the clock was set back: it says nothing about how old this is.
         until = heard.last + heard.ttl
         if heard.kind is Kind.DONE:
-            return 0 if stamp >= heard.value or until <= now else min(until, now + LOOK_AGAIN)
+            return 0 if stamp >= heard.value or until <= now else min(until, now + CHECK_INTERVAL)
         held = heard.first + (HOLD if heard.value == content else HOLD_OTHER)
         if held <= now < until:
             self.statistics.held_too_long += 1

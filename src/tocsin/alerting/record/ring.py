@@ -18,7 +18,7 @@ class Bounds:
     age: Nanoseconds
 
 
-class _Place(NamedTuple):
+class _Position(NamedTuple):
     at: Nanoseconds
     size: int
 
@@ -28,21 +28,21 @@ class Ring:
 
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
-        self._places: dict[int, _Place] = {}
+        self._positions: dict[int, _Position] = {}
         self._next = 1
         self.size = 0
         """Bytes of all records that stay."""
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._positions)
 
     def __contains__(self, number: int) -> bool:
-        return number in self._places
+        return number in self._positions
 
     @property
     def oldest(self) -> Nanoseconds | None:
         """When the oldest record was made."""
-        return next(iter(self._places.values())).at if self._places else None
+        return next(iter(self._positions.values())).at if self._positions else None
 
     def number(self) -> int:
         """A number for a new record."""
@@ -50,10 +50,10 @@ class Ring:
         self._next += 1
         return number
 
-    def restore(self, places: Iterable[tuple[int, Nanoseconds, int]], now: Nanoseconds) -> list[int]:
+    def restore(self, positions: Iterable[tuple[int, Nanoseconds, int]], now: Nanoseconds) -> list[int]:
         """Take in what a previous run left: number, time and size, numbers rising. Which ones must go."""
-        for number, at, size in places:
-            self._places[number] = _Place(at, size)
+        for number, at, size in positions:
+            self._positions[number] = _Position(at, size)
             self.size += size
             self._next = max(self._next, number + 1)
         return self.trim(now)
@@ -63,10 +63,10 @@ class Ring:
 
         A number that has gone does not come back.
         """
-        known = self._places.get(number)
-        if known is None and self._places and number < next(reversed(self._places)):
+        known = self._positions.get(number)
+        if known is None and self._positions and number < next(reversed(self._positions)):
             return [number]
-        self._places[number] = _Place(at, size)
+        self._positions[number] = _Position(at, size)
         self.size += size - (known.size if known is not None else 0)
         return self.trim(now)
 
@@ -77,23 +77,23 @@ class Ring:
         until the other bounds take it.
         """
         bounds, gone = self._bounds, []
-        while self._places:
-            number, place = next(iter(self._places.items()))
-            too_old = bounds.age and now - place.at > bounds.age
-            if len(self._places) <= bounds.entries and self.size <= bounds.size and not too_old:
+        while self._positions:
+            number, position = next(iter(self._positions.items()))
+            too_old = bounds.age and now - position.at > bounds.age
+            if len(self._positions) <= bounds.entries and self.size <= bounds.size and not too_old:
                 break
-            del self._places[number]
-            self.size -= place.size
+            del self._positions[number]
+            self.size -= position.size
             gone.append(number)
         return gone
 
     def drop(self, number: int) -> None:
         """A record turned out to be none."""
-        place = self._places.pop(number, None)
-        if place is not None:
-            self.size -= place.size
+        position = self._positions.pop(number, None)
+        if position is not None:
+            self.size -= position.size
 
     def clear(self) -> None:
         """The records are lost. Numbers go on."""
-        self._places.clear()
+        self._positions.clear()
         self.size = 0

@@ -48,7 +48,7 @@ class Judgement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Text:
     """The text of a comparison's result."""
 
     why: str
@@ -65,7 +65,7 @@ class Notice:
     """When: our flush began, or the stamp of the others' entry."""
     firing: frozenset[int]
     resolved: frozenset[int]
-    is_news: bool
+    is_new: bool
     """Whether it has anything that the side had not notified before: otherwise it is a reminder."""
     within: Nanoseconds
     """How far from it the other side's may be to be compared at all."""
@@ -82,7 +82,7 @@ class Notice:
         return self.flush is not None
 
     @property
-    def place(self) -> tuple[str, str]:
+    def compared(self) -> tuple[str, str]:
         """The integration, ``team/webhook[0]``, and the group key."""
         receiver, key = self.entry.receiver, self.entry.group_key.decode("utf-8", "surrogatepass")
         return f"{receiver.group_name}/{receiver.integration}[{receiver.index}]", key
@@ -100,7 +100,7 @@ class Notice:
         """Whether at about that time the other side had something new, which this side notified only later,
         or otherwise: if at all, which then is judged by itself."""
         later = other.partner_at is None or other.partner_at > self.at
-        return other.is_news and later and abs(other.at - self.at) <= bound
+        return other.is_new and later and abs(other.at - self.at) <= bound
 
     def is_near(self, other: Notice) -> bool:
         """Whether they may be compared."""

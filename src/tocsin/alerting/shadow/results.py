@@ -38,17 +38,17 @@ class Results:
         if counted not in self.counts and len(self.counts) >= MAX_COUNTED:
             counted = judgement.result, OTHERS
         self.counts[counted] += 1
-        place = judgement.integration, judgement.group_key
+        compared = judgement.integration, judgement.group_key
         if is_ours and judgement.ours is not None:
-            self._judged.put((*place, judgement.ours), judgement)
-        group = self._by_group.get(place)
+            self._judged.put((*compared, judgement.ours), judgement)
+        group = self._by_group.get(compared)
         if judgement.result != "agreed":
             if len(self.differences) == self.differences.maxlen:
                 self._statistics.differences_forgotten += 1
             self.differences.append(judgement)
             self._statistics.differences = len(self.differences)
             group = group if group is not None else Counter()
-            self._by_group.put(place, group)
+            self._by_group.put(compared, group)
         if group is not None:
             group[judgement.result] += 1
 

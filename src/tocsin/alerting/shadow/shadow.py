@@ -23,11 +23,11 @@ from tocsin.alerting.decisions import Decision, Muted, Withheld
 from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.integration import integrations
 from tocsin.alerting.nflog import Entry, LogReader, Receiver, ReceiverData, entry_key, next_entry
-from tocsin.alerting.shadow import words
-from tocsin.alerting.shadow.model import Judgement, Notice, Result, ShadowStatistics, Words
-from tocsin.alerting.shadow.place import Place, Recents, size_of
+from tocsin.alerting.shadow import texts
+from tocsin.alerting.shadow.compared import Compared, Recents, size_of
+from tocsin.alerting.shadow.model import Judgement, Notice, Result, ShadowStatistics, Text
 from tocsin.alerting.shadow.results import MAX_DIFFERENCES, Results
-from tocsin.alerting.shadow.words import Groups
+from tocsin.alerting.shadow.texts import Groups
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.bounded import Timers
 
@@ -36,10 +36,10 @@ SLACK: Final = 5 * SECOND
 MAX_PENDING: Final = 8_192
 MAX_PENDING_ALERTS: Final = 250_000
 """Notifications that wait for the other side's, and alerts in them: past it the oldest is not compared."""
-MAX_PLACES: Final = 65_536
+MAX_TRACKED: Final = 65_536
 """Groups at integrations that are followed; past it the one that was first is forgotten: when it comes
 again, it goes out from what the log says."""
-MAX_PLACES_BYTES: Final = 64 << 20
+MAX_TRACKED_BYTES: Final = 64 << 20
 """Of the entries by which they are followed, about; past it they are forgotten too."""
 MAX_ENTRY_REST: Final = 4096
 """Bytes of an entry of others apart from its alerts; one with more is not compared."""
@@ -60,7 +60,7 @@ class Shadow:
         peer_timeout: Nanoseconds,
         max_pending: int = MAX_PENDING,
         max_pending_alerts: int = MAX_PENDING_ALERTS,
-        max_places: int = MAX_PLACES,
+        max_tracked: int = MAX_TRACKED,
         max_differences: int = MAX_DIFFERENCES,
     ) -> None:
         self.statistics = ShadowStatistics()
@@ -72,24 +72,24 @@ class Shadow:
         self._others = 0
         self._max_pending = max_pending
         self._max_pending_alerts = max_pending_alerts
-        self._max_places = max_places
+        self._max_places = max_tracked
         self._routes: tuple[tuple[str, str, Nanoseconds], ...] = ()
         self._integrations: frozenset[Receiver] = frozenset()
-        self._places: dict[Hashable, Place] = {}
-        self._pending: dict[Notice, Place] = {}  # the oldest first
+        self._compared: dict[Hashable, Compared] = {}
+        self._pending: dict[Notice, Compared] = {}  # the oldest first
         self._alerts = 0  # in them
         self._recents = Recents()
-        self._places_bytes = 0
+        self._tracked_bytes = 0
         self._timers: Timers[Notice, Nanoseconds] = Timers()
-        self._seen = Groups(max_places)
+        self._seen = Groups(max_tracked)
         self._effects: list[Judgement] = []
 
     # -- the log of our own alert flow (LogReader)
 
     def query(self, receiver: Receiver, group_key: str) -> Entry | None:
         """The last notification by which we decide."""
-        place = self._places.get(entry_key(receiver, group_key))
-        return place.base if place is not None else self._log.query(receiver, group_key)
+        compared = self._compared.get(entry_key(receiver, group_key))
+        return compared.base if compared is not None else self._log.query(receiver, group_key)
 
     def stage(
         self,
@@ -138,11 +138,13 @@ class Shadow:
             [each.log_receiver for receiver in config.receivers for each in integrations(receiver)]
         )
         if changed:
-            for place in self._places.values():
-                if not (place.ours or place.theirs):
-                    self._recents.forget(place)
-                    self._places_bytes -= place.size
-            self._places = {key: place for key, place in self._places.items() if place.ours or place.theirs}
+            for compared in self._compared.values():
+                if not (compared.ours or compared.theirs):
+                    self._recents.forget(compared)
+                    self._tracked_bytes -= compared.size
+            self._compared = {
+                key: compared for key, compared in self._compared.items() if compared.ours or compared.theirs
+            }
 
     # -- what happens
 
@@ -164,13 +166,13 @@ class Shadow:
 
     def _would_send(self, decision: Withheld, now: Nanoseconds) -> None:
         entry, flush = decision.entry, decision.flush
-        place = self._place(entry.key, self._log.query(entry.receiver, flush.group_key))
-        before, place.base = place.base, entry
-        place.interval = flush.options.group_interval
-        self._weigh(place)
-        notice = _notice(entry, before, flush.now, self._within(place.interval))
+        compared = self._compared_at(entry.key, self._log.query(entry.receiver, flush.group_key))
+        before, compared.base = compared.base, entry
+        compared.interval = flush.options.group_interval
+        self._weigh(compared)
+        notice = _notice(entry, before, flush.now, self._within(compared.interval))
         notice.flush, notice.reason = flush, decision.reason
-        self._compare(place, notice, now)
+        self._compare(compared, notice, now)
 
     def heard(self, entry: Entry, previous: Entry | None, now: Nanoseconds) -> None:
         """An entry of the others came and replaced ``previous``."""
@@ -180,42 +182,44 @@ class Shadow:
         if len(entry.encoded) > MAX_ENTRY_REST + 11 * alerts:  # An alert takes ten, and a field its tag.
             self.statistics.not_compared["too long a key"] += 1
             return
-        place = self._place(entry.key, previous)
-        before, place.told = place.told, entry
-        self._weigh(place)
+        compared = self._compared_at(entry.key, previous)
+        before, compared.logged = compared.logged, entry
+        self._weigh(compared)
         if entry.timestamp < self.since:
-            place.base = entry
+            compared.base = entry
             return
-        interval = place.interval or self._interval(entry)
+        interval = compared.interval or self._interval(entry)
         notice = _notice(entry, before, entry.timestamp, self._within(interval))
         if (
             entry.timestamp + notice.within < now
         ):  # It has been under way for long: a partition, or a restart.
             self.statistics.not_compared["heard too late"] += 1
-            place.base = entry
+            compared.base = entry
             return
-        self._compare(place, notice, now)
+        self._compare(compared, notice, now)
 
-    def _place(self, key: Hashable, base: Entry | None) -> Place:
-        place = self._places.get(key)
-        if place is None:
-            if len(self._places) >= self._max_places:
+    def _compared_at(self, key: Hashable, base: Entry | None) -> Compared:
+        compared = self._compared.get(key)
+        if compared is None:
+            if len(self._compared) >= self._max_places:
                 self._forget_oldest()
-            place = self._places[key] = Place(base, base)
-        return place
+            compared = self._compared[key] = Compared(base, base)
+        return compared
 
     def _forget_oldest(self) -> None:
-        oldest = self._places.pop(next(iter(self._places)))
+        oldest = self._compared.pop(next(iter(self._compared)))
         self._let_go("too many groups", [*oldest.ours, *oldest.theirs])
         self._recents.forget(oldest)
-        self._places_bytes -= oldest.size
+        self._tracked_bytes -= oldest.size
         self.statistics.groups_forgotten += 1
 
-    def _weigh(self, place: Place) -> None:
-        self._places_bytes -= place.size
-        place.size = size_of(place.base) + (size_of(place.told) if place.told is not place.base else 0)
-        self._places_bytes += place.size
-        while self._places_bytes > MAX_PLACES_BYTES and next(iter(self._places.values())) is not place:
+    def _weigh(self, compared: Compared) -> None:
+        self._tracked_bytes -= compared.size
+        compared.size = size_of(compared.base) + (
+            size_of(compared.logged) if compared.logged is not compared.base else 0
+        )
+        self._tracked_bytes += compared.size
+        while self._tracked_bytes > MAX_TRACKED_BYTES and next(iter(self._compared.values())) is not compared:
             self._forget_oldest()
 
     def _within(self, interval: Nanoseconds) -> Nanoseconds:
@@ -239,113 +243,113 @@ class Shadow:
 
     # -- comparing
 
-    def _compare(self, place: Place, notice: Notice, now: Nanoseconds) -> None:
-        for other in place.across(notice):
+    def _compare(self, compared: Compared, notice: Notice, now: Nanoseconds) -> None:
+        for other in compared.across(notice):
             if notice.is_near(other) and notice.is_equivalent(other):
                 self._close(other)
-                self._recents.add(place, other)
-                self._recents.add(place, notice)
+                self._recents.add(compared, other)
+                self._recents.add(compared, notice)
                 other.partner_at, notice.partner_at = notice.at, other.at
                 ours, theirs = (notice, other) if notice.is_ours else (other, notice)
-                if place.base is ours.entry:
-                    place.base = theirs.entry
-                self._agree(place, ours, theirs, now)
+                if compared.base is ours.entry:
+                    compared.base = theirs.entry
+                self._agree(compared, ours, theirs, now)
                 return
         if not self._others:
             self.statistics.not_compared["alone"] += 1
             return
-        place.side(notice).append(notice)
-        self._pending[notice] = place
+        compared.side(notice).append(notice)
+        self._pending[notice] = compared
         self._alerts += notice.size
         self._timers.set(notice, now + notice.within)
         while len(self._pending) > self._max_pending or self._alerts > self._max_pending_alerts:
             self._let_go("too many pending", [next(iter(self._pending))])
         self.statistics.pending = len(self._pending)
 
-    def _close(self, notice: Notice) -> Place:
-        place = self._pending.pop(notice)
-        place.side(notice).remove(notice)
+    def _close(self, notice: Notice) -> Compared:
+        compared = self._pending.pop(notice)
+        compared.side(notice).remove(notice)
         self._alerts -= notice.size
         self._timers.cancel(notice)
         self.statistics.pending = len(self._pending)
-        return place
+        return compared
 
     def _let_go(self, why: str, notices: Iterable[Notice]) -> None:
         for notice in notices:
             self._close(notice)
             self.statistics.not_compared[why] += 1
 
-    def _agree(self, place: Place, ours: Notice, theirs: Notice, now: Nanoseconds) -> None:
+    def _agree(self, compared: Compared, ours: Notice, theirs: Notice, now: Nanoseconds) -> None:
         apart = abs(ours.at - theirs.at)
-        bound = place.interval + self.allowance
+        bound = compared.interval + self.allowance
         if apart <= bound:
-            self._judge("agreed", ours, now, theirs.at, Words(why=""))
+            self._judge("agreed", ours, now, theirs.at, Text(why=""))
         else:
             side = "later" if theirs.at > ours.at else "earlier"
-            why = f"they told it {apart // SECOND} s {side}, where {bound // SECOND} s are the bound"
-            self._judge("late", ours, now, theirs.at, Words(why=why))
+            why = f"they notified it {apart // SECOND} s {side}, where {bound // SECOND} s are the bound"
+            self._judge("late", ours, now, theirs.at, Text(why=why))
 
     def _overdue(self, notice: Notice, now: Nanoseconds) -> int:
         """The other side has not notified the same in time. How many alerts were compared for that."""
-        place = self._close(notice)
-        self._recents.add(place, notice)
+        compared = self._close(notice)
+        self._recents.add(compared, notice)
         near = [
             each
-            for each in chain(place.across(notice), place.recent)
+            for each in chain(compared.across(notice), compared.recent)
             if each.is_ours is not notice.is_ours and notice.is_near(each)
         ]
-        compared = notice.size + sum([each.size for each in near])
+        count = notice.size + sum([each.size for each in near])
         firing = notice.firing.difference(*[each.firing for each in near])
         resolved = notice.resolved.difference(*[each.resolved for each in near])
         nearest = min(near, key=lambda each: abs(each.at - notice.at), default=None)
         across = nearest.at if nearest is not None else None
-        if notice.is_news:
+        if notice.is_new:
             otherwise = bool(near) and not firing and not resolved
         else:
-            bound = place.interval + self.allowance
+            bound = compared.interval + self.allowance
             otherwise = any(notice.is_overtaken_by(each, bound) for each in near)
         if otherwise:
-            whose = "they told" if notice.is_ours else "this node would have told"
-            told = Words(why=f"{whose} the same, put together otherwise")
-            self._judge("late", notice, now, across, told)
-            return compared
+            whose = "they notified" if notice.is_ours else "this node would have notified"
+            text = Text(why=f"{whose} the same, put together otherwise")
+            self._judge("late", notice, now, across, text)
+            return count
         lacking = [(one, True) for one in sorted(firing)] + [(one, False) for one in sorted(resolved)]
         if notice.is_ours:
-            self._judge("missing", notice, now, across, words.not_theirs(notice, lacking, nearest))
-            return compared
+            self._judge("missing", notice, now, across, texts.not_theirs(notice, lacking, nearest))
+            return count
         entry = notice.entry
         name, key = entry.receiver.group_name, entry.group_key.decode("utf-8", "surrogatepass")
-        why = words.not_ours(lacking, nearest, self._seen.get((name, key)), self._no_route(entry, place))
+        why = texts.not_ours(lacking, nearest, self._seen.get((name, key)), self._no_route(entry, compared))
         self._judge("extra", notice, now, across, why)
-        return compared
+        return count
 
-    def _no_route(self, entry: Entry, place: Place) -> str:
+    def _no_route(self, entry: Entry, compared: Compared) -> str:
         receiver = entry.receiver
-        name = words.short(f"{receiver.group_name}/{receiver.integration}[{receiver.index}]")
+        name = texts.short(f"{receiver.group_name}/{receiver.integration}[{receiver.index}]")
         if receiver not in self._integrations:
             return f"this node's configuration has no {name}"
-        if not place.interval and not self._interval(entry):
-            key = words.short(entry.group_key.decode("utf-8", "surrogatepass"))
+        if not compared.interval and not self._interval(entry):
+            key = texts.short(entry.group_key.decode("utf-8", "surrogatepass"))
             return f"no route of this node's configuration leads the group {key} to {receiver.group_name}"
         return ""
 
     def _judge(
-        self, result: Result, notice: Notice, now: Nanoseconds, across: Nanoseconds | None, told: Words
+        self, result: Result, notice: Notice, now: Nanoseconds, across: Nanoseconds | None, text: Text
     ) -> None:
-        integration, key = notice.place
+        integration, key = notice.compared
         judgement = Judgement(
             result=result,
-            receiver=words.short(notice.entry.receiver.group_name),
-            integration=words.short(integration),
-            group_key=words.short(key, words.MAX_KEY),
+            receiver=texts.short(notice.entry.receiver.group_name),
+            integration=texts.short(integration),
+            group_key=texts.short(key, texts.MAX_KEY),
             at=now,
             ours=notice.at if notice.is_ours else across,
             theirs=across if notice.is_ours else notice.at,
             firing=len(notice.firing),
             resolved=len(notice.resolved),
-            why=told.why,
-            alerts=told.alerts,
-            more=told.more,
+            why=text.why,
+            alerts=text.alerts,
+            more=text.more,
         )
         self.results.add(judgement, is_ours=notice.is_ours)
         if result != "agreed":
@@ -356,7 +360,7 @@ class Shadow:
     def awaits(self, integration: str, group_key: str, began: Nanoseconds) -> bool:
         """Whether our notification of that flush waits for the others'."""
         return any(
-            notice.is_ours and notice.at == began and notice.place == (integration, group_key)
+            notice.is_ours and notice.at == began and notice.compared == (integration, group_key)
             for notice in list(self._pending)
         )
 
@@ -383,7 +387,7 @@ class Shadow:
 
 def _notice(entry: Entry, before: Entry | None, at: Nanoseconds, within: Nanoseconds) -> Notice:
     firing, resolved = frozenset(entry.firing_alerts), frozenset(entry.resolved_alerts)
-    is_news = before is None or not (
+    is_new = before is None or not (
         firing.issubset(before.firing_alerts) and resolved.issubset(before.resolved_alerts)
     )
-    return Notice(entry=entry, at=at, firing=firing, resolved=resolved, is_news=is_news, within=within)
+    return Notice(entry=entry, at=at, firing=firing, resolved=resolved, is_new=is_new, within=within)

@@ -255,7 +255,7 @@ def canonical(silence: Silence) -> bytes:
 
 def canonical_message(message: memoryview | bytes) -> bytes:
     """One encoding for all that mean the same: with and without matcher sets, maps in any order. No pattern
-    is looked at. Raises StateError."""
+    is compiled. Raises StateError."""
     mesh = parse(message)
     _normalise(mesh.silence)
     if not mesh.silence.matcher_sets:

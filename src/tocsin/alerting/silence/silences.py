@@ -253,7 +253,7 @@ class Silences:
     def muting(self, labels: Labels, now: Nanoseconds, most: int) -> Steps[tuple[str, ...]]:
         """The first ``most`` of :meth:`mutes`, in steps: most may not have begun, or have ended."""
         state = self._state
-        yield from state.looking_at_clock(now)
+        yield from state.updating_clock(now)
         ids = self._known(labels)
         if ids is None:
             ids = yield from self._look_up(labels)
@@ -270,7 +270,7 @@ class Silences:
 
     def _muting(self, labels: Labels, now: Nanoseconds) -> Iterator[str]:
         state = self._state
-        finish(state.looking_at_clock(now))
+        finish(state.updating_clock(now))
         ids = self._known(labels)
         if ids is None:
             ids = finish(self._look_up(labels))
@@ -390,10 +390,10 @@ class Silences:
         """:meth:`gc` in steps."""
         return self._state.collecting(now)
 
-    def looking_at_clock(self, now: Nanoseconds) -> Steps[None]:
+    def updating_clock(self, now: Nanoseconds) -> Steps[None]:
         """What :meth:`muting` does first, in steps, if the clock was set back: those that have not ended yet
         are looked at again."""
-        return self._state.looking_at_clock(now)
+        return self._state.updating_clock(now)
 
     def letting_rest(self, now: Nanoseconds) -> Steps[None]:
         """Make room, in steps, for new patterns: those of silences that have ended rest."""

@@ -126,7 +126,7 @@ class SilenceStore(ReplicatedState[Silence]):
         """The ids of those with patterns that have ended."""
         return list(self._resting)
 
-    def looking_at_clock(self, now: Nanoseconds) -> Steps[None]:
+    def updating_clock(self, now: Nanoseconds) -> Steps[None]:
         """If it was set back, some that rest have not ended yet: a step for each. Whoever asks meanwhile does
         the rest."""
         if now >= self._rested_at:

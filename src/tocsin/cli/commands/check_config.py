@@ -39,10 +39,10 @@ def run(invocation: Invocation) -> int:
 
 def _load(invocation: Invocation, file: str) -> AlertmanagerConfig:
     from tocsin.cli.matching import parser_mode
-    from tocsin.config.notation import Notation
+    from tocsin.config.matchersyntax import MatcherSyntax
     from tocsin.node.config import load_config
 
-    return load_config(file, Notation(parser_mode(invocation)), accept_unserved=True)
+    return load_config(file, MatcherSyntax(parser_mode(invocation)), accept_unserved=True)
 
 
 def _checked(invocation: Invocation, file: str) -> dict[str, object]:

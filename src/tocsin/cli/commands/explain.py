@@ -63,7 +63,7 @@ def _text(found: Explanation) -> str:
 
 
 def _ahead(invocation: Invocation) -> int:
-    from tocsin.alerting.explain.ahead import look_ahead, render_ahead
+    from tocsin.alerting.explain.ahead import explain_ahead, render_ahead
     from tocsin.alerting.labels import Labels
     from tocsin.alerting.timestamp import format_rfc3339, parse_rfc3339
     from tocsin.cli.routing import load_configuration
@@ -79,7 +79,7 @@ def _ahead(invocation: Invocation) -> int:
         at = parse_rfc3339(invocation.text("at")) if invocation.text("at") else time.time_ns()
     except ValueError as error:
         raise CommandError(f"--at: {error}") from None
-    ahead = look_ahead(load_configuration(invocation, invocation.text("config.file")), labels, at)
+    ahead = explain_ahead(load_configuration(invocation, invocation.text("config.file")), labels, at)
     if invocation.output != "json":
         say(render_ahead(ahead))
         return 0

@@ -54,7 +54,7 @@ def _look_up(host: str) -> asyncio.Future[list[str]]:
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[list[str]] = loop.create_future()
 
-    def tell(found: list[str], error: Exception | None) -> None:
+    def report(found: list[str], error: Exception | None) -> None:
         if outcome.done():
             return
         if error is None:
@@ -72,7 +72,7 @@ def _look_up(host: str) -> asyncio.Future[list[str]]:
         finally:
             _free.release()
         try:
-            loop.call_soon_threadsafe(tell, found, problem)
+            loop.call_soon_threadsafe(report, found, problem)
         except RuntimeError:
             pass  # The event loop was closed meanwhile.
 

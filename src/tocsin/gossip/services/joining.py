@@ -44,7 +44,7 @@ class RetryPolicy:
     maximum: float = 10.0
     """No pause is longer."""
     jitter: float = 0.2
-    """Share of a pause by which chance may shorten it, so that nodes do not knock in step; 0 to 1."""
+    """Share of a pause by which chance may shorten it, so that nodes do not dial in step; 0 to 1."""
     enough: int | None = None
     """Stop once so many addresses are joined; None: all of them."""
 

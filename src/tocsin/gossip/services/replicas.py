@@ -101,7 +101,7 @@ class Replicas:
             self._statistics.states_unknown += 1
             return
         try:
-            news = state.merge(payload)
+            fresh = state.merge(payload)
         except ValueError as error:
             self._refused("state", f"{name}: {error}", source)
             return
@@ -109,8 +109,8 @@ class Replicas:
             self._statistics.callback_errors += 1
             _log.exception("the application failed to merge the state %r", name)
             return
-        if news:
-            self.share(name, news)
+        if fresh:
+            self.share(name, fresh)
 
     def _refused(self, reason: str, detail: str, source: Address) -> None:
         self._statistics.states_refused += 1

@@ -243,7 +243,7 @@ def _binary(time: Time) -> bytes:
     return bytes([version]) + head + zone.to_bytes(2, "big", signed=True) + rest
 
 
-def _untold() -> None:
+def _uncallable() -> None:
     """Methods that Go has but that no template can call: they give too many results."""
     for name, results in {
         "Date": (INT, MONTH, INT),
@@ -288,5 +288,5 @@ def _others() -> None:
 
 _times()
 _texts()
-_untold()
+_uncallable()
 _others()

@@ -88,7 +88,7 @@ def _fraction(duration: int, unit: int) -> float:
 
 
 def whole(duration: int, unit: int) -> int:
-    """How many whole units there are, towards zero (``Milliseconds`` and its kin)."""
+    """How many whole units there are, towards zero (``Milliseconds`` and the like)."""
     return (duration - _remainder(duration, unit)) // unit
 
 

@@ -24,7 +24,7 @@ Whatever else Python has is not a value of Go and is refused. What a template ma
 type lists under ``fields`` and ``methods``, and nothing else: no attribute of a Python object is in reach.
 
 A value of interface type is simply the value in it. That the static type was an interface shows in Go in a
-few places only, and there the type of the container tells: `Type.elem` of a ``[]interface {}`` is `ANY`.
+few cases only, and there the type of the container decides: `Type.elem` of a ``[]interface {}`` is `ANY`.
 """
 
 from __future__ import annotations

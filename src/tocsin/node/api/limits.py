@@ -138,7 +138,7 @@ class Gate:
             return
         client = scope.get("client")
         source = source_of(client[0]) if client else ""
-        if not self._has_place(source):
+        if not self._has_slot(source):
             self._metrics.concurrency_limit_exceeded()
             message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
             await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)
@@ -161,7 +161,7 @@ class Gate:
             if counted:
                 self._count(source, -1)
 
-    def _has_place(self, source: str) -> bool:
+    def _has_slot(self, source: str) -> bool:
         """Whether there is room for a GET of ``source``: an address whose slow GETs take all slots must not
         keep probes and scrapes of others out."""
         if self._gets < self._concurrency:

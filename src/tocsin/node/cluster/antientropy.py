@@ -50,7 +50,7 @@ one is often asked by others before it knows them, and a lost question costs ANS
 SHARE: Final = 1 / 3
 BURST: Final = 0.1
 """Of a processor, and seconds at once, that answers to one peer may take; more answers wait."""
-STRANGER: Final = 20
+OTHER_HOST: Final = 20
 """Times its cost, that an answer counts whose question came from another host than the one who is to get it:
 a node may have several addresses, but a peer that asks in another's name makes two nodes work."""
 
@@ -306,8 +306,10 @@ class AntiEntropy:
             return answer
 
         answer = await self._gossip.run_steps(event, work())
-        stranger = event.peer is not None and event.peer.host != self._address(message.envelope.sender).host
-        self._allowance.charge(event.accounted_peer, took * STRANGER if stranger else took, self._loop.time())
+        other_host = event.peer is not None and event.peer.host != self._address(message.envelope.sender).host
+        self._allowance.charge(
+            event.accounted_peer, took * OTHER_HOST if other_host else took, self._loop.time()
+        )
         await asyncio.sleep(self._allowance.wait(event.accounted_peer, self._loop.time()))
         return answer
 

@@ -37,7 +37,7 @@ MAX_ANSWERING_PEER: Final = 2
 SHARE: Final = 1 / 10
 BURST: Final = 1.0
 """Of a processor, and seconds at once, that answers to one peer may take; more answers wait."""
-STRANGER: Final = 20
+OTHER_HOST: Final = 20
 """Times its cost, that an answer counts whose question came from another host than who is to get it."""
 NO_ANSWER: Final = "it did not answer in time"
 
@@ -162,7 +162,9 @@ class Asking:
             answer = await asyncio.to_thread(_encoded_answer, message.exchange, known)
             took = perf_counter() - began
             self._allowance.charge(
-                peer, took * STRANGER if self._is_strange(message.sender, event) else took, self._loop.time()
+                peer,
+                took * OTHER_HOST if self._is_strange(message.sender, event) else took,
+                self._loop.time(),
             )
             await asyncio.sleep(self._allowance.wait(peer, self._loop.time()))
             await self._gossip.send_reliable(message.sender, encode_part(KEY, answer))

@@ -144,7 +144,7 @@ class Cluster:
             clock=clock,
             log=log,
             on_merged=on_merged,
-            relay=lambda *news: once_kept(partial(self.replication.relay, *news)),
+            relay=lambda *fresh: once_kept(partial(self.replication.relay, *fresh)),
             on_growth=on_growth,
             bound=self._trouble_lines,
             is_member=self.replication.listens,
@@ -232,13 +232,13 @@ class Cluster:
         """Before the goodbye, which moves the others up: they would notify again what we have just sent."""
         try:
             async with asyncio.timeout(self.flush_timeout):
-                while self._untold:  # noqa: ASYNC110 (bounded above)
+                while self._leave_pending:  # noqa: ASYNC110 (bounded above)
                     await asyncio.sleep(self.settings.gossip.gossip_interval / 8)
         except TimeoutError:
             self._log.warn("left the cluster with undelivered changes", timeout=self.flush_timeout)
 
     @property
-    def _untold(self) -> bool:
+    def _leave_pending(self) -> bool:
         if self.replication.outbound.busy:
             return True
         own = self.settings.name

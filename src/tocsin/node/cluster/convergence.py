@@ -160,7 +160,7 @@ class Convergence:
     def notify(self) -> None:
         """Something about settling changed."""
         # In the next iteration of the loop: no peer sees half of what changes together.
-        self._loop.call_soon(self._look)
+        self._loop.call_soon(self._check)
 
     # -- within
 
@@ -215,7 +215,7 @@ class Convergence:
             self._heard(member.name)
         await self._meet(member.name)
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if self.settle is not None and self._shell is not None:
             self.settle.handle_timeout(self._loop.time())
             self._shell.run()

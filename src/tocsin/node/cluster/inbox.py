@@ -363,8 +363,8 @@ class Inbox:
                 )
         if not result.taken:
             return
-        news = result.rebroadcast if payload.whole else result.news
-        if news and len(news) <= MAX_SPREAD:
-            self.statistics.propagated[payload.key] += len(news)
-            self._relay(payload.key, news, payload.source, len(payload.data))
+        fresh = result.rebroadcast if payload.whole else result.fresh
+        if fresh and len(fresh) <= MAX_SPREAD:
+            self.statistics.propagated[payload.key] += len(fresh)
+            self._relay(payload.key, fresh, payload.source, len(payload.data))
         self._on_merged(payload.key)

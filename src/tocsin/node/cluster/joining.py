@@ -98,7 +98,7 @@ class Joining:
         self._tasks.spawn(self._reconnect_forever())
         self._tasks.spawn(self._forget_forever())
         self._tasks.spawn(self._remind_forever())
-        self._tasks.spawn(self._look_for_dismissed_forever())
+        self._tasks.spawn(self._redial_dismissed_forever())
 
     async def close(self) -> None:
         """Dial no more."""
@@ -252,14 +252,14 @@ class Joining:
             for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
                 self._log.info("peer removed: lost for too long, or no longer listed", address=str(address))
 
-    async def _look_for_dismissed_forever(self) -> None:
+    async def _redial_dismissed_forever(self) -> None:
         while True:
             await asyncio.sleep(DISMISSED_INTERVAL)
             for address in self.peers.dismissed:
                 if self.discovery.lists(address):
-                    self._dial(address, self._look_for)
+                    self._dial(address, self._redial)
 
-    async def _look_for(self, address: Address) -> None:
+    async def _redial(self, address: Address) -> None:
         await self._gossip.join([address])  # As a member it is dismissed no more; otherwise nobody misses it.
 
     async def _remind_forever(self) -> None:

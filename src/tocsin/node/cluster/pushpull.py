@@ -61,8 +61,8 @@ class PushPullState:
             sender = read_sender(request.received)
             # Who lists us and is not listed by us gets no digests: the lists disagree, and for long, since a
             # periodic exchange follows upon a join.
-            stranger = self._static_membership and not request.join and not self._knows(sender)
-            return self._full() if not sender or stranger else self._greeting()
+            other_host = self._static_membership and not request.join and not self._knows(sender)
+            return self._full() if not sender or other_host else self._greeting()
         if request.destination is None:
             return self._full()
         member = self._member(request.member, request.destination)

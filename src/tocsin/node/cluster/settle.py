@@ -57,7 +57,7 @@ class Settle:
         self._patience: Timers[Awaited, float] = Timers()  # with those of them that gave no sign of life
         self._started = False
         self._settled: Settled | None = None
-        self._told = False
+        self._reported = False
 
     @property
     def settled(self) -> bool:
@@ -157,7 +157,7 @@ class Settle:
 
     def drain(self) -> list[Settled]:
         """That it has settled, once."""
-        if self._settled is None or self._told:
+        if self._settled is None or self._reported:
             return []
-        self._told = True
+        self._reported = True
         return [self._settled]

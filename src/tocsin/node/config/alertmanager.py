@@ -18,7 +18,7 @@ from tocsin.alerting.route import Route, RouteOptions, build_route
 from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.config.emit import emit
 from tocsin.config.globals import GlobalConfig
-from tocsin.config.notation import Notation
+from tocsin.config.matchersyntax import MatcherSyntax
 from tocsin.config.readers import file_path, list_of
 from tocsin.config.schema import Section, derived, option
 from tocsin.config.yaml import Mapping as MappingNode
@@ -132,7 +132,7 @@ class AlertmanagerConfig(Section):
 
 def load_config(
     path: str | Path,
-    notation: Notation = Notation(),  # noqa: B008 - frozen
+    matcher_syntax: MatcherSyntax = MatcherSyntax(),  # noqa: B008 - frozen
     *,
     accept_unserved: bool = False,
     on_bound: Callable[[str], None] = lambda _bound: None,
@@ -143,27 +143,34 @@ def load_config(
     ``accept_unserved``: take what this version does not do, with a warning, instead of refusing it.
     ``on_bound`` is called with the name of each bound that a rendering reaches.
     """
-    return _parse(read_bytes(Path(path)), str(path), notation, accept_unserved, on_bound)
+    return _parse(read_bytes(Path(path)), str(path), matcher_syntax, accept_unserved, on_bound)
 
 
 def parse_config(
     text: str,
     *,
     path: str,
-    notation: Notation = Notation(),  # noqa: B008 - frozen
+    matcher_syntax: MatcherSyntax = MatcherSyntax(),  # noqa: B008 - frozen
     accept_unserved: bool = False,
 ) -> AlertmanagerConfig:
     """As :func:`load_config`, of ``text``. ``path`` is named in errors; relative file names are of its
     directory."""
-    return _parse(text.encode(), path, notation, accept_unserved, lambda _bound: None)
+    return _parse(text.encode(), path, matcher_syntax, accept_unserved, lambda _bound: None)
 
 
 def _parse(
-    data: bytes, path: str, notation: Notation, accept_unserved: bool, on_bound: Callable[[str], None]
+    data: bytes,
+    path: str,
+    matcher_syntax: MatcherSyntax,
+    accept_unserved: bool,
+    on_bound: Callable[[str], None],
 ) -> AlertmanagerConfig:
     warnings: list[str] = []
     reading = Reading(
-        warn=warnings.append, accept_unserved=accept_unserved, globals=GlobalConfig(), notation=notation
+        warn=warnings.append,
+        accept_unserved=accept_unserved,
+        globals=GlobalConfig(),
+        matcher_syntax=matcher_syntax,
     )
     tree = load(decode(data, path), path, reading)
     if tree is None:

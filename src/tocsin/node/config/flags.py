@@ -300,7 +300,7 @@ class NodeFlags:
         "Allow a public IP address to be found and advertised.",
     )
     cluster_label: str = flag(
-        "cluster.label", "", str, "Text on each packet and stream that tells clusters apart."
+        "cluster.label", "", str, "Text on each packet and stream that keeps clusters apart."
     )
     enable_feature: tuple[str, ...] = flag(
         "enable-feature",
@@ -324,7 +324,7 @@ class NodeFlags:
 
     @property
     def matcher_mode(self) -> ParserMode:
-        """Which notation of matchers the features ask for."""
+        """Which matcher syntax the features ask for."""
         if "classic-mode" in self.enable_feature:
             return ParserMode.CLASSIC
         return ParserMode.UTF8_STRICT if "utf8-strict-mode" in self.enable_feature else ParserMode.FALLBACK

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from tocsin.alerting.labels import valid_classic_name
 from tocsin.alerting.matcher import Matcher, MatchType, parse_matchers, sort_matchers
 from tocsin.alerting.quote import go_quote
-from tocsin.config.notation import Notation
+from tocsin.config.matchersyntax import MatcherSyntax
 from tocsin.config.readers import list_of, text
 from tocsin.config.schema import Section
 from tocsin.config.yaml import Mapping, Mark, Node, Scalar, describe, gathered
 
-DEFAULT = Notation()
+DEFAULT = MatcherSyntax()
 
 
 class MatcherLines(tuple[Matcher, ...]):
@@ -25,18 +25,18 @@ class MatcherLines(tuple[Matcher, ...]):
         return [str(matcher) for matcher in self]
 
 
-def notation_of(mark: Mark) -> Notation:
+def matcher_syntax_of(mark: Mark) -> MatcherSyntax:
     """How matchers and names of the file are to be read."""
-    return mark.reading.notation or DEFAULT
+    return mark.reading.matcher_syntax or DEFAULT
 
 
 def matcher_lines(node: Node) -> MatcherLines:
     """A list of lines, each with one or more matchers."""
-    notation = notation_of(node.mark)
+    matcher_syntax = matcher_syntax_of(node.mark)
     found: list[Matcher] = []
     for mark, line in list_of(lambda item: (item.mark, text(item)))(gathered(node)):
         try:
-            found += parse_matchers(line, origin="config", warn=notation.warn, mode=notation.mode)
+            found += parse_matchers(line, origin="config", warn=matcher_syntax.warn, mode=matcher_syntax.mode)
         except ValueError as error:
             raise mark.error(str(error), 'as in severity="page" or team=~"a|b"') from None
     return MatcherLines(sort_matchers(found))
@@ -85,7 +85,7 @@ def show_old_form(matchers: tuple[Matcher, ...]) -> dict[str, str]:
 
 def label_names(where: Section, name: str, names: Iterable[str]) -> None:
     """Refuse a list with an invalid label name."""
-    notation = notation_of(where.mark)
+    matcher_syntax = matcher_syntax_of(where.mark)
     for each in names:
-        if not notation.valid_name(each):
+        if not matcher_syntax.valid_name(each):
             raise where.at(name).error(f"invalid label name {go_quote(each)} in {name} list", "fix the name")

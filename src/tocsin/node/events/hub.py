@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-LOOK_INTERVAL: Final = 0.25
+CHECK_INTERVAL: Final = 0.25
 """Seconds: what changes within is one event of each kind."""
 HEARTBEAT: Final = 15.0
 """Seconds without an event, until something is sent all the same: proxies close what is silent."""
@@ -42,7 +42,7 @@ MAX_WRITE: Final = 64 * 1024
 class Watched(Protocol):
     """Where changes are found. All of it is cheap."""
 
-    def look(self, on: bool) -> None:
+    def watch_for(self, on: bool) -> None:
         """Whether to remember changes from now on."""
         ...
 
@@ -58,7 +58,7 @@ class EventStatistics:
     streams: int = 0
     streams_refused: int = 0
     """Past a bound."""
-    told: int = 0
+    published: int = 0
     resets: int = 0
     """Times that a listener got a reset, as it had missed something."""
 
@@ -112,8 +112,8 @@ class EventHub:
         self._listeners.add(listener)
         self.statistics.streams = len(self._listeners)
         if self._task is None:
-            self._watched.look(on=True)
-            self._task = asyncio.get_running_loop().create_task(self._look())
+            self._watched.watch_for(on=True)
+            self._task = asyncio.get_running_loop().create_task(self._check())
         return listener
 
     def left(self, listener: Listener) -> None:
@@ -123,14 +123,14 @@ class EventHub:
             listener.release()
         self.statistics.streams = len(self._listeners)
 
-    async def _look(self) -> None:
+    async def _check(self) -> None:
         """Until nobody has listened for a while."""
         from tocsin.models.events import Event  # With the API that listens it is loaded.
 
         idle = 0.0
         while idle < KEPT:
-            await asyncio.sleep(LOOK_INTERVAL)
-            idle = 0.0 if self._listeners else idle + LOOK_INTERVAL
+            await asyncio.sleep(CHECK_INTERVAL)
+            idle = 0.0 if self._listeners else idle + CHECK_INTERVAL
             try:
                 changes = self._watched.changes()
             except Exception:  # A bug must cost this check, not all later ones.
@@ -139,10 +139,10 @@ class EventHub:
             for kind, ids, more in changes:
                 event = Event(kind=kind, at=self.time(), ids=tuple(ids), more=more)
                 self._ring.append(kind, msgspec.json.encode(event))
-                self.statistics.told += 1
+                self.statistics.published += 1
             if changes:
                 self._wake()
-        self._watched.look(on=False)
+        self._watched.watch_for(on=False)
         self._ring = EventRing(os.urandom(6).hex())
         self._task = None
 

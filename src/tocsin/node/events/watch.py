@@ -24,7 +24,7 @@ class Watch:
         self._states = states
         self._known: dict[Kind, Hashable] = {}
 
-    def look(self, on: bool) -> None:
+    def watch_for(self, on: bool) -> None:
         """Whether to remember changes from now on."""
         for _, each in self._touched():
             each.on = on

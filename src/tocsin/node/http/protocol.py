@@ -15,8 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from tocsin.errors import PeerRefusedError
 from tocsin.node.api.people import subject_of
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
+from tocsin.node.http.coalescing import CoalescingTransport
 from tocsin.node.http.connections import Connections, TrackedConnection
-from tocsin.node.http.joining import JoiningTransport
 from tocsin.node.http.roundrobin import RoundRobin
 from tocsin.node.http.unsized import until_closed
 
@@ -104,8 +104,8 @@ class BoundedProtocol(HttpToolsProtocol):
                 self._ending = True
                 transport.abort()
                 return
-        self._joining = JoiningTransport(transport, self.loop)
-        self.transport = self._joining  # type: ignore[assignment]
+        self._coalescing = CoalescingTransport(transport, self.loop)
+        self.transport = self._coalescing  # type: ignore[assignment]
         self._expect("first_byte", self._bounds.first_byte)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -230,7 +230,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Called when an answer was written."""
-        self._joining.flush()
+        self._coalescing.flush()
         self._release_body()
         if not self.pipeline:
             self._connections.waits(self._tracked)

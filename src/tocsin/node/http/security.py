@@ -80,11 +80,11 @@ class WebSecurity:
         """Until cancelled: take what changed, at most once a second, read beside the event loop."""
         while True:
             await asyncio.sleep(INTERVAL)
-            state = await asyncio.to_thread(self.look)
+            state = await asyncio.to_thread(self.check_files)
             if state is not None:
                 self.state = state
 
-    def look(self) -> WebState | None:
+    def check_files(self) -> WebState | None:
         """The new state, if the files changed and are good."""
         if self._seen == _contents((self._path, *self._files)):
             return None

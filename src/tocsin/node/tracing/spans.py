@@ -192,7 +192,7 @@ class Spans:
                 span.end()
                 self._flushes.pop(id(each.flush), None)
             elif span.is_recording():
-                span.add_event(f"alerting.{type(each).__name__}", _told(each), each.at)
+                span.add_event(f"alerting.{type(each).__name__}", _attributes(each), each.at)
 
     def begin(self, attempt: Attempt) -> Span:
         """The span of an attempt."""
@@ -304,13 +304,13 @@ def _parent(context: SpanContext) -> Context:
     return set_span_in_context(NonRecordingSpan(context), Context())
 
 
-def _told(decision: Decision) -> dict[str, str | int]:
+def _attributes(decision: Decision) -> dict[str, str | int]:
     """What an event says of a decision."""
-    told: dict[str, str | int] = {}
+    attributes: dict[str, str | int] = {}
     if not isinstance(decision, Unsettled) and decision.integration is not None:
-        told["alerting.notify.integration"] = str(decision.integration)
+        attributes["alerting.notify.integration"] = str(decision.integration)
     if isinstance(decision, Muted | NotNeeded | Needed | Failed | GivenUp | Withheld):
-        told["reason"] = decision.reason
+        attributes["reason"] = decision.reason
     if isinstance(decision, Muted):
-        told["alerting.alerts.count"] = len(decision.alerts)
-    return told
+        attributes["alerting.alerts.count"] = len(decision.alerts)
+    return attributes

@@ -101,12 +101,12 @@ class Tracing:
                 return
             with self._request(self.spans, scope) as answered:
 
-                async def told(message: Message) -> None:
+                async def watched(message: Message) -> None:
                     if message["type"] == "http.response.start":
                         answered(message["status"])
                     await send(message)
 
-                await app(scope, receive, told)
+                await app(scope, receive, watched)
 
         return traced
 

@@ -37,7 +37,7 @@ class _Made:
     context: ssl.SSLContext
     files: tuple[Path, ...]
     marks: tuple[Mark, ...]
-    looked: float
+    checked_at: float
 
 
 class TLSContexts:
@@ -79,8 +79,8 @@ class TLSContexts:
         if made is None:
             made = await asyncio.to_thread(self._of, config, http2)
         now = self._now()
-        if made.files and now - made.looked >= CHECK_SECONDS:
-            made.looked = now  # Before the wait, so that one attempt checks, and the others do not.
+        if made.files and now - made.checked_at >= CHECK_SECONDS:
+            made.checked_at = now  # Before the wait, so that one attempt checks, and the others do not.
             seen = await asyncio.to_thread(marks, made.files)
             if seen != made.marks:
                 made.marks = seen

@@ -16,7 +16,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.explain.explanation import MAX_EARLIER, Scene, explain
 from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge, Timer
 from tocsin.alerting.explain.routes import routing_steps
-from tocsin.alerting.explain.story import AtNode, SilenceTold, Story
+from tocsin.alerting.explain.story import AtNode, SilenceNote, Story
 from tocsin.alerting.explain.text import render
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
 from tocsin.alerting.intent import Intents, key_of
@@ -112,11 +112,11 @@ def test_silenced() -> None:
     assert headline(story) == "hook: NOT SENT 2027-01-15T08:00:00Z (1m ago), silenced by 5f2c"
     assert "  silenced now by 5f2c\n" in render(story)
     ends = T0 + 60 * MINUTE
-    known = (SilenceTold("5f2c", "ana", "a disk\n is replaced", ends), SilenceTold("6", "", "x" * 300, ends))
+    known = (SilenceNote("5f2c", "ana", "a disk\n is replaced", ends), SilenceNote("6", "", "x" * 300, ends))
     text = render(replace(story, silences=known))
     assert "\n    5f2c: by ana, until 2027-01-15T09:00:00Z (in 59m): a disk is replaced\n" in text
     assert f"\n    6: by nobody named, until 2027-01-15T09:00:00Z (in 59m): {'x' * 200}...\n" in text
-    again = story.groups[0].told[0].again_at
+    again = story.groups[0].outcomes[0].again_at
     assert again == T0 + world.route.options.group_interval
     assert "; again " in render(story)
     assert "; again " not in render(replace(story, at=again + MINUTE)), "that is past"
@@ -184,8 +184,8 @@ def test_waiting_for_those_before() -> None:
     world = RecordedPipeline(position=2)
     world.start(DISK)
     story = told(world, T0 + SECOND)
-    assert headline(story).endswith("(1s ago), its turn comes after 2 others")
-    assert story.groups[0].told[0].again_at == T0 + 2 * PEER_TIMEOUT
+    assert headline(story).endswith("(1s ago), it waits for 2 peers before it")
+    assert story.groups[0].outcomes[0].again_at == T0 + 2 * PEER_TIMEOUT
 
 
 def test_waiting_for_the_cluster() -> None:
@@ -223,7 +223,7 @@ def test_sent_by_a_peer_that_told_its_intent() -> None:
     world.at(T0 + PEER_TIMEOUT)
     story = told(world, T0 + MINUTE)
     assert headline(story).endswith("(59s ago) by there, its intent and the notification log say so")
-    assert story.groups[0].told[0].node == "there"
+    assert story.groups[0].outcomes[0].node == "there"
 
 
 def test_what_was_sent_here_is_no_peers() -> None:
@@ -232,7 +232,7 @@ def test_what_was_sent_here_is_no_peers() -> None:
     world.succeed(T0 + SECOND)
     world.start(DISK, now=T0 + 5 * MINUTE)
     story = told(world, T0 + 6 * MINUTE)
-    assert [each.what for each in story.groups[0].told] == ["not needed", "sent"]
+    assert [each.what for each in story.groups[0].outcomes] == ["not needed", "sent"]
     assert headline(story).startswith("hook: SENT 2027-01-15T08:00:01Z (5m59s ago) by here")
 
 
@@ -243,7 +243,7 @@ def test_failed_and_retried() -> None:
     trying = told(world, T0 + SECOND)
     again = world.under_way()[0].deliveries[0].attempts[-1].again_at
     assert again is not None
-    assert trying.groups[0].told[0].again_at == again
+    assert trying.groups[0].outcomes[0].again_at == again
     assert headline(trying) == (
         "hook: UNDER WAY 2027-01-15T08:00:01Z (now), 1 attempt, the last one: unexpected status code 503 "
         "(serverError)"
@@ -263,7 +263,7 @@ def test_given_up() -> None:
     assert headline(story) == (
         "hook: FAILED 2027-01-15T08:00:01Z (now), unexpected status code 400 (clientError), 1 attempt"
     )
-    assert story.groups[0].told[0].again_at == T0 + world.route.options.group_interval
+    assert story.groups[0].outcomes[0].again_at == T0 + world.route.options.group_interval
 
 
 def test_what_a_clock_that_was_ahead_stamped_is_not_the_last_word() -> None:
@@ -359,7 +359,7 @@ def test_a_stamp_that_lies_ahead_is_no_notification_of_its_own() -> None:
     world.merge(entry(ahead + 2, DISK), T0 + 5 * MINUTE)
     world.at(T0 + 5 * MINUTE + PEER_TIMEOUT)
     story = told(world, T0 + 10 * MINUTE)
-    assert [each.what for each in story.groups[0].told] == ["not needed", "sent"]
+    assert [each.what for each in story.groups[0].outcomes] == ["not needed", "sent"]
 
 
 def test_a_node_that_is_alone_sent_what_the_log_has() -> None:
@@ -455,7 +455,7 @@ def test_a_group_of_a_route_that_is_gone_is_told_too() -> None:
             records=records,
         )
     )
-    assert [(each.receiver, len(each.told)) for each in story.groups] == [("hook", 0), ("old", 1)]
+    assert [(each.receiver, len(each.outcomes)) for each in story.groups] == [("hook", 0), ("old", 1)]
 
 
 values = st.sampled_from(["", "db", "page", "prod"])

@@ -10,9 +10,9 @@ from tocsin.alerting.intent import GUARD, Intents, Lease
 from tocsin.alerting.intent import intents as module
 from tocsin.alerting.intent.codec import Kind, Record, decode, encode
 from tocsin.alerting.intent.intents import (
+    CHECK_INTERVAL,
     HOLD,
     HOLD_OTHER,
-    LOOK_AGAIN,
     RENEWED_WITHIN,
     RESULT_TIME,
     STABLE,
@@ -132,7 +132,7 @@ def test_a_done_intent_waits_for_its_log_entry_whatever_the_clocks_say() -> None
     stamp = T0 - 300 * SECOND
     first.done(send(first), stamp, T0)
     tell(first, second)
-    assert blocked_until(second) == T0 + LOOK_AGAIN
+    assert blocked_until(second) == T0 + CHECK_INTERVAL
     assert second.blocked(KEY, NEWS, stamp - 1, T0) is not None, "an older entry"
     assert second.blocked(KEY, NEWS, stamp, T0) is None
     assert second.blocked(KEY, NEWS, 0, T0 + RESULT_TIME) is None, "it may never come"

@@ -12,8 +12,8 @@ from tocsin.alerting.group import Flush
 from tocsin.alerting.integration import Integration
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import Entry, NotificationLog, Receiver
-from tocsin.alerting.shadow import place as places
-from tocsin.alerting.shadow import results, shadow, words
+from tocsin.alerting.shadow import compared as places
+from tocsin.alerting.shadow import results, shadow, texts
 from tocsin.alerting.shadow.shadow import SLACK, Shadow
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
@@ -151,7 +151,7 @@ def test_what_nobody_else_sent_is_missing_and_named() -> None:
     missing, late = sorted(bench.shadow.drain(), key=lambda each: each.result, reverse=True)
     assert missing.alerts == ('{alertname="A", instance="a"} fires',)
     assert "leaves out" in missing.why
-    assert late.why == "this node would have told the same, put together otherwise"
+    assert late.why == "this node would have notified the same, put together otherwise"
 
 
 def test_what_this_node_would_not_have_sent_is_extra_and_says_what_muted_it_here() -> None:
@@ -198,7 +198,7 @@ def test_a_notification_that_they_send_twice_is_extra() -> None:
     bench.theirs(T0 + 15 * SECOND, "a")
     bench.wait(T0 + PATIENCE + 15 * SECOND)
     assert bench.counts == {"agreed": 1, "extra": 1}
-    assert bench.shadow.results.differences[0].why == "they have told it again"
+    assert bench.shadow.results.differences[0].why == "they have notified it again"
 
 
 def test_a_reminder_of_ours_that_they_do_not_send_is_missing() -> None:
@@ -303,7 +303,7 @@ def test_alerts_in_notifications_that_wait_are_bounded() -> None:
 
 
 def test_groups_are_bounded() -> None:
-    bench = Bench(max_places=2)
+    bench = Bench(max_compared=2)
     for place in range(3):
         bench.ours(T0 + place, "a", key=f"{KEY}{place}")
     assert bench.shadow.statistics.groups_forgotten == 1
@@ -323,16 +323,16 @@ def test_what_is_kept_of_compared_notifications_is_bounded_over_all_groups(
             bench.ours(T0 + again, f"a{again}", key=f"{KEY}{place}")
             bench.theirs(T0 + again, f"a{again}", key=f"{KEY}{place}")
     assert bench.counts == {"agreed": 32}
-    kept = sum(len(each.recent) for each in bench.shadow._places.values())
+    kept = sum(len(each.recent) for each in bench.shadow._compared.values())
     assert 0 < kept < 4
 
 
 def test_groups_are_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shadow, "MAX_PLACES_BYTES", 4 * places.ENTRY_BYTES)
+    monkeypatch.setattr(shadow, "MAX_TRACKED_BYTES", 4 * places.ENTRY_BYTES)
     bench = Bench()
     for place in range(8):
         bench.ours(T0 + place, "a", key=f"{KEY}{place}")
-    assert len(bench.shadow._places) < 4
+    assert len(bench.shadow._compared) < 4
     assert bench.shadow.statistics.groups_forgotten > 4
 
 
@@ -346,8 +346,8 @@ def test_an_entry_of_others_with_a_huge_key_is_not_compared() -> None:
 def test_what_is_remembered_of_flushes_is_bounded_in_bytes_over_all_groups(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(words, "MAX_BYTES", 40_000)
-    groups = words.Groups(100)
+    monkeypatch.setattr(texts, "MAX_BYTES", 40_000)
+    groups = texts.Groups(100)
     bench = Bench()
     for number in range(20):
         flush = bench.flush(T0, *[f"a{each}" for each in range(50)], key=f"{KEY}{number}")
@@ -360,8 +360,8 @@ def test_what_is_remembered_of_flushes_is_bounded_in_bytes_over_all_groups(
     assert seen is not None
     assert "silenced by silence 0 of group 19" in seen.describe(flush.alerts[7].labels.hash)
     assert groups.get((ROUTE.options.receiver, f"{KEY}0")) is None
-    texts = {id(text) for flushed in seen._flushed for text in flushed.muted.values()}
-    assert len(texts) == 1, "one text for all that the same silences mute"
+    distinct = {id(text) for flushed in seen._flushed for text in flushed.muted.values()}
+    assert len(distinct) == 1, "one text for all that the same silences mute"
 
 
 def test_differences_are_bounded() -> None:

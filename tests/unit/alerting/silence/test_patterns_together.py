@@ -72,12 +72,12 @@ def test_they_are_woken_in_steps_and_whoever_asks_meanwhile_does_the_rest() -> N
     silences, made = full()
     labels = Labels({"text": "x"})
     silences.gc(NOW + 2 * HOUR)
-    steps = silences.looking_at_clock(NOW + SECOND)
+    steps = silences.updating_clock(NOW + SECOND)
     next(steps)
     assert silences.pattern_statistics().resting_silences == len(made) - 1
     assert len(silences.mutes(labels, NOW + SECOND)) == len(made)
     assert list(steps) == []
-    assert list(silences.looking_at_clock(NOW + SECOND)) == []
+    assert list(silences.updating_clock(NOW + SECOND)) == []
 
 
 def test_one_that_rests_and_is_prolonged_by_a_peer_counts_again() -> None:

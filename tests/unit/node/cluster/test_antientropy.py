@@ -133,7 +133,7 @@ def test_whoever_asks_in_anothers_name_pays_many_times_for_it(monkeypatch: Any) 
         for accounted_peer in payers:
             b.receive(question, UserMessage(b"", LINE.source, accounted_peer))
         await eventually(lambda: not b._answering)
-        assert charged == [(payers[0], 1), (payers[1], antientropy.STRANGER)]
+        assert charged == [(payers[0], 1), (payers[1], antientropy.OTHER_HOST)]
 
     asyncio.run(story())
 

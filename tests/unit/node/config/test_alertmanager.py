@@ -12,7 +12,7 @@ from tests.support.config_cases import BAD, GOOD, LEAST, STRICTER, http, interva
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType, ParserMode, ParseWarning
 from tocsin.errors import ConfigError
-from tocsin.node.config import Notation, load_config, parse_config
+from tocsin.node.config import MatcherSyntax, load_config, parse_config
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.notify.integrations.webhook import WebhookConfig
 
@@ -131,12 +131,12 @@ def test_templates_are_of_the_files_folder() -> None:
 def test_the_notation_decides_which_matchers_and_names_are_read() -> None:
     doubtful = route("{matchers: ['a=~b|c\\d']}")
     warnings: list[ParseWarning] = []
-    parse(doubtful, notation=Notation(warn=warnings.append))
+    parse(doubtful, matcher_syntax=MatcherSyntax(warn=warnings.append))
     assert [warning.origin for warning in warnings] == ["config"]
     with pytest.raises(ConfigError):
-        parse(doubtful, notation=Notation(ParserMode.UTF8_STRICT))
+        parse(doubtful, matcher_syntax=MatcherSyntax(ParserMode.UTF8_STRICT))
     with pytest.raises(ConfigError, match="invalid label name"):
-        parse(route("{group_by: [a-b]}"), notation=Notation(ParserMode.CLASSIC))
+        parse(route("{group_by: [a-b]}"), matcher_syntax=MatcherSyntax(ParserMode.CLASSIC))
 
 
 SECRETS = "global: {smtp_auth_password: hush-1, slack_api_url: 'https://hush-2/'}\n" + http(

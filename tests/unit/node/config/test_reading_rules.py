@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tocsin.config.notation import Notation
 
 from tests.support.config_cases import LEAST, http, route, webhook
 from tocsin.alerting.matcher import ParseWarning
-from tocsin.config.notation import Notation
 from tocsin.errors import ConfigError
 from tocsin.node.config import load_config, parse_config
 from tocsin.node.config.alertmanager import AlertmanagerConfig, config_hash

@@ -32,12 +32,12 @@ def test_a_reader_gets_every_event_once_and_in_order_or_hears_that_some_are_gone
             assert number < ring.oldest
             number = seen = ring.last
             continue
-        told = events_of(found[0])
-        assert told == list(range(seen + 1, seen + 1 + len(told)))
-        assert bool(told) == (number < ring.last)
-        assert len(found[0]) <= chunk or len(told) == 1
+        published = events_of(found[0])
+        assert published == list(range(seen + 1, seen + 1 + len(published)))
+        assert bool(published) == (number < ring.last)
+        assert len(found[0]) <= chunk or len(published) == 1
         number = found[1]
-        seen += len(told)
+        seen += len(published)
     assert number == seen == ring.last
 
 
@@ -55,13 +55,13 @@ def test_a_watch_tells_keys_within_a_bound_and_states_that_differ() -> None:
     state = ["a"]
     watch = Watch(lambda: (("alerts", alerts),), (("cluster", lambda: state[0]),))
     alerts.add(1)
-    watch.look(on=True)
+    watch.watch_for(on=True)
     assert watch.changes() == [], "what was before is not a change"
     for fingerprint in (255, 255, 1, 2, 3):
         alerts.add(fingerprint)
     state[0] = "b"
     assert watch.changes() == [("alerts", ["00000000000000ff", "0000000000000001"], 2), ("cluster", (), 0)]
     assert watch.changes() == []
-    watch.look(on=False)
+    watch.watch_for(on=False)
     alerts.add(7)
     assert alerts.take() == ((), 0), "nobody looks, nothing is remembered"

@@ -147,7 +147,7 @@ def test_a_revoked_client_is_refused_and_the_list_is_looked_at(folder: Path) -> 
                 await get(server, trust(first, folder))
             assert (await get(server, trust(second, folder))).text == "OK"
             (folder / "revoked.pem").write_bytes(AUTHORITY.revoke(first, second))
-            state = security.look()
+            state = security.check_files()
             assert state is not None
             security.state = state
             with pytest.raises(httpx.TransportError):
@@ -249,9 +249,9 @@ def test_a_new_certificate_is_shown_to_new_connections(folder: Path) -> None:
         security = WebSecurity(write(folder, SERVER))
         async with secured(security) as server:
             before = await shown(server)
-            assert security.look() is None
+            assert security.check_files() is None
             AUTHORITY.issue(name="second").write(folder, "node")
-            state = security.look()
+            state = security.check_files()
             assert state is not None
             security.state = state
             assert await shown(server) != before
@@ -284,14 +284,14 @@ def test_a_change_that_cannot_be_used_leaves_the_old_in_force(
     path = write(folder, SERVER)
     security = WebSecurity(path)
     path.write_text(change)
-    assert security.look() is None
+    assert security.check_files() is None
     assert "the old one stays in use" in caplog.text
     assert str(path) in caplog.text
-    assert security.look() is None
+    assert security.check_files() is None
     statistics = security.statistics
     assert (statistics.reload_failures, statistics.last_reload_successful) == (1, 0)
     path.write_text(SERVER + "  min_version: TLS13\n")
-    assert security.look() is not None
+    assert security.check_files() is not None
     assert statistics.last_reload_successful == 1
 
 
@@ -299,15 +299,15 @@ def test_a_file_that_is_put_right_is_seen_although_its_name_was_never_in_force(f
     path = write(folder, SERVER)
     security = WebSecurity(path)
     path.write_text(SERVER.replace("node.", "new."))
-    assert security.look() is None
+    assert security.check_files() is None
     AUTHORITY.issue().write(folder, "new")
-    assert security.look() is not None
+    assert security.check_files() is not None
 
 
 def test_a_certificate_without_its_key_is_not_taken(folder: Path) -> None:
     security = WebSecurity(write(folder, SERVER))
     (folder / "node.crt").write_bytes(AUTHORITY.issue().certificate)
-    assert security.look() is None
+    assert security.check_files() is None
     assert security.statistics.reload_failures == 1
 
 
@@ -322,7 +322,7 @@ def test_a_failure_that_nobody_foresaw_does_not_end_the_watch(
     path.write_text(SERVER + "  min_version: TLS13\n")
     with monkeypatch.context() as patched:
         patched.setattr("tocsin.node.http.webtls.build_server_context", fail)
-        assert security.look() is None
+        assert security.check_files() is None
     assert security.statistics.reload_failures == 1
 
 

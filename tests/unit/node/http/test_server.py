@@ -23,7 +23,7 @@ from tocsin.errors import ConfigError
 from tocsin.node.api import Limits, create_app
 from tocsin.node.api.people import PeopleRules
 from tocsin.node.http.bounds import HTTPBounds
-from tocsin.node.http.joining import JOINED_BYTES, JoiningTransport
+from tocsin.node.http.coalescing import COALESCED_BYTES, CoalescingTransport
 from tocsin.node.http.server import WebServer
 
 Story = Callable[[WebServer], Awaitable[None]]
@@ -108,8 +108,8 @@ class Written:
 def test_what_is_written_in_one_turn_leaves_in_one_write() -> None:
     async def story() -> None:
         real = Written()
-        transport = JoiningTransport(real, asyncio.get_running_loop())  # type: ignore[arg-type]
-        large = bytes(JOINED_BYTES + 1)
+        transport = CoalescingTransport(real, asyncio.get_running_loop())  # type: ignore[arg-type]
+        large = bytes(COALESCED_BYTES + 1)
         transport.write(b"head ")
         transport.write(b"body")
         assert not real.writes

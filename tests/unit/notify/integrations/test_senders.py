@@ -13,7 +13,7 @@ import pytest
 from tests.support.certificates import CertificateAuthority
 from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
 from tocsin.node.clock import Clock
-from tocsin.node.config import Notation, load_config
+from tocsin.node.config import MatcherSyntax, load_config
 from tocsin.notify.integrations.http import HTTPClient
 from tocsin.notify.integrations.sender import make_senders
 from tocsin.notify.integrations.tlscontext import TLSContexts
@@ -36,7 +36,7 @@ def test_a_hundred_webhooks_load_the_systems_authorities_once(
     file = tmp_path / "alertmanager.yml"
     hooks = "".join(f"    - url: http://127.0.0.1:9/{number}\n" for number in range(100))
     file.write_text(f"route: {{receiver: a}}\nreceivers:\n- name: a\n  webhook_configs:\n{hooks}")
-    config = load_config(str(file), Notation())
+    config = load_config(str(file), MatcherSyntax())
 
     async def story() -> None:
         keyed = [

@@ -18,7 +18,7 @@ from tocsin.gossip.transport.eviction import victim
 from tocsin.tls.refusal import RefusalError
 
 _QUEUE_FULL: Final = "the queue of packets to it is full"
-_LOOK_INTERVAL: Final = 1.0
+_CHECK_INTERVAL: Final = 1.0
 _UNCERTAIN: Final = frozenset({"timeout", "closed", "not_tls", "other"})
 """Ends of a handshake that a lost, altered or late datagram can bring about too: worth another attempt."""
 
@@ -76,7 +76,7 @@ class Outgoing:
         self._port = port
         self._table: AssociationTable[Destination] = AssociationTable()
         self._latest = contexts.client_context()
-        self._looked_at = 0.0
+        self._checked_at = 0.0
 
     def send(self, address: Address, packet: bytes, now: float) -> None:
         """Seal and send one packet that fits a datagram, or queue it for the handshake's end."""
@@ -201,7 +201,7 @@ class Outgoing:
 
     def _attempt(self, slot: Destination, now: float) -> None:
         slot.attempts += 1
-        self._looked_at = now
+        self._checked_at = now
         self._latest = self._contexts.client_context()
         slot.candidate = Association.dial(
             self._config, self._latest, self._contexts.server_rule(slot.address), now
@@ -234,8 +234,8 @@ class Outgoing:
 
     def _context(self, now: float) -> SSL.Context:
         """The current context; the files are not checked for every packet."""
-        if now >= self._looked_at + _LOOK_INTERVAL:
-            self._looked_at = now
+        if now >= self._checked_at + _CHECK_INTERVAL:
+            self._checked_at = now
             self._latest = self._contexts.client_context()
         return self._latest
 

@@ -25,7 +25,7 @@ _HELLO_VERIFY_REQUEST: Final = 3
 _LONGEST: Final = 2**14 + 2048
 
 LOST_STATE: Final = b"\x01\x0a"
-"""The body of an alert in clear: warning, unexpected message. No OpenSSL sends that, so it is ours to tell a
+"""The body of an alert in clear: warning, unexpected message. No OpenSSL sends that, so with it we inform a
 peer that we do not know its association."""
 
 

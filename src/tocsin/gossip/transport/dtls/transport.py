@@ -38,7 +38,7 @@ from tocsin.gossip.transport.tls.transport import TLSTransport
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.settings import ClusterTLSConfig
 
-_TURN: Final = 0.01
+_SLICE: Final = 0.01
 """Seconds of work on received datagrams before the rest of the event loop runs."""
 _OPENED_AT_ONCE: Final = 8
 """Datagrams, before what was in them is dealt with."""
@@ -336,7 +336,7 @@ class _Side:
     def _work(self) -> None:
         """Take what came, for a while: a handshake costs a millisecond or more, and many may come."""
         now = self._loop.time()
-        end = now + _TURN
+        end = now + _SLICE
         while self._waiting and now < end:
             for _ in range(_OPENED_AT_ONCE):
                 if self._waiting and now < end:

@@ -79,11 +79,11 @@ class Reach:
         peer = self._peers.get(destination)
         if peer is None:
             return False
-        news = not peer.refused
+        fresh = not peer.refused
         peer.takes_tls, peer.trying, peer.refused = False, False, True
         peer.refused_at = now
         peer.try_at = now + TRY_AGAIN * self._random.uniform(0.5, 1.0)
-        return news
+        return fresh
 
     def postponed(self, destination: Address, now: float) -> None:
         """TLS was to be tried, and is not: nothing waits for that."""

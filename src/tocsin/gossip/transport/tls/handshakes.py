@@ -25,7 +25,7 @@ class Handshakes:
 
     def __init__(self, config: TLSTransportConfig) -> None:
         self._sources = FairScheduler(config.host_share, config.host_burst)
-        self._strangers = FairScheduler(config.strangers_share, config.host_burst)
+        self._unverified = FairScheduler(config.unverified_share, config.host_burst)
         self._known: OrderedDict[str, None] = OrderedDict()
 
     def know(self, source: str) -> None:
@@ -47,11 +47,11 @@ class Handshakes:
         """For what was done since ``began``."""
         self._sources.charge(source, began)
         if source not in self._known:
-            self._strangers.charge(_ALL, began)
+            self._unverified.charge(_ALL, began)
 
     def may_go_on(self, source: str) -> bool:
         """At once."""
-        return self._sources.may_go_on(source) and (source in self._known or self._strangers.may_go_on(_ALL))
+        return self._sources.may_go_on(source) and (source in self._known or self._unverified.may_go_on(_ALL))
 
     def waits_for(self, source: str) -> str:
         """Which share is used up: "host" its own, "strangers" that of all unverified hosts."""
@@ -62,7 +62,7 @@ class Handshakes:
         self._sources.later(source, partial(self._after_its_own, source, work))
 
     def _after_its_own(self, source: str, work: Callable[[], None]) -> None:
-        if source in self._known or self._strangers.may_go_on(_ALL):
+        if source in self._known or self._unverified.may_go_on(_ALL):
             work()
         else:
-            self._strangers.later(_ALL, work)
+            self._unverified.later(_ALL, work)

@@ -63,7 +63,7 @@ class Inbound:
         self.statistics = statistics
         self.refusals = refusals
         self.connections: dict[TLSConnection, Accepted] = {}
-        self._strangers: OrderedDict[TLSConnection, float] = (
+        self._unverified: OrderedDict[TLSConnection, float] = (
             OrderedDict()
         )  # their handshakes, the oldest first
         self._hosts: Counter[str] = Counter()
@@ -85,7 +85,7 @@ class Inbound:
             bound = "total"
         elif self._hosts[host] >= config.max_inbound_connections_per_host:
             bound = "host"
-        elif not self.handshakes.knows(host) and not self._room_for_a_stranger():
+        elif not self.handshakes.knows(host) and not self._room_for_unverified():
             bound = "handshakes"
         elif self.handshakes.wait(host) > config.max_host_debt:
             bound = "host_share"
@@ -96,34 +96,34 @@ class Inbound:
             assert isinstance(connection.owner, Accepted)  # noqa: S101
             self.connections[connection] = connection.owner
             if not self.handshakes.knows(host):
-                self._strangers[connection] = asyncio.get_running_loop().time()
+                self._unverified[connection] = asyncio.get_running_loop().time()
             connection.closed.add_done_callback(lambda _: self._gone(connection, host))
             return True
         statistics.connections_rejected[bound] += 1
         _log.debug("rejected a connection from %s: bound on %s reached", host, bound)
         return False
 
-    def _room_for_a_stranger(self) -> bool:
+    def _room_for_unverified(self) -> bool:
         """Handshakes of known sources are counted apart from these."""
-        if len(self._strangers) < self.config.max_inbound_handshakes:
+        if len(self._unverified) < self.config.max_inbound_handshakes:
             return True
-        oldest, since = next(iter(self._strangers.items()))
+        oldest, since = next(iter(self._unverified.items()))
         if asyncio.get_running_loop().time() - since < self.config.handshake_patience:
             return False
-        del self._strangers[oldest]
+        del self._unverified[oldest]
         self.statistics.connections_rejected["handshakes"] += 1
         oldest.abort()
         return True
 
     def shaken(self, connection: TLSConnection) -> None:
         """Its handshake is over; if a certificate was accepted, its source is known from now on."""
-        self._strangers.pop(connection, None)
+        self._unverified.pop(connection, None)
         if connection.established_at is not None and connection.peer.certificate:
             self.handshakes.know(source_of(connection.remote.host))
 
     def _gone(self, connection: TLSConnection, host: str) -> None:
         accepted = self.connections.pop(connection)
-        self._strangers.pop(connection, None)
+        self._unverified.pop(connection, None)
         accepted.gone()
         self.statistics.connections_inbound -= 1
         self._hosts[host] -= 1

@@ -56,7 +56,7 @@ class TLSTransportConfig:
     host_share: float = 0.1
     """The same for handshakes with one source (an IPv4 address, an IPv6 /64), which are dear and come before
     any certificate."""
-    strangers_share: float = 0.3
+    unverified_share: float = 0.3
     """The same for those with all sources together from which no peer was accepted yet."""
     handshake_patience: float = 3.0
     """Seconds after which a stalled handshake of an unverified host is closed, when no slot is free."""

@@ -71,7 +71,7 @@ RESOURCE = Resource(
     summary="What changes, as it changes",
     description="Server-sent events. `hello` comes first and carries an id to go on from. What has changed"
     " since the event named by `Last-Event-ID` comes next; `reset` instead, or later to whoever is too slow,"
-    " says that something was missed and all is to be asked for anew. The others tell what kind of thing has"
+    " says that something was missed and all is to be asked for anew. The others say what kind of thing has"
     " changed.",
     query=EventsQuery,
     answer=Event,

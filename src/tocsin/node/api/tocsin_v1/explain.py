@@ -6,7 +6,7 @@ import asyncio
 import re
 from typing import Final
 
-from tocsin.alerting.explain import story as told
+from tocsin.alerting.explain import story as stories
 from tocsin.alerting.explain.question import FOREVER, Question
 from tocsin.alerting.explain.text import render, verdict
 from tocsin.alerting.timestamp import Nanoseconds, format_milliseconds
@@ -52,9 +52,9 @@ def _fingerprint(text: str) -> int:
     return int(text, 16)
 
 
-def shown(story: told.Story) -> models.Story:
+def shown(story: stories.Story) -> models.Story:
     """A story as the API shows it."""
-    here = told.AtNode(
+    here = stories.AtNode(
         node=story.node,
         state=story.state,
         since=story.since,
@@ -77,7 +77,7 @@ def shown(story: told.Story) -> models.Story:
     )
 
 
-def _at_node(each: told.AtNode) -> models.AtNode:
+def _at_node(each: stories.AtNode) -> models.AtNode:
     return models.AtNode(
         node=each.node,
         state=each.state,
@@ -87,7 +87,7 @@ def _at_node(each: told.AtNode) -> models.AtNode:
     )
 
 
-def _group(group: told.GroupTold, story: told.Story) -> models.GroupTold:
+def _group(group: stories.GroupStory, story: stories.Story) -> models.GroupTold:
     return models.GroupTold(
         receiver=group.receiver,
         route=group.route_id,
@@ -107,7 +107,7 @@ def _group(group: told.GroupTold, story: told.Story) -> models.GroupTold:
                     why=each.why,
                     again_at=_time(each.again_at),
                 )
-                for each in group.told
+                for each in group.outcomes
             ]
         ),
     )

@@ -16,10 +16,10 @@ from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.models.base import Page
 from tocsin.models.history import AlertSeen, HistoryQuery, Notification, NotificationsQuery, SilenceSeen
 from tocsin.node.api.steps import Pauses, meets, pauses_after, run_within
-from tocsin.node.api.tocsin_v1.looking import Looking, Place
 from tocsin.node.api.tocsin_v1.paging import MAX_PAGE_BYTES, Fitting, shown_page
 from tocsin.node.api.tocsin_v1.recordviews import alert_seen, moment, notification, outcomes
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
+from tocsin.node.api.tocsin_v1.scanning import Cursor, RecordScan
 
 MAX_SECONDS: Final = 5.0
 """For which silences are filtered and sorted."""
@@ -64,7 +64,7 @@ class _Wanted:
 
 class _Notifications:
     def __init__(self, context: Context) -> None:
-        self._looking = Looking(context.backend.tocsin)
+        self._scan = RecordScan(context.backend.tocsin)
 
     async def __call__(self, call: Call[NotificationsQuery, None]) -> Page[Notification]:
         query = call.query
@@ -72,28 +72,28 @@ class _Notifications:
         found = Fitting[Notification](MAX_PAGE_BYTES)
         pauses = pauses_after(SLICE)
         after = ""
-        async with aclosing(self._looking.records(Place.read(query.after), wanted.since)) as records:
-            async for looked in records:
-                record = looked.record
+        async with aclosing(self._scan.records(Cursor.read(query.after), wanted.since)) as records:
+            async for scanned in records:
+                record = scanned.record
                 if next(pauses):
                     await asyncio.sleep(0)
                 if (
                     wanted.fits(record)
                     and (not query.outcome or query.outcome in outcomes(record))
                     and await wanted.any(record.alerts, pauses)
-                    and not found.add(notification(looked.number, record))
+                    and not found.add(notification(scanned.number, record))
                 ):
-                    after = looked.again(0)
+                    after = scanned.again(0)
                     break
-                if looked.last or (looked.number and len(found.items) >= query.limit):
-                    after = looked.past
+                if scanned.last or (scanned.number and len(found.items) >= query.limit):
+                    after = scanned.past
                     break
         return Page(items=tuple(found.items), next=after, total=UNCOUNTED)
 
 
 class _Alerts:
     def __init__(self, context: Context) -> None:
-        self._looking = Looking(context.backend.tocsin)
+        self._scan = RecordScan(context.backend.tocsin)
 
     async def __call__(self, call: Call[HistoryQuery, None]) -> Page[AlertSeen]:
         query = call.query
@@ -102,24 +102,24 @@ class _Alerts:
         seen: set[tuple[int, Nanoseconds, str]] = set()
         pauses = pauses_after(SLICE)
         after = ""
-        async with aclosing(self._looking.records(Place.read(query.after), wanted.since)) as records:
-            async for looked in records:
-                record = looked.record
-                for place in range(looked.start, len(record.alerts)) if wanted.fits(record) else ():
+        async with aclosing(self._scan.records(Cursor.read(query.after), wanted.since)) as records:
+            async for scanned in records:
+                record = scanned.record
+                for cursor in range(scanned.start, len(record.alerts)) if wanted.fits(record) else ():
                     if next(pauses):
                         await asyncio.sleep(0)
-                    alert = record.alerts[place]
+                    alert = record.alerts[cursor]
                     key = (alert.fingerprint, alert.starts_at, record.receiver)
                     if key in seen or not await wanted.alert(alert, pauses):
                         continue
                     if len(found.items) >= query.limit or not found.add(
-                        alert_seen(looked.number, record, alert)
+                        alert_seen(scanned.number, record, alert)
                     ):
-                        after = looked.again(place)
+                        after = scanned.again(cursor)
                         break
                     seen.add(key)
-                if after or looked.last:
-                    after = after or looked.past
+                if after or scanned.last:
+                    after = after or scanned.past
                     break
         return Page(items=tuple(found.items), next=after, total=UNCOUNTED)
 
@@ -159,8 +159,8 @@ def _latest(silences: Silences, wanted: _Wanted) -> Steps[list[Silence]]:
     """It reads a copy of what there is, and so may be done beside changes."""
     matchers = frozenset(wanted.matchers)
     found = []
-    for place, each in enumerate(silences.every()):
-        if not place % SLICE:
+    for cursor, each in enumerate(silences.every()):
+        if not cursor % SLICE:
             yield
         in_force = each.starts_at <= wanted.until and each.ends_at >= wanted.since
         if in_force and (not matchers or each.has_matchers(matchers)):

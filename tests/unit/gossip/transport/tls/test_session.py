@@ -178,7 +178,7 @@ def test_http_is_named() -> None:
 OTHER = CertificateAuthority("another authority")
 EXPIRED = AUTHORITY.issue(ends=-DAY)
 FUTURE = AUTHORITY.issue(starts=2 * DAY, ends=5 * DAY)
-STRANGER = OTHER.issue()
+OTHER_HOST = OTHER.issue()
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ STRANGER = OTHER.issue()
         ),
         (
             CONFIG.server,
-            replace(CONFIG.client, cert=STRANGER.certificate, key=STRANGER.key),
+            replace(CONFIG.client, cert=OTHER_HOST.certificate, key=OTHER_HOST.key),
             "127.0.0.1",
             ("unknown_authority", "unknown_authority"),
         ),

@@ -45,9 +45,9 @@ def test_a_group_is_silenced_until_its_alerts_have_ended() -> None:
             ends = {"endsAt": format_milliseconds(node.now())} if ended else {}
             await http.post("/api/v2/alerts", json=[alert(labels, **ends)])
 
-        async def look(after: Nanoseconds = 0) -> str:
+        async def evaluate(after: Nanoseconds = 0) -> str:
             clock.ahead += after
-            await acknowledging.look()
+            await acknowledging.evaluate()
             [silence] = (await http.get("/api/v2/silences")).json()
             return str(silence["status"]["state"])
 
@@ -65,14 +65,14 @@ def test_a_group_is_silenced_until_its_alerts_have_ended() -> None:
             each for each in (await http.get("/api/v2/alerts")).json() if each["status"]["silencedBy"]
         ]
         assert silenced["labels"]["alertname"] == "A"
-        assert await look() == "active"
-        assert await look(HOLD) == "active"
+        assert await evaluate() == "active"
+        assert await evaluate(HOLD) == "active"
         await report("A", ended=True)
-        assert await look() == "active"
-        assert await look(HOLD - SECOND) == "active"
-        assert await look(SECOND) == "expired"
+        assert await evaluate() == "active"
+        assert await evaluate(HOLD - SECOND) == "active"
+        assert await evaluate(SECOND) == "expired"
         assert (acknowledging.statistics.active, acknowledging.statistics.ended) == (1, 1)
-        assert await look(SECOND) == "expired"
+        assert await evaluate(SECOND) == "expired"
         assert (acknowledging.statistics.active, acknowledging.statistics.ended) == (0, 1)
 
     play(story)

@@ -57,7 +57,7 @@ class Listener:
 
 
 class NothingChanges:
-    def look(self, on: bool) -> None: ...
+    def watch_for(self, on: bool) -> None: ...
 
     def changes(self) -> Sequence[tuple[Kind, Sequence[str], int]]:
         return ()

@@ -18,7 +18,7 @@ from tocsin.alerting.record.model import AlertRecord, FlushRecord
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.models.history import HistoryQuery
-from tocsin.node.api.tocsin_v1 import history, looking
+from tocsin.node.api.tocsin_v1 import history, scanning
 from tocsin.node.api.tocsin_v1.paging import shown_page
 
 
@@ -87,7 +87,7 @@ def test_pages_go_on_where_they_ended_whatever_comes_meanwhile(monkeypatch: pyte
         alerts = await all_pages(http, "alerts", limit="3")
         seen = [(item["record"], item["fingerprint"]) for item in alerts]
         assert len(seen) == len(set(seen)) == 12
-        monkeypatch.setattr(looking, "MAX_LOOKED", 2)
+        monkeypatch.setattr(scanning, "MAX_LOOKED", 2)
         assert [item["record"] for item in await all_pages(http, "notifications", outcome="sent")] == [1]
 
     play(story, node_with([*RECORDS, flush(4, "A", *many)]))
@@ -149,7 +149,7 @@ def test_whoever_pages_misses_nothing_past_the_bytes_of_a_page(
     """Neither of what has ended nor of what is under way, nor of more of that than a page has."""
     most = 3000
     monkeypatch.setattr(history, "MAX_PAGE_BYTES", most)
-    monkeypatch.setattr(looking, "MAX_UNDER_WAY", 7)
+    monkeypatch.setattr(scanning, "MAX_UNDER_WAY", 7)
     group = "g" * 400
 
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:

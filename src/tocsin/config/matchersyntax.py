@@ -12,7 +12,7 @@ WarningHook: TypeAlias = Callable[[ParseWarning], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Notation:
+class MatcherSyntax:
     """How matchers and label names are to be read (``--enable-feature``) and who hears of doubtful ones."""
 
     mode: ParserMode = ParserMode.FALLBACK

@@ -15,7 +15,7 @@ from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 from tocsin.node.api.tocsin_v1.resource import RefusedError
 
-MAX_LOOKED: Final = 4096
+MAX_SCANNED: Final = 4096
 """Records that are read for one page."""
 MAX_SECONDS: Final = 5.0
 """For which they are."""
@@ -26,7 +26,7 @@ MAX_UNDER_WAY: Final = 100
 
 KEEPS_NONE: Final = "this node keeps no decision record (--record.max-entries or --record.max-bytes is 0)"
 
-_PLACE: Final = re.compile(
+_CURSOR: Final = re.compile(
     r"(?:u(?P<began>[0-9]{1,19})-(?P<name>[0-9a-f]{16})|(?P<number>[0-9]{1,18}))(?:\.(?P<alert>[0-9]{1,18}))?"
 )
 
@@ -35,7 +35,7 @@ Key = tuple[Nanoseconds, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Cursor:
     """Where a page begins: ``before`` the record with a number, or at a flush that was under way for the page
     before. ``alert``: this one again, from that of its alerts on; None: what comes after it."""
 
@@ -44,11 +44,11 @@ class Place:
     alert: int | None = None
 
     @classmethod
-    def read(cls, after: str) -> Place:
-        """``after`` as :meth:`Looked.past` and :meth:`Looked.again` write it. Raises RefusedError."""
+    def read(cls, after: str) -> Cursor:
+        """``after`` as :meth:`Scanned.past` and :meth:`Scanned.again` write it. Raises RefusedError."""
         if not after:
             return cls()
-        found = _PLACE.fullmatch(after)
+        found = _CURSOR.fullmatch(after)
         if found is None:
             raise RefusedError(400, "this is no `next` of a page", "query after")
         alert = int(found["alert"]) if found["alert"] is not None else None
@@ -65,7 +65,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Scanned:
     """A record. ``number`` 0: it has not ended. ``start``: its first alert of this page. ``last``: nothing
     more is read for this page."""
 
@@ -95,46 +95,46 @@ def _key(record: FlushRecord) -> Key:
     return max(record.began, 0), int.from_bytes(digest)
 
 
-class Looking:
+class RecordScan:
     """Goes through the records, newest first."""
 
     def __init__(self, backend: TocsinBackend) -> None:
         self._backend = backend
 
-    async def records(self, place: Place, since: Nanoseconds) -> AsyncGenerator[Looked]:
-        """From ``place`` on, back to ``since``. Flushes that have not ended come first, without a number, and
-        what is kept of them by now is left out. Raises RefusedError where there is no record."""
+    async def records(self, cursor: Cursor, since: Nanoseconds) -> AsyncGenerator[Scanned]:
+        """From ``cursor`` on, back to ``since``. Flushes that have not ended come first, without a number,
+        and what is kept of them by now is left out. Raises RefusedError where there is no record."""
         if not self._backend.record_kept:
             raise RefusedError(404, KEEPS_NONE)
         end = monotonic() + MAX_SECONDS
         count = 0
-        told: set[int] = set()
-        if place.before is None:
-            latest, more = await self._under_way(place, told)
+        seen: set[int] = set()
+        if cursor.before is None:
+            latest, more = await self._under_way(cursor, seen)
             for left, (key, record) in enumerate(latest, 1 - len(latest)):
-                start = place.alert or 0 if key == place.key else 0
-                yield Looked(0, record, key, start, last=more and not left)
-        async for number, record in self._backend.records(place.before):
+                start = cursor.alert or 0 if key == cursor.key else 0
+                yield Scanned(0, record, key, start, last=more and not left)
+        async for number, record in self._backend.records(cursor.before):
             if record.began < since - SLACK:
                 return
-            if number in told:
+            if number in seen:
                 continue
             count += 1
-            start = place.alert or 0 if number + 1 == place.before else 0
-            yield Looked(number, record, None, start, last=count >= MAX_LOOKED or monotonic() > end)
+            start = cursor.alert or 0 if number + 1 == cursor.before else 0
+            yield Scanned(number, record, None, start, last=count >= MAX_SCANNED or monotonic() > end)
 
-    async def _under_way(self, place: Place, told: set[int]) -> tuple[list[tuple[Key, FlushRecord]], bool]:
-        """The latest of them from ``place`` on, newest first, and whether there are more; ``told`` gets the
+    async def _under_way(self, cursor: Cursor, seen: set[int]) -> tuple[list[tuple[Key, FlushRecord]], bool]:
+        """The latest of them from ``cursor`` on, newest first, and whether there are more; ``seen`` gets the
         numbers of all."""
         latest: list[tuple[Nanoseconds, int, int, FlushRecord]] = []
-        turn, more = 0, False
+        order, more = 0, False
         async for number, record in self._backend.under_way():
-            turn += 1
-            told.add(number)
+            order += 1
+            seen.add(number)
             key = _key(record)
-            if not place.has(key):
+            if not cursor.has(key):
                 continue
-            heappush(latest, (key[0], -key[1], turn, record))
+            heappush(latest, (key[0], -key[1], order, record))
             if len(latest) > MAX_UNDER_WAY:
                 heappop(latest)
                 more = True

@@ -10,7 +10,7 @@ from typing import Final
 
 from tocsin.alerting.decisions import Muted, MutedAlert
 from tocsin.alerting.group import Flush
-from tocsin.alerting.shadow.model import Notice, Words
+from tocsin.alerting.shadow.model import Notice, Text
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
 
 MAX_NAMED: Final = 10
@@ -123,12 +123,12 @@ def clock(moment: Nanoseconds) -> str:
     return format_rfc3339(moment // SECOND * SECOND)
 
 
-def not_theirs(notice: Notice, lacking: list[tuple[int, bool]], nearest: Notice | None) -> Words:
+def not_theirs(notice: Notice, lacking: list[tuple[int, bool]], nearest: Notice | None) -> Text:
     """They did not send ours; ``lacking``: alerts that they have not notified, and whether they fire."""
     flush = notice.flush
     assert flush is not None  # noqa: S101  (for the type checker)
     if not lacking:
-        return Words(why=f"{notice.reason or 'resolved alerts'}: nobody has logged a notification")
+        return Text(why=f"{notice.reason or 'resolved alerts'}: nobody has logged a notification")
     known = {alert.labels.hash: str(alert.labels) for alert in flush.alerts}
     named = tuple(
         [
@@ -137,20 +137,22 @@ def not_theirs(notice: Notice, lacking: list[tuple[int, bool]], nearest: Notice 
         ]
     )
     why = notice.reason or "resolved alerts are not sent, but logged"
-    told = (
-        f"their notification of {clock(nearest.at)} leaves out" if nearest is not None else "nobody has told"
+    what = (
+        f"their notification of {clock(nearest.at)} leaves out"
+        if nearest is not None
+        else "nobody has notified"
     )
-    return Words(why=f"{why}: {told}", alerts=named, more=max(len(lacking) - MAX_NAMED, 0))
+    return Text(why=f"{why}: {what}", alerts=named, more=max(len(lacking) - MAX_NAMED, 0))
 
 
 def not_ours(
     lacking: list[tuple[int, bool]], nearest: Notice | None, seen: Seen | None, no_route: str
-) -> Words:
+) -> Text:
     """They sent what we would not have; ``lacking``: alerts that we would not have notified."""
     if no_route:
-        return Words(why=no_route)
+        return Text(why=no_route)
     if not lacking:
-        return Words(why="they have told it again")
+        return Text(why="they have notified it again")
     hashes = [one for one, _ in lacking]
     named: tuple[str, ...]
     if seen is None:
@@ -159,8 +161,8 @@ def not_ours(
     else:
         named = tuple([seen.describe(each) for each in hashes[:MAX_NAMED]])
         near = f"this node's notification of {clock(nearest.at)}" if nearest is not None else "this node"
-        why = f"{near} does not tell of"
-    return Words(why=why, alerts=named, more=max(len(lacking) - MAX_NAMED, 0))
+        why = f"{near} does not have"
+    return Text(why=why, alerts=named, more=max(len(lacking) - MAX_NAMED, 0))
 
 
 def _muted_by(decision: Muted, each: MutedAlert) -> str:

@@ -21,12 +21,12 @@ ENTRY_BYTES: Final = 1024
 
 
 @dataclass(eq=False, slots=True)
-class Place:
+class Compared:
     """One of them."""
 
     base: Entry | None
     """The last notification by which we decide."""
-    told: Entry | None
+    logged: Entry | None
     """The others' last one."""
     interval: Nanoseconds = 0
     size: int = 0
@@ -50,26 +50,26 @@ class Recents:
     """The notifications in ``recent`` of all integrations of groups."""
 
     def __init__(self) -> None:
-        self._notices: dict[Notice, Place] = {}  # the oldest first
+        self._notices: dict[Notice, Compared] = {}  # the oldest first
         self._bytes = 0
 
-    def add(self, place: Place, notice: Notice) -> None:
+    def add(self, compared: Compared, notice: Notice) -> None:
         """It was compared."""
-        place.recent.append(notice)
-        self._notices[notice] = place
+        compared.recent.append(notice)
+        self._notices[notice] = compared
         self._bytes += size_of(notice.entry)
-        if len(place.recent) > MAX_RECENT:
-            self._forget_first(place)
+        if len(compared.recent) > MAX_RECENT:
+            self._forget_first(compared)
         while self._bytes > MAX_RECENT_BYTES:
             self._forget_first(next(iter(self._notices.values())))
 
-    def forget(self, place: Place) -> None:
+    def forget(self, compared: Compared) -> None:
         """The integration of the group is not followed any more."""
-        while place.recent:
-            self._forget_first(place)
+        while compared.recent:
+            self._forget_first(compared)
 
-    def _forget_first(self, place: Place) -> None:
-        notice = place.recent.popleft()
+    def _forget_first(self, compared: Compared) -> None:
+        notice = compared.recent.popleft()
         del self._notices[notice]
         self._bytes -= size_of(notice.entry)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-JOINED_BYTES: Final = 64 * 1024
+COALESCED_BYTES: Final = 64 * 1024
 """Longer pieces of an answer are written at once: to copy them would cost more than a write."""
 
 
-class JoiningTransport:
+class CoalescingTransport:
     """Joins the writes of one iteration of the event loop into one: the head of an answer with its body.
 
     A write is a system call, the dearest single step of a small answer, and wakes the client.
@@ -22,7 +22,7 @@ class JoiningTransport:
 
     def write(self, data: bytes) -> None:
         """At the end of this iteration, or now if it is much."""
-        if len(data) > JOINED_BYTES:
+        if len(data) > COALESCED_BYTES:
             self.flush()
             self._transport.write(data)
             return
