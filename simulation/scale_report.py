@@ -127,7 +127,7 @@ need a dial, and throw out a connection that somebody else has to dial again.
 changes: each member is as likely as any other. In a larger one a node draws its partners from the members to
 which it has an open connection; one choice in {ROTATION} still goes to anyone. While less than half of the
 pool is open, choices go to anyone until it is half full. (Not until it is full: a dial takes a place in the
-pools of both ends, so each closes another connection, whose far end would refill its pool at once, and so on
+pools of both ends, so each closes another connection, whose peer would refill its pool at once, and so on
 for ever.)
 
 **Probes do not.** A failure detector that asked only its neighbours would never notice the death of the
@@ -154,7 +154,7 @@ each handshake as a full one.
 
 Nothing here was measured on a network. *Model* is `simulation/dissemination.py`: the real choice of
 partners, the real rule of eviction, the real settings, sizes from the real encoders, and one shared list of
-members in place of one for each node; no membership news, no failures, no loss, no CPU time. *Real
+members in place of one for each node; no membership updates, no failures, no loss, no CPU time. *Real
 endpoints* is `simulation/pooled.py`: whole `Endpoint`s with member tables, probes, push/pull and bytes, over
 the same pools, in virtual time. Both ran the same plan with seed {seed}: {WARM_UP:g} s to warm up, {IDLE:g}
 s idle, single rumours 4 s apart, then {1 / LOAD_INTERVAL:g} rumours a second in the whole cluster, counted
@@ -303,7 +303,7 @@ def _check(model: Sequence[Run], real: Sequence[Run]) -> str:
         rows,
     )
     return (
-        f"Model / real endpoints, news sent at once. Dials and bytes differ by at most {worst:.0%}."
+        f"Model / real endpoints, updates sent at once. Dials and bytes differ by at most {worst:.0%}."
         f" A test holds the model to 10 % of those,\nand to 25 % of the mean time; the medians here"
         f" scatter by as much from seed to seed.\n\n{table}"
     )

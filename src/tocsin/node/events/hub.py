@@ -58,7 +58,7 @@ class EventStatistics:
     streams: int = 0
     streams_refused: int = 0
     """Past a bound."""
-    published: int = 0
+    told: int = 0
     resets: int = 0
     """Times that a listener got a reset, as it had missed something."""
 
@@ -139,7 +139,7 @@ class EventHub:
             for kind, ids, more in changes:
                 event = Event(kind=kind, at=self.time(), ids=tuple(ids), more=more)
                 self._ring.append(kind, msgspec.json.encode(event))
-                self.statistics.published += 1
+                self.statistics.told += 1
             if changes:
                 self._wake()
         self._watched.watch_for(on=False)
