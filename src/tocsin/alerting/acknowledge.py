@@ -21,7 +21,7 @@ ANNOTATION: Final = "tocsin/expire-when-resolved"
 HOLD: Final[Nanoseconds] = 10 * SECOND
 """From the end of the last alert to the end of the silence."""
 UNKNOWN_HOLD: Final[Nanoseconds] = 300 * SECOND
-"""The same where nobody said that an alert has ended: it was only reported no more, maybe to this node."""
+"""The same where no end was reported: the alert is only not reported any more, perhaps to this node alone."""
 
 
 def is_acknowledgement(annotations: Mapping[str, str]) -> bool:
@@ -30,12 +30,12 @@ def is_acknowledgement(annotations: Mapping[str, str]) -> bool:
 
 
 class Standing(NamedTuple):
-    """Of the alerts that an acknowledgement silences, those that this node knows: there is one at least."""
+    """The alerts silenced by an acknowledgement that this node knows, at least one."""
 
     firing: bool
     """Whether one of them fires."""
     said: bool
-    """Whether of each that has ended it was said that it has."""
+    """Whether an end was reported for each alert that has ended."""
 
 
 @dataclass(slots=True)

@@ -237,7 +237,7 @@ class Delivery:
             self._wait_for_others(entry, now)
 
     def _evaluate_on(self, steps: Steps[list[Muted]], now: Nanoseconds) -> bool:
-        """Choose on; whether that is done."""
+        """Continue the evaluation; whether it is finished."""
         self._content.now = now
         try:
             for _ in range(STEPS):
@@ -252,7 +252,7 @@ class Delivery:
         return False
 
     def evaluate_again(self, now: Nanoseconds) -> None:
-        """Others may have sent meanwhile; and its time may be over."""
+        """Evaluate anew, as peers may have sent meanwhile, or time out."""
         if now < self._deadline:
             self.evaluate(now)
         elif self._is_kept:
@@ -354,7 +354,7 @@ class Delivery:
         return waits and not self._attempts and not self._kept_long
 
     def _wait_for_others(self, entry: Entry | None, now: Nanoseconds) -> None:
-        """Be ready for an attempt, unless another node is at it or may be."""
+        """Become ready for an attempt, unless another node makes one or may make one."""
         intents = self._context.intents
         if not (intents.alone(now) or self._kept_long):
             obstacle = self._blocked(entry, now)
@@ -369,7 +369,7 @@ class Delivery:
         self.state = DeliveryState.READY
 
     def _blocked(self, entry: Entry | None, now: Nanoseconds) -> Obstacle | None:
-        """What another node intends and is to be waited for."""
+        """The intent of another node that has to be waited for."""
         intents = self._context.intents
         if intents.alone(now) or self._kept_long:
             return None
@@ -407,7 +407,7 @@ class Delivery:
         self._lease = None
 
     def _stop_yielding(self, now: Nanoseconds) -> None:
-        """What it waited for others does not eat up the time for sending, within bounds."""
+        """Extend the deadline by the time spent waiting for others, within bounds."""
         if self.state is DeliveryState.YIELDING:
             more = min(max(now - self._yielded_at, 0), self._patience)
             self._patience -= more

@@ -16,7 +16,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """Send ``notification`` and report ``attempt_succeeded`` or ``attempt_failed`` with ``id``, once and by
-    ``deadline``. An id means something to the pipeline that gave it only."""
+    ``deadline``. An id is valid only for the pipeline that gave it."""
 
     id: int
     integration: Integration

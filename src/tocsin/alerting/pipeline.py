@@ -110,7 +110,7 @@ class Pipeline:
         self._settled = False
         self._unsettled: deque[FlushRun] = deque()
         self._now: Nanoseconds = 0  # as last passed in, for what goes on in steps
-        self._begun: Rounds[FlushRun, Unmuted] = Rounds(BATCH_STEPS)  # of which is not known what is muted
+        self._begun: Rounds[FlushRun, Unmuted] = Rounds(BATCH_STEPS)  # whose muted alerts are not known yet
         self._waiting: deque[Delivery] = deque()
         self._timers: Timers[FlushRun | Delivery | Queue, Nanoseconds] = Timers()
         self._open: dict[Delivery, tuple[FlushRun, Queue]] = {}
@@ -354,7 +354,7 @@ class Pipeline:
     def retire(self, now: Nanoseconds) -> None:
         """This configuration was replaced: withdraw what was announced and is not being sent.
 
-        What queues for an attempt gets none any more: it would be announced, and never made. In shadow what
+        Queued deliveries get no attempt any more: it would be announced, and never made. In shadow what
         waits for its peer position is decided at once: the others send it all the same.
         """
         while self._context.withhold and self._begun.next() is not None:

@@ -14,7 +14,7 @@ _log = logging.getLogger(__name__)
 
 
 def check_bytes(value: object, what: str) -> None:
-    """TypeError for what is no bytes, where it is given and not somewhere within."""
+    """Raise TypeError at the call for a value that is not bytes."""
     if not isinstance(value, bytes | bytearray | memoryview):
         hint = ": encode it first, as in text.encode()" if isinstance(value, str) else ""
         raise TypeError(f"{what} has to be bytes, not {type(value).__name__}{hint}")

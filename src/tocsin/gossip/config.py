@@ -70,8 +70,8 @@ class GossipConfig:
     bind_names: bool = False
     """A member's name must be one of the names in its certificate (docs/identity-and-rotation.md)."""
     max_newcomers: int = 1024
-    """Of whom was heard and who have not answered yet. The bounds on newcomers and joins hold where the
-    transport authenticates peers."""
+    """Newcomers that were announced and have not answered yet. The bounds on newcomers and joins hold where
+    the transport authenticates peers."""
     max_newcomers_per_peer: int = 128
     """Brought by the holders of one certificate."""
     max_members_per_host: int = 128

@@ -254,7 +254,7 @@ class Gossip:
 
         It may reach a member more than once, or (with bad luck) never: push/pull repairs that.
 
-        :class:`~tocsin.errors.UserError` if it does not fit a packet, :class:`TypeError` if it is no bytes.
+        :class:`~tocsin.errors.UserError` if it does not fit a packet, :class:`TypeError` if it is not bytes.
         """
         check_bytes(payload, "a message")
         self._check_started()

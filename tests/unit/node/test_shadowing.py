@@ -135,7 +135,7 @@ def test_it_leaves_acknowledgements_to_the_others(tmp_path: Path, monkeypatch: p
         async def look() -> None:
             looked.append(1)
 
-        monkeypatch.setattr(node.tocsin.acknowledging, "look", look)
+        monkeypatch.setattr(node.tocsin.acknowledging, "evaluate", look)
         await eventually(lambda: node.dispatching)
         await node.tocsin.end_acknowledgements()
         assert not looked

@@ -40,7 +40,7 @@ async def events(http: httpx.AsyncClient, found: list[Any]) -> None:
 def test_a_node_tells_what_it_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tocsinbackend, "ACKNOWLEDGEMENTS_INTERVAL", SECOND // 20)
     monkeypatch.setattr(acknowledging, "Acknowledgements", partial(Acknowledgements, hold=0))
-    monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.02)
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.02)
 
     async def story(node: Node, http: httpx.AsyncClient) -> None:
         async def ask(path: str, **query: str) -> Any:

@@ -157,7 +157,7 @@ class Intents:
         return self._alone_since is None or not 0 <= now - self._alone_since < STABLE
 
     def immediate(self, now: Nanoseconds) -> bool:
-        """Whether we may send without a claim: we are first, and not since a moment ago."""
+        """Whether we may send without a claim: our position is first, and has been for a while."""
         if self.alone(now):
             return True
         return self.position == 0 and not 0 <= now - self._position_since < STABLE

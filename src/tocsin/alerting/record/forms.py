@@ -15,7 +15,7 @@ Form: TypeAlias = dict[str, Any]
 
 
 def filled(**members: object) -> Form:
-    """What is not the default: no empty text or list, no nought, no ``None``, no ``False``."""
+    """What is not the default: no empty text or list, no zero, no ``None``, no ``False``."""
     return {name: value for name, value in members.items() if value}
 
 

@@ -88,7 +88,7 @@ class Ring:
         return gone
 
     def drop(self, number: int) -> None:
-        """A record turned out to be none."""
+        """A record could not be read."""
         position = self._positions.pop(number, None)
         if position is not None:
             self.size -= position.size

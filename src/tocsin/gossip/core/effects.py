@@ -104,7 +104,8 @@ class UserMessage:
 
     @property
     def accounted_peer(self) -> Hashable:
-        """Whom the work that comes of it is charged to: the peer, where that is known, else its host."""
+        """The peer charged for the work that the message causes: the peer, where that is known, else its
+        host."""
         return self.peer or self.source.host
 
 

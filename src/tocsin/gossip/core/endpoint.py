@@ -327,14 +327,14 @@ class Endpoint(Views):
         self._after(now)
 
     def _after(self, now: float) -> None:
-        """What every input and command may have given occasion to."""
+        """The follow-up work of every input and command."""
         for address in self._membership.take_to_join():
             if self._started and not self.leaving:
                 self._state_exchange.join(address, now)
         self._arm_gossip(now)
 
     def _arm_gossip(self, now: float) -> None:
-        """Let the gossip ticker run only while there is something to say and somebody to hear it.
+        """Run the gossip ticker only while broadcasts are queued and there are members to gossip to.
 
         Its ticks stay in phase, so that going quiet and starting again sends no sooner and no more often.
         """

@@ -35,7 +35,7 @@ def alive_problem(message: Alive, meta_max_size: int) -> str:
 
 
 class LocalMember:
-    """Says that we are here, and refutes what is not true. ``queue`` is that of membership broadcasts."""
+    """Announces us as alive, and refutes false accusations. ``queue`` is that of membership broadcasts."""
 
     def __init__(self, context: Context, table: MemberTable, queue: BroadcastQueue) -> None:
         self._context = context
@@ -63,7 +63,7 @@ class LocalMember:
         self._table.store(replace(self._table.local, address=address))
 
     def leave(self, now: float) -> None:
-        """Broadcast that we go; from now on nobody can bring us back."""
+        """Broadcast that we leave; from now on no message makes us alive again."""
         table = self._table
         table.leaving = True
         local = table.local

@@ -53,7 +53,7 @@ class Views:
 
     @property
     def newcomers(self) -> int:
-        """Names of whom was heard and who are to answer yet."""
+        """Names of newcomers that were announced and have not answered yet."""
         return len(self._admission)
 
     @property

@@ -128,7 +128,7 @@ class Discovery:
         self.statistics: DiscoveryStatistics = DiscoveryStatistics()
         self.grace: float = GRACE_INTERVALS * interval
         self.dirty: bool = False
-        """:attr:`lasting` changed; the keeper of it sets this back."""
+        """:attr:`lasting` changed; whoever persists it resets this."""
         self._interval = interval
         self._random = random
         self._roots = tuple(dict.fromkeys(roots))

@@ -303,7 +303,7 @@ def test_alerts_in_notifications_that_wait_are_bounded() -> None:
 
 
 def test_groups_are_bounded() -> None:
-    bench = Bench(max_compared=2)
+    bench = Bench(max_tracked=2)
     for place in range(3):
         bench.ours(T0 + place, "a", key=f"{KEY}{place}")
     assert bench.shadow.statistics.groups_forgotten == 1

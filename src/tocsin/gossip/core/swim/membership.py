@@ -28,7 +28,7 @@ OWN: Final = "own accusation"
 
 
 class SwimMembership:
-    """What is said of others is believed as SWIM says, and gossiped.
+    """Applies what peers say of members by SWIM's rules, and gossips it.
 
     The three ``apply_`` methods take a message from anywhere, never raise, and change nothing when the rules
     say so. What follows from a change is left in the collaborators: a broadcast in ``queue``, events and

@@ -84,7 +84,7 @@ def play(story: Story, **options: Any) -> None:
 
 
 def test_what_changes_is_told_and_told_again_to_who_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.01)
 
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         async with listening(http) as listener:
@@ -115,7 +115,7 @@ def test_what_changes_is_told_and_told_again_to_who_comes_back(monkeypatch: pyte
 
 
 def test_whoever_is_too_slow_hears_that_something_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.01)
 
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         events = node.tocsin.events
@@ -248,7 +248,7 @@ def test_a_stop_ends_streams_at_once() -> None:
 
 
 def test_after_a_while_without_listeners_nobody_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "LOOK_INTERVAL", 0.01)
+    monkeypatch.setattr(hub, "CHECK_INTERVAL", 0.01)
     monkeypatch.setattr(hub, "KEPT", 0.02)
 
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:

@@ -87,7 +87,7 @@ def test_pages_go_on_where_they_ended_whatever_comes_meanwhile(monkeypatch: pyte
         alerts = await all_pages(http, "alerts", limit="3")
         seen = [(item["record"], item["fingerprint"]) for item in alerts]
         assert len(seen) == len(set(seen)) == 12
-        monkeypatch.setattr(scanning, "MAX_LOOKED", 2)
+        monkeypatch.setattr(scanning, "MAX_SCANNED", 2)
         assert [item["record"] for item in await all_pages(http, "notifications", outcome="sent")] == [1]
 
     play(story, node_with([*RECORDS, flush(4, "A", *many)]))
