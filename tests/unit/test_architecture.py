@@ -670,7 +670,7 @@ RETIRED_IN_PROSE = re.compile(
     r"\b(?:told|tells?|telling|untold|strangers?|house|far (?:side|end)|parcels?|courier|payer|poke[ds]?"
     r"|knock(?:s|ed)?|entomb(?:s|ed)?|exhume[ds]?|graves?|buried|visitors?|him|his"
     r"|get (?:its|their) turns?|(?:its|whose|others') turn|turns? of the (?:event )?loop"
-    r"|looked (?:at|into|through|for)|by (?:its|their) own words|without a word)\b",
+    r"|by (?:its|their) own words|without a word|earlier life)\b",
     re.IGNORECASE,
 )
 SAID_WITH_REASON = {

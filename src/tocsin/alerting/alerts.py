@@ -11,7 +11,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.bounded import Touched
 
 COLLECTED_IN_STEP: Final = 1024
-"""Alerts that are looked at, and forgotten if need be, in some milliseconds."""
+"""Alerts that are examined, and forgotten if need be, in some milliseconds."""
 
 
 class Alerts:

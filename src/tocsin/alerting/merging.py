@@ -55,7 +55,7 @@ class MergeJob(Generic[EntryT]):
         self._rebroadcast = len(data) <= REBROADCAST_BYTES
         self._entry: Steps[EntryT] | None = None
         self._costly: deque[tuple[int, int, int]] = deque()
-        self._left = 0  # bytes of entries to be looked at in this step
+        self._left = 0  # bytes of entries to be examined in this step
         self._parsed: deque[object | None] = deque()
         """What was parsed when it was checked: of the first entries."""
         self._parsed_bytes = 0

@@ -52,7 +52,7 @@ def parse(message: memoryview | bytes) -> protocol.MeshSilence:
 
 
 def _check_counts(silence: protocol.Silence) -> None:
-    """Raise ValidationError for more than there may be, before any of it is looked at: each takes some
+    """Raise ValidationError for more than there may be, before any of it is checked: each takes some
     microseconds, and a megabyte holds half a million."""
     check_annotations(len(silence.annotations))
     count = max(len(silence.matchers), len(silence.matcher_sets))

@@ -13,7 +13,7 @@ import httpcore
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 READ_BYTES: Final = 8 * 1024
-"""Of a connection, at once: all of it is looked at at once."""
+"""Of a connection, at once: all of it is checked at once."""
 MAX_BUFFERED: Final = 64 * 1024
 """Bytes that have come and were not read yet; past it nothing is taken from the system."""
 _HANDSHAKE_SECONDS: Final = 3600.0
