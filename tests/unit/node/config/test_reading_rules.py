@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tocsin.config.notation import Notation
 
 from tests.support.config_cases import LEAST, http, route, webhook
 from tocsin.alerting.matcher import ParseWarning
+from tocsin.config.matchersyntax import MatcherSyntax
 from tocsin.errors import ConfigError
 from tocsin.node.config import load_config, parse_config
 from tocsin.node.config.alertmanager import AlertmanagerConfig, config_hash
@@ -270,6 +270,6 @@ def test_characters_beyond_the_basic_plane_are_shown_escaped() -> None:
 def test_nothing_to_match_is_warned_of() -> None:
     for text in ("''", "'{}'", "null"):
         warned: list[ParseWarning] = []
-        notation = Notation(warn=warned.append)
-        parse_config(route(f"{{matchers: [{text}]}}"), path="am.yml", notation=notation)
+        matcher_syntax = MatcherSyntax(warn=warned.append)
+        parse_config(route(f"{{matchers: [{text}]}}"), path="am.yml", matcher_syntax=matcher_syntax)
         assert [each.message for each in warned] == ["Matchers input has disagreement"]
