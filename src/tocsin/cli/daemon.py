@@ -9,7 +9,7 @@ from tocsin.node import garbage
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run until told to stop. Exit status: 0, or 1 for what cannot be used or started, as Alertmanager's."""
+    """Run until asked to stop. Exit status: 0, or 1 for what cannot be used or started, as Alertmanager's."""
     garbage.set_up()
     garbage.hold_back()
     # Only now: to look through all that is loaded again and again takes a tenth of a start.
