@@ -176,3 +176,29 @@ def test_two_of_three_died(tmp_path: Path, ours: NodeKind) -> None:
         for node in watch.ours:
             node.kill()
         watch.wait_for("AlertmanagerClusterDown", "AlertmanagerClusterFailedPeers")
+
+
+@pytest.mark.slow
+def test_a_node_that_is_a_cluster_of_its_own(tmp_path: Path, ours: NodeKind) -> None:
+    with watched(tmp_path, ours, minute=1.0) as watch:
+        apart = watch.ours[1]
+        apart.stop()
+        apart.peers = []
+        apart.flags["cluster.label"] = "another"
+        apart.restart()
+        # To Alertmanager one that said goodbye is a failed peer too, for as long as it may come back.
+        watch.wait_for("AlertmanagerMembersInconsistent", "AlertmanagerClusterFailedPeers")
+
+
+@pytest.mark.slow
+def test_two_of_three_that_are_started_again_and_again(tmp_path: Path, ours: NodeKind) -> None:
+    with watched(tmp_path, ours, minute=4.0) as watch:
+
+        def noticed() -> bool:
+            for node in watch.ours:
+                node.stop()
+                node.restart()
+            return "AlertmanagerClusterCrashlooping" in watch.look()
+
+        eventually(noticed, "it is noticed", deadline=PATIENCE * (watch.minute + 1))
+        assert watch.fired == {"AlertmanagerClusterCrashlooping"}
