@@ -117,7 +117,7 @@ FAMILIES: Final = (
         "`alertmanager_event…` (under `event-recorder`)",
         Note("different", "a webhook is named without the path of its URL, which may be a secret"),
     ),
-    ("`go_…`", Note("no", "of Go's runtime; `python_gc_…`, `tocsin_event_loop_…` tell of ours")),
+    ("`go_…`", Note("no", "of Go's runtime; `python_gc_…`, `tocsin_event_loop_…` show ours")),
     ("`net_conntrack_…`", Note("no", "of Go's HTTP client; see `alertmanager_notification_requests_…`")),
     ("`process_…`, `promhttp_…`", Note("yes", "")),
 )
