@@ -329,6 +329,5 @@ STRICTER: dict[str, tuple[str, int, str]] = {
         5,
         "min_version TLS13 is above max_version TLS12",
     ),
-    "a fraction of an alert": (webhook("url: 'http://h/', max_alerts: 1.5"), 5, "a whole number from 0"),
 }
 """What Alertmanager takes and this version refuses in words, because it could not keep what it says."""
