@@ -70,7 +70,7 @@ EAGER_SIZE: Final = 512
 """Up to so many instructions, compiling costs no more than checking for mistakes."""
 LONGEST_WORK: Final = 1 << 22
 """Steps of the engine (some nanoseconds each) that one text may cost. One that could cost more is not
-at, and neither matches nor counts as not matching: a costly pattern silences no endless label value."""
+tried, and neither matches nor counts as not matching: a costly pattern silences no endless label value."""
 REMEMBERED_TEXTS: Final = 512
 """With each slow pattern."""
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")

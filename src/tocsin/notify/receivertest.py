@@ -76,9 +76,9 @@ _BY_STATUS: Final = {
     400: "the server does not understand the message: check templates and identifiers",
     401: "the server does not know the credentials: check token, password or http_config",
     403: "the credentials are not allowed to do this, or an identifier is not theirs",
-    404: "nothing is there: check the URL and at identifiers in it",
+    404: "nothing is there: check the URL and identifiers in it",
     405: "the URL is of another service",
-    413: "the message is too large: check templates and at max_alerts",
+    413: "the message is too large: check templates and max_alerts",
 }
 _BY_MAIL: Final = (
     ("'require_tls' is true", "let the server speak TLS, or write require_tls: false to send in clear text"),
@@ -90,7 +90,7 @@ _BY_MAIL: Final = (
     ("delivery", "the server has read the mail and does not take it: its answer says why"),
 )
 _UNANSWERED: Final = (
-    ("refused", "nothing listens there: check host and port of the URL, and at proxies"),
+    ("refused", "nothing listens there: check host and port of the URL, and proxies"),
     ("name", "the host's name may be wrong"),
     ("tls", "check tls_config: ca_file for an authority of your own, server_name for another name"),
     ("deadline", "the server takes longer than an attempt may"),

@@ -71,6 +71,10 @@ class TokenSource(Protocol):
         """Close kept connections."""
 
 
+_OF_THE_BODY: Final = frozenset(("content-length", "transfer-encoding", "trailer"))
+"""Headers that say how a body is sent: they are ours, whatever ``http_headers`` says, as with Go."""
+
+
 class HTTPClient:
     """Makes requests, each within the attempt's time, with kept connections."""
 
@@ -221,6 +225,7 @@ class HTTPClient:
         if self._tokens is not None:  # A token counts more than what a kind or a URL says.
             sent = [pair for pair in sent if pair[0].lower() != "authorization"]
         sent += await self._own_headers(step.target, sent, foreign=step.foreign)
+        sent = [pair for pair in sent if pair[0].lower() not in _OF_THE_BODY]
         names = {name.lower() for name, _ in sent}
         if "user-agent" not in names:
             sent.insert(0, ("User-Agent", USER_AGENT))

@@ -5,6 +5,7 @@ httpcore's own connection has h11 read every answer, which takes a third of a no
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
@@ -17,7 +18,8 @@ from tocsin.notify.integrations.stream import READ_BYTES, DirectStream
 
 _SWITCHED: Final = 101
 _DISCONNECTED: Final = "Server disconnected without sending a response."
-_MAX_LOOSE_HEAD: Final = 100 * 1024
+_MAX_LOOSE_HEAD: Final = 24 * 1024
+"""h11 holds the event loop for some milliseconds with each 8 KB."""
 
 
 class _Answer(Protocol):
@@ -75,7 +77,7 @@ class _QuickAnswer:
             self.kept = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if not self.whole:
+        if not self.status:  # Later ones are trailers, which Go keeps apart.
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -171,7 +173,11 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
                         raise
                     raw, answer = answer.raw, _PatientAnswer(request.method)
                     self._answer = answer
-                    answer.feed(raw)
+                    for start in range(0, len(raw), READ_BYTES):
+                        answer.feed(raw[start : start + READ_BYTES])
+                        await asyncio.sleep(0)
+                if isinstance(answer, _PatientAnswer):
+                    await asyncio.sleep(0)
             if request.method == b"HEAD":
                 answer.whole, answer.kept = True, False
         except BaseException:
@@ -193,13 +199,15 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
             if answer.whole and not answer.pieces:
                 return
             answer.feed(await self._stream.read(READ_BYTES))
+            if isinstance(answer, _PatientAnswer):
+                await asyncio.sleep(0)
 
     def over(self, answer: _Answer) -> None:
         """Nobody reads on: keep the connection, or close it."""
         if self._answer is not answer:
             return
         self._answer = None
-        if answer.whole and answer.kept and not self._stream.touched:
+        if answer.whole and answer.kept and not self._stream.touched and not self._stream.has_unsent:
             self._expire_at = time.monotonic() + self._keepalive_expiry
         else:
             self.close()

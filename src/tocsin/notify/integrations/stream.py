@@ -20,6 +20,8 @@ _HANDSHAKE_SECONDS: Final = 3600.0
 """An attempt has a bound of its own, which is to be the one that is reached."""
 _NEXT_ADDRESS_SECONDS: Final = 0.25
 """Of a name with several addresses (RFC 8305)."""
+_MAX_ADDRESSES: Final = 16
+"""Of a name, that are dialled."""
 
 
 class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
@@ -77,12 +79,14 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._reading = False
             self._transport.pause_reading()
         _wake(self._reader)
+        _wake(self._writer)
 
     def eof_received(self) -> bool:
-        """Nothing more comes. It stays open until its user has read what did."""
+        """Nothing more comes. It stays open until its user has read what did; TLS always closes then."""
         self._ended = True
         _wake(self._reader)
-        return True
+        _wake(self._writer)
+        return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """It is no more."""
@@ -112,9 +116,17 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """As :attr:`touched`, or the system has something that the event loop has not come to yet."""
         if self.touched or self._transport is None:
             return True
+        found = self._transport.get_extra_info("socket")
+        if found is None or found.fileno() < 0:  # It was lost; the event loop says so in its next iteration.
+            return True
         poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+        poll.register(found.fileno(), select.POLLIN)
         return bool(poll.poll(0))
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether some of what was written is not the system's yet."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         """Some of what has come; empty at the end. ``httpcore.ReadError``.
@@ -144,14 +156,15 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        """Send it, and wait until most of it is the system's. ``httpcore.WriteError``."""
+        """Send it, and wait until most of it is the system's, or something has come: an answer that is there
+        before the request is whole is to be read. ``httpcore.WriteError``."""
         self._read_since_write = 0
         if self._lost or self._transport is None:
             raise httpcore.WriteError(str(self._error or "")) from self._error
         if not buffer:
             return
         self._transport.write(buffer)
-        while not self._writable and not self._lost:
+        while not self._writable and not self._lost and not self.touched:
             self._writer = asyncio.get_running_loop().create_future()
             try:
                 await self._writer
@@ -190,7 +203,11 @@ async def _dialled(host: str, port: int) -> socket.socket:
     first address said.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:  # An address needs no thread: names that nobody answers for may hold them all.
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except OSError:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    found = found[:_MAX_ADDRESSES]
     tries: list[asyncio.Task[socket.socket]] = []
     won: socket.socket | None = None
     try:

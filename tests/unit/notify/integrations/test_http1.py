@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +14,12 @@ import pytest
 
 from tests.support.certificates import CertificateAuthority
 from tests.support.httpreceiver import OK, client, run, served
+from tests.support.transports import eventually
 from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
 from tocsin.notify.integrations.base import Answer, NotifyError
-from tocsin.notify.integrations.stream import MAX_BUFFERED
+from tocsin.notify.integrations.http1 import _PatientAnswer
+from tocsin.notify.integrations.statistics import ClientStatistics
+from tocsin.notify.integrations.stream import MAX_BUFFERED, READ_BYTES, DirectStream
 
 KEPT = {
     "with a length": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
@@ -44,6 +49,7 @@ def test_an_answer_is_read_and_its_connection_kept_if_nothing_is_odd(how: str) -
                 answer = await http.post(f"{server.url}/a", b"{}")
                 assert (answer.status, answer.body) == (200, b"ok")
                 assert "x-a" not in answer.headers or how == "with a folded header"
+                assert "a" not in answer.headers  # a trailer
             assert len(server.connections) == (1 if how in KEPT else 2)
 
     run(story)
@@ -193,5 +199,116 @@ def test_what_needs_no_tls_goes_without_whatever_tls_config_says(tmp_path: Path)
         config = HTTPClientConfig(tls_config=TLSClientConfig(ca_file=str(authority)))
         async with served() as server, client(config) as http:
             assert (await http.get(f"{server.url}/")).status == 200
+
+    run(story)
+
+
+def test_a_connection_that_is_lost_before_the_event_loop_says_so_was_left() -> None:
+    """asyncio's TLS has no socket any more then."""
+
+    class Lost(asyncio.Transport):
+        def get_extra_info(self, name: str, default: object = None) -> object:
+            return None
+
+    stream = DirectStream(ClientStatistics(), 1)
+    stream.connection_made(Lost())
+    assert stream.was_left
+
+
+def test_a_tls_server_that_closes_first_is_nothing_to_warn_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    authority = CertificateAuthority()
+    (tmp_path / "ca.pem").write_bytes(authority.certificate)
+    cert, key = authority.issue("127.0.0.1").write(tmp_path, "server")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+
+    async def once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nto the end")
+        writer.close()
+
+    async def story() -> None:
+        server = await asyncio.start_server(once, "127.0.0.1", 0, ssl=context)
+        config = HTTPClientConfig(tls_config=TLSClientConfig(ca_file=str(tmp_path / "ca.pem")))
+        async with client(config) as http:
+            answer = await http.post(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/", b"{}")
+            assert (answer.status, answer.body) == (200, b"to the end")
+        server.close()
+
+    with caplog.at_level(logging.WARNING, "asyncio"):
+        run(story)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("begin", "problem"),
+    [
+        (b"HTTP/1.1 100 C\r\n\r\n" * 13_500, None),
+        (b"HTTP/1.1 200 OK\r\n" + b"a:b\r\n" * 4_000 + b"c:d\n" * 30_000, "malformed answer"),
+    ],
+    ids=["interim answers", "headers"],
+)
+def test_what_only_h11_takes_is_given_to_it_in_small_pieces(
+    begin: bytes, problem: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes ten times as long as httptools: what a server has sent would hold the event loop."""
+    lengths: list[int] = []
+    feed = _PatientAnswer.feed
+
+    def watched(self: _PatientAnswer, data: bytes) -> None:
+        lengths.append(len(data))
+        feed(self, data)
+
+    monkeypatch.setattr(_PatientAnswer, "feed", watched)
+
+    async def story() -> None:
+        raw = begin + b"HTTP/1.1 200 OK\nContent-Length: 0\n\n"
+        if problem is None:
+            assert (await _answered(raw)).status == 200
+        else:
+            with pytest.raises(NotifyError, match=problem):
+                await _answered(raw)
+
+    run(story)
+    assert max(lengths) <= READ_BYTES
+
+
+def test_an_answer_that_is_there_before_the_request_is_whole_is_read() -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno")
+        await over.wait()  # It reads no further.
+        writer.close()
+        connections.append(writer)
+
+    connections: list[object] = []
+    over = asyncio.Event()
+
+    async def story() -> None:
+        server = await asyncio.start_server(refuse, "127.0.0.1", 0, limit=1 << 16)
+        async with client() as http:
+            url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+            for _ in range(2):  # The connection is of no use any more.
+                answer = await http.post(url, bytes(24 << 20))
+                assert (answer.status, answer.body) == (413, b"no")
+            over.set()
+            await eventually(lambda: len(connections) == 2)
+        server.close()
+
+    run(story)
+
+
+def test_a_receiver_by_address_waits_for_no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads that look up names may all wait for servers that do not answer."""
+
+    async def never(*_: object, **__: object) -> None:
+        await asyncio.Event().wait()
+
+    async def story() -> None:
+        async with served() as server, client() as http:
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", never)
+            assert (await http.get(f"http://127.0.0.1:{server.port}/")).status == 200
 
     run(story)
