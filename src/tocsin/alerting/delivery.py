@@ -255,7 +255,7 @@ class Delivery:
         """Evaluate anew, as peers may have sent meanwhile, or time out."""
         if now < self._deadline:
             self.evaluate(now)
-        elif self._is_kept:
+        elif self._is_kept and now - self._deadline < ATTEMPT_GRACE:  # Later: this node itself stood still.
             # For all its time others were about to send. A duplicate is better than a loss.
             self._kept_long = True
             self._patience = 0

@@ -22,7 +22,8 @@ BYTES_IN_STEP: Final = 64 * 1024
 """Of entries, before a merge gives way: one may have a megabyte, which takes some tens of milliseconds."""
 PARSED_BYTES: Final = 256 * 1024
 PARSED_ENTRIES: Final = 1024
-"""Of a payload, that stay parsed from the check of all its bytes to the merge; others are parsed again."""
+"""Of a payload, that stay parsed from the check of all its bytes to the merge; others are parsed again. Of
+all merges into a state that are under way only one keeps any (:meth:`ReplicatedState._keeps_parsed`)."""
 REBROADCAST_BYTES: Final = 700
 """Received data longer than this is not broadcast again: its sender sent it to all (wire 4.3, 4.4)."""
 
@@ -34,7 +35,7 @@ class MergeJob(Generic[EntryT]):
     """A merge in steps: first all bytes are checked, then the entries are decoded and stored one by one.
 
     Nothing is stored unless all bytes decode. The store may change between steps. Decoded entries take many
-    times the memory of their bytes, so that of a payload there is never more than one.
+    times the memory of their bytes: one at a time, but for the few that one merge at a time keeps parsed.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class MergeJob(Generic[EntryT]):
         self._parsed: deque[object | None] = deque()
         """What was parsed when it was checked: of the first entries."""
         self._parsed_bytes = 0
+        self._keeping = True
 
     @property
     def has_costly(self) -> bool:
@@ -107,14 +109,24 @@ class MergeJob(Generic[EntryT]):
             self._left -= end - start
             with suppress(RefusedEntryError):  # When it is taken it is refused for it, and it alone.
                 parsed = self._state._parse(self._data[body:end])
-        if self._parsed_bytes < PARSED_BYTES and len(self._parsed) < PARSED_ENTRIES:
-            self._parsed_bytes += end - start
+        self._parsed_bytes += end - start
+        self._keeping = (
+            self._keeping
+            and self._parsed_bytes <= PARSED_BYTES
+            and len(self._parsed) < PARSED_ENTRIES
+            and self._state._keeps_parsed(self)
+        )
+        if self._keeping:
             self._parsed.append(parsed)
 
     def _take_one(self, span: tuple[int, int, int], *, sparing: bool) -> None:
         start, body, end = span
         state = self._state
-        parsed = self._parsed.popleft() if self._parsed else None
+        parsed = None
+        if self._parsed:
+            parsed = self._parsed.popleft()
+            if not self._parsed:
+                state._keeper = None
         if end - start > state.max_entry_bytes:
             self.result.refuse(f"an entry of {end - start} bytes, the limit is {state.max_entry_bytes}")
             return

@@ -8,6 +8,7 @@ which leaves two nodes apart for ever.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
@@ -62,6 +63,7 @@ class ReplicatedState(Generic[EntryT]):
         self._longest: dict[Hashable, Nanoseconds] = {}
         self._tombstones: dict[Hashable, EntryTombstone] = {}
         self.digests = DigestTree()
+        self._keeper: weakref.ref[MergeJob[EntryT]] | None = None
 
     # -- what a subclass supplies
 
@@ -124,6 +126,13 @@ class ReplicatedState(Generic[EntryT]):
         """Called after an entry was collected."""
 
     # -- merging
+
+    def _keeps_parsed(self, job: MergeJob[EntryT]) -> bool:
+        """Whether this merge may keep what it has parsed: one at a time, until it has taken it or is gone."""
+        keeper = self._keeper() if self._keeper is not None else None
+        if keeper is None:
+            self._keeper, keeper = weakref.ref(job), job
+        return keeper is job
 
     def merge_job(self, data: bytes | memoryview, now: Nanoseconds) -> MergeJob[EntryT]:
         """A merge of a payload that is done in steps, so that a large one does not hold its caller."""

@@ -215,7 +215,7 @@ def ping(number: int, source: bytes = b"\x7f\x00\x00\x09", port: int = 9) -> byt
 @cache
 def crowded_silence(what: str, count: int, identifier: str = "crowded") -> bytes:
     """A silence, good but for the number of ``what``: "matcher_sets" and "comments" that are empty,
-    "matchers", "sets of one", or "annotations"."""
+    "matchers", "matchers of one set", also empty, "sets of one", or "annotations"."""
     mesh = silence_pb2.MeshSilence.FromString(
         bytes(next(read_delimited(silence(identifier, [(0, "a", "b")]))))
     )
@@ -227,6 +227,8 @@ def crowded_silence(what: str, count: int, identifier: str = "crowded") -> bytes
             mesh.silence.annotations[f"{number:x}"] = ""
         elif what == "sets of one":
             mesh.silence.matcher_sets.add().matchers.add(name="a", pattern="b")
+        elif what == "matchers of one set":
+            (mesh.silence.matcher_sets or [mesh.silence.matcher_sets.add()])[-1].matchers.add()
         elif what == "matchers":
             mesh.silence.matchers.add(name="a", pattern="b")
         else:

@@ -33,8 +33,9 @@ def log() -> NotificationLog:
     return NotificationLog(SECOND)
 
 
+FULL = "matcher_sets", "sets of one", "matchers", "matchers of one set"
 CROWDED = [
-    *((silences, forge.crowded_silence(what, MANY)) for what in ("matcher_sets", "sets of one", "matchers")),
+    *((silences, forge.crowded_silence(what, MANY)) for what in FULL),
     (silences, forge.crowded_silence("annotations", MANY)),
     (log, forge.crowded_log_entry("receiver_data", MANY)),
     (log, forge.crowded_log_entry("firing_alerts", 200_000)),
@@ -59,6 +60,24 @@ def test_an_entry_past_the_size_of_any_is_not_even_read() -> None:
     state = silences()
     result = state.merge(forge.crowded_silence("comments", 600_000), NOW)
     assert "bytes, the limit is" in result.refused[0]
+
+
+def test_of_merges_under_way_only_one_keeps_what_it_has_parsed() -> None:
+    state = log()
+    data = b"".join([forge.crowded_log_entry("firing_alerts", 500, f"group {n}") for n in range(100)])
+    jobs = [state.merge_job(data, NOW) for _ in range(8)]
+    for job in jobs:
+        job.step(50)
+    assert [bool(job._parsed) for job in jobs] == [True, *[False] * 7]
+    assert len(data) > sum(len(job._parsed) for job in jobs)
+    del jobs[0], job  # Its sender is gone: another may keep some.
+    later = state.merge_job(data, NOW)
+    later.step(50)
+    assert later._parsed
+    for each in (*jobs, later):
+        while not each.step():
+            pass
+    assert len(state) == 100
 
 
 def test_large_entries_take_a_step_each() -> None:

@@ -132,6 +132,20 @@ def test_a_member_that_is_always_about_to_send_does_not_keep_the_group_silent(ki
     assert intents.statistics.held_too_long
 
 
+def test_a_node_that_stood_still_while_others_were_about_to_send_does_not_send_what_it_held() -> None:
+    intents, log = _newcomer(), NotificationLog(3600 * SECOND)
+    pipeline = _pipeline(intents, log)
+    pipeline.start(_flush(), T0)
+    [claim] = [record for payload in intents.drain() for record in decode(payload)[1]]
+    payloads = encode("A", [Intent(Kind.SENDING, 0, 30_000, 1, LATEST, claim.key)])
+    pipeline.wake([each for payload in payloads for each in intents.receive(payload, T0)], T0)
+    pipeline.handle_timeout(T0 + SECOND)
+    pipeline.handle_timeout(T0 + 1200 * SECOND)
+    effects = _drain(pipeline, log)
+    assert not [each for each in effects if isinstance(each, Attempt)]
+    assert [each.success for each in effects if isinstance(each, FlushFinished)] == [False]
+
+
 def test_what_an_integration_remembers_goes_through_the_log() -> None:
     log = NotificationLog(3600 * SECOND)
     pipeline = _pipeline(Intents(), log)

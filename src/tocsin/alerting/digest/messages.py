@@ -16,8 +16,11 @@ VERSION: Final = 1
 DEFLATED: Final = 2
 """In place of the version: the message follows compressed."""
 MAX_MESSAGE_BYTES: Final = 16 << 20
-MAX_DEFLATED_BYTES: Final = 2 << 20
+MAX_DEFLATED_BYTES: Final = 512 * 1024
 """Of a message that is compressed: the work is done in one go, and takes some milliseconds at this size."""
+MAX_INFLATION: Final = 8
+"""Times its compressed size; entries come to three or four. zlib packs zeros 1,000 to 1, so that a packet of
+some kilobytes would hold the event loop for seconds."""
 MAX_STATES: Final = 16
 MAX_ITEMS: Final = 65_535
 """Of items, wants and tombstones, each."""
@@ -185,20 +188,21 @@ def encode(message: Message) -> bytes:
 
 
 def deflate(message: bytes) -> bytes:
-    """An encoded message, compressed if that makes it smaller: for who takes it."""
+    """An encoded message, compressed if that makes it smaller, but not by more than is taken."""
     if len(message) > MAX_DEFLATED_BYTES:
         return message
     packed = bytes((DEFLATED,)) + zlib.compress(message, 1)
-    return packed if len(packed) < len(message) else message
+    return packed if len(packed) < len(message) <= MAX_INFLATION * len(packed) else message
 
 
 def _inflate(packed: bytes) -> bytes:
+    most = min(MAX_DEFLATED_BYTES, MAX_INFLATION * (len(packed) + 1))
     inflating = zlib.decompressobj()
     try:
-        message = inflating.decompress(packed, MAX_DEFLATED_BYTES)
+        message = inflating.decompress(packed, most + 1)
     except zlib.error:
         raise StateError("a compressed digest message does not decode") from None
-    if not inflating.eof or inflating.unused_data:
+    if len(message) > most or not inflating.eof or inflating.unused_data:
         raise StateError("a compressed digest message is cut, too long or followed by something")
     return message
 

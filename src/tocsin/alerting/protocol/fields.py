@@ -10,12 +10,16 @@ MAX_FIELDS: Final = 8192
 FEW_BYTES: Final = 16 * 1024
 """Up to so many cannot hold that many fields, or only in some milliseconds."""
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_VARINT, _FIXED64, _BYTES, _GROUP, _FIXED32 = 0, 1, 2, 3, 5
 
 
-def is_crowded(message: memoryview | bytes, within: int) -> bool:
-    """Whether a message, and its fields of the number ``within``, have more than MAX_FIELDS fields together.
-    False for what is no message, as far as that is seen: the parser says so."""
+def is_crowded(message: memoryview | bytes, *within: int) -> bool:
+    """Whether a message, its fields of the first number in ``within``, those of the next number in them and
+    so on have more than MAX_FIELDS fields together.
+
+    True for what has groups, which the parser takes and nobody writes: they are not counted. False for what
+    is no message, as far as that is seen: the parser says so.
+    """
     if len(message) <= FEW_BYTES:
         return False
     left = MAX_FIELDS
@@ -38,12 +42,13 @@ def is_crowded(message: memoryview | bytes, within: int) -> bool:
             position += 4
         elif kind == _BYTES:
             length, position = _varint(message, position)
-            if tag >> 3 == within and len(ends) == 1:
-                ends.append(min(position + length, ends[0]))
+            depth = len(ends) - 1
+            if depth < len(within) and tag >> 3 == within[depth]:
+                ends.append(min(position + length, ends[-1]))
             else:
                 position += length
         else:
-            return False
+            return kind == _GROUP
     return False
 
 

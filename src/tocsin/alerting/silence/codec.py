@@ -31,6 +31,7 @@ from tocsin.errors import StateError, ValidationError
 
 MAX_ID_CHARACTERS = 128
 _SILENCE = protocol.MeshSilence.DESCRIPTOR.fields_by_name["silence"].number
+_SETS = protocol.Silence.DESCRIPTOR.fields_by_name["matcher_sets"].number
 QUICK_CHARACTERS = 512
 """Of all patterns in a silence, up to which they are weighed to see whether they are costly."""
 QUICK_EFFORT = 1024
@@ -40,7 +41,7 @@ QUICK_EFFORT = 1024
 def parse(message: memoryview | bytes) -> protocol.MeshSilence:
     """Raises StateError if the bytes are no MeshSilence with a silence in it; RefusedEntryError, unread, if
     they hold too much."""
-    if is_crowded(message, _SILENCE):
+    if is_crowded(message, _SILENCE, _SETS):
         raise RefusedEntryError(f"a silence of more than {MAX_FIELDS} fields, which is the limit")
     try:
         mesh = protocol.MeshSilence.FromString(message)  # type: ignore[arg-type]  # takes any buffer

@@ -26,6 +26,8 @@ from tocsin.bounded import Touched
 
 AT_ONCE: Final = 128
 """That are let rest in one go; each takes some microseconds."""
+EXAMINED_IN_STEP: Final = 1024
+"""Of those that rest, under a clock set back."""
 MAX_TOTAL_MATCHERS: Final = 1 << 20
 """Of all silences: each takes some hundred bytes of memory, twenty times what it takes on the wire."""
 MAX_REGEX_SIZE: Final = 1 << 20
@@ -127,12 +129,15 @@ class SilenceStore(ReplicatedState[Silence]):
         return list(self._resting)
 
     def updating_clock(self, now: Nanoseconds) -> Steps[None]:
-        """If it was set back, some that rest have not ended yet: a step for each. Whoever asks meanwhile does
+        """If it was set back, some that rest have not ended yet: a step for each, or for some that
+        have. Whoever asks meanwhile does
         the rest."""
         if now >= self._rested_at:
             return
         before = self._rested_at
-        for identifier in tuple(self._resting):
+        for place, identifier in enumerate(tuple(self._resting)):
+            if place % EXAMINED_IN_STEP == EXAMINED_IN_STEP - 1:
+                yield
             silence = self._entries.get(identifier)
             if identifier in self._resting and silence is not None and silence.ends_at >= now:
                 self._resting.discard(identifier)
@@ -159,7 +164,7 @@ class SilenceStore(ReplicatedState[Silence]):
                 continue  # It was changed, which put it here anew.
             self._unfile(silence)
             self._resting.add(identifier)
-            self._rested_at = now
+            self._rested_at = max(self._rested_at, now)  # A clock set back is for updating_clock to follow.
             yield
 
     def _rest(self, now: Nanoseconds) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from sys import intern
 from typing import Final
 
 from tocsin.alerting import regex
@@ -65,7 +64,7 @@ def _matches_empty(matcher: Matcher) -> bool:
 
 @lru_cache(maxsize=4096)  # Silences share many: one object, and its texts, for all of them.
 def _shared(match_type: MatchType, name: str, value: str) -> Matcher:
-    return Matcher(match_type, intern(name), value)
+    return Matcher(match_type, name, value)
 
 
 def plain_matchers(triples: Sequence[tuple[int, str, str]]) -> MatcherSet | None:

@@ -182,6 +182,7 @@ class AntiEntropy:
             peer = self._peers.setdefault(sender, _Peer())
             peer.asked = self._loop.time()
             peer.level.clear()
+            self._on_heard(sender)  # It is alive: who settles waits for it while we give way.
         if self._answering.acquire(event.accounted_peer):
             self._tasks.spawn(self._answer(message, event))
         else:

@@ -13,6 +13,7 @@ from tests.support import amounts
 from tests.support.replicas import NOW, Replicas, silences
 from tocsin.alerting.digest.exchange import Exchange, Memory
 from tocsin.alerting.digest.messages import (
+    DEFLATED,
     MAX_DEFLATED_BYTES,
     MAX_STATES,
     Body,
@@ -87,10 +88,18 @@ def test_what_is_written_is_read_again(message: Message) -> None:
     assert decode(encode(message)) == message
 
 
+def test_a_compressed_message_that_grows_too_much_is_neither_read_nor_made() -> None:
+    plain = encode(Message(Envelope("n", 1, 1), Transferred("sil", 0, bytes(100_000))))
+    with pytest.raises(StateError, match="too long"):
+        decode(bytes((DEFLATED,)) + zlib.compress(plain))
+    assert deflate(plain) == plain
+
+
 def test_a_compressed_message_is_read_again_unless_it_is_cut_followed_by_something_or_too_large() -> None:
-    message = Message(Envelope("n", 1, 1), Transferred("sil", 9, b"entries that are much alike, " * 1000))
+    alike = b"".join([b"entries that are much alike, %08x, " % (n * 2654435761 % 2**32) for n in range(1000)])
+    message = Message(Envelope("n", 1, 1), Transferred("sil", 9, alike))
     packed = deflate(encode(message))
-    assert len(packed) < len(encode(message)) / 10
+    assert len(packed) < len(encode(message)) / 2
     assert decode(packed) == message
     for wrong in (packed[:-1], packed + b"x", packed[:1], packed[:1] + b"x" * 40):
         with pytest.raises(StateError, match="a compressed digest message"):

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets, state
+from tocsin.alerting.steps import finish
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import ValidationError
 
@@ -125,3 +126,19 @@ def test_all_matchers_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert silences.pattern_statistics().matchers == 8
     silences.gc(NOW + 200 * HOUR)
     assert silences.pattern_statistics().matchers == 0
+
+
+@pytest.mark.parametrize("begun", [False, True], ids=["before", "between the steps of waking them"])
+def test_one_that_ends_under_a_clock_set_back_keeps_no_others_asleep(begun: bool) -> None:
+    silences, labels = Silences(120 * HOUR, random=Random(1)), Labels({"text": "x"})
+    for number in range(3):
+        silences.set(costly(number), NOW)
+    short, _ = silences.set(costly(9, NOW + 3 * HOUR), NOW)
+    silences.gc(NOW + 2 * HOUR)
+    silences.expire(short, NOW + 10 * SECOND)
+    waking = silences.updating_clock(NOW + 10 * SECOND)
+    if begun:
+        next(waking)
+    finish(silences.letting_rest(NOW + 11 * SECOND))
+    waking.close()
+    assert len(silences.mutes(labels, NOW + 12 * SECOND)) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from itertools import count
 from random import Random
 from types import SimpleNamespace
@@ -60,12 +61,28 @@ class Line:
         self.send_best_effort(member, part)
 
 
-def node(name: str, line: Line) -> AntiEntropy:
+def node(name: str, line: Line, on_heard: Callable[[str], None] = lambda _: None) -> AntiEntropy:
     clock, log = Clock(), Logger("test")
     states = {"sil": Silences(10**12, random=Random(0))}
     inbox = Inbox(states, clock=clock, log=log, on_merged=lambda _: None, relay=lambda *_: None)
     replicas = {key: state.replicated for key, state in states.items()}
-    return AntiEntropy(name, replicas, line, inbox, clock=clock, log=log, on_heard=lambda _: None)  # type: ignore[arg-type]
+    return AntiEntropy(name, replicas, line, inbox, clock=clock, log=log, on_heard=on_heard)  # type: ignore[arg-type]
+
+
+def test_a_member_that_asks_for_entries_counts_as_heard() -> None:
+    """It is alive: who settles waits for it, though its own exchange gives way to it."""
+
+    async def story() -> None:
+        heard: list[str] = []
+        there = Line()
+        b = node("b", there, heard.append)
+        there.others["a"] = node("a", Line())
+        there.known.add("a")
+        b.receive(encode(Message(Envelope("a", 5, 1), Transfer("sil", (), (), b""))), there.source)
+        assert heard == ["a"]
+        await b.close()
+
+    asyncio.run(story())
 
 
 def test_a_question_is_answered_as_soon_as_its_sender_is_a_member() -> None:
