@@ -60,7 +60,7 @@ class Dispatcher:
         self.statistics = DispatchStatistics()
         self._route = route
         self._places = {each.id: place for place, each in enumerate(route.walk_upwards())}
-        self._start = now + start_delay
+        self._start = now + start_delay if start_delay else 0  # The clock may be set back later.
         self._max_groups = max_groups
         self._max_placements = max_placements
         self._groups: dict[tuple[str, Labels], AggregationGroup] = {}

@@ -77,6 +77,7 @@ class Coordinator:
             on_announced=self._announced,
             around=prepared.recording.attempt,
             look_ups=look_ups,
+            start=prepared.clock.now() + prepared.flags.dispatch_start_delay,
             withhold=shadow,
         )
         self._settled = False
