@@ -10,7 +10,7 @@ from tocsin.errors import ClosedError, TocsinError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import Event, ExchangeFinished, ExchangeKind, OpenStream, StreamOpened
 from tocsin.gossip.core.endpoint import Endpoint
-from tocsin.gossip.stream_reader import StreamReader, accounted_peer, write_all
+from tocsin.gossip.stream_reader import ASKED, StreamReader, accounted_peer, write_all
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.messages import Message
 from tocsin.gossip.wire.stream import StreamCodec
@@ -88,7 +88,7 @@ class OutboundStreams:
                     self._emit(StreamOpened(action.destination))
                 await write_all(stream, action.writes)
                 if action.expects_reply:
-                    message = await self._reader.read(stream, self._codec.decoder(reply=True))
+                    message = await self._reader.read(stream, self._codec.decoder(reply=True), weight=ASKED)
                     if message is None:
                         error = NO_ANSWER
         except TimeoutError:
@@ -119,5 +119,6 @@ class OutboundStreams:
         else:
             peer = stream.peer if stream is not None else None
             work = self._endpoint.stream_replied_in_steps(action.exchange, message, now, peer)
-            await self._reader.run_steps(accounted_peer(stream) if stream is not None else None, work)
+            peer_charged = accounted_peer(stream) if stream is not None else None
+            await self._reader.run_steps(peer_charged, work, ASKED)
         self._drain()

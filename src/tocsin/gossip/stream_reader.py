@@ -22,6 +22,10 @@ MAX_HELD_OF_PEER: Final = 48 * 1024 * 1024
 """Bytes that unfinished messages may hold, of all streams and of those of one peer. The stream that goes past
 it is cut."""
 
+ASKED: Final = 0.25
+"""Of the work on an answer to an exchange that we have opened, that is charged to the peer. How often there
+is one is for us to say; and a join whose large state waits for the peer's share may not be done in time."""
+
 _BITE: Final = 8 * 1024
 """Decoded in one step at most."""
 
@@ -52,8 +56,9 @@ class StreamReader:
         """Bytes of unfinished messages."""
         return self._held.total
 
-    async def read(self, stream: Stream, decoder: StreamDecoder) -> Message | None:
-        """One message, or None when the stream ended without a byte of one.
+    async def read(self, stream: Stream, decoder: StreamDecoder, *, weight: float = 1.0) -> Message | None:
+        """One message, or None when the stream ended without a byte of one. ``weight``: as in
+        :meth:`run_steps`.
 
         :class:`~tocsin.errors.WireError` for what is none, :class:`TransportError` when unfinished messages
         hold too much.
@@ -64,7 +69,7 @@ class StreamReader:
             while data := await stream.read():
                 for start in range(0, len(data), _BITE):
                     bite = data[start : start + _BITE]
-                    message = await self.run_steps(peer, _decode(decoder, bite, share.count))
+                    message = await self.run_steps(peer, _decode(decoder, bite, share.count), weight)
                     if message is not None:
                         return message
         finally:
@@ -87,8 +92,9 @@ class StreamReader:
         if (scheduler := self._transport.scheduler) is not None:
             scheduler.penalize(peer, BAD_PACKET)
 
-    async def run_steps(self, peer: Hashable, work: Steps[Outcome]) -> Outcome:
-        """Run ``work`` to its end; other work runs between its steps, and ``peer`` is charged for it."""
+    async def run_steps(self, peer: Hashable, work: Steps[Outcome], weight: float = 1.0) -> Outcome:
+        """Run ``work`` to its end; other work runs between its steps, and ``peer`` is charged for it, for so
+        much of it as ``weight`` says."""
         scheduler = self._transport.scheduler
         loop, begun = asyncio.get_running_loop(), False
         while True:
@@ -106,7 +112,7 @@ class StreamReader:
                 return outcome
             finally:
                 if scheduler is not None:
-                    scheduler.charge(peer, began)
+                    scheduler.penalize(peer, weight * (perf_counter() - began))
 
 
 class _Share:

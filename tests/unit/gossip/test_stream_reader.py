@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
+from itertools import count
 from typing import cast
 
 import pytest
@@ -12,9 +14,10 @@ from tocsin.gossip import stream_reader
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.stream_reader import StreamReader
+from tocsin.gossip.stream_reader import ASKED, StreamReader
 from tocsin.gossip.transport.base import Stream
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.wire.messages import User
 from tocsin.gossip.wire.stream import StreamCodec
 
@@ -83,3 +86,31 @@ def test_work_in_steps_is_told_the_time() -> None:
         assert before <= first <= second <= loop.time()
 
     asyncio.run(story())
+
+
+def test_of_an_answer_to_what_we_asked_a_part_is_charged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a join whose state takes seconds to unpack waits for the peer's share until its deadline."""
+
+    class Charged(FairScheduler):
+        async def wait_for(self, peer: Hashable) -> None:
+            pass
+
+        def penalize(self, peer: Hashable, seconds: float) -> None:
+            charged[-1] += seconds
+
+    charged: list[float] = []
+    clock = count()
+
+    async def story() -> None:
+        transport = MemoryTransport(MemoryNetwork())
+        transport.scheduler = Charged(1.0, 1.0)
+        one, codec = StreamReader(transport, DriverStatistics()), StreamCodec()
+        monkeypatch.setattr(stream_reader, "perf_counter", lambda: next(clock) / 4096)
+        wire = b"".join(codec.encode(User(bytes(300_000))))
+        for weight in (1.0, ASKED):
+            charged.append(0.0)
+            await one.read(cast("Stream", Fixed(wire)), codec.decoder(), weight=weight)
+
+    asyncio.run(story())
+    assert charged[0] > 0
+    assert charged[1] == charged[0] * ASKED
