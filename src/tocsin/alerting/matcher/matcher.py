@@ -118,6 +118,9 @@ class Matcher(msgspec.Struct, frozen=True, eq=False, gc=False, weakref=False):
             self.type == other.type and self.name == other.name and self.value == other.value
         )
 
+    def __ne__(self, other: object) -> bool:  # msgspec's own knows nothing of __eq__.
+        return not self == other
+
     def __hash__(self) -> int:
         return hash((self.type, self.name, self.value))
 

@@ -66,6 +66,9 @@ class Silence(msgspec.Struct, frozen=True, eq=False, gc=False):
     def __eq__(self, other: object) -> bool:
         return self._compared() == other._compared() if isinstance(other, Silence) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:  # msgspec's own knows nothing of __eq__.
+        return not self == other
+
     def __hash__(self) -> int:
         return hash(self._compared())
 

@@ -6,6 +6,7 @@ import pytest
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType, format_matchers, matches_all, sort_matchers
+from tocsin.alerting.silence import Silence
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,15 @@ def test_numbers_are_those_on_the_wire() -> None:
     for match_type in MatchType:
         again = MatchType.of(is_regex=match_type.is_regex, is_equal=match_type.is_equal)
         assert again is match_type
+
+
+def test_what_is_equal_is_not_unequal() -> None:
+    one, same = (Matcher(MatchType.EQUAL, "a", text) for text in ("b", "".join(["b"])))
+    assert one == same
+    assert not one != same  # noqa: SIM202  (a method of its own)
+    assert one != Matcher(MatchType.EQUAL, "a", "c")
+    silences = [Silence("i", ((one,),), 0, 1) for _ in range(2)]
+    assert not silences[0] != silences[1]  # noqa: SIM202
 
 
 def test_equality_is_by_what_is_asked() -> None:
