@@ -18,10 +18,10 @@ SLICE: Final = 64
 class Grouping:
     """A dispatcher and an inhibitor that know the same alerts."""
 
-    def __init__(self, config: AlertmanagerConfig, now: Nanoseconds, start: Nanoseconds = 0) -> None:
-        """No group is flushed before ``start``."""
+    def __init__(self, config: AlertmanagerConfig, now: Nanoseconds, start_delay: Nanoseconds = 0) -> None:
+        """For ``start_delay`` after ``now`` no group is flushed."""
         self.inhibitor = Inhibitor(config.inhibit_rules)
-        self.dispatcher = Dispatcher(config.route, now=now, start_delay=max(0, start - now))
+        self.dispatcher = Dispatcher(config.route, now=now, start_delay=start_delay)
 
     def insert(self, alerts: Iterable[Alert], now: Nanoseconds) -> None:
         """Take in alerts as the store has merged them."""

@@ -15,7 +15,7 @@ from tocsin.alerting.intent import KEY as INTENT_KEY
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.muting import PatientMuter
 from tocsin.alerting.nflog import LogReader
-from tocsin.alerting.timestamp import in_seconds
+from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 from tocsin.errors import ClosedError, TocsinError
 from tocsin.node.clock import ClockWatch
 from tocsin.node.config.alertmanager import AlertmanagerConfig
@@ -56,6 +56,8 @@ class Coordinator:
     ) -> None:
         self._prepared = prepared
         self._flags = prepared.flags
+        self._delayed = prepared.flags.dispatch_start_delay > 0
+        self._delayed_until = time.monotonic_ns() + prepared.flags.dispatch_start_delay
         self._state = prepared.state
         self._cluster = cluster
         self._clock_watch = clock_watch
@@ -77,11 +79,10 @@ class Coordinator:
             on_announced=self._announced,
             around=prepared.recording.attempt,
             look_ups=look_ups,
-            start=prepared.clock.now() + prepared.flags.dispatch_start_delay,
+            start_delay=self._delay_left,
             withhold=shadow,
         )
         self._settled = False
-        self._delayed = self._flags.dispatch_start_delay > 0
         self._closed = False
         self._begins_anew = False
         self._reloading = asyncio.Lock()
@@ -197,11 +198,15 @@ class Coordinator:
                 self._state.shadow.begin()
             self.engine.settle()
 
+    def _delay_left(self) -> Nanoseconds:
+        """Of ``--dispatch.start-delay``. By the steady clock: the other one may be set back."""
+        return max(0, self._delayed_until - time.monotonic_ns()) if self._delayed else 0
+
     async def end_start_delay(self) -> None:
         """``--dispatch.start-delay``: until it is over alerts are taken in, and nobody is notified."""
         if not self._delayed:
             return
-        await asyncio.sleep(in_seconds(self._flags.dispatch_start_delay))
+        await asyncio.sleep(in_seconds(self._delay_left()))
         self._delayed = False
         if self._settled:
             self.settle()

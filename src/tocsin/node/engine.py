@@ -66,8 +66,8 @@ class EngineServices:
     """Awaits what makes an attempt."""
     look_ups: LookUps | None = None
     """Default: its own."""
-    start: Nanoseconds = 0
-    """Before it no group is flushed, whatever is reloaded: ``--dispatch.start-delay``."""
+    start_delay: Callable[[], Nanoseconds] = lambda: 0
+    """What is left of ``--dispatch.start-delay``, whatever is reloaded: for so long no group is flushed."""
     withhold: bool = False
     """In shadow: nothing is sent, recorded or announced, and what would be is among what was decided."""
 
@@ -91,7 +91,7 @@ class Engine:
         now = services.clock.now()
         self.config = config
         regrouped = previous._regrouping if previous is not None else None
-        grouping = regrouped if regrouped is not None else Grouping(config, now, services.start)
+        grouping = regrouped if regrouped is not None else Grouping(config, now, services.start_delay())
         self.inhibitor, self.dispatcher = grouping.inhibitor, grouping.dispatcher
         self._grouping = grouping
         self._regrouping: Grouping | None = None
@@ -121,7 +121,7 @@ class Engine:
         self._look_ups = services.look_ups or LookUps(services.silences)
         self._looking_up: set[asyncio.Task[None]] = set()
         self._starts = Pace()
-        self._start = services.start
+        self._start_delay = services.start_delay
         self._withhold = services.withhold
         self._retired = False
         self._attempts: set[asyncio.Task[Outcome]] = set()
@@ -146,7 +146,7 @@ class Engine:
     async def regroup(self, config: AlertmanagerConfig, alerts: Alerts) -> None:
         """Group all alerts by ``config``, in small steps, while this engine goes on: its successor
         begins with that."""
-        grouping = self._regrouping = Grouping(config, self._clock.now(), self._start)
+        grouping = self._regrouping = Grouping(config, self._clock.now(), self._start_delay())
         for each in grouping.slices(alerts.all()):
             # What was reported meanwhile is grouped already.
             grouping.insert((one for one in each if alerts.get(one.fingerprint) is one), self._clock.now())
