@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from tests.support.listening import end_server
+
 HOST = "127.0.0.1"
 CHALLENGE = "<1896.697170952@mail.example.org>"
 """Of CRAM-MD5, as in the captures."""
@@ -68,7 +70,7 @@ class ScriptedServer:
 
     async def close(self) -> None:
         for server in self._servers:
-            server.close()
+            await end_server(server)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
