@@ -11,6 +11,8 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, Self, TypeVar
 
+from tests.support.listening import end_server
+
 T = TypeVar("T")
 
 
@@ -80,20 +82,9 @@ class TroubledLink:
             await self._listen()
 
     async def _stop_listening(self) -> None:
-        """Accept no more, then end the server.
-
-        If it ends while asyncio makes a connection of a socket that it has accepted, Python 3.11 leaves that
-        socket open (``Server._attach`` fails).
-        """
         server, self._server = self._server, None
-        if server is None:
-            return
-        for listener in server.sockets:
-            self._loop.remove_reader(listener.fileno())
-        others = asyncio.all_tasks() - self._relays - {asyncio.current_task()}
-        if others:
-            await asyncio.wait(others, timeout=5)
-        server.close()
+        if server is not None:
+            await end_server(server)
 
     async def _close(self) -> None:
         await self._stop_listening()
