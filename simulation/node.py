@@ -198,7 +198,7 @@ class SimulatedNode:
     def _state(self, join: bool) -> bytes:  # noqa: ARG002
         return b"\n".join(self.rumours)
 
-    def _soon(self, action: Callable[[], None]) -> None:
+    def _soon(self, action: Callable[[], object]) -> None:
         """Do it now, or when a paused or slow process gets to it."""
         wait = max(0.0, self._paused_until - self._world.now)
         if self.processing_delay is not None:

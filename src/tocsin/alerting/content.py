@@ -103,7 +103,7 @@ class Content:
         self._log_key: LogKey = integration.log_receiver, flush.group_key
         # What fired and what was resolved at the flush, once something else was chosen.
         self._flushed: tuple[Collection[int], Collection[int]] | None = None
-        self._known = flush.alerts  # what the group held at _looked_at
+        self._known = flush.alerts  # what the group held at _evaluated_at
         self._evaluated_at = flush.now
         # The entry by which the alerts were chosen, and what was notified as firing by then.
         self._seen = seen.timestamp if seen is not None else 0

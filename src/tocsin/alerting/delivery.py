@@ -11,10 +11,10 @@ Pure: its holder performs its effects, reports their outcome, and lets time pass
 from __future__ import annotations
 
 from enum import Enum
-from random import Random
 from typing import Literal, TypeAlias
 
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.backoff import Backoff
 from tocsin.alerting.content import Content, DeliveryContext, Spared
 from tocsin.alerting.decisions import (
     Claimed,
@@ -37,10 +37,8 @@ from tocsin.alerting.intent import GUARD, Lease, Obstacle
 from tocsin.alerting.nflog import Entry, ReceiverData
 from tocsin.alerting.notification import Reason
 from tocsin.alerting.steps import Steps
-from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
-INITIAL_INTERVAL = 500 * MILLISECOND
-MAX_INTERVAL = 60 * SECOND
 MAX_YIELD = 30 * SECOND
 """By how much a deadline is put off in all, for the time of letting others go first."""
 ATTEMPT_GRACE = SECOND
@@ -51,21 +49,6 @@ TIMED_OUT = "context deadline exceeded"
 """Alertmanager's message."""
 
 DeliveryEffect: TypeAlias = Attempt | Record | DeliveryDecision
-
-
-class Backoff:
-    """The waits between attempts: 0.5 s, then half as much again each time up to a minute, each ±50 %."""
-
-    __slots__ = ("_interval",)
-
-    def __init__(self) -> None:
-        self._interval = INITIAL_INTERVAL
-
-    def next(self, random: Random) -> Nanoseconds:
-        """The wait from the beginning of the attempt that is just under way to the next one."""
-        interval = self._interval
-        self._interval = min(interval * 3 // 2, MAX_INTERVAL)
-        return interval // 2 + int(interval * random.random())
 
 
 class DeliveryState(Enum):

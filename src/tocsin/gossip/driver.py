@@ -127,10 +127,8 @@ class Driver:
     def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
         """A packet, into the core."""
         if self.started and not self.closed:
-            statistics = self._endpoint.statistics
-            refused = statistics.packets_refused
-            self._endpoint.receive_packet(data, source, self._loop.time(), peer)
-            if peer is not None and statistics.packets_refused > refused:
+            decoded = self._endpoint.receive_packet(data, source, self._loop.time(), peer)
+            if peer is not None and not decoded:
                 self._reader.penalize(peer)
             self.drain()
 

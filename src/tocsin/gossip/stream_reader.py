@@ -93,8 +93,8 @@ class StreamReader:
             scheduler.penalize(peer, BAD_PACKET)
 
     async def run_steps(self, peer: Hashable, work: Steps[Outcome], weight: float = 1.0) -> Outcome:
-        """Run ``work`` to its end; other work runs between its steps, and ``peer`` is charged for it, for so
-        much of it as ``weight`` says."""
+        """Run ``work`` to its end; other work runs between its steps, and ``peer`` is charged for its time,
+        times ``weight``."""
         scheduler = self._transport.scheduler
         loop, begun = asyncio.get_running_loop(), False
         while True:
@@ -112,7 +112,7 @@ class StreamReader:
                 return outcome
             finally:
                 if scheduler is not None:
-                    scheduler.penalize(peer, weight * (perf_counter() - began))
+                    scheduler.charge(peer, began, weight=weight)
 
 
 class _Share:

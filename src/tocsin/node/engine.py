@@ -224,7 +224,7 @@ class Engine:
     async def _start_later(self, flush: Flush) -> None:
         """Start a flush once it is known which silences match its alerts."""
         await self._look_ups.find_all([alert.labels for alert in flush.alerts])
-        await self._starts.turn()  # Hundreds may be known at the same moment.
+        await self._starts.wait()  # Hundreds may be known at the same moment.
         if not self._retired:
             now = self._clock.now()
             self._flow.start(flush, now)

@@ -38,7 +38,7 @@ class LookUps:
     def __init__(self, muter: PatientMuter) -> None:
         self.statistics = LookUpStatistics()
         self._muter = muter
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._at_once_until: float | None = None  # in this iteration of the event loop
 
     def at_once(self, alerts: Iterable[Labels]) -> bool:
@@ -51,7 +51,7 @@ class LookUps:
             end = self._at_once_until
             if end is None:
                 end = self._at_once_until = perf_counter() + SLICE
-                asyncio.get_running_loop().call_soon(self._next_turn)
+                asyncio.get_running_loop().call_soon(self._next_iteration)
             elif perf_counter() > end:
                 return False
             for _ in steps:
@@ -59,7 +59,7 @@ class LookUps:
                     return False
         return True
 
-    def _next_turn(self) -> None:
+    def _next_iteration(self) -> None:
         self._at_once_until = None
 
     async def find(self, alerts: Iterable[Labels]) -> None:
@@ -67,7 +67,7 @@ class LookUps:
         steps = self._steps(alerts)
         done = False
         while not done:
-            async with self._turn:  # those who wait for it have theirs first
+            async with self._lock:  # those who wait for it have theirs first
                 began = perf_counter()
                 for _ in steps:
                     if perf_counter() > began + SLICE:

@@ -59,14 +59,6 @@ class Wholeness:
     """Missing for a certificate."""
 
 
-@dataclass(frozen=True, slots=True)
-class RelayCounts:
-    """A view."""
-
-    withheld: int
-    """Times that what came from a peer was not relayed, as the disk did not take it."""
-
-
 def observe(
     metrics: Metrics,
     parts: NodeParts,
@@ -276,7 +268,7 @@ def _observe_cluster(metrics: Metrics, cluster: Cluster, relays: RelayQueue, int
     metrics.watch_statistics("replication_changes", lambda: outbound.statistics)
     metrics.watch_statistics("resyncs", lambda: replication.resyncs.statistics)
     metrics.watch_statistics("replication_queue", lambda: outbound.queued, gauges=("changes", "bytes"))
-    metrics.watch_statistics("replication_relays", lambda: RelayCounts(relays.withheld))
+    metrics.watch_statistics("replication_relays", lambda: relays.statistics)
     metrics.watch_statistics("intent", lambda: intents.statistics)
     metrics.watch_statistics("gossip", lambda: gossip.statistics)
     metrics.watch_statistics("gossip_driver", lambda: gossip.driver_statistics)

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 from tests.support.routing import T0, alert
+from tocsin.alerting.backoff import MAX_INTERVAL, Backoff
 from tocsin.alerting.comparison import hashes, needs_notification
-from tocsin.alerting.delivery import MAX_INTERVAL, Backoff
 from tocsin.alerting.integration import Integration
 from tocsin.alerting.nflog import Entry, Receiver
 from tocsin.alerting.timestamp import MILLISECOND, SECOND

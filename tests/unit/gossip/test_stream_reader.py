@@ -95,8 +95,9 @@ def test_of_an_answer_to_what_we_asked_a_part_is_charged(monkeypatch: pytest.Mon
         async def wait_for(self, peer: Hashable) -> None:
             pass
 
-        def penalize(self, peer: Hashable, seconds: float) -> None:
-            charged[-1] += seconds
+        def charge(self, peer: Hashable, began: float, *, weight: float = 1.0) -> bool:
+            charged[-1] += weight * (next(clock) / 4096 - began)
+            return True
 
     charged: list[float] = []
     clock = count()

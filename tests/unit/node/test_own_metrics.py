@@ -39,8 +39,9 @@ from tocsin.node.http.security import WebConfigStatistics
 from tocsin.node.log_bound import LogStatistics
 from tocsin.node.lookups import LookUpStatistics
 from tocsin.node.metrics.own import help_of, meanings
-from tocsin.node.observation import Protection, Refusals, RelayCounts, Wholeness
+from tocsin.node.observation import Protection, Refusals, Wholeness
 from tocsin.node.receivertests import ReceiverTestStatistics
+from tocsin.node.store.changes import RelayStatistics
 from tocsin.node.store.records import RecordStatistics
 from tocsin.node.store.statistics import JournalStatistics
 from tocsin.node.tracing import tracing
@@ -72,7 +73,7 @@ STATISTICS: dict[str, type] = {
     "remembered": RememberedCounts,
     "replication": ReplicationStatistics,
     "replication_changes": OutboundStatistics,
-    "replication_relays": RelayCounts,
+    "replication_relays": RelayStatistics,
     "replication_queue": QueueLengths,
     "resyncs": ResyncStatistics,
     "template": TemplateStatistics,

@@ -242,9 +242,9 @@ class Endpoint(Views):
 
     def receive_packet(
         self, data: bytes, source: Address, now: float, peer: PeerIdentity | None = None
-    ) -> None:
-        """A packet arrived. ``source`` is where an answer to a message without source fields goes; ``peer``
-        whom the transport has authenticated as its sender."""
+    ) -> bool:
+        """A packet arrived; whether all of it could be decoded. ``source`` is where an answer to a message
+        without source fields goes; ``peer`` whom the transport has authenticated as its sender."""
         statistics = self._statistics
         statistics.packets_received += 1
         statistics.packet_bytes_received += len(data)
@@ -257,6 +257,7 @@ class Endpoint(Views):
             self._receiver.receive(message, source, now, peer)
         self._membership.packet_from(source, now)
         self._after(now)
+        return not packet.problems
 
     def packet_failed(self, destination: Address, now: float) -> None:
         """A packet to ``destination`` is known not to have arrived, so a direct ping to it has failed."""

@@ -68,11 +68,12 @@ class Scheduler(Protocol):
     async def wait_for(self, peer: Hashable) -> None:
         """Wait until ``peer`` may cause more work, in a later iteration of the event loop."""
 
-    def charge(self, peer: Hashable, began: float) -> bool:
-        """Charge ``peer`` for the time since ``began`` (``time.perf_counter``); whether it may go on."""
+    def charge(self, peer: Hashable, began: float, *, weight: float = 1.0) -> bool:
+        """Charge ``peer`` for the time since ``began`` (``time.perf_counter``), times ``weight``; whether it
+        may go on at once."""
 
     def penalize(self, peer: Hashable, seconds: float) -> None:
-        """Charge ``peer`` so much, whatever its work took."""
+        """Charge ``peer`` that many seconds for a protocol error, whatever its work took."""
 
 
 class Identity(Protocol):

@@ -45,15 +45,16 @@ class FairScheduler:
         self._loop = asyncio.get_running_loop()
         self._queues: dict[Hashable, deque[Callable[[], None]]] = {}
 
-    def charge(self, peer: Hashable, began: float) -> bool:
-        """Charge ``peer`` for what was done since ``began`` (of the clock); whether it may go on at once."""
+    def charge(self, peer: Hashable, began: float, *, weight: float = 1.0) -> bool:
+        """Charge ``peer`` for the time since ``began`` (of the clock), times ``weight``; whether it may go on
+        at once."""
         peer = account_of(peer)
         now = self._clock()
-        self._allowance.charge(peer, now - began, now)
+        self._allowance.charge(peer, weight * (now - began), now)
         return not self._allowance.wait(peer, now)
 
     def penalize(self, peer: Hashable, seconds: float) -> None:
-        """Charge ``peer`` so much, whatever it took."""
+        """Charge ``peer`` that many seconds for a protocol error, whatever its work took."""
         peer = account_of(peer)
         self._allowance.charge(peer, seconds, self._clock())
 

@@ -7,10 +7,8 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from tocsin.alerting.timestamp import in_seconds
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
-from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.discovery.resolve import literal
 from tocsin.node.clock import Clock
 from tocsin.node.cluster.advertise import advertise_address
@@ -20,13 +18,11 @@ from tocsin.node.cluster.discovery import REMEMBERED, load_targets
 from tocsin.node.cluster.keyring.keyfile import make_keyring
 from tocsin.node.cluster.name import SHADOW, identity, own_names, ulid
 from tocsin.node.cluster.settings import ClusterSettings
-from tocsin.node.cluster.transports import PACKET_BOUND, make_transport, packet_bytes
+from tocsin.node.cluster.transports import make_transport
 from tocsin.node.config.commandline import split_host_port
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger
 
-GOSSIP_BYTES = 64 * 1024
-"""Over TLS a packet has no MTU."""
 _LISTEN = "--cluster.listen-address"
 
 
@@ -64,29 +60,11 @@ def make_cluster(
         known = own_names(known, shadow=flags.dispatch_shadow)
     name, incarnation = identity(flags.cluster_peer_name, advertise, known)
     prefix = SHADOW if flags.dispatch_shadow else ""
-    settings = ClusterSettings(
+    settings = ClusterSettings.of_flags(
+        flags,
         name=name or prefix + ulid(time.time_ns() // 1_000_000, os.urandom(10)),
         incarnation=incarnation,
-        peers=tuple(peer for peer in flags.cluster_peer if peer),
-        gossip=GossipConfig(
-            probe_interval=in_seconds(flags.cluster_probe_interval),
-            probe_timeout=in_seconds(flags.cluster_probe_timeout),
-            gossip_interval=in_seconds(flags.cluster_gossip_interval),
-            push_pull_interval=in_seconds(flags.cluster_pushpull_interval),
-            stream_timeout=in_seconds(flags.cluster_tcp_timeout),
-            packet_size=packet_bytes(flags),
-            gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
-            label=flags.cluster_label.encode(),
-            bind_names=flags.cluster_tls_bind_names,
-        ),
-        settle_timeout=in_seconds(flags.cluster_settle_timeout),
-        reconnect_interval=in_seconds(flags.cluster_reconnect_interval),
-        reconnect_timeout=in_seconds(flags.cluster_reconnect_timeout),
-        peers_resolve_timeout=in_seconds(flags.cluster_peers_resolve_timeout),
-        discovery_interval=in_seconds(flags.cluster_discovery_interval),
-        dns_servers=flags.cluster_dns_server,
-        restored=load_targets((remembered or {}).get(REMEMBERED, "")),
-        static_membership=flags.cluster_membership == "discovery",
+        restored=load_targets(known.get(REMEMBERED, "")),
     )
     return Cluster(
         settings,

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Self
 
+from tocsin.alerting.timestamp import in_seconds
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.discovery.sources import Target
+from tocsin.node.cluster.transports import PACKET_BOUND, packet_bytes
+from tocsin.node.config.flags import NodeFlags
+
+GOSSIP_BYTES = 64 * 1024
+"""Over TLS a packet has no MTU."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +34,34 @@ class ClusterSettings:
     """The peers that a previous run found last."""
     static_membership: bool = False
     """Membership is what discovery lists and can be reached; else gossip's."""
+
+    @classmethod
+    def of_flags(cls, flags: NodeFlags, *, name: str, incarnation: int, restored: tuple[Target, ...]) -> Self:
+        """As the flags say, whose nanoseconds become seconds here."""
+        return cls(
+            name=name,
+            incarnation=incarnation,
+            peers=tuple(peer for peer in flags.cluster_peer if peer),
+            gossip=GossipConfig(
+                probe_interval=in_seconds(flags.cluster_probe_interval),
+                probe_timeout=in_seconds(flags.cluster_probe_timeout),
+                gossip_interval=in_seconds(flags.cluster_gossip_interval),
+                push_pull_interval=in_seconds(flags.cluster_pushpull_interval),
+                stream_timeout=in_seconds(flags.cluster_tcp_timeout),
+                packet_size=packet_bytes(flags),
+                gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
+                label=flags.cluster_label.encode(),
+                bind_names=flags.cluster_tls_bind_names,
+            ),
+            settle_timeout=in_seconds(flags.cluster_settle_timeout),
+            reconnect_interval=in_seconds(flags.cluster_reconnect_interval),
+            reconnect_timeout=in_seconds(flags.cluster_reconnect_timeout),
+            peers_resolve_timeout=in_seconds(flags.cluster_peers_resolve_timeout),
+            discovery_interval=in_seconds(flags.cluster_discovery_interval),
+            dns_servers=flags.cluster_dns_server,
+            restored=restored,
+            static_membership=flags.cluster_membership == "discovery",
+        )
 
     def gossip_config(self) -> GossipConfig:
         """As Alertmanager widens gossip with the number of configured peers (wire 4.3)."""

@@ -36,7 +36,8 @@ class CoalescingTransport:
         self._transport.close()
 
     def flush(self) -> None:
-        """Write what has come so far: an answer is whole, and need not wait for the next turn."""
+        """Write what has come so far: an answer is whole, and need not wait for the next iteration of the
+        event loop."""
         if self._pieces:
             pieces, self._pieces = self._pieces, []
             if not self._transport.is_closing():

@@ -30,7 +30,7 @@ class Commit(Protocol):
 
 
 @dataclass(slots=True)
-class _Turn:
+class _SilenceLock:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     users: int = 0
 
@@ -59,7 +59,7 @@ class SilenceChanges:
         self._broadcast = broadcast
         self._log = log
         self._on_change = on_change
-        self._turns: dict[str, _Turn] = {}
+        self._locks: dict[str, _SilenceLock] = {}
         self._staged = 0
 
     async def set(self, silence: Silence) -> str:
@@ -67,7 +67,7 @@ class SilenceChanges:
 
         ValidationError, NotFoundError or :class:`~tocsin.errors.StorageError`, with nothing changed.
         """
-        async with self._turn(silence.id):
+        async with self._lock(silence.id):
             identifier, staged = self._silences.stage_set(silence, self._now(), self._staged)
             verb = "create" if self._silences.get(identifier) is None else "update"
             await self._keep(staged)
@@ -81,7 +81,7 @@ class SilenceChanges:
         ``signed_by`` counts as its creator, if not empty. ValidationError, ConflictError or
         :class:`~tocsin.errors.StorageError`, with nothing changed.
         """
-        async with self._turn(silence.id):
+        async with self._lock(silence.id):
             staged = self._silences.stage_import(silence, self._now(), self._staged, signed_by=signed_by)
             await self._keep(staged)
             for each in staged:
@@ -90,7 +90,7 @@ class SilenceChanges:
 
     async def expire(self, identifier: str) -> None:
         """End a silence. NotFoundError or :class:`~tocsin.errors.StorageError`, with nothing changed."""
-        async with self._turn(identifier):
+        async with self._lock(identifier):
             staged = self._silences.stage_expire(identifier, self._now())
             await self._keep(staged)
             for each in staged:
@@ -126,19 +126,19 @@ class SilenceChanges:
             )
 
     @asynccontextmanager
-    async def _turn(self, identifier: str) -> AsyncIterator[None]:
+    async def _lock(self, identifier: str) -> AsyncIterator[None]:
         if not identifier:  # a new one: nobody else knows it
             yield
             return
-        turn = self._turns.setdefault(identifier, _Turn())
-        turn.users += 1
+        held = self._locks.setdefault(identifier, _SilenceLock())
+        held.users += 1
         try:
-            async with turn.lock:
+            async with held.lock:
                 yield
         finally:
-            turn.users -= 1
-            if not turn.users:
-                del self._turns[identifier]
+            held.users -= 1
+            if not held.users:
+                del self._locks[identifier]
 
 
 class NotificationWriter:
@@ -190,6 +190,14 @@ class NotificationWriter:
             apply()
 
 
+@dataclass(slots=True)
+class RelayStatistics:
+    """What is counted of relays."""
+
+    withheld: int = 0
+    """Times that what came from a peer was not relayed, as the disk did not take it."""
+
+
 class RelayQueue:
     """Relays what was merged from peers, once it is persisted.
 
@@ -201,12 +209,12 @@ class RelayQueue:
         self._flush = flush
         self._waiting: list[Callable[[], None]] = []
         self._task: asyncio.Task[None] | None = None
-        self.withheld = 0
+        self.statistics = RelayStatistics()
 
     def add(self, relay: Callable[[], None]) -> None:
         """Call ``relay`` once what is in memory now is kept."""
         if len(self._waiting) >= MAX_RELAYS:
-            self.withheld += 1
+            self.statistics.withheld += 1
             return
         self._waiting.append(relay)
         if self._task is None:
@@ -226,6 +234,6 @@ class RelayQueue:
                     if kept:
                         relay()
                     else:
-                        self.withheld += 1
+                        self.statistics.withheld += 1
         finally:
             self._task = None

@@ -182,7 +182,7 @@ class Writer:
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            # What came in the same turn as the first goes into the same transaction.
+            # What came in the same iteration of the event loop as the first goes into the same transaction.
             while self._changes or self._facts_due(loop.time()):
                 batch = self._take()
                 async with self._busy:

@@ -60,8 +60,8 @@ class Pace:
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
 
-    async def turn(self) -> None:
-        """Wait for it."""
+    async def wait(self) -> None:
+        """Wait for an iteration in which no other attempt starts."""
         async with self._lock:
             await asyncio.sleep(0)
 
@@ -88,7 +88,7 @@ class NotifierSender:
 
     async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
         """One attempt, over by ``deadline``."""
-        await self._pace.turn()
+        await self._pace.wait()
         DOING.set("")
         IN_VAIN.set(False)
         cut: set[str] = set()

@@ -119,7 +119,7 @@ def test_changes_of_one_silence_take_turns(tmp_path: Path) -> None:
         assert found is not None
         assert found.comment == "19"
         assert len(disk.silences) == 1
-        assert not disk.changes._turns
+        assert not disk.changes._locks
         await disk.store.close()
 
     asyncio.run(story())
@@ -136,7 +136,7 @@ def test_an_imported_silence_is_kept_and_told_once(tmp_path: Path) -> None:
         with pytest.raises(ConflictError):
             await disk.changes.take_in(silence("A", comment="other", identifier=identifier))
         assert len(disk.told) == 1
-        assert not disk.changes._turns
+        assert not disk.changes._locks
         await disk.store.close()
         again = await Disk(tmp_path).open()
         found = again.silences.get(identifier)
@@ -163,7 +163,7 @@ def test_what_peers_sent_is_told_on_only_once_kept() -> None:
         relays.add(lambda: told.append("not kept"))
         await relays.drained()
         assert told == ["kept"]
-        assert relays.withheld == 1
+        assert relays.statistics.withheld == 1
 
     asyncio.run(story())
 
@@ -184,7 +184,7 @@ def test_no_more_than_so_much_waits_for_a_disk_that_stands_still(monkeypatch: py
         await asyncio.sleep(0)  # That one is at the disk.
         for number in range(5):
             relays.add(lambda number=number: told.append(number))  # type: ignore[misc]
-        assert relays.withheld == 2
+        assert relays.statistics.withheld == 2
         moves.set()
         await relays.drained()
         assert told == [-1, 0, 1, 2]
