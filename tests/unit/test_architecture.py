@@ -25,10 +25,11 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.errors": frozenset(),
     "tocsin.text": frozenset(),
     "tocsin.sources": frozenset(),
+    "tocsin.files": frozenset(),
     "tocsin.bounded": frozenset(),
     "tocsin.machine": frozenset(),
     "tocsin.aio": frozenset({"tocsin.machine"}),
-    "tocsin.tls": frozenset({"tocsin.errors", "tocsin.text"}),
+    "tocsin.tls": frozenset({"tocsin.files", "tocsin.errors", "tocsin.text"}),
     "tocsin.gossip": frozenset(
         {
             "tocsin.errors",
@@ -68,10 +69,11 @@ LAYERS: dict[str, frozenset[str]] = {
         }
     ),
     "tocsin.alerting": frozenset({"tocsin.errors", "tocsin.bounded"}),
-    "tocsin.config": frozenset({"tocsin.errors", "tocsin.text", "tocsin.alerting"}),
+    "tocsin.config": frozenset({"tocsin.files", "tocsin.errors", "tocsin.text", "tocsin.alerting"}),
     "tocsin.notify": frozenset(
         {
             "tocsin",
+            "tocsin.files",
             "tocsin.errors",
             "tocsin.text",
             "tocsin.tls",
@@ -87,6 +89,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.node": frozenset(
         {
             "tocsin",
+            "tocsin.files",
             "tocsin.errors",
             "tocsin.text",
             "tocsin.sources",

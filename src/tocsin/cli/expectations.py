@@ -98,7 +98,7 @@ def check_file(path: Path, now: int, *, config: str = "") -> Iterator[Result]:
     """
     from tocsin.node.config import load_config
 
-    tree = load(decode(read_bytes(path), str(path)), str(path), Reading())
+    tree = load(decode(read_bytes(path, pipes=True), str(path)), str(path), Reading())
     if tree is None:
         raise ConfigError(f"{path}:1:1", "no tests", "config: alertmanager.yml and tests: [...]")
     file = FileSection.read(tree)

@@ -16,7 +16,7 @@ from tocsin.notify.integrations.http import AnswerBounds, HTTPClient
 
 def load_http_config(file: str) -> HTTPClientConfig:
     """A file that is an ``http_config``. :class:`~tocsin.errors.ConfigError`."""
-    tree = load(decode(read_bytes(Path(file)), file), file, Reading())
+    tree = load(decode(read_bytes(Path(file), pipes=True), file), file, Reading())
     return HTTPClientConfig() if tree is None else HTTPClientConfig.read(tree)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 import yaml
 
 from tocsin.errors import ConfigError
+from tocsin.files import read_regular
 
 if TYPE_CHECKING:
     from tocsin.config.matchersyntax import MatcherSyntax
@@ -191,15 +192,20 @@ def _after(value: Node, earlier: Node) -> Node:
 
 
 def read_file(path: Path) -> str:
-    """The text of a configuration file; :class:`ConfigError` if it cannot be read or is not UTF-8."""
+    """The text of a configuration file of a node; :class:`ConfigError` if it cannot be read, is no regular
+    file or is not UTF-8."""
     return decode(read_bytes(path), str(path))
 
 
-def read_bytes(path: Path) -> bytes:
-    """What a configuration file holds; :class:`ConfigError` if it cannot be read or is too large."""
+def read_bytes(path: Path, *, pipes: bool = False) -> bytes:
+    """What a configuration file holds; :class:`ConfigError` if it cannot be read or is too large. ``pipes``:
+    wait for what somebody writes into a pipe, as a tool does."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        if pipes:
+            with path.open("rb") as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+        else:
+            data = read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
         raise ConfigError(str(path), f"cannot be read: {error.strerror or error}") from None
     if len(data) > MAX_FILE_BYTES:

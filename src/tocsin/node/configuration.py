@@ -42,6 +42,7 @@ def loader(flags: NodeFlags, log: Logger, statistics: TemplateStatistics) -> Cal
         matcher_syntax,
         accept_unserved=flags.config_accept_unserved,
         on_bound=statistics.reached,
+        pipes=False,
     )
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
-import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from tocsin.errors import ConfigError
+from tocsin.files import read_regular
 from tocsin.tls.settings import ClusterTLSConfig
 
 Mark: TypeAlias = "tuple[int, int, int] | None"
@@ -22,16 +20,8 @@ SMALL_BYTES: Final = 64 * 1024
 
 
 def read(file: Path) -> bytes:
-    """The content of a regular file, at most MAX_BYTES; ``OSError``. A pipe, of which nobody may ever write
-    the other end, is not waited for."""
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(descriptor, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "it is not a regular file")
-        content = opened.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise OSError(errno.EFBIG, f"it has more than {MAX_BYTES} bytes")
-    return content
+    """The content of a regular file, at most MAX_BYTES; ``OSError``."""
+    return read_regular(file, MAX_BYTES)
 
 
 class Files:

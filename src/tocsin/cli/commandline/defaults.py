@@ -37,7 +37,7 @@ def _read(path: Path) -> dict[str, tuple[str, ...]]:
     from tocsin.config.yaml import Mapping as MappingNode
     from tocsin.config.yaml import Scalar, Sequence, decode, load, read_bytes
 
-    tree = load(decode(read_bytes(path), str(path)), str(path))
+    tree = load(decode(read_bytes(path, pipes=True), str(path)), str(path))
     if tree is None:
         return {}
     if not isinstance(tree, MappingNode):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tocsin.aio import LoopClock, MachineShell, Tasks
 from tocsin.errors import TocsinError, TransportError, WireError
+from tocsin.files import read_regular
 from tocsin.gossip.address import Address
 from tocsin.gossip.discovery.policy import Ask, Discovery, DiscoveryEffect, DiscoveryEvent
 from tocsin.gossip.discovery.resolve import literal, resolve
@@ -63,8 +63,7 @@ def _load_name_servers() -> type[NameServers]:
 
 def _read(path: str) -> Answer:
     try:
-        with Path(path).open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+        data = read_regular(path, MAX_FILE_BYTES)
     except OSError as error:
         raise TransportError(f"{path} cannot be read: {error.strerror or error}") from None
     return Answer(sources=parse_peer_file(path, data))

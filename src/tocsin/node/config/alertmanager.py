@@ -136,14 +136,16 @@ def load_config(
     *,
     accept_unserved: bool = False,
     on_bound: Callable[[str], None] = lambda _bound: None,
+    pipes: bool = True,
 ) -> AlertmanagerConfig:
     """The file at ``path`` and its templates. :class:`~tocsin.errors.ConfigError` when one of them cannot be
     read or used.
 
     ``accept_unserved``: take what this version does not do, with a warning, instead of refusing it.
-    ``on_bound`` is called with the name of each bound that a rendering reaches.
+    ``on_bound`` is called with the name of each bound that a rendering reaches. ``pipes``: the file may
+    be one, as it may for tools; a node, which reads it again at each reload, would wait for ever.
     """
-    return _parse(read_bytes(Path(path)), str(path), matcher_syntax, accept_unserved, on_bound)
+    return _parse(read_bytes(Path(path), pipes=pipes), str(path), matcher_syntax, accept_unserved, on_bound)
 
 
 def parse_config(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tocsin.errors import ConfigError
+from tocsin.files import read_regular
 from tocsin.node.config.webconfig import WebConfig, read_web_file
 
 if TYPE_CHECKING:  # Loaded with a file that wants TLS.
@@ -140,8 +141,7 @@ def _contents(files: Iterable[Path]) -> tuple[bytes, ...]:
     found = []
     for file in files:
         try:
-            with file.open("rb") as opened:
-                found.append(hashlib.sha256(opened.read(_MOST_READ)).digest())
+            found.append(hashlib.sha256(read_regular(file, _MOST_READ)).digest())
         except OSError as error:
             found.append(str(error.errno).encode())
     return tuple(found)

@@ -20,6 +20,7 @@ from tocsin.node.config.observing import TracingConfig
 from tocsin.node.eventrecorder.thread import Beside
 from tocsin.node.log import Logger
 from tocsin.node.tracing.tracing import Statistics
+from tocsin.tls.files import read
 
 MAX_WAITING: Final = 2048
 """Spans; past it new ones are dropped."""
@@ -229,6 +230,6 @@ def _pem(tls: TLSClientConfig, name: str) -> bytes | None:
     if not path:
         return None
     try:
-        return Path(path).read_bytes()
+        return read(Path(path))
     except OSError as error:
         raise tls.at(f"{name}_file").error(f"{path}: {error.strerror}") from None

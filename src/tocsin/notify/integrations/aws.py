@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
+from tocsin.files import read_regular
 from tocsin.notify.integrations.base import Answer, NotifyError, reason_of
 from tocsin.notify.integrations.http import HTTPClient
 from tocsin.notify.integrations.secrets import MAX_SECRET_BYTES
@@ -95,12 +96,9 @@ def _credentials(access_key: str, secret_key: str, token: str) -> Credentials | 
 def _section(file: str, name: str) -> dict[str, str]:
     path = Path(file).expanduser()
     try:
-        with path.open("rb") as opened:
-            data = opened.read(MAX_SECRET_BYTES + 1)
+        data = read_regular(path, MAX_SECRET_BYTES)
     except FileNotFoundError:
         return {}
-    if len(data) > MAX_SECRET_BYTES:
-        raise ValueError(f"is longer than {MAX_SECRET_BYTES} bytes")
     parser = configparser.RawConfigParser(strict=False, default_section="\0")
     try:
         parser.read_string(data.decode())

@@ -7,11 +7,11 @@ import json
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from tocsin.config.schema import Section
 from tocsin.config.texts import SECRET_TEXT, MaskedURL, Secret
+from tocsin.files import read_regular
 from tocsin.notify.integrations.json import escape
 
 MAX_SECRET_BYTES: Final = 64 * 1024
@@ -71,11 +71,7 @@ def why(error: OSError | ValueError) -> str:
 
 
 def _read(file: str) -> str:
-    with Path(file).open("rb") as opened:
-        found = opened.read(MAX_SECRET_BYTES + 1)
-    if len(found) > MAX_SECRET_BYTES:
-        raise ValueError(f"is longer than {MAX_SECRET_BYTES} bytes")
-    return found.decode()
+    return read_regular(file, MAX_SECRET_BYTES).decode()
 
 
 def _secrets_of(value: Any) -> Iterable[str]:

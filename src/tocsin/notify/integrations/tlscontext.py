@@ -17,7 +17,7 @@ from tocsin.config.httpclient import TLSClientConfig
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.tls.contexts import MemoryFile
-from tocsin.tls.files import Mark, marks
+from tocsin.tls.files import Mark, marks, read
 
 CHECK_SECONDS: Final = 1.0
 """Files of one ``tls_config`` are checked this often at most, however many notifications go out."""
@@ -140,6 +140,8 @@ def _state(file: str) -> object:
 
 def tls_context(config: TLSClientConfig) -> ssl.SSLContext:
     """What ``tls_config`` asks for."""
+    for file in (config.ca_file, config.cert_file, config.key_file):
+        _check_regular(file)
     try:
         context = ssl.create_default_context(cafile=config.ca_file or None, cadata=config.ca or None)
         context.hostname_checks_common_name = False  # As in Go: only alternative names count.
@@ -158,6 +160,15 @@ def tls_context(config: TLSClientConfig) -> ssl.SSLContext:
         problem = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ConfigError(place, f"cannot be used for TLS: {problem}") from None
     return context
+
+
+def _check_regular(file: str) -> None:
+    """OpenSSL, which opens files by itself, would wait for a pipe."""
+    try:
+        if file:
+            read(Path(file))
+    except OSError as error:
+        raise ConfigError(file, f"cannot be used for TLS: {error.strerror or error}") from None
 
 
 def _path(text: str, path: str) -> AbstractContextManager[str]:

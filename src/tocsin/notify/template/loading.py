@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError
+from tocsin.files import read_regular
 from tocsin.gotemplate import TemplateSet
 from tocsin.gotemplate.bounds import DEFAULT_BOUNDS, Bounds
 from tocsin.gotemplate.errors import ParseError
@@ -21,6 +22,8 @@ from tocsin.notify.template.templates import Templates
 
 LARGEST_FILE: Final = 4 << 20
 """Bytes of a template file; more is refused."""
+LARGEST_ALL: Final = 16 << 20
+"""Bytes of all template files together."""
 
 _DEFAULTS: Final = ("default.tmpl", "email.tmpl")
 
@@ -41,9 +44,12 @@ def load_templates(
     ConfigError with file, line and hint for a file that cannot be read or is not a template.
     """
     loaded = _built_in().clone() if defaults else _set()
+    size = 0
     for pattern in globs:
         for path in _files(_joined(base, pattern), pattern):
-            _add(loaded, path)
+            size += _add(loaded, path)
+            if size > LARGEST_ALL:
+                raise ConfigError(path, f"all template files have more than {LARGEST_ALL >> 20} MiB")
     html = loaded.clone(HTML_FUNCTIONS)
     return Templates(loaded, html, bounds=bounds, on_bound=on_bound, present=present)
 
@@ -75,16 +81,14 @@ def _files(path: str, pattern: str) -> list[str]:
         ) from None
 
 
-def _add(loaded: TemplateSet, path: str) -> None:
+def _add(loaded: TemplateSet, path: str) -> int:
     try:
-        with Path(path).open("rb") as file:
-            raw = file.read(LARGEST_FILE + 1)
+        raw = read_regular(path, LARGEST_FILE)
     except OSError as error:
         raise ConfigError(path, f"cannot be read: {error.strerror or error}") from None
-    if len(raw) > LARGEST_FILE:
-        raise ConfigError(path, f"has more than {LARGEST_FILE >> 20} MiB", "divide it")
     try:
         loaded.parse(Path(path).name, raw.decode("utf-8", "surrogateescape"))
     except ParseError as error:
         place = f"{path}:{error.line}" if error.line else path
         raise ConfigError(place, error.message, hint_of(error, loaded.functions, loaded.names())) from None
+    return len(raw)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from tocsin.errors import ConfigError, StorageError, UserError
+from tocsin.files import read_regular
 from tocsin.gossip.core.local import VERSIONS
 from tocsin.gossip.wire.keyring import KEY_SIZES, MAX_KEYS, Keyring, encryption_version, fingerprint
 from tocsin.node.config.flags import NodeFlags
@@ -78,12 +79,11 @@ def read_keys(path: Path) -> list[bytes]:
     """The keys in a file, the primary first. :class:`ConfigError`, which never shows what is in it."""
     place = str(path)
     try:
-        with path.open("rb") as opened:
-            content = opened.read(MAX_BYTES + 1)
+        content = read_regular(path, MAX_BYTES)
     except OSError as error:
         raise ConfigError(place, f"cannot be read: {error.strerror}", _MEND) from None
     try:
-        listed = json.loads(content) if len(content) <= MAX_BYTES else None
+        listed = json.loads(content)
     except (ValueError, RecursionError):
         raise ConfigError(place, "is not JSON", _MEND) from None
     if not isinstance(listed, list) or not listed:

@@ -54,7 +54,7 @@ def test_a_file_as_serf_writes_it_is_read(tmp_path: Path) -> None:
         ('["c2VjcmV0"]', "key 1: has 6 bytes"),
         (text(*(bytes([number]) * 16 for number in range(MAX_KEYS + 1))), "at most"),
         ("[" * 60_000, "is not JSON"),
-        ("[" * 100_000, "is not"),
+        ("[" * 100_000, "more than 65536 bytes"),
     ],
 )
 def test_a_bad_file_is_one_clear_error_that_shows_none_of_it(
