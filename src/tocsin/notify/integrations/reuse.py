@@ -7,6 +7,7 @@ checked; those that have waited longest are closed one by one.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -43,11 +44,13 @@ class Reuse:
         self._http2 = http2
         self._idle: dict[Place, list[httpcore.AsyncConnectionInterface]] = {}
         self._waiting: dict[httpcore.AsyncConnectionInterface, Place] = {}
-        """The same, who has waited longest first."""
+        """The same, and shared ones that nobody uses; who has waited longest first."""
         self._shared: dict[Place, httpcore.AsyncConnectionInterface] = {}
         """By origin, one that may speak HTTP/2: several requests may use it."""
         self._streams: dict[httpcore.AsyncConnectionInterface, httpcore.AsyncNetworkStream] = {}
         """Of shared ones, once they are known."""
+        self._users: Counter[httpcore.AsyncConnectionInterface] = Counter()
+        """Requests under way, of shared ones."""
         self._all: set[httpcore.AsyncConnectionInterface] = set()
 
     @asynccontextmanager
@@ -63,6 +66,7 @@ class Reuse:
                 break
             except httpcore.ConnectionNotAvailable:
                 # It speaks HTTP/1.1 after all, or has no stream left.
+                self._leave(connection)
                 self._unshare(place, connection)
             except BaseException:
                 self._release(place, connection)
@@ -83,6 +87,7 @@ class Reuse:
         self._waiting.clear()
         self._shared.clear()
         self._streams.clear()
+        self._users.clear()
         for connection in connections:
             await connection.aclose()
 
@@ -93,17 +98,18 @@ class Reuse:
             too_many = len(self._waiting) > MAX_IDLE
             self._statistics.bounds_reached["idle_connections"] += too_many
             if too_many or connection.has_expired():
-                idle = self._idle[place]
-                idle.remove(connection)
-                if not idle:
-                    del self._idle[place]
-                del self._waiting[connection]
+                idle = self._idle.get(place, [])
+                if connection in idle:
+                    idle.remove(connection)
+                    if not idle:
+                        del self._idle[place]
                 await self._drop(place, connection)
 
     async def _take(self, place: Place, origin: Origin) -> httpcore.AsyncConnectionInterface:
         shared = self._shared.get(place)
         if shared is not None and shared.is_available():
             if not shared.has_expired() and not self._was_left(shared):
+                self._use(shared)
                 return shared
             await self._drop(place, shared)
         while (connection := self._pop(place)) is not None:
@@ -114,7 +120,12 @@ class Reuse:
         self._all.add(connection)
         if self._http2 and origin.scheme == b"https":
             self._share(place, connection)
+            self._use(connection)
         return connection
+
+    def _use(self, shared: httpcore.AsyncConnectionInterface) -> None:
+        self._users[shared] += 1
+        self._waiting.pop(shared, None)
 
     def _was_left(self, shared: httpcore.AsyncConnectionInterface) -> bool:
         """Whether the server may have closed it. httpcore does not check that when HTTP/2 is spoken: the
@@ -146,18 +157,32 @@ class Reuse:
             self._streams.pop(connection, None)
 
     def _release(self, place: Place, connection: httpcore.AsyncConnectionInterface) -> None:
+        shared = self._leave(connection)
         if connection.is_closed():
-            self._all.discard(connection)
-            self._unshare(place, connection)
-        elif (
-            self._shared.get(place) is not connection
-            and connection.is_idle()
-            and connection not in self._waiting
-        ):
+            self._forget(place, connection)
+        elif connection not in self._all or connection in self._waiting:
+            pass
+        elif self._shared.get(place) is connection:
+            if not shared:
+                self._waiting[connection] = place
+        elif connection.is_idle():
             self._idle.setdefault(place, []).append(connection)
             self._waiting[connection] = place
 
-    async def _drop(self, place: Place, connection: httpcore.AsyncConnectionInterface) -> None:
+    def _leave(self, connection: httpcore.AsyncConnectionInterface) -> int:
+        """A request is over; how many others use the connection."""
+        left = self._users[connection] - 1
+        if left > 0:
+            self._users[connection] = left
+        else:
+            del self._users[connection]
+        return max(left, 0)
+
+    def _forget(self, place: Place, connection: httpcore.AsyncConnectionInterface) -> None:
         self._all.discard(connection)
+        self._waiting.pop(connection, None)
         self._unshare(place, connection)
+
+    async def _drop(self, place: Place, connection: httpcore.AsyncConnectionInterface) -> None:
+        self._forget(place, connection)
         await connection.aclose()

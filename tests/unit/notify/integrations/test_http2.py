@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import pytest
 from tests.support.certificates import CertificateAuthority
 from tests.support.httpreceiver import client, run, server_tls
 from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
+from tocsin.notify.integrations import reuse
 from tocsin.notify.integrations.http import MAX_ANSWER_BYTES, HTTPClient
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -143,6 +144,28 @@ def test_requests_share_a_connection(tmp_path: Path) -> None:
             assert [answer.body for answer in answers] == [b"ok"] * 5
             assert sorted(speaker.bodies) == [b"%d" % number for number in range(6)]
             assert speaker.connections == 1
+
+    run(story)
+
+
+def test_idle_connections_to_many_origins_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reuse, "MAX_IDLE", 2)
+
+    async def story() -> None:
+        config = HTTPClientConfig(tls_config=TRUSTING)
+        async with AsyncExitStack() as stack:
+            speakers = [
+                await stack.enter_async_context(speaking(tmp_path, AUTHORITY, "h2")) for _ in range(6)
+            ]
+            http = await stack.enter_async_context(client(config))
+            for speaker in [*speakers, speakers[-1]]:
+                assert (await http.post(f"https://127.0.0.1:{speaker.port}/", b"1")).status == 200
+            for speaker in speakers[:3]:  # Those that have waited longest.
+                await asyncio.wait(speaker.ended)
+            assert [len(speaker.ended) for speaker in speakers] == [1] * 6
+            assert not any(over.done() for speaker in speakers[4:] for over in speaker.ended)
 
     run(story)
 
