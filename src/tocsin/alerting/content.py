@@ -27,11 +27,15 @@ from tocsin.alerting.nflog import Entry, LogKey, LogView, ReceiverData
 from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.steps import Steps
-from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
 PROMPT = 4
 """A reminder is counted from a timer only if the notification was out within that part of a group interval;
 else, as in Alertmanager, from when it was: between two of them there is no less than ``repeat_interval``."""
+STALE = 5 * SECOND
+"""What has taken longer than this to choose is chosen anew."""
+MAX_ANEW = 2
+"""How often, for that or since a peer has notified meanwhile: what there is then is sent."""
 
 CurrentAlerts: TypeAlias = Callable[[Flush, Nanoseconds], tuple[Alert, ...] | None]
 """What the group of a flush holds now, if it still does."""
@@ -123,7 +127,7 @@ class Content:
         """What the log has of the group at the integration."""
         return self._context.log.query(self._log_key)
 
-    def evaluate(self, entry: Entry | None, now: Nanoseconds) -> Steps[list[Muted]] | None:
+    def evaluate(self, entry: Entry | None) -> Steps[list[Muted]] | None:
         """Choose anew if a peer has notified the group, as ``entry`` says; None: there is nothing to choose.
         In steps, after which :attr:`alerts` are those; what is muted now.
 
@@ -132,10 +136,22 @@ class Content:
         shadow, where what is compared is what was flushed.)
         """
         if entry is not None and entry.timestamp != self._seen and not self._context.withhold:
-            self._seen = entry.timestamp
-            return self._chosen(entry, now)
+            return self._chosen_lately(entry)
         self.firing, self.resolved = hashes(self.alerts, self._evaluated_at)
         return None
+
+    def _chosen_lately(self, entry: Entry) -> Steps[list[Muted]]:
+        """By ``entry``, and once more if a peer has notified the group, or silences may have come,
+        before that was done."""
+        for _ in range(1 + MAX_ANEW):
+            self._seen, began = entry.timestamp, self.now
+            muted = yield from self._chosen(entry, began)
+            last = self.query() or entry
+            if last.timestamp == entry.timestamp and self.now - began <= STALE:
+                break
+            entry = last
+            yield
+        return muted
 
     def _chosen(self, entry: Entry, now: Nanoseconds) -> Steps[list[Muted]]:
         alerts = self.alerts

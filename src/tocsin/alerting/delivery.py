@@ -167,10 +167,9 @@ class Delivery:
         in steps, some of them now and the rest at the next timeout."""
         content = self._content
         if self._evaluating is None:
-            self._evaluating = content.evaluate(content.query(), now)
+            self._evaluating = content.evaluate(content.query())
         if self._evaluating is not None and not self._evaluate_on(self._evaluating, now):
             return
-        # Perhaps a later one than that by which was chosen: the next evaluation goes by it.
         entry = content.query()
         if self.intent_key:
             self._digest = content.digest

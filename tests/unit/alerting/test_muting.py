@@ -187,6 +187,44 @@ def test_silences_are_asked_as_of_the_turn_and_not_of_the_beginning() -> None:
     assert began < ended
 
 
+def test_what_a_peer_notifies_while_it_is_found_what_to_send_is_not_notified_again() -> None:
+    held = alert(alertname="slow", number="0"), alert(alertname="short", number="1", ends_at=T0 + SECOND)
+    world = World(0, current=held)
+    world.start("{}:{}", "slow", "short")
+    [attempt] = [each for each in world.pipeline.drain() if isinstance(each, Attempt)]
+    world.silences.steps = 4 * STEPS
+    world.log.log(HOOK, "{}:{}", (1,), (), T0 + SECOND, 0)
+    world.pipeline.attempt_failed(attempt.id, T0 + SECOND, retry=True, reason="other")
+    world.turn(T0 + 4 * SECOND)
+    slow, short = [each.labels.hash for each in held]
+    world.log.log(HOOK, "{}:{}", (slow,), (short,), T0 + 4 * SECOND, 0)
+    effects = [effect for each in range(40) for effect in world.turn(T0 + 4 * SECOND + each + 1)]
+    assert told(effects) == []
+    assert any(isinstance(each, FlushFinished) and each.success for each in effects)
+
+
+@pytest.mark.parametrize("notifies", [True, False])
+def test_a_choice_that_took_long_is_made_anew_and_not_for_ever(notifies: bool) -> None:
+    held = (alert(alertname="slow"), alert(alertname="told"))
+    world = World(0, current=held)
+    world.start("{}:{}", "slow")
+    [attempt] = [each for each in world.pipeline.drain() if isinstance(each, Attempt)]
+    world.silences.steps = 2 * STEPS
+    world.log.log(HOOK, "{}:{}", (1,), (), T0, 0)
+    world.pipeline.attempt_failed(attempt.id, T0, retry=True, reason="other")
+    began = len(world.silences.asked_as_of)
+    effects: list[PipelineEffect] = []
+    for turn in range(1, 20):
+        now = T0 + turn * (SECOND if notifies else 4 * SECOND)
+        effects += world.turn(now)
+        if told(effects):
+            break
+        if notifies:  # A peer that has always just notified something else.
+            world.log.log(HOOK, "{}:{}", (1 + turn,), (), now, 0)
+    assert told(effects) == [("{}:{}", 2)]
+    assert len(world.silences.asked_as_of) - began == 3 * len(held)
+
+
 @pytest.mark.parametrize("turns", [0, 1, 3])
 def test_a_deadline_that_passes_meanwhile_ends_the_delivery(turns: int) -> None:
     world = World(0, current=(alert(alertname="slow"),))
