@@ -275,7 +275,10 @@ class ClusterIdentity:
                 self._tried = content = await asyncio.to_thread(digest, files)
             loaded = await asyncio.to_thread(self._loaded, config)
         except ConfigError as error:
-            self._failed(error)
+            if self._tried == content:
+                self._failed(error)
+            elif self.reload_successful:
+                return  # Something newer is in use already.
             raise
         if self._tried == content:  # Else something newer has been loaded meanwhile.
             self._adopt(loaded)

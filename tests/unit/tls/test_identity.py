@@ -280,6 +280,34 @@ def test_bad_files_leave_the_old_ones_in_use_and_are_told_once(
     assert (identity.reloads, identity.reload_failures) == (1, 2)
 
 
+def test_a_failure_of_what_was_replaced_meanwhile_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story() -> None:
+        identity = ClusterIdentity(file_config(tmp_path, AUTHORITY))
+        loaded, begun, go_on = identity._loaded, threading.Event(), threading.Event()
+
+        def slow(config: ClusterTLSConfig) -> Any:
+            if threading.current_thread() is threading.main_thread():
+                return loaded(config)
+            begun.set()
+            go_on.wait(60)
+            raise ConfigError("node.crt", "cannot be used")
+
+        monkeypatch.setattr(identity, "_loaded", slow)
+        (tmp_path / "node.crt").write_bytes(b"torn")
+        waiting = asyncio.create_task(identity.reload_aside())
+        await asyncio.to_thread(begun.wait, 60)
+        AUTHORITY.issue().write(tmp_path, "node")
+        identity.reload()
+        go_on.set()
+        await waiting
+        assert (identity.reloads, identity.reload_failures) == (1, 0)
+        assert identity.reload_successful
+
+    asyncio.run(story())
+
+
 def test_a_peer_that_resumes_with_an_expired_certificate_is_refused() -> None:
     class Resumed:
         def getpeercert(self) -> dict[str, str]:
@@ -346,7 +374,7 @@ def test_a_file_without_end_is_read_to_a_bound(tmp_path: Path) -> None:
     large = tmp_path / "large"
     with large.open("wb") as file:
         file.truncate(MAX_BYTES + 1)
-    with pytest.raises(OSError, match="bytes"):
+    with pytest.raises(OSError, match="more than 64 MiB"):
         read(large)
     with pytest.raises(OSError, match="not a regular file"):
         read(Path("/dev/zero"))

@@ -204,9 +204,9 @@ class AntiEntropy:
         try:
             await asyncio.sleep(peer.began + LEAST_INTERVAL - self._loop.time())
             peer.began = self._loop.time()
-            nonce = self._random.getrandbits(64)
             until = self._loop.time() + MAX_GIVE_WAY
             while True:
+                nonce = self._random.getrandbits(64)  # A late answer to an earlier question is none to this.
                 exchange = Exchange(self._name, self._replicas, peer.memory, nonce, self._clock.now())
                 if await self._drive(member, exchange, peer, until):
                     break

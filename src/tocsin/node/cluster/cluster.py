@@ -402,6 +402,8 @@ class Cluster:
 
     def _members_changed(self) -> None:
         """Notice it at once, unless that takes long: thousands of members may come one after the other."""
+        if self._closed:
+            return
         if self._noticing is not None:
             self._unnoticed = True
             return

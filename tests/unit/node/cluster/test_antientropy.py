@@ -205,6 +205,14 @@ def test_an_answer_of_another_member_than_was_asked_is_none(monkeypatch: Any) ->
 def test_two_that_ask_each_other_at_the_same_moment_pass_everything_once(monkeypatch: Any) -> None:
     """As the two sides of a join do: one of them waits for the other's exchange."""
     monkeypatch.setattr(exchange_module, "ENTRY_BYTES_AT_ONCE", 8192)
+    nonces: list[int] = []
+
+    class Noted(Exchange):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            nonces.append(self.nonce)
+
+    monkeypatch.setattr(antientropy, "Exchange", Noted)
 
     async def story(full: str) -> None:
         here, there = Line(), Line()
@@ -228,6 +236,8 @@ def test_two_that_ask_each_other_at_the_same_moment_pass_everything_once(monkeyp
 
     asyncio.run(story("a"))
     asyncio.run(story("b"))
+    assert len(nonces) > 4, "who gave way began anew"
+    assert len(set(nonces)) == len(nonces), "and took no late answer for one to that"
 
 
 def test_who_asks_for_entries_without_end_keeps_our_own_exchange_waiting_for_a_while(

@@ -17,6 +17,7 @@ from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.alerting.timestamp import SECOND
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
+from tocsin.gossip.core.effects import MemberUpdated
 from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.node.clock import Clock
@@ -367,3 +368,14 @@ def test_where_packets_are_datagrams_a_change_outlives_the_loss_of_two_and_none_
 
     # No exchange of states comes to the rescue.
     run(story, 2, gossip=PATIENT)
+
+
+def test_members_that_change_after_the_close_are_not_noticed() -> None:
+    async def story(members: list[Member]) -> None:
+        [member, _] = members
+        await member.cluster.close()
+        noticed = len(member.positions)
+        member.cluster._handle_event(MemberUpdated(member.cluster.gossip.local))
+        assert len(member.positions) == noticed
+
+    run(story, 2)
