@@ -223,7 +223,11 @@ class Engine:
 
     async def _start_later(self, flush: Flush) -> None:
         """Start a flush once it is known which silences match its alerts."""
-        await self._look_ups.find_all([alert.labels for alert in flush.alerts])
+        try:
+            await self._look_ups.find_all([alert.labels for alert in flush.alerts])
+        except Exception as error:
+            # A bug there must not keep the group from being notified: they are looked up once more below.
+            self._log.error("looking up silences failed", group_key=flush.group_key, err=repr(error))
         await self._starts.wait()  # Hundreds may be known at the same moment.
         if not self._retired:
             now = self._clock.now()

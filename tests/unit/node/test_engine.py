@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 
+import pytest
+
 from tests.support.transports import eventually
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
@@ -20,6 +22,7 @@ from tocsin.node.clock import Clock
 from tocsin.node.config import parse_config
 from tocsin.node.engine import Engine, EngineServices
 from tocsin.node.log import Logger
+from tocsin.node.lookups import LookUps
 from tocsin.notify.integrations.base import Outcome
 
 HOUR = 3600 * SECOND
@@ -147,6 +150,22 @@ def test_a_failure_is_tried_again_and_a_senders_bug_costs_one_attempt() -> None:
         await eventually(lambda: bench.recorded, 30)
         assert len(sender.sent) == 3
         assert engine.pipeline.statistics.requests_failed["webhook"] == 2
+        await engine.close(1)
+
+    run(story)
+
+
+def test_a_fault_of_looking_silences_up_costs_no_notification(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Engine, "_must_look_up", lambda *_: True)
+    monkeypatch.setattr(LookUps, "find_all", fails)
+
+    async def story(bench: Bench) -> None:
+        engine = bench.engine(HeldSender())
+        engine.insert([bench.alert("x")])
+        await eventually(lambda: bench.recorded)
         await engine.close(1)
 
     run(story)
