@@ -64,17 +64,17 @@ class Rounds(Generic[Work, T]):
         the work that took the last of them is gone on with after the others."""
         while self._under_way and self._left > 0:
             work, steps = self._under_way.popleft()
-            done = None
-            while done is None and self._left > 0:
+            while self._left > 0:
                 try:
                     next(steps)
                 except StopIteration as end:
-                    done = end
-                self._left -= done is None
-            if done is None:
-                self._under_way.append((work, steps))
+                    found: T = end.value  # Not ``end``, whose traceback holds this frame: a cycle.
+                    break
+                self._left -= 1
             else:
-                yield work, done.value
+                self._under_way.append((work, steps))
+                continue
+            yield work, found
 
     def renew(self) -> None:
         """Other work has run."""

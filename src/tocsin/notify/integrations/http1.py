@@ -38,6 +38,9 @@ class _Answer(Protocol):
         """This has come; if empty: it was the last. ``httpcore.RemoteProtocolError`` when there is no status
         yet and will be none; a body that is cut or broken ends where it does."""
 
+    def done(self) -> None:
+        """Nothing more is fed."""
+
 
 class _QuickAnswer:
     """By httptools, which calls the methods that begin with ``on_``."""
@@ -71,6 +74,9 @@ class _QuickAnswer:
         if not self.status:
             raise httpcore.RemoteProtocolError(problem)
         self.whole, self.kept = True, False
+
+    def done(self) -> None:
+        del self._parser  # It holds the methods of this object: a cycle.
 
     def on_message_begin(self) -> None:
         if self.whole:
@@ -127,6 +133,9 @@ class _PatientAnswer:
             if not self.status:
                 raise httpcore.RemoteProtocolError(str(error)) from None
             self.whole = True
+
+    def done(self) -> None:
+        pass
 
     def _take(self, event: object) -> None:
         if isinstance(event, h11.Response) or (
@@ -207,6 +216,7 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
         if self._answer is not answer:
             return
         self._answer = None
+        answer.done()
         if answer.whole and answer.kept and not self._stream.touched and not self._stream.has_unsent:
             self._expire_at = time.monotonic() + self._keepalive_expiry
         else:
