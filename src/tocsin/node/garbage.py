@@ -14,8 +14,8 @@ from typing import Final
 
 YOUNG: Final = 2_000
 """New objects that set off a collection of the young: below 1 ms."""
-MIDDLE: Final = 10
-"""Young collections that set off one of the middle generation: at most 20,000 objects, some 5 ms."""
+MIDDLE: Final = 4
+"""Young collections that set off one of the middle generation: at most 10,000 objects, some 3 ms."""
 FREEZE_STEP: Final = 2_000
 """Entries of replicated state, and so about 60,000 objects, after which they are set apart."""
 NEVER: Final = 1_000_000_000
