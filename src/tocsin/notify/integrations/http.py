@@ -100,6 +100,7 @@ class HTTPClient:
             contexts.check(config.tls_config, http2=config.enable_http2)
         self._contexts = contexts
         self._exchanges: Exchanges | None = None
+        self._loading = asyncio.Lock()
         self._closed = False
         self._tokens: TokenSource | None = None
         if config.oauth2 is not None:
@@ -138,7 +139,7 @@ class HTTPClient:
         It begins once what requests need is loaded, which takes long, once.
         """
         if span > 0 and self._exchanges is None:
-            await asyncio.to_thread(_load_exchanges)
+            await self._loaded()
         return await within(span, kind, self.post(url, body))
 
     async def get(self, url: str, *, headers: Headers = ()) -> Answer:
@@ -202,22 +203,30 @@ class HTTPClient:
             instead = watcher.sending(step.method, step.target.url, sent, step.body)
             if instead is not None:
                 return instead
-        if self._exchanges is None:
-            make = await asyncio.to_thread(_load_exchanges)
-            if self._exchanges is None:  # Another request may have been as quick.
-                self._exchanges = make(self._config, self._contexts, self._statistics, self._bounds)
-            if self._closed:
-                await self._exchanges.close()
+        exchanges = self._exchanges or await self._loaded()
         tracer = TRACER.get()
         if tracer is None:
-            answer = await self._exchanges.exchange(step, sent)
+            answer = await exchanges.exchange(step, sent)
         else:
             with tracer.request(step.method, sent) as answered:
-                answer = await self._exchanges.exchange(step, sent)
+                answer = await exchanges.exchange(step, sent)
                 answered(answer.status)
         if watcher is not None:
             watcher.answered(answer)
         return answer
+
+    async def _loaded(self) -> Exchanges:
+        """What requests need, loaded with the first one.
+
+        Those that waited for it go on one by one, each in an iteration of the event loop of its own.
+        """
+        async with self._loading:
+            if self._exchanges is None:
+                make = await asyncio.to_thread(_load_exchanges)
+                self._exchanges = make(self._config, self._contexts, self._statistics, self._bounds)
+                if self._closed:
+                    await self._exchanges.close()
+            return self._exchanges
 
     async def _headers(self, step: Step) -> list[Header]:
         """All headers of a request but its Host."""

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.certificates import CertificateAuthority
 from tests.support.httpreceiver import client, redirect, run, served, server_tls
+from tests.support.httpserver import until
 from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
 from tocsin.notify.integrations import http as module
-from tocsin.notify.integrations.base import NotifyError
+from tocsin.notify.integrations.base import Answer, NotifyError
 from tocsin.notify.integrations.connections import MAX_CONNECTIONS
+from tocsin.notify.integrations.exchanges import Exchanges
 from tocsin.notify.integrations.http import MAX_PIECES, HTTPClient
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -228,12 +232,48 @@ def test_one_integration_has_so_many_requests_at_a_time() -> None:
             attempts = [asyncio.create_task(http.post(url, b"{}")) for _ in range(MAX_CONNECTIONS + more)]
             for _ in range(MAX_CONNECTIONS):
                 await server.begun.get()
-            assert statistics.bounds_reached["requests"] == more
+            await until(lambda: statistics.bounds_reached["requests"] >= more)  # They begin one by one.
             free.set()
             assert [answer.status for answer in await asyncio.gather(*attempts)] == [200] * len(attempts)
             assert server.most == MAX_CONNECTIONS
+            assert statistics.bounds_reached["requests"] == more
 
     run(story)
+
+
+def test_requests_that_waited_for_the_library_begin_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in an iteration of the event loop of its own: hundreds may have waited."""
+    release = threading.Event()
+    load = module._load_exchanges
+    together: list[int] = []
+    iteration = [0]
+
+    def slowly() -> Any:
+        release.wait()
+        return load()
+
+    async def count() -> None:
+        while True:
+            await asyncio.sleep(0)
+            iteration[0] += 1
+
+    async def exchange(self: Exchanges, step: object, sent: object) -> Answer:
+        together.append(iteration[0])
+        return Answer(200, {}, b"")
+
+    async def story() -> None:
+        async with client() as http:
+            posts = [asyncio.create_task(http.post("http://127.0.0.1:1/", b"{}")) for _ in range(20)]
+            await asyncio.sleep(0)
+            counter = asyncio.create_task(count())
+            release.set()
+            await asyncio.gather(*posts)
+            counter.cancel()
+
+    monkeypatch.setattr(module, "_load_exchanges", slowly)
+    monkeypatch.setattr(Exchanges, "exchange", exchange)
+    run(story)
+    assert len(together) == len(set(together)) == 20
 
 
 def test_a_circle_of_redirects_is_counted() -> None:
