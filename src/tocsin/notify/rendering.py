@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tocsin.alerting.notification import Notification
@@ -92,10 +92,15 @@ class _Render:
 
 
 def _field(template: str) -> Field:
+    place = template.where if isinstance(template, Template) else ""
+    return _made_field(place or "a template", str(template))
+
+
+@lru_cache(maxsize=1024)
+def _made_field(place: str, text: str) -> Field:
     from tocsin.notify.template import Field
 
-    place = template.where if isinstance(template, Template) else ""
-    return Field(place or "a template", str(template))
+    return Field(place, text)
 
 
 def _texts(value: Any) -> Any:

@@ -57,6 +57,7 @@ class Metrics:
         self._readers: dict[str, Reader] = {}
         self._statistics: list[tuple[str, Callable[[], Any], frozenset[str]]] = []
         self._timers: dict[str, Timer] = {}
+        self._children: dict[tuple[str, tuple[str, ...]], Timer] = {}
         self._summaries: dict[str, tuple[str, Callable[[], tuple[int, float]]]] = {}
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         for timing in TIMINGS:
@@ -116,11 +117,15 @@ class Metrics:
         self._hidden |= {f"alertmanager_{name}" for name in names}
 
     def timer(self, name: str, *labels: str) -> Timer:
-        """The child of the timing ``alertmanager_<name>`` that belongs to the labels' values; keep it, and
-        call ``observe(seconds)`` on it.
+        """The child of the timing ``alertmanager_<name>`` that belongs to the labels' values: call
+        ``observe(seconds)`` on it.
         """
-        timer = self._timers[name]
-        return timer.labels(*labels) if labels else timer
+        key = name, labels
+        found = self._children.get(key)
+        if found is None:
+            timer = self._timers[name]
+            found = self._children[key] = timer.labels(*labels) if labels else timer
+        return found
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The metrics and their content type: OpenMetrics where the ``Accept`` header asks for it, else

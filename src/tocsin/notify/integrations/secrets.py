@@ -47,6 +47,8 @@ class Secrets:
     def add(self, *values: str) -> None:
         """Mask these too: what was made of secrets, or was given by a server as one."""
         for value in values:
+            if value in self._given or value in self._read:
+                continue  # Its pieces are too: they came with it, and those that came first go first.
             for piece in _pieces(value):
                 if piece not in self._read:
                     self._read.append(piece)

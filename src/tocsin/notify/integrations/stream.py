@@ -32,6 +32,8 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._statistics = statistics
         self._max_response = max_response
         self._transport: asyncio.Transport | None = None
+        self._socket: Any = None
+        self._poll = select.poll()
         self._received = bytearray()
         self._read_since_write = 0
         self._reading = True
@@ -71,6 +73,9 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """It is there."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
         self._transport = transport
+        self._socket = transport.get_extra_info("socket")
+        if self._socket is not None:
+            self._poll.register(self._socket.fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         """Keep it until it is read."""
@@ -116,12 +121,9 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """As :attr:`touched`, or the system has something that the event loop has not come to yet."""
         if self.touched or self._transport is None:
             return True
-        found = self._transport.get_extra_info("socket")
-        if found is None or found.fileno() < 0:  # It was lost; the event loop says so in its next iteration.
-            return True
-        poll = select.poll()
-        poll.register(found.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        if self._socket is None or self._socket.fileno() < 0:
+            return True  # It was lost; the event loop says so in its next iteration.
+        return bool(self._poll.poll(0))
 
     @property
     def has_unsent(self) -> bool:

@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final
 
 import yaml
@@ -77,8 +78,13 @@ def _as_json(text: str) -> Any:
     JSON, or something in it is read in another way as YAML."""
     if text.count("{") + text.count("[") > _DEEPEST:  # It may be nested deeper than is taken.
         raise ValueError
-    return json.loads(
-        text, object_pairs_hook=_map_of, parse_int=scalar, parse_float=scalar, parse_constant=_no_json
+    return _json().decode(text)
+
+
+@cache
+def _json() -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_map_of, parse_int=scalar, parse_float=scalar, parse_constant=_no_json
     )
 
 
