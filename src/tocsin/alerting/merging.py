@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from tocsin.alerting.entries import Entry, MergeResult, RefusedEntryError
-from tocsin.alerting.protocol.delimited import delimit, spans, varint
+from tocsin.alerting.protocol.delimited import delimit, spans
 from tocsin.alerting.regex import compiled_size
-from tocsin.alerting.skew import is_too_far_ahead
+from tocsin.alerting.skew import MAX_SKEW, is_too_far_ahead
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 
@@ -49,6 +50,7 @@ class MergeJob(Generic[EntryT]):
         self.result = MergeResult()
         self._state = state
         self._data = memoryview(data)
+        self._bytes = data  # Of bytes a slice is taken in a third of the time.
         self._now = now
         self._keep_expired = keep_expired
         self._spans = spans(self._data)
@@ -57,10 +59,12 @@ class MergeJob(Generic[EntryT]):
         self._entry: Steps[EntryT] | None = None
         self._costly: deque[tuple[int, int, int]] = deque()
         self._left = 0  # bytes of entries to be examined in this step
-        self._parsed: deque[object | None] = deque()
-        """What was parsed when it was checked: of the first entries."""
+        self._parsed: deque[tuple[EntryT | None, object | None]] = deque()
+        """What was read when it was checked, of the first entries: those that are plain, what others say."""
         self._parsed_bytes = 0
-        self._keeping = True
+        self._keeping = state._keeps_parsed(self)
+        self._new: dict[Hashable, EntryT] = {}
+        """Plain entries of this step whose keys the state does not know: they are stored together."""
 
     @property
     def has_costly(self) -> bool:
@@ -75,6 +79,12 @@ class MergeJob(Generic[EntryT]):
 
         Raises StateError as :meth:`merge`.
         """
+        try:
+            return self._step(budget, sparing=sparing)
+        finally:
+            self._store_new()
+
+    def _step(self, budget: int, *, sparing: bool) -> bool:
         enough = compiled_size() + COMPILED_IN_STEP
         self._left = BYTES_IN_STEP
         for _ in range(budget):
@@ -103,42 +113,56 @@ class MergeJob(Generic[EntryT]):
         self._entry = self._state._decoding(self._data[span[1] : span[2]], self._now)
         self._go_on()
 
+    def _delimited(self, start: int, body: int, end: int) -> bytes:
+        """The message there after its length, as short as that can be written."""
+        encoded = bytes(self._bytes[start:end])
+        if body - start > 1 and not (end - body) >> 7 * (body - start - 1):
+            return delimit(encoded[body - start :])
+        return encoded
+
     def _check_one(self, start: int, body: int, end: int) -> None:
-        parsed = None
-        if end - start <= self._state.max_entry_bytes and self._data[start:end] not in self._state._known:
-            self._left -= end - start
-            with suppress(RefusedEntryError):  # When it is taken it is refused for it, and it alone.
-                parsed = self._state._parse(self._data[body:end])
+        state = self._state
+        entry, parsed = None, None
         self._parsed_bytes += end - start
-        self._keeping = (
-            self._keeping
-            and self._parsed_bytes <= PARSED_BYTES
-            and len(self._parsed) < PARSED_ENTRIES
-            and self._state._keeps_parsed(self)
+        keeping = self._keeping = (
+            self._keeping and self._parsed_bytes <= PARSED_BYTES and len(self._parsed) < PARSED_ENTRIES
         )
-        if self._keeping:
-            self._parsed.append(parsed)
+        if end - start <= state.max_entry_bytes:
+            encoded = self._delimited(start, body, end)
+            if encoded not in state._known:
+                self._left -= end - start
+                if keeping:  # Of others only whether they decode is asked, which protobuf says sooner.
+                    entry = state._plain(encoded)
+                if entry is None:
+                    with suppress(RefusedEntryError):  # When it is taken it is refused for it, and it alone.
+                        parsed = state._parse(self._data[body:end])
+        if keeping:
+            self._parsed.append((entry, parsed))
 
     def _take_one(self, span: tuple[int, int, int], *, sparing: bool) -> None:
         start, body, end = span
         state = self._state
-        parsed = None
+        entry, parsed = None, None
         if self._parsed:
-            parsed = self._parsed.popleft()
+            entry, parsed = self._parsed.popleft()
             if not self._parsed:
                 state._keeper = None
         if end - start > state.max_entry_bytes:
             self.result.refuse(f"an entry of {end - start} bytes, the limit is {state.max_entry_bytes}")
             return
-        encoded = self._data[start:end]
+        encoded = entry.encoded if entry is not None else self._delimited(start, body, end)
         if encoded in state._known:
             self.result.unchanged += 1
+            return
+        if entry is None and parsed is None:
+            entry = state._plain(encoded)
+        if entry is not None:
+            self._left -= end - start
+            self._take_plain(entry)
             return
         try:
             if parsed is None:
                 parsed = state._parse(self._data[body:end])
-            if body - start > 1 and body - start != len(varint(end - body)):
-                encoded = memoryview(delimit(bytes(self._data[body:end])))
             entry = state._decode(parsed, encoded)
         except RefusedEntryError as error:
             self._left -= end - start
@@ -164,7 +188,41 @@ class MergeJob(Generic[EntryT]):
             self._entry = None
             self.result.refuse(str(error))
 
+    def _take_plain(self, entry: EntryT) -> None:
+        """As :meth:`_merge_one`, but what is new and within all bounds of its own waits for the others."""
+        state, key = self._state, entry.key
+        if (
+            key in state._entries
+            or key in self._new
+            or key in state._tombstones
+            or not (
+                self._keep_expired or (self._now <= entry.expires_at and entry.stamp <= self._now + MAX_SKEW)
+            )
+        ):
+            self._merge_one(entry)
+        else:
+            self._new[key] = state._clamped(entry)
+
+    def _is_timely(self, entry: EntryT) -> bool:
+        return self._now <= entry.expires_at and entry.stamp <= self._now + MAX_SKEW
+
+    def _store_new(self) -> None:
+        """Store what waits: together, unless a bound is near, or else one by one."""
+        if not self._new:
+            return
+        new, self._new = self._new, {}
+        if not self._state._store_all(new, self._now):
+            for entry in new.values():
+                self._merge_one(entry)
+            return
+        fresh = [entry.encoded for entry in new.values()]
+        self.result.taken += len(fresh)
+        self.result.fresh += fresh
+        if self._rebroadcast:
+            self.result.rebroadcast += fresh
+
     def _merge_one(self, entry: EntryT) -> None:
+        self._store_new()
         state, result = self._state, self.result
         known = state._entries.get(entry.key)
         if not self._keep_expired and is_too_far_ahead(

@@ -9,7 +9,7 @@ which leaves two nodes apart for ever.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -50,8 +50,8 @@ class ReplicatedState(Generic[EntryT]):
         self.max_total_bytes = max_total_bytes
         self.total_bytes = 0
         self.total_weight = 0
-        self.on_stored: Callable[[EntryT], None] | None = None
-        """Called with every entry that is stored, whatever its source: for the journal."""
+        self.on_stored: Callable[[Iterable[EntryT]], None] | None = None
+        """Called with all entries that are stored, whatever their source: for the journal."""
         self.on_outlived: Callable[[Hashable], None] | None = None
         """Called with a key of which an older version was seen that lives longer, or that has a tombstone
         now."""
@@ -75,7 +75,12 @@ class ReplicatedState(Generic[EntryT]):
         """
         raise NotImplementedError
 
-    def _decode(self, parsed: object, encoded: memoryview) -> EntryT | None:
+    def _plain(self, encoded: bytes) -> EntryT | None:  # noqa: ARG002
+        """The entry in one delimited message, if it is of a kind that is quickly read, acceptable and of no
+        account to any bound but those of :meth:`_store_all`; None: :meth:`_parse` it."""
+        return None
+
+    def _decode(self, parsed: object, encoded: bytes) -> EntryT | None:
         """The entry in one message, of which ``encoded`` is the delimited form; None if that may be much
         work, and :meth:`_decoding` is to do it.
 
@@ -121,6 +126,15 @@ class ReplicatedState(Generic[EntryT]):
 
     def _stored(self, entry: EntryT, previous: EntryT | None) -> None:
         """Called after an entry was stored."""
+
+    def _has_room(self, entries: Iterable[EntryT], now: Nanoseconds) -> bool:  # noqa: ARG002
+        """Whether bounds of a subclass allow all these plain entries, which replace none."""
+        return True
+
+    def _all_stored(self, entries: Iterable[EntryT]) -> None:
+        """:meth:`_stored` for plain entries that have replaced none."""
+        for entry in entries:
+            self._stored(entry, None)
 
     def _removed(self, entry: EntryT) -> None:
         """Called after an entry was collected."""
@@ -225,7 +239,32 @@ class ReplicatedState(Generic[EntryT]):
         self.digests.put(identity, self._version(entry), entry.stamp, entry.expires_at, key)
         self._stored(entry, previous)
         if self.on_stored is not None:
-            self.on_stored(entry)
+            self.on_stored((entry,))
+
+    def _store_all(self, new: Mapping[Hashable, EntryT], now: Nanoseconds) -> bool:
+        """Store plain entries under keys that have neither an entry nor a tombstone; False, with none stored,
+        if a bound does not allow all of them."""
+        entries = new.values()
+        encoded = [entry.encoded for entry in entries]
+        weight = sum(map(self._weight, entries))
+        if (
+            len(self._entries) + len(new) > self.max_entries
+            or self.total_weight + weight > self.max_total_bytes
+            or not self._has_room(entries, now)
+        ):
+            return False
+        self._entries.update(new)
+        self._known.update(encoded)
+        self.total_bytes += sum(map(len, encoded))
+        self.total_weight += weight
+        key_bytes, version = self._key_bytes, self._version
+        self.digests.put_all(
+            [(key_bytes(key), version(each), each.stamp, each.expires_at, key) for key, each in new.items()]
+        )
+        self._all_stored(entries)
+        if self.on_stored is not None:
+            self.on_stored(entries)
+        return True
 
     # -- the rest
 

@@ -14,7 +14,7 @@ are still stored or not. Two nodes compare at the later of their cutoffs.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -110,6 +110,28 @@ class DigestTree:
         of_minute[identity] = version
         if minute > self.horizon:
             self._toggle(leaf, version, 1)
+
+    def put_all(self, entries: Iterable[tuple[bytes, int, Nanoseconds, Nanoseconds, Hashable]]) -> None:
+        """Entries were stored under keys that had none: :meth:`put` of each, with the bytes of its key in
+        place of the identity."""
+        members, minutes, leaves, groups = self._members, self._minutes, self._leaves, self._groups
+        horizon, root, count = self.horizon, self._root, 0
+        for key_bytes, version, stamp, expires_at, key in entries:
+            identity = blake2b(key_bytes, digest_size=HASH_BYTES).digest()
+            leaf = (identity[0] << 8 | identity[1]) >> _SHIFT
+            minute = expires_at // _MINUTE
+            members[leaf][identity] = Fingerprint(version, stamp, minute, key)
+            of_minute = minutes.get(minute)
+            if of_minute is None:
+                of_minute = minutes[minute] = {}
+            of_minute[identity] = version
+            if minute > horizon:
+                leaves[leaf] ^= version
+                groups[leaf // LEAVES_IN_GROUP] ^= version
+                root ^= version
+                count += 1
+        self._root = root
+        self._count += count
 
     def drop(self, identity: bytes) -> None:
         """An entry was removed. Nothing happens if there is none of that identity."""

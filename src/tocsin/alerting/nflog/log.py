@@ -132,7 +132,7 @@ class NotificationLog(ReplicatedState[Entry]):
     def _parse(self, message: memoryview) -> object:
         return codec.parse(message)
 
-    def _decode(self, parsed: object, encoded: memoryview) -> Entry | None:
+    def _decode(self, parsed: object, encoded: bytes) -> Entry | None:
         assert isinstance(parsed, MeshEntry)  # noqa: S101  (for the type checker)
         return codec.decode_parsed(parsed, encoded)
 

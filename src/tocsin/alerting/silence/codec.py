@@ -113,7 +113,7 @@ def decoding(
     return _made(mesh, matcher_sets, times, delimit(bytes(message)), changed=changed)
 
 
-def decode_plain(mesh: protocol.MeshSilence, encoded: memoryview) -> Silence | None:
+def decode_plain(mesh: protocol.MeshSilence, encoded: memoryview | bytes) -> Silence | None:
     """What is parsed already, without patterns, as :func:`decoding`; None if there is a pattern, or something
     wrong with a matcher. ``encoded`` is the delimited form."""
     changed, times = _looked_at(mesh)

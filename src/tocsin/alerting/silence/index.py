@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import Final
 
 from tocsin.alerting import regex
@@ -53,6 +53,10 @@ class SilenceIndex:
     def add(self, silence: Silence) -> None:
         """Every matcher set of ``silence`` is filed by the next look-up."""
         self._unfiled[silence.id] = silence
+
+    def add_all(self, silences: Iterable[tuple[str, Silence]]) -> None:
+        """:meth:`add` for some, by their ids."""
+        self._unfiled.update(silences)
 
     def _filing(self) -> Steps[None]:
         while self._unfiled:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
@@ -18,6 +18,7 @@ from tocsin.alerting.regex_cost import Cost
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.silence import codec
 from tocsin.alerting.silence.index import SilenceIndex
+from tocsin.alerting.silence.plain import read_plain
 from tocsin.alerting.silence.silence import NO_COST, Silence
 from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.steps import Steps
@@ -76,6 +77,7 @@ class SilenceStore(ReplicatedState[Silence]):
             max_entries=max_entries, max_entry_bytes=max_entry_bytes, max_total_bytes=max_total_bytes
         )
         self._retention = retention
+        self._kept = latest_expiry(0, retention)
         self.index = SilenceIndex()
         self.regex_size = 0
         self.regex_work = 0
@@ -206,7 +208,10 @@ class SilenceStore(ReplicatedState[Silence]):
     def _parse(self, message: memoryview) -> object:
         return codec.parse(message)
 
-    def _decode(self, parsed: object, encoded: memoryview) -> Silence | None:
+    def _plain(self, encoded: bytes) -> Silence | None:
+        return read_plain(encoded)
+
+    def _decode(self, parsed: object, encoded: bytes) -> Silence | None:
         assert isinstance(parsed, MeshSilence)  # noqa: S101  (for the type checker)
         return codec.decode_plain(parsed, encoded)
 
@@ -228,10 +233,10 @@ class SilenceStore(ReplicatedState[Silence]):
         return entry.version or super()._version(entry)
 
     def _key_bytes(self, key: Hashable) -> bytes:
-        return str(key).encode("utf-8", "surrogatepass")
+        return str.encode(key, "utf-8", "surrogatepass")  # type: ignore[arg-type]  # it is an id
 
     def _clamped(self, entry: Silence) -> Silence:
-        latest = latest_expiry(entry.ends_at, self._retention)
+        latest = entry.ends_at + self._kept
         return entry if entry.expires_at <= latest else replace(entry, expires_at=latest)
 
     def _latest_expiry(self, stamp: Nanoseconds) -> Nanoseconds:  # noqa: ARG002
@@ -284,6 +289,21 @@ class SilenceStore(ReplicatedState[Silence]):
             self._rested_at = max(self._rested_at, self._now)
         else:
             self._file(entry)
+
+    def _has_room(self, entries: Iterable[Silence], now: Nanoseconds) -> bool:
+        self._now = now
+        self._rest(now)
+        return self.matchers + sum(map(_matchers_of, entries)) <= MAX_TOTAL_MATCHERS
+
+    def _all_stored(self, entries: Iterable[Silence]) -> None:
+        # None has a pattern, and none is an acknowledgement.
+        ids = [entry.id for entry in entries]
+        if self.touched.on:
+            for identifier in ids:
+                self.touched.add(identifier)
+        self.matchers += sum(map(_matchers_of, entries))
+        self.index.add_all(zip(ids, entries, strict=True))
+        self.log += ids
 
     def _removed(self, entry: Silence) -> None:
         self.touched.add(entry.id)

@@ -79,6 +79,7 @@ _TABLES_ARE: Final = {
     "meta": [("name", "TEXT", 0, 1), ("value", "TEXT", 1, 0), ("checksum", "INTEGER", 0, 0)],
 }
 """Name, type, NOT NULL and position in the primary key, as SQLite has read the tables' text."""
+_ROW_TYPES: Final = (str, bytes, bytes, int, bytes)
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 """SQLITE_ERROR: a statement of ours is none for the tables that are there."""
 
@@ -356,12 +357,12 @@ def columns_of(connection: sqlite3.Connection, table: str, columns: str) -> str:
 
 def checked_row(*columns: object) -> Row | None:
     """The row of these COLUMNS, or None if it is not what we wrote."""
-    match columns:
-        case str(kind), bytes(key), bytes(stamp), int(expires), bytes(data), int() | None as found:
-            row = Row(kind, key, stamp, expires, data)
-            return row if found is None or found == checksum(*row) else None
-        case _:
-            return None
+    if tuple(map(type, columns[:5])) != _ROW_TYPES:
+        return None
+    *row, found = columns
+    if found is None or (type(found) is int and found == checksum(*row)):  # type: ignore[arg-type]
+        return Row(*row)  # type: ignore[arg-type]
+    return None
 
 
 def checked_meta(*columns: object) -> tuple[str, str] | None:

@@ -95,7 +95,7 @@ class Journal:
             self.statistics.entries_refused += refused
 
     def _listen(self, kind: str, state: ReplicatedState[Any]) -> None:
-        state.on_stored = lambda entry: self._writer.mark(kind, entry)
+        state.on_stored = lambda entries: self._writer.mark(kind, entries)
         state.on_outlived = lambda key: self._writer.mark_outlived(kind, key)
 
     @property

@@ -36,7 +36,7 @@ class Row(NamedTuple):
 def checksum(kind: str, key: bytes, stamp: bytes, expires: int, data: bytes) -> int:
     """CRC-32 of a row: SQLite notices damage to its own structures, but not to what is stored in them."""
     head = f"{kind} {expires} {len(key)} {len(stamp)} ".encode("utf-8", "surrogatepass")
-    return crc32(data, crc32(stamp, crc32(key, crc32(head))))
+    return crc32(b"".join((head, key, stamp, data)))
 
 
 def meta_checksum(name: str, value: str) -> int:
@@ -46,8 +46,14 @@ def meta_checksum(name: str, value: str) -> int:
 
 def row_of(kind: str, entry: Entry, until: Nanoseconds) -> Row:
     """The row that keeps ``entry``, of which some version may live ``until`` then."""
-    key, expires = KINDS[kind].key_bytes(entry.key), max(entry.expires_at, until)
-    return Row(kind, key, stamp_bytes(entry.stamp), whole_second(expires), entry.encoded)
+    expires = entry.expires_at
+    return Row(
+        kind,
+        KINDS[kind].key_bytes(entry.key),
+        stamp_bytes(entry.stamp),
+        whole_second(expires if expires > until else until),
+        entry.encoded,
+    )
 
 
 def tombstone_row(kind: str, key: Hashable, tombstone: EntryTombstone) -> Row:
@@ -58,7 +64,10 @@ def tombstone_row(kind: str, key: Hashable, tombstone: EntryTombstone) -> Row:
 
 def whole_second(moment: Nanoseconds) -> int:
     """The first second of the Unix epoch that is not before ``moment``, within what SQLite can hold."""
-    return max(-_LATEST_SECOND, min(-(-moment // SECOND), _LATEST_SECOND))
+    second = -(-moment // SECOND)
+    if -_LATEST_SECOND <= second <= _LATEST_SECOND:
+        return second
+    return _LATEST_SECOND if second > 0 else -_LATEST_SECOND
 
 
 def key_of(kind: str, key: bytes) -> Hashable:
@@ -75,7 +84,7 @@ def stamp_of(stamp: bytes) -> Nanoseconds:
 
 def stamp_bytes(stamp: Nanoseconds) -> bytes:
     """A stamp that sorts as bytes."""
-    return (max(stamp, ZERO) - ZERO).to_bytes(_STAMP_BYTES, "big")
+    return (stamp - ZERO if stamp > ZERO else 0).to_bytes(_STAMP_BYTES, "big")
 
 
 def wins_tie(kind: str, data: bytes, stored: bytes) -> bool:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -75,10 +75,10 @@ class Writer:
 
     # -- what comes
 
-    def mark(self, kind: str, entry: Entry) -> None:
-        """An entry is in memory: write it, unless it comes from here."""
+    def mark(self, kind: str, entries: Iterable[Entry]) -> None:
+        """Entries are in memory: write them, unless they come from here."""
         if not self._applying:
-            self._marked[kind, entry.key] = entry
+            self._marked.update([((kind, entry.key), entry) for entry in entries])
             self.statistics.unwritten_entries = len(self._marked)
             self._wake()
 

@@ -1,0 +1,245 @@
+"""Silences that are quickly read are read as the codec reads them, and merged as if one by one."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+from random import Random
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.support import amounts
+from tocsin.alerting.digest.tree import version_of
+from tocsin.alerting.protocol import silence_pb2
+from tocsin.alerting.protocol.delimited import delimit, read_delimited
+from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
+from tocsin.alerting.silence.codec import canonical, decode, encode
+from tocsin.alerting.silence.plain import read_plain
+from tocsin.alerting.silence.state import SilenceStore
+from tocsin.alerting.skew import MAX_SKEW
+from tocsin.alerting.timestamp import SECOND
+from tocsin.errors import StateError
+
+NOW = 1_800_000_000 * SECOND
+HOUR = 3600 * SECOND
+
+
+def silence(
+    identifier: str = "one",
+    matchers: tuple[tuple[int, str, str], ...] = ((0, "alertname", "Down"),),
+    *,
+    updated_at: int = NOW,
+    comment: str = "because",
+    annotations: dict[str, str] | None = None,
+) -> Silence:
+    return encode(
+        Silence(
+            id=identifier,
+            matcher_sets=make_matcher_sets([matchers]),
+            starts_at=NOW,
+            ends_at=NOW + HOUR + 5,
+            updated_at=updated_at,
+            created_by="me",
+            comment=comment,
+            annotations=annotations or {},  # type: ignore[arg-type]
+            expires_at=NOW + 2 * HOUR,
+        )
+    )
+
+
+def message_of(encoded: bytes) -> bytes:
+    return bytes(next(read_delimited(encoded)))
+
+
+def is_read_alike(encoded: bytes) -> bool:
+    """Whether it is plain; then it is what the codec makes of it."""
+    found = read_plain(encoded)
+    if found is None:
+        return False
+    expected = decode(message_of(encoded))
+    assert found == expected
+    assert found.encoded == expected.encoded == encoded
+    assert found.version == version_of(canonical(expected))
+    assert not found.annotations
+    assert not found.has_patterns
+    return True
+
+
+@pytest.mark.parametrize(
+    "matchers",
+    [
+        ((0, "alertname", "Down"),),
+        ((2, "alertname", ""),),
+        ((0, "a", "ü"), (2, "ü", "b"), (0, "b", "")),
+        ((0, "a", "x" * 100), (0, "b", "")),
+    ],
+)
+@pytest.mark.parametrize("comment", ["", "because", "ü" * 70, "x" * 300])
+def test_what_we_write_without_patterns_is_plain(
+    matchers: tuple[tuple[int, str, str], ...], comment: str
+) -> None:
+    assert is_read_alike(silence(matchers=matchers, comment=comment).encoded)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        silence(matchers=((1, "alertname", "a.*"),)),
+        silence(matchers=((0, "alertname", "x"), (3, "a", "b"))),
+        silence(annotations={"tocsin/expire-when-resolved": "true"}),
+        silence(comment="x" * 5000),
+        silence("x" * 128),
+        silence("ü"),
+    ],
+)
+def test_what_is_more_than_that_is_left_to_the_codec(one: Silence) -> None:
+    assert read_plain(one.encoded) is None
+
+
+def _mesh(**of_silence: object) -> silence_pb2.MeshSilence:
+    mesh = silence_pb2.MeshSilence.FromString(message_of(silence().encoded))
+    for name, value in of_silence.items():
+        setattr(mesh.silence, name, value)
+    return mesh
+
+
+def test_a_second_set_that_looks_like_the_first_one_is_seen() -> None:
+    """Else only one of two sets would be acted on, or another one than by Alertmanager."""
+    mesh = _mesh()
+    first = mesh.silence.matcher_sets[0].SerializeToString()
+    mesh.silence.matcher_sets.add().CopyFrom(mesh.silence.matcher_sets[0])
+    assert read_plain(delimit(mesh.SerializeToString(deterministic=True))) is None
+    mesh = _mesh()
+    mesh.silence.matcher_sets[0].matchers[0].pattern = "x\x5a" + chr(len(first)) + first.decode()
+    assert read_plain(delimit(mesh.SerializeToString(deterministic=True))) is None
+    mesh = _mesh()
+    mesh.silence.comment = "x\x5a" + chr(len(first)) + first.decode()
+    del mesh.silence.matcher_sets[:]
+    assert read_plain(delimit(mesh.SerializeToString(deterministic=True))) is None
+
+
+instants = st.one_of(
+    st.tuples(st.integers(1_700_000_000, 1_900_000_000), st.integers(0, 999_999_999)),
+    st.tuples(st.sampled_from([0, 1, -1, 1 << 28, 1 << 35, 1 << 40, -(1 << 40)]), st.integers(-1, 1 << 30)),
+)
+texts = st.one_of(st.text(max_size=8), st.sampled_from(["x" * 127, "x" * 128, "ü" * 64]))
+triples = st.tuples(st.sampled_from([0, 0, 0, 2, 1, 3, 7]), texts, texts)
+
+
+@st.composite
+def meshes(draw: st.DrawFn) -> silence_pb2.MeshSilence:
+    mesh = silence_pb2.MeshSilence()
+    one = mesh.silence
+    one.id = draw(st.sampled_from(["a", "b", "", "x" * 36, "x" * 127, "ü"]))
+    listed = draw(st.lists(triples, min_size=1, max_size=3))
+    for number, name, pattern in listed:
+        one.matchers.add(type=number, name=name, pattern=pattern)
+    for _ in range(draw(st.sampled_from([1, 1, 1, 0, 2]))):
+        one.matcher_sets.add().matchers.extend(one.matchers)
+    for field in (one.starts_at, one.ends_at, one.updated_at, mesh.expires_at):
+        field.seconds, field.nanos = draw(instants)
+    one.created_by, one.comment = draw(texts), draw(texts)
+    if draw(st.integers(0, 9)) == 0:
+        one.annotations["a"] = "b"
+    if draw(st.integers(0, 9)) == 0:
+        one.comments.add(author="x", comment="y")
+    return mesh
+
+
+@settings(max_examples=amounts.many(300))
+@given(
+    meshes(), st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=2), st.integers(0, 2)), max_size=2)
+)
+@example(_mesh(), [])
+@example(_mesh(), [(4, b"\x80\x00", 1)])
+def test_whatever_is_plain_is_what_the_codec_makes_of_it(
+    mesh: silence_pb2.MeshSilence, edits: list[tuple[int, bytes, int]]
+) -> None:
+    message = mesh.SerializeToString(deterministic=True)
+    for place, inserted, removed in edits:
+        message = message[:place] + inserted + message[place + removed :]
+    is_read_alike(delimit(message))
+
+
+class OneByOne(SilenceStore):
+    """Knows nothing of plain ones."""
+
+    def _plain(self, encoded: bytes) -> Silence | None:
+        return None
+
+
+stories = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", "c", "d"]),
+        st.sampled_from([((0, "x", "1"),), ((0, "x", "1"), (2, "y", "2")), ((1, "x", "1"),)]),
+        st.sampled_from([NOW - 5, NOW, NOW + 1, NOW + 2 * MAX_SKEW, NOW - 900 * HOUR]),
+    ),
+    max_size=12,
+)
+
+
+def _store(kind: type[SilenceStore], *, max_entries: int) -> SilenceStore:
+    return kind(120 * HOUR, max_entries, 1 << 20, 1 << 20)
+
+
+@settings(max_examples=amounts.many(100))
+@given(stories, stories, st.integers(1, 5), st.sampled_from([3, 200]))
+def test_together_they_are_merged_as_one_by_one(
+    first: list[tuple[str, tuple[tuple[int, str, str], ...], int]],
+    second: list[tuple[str, tuple[tuple[int, str, str], ...], int]],
+    budget: int,
+    max_entries: int,
+) -> None:
+    stores = [_store(kind, max_entries=max_entries) for kind in (SilenceStore, OneByOne)]
+    kept: list[list[bytes]] = [[], []]
+    for store, journal in zip(stores, kept, strict=True):
+        store.on_stored = lambda entries, journal=journal: journal.extend([each.encoded for each in entries])
+    for story in (first, second):
+        payload = b"".join([silence(name, sets, updated_at=stamp).encoded for name, sets, stamp in story])
+        results = []
+        for store in stores:
+            job = store.merge_job(payload, NOW)
+            while not job.step(budget):
+                pass
+            results.append(job.result)
+        assert astuple(results[0]) == astuple(results[1])
+    one, other = stores
+    assert {each.id: each.encoded for each in one} == {each.id: each.encoded for each in other}
+    assert kept[0] == kept[1]
+    for name in (
+        "total_bytes",
+        "total_weight",
+        "matchers",
+        "log",
+        "version",
+        "regex_size",
+        "_known",
+        "_resting",
+    ):
+        assert getattr(one, name) == getattr(other, name), name
+    assert one.digests.view(0) == other.digests.view(0)
+    assert one.digests._members == other.digests._members
+    assert one.digests._minutes == other.digests._minutes
+    assert {name: one.index._unfiled[name].encoded for name in one.index._unfiled} == {
+        name: other.index._unfiled[name].encoded for name in other.index._unfiled
+    }
+
+
+def test_a_length_that_is_longer_than_need_be_is_put_right() -> None:
+    one = silence()
+    message = message_of(one.encoded)
+    assert len(message) < 1 << 14
+    size = len(message)
+    loose = bytes((size & 0x7F | 0x80, size >> 7 | 0x80, 0)) + message
+    held = Silences(120 * HOUR, random=Random(0))
+    assert held.merge(loose, NOW).taken == 1
+    assert held.encode_state() == one.encoded
+    assert held.merge(loose, NOW).unchanged == 1
+
+
+def test_nothing_is_stored_of_plain_entries_before_bytes_that_are_none() -> None:
+    held = Silences(120 * HOUR, random=Random(0))
+    with pytest.raises(StateError):
+        held.merge(silence().encoded + b"\x02\x0a\xff", NOW)
+    assert not len(held)
