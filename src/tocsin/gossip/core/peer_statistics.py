@@ -6,6 +6,8 @@ from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Final
 
+from tocsin.gossip.core.roundtrip import SmoothedRoundTrip
+
 ROUND_TRIPS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
 """Upper bounds of :attr:`RoundTrips.counts` but the last, in seconds; memberlist's users have these."""
 
@@ -40,6 +42,8 @@ class PeerStatistics:
     """Said of the member by itself or others, in packets and in push/pull tables; new or not."""
     round_trips: dict[str, RoundTrips] = field(default_factory=dict)
     """Of direct pings that were answered in time."""
+    smoothed: dict[str, SmoothedRoundTrip] = field(default_factory=dict)
+    """Of direct pings that were answered, late ones too."""
 
     def alive(self, name: str) -> None:
         """Somebody said that the member is alive."""
@@ -48,9 +52,20 @@ class PeerStatistics:
     def answered(self, name: str, seconds: float) -> None:
         """The member answered a ping after ``seconds``."""
         self.round_trips.setdefault(name, RoundTrips()).add(max(0.0, seconds))
+        self.answered_late(name, seconds)
+
+    def answered_late(self, name: str, seconds: float) -> None:
+        """The member answered when its time was over already: the next ping may be given more."""
+        self.smoothed.setdefault(name, SmoothedRoundTrip()).add(max(0.0, seconds))
+
+    def bound(self, name: str) -> float:
+        """Seconds by which the member answers unless something is lost; 0: it never has."""
+        known = self.smoothed.get(name)
+        return known.bound if known is not None else 0.0
 
     def forget(self, names: Set[str]) -> None:
         """The table knows them no more."""
         for name in names:
             self.alive_messages.pop(name, None)
             self.round_trips.pop(name, None)
+            self.smoothed.pop(name, None)

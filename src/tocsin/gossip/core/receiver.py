@@ -93,7 +93,7 @@ class Receiver:
             self._statistics.user_messages_received += 1
             self._events.append(UserMessage(message.payload, source, peer))
         elif isinstance(message, Ack):
-            self._acked(message.sequence_number, now)
+            self._acked(message.sequence_number, now, source)
         elif isinstance(message, Ping):
             destination = answer_address(message.source_address, message.source_port, source)
             if (ack := self._answer(message)) is not None:
@@ -105,8 +105,8 @@ class Receiver:
         else:
             self._unexpected(message, source)
 
-    def _acked(self, sequence_number: int, now: float) -> None:
-        if self._detector.acked(sequence_number, now):
+    def _acked(self, sequence_number: int, now: float, source: Address) -> None:
+        if self._detector.acked(sequence_number, now, source):
             return
         answered, admitted = self._admission.acked(sequence_number)
         if admitted is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.patience import Patience
 from tocsin.gossip.wire.messages import Ack, IndirectPing, Nack
 
 RELAY = "relay"
@@ -35,10 +36,14 @@ class _Relay:
 
 
 class Relays:
-    """The indirect pings under way for others, by our own sequence number. At most :data:`MAX_RELAYS`."""
+    """The indirect pings under way for others, by our own sequence number. At most :data:`MAX_RELAYS`.
+
+    A target gets the time that its own round trips take: the ack of one far away would be thrown away.
+    """
 
     def __init__(self, context: Context, outbox: Outbox) -> None:
         self._config = context.config
+        self._patience = Patience(context.config, context.of_peers)
         self._outbox = outbox
         self._timers = context.timers
         self._statistics = context.statistics
@@ -59,7 +64,7 @@ class Relays:
         target = Address.from_packed(message.target, message.port or default_port)
         while self._begun and self._begun[0] <= now - self._config.probe_timeout:
             self._begun.popleft()
-        if len(self._begun) >= MAX_RELAYS:
+        if max(len(self._begun), len(self._pending)) >= MAX_RELAYS:
             self._statistics.relays_refused += 1
             return
         self._begun.append(now)
@@ -68,7 +73,7 @@ class Relays:
         self._pending[sequence_number] = _Relay(
             requester, message.source_node, message.sequence_number, target, message.nack
         )
-        self._timers.set((RELAY, sequence_number), now + self._config.probe_timeout)
+        self._timers.set((RELAY, sequence_number), now + self._patience.direct(message.node))
         self._outbox.send(target, message.node, self._outbox.ping(sequence_number, message.node))
 
     def acked(self, sequence_number: int) -> None:

@@ -95,8 +95,8 @@ class FailureDetector(Protocol):
     def members_changed(self) -> None:
         """Members were removed."""
 
-    def acked(self, sequence_number: int, now: float) -> bool:
-        """A ping was answered; False when it was not one of this detector."""
+    def acked(self, sequence_number: int, now: float, source: Address) -> bool:
+        """A ping was answered by a packet from ``source``; False when it was not one of this detector."""
 
     def nacked(self, sequence_number: int, now: float) -> None:
         """A relay had no answer."""

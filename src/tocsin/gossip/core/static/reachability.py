@@ -87,7 +87,7 @@ class Reachability:
                 self._check(member, contact, now)
             self._ping(member, contact, now)
 
-    def acked(self, sequence_number: int, now: float) -> bool:
+    def acked(self, sequence_number: int, now: float, source: Address) -> bool:  # noqa: ARG002
         """A ping was answered."""
         name = self._pings.pop(sequence_number, None)
         if name is None:

@@ -11,6 +11,7 @@ from tocsin.gossip.core.effects import ExchangeKind
 from tocsin.gossip.core.exchanges import Exchanges
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.outbox import Outbox
+from tocsin.gossip.core.patience import Patience
 from tocsin.gossip.core.swim.membership import SwimMembership
 from tocsin.gossip.wire.codec import encode_message
 from tocsin.gossip.wire.messages import IndirectPing, MemberState, Suspect
@@ -23,8 +24,6 @@ STREAM_PING_PROTOCOL = 3
 HURRIED_CLUSTER = 16
 """With so many other members at most, an interval has up to :data:`HURRIED_TICKS` probes."""
 HURRIED_TICKS = 4
-NACK_GRACE = 0.2
-"""Of a probe timeout: how much longer than one a relay's nack is waited for."""
 MAX_SUSPICIOUS = 16
 """Members that wait to be probed out of turn."""
 
@@ -49,6 +48,8 @@ class Probe:
     """When the direct ping had failed or its time was over."""
     undelivered: bool = False
     """The direct ping is known not to have arrived."""
+    nacks_due: float = 0.0
+    """Until when nacks are waited for."""
     relays: int = 0
     nacks_expected: int = 0
     nacks_received: int = 0
@@ -94,6 +95,7 @@ class Prober:
         self._awareness = context.awareness
         self._statistics = context.statistics
         self._of_peers = context.of_peers
+        self._patience = Patience(context.config, context.of_peers)
         self._index = 0
         self._next_tick = 0.0
         self._tick_missed = False
@@ -160,12 +162,14 @@ class Prober:
             self._go_indirect(probe, now)
             self._judge(probe, now)
 
-    def acked(self, sequence_number: int, now: float) -> bool:
+    def acked(self, sequence_number: int, now: float, source: Address) -> bool:
         """The member answered, to us or to a relay. False when the ack is not of the probe under way."""
         if (probe := self._of(sequence_number)) is None:
             return False
         if probe.stage is Stage.DIRECT:
             self._of_peers.answered(probe.member.name, now - probe.began)
+        elif source == probe.member.address:
+            self._of_peers.answered_late(probe.member.name, now - probe.began)
         self._succeed(now)
         return True
 
@@ -201,10 +205,10 @@ class Prober:
         probe = self._of(sequence_number)
         if probe is None:
             return
-        patience = probe.failed_at + (1 + NACK_GRACE) * self._config.probe_timeout
-        if not probe.stream_acked and probe.nacks_received < probe.nacks_expected and now < patience:
+        missing = probe.nacks_received < probe.nacks_expected
+        if not probe.stream_acked and missing and now < probe.nacks_due:
             probe.overdue = True
-            self._timers.set((PROBE_DEADLINE, sequence_number), patience)
+            self._timers.set((PROBE_DEADLINE, sequence_number), probe.nacks_due)
         else:
             self._decide(probe, now)
 
@@ -252,12 +256,12 @@ class Prober:
         member = self._next_member(now)
         if member is None:
             return
-        config, outbox = self._config, self._outbox
+        outbox, direct = self._outbox, self._patience.direct(member.name)
         sequence_number = outbox.next_sequence_number()
-        deadline = now + self._awareness.scale(config.probe_interval)
+        deadline = now + self._awareness.scale(self._config.probe_interval)
         self.current = Probe(member, sequence_number, deadline, now)
         self._statistics.probes += 1
-        self._timers.set((PROBE_TIMEOUT, sequence_number), now + config.probe_timeout)
+        self._timers.set((PROBE_TIMEOUT, sequence_number), now + direct)
         self._timers.set((PROBE_DEADLINE, sequence_number), deadline)
         ping = outbox.ping(sequence_number, member.name)
         if member.state is MemberState.ALIVE:
@@ -302,7 +306,11 @@ class Prober:
             self._config.indirect_checks,
             lambda other: other.state is MemberState.ALIVE and other.name != member.name,
         )
+        names = [relay.name for relay in relays]
         probe.relays = len(relays)
+        probe.nacks_due = now + self._patience.nacks(member.name, names)
+        probe.deadline = max(probe.deadline, now + self._patience.indirect(member.name, names))
+        self._timers.set((PROBE_DEADLINE, probe.sequence_number), probe.deadline)
         for relay in relays:
             nack = _protocol_maximum(relay) >= NACK_PROTOCOL
             probe.nacks_expected += nack
