@@ -42,7 +42,8 @@ LAYERS: dict[str, frozenset[str]] = {
         }
     ),
     "tocsin.gossip.address": frozenset({"tocsin.errors"}),
-    "tocsin.gossip.config": frozenset({"tocsin.errors"}),
+    "tocsin.gossip.config": frozenset({"tocsin.errors", "tocsin.gossip.profiles"}),
+    "tocsin.gossip.profiles": frozenset(),
     "tocsin.gossip.peer": frozenset(),
     "tocsin.gossip.wire": frozenset({"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.config"}),
     "tocsin.gossip.core": frozenset(
@@ -140,6 +141,7 @@ KNOW_BOTH = (
     "tocsin.node.app",
     "tocsin.node.nodestatus",
     "tocsin.node.config.peers",
+    "tocsin.node.config.profile",
 )
 """Of the node: the cluster, what wires it together, and what is configured of its peers."""
 

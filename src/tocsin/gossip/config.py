@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Final
 
 from tocsin.errors import UserError
+from tocsin.gossip.profiles import PROFILES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,40 +102,30 @@ class GossipConfig:
             raise UserError(f"label has at most 255 bytes, not {len(self.label)}")
 
     @classmethod
+    def profile(cls, name: str) -> GossipConfig:
+        """The preset of that name: ``lan``, ``wan`` or ``local`` (:mod:`tocsin.gossip.profiles`).
+
+        :class:`~tocsin.errors.UserError` for another name.
+        """
+        if name not in PROFILES:
+            raise UserError(f"a profile is one of {', '.join(PROFILES)}, not {name!r}")
+        return replace(cls(), **PROFILES[name])
+
+    @classmethod
     def lan(cls) -> GossipConfig:
-        """memberlist's ``DefaultLANConfig``."""
-        return cls()
+        """memberlist's ``DefaultLANConfig``: one site."""
+        return cls.profile("lan")
 
     @classmethod
     def wan(cls) -> GossipConfig:
-        """memberlist's ``DefaultWANConfig``: slower, more patient."""
-        return replace(
-            cls(),
-            stream_timeout=30.0,
-            suspicion_multiplier=6,
-            push_pull_interval=60.0,
-            probe_timeout=3.0,
-            probe_interval=5.0,
-            gossip_nodes=4,
-            gossip_interval=0.5,
-            gossip_to_the_dead_time=60.0,
-        )
+        """For sites far apart: more patient, and with fewer packets. memberlist's ``DefaultWANConfig`` is
+        more patient still, which it has to be as it measures no round trips."""
+        return cls.profile("wan")
 
     @classmethod
     def local(cls) -> GossipConfig:
         """memberlist's ``DefaultLocalConfig``: loopback."""
-        return replace(
-            cls(),
-            stream_timeout=1.0,
-            indirect_checks=1,
-            retransmit_multiplier=2,
-            suspicion_multiplier=3,
-            push_pull_interval=15.0,
-            probe_timeout=0.2,
-            probe_interval=1.0,
-            gossip_interval=0.1,
-            gossip_to_the_dead_time=15.0,
-        )
+        return cls.profile("local")
 
 
 _SOON: Final = 0.001

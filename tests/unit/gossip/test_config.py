@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields
 from typing import Any, cast
 
 import pytest
@@ -10,11 +10,39 @@ import pytest
 from tocsin.errors import UserError
 from tocsin.gossip import Address, GossipConfig
 from tocsin.gossip.config import BOUNDS
+from tocsin.gossip.profiles import PROFILES
+
+SETTINGS = (
+    "probe_interval",
+    "probe_timeout",
+    "suspicion_multiplier",
+    "push_pull_interval",
+    "gossip_interval",
+    "gossip_nodes",
+    "stream_timeout",
+    "indirect_checks",
+    "retransmit_multiplier",
+    "gossip_to_the_dead_time",
+)
 
 
-@pytest.mark.parametrize("preset", [GossipConfig.lan(), GossipConfig.wan(), GossipConfig.local()])
-def test_the_presets_are_within_their_bounds(preset: GossipConfig) -> None:
-    assert replace(preset) == preset
+@pytest.mark.parametrize(
+    ("name", "preset", "expected"),
+    [
+        ("lan", GossipConfig.lan(), (1, 0.5, 4, 30, 0.2, 3, 10, 3, 4, 30)),
+        ("wan", GossipConfig.wan(), (2, 1, 5, 60, 0.2, 4, 30, 3, 4, 60)),
+        ("local", GossipConfig.local(), (1, 0.2, 3, 15, 0.1, 3, 1, 1, 2, 15)),
+    ],
+)
+def test_the_presets(name: str, preset: GossipConfig, expected: tuple[float, ...]) -> None:
+    assert tuple(getattr(preset, setting) for setting in SETTINGS) == expected
+    assert preset == GossipConfig.profile(name)
+    assert {**asdict(preset), **PROFILES[name]} == asdict(preset)
+
+
+def test_a_profile_that_is_none_is_refused() -> None:
+    with pytest.raises(UserError, match="lan, wan, local"):
+        GossipConfig.profile("moon")
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ class ClusterSettings:
             name=name,
             incarnation=incarnation,
             peers=tuple(peer for peer in flags.cluster_peer if peer),
-            gossip=GossipConfig(
+            gossip=replace(
+                GossipConfig.profile(flags.cluster_profile or "lan"),
                 probe_interval=in_seconds(flags.cluster_probe_interval),
                 probe_timeout=in_seconds(flags.cluster_probe_timeout),
                 gossip_interval=in_seconds(flags.cluster_gossip_interval),
@@ -66,7 +67,8 @@ class ClusterSettings:
     def gossip_config(self) -> GossipConfig:
         """As Alertmanager widens gossip with the number of configured peers (wire 4.3)."""
         wide = max(3, len(self.peers) // 2)
-        return replace(self.gossip, user_retransmit_multiplier=wide, gossip_nodes=wide)
+        nodes = max(self.gossip.gossip_nodes, wide)
+        return replace(self.gossip, user_retransmit_multiplier=wide, gossip_nodes=nodes)
 
 
 @dataclass(frozen=True, slots=True)

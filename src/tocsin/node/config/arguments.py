@@ -17,6 +17,7 @@ from tocsin.node.config.commandline import (
 )
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.peers import parse_peer
+from tocsin.node.config.profile import implied
 
 _EXTERNAL: Final = "write https://host[:port][/path]"
 
@@ -31,7 +32,7 @@ def parse_flags(argv: Sequence[str], *, version: str = "") -> NodeFlags:
     :class:`~tocsin.errors.ConfigError` (1) for a value that cannot be used;
     :class:`~tocsin.node.config.commandline.HelpRequested` (0), its text to be printed.
     """
-    flags = parse_arguments(NodeFlags, argv, program="tocsin", version=version)
+    flags = parse_arguments(NodeFlags, argv, program="tocsin", version=version, implied=implied)
     if flags.cluster_transport == "auto":
         flags = replace(flags, cluster_transport="tls" if flags.cluster_tls_config else "udp")
     _check(flags)

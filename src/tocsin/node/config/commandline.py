@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
@@ -139,8 +139,17 @@ def declared_flags(cls: type[Any]) -> dict[str, tuple[Field[Any], Flag]]:
     return {name: one for one in declared for name in (one[1].name, *one[1].aliases)}
 
 
-def parse_arguments(cls: type[T], argv: Sequence[str], *, program: str, version: str) -> T:
+def parse_arguments(
+    cls: type[T],
+    argv: Sequence[str],
+    *,
+    program: str,
+    version: str,
+    implied: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda _: {},
+) -> T:
     """A ``cls`` with the flags of ``argv`` (without the program's name).
+
+    ``implied`` gets the fields that were given, and says which others are to differ from their defaults.
 
     :class:`UsageError` for an unknown flag, a missing argument, a repeated flag or an argument that is none;
     :class:`~tocsin.errors.ConfigError` for a value that cannot be used; :class:`HelpRequested`.
@@ -161,7 +170,7 @@ def parse_arguments(cls: type[T], argv: Sequence[str], *, program: str, version:
         if found.only_default and value != declared.default:
             raise ConfigError(f"--{name}", found.only_default, "remove the flag")
         given[declared.name] = (*given.get(declared.name, ()), value) if found.repeatable else value
-    return cls(**given)
+    return cls(**{**implied(given), **given})
 
 
 def _expanded(argument: str) -> list[str]:

@@ -23,6 +23,7 @@ from tocsin.node.config.commandline import (
     switch,
 )
 from tocsin.node.config.peers import parse_dns_server
+from tocsin.node.config.profile import parse_profile
 
 SECOND = 1_000_000_000
 MINUTE = 60 * SECOND
@@ -224,6 +225,13 @@ class NodeFlags:
         "gossip",
         choice("cluster membership", MEMBERSHIPS),
         "Who is a member: gossip finds out, or discovery says.",
+    )
+    cluster_profile: str = flag(
+        "cluster.profile",
+        "",
+        parse_profile,
+        "Preset for a kind of network: lan, wan (sites far apart) or local; flags that are given win; "
+        "default: Alertmanager's defaults.",
     )
     cluster_gossip_interval: int = duration(
         "cluster.gossip-interval", 200 * SECOND // 1000, "Interval between gossip messages.", zero=False

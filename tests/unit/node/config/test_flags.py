@@ -341,3 +341,40 @@ def test_a_keyring_belongs_to_udp() -> None:
             parse_flags(arguments)
         assert place in caught.value.location
         assert "\n" not in str(caught.value)
+
+
+DEFAULTS = {"gossip": 0.2, "pushpull": 60, "tcp": 10, "probe_timeout": 0.5, "probe_interval": 1}
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([], {}),
+        (["--cluster.profile="], {}),
+        (["--cluster.profile=lan"], {"pushpull": 30}),
+        (["--cluster.profile=WAN"], {"tcp": 30, "probe_timeout": 1, "probe_interval": 2}),
+        (
+            ["--cluster.profile=local"],
+            {"gossip": 0.1, "pushpull": 15, "tcp": 1, "probe_timeout": 0.2},
+        ),
+        (
+            ["--cluster.probe-interval=7s", "--cluster.profile=wan", "--cluster.tcp-timeout=10s"],
+            {"probe_timeout": 1, "probe_interval": 7},
+        ),
+    ],
+)
+def test_a_profile_changes_what_is_not_given(argv: list[str], expected: dict[str, float]) -> None:
+    flags = parse(*argv)
+    found = {
+        "gossip": flags.cluster_gossip_interval,
+        "pushpull": flags.cluster_pushpull_interval,
+        "tcp": flags.cluster_tcp_timeout,
+        "probe_timeout": flags.cluster_probe_timeout,
+        "probe_interval": flags.cluster_probe_interval,
+    }
+    assert found == {name: round(each * SECOND) for name, each in (DEFAULTS | expected).items()}
+
+
+def test_a_profile_that_is_none_names_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match=r"--cluster\.profile.*moon.*lan, wan, local"):
+        parse("--cluster.profile=moon")
