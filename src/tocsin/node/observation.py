@@ -14,6 +14,7 @@ from tocsin.alerting.intent import Intents
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
 from tocsin.node.cluster.ping_metrics import PingCollector
+from tocsin.node.cluster.recommended import Recommended, peer_timeout
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.configuration import TemplateStatistics
 from tocsin.node.looplag import LagCollector, lag_of
@@ -142,6 +143,11 @@ def observe(
             "cluster_transport",
             lambda: Protection(int(parts.flags.clear_text)),
             gauges=("clear_text",),
+        )
+        metrics.watch_statistics(
+            "cluster_recommended",
+            lambda: _recommended(parts.cluster),
+            gauges=("peer_timeout_seconds",),
         )
 
 
@@ -313,6 +319,14 @@ def _wholeness(cluster: Cluster | None) -> Wholeness | None:
         return None
     gaps = cluster.gaps
     return Wholeness(len(cluster.gossip.members) + len(gaps.peers), int(gaps.whole), gaps.unverified)
+
+
+def _recommended(cluster: Cluster | None) -> Recommended | None:
+    if cluster is None:
+        return None
+    endpoint = cluster.gossip.endpoint
+    bounds = [endpoint.of_peers.bound(member.name) for member in endpoint.members()]
+    return Recommended(peer_timeout(bounds, cluster.settings.gossip.gossip_interval))
 
 
 def _itself(thing: object) -> object:

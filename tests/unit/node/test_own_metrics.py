@@ -28,6 +28,7 @@ from tocsin.node.cluster.identity_metrics import Waiting
 from tocsin.node.cluster.inbox import InboxStatistics
 from tocsin.node.cluster.keyring.service import KeyringStatistics
 from tocsin.node.cluster.outbound import OutboundStatistics, QueueLengths
+from tocsin.node.cluster.recommended import Recommended
 from tocsin.node.cluster.replication import ReplicationStatistics
 from tocsin.node.cluster.resyncs import ResyncStatistics
 from tocsin.node.configuration import TemplateStatistics
@@ -54,6 +55,7 @@ STATISTICS: dict[str, type] = {
     "cluster": Refusals,
     "cluster_inbox": InboxStatistics,
     "cluster_log": LogStatistics,
+    "cluster_recommended": Recommended,
     "cluster_transport": Protection,
     "discovery": DiscoveryStatistics,
     "event_recorder": Own,
