@@ -42,6 +42,10 @@ ALERTS: Final = 1500
 """Names of alerts that come and go, in a hundred groups."""
 AT_ONCE: Final = 200
 """Alerts in one report."""
+PATIENCE: Final = 180.0
+"""Seconds for a node to start and join, on a machine that others use."""
+TOLD_EVERY: Final = 600.0
+"""Seconds after which the figures so far are printed: an hour is long."""
 FLAGS: Final = {"data.retention": "10m", "alerts.gc-interval": "1m", "cluster.peer-timeout": "2s"}
 FIGURES: Final = {"memory": "MiB", "files": "", "lag": "ms", "cpu": "ms/s"}
 
@@ -179,7 +183,7 @@ def soak(minutes: float, every: float, seed: int) -> tuple[Looks, Work]:
             guest: BenchNode | None = None
             end, step = time.monotonic() + 60 * minutes, 0
             connections = [node.connect() for node in nodes]
-            looked = time.monotonic()
+            began_all = looked = told = time.monotonic()
             while time.monotonic() < end:
                 began = time.monotonic()
                 step += 1
@@ -202,6 +206,9 @@ def soak(minutes: float, every: float, seed: int) -> tuple[Looks, Work]:
                     looked = time.monotonic()
                     for node in nodes:
                         looks.take(node)
+                if time.monotonic() - told >= TOLD_EVERY:
+                    told = time.monotonic()
+                    print(text(looks, work, round((told - began_all) / 60))[0], file=sys.stderr, flush=True)
                 time.sleep(max(0.0, 0.5 - (time.monotonic() - began)))
             if guest is not None:
                 guest.process.kill()
@@ -227,7 +234,7 @@ def _taker() -> Iterator[str]:
 def _joined(nodes: Sequence[BenchNode], authority: CertificateFolder, config: str, step: int) -> BenchNode:
     guest = BenchNode(
         TOCSIN,
-        "guest",
+        f"guest-{step}",  # a name that had no certificate yet
         nodes[0].folder.parent / f"guest-{step}",
         config=config,
         authority=authority,
@@ -235,8 +242,9 @@ def _joined(nodes: Sequence[BenchNode], authority: CertificateFolder, config: st
         flags=FLAGS,
     )
     guest.launch()
-    wait_for(guest.api.answers, 60, "the guest answers", guest.process.tail)
-    wait_for(lambda: members(guest) == len(nodes) + 1, 60, "the guest is a member", guest.process.tail)
+    wait_for(guest.api.answers, PATIENCE, "the guest answers", guest.process.tail)
+    whole = len(nodes) + 1
+    wait_for(lambda: members(guest) == whole, PATIENCE, "the guest is a member", guest.process.tail)
     return guest
 
 

@@ -81,7 +81,9 @@ def run(scenario: Scenario, *, mixed: bool, short: bool, seed: int, folder: Path
     disks = {1: make_small_disk(folder / "disk")} if scenario.small_disk else {}
     cluster = f"{scenario.nodes - mixed} Tocsin" + (" + 1 Alertmanager" if mixed else "")
     result = Result(scenario.name, cluster)
-    world = World(folder, kinds, seed=seed, flags=flags, skewed=scenario.skewed, disks=disks)
+    world = World(
+        folder, kinds, seed=seed, flags=flags, skewed=scenario.skewed, disks=disks, pace=scenario.pace
+    )
     with world:
         try:
             _tell_story(world, scenario, scenario.short if short else scenario.hold, result, seed)

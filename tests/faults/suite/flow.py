@@ -191,13 +191,15 @@ class Prometheus(_Client):
 
 
 class Flow:
-    """Everything at once, until :meth:`stop`."""
+    """Everything at once, until :meth:`stop`; new silences and alerts ``pace`` times as seldom."""
 
-    def __init__(self, nodes: list[Node], seed: int) -> None:
+    def __init__(self, nodes: list[Node], seed: int, pace: float = 1.0) -> None:
         self.book = Book()
+        self._pace = pace
         self._nodes = nodes
         self._stopped = threading.Event()
-        self._silences = [SilenceClient(node, self.book, f"{seed}-sil", SILENCE_EVERY) for node in nodes]
+        every = pace * SILENCE_EVERY
+        self._silences = [SilenceClient(node, self.book, f"{seed}-sil", every) for node in nodes]
         self._prometheus = [Prometheus(node, self.book, f"{seed}-am") for node in nodes]
         self._rules = threading.Thread(target=self._fire, daemon=True)
 
@@ -208,7 +210,7 @@ class Flow:
 
     def _fire(self) -> None:
         number = 0
-        while not self._stopped.wait(ALERT_EVERY):
+        while not self._stopped.wait(self._pace * ALERT_EVERY):
             number += 1
             name = f"fired-{number}"
             with self.book.lock:

@@ -39,6 +39,7 @@ class Scenario:
     divides: bool = False  # what both sides of a partition send is sent twice, and no fault
     skewed: bool = False
     small_disk: bool = False
+    pace: float = 1.0  # how many times as seldom silences and alerts come
     mixed: bool = True  # makes sense with an Alertmanager among the nodes
 
 

@@ -86,6 +86,7 @@ class World:
         flags: Mapping[str, str],
         skewed: bool = False,
         disks: Mapping[int, Path] | None = None,
+        pace: float = 1.0,
     ) -> None:
         self.network = Network(len(kinds), seed)
         self._folder = folder
@@ -94,6 +95,7 @@ class World:
         self._skewed = skewed
         self._disks = disks or {}
         self._seed = seed
+        self._pace = pace
         self.nodes: list[PlacedNode] = []
 
     def __enter__(self) -> Self:
@@ -128,7 +130,7 @@ class World:
         self.wait_members(self.nodes, self.nodes)
         for node in self.nodes:
             node.wait_ready()
-        self.flow = Flow(list(self.nodes), self._seed)
+        self.flow = Flow(list(self.nodes), self._seed, self._pace)
         return self
 
     def __exit__(self, *exc: object) -> None:
