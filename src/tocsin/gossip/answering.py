@@ -13,7 +13,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import Event, ProtocolError
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.stream_reader import StreamReader, accounted_peer, write_all
+from tocsin.gossip.stream_reader import Deadline, StreamReader, accounted_peer, write_all
 from tocsin.gossip.transport.base import Stream
 from tocsin.gossip.wire.messages import ErrorResponse, Message, User
 from tocsin.gossip.wire.stream import StreamCodec, StreamDecoder
@@ -72,8 +72,9 @@ class StreamAnswers:
         statistics = self._statistics
         decoder = self._codec.decoder()
         try:
-            async with asyncio.timeout(self._timeout):
-                message = await self._reader.read(stream, decoder)
+            async with asyncio.timeout(self._timeout) as limit:
+                deadline = Deadline(limit, self._timeout)
+                message = await self._reader.read(stream, decoder, deadline=deadline)
             if message is not None:
                 statistics.streams_answered += 1
                 await write_all(stream, await self._answer_to(message, decoder, stream))

@@ -10,7 +10,7 @@ from tocsin.errors import ClosedError, TocsinError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import Event, ExchangeFinished, ExchangeKind, OpenStream, StreamOpened
 from tocsin.gossip.core.endpoint import Endpoint
-from tocsin.gossip.stream_reader import ASKED, StreamReader, accounted_peer, write_all
+from tocsin.gossip.stream_reader import ASKED, Deadline, Limit, StreamReader, accounted_peer, write_all
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.wire.messages import Message
 from tocsin.gossip.wire.stream import StreamCodec
@@ -81,14 +81,17 @@ class OutboundStreams:
         message: Message | None = None
         error = ""
         try:
-            async with asyncio.timeout_at(action.deadline), self._free:
+            async with asyncio.timeout_at(action.deadline) as limit, self._free:
+                deadline = self._deadline(action, limit)
                 remaining = action.deadline - self._loop.time()
                 stream = await self._transport.open_stream(action.destination, remaining, action.node)
                 if action.kind is ExchangeKind.JOIN:
                     self._emit(StreamOpened(action.destination))
-                await write_all(stream, action.writes)
+                await write_all(stream, action.writes, deadline)
                 if action.expects_reply:
-                    message = await self._reader.read(stream, self._codec.decoder(reply=True), weight=ASKED)
+                    message = await self._reader.read(
+                        stream, self._codec.decoder(reply=True), weight=ASKED, deadline=deadline
+                    )
                     if message is None:
                         error = NO_ANSWER
         except TimeoutError:
@@ -109,6 +112,16 @@ class OutboundStreams:
                 await stream.close()
         if not action.expects_reply:
             await self._report(action, message, error, stream)
+
+    def _deadline(self, action: OpenStream, limit: Limit) -> Deadline | None:
+        """What moves the deadline of an exchange of states on, as they may be large; None for others."""
+        if action.kind not in (ExchangeKind.JOIN, ExchangeKind.PUSH_PULL):
+            return None
+
+        def moved(until: float) -> None:
+            self._endpoint.stream_progressed(action.exchange, until)
+
+        return Deadline(limit, self._endpoint.config.stream_timeout, on_moved=moved)
 
     async def _report(
         self, action: OpenStream, message: Message | None, error: str, stream: Stream | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Hashable, Iterable
 from time import perf_counter
-from typing import Final
+from typing import Final, Protocol
 
 from tocsin.bounded import Quota
 from tocsin.errors import TransportError
@@ -26,6 +26,12 @@ ASKED: Final = 0.25
 """Of the work on an answer to an exchange that we have opened, that is charged to the peer. How often there
 is one is for us to say; and a join whose large state waits for the peer's share may not be done in time."""
 
+PROGRESS: Final = 64 * 1024
+"""Bytes of a message, as they come, for which its reader waits a stream timeout longer: what goes on is not
+cut off, to be begun again from its first byte. Who sends less in that time gets no more of it."""
+LONGEST: Final = 12
+"""Stream timeouts that one message may take in all, however it goes on."""
+
 _BITE: Final = 8 * 1024
 """Decoded in one step at most."""
 
@@ -35,12 +41,51 @@ def accounted_peer(stream: Stream) -> Hashable:
     return stream.peer or stream.remote.host
 
 
-async def write_all(stream: Stream, writes: Iterable[bytes]) -> None:
-    """Each on its own. What the system takes at once makes us wait for nothing: so give way on purpose."""
+async def write_all(stream: Stream, writes: Iterable[bytes], deadline: Deadline | None = None) -> None:
+    """Each on its own. What the system takes at once makes us wait for nothing: so give way on purpose.
+    ``deadline`` hears how it goes on."""
     for data in writes:
         await stream.write(data)
+        if deadline is not None:
+            deadline.progressed(len(data))
         if len(data) > _BITE:
             await asyncio.sleep(0)
+
+
+class Limit(Protocol):
+    """What is needed of :class:`asyncio.Timeout`."""
+
+    def when(self) -> float | None:
+        """The deadline, of the event loop's time."""
+
+    def reschedule(self, when: float | None) -> None:
+        """Set another one."""
+
+
+class Deadline:
+    """Moves ``limit`` on while the bytes of a message pass: by ``timeout`` seconds from the last PROGRESS of
+    them, and never past LONGEST of those from now. ``on_moved`` gets the new one."""
+
+    def __init__(
+        self, limit: Limit, timeout: float, *, on_moved: Callable[[float], None] = lambda _until: None
+    ) -> None:
+        self._limit = limit
+        self._timeout = timeout
+        self._on_moved = on_moved
+        self._loop = asyncio.get_running_loop()
+        self._latest = self._loop.time() + LONGEST * timeout
+        self._bytes = 0
+
+    def progressed(self, size: int) -> None:
+        """So many more bytes were taken by the peer, or were read and worked on."""
+        self._bytes += size
+        if self._bytes < PROGRESS:
+            return
+        self._bytes = 0
+        until, before = min(self._loop.time() + self._timeout, self._latest), self._limit.when()
+        if before is not None and until > before:
+            self._limit.reschedule(until)
+            self._on_moved(until)
 
 
 class StreamReader:
@@ -56,9 +101,16 @@ class StreamReader:
         """Bytes of unfinished messages."""
         return self._held.total
 
-    async def read(self, stream: Stream, decoder: StreamDecoder, *, weight: float = 1.0) -> Message | None:
+    async def read(
+        self,
+        stream: Stream,
+        decoder: StreamDecoder,
+        *,
+        weight: float = 1.0,
+        deadline: Deadline | None = None,
+    ) -> Message | None:
         """One message, or None when the stream ended without a byte of one. ``weight``: as in
-        :meth:`run_steps`.
+        :meth:`run_steps`. ``deadline`` hears how it goes on.
 
         :class:`~tocsin.errors.WireError` for what is none, :class:`TransportError` when unfinished messages
         hold too much.
@@ -72,6 +124,8 @@ class StreamReader:
                     message = await self.run_steps(peer, _decode(decoder, bite, share.count), weight)
                     if message is not None:
                         return message
+                    if deadline is not None:
+                        deadline.progressed(len(bite))
         finally:
             share.give_back()
         decoder.eof()

@@ -23,8 +23,9 @@ from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import Event, MemberJoined, MemberLeft, RemoteState, UserMessage
 from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.testing import run
 from tocsin.gossip.transport.base import Stream, Transport
-from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+from tocsin.gossip.transport.memory import MemoryNetwork, MemoryStream, MemoryTransport
 from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 from tocsin.gossip.transport.tls.transport import TLSTransport
@@ -86,7 +87,7 @@ class Cluster:
 async def cluster(config: GossipConfig = LOCAL) -> AsyncIterator[Cluster]:
     all_members = Cluster(config)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(600):
             yield all_members
     finally:
         await asyncio.gather(*(one.gossip.close() for one in all_members.members))
@@ -115,6 +116,41 @@ def test_members_find_each_other_and_exchange_their_state() -> None:
                 assert (states[0].payload, states[0].join) == (f"state of {other}".encode(), True)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("large", ["a", "b"])
+def test_a_join_whose_state_goes_on_coming_is_not_begun_again(
+    monkeypatch: pytest.MonkeyPatch, large: str
+) -> None:
+    """Whether the large state is our answer or theirs: in virtual time it takes a minute, three times the
+    deadline of an exchange."""
+    read = MemoryStream.read
+
+    async def slowly(stream: MemoryStream) -> bytes:
+        await asyncio.sleep(1.0)
+        return await read(stream)
+
+    monkeypatch.setattr(MemoryStream, "read", slowly)
+
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        async with cluster(replace(LOCAL, stream_timeout=10.0)) as all_members:
+            a, b = [
+                await all_members.member(name, MemoryTransport(all_members.network, read_timeout=30.0))
+                for name in "ab"
+            ]
+            giver, taker = (a, b) if large == "a" else (b, a)
+            giver.gossip.endpoint._state_exchange._state_for = lambda _: Sliced(60, 64 * 1024)
+            began = loop.time()
+            (result,) = await b.gossip.join([a.address])
+            assert result.joined
+            assert loop.time() - began > 59
+            (state,) = [event for event in taker.events if isinstance(event, RemoteState)]
+            assert len(state.payload) == 60 * 64 * 1024
+            for one in (a, b):
+                assert one.gossip.driver_statistics.streams_broken == 0
+
+    run(story)
 
 
 class Sliced:

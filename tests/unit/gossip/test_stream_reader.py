@@ -14,7 +14,8 @@ from tocsin.gossip import stream_reader
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.stream_reader import ASKED, StreamReader
+from tocsin.gossip.stream_reader import ASKED, LONGEST, Deadline, StreamReader
+from tocsin.gossip.testing import run
 from tocsin.gossip.transport.base import Stream
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.scheduler import FairScheduler
@@ -115,3 +116,52 @@ def test_of_an_answer_to_what_we_asked_a_part_is_charged(monkeypatch: pytest.Mon
     asyncio.run(story())
     assert charged[0] > 0
     assert charged[1] == charged[0] * ASKED
+
+
+class Dripping:
+    """A stream that brings so many bytes of a message every second, for ever."""
+
+    remote = Address("192.0.2.1", 1)
+
+    peer = None
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self.left = data
+        self._size = size
+
+    async def read(self) -> bytes:
+        await asyncio.sleep(1.0)
+        data, self.left = self.left[: self._size], self.left[self._size :]
+        return data
+
+
+TIMEOUT = 10.0
+LARGE = b"".join(StreamCodec().encode(User(bytes(4 << 20))))
+
+
+async def read_in_time(stream: Dripping) -> float:
+    """Seconds until the message was whole, or until its reader gave up (then negative)."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    try:
+        async with asyncio.timeout(TIMEOUT) as limit:
+            message = await reader().read(
+                cast("Stream", stream), StreamCodec().decoder(), deadline=Deadline(limit, TIMEOUT)
+            )
+    except TimeoutError:
+        return began - loop.time()
+    assert message == User(bytes(4 << 20))
+    return loop.time() - began
+
+
+def test_a_message_that_goes_on_is_not_cut_at_its_first_deadline() -> None:
+    took = run(lambda: read_in_time(Dripping(LARGE, 64 * 1024)))
+    assert took > 6 * TIMEOUT
+
+
+def test_a_message_that_drips_is_cut_as_before() -> None:
+    assert run(lambda: read_in_time(Dripping(LARGE, 1024))) == -TIMEOUT
+
+
+def test_no_message_may_take_longer_than_so_many_timeouts() -> None:
+    assert run(lambda: read_in_time(Dripping(LARGE, 16 * 1024))) == -LONGEST * TIMEOUT

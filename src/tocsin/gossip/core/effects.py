@@ -35,7 +35,8 @@ class OpenStream:
     """Open a stream, write each of ``writes`` on its own, and (when ``expects_reply``) read one message.
 
     The driver reports with ``Endpoint.stream_replied`` (message, or None when no reply is expected and all is
-    written) or ``Endpoint.stream_failed``, always exactly one of them, by ``deadline`` (core time, seconds).
+    written) or ``Endpoint.stream_failed``, always exactly one of them, by ``deadline`` (core time, seconds)
+    or the later one that it has given to ``Endpoint.stream_progressed``.
     """
 
     exchange: int

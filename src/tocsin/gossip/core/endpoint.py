@@ -310,6 +310,10 @@ class Endpoint(Views):
         conflict = self._state_exchange.conflict(message) if known.kind is ExchangeKind.JOIN else None
         self._finish(known, error, now, conflict)
 
+    def stream_progressed(self, exchange: int, deadline: float) -> None:
+        """The answer on a stream of ours goes on: its outcome comes by ``deadline``, later than it was to."""
+        self._exchanges.extend(exchange, deadline)
+
     def stream_failed(self, exchange: int, reason: str, now: float) -> None:
         """A stream of ours failed; ``reason`` is for people."""
         if (known := self._exchanges.get(exchange)) is not None:

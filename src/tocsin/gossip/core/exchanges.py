@@ -77,6 +77,11 @@ class Exchanges:
         """The exchange, or None when it is over or never was."""
         return self._pending.get(identifier)
 
+    def extend(self, identifier: int, deadline: float) -> None:
+        """Give an exchange that is under way more time."""
+        if identifier in self._pending:
+            self._timers.set((EXCHANGE, identifier), deadline + GRACE)
+
     def refuse(self, kind: ExchangeKind, destination: Address, error: str) -> int:
         """Report an exchange as failed that cannot be begun."""
         self._identifier += 1

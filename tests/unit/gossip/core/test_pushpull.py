@@ -188,6 +188,17 @@ class TestOurExchanges:
         bench.drain()
         assert len(bench.told(ExchangeFinished)) == 1
 
+    def test_an_exchange_whose_answer_goes_on_has_more_time(self) -> None:
+        bench = Bench()
+        exchange = bench.endpoint.join(address_of(2), bench.now)
+        bench.endpoint.stream_progressed(exchange, bench.now + 59)
+        bench.run(58)
+        assert not bench.told(ExchangeFinished)
+        bench.run(10)
+        assert bench.told(ExchangeFinished)[0].error == "no outcome by the deadline"
+        bench.endpoint.stream_progressed(exchange, bench.now + 59)
+        assert not len(bench.endpoint._exchanges)
+
     def test_exchanges_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("tocsin.gossip.core.exchanges.MAX_EXCHANGES", 3)
         bench = Bench()
