@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from benchmarks import (
     report,
     rows_alerts,
+    rows_far,
     rows_faults,
     rows_idle,
     rows_joining,
@@ -49,6 +50,7 @@ ROWS: tuple[Row, ...] = (
     *rows_idle.ROWS,
     *rows_templates.ROWS,
     *rows_pages.ROWS,
+    *rows_far.ROWS,
 )
 PROFILE = "profile"
 

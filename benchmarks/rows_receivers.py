@@ -43,6 +43,12 @@ receivers:
 """
 
 
+ONE_GROUP: Final = """
+route: {{receiver: hook, group_by: [alertname], group_wait: 2s, group_interval: 5s, repeat_interval: 4h}}
+receivers: [{{name: hook, webhook_configs: [{{url: '{url}/hook'}}]}}]
+"""
+
+
 @contextmanager
 def _taker() -> Iterator[int]:
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.taker"], stdout=subprocess.PIPE, text=True)
@@ -94,7 +100,40 @@ def _measure(bench: Bench, kind: NodeKind) -> Samples:
     return samples
 
 
+def _one_group(bench: Bench, kind: NodeKind) -> Samples:
+    """All alerts in one group, flushed and then reported and flushed once more."""
+    count = bench.size(10_000, 2000)
+    config = ONE_GROUP
+    with _taker() as port, bench.alone(kind, config=config.format(url=f"http://127.0.0.1:{port}")) as node:
+        alerts = [prometheus_alert("OneGroup", instance=f"host-{number}") for number in range(count)]
+        before = cpu_seconds(node.pid)
+        _post(node, alerts)
+        wait_for(lambda: _told(port)[0] >= 1, 120, "the group is notified")
+        _post(node, [{**alert, "annotations": {"again": "yes"}} for alert in alerts[: count // 2]])
+        _post(node, [prometheus_alert("OneGroup", instance="one more")])
+        wait_for(lambda: _told(port)[0] >= 2, 120, "the group is notified again")
+        time.sleep(1)
+        used = cpu_seconds(node.pid) - before
+        return {"cpu": [used], **{key: [value] for key, value in longest_turn("turn", node).items()}}
+
+
 ROWS = (
+    Row(
+        "one-group",
+        "10,000 alerts are posted, all of one group with a webhook; when it is notified half of them are "
+        "posted again and one is new.",
+        (
+            Figure("cpu", "10,000 alerts in one group, notified twice: processor time", "s"),
+            Figure(
+                "turn",
+                "10,000 alerts in one group: longest turn of the event loop",
+                "ms",
+                Target(limit=20),
+                largest,
+            ),
+        ),
+        _one_group,
+    ),
     Row(
         "receivers",
         "1,000 alerts, each a group of its own, are posted to one node whose receiver has a webhook, a Slack "

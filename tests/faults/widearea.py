@@ -4,7 +4,7 @@
 
 Round trips between the regions take 80, 150 and 250 ms, and a hundredth of what goes between them is lost, in
 network namespaces as of ``tests.faults.suite``, whose flow of silences and alerts goes on all the while.
-Silences are posted to one node after the other, and every other Tocsin node is looked at until it shows them;
+Silences are posted to one node after the other, and every other node is looked at until it shows them;
 then the farthest region is cut off, and healed. It needs what the fault suite needs.
 """
 
@@ -42,7 +42,8 @@ NEAR: Final = 0.0005
 """Seconds there and back within a region."""
 ALLOWED: Final = 0.050
 """Seconds on top of the round trip, in which 99 of 100 silences are to be seen."""
-PATIENCE: Final = 60.0
+PATIENCE: Final = 30.0
+TOCSINS: Final = "between Tocsin nodes"
 CUT_FOR: Final = 15.0
 PACE: Final = 10.0
 """Nine nodes and what they do at the suite's pace are more than two cores can carry without queues."""
@@ -83,38 +84,60 @@ class Seen:
 
     number: int
     """Of silences."""
-    seconds: Mapping[float, Sequence[float]]
+    seconds: Mapping[tuple[str, float], Sequence[float]]
+    """Also by who made them and who shows them."""
+
+    def between_tocsins(self) -> list[tuple[float, Sequence[float]]]:
+        """By round trip."""
+        return sorted((trip, seconds) for (way, trip), seconds in self.seconds.items() if way == TOCSINS)
 
     def remarks(self) -> list[str]:
         """Figures by round trip."""
         found = []
-        for trip, seconds in sorted(self.seconds.items()):
+        for (way, trip), seconds in sorted(self.seconds.items(), key=lambda one: (one[0][0] != TOCSINS, one)):
             ordered = sorted(seconds)
             high = ordered[min(len(ordered) - 1, math.ceil(len(ordered) * 0.99) - 1)]
             met = "met" if high <= trip + ALLOWED else "missed"
+            allowed = f" ({1e3 * (trip + ALLOWED):.0f} allowed: {met})" if way == TOCSINS else ""
             found.append(
-                f"{1e3 * trip:.0f} ms away: p50 {1e3 * ordered[len(ordered) // 2]:.0f} ms, p99 "
-                f"{1e3 * high:.0f} ms of {len(ordered)} ({1e3 * (trip + ALLOWED):.0f} allowed: {met})"
+                f"{way}, {1e3 * trip:.0f} ms away: p50 {1e3 * ordered[len(ordered) // 2]:.0f} ms, p99 "
+                f"{1e3 * high:.0f} ms of {len(ordered)}{allowed}"
             )
         return found
 
 
-def time_silences(nodes: Sequence[tuple[str, int]], seconds: float) -> Seen:
-    """Post silences to one node after the other (each its URL and place), and look for them at the rest.
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A node as the process that times silences is told of it."""
+
+    url: str
+    place: int
+    tocsin: bool
+
+
+def _way(author: Place, other: Place) -> str:
+    if author.tocsin and other.tocsin:
+        return TOCSINS
+    return "to an Alertmanager" if author.tocsin else "from an Alertmanager"
+
+
+def time_silences(nodes: Sequence[Place], seconds: float) -> Seen:
+    """Post silences to one node after the other, and look for them at the rest.
 
     For a process of its own, with one thread: what else the test does would be part of every figure. A node
     is not asked before anything can have come to it.
     """
-    connections = [Connection(url) for url, _ in nodes]
-    found: dict[float, list[float]] = {}
+    connections = [Connection(node.url) for node in nodes]
+    found: dict[tuple[str, float], list[float]] = {}
     number, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
         author = number % len(nodes)
         body = silence_body(number)
         began = time.monotonic()
         path = f"/api/v2/silence/{post_silence(connections[author], body)}"
-        here = region_of(nodes[author][1])
-        trips = {other: round_trip(here, region_of(place)) for other, (_, place) in enumerate(nodes)}
+        here = region_of(nodes[author].place)
+        trips = {other: round_trip(here, region_of(node.place)) for other, node in enumerate(nodes)}
+        ways = {other: (_way(nodes[author], node), trips[other]) for other, node in enumerate(nodes)}
         missing = set(trips) - {author}
         while missing and time.monotonic() - began < PATIENCE:
             for other in sorted(missing):
@@ -122,10 +145,10 @@ def time_silences(nodes: Sequence[tuple[str, int]], seconds: float) -> Seen:
                     continue
                 if connections[other].get(path)[0] == 200:
                     missing.remove(other)
-                    found.setdefault(trips[other], []).append(time.monotonic() - began)
+                    found.setdefault(ways[other], []).append(time.monotonic() - began)
             time.sleep(BETWEEN_LOOKS)
         for other in missing:
-            found.setdefault(trips[other], []).append(PATIENCE)
+            found.setdefault(ways[other], []).append(PATIENCE)
         number += 1
         time.sleep(BETWEEN_SILENCES)
     for connection in connections:
@@ -133,20 +156,21 @@ def time_silences(nodes: Sequence[tuple[str, int]], seconds: float) -> Seen:
     return Seen(number, found)
 
 
-def wide_area(seconds: float, world: World, _hold: float, noted: Noted) -> None:
-    """The time is divided: silences are timed, then a region is cut off for a while, and healed."""
+def wide_area(seconds: float, kept: list[Seen], world: World, _hold: float, noted: Noted) -> None:
+    """Silences are timed, which ``kept`` gets; then a region is cut off for a while, and healed."""
     places = list(world.network.ports)
     world.network.become(paths(places))
     everybody = {node.cluster_address for node in world.nodes}
-    tocsins = [(node.url, node.place) for node in world.nodes if node.is_tocsin]
+    timing = [Place(node.url, node.place, node.is_tocsin) for node in world.nodes]
     looks, missed = 0, 0
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        timed = pool.submit(time_silences, tocsins, seconds)
+        timed = pool.submit(time_silences, timing, seconds)
         while not timed.done():
             missed += sum(world.sees(node) != everybody for node in world.nodes)
             looks += len(world.nodes)
             wait([timed], BETWEEN_MEMBERS)
-        noted.remarks += timed.result().remarks()
+        kept.append(timed.result())
+    noted.remarks += kept[-1].remarks()
     noted.remarks.append(f"members missed in {missed} of {looks} looks")
     noted.remarks.append(f"load of the machine {os.getloadavg()[1]:.1f} on {os.cpu_count()} cores")
     print("\n".join(noted.remarks), flush=True)  # What comes after may fail on a machine that is busy.
@@ -177,6 +201,7 @@ def main() -> int:
     parser.add_argument("--cluster", choices=("all", "tocsin", "mixed"), default="tocsin")
     parser.add_argument("--nodes", type=int, default=9, help="9 by default, a third in each region")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--json", type=Path, help="write there what was found of each cluster")
     parser.add_argument("--write", type=Path, help="put the figures into this page, between its marks")
     arguments = parser.parse_args()
     if reason := why_not() if "TOCSIN_FAULTS_INSIDE" not in os.environ else "":
@@ -184,7 +209,8 @@ def main() -> int:
         return NO_NAMESPACES
     if (status := run_inside("tests.faults.widearea", sys.argv[1:])) is not None:
         return status
-    act = partial(wide_area, arguments.seconds)
+    kept: list[Seen] = []
+    act = partial(wide_area, arguments.seconds, kept)
     scenario = Scenario("wide-area", "three regions", act, nodes=arguments.nodes, divides=True, pace=PACE)
     results = []
     for mixed in (False, True):
@@ -197,6 +223,12 @@ def main() -> int:
             results.append(run(scenario, mixed=mixed, short=False, seed=arguments.seed, folder=Path(folder)))
         print(json.dumps(asdict(results[-1])), flush=True)
     print(f"\n{text(results)}")
+    if arguments.json:
+        found = [
+            {**asdict(result), "seconds": seen.between_tocsins()}
+            for result, seen in zip(results, kept, strict=False)
+        ]
+        arguments.json.write_text(json.dumps(found))
     if arguments.write:
         page.put(arguments.write, text(results))
     return 1 if any(result.problems for result in results) else 0
