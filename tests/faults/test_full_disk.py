@@ -37,7 +37,7 @@ def test_a_full_disk_is_told_and_nothing_else_stops(tmp_path: Path) -> None:
         }
         answer = full.api.http.post("/api/v2/silences", json=body)
         assert answer.status_code == 503, answer.text
-        assert "cannot be kept on disk" in answer.json()
+        assert "cannot be written to disk" in answer.json()
         assert [silence["id"] for silence in full.api.silences()] == [kept]
         assert metric(full.api.metrics(), "tocsin_journal_failing") == 1
         from_peer = other.api.post_silence([matcher("alertname", "from a peer")])

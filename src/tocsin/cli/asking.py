@@ -1,4 +1,4 @@
-"""What all commands that ask a node share."""
+"""Shared by all commands that send requests to a node."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _compare_versions(api: Api, invocation: Invocation) -> None:
     try:
         theirs = str(api.status()["versionInfo"]["version"])
     except (TocsinError, KeyError, TypeError):
-        return  # The command itself will say what is wrong.
+        return  # The command itself will report the error.
     if theirs.split(".")[:2] != ALERTMANAGER_VERSION.split(".")[:2]:
         print(
             f"Warning: {invocation.program.name} version ({ALERTMANAGER_VERSION}) and alertmanager version"
@@ -65,7 +65,7 @@ def say(text: str) -> None:
 
 
 def harmless(text: str) -> str:
-    """Without sequences that a terminal obeys, and marks that change the direction of writing."""
+    """``text`` without terminal control sequences and marks that change the direction of writing."""
     from tocsin.text import plain
 
     return "".join(one if one.isprintable() or one == "\n" else plain(one) for one in text)

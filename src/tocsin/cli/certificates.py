@@ -107,7 +107,7 @@ def run_show(invocation: Invocation) -> int:
 
 
 def _print(invocation: Invocation, said: str, files: list[tuple[Path, str]], after: str = "") -> None:
-    """Which files were written, and what is to be said of it."""
+    """Print which files were written, with a text before and after the list."""
     if invocation.output == "json":
         say(to_json({"files": {str(path): what for path, what in files}}))
         return

@@ -39,7 +39,7 @@ REASONS: Final = ("silenced", "inhibited", "time interval")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Of one test. ``problems`` is empty when all was as expected."""
+    """The result of one test. ``problems`` is empty when it passed."""
 
     file: str
     place: str
@@ -56,7 +56,7 @@ def _muted(node: Node) -> str:
 
 
 class AlertSection(Section):
-    """An alert that fires, and what is to become of it; what is not said is not checked."""
+    """An alert that fires, and its expected outcome; absent keys are not checked."""
 
     labels: dict[str, str] = option(map_of(text), default={})
     receivers: tuple[str, ...] | None = option(list_of(text), default=None)
@@ -79,7 +79,7 @@ class TestSection(Section):
     alerts: tuple[AlertSection, ...] = option(list_of(AlertSection.read), default=())
 
     def check(self) -> None:
-        """A test is about something."""
+        """There is an alert to test."""
         if not self.alerts:
             raise self.mark.error("a test without alerts", "alerts: [{labels: {...}, receivers: [...]}]")
 
@@ -92,7 +92,7 @@ class FileSection(Section):
 
 
 def check_file(path: Path, now: int, *, config: str = "") -> Iterator[Result]:
-    """What became of each test in the file. ``config`` counts instead of what it names.
+    """The result of each test in the file. ``config`` overrides the file's own.
 
     :class:`~tocsin.errors.ConfigError` where a file cannot be read or used.
     """

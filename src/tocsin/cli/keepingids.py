@@ -1,4 +1,4 @@
-"""``silence import --keep-ids``: by Tocsin's own API, as API v2 takes no id that the node does not know."""
+"""``silence import --keep-ids``: uses Tocsin's own API, as API v2 refuses ids that the node does not know."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ class _Tried(NamedTuple):
 
 
 def import_all(invocation: Invocation, silences: Sequence[Json], workers: int) -> int:
-    """Make each silence, or find that it is there. Exit status 1 if one could not be; the others are."""
+    """Make each silence, or find that it exists. Exit status 1 if one failed; the others are made."""
     api = ask(invocation)
-    tried = [_try(api, one) for one in silences[:1]]  # Alone: all others would fail as it does.
+    tried = [
+        _try(api, one) for one in silences[:1]
+    ]  # The first one alone: if the node lacks the API, all others would fail too.
     with ThreadPoolExecutor(workers) as pool:
         tried += pool.map(lambda one: _try(api, one), silences[1:])
     imported = [one.id for one in tried if one.imported]

@@ -29,7 +29,7 @@ from tocsin.node.cluster.keyring.keyfile import (
 from tocsin.text import plain
 
 SHORTEST = 8
-"""Digits of a fingerprint that stand for it, if no other begins so."""
+"""Digits of a fingerprint that identify it, if no other begins with them."""
 
 
 def run_generate(invocation: Invocation) -> int:
@@ -88,7 +88,7 @@ async def _run(
 
 
 def _whole(start: str, known: Collection[str]) -> str:
-    """The fingerprint that begins so; :class:`UserError` unless it is one and no more."""
+    """The fingerprint that begins with ``start``; :class:`UserError` unless there is exactly one."""
     start = start.lower()
     if len(start) < SHORTEST or not set(start) <= set("0123456789abcdef"):
         raise UserError(f"{start!r} is not a fingerprint: give {SHORTEST} hexadecimal digits of it at least")
@@ -102,7 +102,7 @@ def _whole(start: str, known: Collection[str]) -> str:
 
 
 def _check_everybody_has(listed: Sequence[Outcome], key: str) -> None:
-    """A node that lacks the key could read nothing any more."""
+    """Refuse to use a key that a node lacks: it could decrypt nothing any more."""
     lacking = [one.name for one in listed if one.problem != NOT_TOCSIN and key not in one.keys]
     if lacking:
         raise UserError(
@@ -112,8 +112,8 @@ def _check_everybody_has(listed: Sequence[Outcome], key: str) -> None:
 
 
 def _follow(file: Path, request: Request, *, update: bool, failed: bool) -> None:
-    """Make the change in the tool's own file too, or say that it lacks it."""
-    keys = read_keys(file)  # The node whose file it is may have written it.
+    """Make the change in the tool's own file too, or warn that the file lacks it."""
+    keys = read_keys(file)  # The node may have written the file, if it is the node's own.
     wanted = list(keys)
     key = request.key or next((one for one in keys if fingerprint(one) == request.fingerprint), b"")
     if request.command == "install" and key not in keys:

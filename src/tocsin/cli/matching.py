@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def parser_mode(invocation: Invocation) -> ParserMode:
-    """The notation of matchers that ``--enable-feature`` asks for."""
+    """The matcher syntax that ``--enable-feature`` selects."""
     from tocsin.alerting.matcher import ParserMode
 
     check_features(invocation)
@@ -26,7 +26,7 @@ def parser_mode(invocation: Invocation) -> ParserMode:
 
 
 def check_features(invocation: Invocation) -> None:
-    """:class:`CommandError` for a feature that there is not. Only the modes of matchers do something here."""
+    """:class:`CommandError` for an unknown feature. Only those about matchers have an effect here."""
     features = invocation.text("enable-feature")
     for feature in features.split(",") if features else ():
         if feature not in FEATURES:
@@ -40,7 +40,7 @@ def check_features(invocation: Invocation) -> None:
 
 
 class Words:
-    """Reads matchers, and warns of those that should be written otherwise."""
+    """Parses matchers, and warns of those that should be written differently."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -48,7 +48,7 @@ class Words:
         self._told: set[str] = set()
 
     def matcher(self, text: str) -> Matcher:
-        """One. :class:`CommandError` with Alertmanager's message."""
+        """Parse one matcher. :class:`CommandError` with Alertmanager's message."""
         from tocsin.alerting.matcher import parse_matcher
 
         try:
@@ -79,7 +79,7 @@ class Words:
         return found
 
     def _warn(self, warning: ParseWarning) -> None:
-        # amtool logs it to standard output, where it breaks what reads the rest.
+        # amtool logs it to standard output, where it breaks programs that read the rest.
         if warning.input not in self._told:
             self._told.add(warning.input)
             better = f"; write {warning.suggestion}" if warning.suggestion else ""

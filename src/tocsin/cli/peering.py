@@ -1,4 +1,4 @@
-"""What commands that ask several nodes share."""
+"""Shared by commands that ask several nodes."""
 
 from __future__ import annotations
 

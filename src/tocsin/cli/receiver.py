@@ -1,4 +1,4 @@
-"""``tocsinctl receiver``: try a receiver of a configuration file, without a node."""
+"""``tocsinctl receiver``: tests a receiver of a configuration file, without a node."""
 
 from __future__ import annotations
 

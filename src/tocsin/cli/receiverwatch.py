@@ -1,4 +1,4 @@
-"""What goes out in a test of a receiver, and what comes back, with secrets masked: printed, or kept."""
+"""Prints or records the requests and answers of a receiver test, with secrets masked."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ROLE: Final = (
     b"<AssumeRoleResult><AccessKeyId>DRYRUN</AccessKeyId><SecretAccessKey>dry-run</SecretAccessKey>"
     b"<SessionToken>dry-run</SessionToken></AssumeRoleResult>"
 )
-"""AWS's answer where a role's keys are asked for."""
+"""AWS's answer to AssumeRole in a dry run."""
 _DRY: Final = b'{"ok":true,"success":true,"access_token":"dry-run","result":{"message_id":1},"issues":[]}'
-"""What stands for an answer of every kind of server, so that all that would be sent is made."""
+"""The answer of every kind of server in a dry run, so that all requests are made."""
 
 
 class Printer:
-    """Prints each request and answer. Implements ``Watcher``. ``mask`` takes secrets out of a text."""
+    """Prints each request and answer. Implements ``Watcher``. ``mask`` replaces secrets in a text."""
 
     def __init__(self, mask: Callable[[str], str], *, dry: bool) -> None:
         self._mask, self.dry = mask, dry
@@ -55,20 +55,20 @@ class Printer:
         self._say("> ", _text_of_mail(data))
 
     def replied(self, step: str, code: int, message: str) -> None:
-        """Print what a mail server says."""
+        """Print a mail server's reply."""
         self._say(f"< {step}: ", f"{code} {message}")
 
     def _say(self, begin: str, text: str) -> None:
         masked = self._mask(text).strip()
         for line in masked[:LONGEST_SHOWN].splitlines():
-            # A backslash stays as it is, since JSON has its own; what a terminal might obey does not.
+            # A backslash stays as it is, since JSON has its own; control characters are removed.
             print(begin + "".join(each if each.isprintable() else plain(each) for each in line))
         if len(masked) > LONGEST_SHOWN:
             print(f"{begin}… and {len(masked) - LONGEST_SHOWN} characters more")
 
 
 class Recorder:
-    """Keeps them, whole. Implements ``Watcher``."""
+    """Records requests and answers, uncut. Implements ``Watcher``."""
 
     def __init__(self, mask: Callable[[str], str], *, dry: bool) -> None:
         self._mask, self.dry = mask, dry
@@ -80,7 +80,7 @@ class Recorder:
 
     @property
     def requests(self) -> tuple[HttpRequest, ...]:
-        """Each with its answer, in order."""
+        """The requests in order, each with its answer."""
         return tuple(
             HttpRequest(method=method, url=url, headers=headers, body=body, answer=self._answers.get(number))
             for number, (method, url, headers, body) in enumerate(self._requests, 1)
@@ -89,13 +89,13 @@ class Recorder:
     def sending(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
     ) -> Answer | None:
-        """Keep a request."""
+        """Record a request."""
         text = self._mask(body.decode("utf-8", "replace"))
         self._requests.append((method, self._mask(_unescaped(url)), self._headers(headers), text))
         return _instead(body) if self.dry else None
 
     def answered(self, answer: Answer) -> None:
-        """Keep the answer to the request before."""
+        """Record the answer to the last request."""
         self.last = answer
         self._answers[len(self._requests)] = HttpAnswer(
             status=answer.status,
@@ -104,7 +104,7 @@ class Recorder:
         )
 
     def mailing(self, sender: str, recipients: Sequence[str], data: bytes) -> None:
-        """Keep a mail."""
+        """Record a mail."""
         self.mails.append(
             Mail(
                 sender=self._mask(sender),
@@ -114,7 +114,7 @@ class Recorder:
         )
 
     def replied(self, step: str, code: int, message: str) -> None:
-        """Keep what a mail server says."""
+        """Record a mail server's reply."""
         self.replies.append(MailReply(step=step, code=code, message=self._mask(message)))
 
     def _headers(self, headers: Iterable[tuple[str, str]]) -> tuple[Header, ...]:
@@ -134,7 +134,7 @@ def _text_of_mail(data: bytes) -> str:
 
 
 def _unescaped(url: str) -> str:
-    """Parameters as they are, so that a secret among them is known for one."""
+    """The URL with its parameters unescaped, so that secrets among them are recognized."""
     address, mark, query = url.partition("?")
     return address + mark + urlencode(parse_qsl(query, keep_blank_values=True), safe="", quote_via=_as_it_is)
 

@@ -1,4 +1,4 @@
-"""What commands on the routing tree share: where it comes from, and how it is drawn."""
+"""Shared by commands on the routing tree: loading and drawing it."""
 
 from __future__ import annotations
 

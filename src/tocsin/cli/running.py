@@ -1,4 +1,4 @@
-"""What the daemon does from its flags to its end; :mod:`tocsin.cli.daemon` loads it."""
+"""Runs the daemon, from its flags to its end; :mod:`tocsin.cli.daemon` loads this."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__versi
   go version:       python{platform.python_version()}
   platform:         {sys.platform}/{goarch()}
   tags:             tocsin"""
-"""The first line is of Alertmanager's form, for what reads it; the revision is Tocsin's own version."""
+"""The first line has Alertmanager's form, as programs parse it; the revision is Tocsin's own version."""
 
 
 def run(argv: Sequence[str]) -> int:
@@ -48,7 +48,7 @@ def run(argv: Sequence[str]) -> int:
         print(f"tocsin: error: {error}", file=sys.stderr)
         return 1
     set_up(flags.log_level, flags.log_format)
-    # Not for --help; and they make many objects that the collector need not visit.
+    # Not needed for --help; and they make many objects that the collector need not visit.
     from tocsin.node.app import start
     from tocsin.node.prepared import prepare
 
@@ -60,13 +60,13 @@ def _show(text: str) -> int:
     try:
         print(text, flush=True)
     except BrokenPipeError:
-        # The reader has gone (`| head`); the interpreter must not flush once more at exit.
+        # The reader is gone (`| head`); the interpreter must not flush again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 
 def _said(error: TocsinError, flags: NodeFlags) -> str:
-    """An error with the flag that named the file, as it is typed, if it is of a whole file."""
+    """The text of an error; one about a whole file gets the flag that names the file."""
     if isinstance(error, ConfigError):
         for name, (declared, _) in declared_flags(NodeFlags).items():
             if getattr(flags, declared.name) == error.location:

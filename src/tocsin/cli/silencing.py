@@ -1,4 +1,4 @@
-"""What commands that make silences share."""
+"""Shared by commands that make silences."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def as_json(matchers: Sequence[Matcher]) -> list[dict[str, Any]]:
 
 
 def username() -> str:
-    """Who runs the tool; empty if the system does not know."""
+    """The name of the user who runs the tool; empty if unknown."""
     import os
     import pwd
 

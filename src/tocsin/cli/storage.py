@@ -1,4 +1,4 @@
-"""``tocsinctl storage``: what a node keeps on disk."""
+"""``tocsinctl storage``: exports what a node has on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``tocsinctl template test``: compare what templates render with what they ought to."""
+"""``tocsinctl template test``: compares the output of templates with expectations."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ def run_test(invocation: Invocation) -> int:
 TEST: Final = Command(
     run_test,
     arguments=(Argument("file", "YAML: docs/templates.md shows one", FILE, least=1, most=1),),
-    description="Checks every expectation in the file. Exit status 1 if one was not met.",
+    description="Checks every expectation in the file. Exit status 1 if one fails.",
 )

@@ -1,4 +1,5 @@
-"""What a node answers, read: JSON that has what the tool shows, or one error that says what it lacks."""
+"""A node's answers, decoded: JSON with the fields that the tool shows, or one error that names what is
+missing."""
 
 from __future__ import annotations
 
@@ -54,12 +55,12 @@ def read_silences(body: bytes) -> list[Json]:
 
 
 def read_silence(body: bytes) -> Json:
-    """One."""
+    """A silence."""
     return _fitting(_read(body), _SILENCE, "silence")
 
 
 def read_status(body: bytes) -> Json:
-    """A status; that of a node without a cluster has no members."""
+    """A status; without a cluster it has no members."""
     status = _fitting(_read(body), _STATUS, "status")
     cluster = status["cluster"]
     _optional_texts(cluster, "cluster")
@@ -70,7 +71,7 @@ def read_status(body: bytes) -> Json:
 
 
 def read_id(body: bytes) -> str:
-    """The id of a silence that was made."""
+    """The id of a created silence."""
     return str(_fitting(_read(body), {"silenceID": _TEXT}, "answer")["silenceID"])
 
 
@@ -78,18 +79,18 @@ def _read(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise RemoteError("no JSON") from None
+        raise RemoteError("not JSON") from None
 
 
 def _each(found: object, shape: Json, what: str) -> list[Json]:
     if not isinstance(found, list):
-        raise RemoteError(f"no list of {what}s")
+        raise RemoteError(f"not a list of {what}s")
     return [_fitting(one, shape, what) for one in found]
 
 
 def _fitting(found: object, shape: Json, what: str) -> Json:
     if not isinstance(found, dict):
-        raise RemoteError(f"something that is no {what}")
+        raise RemoteError(f"something that is not {_one(what)}")
     _check(found, shape, what, "")
     _optional_texts(found, what)
     return found

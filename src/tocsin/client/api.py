@@ -27,7 +27,7 @@ from tocsin.notify.integrations.json import escape
 T = TypeVar("T")
 _PREFIX: Final = "/api/v2"
 _OK: Final = 200
-"""No operation of API v2 has another success: amtool takes 204 for a refusal."""
+"""The only status that counts as success: amtool treats 204 as a refusal too."""
 
 
 class _Operation(NamedTuple):
@@ -35,7 +35,8 @@ class _Operation(NamedTuple):
     path: str
     name: str
     statuses: tuple[tuple[int, str], ...]
-    """Those that the API's description has, with their messages; a ``-`` before them: without a text."""
+    """The statuses in the API's description, with the names of their responses; a leading ``-``: the response
+    has no text."""
 
 
 _ALERTS: Final = _Operation(
@@ -72,7 +73,7 @@ class Api:
     """One node. Methods raise :class:`ApiError` and :class:`~tocsin.errors.TransportError`."""
 
     def __init__(self, settings: Settings) -> None:
-        """:class:`~tocsin.errors.UserError` for an URL or a file that cannot be used."""
+        """:class:`~tocsin.errors.UserError` for a URL or a file that cannot be used."""
         self.node_url = parse_url(settings.url)
         self._client = _client(self.node_url, settings)
 
@@ -86,7 +87,7 @@ class Api:
         receiver: str = "",
         filters: Sequence[str] = (),
     ) -> list[Json]:
-        """Those that fulfil all ``filters``, in one of the states asked for."""
+        """The alerts that match all ``filters`` and are in one of the states asked for."""
         query = [("active", _bool(active)), *(("filter", one) for one in filters)]
         query += [("inhibited", _bool(inhibited)), *([("receiver", receiver)] if receiver else [])]
         query += [("silenced", _bool(silenced)), ("unprocessed", _bool(unprocessed))]
@@ -97,7 +98,7 @@ class Api:
         self._call(_POST_ALERTS, body=list(alerts))
 
     def silences(self, filters: Sequence[str] = ()) -> list[Json]:
-        """In every state."""
+        """Silences in every state."""
         query = [("filter", one) for one in filters]
         return self._read(read_silences, self._call(_SILENCES, query=query))
 
@@ -106,7 +107,7 @@ class Api:
         return self._read(read_silence, self._call(_SILENCE, identifier=identifier))
 
     def post_silence(self, silence: Json) -> str:
-        """Make it, or change the one with its ``id``. Returns the id that it has now."""
+        """Create the silence, or change the one with its ``id``. Returns its id after that."""
         return self._read(read_id, self._call(_POST_SILENCES, body=silence))
 
     def expire(self, identifier: str) -> None:

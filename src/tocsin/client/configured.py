@@ -37,7 +37,7 @@ class ConfiguredClient:
     async def _request(self, method: str, target: str, body: bytes | None) -> Answer:
         left = max(self._deadline - time.monotonic(), 0.0)
         doing = f'{method.capitalize()} "{self._node_url.base}{target}"'
-        # The bound of pieces is for servers that mean harm; a node may send a large answer in small ones.
+        # The bound on pieces is against hostile receivers; a node may send a large answer in small pieces.
         client = HTTPClient(
             self._config, bounds=AnswerBounds(bytes=MAX_ANSWER_BYTES, seconds=left, pieces=MAX_ANSWER_BYTES)
         )

@@ -21,7 +21,8 @@ def read(text: str) -> datetime:
 
 
 def shown(text: str, layout: str = DEFAULT_LAYOUT) -> str:
-    """An instant of the API in a layout of Go's ``time`` package; what is none stays as it is."""
+    """An instant of the API in a layout of Go's ``time`` package; a text that is not an instant stays as it
+    is."""
     try:
         moment = read(text)
     except ValueError:
@@ -65,7 +66,7 @@ def parse(text: str) -> datetime:
 
 
 def written(moment: datetime) -> str:
-    """For the API, in milliseconds, in the zone that it is in."""
+    """An instant as the API takes it: milliseconds, in its own zone."""
     text = moment.isoformat("T", "milliseconds")
     return f"{text[:-6]}Z" if text.endswith("+00:00") else text
 

@@ -112,7 +112,7 @@ def cluster(status: Json, output: str) -> str:
 
 
 def configuration(status: Json, output: str) -> str:
-    """The configuration of a status, and of which version it is."""
+    """The configuration in a status, and the version of the node."""
     if output == "json":
         return to_json(status)
     original = f"{status['config']['original']}\n"

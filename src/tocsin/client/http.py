@@ -28,14 +28,14 @@ _PROXIES: Final = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 
 class Answer(NamedTuple):
-    """Of a node."""
+    """A node's answer."""
 
     status: int
     body: bytes
 
 
 class _Received(NamedTuple):
-    """An answer, and where it sends us to, if it does."""
+    """An answer, and where it redirects to, if it does."""
 
     answer: Answer
     location: str
@@ -67,7 +67,7 @@ class Client(Protocol):
 
 
 def parse_url(text: str) -> NodeURL:
-    """A node's URL. :class:`~tocsin.errors.UserError` for what is none."""
+    """A node's URL. :class:`~tocsin.errors.UserError` for a text that is not one."""
     try:
         parts = urlsplit(text)
         port = parts.port
@@ -107,7 +107,7 @@ class PlainClient:
         for _ in range(MAX_REDIRECTS):
             received = self._asked(node_url, method, target, body, f'{method.capitalize()} "{shown}"')
             status = received.answer.status
-            # A change that would become a question goes no further: it would be taken for done.
+            # Do not follow a redirect that turns a POST into a GET: the change would seem done.
             if not received.location or not (
                 status in _MOVED_AS_IT_IS or (status in _MOVED and method in ("GET", "HEAD"))
             ):

@@ -29,13 +29,13 @@ from tocsin.node.cluster.keyring.commands import (
 from tocsin.node.config.commandline import split_host_port
 
 AT_ONCE: Final = 16
-"""Nodes asked at the same time."""
+"""Nodes that are sent the command at the same time."""
 _READ: Final = 64 * 1024
 NOT_TOCSIN: Final = "not reachable by this command: not a Tocsin node"
 
 
 class NoSharedKeyError(RemoteError):
-    """The node decrypts nothing of ours, or we nothing of its: keys or label differ."""
+    """The node cannot decrypt our messages, or we not those of the node: keys or label differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Outcome:
     address: str
     problem: str
     keys: tuple[str, ...] = ()
-    """Fingerprints, the primary first, as far as the node answered."""
+    """Fingerprints, the primary first; empty if the node did not answer."""
     verify_incoming: bool = True
     verify_outgoing: bool = True
 
@@ -56,16 +56,16 @@ class KeyringClient:
     each node."""
 
     def __init__(self, keys: Sequence[bytes], *, label: bytes = b"", timeout: float = 10.0) -> None:
-        # The limits are the answers': a node that is not what it seems cannot make us hold more.
+        # Limits on answers, so that a hostile node cannot fill our memory.
         limits = replace(DEFAULT_LIMITS, user_state=8 * 1024 * 1024, sealed=8 * 1024 * 1024)
         self._codec = StreamCodec(label, Keyring(keys), limits=limits)
         self._timeout = timeout
         self._at_once = asyncio.Semaphore(AT_ONCE)
 
     async def members(self, address: str) -> tuple[MemberLine, ...]:
-        """Who is in the cluster, by the node at ``address`` (host:port), the dead not yet forgotten included.
-
-        :class:`TransportError` and :class:`RemoteError` when it does not answer or not as it should.
+        """The members that the node at ``address`` (host:port) knows, dead ones included.
+        :class:`TransportError` when it does not answer, :class:`RemoteError` for an answer that cannot be
+        used.
         """
         return (await self._ask(address, Request(HELLO, _nonce(), members=True))).members
 
@@ -115,7 +115,7 @@ class KeyringClient:
         except WireError as error:
             raise NoSharedKeyError(f"it does not share our key or label: {error.problem}") from None
         if not secrets.compare_digest(answer.question.encode("utf-8", "replace"), digest(payload).encode()):
-            raise RemoteError("it gave the answer to another question")
+            raise RemoteError("it answered another request")
         if request.node and answer.node != request.node:
             raise TransportError(f"{answer.node!r} is at its address")
         return answer
@@ -138,11 +138,14 @@ class KeyringClient:
                     raise RemoteError("it did not answer as a Tocsin node does")
         finally:
             writer.close()
-        raise RemoteError("it gave no answer: no Tocsin node with a keyring, or one older than this tool")
+        raise RemoteError(
+            "it did not answer: it is not a Tocsin node with a keyring, or is older than this tool"
+        )
 
 
 def _unfulfilled(request: Request, keys: tuple[str, ...]) -> str:
-    """What the keys that a node says it has now lack of what the command was for."""
+    """How the keys that a node reports differ from what the command should have done; empty if they do
+    not."""
     wanted = fingerprint(request.key) if request.key else request.fingerprint
     match request.command:
         case "install":
@@ -153,7 +156,9 @@ def _unfulfilled(request: Request, keys: tuple[str, ...]) -> str:
             fulfilled = bool(keys) and wanted not in keys
         case _:
             fulfilled = bool(keys)
-    return "" if fulfilled else "it says that it did it, but its keys are not as they would be"
+    return (
+        "" if fulfilled else "it reports success, but its keys are not what the command should have made them"
+    )
 
 
 def _nonce() -> str:

@@ -1,4 +1,4 @@
-"""Samples of a node's ``/metrics``, in Prometheus' text form: as little of it as the tool needs."""
+"""Reads samples from a node's ``/metrics`` in Prometheus' text format, as far as the tool needs it."""
 
 from __future__ import annotations
 

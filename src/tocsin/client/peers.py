@@ -22,24 +22,25 @@ POLL_SECONDS: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one node says of the cluster. ``problem`` is empty when it says something."""
+    """What one node knows of the cluster. ``problem`` is empty when it has answered."""
 
     url: str
     name: str = ""
     status: str = ""
     members: tuple[tuple[str, str], ...] = ()
-    """Names with cluster addresses."""
+    """Pairs of name and cluster address."""
     problem: str = ""
 
     @property
     def names(self) -> frozenset[str]:
-        """Of the members."""
+        """The names of the members."""
         return frozenset(name for name, _ in self.members)
 
 
 @dataclass(slots=True)
 class Nodes:
-    """The node of ``settings``, and its peers at ``urls`` or where they are expected."""
+    """The node of ``settings``, and its peers: at ``urls``, or at the URLs derived from their cluster
+    addresses."""
 
     settings: Settings
     urls: Sequence[str] = ()
@@ -53,7 +54,7 @@ class Nodes:
             return View(url, problem=str(error))
 
     def api(self, url: str) -> Api:
-        """Of the node at ``url``, with the time that is left of the command's."""
+        """A client of the node at ``url``, with the rest of the command's time limit."""
         if url not in self._apis:
             self._apis[url] = Api(self.settings._replace(url=url, check_version=False))
         return self._apis[url]
@@ -71,7 +72,7 @@ class Nodes:
         return [_beside(node_url, address) for name, address in first.members if name != first.name]
 
     def having(self, identifier: str, urls: Sequence[str]) -> list[str]:
-        """Those of ``urls`` whose node has the silence."""
+        """Those of ``urls`` at which the silence exists."""
         return [url for url in urls if self._has(url, identifier)]
 
     def _has(self, url: str, identifier: str) -> bool:
@@ -81,7 +82,7 @@ class Nodes:
             return False
 
     def silences(self, url: str) -> dict[str, str]:
-        """When each silence of a node that has not expired was changed last."""
+        """For each silence of a node that has not expired, when it was last changed."""
         return {
             str(one["id"]): str(one["updatedAt"])
             for one in self.api(url).silences()
@@ -90,7 +91,7 @@ class Nodes:
 
 
 def until(done: Callable[[], bool], deadline: float) -> bool:
-    """Ask again and again until it is so; False when it is not by ``deadline`` (:func:`time.monotonic`)."""
+    """Poll ``done`` until it is true; False if it is not by ``deadline`` (:func:`time.monotonic`)."""
     while not done():
         if time.monotonic() + POLL_SECONDS > deadline:
             return False

@@ -1,4 +1,4 @@
-"""Which node a command talks to, and how."""
+"""Which node a command connects to, and how."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables and colours that behave in a pipe: colours only on a terminal, one row a line, nothing cut."""
+"""Tables and colours: colours on a terminal only, one row a line, nothing cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks a node's cluster port what it offers, and tries the handshake that a peer would make."""
+"""Checks a node's cluster port: what it offers, and whether the handshake of a peer succeeds."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from tocsin.tls.trust import peer_chain
 
 _VERSIONS: Final = {"TLS 1.2": ssl.TLSVersion.TLSv1_2, "TLS 1.3": ssl.TLSVersion.TLSv1_3}
 _SOON: Final = 14
-"""Days before its end from which a certificate is a problem."""
+"""A certificate that expires within so many days is reported as a problem."""
 
-_MENDS: Final = {
+_HINTS: Final = {
     "unknown_authority": "each side needs the CA of the other's certificate (client_ca_file, ca_file)",
     "expired": "issue a new certificate; running nodes take it without a restart",
     "not_yet_valid": "compare the clocks of both machines",
@@ -42,20 +42,20 @@ _MENDS: Final = {
 
 @dataclass(slots=True)
 class TLSReport:
-    """Lines of (heading, text), and what is wrong with a hint."""
+    """The report: lines of (heading, text), and the problems, each with a hint."""
 
     place: str
     lines: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def fail(self, problem: str, hint: str) -> None:
-        """Note what is wrong."""
+        """Add a problem."""
         self.problems.append(f"{problem} ({hint})" if hint else problem)
 
     def refused(self, error: RefusalError, *, here: str, there: str) -> None:
-        """Note a refusal, by whom it was."""
+        """Add a refusal, and which side refused."""
         who = there if error.by_peer else here
-        self.fail(f"{who}: {error}", _MENDS.get(error.reason, ""))
+        self.fail(f"{who}: {error}", _HINTS.get(error.reason, ""))
 
     def __str__(self) -> str:
         width = max([len(heading) for heading, _ in self.lines] + [len("PROBLEM")])
@@ -71,7 +71,7 @@ class _Outcome:
     certificate: bytes | None
     chain: list[bytes]
     refusal: RefusalError | None
-    """What came after the handshake: with TLS 1.3 a client certificate is judged only then."""
+    """A refusal after the handshake: with TLS 1.3 the server checks the client certificate only then."""
 
 
 def check(host: str, port: int, config: Path | None, *, timeout: float, now: datetime) -> TLSReport:
@@ -103,7 +103,7 @@ def check(host: str, port: int, config: Path | None, *, timeout: float, now: dat
 
 
 def _open_context(version: ssl.TLSVersion) -> ssl.SSLContext:
-    """To see whatever is shown."""
+    """A context that accepts any certificate, in order to show it."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -149,18 +149,18 @@ def _report_offer(
     wants = [one for one in refusals if one.reason in ("no_certificate", "no_common_parameters")]
     if not offered:
         first = (wants or refusals)[0]
-        report.fail(f"no handshake: {first}", _MENDS.get(first.reason, ""))
+        report.fail(f"no handshake succeeded: {first}", _HINTS.get(first.reason, ""))
         return
     shown = next(iter(reversed(offered.values())))
     asked = any(one.refusal is not None and one.refusal.reason != "closed" for one in offered.values())
-    # TLS 1.2 refuses who shows no certificate within the handshake, so that version seems refused.
+    # With TLS 1.2 a client without a certificate is refused within the handshake, as if the version were.
     also = " (and TLS 1.2 perhaps: it cannot be seen without a certificate)" if asked and wants else ""
     report.lines.append(("versions", ", ".join(offered) + also))
     report.lines.append(("protocol", shown.protocol or "Alertmanager's framing (no ALPN)"))
     report.lines.append(("client certificate", "required" if asked else "not required"))
     if not asked:
         report.fail(
-            "whoever reaches the port is let in",
+            "anybody who reaches the port is let in",
             "set client_auth_type: RequireAndVerifyClientCert and client_ca_file there",
         )
     if shown.certificate is None:
@@ -178,7 +178,7 @@ def _report_certificate(report: TLSReport, der: bytes, now: datetime, heading: s
         names = sorted(subject_alternative_names(der))
         report.lines.append(("names", ", ".join(names) or "none"))
         if not names:
-            report.fail("the certificate has no name", _MENDS["wrong_name"])
+            report.fail("the certificate has no name", _HINTS["wrong_name"])
         with suppress(x509.ExtensionNotFound):
             uses = set(found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
             for use, oid in (
@@ -196,11 +196,11 @@ def _report_certificate(report: TLSReport, der: bytes, now: datetime, heading: s
         ("  valid", f"{found.not_valid_before_utc:%Y-%m-%d} to {ends:%Y-%m-%d %H:%M} UTC, {days} days left")
     )
     if ends < now:
-        report.fail(f"{heading}: expired", _MENDS["expired"])
+        report.fail(f"{heading}: expired", _HINTS["expired"])
     elif days < _SOON:
-        report.fail(f"{heading}: expires in {days} days", _MENDS["expired"])
+        report.fail(f"{heading}: expires in {days} days", _HINTS["expired"])
     if found.not_valid_before_utc > now:
-        report.fail(f"{heading}: not valid yet", _MENDS["not_yet_valid"])
+        report.fail(f"{heading}: not valid yet", _HINTS["not_yet_valid"])
 
 
 def _try_as_a_peer(

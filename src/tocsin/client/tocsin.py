@@ -1,4 +1,4 @@
-"""Tocsin's own API of a node, as the tool asks it: answers are read into the models that they are made of."""
+"""Client of a node's ``/api/tocsin/v1``: answers are decoded into the classes of :mod:`tocsin.models`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def get(api: Api, path: str, model: type[T], query: Pairs = ()) -> T:
 
 
 def post(api: Api, path: str, body: Any, model: type[T]) -> T:
-    """What becomes of ``body`` at ``path``."""
+    """Post ``body`` to ``path``; the answer."""
     return _read(api, api.post(PREFIX + path, msgspec.json.encode(body)), model)
 
 
@@ -51,7 +51,7 @@ def _read(api: Api, answer: Answer, model: type[T]) -> T:
         try:
             return msgspec.json.decode(answer.body, type=model)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise RemoteError(f"{api.node_url.base} answers what cannot be read: {error}") from None
+            raise RemoteError(f"{api.node_url.base} gave an answer that cannot be decoded: {error}") from None
     try:
         problem = msgspec.json.decode(answer.body, type=Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -1,6 +1,5 @@
-"""``global`` of the file: what the other sections inherit, by the names of these keys.
-
-All of it is read and shown as Alertmanager does, whichever kinds of receiver this version has.
+"""``global`` of the file: what the other sections inherit, by the names of these keys. Every key is read and
+shown as Alertmanager does.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _ONE_SOURCE = (
     "wechat_api_secret",
     "mattermost_webhook_url",
 )
-"""Each is given as it is or, with ``_file`` added, by a file: not both."""
+"""Keys that are given as a value or, with ``_file`` added, as a file: not both."""
 
 
 def _url(default: str) -> str:

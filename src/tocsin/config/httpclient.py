@@ -41,7 +41,7 @@ _RESERVED_HEADERS = frozenset(
 )
 
 _secret_store: Reader[Any] = unserved(
-    "secrets by reference need a secret store, which is not offered", "use the _file form", default=""
+    "secrets by reference need a secret store, which is not supported", "use the _file form", default=""
 )
 
 
@@ -88,7 +88,8 @@ class TLSClientConfig(Section):
 
 
 class WorkingFolderTLS(TLSClientConfig):
-    """``tls_config`` of mail: its relative file names are of the working folder, as Alertmanager has it."""
+    """``tls_config`` of ``email_configs``: relative file names start at the working directory, as in
+    Alertmanager."""
 
     ca_file: str = option(text, default="")
     cert_file: str = option(text, default="")
@@ -104,7 +105,7 @@ def check_versions(where: Section, lowest: str, highest: str) -> None:
 
 
 class BasicAuth(Section):
-    """``basic_auth``. Each is a value or a file that is read at each request; empty is not given."""
+    """``basic_auth``. Each part is a value, or a file that is read at each request. Empty means absent."""
 
     username: str = option(text, default="")
     username_file: str = option(file_path, default="")
@@ -173,7 +174,7 @@ class ProxyConfig(Section):
     proxy_connect_header: dict[str, tuple[str, ...]] = option(map_of(_secrets), default={})
 
     def check(self) -> None:
-        """One source; what is for a proxy alone comes with one."""
+        """One source of the proxy; keys that only concern a proxy need one."""
         if self.proxy_from_environment and (self.proxy_url or self.no_proxy):
             given = "proxy_url" if self.proxy_url else "no_proxy"
             problem = f"if proxy_from_environment is configured, {given} must not be configured"
@@ -195,7 +196,7 @@ def _claims(node: Node) -> dict[str, Any]:
 
 
 class _OAuth2Keys(Section):
-    """Those that are shown before the proxy's."""
+    """Keys that are shown before those of the proxy."""
 
     client_id: str = option(text, default="")
     client_secret: str = option(secret, default=_NO_SECRET)
@@ -220,7 +221,7 @@ class OAuth2(_OAuth2Keys, ProxyConfig):
     """``oauth2``: the client-credentials grant (RFC 6749, 4.4), or the JWT bearer grant (RFC 7523)."""
 
     def check(self) -> None:
-        """Who asks and where; one source of the secret that the grant needs."""
+        """The client and the token URL are given; the secret that the grant needs has one source."""
         super().check()
         for name in ("client_id", "token_url"):
             if not self[name]:
@@ -236,7 +237,7 @@ class OAuth2(_OAuth2Keys, ProxyConfig):
 
 
 class _ClientKeys(Section):
-    """Those that are shown before the proxy's."""
+    """Keys that are shown before those of the proxy."""
 
     basic_auth: BasicAuth | None = option(BasicAuth.read, default=None)
     authorization: Authorization | None = option(Authorization.read, default=None)
@@ -254,7 +255,8 @@ class HTTPClientConfig(_ClientKeys, ProxyConfig):
     http_headers: dict[str, HTTPHeader] | None = option(read_headers, default=None)
 
     def check(self) -> None:
-        """One way to say who asks. The old keys are shown, as they are used, in their new form."""
+        """One kind of credentials. ``bearer_token`` and ``bearer_token_file`` become ``authorization``, which
+        is what is used and shown."""
         self.at_most_one("bearer_token", "bearer_token_file")
         bearer = self.bearer_token or self.bearer_token_file
         if (self.basic_auth is not None or self.oauth2 is not None) and bearer:

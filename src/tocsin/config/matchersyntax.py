@@ -13,7 +13,8 @@ WarningHook: TypeAlias = Callable[[ParseWarning], None]
 
 @dataclass(frozen=True, slots=True)
 class MatcherSyntax:
-    """How matchers and label names are to be read (``--enable-feature``) and who hears of doubtful ones."""
+    """How matchers and label names are to be read (``--enable-feature``), and what is called with a warning
+    about doubtful ones."""
 
     mode: ParserMode = ParserMode.FALLBACK
     warn: WarningHook | None = None

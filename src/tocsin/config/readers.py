@@ -15,8 +15,8 @@ T_Template = TypeVar("T_Template", bound=Template)
 def unserved(
     reason: str, hint: str, reader: Reader[T] | None = None, default: T | None = None
 ) -> Reader[Any]:
-    """What Alertmanager knows and this version does not do: refused as soon as it has a value, or, where the
-    user accepts that, read by ``reader`` (otherwise ignored) and warned of."""
+    """A key that Alertmanager has and Tocsin does not support. A value is refused, or, with
+    ``--config.accept-unserved``, read by ``reader`` (ignored without one) with a warning."""
 
     def read(node: Node) -> Any:
         if isinstance(node, Sequence) and not node.items:
@@ -31,7 +31,7 @@ def unserved(
 
 
 def deferred(reader: Callable[[], Reader[T]]) -> Reader[T]:
-    """A reader that is not defined yet: for sections that hold themselves."""
+    """A reader that is looked up at its first use: for sections that contain themselves."""
     return lambda node: reader()(node)
 
 
@@ -65,7 +65,7 @@ def map_of(value: Reader[T]) -> Reader[dict[str, T]]:
 
 
 def parsed(parse: Callable[[str], T], *, hint: str = "") -> Reader[T]:
-    """Text that ``parse`` understands; its ``ValueError`` is the problem."""
+    """Text that ``parse`` accepts; the text of its ``ValueError`` becomes the error."""
 
     def read(node: Node) -> T:
         try:
@@ -89,7 +89,7 @@ def secret(node: Node) -> Secret:
 
 
 def file_path(node: Node) -> str:
-    """A file's name, relative to the configuration's own folder; empty stays empty."""
+    """A file name, relative to the folder of the configuration file; empty stays empty."""
     return node.mark.beside(text(node))
 
 

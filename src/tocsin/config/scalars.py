@@ -83,16 +83,17 @@ def integer(node: Node) -> int:
 
 
 duration: Reader[int] = parsed(parse_duration, hint="a duration looks like 30s, 5m or 1h30m")
-"""Prometheus' notation, nanoseconds."""
+"""A duration as Prometheus writes it; nanoseconds."""
 
 
 def show_duration(span: int | None) -> str:
-    """In Prometheus' notation."""
+    """A duration, nanoseconds, as Prometheus writes it."""
     return format_duration(span or 0)
 
 
 def go_duration(node: Node) -> int:
-    """Go's notation or, unquoted, a bare number of nanoseconds, as Alertmanager takes it; nanoseconds."""
+    """A duration as Go writes it or, unquoted, a bare number of nanoseconds, as Alertmanager accepts;
+    nanoseconds."""
     if isinstance(node, Scalar) and node.plain and node.text.lstrip("-").isdecimal() and len(node.text) < 19:
         return int(node.text)
     return parsed(parse_go_duration, hint="a duration here looks like 30s, 1m30s or 500ms")(node)
@@ -146,7 +147,8 @@ def url(node: Node) -> MaskedURL:
 
 
 def secret_url(node: Node) -> Secret:
-    """A URL that is never shown. ``<secret>`` itself is taken, as from a configuration that the API gave."""
+    """A URL that is never shown. The text ``<secret>`` is accepted, so that a configuration which the API has
+    shown loads."""
     value = secret(node)
     if value != SECRET_TEXT:
         parsed(_url, hint="a URL looks like https://host:port/path")(node)
@@ -180,7 +182,7 @@ def _url(written: str) -> str:
 
 
 def host_port(node: Node) -> str:
-    """``host:port``; empty is none."""
+    """``host:port``, or empty."""
     written = text(node)
     if not written:
         return ""

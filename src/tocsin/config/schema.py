@@ -100,7 +100,7 @@ def option(
 
 
 def derived(*, default: Any) -> Any:
-    """A field that stands in no file: what is made of the others."""
+    """A field that is computed from the others and is not a key of the file."""
     return Option(_no_reader, default, None, "", False, None, "")
 
 
@@ -157,7 +157,7 @@ class Section:
 
     @classmethod
     def extend(cls, name: str, reader: Reader[Any], *, default: Any) -> None:
-        """Add a key whose name is found out at run time; its value is had by ``section[name]``."""
+        """Add a key whose name is only known at run time; ``section[name]`` returns its value."""
         added = Option(reader, default, _SAME, name, False, None, "")
         added.attribute = name
         cls._attributes[name] = added
@@ -180,7 +180,8 @@ class Section:
 
     @classmethod
     def unseen(cls) -> Self:
-        """What a null stands for where Go has none of it: as the section without keys, and never shown."""
+        """What null means for a section that is a pointer in Go: the section without keys, and never
+        shown."""
         made = cls()
         made.__dict__["_unseen"] = True
         return made
@@ -243,10 +244,10 @@ class Section:
 
     def check(self) -> None:
         """Called when the section has been read. Raise :class:`ConfigError` (``self.at(key).error(…)``) for
-        what its values must not be together; :meth:`amend` what has another form."""
+        values that do not fit together; :meth:`amend` values that are given in an older form."""
 
     def amend(self, **values: Any) -> None:
-        """Change fields. Only within :meth:`check`, when nobody has the section yet."""
+        """Change fields. Allowed within :meth:`check` only, before the section is in use."""
         self.__dict__.update(values)
 
     def replaced(self, **values: Any) -> Self:
@@ -354,7 +355,7 @@ def _templates(value: Any) -> Iterable[Template]:
 
 
 def unknown_key(written: Scalar, known: Mapping[str, object]) -> ConfigError:
-    """The error for a key that no one knows, with the nearest one that is known."""
+    """The error for an unknown key, with the most similar known one."""
     near = difflib.get_close_matches(written.text, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
     return written.mark.error(f"unknown key {written.text!r}", hint)

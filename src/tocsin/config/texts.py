@@ -1,4 +1,4 @@
-"""Texts that are more than text: what is hidden, what is a template."""
+"""Types of text: secrets, URLs with a password, templates."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
-"""Of one file. The largest alertmanager.yml in use are a few megabytes."""
+"""Size of a configuration file. The largest alertmanager.yml in use have a few megabytes."""
 MAX_NODES = 1_000_000
 """Nodes in one tree with every alias counted as what it stands for: stops the "billion laughs"."""
 MAX_DEPTH = 100
@@ -45,13 +45,13 @@ _TYPED = {
     "float": re.compile(rf"[-+]?({_WHOLE}|{_NUMBER}|\.inf|\.Inf|\.INF)|\.nan|\.NaN|\.NAN", re.ASCII),
     "bool": re.compile("y|Y|yes|Yes|YES|true|True|TRUE|on|On|ON|n|N|no|No|NO|false|False|FALSE|off|Off|OFF"),
 }
-"""By an explicit tag: what the text must be. It is read alike with quotes and without."""
+"""What the text under an explicit tag must match, quoted or not."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?", re.ASCII)
 _MERGE = "<<"
 
 
 def _ignore(_warning: str) -> None:
-    """Nobody listens."""
+    """Drop a warning."""
 
 
 def _take(_template: str) -> str:
@@ -70,11 +70,11 @@ class Reading:
     """What the reader of one file needs to know beside the text."""
 
     warn: Callable[[str], None] = _ignore
-    """Hears of what is taken and doubtful, one line each."""
+    """Called with a line for each value that is accepted and doubtful."""
     accept_unserved: bool = False
-    """Whether what this version does not do is taken, with a warning, instead of refused."""
+    """Whether keys that Tocsin does not support are accepted, with a warning."""
     compile: Callable[[str], str] = _take
-    """Whether a template can be used: empty, or what is wrong with it."""
+    """Compiles a template; returns what is wrong with it, or an empty text."""
     globals: Keyed | None = None
     """The ``global`` section once it is read: what other sections inherit from, by key."""
     matcher_syntax: MatcherSyntax | None = None
@@ -94,7 +94,7 @@ class Mark:
         return f"{self.path}:{self.line}:{self.column}"
 
     def error(self, problem: str, hint: str = "") -> ConfigError:
-        """The one line that a person gets."""
+        """A one-line error for the user."""
         return ConfigError(str(self), problem, hint)
 
     def beside(self, name: str) -> str:
@@ -128,7 +128,7 @@ class Sequence:
     items: tuple[Node, ...]
     size: int
     before: tuple[Sequence, ...] = ()
-    """What ``<<`` has brought under the same key, or what it has replaced: see :func:`gathered`."""
+    """What ``<<`` has merged in under the same key, or what that has replaced: see :func:`gathered`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,8 @@ def describe(node: Node) -> str:
 
 
 def gathered(node: Node) -> Node:
-    """A list or map with what ``<<`` has brought under the same key, for values that grow by it in Go's
-    library: matchers, and maps with free keys. Any other value is replaced by a later one."""
+    """A list or map with what ``<<`` has merged in under the same key, for values that Go's library appends
+    to: matchers, and maps with free keys. Any other value is replaced by a later one."""
     if isinstance(node, Scalar) or not node.before:
         return node
     if isinstance(node, Sequence):
@@ -228,7 +228,7 @@ def load(text: str, path: str, reading: Reading | None = None) -> Node | None:
 
     What follows a second ``---`` is ignored, as by Go's library. :class:`ConfigError` when it is
     not YAML, repeats a key, has a key that is not text, a tag that its text does not fit, or passes a bound.
-    Tags of lists, of maps and of one's own say nothing, as in Go's library.
+    Tags on lists and maps and unknown tags have no effect, as in Go's library.
     """
     try:
         return _Builder(path, reading or Reading()).build(text)
@@ -375,8 +375,8 @@ class _Builder:
 
     @staticmethod
     def _entries(opened: _Open) -> dict[str, tuple[Scalar, Node]]:
-        """In the file's order: what ``<<`` brings replaces what stands before it, and is replaced by what
-        follows, as in Go's library. Of a list of maps the first that has a key counts."""
+        """In the file's order: what ``<<`` merges in replaces the keys before it and is replaced by those
+        after it, as in Go's library. In a list of maps the first map that has a key wins."""
         entries: dict[str, tuple[Scalar, Node]] = {}
         own: dict[str, Scalar] = {}
         for key, value in opened.pairs:

@@ -31,7 +31,7 @@ PreparedCall: TypeAlias = Callable[[Value, Value, list[Value], Execution, Value]
 
 
 class Options(Protocol):
-    """What a map gives for a key that it has not: ``default``, ``zero`` or ``error``."""
+    """What a map returns for a missing key: ``default``, ``zero`` or ``error``."""
 
     @property
     def missing_key(self) -> str:
@@ -91,7 +91,7 @@ def call_member(
 
 
 def exported(name: str) -> bool:
-    """Whether Go lets a template at a field of that name."""
+    """Whether Go lets a template use a field of that name."""
     return name[:1].isupper()
 
 
@@ -107,10 +107,8 @@ def _entry(receiver: Map, name: str, options: Options, site: Site) -> Value:
 
 
 def prepared_call(method: Method, arguments: Sequence[Argument], piped: bool, site: Site) -> PreparedCall:
-    """The method as it is called at a location, for any receiver of its type. Raises `ExecError`.
-
-    What it makes takes the receiver, dot, the variables, the execution, and what came through a pipe if
-    ``piped``.
+    """Prepares the call of a method at a location, for any receiver of its type. Raises `ExecError`. The
+    result takes the receiver, dot, the variables, the execution, and the piped value if ``piped``.
     """
     name = method.name
     signature = method.signature

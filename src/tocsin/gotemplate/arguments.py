@@ -1,4 +1,4 @@
-"""Arguments: whether a value may be given where a type is asked for, and what constants become there."""
+"""Arguments: whether a value is assignable to a parameter's type, and which type constants get."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def wrap(value: int, kind: Kind) -> int:
 
 
 def ideal(node: NumberNode, site: Site) -> Value:
-    """What a number is where any type will do: complex, float or int by how it is written."""
+    """The value of a number constant where any type is accepted: complex, float or int, depending on its
+    notation."""
     if node.as_complex is not None:
         return node.as_complex
     text = node.text
@@ -141,7 +142,7 @@ def _expected(kind: Kind) -> str | None:
 
 
 class Argument:
-    """An operand that is an argument. What it becomes depends on the type that is asked for."""
+    """An operand that is an argument. Its closure depends on the parameter's type."""
 
     __slots__ = ("_by_type", "_evaluate", "node", "site")
 
@@ -152,7 +153,7 @@ class Argument:
         self._by_type: dict[Type, Closure] = {}
 
     def closure(self, target: Type) -> Closure:
-        """What gives the argument as a value of that type."""
+        """A closure that evaluates the argument as a value of that type."""
         found = self._by_type.get(target)
         if found is None:
             found = self._by_type[target] = self._make(target)
@@ -196,7 +197,7 @@ Adapter = Callable[[Value], Value]
 
 
 def adapter(target: Type, site: Site) -> Adapter | None:
-    """What makes a value that comes through a pipe one of the target type; None if nothing is to be done."""
+    """Converts a piped value to the target type; None if no conversion is needed."""
     if target is ANY:
         return None
 

@@ -1,4 +1,4 @@
-"""What one execution of a template may use up."""
+"""Bounds of one execution of a template."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from tocsin.gotemplate.errors import BoundError
 class Bounds:
     """The most that one execution may take.
 
-    The defaults are far beyond what a notification needs: they end what would not end, or would fill the
-    memory. Together they keep an execution below 64 MiB, even where Python takes four bytes for a character.
+    The defaults are far beyond what a notification needs: they stop templates that would not end, or would
+    fill the memory. Together they keep an execution below 64 MiB, even where Python takes four bytes for a
+    character.
     """
 
     steps: int = 1_000_000
@@ -23,9 +24,9 @@ class Bounds:
     """Templates that call templates. (Go: 100,000.)"""
     output_bytes: int = 4 << 20
     value_bytes: int = 2 << 20
-    """Of a single value that a function makes."""
+    """Bytes of a single value that a function makes."""
     made_bytes: int = 8 << 20
-    """Of all values together that functions make and that are not small."""
+    """Bytes of all values together that functions make, small ones not counted."""
     seconds: float = 1.0
 
 
@@ -33,10 +34,11 @@ DEFAULT_BOUNDS: Final = Bounds()
 
 
 class Budget:
-    """What is left of the bounds of one execution. Functions that may do or make much get it first.
+    """The remaining budget of one execution. Functions that may take long or make large values get it as
+    first argument.
 
-    ``clock`` gives seconds and never goes back; it is read once for many steps. ``context`` is what the
-    caller wants its own functions to know of this execution.
+    ``clock`` gives seconds and never goes back; it is read once for many steps. ``context``: the caller's
+    data for its own functions.
     """
 
     __slots__ = ("_clock", "_deadline", "bounds", "check_at", "context", "made", "steps")

@@ -39,7 +39,7 @@ def simple_lower(char: str) -> str:
 
 
 class _Mapping(dict[int, str]):
-    """Mappings of single characters, worked out when first asked for; only what changes is kept."""
+    """Mappings of single characters, computed on demand; only characters that change are stored."""
 
     def __init__(self, work_out: Callable[[str], str]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Makes closures of a tree."""
+"""Compiles a template's tree to closures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tocsin.gotemplate.values import Slice, Value
 
 @dataclass(slots=True)
 class Code:
-    """A tree as closures."""
+    """The closures of a tree."""
 
     render: Closure
     slots: int
@@ -66,7 +66,7 @@ class _Compiler:
         self.expressions: Final = Expressions(tree, environment)
 
     def body(self, nodes: ListNode | None) -> tuple[Closure, int]:
-        """What renders the nodes one after another, and how many they are."""
+        """A closure that renders the nodes one after another, and their number."""
         items: list[_Item] = []
         text = ""
         weight = 1
@@ -81,7 +81,7 @@ class _Compiler:
         return _sequence(items, text), weight
 
     def node(self, node: Node) -> tuple[Closure, Site, int]:
-        """What renders a node, its location, and what it counts."""
+        """A closure that renders a node, its location, and the steps that it counts."""
         if isinstance(node, ActionNode):
             return self.action(node)
         if isinstance(node, IfNode):
@@ -250,7 +250,7 @@ def _continue(_dot: Value, _variables: list[Value], _run: Execution) -> Value:
 
 
 def _sequence(items: Sequence[_Item], rest: str) -> Closure:
-    """What renders texts and closures alternately, and the text at the end."""
+    """A closure that renders texts and closures alternately, then the last text."""
     if not items:
 
         def text_only(_dot: Value, _variables: list[Value], run: Execution) -> Value:

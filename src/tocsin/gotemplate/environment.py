@@ -1,4 +1,4 @@
-"""What the templates of a set have in common: their functions and options."""
+"""The functions and options that the templates of a set share."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tocsin.gotemplate.builtins import BUILTINS
 from tocsin.gotemplate.values import Function
 
 MissingKey: TypeAlias = Literal["default", "zero", "error"]
-"""What a map gives for a key that it has not: no value, the zero value, or an error (Go's ``missingkey``)."""
+"""What a map returns for a missing key: no value, the zero value, or an error (Go's ``missingkey``)."""
 
 
 class Environment:

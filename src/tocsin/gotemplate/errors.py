@@ -1,4 +1,4 @@
-"""What goes wrong with a template: it does not parse, it cannot be escaped, its execution fails."""
+"""Errors of templates: parsing, escaping, execution."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ class TemplateError(Exception):
     """A template and the location in it, and what is wrong there.
 
     ``template`` is the name of the text: the file's, or the field's. ``line`` counts from 1, ``column`` from
-    0 in bytes; 0 and None where there is none. ``word`` is what stands there, as far as Go's errors show it.
+    0 in bytes; 0 and None where there is none. ``word``: the text there, as Go's errors show it.
     """
 
     error_class: ClassVar[str] = ""
@@ -75,7 +75,7 @@ class EscapeError(TemplateError):
 class ExecError(TemplateError):
     """The template was executed and failed.
 
-    ``executing`` is the name of the ``define`` that was at work, None while no location is known.
+    ``executing``: the name of the ``define`` that was executed, None while no location is known.
     """
 
     error_class = "exec"
@@ -99,10 +99,7 @@ class ExecError(TemplateError):
 
 
 class BoundError(ExecError):
-    """The template asked for more than it may have.
-
-    ``bound`` says of what: steps, depth, output, value or time.
-    """
+    """The template has reached a bound. ``bound``: steps, depth, output, value or time."""
 
     def __init__(self, bound: str, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""``html``, ``js`` and ``urlquery``: escaping that a template asks for by name."""
+"""``html``, ``js`` and ``urlquery``: the escaping functions for templates."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _JS_SPECIAL: Final = re.compile(r"[\\'\"<>&=\x00-\x1f\x7f-\U0010ffff]")
 
 
 def escape_html(budget: Budget, text: str) -> str:
-    """The text with what HTML gives a meaning as references."""
+    """The text with characters that are special in HTML as references."""
     if len(text) > 256:
         budget.claim(byte_length(text) * 2)
     return text.translate(_HTML)

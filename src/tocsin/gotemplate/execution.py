@@ -23,11 +23,11 @@ class _Mark:
 
 
 DONE: Final = _Mark("done")
-"""What a statement gives that has written its output itself, or has none."""
+"""The value of a statement that has written its output itself, or has none."""
 BREAK: Final = _Mark("break")
 CONTINUE: Final = _Mark("continue")
 ABSENT: Final = _Mark("absent")
-"""What a map gives for a key that it has not, by default; any field of it is absent too."""
+"""The value of a missing key of a map, by default; any field of it is absent too."""
 NIL: Final = _Mark("nil interface")
 """Dot or a loop's variable if the element is a nil interface: unlike what is absent, it has no fields."""
 
@@ -52,7 +52,7 @@ class Execution:
         self.measure()
 
     def measure(self) -> None:
-        """Count the characters that were put out since the last time. Raises `BoundError`."""
+        """Count the characters of output since the last call. Raises `BoundError`."""
         parts = self.parts
         count = len(parts)
         self.size += sum(map(len, parts[self.measured : count]))
@@ -60,7 +60,7 @@ class Execution:
         self.budget.check_output(self.size)
 
     def output(self) -> str:
-        """All that was put out. Raises `BoundError` if it is too much."""
+        """The output. Raises `BoundError` if it is too long."""
         self.measure()
         text = "".join(self.parts)
         self.budget.check_output(byte_length(text))
@@ -68,7 +68,7 @@ class Execution:
 
 
 Closure: TypeAlias = Callable[[Value, list[Value], Execution], Value]
-"""What the compiler makes: dot, the variables and the execution go in, a value comes out."""
+"""A compiled expression or statement: takes dot, the variables and the execution, returns a value."""
 
 
 _LONGEST_WORD: Final = 200
@@ -105,7 +105,7 @@ class Site:
 
 
 def truth(value: Value) -> bool:
-    """Whether ``if`` takes it for true: what is not the zero value or empty; a struct always is."""
+    """Whether ``if`` treats the value as true: it is neither zero nor empty; a struct is always true."""
     if value is None or value is NIL:
         return False
     if isinstance(value, (int, str, float, complex, bytes)):

@@ -42,7 +42,7 @@ UNSET: Final = object()
 
 
 def failing(site: Site, message: str) -> Closure:
-    """What fails when it is evaluated, as Go finds such a fault only then."""
+    """A closure that fails when it is evaluated, as Go detects such an error only then."""
 
     def fail(_dot: Value, _variables: list[Value], _run: Execution) -> Value:
         raise site.error(message)
@@ -51,7 +51,7 @@ def failing(site: Site, message: str) -> Closure:
 
 
 class Expressions:
-    """Compiles the pipelines of one tree, and knows which variable is where."""
+    """Compiles the pipelines of one tree, and assigns slots to variables."""
 
     def __init__(self, tree: Tree, environment: Environment) -> None:
         self.tree = tree
@@ -126,7 +126,7 @@ class Expressions:
         return set_all
 
     def then_fail(self, evaluate: Closure, site: Site, message: str) -> Closure:
-        """What is evaluated, and fails then."""
+        """A closure that evaluates, then fails."""
 
         def fail(dot: Value, variables: list[Value], run: Execution) -> Value:
             evaluate(dot, variables, run)

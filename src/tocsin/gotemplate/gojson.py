@@ -58,7 +58,7 @@ def quote_json(text: str) -> str:
 
 
 def marshal(budget: Budget, value: Value) -> str:
-    """The value as JSON. Raises GoError, with Go's message, for what has no such form."""
+    """The value as JSON. Raises GoError, with Go's message, for a value that JSON cannot represent."""
     writer = _Writer(budget)
     writer.write(value, 0)
     return writer.finish()

@@ -62,7 +62,7 @@ _WORDS: Final = {
     "with": Token.WITH,
 }
 MAX_TOKENS: Final = 100_000
-"""Of one text, which bounds the time and the memory to parse it."""
+"""Tokens of one text: bounds the time and the memory to parse it."""
 
 _SPACES: Final = " \t\r\n"
 

@@ -56,7 +56,7 @@ _ESCAPE: Final = re.compile(
 
 
 def unquote(text: str) -> str:
-    """The value of a string constant with its quotation marks. Raises ValueError if it is none."""
+    """The value of a string constant with its quotation marks. Raises ValueError for an invalid one."""
     mark = text[:1]
     if len(text) < 2 or text[-1] != mark or mark not in '"`':
         raise ValueError("invalid syntax")
@@ -73,7 +73,7 @@ def unquote(text: str) -> str:
 
 
 def unquote_char(text: str) -> int:
-    """The value of a character constant with its quotation marks. Raises ValueError if it is none."""
+    """The value of a character constant with its quotation marks. Raises ValueError for an invalid one."""
     if len(text) < 3 or text[0] != "'" or text[-1] != "'":
         raise ValueError("invalid syntax")
     body = text[1:-1]

@@ -1,4 +1,4 @@
-"""What ``range`` goes over."""
+"""Iterates over values for ``range``."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class BoolNode:
 
 @dataclass(slots=True)
 class NumberNode:
-    """A number or character constant, and all that it can be: what cannot be is None."""
+    """A number or character constant, with its value as each type; None for types it does not fit."""
 
     position: int
     text: str
@@ -287,7 +287,7 @@ class Tree:
     source: str
     root: ListNode
     code: Any = field(default=None, compare=False, repr=False)
-    """What the compiler has made of it."""
+    """Its compiled code."""
 
     def location(self, position: int) -> tuple[int, int]:
         """Line, from 1, and column in bytes, from 0, as Go's errors show them."""

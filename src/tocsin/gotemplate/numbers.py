@@ -1,4 +1,4 @@
-"""Number and character constants: what each can be."""
+"""Number and character constants, and the types that they fit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes trees of a template's text: one of the text itself, and one of each ``define`` and ``block``."""
+"""Parses a template's text to trees: one for the text itself, and one for each ``define`` and ``block``."""
 
 from __future__ import annotations
 

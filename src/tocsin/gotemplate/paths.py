@@ -1,4 +1,4 @@
-"""Closures of ``.A.B``: fast where values are plain, and by `access` where there is more to it."""
+"""Closures of ``.A.B``: a fast path for plain values, and `access` for all others."""
 
 from __future__ import annotations
 

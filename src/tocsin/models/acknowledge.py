@@ -1,4 +1,4 @@
-"""``acknowledge``: "I am on it", until it is over."""
+"""``acknowledge``: silences alerts that somebody works on, until they have ended."""
 
 from __future__ import annotations
 

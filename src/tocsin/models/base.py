@@ -1,4 +1,4 @@
-"""What all models are made of."""
+"""The base classes of all models."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Seconds: TypeAlias = Annotated[float, said("seconds")]
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(msgspec.field,))
 class _ModelMeta(msgspec.StructMeta):
-    """Says once what each model is: frozen, made by keyword, its names in camel case."""
+    """Makes each model frozen and keyword-only, with names in camel case."""
 
     def __new__(
         mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
@@ -46,11 +46,11 @@ class Query(Model, forbid_unknown_fields=True):
 
 
 class Body(Model, forbid_unknown_fields=True):
-    """What a request brings. What is not declared is refused."""
+    """A request body. Fields that are not declared are refused."""
 
 
 class Paging(Query):
-    """The parameters of whatever is answered in pages."""
+    """The parameters of answers in pages."""
 
     limit: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE, description="items of a page")] = USUAL_PAGE
     after: Annotated[str, said("`next` of the page before; empty: the first page")] = ""
@@ -60,7 +60,7 @@ T = TypeVar("T")
 
 
 class Page(Model, Generic[T]):
-    """Some of many."""
+    """A page of items."""
 
     items: tuple[T, ...]
     next: Annotated[str, said("for `after`; empty: this is the last page")] = ""
@@ -79,4 +79,4 @@ class Problem(Model):
         ),
     ]
     message: Annotated[str, said("for people")]
-    place: Annotated[str, said("what of the request is meant: `query limit`, `body receiver`")] = ""
+    place: Annotated[str, said("the part of the request that is wrong: `query limit`, `body receiver`")] = ""

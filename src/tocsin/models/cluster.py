@@ -1,4 +1,4 @@
-"""``cluster``: who belongs to it, and how its traffic is protected. There is no secret in any of it."""
+"""``cluster``: who belongs to it, and how its traffic is protected. It holds no secrets."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ class Member(Model):
 
 
 class Forget(Body):
-    """A peer that is lost, and will not be back."""
+    """A peer that is lost for good."""
 
     peer: Annotated[
         str, msgspec.Meta(min_length=1, max_length=1024), said("its name, or its cluster address")

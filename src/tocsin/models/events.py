@@ -8,14 +8,17 @@ from tocsin.models.base import Model, Query, Time, said
 
 Kind = Literal["alerts", "silences", "notifications", "cluster", "configuration"]
 Greeting = Literal["hello", "reset"]
-"""What is said to one listener."""
+"""Events that are sent to one listener only."""
 
 
 class EventsQuery(Query):
-    """From where on."""
+    """Which events a stream begins with."""
 
     last_event_id: Annotated[
-        str, said("as the header `Last-Event-ID`, for who cannot set one: go on after this event")
+        str,
+        said(
+            "the same as the header `Last-Event-ID`, for clients that cannot set one: go on after this event"
+        ),
     ] = ""
 
 

@@ -16,7 +16,7 @@ _State = Literal["firing", "resolved", "not known"]
 
 
 class Explain(Query):
-    """Which alerts, and which of what became of them."""
+    """Which alerts are explained, and which groups, receivers and times of them."""
 
     fingerprint: Annotated[
         tuple[str, ...], msgspec.Meta(max_length=MAX_ALERTS, description="of alerts, 16 hexadecimal digits")
@@ -72,7 +72,7 @@ class GroupTold(Model):
 
 
 class AtNode(Model):
-    """How the alert is at a node."""
+    """The state of the alert at a node."""
 
     node: str
     state: _State
@@ -82,7 +82,7 @@ class AtNode(Model):
 
 
 class Story(Model):
-    """Of one alert."""
+    """What became of one alert."""
 
     fingerprint: str
     labels: Mapping[str, str]
@@ -94,7 +94,7 @@ class Story(Model):
 
 
 class NodeAnswer(Model):
-    """How much a member of the cluster has answered."""
+    """How completely a member of the cluster has answered."""
 
     node: str
     answer: Annotated[

@@ -10,7 +10,7 @@ from tocsin.models.base import Model, Paging, said
 
 
 class FacetsQuery(Paging):
-    """Of which alerts."""
+    """Which alerts are counted."""
 
     filter: Annotated[tuple[str, ...], said('matchers, `team="db"`: of alerts that match all of them')] = ()
     values: Annotated[int, msgspec.Meta(ge=1, le=1000, description="of each label, at most")] = 50

@@ -9,8 +9,8 @@ from tocsin.models.base import Model, Paging, Time, said
 
 
 class HistoryQuery(Paging):
-    """Which part of it. A page may have fewer items than asked for, even none, and yet a `next`: the node
-    looks at a bounded number of records for each."""
+    """Which part of the history. A page may have fewer items than asked for, even none, and still a `next`:
+    the node reads a bounded number of records for each page."""
 
     filter: Annotated[tuple[str, ...], said('matchers, `team="db"`: all of them')] = ()
     receiver: Annotated[str, said("its name")] = ""
@@ -50,7 +50,7 @@ class AttemptTold(Model):
 
 
 class DeliveryTold(Model):
-    """What became of it at one integration."""
+    """What became of the flush at one integration."""
 
     integration: Annotated[str, said("`team/webhook[0]`")]
     outcome: Annotated[str, said("sent, not needed, given up, too late, under way or would have sent")]

@@ -1,4 +1,4 @@
-"""``receivers``: who is notified, and how that went."""
+"""``receivers``: the receivers, and how notifying them went."""
 
 from __future__ import annotations
 

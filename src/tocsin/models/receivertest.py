@@ -13,7 +13,7 @@ Labels = Annotated[Mapping[str, str], msgspec.Meta(max_length=64)]
 
 
 class ReceiverTest(Body):
-    """What is sent: a notification of one alert that says that it is a test, by default."""
+    """The notification that is sent. By default it is of one alert that says that it is a test."""
 
     labels: Annotated[Labels, said("of the alert; none: `alertname` alone, which is TocsinTest")] = (
         msgspec.field(default_factory=dict)
@@ -26,7 +26,7 @@ class ReceiverTest(Body):
 
 
 class IntegrationTested(Model):
-    """What became of it at one integration."""
+    """The outcome at one integration."""
 
     name: Annotated[str, said("`team/webhook[0]`")]
     taken: Annotated[bool, said("whether the server took it")]

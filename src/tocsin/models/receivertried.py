@@ -33,7 +33,7 @@ class HttpRequest(Model):
 
 
 class MailReply(Model):
-    """What a mail server said to a step of the session."""
+    """A mail server's reply to a step of the session."""
 
     step: str
     code: int

@@ -1,4 +1,4 @@
-"""``routes/test``: which way an alert would take."""
+"""``routes/test``: which routes an alert would take."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tocsin.models.base import Model, Query, Time, said
 
 
 class RouteTestQuery(Query):
-    """Of which alert, and when."""
+    """Which alert, and at which time."""
 
     label: Annotated[tuple[str, ...], said("`name=value`: the alert's labels")] = ()
     at: Annotated[str, said("RFC 3339; empty: now")] = ""

@@ -30,14 +30,14 @@ class ShadowCounts(Model):
 
 
 class ShadowReceiver(Model):
-    """Of one receiver."""
+    """The counts of one receiver."""
 
     receiver: str
     counts: ShadowCounts
 
 
 class ShadowGroup(Model):
-    """Of one group at one integration that has differed: from its first difference on."""
+    """The counts of one group at one integration, from its first difference on."""
 
     integration: Annotated[str, said("`team/webhook[0]`")]
     group_key: str

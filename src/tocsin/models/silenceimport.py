@@ -43,7 +43,7 @@ class SilenceImport(Body):
 
 
 class SilenceImported(Model):
-    """What became of it."""
+    """The outcome of an import."""
 
     silence_id: str
     imported: Annotated[bool, said("false: an equal one was there, and is left alone")]

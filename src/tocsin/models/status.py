@@ -1,4 +1,4 @@
-"""``status``: what a node is, and what of it is worth a warning."""
+"""``status``: a node at a glance, and warnings about it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tocsin.models.base import Model, Time, said
 
 
 class Build(Model):
-    """What runs."""
+    """The versions of the running program."""
 
     version: Annotated[str, said("Tocsin's own")]
     alertmanager: Annotated[str, said("the version of Alertmanager whose API, flags and metrics it has")]
@@ -24,7 +24,7 @@ class Configuration(Model):
 
 
 class Counts(Model):
-    """How much there is."""
+    """How many alerts, silences and log entries there are."""
 
     alerts_firing: int
     alerts_resolved: Annotated[int, said("that are still known")]

@@ -19,7 +19,7 @@ from tocsin.node.log import Logger
 from tocsin.node.lookups import LookUps
 
 INTERVAL: Final[Nanoseconds] = 2 * SECOND
-"""Between evaluations."""
+"""Nanoseconds between evaluations."""
 SLICE: Final = 512
 """Silences of alerts that are evaluated before other work runs."""
 
@@ -30,7 +30,7 @@ class AcknowledgementStatistics:
 
     active: int = 0
     ended: int = 0
-    """Ended by this node, as their alerts had."""
+    """Acknowledgements ended by this node because their alerts had ended."""
 
 
 GAUGES: Final = ("active",)
@@ -61,7 +61,8 @@ class Acknowledging:
         self._acknowledgements = Acknowledgements()
 
     async def evaluate(self) -> None:
-        """End those that are due. :class:`~tocsin.errors.StorageError` where that is not kept: next time."""
+        """End the acknowledgements whose alerts have ended. :class:`~tocsin.errors.StorageError` if that
+        cannot be written; the next evaluation tries again."""
         standings = await self._standings()
         self.statistics.active = len(standings)
         for identifier in self._acknowledgements.evaluate(standings, self._clock.now(), self._wait()):
@@ -90,7 +91,7 @@ class Acknowledging:
                 await self._look_ups.find_all((alert.labels,))
             muting = silences.muting(alert.labels, self._clock.now(), maxsize)
             for identifier in await run_steps(muting):
-                if next(pauses):  # Thousands may silence each of thousands of alerts.
+                if next(pauses):  # Thousands of silences may match each of thousands of alerts.
                     await asyncio.sleep(0)
                 if identifier not in starts:
                     continue

@@ -40,7 +40,7 @@ from tocsin.node.state import make_changes
 from tocsin.node.tocsinbackend import TocsinNodeBackend
 from tocsin.node.web import Web
 
-if TYPE_CHECKING:  # Loaded unless the node is to be alone.
+if TYPE_CHECKING:  # Loaded only by a node with a cluster.
     from tocsin.gossip.core.effects import UserMessage
     from tocsin.node.cluster.cluster import Cluster
 
@@ -129,7 +129,7 @@ class Node:
         self._web = Web(flags, self, self.metrics_registry, self._recording.application)
 
     def _make_cluster(self) -> Cluster | None:
-        """None for a node that is to be alone. It calls nothing back before it is started."""
+        """None for a node without a cluster. Nothing is called back before it is started."""
         if not self.flags.cluster_listen_address:
             return None
         from tocsin.node.cluster.assembly import make_cluster
@@ -210,7 +210,7 @@ class Node:
 
     @property
     def version(self) -> VersionInfo:
-        """What ``/api/v2/status`` says."""
+        """The versions in ``/api/v2/status``."""
         return VERSION
 
     @property
@@ -225,7 +225,7 @@ class Node:
 
     @property
     def ready(self) -> bool:
-        """The HTTP interface is up; as upstream, settling does not count."""
+        """The HTTP interface is up; as in Alertmanager, the cluster need not have settled."""
         return not self._stopping
 
     @property
@@ -261,7 +261,8 @@ class Node:
         return self.engine.inhibitor.mutes(labels, now)
 
     def would_be_inhibited_by(self, labels: Labels, at: Nanoseconds) -> Sequence[str]:
-        """Fingerprints of alerts that inhibit at any time; nothing changes by the question."""
+        """Fingerprints of the alerts that inhibit ``labels`` at ``at``, which may be any time; without side
+        effects."""
         return self.engine.inhibitor.would_mute(labels, at)
 
     def cluster_status(self) -> ClusterStatus:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tocsin.alerting.timestamp import Nanoseconds, in_seconds
 
 _LONGEST_SLEEP = 30.0
-"""Seconds. The wall clock can be set while we sleep, so no timer trusts it for longer."""
+"""Seconds. The wall clock can be set during a sleep, so no timer sleeps for longer."""
 
 
 class Clock:
@@ -27,7 +27,8 @@ class ClockWatch(Clock):
     """The same clock; notices that it was set back since it was last read, by the monotonic one."""
 
     TOLERANCE = 1_000_000_000
-    """Nanoseconds. Less delays a timer by less; clocks that are steered gently never reach it."""
+    """Nanoseconds. A smaller step back delays timers by less than that; a clock that is slewed never reaches
+    it."""
 
     def __init__(self, clock: Clock, monotonic: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock
@@ -35,7 +36,7 @@ class ClockWatch(Clock):
         self._furthest = clock.now() - monotonic()
 
     def now(self) -> Nanoseconds:
-        """The time, which is remembered: somebody has believed it."""
+        """The time; it is remembered as the last reading."""
         now = self._clock.now()
         self._furthest = max(self._furthest, now - self._monotonic())
         return now

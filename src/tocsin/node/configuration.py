@@ -1,4 +1,4 @@
-"""The configuration as the flags ask for it, and the senders of the receivers that its routes name."""
+"""Loads the configuration that the flags name, and makes the senders of the receivers in use."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ class TemplateStatistics:
     """Counts."""
 
     bounds_reached: Counter[str] = field(default_factory=Counter)
-    """Renderings that were ended by a bound: steps, depth, output, value or time."""
+    """Renderings that were stopped by a bound: steps, depth, output, value or time."""
 
     def reached(self, bound: str) -> None:
-        """A rendering was ended."""
+        """A rendering was stopped by a bound."""
         self.bounds_reached[bound] += 1
 
 
 def loader(flags: NodeFlags, log: Logger, statistics: TemplateStatistics) -> Callable[[], AlertmanagerConfig]:
-    """What loads the file; :class:`~tocsin.errors.ConfigError` when it cannot be used."""
+    """A function that loads the file; it raises :class:`~tocsin.errors.ConfigError`."""
     matcher_syntax = MatcherSyntax(
         flags.matcher_mode, lambda w: log.warn(w.message, input=w.input, origin=w.origin)
     )

@@ -31,7 +31,7 @@ from tocsin.node.web import external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 from tocsin.notify.rendering import TemplateRenderer
 
-if TYPE_CHECKING:  # Loaded unless the node is to be alone.
+if TYPE_CHECKING:  # Loaded only by a node with a cluster.
     from tocsin.node.cluster.cluster import Cluster
 
 
@@ -88,7 +88,7 @@ class Coordinator:
         self._reloading = asyncio.Lock()
         self._reloads = Joined(self._reload)
         self.config: AlertmanagerConfig = prepared.config
-        """Which is in force."""
+        """The configuration in force."""
         self.engine = self._make_engine(self.config, self._make_senders(self.config))
         self._count_loaded()
         self.route_labels = self._make_route_labels()
@@ -100,7 +100,7 @@ class Coordinator:
         return self._settled and not self._delayed
 
     def close(self) -> None:
-        """Put no other configuration in force."""
+        """Put no further configuration in force."""
         self._closed = True
 
     # -- reloading
@@ -122,7 +122,9 @@ class Coordinator:
                 config = await asyncio.to_thread(self._prepared.load)
                 senders = await asyncio.to_thread(self._make_senders, config)
                 if self._cluster is not None:
-                    await self._cluster.reload_identity()  # The last that can fail: then nothing was changed.
+                    await (
+                        self._cluster.reload_identity()
+                    )  # The last step that can fail: before it nothing was changed.
                 await self.engine.regroup(config, self._prepared.alerts)
                 if self._closed:
                     raise ClosedError("the node is stopping")
@@ -133,16 +135,17 @@ class Coordinator:
                 raise
 
     async def watch_clock(self) -> None:
-        """Timers stand at wall-clock times: set back by an hour, the groups would be silent for an hour.
-
-        So the alert flow begins anew, as after a reload; the notification log keeps it from repeating itself.
-        A node whose clock was far ahead has taken what others sent for long expired, so it asks for it again.
+        """Start the alert flow anew, as after a reload, when the clock was set back: timers are at wall-clock
+        times, so groups would be silent for as long. The notification log prevents repetitions. A node whose
+        clock was far ahead has refused entries of others as expired, so it asks for them again.
         """
         if back := self._clock_watch.set_back_by():
             self._ask_again()
             self._log.warn("the clock was set back; regrouping all alerts", seconds=in_seconds(back))
             self._begins_anew = True
-        if self._begins_anew:  # Until it is done: a file that the senders need may be gone for a while.
+        if (
+            self._begins_anew
+        ):  # Retry until it succeeds: a file that the senders need may be missing for a while.
             async with self._reloading:
                 senders = await asyncio.to_thread(self._make_senders, self.config)
                 await self.engine.regroup(self.config, self._prepared.alerts)
@@ -199,7 +202,8 @@ class Coordinator:
             self.engine.settle()
 
     def _delay_left(self) -> Nanoseconds:
-        """Of ``--dispatch.start-delay``. By the steady clock: the other one may be set back."""
+        """Nanoseconds left of ``--dispatch.start-delay``, by the monotonic clock: the wall clock may be set
+        back."""
         return max(0, self._delayed_until - time.monotonic_ns()) if self._delayed else 0
 
     async def end_start_delay(self) -> None:
@@ -212,12 +216,12 @@ class Coordinator:
             self.settle()
 
     def stalled(self, seconds: float) -> None:
-        """The others have taken this node for dead, and sent what it was to send."""
+        """The event loop stalled: the others took this node for dead, and sent its notifications."""
         if self._ask_again():
             self._log.warn("event loop stalled; exchanging state before notifying", seconds=round(seconds, 3))
 
     def _ask_again(self) -> bool:
-        """Have the peers say what was missed, and notify nobody until then."""
+        """Exchange states with the peers, and notify nobody until that is done."""
         if not self._settled or self._cluster is None or not self._cluster.settle_again():
             return False
         self._settled = False
@@ -227,7 +231,7 @@ class Coordinator:
     # -- what comes from the cluster, and goes to it
 
     def members_changed(self) -> None:
-        """The node's position among the members may be another."""
+        """The node's position among the members may have changed."""
         if self._cluster is not None:
             standing, shadow = self._cluster.standing, self._state.shadow
             self.engine.set_members(*(standing if shadow is None else shadow.members(standing)))

@@ -1,4 +1,4 @@
-"""What only the node itself counts, for its metrics."""
+"""Counters of the node itself, for its metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MaintenanceCounts:
 
 @dataclass(slots=True)
 class Counts:
-    """What only the node itself counts."""
+    """Counters that belong to no other part of the node."""
 
     received: Counter[str] = field(default_factory=Counter)
     invalid: int = 0

@@ -1,4 +1,4 @@
-"""What the alert flow decides, on its way to the journal: each configuration is followed by itself."""
+"""Records the decisions of the alert flow in the journal, for each configuration by itself."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ class DecisionRecord:
         return self.store.records.kept
 
     def follow(self, config: AlertmanagerConfig) -> Follower:
-        """For the engine of one configuration, which keeps it for as long as it decides anything."""
+        """A follower for the engine of one configuration, which owns it."""
         follower = Follower(self, self._recording.follow(config))
         self._followers.add(follower)
         return follower
 
     async def read(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
-        """What is kept, newest first, before a number. :class:`~tocsin.errors.StorageError`."""
+        """The records before a number, newest first. :class:`~tocsin.errors.StorageError`."""
         async for found in self.store.read_records(before=before):
             for each in found:
                 yield each
@@ -64,8 +64,8 @@ class DecisionRecord:
                 yield each
 
     async def search(self, wanted: Wanted) -> AsyncIterator[list[FlushRecord]]:
-        """What is wanted of it, newest first, in slices, which may be empty; what is under way before the
-        rest. :class:`~tocsin.errors.StorageError`."""
+        """The wanted records, newest first, in slices, which may be empty; flushes under way come first.
+        :class:`~tocsin.errors.StorageError`."""
         under_way = [raw for follower in self._followers for raw in follower.open()]
         for start in range(0, len(under_way), SLICE):
             some = [(0, raw) for raw in under_way[start : start + SLICE]]

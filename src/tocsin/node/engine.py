@@ -47,7 +47,7 @@ class Latency(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineServices:
-    """What one engine after another uses; it outlives them."""
+    """What all engines of a node share; it outlives them."""
 
     clock: Clock
     silences: PatientMuter
@@ -65,7 +65,7 @@ class EngineServices:
     around: Around | None = None
     """Awaits what makes an attempt."""
     look_ups: LookUps | None = None
-    """Default: its own."""
+    """Default: one of its own."""
     start_delay: Callable[[], Nanoseconds] = lambda: 0
     """What is left of ``--dispatch.start-delay``, whatever is reloaded: for so long no group is flushed."""
     withhold: bool = False
@@ -127,7 +127,7 @@ class Engine:
         self._attempts: set[asyncio.Task[Outcome]] = set()
         self._under_way: dict[LogKey, UnderWay] = {}
         self._inherited: dict[LogKey, UnderWay] = {}
-        if previous is not None:  # The engines before end what they had begun.
+        if previous is not None:  # Earlier engines finish the attempts that they have begun.
             earlier = {**previous._inherited, **previous._under_way}
             self._inherited = {group: each for group, each in earlier.items() if not each[1].done()}
         self._closing: asyncio.Task[None] | None = None
@@ -195,7 +195,7 @@ class Engine:
             task.cancel()
         self._shell.stop()
         self.pipeline.retire(self._clock.now())
-        if self._withhold:  # What was decided just now is to be compared.
+        if self._withhold:  # The decisions just made are to be compared.
             self._shell.perform()
         if not self._attempts:
             self._spawn_close()
@@ -228,7 +228,7 @@ class Engine:
         except Exception as error:
             # A bug there must not keep the group from being notified: they are looked up once more below.
             self._log.error("looking up silences failed", group_key=flush.group_key, err=repr(error))
-        await self._starts.wait()  # Hundreds may be known at the same moment.
+        await self._starts.wait()  # Hundreds of lookups may end at the same moment.
         if not self._retired:
             now = self._clock.now()
             self._flow.start(flush, now)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Explainer:
-    """For one node."""
+    """The explainer of one node."""
 
     def __init__(self, parts: NodeParts) -> None:
         self._parts = parts
@@ -31,7 +31,7 @@ class Explainer:
         return Explaining(self._parts, self._asking)
 
     def _open(self, cluster: Cluster) -> Asking:
-        """Ask its members from now on, and answer them."""
+        """From now on ask the members, and answer their questions."""
         from tocsin.node.cluster.asking import KEY, Asking
 
         log = Logger("tocsin.explain", component="explain")
@@ -41,7 +41,7 @@ class Explainer:
         return asking
 
     async def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering."""
         if self._asking is not None:
             await self._asking.close()
 

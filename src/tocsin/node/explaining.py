@@ -1,5 +1,4 @@
-"""Why was somebody notified of an alert, or not: collects what this node and its peers know, and explains
-it."""
+"""Explains why a receiver was notified of an alert or was not, from what this node and its peers know."""
 
 from __future__ import annotations
 
@@ -31,22 +30,22 @@ if TYPE_CHECKING:
 SLICE: Final = 256
 """Alerts that are filtered before other work runs."""
 MAX_RECORD_ALERTS: Final = 100_000
-"""Alerts within them."""
+"""Alerts within those records."""
 SCAN_SECONDS: Final = 3.0
-"""That the record is searched at most."""
+"""Seconds for which the record is searched at most."""
 AT_ONCE: Final = 2
 AT_ONCE_OF_ALL: Final = 8
-"""Questions of one source, and of all, that are looked into at the same time; more wait. A member that does
+"""Questions of one source, and of all, that are answered at the same time; more wait. A member that does
 not answer holds a place for some seconds. Members are one source together, and have bounds of their own."""
 MAX_NAMES: Final = 20
-"""Receivers that are named to who asks for one that there is not."""
+"""Receivers that the error for an unknown receiver names."""
 
-NOT_ASKED: Final = "it is not asked for expressions that no alert of this node fulfils"
+NOT_ASKED: Final = "it was not asked, as no alert of this node matches the expressions"
 KEEPS_NONE: Final = "it is an Alertmanager, which keeps no record: the notification log has what it sent"
 
 
 class _Now:
-    """What mutes one alert now, found before: the explanation is made on another thread."""
+    """What mutes one alert now, looked up before, as the explanation is made on a thread."""
 
     def __init__(self, inhibition: Inhibition | None, silences: tuple[str, ...]) -> None:
         self._inhibition = inhibition
@@ -70,7 +69,7 @@ class Explaining:
         self._parts = parts
         self._asking = asking
         self._turn = Places(AT_ONCE, AT_ONCE_OF_ALL)
-        self._answering = Places(AT_ONCE, AT_ONCE_OF_ALL)  # what peers have sent is large
+        self._answering = Places(AT_ONCE, AT_ONCE_OF_ALL)  # answers of peers are large
 
     async def explain(self, question: Question, *, peers: bool, source: str = "") -> Explanation:
         """The stories of the alerts that are asked for, with what the ``peers`` know.
@@ -128,7 +127,7 @@ class Explaining:
         return cluster.settings.name if cluster is not None else ""
 
     async def _held(self, question: Question) -> list[Alert]:
-        """Those that fire before those that have ended."""
+        """The alerts of this node that are asked for: firing ones before those that have ended."""
         parts = self._parts
         root, now = parts.in_force.config.route, parts.clock.now()
         if question.fingerprints and not question.matchers:

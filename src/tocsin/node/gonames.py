@@ -1,4 +1,4 @@
-"""Names that Go has for what we run on."""
+"""Go's names for the machine."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ _MACHINES: Final = {
 
 
 def goarch(machine: str = platform.machine()) -> str:
-    """The machine's kind as Go names it; one that it names as the system does stays."""
+    """The machine's architecture as Go names it; names that are the same in Go stay."""
     return _MACHINES.get(machine, machine)

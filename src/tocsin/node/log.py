@@ -49,7 +49,7 @@ class Logger:
         self._fields = fields
 
     def bind(self, **fields: object) -> Logger:
-        """A logger that says these too."""
+        """A logger that adds these fields."""
         return Logger(self._logger.name, **self._fields, **fields)
 
     def is_enabled_for(self, level: int) -> bool:
@@ -62,17 +62,17 @@ class Logger:
             self._write(logging.DEBUG, message, values)
 
     def info(self, message: str, /, **values: object) -> None:
-        """What an operator wants to read."""
+        """For operators: what happens in normal operation."""
         if self._logger.isEnabledFor(logging.INFO):
             self._write(logging.INFO, message, values)
 
     def warn(self, message: str, /, **values: object) -> None:
-        """Something is wrong and was dealt with."""
+        """Something is wrong, and the node goes on with it."""
         if self._logger.isEnabledFor(logging.WARNING):
             self._write(logging.WARNING, message, values)
 
     def error(self, message: str, /, **values: object) -> None:
-        """Something is wrong and was not dealt with."""
+        """Something failed."""
         if self._logger.isEnabledFor(logging.ERROR):
             self._write(logging.ERROR, message, values)
 
@@ -106,8 +106,7 @@ def set_up(level: str = "info", form: str = "logfmt", stream: TextIO | None = No
     """Send all logging to ``stream`` (standard error). ``level`` and ``form`` as in ``--log.level``,
     ``--log.format``.
 
-    Replaces what was set up before. Libraries are heard from warnings on: their messages are not ours to
-    vouch for.
+    Replaces what was set up before. Libraries log from warnings on: their messages may hold anything.
     """
     handler = logging.StreamHandler(sys.stderr if stream is None else stream)
     handler.setFormatter(JSONFormatter() if form == "json" else LogfmtFormatter())
@@ -168,7 +167,7 @@ def _key(name: str) -> str:
 
 
 def _quoted(text: str) -> str:
-    """As it is where that is safe, else as a Go string literal."""
+    """The text as it is where that is safe, else as a Go string literal."""
     if text and text.isprintable() and not any(mark in text for mark in ' ="'):
         return text
     return go_quote(text)

@@ -1,4 +1,4 @@
-"""Lines of the log that a peer can provoke: so many, and the rest counted."""
+"""Rate limit for log lines that a peer can cause; the rest is counted."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class LogBound:
         self._windows: OrderedDict[Hashable, _Window] = OrderedDict()
 
     def admit(self, *key: Hashable) -> dict[str, int] | None:
-        """None: leave the line out. Else what to add to it: how many of that key were left out before it."""
+        """None: drop the line. Otherwise fields to add to it: how many lines of that key were dropped before
+        it."""
         now = self._now()
         window = self._windows.setdefault(key, _Window(float("-inf")))
         self._windows.move_to_end(key)

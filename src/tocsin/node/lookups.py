@@ -1,7 +1,6 @@
-"""Which silences match which alerts, found out without holding up others.
-
-A lookup may be slow, as anybody who may make silences writes the patterns. What is known costs nothing, what
-can be found at once is, and the rest is found in slices, one of them in an iteration of the event loop.
+"""Looks up which silences match which alerts, without holding the event loop. A lookup may be slow, as the
+patterns come from anybody who may make silences. Known results cost nothing, quick lookups are done at once,
+and the rest is done in slices, one in an iteration of the event loop.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ from tocsin.alerting.muting import PatientMuter
 SLICE: Final = 0.004
 """Seconds of work before other work runs. Compiling one pattern may take some hundredths."""
 LONG: Final = 0.01
-"""Seconds of a slice, past which others have as much time before the next."""
+"""Seconds of a slice, past which the next one waits for as long as the slice took."""
 KNOWN_AT_ONCE: Final = 512
 ROUNDS: Final = 3
-"""Of looking up, while silences change meanwhile; then what is left is found at once."""
+"""Rounds of lookups while silences change meanwhile; after them the rest is looked up at once."""
 
 
 @dataclass(slots=True)
@@ -33,7 +32,7 @@ class LookUpStatistics:
 
 
 class LookUps:
-    """Shared by all who look alerts up."""
+    """Lookups, shared by all that need them."""
 
     def __init__(self, muter: PatientMuter) -> None:
         self.statistics = LookUpStatistics()
@@ -42,8 +41,8 @@ class LookUps:
         self._at_once_until: float | None = None  # in this iteration of the event loop
 
     def at_once(self, alerts: Iterable[Labels]) -> bool:
-        """Look up as many as a slice has time for; whether that was all. All callers in one iteration of the
-        event loop share a slice: many groups may be due in it."""
+        """Look up as many alerts as a slice has time for; whether those were all. All callers in one
+        iteration of the event loop share a slice, as many groups may be due in it."""
         for labels in alerts:
             steps = self._muter.looking_up(labels)
             if steps is None:
@@ -67,7 +66,7 @@ class LookUps:
         steps = self._steps(alerts)
         done = False
         while not done:
-            async with self._lock:  # those who wait for it have theirs first
+            async with self._lock:  # waiting tasks come first
                 began = perf_counter()
                 for _ in steps:
                     if perf_counter() > began + SLICE:
@@ -76,7 +75,7 @@ class LookUps:
                 else:
                     done = True
                 took = perf_counter() - began
-                # Not released before: the next one would have a slice in the same iteration of the loop.
+                # Not released earlier: the next task would run a slice in the same iteration of the loop.
                 await asyncio.sleep(took if took > LONG else 0)
 
     def _steps(self, alerts: Iterable[Labels]) -> Iterator[None]:

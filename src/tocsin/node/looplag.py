@@ -1,7 +1,6 @@
-"""How long one iteration of the event loop takes, and so how late everything else is.
-
-Measured where an iteration begins and ends, between two calls of the selector: no timer wakes the process for
-it, and no iteration is missed. Times are seconds. And one is kept short when very much is ready at once.
+"""Measures how long an iteration of the event loop takes, and so how late everything else is: between two
+calls of the selector, without a timer and without missing an iteration. Times are seconds. It also bounds how
+many sockets one iteration serves.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from prometheus_client.registry import Collector
 from tocsin.node.metrics.own import help_of
 
 STALL: Final = 1.0
-"""Seconds. Held up for longer (the process or the machine stood still), a node has missed something."""
+"""Seconds. After a longer iteration (the process or the machine stood still) a node has missed something."""
 EVENTS_AT_ONCE: Final = 12
 """Sockets served in one iteration: when a hundred receivers answer at the same moment, timers and other
 connections come in between."""
@@ -40,7 +39,7 @@ class LagSelector(selectors.DefaultSelector):
         self.longest = 0.0
         self.stalls = 0
         self.on_stall: Callable[[float], None] | None = None
-        """Called before anything that has become due meanwhile is done."""
+        """Called before anything that has become due meanwhile."""
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """As the standard one, but of much that is ready only some; the rest comes with the next calls."""
@@ -56,7 +55,7 @@ class LagSelector(selectors.DefaultSelector):
             return self._some(timeout)
         finally:
             self._returned = self._clock()
-            if due is not None:  # stopped while it waited, as it mostly does, it returns too late
+            if due is not None:  # if the process was stopped while it waited, it returns too late
                 held = max(held, self._returned - due)
             if held > STALL:
                 self._stalled(held)
@@ -66,7 +65,7 @@ class LagSelector(selectors.DefaultSelector):
         registered = self.get_map()
         while self._left and len(ready) < EVENTS_AT_ONCE:
             key, events = self._left.popleft()
-            if registered.get(key.fd) is key:  # Else it was closed or asks for something else by now.
+            if registered.get(key.fd) is key:  # Otherwise it was closed or waits for something else by now.
                 ready.append((key, events))
         if not ready:
             self._left.extend(super().select(timeout))

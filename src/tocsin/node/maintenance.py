@@ -50,7 +50,7 @@ class Maintenance:
         self._log = log
 
     async def run(self, remember: Mapping[str, str] | None) -> None:
-        """Do it once. ``remember``: what the store is to keep of ourselves for the next run of the node."""
+        """Do it once. ``remember``: values about this node that the store keeps for its next run."""
         now = self._store.retention_clock.read(self._clock.now(), time.monotonic_ns())
         written = True
         for key, state in self._states.items():

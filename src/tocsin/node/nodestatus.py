@@ -1,4 +1,4 @@
-"""What a node says of itself: its version, and its cluster."""
+"""A node's version and cluster status, for the API."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.node.api.backend import ClusterStatus, PeerGap, PeerStatus, VersionInfo
 
-if TYPE_CHECKING:  # A node may be alone.
+if TYPE_CHECKING:  # Not needed by a node without a cluster.
     from tocsin.node.cluster.cluster import Cluster
 
 VERSION: Final = VersionInfo(
@@ -19,7 +19,7 @@ VERSION: Final = VersionInfo(
     build_date="n/a",
     go_version=f"python{platform.python_version()}",
 )
-"""What ``/api/v2/status`` says."""
+"""The versions in ``/api/v2/status``."""
 
 
 def cluster_status_of(cluster: Cluster | None, *, clear_text: bool) -> ClusterStatus:

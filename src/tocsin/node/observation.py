@@ -1,4 +1,4 @@
-"""Which number of the node each metric shows; read when asked for, so that counting costs nothing more."""
+"""Connects each metric to the node's number that it shows, which is read at each scrape."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def _itself(thing: object) -> object:
 
 
 def _alerts_by_state(parts: NodeParts) -> dict[str, int]:
-    """Firing alerts by what happens to them. Suppressed ones are looked up only when somebody asks."""
+    """Firing alerts by state. Which are suppressed is looked up at each scrape only."""
     now = parts.clock.now()
     found = {"active": 0, "suppressed": 0, "unprocessed": 0}
     for alert in parts.alerts.all():

@@ -15,7 +15,7 @@ from tocsin.node.engine import Engine
 from tocsin.node.lookups import LookUps
 from tocsin.node.state import State
 
-if TYPE_CHECKING:  # Loaded unless the node is to be alone.
+if TYPE_CHECKING:  # Loaded only by a node with a cluster.
     from tocsin.node.cluster.cluster import Cluster
 
 

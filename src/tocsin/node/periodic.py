@@ -1,4 +1,4 @@
-"""What a node does again and again."""
+"""Periodic actions of a node."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Places for work, of which each source has a few: who asks for many does not keep the others waiting."""
+"""Limits how much runs at the same time, for each source and in all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Places:
 
     @asynccontextmanager
     async def taken(self, source: str) -> AsyncIterator[None]:
-        """One for as long as the ``with`` lasts."""
+        """Hold a place for as long as the ``with`` lasts; waits for one."""
         while not self._held.acquire(source):
             self._freed.clear()
             await self._freed.wait()

@@ -1,4 +1,4 @@
-"""What a node is made of before anything runs: flags, configuration, and state that is yet to be opened."""
+"""What a node is made of before anything runs: flags, configuration, and state that is not opened yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions to silences and notification log, counted and timed on their way from the alert flow."""
+"""Counts and times the alert flow's queries of silences and notification log."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Observer(Protocol):
 
 
 class Queries:
-    """Counts; ``errors`` are questions that found nothing where Alertmanager calls that an error."""
+    """Counters; ``errors`` are queries that found nothing, where Alertmanager counts that as an error."""
 
     def __init__(self, timer: Observer) -> None:
         self.total = 0
@@ -28,7 +28,7 @@ class Queries:
         self._timer = timer
 
     def done(self, began: float) -> None:
-        """A question was answered that was asked at ``began`` (``perf_counter``)."""
+        """A query that began at ``began`` (``perf_counter``) has ended."""
         self.total += 1
         self._timer.observe(perf_counter() - began)
 

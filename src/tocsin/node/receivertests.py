@@ -21,12 +21,12 @@ from tocsin.notify.receivertest import hint
 MAX_TESTS: Final = 4
 """Under way at once."""
 TIMEOUT: Final[Nanoseconds] = 20 * SECOND
-"""Of an attempt."""
+"""Nanoseconds for an attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What became of it at one integration."""
+    """The result at one integration."""
 
     integration: Integration
     outcome: Outcome
@@ -61,19 +61,19 @@ class _Watcher:
     def sending(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
     ) -> Answer | None:
-        """Let it go."""
+        """Nothing: it is sent."""
         del method, url, headers, body
         return None
 
     def answered(self, answer: Answer) -> None:
-        """The server said something."""
+        """Remember the answer."""
         self.last = answer
 
     def mailing(self, sender: str, recipients: Sequence[str], data: bytes) -> None:
-        """Let it go."""
+        """Nothing: it is sent."""
 
     def replied(self, step: str, code: int, message: str) -> None:
-        """A failure's error has it."""
+        """Nothing: a failure's error has it."""
 
 
 class ReceiverTests:
@@ -97,8 +97,8 @@ class ReceiverTests:
     async def run(
         self, receiver: ReceiverConfig, wanted: Sequence[Integration], notification: Notification
     ) -> list[Tried]:
-        """Send it by the integrations that are wanted, all at once, by senders of its own: the node's do not
-        notice. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
+        """Send the notification by the wanted integrations, all at once, with new senders that share nothing
+        with the node's. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
         self.statistics.under_way += 1
         try:
             senders = await asyncio.to_thread(self._make, receiver)

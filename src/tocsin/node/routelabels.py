@@ -14,7 +14,7 @@ from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.notify.integrations.base import NotifyError, Render, Renderer
 
 MAX_REMEMBERED: Final = 4096
-"""Groups; past it all are rendered anew."""
+"""Groups whose labels are remembered; past it all are forgotten."""
 
 
 class RouteLabels:
@@ -25,7 +25,7 @@ class RouteLabels:
         self._known: dict[tuple[str, str], tuple[tuple[Alert, ...], dict[str, str]]] = {}
 
     async def of_group(self, group: GroupView, now: Nanoseconds) -> Mapping[str, str]:
-        """By name. A value that is not a template stands as it is written, and one that fails does too."""
+        """The labels by name. A value that is not a template, or fails to render, stays as it is written."""
         labels = dict(group.route.options.labels)
         if not any("{{" in value for value in labels.values()):
             return {name: str(value) for name, value in labels.items()}

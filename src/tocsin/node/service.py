@@ -1,4 +1,4 @@
-"""What the service manager gets: sd_notify(3), without a library. Where there is none, nothing happens."""
+"""Notifies the service manager by sd_notify(3). Does nothing without one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 _MICROSECONDS: Final = 1_000_000
 _SHORTEST: Final = 0.01
-"""Seconds between two signs of life, whatever is asked for."""
+"""Shortest interval of watchdog notifications, seconds."""
 
 
 class ServiceManager:
@@ -25,7 +25,7 @@ class ServiceManager:
         usec, of = environment.pop("WATCHDOG_USEC", ""), environment.pop("WATCHDOG_PID", "")
         watched = usec.isdecimal() and len(usec) < 16 and of in ("", str(os.getpid()))
         self.watchdog: Final = int(usec) / _MICROSECONDS if watched else 0.0
-        """Seconds after which a node without a sign of life is ended; 0: never."""
+        """Seconds after which systemd ends a node without watchdog notifications; 0: never."""
 
     def ready(self) -> None:
         """The node has started, or a reload is over."""
@@ -36,7 +36,7 @@ class ServiceManager:
         self._notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}\nSTATUS=reloading")
 
     def stopping(self) -> None:
-        """The node says goodbye to its peers."""
+        """The node is leaving and stopping."""
         self._notify("STOPPING=1\nSTATUS=stopping")
 
     async def feed_watchdog(self) -> None:
@@ -54,4 +54,4 @@ class ServiceManager:
             try:
                 one.sendto(text.encode(), address)
             except OSError:
-                pass  # A manager that does not listen is no reason to stop.
+                pass  # Ignore a manager that does not listen.

@@ -1,4 +1,4 @@
-"""``--dispatch.shadow``: the node decides all that others do, sends nothing, and says where they differ."""
+"""``--dispatch.shadow``: the node decides as others do, sends nothing, and reports where they differ."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ IN_SHADOW: Final = (
 MAX_LOGGED: Final = 3
 """Alerts that a line of the log names."""
 LINES: Final = 32
-"""Of the log, on differences alike at one receiver in ten seconds; of all receivers four times as many."""
+"""Log lines about one kind of difference at one receiver in ten seconds; for all receivers four times as
+many."""
 
 
 Standing = tuple[int, frozenset[str], int]
@@ -58,7 +59,7 @@ class Shadowing:
         self._config: AlertmanagerConfig | None = None
         self._last_after = 0
         self.doubt = ""
-        """What is wrong with its position among the members, for people."""
+        """A warning about its position among the members; empty if there is none."""
 
     def heard(self, entry: Entry, previous: Entry | None) -> None:
         """The others have sent something."""
@@ -90,8 +91,8 @@ class Shadowing:
         self.machine.begin(self._clock.now())
 
     def members(self, standing: Standing) -> Standing:
-        """Our standing in the cluster; how it is to be to the alert flow, which announces nothing to anybody,
-        and whose log has nothing of others."""
+        """Take our standing in the cluster; returns the one for the alert flow, which in shadow announces
+        nothing, and whose log has no entries of others."""
         position, _, others = standing
         self.machine.members(max(others, 0))
         after = others - position
@@ -134,7 +135,7 @@ class Shadowing:
     def _perform(self, effects: Sequence[Judgement]) -> None:
         for each in effects:
             more = self._lines.admit(each.result, each.receiver)
-            if more is None:  # They are counted, and in the report.
+            if more is None:  # They are counted, and listed in the report.
                 continue
             self._log.warn(
                 f"in shadow: {each.result}",

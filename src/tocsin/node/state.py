@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Made once for each node. ``remembered`` is not replicated: the alert flow keeps it over a reload,
-    and with it what was recorded and is not in the log yet."""
+    """Made once for each node. ``remembered`` is not replicated: the alert flow's memory over reloads,
+    including entries that are recorded and not in the log yet."""
 
     silences: Silences
     log: NotificationLog
@@ -51,7 +51,7 @@ class State:
 
 
 def make_state(flags: NodeFlags, clock: Clock) -> State:
-    """The state in the folder of ``--storage.path``, which is yet to be opened. :class:`ConfigError` if that
+    """The state in the folder of ``--storage.path``, not opened yet. :class:`ConfigError` if that
     cannot be used."""
     silences = Silences(
         flags.data_retention,
@@ -88,8 +88,8 @@ def make_changes(
     *,
     log_silences: bool,
 ) -> OwnChanges:
-    """``broadcast`` gets each change: its key, and its entries. ``on_change`` gets each of a silence: its
-    verb, and the silence as it is now; with ``log_silences`` so does the log."""
+    """``broadcast`` gets each change: its key and its entries. ``on_change`` gets each change of a silence:
+    its verb and the silence after it; with ``--log.silences`` so does the log."""
     commit = state.store.commit
     log = Logger("tocsin.silences", component="silences") if log_silences else None
     return OwnChanges(

@@ -29,7 +29,7 @@ from tocsin.node.receivertests import ReceiverTests
 from tocsin.node.web import external_url_of
 from tocsin.notify.integrations.sender import Sender, SenderKey
 
-if TYPE_CHECKING:  # A node may be alone, and never be asked.
+if TYPE_CHECKING:  # Not needed by a node without a cluster, or that is never asked.
     from tocsin.alerting.explain.question import Question
     from tocsin.alerting.explain.story import Explanation
     from tocsin.alerting.record.model import FlushRecord
@@ -45,7 +45,7 @@ if TYPE_CHECKING:  # A node may be alone, and never be asked.
 
 
 NODE_INFO_INTERVAL: Final[Nanoseconds] = 20 * SECOND
-"""Between two messages about this node to the other Tocsin nodes."""
+"""Nanoseconds between messages about this node to the other Tocsin nodes."""
 
 
 class TocsinNodeBackend:
@@ -77,7 +77,7 @@ class TocsinNodeBackend:
             (ACKNOWLEDGEMENTS_INTERVAL, self.end_acknowledgements),
             (NODE_INFO_INTERVAL, self.send_node_info),
         )
-        """What the node is to do, and how often."""
+        """Periodic actions of the node, with their intervals."""
         self.receiver_tests = ReceiverTests(
             self._senders, parts.clock, Logger("tocsin.receivers", component="receivers")
         )
@@ -99,7 +99,7 @@ class TocsinNodeBackend:
         )
 
     def _position_delay(self) -> Nanoseconds:
-        """How much later than the first member this node does what one is to do."""
+        """How much later than the first member this node acts, for what one member should do."""
         cluster = self._parts.cluster
         if cluster is None:
             return 0
@@ -107,7 +107,7 @@ class TocsinNodeBackend:
 
     async def end_acknowledgements(self) -> None:
         """End those whose alerts have ended."""
-        # Else alerts and silences may not be what they are elsewhere; in shadow the others do it.
+        # Before that, alerts and silences may differ from other nodes'; in shadow the others do it.
         if self._parts.in_force.dispatching and self._parts.state.shadow is None:
             await self.acknowledging.evaluate()
 
@@ -120,7 +120,7 @@ class TocsinNodeBackend:
         )
 
     def _cluster(self) -> Hashable:
-        """What the cluster is, as far as a change of it is an event."""
+        """The state of the cluster whose changes are events."""
         status = cluster_status_of(self._parts.cluster, clear_text=self._parts.flags.clear_text)
         return status.status, tuple(status.peers), tuple(status.gaps), self.settled
 
@@ -136,7 +136,7 @@ class TocsinNodeBackend:
 
     @property
     def shadow(self) -> Shadow | None:
-        """What it compares, if it is in shadow."""
+        """The comparison of a node in shadow; None for any other."""
         return self._parts.state.shadow.machine if self._parts.state.shadow is not None else None
 
     @property
@@ -217,7 +217,7 @@ class TocsinNodeBackend:
             await self._node_info.send()
 
     def configuration(self) -> Configuration:
-        """Which is in force."""
+        """The configuration in force."""
         from tocsin.models.status import Configuration
 
         counts = self._parts.counts
@@ -228,7 +228,7 @@ class TocsinNodeBackend:
         )
 
     def health(self, receiver: str, kind: str, index: int) -> IntegrationHealth:
-        """How an integration has done."""
+        """The outcomes of an integration's attempts."""
         return self._parts.in_force.engine.pipeline.statistics.health.of(receiver, kind, index)
 
     def doubts(self) -> Sequence[str]:
@@ -238,7 +238,7 @@ class TocsinNodeBackend:
         if parts.state.shadow is not None and parts.state.shadow.doubt:
             found.insert(0, parts.state.shadow.doubt)
         if not parts.counts.reload_successful:
-            found.append("the last reload has failed, what was loaded before is in force: see the log")
+            found.append("the last reload failed; the configuration before it is in force: see the log")
         return (*found, *parts.in_force.config.all_warnings(parts.flags.data_retention))
 
     def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:

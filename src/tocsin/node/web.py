@@ -1,4 +1,4 @@
-"""From the ``--web.*`` flags to a running HTTP interface."""
+"""Makes and runs the HTTP interface by the ``--web.*`` flags."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Web:
         metrics: Metrics,
         around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     ) -> None:
-        """``around``: what every request goes through."""
+        """``around`` wraps the application, for every request."""
         self._log = Logger("tocsin.web", component="web")
         self._requests = RequestMetrics(metrics)
         answers = AnswerStatistics()
@@ -128,7 +128,7 @@ class RequestMetrics:
         self._metrics = metrics
         self._gets = 0
         self._refused = 0
-        # Looking a timer up by its labels costs as much as a small answer: there are few, so they are kept.
+        # Looking up a timer by its labels costs as much as a small answer, so the few timers are remembered.
         self._timers: dict[tuple[str, str, int], tuple[Timer, Timer | None]] = {}
         metrics.watch("http_requests_in_flight", lambda: {"get": self._gets})
         metrics.watch("http_concurrency_limit_exceeded_total", lambda: {"get": self._refused})
@@ -141,7 +141,7 @@ class RequestMetrics:
         if timers is None:
             timers = self._timers[handler, method, status] = (
                 self._metrics.timer("http_request_duration_seconds", handler, method, str(status)),
-                # As Alertmanager, which measures the answers of its API's own handlers only by their time.
+                # As Alertmanager, which measures only the time of its API's own handlers, not the size.
                 None
                 if handler.startswith(PREFIX)
                 else self._metrics.timer("http_response_size_bytes", handler, method),
@@ -151,7 +151,7 @@ class RequestMetrics:
             timers[1].observe(response_bytes)
 
     def gets_in_flight(self, count: int) -> None:
-        """So many GETs are being answered."""
+        """``count`` GETs are being answered."""
         self._gets = count
 
     def concurrency_limit_exceeded(self) -> None:

@@ -1,4 +1,4 @@
-"""Trying a receiver: a notification of a test, sent once, and what to check when it fails."""
+"""Tests a receiver: one notification of a test alert, and what to check when it fails."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tocsin.notify.integrations.base import Answer, Outcome
 
 NAME: Final = "TocsinTest"
-"""Of the alert, if none is given."""
+"""Name of the alert, if no labels are given."""
 SUMMARY: Final = "A test of a receiver"
 _MINUTE: Final = 60 * SECOND
 
@@ -66,34 +66,37 @@ def hint(outcome: Outcome, answer: Answer | None) -> str:
     status = answer.status
     if status == 429:
         after = answer.headers.get("retry-after", "")
-        return "the server wants fewer requests" + (f"; come back in {after} s" if after.isdecimal() else "")
+        return "the server wants fewer requests" + (f"; retry after {after} s" if after.isdecimal() else "")
     if 500 <= status < 600:
         return "an error of the server; a node tries it again"
-    return _BY_STATUS.get(status, "the answer says what the server did not like")
+    return _BY_STATUS.get(status, "the answer says why the server refused it")
 
 
 _BY_STATUS: Final = {
     400: "the server does not understand the message: check templates and identifiers",
-    401: "the server does not know the credentials: check token, password or http_config",
+    401: "the server does not accept the credentials: check token, password or http_config",
     403: "the credentials are not allowed to do this, or an identifier is not theirs",
     404: "nothing is there: check the URL and identifiers in it",
     405: "the URL is of another service",
     413: "the message is too large: check templates and max_alerts",
 }
 _BY_MAIL: Final = (
-    ("'require_tls' is true", "let the server speak TLS, or write require_tls: false to send in clear text"),
+    (
+        "'require_tls' is true",
+        "enable STARTTLS at the server, or write require_tls: false to send in clear text",
+    ),
     ("parse '", "an address may be made of labels that these alerts have not: give them with --alert"),
     ("no way to authenticate", "give what the error names, or another mechanism of the server"),
-    ("AUTH", "the server does not know the credentials: check auth_username and its password or secret"),
-    ("MAIL", "the server does not take mail of this sender: check from"),
-    ("RCPT", "the server does not take mail for this address: check to"),
-    ("delivery", "the server has read the mail and does not take it: its answer says why"),
+    ("AUTH", "the server does not accept the credentials: check auth_username and its password or secret"),
+    ("MAIL", "the server refuses mail from this sender: check from"),
+    ("RCPT", "the server refuses mail for this address: check to"),
+    ("delivery", "the server has refused the mail itself: its answer says why"),
 )
 _UNANSWERED: Final = (
     ("refused", "nothing listens there: check host and port of the URL, and proxies"),
     ("name", "the host's name may be wrong"),
     ("tls", "check tls_config: ca_file for an authority of your own, server_name for another name"),
-    ("deadline", "the server takes longer than an attempt may"),
+    ("deadline", "the server takes longer than the time limit of an attempt"),
     ("No such file", "a node reads that file for each attempt: it has to be where the node runs"),
     ("template", "fix the template; tocsinctl template render tries one"),
 )

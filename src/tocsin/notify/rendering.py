@@ -1,4 +1,4 @@
-"""The templates of a configuration, as the loader checks fields by them and notifiers render them."""
+"""The templates of a configuration: the loader checks fields with them, notifiers render them."""
 
 from __future__ import annotations
 
@@ -54,12 +54,13 @@ class TemplateRenderer:
         self.external_url = external_url
 
     def prepare(self, config: IntegrationConfig) -> None:
-        """Nothing is loaded for a section without templates. What cannot be compiled fails when sent."""
+        """Compile the section's templates. Nothing is loaded for a section without any. A template that
+        cannot be compiled fails with its first notification."""
         for _, template in config.all_templates():
             self._files.check(template)
 
     async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
-        """What ``build`` makes with the templates on the data of ``notification``."""
+        """The result of ``build`` with a renderer on the data of ``notification``."""
         from tocsin.notify.template import RenderError, data_of
 
         data = data_of(notification, self.external_url, route_labels=dict(notification.route_labels))
@@ -70,7 +71,7 @@ class TemplateRenderer:
 
 
 class _Render:
-    """Knows where each template stands."""
+    """Renders, and names the location of a template in its error."""
 
     def __init__(self, renderer: Renderer) -> None:
         self._renderer = renderer

@@ -117,7 +117,7 @@ def test_a_failure_has_a_reason_and_a_hint(
     said = capsys.readouterr().out
     assert '"status":"resolved"' in said
     assert "FAILED (rateLimited): unexpected status code 429: you said" in said
-    assert "hint: the server wants fewer requests; come back in 7 s" in said
+    assert "hint: the server wants fewer requests; retry after 7 s" in said
 
 
 def in_json(capsys: pytest.CaptureFixture[str]) -> Any:
@@ -155,7 +155,7 @@ def test_in_json_it_tells_requests_answers_and_outcome(
     done = in_json(capsys)
     [one] = done["integrations"]
     assert (done["failed"], one["outcome"], one["reason"]) == (1, "failed", "rateLimited")
-    assert one["hint"] == "the server wants fewer requests; come back in 7 s"
+    assert one["hint"] == "the server wants fewer requests; retry after 7 s"
     assert one["requests"][0]["answer"]["status"] == 429
     assert run(far, tmp_path, "mail", "-o", "json") == 1
     [one] = in_json(capsys)["integrations"]

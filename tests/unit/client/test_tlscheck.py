@@ -148,7 +148,7 @@ def test_an_open_door_is_a_problem(capsys: pytest.CaptureFixture[str]) -> None:
     server = replace(config.server, client_auth_type=ClientAuthType.NO_CLIENT_CERT, client_ca=None)
     with listening(replace(config, server=server)) as address:
         assert run(address) == 1
-    assert "whoever reaches the port is let in" in capsys.readouterr().out
+    assert "anybody who reaches the port is let in" in capsys.readouterr().out
 
 
 def test_nobody_there_and_no_tls(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,1 +1,2 @@
-"""Command lines as data: what a command takes is said once; parser, help, manual and completions follow."""
+"""Command lines as data: a command's flags and arguments are declared once, for parser, help, manual and
+completions."""

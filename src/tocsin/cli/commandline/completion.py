@@ -1,6 +1,6 @@
 """Completion for shells: scripts, and the answers that the scripts ask for.
 
-The protocol is amtool's: ``--completion-bash WORD...`` prints what the last word may be, one a line.
+The protocol is amtool's: ``--completion-bash WORD...`` prints the candidates for the last word, one a line.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ complete -c {name} -a '({name} --completion-bash (commandline -opc)[2..-1] (comm
 
 
 def script(name: str, shell: str) -> str:
-    """What a shell reads to complete the command lines of the program ``name``."""
+    """The script that makes a shell complete command lines of the program ``name``."""
     text = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}[shell]
     return text.format(name=name, id=name.replace("-", "_"))
 
@@ -60,7 +60,7 @@ def answer(program: Program, words: Sequence[str]) -> int:
 
 
 def candidates(program: Program, words: Sequence[str]) -> list[str]:
-    """What may stand for the last of ``words``, or after it where it is a whole command."""
+    """Candidates for the last of ``words``, or for the next word if that is a whole command."""
     node = build_tree(program)
     flags: list[Flag] = list(node.flags)
     last = words[-1] if words else ""

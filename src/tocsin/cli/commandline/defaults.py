@@ -15,7 +15,7 @@ FILES: Final = (
     "/etc/amtool/config.yml",
     "/etc/prometheus/amtool.yml",
 )
-"""The first that says something of a flag counts. Debian's amtool has the second and the fourth, upstream's
+"""The first file that has a flag is used for it. Debian's amtool has the second and the fourth, upstream's
 the others."""
 
 _OLD_NAMES: Final = {"comment_required": "require-comment"}

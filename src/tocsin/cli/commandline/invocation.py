@@ -1,4 +1,4 @@
-"""One use of a command: its values, converted, as its ``run`` gets them."""
+"""An invocation of a command: the converted values that its ``run`` gets."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ class Invocation:
         self.arguments = arguments
 
     def text(self, name: str) -> str:
-        """Of a flag that takes a text."""
+        """The value of a flag that takes a text."""
         return str(self._values.get(name, ""))
 
     def texts(self, name: str) -> tuple[str, ...]:
-        """Of a flag that may be given several times."""
+        """The values of a flag that may be given several times."""
         return self._lists.get(name, ())
 
     def on(self, name: str) -> bool:
-        """Of a switch."""
+        """Whether a switch is on."""
         return bool(self._values.get(name, False))
 
     def number(self, name: str) -> int:
-        """Of a number, or a duration in nanoseconds."""
+        """The value of a flag that takes a number, or a duration (nanoseconds)."""
         found = self._values.get(name, 0)
         return found if isinstance(found, int) else 0
 
     def value(self, name: str, type_: type[T]) -> T:
-        """Of a flag with a default, whose values are of this type."""
+        """The value of a flag with a default; values must be of type ``type_``."""
         found = self._values[name]
         if not isinstance(found, type_):
             raise TypeError(f"--{name} is a {type(found).__name__}")
         return found
 
     def path_of(self, name: str) -> Path | None:
-        """Of a flag that names a file; None where it is not given."""
+        """The value of a flag that names a file; None if it is not given."""
         text = self.text(name)
         return Path(text) if text else None
 
@@ -68,7 +68,7 @@ class Invocation:
 
     @property
     def settings(self) -> Settings:
-        """What all commands that ask a node share."""
+        """The settings of all commands that send requests to a node."""
         return Settings(
             url=self.text("alertmanager.url"),
             timeout=self.number("timeout"),

@@ -11,7 +11,7 @@ from tocsin.cli.commandline.usage import command_usage, flag_usage
 
 
 def page(program: Program, root: Node, node: Node) -> str:
-    """Of the whole program where ``node`` is the root or a group, else of one command."""
+    """The manual page of the whole program if ``node`` is the root or a group, else of one command."""
     words = [program.name, *node.path]
     name = "-".join(words)
     lines = [f'.TH "{_text(name.upper())}" 1 "" "Tocsin {__version__}"', ".SH NAME"]
@@ -57,6 +57,6 @@ def _paragraphs(text: str) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """Nothing in it is a request or an escape of roff."""
+    """Escape a text for roff."""
     escaped = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{escaped}" if escaped[:1] in (".", "'") else escaped

@@ -1,4 +1,4 @@
-"""What a command line is made of: flags, arguments, commands, groups, programs."""
+"""The parts of a command line: flags, arguments, commands, groups, programs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Kind(NamedTuple):
-    """What the value of a flag or argument may be. ``convert`` raises ValueError with the reason."""
+    """The type of a flag's or argument's value. ``convert`` raises ValueError with the reason."""
 
     name: str
     convert: Callable[[str], object]
@@ -105,13 +105,13 @@ class Flag(NamedTuple):
     required_by_amtool: bool = False
     hidden: bool = False
     own: bool = False
-    """Tocsin's: amtool has none of that name."""
+    """Whether it is Tocsin's own: amtool has no flag of that name."""
     value: str = ""
-    """What stands for the value in help."""
+    """The placeholder for the value in help."""
 
 
 class Argument(NamedTuple):
-    """What is not a flag. ``most``: how many there may be, None for any number."""
+    """A positional argument. ``most``: the largest number, None for any."""
 
     name: str
     help: str
@@ -121,24 +121,24 @@ class Argument(NamedTuple):
 
 
 class Command(NamedTuple):
-    """What one command takes, and what runs it. ``run`` returns the exit status."""
+    """A command: its flags and arguments, and ``run``, which returns the exit status."""
 
     run: Callable[[Invocation], int]
     flags: tuple[Flag, ...] = ()
     arguments: tuple[Argument, ...] = ()
     description: str = ""
-    """What is to be said beyond the one line of help, in paragraphs."""
+    """Further help after the one line, in paragraphs."""
 
 
 class Entry(NamedTuple):
-    """A line of the registry. ``module``, below ``tocsin.cli``, holds ``COMMAND``, or what stands after a
-    colon; it is loaded when the command is used."""
+    """A line of the registry. ``module``, below ``tocsin.cli``, holds ``COMMAND``, or the name after a colon;
+    it is loaded when the command is used."""
 
     path: tuple[str, ...]
     module: str
     help: str
     default: bool = False
-    """Runs where its group alone is named."""
+    """Whether it runs when only its group is named."""
     amtool: bool = False
     """Whether amtool has it."""
 
@@ -161,7 +161,7 @@ class Program(NamedTuple):
     groups: tuple[Group, ...]
     version: str
     usage_status: int
-    """Exit status for what is not understood."""
+    """The exit status for a command line that cannot be parsed."""
     as_amtool: bool = False
     """Whether errors are written, and flags are taken, as amtool does."""
 
@@ -173,8 +173,8 @@ def argument_usage(argument: Argument) -> str:
 
 
 class UsageError(Exception):
-    """The command line cannot be understood; the text says why, as kingpin words it. ``own`` says it
-    better, and is printed where no amtool is stood in for."""
+    """The command line cannot be parsed. The text is kingpin's; ``own`` is a better one, which is printed
+    unless the program acts as amtool."""
 
     def __init__(self, text: str, own: str = "") -> None:
         super().__init__(text)

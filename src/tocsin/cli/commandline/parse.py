@@ -30,7 +30,7 @@ class _Token(NamedTuple):
     type: _Type
     text: str
     value: str | None = None
-    """What came with it after ``=``."""
+    """Its value after ``=``."""
 
     @property
     def written(self) -> str:
@@ -38,11 +38,11 @@ class _Token(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """What a command line says. ``given`` are flags with their values, in order; not yet converted."""
+    """A parsed command line. ``given``: flags with their values in order, not converted yet."""
 
     node: Node
     flags: dict[str, Flag]
-    """Those that may be given here, by name."""
+    """The flags that are allowed here, by name."""
     given: tuple[tuple[Flag, str], ...]
     arguments: tuple[str, ...]
 
@@ -93,7 +93,7 @@ class _Tokens:
         return None
 
     def rest_of_short(self, *, is_switch: bool) -> None:
-        """What stands in one word with a short flag: more flags, or the flag's value."""
+        """The rest of the word after a short flag: more flags, or the flag's value."""
         rest = self._words.popleft()
         if is_switch:
             self._words.appendleft(f"-{rest}")
@@ -112,7 +112,7 @@ def _lines_of(path: str) -> list[str]:
 
 
 def parse(root: Node, words: Sequence[str]) -> Parsed:
-    """What ``words`` ask of the program ``root``. :class:`UsageError` where they cannot be understood."""
+    """Parse ``words`` for the program ``root``. :class:`UsageError` if they cannot be parsed."""
     return _Parser(root, words).run()
 
 

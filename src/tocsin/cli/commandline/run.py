@@ -1,4 +1,4 @@
-"""Runs a program: parse, help, defaults, the command, and what is said when it fails."""
+"""Runs a program: parse, help, defaults, the command, and its errors."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tocsin.errors import TocsinError
 
 
 class CommandError(TocsinError):
-    """The command could not be done. The text is all there is to say."""
+    """The command has failed. The text is the whole message."""
 
 
 class FatalError(CommandError):
-    """As amtool prints what it finds before the command as such: without an empty line after it."""
+    """An error before the command itself begins, printed as by amtool: without an empty line after it."""
 
 
 def run(program: Program, words: Sequence[str]) -> int:
-    """The exit status: 0 done, 1 could not be done, ``program.usage_status`` for what is not understood."""
+    """Run the program. Exit status: 0 done, 1 failed, ``program.usage_status`` for wrong usage."""
     try:
         status = _run(program, words)
         sys.stdout.flush()
@@ -34,7 +34,7 @@ def run(program: Program, words: Sequence[str]) -> int:
         end = "" if isinstance(error, FatalError) else "\n"
         return _complain(program, str(error) if program.as_amtool else _whole(error), 1, end=end)
     except BrokenPipeError:
-        # The reader of our output went away (`| head`); what is left to flush would fail at exit too.
+        # The reader of our output is gone (`| head`); flushing the rest would fail at exit too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -60,7 +60,7 @@ def _run(program: Program, words: Sequence[str]) -> int:
         if not (parsed.wants_help or program.as_amtool):
             raise UsageError(f"give a command: {program.name} --help lists them")
         if not parsed.wants_help:
-            invoke(program, parsed, defaults)  # A value that cannot be is said first.
+            invoke(program, parsed, defaults)  # Report an invalid value first.
         return _help(program, root, parsed)
     if parsed.node.command is None:
         raise UsageError(f"must select a subcommand of '{' '.join(parsed.node.path)}'")
@@ -71,7 +71,7 @@ def _run(program: Program, words: Sequence[str]) -> int:
 
 
 def _whole(error: TocsinError) -> str:
-    """With the reason that the node gave, where amtool prints ``{}`` for a status that it does not know."""
+    """The error's text with the node's reason, where amtool prints ``{}`` for an unknown status."""
     from tocsin.client.api import ApiError
 
     text = str(error)
@@ -108,7 +108,8 @@ def _complain(program: Program, problem: str, status: int, *, usage: bool = Fals
 
 
 def _shown(problem: str) -> str:
-    """Without what a terminal might obey; a backslash stays as it is, since JSON and URLs have their own."""
+    """``problem`` without control characters; a backslash stays as it is, since JSON and URLs have their
+    own."""
     from tocsin.text import plain
 
     return "".join(one if one.isprintable() else plain(one) for one in problem[:4096])

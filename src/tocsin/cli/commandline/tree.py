@@ -24,7 +24,7 @@ class Node:
 
     @property
     def command(self) -> Command | None:
-        """What it takes; None for a group."""
+        """The command; None for a group."""
         if self._command is None and self.entry is not None:
             module, _, name = self.entry.module.partition(":")
             found: Command = import_module(f"tocsin.cli.{module}").__dict__[name or "COMMAND"]
@@ -33,7 +33,7 @@ class Node:
 
     @property
     def flags(self) -> tuple[Flag, ...]:
-        """Its own, not those of what is above it."""
+        """Its own flags, without those of its parents."""
         command = self.command
         return self.group_flags if command is None else command.flags
 

@@ -14,7 +14,7 @@ _COLUMN: Final = 28
 
 
 def command_usage(node: Node) -> str:
-    """``add [<flags>] [<matcher-groups>...]``, without what stands before the last word."""
+    """The usage of a command without the path before its name: ``add [<flags>] [<matcher-groups>...]``."""
     command = node.command
     if command is None:
         return f"{node.path[-1]} <command> [<args> ...]"
@@ -63,7 +63,7 @@ def paragraphs(text: str, width: int = WIDTH) -> list[str]:
 
 
 def value_name(flag: Flag) -> str:
-    """What stands for a flag's value."""
+    """The placeholder for a flag's value."""
     if flag.value:
         return flag.value
     if flag.default:

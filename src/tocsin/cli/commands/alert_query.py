@@ -13,7 +13,7 @@ STATES: Final = ("inhibited", "silenced", "active", "unprocessed")
 
 
 def run(invocation: Invocation) -> int:
-    """Print the alerts that fulfil all matchers; the active ones where no state is asked for."""
+    """Print the alerts that match all matchers; active ones if no state is given."""
     filters = list(invocation.arguments)
     if filters:
         from tocsin.cli.matching import Words
@@ -33,7 +33,7 @@ COMMAND: Final = Command(
         *(Flag(state, f"Show {state} alerts", SWITCH, short=state[0]) for state in STATES),
         Flag("receiver", "Show alerts of the receivers that match this regular expression", short="r"),
     ),
-    arguments=(Argument("matcher-groups", "What the alerts' labels must fulfil"),),
+    arguments=(Argument("matcher-groups", "Matchers for the alerts' labels"),),
     description="""\
 Matchers are name=value, name!=value, name=~expression and name!~expression, each in one word; an alert must
 fulfil all of them. A first word that is not a matcher is the value of alertname:

@@ -21,7 +21,7 @@ _STDIN: Final = "/dev/stdin"
 
 
 def run(invocation: Invocation) -> int:
-    """Check files, and say what is in them. Exit status 1 if one cannot be used."""
+    """Check files, and print what is in them. Exit status 1 if one cannot be used."""
     files = invocation.arguments
     if not files:
         if stat.S_ISCHR(os.fstat(0).st_mode):

@@ -20,7 +20,7 @@ def run(invocation: Invocation) -> int:
     terminal, known = Terminal(), dict[str, View]()
     done = 0
     while True:
-        # Each round has the whole time of --timeout.
+        # Each round may take all of --timeout.
         nodes: Nodes = nodes_of(invocation)
         for view in nodes.views():
             for text, how in changes(known.get(view.url), view):
@@ -33,7 +33,7 @@ def run(invocation: Invocation) -> int:
 
 
 def changes(before: View | None, now: View) -> list[tuple[str, str]]:
-    """What to say of a node, each with whether that is good or bad."""
+    """The lines about a node, each with its colour: good or bad."""
     if now.problem:
         return [(now.problem, "bad")] if before is None or before.problem != now.problem else []
     if before is None or before.problem:

@@ -31,7 +31,7 @@ def run(invocation: Invocation) -> int:
         )
         return 0
     if not means:
-        raise CommandError(f"the node shows no {METRIC} of a peer: no peer has answered a ping yet")
+        raise CommandError(f"the node has no {METRIC} of a peer: no peer has answered a ping yet")
     Terminal().table(
         ("PEER", "PINGS", "MEAN"),
         [(peer, f"{counts[peer]:.0f}", f"{mean * 1000:.2f} ms") for peer, mean in means.items()],

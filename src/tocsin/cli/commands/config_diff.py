@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Of one alert: what it was, what it becomes. Both are lines; where they are equal nothing changes."""
+    """The outlook of one alert before and after, in lines; equal ones are no change."""
 
     labels: Labels
     old: tuple[str, ...]
@@ -34,7 +34,7 @@ class Change:
 
 
 def run(invocation: Invocation) -> int:
-    """Compare two files by what becomes of the alerts that fire now."""
+    """Compare two configurations by what happens to the alerts that fire now."""
     from tocsin.cli.routing import load_configuration
 
     old, new = (load_configuration(invocation, file) for file in _files(invocation))
@@ -54,7 +54,7 @@ def run(invocation: Invocation) -> int:
 
 
 def _files(invocation: Invocation) -> tuple[str, str]:
-    """OLD and NEW; of one alone, the node's configuration is the old one."""
+    """OLD and NEW; with one file, the node's configuration is the old one."""
     files = invocation.arguments
     return ("", files[0]) if len(files) == 1 else (files[0], files[1])
 

@@ -1,4 +1,4 @@
-"""``history``: what a node remembers of notifications, alerts and silences."""
+"""``history``: the notifications, alerts and silences that a node remembers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run_alerts(invocation: Invocation) -> int:
     def rows(item: AlertSeen) -> Iterator[Row]:
         key = (item.fingerprint, item.starts_at, item.receiver)
         if key in seen:
-            return  # Seen later, on an earlier page.
+            return  # Shown already: its latest flush was on an earlier page.
         seen.add(key)
         muted = [f"{each.why} {', '.join(each.by)}" for each in item.muted]
         yield (

@@ -15,7 +15,7 @@ from tocsin.errors import UserError
 
 
 def run(invocation: Invocation) -> int:
-    """Print what is doubtful. Exit status 1 if there is a warning, or with ``--strict`` a note."""
+    """Print findings. Exit status 1 if there is a warning, or with ``--strict`` a note."""
     from tocsin.cli.linting.findings import Context
     from tocsin.cli.linting.rules import NAMES, lint
     from tocsin.node.config import load_config

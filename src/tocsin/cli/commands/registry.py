@@ -42,9 +42,7 @@ ENTRIES: Final = (
     Entry(("certs", "renew"), "certificates:RENEW", "Issue a node a new certificate for the same hosts."),
     Entry(("certs", "revoke"), "certificates:REVOKE", "Revoke every certificate of a node."),
     Entry(("certs", "show"), "certificates:SHOW", "Show certificates and whether they fit."),
-    Entry(
-        ("cluster", "tls-check"), "cluster:TLS_CHECK", "Say what a node offers for TLS, and what would fail."
-    ),
+    Entry(("cluster", "tls-check"), "cluster:TLS_CHECK", "Show what TLS a node offers, and what would fail."),
     Entry(("keyring", "generate"), "keyring:GENERATE", "Make a key."),
     Entry(("keyring", "install"), "keyring:INSTALL", "Give every node a further key to open with."),
     Entry(("keyring", "list"), "keyring:LIST", "Show which node has which keys."),
@@ -52,7 +50,7 @@ ENTRIES: Final = (
     Entry(("keyring", "use"), "keyring:USE", "Have every node seal with a key."),
     Entry(("receiver", "test"), "receiver:TEST", "Send a test notification to a receiver."),
     Entry(("storage", "export"), "storage:EXPORT", "Write the files that Alertmanager reads."),
-    Entry(("template", "test"), "template:TEST", "Compare what templates render with what they ought to."),
+    Entry(("template", "test"), "template:TEST", "Compare the output of templates with what is expected."),
     Entry(("template", "render"), "commands.template_render", "Print what a template renders.", amtool=True),
     Entry(("cluster", "members"), "commands.cluster_members", "List the members."),
     Entry(("cluster", "forget"), "commands.cluster_forget", "Have the nodes forget a peer that is gone."),
@@ -63,17 +61,19 @@ ENTRIES: Final = (
     Entry(("silence", "show"), "commands.silence_show", "Show silences in full, and what they silence."),
     Entry(("silence", "extend"), "commands.silence_extend", "Have silences last longer."),
     Entry(("silence", "export"), "commands.silence_export", "Write silences as JSON."),
-    Entry(("history", "notifications"), "commands.history:NOTIFICATIONS", "Say what was sent and what not."),
+    Entry(
+        ("history", "notifications"), "commands.history:NOTIFICATIONS", "Show what was sent and what was not."
+    ),
     Entry(("history", "alerts"), "commands.history:ALERTS", "Show alerts of the past."),
     Entry(("history", "silences"), "commands.history:SILENCES", "Show silences of the past."),
-    Entry(("config", "diff"), "commands.config_diff", "Say what a new configuration changes."),
+    Entry(("config", "diff"), "commands.config_diff", "Show what a new configuration changes."),
     Entry(
-        ("shadow", "report"), "commands.shadow_report", "Say where a node in shadow differs from the others."
+        ("shadow", "report"), "commands.shadow_report", "Show where a node in shadow differs from the others."
     ),
-    Entry(("explain",), "commands.explain", "Say what became of an alert, and why."),
-    Entry(("wait",), "commands.waiting", "Wait until a cluster is as it should be."),
-    Entry(("lint",), "commands.lint", "Find what a configuration hardly means."),
-    Entry(("test",), "commands.routing_test", "Check what becomes of alerts against what ought to."),
+    Entry(("explain",), "commands.explain", "Show what became of an alert, and why."),
+    Entry(("wait",), "commands.waiting", "Wait until a cluster is ready, complete or in agreement."),
+    Entry(("lint",), "commands.lint", "Find what is valid but probably not intended."),
+    Entry(("test",), "commands.routing_test", "Run tests of routing and muting."),
     Entry(("completion",), "commands.completion", "Print a script that completes command lines in a shell."),
     Entry(("manual",), "commands.manual", "Print manual pages."),
 )
@@ -81,7 +81,7 @@ ENTRIES: Final = (
 GROUPS: Final = (
     Group(("alert",), "Alerts."),
     Group(("silence",), "Silences."),
-    Group(("history",), "What a node remembers."),
+    Group(("history",), "Past notifications, alerts and silences of a node."),
     Group(("cluster",), "The cluster."),
     Group(("config",), "Configuration."),
     Group(
@@ -99,8 +99,8 @@ GROUPS: Final = (
         " remove the old one. Keys are named by their fingerprints.",
     ),
     Group(("receiver",), "Receivers of notifications."),
-    Group(("shadow",), "A node that decides beside others, and sends nothing."),
-    Group(("storage",), "What a node keeps on disk."),
+    Group(("shadow",), "A node that decides as the others do, and sends nothing."),
+    Group(("storage",), "The files of a node."),
 )
 
 

@@ -1,4 +1,4 @@
-"""``test``: what ought to become of alerts, checked as a test runner does."""
+"""``test``: runs tests of routing and muting."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _print(terminal: Terminal, result: Result) -> None:
 
 
 def _write_junit(path: Path, results: list[Result]) -> None:
-    """The form that build servers read."""
+    """Write the results as JUnit XML, which build servers read."""
     from xml.etree import ElementTree as Xml
 
     failed = sum(bool(result.problems) for result in results)

@@ -30,7 +30,7 @@ def run(invocation: Invocation) -> int:
 
 
 def status(found: ShadowReport, *, allow_late: bool) -> int:
-    """The exit status: a script that goes on after 0 must not do so before anything was compared."""
+    """The exit status; not 0 before anything was compared, as a script may go on after 0."""
     counts = found.counts
     differs = counts.missing or counts.extra or (counts.late and not allow_late)
     return int(bool(differs) or not _compared(found))

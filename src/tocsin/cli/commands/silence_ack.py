@@ -54,7 +54,7 @@ def _asked(invocation: Invocation) -> dict[str, Any]:
 COMMAND: Final = Command(
     run,
     flags=(
-        Flag("author", "Who is on it (default: the user who runs this)", short="a"),
+        Flag("author", "Who works on it (default: the user who runs this)", short="a"),
         Flag("duration", "How long it lasts at most", short="d", default="1d"),
         Flag("comment", "Why", short="c"),
         Flag("alert", "The fingerprint of one alert, instead of matchers", value="FINGERPRINT"),

@@ -31,7 +31,7 @@ def run(invocation: Invocation) -> int:
 
 
 class _Waiting:
-    """For a silence to be on so many peers; refuses before it is made what cannot be."""
+    """Waits until a silence is on so many peers; checks before the silence is made that there are as many."""
 
     def __init__(self, invocation: Invocation) -> None:
         text = invocation.text("wait")
@@ -62,7 +62,7 @@ class _Waiting:
 
         if not until(done, self._deadline):
             raise CommandError(
-                f"{made} is made, and on {len(self._urls) - len(missing)} of {self._wanted} peers by now;"
+                f"{made} was made, and is on {len(self._urls) - len(missing)} of {self._wanted} peers by now;"
                 f" not seen on {', '.join(missing)}"
             )
 

@@ -19,7 +19,7 @@ MAX_WORKERS: Final = 64
 
 
 def run(invocation: Invocation) -> int:
-    """Make each silence of a file. Exit status 1 if one could not be made; the others are."""
+    """Make each silence in a file. Exit status 1 if one failed; the others are made."""
     keep_ids = invocation.on("keep-ids")
     if keep_ids and invocation.on("force"):
         raise UsageError("--force makes new ids, and --keep-ids keeps them: give one of them")
@@ -80,7 +80,7 @@ def _add(api: Api, silence: Json) -> bool:
         except ApiError as error:
             if error.status != 404:
                 raise
-            # The node does not know it: then it becomes a new one.
+            # The node does not have it: make a new one.
             made = api.post_silence({name: value for name, value in sent.items() if name != "id"})
     except TocsinError as error:
         print(f"Error adding silence id='{silence.get('id', '')}': {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from tocsin.cli.commandline.model import READABLE_FILE, SWITCH, Command, Flag, c
 
 
 def run(invocation: Invocation) -> int:
-    """Print what the text renders, and not a byte more."""
+    """Print the rendered text, without a newline after it."""
     import sys
 
     from tocsin.notify.template import Field, load_templates

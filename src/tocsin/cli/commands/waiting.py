@@ -15,7 +15,7 @@ from tocsin.errors import TocsinError
 
 
 def run(invocation: Invocation) -> int:
-    """Wait until all that is asked for is so. Exit status 1 if it is not within ``--timeout``."""
+    """Wait until all conditions hold. Exit status 1 if they do not within ``--timeout``."""
     wanted = [name for name in ("ready", "members", "converged") if invocation.given(name)]
     if not wanted:
         raise UsageError("say what to wait for: --ready, --members=N or --converged")
@@ -33,7 +33,7 @@ def run(invocation: Invocation) -> int:
 
 
 def _lacking(invocation: Invocation) -> list[str]:
-    """What is not so yet."""
+    """The conditions that do not hold yet."""
     nodes = nodes_of(invocation)
     if invocation.on("converged"):
         return _not_converged(nodes, invocation)

@@ -1,1 +1,1 @@
-"""Finds what a configuration may say, and hardly means. ``rules.RULES`` lists what it finds."""
+"""Finds valid configuration that is probably not intended. ``rules.RULES`` lists the rules."""

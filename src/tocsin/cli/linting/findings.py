@@ -1,4 +1,4 @@
-"""What a rule finds, and what it reads."""
+"""Findings of rules, and what rules read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tocsin.node.config.routing import RouteSection
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``level``: a warning is hardly meant; a note may well be."""
+    """``level``: a warning is probably not intended; a note may be."""
 
     level: Literal["warning", "note"]
     place: str
@@ -42,7 +42,7 @@ class Place:
 
     @property
     def all_matchers(self) -> tuple[Matcher, ...]:
-        """What an alert must fulfil to come here: the route's own conditions and those above it."""
+        """The matchers of the route and of those above it."""
         found: list[Matcher] = []
         at: Route | None = self.route
         while at is not None:

@@ -79,7 +79,7 @@ def unused(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
 
 
 def empty_interval(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
-    """A named interval without entries never comes; a route that is active in it alone never notifies."""
+    """A named interval without entries contains no time; a route that is only active in it never notifies."""
     for interval in (*config.named_intervals, *config.mute_intervals):
         if not interval.time_intervals:
             yield Finding(
@@ -113,7 +113,7 @@ def templates_without_files(config: AlertmanagerConfig, _context: Context) -> It
         try:
             found = glob(pattern)
         except BadPatternError:
-            continue  # The file would not have been taken.
+            continue  # The file would have been refused.
         if not found:
             yield Finding(
                 "warning",
@@ -125,7 +125,7 @@ def templates_without_files(config: AlertmanagerConfig, _context: Context) -> It
 
 
 def old_keys(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding]:
-    """Keys that Alertmanager means to drop."""
+    """Keys that Alertmanager will remove."""
     for place in places(config):
         for name in ("match", "match_re"):
             if place.section[name]:

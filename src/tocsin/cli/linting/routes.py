@@ -144,7 +144,7 @@ def one_group(config: AlertmanagerConfig, _context: Context) -> Iterator[Finding
 
 
 def intervals(config: AlertmanagerConfig, context: Context) -> Iterator[Finding]:
-    """Intervals that defeat each other, the retention, or the wait of one node for another."""
+    """Intervals that conflict with each other, the retention, or the wait of one node for another."""
     from tocsin.alerting.duration import format_duration
 
     longest = context.peer_timeout * max(context.nodes - 1, 0)

@@ -51,10 +51,10 @@ NAMES: Final = (
     "unused-receiver",
     "unused-time-interval",
 )
-"""What findings are called."""
+"""The names of the rules."""
 
 
 def lint(config: AlertmanagerConfig, context: Context) -> Iterator[Finding]:
-    """What all rules find."""
+    """The findings of all rules."""
     for rule in RULES:
         yield from rule(config, context)

@@ -1,6 +1,6 @@
 """Go's ``fmt``: Sprint, Sprintln and Sprintf for the values of :mod:`tocsin.gotemplate.values`.
 
-Nothing is made that the budget has no room for. Source: the documentation of Go's ``fmt`` package.
+Output is checked against the budget before it is made. Source: the documentation of Go's ``fmt`` package.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class _Formatting:
         self._verb(directive.verb, flags)
 
     def _at_once(self, verb: str) -> bool:
-        """Whether it was as simple as a text by ``%s`` or an int by ``%d``, and is written."""
+        """Whether it was a simple case (a text by ``%s``, an int by ``%d``), which is written."""
         if self._next >= len(self._arguments):
             return False
         value = self._arguments[self._next]

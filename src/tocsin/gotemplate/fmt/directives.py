@@ -9,7 +9,7 @@ from tocsin.gotemplate.values import clean
 
 _TOO_LARGE = 1_000_000
 _KEPT = 256
-"""Characters of the longest format that is kept when it is parsed: a template may make formats."""
+"""Characters of a format up to which its parsed form is remembered: a template may compute formats."""
 _FLAGS = frozenset("#0+- ")
 
 
@@ -85,7 +85,7 @@ class _Scanner:
         return Index(int(digits) - 1, True) if valid else Index(0, False)
 
     def number(self) -> int | None:
-        """A number; one that is too large takes the rest of the format with it."""
+        """A number; one that is too large consumes the rest of the format, as in Go."""
         start = self.at
         value = 0
         while self.peek() and self.peek() in "0123456789":

@@ -39,7 +39,7 @@ _FLOAT_VERBS: Final = {"v": ("g", -1), "f": ("f", 6), "F": ("f", 6), "e": ("e", 
 
 
 class Printer:
-    """Prints values into an output. ``flags`` are those of the directive at work."""
+    """Prints values into an output. ``flags``: of the current directive."""
 
     def __init__(self, budget: Budget, output: Output) -> None:
         self.flags = Flags()

@@ -1,4 +1,4 @@
-"""Gives ``time``'s types to templates: what they are called, and which methods can be reached."""
+"""Go types for ``time``: their names and the methods that templates can call."""
 
 from __future__ import annotations
 

@@ -111,7 +111,7 @@ _PLAIN: dict[Part, tuple[str, str]] = {
     Part.SECOND: ("%d", "second"),
     Part.ZERO_SECOND: ("%02d", "second"),
 }
-"""What is a number of the clock and nothing else."""
+"""Parts that are plain numbers of the wall clock."""
 _WRITERS: dict[Part, Callable[[Civil, Token], str]] = {
     Part.LONG_MONTH: lambda civil, _: MONTHS[civil.month - 1],
     Part.MONTH: lambda civil, _: MONTHS[civil.month - 1][:3],

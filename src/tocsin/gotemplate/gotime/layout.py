@@ -95,7 +95,7 @@ _TOKEN = re.compile(
 
 
 KEPT_LAYOUT = 256
-"""Characters of the longest layout of which it is kept what it means: a template may make layouts."""
+"""Characters of a layout up to which its parsed form is remembered: a template may compute layouts."""
 
 
 def split_layout(layout: str) -> tuple[str | Token, ...]:

@@ -90,7 +90,7 @@ def load_location(name: str) -> Location:
 
 
 def _local_name() -> str:
-    """What Go calls the machine's zone: by the variable TZ, if it is set."""
+    """The name of the machine's zone as in Go: from the variable TZ, if it is set."""
     told = os.environ.get("TZ")
     if told is None:
         return "Local"

@@ -1,6 +1,6 @@
 """Go's ``html/template``: each action of a template is escaped by the context in which its output stands.
 
-Only what the executed template reaches is analysed, as Go does it.
+Only templates that the executed one calls are analysed, as in Go.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tocsin.gotemplate.templates import TemplateSet
 def escape(trees: Mapping[str, Tree], name: str, budget: Budget) -> dict[str, Tree]:
     """The template and all that it calls, rewritten so that their output is safe, by their (derived) names.
 
-    The given trees are not changed. The new ones call `FUNCTIONS`. Raises EscapeError; BoundError if it takes
-    too much to analyse them.
+    The given trees are not changed. The new ones call `FUNCTIONS`. Raises EscapeError; BoundError if
+    analysing them takes too long.
     """
     analysis = Analysis(trees, budget)
     try:

@@ -1,7 +1,7 @@
 """Follows a template's output through its contexts and decides how each action is escaped.
 
 A template is analysed for each context that it is called in; what is to be changed in it are `Edits`. Where
-branches meet, their contexts must agree. Source: html/template's documentation and behaviour (Go 1.27).
+branches join, their contexts must agree. Source: html/template's documentation and behaviour (Go 1.27).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _ESCAPER_OF: Final = {
 
 @dataclass(slots=True)
 class Edits:
-    """What is to be changed, by the derived template's name and the node's identity."""
+    """The changes to make, by the derived template's name and the node's identity."""
 
     texts: dict[tuple[str, int], str] = field(default_factory=dict)
     actions: dict[tuple[str, int], tuple[str, ...]] = field(default_factory=dict)

@@ -43,7 +43,8 @@ _KINDS: Final = {name: kind for kind, names in _BY_KIND.items() for name in name
 
 
 def attribute_holds(name: str) -> Holds:
-    """What the attribute of that lower-case name holds; unknown ones are guessed at with care."""
+    """What the attribute of that lower-case name holds; unknown ones are classified by heuristics, as in
+    Go."""
     if name.startswith("data-"):
         name = name[5:]
     else:

@@ -1,6 +1,7 @@
 """The functions that make a value safe in its context: a value of Go in, the text to be written out.
 
-Each one is quick for a plain string that needs nothing. ``ZgotmplZ`` stands for what cannot be made safe.
+Each one is quick for a plain string that needs nothing. ``ZgotmplZ`` replaces values that cannot be made
+safe.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ def _escape(budget: Budget, text: str, table: Mapping[int, str]) -> str:
     budget.claim(len(text))
     if len(text) <= _LARGE:
         return text.translate(table)
-    # A large text is watched as it grows.
+    # Check the budget while a large text grows.
     size = 0
     parts: list[str] = []
     for at in range(0, len(text), _LARGE):

@@ -1,4 +1,4 @@
-"""Where branches meet: the context that stands for both, or an error."""
+"""Joins branches: the context after both, or an error."""
 
 from __future__ import annotations
 

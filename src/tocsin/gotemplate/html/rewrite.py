@@ -1,4 +1,4 @@
-"""Writes templates anew by the analysis: escapers in their actions, comments gone, calls renamed."""
+"""Rewrites templates by the analysis: escapers added to actions, comments removed, calls renamed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _SAME_AS: Final = {
     f"{PREFIX}urlescaper": "urlquery",
     f"{PREFIX}urlnormalizer": "urlquery",
 }
-"""Escapers for which one of a template's own functions may stand."""
+"""Escapers for which a predefined function of templates is equivalent."""
 _NEEDLESS: Final = {
     f"{PREFIX}commentescaper": {f"{PREFIX}attrescaper", f"{PREFIX}htmlescaper"},
     f"{PREFIX}cssescaper": {f"{PREFIX}attrescaper"},
@@ -39,7 +39,7 @@ _NEEDLESS: Final = {
     f"{PREFIX}jstmpllitescaper": {f"{PREFIX}attrescaper"},
     f"{PREFIX}urlescaper": {f"{PREFIX}urlnormalizer"},
 }
-"""What changes nothing any more behind an escaper."""
+"""Escapers that have no effect after another one."""
 
 
 class Rewriter:

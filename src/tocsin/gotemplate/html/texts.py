@@ -1,4 +1,4 @@
-"""Follows a template's text from a context, and finds what has to be changed in it."""
+"""Follows a template's text from a context, and finds the changes that it needs."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Followed(NamedTuple):
 def follow_text(context: Context, text: str) -> Followed:
     """Follows the text.
 
-    Comments go. ``<`` that begins no tag is written as ``&lt;``. In the strings of a script ``<script``,
-    ``</script`` and ``<!--`` are written so that they neither begin nor end anything.
+    Comments are removed. ``<`` that does not begin a tag becomes ``&lt;``. In the strings of a script
+    ``<script``, ``</script`` and ``<!--`` are written so that they neither begin nor end anything.
     """
     walk = Walk(text)
     at = written = error_at = 0

@@ -1,4 +1,4 @@
-"""How types and values stand to each other: assignable, comparable, nil, in which order."""
+"""Relations of types and values: assignable, comparable, nil, order."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def same_underlying(one: Type, other: Type) -> bool:
 
 
 def assignable(go_type: Type, target: Type) -> bool:
-    """Whether a value of the type may be given where ``target`` is asked for (Go's assignability)."""
+    """Whether a value of the type can be assigned to ``target`` (Go's assignability)."""
     if go_type is target:
         return True
     if target.kind == Kind.INTERFACE:

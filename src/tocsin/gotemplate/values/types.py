@@ -11,7 +11,7 @@ Value: TypeAlias = Any
 
 
 class Kind(IntEnum):
-    """What a type is made of, whatever its name (reflect.Kind)."""
+    """The kind of a type, whatever its name (reflect.Kind)."""
 
     BOOL = 1
     INT = 2
@@ -46,7 +46,7 @@ NILABLE_KINDS: Final = frozenset({Kind.FUNC, Kind.INTERFACE, Kind.MAP, Kind.POIN
 
 
 class GoError(Exception):
-    """What a function or method raises where Go's would return an error. The message is Go's text of it."""
+    """Raised by a function or method where Go's returns an error. The message is Go's."""
 
 
 class Type:
@@ -174,7 +174,7 @@ class Type:
 
 
 class Signature:
-    """What a function takes and returns.
+    """The parameters and results of a function.
 
     ``variadic``: the last of ``params`` is the type of each further argument.
     """
@@ -203,7 +203,7 @@ class Method:
 
     def __init__(self, name: str, signature: Signature, impl: Callable[..., Value], budgeted: bool) -> None:
         self.plain = not (budgeted or signature.params or signature.fails) and len(signature.results) == 1
-        """Whether there is no more to it than to call it with the receiver."""
+        """Whether it is called with the receiver only."""
         self.name = name
         self.signature = signature
         self.impl = impl

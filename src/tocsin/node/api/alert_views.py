@@ -13,9 +13,9 @@ from tocsin.alerting.timestamp import format_milliseconds
 from tocsin.node.api.go_json import encode
 
 MAX_VIEWS: Final = 32_768
-"""Past it the oldest is forgotten, and encoded anew when it is asked for."""
+"""Alerts that are remembered in encoded form; past it the oldest is forgotten."""
 MAX_VIEW_BYTES: Final = 32 << 20
-"""Of all of them, as they are encoded: alerts can be large, and be gone long since."""
+"""Bytes of all remembered encodings: alerts can be large, and may have ended long ago."""
 
 _ACTIVE: Final = b'{"inhibitedBy":[],"mutedBy":[],"silencedBy":[],"state":"active"}'
 
@@ -89,7 +89,8 @@ class AlertView:
 
     @property
     def receivers(self) -> tuple[str, ...]:
-        """Of the routes that take it; found out when somebody asks, as who asks for groups knows them."""
+        """The receivers of the routes that match the alert; computed on demand, as answers with groups do not
+        need them."""
         found = self._receivers
         if found is None:
             routes = self._route.match(self.alert.labels)
@@ -98,7 +99,7 @@ class AlertView:
 
     @property
     def size(self) -> int:
-        """Bytes, about."""
+        """Approximate size in bytes."""
         return len(self._before) + len(self._after) + len(self._labels)
 
     def is_of(self, alert: Alert, route: Route) -> bool:
@@ -111,7 +112,7 @@ class AlertView:
 
 
 class AlertViews:
-    """The views of the alerts that were shown lately."""
+    """Remembers the views of recently shown alerts."""
 
     def __init__(self, max_views: int = MAX_VIEWS, max_bytes: int = MAX_VIEW_BYTES) -> None:
         self._max_views = max_views

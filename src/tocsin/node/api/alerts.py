@@ -28,8 +28,8 @@ from tocsin.node.api.steps import Pauses, meets, pauses_after, run_steps
 SHOW_SLICE: Final = 256
 """Alerts that are shown before other work of the event loop runs."""
 KEPT: Final = 4096
-"""What mutes alerts, of one answer with groups: so many ids are kept until these are shown. Past it they are
-found anew, as there may be tens of thousands of alerts, and many clients that take their answers slowly."""
+"""Ids of silences and alerts that one answer with groups remembers until they are written. Past it they are
+looked up again: there may be tens of thousands of alerts, and many clients that read slowly."""
 
 _Status: TypeAlias = tuple[Sequence[str], Sequence[str]] | None
 _NOT_MUTED: Final[_Status] = (), ()
@@ -39,8 +39,8 @@ _Group: TypeAlias = tuple[GroupView, list[tuple[Alert, _Status]]]
 class _Filter:
     """What a request for alerts or groups asks for.
 
-    Each alert is evaluated as of when it is reached: the client may take the answer for minutes, and a
-    question as of an older time would have all silences that have ended since looked up anew.
+    Each alert is evaluated at the time when it is written: the client may read the answer for minutes, and a
+    query at an older time would look up again all silences that have ended since.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class _Filter:
         return False
 
     async def status(self, alert: Alert, pauses: Pauses) -> tuple[Sequence[str], Sequence[str]] | None:
-        """By which silences and alerts an alert is muted; None if it is not asked for."""
+        """The silences and alerts that mute an alert; None if the request does not ask for the alert."""
         now = self._backend.now()
         if alert.resolved_at(now) and alert.ends_at < now:
             return None
@@ -102,7 +102,7 @@ class _Filter:
         return silenced_by, inhibited_by
 
     async def muted(self, alert: Alert) -> tuple[Sequence[str], Sequence[str]]:
-        """By which silences and alerts."""
+        """The silences and alerts that mute an alert."""
         backend, labels = self._backend, alert.labels
         if backend.silences.looking_up(labels) is not None:
             await backend.look_ups.find_all((labels,))
@@ -195,7 +195,7 @@ class AlertOperations:
                 else:
                     kept += by
                 alerts.append((alert, status))
-                # Once for each group that has it: two routes to one receiver give it twice.
+                # Once for each group that has the alert: with two routes to one receiver, twice.
                 names = (*receivers.get(alert.labels.fingerprint, ()), group.receiver)
                 receivers[alert.labels.fingerprint] = same.setdefault(names, names)
             if alerts and (muted or not backend.group_muted_by(group)):

@@ -44,7 +44,7 @@ _OLD: Final[Mapping[str, tuple[str, ...]]] = {
     "/api/v1/alerts": ("GET", "POST"),
     "/api/v1/silences": ("GET", "POST"),
 }
-"""What the removed API v1 had, with its methods; there, it is said to be gone."""
+"""The paths of the removed API v1 with their methods, which get an answer that says so."""
 _OLD_SILENCE: Final = ("GET", "DELETE")
 _OLD_SILENCE_PATH: Final = re.compile("/api/v1/silence/[^/]+")
 
@@ -75,7 +75,7 @@ def create_app(
 
 
 class Site:
-    """Finds who answers for a path."""
+    """Routes requests by path."""
 
     def __init__(
         self,
@@ -113,13 +113,13 @@ class Site:
                 answer = await self._answer(request)
         except ClientDisconnect:
             return
-        except Exception:  # a bug of ours: the client shall know, and the log say where
+        except Exception:  # a bug of ours: an error for the client, and the traceback in the log
             _log.exception("Failed to answer a request", extra={"path": scope["path"]})
             answer = plain_error(500, "Internal Server Error")
         await answer(scope, receive, send)
 
     async def prepare(self, path: str) -> None:
-        """Have loaded what answers for ``path``."""
+        """Load the modules that answer ``path``."""
         if path.removeprefix(self._prefix).startswith(V1_PREFIX):
             await self._v1.get()
 
@@ -153,7 +153,7 @@ class Site:
             return _redirect(302 if path == "/" else 301, prefix + "/" if path == prefix else prefix)
         if not path.startswith(prefix + "/"):
             return plain_error(404, "404 page not found")
-        await self.prepare(path)  # as it was not, if the path had to be cleaned
+        await self.prepare(path)  # the original path, if it had to be cleaned
         path = path[len(prefix) :]
         refused = self._people.problem(request.method, path, request.scope)
         if refused:
@@ -182,7 +182,7 @@ class Site:
         return document.document(read_only=people.read_only, creator=people.creator(request.scope))
 
     async def _metrics(self, request: Request) -> Response:
-        with suppress(TimeoutError):  # what is not known by then counts as unprocessed
+        with suppress(TimeoutError):  # alerts that were not looked up by then count as unprocessed
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 alerts = self._backend.alerts.all()
                 await self._backend.look_ups.find_all([alert.labels for alert in alerts])
@@ -208,7 +208,7 @@ class Site:
 
 
 def _tocsin_v1(backend: Backend, limits: Limits, mode: ParserMode, statistics: AnswerStatistics) -> TocsinV1:
-    from tocsin.node.api.tocsin_v1.api import TocsinV1  # Much, and many nodes are never asked.
+    from tocsin.node.api.tocsin_v1.api import TocsinV1  # It is large, and many nodes are never asked.
 
     return TocsinV1(backend, limits, mode, statistics)
 

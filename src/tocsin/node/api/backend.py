@@ -51,7 +51,7 @@ class ClusterStatus:
 
 @dataclass(frozen=True, slots=True)
 class VersionInfo:
-    """The fields of ``versionInfo``; ``go_version`` is what we run on, as there is no Go here."""
+    """The fields of ``versionInfo``; ``go_version`` is Python's version."""
 
     version: str
     revision: str = ""
@@ -74,12 +74,12 @@ class Backend(Protocol):
 
     @property
     def silences(self) -> Silences:
-        """For reading only: changes go through :meth:`set_silence` and :meth:`expire_silence`."""
+        """Read-only: changes go through :meth:`set_silence` and :meth:`expire_silence`."""
         ...
 
     @property
     def alerts(self) -> Alerts:
-        """For reading only: alerts are taken in by :meth:`put_alerts`."""
+        """Read-only: alerts are added by :meth:`put_alerts`."""
         ...
 
     @property
@@ -107,7 +107,8 @@ class Backend(Protocol):
         ...
 
     def would_be_inhibited_by(self, labels: Labels, at: Nanoseconds) -> Sequence[str]:
-        """Fingerprints of alerts that inhibit at any time; nothing changes by the question."""
+        """Fingerprints of the alerts that inhibit ``labels`` at ``at``, which may be any time; without side
+        effects."""
         ...
 
     def inhibited_by(self, labels: Labels, now: Nanoseconds) -> Sequence[str]:
@@ -116,14 +117,14 @@ class Backend(Protocol):
 
     @property
     def look_ups(self) -> LookUps:
-        """Finds out which silences match an alert, giving way to others."""
+        """Looks up which silences match an alert, in slices."""
         ...
 
     def cluster_status(self) -> ClusterStatus: ...
 
     @property
     def tocsin(self) -> TocsinBackend:
-        """What only Tocsin's own API asks."""
+        """What only Tocsin's own API needs."""
         ...
 
     async def set_silence(self, silence: Silence) -> str:

@@ -9,7 +9,7 @@ from tocsin.node.api.times import parse_time
 
 
 class BodyError(Exception):
-    """A request that go-openapi refuses: ``code`` is its own, from which the HTTP status follows."""
+    """A request that go-openapi refuses. ``code`` is go-openapi's, from which the HTTP status follows."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

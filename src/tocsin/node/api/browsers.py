@@ -1,7 +1,7 @@
 """What pages of other sites, open in the browser of somebody who reaches the API, may do here.
 
-By default as much as with Alertmanager: everything. A page can then silence all alerts of an API that asks
-for no credentials, and by a name that it points to our address even read what it likes (DNS rebinding).
+By default everything, as in Alertmanager. A page can then silence all alerts of an API without credentials,
+and by DNS rebinding (a name that it points to our address) also read everything.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ ANY = BrowserRules()
 def is_foreign(headers: Headers, external: str = "") -> bool:
     """Whether a page of another site sends this. ``external``: an authority that leads here too.
 
-    A browser says ``same-origin`` of what a page sends to where it came from, whatever a proxy makes of the
-    host, and no page can say so itself.
+    A browser sends ``Sec-Fetch-Site: same-origin`` for requests to the page's own origin, whatever a proxy
+    does to the host, and a page cannot set that header.
     """
     origin = headers.get("origin")
     if origin is None:

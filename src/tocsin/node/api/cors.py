@@ -1,4 +1,4 @@
-"""Cross-origin requests: every origin may read and post, as Alertmanager has it."""
+"""Cross-origin requests: every origin may read and post, as in Alertmanager."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _PREFLIGHT_VARY: Final = "Origin, Access-Control-Request-Method, Access-Control-
 
 
 def preflight(method: str, headers: Headers) -> Response | None:
-    """The answer to a preflight request; None if it is none."""
+    """The answer to a preflight request; None for any other request."""
     wanted = headers.get("access-control-request-method", "")
     if method != "OPTIONS" or not wanted:
         return None
@@ -28,7 +28,7 @@ def preflight(method: str, headers: Headers) -> Response | None:
 
 
 def mark(method: str, headers: Headers, answer: MutableHeaders) -> None:
-    """Add to an answer what a browser wants to know."""
+    """Add the CORS headers to an answer."""
     answer["Vary"] = "Origin"
     if headers.get("origin") and (method in _METHODS or method == "OPTIONS"):
         answer["Access-Control-Allow-Origin"] = "*"

@@ -1,8 +1,8 @@
 """JSON as Go reads and writes it: errors have the messages of ``encoding/json``.
 
-Requests are decoded by msgspec. Only a body that it refuses comes here, to find out what Go would say of it,
-or to be read after all: Go reads the first value of a body only, takes field names in any case, ``null``
-for anything, and bytes that are not UTF-8.
+Requests are decoded by msgspec. Only a body that it refuses comes here, for the error that Go would report,
+or because Go accepts it: Go reads the first value of a body only, takes field names in any case, ``null`` for
+anything, and bytes that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Pairs(list[tuple[str, Any]]):
 
 
 class Number:
-    """Any number: none of the fields that we read is one."""
+    """Any number; its value is not kept, as no field that we read is a number."""
 
 
 _NUMBER: Final = Number()

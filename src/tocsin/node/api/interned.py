@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 MAX_ENTRIES: Final = 16_384
 MAX_BYTES: Final = 16 << 20
-"""Of keys and what they stand for, which may be twenty times as much."""
+"""Bytes of keys and values together; values may be twenty times as large as keys."""
 MAX_KEY_BYTES: Final = 4096
 
 

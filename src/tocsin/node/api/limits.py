@@ -1,4 +1,4 @@
-"""What stands in front of every request: counting, the limit on concurrent GETs, and the time limit."""
+"""Applied to every request: metrics, the limit on concurrent GETs, and the time limit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, AlertLimits
 from tocsin.sources import source_of
 
 OVERFLOW: Final = 2
-"""Times ``get_concurrency``, that GETs of addresses which have less than their share may come to."""
+"""GETs in all, as a multiple of ``get_concurrency``, when addresses with less than their share add theirs."""
 
 
 class HTTPMetrics(Protocol):
@@ -35,7 +35,7 @@ class HTTPMetrics(Protocol):
         ...
 
     def gets_in_flight(self, count: int) -> None:
-        """So many GETs are being answered."""
+        """``count`` GETs are being answered."""
         ...
 
     def concurrency_limit_exceeded(self) -> None:
@@ -56,7 +56,7 @@ class NoMetrics:
 
 
 def default_concurrency() -> int:
-    """As many as there are processors, but at least eight."""
+    """The number of processors, but at least eight."""
     return max(os.cpu_count() or 1, 8)
 
 
@@ -74,12 +74,12 @@ class Limits:
 
 
 class Answerer(Protocol):
-    """Who is behind the gate."""
+    """What the gate passes requests to."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
 
     async def prepare(self, path: str) -> None:
-        """Called before the rest, as what answers for ``path`` may have to be loaded."""
+        """Called first: loads the modules that answer ``path``."""
         ...
 
     def handler(self, path: str) -> str:
@@ -110,7 +110,7 @@ class Gate:
         self._metrics = metrics
         self._gets = 0
         self._gets_of: Counter[str] = Counter()
-        """Of each address that has any."""
+        """GETs being answered, by address."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -1,4 +1,4 @@
-"""JSON lists as answers: a long one is made while the client takes it, and never held as a whole."""
+"""Answers that are JSON lists: a long one is encoded while the client reads it, and never held as a whole."""
 
 from __future__ import annotations
 
@@ -18,24 +18,25 @@ from tocsin.node.api.statistics import AnswerStatistics
 from tocsin.sources import source_of
 
 LONG: Final = 1 << 20
-"""Bytes past which an answer is long; a shorter one says how long it is."""
+"""Bytes past which an answer is long: a shorter one has a ``Content-Length``, a longer one is chunked."""
 CHUNK: Final = 64 << 10
 """Bytes that are written at once, at least."""
 AT_ONCE: Final = 16
-"""Long answers that are taken at the same time."""
+"""Long answers under way at the same time."""
 SAFE: Final = 10.0
-"""Seconds after which one gives way to another of the same address or of one that has as many."""
+"""Seconds after which a long answer may be cut in favour of another one for the same address, or for an
+address with as many."""
 
 
 class LongAnswers:
-    """Those of one node."""
+    """The long answers of one node."""
 
     def __init__(self, statistics: AnswerStatistics) -> None:
         self._under_way: dict[LongAnswer, float] = {}
         self._statistics = statistics
 
     async def of(self, request: Request, pieces: AsyncIterator[bytes]) -> Response:
-        """The answer with the list that ``pieces`` have the inside of, encoded."""
+        """The answer: ``[``, the encoded ``pieces``, ``]``."""
         first: list[bytes] = []
         size = 0
         async for piece in pieces:
@@ -61,8 +62,8 @@ class LongAnswers:
         return made
 
     def _least(self, source: str, now: float) -> LongAnswer | None:
-        """Who gives way to one more for ``source``: the oldest of an address that has more of them, or the
-        oldest of all, if that has had its time."""
+        """The answer to cut for a new one of ``source``: the oldest of an address that has more of them, or
+        the oldest of all, if it is older than :data:`SAFE`."""
         counts = Counter([each.source for each in self._under_way])
         most, count = counts.most_common(1)[0]
         if count > counts[source] + 1:
@@ -95,11 +96,11 @@ class LongAnswer(Response):
         self._ended = False
 
     def compress(self, level: int, window_bits: int) -> None:
-        """From its beginning, as :func:`zlib.compressobj` has it."""
+        """Compress the answer from its beginning; arguments as of :func:`zlib.compressobj`."""
         self._zip = zlib.compressobj(level, zlib.DEFLATED, window_bits)
 
     def end(self) -> None:
-        """Another answer needs its slot: the client sees that the end is missing."""
+        """Cut the answer, as another one needs its slot: the client sees that the end is missing."""
         self._ended = True
         if self._sending is not None:
             self._sending.cancel()
@@ -143,7 +144,7 @@ class LongAnswer(Response):
     async def _pieces(self) -> AsyncIterator[bytes]:
         first, self._first = self._first, []
         first.reverse()
-        while first:  # It is let go of as it is sent.
+        while first:  # Pieces are released as they are sent.
             yield first.pop()
         async for piece in self._rest:
             yield piece

@@ -1,6 +1,6 @@
 """Who calls, as far as the node knows, and what they may do here.
 
-Nobody acts in somebody's name through a page of another site: there are no cookies, bodies are JSON, which no
+A page of another site cannot act in the name of a user: there are no cookies, bodies are JSON, which no
 form can send, and a change that comes from a foreign page is refused wherever the node knows who calls.
 """
 
@@ -19,7 +19,7 @@ from tocsin.node.config.commandline import CERTIFICATE, HEADER
 MAX_NAME: Final = 256
 """Characters of a creator's name."""
 TAKEN: Final = "/api/v2/alerts"
-"""Where Prometheus posts: no person does."""
+"""Where Prometheus posts: its path needs no creator."""
 _OPEN: Final = "/api/v2/"
 """Where pages of other sites may change things as with Alertmanager (``--web.cross-origin``), if they come
 with no credentials."""

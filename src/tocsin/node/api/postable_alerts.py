@@ -30,17 +30,17 @@ from tocsin.node.api.interned import Interned
 from tocsin.node.api.times import parse_time
 
 MAX_PROBLEMS: Final = 1000
-"""How many invalid alerts of one request are described; the rest are only counted."""
+"""Invalid alerts of one request that are described in the error; further ones are only counted."""
 
 SLICE: Final = 256
 """Alerts that are processed before other work of the event loop runs."""
 SLICE_BYTES: Final = 1 << 16
-"""Of labels: their fingerprints take some milliseconds."""
+"""Bytes of labels that are hashed before other work runs: that takes some milliseconds."""
 SLOW_BYTES: Final = 1 << 16
-"""A body of this size that goes the slow way does so in a thread."""
+"""Bytes of a body from which on the slow reader runs in a thread."""
 
 REMEMBERED: Final = 1024
-"""Characters of a URL; longer ones are parsed each time."""
+"""Characters of a URL up to which its check is remembered."""
 
 _NAME = "alerts"
 _ANNOTATED_TYPE = (
@@ -51,7 +51,7 @@ _ANNOTATED_TYPE = (
 
 
 class PostableAlert(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """An alert as it usually comes; anything else about it goes the slow way."""
+    """An alert of the usual form; a body with any other goes to :func:`read_slowly`."""
 
     labels: msgspec.Raw
     annotations: msgspec.Raw = msgspec.Raw(b"{}")
@@ -61,7 +61,7 @@ class PostableAlert(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 LABEL_BYTES: Final = 180
-"""Of memory that one label takes beside its text, about."""
+"""Approximate memory of one label beside its text."""
 
 
 class _Known(NamedTuple):
@@ -96,7 +96,7 @@ class Parts(NamedTuple):
     ends_at: Nanoseconds
     generator_url: str
     problem: str = ""
-    """Why the alert is not taken, if it is past a bound."""
+    """Why the alert is refused, if it is past a bound."""
 
 
 class AlertLimits(NamedTuple):
@@ -105,7 +105,7 @@ class AlertLimits(NamedTuple):
     labels: int = 1024
     """Labels, and annotations."""
     bytes: int = 256 * 1024
-    """Of labels and annotations together, as JSON."""
+    """Bytes of labels and annotations together, as JSON."""
 
     def problem(self, count: int, size: int) -> str:
         """What is wrong with so many labels, of so many bytes; empty: nothing."""
@@ -250,7 +250,7 @@ def _checked(number: int, alert: _RawAlert | None, limits: AlertLimits, mode: Pa
 
 
 class Intake:
-    """Alerts made out of parts: the valid ones, and what is wrong with the others."""
+    """Makes alerts of :class:`Parts`: the valid ones, and the errors of the others."""
 
     def __init__(
         self, now: Nanoseconds, resolve_timeout: Nanoseconds, mode: ParserMode = ParserMode.FALLBACK

@@ -30,7 +30,7 @@ from tocsin.node.api.go_json import GoJSONError, Pairs, Value, decode_first, kin
 from tocsin.node.api.times import parse_time
 
 MAX_BODY_BYTES: Final = 3 << 20
-"""A silence is stored in a third of it, or not at all."""
+"""Size of a body. A silence takes a third of it at most, or is refused."""
 MAX_OPENED: Final = 4 * MAX_MATCHERS
 
 _NAME: Final = "silence"
@@ -59,7 +59,7 @@ class PostableSilence(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SilenceFields(NamedTuple):
-    """What a body says; None is a field that is missing."""
+    """The fields of a body; None for a missing one."""
 
     identifier: str
     matchers: list[PostableMatcher] | None

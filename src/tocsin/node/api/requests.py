@@ -47,7 +47,7 @@ def clean_path(raw: str) -> str:
 
 
 def purse() -> regex.Purse:
-    """For the patterns of one request, each compiled in one go."""
+    """The budget for compiling the patterns of one request."""
     return regex.Purse(3 * regex.MAX_SIZE // 2)
 
 

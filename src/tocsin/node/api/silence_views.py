@@ -10,9 +10,9 @@ from tocsin.node.api.alert_views import encode_labels
 from tocsin.node.api.go_json import encode
 
 MAX_VIEWS: Final = 65_536
-"""Past it the oldest is forgotten, and encoded anew when it is asked for."""
+"""Silences that are remembered in encoded form; past it the oldest is forgotten."""
 MAX_VIEW_BYTES: Final = 32 << 20
-"""Of all of them, as they are encoded: silences can be large, and be gone long since."""
+"""Bytes of all remembered encodings: silences can be large, and may have expired long ago."""
 
 
 class _View(NamedTuple):
@@ -26,7 +26,7 @@ class _View(NamedTuple):
 
 
 class SilenceViews:
-    """The views of the silences that were shown lately."""
+    """Remembers the views of recently shown silences."""
 
     def __init__(self, max_views: int = MAX_VIEWS, max_bytes: int = MAX_VIEW_BYTES) -> None:
         self._max_views = max_views

@@ -50,7 +50,7 @@ class SilenceOperations:
         silences = self._backend.silences
         if len(silences) < IN_THREAD and silences.total_bytes < IN_THREAD_BYTES:
             found = silences.query(now, matchers=matchers, states=states)
-        else:  # it reads a copy of what there is, and so may be done beside changes
+        else:  # it reads a copy, so silences may change meanwhile
             found = await asyncio.to_thread(silences.query, now, matchers=matchers, states=states)
         return await self._long_answers.of(request, self._shown(found, now))
 

@@ -1,4 +1,4 @@
-"""What is counted of answers that cost much."""
+"""Counters of expensive answers."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final
 
 @dataclass(slots=True)
 class AnswerStatistics:
-    """Of one node, since its start."""
+    """The counters of one node since its start."""
 
     long: int = 0
     """Long answers that are being taken now."""
     long_ended: int = 0
-    """Those that gave way to another before they were taken."""
+    """Long answers that were cut in favour of another one."""
     long_refused: int = 0
     compressing: int = 0
-    """That are being compressed, or wait for that, now."""
+    """Answers that are being compressed or wait for it, now."""
     facets_waiting: int = 0
     """Counts of facets that are under way, or wait for that, now."""
     facets_left_out: int = 0

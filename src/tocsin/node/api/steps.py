@@ -13,11 +13,11 @@ from tocsin.alerting.steps import Steps
 SLICE: Final = 0.004
 """Seconds of work before other work runs; one step may take longer."""
 LONG: Final = 0.01
-"""Seconds of a slice, past which others have as much time before the next."""
+"""Seconds of a slice, past which the next one waits for as long as the slice took."""
 
 T = TypeVar("T")
 Pauses: TypeAlias = Iterator[bool]
-"""As :func:`pauses_after` makes them."""
+"""See :func:`pauses_after`."""
 
 
 async def run_steps(steps: Steps[T]) -> T:
@@ -37,7 +37,8 @@ async def run_steps(steps: Steps[T]) -> T:
 
 
 def run_within(steps: Steps[T], seconds: float) -> T:
-    """Run all steps, on a thread of its own; returns the result. TimeoutError if they take longer."""
+    """Run all steps on the calling thread, without pauses; returns the result. TimeoutError if they take
+    longer."""
     end = perf_counter() + seconds
     try:
         while perf_counter() < end:

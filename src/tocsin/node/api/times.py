@@ -1,4 +1,4 @@
-"""Times in request bodies: the notations that go-openapi takes, and its errors for all others."""
+"""Times in request bodies: the formats that go-openapi accepts, and its errors for all others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EPOCH: Nanoseconds = 1
 """What an empty text means: the Unix epoch, a nanosecond late because 0 means "not set" in the domain."""
 
 REMEMBERED: Final = 64
-"""Characters of a time up to which it is remembered: a fraction can be as long as a request."""
+"""Characters of a time up to which its value is remembered: a fraction can be as long as a request."""
 
 _TIME = re.compile(
     r"(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2})"
@@ -52,7 +52,7 @@ def _parsed(text: str) -> Nanoseconds:
 
 
 def _completed(found: re.Match[str]) -> str:
-    """RFC 3339 for one of the shorter notations. Raises ValueError for an invalid one."""
+    """RFC 3339 for one of the shorter formats. Raises ValueError for an invalid one."""
     zone = found["zone"] or "Z"
     if found["plain"]:
         return f"{found['date']}T{found['plain']}Z"
@@ -69,7 +69,7 @@ def _completed(found: re.Match[str]) -> str:
 
 
 def _date_error(text: str) -> str:
-    """What Go says of a text in none of the notations: the error for the last one tried, a date."""
+    """Go's error for a text in none of the formats: that of the last one tried, a date."""
     rest = text
     numbers: list[int] = []
     for part, pattern in (("2006", 4), ("-", 0), ("01", 2), ("-", 0), ("02", 2)):

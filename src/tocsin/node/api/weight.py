@@ -1,8 +1,6 @@
-"""What is in a body, counted before anything is made of it.
-
-Two bytes of JSON can become a hundred in memory, and half a minute of work for the code that says in Go's
-texts of what is wrong with them. Counting the signs of which each value needs one takes a thousandth of that.
-Signs within texts count too, so the bounds are far from what anybody sends.
+"""Bounds the number of values in a body before it is parsed. Two bytes of JSON can take a hundred in memory,
+and half a minute in the code that reproduces Go's errors. Counting brackets and commas takes a thousandth of
+that. Those within texts count too, so the bounds are far above real bodies.
 """
 
 from __future__ import annotations
@@ -12,11 +10,11 @@ from typing import Final
 from tocsin.node.api.bodies import BodyError
 
 SMALL: Final = 1 << 16
-"""Bytes of a body that is not worth counting."""
+"""Bytes of a body up to which nothing is counted."""
 MAX_OPENED: Final = 1 << 17
-"""Objects and lists in a body that is as it should be: two and more for each alert."""
+"""Objects and lists in a body of the usual form; an alert has two or more."""
 MAX_VALUES: Final = 1 << 20
-"""Commas, which values have between them."""
+"""Commas in a body: one between two values."""
 MAX_UNUSUAL: Final = 1 << 15
 """Objects, lists, commas and escapes, each, of a body that has to be read in Go's slow and patient way."""
 
@@ -32,7 +30,7 @@ def check(body: bytes, name: str) -> None:
 
 
 def check_unusual(body: bytes, name: str) -> None:
-    """As :func:`check`, for a body that is to be read slowly."""
+    """As :func:`check`, for a body that goes to the slow reader."""
     if len(body) < SMALL:
         return
     if body.count(b"{") + body.count(b"[") > MAX_UNUSUAL or body.count(b",") > MAX_UNUSUAL:

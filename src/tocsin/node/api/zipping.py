@@ -1,4 +1,4 @@
-"""Compresses answers for who asks for it, beside the event loop."""
+"""Compresses answers for clients that accept gzip, on a thread."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from tocsin.node.api.requests import accepts_gzip
 from tocsin.node.api.statistics import AnswerStatistics
 
 LEVEL: Final = 1
-"""JSON and metrics compress to a tenth at once; more effort is not worth the processor time."""
+"""zlib's level. JSON and metrics shrink to a tenth; higher levels are not worth the processor time."""
 FROM_BYTES: Final = 32 * 1024
-"""An answer of the API that is smaller goes as it is: it costs less than the thread."""
+"""Bytes from which on an answer of the API is compressed: a smaller one costs less than the thread."""
 AT_ONCE: Final = 2
 """Answers that are compressed at the same time, each on a thread; more wait. Of GETs there are no more than
 ``--web.get-concurrency`` at once."""
@@ -25,12 +25,13 @@ _GZIP: Final = 31
 
 
 def takes_gzip(request: Request) -> bool:
-    """Whether who asks names gzip: Alertmanager compresses only its metrics, so nobody gets it unasked."""
+    """Whether the client accepts gzip by name: Alertmanager compresses only its metrics, so it is not
+    assumed."""
     return accepts_gzip(request.headers.get("accept-encoding", ""))
 
 
 class Zipping:
-    """Of one node."""
+    """The compression of one node's answers."""
 
     def __init__(self, statistics: AnswerStatistics) -> None:
         self._statistics = statistics
@@ -50,7 +51,7 @@ class Zipping:
             self._statistics.compressing -= 1
 
     async def of(self, request: Request, answer: Response) -> Response:
-        """The answer, compressed if it is large and who asks takes that."""
+        """The answer, compressed if it is large and the client accepts gzip."""
         if not takes_gzip(request):
             return answer
         if isinstance(answer, LongAnswer):  # piece by piece: each is quick

@@ -20,7 +20,7 @@ def advertise_address(listen: Address, flag: str, *, allow_public: bool) -> Addr
     ``flag`` is ``--cluster.advertise-address`` or empty. Bound to a wildcard without the flag, the machine's
     own private address is looked up (no packet is sent); a public one only with ``allow_public``, as
     Alertmanager's ``--cluster.allow-insecure-public-advertise-address-discovery``. :class:`ConfigError` when
-    there is none to be had.
+    no address is found.
     """
     if flag:
         host, port = split_host_port(_FLAG, flag)

@@ -27,10 +27,10 @@ from tocsin.node.cluster.inbox import Inbox
 from tocsin.node.log import Logger
 
 KEY: Final = "tcn.digest"
-"""The Part key of the messages. Alertmanager would pass over it; it is never sent one."""
+"""The Part key of the messages. Alertmanager would ignore it; it is never sent one."""
 
 PACKET_BYTES: Final = 1_000
-"""Up to so much goes in a packet."""
+"""Bytes of a message up to which it goes in a packet."""
 ANSWER_TIMEOUT: Final = 2.0
 """Seconds for an answer. A question in a packet is then asked once more, by stream."""
 STREAM_ANSWER_TIMEOUT: Final = 10.0
@@ -45,14 +45,15 @@ MAX_ANSWERING: Final = 64
 MAX_ANSWERING_PEER: Final = 16
 """Questions that are being answered, of all and of one peer."""
 MAX_EARLY: Final = 16
-"""Small questions kept of senders that are not members yet, the newest of each. Of nodes that start together
-one is often asked by others before it knows them, and a lost question costs ANSWER_TIMEOUT."""
+"""Small questions of senders that are not members yet which are kept, the newest of each sender. Of nodes
+that start together one is often asked by others before it knows them, and a lost question costs
+ANSWER_TIMEOUT."""
 SHARE: Final = 1 / 3
 BURST: Final = 0.1
 """Of a processor, and seconds at once, that answers to one peer may take; more answers wait."""
 OTHER_HOST: Final = 20
-"""Times its cost, that an answer counts whose question came from another host than the one who is to get it:
-a node may have several addresses, but a peer that asks in another's name makes two nodes work."""
+"""Weight of an answer's cost when its question came from another host than the member it names: a node may
+have several addresses, but a peer that asks in another's name makes two nodes work."""
 
 _NOWHERE: Final = Address("0.0.0.0", 0)
 """Stands for a member that was forgotten while it answered."""
@@ -63,7 +64,7 @@ class AntiEntropyStatistics:
     """Counters."""
 
     exchanges: Counter[str] = field(default_factory=Counter)
-    """That we began, by how they ended: "agreed", "unfinished", "failed"."""
+    """Exchanges that we began, by how they ended: "agreed", "unfinished", "failed"."""
     messages_sent: int = 0
     message_bytes_sent: int = 0
     messages_received: int = 0
@@ -83,18 +84,19 @@ class _Peer:
     memory: Memory = field(default_factory=Memory)
     began: float = float("-inf")
     ended: float | None = None
-    """When the last exchange that came to its end did."""
+    """When the last completed exchange ended."""
     agreed: bool = False
-    """Whether both had the same then."""
+    """Whether both states were equal then."""
     running: asyncio.Task[Outcome | None] | None = None
     asked: float = float("-inf")
-    """When it has asked us for entries."""
+    """When the member last asked us for entries."""
     level: asyncio.Event = field(default_factory=asyncio.Event)
-    """Its exchange with us is over."""
+    """Set when the member's own exchange with us is over."""
 
 
 class AntiEntropy:
-    """Asks others, and answers them. ``on_heard(member)`` is called with each answer."""
+    """Begins exchanges with other members, and answers theirs. ``on_heard(member)`` is called with each
+    answer."""
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class AntiEntropy:
     async def resync(self, member: str) -> Outcome | None:
         """Exchange digests with a Tocsin member, then what differs; None if that failed.
 
-        Who asks while an exchange with the member runs gets the outcome of that one.
+        While an exchange with the member runs, further callers get its outcome.
         """
         peer = self._peers.setdefault(member, _Peer())
         if peer.running is None:
@@ -182,7 +184,9 @@ class AntiEntropy:
             peer = self._peers.setdefault(sender, _Peer())
             peer.asked = self._loop.time()
             peer.level.clear()
-            self._on_heard(sender)  # It is alive: who settles waits for it while we give way.
+            self._on_heard(
+                sender
+            )  # The member is alive: settling goes on waiting for it while our exchange waits.
         if self._answering.acquire(event.accounted_peer):
             self._tasks.spawn(self._answer(message, event))
         else:
@@ -254,7 +258,7 @@ class AntiEntropy:
         return True
 
     def _packed(self, message: bytes, name: str) -> bytes:
-        """A message that does not fit into a packet goes compressed to who takes that."""
+        """Compress a message that does not fit into a packet, for members that understand that."""
         member = self._gossip.endpoint.member(name) if len(message) > PACKET_BYTES else None
         return deflate(message) if member is not None and takes_deflated(member.meta) else message
 
@@ -290,8 +294,8 @@ class AntiEntropy:
             self._answering.release(event.accounted_peer)
 
     async def _answer_to(self, message: Message, event: UserMessage) -> bytes:
-        """A peer that asks without end costs the others little: the work is charged to it, and its answers
-        wait, also where the transport knows nobody whom it could charge."""
+        """Answer a question. The work is charged to the peer, and its next answers wait, so that a peer that
+        asks without end costs others little; also on transports that do not account for peers."""
         took = 0.0
 
         def work() -> Steps[bytes]:

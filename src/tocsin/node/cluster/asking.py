@@ -25,9 +25,9 @@ if TYPE_CHECKING:  # Loaded with the first question, in a thread: see the end.
     from tocsin.alerting.explain.question import Question
 
 KEY: Final = "tcn.ask"
-"""The Part key of the messages. Alertmanager would pass over it; it is never sent one."""
+"""The Part key of the messages. Alertmanager would ignore it; it is never sent one."""
 MAX_PEERS: Final = 16
-"""Members that are asked at once."""
+"""Members that are asked at the same time."""
 ANSWER_TIMEOUT: Final = 4.0
 """Seconds for all answers."""
 MAX_QUESTION_BYTES: Final = 16_384
@@ -38,7 +38,7 @@ SHARE: Final = 1 / 10
 BURST: Final = 1.0
 """Of a processor, and seconds at once, that answers to one peer may take; more answers wait."""
 OTHER_HOST: Final = 20
-"""Times its cost, that an answer counts whose question came from another host than who is to get it."""
+"""Weight of an answer's cost when its question came from another host than the member it names."""
 NO_ANSWER: Final = "it did not answer in time"
 
 
@@ -50,13 +50,13 @@ class AskingStatistics:
     peers_unanswered: int = 0
     questions_answered: int = 0
     questions_dropped: int = 0
-    """Past MAX_ANSWERING or MAX_ANSWERING_PEER, or of nobody that is a member."""
+    """Questions past MAX_ANSWERING or MAX_ANSWERING_PEER, or of senders that are not members."""
     messages_refused: int = 0
 
 
 class Asking:
-    """``answer`` is what this node knows; ``name`` its name in the cluster. ``ready`` has loaded what it
-    takes to answer: the first peer to ask is not charged for it."""
+    """``answer`` returns what this node knows; ``name``: of this node in the cluster. ``ready`` loads the
+    code that answers, so that the first peer to ask is not charged for it."""
 
     def __init__(
         self,
@@ -111,7 +111,7 @@ class Asking:
             self.statistics.questions_dropped += 1
 
     async def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop answering."""
         await self._tasks.cancel()
 
     # -- within
@@ -135,7 +135,7 @@ class Asking:
         finally:
             self._waiting.pop(exchange, None)
         for record in known.records:
-            record.node = member  # Each answers for itself.
+            record.node = member  # Errors are handled for each member.
         return replace(known, node=member)
 
     async def _read(self, data: bytes, waiting: asyncio.Future[Knowledge], source: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 META: Final = b"tocsin/1 deflate"
-"""Our meta: the version, and after it a word for each thing that a Tocsin node before it cannot do."""
+"""Our meta: the version, then a word for each capability that older Tocsin nodes lack."""
 
 
 def speaks_tocsin(meta: bytes) -> bool:
@@ -14,5 +14,5 @@ def speaks_tocsin(meta: bytes) -> bool:
 
 
 def takes_deflated(meta: bytes) -> bool:
-    """Whether it reads messages of digests that are compressed."""
+    """Whether a member with this meta reads compressed digest messages."""
     return speaks_tocsin(meta) and b"deflate" in meta.split(b" ")[1:]

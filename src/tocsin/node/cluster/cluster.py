@@ -54,7 +54,8 @@ if TYPE_CHECKING:  # Loaded with a keyring.
     from tocsin.node.cluster.keyring.service import KeyringService
 
 MAX_RECIPIENTS: Final = 32
-"""Members that get such a message. A later one waits for so many others that it need not get it."""
+"""Members, first in order of position, that get a message of :meth:`Cluster.send_to_tocsin`. Later ones wait
+for so many others that they need not."""
 QUICK: Final = 0.002
 SELDOM: Final = 10
 """Seconds of work that noticing a change of the members may take, and times it that pass until the next if it
@@ -66,10 +67,10 @@ RESETTLE_TIMEOUT: Final = 5.0
 
 
 LABEL_LINES: Final = 8
-"""On peers of another label, in ten seconds; one for each host."""
+"""Log lines about peers with another label, in ten seconds; one for each host."""
 _ADVERTISE: Final = "--cluster.advertise-address"
 _FLAGS_OF: Final = {"listen_address": "--cluster.listen-address", "advertise_address": _ADVERTISE}
-"""By the transport's argument."""
+"""The flag for each argument of the transport."""
 
 
 class Cluster:
@@ -99,7 +100,7 @@ class Cluster:
         self.log_statistics = LogStatistics()
         self._trouble_lines = LogBound(statistics=self.log_statistics)
         self._labels = LogBound(lines=1, total=LABEL_LINES, statistics=self.log_statistics)
-        # Many nodes of one host, or a large cluster, may come and go for good reasons.
+        # Many nodes of one host, or of a large cluster, may legitimately come and go.
         self._member_lines = LogBound(lines=32, total=512, statistics=self.log_statistics)
         self._on_members = on_members
         self._noticing: asyncio.TimerHandle | None = None
@@ -162,7 +163,8 @@ class Cluster:
         self.handlers: dict[str, Callable[[bytes, UserMessage], None]] = {
             DIGESTS: self.convergence.anti_entropy.receive
         }
-        """Who gets the updates of other keys than those of the replicated states: (data, event)."""
+        """Handlers of user messages by key, beside those of the replicated states; called with (data,
+        event)."""
         self._settle: Settle | None = None
         self._closed = False
         self._keep = keep
@@ -229,7 +231,8 @@ class Cluster:
         await self.inbox.close()
 
     async def _flush(self) -> None:
-        """Before the goodbye, which moves the others up: they would notify again what we have just sent."""
+        """Send queued changes before leaving: leaving moves the others up in position, and they would notify
+        again what we have just sent."""
         try:
             async with asyncio.timeout(self.flush_timeout):
                 while self._leave_pending:  # noqa: ASYNC110 (bounded above)
@@ -269,7 +272,7 @@ class Cluster:
 
     @property
     def remembered(self) -> dict[str, str]:
-        """What to keep on disk of ourselves for the next run."""
+        """What the store keeps about this node for its next run."""
         return remembered(self.gossip.local)
 
     @property
@@ -298,7 +301,7 @@ class Cluster:
         self.replication.broadcast(key, changes)
 
     async def resync(self, member_name: str) -> bool:
-        """Make the state of a member, who lacks something, and ours equal; whether that went well."""
+        """Exchange states with a member that lacks something; whether that succeeded."""
         return await self.convergence.resync(member_name)
 
     @property
@@ -310,8 +313,8 @@ class Cluster:
         )
 
     def send_to_tocsin(self, key: str, data: bytes) -> None:
-        """Send a small Part at once, in a packet if it fits one, to the other Tocsin nodes: to those who come
-        first, if they are many. It may be lost."""
+        """Send a small Part at once, in a packet if it fits one, to the other Tocsin nodes: to the first ones
+        in order of position, if they are many. It may be lost."""
         part, room = encode_part(key, data), self.gossip.packet_room
         for name in sorted(self.tocsin_peers, key=str.encode)[:MAX_RECIPIENTS]:
             if room is None or len(part) <= room:
@@ -401,7 +404,8 @@ class Cluster:
                 pass
 
     def _members_changed(self) -> None:
-        """Notice it at once, unless that takes long: thousands of members may come one after the other."""
+        """Update the position, at once unless that takes long: thousands of members may join one after the
+        other."""
         if self._closed:
             return
         if self._noticing is not None:

@@ -39,7 +39,7 @@ class Replicated(Mergeable, Protocol):
 
 
 class Convergence:
-    """One for each cluster. :meth:`start` once gossip runs."""
+    """One for each cluster. Call :meth:`start` once gossip runs."""
 
     def __init__(
         self,
@@ -104,7 +104,8 @@ class Convergence:
         await self.anti_entropy.close()
 
     async def resync(self, member_name: str) -> bool:
-        """Make a member's state and ours equal; whether that went well. Rate-limited for each member."""
+        """Exchange states with a member until both are equal; whether that succeeded. Rate-limited for each
+        member."""
         member = self._gossip.endpoint.member(member_name)
         if member is None or not member.live:
             return False
@@ -146,7 +147,7 @@ class Convergence:
         if self.settle is not None and not self.settle.settled:
             self.settle.wait_for(member.name, self._loop.time())
             if not speaks_tocsin(member.meta):
-                self.settle.heard(member.name)  # It is live, and gives no other sign before its state.
+                self.settle.heard(member.name)  # The member is live, and sends nothing else before its state.
             self._tasks.spawn(self._meet(member.name))
 
     def member_left(self, member: Member) -> None:
@@ -186,7 +187,7 @@ class Convergence:
             self.notify()
 
     async def _meet(self, name: str) -> None:
-        """Make equal with a member while settling."""
+        """Exchange states with a member while settling."""
         settle = self.settle
         await asyncio.sleep(0)  # the push/pull that announced it may be the one we want
         while settle is not None and settle.waits_for(name, self._loop.time()) and not settle.settled:
@@ -198,7 +199,7 @@ class Convergence:
         await self._ask_for_state(name)
 
     async def _ask_for_state(self, name: str) -> None:
-        """Until it is here; of a live Alertmanager only, which compares no digests."""
+        """Ask for the state until it has come; only a live Alertmanager, which compares no digests."""
         pause = MINIMUM_PAUSE
         while name not in self._whole_states:
             member = self._gossip.endpoint.member(name)
@@ -209,7 +210,7 @@ class Convergence:
             await self.resync(name)
 
     async def _meet_again(self, member: Member) -> None:
-        """It may have taken us for dead, and answers nothing until a push/pull shows that we are not."""
+        """The member may think that we are dead, and answers nothing until a push/pull shows otherwise."""
         [result] = await self._gossip.join([member.address])
         if result.joined:
             self._heard(member.name)

@@ -1,4 +1,4 @@
-"""Asks the sources of peers when the policy wants it: one loop, each question in a task of its own."""
+"""Asks the sources of peers when the policy says so: one loop, and a task for each question."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:  # Loaded with the first question that needs it.
     from tocsin.gossip.discovery.nameserver import NameServers
 
 TIMEOUT: Final = 5.0
-"""Most seconds for one question."""
+"""Time limit of one question, seconds."""
 
 
 class Resolvers:
-    """Answers for any source. ``servers`` are asked for ``dns+`` and ``dnssrv+``; none: the system's own."""
+    """Resolves any source. ``servers`` are asked for ``dns+`` and ``dnssrv+``; empty: the system's name
+    servers."""
 
     def __init__(self, servers: Sequence[tuple[str, int]] = (), *, timeout: float = TIMEOUT) -> None:
         self._servers = tuple(servers)
@@ -33,8 +34,8 @@ class Resolvers:
         self._timeout = min(timeout, TIMEOUT)
 
     async def ask(self, source: Source) -> Answer:
-        """What ``source`` says now. :class:`~tocsin.errors.TocsinError` when it cannot be asked, or makes no
-        sense."""
+        """The peers that ``source`` lists now. :class:`~tocsin.errors.TocsinError` when it cannot be asked,
+        or its answer cannot be used."""
         if isinstance(source, Literal):
             return Answer(targets=(Target(source.address),))
         if isinstance(source, Service):
@@ -55,7 +56,7 @@ class Resolvers:
 
 
 def _load_name_servers() -> type[NameServers]:
-    """dnspython takes longer to load than the event loop may be held."""
+    """Load dnspython on a thread: it takes longer than the event loop may be held."""
     from tocsin.gossip.discovery.nameserver import NameServers
 
     return NameServers
@@ -70,8 +71,8 @@ def _read(path: str) -> Answer:
 
 
 class DiscoveryLoop:
-    """Runs a :class:`Discovery`. ``on_events`` gets what happened; ``on_answer`` every answer's addresses;
-    ``keep`` what is to be kept for the next run."""
+    """Runs a :class:`Discovery`. ``on_events`` gets the policy's events, ``on_answer`` every answer's
+    addresses, ``keep`` values to store for the next run."""
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class DiscoveryLoop:
         self._shell.arm()
 
     async def close(self) -> None:
-        """Ask no more. What is asked of the system's resolver now is left to itself."""
+        """Stop asking. A pending call of the system's resolver is abandoned."""
         self._shell.stop()
         await self._tasks.cancel()
 
@@ -154,7 +155,7 @@ class DiscoveryLoop:
 
 
 REMEMBERED: Final = "cluster_peers"
-"""The name under which the last good list is kept in the node's storage."""
+"""The name under which the node's store keeps the last good list."""
 
 
 def dump_targets(targets: Iterable[Target]) -> str:
@@ -163,7 +164,7 @@ def dump_targets(targets: Iterable[Target]) -> str:
 
 
 def load_targets(text: str) -> tuple[Target, ...]:
-    """Of :func:`dump_targets`; whatever is not of its form is left out."""
+    """Read the text of :func:`dump_targets`; malformed items are dropped."""
     try:
         found = json.loads(text) if text else []
     except (ValueError, RecursionError):

@@ -12,9 +12,9 @@ _HINTS: Final = (
     ),
     ("it does not accept our certificate", "see `tocsinctl certs show`, and the log of that peer"),
 )
-"""What is in an error, and what to do then."""
+"""Hints, by a text that the error contains."""
 SHOWN: Final = 16
-"""Of each kind, in a line of the log."""
+"""Gaps of each kind that a line of the log names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """A view of the moment."""
+    """All gaps at one moment."""
 
     peers: tuple[Gap, ...] = ()
     sources: tuple[Gap, ...] = ()
@@ -58,7 +58,7 @@ class Gaps:
 
 
 def explained(error: str) -> str:
-    """An error of joining with what to do about it."""
+    """An error of joining, with its hint."""
     for part, hint in _HINTS:
         if part in error:
             return f"{error}; {hint}"

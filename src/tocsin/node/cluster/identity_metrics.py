@@ -1,4 +1,4 @@
-"""Metrics of certificates: when they run out, and how their reloading goes. Read when asked for."""
+"""Metrics of certificates: when they expire, and whether reloading them succeeds. Read at each scrape."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from prometheus_client.registry import Collector
 from tocsin.node.metrics import Metrics
 from tocsin.node.metrics.own import help_of
 
-if TYPE_CHECKING:  # A node may be alone.
+if TYPE_CHECKING:  # Not needed by a node without a cluster.
     from tocsin.gossip.gossip import Gossip
     from tocsin.gossip.transport.base import Identity
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Newcomers who are to answer yet."""
+    """Newcomers that have not answered yet."""
 
     waiting: int
 

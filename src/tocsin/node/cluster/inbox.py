@@ -1,5 +1,4 @@
-"""What peers send of replicated state: merged round robin by peer, large states in slices, refusals
-counted."""
+"""Merges the replicated state that peers send: round robin by peer, large states in slices."""
 
 from __future__ import annotations
 
@@ -24,21 +23,22 @@ from tocsin.node.log_bound import LogBound
 SLICE_ENTRIES: Final = 64
 """Entries merged before other work of the event loop runs."""
 INLINE_BYTES: Final = 16 * 1024
-"""Up to so many bytes are merged at once, if nothing is waiting."""
+"""Bytes of a payload up to which it is merged at once, if nothing is waiting."""
 MANY_REFUSED: Final = 256
 PENALTY: Final = 0.005
 """Seconds between slices of a payload of which so many entries were refused, while no other peer waits."""
 COSTLY_SIZE: Final = 4096
-"""Of regular expressions that came in one slice, from which on it is charged to who sent them."""
+"""Size of the regular expressions in one slice, from which on it is charged to their sender."""
 INSTRUCTION: Final = 1e-6
-"""Seconds charged for each instruction: they are compiled later, maybe by a lookup that knows no sender."""
+"""Seconds charged for each instruction: they are compiled later, perhaps by a lookup that does not know the
+sender."""
 COMPILING_SHARE: Final = 1 / 8
 COMPILING_BURST: Final = 0.1
 """Of a processor, and seconds at once, that patterns of one peer may take. What else it sent does not wait:
 another member may have sent it them."""
 MAX_COSTLY: Final = 64
 MAX_COSTLY_BYTES: Final = 16 * 1024 * 1024
-"""Of payloads whose costly entries wait; the next push/pull brings them again."""
+"""Bytes of payloads whose costly entries wait; the next push/pull brings dropped ones again."""
 MAX_WAITING: Final = 256
 MAX_WAITING_BYTES: Final = 128 * 1024 * 1024
 MAX_WAITING_OF_SOURCE: Final = 64
@@ -46,11 +46,11 @@ MAX_WAITING_OF_HOST: Final = MAX_WAITING // 2
 """Of payloads of one peer, so that the others have room, and as large a share of the bytes. A stream is a
 source of its own: its port is nobody's listener."""
 MAX_SPREAD: Final = 512
-"""Entries taken from one payload that are relayed; the rest goes with the next push/pull."""
+"""New entries of one payload that are relayed; the rest goes with the next push/pull."""
 
 
 class Job(Protocol):
-    """A merge in steps."""
+    """A merge that runs in steps."""
 
     result: MergeResult
 
@@ -70,7 +70,7 @@ class Mergeable(Protocol):
         """Begin a merge."""
 
     def key_of(self, change: bytes) -> Hashable:
-        """What a change to this state is about; a newer change of the same replaces it."""
+        """The key of the entry that a change is about; a newer change with the same key replaces it."""
 
 
 @dataclass(slots=True)
@@ -90,7 +90,7 @@ class InboxStatistics:
     """Payloads past the bound of those waiting to be merged; the next push/pull brings them again."""
     unknown_keys: int = 0
     costly_steps: int = 0
-    """Slices charged to their sender, as there was much to compile."""
+    """Slices charged to their sender because of the patterns to compile."""
     costly_dropped: int = 0
     """Payloads whose costly entries were dropped, as too many such were waiting."""
 
@@ -150,7 +150,7 @@ class Inbox:
         self._costly_count = self._costly_bytes = 0
         self._quick = asyncio.Event()
         self._quick.set()
-        """Nothing waits but costly entries."""
+        """Set when nothing waits but costly entries."""
         self._allowance = Allowance(COMPILING_SHARE, COMPILING_BURST)
         self._is_member = is_member
         self._worker: asyncio.Task[None] | None = None
@@ -231,7 +231,7 @@ class Inbox:
         """Have the costly entries of a payload, of which nothing else is left, wait."""
         if not merging.job.has_costly:
             return
-        self._merged(payload, merging.job.result)  # What is in already does not wait to be relayed.
+        self._merged(payload, merging.job.result)  # Relay what has been merged already.
         merging.job.result = MergeResult()
         merging.taken = merging.refused = 0
         queue = self._costly.get(payload.source, ())
@@ -265,7 +265,7 @@ class Inbox:
         return False
 
     def _owed(self, source: Address) -> float:
-        """Seconds until a peer may have more compiled."""
+        """Seconds until a peer may have more patterns compiled."""
         return self._allowance.wait(self._account(source), perf_counter())
 
     def _account(self, source: Address) -> Hashable:
@@ -294,7 +294,7 @@ class Inbox:
                 if queue:
                     self._waiting[source] = queue  # at the end: the next peer is served
                 self._on_growth(0)
-                # Nobody honest sends entries that must be refused: what reads them may be slow.
+                # Honest peers send no entries that must be refused, and refusing may be slow.
                 bad = merging.job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
                 await asyncio.sleep(PENALTY if bad else 0)
         finally:
@@ -302,7 +302,8 @@ class Inbox:
             self._quick.set()
 
     async def _work_on_costly(self) -> None:
-        """A slice for the next source that may have one, or wait until one may or something else comes."""
+        """Merge costly entries of the next source with budget left, or wait until there is one or another
+        payload comes."""
         source = next((each for each in self._costly if not self._owed(each)), None)
         if source is None:
             self._arrived.clear()
@@ -335,13 +336,13 @@ class Inbox:
             )
             return True
         finally:
-            # Nobody honest sends silences of which many take long to compile.
+            # Honest peers do not send many silences that take long to compile.
             size = compiled_size() - before
             if size >= COSTLY_SIZE:
                 self.statistics.costly_steps += 1
                 self._allowance.charge(self._account(payload.source), size * INSTRUCTION, perf_counter())
         result = merging.job.result
-        # As it goes: a large payload of bad entries is slow, and somebody may want to know its sender.
+        # Log at each slice: a large payload of bad entries takes long, and its sender should be known.
         self.statistics.taken[payload.key] += result.taken - merging.taken
         self.statistics.refused[payload.key] += result.refused_count - merging.refused
         merging.taken, merging.refused = result.taken, result.refused_count

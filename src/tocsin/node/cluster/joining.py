@@ -37,7 +37,7 @@ DISMISSED_INTERVAL: Final = 300.0
 """Seconds after which a forgotten peer that is still listed is dialled once: it may only have been cut off.
 If both sides had to forget each other, neither would end the partition."""
 MAX_CHECKED: Final = 64
-"""Names of our own that are held against our certificate."""
+"""Names of this node that are compared with its certificate."""
 
 
 class Joining:
@@ -54,7 +54,7 @@ class Joining:
         keep: Callable[[Mapping[str, str]], None],
         log: Logger,
     ) -> None:
-        """:class:`~tocsin.errors.ConfigError` for a peer that is none. Gossip must have started."""
+        """:class:`~tocsin.errors.ConfigError` for an invalid peer. Gossip must have started."""
         self._settings = settings
         self._gossip = gossip
         self._statistics = statistics
@@ -79,7 +79,7 @@ class Joining:
         self._enumerated = any(
             one.dns if isinstance(one, Name) else not isinstance(one, Literal) for one in roots
         )
-        """Some source lists a whole cluster, not a peer or two to begin with."""
+        """Whether some source lists the whole cluster, and not only a peer or two to join."""
         self._discovering = DiscoveryLoop(
             self.discovery,
             Resolvers(settings.dns_servers, timeout=settings.peers_resolve_timeout),
@@ -101,13 +101,13 @@ class Joining:
         self._tasks.spawn(self._redial_dismissed_forever())
 
     async def close(self) -> None:
-        """Dial no more."""
+        """Stop dialling."""
         await self._discovering.close()
         await self._tasks.cancel()
 
     @property
     def gaps(self) -> Gaps:
-        """Who should be a member and is none, and which sources do not answer."""
+        """Peers that should be members and are not, and sources that do not answer."""
         failed = self.peers.to_reconnect()
         for address in self._errors.keys() - set(failed):
             del self._errors[address]
@@ -132,11 +132,12 @@ class Joining:
         self.peers.left(member.name, member.address, self._loop.time(), on_purpose=on_purpose)
 
     def dismiss(self, peer: str) -> list[Address]:
-        """Forget a lost peer by its name or address: it is waited for, dialled and missed no more."""
+        """Forget a lost peer by its name or address: it is no longer waited for, dialled, or counted as
+        missing."""
         gone = self.peers.dismiss(peer)
         for address in gone:
             self._settle.gone(address)
-            self._log.info("peer forgotten: somebody has asked for it", address=str(address))
+            self._log.info("peer forgotten on request", address=str(address))
         if gone:
             self._notify()
         return gone
@@ -222,7 +223,7 @@ class Joining:
             self._log.warn("a peer cannot be joined", peer=str(address), error=error)
             await asyncio.sleep(JOIN_RETRY)
             if not self._settle.waits_for(address, self._loop.time()):
-                return  # The reconnecting goes on with it.
+                return  # Reconnecting dials it again.
         self._log.info("joined the cluster", peer=str(address))
 
     async def _reconnect(self, address: Address) -> None:
@@ -247,7 +248,8 @@ class Joining:
         grace = self.discovery.grace
         while True:
             await asyncio.sleep(min(FORGET_INTERVAL, grace / 2))
-            # A list of the whole cluster also says who is not a member: a dead one that others have gossiped.
+            # A source that lists the whole cluster also shows which members are gone: dead ones that others
+            # have gossiped.
             listed = self.discovery.lists if self._enumerated and self.discovery.complete else None
             for address in self.peers.forget(self._loop.time(), grace=grace, listed=listed):
                 self._log.info("peer removed: lost for too long, or no longer listed", address=str(address))
@@ -260,7 +262,9 @@ class Joining:
                     self._dial(address, self._redial)
 
     async def _redial(self, address: Address) -> None:
-        await self._gossip.join([address])  # As a member it is dismissed no more; otherwise nobody misses it.
+        await self._gossip.join(
+            [address]
+        )  # If it is a member again it is no longer dismissed; otherwise it is not missing.
 
     async def _remind_forever(self) -> None:
         """A line about what is missing, for as long as it is."""

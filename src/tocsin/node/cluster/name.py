@@ -9,11 +9,11 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.core.member import Member
 
 _MAX_INCARNATION = 1 << 31
-"""A remembered incarnation past this is not gone on from: the numbers must not run out."""
+"""A remembered incarnation above this is not continued: the numbers must not run out."""
 
 SHADOW: Final = "~shadow-"
-"""With what the name of a node in shadow begins if it is given none: it comes after all letters and digits in
-the order of names, so that nobody waits for it."""
+"""Prefix of the name of a node in shadow without ``--cluster.peer-name``: it sorts after all letters and
+digits, so that no node waits for this one."""
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -29,7 +29,7 @@ def ulid(milliseconds: int, entropy: bytes) -> str:
 
 
 def remembered(local: Member) -> dict[str, str]:
-    """What to keep on disk of ourselves for :func:`identity`."""
+    """What the store keeps about this node for :func:`identity`."""
     return {
         "peer_name": local.name,
         "peer_address": str(local.address),
@@ -38,7 +38,8 @@ def remembered(local: Member) -> dict[str, str]:
 
 
 def own_names(known: Mapping[str, str], *, shadow: bool) -> Mapping[str, str]:
-    """``known``, unless the name in it was made for a node in shadow, and this is none, or the other way."""
+    """``known``, or nothing if the name in it was made for a node in shadow and this one is not, or the other
+    way around."""
     return known if known.get("peer_name", "").startswith(SHADOW) is shadow else {}
 
 

@@ -15,8 +15,8 @@ SHOWN: Final = 8
 
 
 def expected_names(targets: Iterable[Target]) -> dict[Address, str]:
-    """By address. Of several names that lead to one address the first counts. Peers given by IP address, or
-    known from gossip alone, are verified by the address."""
+    """The expected name of each address. Of several names that lead to one address the first is used. Peers
+    given by IP address, or known from gossip alone, are verified by the address."""
     found: dict[Address, str] = {}
     for target in targets:
         if target.host and literal(target.host) is None:
@@ -25,7 +25,7 @@ def expected_names(targets: Iterable[Target]) -> dict[Address, str]:
 
 
 def doubt(transport: Transport, host: str) -> str:
-    """Why peers who dial this node as ``host`` will not take its certificate; empty if they may."""
+    """Why peers that dial this node as ``host`` will refuse its certificate; empty if they will not."""
     if transport.certificates is None or (identity := transport.certificates.identity).is_for(host):
         return ""
     hosts = ", ".join(identity.hosts[:SHOWN]) or "nothing"
@@ -33,6 +33,6 @@ def doubt(transport: Transport, host: str) -> str:
 
 
 def set_names(transport: Transport, targets: Iterable[Target]) -> None:
-    """To a transport that verifies names."""
+    """Pass the expected names to a transport that verifies names."""
     if (certificates := transport.certificates) is not None:
         certificates.expect_names(expected_names(targets))

@@ -1,4 +1,4 @@
-"""What Tocsin nodes announce of themselves for people: version and configuration. Nothing else needs it."""
+"""Tocsin nodes announce their version and configuration to each other, for display only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tocsin.node.cluster.cluster import Cluster
 
 KEY: Final = "tcn.about"
-"""Of the messages. Alertmanager would pass over it; it is never sent one."""
+"""Of the messages. Alertmanager would ignore it; it is never sent one."""
 MAX_BYTES: Final = 512
 MAX_MEMBERS: Final = 1024
 LONGEST: Final = 64

@@ -1,4 +1,4 @@
-"""Changes on their way to each member: gathered, superseded, bounded, paced. Pure policy."""
+"""Queues changes for each member: batched, superseded by newer ones, bounded, paced. Pure policy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 INTERVAL: Final = 0.005
-"""Least seconds between two sendings to one member; what comes meanwhile leaves together."""
+"""Least seconds between two batches to one member; changes in between leave together."""
 BATCH_BYTES: Final = 64 * 1024 - 1024
 """Of one batch, unless a single change is longer; with its envelope it stays a compound's part (64 KiB)."""
 MAX_BACKLOG: Final = 128 * 1024
@@ -16,7 +16,7 @@ MAX_BACKLOG: Final = 128 * 1024
 older ones."""
 BACKLOG_RETRY: Final = 0.02
 MAX_MISSED: Final = 4096
-"""Members remembered to lack something, most of them dead; past it the oldest is forgotten."""
+"""Members remembered as lacking something, most of them dead; past it the oldest is forgotten."""
 REPEATS: Final = 2
 """Times that a fresh change, sent in a datagram, is sent again: a datagram may be lost without an error."""
 LARGE_BYTES: Final = 700
@@ -52,14 +52,14 @@ class OutboundStatistics:
     """Past the bound of a queue; the member is named by :meth:`OutboundQueue.missed`."""
     dropped_large: Counter[str] = field(default_factory=Counter)
     repairs_dropped: Counter[str] = field(default_factory=Counter)
-    """Past the bound, but only relayed for safety's sake."""
+    """Repairs dropped past the bound."""
     abandoned: Counter[str] = field(default_factory=Counter)
     """Still queued when their member died or left."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLengths:
-    """What waits at this moment, summed over the members."""
+    """What is queued now, summed over the members."""
 
     changes: int
     bytes: int
@@ -100,7 +100,7 @@ class _Queue:
         return True
 
     def kinds(self) -> list[str]:
-        """Of which there is something."""
+        """The kinds of state with queued changes."""
         return [key for key, kind in self._kinds.items() if kind]
 
     def fits(self, key: str, budget: int) -> bool:
@@ -129,7 +129,7 @@ class _Queue:
         return taken
 
     def clear(self) -> list[tuple[str, bytes]]:
-        """Empty it; what was in it, each after its kind."""
+        """Empty the queue; returns its changes, each with its kind."""
         gone = [(key, change) for key, kind in self._kinds.items() for change in kind.values()]
         self._kinds.clear()
         self.count = self.size = 0
@@ -145,7 +145,7 @@ class _Route:
     repeats: dict[tuple[str, Hashable], int] = field(default_factory=dict)
     """Of the repairs, those that are our own and will be sent so many more times."""
     under_way: bool = False
-    """A stream with a batch; what comes meanwhile waits and gathers."""
+    """Whether a stream with a batch is under way; changes wait meanwhile."""
 
     def due(self) -> float | None:
         """When the next batch may leave, or None when there is nothing to send."""
@@ -157,7 +157,7 @@ class _Route:
 
 
 class OutboundQueue:
-    """One queue for each member: a member that takes nothing holds up nobody else.
+    """One queue for each member: a member that accepts nothing does not delay the others.
 
     A change with a name replaces the queued one of that name and kind. A queue is bounded by ``max_changes``
     and ``max_bytes``; past that it is emptied and its member is :meth:`missed`: an exchange of states brings
@@ -228,7 +228,7 @@ class OutboundQueue:
 
     def _add_repair(self, route: _Route, key: str, name: Hashable, change: bytes, when: float) -> None:
         if (key, name) in route.fresh:
-            return  # What is queued is on its way anyway, and a merge finds the newer one.
+            return  # A queued change will be sent anyway, and the merge chooses the newer one.
         if not route.repairs.count:
             route.repairs_due = when
         route.repeats.pop((key, name), None)
@@ -364,7 +364,7 @@ class OutboundQueue:
 
     @property
     def busy(self) -> bool:
-        """Whether changes wait that no member was sent yet."""
+        """Whether there are changes that no member was sent yet."""
         return any(route.fresh.count or route.under_way for route in self._routes.values())
 
     @property

@@ -38,7 +38,8 @@ class PeerBook:
         self.forgotten = 0
 
     def configured(self, addresses: Iterable[Address], now: float) -> list[Address]:
-        """Note what ``--cluster.peer`` resolves to now; returns those that are not members, to be joined."""
+        """Update the addresses that ``--cluster.peer`` resolves to; returns those that are not members, to be
+        joined."""
         missing = []
         for address in dict.fromkeys(addresses):
             self._unlisted.pop(address)
@@ -51,8 +52,8 @@ class PeerBook:
         return missing
 
     def reached(self, address: Address, now: float) -> None:
-        """A join of ``address`` went well. With no member there, it leads to one by another of its addresses
-        (IPv4 and IPv6 of one name), or to ourselves."""
+        """A join of ``address`` succeeded. If no member has that address, it leads to a member with another
+        address (IPv4 and IPv6 of one name), or to this node."""
         if address not in self._live:
             self._failed.pop(address, None)
             self._aliases = {each: until for each, until in self._aliases.items() if until > now}
@@ -75,12 +76,12 @@ class PeerBook:
         """
         if self._live.get(address) == name:
             del self._live[address]
-            self._aliases.clear()  # Some may have led to it.
+            self._aliases.clear()  # Other addresses may have led to it.
         if not on_purpose and address != self._own and address not in self._unlisted:
             self._fail(address, name, now)
 
     def unlisted(self, address: Address) -> bool:
-        """Discovery lists the address no more: it is not dialled again. Whether it was lost."""
+        """Discovery no longer lists the address: it is not dialled again. Returns whether it was lost."""
         self._aliases.pop(address, None)
         self._dismissed.pop(address)
         self._unlisted.put(address, None)

@@ -1,4 +1,4 @@
-"""How long members took to answer pings, as Alertmanager shows it. Read when asked for."""
+"""How long members took to answer pings, as Alertmanager shows it. Read at each scrape."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What goes into the user state of a push/pull: everything for an Alertmanager, next to nothing for our own.
+"""The user state of a push/pull: everything for an Alertmanager, next to nothing for a Tocsin node.
 
 Tocsin nodes compare digests instead. To be known as one before the members are, a node puts its name into
-field 1000 of the FullState message, which protobuf readers without that field pass over in silence.
+field 1000 of the FullState message, which protobuf readers without that field ignore.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tocsin.gossip.wire.messages import Pieces
 from tocsin.node.cluster.capability import speaks_tocsin
 
 SMALL_BYTES: Final = 32 * 1024
-"""Up to so much goes to an address of which we do not know who is there."""
+"""Bytes of state up to which it is sent to an address where the kind of node is not known."""
 
 MAX_OWING: Final = 1024
 
@@ -33,7 +33,7 @@ class State(Protocol):
 
 
 class PushPullState:
-    """Chooses the user state of each push/pull, and says who is to be asked for digests or sent the whole
+    """Chooses the user state of each push/pull, and which members to exchange digests with or send the whole
     state."""
 
     def __init__(
@@ -59,8 +59,8 @@ class PushPullState:
         """The user state for one push/pull."""
         if request.received:
             sender = read_sender(request.received)
-            # Who lists us and is not listed by us gets no digests: the lists disagree, and for long, since a
-            # periodic exchange follows upon a join.
+            # A node that lists us and is not listed by us gets no digests: the lists have disagreed for a
+            # while, since a periodic exchange comes after a join.
             other_host = self._static_membership and not request.join and not self._knows(sender)
             return self._full() if not sender or other_host else self._greeting()
         if request.destination is None:

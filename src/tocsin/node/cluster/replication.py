@@ -1,4 +1,5 @@
-"""Changes of replicated state to the other members: at once, each change once, and whole states as a remedy.
+"""Sends changes of replicated state to the other members: at once, each change once; members that missed some
+get whole states.
 
 A change leaves within :data:`~tocsin.node.cluster.outbound.INTERVAL` of its commit, together with those of
 the same moment: to every member while they are few, else to a fan-out, which passes it on. What a member took
@@ -28,9 +29,9 @@ from tocsin.node.cluster.resyncs import Resyncs
 from tocsin.node.log import Logger
 
 FEW: Final = 8
-"""Up to so many other members each gets each change from its maker."""
+"""Other members up to which each gets every change from the node that made it."""
 PART_BYTES: Final = 16
-"""That a Part adds to its data: two tags, a key of three letters, a length."""
+"""Bytes that a Part adds to its data: two tags, a key of three letters, a length."""
 RELAYED_BYTES: Final = 700
 """A Go peer sends longer data to every member itself (wire 4.3), so nobody has to pass it on."""
 
@@ -49,7 +50,7 @@ class ReplicationStatistics:
 
 
 class Messenger(Protocol):
-    """What is needed of :class:`~tocsin.gossip.gossip.Gossip`."""
+    """The part of :class:`~tocsin.gossip.gossip.Gossip` that is used."""
 
     @property
     def config(self) -> GossipConfig:
@@ -57,7 +58,7 @@ class Messenger(Protocol):
 
     @property
     def packet_room(self) -> int | None:
-        """Bytes of a message that a packet can carry; None: as many as one likes."""
+        """Bytes of a message that a packet can carry; None: no limit."""
 
     def send_best_effort(self, member: str, payload: bytes, /) -> None:
         """Send a packet to one member."""
@@ -73,7 +74,7 @@ class Replication:
     """Takes changes, and sends them when the outbound queue says so.
 
     ``key_of`` finds the name of a change for each kind of state; without one nothing is superseded.
-    ``resync`` exchanges states with a member, and says whether that went well.
+    ``resync`` exchanges states with a member, and returns whether that succeeded.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class Replication:
         if len(self._others) <= FEW:
             self._add(self._others, key, changes)
             return
-        # A Go peer passes nothing on that came with other changes, so each gets it from the maker.
+        # A Go peer does not relay changes that came together with others, so it gets them from their maker.
         eager, repaired = self._choose()
         go = [name for name, member in self._others.items() if not speaks_tocsin(member.meta)]
         self._add(dict.fromkeys(eager + go), key, changes)
@@ -131,19 +132,19 @@ class Replication:
             self._add([other for other in eager if other != name], key, changes)
         else:
             repaired = [other for other in self._others if other != name]
-            if not from_tocsin:  # A Go peer has sent it to a few only, and is slow to reach the rest.
+            if not from_tocsin:  # A Go peer has sent it to a few members only, and reaches the rest slowly.
                 self._add(repaired, key, changes)
                 return
         self._add([one for one in repaired if one != name], key, changes, repair_at=self._repair_time())
 
     def _sender(self, source: Address | None) -> tuple[str | None, bool]:
-        """Whose message it was, as far as is known, and whether of a Tocsin node."""
+        """The sender of a message, as far as known, and whether it is a Tocsin node."""
         if source is None:
             return None, False
         name = self._by_address.get(source)
         if name is not None:
             return name, speaks_tocsin(self._others[name].meta)
-        # A stream comes from a port of its own: known is the host.
+        # A stream comes from a port of its own: only the host is known.
         there = [member for member in self._others.values() if member.address.host == source.host]
         name = there[0].name if len(there) == 1 else None
         return name, bool(there) and all(speaks_tocsin(member.meta) for member in there)
@@ -161,7 +162,8 @@ class Replication:
         self._arm()
 
     def _choose(self) -> tuple[list[str], list[str]]:
-        """To whom now and to whom with the next tick; drawn anew at each tick, so that changes gather."""
+        """The members that get changes now, and those that get them with the next tick; chosen anew at each
+        tick, so that changes gather."""
         now = self._loop.time()
         if now >= self._fanout_until:
             config = self._gossip.config
@@ -200,7 +202,7 @@ class Replication:
         self.resyncs.forget(member.name)
         exchange = self._exchanges.get(member.name)
         if exchange is not None:
-            exchange.cancel()  # Its slot is needed for live members.
+            exchange.cancel()  # Free its slot for live members.
         if on_purpose:
             self.outbound.forget(member.name)
         else:

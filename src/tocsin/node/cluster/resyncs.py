@@ -11,10 +11,10 @@ MAX_RUNNING: Final = 4
 MINIMUM_PAUSE: Final = 1.0
 MAXIMUM_PAUSE: Final = 30.0
 PAUSE_OF_ALL: Final = 0.1
-"""After a failed one nobody begins another for so long, times the thousands of members in need:
-whoever invents members must not have our whole list sent to each of them."""
+"""After a failed exchange no other begins for so long, times the thousands of members that need one:
+otherwise our list of members would be sent to each member that somebody invents."""
 CALM: Final = 60.0
-"""A member that needed none for so many seconds starts again with the shortest pause."""
+"""A member that needed no exchange for so many seconds starts again with the shortest pause."""
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class _Need:
 class Resyncs:
     """The first exchange with a member begins at once; each next one after a pause that doubles, with jitter.
 
-    A failed one is tried again after the pause. What is asked for while one runs is done once more after it.
+    A failed one is tried again after the pause. If another is wanted while one runs, one more follows it.
     """
 
     def __init__(self, random: Random) -> None:

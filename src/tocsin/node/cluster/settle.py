@@ -15,7 +15,7 @@ PATIENCE: Final = 5.0
 On a busy machine a handshake takes seconds. Alertmanager waits for three polls of two seconds at least."""
 
 FAILURES: Final = 2
-"""Nor is one with whom so many exchanges failed."""
+"""A peer with which so many exchanges failed is not waited for."""
 
 
 Awaited: TypeAlias = Source | Address | str
@@ -52,9 +52,9 @@ class Settle:
         self._deadline = deadline
         self._peers: dict[Awaited, _Peer] = {}
         self._done: set[Awaited] = set()
-        # Thousands of members may come, and after each it is asked whether there is anybody to wait for.
+        # There may be thousands of members, and after each one it is checked whether any is still waited for.
         self._waited_for: set[Awaited] = set()
-        self._patience: Timers[Awaited, float] = Timers()  # with those of them that gave no sign of life
+        self._patience: Timers[Awaited, float] = Timers()  # including those that gave no sign of life
         self._started = False
         self._settled: Settled | None = None
         self._reported = False
@@ -75,7 +75,7 @@ class Settle:
             self._follow(peer)
 
     def heard(self, peer: Awaited) -> None:
-        """It gave a sign of life: from now on it is waited for until it is done, fails or goes."""
+        """The peer gave a sign of life: from now on it is waited for until it is done, fails or leaves."""
         found = self._peers.get(peer)
         if found is not None and not found.heard:
             found.heard = True
@@ -152,7 +152,7 @@ class Settle:
             self._settled = Settled(timed_out=True)
         elif self._started and not self._waited_for:
             self._settled = Settled(timed_out=False)
-        if self.settled:  # Who was waited for is not asked about again.
+        if self.settled:  # Forget the peers: they are not asked about again.
             self._done.clear()
 
     def drain(self) -> list[Settled]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # Of all transports, only the one that is used is loaded.
 PACKET_BOUND: Final = frozenset({"udp", "dtls", "udp-to-tls"})
 """Transports whose packets are datagrams: what does not fit one goes by stream."""
 _CHECKSUM_BYTES: Final = 5
-"""Come on top of a packet, as in Go."""
+"""Bytes of the checksum, which come on top of a packet, as in Go."""
 
 
 def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None) -> Transport:
@@ -30,7 +30,8 @@ def make_transport(flags: NodeFlags, listen: Address, advertise: Address | None)
 
 
 def packet_bytes(flags: NodeFlags) -> int:
-    """What a packet should keep to with ``--cluster.transport``; longer ones go, too, but cost more."""
+    """Bytes that a packet should not exceed with ``--cluster.transport``; longer packets are sent too, but
+    cost more."""
     if flags.cluster_transport != "dtls":
         return GossipConfig().packet_size
     from tocsin.gossip.transport.dtls.settings import PACKET_BYTES

@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 MAX_MISSING: Final = 200
 SOON: Final = 14 * 24 * 3600.0
-"""Seconds before a certificate expires, from which on that is a warning."""
+"""Seconds before its expiry from which on a certificate is warned about."""
 
 
 class ClusterView:
-    """Of a running cluster. ``about`` says version and configuration of a member by name, as far as known."""
+    """The views of a running cluster. ``about`` returns version and configuration of a member by name, if
+    known."""
 
     def __init__(
         self,
@@ -55,7 +56,7 @@ class ClusterView:
         self._node_info = about
 
     def cluster(self) -> Cluster:
-        """All but members and connections."""
+        """The cluster without members and connections."""
         cluster = self._cluster
         gossip = cluster.gossip
         certificates = gossip.transport.certificates
@@ -97,7 +98,7 @@ class ClusterView:
         return certificate_doubts(certificates.identity, time.time()) if certificates is not None else []
 
     def members(self) -> Sequence[Member]:
-        """In the order in which they notify."""
+        """The members in the order in which they notify."""
         cluster = self._cluster
         trips = cluster.gossip.endpoint.of_peers.round_trips
         wall = _Wall()
@@ -130,7 +131,7 @@ class ClusterView:
         return found
 
     def connections(self) -> Sequence[Connection]:
-        """Those of TLS."""
+        """The open TLS connections."""
         certificates = self._cluster.gossip.transport.certificates
         if certificates is None:
             return []
@@ -165,7 +166,7 @@ def certificate_doubts(identity: Shown, now: float) -> list[str]:
             verb = "has expired" if ends <= now else "expires"
             found.append(f"this node's certificate ({side}) {verb} on {written(ends)}: issue a new one")
     if not identity.reload_successful:
-        found.append("changed TLS files cannot be used, the old ones are: see the log")
+        found.append("changed TLS files cannot be used; the old ones stay in use: see the log")
     return found
 
 

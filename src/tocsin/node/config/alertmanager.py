@@ -1,6 +1,6 @@
 """``alertmanager.yml``, the whole file as Alertmanager 0.34 knows it.
 
-Each section checks what it says by itself; here is what they say of each other. Every error is one line,
+Each section checks itself; this module checks references between sections. Every error is one line,
 ``file:line:column: what (hint)``.
 """
 
@@ -31,7 +31,7 @@ from tocsin.notify.rendering import TemplateFiles
 
 
 def _global(node: Node) -> GlobalConfig:
-    """The section, from then on known to those that inherit from it."""
+    """Read ``global``, and make it known to the sections that inherit from it."""
     found = GlobalConfig.read(node)
     node.mark.reading.globals = found
     return found
@@ -65,14 +65,14 @@ class AlertmanagerConfig(Section):
     original: str = derived(default="")
     """The text for ``/api/v2/status``, secrets masked."""
     files: TemplateFiles = derived(default=None)
-    """What :attr:`templates` names, loaded."""
+    """The files that :attr:`templates` names, loaded."""
     hash: int = derived(default=0)
-    """Of the file's bytes, as ``alertmanager_config_hash`` shows it."""
+    """The hash of the file's bytes, as in ``alertmanager_config_hash``."""
     warnings: tuple[str, ...] = derived(default=())
-    """What the file holds that is taken and doubtful, one line each."""
+    """Warnings about accepted but doubtful parts of the file, one line each."""
 
     def check(self) -> None:
-        """What the sections say of each other; then what the domain uses is built."""
+        """Check references between sections; then build what the domain uses."""
         root = self.routing
         if root is None:
             raise self.mark.error("no routes provided", "add route: with a receiver:")
@@ -98,8 +98,8 @@ class AlertmanagerConfig(Section):
         return (receiver for receiver in self.receivers if receiver.name in names)
 
     def all_warnings(self, retention: int) -> Iterator[str]:
-        """:attr:`warnings`, and those of intervals of routes that defeat each other, or ``retention``
-        (``--data.retention``, nanoseconds)."""
+        """:attr:`warnings`, and those about routes whose intervals conflict with each other or with
+        ``retention`` (``--data.retention``, nanoseconds)."""
         yield from self.warnings
         for route in self.route.walk():
             yield from _interval_warnings(route.options, route.key, retention)
@@ -141,7 +141,7 @@ def load_config(
     """The file at ``path`` and its templates. :class:`~tocsin.errors.ConfigError` when one of them cannot be
     read or used.
 
-    ``accept_unserved``: take what this version does not do, with a warning, instead of refusing it.
+    ``accept_unserved``: accept keys that Tocsin does not support, with a warning.
     ``on_bound`` is called with the name of each bound that a rendering reaches. ``pipes``: the file may
     be one, as it may for tools; a node, which reads it again at each reload, would wait for ever.
     """
@@ -183,13 +183,13 @@ def _parse(
     reading.compile = files.check
     found = AlertmanagerConfig.read(_in_order(tree))
     if found.templates:
-        _ = files.templates  # A file that is not a template refuses the configuration.
+        _ = files.templates  # A template file that does not parse refuses the configuration.
     found.amend(files=files, hash=config_hash(data), warnings=tuple(warnings))
     return found
 
 
 def _globs(tree: Node) -> tuple[str, ...]:
-    """What ``templates`` names: known before the fields that use them are read."""
+    """The globs of ``templates``, which are needed before fields with templates are read."""
     if not isinstance(tree, MappingNode) or "templates" not in tree.entries:
         return ()
     node = tree.entries["templates"][1]

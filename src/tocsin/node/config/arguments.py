@@ -78,7 +78,7 @@ def _check_cluster(flags: NodeFlags) -> None:
 
 
 def _check_protection(flags: NodeFlags) -> None:
-    """Nothing is given that would not be used, or could not work."""
+    """Refuse flags that would have no effect or could not work together."""
     if flags.cluster_tls_bind_names and not flags.cluster_peer_name:
         raise ConfigError(
             "--cluster.tls-bind-names",
@@ -103,7 +103,7 @@ def _check_protection(flags: NodeFlags) -> None:
         raise ConfigError(
             "--cluster.keyring-file",
             f"--cluster.transport={flags.cluster_transport} "
-            + ("speaks TLS or clear text, and seals nothing" if moving else "has its own encryption"),
+            + ("speaks TLS or clear text, and uses no keyring" if moving else "has its own encryption"),
             "take the keyring off the whole cluster first, by its verify switches"
             if moving
             else "leave it out, or choose --cluster.transport=udp",
@@ -125,7 +125,7 @@ def _check_protection(flags: NodeFlags) -> None:
 
 def _check_external_url(url: str) -> None:
     if "://" in url and url.partition("://")[0].lower() not in ("http", "https"):
-        raise ConfigError("--web.external-url", "only http and https are offered", "begin with https://")
+        raise ConfigError("--web.external-url", "only http and https are supported", "begin with https://")
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         named = not url or (parts.hostname and parts.port != 0)

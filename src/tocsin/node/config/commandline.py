@@ -22,7 +22,7 @@ _META = "flag"
 
 
 class UsageError(UserError):
-    """The command line is not of the flags' form: one line, exit status 1, as Alertmanager's."""
+    """The command line cannot be parsed: one line, exit status 1, as in Alertmanager."""
 
 
 class HelpRequested(Exception):  # noqa: N818 - not an error
@@ -43,7 +43,7 @@ class Flag:
     repeatable: bool = False
     switch: bool = False
     only_default: str = ""
-    """Why no other value than the default is taken, if so."""
+    """Why only the default is accepted, if so."""
     show: Callable[[Any], str] = str
     aliases: tuple[str, ...] = ()
     """Other names under which it is accepted; help does not show them."""
@@ -134,7 +134,7 @@ def seconds_or_duration(text: str) -> int:
 
 
 def declared_flags(cls: type[Any]) -> dict[str, tuple[Field[Any], Flag]]:
-    """The flags that the fields of ``cls`` are, by name; aliases too."""
+    """The flags declared by the fields of ``cls``, by name and by alias."""
     declared = [(each, each.metadata[_META]) for each in fields(cls)]
     return {name: one for one in declared for name in (one[1].name, *one[1].aliases)}
 
@@ -157,7 +157,7 @@ def parse_arguments(
     known = declared_flags(cls)
     given: dict[str, Any] = {}
     rest = list(reversed([argument for written in argv for argument in _expanded(written)]))
-    while rest and rest != ["--"]:  # Which says that no flags follow: nor does anything else.
+    while rest and rest != ["--"]:  # After it come no flags, and nothing else is allowed either.
         name, written = _next_flag(rest, known)
         if name == "help":
             raise HelpRequested(usage(cls, program))
@@ -223,7 +223,7 @@ def _value(found: Flag, written: str) -> Any:
 
 
 def split_host_port(flag: str, address: str) -> tuple[str, int]:
-    """``host:port`` in its two parts, as Go's net.SplitHostPort takes it apart.
+    """Split ``host:port`` as Go's net.SplitHostPort does.
 
     Brackets may stand around any host (Kubernetes writes ``[$(POD_IP)]:9094``) and must stand around an IPv6
     address; the host may be empty. :class:`ConfigError` that names ``flag``.

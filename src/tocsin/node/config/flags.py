@@ -1,7 +1,7 @@
 """The daemon's flags: Alertmanager 0.33's names, defaults and forms.
 
-Flags of things that this version does not do are taken at their defaults and refused with an error otherwise,
-so that nothing is promised and silently not kept.
+Flags of features that Tocsin does not support are accepted with their defaults only, so that none is ignored
+silently.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ class NodeFlags:
     cluster_discovery_interval: int = duration(
         "cluster.discovery-interval",
         15 * SECOND,
-        "Interval between two questions where the peers are.",
+        "Interval between queries of the sources of peers (DNS, files).",
         zero=False,
     )
     cluster_dns_server: tuple[tuple[str, int], ...] = flag(
@@ -224,7 +224,7 @@ class NodeFlags:
         "cluster.membership",
         "gossip",
         choice("cluster membership", MEMBERSHIPS),
-        "Who is a member: gossip finds out, or discovery says.",
+        "How members are known: by gossip, or as discovery lists them.",
     )
     cluster_profile: str = flag(
         "cluster.profile",
@@ -257,7 +257,7 @@ class NodeFlags:
     cluster_settle_timeout: int = duration(
         "cluster.settle-timeout",
         MINUTE,
-        "Most time to wait for the cluster to settle before notifying.",
+        "Longest time to wait for the cluster to settle before notifying.",
         negative=True,
     )
     cluster_reconnect_interval: int = duration(
@@ -318,7 +318,7 @@ class NodeFlags:
         show=",".join,
     )
     log_level: str = flag(
-        "log.level", "info", choice("log level", LOG_LEVELS), "Least severity that is logged."
+        "log.level", "info", choice("log level", LOG_LEVELS), "Lowest severity that is logged."
     )
     log_format: str = flag("log.format", "logfmt", choice("log format", LOG_FORMATS), "logfmt or json.")
 

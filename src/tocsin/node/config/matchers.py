@@ -1,4 +1,4 @@
-"""Conditions on labels as the file writes them: the old maps (``match``, ``match_re``) and the new lists."""
+"""Matchers in the configuration file: the old maps (``match``, ``match_re``) and the new lists."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def read_match_re(node: Node) -> tuple[Matcher, ...]:
 
 
 def anchored(matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
-    """``match_re`` as it stands in group keys, which peers compare: Alertmanager anchors it in the text."""
+    """``match_re`` as in group keys, which peers compare: Alertmanager puts the anchors into the text."""
     return tuple(Matcher(each.type, each.name, f"^(?:{each.value})$") for each in matchers)
 
 

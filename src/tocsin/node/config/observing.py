@@ -1,5 +1,5 @@
-"""``tracing`` and ``event_recorder``. What of the latter is not served is read and checked all the same, so
-that one file serves both kinds of node."""
+"""``tracing`` and ``event_recorder``. Outputs that are not supported are still read and checked, so that one
+file can be used by Alertmanager and Tocsin."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _whole(node: Node) -> int:
 
 
 class TracingConfig(Section):
-    """``tracing``: where spans go by OTLP."""
+    """``tracing``: where spans are exported by OTLP."""
 
     client_type: str = option(_one_of(("http", "grpc")), default="grpc", null="")
     endpoint: str = option(text, default="")
@@ -45,7 +45,7 @@ class TracingConfig(Section):
     timeout: int = option(duration, default=0, show=show_duration)
 
     def check(self) -> None:
-        """It says where to."""
+        """The destination is given."""
         if not self.endpoint:
             raise self.mark.error("tracing endpoint must be set", "add endpoint:")
         if not self.client_type:
@@ -64,13 +64,13 @@ class FileOutputConfig(Section):
     path: str = option(file_path, default="", always=True)
 
     def check(self) -> None:
-        """It says where to."""
+        """The destination is given."""
         if not self.path:
             raise self.mark.error("event_recorder file output requires a path", "add path:")
 
 
 class WebhookOutputConfig(Section):
-    """One of ``webhook_outputs``. 0 is for the default."""
+    """One of ``webhook_outputs``. 0 means the default."""
 
     url: Secret = option(secret_url, default=Secret(""), always=True)
     http_config: HTTPClientConfig | None = option(HTTPClientConfig.read, default=None)
@@ -84,7 +84,7 @@ class WebhookOutputConfig(Section):
     batch_flush_interval: int = option(duration, default=0, show=show_duration)
 
     def check(self) -> None:
-        """It says where to, and how much at a time only if it sends several."""
+        """A URL is given; batch settings come with ``batch: true``."""
         if not self.url:
             raise self.mark.error("event_recorder webhook output requires a url", "add url:")
         if self.url == SECRET_TEXT:
@@ -111,7 +111,7 @@ class KafkaOutputConfig(Section):
     tls_config: TLSClientConfig | None = option(TLSClientConfig.read, default=None)
 
     def check(self) -> None:
-        """It says where to."""
+        """The destination is given."""
         for name in ("brokers", "topic"):
             if not self[name]:
                 raise self.mark.error(f"event_recorder kafka output requires {name}", f"add {name}:")
@@ -121,7 +121,7 @@ _NO_KAFKA: Final[tuple[KafkaOutputConfig, ...]] = ()
 
 
 class StdoutOutputConfig(Section):
-    """One of ``stdout_outputs``: nothing to say."""
+    """One of ``stdout_outputs``; it has no keys."""
 
 
 class EventRecorderConfig(Section):
@@ -131,8 +131,8 @@ class EventRecorderConfig(Section):
     webhook_outputs: tuple[WebhookOutputConfig, ...] = option(list_of(WebhookOutputConfig.read), default=())
     kafka_outputs: tuple[KafkaOutputConfig, ...] = option(
         unserved(
-            "kafka_outputs of event_recorder is not offered by this version",
-            "have a webhook_outputs: post to what writes to Kafka",
+            "kafka_outputs of event_recorder is not supported by this version",
+            "use webhook_outputs: with a receiver that writes to Kafka",
             list_of(KafkaOutputConfig.read),
             _NO_KAFKA,
         ),

@@ -1,4 +1,4 @@
-"""What ``--cluster.peer`` may say, and what a file of peers may hold."""
+"""Parses ``--cluster.peer`` and files of peers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def parse_peer_file(path: str, data: bytes) -> tuple[Source, ...]:
     """The peers in a file: one a line, ``#`` begins a comment; by the ending ``.json``, ``.yml`` or ``.yaml``
     a list of groups with ``targets``, as Prometheus's file discovery has them.
 
-    :class:`ConfigError` with the place of the first that cannot be used: then none is.
+    :class:`ConfigError` with the location of the first invalid peer: then none of the file is used.
     """
     if len(data) > MAX_FILE_BYTES:
         raise ConfigError(path, f"is larger than {MAX_FILE_BYTES} bytes", "list fewer peers")

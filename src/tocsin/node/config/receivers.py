@@ -1,4 +1,4 @@
-"""``receivers`` of the file. Which kinds there are, the registry says."""
+"""``receivers`` of the file. The registry lists the kinds."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class ReceiverConfig(Section):
 
     @property
     def integrations(self) -> tuple[IntegrationConfig, ...]:
-        """Those of all kinds, in the registry's order of the kinds."""
+        """The integrations of all kinds, in the registry's order."""
         return tuple(each for kind in KINDS for each in self[kind.key])
 
     @classmethod
     def read(cls, node: Node) -> Self:
-        """The receiver; what is null in the list is one without a name, which Go does not check."""
+        """The receiver. A null in the list is a receiver without a name, which Go does not check."""
         if not isinstance(node, Scalar) or not node.is_null:
             return super().read(node)
         made = cls()
@@ -52,7 +52,7 @@ class ReceiverConfig(Section):
         integrations: Sequence[IntegrationConfig] = (),
         labels: Mapping[str, str] = MappingProxyType({}),
     ) -> ReceiverConfig:
-        """A receiver that is in no file."""
+        """A receiver that is not from a file."""
         made = cls(name=name, labels=dict(labels))
         made.amend(
             **{kind.key: tuple(each for each in integrations if each.kind == kind.name) for kind in KINDS}

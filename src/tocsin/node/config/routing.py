@@ -90,7 +90,7 @@ read_route: Reader[tuple[RouteSection, ...]] = list_of(RouteSection.read)
 
 
 def check_root(root: RouteSection) -> None:
-    """The root takes every alert: it has a receiver and no condition."""
+    """The root matches every alert: it has a receiver and no matchers."""
     if not root.receiver:
         raise root.mark.error("root route must specify a default receiver", "add receiver: to route:")
     if root.match or root.match_re or root.matchers:
@@ -140,7 +140,7 @@ class InhibitSection(Section):
         label_names(self, "equal", self.equal)
 
     def build(self) -> InhibitRule:
-        """What the domain gets."""
+        """The domain's inhibition rule."""
         return InhibitRule(
             name=self.name,
             source_matchers=self.source_match + self.source_match_re + tuple(self.source_matchers),

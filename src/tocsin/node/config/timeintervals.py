@@ -49,7 +49,7 @@ class TimeRangeSection(Section):
     end_time: str = option(text, default="")
 
     def check(self) -> None:
-        """Both, in order."""
+        """Start and end are given, in this order."""
         try:
             parse_time_range(self.start_time, self.end_time)
         except ValueError as error:
@@ -79,7 +79,7 @@ class TimeIntervalSection(Section):
     )
 
     def build(self) -> TimeInterval:
-        """What the domain gets."""
+        """The domain's time interval."""
         return TimeInterval(
             times=None
             if self.times is None
@@ -102,7 +102,7 @@ class NamedIntervalsSection(Section):
 
 
 def named_intervals(what: str) -> Reader[tuple[NamedIntervalsSection, ...]]:
-    """A list of named intervals; ``what`` they are called in errors."""
+    """A reader of a list of named intervals; ``what``: their name in errors."""
 
     def read(node: Node) -> NamedIntervalsSection:
         named = NamedIntervalsSection.read(node)

@@ -4,7 +4,7 @@ checked.
 Keys of our own, which Go's Alertmanager refuses as unknown: ``client_crl``, ``client_crl_file``, ``crl``,
 ``crl_file``, ``server_allowed_sans``.
 
-Source: wire 3.3. Stricter than Alertmanager where that only fails later: ``min_version`` above
+Source: wire 3.3. Refuses what fails only later in Alertmanager: ``min_version`` above
 ``max_version``, a client CA file without a certificate, a key that is not its certificate's.
 """
 
@@ -77,7 +77,7 @@ class ServerSection(Section):
 
 
 def check_server(server: ServerSection) -> None:
-    """The rules between the keys."""
+    """Check which keys need or exclude each other."""
     if not server.given:
         raise server.mark.error("TLS config is not present", "add cert_file and key_file")
     server.at_most_one("cert", "cert_file")
@@ -115,7 +115,7 @@ class ClientSection(TLSSection):
     server_allowed_sans: tuple[str, ...] = option(list_of(text), default=())
 
     def check(self) -> None:
-        """The rules between the keys."""
+        """Check which keys need or exclude each other."""
         super().check()
         self.at_most_one("crl", "crl_file")
         for name in ("crl", "crl_file", "server_allowed_sans"):
@@ -161,7 +161,7 @@ def load_cluster_tls(path: str | Path) -> ClusterTLSConfig:
 
 
 def server_config(found: ServerSection) -> TLSServerConfig:
-    """What the section says; reads and checks what it names."""
+    """The configuration that the section describes; reads and checks the files that it names."""
     certificate = _source(found, "cert")
     private_key = _source(found, "key")
     client_ca = _source(found, "client_ca")
@@ -244,7 +244,7 @@ def _certificates(found: Section, name: str, source: Source) -> list[x509.Certif
     except ValueError:
         raise _where(found, name).error(
             f"{source[0] or name} holds no readable certificate",
-            "it must be PEM, -----BEGIN CERTIFICATE-----",
+            "give PEM, which begins with -----BEGIN CERTIFICATE-----",
         ) from None
 
 
@@ -264,7 +264,7 @@ def _public_of_key(found: Section, source: Source) -> PublicKeyTypes:
     try:
         return load_pem_private_key(pem, None).public_key()
     except (ValueError, TypeError):
-        # What the parser says of it may hold parts of the key.
+        # The parser's message may hold parts of the key.
         raise _where(found, "key").error(
-            f"{source[0] or 'key'} holds no readable key", "it must be PEM without a password"
+            f"{source[0] or 'key'} holds no readable key", "give PEM without a password"
         ) from None

@@ -3,8 +3,8 @@
 Two steps, because the watcher of the files must know their names before anything in them is read:
 :func:`read_web_file` reads the YAML alone, :meth:`WebFile.resolve` the certificates, keys and CAs in it.
 
-Source: exporter-toolkit's documentation, and what Alertmanager 0.33 does with such a file. Stricter where
-that only fails later, as the cluster's file is (:mod:`tocsin.node.config.tls`).
+Source: exporter-toolkit's documentation, and what Alertmanager 0.33 does with such a file. Refuses what fails
+only later in Alertmanager, as the cluster's file does (:mod:`tocsin.node.config.tls`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebConfig:
-    """What the file says, checked. ``users``: name to bcrypt hash; empty: no passwords are asked for."""
+    """The checked content of the file. ``users``: name to bcrypt hash; empty: no passwords are required."""
 
     tls: TLSServerConfig | None = None
     headers: tuple[tuple[str, str], ...] = ()
@@ -125,7 +125,7 @@ class WebFile:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What it names: certificate, key, client CAs, revocation lists."""
+        """The files that it names: certificate, key, client CAs, revocation lists."""
         server = self._server
         if server is None:
             return ()
@@ -161,7 +161,7 @@ def _check_client_auth(server: ServerSection) -> None:
     kind = ClientAuthType.from_name(server.client_auth_type)
     if kind is ClientAuthType.REQUIRE_ANY_CLIENT_CERT:
         raise server.at("client_auth_type").error(
-            f"{server.client_auth_type} takes certificates that nobody verifies, which is not offered",
+            f"{server.client_auth_type} accepts certificates without verifying them, which is not supported",
             "use RequireAndVerifyClientCert with client_ca_file",
         )
     verifies = (ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT, ClientAuthType.VERIFY_CLIENT_CERT_IF_GIVEN)

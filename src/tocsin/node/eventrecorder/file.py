@@ -15,10 +15,9 @@ STDOUT: Final = 1
 
 
 class FileOutput:
-    """Appends to the file at ``path``, which is made if it is not there. Before it writes it checks whether
-    that is still the same file: one that logrotate has moved away or removed is followed by a new one.
-
-    ``OSError``. To be made on a thread.
+    """Appends to the file at ``path``, which is created if needed. Before each write it checks whether the
+    path is still the same file, and reopens it if logrotate has moved or removed it. Raises ``OSError``.
+    Create it on a thread.
     """
 
     def __init__(self, path: str, thread: Beside) -> None:
@@ -32,11 +31,11 @@ class FileOutput:
         return await self._thread.run(partial(_write_lines, self._current, lines))
 
     async def close(self, grace: float) -> None:  # noqa: ARG002
-        """All is written."""
+        """Close the file; all was written."""
         await self._thread.run(partial(os.close, self._file))
 
     def _current(self) -> int:
-        """The old file stays open until there is a new one."""
+        """The file to write to. The old one stays open until the new one could be opened."""
         held = os.fstat(self._file)
         try:
             found = Path(self._path).stat()
@@ -63,7 +62,7 @@ class StdoutOutput:
         return await self._thread.run(partial(_write_lines, lambda: self._file, lines))
 
     async def close(self, grace: float) -> None:
-        """It belongs to the process."""
+        """Nothing: standard output belongs to the process."""
 
 
 def _write_lines(file: Callable[[], int], lines: Sequence[bytes]) -> list[int | str]:

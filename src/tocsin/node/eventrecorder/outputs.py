@@ -16,17 +16,17 @@ from tocsin.notify.integrations.statistics import ClientStatistics
 
 @dataclass(slots=True)
 class Own:
-    """What Alertmanager has no metric for."""
+    """Counters for which Alertmanager has no metric."""
 
     posts: int = 0
     posts_failed: int = 0
     undelivered: int = 0
     """Events that a webhook did not get after all attempts, or before the end."""
     reloads_failed: int = 0
-    """Times that the outputs of a new configuration could not all be had."""
+    """Times that not all outputs of a new configuration could be opened."""
     flushes_forgotten: int = 0
     failures: int = 0
-    """Faults of the recorder's own."""
+    """Bugs of the recorder that were caught."""
 
 
 @dataclass(slots=True)
@@ -38,23 +38,23 @@ class Statistics:
     written_bytes: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By kind and output."""
     dropped: Counter[str] = field(default_factory=Counter)
-    """For a full queue, by kind."""
+    """Events dropped from a full queue, by kind."""
     unencodable: Counter[str] = field(default_factory=Counter)
-    """That have no JSON, by kind; once for each output."""
+    """Events that could not be encoded, by kind; counted once for each output."""
     output_drops: Counter[str] = field(default_factory=Counter)
-    """For an output's own bound, by output."""
+    """Events dropped by an output's own bound, by output."""
     own: Own = field(default_factory=Own)
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What outputs are made with."""
+    """What outputs need to be made."""
 
     statistics: Statistics
     clients: ClientStatistics
     log: Logger
     thread: Beside
-    """Where outputs write that may take their time over it."""
+    """The thread on which slow outputs write."""
 
 
 class Output(Protocol):
@@ -62,14 +62,14 @@ class Output(Protocol):
 
     @property
     def name(self) -> str:
-        """For metrics and the log: without secrets."""
+        """Its name in metrics and the log, without secrets."""
 
     async def write(self, lines: Sequence[bytes]) -> Sequence[int | str]:
-        """Take events, each encoded, without an end of line. Of each how many bytes it took, or what is
-        wrong. One call at a time."""
+        """Write encoded events, each without an end of line. Returns for each the bytes written, or the
+        error. One call at a time."""
 
     async def close(self, grace: float) -> None:
-        """Write or send what was taken; give up after ``grace`` seconds."""
+        """Write or send accepted events; give up after ``grace`` seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Queues what happens, and has it written: nothing here waits for an output but the task that writes."""
+"""Queues events and writes them: only the writing task waits for an output."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ MAX_QUEUED: Final = 8192
 SLICE: Final = 64
 """Events that are encoded and written at a time."""
 STOP: Final = 10.0
-"""Seconds in which the events that wait are to be written when the node stops."""
+"""Seconds for writing queued events when the node stops."""
 GRACE: Final = 5.0
-"""Of those, what a webhook gets for what it has been given."""
+"""Seconds of those for a webhook to post what it has accepted."""
 OLD_GRACE: Final = 30.0
 """Seconds that a webhook gets after a reload has replaced it. As in Alertmanager."""
 
 _Queued = tuple[Nanoseconds, int, Events]
 _One = tuple[Nanoseconds, int, Events, tuple[Any, ...]]
-"""An event: when, the position then, of which it is one, and what it is made of."""
+"""An event: the time, the position at that time, its kind, and the arguments that it is made of."""
 
 
 class EventRecorder:
@@ -116,12 +116,12 @@ class EventRecorder:
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     def configure(self, config: EventRecorderConfig | None) -> None:
-        """Have the outputs of another configuration, if all of them can be had."""
+        """Use the outputs of another configuration, if all of them can be opened."""
         self._wanted = config or EventRecorderConfig()
         self._woken.set()
 
     async def close(self) -> None:
-        """The node has stopped: write what there is."""
+        """The node has stopped: write the queued events."""
         self._put((events.stopped(),))
         self._closing = True
         self._woken.set()
@@ -164,7 +164,7 @@ class EventRecorder:
             thread.close()
 
     async def _step(self, means: Means) -> bool:
-        """Do what there is to do, or wait until there is something. False: never anything any more."""
+        """Do the next piece of work, or wait for it. False once the recorder has ended."""
         try:
             if self._wanted is not None:
                 wanted, self._wanted = self._wanted, None
@@ -190,7 +190,7 @@ class EventRecorder:
             self.queued -= len(some)
 
     def _next(self) -> list[_One]:
-        """What is to be written next. It counts until it is written."""
+        """The events to be written next. They count as queued until they are written."""
         found: list[_One] = []
         while self._queue and len(found) < SLICE:
             at, position, of = self._queue[0]
@@ -203,7 +203,7 @@ class EventRecorder:
         return found
 
     def _encoded(self, event: _One) -> bytes | str:
-        """The line, or what is wrong with the event."""
+        """The event as a line, or the error."""
         at, position, of, one = event
         try:
             message = schema.envelope(
@@ -254,7 +254,7 @@ class EventRecorder:
         self._log.info("event recorder configured", outputs=len(made))
 
     async def _made(self, config: EventRecorderConfig, means: Means) -> tuple[list[Output], bool]:
-        """The outputs that can be had, and whether these are all."""
+        """The outputs that can be opened, and whether these are all."""
         made: list[Output] = []
         whole = True
         for each in await means.thread.run(lambda: list(outputs_of(config, means))):
@@ -262,7 +262,9 @@ class EventRecorder:
                 made.append(await means.thread.run(each.make))
             except Exception as error:
                 whole = False
-                self._log.error("an output of the event recorder cannot be had", output=each.name, err=error)
+                self._log.error(
+                    "an output of the event recorder cannot be opened", output=each.name, err=error
+                )
         return made, whole
 
     async def _end(self, outputs: Sequence[Output], grace: float) -> None:

@@ -1,4 +1,4 @@
-"""What the node gives the event recorder, and what does nothing where there is none."""
+"""The interface of the event recorder for the node, and an implementation that does nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Follows(Protocol):
 
 
 class Recording(Follows, Protocol):
-    """All of it is cheap, and never fails but in :meth:`start` and :meth:`close`, which may wait."""
+    """All methods are quick and never fail, except :meth:`start` and :meth:`close`, which may wait."""
 
     def created(self, alert: Alert) -> None:
         """An alert that was not known was taken in, and will be put into its groups."""
@@ -46,36 +46,36 @@ class Recording(Follows, Protocol):
         """Write from now on. ``position``: among the cluster's members."""
 
     def configure(self, config: EventRecorderConfig | None) -> None:
-        """Have the outputs of another configuration, if all of them can be had."""
+        """Use the outputs of another configuration, if all of them can be opened."""
 
     async def close(self) -> None:
-        """The node has stopped: write what there is. Bounded in time."""
+        """The node has stopped: write the queued events. Bounded in time."""
 
 
 class NotRecording:
     """There is no event recorder."""
 
     def created(self, alert: Alert) -> None:
-        """Nobody wants to know."""
+        """Do nothing."""
 
     def inserted(self, alerts: Sequence[Alert], dispatcher: Dispatcher) -> None:
-        """Nobody wants to know."""
+        """Do nothing."""
 
     def silence(self, verb: str, silence: Silence) -> None:
-        """Nobody wants to know."""
+        """Do nothing."""
 
     def follow(self, config: AlertmanagerConfig) -> Decided:  # noqa: ARG002
-        """Nobody wants to know."""
+        """Do nothing."""
         return lambda _decided: None
 
     def start(self, position: Callable[[], int], metrics: Metrics) -> None:
-        """Nothing is to be written."""
+        """Do nothing."""
 
     def configure(self, config: EventRecorderConfig | None) -> None:
-        """Nothing is to be written."""
+        """Do nothing."""
 
     async def close(self) -> None:
-        """Nothing was written."""
+        """Do nothing."""
 
 
 def make_recording(

@@ -1,4 +1,4 @@
-"""One thread for what may take its time."""
+"""One thread for calls that may block."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Beside:
                 result = call()
             except Exception as raised:
                 error = raised
-            with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+            with suppress(RuntimeError):  # The loop is closed: nothing waits for the result.
                 future.get_loop().call_soon_threadsafe(_settle, future, result, error)
 
 

@@ -1,4 +1,4 @@
-"""A webhook: events are posted, each by itself or as arrays, beside all else and with bounded attempts."""
+"""A webhook: posts events, each by itself or as arrays, in the background and with bounded attempts."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ BATCH_INTERVAL: Final = 100 * MILLISECOND
 
 
 def webhook_name(url: str) -> str:
-    """The output's name. A path may be a secret: it is left out, as what stands before and behind it."""
+    """The output's name: scheme and host of its URL. User, path and query may be secrets."""
     parts = urlsplit(url)
     return f"webhook:{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
 class WebhookOutput:
-    """``config`` with its zeros as Alertmanager has them. :class:`~tocsin.errors.ConfigError` for
+    """Zeros in ``config`` mean Alertmanager's defaults. :class:`~tocsin.errors.ConfigError` for
     certificates that cannot be used. Can be made on any thread."""
 
     def __init__(self, config: WebhookOutputConfig, means: Means) -> None:
@@ -70,7 +70,8 @@ class WebhookOutput:
         means.statistics.output_drops[self.name] += 0  # Shown from now on.
 
     async def write(self, lines: Sequence[bytes]) -> Sequence[int | str]:
-        """Have them posted. What is past a bound is dropped and counted, but no error, as in Alertmanager."""
+        """Queue events to be posted. Events past the bound are dropped and counted, without an error, as in
+        Alertmanager."""
         if not self._tasks:
             loop = asyncio.get_running_loop()
             self._tasks = [loop.create_task(self._work()) for _ in range(self._workers)]
@@ -91,7 +92,7 @@ class WebhookOutput:
         return [len(line) for line in lines]
 
     async def close(self, grace: float) -> None:
-        """Post what waits; what is not taken within ``grace`` seconds is lost and counted."""
+        """Post queued events; those that are not accepted within ``grace`` seconds are lost and counted."""
         self._closing = True
         self._woken.set()
         if self._tasks:
@@ -117,8 +118,8 @@ class WebhookOutput:
                 self._lost(count, self._secrets.mask(repr(error)))
 
     async def _next(self) -> list[bytes]:
-        """What is to be posted next; empty: nothing any more. One worker gathers at a time, so that batches
-        get full."""
+        """The events to be posted next; empty once the output is closed. One worker gathers at a time, so
+        that batches get full."""
         async with self._gathering:
             while not self._waiting:
                 if self._closing:
@@ -152,7 +153,7 @@ class WebhookOutput:
         return line
 
     async def _deliver(self, body: bytes, count: int) -> None:
-        """All attempts of one request; each answer but 2xx and each failure is worth another."""
+        """All attempts of one request; every failure and every status other than 2xx is retried."""
         error = ""
         for attempt in range(self._attempts):
             if attempt:

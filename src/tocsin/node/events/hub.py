@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CHECK_INTERVAL: Final = 0.25
-"""Seconds: what changes within is one event of each kind."""
+"""Seconds between checks; changes in between become one event of each kind."""
 HEARTBEAT: Final = 15.0
-"""Seconds without an event, until something is sent all the same: proxies close what is silent."""
+"""Seconds without an event, after which a comment is sent: proxies close silent connections."""
 KEPT: Final = 60.0
-"""Seconds that the node goes on checking after the last listener has left: it may come back."""
+"""Seconds for which the node goes on checking after the last listener has left, as it may reconnect."""
 LONGEST: Final = 3600.0
-"""Seconds of a stream: then the client begins another, and says anew who it is."""
+"""Seconds of a stream; then the client reconnects, and authenticates anew."""
 RETRY: Final = 2000
-"""Milliseconds after which a browser comes back."""
+"""Milliseconds after which a browser reconnects."""
 MAX_STREAMS: Final = 128
 USER_SHARE: Final = 8
 ADDRESS_SHARE: Final = 2
@@ -40,7 +40,7 @@ MAX_WRITE: Final = 64 * 1024
 
 
 class Watched(Protocol):
-    """Where changes are found. All of it is cheap."""
+    """The source of changes. All methods are quick."""
 
     def watch_for(self, on: bool) -> None:
         """Whether to remember changes from now on."""
@@ -67,7 +67,7 @@ GAUGES: Final = ("streams",)
 
 
 class TooManyStreamsError(Exception):
-    """There are as many as may be, of all or of one client."""
+    """The bound on streams is reached, in all or of one client."""
 
 
 class EventHub:
@@ -125,7 +125,7 @@ class EventHub:
 
     async def _check(self) -> None:
         """Until nobody has listened for a while."""
-        from tocsin.models.events import Event  # With the API that listens it is loaded.
+        from tocsin.models.events import Event  # Loaded with the API that listens.
 
         idle = 0.0
         while idle < KEPT:

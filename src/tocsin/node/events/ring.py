@@ -37,11 +37,11 @@ class EventRing:
             self._bytes -= len(self._events.popleft())
 
     def id(self, number: int) -> str:
-        """Of an event, for ``Last-Event-ID``."""
+        """The id of an event, for ``Last-Event-ID``."""
         return f"{self._life}-{number}"
 
     def number(self, identifier: str) -> int | None:
-        """Of the event with that id, if all after it are kept; else None."""
+        """The number of the event with that id, if all later events are still kept; else None."""
         life, _, text = identifier.rpartition("-")
         if life != self._life or not (text.isascii() and text.isdigit() and len(text) < 19):
             return None

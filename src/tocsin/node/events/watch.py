@@ -1,4 +1,4 @@
-"""Where changes of the node are found."""
+"""Finds changes of the node, for event streams."""
 
 from __future__ import annotations
 

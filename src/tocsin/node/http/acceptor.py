@@ -1,4 +1,4 @@
-"""From a listening socket to a connection that speaks HTTP: acceptance, TLS, and what is none."""
+"""Accepts connections: from a listening socket to HTTP or TLS, and plain HTTP on a TLS port."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Acceptor:
         )
 
     async def accept_from(self, listener: socket.socket) -> None:
-        """Until cancelled."""
+        """Accept connections until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -67,7 +67,7 @@ class Acceptor:
                     await asyncio.sleep(_PAUSE)
                 continue
             self._welcome(connection, str(place[0]))
-            # An accept that has not to wait does not yield: a flood must not keep the loop to itself.
+            # An accept that need not wait does not yield: a flood must not hold the loop.
             await asyncio.sleep(0)
 
     def _welcome(self, connection: socket.socket, address: str) -> None:
@@ -91,7 +91,7 @@ class Acceptor:
         task.cancel()
 
     async def _greet(self, connection: socket.socket, tracked: TrackedConnection) -> None:
-        """Hand it to a protocol; the protocol reports when it is gone, before that we do."""
+        """Hand the connection to a protocol, which then reports its end; until then we do."""
         handed_over = False
 
         def protocol() -> asyncio.Protocol:
@@ -107,15 +107,14 @@ class Acceptor:
                     if await self._speaks_plain_http(connection):
                         self._statistics.connections_closed["plain_http"] += 1
                         connection.send(_PLAIN_HTTP_ANSWER)
-                        connection.recv(
-                            _PLAIN_HTTP_READ
-                        )  # What lies unread at a close would undo the answer.
+                        # Bytes that are unread at a close would cause a reset, which may destroy the answer.
+                        connection.recv(_PLAIN_HTTP_READ)
                         return
                     if not await self._in_line(tracked):
                         return
                     if not self._connections.shakes_hands(tracked):
                         self._statistics.connections_refused["handshakes"] += 1
-                        # A refusal would be followed by the next attempt: who waits costs less.
+                        # A refusal would cause another attempt at once: a waiting client costs less.
                         await asyncio.sleep(self._bounds.patience)
                         if not self._connections.shakes_hands(tracked):
                             return
@@ -134,7 +133,7 @@ class Acceptor:
                 self._connections.gone(tracked)
 
     async def _in_line(self, tracked: TrackedConnection) -> bool:
-        """Wait until its handshake may begin; whether it may at all."""
+        """Wait until the handshake may begin; False if it may not."""
         now = asyncio.get_running_loop().time()
         wait = self._pace_of_source.book(tracked.source, now)
         if wait <= self._bounds.handshake:
@@ -148,7 +147,8 @@ class Acceptor:
         return True
 
     async def _speaks_plain_http(self, connection: socket.socket) -> bool:
-        """Else the whole first record is there: until then a connection costs a socket and nothing more."""
+        """Whether the client speaks plain HTTP on a TLS port. Otherwise the whole first record is there:
+        until then a connection costs only a socket."""
         await _readable(connection, _RECORD_HEADER)
         head = _peek(connection)
         if head in _HTTP_STARTS:
@@ -160,7 +160,7 @@ class Acceptor:
         return False
 
     async def close(self) -> None:
-        """Drop who is not greeted yet."""
+        """Drop connections that were not handed over yet."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

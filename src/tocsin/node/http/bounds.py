@@ -1,4 +1,4 @@
-"""What one client, and all of them together, may take of the HTTP server; and counts of what was refused."""
+"""Bounds of the HTTP server, for one client and for all together, and counters of what was refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CLOSED = (
     "keep_alive",
     "linger",
 )
-"""Why connections are ended by us."""
+"""Reasons for which we close connections."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,49 +27,50 @@ class HTTPBounds:
     """Times are seconds, sizes bytes. A bound that ends a connection counts it in :class:`HTTPStatistics`."""
 
     connections: int = 512
-    """At once, of all clients. When more come, the one goes that waited longest with no request."""
+    """Connections of all clients. When more come, the one that has been idle longest is closed."""
     connections_per_address: int = 256
-    """Of one address (of IPv6: one /64), the same way. Clients behind one proxy or NAT share this."""
+    """Connections of one address (of IPv6: one /64), likewise. Clients behind one proxy or NAT share this."""
     patience: float = 5.0
-    """One that waited for less gives way only to an address with fewer than ``few`` connections. So who
-    connects anew all the time is mostly refused, which is cheap."""
+    """A connection that has been idle for less is closed only for an address with fewer than ``few``
+    connections. So a client that reconnects all the time is mostly refused, which is cheap."""
     few: int = 8
     handshake: float = 10.0
     """From the accepted connection to the end of the TLS handshake."""
     handshakes: int = 64
-    """Under way at once; each costs half a megabyte. The oldest goes, of the address that has most;
-    or else the new one waits for ``patience``, and goes if there is no slot then."""
+    """TLS handshakes under way; each takes half a megabyte. Past it the oldest of the address that has most
+    is closed; or else the new one waits for ``patience``, and is closed if there is no slot then."""
     handshakes_per_second: float = 150.0
     """Of all clients together, and after a rest ``handshakes_burst`` at once: each takes 2 ms of the event
-    loop, so 0.3 of a processor at most. Later ones wait in line, and go if that would take longer than
+    loop, so 0.3 of a processor at most. Later ones wait, and are closed if that would take longer than
     ``handshake``."""
     handshakes_burst: int = 300
     handshakes_per_second_of_address: float = 50.0
-    """The same of one address (of IPv6: one /64), so that one alone does not make the others wait."""
+    """The same for one address (of IPv6: one /64), so that it does not make the others wait."""
     handshakes_burst_of_address: int = 100
     first_byte: float = 30.0
-    """From there to a connection's first byte: browsers open connections that they use a little later."""
+    """From there to the connection's first byte: browsers open connections that they use a little later."""
     headers: float = 10.0
-    """From a request's first byte to the end of its headers, however they trickle."""
+    """From a request's first byte to the end of its headers."""
     header_bytes: int = 64 * 1024
     """Request line and headers of one request; what came in the same read may go past it."""
     header_count: int = 200
     body_window: float = 10.0
-    """A body must bring ``body_window_bytes`` in each of these, or end."""
+    """A body must bring ``body_window_bytes`` in each such window, or end."""
     body_window_bytes: int = 10 * 1024
     bodies_bytes: int = 128 << 20
     """Bodies under way, of all requests; two of the largest of each of four Prometheus servers fit."""
     unread_bytes: int = 256 * 1024
-    """Of a body that goes on coming although the answer was given."""
+    """Bytes of a body that still comes after the answer was sent."""
     answer_window: float = 30.0
-    """A client must take ``answer_window_bytes`` of its answer in each of these, or the rest of it."""
+    """A client must read ``answer_window_bytes`` of its answer in each such window, or the rest of it."""
     answer_window_bytes: int = 10 * 1024
     answers_bytes: int = 256 << 20
-    """Answers that clients have not taken yet, of all connections; past it the largest goes."""
+    """Answers that clients have not read yet, of all connections; past it the connection with most is
+    closed."""
     keep_alive: float = 300.0
     """Between requests. Longer than Prometheus' intervals, so that its connections are reused."""
     linger: float = 10.0
-    """From a close to the end by force, for clients that do not read what is left."""
+    """From a close to the abort, for clients that do not read the rest."""
     pipelined: int = 16
     """Requests of one connection that wait for the answer to the one before."""
 

@@ -1,4 +1,4 @@
-"""An answer written at once."""
+"""Joins the writes of an answer."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 from typing import Any, Final
 
 COALESCED_BYTES: Final = 64 * 1024
-"""Longer pieces of an answer are written at once: to copy them would cost more than a write."""
+"""Bytes of a piece from which on it is written at once: copying it would cost more than a write."""
 
 
 class CoalescingTransport:
     """Joins the writes of one iteration of the event loop into one: the head of an answer with its body.
 
-    A write is a system call, the dearest single step of a small answer, and wakes the client.
+    A write is a system call, the most expensive single step of a small answer, and wakes the client.
     """
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
@@ -21,7 +21,7 @@ class CoalescingTransport:
         self._pieces: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        """At the end of this iteration, or now if it is much."""
+        """Write at the end of this iteration, or now if it is long."""
         if len(data) > COALESCED_BYTES:
             self.flush()
             self._transport.write(data)

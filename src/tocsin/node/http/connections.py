@@ -1,4 +1,4 @@
-"""Who is connected, and who goes when there is no more room."""
+"""The open connections, and which one is closed when there are too many."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class TrackedConnection:
 
     address: str
     source: str
-    """What its bounds are shared by: the address, or of IPv6 the /64."""
+    """The address whose bounds it shares; of IPv6 the /64."""
     waits_since: float | None
-    """Since when it owes us a whole request; None: we owe it an answer."""
+    """Since when it has been without a complete request; None while it is being answered."""
     end: Callable[[str], None] = field(repr=False)
     """Ends it at once; the reason goes into ``connections_closed``."""
     unsent: Callable[[], int] = field(default=_nothing, repr=False)
@@ -32,9 +32,9 @@ class TrackedConnection:
 class Connections:
     """All connections of one server.
 
-    Where there is no room for one more, the connection goes that has waited longest with no request: of the
-    same address, or, when all slots are taken, of the address that has most. So a client that opens many
-    connections and sends little on them is its own victim, and keeps nobody else out.
+    At a bound, the connection that has been idle longest is closed: of the same address, or, when the bound
+    is that of all, of the address that has most. So a client that opens many idle connections only closes its
+    own.
     """
 
     def __init__(self, bounds: HTTPBounds, statistics: HTTPStatistics, time: Callable[[], float]) -> None:
@@ -45,7 +45,7 @@ class Connections:
         self._handshaking: dict[TrackedConnection, None] = {}  # the oldest first
 
     def admit(self, address: str, end: Callable[[str], None]) -> TrackedConnection | None:
-        """One more; None, and counted, if there is no room for it."""
+        """Track one more; None, and counted, if there is no room for it."""
         bounds = self._bounds
         source = source_of(address)
         same = self._of.get(source, set())
@@ -95,11 +95,11 @@ class Connections:
         return True
 
     def is_known(self, tracked: TrackedConnection) -> None:
-        """Its handshake is over, well or not."""
+        """Its handshake has ended, successfully or not."""
         self._handshaking.pop(tracked, None)
 
     def gone(self, tracked: TrackedConnection) -> None:
-        """It is closed; saying so twice does no harm."""
+        """It is closed. Idempotent."""
         self._handshaking.pop(tracked, None)
         same = self._of.get(tracked.source)
         if same is None or tracked not in same:
@@ -110,15 +110,15 @@ class Connections:
         self._statistics.connections -= 1
 
     def waits(self, tracked: TrackedConnection) -> None:
-        """It has its answer, and may send the next request."""
+        """It was answered, and is idle until its next request."""
         tracked.waits_since = self._time()
 
     def works(self, tracked: TrackedConnection) -> None:
-        """It sent a whole request."""
+        """It has sent a complete request."""
         tracked.waits_since = None
 
     def check_unsent(self) -> None:
-        """End who holds most, while all together hold too much of what they do not take."""
+        """Close the connections with most unread answers, while those of all together are past the bound."""
         held = [(one.unsent(), id(one), one) for same in self._of.values() for one in same]
         total = sum(size for size, _, _ in held)
         held.sort(reverse=True)

@@ -1,4 +1,4 @@
-"""What stands before every page when ``--web.config.file`` is set: rate limit, headers, passwords."""
+"""Applied to every request with ``--web.config.file``: rate limit, headers, passwords."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from tocsin.node.http.passwords import PasswordChecker, TooManyChecksError, pars
 
 
 class WebGate:
-    """An application that lets through to another who may. The order of the steps is exporter-toolkit's."""
+    """An application that passes permitted requests to another one. The order of the steps is
+    exporter-toolkit's."""
 
     def __init__(
         self,
@@ -25,7 +26,7 @@ class WebGate:
         passwords: PasswordChecker | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``config`` is asked at each request."""
+        """``config`` is called at each request."""
         self._app = app
         self._config = config
         self._statistics = statistics

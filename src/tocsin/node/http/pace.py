@@ -1,4 +1,4 @@
-"""Puts clients in line: so many a second of each key, and so many at once after a rest. No I/O."""
+"""Rate limit by key that assigns waiting times: ``rate`` a second, and a burst. No I/O."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Passwords against bcrypt hashes: beside the event loop, a few at a time, each right one only once."""
+"""Checks passwords against bcrypt hashes: on a thread, a few at a time; a correct one is checked only
+once."""
 
 from __future__ import annotations
 
@@ -22,14 +23,14 @@ from tocsin.node.http.bounds import HTTPStatistics
 
 _SCHEME: Final = b"basic "
 _LONGEST: Final = 72
-"""bcrypt uses no more bytes of a password. Go's cuts there in silence, so it must be done here."""
+"""bcrypt uses no more bytes of a password. Go's implementation cuts there silently, so it is done here."""
 _NOBODY: Final = b"." * 22 + b"O" * 31
-"""Salt and digest of the hash that stands in for a user who does not exist. Nobody knows its password, and an
-unknown user is refused whatever the comparison says."""
+"""Salt and digest of the hash that stands in for a user who does not exist. An unknown user is refused
+whatever the comparison returns."""
 
 
 class TooManyChecksError(Exception):
-    """So many comparisons wait already that this one was not begun."""
+    """Too many comparisons are waiting; this one was not begun."""
 
 
 def parse_basic(header: bytes) -> tuple[str, bytes] | None:
@@ -45,11 +46,9 @@ def parse_basic(header: bytes) -> tuple[str, bytes] | None:
 
 
 class PasswordChecker:
-    """Compares with one thread, which leaves the other processors to the alerts.
-
-    What was right once is remembered as a keyed digest of user, hash and password: the password itself is
-    kept nowhere, and a changed hash is a new question. A refusal costs what the costliest user's hash does,
-    whoever is named.
+    """Compares on one thread, which leaves the other processors to the alerts. A correct password is
+    remembered as a keyed digest of user, hash and password: the password itself is not stored, and a changed
+    hash is checked anew. A refusal takes as long as the most expensive user's hash, whatever user is named.
     """
 
     def __init__(
@@ -131,7 +130,7 @@ class PasswordChecker:
 
 
 def _step_back() -> None:
-    """This thread takes the processor after the others: on Linux a priority is a thread's own."""
+    """Lower this thread's priority: on Linux priorities belong to threads."""
     with contextlib.suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 

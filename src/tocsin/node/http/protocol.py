@@ -36,13 +36,13 @@ _ANSWERS: Final = {
 }
 
 _REASONS: Final = {"host": "malformed", "expectation": "malformed", "version": "malformed"}
-"""What is counted for an answer, if it is not its own name."""
+"""The reason under which an error answer is counted, if it is not its own name."""
 _BROKEN_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
 class _RefusedError(Exception):
-    """Out of the parser: this request is not taken."""
+    """Raised within the parser: the request is refused."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -134,7 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # Nothing is offered to change to: the request is answered as any other, and is the last.
+            # There is no protocol to upgrade to: the request is answered as any other, and is the last.
             if self.cycle is not None:
                 self.cycle.keep_alive = False
         except httptools.HttpParserError:
@@ -178,7 +178,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect("body", self._bounds.body_window)
 
     def _check_line(self) -> None:
-        """What Go's server asks of a request and the parser does not."""
+        """Checks of Go's server that the parser lacks."""
         version = self.parser.get_http_version()
         if not version.startswith("1."):
             self._stop("version")
@@ -243,7 +243,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # -- endings
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's
-        """uvicorn's own way to refuse."""
+        """Called by uvicorn to refuse a request."""
         self._refuse("malformed")
 
     def timeout_keep_alive_handler(self) -> None:
@@ -251,7 +251,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._end("keep_alive")
 
     def _refuse(self, reason: str) -> None:
-        """Say why, if nothing of an answer is under way, and close."""
+        """Answer with the error, unless an answer is under way, and close."""
         if self._ending:
             return
         if reason in self._statistics.connections_closed:
@@ -288,7 +288,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._ending = True
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True  # Its handler shall not write after what was said.
+            cycle.disconnected = True  # Its handler must not write after the error.
             cycle.message_event.set()
         self.transport.close()
         self._linger_timer = self.loop.call_later(self._bounds.linger, self._cut)
@@ -326,7 +326,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = self.loop.call_at(self._due, self._deadline)
             return
         enough = self._reason == "body" and self._window_bytes >= self._bounds.body_window_bytes
-        if enough or self.flow.read_paused:  # Paused: it is us who are slow.
+        if enough or self.flow.read_paused:  # Paused by us: not the client's delay.
             self._window_bytes = 0
             self._expect(self._reason, self._bounds.body_window)
             return
@@ -370,7 +370,8 @@ def _escaped(data: bytes) -> bytes:
 
 
 def _until_stop(cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Application:
-    """``app``, whose answer may be cut when the node stops: that is no fault, and the client sees it."""
+    """``app``, whose answer may be cut when the node stops: that is not logged as an error, and the client
+    sees it."""
 
     async def answering(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         try:

@@ -1,4 +1,4 @@
-"""In which order requests are begun: round robin over the addresses of clients."""
+"""Begins requests round robin by the addresses of clients."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state that ``--web.config.file`` describes, kept up with the file and all that it names."""
+"""The state of ``--web.config.file``, updated when the file or one that it names changes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tocsin.errors import ConfigError
 from tocsin.files import read_regular
 from tocsin.node.config.webconfig import WebConfig, read_web_file
 
-if TYPE_CHECKING:  # Loaded with a file that wants TLS.
+if TYPE_CHECKING:  # Loaded with a file that enables TLS.
     from tocsin.tls.trust import Trust
 
 _log = logging.getLogger(__name__)
@@ -41,12 +41,12 @@ GAUGES: Final = ("last_reload_successful", "last_reload_success_timestamp_second
 
 @dataclass(frozen=True, slots=True)
 class WebState:
-    """What is in force; replaced as a whole."""
+    """The state in force; replaced as a whole."""
 
     config: WebConfig
     context: ssl.SSLContext | None
     clients: Trust | None
-    """Whom TLS lets in, beside what the context asks."""
+    """Checks of client certificates beside those of the context."""
 
 
 class WebSecurity:
@@ -78,7 +78,7 @@ class WebSecurity:
         check_validity(tls, time.time())
 
     async def watch(self) -> None:
-        """Until cancelled: take what changed, at most once a second, read beside the event loop."""
+        """Until cancelled: apply changes, checked once a second on a thread."""
         while True:
             await asyncio.sleep(INTERVAL)
             state = await asyncio.to_thread(self.check_files)
@@ -113,12 +113,12 @@ class WebSecurity:
         except ConfigError:
             raise
         except Exception as error:
-            # The libraries refuse a certificate in more ways than they document. The watcher must go on, or
-            # a password that is taken away tomorrow would still be good.
+            # The libraries raise more errors for certificates than they document. The watcher must go on, or
+            # a password removed tomorrow would still be accepted.
             raise ConfigError(str(self._path), f"cannot be used: {error!r}", "check what it names") from None
 
     def _read(self) -> WebState:
-        # What is in a file is noted before it is used: one that changes in between is read once more.
+        # Remember the content before using it: a file that changes in between is read once more.
         own = _contents((self._path,))
         self._seen = own + _contents(self._files)
         file = read_web_file(self._path)

@@ -1,4 +1,4 @@
-"""The HTTP server: uvicorn inside our event loop, with an acceptance and bounds of our own."""
+"""The HTTP server: uvicorn in our event loop, with our own accept loop and bounds."""
 
 from __future__ import annotations
 
@@ -26,19 +26,20 @@ STOP_GRACE: Final = 5
 
 
 class _Server(uvicorn.Server):
-    """Leaves signals to the daemon, acceptance to :class:`Acceptor`, and the processor alone."""
+    """uvicorn's server without signal handling, accept loop (see :class:`Acceptor`) and frequent wake-ups."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self._stopping = asyncio.Event()
 
     def stop(self) -> None:
-        """Serve no more."""
+        """Stop serving."""
         self.should_exit = True
         self._stopping.set()
 
     async def main_loop(self) -> None:
-        """uvicorn's own wakes the process ten times a second, though the answers' date changes only once."""
+        """Update the date of answers once a second; uvicorn's own loop wakes the process ten times a
+        second."""
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(TICK):

@@ -1,4 +1,4 @@
-"""Answers without a length to clients of HTTP/1.0: these know no chunks, but where the connection ends."""
+"""Answers without a length to HTTP/1.0 clients, which end with the connection instead of being chunked."""
 
 from __future__ import annotations
 

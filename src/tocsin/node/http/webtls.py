@@ -1,4 +1,4 @@
-"""TLS of ``--web.config.file``: what its section becomes."""
+"""Makes the TLS context of ``--web.config.file``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tocsin.tls.trust import Trust, load_trust
 
 
 def load_server_tls(server: TLSServerConfig) -> tuple[ssl.SSLContext, Trust]:
-    """The context, and whom it lets in beside what it asks itself.
+    """The context, and further checks of client certificates.
 
     :class:`~tocsin.errors.ConfigError` for a file that cannot be used.
     """

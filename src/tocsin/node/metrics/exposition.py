@@ -1,4 +1,4 @@
-"""How metrics are written down: as Go's client does it in text, by the standard in OpenMetrics."""
+"""Encodes metrics: in Prometheus' text format as Go's client does, or in OpenMetrics."""
 
 from __future__ import annotations
 

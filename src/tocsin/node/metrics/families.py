@@ -1,7 +1,7 @@
 """The metrics that a real Alertmanager 0.33.1 has.
 
-Names, types, labels and buckets are its own, so that dashboards and alerting rules go on working. The list
-that was captured is beside tests/unit/node/test_metrics.py.
+Names, types, labels and buckets are its own, so that dashboards and alerting rules go on working. The
+captured list is beside tests/unit/node/test_metrics.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tocsin.notify.integrations.registry import NAMES
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric whose value is read when it is asked for. ``known``: label values that are shown from the
+    """A metric whose value is read at each scrape. ``known``: label values that are shown from the
     start."""
 
     name: str
@@ -29,7 +29,7 @@ class Family:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A metric that is fed as things happen. ``buckets`` empty: a summary."""
+    """A metric of durations or sizes that is observed as they happen. ``buckets`` empty: a summary."""
 
     name: str
     help: str

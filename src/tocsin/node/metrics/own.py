@@ -1,4 +1,4 @@
-"""What Tocsin's own metrics mean: ``own.txt``, read when somebody asks for metrics, not at the start."""
+"""The meanings of Tocsin's own metrics, from ``own.txt``, which is read at the first scrape."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _NEVER: Final = "-"
 
 
 class Meaning(NamedTuple):
-    """Of one metric."""
+    """The meaning of one metric."""
 
     what: str
     """What it shows."""
     worry: str
-    """When something is wrong; empty: by itself never."""
+    """When it shows a problem; empty: never by itself."""
     look: str
     """What to check then; empty: nothing in particular."""
 

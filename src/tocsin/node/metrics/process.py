@@ -1,4 +1,4 @@
-"""What Go's client shows of a process and of its own handler, beside what prometheus_client shows."""
+"""Metrics of the process and the handler that Go's client has and prometheus_client has not."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _UNLIMITED: Final = float(2**64 - 1)
 
 
 class MoreOfTheProcess(Collector):
-    """Bytes on the network, the limit of memory, and how often the metrics were asked for."""
+    """Bytes on the network, the memory limit, and the number of scrapes."""
 
     def __init__(self) -> None:
         self.served = 0
-        """Answers with metrics, this one not yet."""
+        """Scrapes served, the current one not included."""
 
     def collect(self) -> Iterator[Metric]:
         """The families of this moment."""

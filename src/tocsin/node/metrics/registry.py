@@ -1,5 +1,5 @@
-"""A registry of our own. Values that somebody counts already are read when the metrics are asked for, so that
-the paths which count pay for an integer and nothing else; only durations are fed as they happen.
+"""The registry. Counters are plain integers that are read at each scrape, so that counting costs no more;
+only durations are observed as they happen.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class Metrics:
         try:
             return reader()
         except Exception:
-            # One value that cannot be read must not hide all the others while somebody debugs it.
+            # A value that cannot be read must not hide the others.
             _log.exception("a metric cannot be read: %s", family.name)
             return {} if family.labels else float("nan")
 

@@ -29,7 +29,8 @@ _TYPES: Final = {
     ".svg": "image/svg+xml",
 }
 _BARE: Final = b'from"preact"'
-"""How a vendored module names another, where browsers want a path. The file stays as it was published."""
+"""An import by bare name in a vendored module, where browsers need a path. The file on disk is as
+published."""
 _IMPORTED: Final = re.compile(r'(?:from|import)\s*"([^"]+)"')
 
 
@@ -45,7 +46,7 @@ class Assets:
 
     @cached_property
     def files(self) -> Mapping[str, bytes]:
-        """What is served, by its path below the hash."""
+        """The files that are served, by path below the hash."""
         found = {
             path.relative_to(self._folder).as_posix(): path.read_bytes().replace(_BARE, b'from"./preact.mjs"')
             for path in sorted(self._folder.rglob("*"))
@@ -64,7 +65,7 @@ class Assets:
         return hashed.hexdigest()[:16]
 
     def needed(self, *names: str) -> Sequence[str]:
-        """These modules and all that they import, without those that are loaded when they are wanted."""
+        """These modules and all that they import statically; dynamic imports are not followed."""
         found: dict[str, None] = {}
         waiting = list(reversed(names))
         while waiting:

@@ -1,4 +1,4 @@
-"""What a person wants to know at a glance, for browsers without scripts. Plain HTML."""
+"""A summary of the node in plain HTML, for browsers without scripts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ the cluster is <b class="{"ready" if state == "ready" else "settling"}">{escape(
 
 
 def _gaps(gaps: Sequence[PeerGap]) -> str:
-    """Who should be a member and is not, with the reason: for the morning after."""
+    """The peers that should be members and are not, with the reasons."""
     if not gaps:
         return ""
     rows = "".join(

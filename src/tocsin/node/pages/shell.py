@@ -28,7 +28,7 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
         "trusted-types 'none'",
     )
 )
-"""No exceptions: no inline script or style, nothing from elsewhere, and no text that becomes markup."""
+"""No exceptions: no inline script or style, nothing from other origins, no text as markup (trusted types)."""
 
 
 class Pages:
@@ -41,8 +41,8 @@ class Pages:
         self._assets.digest  # noqa: B018 - has them read
 
     def document(self, *, read_only: bool = False, creator: str = "") -> Response:
-        """The page as the node is now. ``creator``: who makes silences from here, if the node knows it;
-        empty: the form asks."""
+        """The page as the node is now. ``creator``: the name under which silences are made, if the node knows
+        it; empty: the form asks for it."""
         return Response(
             _document(self._assets, read_only, creator, plain_page(self._backend)),
             headers={
@@ -69,7 +69,7 @@ def _document(assets: Assets, read_only: bool, creator: str, plain: str) -> str:
         if name != "main.js"
     )
     styles = "".join(f'<link rel="stylesheet" href="{root}{name}">\n' for name in assets.names(".css"))
-    # A script waits for the style sheets before it: this one asks for the alerts.
+    # A script waits for the style sheets before it: early.js, which requests the alerts, comes first.
     told = f' data-creator="{escape(creator)}"' if creator else ""
     if read_only:
         told += " data-read-only"

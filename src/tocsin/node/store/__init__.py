@@ -1,4 +1,4 @@
-"""What is kept on disk, and when."""
+"""Storage: the journal and the snapshot files."""
 
 from tocsin.node.store.store import Store
 

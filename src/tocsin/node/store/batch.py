@@ -1,4 +1,4 @@
-"""What goes into one transaction of the journal."""
+"""The content of one transaction of the journal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tocsin.node.store.rows import Row, row_of, tombstone_row
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One own change: ``apply`` makes it in memory once its rows are kept, then ``done`` is done."""
+    """One own change: ``apply`` applies it in memory once its rows are on disk; then ``done`` is resolved."""
 
     rows: Sequence[Row]
     size: int
@@ -25,7 +25,8 @@ class Change:
 
 @dataclass(slots=True)
 class Batch:
-    """Own changes, marked entries (facts) by kind and key, small values, decision records, and who waits."""
+    """Own changes, marked entries (facts) by kind and key, small values, decision records, and waiting
+    callers."""
 
     changes: list[Change] = field(default_factory=list)
     marked: dict[tuple[str, Hashable], Entry | EntryTombstone] = field(default_factory=dict)

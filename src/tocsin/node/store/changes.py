@@ -18,7 +18,7 @@ from tocsin.node.log import Logger
 from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
 
 MAX_RELAYS: Final = 4096
-"""Of merged payloads that wait until they are kept."""
+"""Merged payloads that wait until they are on disk."""
 
 Broadcast = Callable[[str, Sequence[bytes]], None]
 
@@ -103,7 +103,7 @@ class SilenceChanges:
         def apply() -> None:
             changes = self._silences.apply(staged, self._now())
             if len(changes) < len(staged) and any(self._silences.get(each.id) is None for each in staged):
-                raise StorageError("the change is kept on disk, but there is no room for it in memory")
+                raise StorageError("the change is on disk, but there is no room for it in memory")
             self._broadcast(SILENCES.key, changes)
 
         self._staged += len(staged)
@@ -142,7 +142,7 @@ class SilenceChanges:
 
 
 class NotificationWriter:
-    """Keeps what was sent: on disk, then in the log, then by the cluster.
+    """Persists entries of notifications that were sent: on disk, then in the log, then by broadcast.
 
     That a notification went out is a fact and cannot be refused: when the disk fails it goes into memory all
     the same, is written later, and is broadcast to peers, who would send it again and who keep what we
@@ -167,7 +167,7 @@ class NotificationWriter:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def keep(self, entries: Sequence[nflog.Entry]) -> None:
-        """Keep what was recorded, then put it into the log and broadcast it."""
+        """Persist recorded entries, then put them into the log and broadcast them."""
         task = asyncio.get_running_loop().create_task(self._keep(entries))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -201,8 +201,8 @@ class RelayStatistics:
 class RelayQueue:
     """Relays what was merged from peers, once it is persisted.
 
-    While the disk fails nothing is relayed: its maker has broadcast it, and states are exchanged. The same
-    for what comes while ``MAX_RELAYS`` wait for a disk that hangs.
+    While the disk fails nothing is relayed: the maker has broadcast it, and states are exchanged. The same
+    once ``MAX_RELAYS`` payloads wait for a disk that hangs.
     """
 
     def __init__(self, *, flush: Callable[[], Awaitable[bool]]) -> None:
@@ -212,7 +212,7 @@ class RelayQueue:
         self.statistics = RelayStatistics()
 
     def add(self, relay: Callable[[], None]) -> None:
-        """Call ``relay`` once what is in memory now is kept."""
+        """Call ``relay`` once everything that is in memory now is on disk."""
         if len(self._waiting) >= MAX_RELAYS:
             self.statistics.withheld += 1
             return
@@ -221,7 +221,7 @@ class RelayQueue:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def drained(self) -> None:
-        """Wait until all has been relayed that will be."""
+        """Wait until everything is relayed or withheld."""
         while self._task is not None:
             await asyncio.wait([self._task])
 

@@ -1,4 +1,4 @@
-"""A damaged database: what can still be read of it is saved, and the file is set aside for inspection.
+"""Repairs a damaged database: readable rows are saved, and the file is set aside for inspection.
 
 The new database is made whole beside the old one before the names are changed, so that a crash at any point
 loses nothing: ``journal.db.new`` is unfinished and thrown away, ``journal.db.mended`` is whole and put in
@@ -34,28 +34,28 @@ from tocsin.node.store.recordtable import RecordRow, select_records
 from tocsin.node.store.rows import Row
 
 KEPT: Final = 4
-"""Damaged files that stay; of more the oldest are removed, or they would fill the disk in the end."""
+"""Damaged files that are kept; beyond that the oldest are removed, as they would fill the disk."""
 _SINGLE_ROWS: Final = 100_000
 """Rows that are tried one by one between two readable ones."""
 _RECORD_SLICE: Final = 256
 _PAGE: Final = 4096
 _HEADER_BYTES: Final = 100
 _HEADER: Final = {0: b"SQLite format 3\0\x10\0\2\2\0\x40\x20\x20", 44: b"\0\0\0\4", 56: b"\0\0\0\1"}
-"""What is the same in every file of ours, by its offset: magic, page size, write-ahead log, fractions, schema
+"""The bytes that are equal in every journal, by offset: magic, page size, write-ahead log, fractions, schema
 format, UTF-8. Source: the SQLite file format, 1.3."""
 _SUFFIXES: Final = ("", "-wal", "-shm")
 
 
 @dataclass(slots=True)
 class Salvaged:
-    """What could be read."""
+    """The rows that could be read."""
 
     rows: dict[int, Row] = field(default_factory=dict)
     meta: dict[str, str] = field(default_factory=dict)
 
 
 def salvage(path: Path) -> Salvaged:
-    """What can be read; if that is not all, also with the file's header as it should be."""
+    """The readable rows; if those are not all, also with a repaired header."""
     found = Salvaged()
     if not _read(path, found):
         copy = path.with_name(f"{path.name}.salvage")
@@ -82,7 +82,7 @@ def _repair_header(path: Path, copy: Path) -> bool:
     pages = int.from_bytes(header[28:32], "big")
     if repaired == header and pages * _PAGE == size_of(path):
         return False
-    # Where these differ SQLite goes by the size of the file, not by the number of pages in the header.
+    # Where these differ SQLite uses the size of the file, not the number of pages in the header.
     repaired[92:96] = bytes(byte ^ 1 for byte in repaired[24:28])
     make_private(copy)
     shutil.copyfile(path, copy)
@@ -155,7 +155,7 @@ def _read_run(
 
 
 def _keep(rows: dict[int, Row], number: int, columns: Iterable[object]) -> int:
-    """Add a row if it is what we wrote; the bytes it takes."""
+    """Add a row if its checksum is right; returns the bytes it takes."""
     row = checked_row(*columns)
     if row is None:
         return 0
@@ -170,7 +170,7 @@ def saved_records(path: Path) -> list[RecordRow]:
     try:
         with closing(open_reading(path)) as connection:
             while rows := select_records(connection, before, _RECORD_SLICE):
-                if before is not None and rows[0][0] >= before:  # pages that lead around
+                if before is not None and rows[0][0] >= before:  # pages that form a cycle
                     break
                 before = rows[-1][0]
                 found += [row for _, row in rows if row is not None]
@@ -184,7 +184,7 @@ def rebuild(
 ) -> Path | None:
     """Replace the damaged database by a new one with ``rows``; returns where the damaged one is now.
 
-    :class:`StorageError` when the disk does not let us; the damaged file is then where it was.
+    :class:`StorageError` when the disk fails; the damaged file is then where it was.
     """
     new = path.with_name(f"{path.name}.new")
     try:

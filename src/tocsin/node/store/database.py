@@ -3,8 +3,8 @@
 Tables: ``entries`` (one row for each silence and notification log entry, see ``rows``), ``meta`` (what the
 node must know of itself after a restart) and ``records`` (decision records, see ``recordtable``). An entry's
 row is only ever replaced by a version that the merge in memory would choose too, so the order in which
-versions are written does not matter. It stays for as long as any version of it that was ever met: or an older
-version that lives longer could come back from somewhere.
+versions are written does not matter. It stays until every version of it that was ever seen has expired:
+otherwise an older version that expires later could come back from a peer.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from tocsin.node.store.rows import Row, checksum, meta_checksum, wins_tie
 FORMAT: Final = 3
 """``PRAGMA user_version`` of the tables below. Format 1 had no checksums, format 2 none in ``meta``."""
 NO_FORMAT: Final = 1000
-"""From here on a format is not a later version's but damage."""
+"""Formats from here on count as damage, not as a later version."""
 SLICE_ROWS: Final = 256
 DELETE_ROWS: Final = 512
 WAL_BYTES: Final = 4 << 20
-"""The write-ahead log is cut to this size when it starts anew."""
+"""The write-ahead log is truncated to this size when it restarts."""
 MAX_TOMBSTONES: Final = 500_000
-"""Of more the oldest are forgotten, as in memory."""
+"""Tombstones that are kept; beyond that the oldest are forgotten, as in memory."""
 VACUUM_PAGES: Final = 2048
 """Free pages given back in one maintenance."""
 
@@ -64,7 +64,7 @@ _BROUGHT_UP: Final = {
     1: "ALTER TABLE entries ADD COLUMN checksum INTEGER; ALTER TABLE meta ADD COLUMN checksum INTEGER;",
     2: "ALTER TABLE meta ADD COLUMN checksum INTEGER;",
 }
-"""What makes an older format this one. Rows that were there have no checksum until they change."""
+"""Statements that upgrade an older format. Existing rows have no checksum until they change."""
 _TABLES_ARE: Final = {
     "entries": [
         ("id", "INTEGER", 0, 1),
@@ -81,19 +81,19 @@ _TABLES_ARE: Final = {
 """Name, type, NOT NULL and position in the primary key, as SQLite has read the tables' text."""
 _ROW_TYPES: Final = (str, bytes, bytes, int, bytes)
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
-"""SQLITE_ERROR: a statement of ours is none for the tables that are there."""
+"""SQLite's codes for damage. SQLITE_ERROR: a statement of ours does not fit the tables."""
 
 
 FAILURES: Final = (sqlite3.Error, UnicodeDecodeError)
-"""What a call of SQLite may raise; the second where its message quotes a damaged schema that is not text."""
+"""The errors of SQLite calls; UnicodeDecodeError if the message quotes a damaged schema that is not text."""
 
 
 class DamagedError(StorageError):
-    """The file is not what we wrote: set it aside."""
+    """The file is damaged: set it aside."""
 
 
 def translate(error: sqlite3.Error | UnicodeDecodeError) -> StorageError:
-    """What an error of SQLite means: damage, or a disk that does not do what it should."""
+    """The error for one of SQLite: damage, or a failing disk."""
     if isinstance(error, UnicodeDecodeError):
         return DamagedError("the schema is not text")
     code = getattr(error, "sqlite_errorcode", None)
@@ -106,10 +106,9 @@ class Database:
     """The open file."""
 
     def __init__(self, path: Path) -> None:
-        """Opens it; makes it if it is not there.
-
-        :class:`DamagedError` when it is damaged, :class:`~tocsin.errors.ConfigError` when a later version of
-        Tocsin wrote it, :class:`~tocsin.errors.StorageError` when the disk does not let us.
+        """Opens the file, or creates it. :class:`DamagedError` when it is damaged,
+        :class:`~tocsin.errors.ConfigError` when a later version of Tocsin wrote it,
+        :class:`~tocsin.errors.StorageError` when the disk fails.
         """
         self.path = path
         _check_header(path)
@@ -176,7 +175,7 @@ class Database:
         execute(recordtable.TABLE)
         for table, columns in _TABLES_ARE.items():
             there = [(*row[1:4], row[5]) for row in execute(f"PRAGMA table_info({table})")]
-            if there != columns:  # A letter of their text changed, and rows could be lost from then on.
+            if there != columns:  # With a damaged schema text, rows could be lost from then on.
                 raise DamagedError(f"not a journal: the table {table} is another one")
         if execute("SELECT count(*) FROM sqlite_master WHERE type NOT IN ('table', 'index')").fetchone()[0]:
             raise DamagedError("not a journal: it holds more than tables")
@@ -227,7 +226,8 @@ class Database:
         self._check_place()
         try:
             return self._connection.execute(
-                # The row itself is asked too: a damaged index must not have the living deleted.
+                # The condition is checked on the row too: by a damaged index, rows that have not expired must
+                # not be deleted.
                 "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires <= ?1 LIMIT ?2) "
                 "AND +expires <= ?1",
                 (second, DELETE_ROWS),
@@ -250,7 +250,7 @@ class Database:
             raise translate(error) from None
 
     def checkpoint(self) -> None:
-        """Give back what is free, and move the write-ahead log into the database."""
+        """Vacuum free pages incrementally, and checkpoint the write-ahead log."""
         try:
             # As a script: it is stepped page by page, and execute() steps once where no rows are expected.
             self._connection.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
@@ -259,7 +259,7 @@ class Database:
             raise translate(error) from None
 
     def _check_place(self) -> None:
-        """A file that was moved away goes on being written, and what was kept there is lost to a restart."""
+        """Raise if the file was moved or removed: writes would go on, and be lost at a restart."""
         try:
             if self.path.stat().st_ino == self._inode:
                 return
@@ -287,7 +287,7 @@ class Database:
             raise translate(error) from None
 
     def records(self, before: int | None, limit: int) -> list[tuple[int, RecordRow | None]]:
-        """Decision records, newest first, by number; None for one that is not what we wrote."""
+        """Decision records, newest first, by number; None for a damaged one."""
         try:
             return recordtable.select_records(self._connection, before, limit)
         except FAILURES as error:
@@ -304,10 +304,11 @@ class Database:
 
 
 def _check_header(path: Path) -> None:
-    """What SQLite would take for a later version's file: it would be read, and never written again.
+    """Refuse a damaged header that SQLite would take for a later version's: it would read the file, and never
+    write it again.
 
     Byte 18 of an SQLite file says who may write it: 1 (rollback journal) or 2 (write-ahead log).
-    Before SQLite opens it: closing a file gives up all locks that the process has on it.
+    Must be called before SQLite opens the file: closing a file releases all locks that the process has on it.
     """
     try:
         with path.open("rb") as file:
@@ -335,7 +336,7 @@ def read_slices(connection: sqlite3.Connection, rows: int = SLICE_ROWS) -> Itera
         for number, *_ in found:
             if (
                 not isinstance(number, int) or number <= last
-            ):  # or pages that lead around would be read for ever
+            ):  # or pages that form a cycle would be read for ever
                 raise DamagedError(f"the row {number} comes after the row {last}")
             last = number
         read = [checked_row(*columns) for _, *columns in found]
@@ -356,7 +357,7 @@ def columns_of(connection: sqlite3.Connection, table: str, columns: str) -> str:
 
 
 def checked_row(*columns: object) -> Row | None:
-    """The row of these COLUMNS, or None if it is not what we wrote."""
+    """The row of these COLUMNS, or None if it is damaged."""
     if tuple(map(type, columns[:5])) != _ROW_TYPES:
         return None
     *row, found = columns
@@ -366,7 +367,7 @@ def checked_row(*columns: object) -> Row | None:
 
 
 def checked_meta(*columns: object) -> tuple[str, str] | None:
-    """The name and value of these META_COLUMNS, or None if they are not what we wrote."""
+    """The name and value of these META_COLUMNS, or None if they are damaged."""
     match columns:
         case str(name), str(value), int() | None as found:
             return (name, value) if found is None or found == meta_checksum(name, value) else None
@@ -403,13 +404,13 @@ def open_reading(path: Path) -> sqlite3.Connection:
 
 def _connect(place: str) -> sqlite3.Connection:
     connection = sqlite3.connect(place, uri=place.startswith("file:"), isolation_level=None, timeout=5.0)
-    # Damaged text must not end a whole reading: the row's checksum shows that it is not what was written.
+    # Damaged text must not end the whole read: the row's checksum reveals it.
     connection.text_factory = lambda text: text.decode("utf-8", "replace")
     return connection
 
 
 def sync_folder(folder: Path) -> None:
-    """Without it a crash could undo what was made or renamed in ``folder``."""
+    """fsync a folder: without it a crash could undo files created or renamed in it."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -44,10 +44,10 @@ class Journal:
         self.remember = self._writer.remember
 
     async def open(self, now: Nanoseconds) -> None:
-        """Load all there is into the states, and keep from now on what they store.
+        """Load all rows into the states, and from now on write what they store.
 
         A damaged file is set aside and what can be read of it is saved. :class:`ConfigError` when a later
-        version wrote it; :class:`~tocsin.errors.StorageError` when the disk does not let us read or write it.
+        version wrote it; :class:`~tocsin.errors.StorageError` when it cannot be read or written.
         """
         try:
             await self._load(now)
@@ -100,7 +100,7 @@ class Journal:
 
     @property
     def meta(self) -> Mapping[str, str]:
-        """What was remembered, an previous run's included."""
+        """Values that were remembered, those of previous runs included."""
         return self._writer.meta
 
     @property
@@ -109,9 +109,9 @@ class Journal:
         return self._writer.statistics
 
     async def maintain(self, now: Nanoseconds) -> None:
-        """Delete what expired, give back what is free. :class:`~tocsin.errors.StorageError`."""
+        """Delete expired rows, and free their space. :class:`~tocsin.errors.StorageError`."""
         self.records.trim(now)
-        await self._writer.flush()  # What was collected just now counts too.
+        await self._writer.flush()  # Include what was collected just now.
         deleted = DELETE_ROWS
         while deleted == DELETE_ROWS:
             deleted = await self._writer.maintain(Database.delete_expired, now // SECOND)
@@ -129,8 +129,8 @@ class Journal:
         """The decision records by number, newest first, ``before`` a number: those that wait, then those on
         the disk. In slices, which may be empty: the reader may stop after each.
 
-        What is not what we wrote is passed over, counted and deleted; what a later version wrote is passed
-        over and counted. :class:`~tocsin.errors.StorageError`.
+        Damaged records are skipped, counted and deleted; those of a later version are skipped and counted.
+        :class:`~tocsin.errors.StorageError`.
         """
         waiting = dict(self.records.waiting)
         newest_first = sorted(waiting.items(), reverse=True)
@@ -150,7 +150,7 @@ class Journal:
             before = found.last
 
     async def close(self) -> None:
-        """Write what is waiting, if the disk takes it, and close. Idempotent."""
+        """Write what is waiting, if the disk works, and close. Idempotent."""
         await self._writer.close()
         for state in self._states.values():
             state.on_stored = state.on_outlived = None

@@ -1,4 +1,4 @@
-"""The kinds of replicated state that a node holds. A kind stands here, and nowhere else by its key."""
+"""The registry of the kinds of replicated state. No other module names a kind by its key."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class Kind:
     """One kind of state."""
 
     key: str
-    """What gossip and the journal know it by."""
+    """Its key in gossip and in the journal."""
     name: str
-    """Of Alertmanager's snapshot file, and in the names of its metrics."""
+    """The name of Alertmanager's snapshot file and in its metrics."""
     empty: Callable[[], ReplicatedState[Any]]
-    """A state of this kind with nothing in it, to read one into."""
+    """An empty state of this kind."""
     canonical: Callable[[memoryview], bytes]
-    """One encoding for all messages that mean the same; StateError if it is none."""
+    """The canonical encoding of a message; StateError for an invalid one."""
     key_bytes: Callable[[Any], bytes]
-    """An entry's key as the journal has it."""
+    """An entry's key, encoded for the journal."""
     key_of: Callable[[bytes], Hashable]
-    """The key from those bytes; ValueError if they are none."""
+    """Decodes the key; ValueError for invalid bytes."""
 
 
 def _silence_key(key: bytes) -> str:

@@ -14,11 +14,11 @@ def open_private(path: Path, flags: int, mode: str) -> IO[Any]:
     """Open a file as ``mode`` says, with ``flags`` of :mod:`os`. It is made if it is not there, and made
     private if it was not. :class:`OSError`."""
     descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC, MODE)
-    with suppress(OSError):  # another's file: it can be read and written, and that is enough
+    with suppress(OSError):  # another user's file: being able to read and write it is enough
         os.fchmod(descriptor, MODE)
     return os.fdopen(descriptor, mode)
 
 
 def make_private(path: Path) -> None:
-    """A file of that name is there and private; what is in it stays. :class:`OSError`."""
+    """Create a private file, or make an existing one private; its content stays. :class:`OSError`."""
     open_private(path, os.O_WRONLY | os.O_APPEND, "ab").close()

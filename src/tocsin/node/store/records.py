@@ -1,8 +1,8 @@
 """Decision records on their way to the disk. They never cause a sync: they go along with what is committed
 anyway, and with maintenance and stop.
 
-Losing one is a gap in what can be explained and nothing else, so what waits is bounded and the oldest give
-way, and a damaged one is deleted and counted.
+A lost record is only a gap in explanations, so the queue is bounded and drops the oldest, and a damaged
+record is deleted and counted.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import StateError
 from tocsin.node.store.recordtable import LATEST_NUMBER, RecordRow
 
-if TYPE_CHECKING:  # Loaded by who writes or reads the first record, on its own thread.
+if TYPE_CHECKING:  # Loaded with the first record that is written or read, on the writer's thread.
     from tocsin.alerting.record.model import FlushRecord
 
 Kept: TypeAlias = "FlushRecord | Raw"
@@ -28,9 +28,9 @@ MAX_WAITING: Final = 4096
 MAX_WAITING_ALERTS: Final = 65_536
 """Alerts within the records that wait: it is these that take up memory."""
 INTERIM_SECONDS: Final = 1.0
-"""For so long a record of a flush that goes on waits for its end, instead of being written twice."""
+"""Seconds that the record of a running flush waits for the flush to end, so that it is not written twice."""
 MAX_NUMBER: Final = LATEST_NUMBER >> 1
-"""Of a record: nobody comes near it."""
+"""Largest number of a record; out of reach in practice."""
 MAX_GONE: Final = 512
 """Records that are deleted in one transaction."""
 
@@ -54,7 +54,7 @@ class RecordStatistics:
     flushes_forgotten: int = 0
     """Flushes past the bound of those that are followed at once."""
     failures: int = 0
-    """Decisions that could not be recorded, for a bug."""
+    """Decisions that could not be recorded because of a bug."""
 
 
 GAUGES: Final = ("entries", "bytes", "waiting")
@@ -62,34 +62,34 @@ GAUGES: Final = ("entries", "bytes", "waiting")
 
 @dataclass(slots=True)
 class TakenRecords:
-    """What one transaction takes along."""
+    """The records of one transaction."""
 
     records: dict[int, Kept] = field(default_factory=dict)
     gone: list[int] = field(default_factory=list)
     rows: list[RecordRow] = field(default_factory=list)
     """Made on the writer's thread."""
     failures: int = 0
-    """Of those, how many could not be made, for a bug."""
+    """How many of them could not be made because of a bug."""
 
     def __bool__(self) -> bool:
         return bool(self.records or self.gone)
 
     def make_rows(self) -> None:
-        """Make the records and encode them: on the writer's thread, where that holds nobody up."""
+        """Make and encode the records; called on the writer's thread."""
         made = make(sorted(self.records.items()))  # the ring takes rising numbers
         self.failures = len(self.records) - len(made)
         self.rows = [_row(number, record) for number, record in made]
 
 
 def make_wanted(kept: Iterable[tuple[int, Kept]], wanted: Wanted) -> list[tuple[int, FlushRecord]]:
-    """As :func:`make`, of those that are wanted."""
+    """As :func:`make`, for wanted records only."""
     made = make([(number, each) for number, each in kept if wanted.may_be_of(*each.group)])
     return [(number, record) for number, record in made if wanted.is_meant(record)]
 
 
 def make(kept: Iterable[tuple[int, Kept]]) -> list[tuple[int, FlushRecord]]:
-    """Records by their numbers. One that cannot be made, for a bug, is left out: it must cost neither the
-    others nor what a transaction is made for."""
+    """Records by their numbers. One that cannot be made because of a bug is left out: it must not fail the
+    others, nor the transaction."""
     made: list[tuple[int, FlushRecord]] = []
     for number, each in kept:
         with suppress(Exception):
@@ -143,7 +143,7 @@ class All:
 
 
 def read_records(rows: Sequence[tuple[int, RecordRow | None]], wanted: Wanted) -> ReadRecords:
-    """Decode what was read and is wanted; None is a row that is not what we wrote."""
+    """Decode the wanted rows; None is a damaged row."""
     from tocsin.alerting.record.codec import VERSION, NewerRecordError, decode, searchable
 
     found = ReadRecords(last=rows[-1][0] if rows else None)
@@ -166,7 +166,7 @@ def read_records(rows: Sequence[tuple[int, RecordRow | None]], wanted: Wanted) -
 
 
 class Records:
-    """What waits to be written, and which records stay."""
+    """The records that wait to be written, and which ones are kept."""
 
     def __init__(
         self,
@@ -195,7 +195,7 @@ class Records:
 
     @property
     def waiting(self) -> Mapping[int, Kept]:
-        """Those that no transaction has taken along yet, oldest first."""
+        """Records that are in no transaction yet, oldest first."""
         return self._waiting
 
     def number(self) -> int:
@@ -226,8 +226,8 @@ class Records:
             self._alerts -= record.size
 
     def take(self, *, every: bool = False) -> TakenRecords:
-        """What waits, and some of what is to be deleted; with ``every`` also what may wait for the end of its
-        flush."""
+        """Records to be written, and some to be deleted; with ``every`` also those that may wait for the end
+        of their flush."""
         left: dict[int, Kept] = {}
         if not every:
             latest = self._clock() - INTERIM_SECONDS
@@ -261,7 +261,7 @@ class Records:
         self._measure()
 
     def restore(self, places: Iterable[tuple[int, Nanoseconds, int]]) -> None:
-        """What a previous run left, by number, time and size, numbers rising."""
+        """Take over the records of previous runs, by number, time and size, in rising order."""
         good = []
         for place in places:
             if 0 < place[0] <= MAX_NUMBER:
@@ -280,7 +280,7 @@ class Records:
         self._measure()
 
     def read(self, found: ReadRecords) -> None:
-        """Count what was found bad, and delete it."""
+        """Count records that were found damaged, and delete them."""
         self.statistics.newer += found.newer
         for number in found.bad:
             if number in self._ring:  # else it was found before, and is still to be deleted
@@ -290,7 +290,7 @@ class Records:
         self._measure()
 
     def rebuilt(self, rows: Sequence[RecordRow]) -> None:
-        """The journal was damaged, and these are all that its successor has."""
+        """The journal was rebuilt, and has only these records."""
         self._gone.clear()
         self.restore([(row.number, row.at, len(row.data)) for row in rows])
 

@@ -40,7 +40,7 @@ def record_checksum(row: RecordRow) -> int:
 
 
 def checked_record(*columns: object) -> RecordRow | None:
-    """The row of these columns (number, time, data, checksum), or None if it is not what we wrote."""
+    """The row of these columns (number, time, data, checksum), or None if it is damaged."""
     match columns:
         case int(number), int(at), bytes(data), int(found):
             row = RecordRow(number, at, data)
@@ -61,7 +61,7 @@ def select_places(connection: sqlite3.Connection) -> list[tuple[int, Nanoseconds
 def select_records(
     connection: sqlite3.Connection, before: int | None, limit: int
 ) -> list[tuple[int, RecordRow | None]]:
-    """Records before a number, newest first; None for one that is not what we wrote. Raises as above."""
+    """Records before a number, newest first; None for a damaged one. Raises what SQLite raises."""
     found = connection.execute(
         "SELECT number, at, data, checksum FROM records WHERE number < ? ORDER BY number DESC LIMIT ?",
         (LATEST_NUMBER if before is None else before, limit),
@@ -70,7 +70,7 @@ def select_records(
 
 
 def insert_records(connection: sqlite3.Connection, rows: Sequence[RecordRow], gone: Sequence[int]) -> None:
-    """Write some, then delete some: one may be made and be too much in the same breath."""
+    """Write ``rows``, then delete ``gone``: a record may be in both."""
     if rows:
         connection.executemany(INSERT, [(*row, record_checksum(row)) for row in rows])
     if gone:

@@ -1,4 +1,4 @@
-"""Which time it is for what throws data away: a wall clock that jumps must not cost any."""
+"""The time for deleting expired data, which a jump of the wall clock must not cause."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class RetentionClock:
     """Follows the wall clock, but believes a jump ahead only once it still holds at the next reading.
 
     The first reading of a run is not believed past ``known``, what a previous run knew: a node that starts
-    with a wrong clock and is stopped again must not clean up by it. A jump back needs no care: nothing
-    expires for it.
+    with a wrong clock and is stopped again must not clean up by it. A jump back does no harm: nothing expires
+    by it.
     """
 
     def __init__(self, known: Nanoseconds = 0) -> None:

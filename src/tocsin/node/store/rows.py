@@ -1,4 +1,4 @@
-"""What the journal keeps of an entry: its key, its version, and its own bytes."""
+"""Rows of the journal: an entry's key, version and bytes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def meta_checksum(name: str, value: str) -> int:
 
 
 def row_of(kind: str, entry: Entry, until: Nanoseconds) -> Row:
-    """The row that keeps ``entry``, of which some version may live ``until`` then."""
+    """The row of ``entry``; ``until``: when its last known version expires."""
     expires = entry.expires_at
     return Row(
         kind,
@@ -57,7 +57,7 @@ def row_of(kind: str, entry: Entry, until: Nanoseconds) -> Row:
 
 
 def tombstone_row(kind: str, key: Hashable, tombstone: EntryTombstone) -> Row:
-    """The row that keeps a tombstone."""
+    """The row of a tombstone."""
     stamp, expires = stamp_bytes(tombstone.stamp), whole_second(tombstone.until)
     return Row(kind, KINDS[kind].key_bytes(key), stamp, expires, b"")
 
@@ -71,12 +71,12 @@ def whole_second(moment: Nanoseconds) -> int:
 
 
 def key_of(kind: str, key: bytes) -> Hashable:
-    """The key of an entry from its row's; ValueError if it is none."""
+    """Decode the key in a row; ValueError for an invalid one."""
     return KINDS[kind].key_of(key)
 
 
 def stamp_of(stamp: bytes) -> Nanoseconds:
-    """The stamp from :func:`stamp_bytes`; ValueError if it is none."""
+    """Decode :func:`stamp_bytes`; ValueError for invalid bytes."""
     if len(stamp) != _STAMP_BYTES:
         raise ValueError(f"a stamp of {len(stamp)} bytes")
     return int.from_bytes(stamp, "big") + ZERO

@@ -40,7 +40,7 @@ class Snapshotted(Protocol):
 
 @dataclass(slots=True)
 class Loaded:
-    """What became of a file's entries. ``damage`` says where it is damaged; empty: nowhere."""
+    """The result of loading a file. ``damage``: where it is damaged; empty: nowhere."""
 
     taken: int = 0
     unchanged: int = 0

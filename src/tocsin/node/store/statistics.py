@@ -26,7 +26,7 @@ class JournalStatistics:
     rebuilds: int = 0
     """Times that a damaged database was set aside."""
     failing: int = 0
-    """1 while the disk does not take what we write."""
+    """1 while writing to the disk fails."""
     waiting_bytes: int = 0
     unwritten_entries: int = 0
     """Merged entries that are not on the disk yet."""

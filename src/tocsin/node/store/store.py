@@ -35,7 +35,7 @@ JOURNAL: Final = "journal.db"
 LOCK: Final = "lock"
 _FLAG: Final = "--storage.path"
 _CLOCK: Final = "clock"
-"""Where the time of the last clean-up is kept."""
+"""The name under which the time of the last clean-up is stored."""
 
 _PRIVATE: Final = 0o700
 
@@ -43,9 +43,8 @@ T = TypeVar("T")
 
 
 def _make_private(directory: Path) -> None:
-    """A folder that is made is its owner's alone: silences contain names and what is broken. One that is
-    there keeps its mode, which somebody may have chosen; the files that we make in it are private in any
-    case."""
+    """Create the folder with mode 0700: silences hold names and incidents. An existing folder keeps its mode,
+    which may be intended; our files in it are private in any case."""
     try:
         directory.mkdir(mode=_PRIVATE, exist_ok=True)
     except FileNotFoundError:
@@ -54,7 +53,7 @@ def _make_private(directory: Path) -> None:
 
 
 class Store:
-    """The folder of one node. ``states`` by the keys that gossip has for them (``sil``, ``nfl``)."""
+    """The folder of one node. ``states`` by their keys in gossip (``sil``, ``nfl``)."""
 
     def __init__(
         self,
@@ -64,8 +63,8 @@ class Store:
         records: Bounds = OFF,
         log: Logger | None = None,
     ) -> None:
-        """Makes the folder if need be; :class:`ConfigError` when it cannot be used. ``records``: how many
-        decision records stay."""
+        """Creates the folder if needed; :class:`ConfigError` when it cannot be used. ``records``: bounds of
+        the decision record."""
         self.records = Records(records)
         self._directory = directory
         self._states = states
@@ -91,7 +90,7 @@ class Store:
     # -- start and stop
 
     async def open(self, now: Nanoseconds) -> None:
-        """Load the journal, merge the snapshot files, keep what they brought.
+        """Load the journal, merge the snapshot files, and write what was new in them to the journal.
 
         :class:`ConfigError` when the folder is in use, a file cannot be read, or a later version wrote it.
         """
@@ -103,7 +102,7 @@ class Store:
             await journal.open(now)
         except StorageError as error:
             raise ConfigError(
-                str(path), f"cannot be opened: {error}", "make room on the disk, and let it be written to"
+                str(path), f"cannot be opened: {error}", "free space on the disk, and make it writable"
             ) from None
         for kind in self._states:
             await self._load_snapshot(kind, now)
@@ -112,14 +111,15 @@ class Store:
             self._log.error("what the snapshots brought is not in the journal yet", path=str(path))
 
     def _known(self, journal: Journal, now: Nanoseconds) -> Nanoseconds:
-        """The time that a previous run knew. A first run believes its clock: nothing is there to lose."""
+        """The last time known to a previous run. A first run trusts its clock, as there is nothing to
+        lose."""
         known = journal.meta.get(_CLOCK, "")
         if known.isascii() and known.isdecimal():
             return int(known)
         return 0 if any(map(len, self._states.values())) else now
 
     def _take_lock(self) -> IO[bytes]:
-        """Two nodes on one folder would have one name, and each would undo the other's clean-up."""
+        """Lock the folder: two nodes on it would have one name, and undo each other's clean-up."""
         path = self._directory / LOCK
         try:
             lock = open_private(path, os.O_WRONLY | os.O_APPEND, "ab")
@@ -174,20 +174,20 @@ class Store:
     # -- changes
 
     async def commit(self, kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
-        """Keep own changes, then call ``apply``: see :meth:`Journal.commit`."""
+        """Write own changes to the journal, then call ``apply``: see :meth:`Journal.commit`."""
         await self._opened.commit(kind, entries, apply)
 
     async def flush(self, *, urgent: bool = True) -> bool:
-        """Wait until what is in memory now is kept; False when the disk does not take it."""
+        """Wait until everything that is in memory now is on disk; False when writing fails."""
         return await self._opened.flush(urgent=urgent)
 
     @property
     def meta(self) -> Mapping[str, str]:
-        """What :meth:`remember` kept, in a previous run too."""
+        """The values of :meth:`remember`, those of previous runs included."""
         return self._opened.meta
 
     def remember(self, values: Mapping[str, str]) -> None:
-        """Keep small values by name."""
+        """Store small values by name."""
         self._opened.remember(values)
 
     def read_records(
@@ -219,8 +219,8 @@ class Store:
         return len(slices)
 
     async def maintain(self, now: Nanoseconds) -> None:
-        """Clean the journal up: see :meth:`Journal.maintain`. After the snapshots have been written: what
-        they still hold would come back at the next start."""
+        """Clean the journal up: see :meth:`Journal.maintain`. Call it after the snapshots have been written:
+        entries in old snapshots would come back at the next start."""
         if now > 0:
             self.remember({_CLOCK: str(now)})
         await self._opened.maintain(now)

@@ -1,4 +1,4 @@
-"""The one writer of the journal: gathers what comes at the same time into one transaction.
+"""The only writer of the journal: changes that come at the same time share a transaction.
 
 While a transaction is being synced, what comes gathers for the next one, so that a thousand changes at once
 cost a few syncs. Two kinds of changes come:
@@ -34,10 +34,11 @@ from tocsin.node.store.statistics import JournalStatistics
 MAX_BATCH_ROWS: Final = 2048
 MAX_BATCH_BYTES: Final = 8 << 20
 MAX_WAITING_BYTES: Final = 32 << 20
-"""Own changes that wait for the writer; a caller with more waits too."""
+"""Bytes of own changes that wait for the writer; a caller beyond that waits too."""
 FACTS_INTERVAL: Final = 0.05
-"""Least seconds between the ends and beginnings of transactions that hold facts only: under load they share
-one, alone they wait for nothing. Own changes never wait, and take along what facts there are."""
+"""Least seconds between the end of a transaction and the beginning of one that holds facts only: under load
+they share one, a single fact is written at once. Own changes never wait, and take along what facts there
+are."""
 APPLIED_AT_ONCE: Final = 128
 """Own changes applied in memory before other work of the event loop runs."""
 RETRY: Final = 1.0
@@ -64,12 +65,12 @@ class Writer:
         self._marked: dict[tuple[str, Hashable], Entry | EntryTombstone] = {}
         self._flushes: list[asyncio.Future[bool]] = []
         self._room = asyncio.Condition()
-        self._busy = asyncio.Lock()  # held while the file is written or replaced
+        self._busy = asyncio.Lock()  # locked while the file is written or replaced
         self._task: asyncio.Task[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._gathering: asyncio.TimerHandle | None = None
         self._facts_from = float("-inf")  # loop time at which facts alone may be written
-        self._urgent = False  # somebody waits for the facts
+        self._urgent = False  # a caller waits for the facts
         self._applying = False  # what is being stored in memory is on the disk
         self._closed = False
 
@@ -83,7 +84,8 @@ class Writer:
             self._wake()
 
     def mark_outlived(self, kind: str, key: Hashable) -> None:
-        """A version that lives longer than the entry was met, or the entry was collected: write that too."""
+        """A version that expires later than the entry was seen, or the entry was collected: write that
+        too."""
         state = self._states[kind]
         found = state.entry_of(key) or state.tombstones.get(key)
         if found is not None:
@@ -92,7 +94,7 @@ class Writer:
             self._wake()
 
     def remember(self, values: Mapping[str, str]) -> None:
-        """Keep small values by name; written with the next transaction."""
+        """Store small values by name; written with the next transaction."""
         new = {name: value for name, value in values.items() if self.meta.get(name) != value}
         if new and not self._closed:
             self.meta.update(new)
@@ -100,10 +102,10 @@ class Writer:
             self._wake()
 
     async def commit(self, kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
-        """Keep own changes, then call ``apply``, which applies them in memory and broadcasts them.
+        """Write own changes, then call ``apply``, which applies them in memory and broadcasts them.
 
-        :class:`~tocsin.errors.StorageError`: they are not persisted, ``apply`` was not called. A caller that
-        is cancelled while waiting does not know; the change is then made or not, in memory and on disk alike.
+        :class:`~tocsin.errors.StorageError`: they are not persisted, ``apply`` was not called. For a caller
+        that is cancelled while waiting the outcome is unknown, but the same in memory and on disk.
         """
         until_of = self._states[kind].until_of
         rows = [row_of(kind, entry, until_of(entry.key)) for entry in entries]
@@ -128,7 +130,7 @@ class Writer:
         await done
 
     async def flush(self, *, urgent: bool = True) -> bool:
-        """Wait until what is in memory now is on the disk; False when the disk does not take it.
+        """Wait until everything that is in memory now is on disk; False when writing fails.
 
         Not ``urgent``: with the next transaction, which is soon in any case.
         """
@@ -145,7 +147,7 @@ class Writer:
         return await done
 
     async def close(self) -> None:
-        """Write what is waiting, if the disk takes it, and close. Idempotent."""
+        """Write what is waiting, if the disk works, and close. Idempotent."""
         if self._closed:
             return
         self._stop_retrying()
@@ -205,7 +207,7 @@ class Writer:
         return self._retry is None and now >= self._facts_from and bool(self._flushes or self._has_facts())
 
     def _take(self) -> Batch:
-        """What goes into the next transaction: own changes first; alone while facts could not be written."""
+        """The next transaction: own changes first, and without facts while those could not be written."""
         batch = Batch()
         rows = size = 0
         while self._changes and (not rows or (rows < MAX_BATCH_ROWS and size < MAX_BATCH_BYTES)):
@@ -243,7 +245,7 @@ class Writer:
                 await self._commit(batch)
         except StorageError as error:
             self._failed(batch, error)
-        except Exception as error:  # a bug of ours: nobody may wait for ever
+        except Exception as error:  # a bug of ours: no caller may wait for ever
             self._log.error("writing the journal failed", err=repr(error))
             self._failed(batch, StorageError(repr(error)))
         else:
@@ -302,7 +304,7 @@ class Writer:
             statistics.waiting_bytes -= change.size
             statistics.changes_refused += 1
             if not change.done.done():
-                change.done.set_exception(StorageError(f"the change cannot be kept on disk: {error}"))
+                change.done.set_exception(StorageError(f"the change cannot be written to disk: {error}"))
         self._put_back(batch)
         _settle(batch.flushes, False)
         flushes, self._flushes = self._flushes, []
@@ -335,7 +337,7 @@ class Writer:
     # -- the file
 
     async def rebuild(self, problem: str) -> None:
-        """All that is kept is in memory too: write it anew, and set the damaged file aside."""
+        """Set the damaged file aside, and write a new one from memory, which has everything."""
         rows = []
         for kind, state in self._states.items():
             for number, entry in enumerate(state):
@@ -406,7 +408,7 @@ class Writer:
 
 
 def _write_batch(database: Database, batch: Batch, states: States) -> None:
-    """On the writer's thread, where making the rows of thousands of entries holds nobody up."""
+    """Called on the writer's thread, as making the rows of thousands of entries takes long."""
     batch.records.make_rows()
     database.write(list(batch.rows(states)), batch.meta, batch.records.rows, batch.records.gone)
 

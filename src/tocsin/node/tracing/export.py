@@ -1,4 +1,4 @@
-"""Spans on their way to the collector: a bounded queue, and the exporter of OpenTelemetry on a thread."""
+"""Exports spans to the collector: a bounded queue, and OpenTelemetry's exporter on a thread."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from tocsin.node.tracing.tracing import Statistics
 from tocsin.tls.files import read
 
 MAX_WAITING: Final = 2048
-"""Spans; past it new ones are dropped."""
+"""Spans in the queue; further ones are dropped."""
 BATCH: Final = 512
 """Spans in one request at most."""
 GATHER: Final = 1.0
-"""Seconds in which spans gather."""
+"""Seconds for which spans are gathered into one request."""
 TIMEOUT: Final = 10.0
-"""Seconds that the collector has for one request, repetitions and all, unless the file says otherwise."""
+"""Time limit of one request with its retries, seconds, unless the file sets another."""
 
 
 class Outgoing(SpanProcessor):
-    """Sends what has ended. All but the exporter runs on the event loop."""
+    """Queues and sends ended spans. Everything but the exporter runs on the event loop."""
 
     def __init__(self, exporter: SpanExporter, statistics: Statistics, log: Logger) -> None:
         self._exporter = exporter
@@ -52,7 +52,7 @@ class Outgoing(SpanProcessor):
         self._task = asyncio.get_running_loop().create_task(self._run(self._thread))
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Have it sent, if it is sampled."""
+        """Queue the span, if it is sampled."""
         if span.context is None or not span.context.trace_flags.sampled:
             return
         if len(self._waiting) >= MAX_WAITING:
@@ -65,11 +65,11 @@ class Outgoing(SpanProcessor):
             self._enough.set()
 
     def discard(self) -> None:
-        """It will not be used."""
+        """Release what was made; this was never started."""
         self._exporter.shutdown()
 
     async def close(self, grace: float) -> None:
-        """Send what waits, for ``grace`` seconds."""
+        """Send queued spans, for at most ``grace`` seconds."""
         self._enough.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(grace):
@@ -77,7 +77,7 @@ class Outgoing(SpanProcessor):
         self._statistics.spans_dropped += len(self._waiting)
         if self._task is not None:
             self._task.cancel()
-        self._exporter.shutdown()  # A request that goes on is given up.
+        self._exporter.shutdown()  # Abandon a request that is still under way.
         if self._thread is not None:
             self._thread.close()
 
@@ -101,39 +101,40 @@ class Outgoing(SpanProcessor):
         try:
             done = await thread.run(partial(self._exporter.export, batch)) is SpanExportResult.SUCCESS
             said = HEARD.last
-        except Exception as error:  # A bug there must cost the spans alone.
+        except Exception as error:  # A bug there must only cost the spans.
             done, said = False, repr(error)
         if done:
             self._statistics.spans_exported += len(batch)
         else:
             self._statistics.spans_failed += len(batch)
-        if done is self._failing:  # Once when it begins, and once when it is over.
+        if done is self._failing:  # Log once when failures begin, and once when they end.
             self._failing = not done
             if done:
-                self._log.info("spans are taken again")
+                self._log.info("spans are exported again")
             else:
                 self._log.warn("spans cannot be exported", err=said)
 
 
 class _Heard(logging.Handler):
-    """The exporter's last message: its return value says only that it failed."""
+    """Remembers the exporter's last message, as its return value has no reason."""
 
     last = ""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
+        """Remember the message."""
         self.last = record.getMessage()
 
 
 HEARD: Final = _Heard(logging.WARNING)
 _library = logging.getLogger("opentelemetry")
 _library.addHandler(logging.NullHandler())
-_library.propagate = False  # Its warnings quote what requests bring.
+_library.propagate = False  # Its warnings quote content of requests.
 logging.getLogger("opentelemetry.exporter").addHandler(HEARD)
 
 
 def exporter_of(config: TracingConfig) -> SpanExporter:
-    """What sends to ``endpoint``; :class:`~tocsin.errors.ConfigError` for TLS files that cannot be used."""
+    """The exporter for ``endpoint``; :class:`~tocsin.errors.ConfigError` for TLS files that cannot be
+    used."""
     headers = {
         name: (*header.values, *header.secrets)[0]
         for name, header in (config.headers or {}).items()
@@ -150,7 +151,7 @@ def _by_http(config: TracingConfig, headers: Mapping[str, str], timeout: float) 
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
     session = requests.Session()
-    session.trust_env = False  # Neither proxies nor authorities of the environment.
+    session.trust_env = False  # Ignore proxies and authorities of the environment.
     tls = None if config.insecure else config.tls_config
     if tls is not None:
         session.mount("https://", _adapter(tls))
@@ -204,7 +205,8 @@ def _by_grpc(config: TracingConfig, headers: Mapping[str, str], timeout: float) 
         for name in ("insecure_skip_verify", "min_version", "max_version"):
             if tls[name]:
                 raise tls.at(name).error(
-                    f"{name} cannot be had with client_type grpc", "use client_type: http, or insecure: true"
+                    f"{name} is not supported with client_type: grpc",
+                    "use client_type: http, or insecure: true",
                 )
         credentials = grpc.ssl_channel_credentials(
             _pem(tls, "ca"), private_key=_pem(tls, "key"), certificate_chain=_pem(tls, "cert")

@@ -45,13 +45,13 @@ from tocsin.node.tracing.tracing import Statistics
 from tocsin.notify.integrations.base import TRACER, Outcome
 
 MAX_REPORTS: Final = 10_000
-"""Alerts whose last report's trace is remembered."""
+"""Alerts for which the trace of the last report is remembered."""
 MAX_FLUSHES: Final = 1_000
 """Flushes that are followed at once."""
 MAX_LINKS: Final = 32
-"""Other reports that a flush names."""
+"""Links of a flush's span to further reports."""
 REPORT_SECONDS: Final = 3600.0
-"""A flush belongs to no report that is older."""
+"""Seconds after which a report is not linked to a flush any more."""
 MAX_PATH: Final = 256
 """Characters of a request's path that its span has."""
 MAX_STATE: Final = 512
@@ -66,8 +66,8 @@ _propagator: Final = TraceContextTextMapPropagator()
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Of an alert. ``at`` by the monotonic clock. ``state`` is a ``tracestate`` as it came: read it takes up
-    to twenty times as much, and there may be thousands of reports."""
+    """The report of an alert. ``at``: monotonic clock. ``state`` is a ``tracestate`` as it came: read it
+    takes up to twenty times as much, and there may be thousands of reports."""
 
     trace_id: int
     span_id: int
@@ -90,7 +90,7 @@ class Report:
 
 
 class Spans:
-    """Those of one configuration. To be made on any thread, and used on the event loop."""
+    """The spans of one configuration. Create it on any thread, use it on the event loop."""
 
     def __init__(self, config: TracingConfig, *, instance: str, statistics: Statistics, log: Logger) -> None:
         """:class:`~tocsin.errors.ConfigError` for what cannot be used."""
@@ -129,11 +129,11 @@ class Spans:
         self._outgoing.start()
 
     def discard(self) -> None:
-        """They will not be used."""
+        """Release what was made; this was never started."""
         self._outgoing.discard()
 
     async def close(self, grace: float) -> None:
-        """Send what there is."""
+        """Send queued spans."""
         for _flush, span in self._flushes.values():
             span.end()
         self._flushes.clear()
@@ -141,7 +141,7 @@ class Spans:
 
     @contextmanager
     def request(self, scope: Scope) -> Iterator[Callable[[int], None]]:
-        """A request is answered; call what is given with the status."""
+        """Begin the span of a request; call the result with the status."""
         carried = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]
@@ -305,7 +305,7 @@ def _parent(context: SpanContext) -> Context:
 
 
 def _attributes(decision: Decision) -> dict[str, str | int]:
-    """What an event says of a decision."""
+    """The attributes of a decision's event."""
     attributes: dict[str, str | int] = {}
     if not isinstance(decision, Unsettled) and decision.integration is not None:
         attributes["alerting.notify.integration"] = str(decision.integration)

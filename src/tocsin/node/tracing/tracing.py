@@ -1,4 +1,4 @@
-"""What the node reports of its work: to the event recorder, and to the tracer where the file asks for one."""
+"""Passes the node's events to the event recorder, and to the tracer if ``tracing`` is configured."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tocsin.node.tracing.spans import Spans
 
 STOP_GRACE: Final = 5.0
-"""Seconds in which spans that wait are sent when the node stops or has another configuration."""
+"""Seconds for sending queued spans when the node stops or gets another configuration."""
 MISSING: Final = "tracing needs the extra 'tracing', which is not installed"
 
 
@@ -40,15 +40,15 @@ class Statistics:
 
     spans_exported: int = 0
     spans_failed: int = 0
-    """That the collector did not take."""
+    """Spans that the collector did not accept."""
     spans_dropped: int = 0
-    """For a full queue."""
+    """Spans dropped from a full queue."""
     flushes_forgotten: int = 0
-    """Past the bound of those that are followed at once."""
+    """Flushes past the bound of those that are followed at once."""
     reports_forgotten: int = 0
-    """Of alerts, past the bound of those whose trace is remembered."""
+    """Reports of alerts past the bound of those whose trace is remembered."""
     faults: int = 0
-    """Times that a span could not be made or ended, by a bug."""
+    """Times that a span could not be made or ended because of a bug."""
 
 
 class Tracing:
@@ -58,7 +58,8 @@ class Tracing:
     """
 
     def __init__(self, recording: Recording, *, instance: str, accept_missing: bool, log: Logger) -> None:
-        """``accept_missing``: without the extra the section is warned of, not refused."""
+        """``accept_missing``: if the extra is not installed, the section causes a warning and not an
+        error."""
         self._recording = recording
         self._instance = instance
         self._accept_missing = accept_missing
@@ -112,7 +113,7 @@ class Tracing:
 
     @contextmanager
     def _request(self, spans: Spans, scope: Scope) -> Iterator[Callable[[int], None]]:
-        """The span of a request. A fault of it is none of the request."""
+        """The span of a request. An error in it does not fail the request."""
         try:
             span = spans.request(scope)
             told = span.__enter__()
@@ -192,7 +193,7 @@ class Tracing:
         self._adopt()
 
     async def close(self) -> None:
-        """The node has stopped: export what there is. Bounded in time."""
+        """The node has stopped: export queued spans. Bounded in time."""
         await self._recording.close()
         self.check(None)
         self._adopt()
@@ -200,7 +201,7 @@ class Tracing:
             await asyncio.wait(self._closing, timeout=2 * STOP_GRACE)
 
     def _failed(self, error: Exception) -> None:
-        """A bug here, or in the library, must cost spans alone: what was sent is still to be logged."""
+        """A bug here or in the library must only cost spans: the notification is still to be recorded."""
         self.statistics.faults += 1
         if not self._has_failed:
             self._has_failed = True

@@ -1,8 +1,8 @@
-"""AWS as its own clients speak to it: where key and region come from, and what is tried again at once.
+"""AWS as its own clients use it: where keys and region come from, and which calls are retried at once.
 
 Keys come from the section, from the environment (``AWS_ACCESS_KEY_ID`` and so on) or from the shared files
-(``~/.aws/credentials``, ``~/.aws/config``). Those that AWS hands out to its own machines and containers are
-not asked for.
+(``~/.aws/credentials``, ``~/.aws/config``). Keys that AWS gives to its machines and containers (IMDS, ECS)
+are not supported.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from tocsin.notify.integrations.secrets import MAX_SECRET_BYTES
 from tocsin.notify.integrations.sigv4 import Credentials, sign
 
 MAX_TRIES: Final = 3
-"""Of one call, within one attempt, as AWS's own clients have it."""
+"""Tries of one call within one attempt, as in AWS's own clients."""
 LONGEST_PAUSE: Final = 20.0
-"""Seconds between two of them."""
+"""Seconds between two tries."""
 AGAIN_STATUSES: Final = frozenset((500, 502, 503, 504))
 AGAIN_CODES: Final = frozenset(
     (
@@ -124,9 +124,9 @@ class AWSClient:
         service: str,
         result: str,
     ) -> bytes:
-        """The answer, which holds the element ``result`` or is empty. :class:`NotifyError` for all else.
+        """The answer, which holds the element ``result`` or is empty; :class:`NotifyError` for any other.
 
-        A query of ``url`` is left out, as AWS's own library does.
+        The query of ``url`` is dropped, as by AWS's own library.
         """
         url = url.partition("#")[0].partition("?")[0]
         body = urlencode(form, errors="surrogateescape").encode()
@@ -160,20 +160,20 @@ class AWSClient:
 
 
 def element(body: bytes, name: str) -> str:
-    """The text of the first element of that name; empty if there is none. AWS's answers are flat enough."""
+    """The text of the first element of that name, at any depth; empty if there is none."""
     found = re.search(rb"<%b>([^<]*)</%b>" % (name.encode(), name.encode()), body)
     return unescape(found[1].decode("utf-8", "replace")) if found else ""
 
 
 def _problem(answer: Answer, result: str) -> tuple[str, str] | None:
-    """Code and text of what went wrong, if anything did. Without a code the answer is none of AWS's."""
+    """Code and text of the error, if the answer is one. Without a code the answer is not one of AWS."""
     body = answer.body.strip()
     if 200 <= answer.status < 300:
         if b"<" not in body or re.search(rb"<%b[\s/>]" % result.encode(), body):
             return None
-        return "", "the answer is none of AWS"
+        return "", "the answer is not from AWS"
     if b"<" in body and not body.endswith(b">"):
-        return "", "the answer is none of AWS"
+        return "", "the answer is not from AWS"
     return element(body, "Code") or "UnknownError", element(body, "Message")
 
 
@@ -187,5 +187,5 @@ def _error(status: int, code: str, text: str) -> NotifyError:
 
 
 def environment() -> Mapping[str, str]:
-    """The process' environment."""
+    """The environment variables of the process."""
     return os.environ

@@ -1,4 +1,4 @@
-"""What a kind of receiver is: a section of the file, and a notifier that sends by it.
+"""The contract of a kind of receiver: a section of the file, and a notifier that sends by it.
 
 A module of a kind ends with ``KIND = Kind(ItsConfig, ItsNotifier)``. All else that a notifier needs is handed
 to it as :class:`Services`. It reports failure by raising :class:`NotifyError`; time, secrets in errors
@@ -25,26 +25,26 @@ from tocsin.config.schema import Section, option
 from tocsin.notify.integrations.secrets import Secrets, why
 from tocsin.notify.integrations.statistics import ClientStatistics
 
-if TYPE_CHECKING:  # Loaded when there is something to send.
+if TYPE_CHECKING:  # Loaded with the first notification.
     from tocsin.notify.integrations.http import HTTPClient
 
 MAX_EXCERPT: Final = 1024
-"""Characters of an unwelcome answer that go into an error."""
+"""Characters of a failed request's answer that go into the error."""
 
 T = TypeVar("T")
 C = TypeVar("C", bound="IntegrationConfig")
 
 WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
-"""The observer of each HTTP request, and of the mail, of the attempt under way."""
+"""Observes the HTTP requests and the mail of the attempt under way."""
 
 TRACER: ContextVar[RequestTracer | None] = ContextVar("tracer", default=None)
-"""Who traces the HTTP requests of the attempt under way."""
+"""Traces the HTTP requests of the attempt under way."""
 
 DOING: ContextVar[str] = ContextVar("doing", default="")
-"""What the attempt under way is at, for the error when its time is up: ``Post "<redacted>"``."""
+"""What the attempt under way is doing, for the error when its time is up: ``Post "<redacted>"``."""
 
 IN_VAIN: ContextVar[bool] = ContextVar("in_vain", default=False)
-"""Whether the attempt under way is not to be made again when its time is up at this point."""
+"""Whether the attempt under way must not be retried if its time is up at this point."""
 
 
 class Watcher(Protocol):
@@ -52,21 +52,22 @@ class Watcher(Protocol):
 
     @property
     def dry(self) -> bool:
-        """Whether nothing is to be sent."""
+        """Whether this is a dry run: nothing is sent."""
 
     def sending(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes
     ) -> Answer | None:
-        """A request is about to be made. An answer stands for the server's: nothing is sent then."""
+        """A request is about to be sent. If this returns an answer, it counts as the server's, and nothing is
+        sent."""
 
     def answered(self, answer: Answer) -> None:
-        """What the server said to it."""
+        """The server's answer to the request."""
 
     def mailing(self, sender: str, recipients: Sequence[str], data: bytes) -> None:
-        """A mail, as it goes over the wire, is about to be handed over; if ``dry``, it is not."""
+        """A mail is about to be sent; if ``dry``, it is not. ``data``: as on the wire."""
 
     def replied(self, step: str, code: int, message: str) -> None:
-        """What a mail server said to a step of the session, such as ``RCPT``."""
+        """A mail server's reply to a step of the session, such as ``RCPT``."""
 
 
 class RequestTracer(Protocol):
@@ -92,7 +93,7 @@ class IntegrationConfig(Section):
 
 
 class HTTPIntegrationConfig(IntegrationConfig):
-    """One that sends by HTTP."""
+    """The section of an integration that sends by HTTP."""
 
     http_config: HTTPClientConfig = option(
         HTTPClientConfig.read, default=HTTPClientConfig(), null=None, inherit="http_config", always=True
@@ -112,11 +113,11 @@ class Outcome:
     reason: str = ""
     error: str = ""
     receiver_data: ReceiverData | None = None
-    """What the notification log is to remember for the integration, beside what it does."""
+    """What the notification log stores for the integration, beside its own fields (``receiver_data``)."""
 
 
 class NotifyError(Exception):
-    """An attempt failed. ``retry``: whether it may go better the next time. Secrets in the text are masked
+    """An attempt failed. ``retry``: whether another attempt may succeed. Secrets in the text are masked
     before anybody sees it."""
 
     def __init__(self, error: str, *, retry: bool = False, reason: str = "other") -> None:
@@ -128,7 +129,7 @@ class NotifyError(Exception):
 async def read_secret(secrets: Secrets, value: str, file: str, *, what: str, strip: bool = True) -> str:
     """``value``, or what ``file`` holds now; :class:`NotifyError`, not to be retried, when it cannot be read.
 
-    ``what``: the key of the file, for the error. ``strip``: whether the space around it is left out.
+    ``what``: the key of the file, for the error. ``strip``: whether the space around it is removed.
     """
     try:
         return await secrets.read(value, file, strip=strip)
@@ -137,19 +138,19 @@ async def read_secret(secrets: Secrets, value: str, file: str, *, what: str, str
 
 
 def fires(notification: Notification) -> bool:
-    """Whether any of its alerts fires; else all are resolved."""
+    """Whether any alert of the notification fires; otherwise all are resolved."""
     return any(alert.ends_at in (0, ZERO) for alert in notification.alerts)
 
 
 def group_hash(notification: Notification) -> str:
-    """What a server knows the group by: the SHA-256 of its key."""
+    """The group's key as SHA-256: by it a server recognizes the group."""
     return sha256(notification.group_key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 async def within(span: Nanoseconds, kind: str, request: Awaitable[T]) -> T:
     """``request``, bounded by the ``timeout`` of its section; 0 or less: only by the notification's deadline.
 
-    :class:`NotifyError`, to be tried again, when it is reached.
+    :class:`NotifyError` with ``retry`` when that time is up.
     """
     if span <= 0:
         return await request
@@ -167,8 +168,8 @@ class Notifier(Protocol):
     async def notify(self, notification: Notification) -> ReceiverData | None:
         """One attempt; :class:`NotifyError` when it did not get through. Cancelled when its time is up.
 
-        What it returns is in ``receiver_data`` of the group's next notifications, wherever they are sent;
-        ``None``: what is there already.
+        What it returns becomes ``receiver_data`` of the group's next notifications, on every node; ``None``
+        leaves that as it is.
         """
 
     async def close(self) -> None:
@@ -183,13 +184,13 @@ class Render(Protocol):
         """The data, a :class:`tocsin.notify.template.Data`."""
 
     def text(self, template: str) -> str:
-        """What ``template`` becomes as plain text."""
+        """``template`` rendered as plain text."""
 
     def html(self, template: str) -> str:
-        """What ``template`` becomes as HTML, values escaped by their context."""
+        """``template`` rendered as HTML, with values escaped by their context."""
 
     def copy(self, value: Any) -> Any:
-        """Maps, lists and texts with every text in them rendered; what a text becomes is read as YAML."""
+        """A copy of ``value`` (maps, lists, texts) with every text rendered and the result read as YAML."""
 
 
 class Renderer(Protocol):
@@ -200,7 +201,7 @@ class Renderer(Protocol):
         """``--web.external-url``."""
 
     def prepare(self, config: IntegrationConfig) -> None:
-        """Load and compile what the section's templates need, so that its first notification need not."""
+        """Load and compile the section's templates, so that its first notification need not."""
 
     async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
         """What ``build`` makes of the notification's data, without holding the event loop up.
@@ -211,7 +212,7 @@ class Renderer(Protocol):
 
 
 class Services(Protocol):
-    """What the node gives to the notifier of one integration."""
+    """What a notifier may use of the node."""
 
     @property
     def external_url(self) -> str:
@@ -219,11 +220,11 @@ class Services(Protocol):
 
     @property
     def secrets(self) -> Secrets:
-        """Reads secrets, and masks them in errors."""
+        """Reads the integration's secrets, and masks them in errors."""
 
     @property
     def statistics(self) -> ClientStatistics:
-        """What is counted of bounds."""
+        """Counters of bounds that were reached."""
 
     def http(self, config: HTTPClientConfig) -> HTTPClient:
         """A client of this integration's own; :class:`~tocsin.errors.ConfigError`: unusable certificates."""
@@ -234,7 +235,7 @@ class Services(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[C]):
-    """What a module of a kind offers."""
+    """A kind of receiver: its section and its notifier."""
 
     config: type[C]
     notifier: Callable[[C, Services], Notifier]
@@ -242,13 +243,13 @@ class Kind(Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class RetryRule:
-    """Which answers are ``success`` and which are worth another attempt: 5xx, and ``codes``."""
+    """Which statuses count as ``success``, and which are retried: 5xx, and ``codes``."""
 
     codes: Collection[int] = ()
     success: Collection[int] = range(200, 300)
     server_errors: bool = True
     details: Callable[[int, bytes], str] | None = None
-    """What of the answer's body goes into the error, if not its beginning."""
+    """Extracts the error's text from status and body. Without it the error has the beginning of the body."""
     reasons: bool = True
     """Whether the reason of a failure follows from the status; otherwise it is always ``other``."""
 
@@ -266,11 +267,11 @@ class RetryRule:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back by HTTP. ``body`` is cut at the bound."""
+    """An HTTP answer. ``body`` is cut at ``MAX_ANSWER_BYTES``."""
 
     status: int
     headers: dict[str, str]
-    """By lower-case name; of several with one name the last."""
+    """By lower-case name; the last one of a name wins."""
     body: bytes
 
     def check(self, rule: RetryRule = RetryRule()) -> None:
@@ -298,7 +299,7 @@ REASONS: Final[Sequence[str]] = (
 FAILURES: Final[Sequence[str]] = ("authError", *REASONS[:4], "rateLimited", *REASONS[4:])
 """Those of 0.34, which are ours."""
 _WITHOUT_STATUS: Final = frozenset({"discord", "webex"})
-"""Kinds of which 0.33 ignores the status of an answer."""
+"""Kinds for which Alertmanager 0.33 does not derive the reason from the status."""
 
 
 def older_reason(kind: str, reason: str) -> str:

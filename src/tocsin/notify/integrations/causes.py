@@ -1,4 +1,4 @@
-"""What the system said, beneath the errors of libraries."""
+"""The operating system's or TLS's error beneath the errors of libraries."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ _DEPTH: Final = 10
 
 
 def system_said(error: BaseException, *, connecting: bool = False) -> str:
-    """What the system or TLS said, if that is what is behind ``error``; else empty. It names no address: an
-    attempt's error says once where it went."""
+    """The operating system's or TLS's error behind ``error``, or an empty text. It has no address, which the
+    attempt's error has already."""
     found: BaseException | None = error
     for _ in range(_DEPTH):
         if isinstance(found, BaseExceptionGroup):
@@ -25,7 +25,7 @@ def system_said(error: BaseException, *, connecting: bool = False) -> str:
             if isinstance(found, socket.gaierror):
                 return f"lookup of the host: {found.strerror.lower()}"
             kind = "connect" if connecting else "connection"
-            # asyncio has a message of its own, with the address, instead of the system's.
+            # asyncio replaces the system's message by its own, which has the address.
             said = os.strerror(found.errno) if found.errno > 0 else found.strerror
             return f"{kind}: {said.lower()}"
         following = found.__cause__ or found.__context__ if found is not None else None
@@ -36,6 +36,6 @@ def system_said(error: BaseException, *, connecting: bool = False) -> str:
 
 
 def cause(error: BaseException, *, connecting: bool = False) -> str:
-    """What went wrong with a connection, for people: what the system said, or else the error."""
+    """The text of a connection's error: the operating system's, or else that of ``error``."""
     said = system_said(error, connecting=connecting)
     return said or f"{type(error).__name__}: {error}".removesuffix(": ")

@@ -27,12 +27,12 @@ from tocsin.notify.integrations.url import Target
 import_module("anyio._backends._asyncio")  # Else anyio loads it with the first connection, in 40 ms.
 
 MAX_CONNECTIONS: Final = 64
-"""Of one integration, and as many requests at a time. More wait for one to be over."""
+"""Connections of one integration, and requests at the same time; further requests wait."""
 KEPT_SECONDS: Final = 300.0
 MAX_HELD_BYTES: Final = 64 * 1024
-"""Of a request, written at once."""
+"""Bytes of a request that are joined into one write."""
 MAX_HEAD_BYTES: Final = 192 * 1024
-"""Of response heads, interim ones (1xx) included, that are read after a request was written."""
+"""Bytes of response heads, interim ones (1xx) included, that are read for one request."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,7 +41,7 @@ class Pool:
 
     connections: Reuse
     backend: _Backend | None
-    """Where the connections come from that httpcore makes."""
+    """Makes the connections that httpcore uses."""
     context: ssl.SSLContext | None
     users: int = 0
     retired: bool = False
@@ -52,10 +52,9 @@ class Pool:
         return self.backend is not None
 
     def retire(self) -> None:
-        """No further request gets these connections: one of them may be no good.
-
-        Nobody knows how a request that was given up has left an HTTP/2 connection or a tunnel: it may be
-        dead, or hold bytes for nobody until its window is full.
+        """Give these connections to no further request. After a cancelled request the state of an HTTP/2
+        connection or a tunnel is unknown: it may be dead, or its window may be full of bytes that nobody
+        reads.
         """
         self.retired = True
 
@@ -82,7 +81,7 @@ class Connections:
         self._choose = proxy_chooser(config, os.environ)
         self._tls = config.tls_config
         self._has_files = any((self._tls.ca_file, self._tls.cert_file, self._tls.key_file))
-        """Which fail a request without TLS too when they cannot be read, as in Go."""
+        """TLS files that cannot be read fail requests without TLS as well, as in Go."""
         self._http2 = config.enable_http2
         self._contexts = contexts
         self._statistics = statistics
@@ -124,13 +123,13 @@ class Connections:
 
     @property
     def closed(self) -> bool:
-        """Whether nothing more is to be sent."""
+        """Whether :meth:`close` was called."""
         return self._closed
 
     async def _pool(self, target: Target) -> Pool:
         proxy, secure = self._choose(target.scheme, target.host, target.port), target.scheme == "https"
         context: ssl.SSLContext | None = None
-        if proxy or secure or self._has_files:  # To make one takes a while.
+        if proxy or secure or self._has_files:  # Making a context takes a while.
             context = await self._contexts.current(self._tls, http2=self._http2)
         key = proxy, secure
         pool = self._pools.get(key)
@@ -140,7 +139,7 @@ class Connections:
         if old is not None:
             old.retire()
             if not old.users:
-                pool.users += 1  # Nobody closes it during the wait.
+                pool.users += 1  # It is not closed during the wait.
                 try:
                     await old.aclose()
                 finally:
@@ -196,10 +195,9 @@ def _pairs(proxy: ProxyConfig) -> list[tuple[str, str]]:
 
 
 class _Backend(AnyIOBackend):
-    """Has certificates checked by ``server_name``, if there is one, however the connection is made.
-
-    And knows what is open: httpcore forgets a connection whose handshake with proxy or receiver failed or was
-    cancelled, so that its socket would stay.
+    """Has certificates verified for ``server_name``, if given, however the connection is made. Tracks open
+    sockets: httpcore forgets a connection whose handshake with proxy or receiver failed or was cancelled, and
+    leaves its socket open.
     """
 
     def __init__(self, server_name: str, statistics: ClientStatistics, max_response: int) -> None:
@@ -251,7 +249,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """A little at a time, as all of it is processed at once; and not for ever: httpcore would go on with
         interim answers (1xx) that have no end."""
-        with suppress(httpcore.WriteError):  # It may have been answered already: read that.
+        with suppress(httpcore.WriteError):  # The server may have answered already: read the answer.
             await self._flush(timeout)
         data = await self._stream.read(min(max_bytes, READ_BYTES), timeout)
         self._read_since_write += len(data)

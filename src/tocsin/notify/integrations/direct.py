@@ -45,7 +45,7 @@ class DirectConnection(httpcore.AsyncConnectionInterface):
         made = self._made
         if made is None:
             async with self._dialling:
-                if self._failed:  # The one that dialled says why; this one makes another.
+                if self._failed:  # The request that dialled reports the error; this one dials anew.
                     raise httpcore.ConnectionNotAvailable
                 made = self._made
                 if made is None:
@@ -86,17 +86,17 @@ class DirectConnection(httpcore.AsyncConnectionInterface):
             await self._made.aclose()
 
     def can_handle_request(self, origin: httpcore.Origin) -> bool:
-        """Whether it leads there."""
+        """Whether this connection leads to ``origin``."""
         return origin == self._origin
 
     def is_available(self) -> bool:
-        """Whether it could take a request: while it is dialled, if it may turn out to speak HTTP/2."""
+        """Whether it can take a request. While it is being dialled: if it may turn out to be HTTP/2."""
         if self._made is None:
             return self._http2 and not self._failed
         return self._made.is_available()
 
     def has_expired(self) -> bool:
-        """Whether it is better closed."""
+        """Whether it should be closed: it was idle too long, or the server has closed it."""
         return self._failed if self._made is None else self._made.has_expired()
 
     def is_idle(self) -> bool:
@@ -104,9 +104,9 @@ class DirectConnection(httpcore.AsyncConnectionInterface):
         return self._failed if self._made is None else self._made.is_idle()
 
     def is_closed(self) -> bool:
-        """Whether it is no more."""
+        """Whether it is closed."""
         return self._failed if self._made is None else self._made.is_closed()
 
     def info(self) -> str:
-        """For people."""
+        """A description, for logs."""
         return f"{self._origin}, dialled" if self._made is None else self._made.info()

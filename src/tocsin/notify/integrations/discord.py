@@ -25,7 +25,7 @@ from tocsin.notify.integrations.url import is_url
 MAX_TITLE: Final = 256
 MAX_DESCRIPTION: Final = 4096
 MAX_CONTENT: Final = 2000
-"""Characters, all three, by Discord's limits of messages and embeds."""
+"""Characters of content, title and description, by Discord's limits of messages and embeds."""
 
 RED: Final = 0x992D22
 GREEN: Final = 0x2ECC71
@@ -40,9 +40,9 @@ class DiscordConfig(HTTPIntegrationConfig, kind="discord"):
     title: str = option(template, default=Template('{{ template "discord.default.title" . }}'))
     message: str = option(template, default=Template('{{ template "discord.default.message" . }}'))
     username: str = option(text, default="")
-    """No template, and neither is ``avatar_url``: Alertmanager sends both as they are written."""
+    """Not a template, nor is ``avatar_url``: Alertmanager sends both as they are written."""
     avatar_url: str = option(text, default="")
-    """Left out of the message when it is not a URL."""
+    """Omitted from the message when it is not a URL."""
 
     def check(self) -> None:
         """A URL, or a file with it."""

@@ -40,13 +40,13 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 MAX_SESSIONS: Final = 16
-"""Connections of one integration; more mails wait for one of them to be over."""
+"""SMTP sessions of one integration at the same time; further mails wait."""
 MAX_ADDRESSES_CHARACTERS: Final = 64 * 1024
-"""Of ``to`` or ``from``, rendered."""
+"""Characters of ``to`` or ``from``, rendered."""
 INLINE_CHARACTERS: Final = 16 * 1024
-"""Of a mail; past it, it is put together beside the event loop."""
+"""Characters of a mail, past which it is encoded on a thread."""
 _INLINE_ADDRESSES: Final = 1024
-"""Characters of ``to`` and ``from``, past which they are read beside the event loop."""
+"""Characters of ``to`` and ``from``, past which they are parsed on a thread."""
 
 _NO_SECRET: Final = Secret("")
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+", re.ASCII)
@@ -62,7 +62,7 @@ class ThreadingConfig(Section):
 
 
 class EmailConfig(IntegrationConfig, kind="email"):
-    """One of ``email_configs``. The relative names of its files are of the working folder."""
+    """One of ``email_configs``. Relative file names start at the working directory."""
 
     send_resolved: bool = option(boolean, default=False, always=True)
     to: str = option(template, default=Template(""))
@@ -83,11 +83,12 @@ class EmailConfig(IntegrationConfig, kind="email"):
         WorkingFolderTLS.read, default=WorkingFolderTLS(), null=None, inherit="smtp_tls_config", always=True
     )
     force_implicit_tls: bool | None = option(boolean, default=None, inherit="smtp_force_implicit_tls")
-    """Whether TLS is spoken from the start; if not given, on port 465."""
+    """Whether TLS begins with the connection (SMTPS); if not given: on port 465 only."""
     threading: ThreadingConfig = option(ThreadingConfig.read, default=ThreadingConfig())
 
     def check(self) -> None:
-        """What a mail needs; headers by the names that they are sent with, the three usual ones added."""
+        """Server and addresses are given. Headers get the names that they are sent with; To, From and Subject
+        are added."""
         if not self.to:
             raise self.mark.error("missing to address in email config", "add to:")
         headers: dict[str, str] = {}
@@ -125,12 +126,12 @@ class EmailConfig(IntegrationConfig, kind="email"):
 
     @property
     def implicit_tls(self) -> bool:
-        """Whether TLS is spoken from the start."""
+        """Whether TLS begins with the connection (SMTPS)."""
         return self.server[1] == "465" if self.force_implicit_tls is None else self.force_implicit_tls
 
 
 def usual_name(name: str) -> str:
-    """A header's name as Go writes it: ``x-the-id`` is ``X-The-Id``. What can be no name stays as it is."""
+    """A header's name as Go writes it: ``x-the-id`` is ``X-The-Id``. An invalid name stays as it is."""
     if not _TOKEN.fullmatch(name):
         return name
     return "-".join(part[:1].upper() + part[1:].lower() for part in name.split("-"))
@@ -155,7 +156,7 @@ class _Mail:
 
 
 class EmailNotifier:
-    """Whatever the server refuses is tried again, as Alertmanager does; what a template spoils is not."""
+    """Whatever the server refuses is retried, as by Alertmanager; a failing template is not."""
 
     def __init__(self, config: EmailConfig, services: Services) -> None:
         self._config = config
@@ -180,7 +181,7 @@ class EmailNotifier:
                 raise
 
     async def close(self) -> None:
-        """Hang up where leave is still being taken."""
+        """Drop connections that still wait for the answer to QUIT."""
         leaving = dict(self._leaving)
         for task, session in leaving.items():
             task.cancel()
@@ -240,7 +241,7 @@ class EmailNotifier:
         await session.data(data)
 
     async def _show(self, watcher: Watcher, notification: Notification) -> None:
-        """The mail that would be sent, without a server."""
+        """Show the watcher the mail that would be sent, without connecting to a server."""
         mail = await self._services.compose(notification, self._render)
         sender, recipients = await _sender(mail), await _recipients(mail)
         watcher.mailing(sender, recipients, await self._data(mail, notification))
@@ -256,7 +257,7 @@ class EmailNotifier:
         if config.text:
             parts.append(("text/plain; charset=UTF-8", render.text(config.text)))
         if config.html:
-            # What is preferred comes last (RFC 2046, section 5.1.4).
+            # The preferred part comes last (RFC 2046, section 5.1.4).
             parts.append(("text/html; charset=UTF-8", render.html(config.html)))
         return _Mail(sender, recipients, headers, parts)
 
@@ -282,7 +283,8 @@ class EmailNotifier:
         return as_data(message(headers, multipart(mail.parts, boundary)))
 
     async def _authenticate(self, session: SMTPSession, mechanisms: str) -> None:
-        """By the first mechanism of the server's list that is known and has what it needs."""
+        """Authenticate by the first mechanism in the server's list that is known and for which there are
+        credentials."""
         config = self._config
         problems: list[str] = []
         for mechanism in mechanisms.upper().split(" "):
@@ -301,9 +303,9 @@ class EmailNotifier:
         raise NotifyError(f"no way to authenticate: {', '.join(problems)}", retry=True)
 
     async def _credential(self, key: str, mechanism: str, problems: list[str]) -> str:
-        """A secret, from its file if there is one; empty, and why, when it cannot be had.
-
-        What is in the file of a shared secret counts to its last byte, as with Alertmanager.
+        """A secret, from its file if there is one. Empty if it is not available, with the reason added to
+        ``problems``. The file of a shared secret is used as it is, its last newline included, as by
+        Alertmanager.
         """
         config, secrets = self._config, self._services.secrets
         file = config[f"{key}_file"]
@@ -315,7 +317,7 @@ class EmailNotifier:
         if not found:
             problems.append(f"{mechanism} needs {key}")
         for said in (found, f"{config.auth_identity}\0{config.auth_username}\0{found}"):
-            # A server may repeat what it was sent, as it was sent.
+            # A server may quote in its reply what it was sent.
             secrets.add(b64encode(said.encode()).decode())
         return found
 
@@ -365,7 +367,7 @@ async def _recipients(mail: _Mail) -> list[str]:
 
 
 async def _beside(large: bool, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What ``work`` gives; where it is large, by another thread."""
+    """The result of ``work``, which runs on a thread if it is ``large``."""
     return await asyncio.to_thread(work, *args, **kwargs) if large else work(*args, **kwargs)
 
 

@@ -1,4 +1,4 @@
-"""One request and its answer, over the kept connections of a client: what needs httpcore."""
+"""One request and its answer over a client's connections: the part of the client that needs httpcore."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ _NAME: Final = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]+")
 
 
 class Exchanges:
-    """Of one client. Each is bounded in what it reads, and takes its connections with it when it fails."""
+    """The exchanges of one client. Each is bounded in what it reads, and retires its connections when it
+    fails."""
 
     def __init__(
         self,
@@ -70,12 +71,12 @@ class Exchanges:
                         pool.retire()
                     return Answer(response.status, _headers_of(response), body)
             except httpcore.ConnectError as error:
-                if pool.proxied:  # Else it would look as if the receiver were to blame.
+                if pool.proxied:  # Otherwise the error would blame the receiver.
                     raise NotifyError(f"proxyconnect: {_cause(error)}", retry=True) from None
                 raise
 
     async def _beginning(self, response: httpcore.Response) -> tuple[bytes, bool]:
-        """An answer, cut, and whether that is all of it: then its connection is kept for the next request."""
+        """An answer, cut at the bounds, and whether it is complete: then its connection is reused."""
         read = bytearray()
         pieces = 0
         bounds = self._statistics.bounds_reached
@@ -91,9 +92,9 @@ class Exchanges:
                         bounds["answer_pieces"] += 1
                         return bytes(read), False
                     if not pieces % _PIECES_AT_ONCE:
-                        await asyncio.sleep(0)  # They may all have come together.
+                        await asyncio.sleep(0)  # All pieces may have come at once.
         except (httpcore.NetworkError, httpcore.ProtocolError):
-            return bytes(read), False  # The status is known, and it is what counts.
+            return bytes(read), False  # The status is known, and it decides.
         except TimeoutError:
             bounds["answer_time"] += 1
             return bytes(read), False
@@ -104,7 +105,7 @@ def _header(name: str, value: str) -> tuple[bytes, bytes]:
     if _UNPRINTABLE.search(value) or _UNPRINTABLE.search(name):
         raise ValueError(f"the value of the header {name!r} holds control characters")
     if not _NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a header")
+        raise ValueError(f"{name!r} is not the name of a header")
     return name.encode(), value.strip(" \t").encode()
 
 
@@ -113,7 +114,7 @@ def _headers_of(response: httpcore.Response) -> dict[str, str]:
 
 
 def _cause(error: BaseException) -> str:
-    """What the system said, if that is what is behind ``error``."""
+    """The operating system's error, or a text for httpcore's."""
     said = system_said(error, connecting=isinstance(error, httpcore.ConnectError))
     if not said and isinstance(error, httpcore.ReadError | httpcore.WriteError):
         return str(error) or "connection reset by peer"

@@ -1,7 +1,6 @@
-"""The HTTP client of all kinds of receiver, out of ``http_config`` as Prometheus understands it.
-
-httpcore has the connections; here are credentials, redirects by Go's rules, bounds, and errors that say what
-the system said and show no secret.
+"""The HTTP client of all kinds of receiver, configured by ``http_config`` as in Prometheus. httpcore has the
+connections; here are credentials, redirects by Go's rules, bounds, and errors that hold the operating
+system's message and no secret.
 """
 
 from __future__ import annotations
@@ -53,30 +52,30 @@ __all__ = [
 ]
 
 USER_AGENT: Final = f"Alertmanager/{__version__} (Tocsin)"
-"""Begins as upstream's, which receivers are known to match on."""
+"""Begins like Alertmanager's, which receivers are known to match on."""
 
 Headers: TypeAlias = Sequence[Header]
 
 
 class TokenSource(Protocol):
-    """Gives what an ``Authorization`` header says."""
+    """Provides the value of the ``Authorization`` header."""
 
     async def authorization(self) -> str:
         """``TYPE TOKEN``; :class:`NotifyError`."""
 
     def refused(self, authorization: str) -> bool:
-        """The server does not take it. Whether another one is worth a request right now."""
+        """The server has refused this value; whether to repeat the request at once with a new one."""
 
     async def close(self) -> None:
         """Close kept connections."""
 
 
 _OF_THE_BODY: Final = frozenset(("content-length", "transfer-encoding", "trailer"))
-"""Headers that say how a body is sent: they are ours, whatever ``http_headers`` says, as with Go."""
+"""Headers about how a body is sent. The client sets them, whatever ``http_headers`` has, as in Go."""
 
 
 class HTTPClient:
-    """Makes requests, each within the attempt's time, with kept connections."""
+    """Makes requests over kept connections. The time limit is the attempt's."""
 
     def __init__(
         self,
@@ -134,9 +133,8 @@ class HTTPClient:
         return await self.request("POST", url, body, headers=[("Content-Type", content_type), *headers])
 
     async def post_within(self, span: Nanoseconds, kind: str, url: str, body: bytes) -> Answer:
-        """:meth:`post`, bounded by the ``timeout`` of a section (:func:`within`).
-
-        It begins once what requests need is loaded, which takes long, once.
+        """:meth:`post`, bounded by the ``timeout`` of a section (:func:`within`), which begins after the HTTP
+        library has been loaded: that takes long, once.
         """
         if span > 0 and self._exchanges is None:
             await self._loaded()
@@ -149,10 +147,8 @@ class HTTPClient:
     async def request(
         self, method: str, url: str, body: bytes = b"", *, headers: Headers = (), retry: bool = True
     ) -> Answer:
-        """One request, and where its redirects lead.
-
-        Whatever the status of the answer is: see :meth:`Answer.check`. :class:`NotifyError` when there is no
-        answer: to be tried again, if ``retry``. The URL is never in its text.
+        """One request, with its redirects. The answer may have any status: see :meth:`Answer.check`.
+        :class:`NotifyError` when there is no answer, with ``retry`` as given. The URL is never in its text.
         """
         doing = f'{method.capitalize()} "<redacted>"'
         DOING.set(doing)
@@ -185,7 +181,7 @@ class HTTPClient:
             step = next_step(step, answer.status, location, first=target)
 
     async def _authorized(self, step: Step) -> Answer:
-        """One request; and another with a new token, if the old one was taken before and is no longer."""
+        """One request, and another one with a new token if the server no longer accepts the old one."""
         for repeated in (False, True):
             sent = await self._headers(step)
             answer = await self._once(step, sent)
@@ -229,9 +225,9 @@ class HTTPClient:
             return self._exchanges
 
     async def _headers(self, step: Step) -> list[Header]:
-        """All headers of a request but its Host."""
+        """All headers of a request except Host."""
         sent = without_sensitive(step.headers) if step.foreign else list(step.headers)
-        if self._tokens is not None:  # A token counts more than what a kind or a URL says.
+        if self._tokens is not None:  # A token overrides credentials of the kind or the URL.
             sent = [pair for pair in sent if pair[0].lower() != "authorization"]
         sent += await self._own_headers(step.target, sent, foreign=step.foreign)
         sent = [pair for pair in sent if pair[0].lower() not in _OF_THE_BODY]
@@ -257,7 +253,7 @@ class HTTPClient:
                     headers += [(name, value) for value in header.values]
             return headers
         if any(name.lower() == "authorization" for name, _ in given):
-            pass  # The kind's own counts.
+            pass  # A header that the kind sets overrides it.
         elif self._tokens is not None:
             headers.append(("Authorization", await self._tokens.authorization()))
         elif target.username or target.password:
@@ -281,14 +277,14 @@ class HTTPClient:
 
 
 def _load_exchanges() -> type[Exchanges]:
-    """httpcore takes longer to load than the event loop may be held."""
+    """Load httpcore on a thread: it takes longer than the event loop may be held."""
     from tocsin.notify.integrations.exchanges import Exchanges
 
     return Exchanges
 
 
 def _of_tokens(config: HTTPClientConfig) -> HTTPClientConfig:
-    """How tokens are fetched: by the TLS and proxy settings of ``oauth2`` alone."""
+    """The client configuration for fetching tokens: only the TLS and proxy settings of ``oauth2``."""
     oauth2 = config.oauth2
     assert oauth2 is not None  # noqa: S101
     return HTTPClientConfig(

@@ -1,4 +1,4 @@
-"""HTTP/1.1 over one connection: httptools reads what nearly all servers answer, h11 what is written loosely.
+"""HTTP/1.1 over one connection: httptools parses what nearly all servers send, h11 what httptools refuses.
 
 httpcore's own connection has h11 read every answer, which takes a third of a notification's time.
 """
@@ -26,17 +26,17 @@ class _Answer(Protocol):
     """Reads one answer."""
 
     status: int
-    """0: it is not known yet."""
+    """0: not known yet."""
     headers: list[tuple[bytes, bytes]]
     pieces: list[bytes]
-    """Of its body, to be taken."""
+    """Pieces of the body that were not read yet."""
     whole: bool
     kept: bool
-    """Once it is whole: whether another request may follow."""
+    """Once the answer is complete: whether the connection may be reused."""
 
     def feed(self, data: bytes) -> None:
-        """This has come; if empty: it was the last. ``httpcore.RemoteProtocolError`` when there is no status
-        yet and will be none; a body that is cut or broken ends where it does."""
+        """Parse received bytes; empty: the connection has ended. ``httpcore.RemoteProtocolError`` if it ends
+        or breaks before the status; after that, a body that is cut or malformed just ends there."""
 
     def done(self) -> None:
         """Nothing more is fed."""
@@ -52,7 +52,7 @@ class _QuickAnswer:
         self.whole = False
         self.kept = True
         self.raw = b""
-        """What came until the status was known."""
+        """The bytes received before the status was known, for h11."""
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
@@ -70,7 +70,7 @@ class _QuickAnswer:
         self._ended(problem)
 
     def _ended(self, problem: str) -> None:
-        """Nothing more is read. Once the status is known, the body ends here, or has ended before."""
+        """Stop reading. Once the status is known, the body ends here at the latest."""
         if not self.status:
             raise httpcore.RemoteProtocolError(problem)
         self.whole, self.kept = True, False
@@ -90,7 +90,7 @@ class _QuickAnswer:
         status = self._parser.get_status_code()
         if self.whole:
             self.kept = False
-        elif 100 <= status < 200 and status != _SWITCHED:  # Another one follows.
+        elif 100 <= status < 200 and status != _SWITCHED:  # An interim answer: another one follows.
             self.headers.clear()
         else:
             self.status = status
@@ -172,7 +172,7 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
             try:
                 await self._stream.write(_head(request) + body)
             except httpcore.WriteError:
-                pass  # It may have been answered already: read that.
+                pass  # The server may have answered already: read the answer.
             while not answer.status:
                 data = await self._stream.read(READ_BYTES)
                 try:
@@ -200,7 +200,7 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
         )
 
     async def pieces(self, answer: _Answer) -> AsyncIterator[bytes]:
-        """The body, as it comes."""
+        """The body, piece by piece as it comes."""
         while True:
             taken, answer.pieces[:] = list(answer.pieces), ()
             for piece in taken:
@@ -212,7 +212,7 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
                 await asyncio.sleep(0)
 
     def over(self, answer: _Answer) -> None:
-        """Nobody reads on: keep the connection, or close it."""
+        """The answer is not read any further: keep the connection for reuse, or close it."""
         if self._answer is not answer:
             return
         self._answer = None
@@ -232,15 +232,15 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
         self.close()
 
     def can_handle_request(self, origin: httpcore.Origin) -> bool:
-        """Whether it leads there."""
+        """Whether this connection leads to ``origin``."""
         return origin == self._origin
 
     def is_available(self) -> bool:
-        """Whether it could take a request."""
+        """Whether it can take a request now."""
         return self._answer is None and not self._closed
 
     def has_expired(self) -> bool:
-        """Whether it is better closed: it has waited too long, or the other side has closed it."""
+        """Whether it should be closed: it was idle too long, or the server has closed it."""
         return self._answer is None and (time.monotonic() > self._expire_at or self._stream.was_left)
 
     def is_idle(self) -> bool:
@@ -248,16 +248,16 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
         return self._answer is None and not self._closed
 
     def is_closed(self) -> bool:
-        """Whether it is no more."""
+        """Whether it is closed."""
         return self._closed
 
     def info(self) -> str:
-        """For people."""
+        """A description, for logs."""
         return f"{self._origin}, HTTP/1.1, {'closed' if self._closed else 'open'}"
 
 
 class _Body:
-    """What httpcore reads of an answer, and closes."""
+    """The body of an answer as httpcore wants it."""
 
     def __init__(self, connection: HTTP1Connection, answer: _Answer) -> None:
         self._connection = connection

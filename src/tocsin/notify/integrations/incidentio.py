@@ -1,4 +1,4 @@
-"""incident.io: the notification as data, to an alert source."""
+"""incident.io: posts the notification as JSON to an alert source."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from tocsin.notify.integrations.json import encode
 from tocsin.notify.integrations.payload import beside_loop, payload
 
 MAX_PAYLOAD_BYTES: Final = 512 * 1024
-"""What incident.io takes. Of a larger one the first alert alone is sent, whatever its size."""
+"""The most that incident.io accepts. Of a larger notification only the first alert is sent, whatever its
+size."""
 
 
 class IncidentioConfig(HTTPIntegrationConfig, kind="incidentio"):
@@ -37,12 +38,12 @@ class IncidentioConfig(HTTPIntegrationConfig, kind="incidentio"):
     alert_source_token: str = option(secret, default=Secret(""))
     alert_source_token_file: str = option(text, default="")
     max_alerts: int = option(unsigned, default=0, always=True)
-    """Alerts past it are left out of the message and counted there; 0 is no limit."""
+    """Alerts in a message; how many more there are is in ``truncatedAlerts``. 0 is no limit."""
     timeout: int = option(go_duration, default=0, always=True, show=format_go_duration)
-    """Of one request, nanoseconds; 0 or less: only the notification's deadline."""
+    """Time limit of a request, nanoseconds; 0 or less: only the notification's deadline."""
 
     def check(self) -> None:
-        """A URL, and who asks: by a token, or by ``http_config`` (of ``global`` too)."""
+        """A URL, and credentials: a token, or those of ``http_config`` (``global``'s too)."""
         self.at_most_one("url", "url_file", least="add url:")
         token = "alert_source_token_file" if self.alert_source_token_file else "alert_source_token"
         self.at_most_one("alert_source_token", "alert_source_token_file")
@@ -96,8 +97,8 @@ class IncidentioNotifier:
 
 
 def _authorized(config: IncidentioConfig) -> HTTPClientConfig:
-    """How to ask: the token counts more than an ``authorization`` of ``global``, and less than other
-    credentials."""
+    """The client configuration: the token overrides an ``authorization`` of ``global``; other credentials
+    override the token."""
     http = config.http_config
     token, file = config.alert_source_token, config.alert_source_token_file
     if not (token or file) or http.oauth2 is not None:
@@ -106,7 +107,7 @@ def _authorized(config: IncidentioConfig) -> HTTPClientConfig:
 
 
 def _details(body: bytes) -> str:
-    """What an answer says: ``message``, ``error`` and ``errors``, if it is JSON with these."""
+    """``message``, ``error`` and ``errors`` of an answer that is JSON."""
     try:
         said, _ = json.JSONDecoder().raw_decode(body.decode("utf-8", "replace").lstrip(" \t\r\n"))
     except (ValueError, RecursionError):

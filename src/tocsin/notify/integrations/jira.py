@@ -46,11 +46,11 @@ class UpdatedText(Section):
 
     template: str = option(template, default=Template(""))
     enable_update: bool | None = option(boolean, default=None)
-    """``false``: said when the issue is made, and left alone afterwards."""
+    """``false``: set when the issue is created, and not changed afterwards."""
 
     @property
     def updated(self) -> bool:
-        """Whether an issue that is there gets it too."""
+        """Whether an existing issue gets it too."""
         return self.enable_update is not False
 
 
@@ -88,7 +88,8 @@ class JiraConfig(HTTPIntegrationConfig, kind="jira"):
     wont_fix_resolution: str = option(plain, default="")
     reopen_duration: int = option(duration, default=0, show=show_duration)
     fields: dict[str, Any] = option(map_of(any_templates), default={})
-    """Of the issue, over those above; each text in a value is a template, and may become a number, a list."""
+    """Fields of the issue, which override the keys above. Each text in a value is a template, whose result is
+    read as YAML."""
 
     def check(self) -> None:
         """A project, a type of issue, and where Jira is."""
@@ -111,16 +112,15 @@ class JiraConfig(HTTPIntegrationConfig, kind="jira"):
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """One that was found. ``done`` is None when Jira did not return its status."""
+    """An issue that was found. ``done`` is None when Jira did not return its status."""
 
     key: str
     done: bool | None
 
 
 class JiraNotifier:
-    """Looks for the group's issue, makes or updates it, and moves it on.
-
-    5xx and 429 are tried again. A request without an answer is not, since an issue may have been made.
+    """Searches for the group's issue, creates or updates it, and makes its transition. 5xx and 429 are
+    retried; a request without an answer is not, since an issue may have been created.
     """
 
     retry: Final = RetryRule(codes=frozenset((429,)))
@@ -197,7 +197,7 @@ def search_for(config: JiraConfig, project: str, group: str, *, firing: bool) ->
     resolution = config.wont_fix_resolution
     jql = ""
     if resolution:
-        # An open issue has no resolution, and != alone would leave it out.
+        # An open issue has no resolution, and != alone would exclude it.
         jql += f"(resolution is EMPTY or resolution != {go_quote(resolution)}) and "
     if firing and config.reopen_transition and config.minutes > 0:
         jql += f"(resolutiondate is EMPTY OR resolutiondate >= -{config.minutes}m) and "
@@ -208,7 +208,7 @@ def search_for(config: JiraConfig, project: str, group: str, *, firing: bool) ->
 
 
 def issue_body(config: JiraConfig, render: Render, project: str, group: str, *, update: bool) -> bytes:
-    """The issue as Jira gets it; :class:`NotifyError` for a description that is not the JSON it has to be."""
+    """The JSON of the issue; :class:`NotifyError` for a description that must be JSON and is not."""
     summary = in_characters(render.text(config.summary.template), MAX_SUMMARY)
     fields: dict[str, bytes] = {
         "project": encode({"key": project}),
@@ -230,7 +230,7 @@ def issue_body(config: JiraConfig, render: Render, project: str, group: str, *, 
 
 
 def _description(config: JiraConfig, rendered: str) -> bytes:
-    """Text, or what the third version of Jira's API takes: JSON of its own kind."""
+    """The description: text, or for version 3 of Jira's API a document in JSON (ADF)."""
     rendered = in_characters(rendered, MAX_DESCRIPTION)
     if not urlsplit(config.api_url).path.rstrip("/").endswith("/3"):
         return encode(rendered) if rendered else b""

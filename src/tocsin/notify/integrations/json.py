@@ -19,7 +19,8 @@ _encode = json.JSONEncoder(
 
 
 def encode(value: Any) -> bytes:
-    """``value`` as bytes. Maps keep their order: of a Go struct its fields', of a Go map sort the names."""
+    """``value`` as bytes. Maps keep their order: use the order of the fields for a Go struct,
+    :func:`sorted_maps` for a Go map."""
     return escape(_encode(value)).encode("utf-8", "replace") + b"\n"
 
 
@@ -39,6 +40,6 @@ def sorted_maps(value: Any) -> Any:
 
 
 def without_empty(fields: Mapping[str, Any], *, always: Container[str] = ()) -> dict[str, Any]:
-    """The fields of a Go struct that it writes: those with a value, and ``always``, which have no
+    """The fields of a Go struct that are written: those with a value, and ``always``, which have no
     ``omitempty``."""
     return {name: value for name, value in fields.items() if value or name in always}

@@ -42,7 +42,7 @@ _PARTS: Final = (
     "footer_icon",
     "image_url",
 )
-"""Of an attachment, in the order in which they are sent."""
+"""Keys of an attachment, in the order in which they are sent."""
 
 
 def _named(what: str) -> Template:
@@ -64,7 +64,7 @@ class Field(Section):
 
 
 class Attachment(Section):
-    """One of ``attachments``; a section without any has these keys itself, for its only one."""
+    """One of ``attachments``. A section without them has these keys itself, for a single attachment."""
 
     fallback: str = option(template, default=_NONE)
     color: str = option(template, default=_NONE)
@@ -89,7 +89,7 @@ class Props(Section):
 
 
 class Priority(Section):
-    """``priority``: without one of the same name in it, there is none."""
+    """``priority``; without its key ``priority`` none is sent."""
 
     priority: str = option(template, default=_NONE)
     requested_ack: bool = option(boolean, default=False)

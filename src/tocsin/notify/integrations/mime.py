@@ -21,14 +21,13 @@ _DOT: Final = re.compile(rb"(?m)^\.")
 
 
 def to_bytes(text: str) -> bytes:
-    """What a template made, bytes that are not UTF-8 as they were."""
+    """A rendered text as bytes; bytes that are not UTF-8 come back as they were (``surrogateescape``)."""
     return text.encode("utf-8", "surrogateescape")
 
 
 def header_value(text: str) -> str:
-    """A header's value: as it is, or in encoded words when it holds more than printable ASCII.
-
-    No line break gets through. The words are separated by spaces, not by folding, as Go has it.
+    """A header's value: as it is, or in encoded words when it holds more than printable ASCII. Line breaks
+    are encoded. Words are separated by spaces, not by folding, as in Go.
     """
     if _PLAIN_HEADER.fullmatch(text):
         return text
@@ -69,7 +68,7 @@ def _quoted_line(line: bytes) -> bytes:
     at = 0
     while len(quoted) - at > _LONGEST_LINE:
         end = at + _LONGEST_LINE
-        # What is escaped stays in one piece.
+        # An escape is not divided between lines.
         end -= 1 if quoted[end - 1] == _EQUALS else 2 if quoted[end - 2] == _EQUALS else 0
         pieces.append(quoted[at:end])
         at = end
@@ -100,6 +99,6 @@ def message(headers: Iterable[tuple[str, str]], body: bytes) -> bytes:
 
 
 def as_data(mail: bytes) -> bytes:
-    """A mail as SMTP's DATA takes it (RFC 5321, section 4.5.2): dots at the beginning of lines doubled, and
-    the end. Its lines must end with CRLF."""
+    """A mail as SMTP's DATA transmits it (RFC 5321, section 4.5.2): dots at the beginning of lines are
+    doubled, and the final dot is added. Its lines must end with CRLF."""
     return _DOT.sub(b"..", mail) + b".\r\n"

@@ -33,8 +33,8 @@ class MSTeamsV2Config(HTTPIntegrationConfig, kind="msteamsv2"):
     text: str = option(template, default=Template('{{ template "msteamsv2.default.text" . }}'))
 
     def check(self) -> None:
-        """A URL, or a file with it. An ``http_config`` without a proxy has that of ``global``, as only this
-        kind does (since Alertmanager 0.34)."""
+        """A URL, or a file with it. An ``http_config`` without a proxy uses the proxy of ``global``: of this
+        kind alone, since Alertmanager 0.34."""
         self.at_most_one("webhook_url", "webhook_url_file", least="add webhook_url:")
         globals_ = self.mark.reading.globals
         if globals_ is not None and not self.http_config.proxy_url:

@@ -1,4 +1,5 @@
-"""OAuth 2 for receivers: a token fetched before the first request, kept until shortly before it ends.
+"""OAuth 2 for receivers: a token is fetched before the first request, and used until shortly before it
+expires.
 
 Sources: RFC 6749, 4.4 (client credentials), RFC 7523 (JWT bearer). The client's id and secret go into the
 ``Authorization`` header first and, when the server refuses that, into the body, as Go's client does.
@@ -19,7 +20,7 @@ from tocsin.notify.integrations.http import HTTPClient
 from tocsin.notify.integrations.secrets import Secrets
 
 EARLY: Final = 10.0
-"""Seconds before its end in which a token counts as ended."""
+"""Seconds before its expiry from which a token counts as expired."""
 JWT_SECONDS: Final = 3600
 
 
@@ -38,7 +39,7 @@ class OAuth2Tokens:
         self._uses = 0
 
     async def authorization(self) -> str:
-        """``TYPE TOKEN``; :class:`NotifyError` when there is none to be had."""
+        """``TYPE TOKEN``; :class:`NotifyError` when no token can be fetched."""
         async with self._lock:
             config = self._config
             if config.grant_type == JWT_BEARER:
@@ -54,13 +55,12 @@ class OAuth2Tokens:
             return self._token
 
     def refused(self, authorization: str) -> bool:
-        """The receiver does not take it. Whether another one is worth a request right now.
-
-        Not if this one was as new as the request: else a receiver that takes none would get two requests for
-        each notification.
+        """The receiver has refused this token; whether to repeat the request at once with a new one. Not if
+        this one was fetched for the request: otherwise a receiver that refuses every token would get two
+        requests for each notification.
         """
         if authorization != self._token:
-            return True  # There is another one already.
+            return True  # Another request has fetched a new one already.
         self._token = ""
         return self._uses > 1
 
@@ -157,7 +157,7 @@ class OAuth2Tokens:
             lasts = float(found.get("expires_in") or 0)
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             raise NotifyError("oauth2: server response missing access_token", retry=True) from None
-        if not token or not f"{kind}{token}".isprintable():  # It has to fit a header.
+        if not token or not f"{kind}{token}".isprintable():  # It has to be a valid header value.
             raise NotifyError("oauth2: server response missing access_token", retry=True)
         self._secrets.add(token)
         self._token = f"{'Bearer' if kind.lower() == 'bearer' else kind} {token}"

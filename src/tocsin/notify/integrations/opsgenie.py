@@ -1,4 +1,4 @@
-"""Opsgenie: an alert is created, perhaps updated, and closed, by the hash of the group as its alias."""
+"""Opsgenie: creates, updates and closes an alert, whose alias is the hash of the group's key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tocsin.notify.integrations.url import extended, with_slash
 MAX_MESSAGE: Final = 130
 """Characters, by Opsgenie's alert API."""
 RESPONDER_TYPES: Final = ("team", "teams", "user", "escalation", "schedule")
-"""``teams``: ``name`` holds several, with commas between."""
+"""``teams``: ``name`` holds several, separated by commas."""
 
 
 class Responder(Section):
@@ -38,7 +38,7 @@ class Responder(Section):
     type: str = option(template, default=Template(""))
 
     def check(self) -> None:
-        """Somebody, of a known type."""
+        """It names somebody, of a known type."""
         if not (self.id or self.username or self.name):
             raise self.mark.error(
                 "opsGenieConfig responder has to have at least one of id, username or name specified",
@@ -61,16 +61,16 @@ class OpsgenieConfig(HTTPIntegrationConfig, kind="opsgenie"):
     description: str = option(template, default=Template('{{ template "opsgenie.default.description" . }}'))
     source: str = option(template, default=Template('{{ template "opsgenie.default.source" . }}'))
     details: dict[str, str] = option(map_of(template), default={})
-    """Beside the common labels, and over those of the same name."""
+    """Added to the common labels; overrides those of the same name."""
     entity: str = option(template, default=Template(""))
     responders: tuple[Responder, ...] = option(list_of(Responder.read), default=())
     actions: str = option(template, default=Template(""))
-    """With commas between; ``tags`` too."""
+    """Separated by commas; ``tags`` too."""
     tags: str = option(template, default=Template(""))
     note: str = option(template, default=Template(""))
     priority: str = option(template, default=Template(""))
     update_alerts: bool = option(boolean, default=False)
-    """Whether message and description of an alert that is there are set anew."""
+    """Whether message and description of an existing alert are updated."""
 
     def check(self) -> None:
         """One key."""
@@ -84,8 +84,8 @@ class OpsgenieConfig(HTTPIntegrationConfig, kind="opsgenie"):
 
 
 class OpsgenieNotifier:
-    """2xx is success, 429, 5xx and network errors are tried again: all requests of the notification, as the
-    server knows the alert by its alias."""
+    """2xx is success, 429, 5xx and network errors are tried again: all requests of the notification are
+    repeated then, as the server recognizes the alert by its alias."""
 
     retry: Final = RetryRule(codes={429})
 

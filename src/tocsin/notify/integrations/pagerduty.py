@@ -42,11 +42,11 @@ DETAILS: Final = {
     "num_resolved": Template("{{ .Alerts.Resolved | len }}"),
     "resolved": Template("{{ .Alerts.Resolved | toJson }}"),
 }
-"""What ``details`` holds unless it says otherwise."""
+"""The default entries of ``details``."""
 
 
 class Image(Section):
-    """One of ``images``; left out where ``src`` becomes empty."""
+    """One of ``images``; omitted where ``src`` renders to an empty text."""
 
     src: str = option(template, default=Template(""))
     alt: str = option(template, default=Template(""))
@@ -54,7 +54,7 @@ class Image(Section):
 
 
 class Link(Section):
-    """One of ``links``; left out where ``href`` becomes empty."""
+    """One of ``links``; omitted where ``href`` renders to an empty text."""
 
     href: str = option(template, default=Template(""))
     text: str = option(template, default=Template(""))
@@ -64,12 +64,12 @@ class PagerdutyConfig(HTTPIntegrationConfig, kind="pagerduty"):
     """One of ``pagerduty_configs``."""
 
     service_key: str = option(secret_template, default=SecretTemplate(""))
-    """With it events go by version 1 of the API, whatever else is there."""
+    """If set, events go by version 1 of the API."""
     service_key_file: str = option(text, default="")
     routing_key: str = option(secret_template, default=SecretTemplate(""))
     routing_key_file: str = option(text, default="")
     url: str = option(web_url, default=MaskedURL(""), inherit="pagerduty_url")
-    """Of version 2; that of version 1 is fixed."""
+    """The URL for version 2; that of version 1 is fixed."""
     client: str = option(template, default=Template('{{ template "pagerduty.default.client" . }}'))
     client_url: str = option(template, default=Template('{{ template "pagerduty.default.clientURL" . }}'))
     description: str = option(template, default=Template('{{ template "pagerduty.default.description" .}}'))
@@ -77,13 +77,13 @@ class PagerdutyConfig(HTTPIntegrationConfig, kind="pagerduty"):
     images: tuple[Image, ...] = option(list_of(Image.read), default=())
     links: tuple[Link, ...] = option(list_of(Link.read), default=())
     source: str = option(template, default=Template(""))
-    """If empty: the client."""
+    """If empty: ``client``."""
     severity: str = option(template, default=Template(""))
     klass: str = option(template, default=Template(""), name="class")
     component: str = option(template, default=Template(""))
     group: str = option(template, default=Template(""))
     timeout: int = option(go_duration, default=0, always=True, show=format_go_duration)
-    """Of one request, nanoseconds; 0 or less: only the notification's deadline."""
+    """Time limit of a request, nanoseconds; 0 or less: only the notification's deadline."""
 
     def check(self) -> None:
         """A key from one source."""
@@ -103,7 +103,7 @@ class PagerdutyNotifier:
         self._services = services
         self._http = services.http(config.http_config)
         self._v1 = bool(config.service_key or config.service_key_file)
-        # Alertmanager gives no reason of what failed by version 1.
+        # Alertmanager sets no reason for failures of version 1.
         self._retry = RetryRule(codes={403 if self._v1 else 429}, details=problem_of, reasons=not self._v1)
 
     async def notify(self, notification: Notification) -> None:
@@ -195,13 +195,13 @@ class PagerdutyNotifier:
 
 
 def _encoded(event: Callable[[dict[str, Any]], dict[str, Any]], details: dict[str, Any]) -> bytes:
-    """The event; without its details if it were too large for PagerDuty."""
+    """The event, encoded; without its details if it would be too large for PagerDuty."""
     body = encode(event(details))
     return body if len(body) <= MAX_EVENT_BYTES else encode(event({"error": REMOVED}))
 
 
 def problem_of(status: int, body: bytes) -> str:
-    """What PagerDuty says is wrong with an event; it does so for 400 only."""
+    """What PagerDuty says is wrong with an event; only answers of status 400 say it."""
     if status != 400:
         return ""
     try:

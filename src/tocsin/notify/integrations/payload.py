@@ -1,4 +1,4 @@
-"""A notification as data in JSON: what the webhook and incident.io get."""
+"""A notification as JSON, as the webhook and incident.io get it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tocsin.alerting.timestamp import ZERO, format_rfc3339
 T = TypeVar("T")
 
 INLINE_PAIRS: Final = 512
-"""Labels and annotations of a notification, past which its text is made beside the event loop."""
+"""Labels and annotations of a notification, past which it is encoded on a thread."""
 INLINE_CHARACTERS: Final = 128 * 1024
-"""In their values, likewise."""
+"""Characters in their values, likewise."""
 
 
 async def beside_loop(notification: Notification, make: Callable[[], T]) -> T:
-    """What ``make`` returns; for a large notification it is run by another thread."""
+    """The result of ``make``, which runs on a thread for a large notification."""
     alerts = notification.alerts
     large = sum([len(alert.labels) + len(alert.annotations) for alert in alerts]) > INLINE_PAIRS or (
         sum([len(value) for alert in alerts for _, value in (*alert.labels.pairs, *alert.annotations.pairs)])
@@ -38,9 +38,8 @@ def payload(
 ) -> dict[str, Any]:
     """Alertmanager 0.33's data of a notification, in the order in which they are sent.
 
-    ``max_alerts`` over 0 leaves out the alerts past it *before* the status and the common labels are worked
-    out, and their number is in ``truncatedAlerts``. The receiver's name is regexp-quoted,
-    as Alertmanager has it.
+    ``max_alerts`` above 0 drops the alerts past it *before* status and common labels are computed; how many
+    were dropped is in ``truncatedAlerts``. The receiver's name is regexp-quoted, as Alertmanager has it.
     """
     alerts = notification.alerts
     truncated = 0

@@ -16,7 +16,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """An entry of ``no_proxy``. ``port`` 0 is any."""
+    """An entry of ``no_proxy``. ``port`` 0 means any."""
 
     network: IPv4Network | IPv6Network | None = None
     host: str = ""
@@ -47,7 +47,7 @@ class NoProxy:
                 self._rules += _rules(entry)
 
     def covers(self, host: str, port: int) -> bool:
-        """Whether ``host`` is reached directly; this machine always is."""
+        """Whether ``host`` is reached directly. Loopback addresses and ``localhost`` always are."""
         host = host.lower().strip("[]").rstrip(".")
         address = _address(host)
         if self._all or host == "localhost" or (address is not None and address.is_loopback):
@@ -122,5 +122,5 @@ def _with_scheme(proxy: str) -> str:
 
 
 def default_port(scheme: str) -> int:
-    """Of ``http`` and ``https``."""
+    """The default port of ``http`` or ``https``."""
     return _PORTS[scheme]

@@ -1,4 +1,4 @@
-"""Pushover: a message with title and link, all of it in the URL's parameters."""
+"""Pushover: a message with title and link, sent as parameters of the URL."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class PushoverConfig(HTTPIntegrationConfig, kind="pushover"):
     """How often Pushover repeats an emergency, until ``expire``; nanoseconds."""
     expire: int = option(_span, default=3600 * SECOND, show=format_go_duration)
     ttl: int = option(_span, default=0, show=format_go_duration)
-    """After which Pushover deletes the message; 0: never."""
+    """Nanoseconds after which Pushover deletes the message; 0: never."""
     html: bool = option(boolean, default=False)
     monospace: bool = option(boolean, default=False)
 
@@ -83,7 +83,7 @@ class PushoverNotifier:
     async def notify(self, notification: Notification) -> None:
         """Post the notification once."""
         config, secrets = self._config, self._services.secrets
-        # What a file holds is sent as it is, its last newline too, as Alertmanager does.
+        # The content of a file is sent as it is, its last newline included, as by Alertmanager.
         token = await read_secret(secrets, config.token, config.token_file, what="token_file", strip=False)
         user = await read_secret(
             secrets, config.user_key, config.user_key_file, what="user_key_file", strip=False
@@ -128,7 +128,7 @@ class PushoverNotifier:
 
 
 def _seconds(span: Nanoseconds) -> str:
-    """Whole seconds, towards 0."""
+    """Whole seconds, rounded towards 0."""
     return str(abs(span) // SECOND * (1 if span > 0 else -1))
 
 

@@ -1,8 +1,7 @@
-"""Which answers are redirects, and what of a request goes where they lead.
-
-The rules are those of Go's client (``net/http``) and of Prometheus' around it (``prometheus/common``): once a
-host was asked that is neither the first nor below it, no credentials are sent. Stricter than both: nor is
-what ``http_headers`` calls a secret.
+"""Which answers are redirects, and which parts of a request go to their target. The rules are those of Go's
+client (``net/http``) and of Prometheus' around it (``prometheus/common``): once a redirect has led to a host
+that is neither the first nor a subdomain of it, no credentials are sent. Stricter than both: nor are the
+secrets of ``http_headers``.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _SENSITIVE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One request of a chain. ``foreign``: it may not have what was meant for the first host alone."""
+    """One request of a chain. ``foreign``: credentials for the first host must not be sent."""
 
     method: str
     target: Target
@@ -38,7 +37,7 @@ class Step:
 
 
 def is_redirect(status: int, location: str) -> bool:
-    """Whether an answer says to go elsewhere; without a Location it is an answer like any other."""
+    """Whether an answer is a redirect; without a Location it is not."""
     return status in _REDIRECTS and bool(location)
 
 
@@ -65,15 +64,15 @@ def next_step(step: Step, status: int, location: str, *, first: Target) -> Step:
 
 
 def sensitive(name: str) -> bool:
-    """Whether the header says who asks, so that no foreign host may see it."""
+    """Whether the header holds credentials, which no foreign host may get."""
     return name.lower() in _SENSITIVE
 
 
 def without_sensitive(headers: Iterable[Header]) -> list[Header]:
-    """The headers that a foreign host may see."""
+    """The headers that a foreign host may get."""
     return [pair for pair in headers if not sensitive(pair[0])]
 
 
 def _referer(last: Target, following: Target) -> str:
-    """Where the request comes from; nothing from https to http (RFC 9110, 10.1.3)."""
+    """The ``Referer`` header; empty from https to http (RFC 9110, 10.1.3)."""
     return "" if (last.scheme, following.scheme) == ("https", "http") else last.url

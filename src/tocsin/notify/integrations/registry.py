@@ -1,6 +1,6 @@
 """The kinds of receiver, each with its module: the only module that names them.
 
-A kind is called the same in the file (``slack_configs``), in the metrics (``integration="slack"``), in the
+A kind has the same name in the file (``slack_configs``), in the metrics (``integration="slack"``), in the
 notification log and in the API. Its module is loaded when a configuration uses it.
 """
 
@@ -15,7 +15,7 @@ from tocsin.notify.integrations.base import Kind
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A kind that Alertmanager has. ``module``: where it is."""
+    """A kind of receiver of Alertmanager. ``module``: its module's name."""
 
     name: str
     module: str

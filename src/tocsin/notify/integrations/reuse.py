@@ -1,8 +1,8 @@
 """Connections that are used again.
 
-httpcore's own pool checks every connection, and asks the system about it, as each request begins and ends:
-with 64 of them that takes longer than all else. Here the one that was used last is taken, and only that one
-checked; those that have waited longest are closed one by one.
+httpcore's own pool checks every connection with a system call as each request begins and ends: with 64
+connections that takes longer than all else. Here the connection that was used last is taken, and only that
+one is checked; those that were idle longest are closed one by one.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     Place = tuple[bytes, bytes, int]
 
 MAX_IDLE: Final = 64
-"""Connections without a request, to all origins together: a URL may be made of labels, or lead elsewhere."""
+"""Idle connections to all origins together: a URL may be made of labels, or redirect, so there may be many
+origins."""
 LOOKED_AT: Final = 2
-"""Of those that have waited longest, as a request begins: more than it adds."""
+"""Idle connections that are checked as a request begins, longest idle first: more than a request adds."""
 
 
 class Reuse:
-    """Connections as ``make`` makes them. How many have requests at a time is its user's to bound."""
+    """Connections made by ``make``. The user bounds how many requests there are at a time."""
 
     def __init__(
         self,
@@ -38,19 +39,19 @@ class Reuse:
         *,
         http2: bool,
     ) -> None:
-        """``make``: gives a connection that is dialled with its first request."""
+        """``make`` returns a connection that is dialled with its first request."""
         self._statistics = statistics
         self._make = make
         self._http2 = http2
         self._idle: dict[Place, list[httpcore.AsyncConnectionInterface]] = {}
         self._waiting: dict[httpcore.AsyncConnectionInterface, Place] = {}
-        """The same, and shared ones that nobody uses; who has waited longest first."""
+        """Those and the idle shared ones, longest idle first."""
         self._shared: dict[Place, httpcore.AsyncConnectionInterface] = {}
-        """By origin, one that may speak HTTP/2: several requests may use it."""
+        """By origin, a connection that is or may become HTTP/2: several requests may use it."""
         self._streams: dict[httpcore.AsyncConnectionInterface, httpcore.AsyncNetworkStream] = {}
-        """Of shared ones, once they are known."""
+        """The network streams of shared connections, once known."""
         self._users: Counter[httpcore.AsyncConnectionInterface] = Counter()
-        """Requests under way, of shared ones."""
+        """Requests under way on each shared connection."""
         self._all: set[httpcore.AsyncConnectionInterface] = set()
 
     @asynccontextmanager
@@ -65,7 +66,7 @@ class Reuse:
                 response = await connection.handle_async_request(request)
                 break
             except httpcore.ConnectionNotAvailable:
-                # It speaks HTTP/1.1 after all, or has no stream left.
+                # It is HTTP/1.1 after all, or has no stream left.
                 self._leave(connection)
                 self._unshare(place, connection)
             except BaseException:
@@ -135,7 +136,7 @@ class Reuse:
         return stream is not None and shared.is_idle() and bool(stream.get_extra_info("is_readable"))
 
     def _pop(self, place: Place) -> httpcore.AsyncConnectionInterface | None:
-        """The idle one that was used last."""
+        """The idle connection that was used last."""
         idle = self._idle.get(place)
         if not idle:
             return None

@@ -41,13 +41,13 @@ class Field(Section):
     """One of ``fields``."""
 
     short: bool | None = option(boolean, default=None, always=True)
-    """Absent: as ``short_fields`` says."""
+    """Absent: ``short_fields`` decides."""
     title: str = option(template, default=Template(""), always=True)
     value: str = option(template, default=Template(""), always=True)
 
 
 class Action(Section):
-    """One of ``actions``. All of these keys are taken; text, URL and message of a button are sent."""
+    """One of ``actions``. All of these keys are accepted; only text, URL and message of a button are sent."""
 
     type: str = option(plain, default="", always=True)
     text: str = option(template, default=Template(""), always=True)
@@ -81,7 +81,7 @@ class RocketchatConfig(HTTPIntegrationConfig, kind="rocketchat"):
     image_url: str = option(template, default=Template(""))
     thumb_url: str = option(template, default=Template(""))
     link_names: bool = option(boolean, default=False, always=True)
-    """Without effect, as with Alertmanager."""
+    """Without effect, as in Alertmanager."""
     actions: tuple[Action, ...] = option(list_of(Action.read), default=())
 
     def check(self) -> None:
@@ -177,7 +177,7 @@ def _check_body(answer: Answer) -> None:
     """Rocket.Chat says in the body of an answer of 200 whether it took the message."""
     body = answer.body
     if len(body) >= MAX_ANSWER_BYTES:
-        return  # It gives the message back, which is long then; what it says of a failure is short.
+        return  # On success it repeats the message, which may be long; the answer of a failure is short.
     try:
         said = json.loads(body)
         if not isinstance(said, dict | None):

@@ -1,4 +1,4 @@
-"""The secrets of one integration: read when they are used, and masked wherever they might be shown."""
+"""The secrets of one integration: read when they are used, and masked in every error."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from tocsin.files import read_regular
 from tocsin.notify.integrations.json import escape
 
 MAX_SECRET_BYTES: Final = 64 * 1024
-"""Of a file that holds a secret."""
+"""Size of a file that holds a secret."""
 REMEMBERED: Final = 64
-"""Secrets that were read from files and may still stand in an answer: the latest."""
+"""Secrets read from files that are still masked: the latest ones."""
 SHORTEST: Final = 3
-"""Characters: what is shorter is found in every sentence, and is not a secret to speak of."""
+"""Characters of a secret from which on it is masked: a shorter one is found in any sentence."""
 
 
 UNMISTAKABLE: Final = 8
-"""Characters from which on a secret is one wherever it stands; a shorter one may be part of another text."""
+"""Characters of a secret from which on it is masked within words too; a shorter one only as a word of its
+own."""
 
 
 class Secrets:
-    """Knows the secrets of a section, so that no error holds them."""
+    """Masks the secrets of a section in errors, and reads those that are in files."""
 
     def __init__(self, config: Section) -> None:
         self._given = frozenset(piece for found in _secrets_of(config) for piece in _pieces(found))
@@ -45,7 +46,7 @@ class Secrets:
         return found.strip() if strip else found
 
     def add(self, *values: str) -> None:
-        """Mask these too: what was made of secrets, or was given by a server as one."""
+        """Mask these too: texts derived from secrets, or tokens that a server has issued."""
         for value in values:
             if value in self._given or value in self._read:
                 continue  # Its pieces are too: they came with it, and those that came first go first.
@@ -66,7 +67,7 @@ class Secrets:
 
 
 def why(error: OSError | ValueError) -> str:
-    """Why a file could not be read, without what it holds."""
+    """Why a file could not be read, without its content."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) if type(error) is ValueError else type(error).__name__
@@ -93,7 +94,7 @@ def _secrets_of(value: Any) -> Iterable[str]:
 
 
 def _pieces(secret: str) -> Iterable[str]:
-    """A secret, each of its lines, and of a URL what comes after the host: an error may hold that alone."""
+    """A secret, each of its lines, and the part of a URL after the host: an error may hold only that."""
     found = [secret, *secret.split("\n")]
     if "://" in secret:
         authority, slash, rest = secret.partition("://")[2].partition("/")

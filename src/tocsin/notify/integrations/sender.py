@@ -1,4 +1,5 @@
-"""The frame around every notifier: time, outcome, masked errors. And the senders of a configuration."""
+"""What all notifiers have around them: time limit, outcome, masked errors. Also makes the senders of a
+configuration."""
 
 from __future__ import annotations
 
@@ -67,7 +68,7 @@ class Pace:
 
 
 class NotifierSender:
-    """A sender out of a notifier."""
+    """Makes a sender of a notifier."""
 
     def __init__(
         self,
@@ -120,7 +121,7 @@ class NotifierSender:
         return self._secrets.mask(text)
 
     def _log_truncated(self, cut: set[str]) -> None:
-        """Count and log what was cut, though the server took it."""
+        """Count and log texts that were cut; the notification may have been accepted all the same."""
         if cut:
             self._statistics.truncated[self._kind] += 1
             _log.warning("%s: a text was cut to %s", self._kind, ", ".join(sorted(cut)))
@@ -190,7 +191,8 @@ def make_senders(
     pace = Pace()
     for key, config in integrations:
         if contexts is None:
-            # Here, as an HTTP client is some megabytes and a tenth of the start, and not every file sends.
+            # Loaded here: an HTTP client takes some megabytes and a tenth of the start, and not every file
+            # has receivers.
             from tocsin.notify.integrations.tlscontext import TLSContexts
 
             contexts = TLSContexts(statistics=statistics)

@@ -1,4 +1,4 @@
-"""AWS Signature Version 4: how a request to AWS says who sends it.
+"""AWS Signature Version 4: signs requests to AWS.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 """
@@ -20,7 +20,7 @@ _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A key, its secret, and the token of a session if it is a borrowed one."""
+    """A key, its secret, and a session token if the key is temporary."""
 
     access_key: str
     secret_key: str = field(repr=False)

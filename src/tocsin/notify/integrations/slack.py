@@ -1,6 +1,6 @@
 """Slack: a message with one attachment, to an incoming webhook or, with an app's token, to the Web API.
 
-Slack answers what is wrong with status 200 and a body; a webhook's good answer is the text ``ok``. With
+Slack reports errors with status 200 and a body; a webhook's success is the text ``ok``. With
 ``update_message`` a group's later notifications change its first message, whose name the notification log
 keeps (``threadTs`` and ``channelId``, as Alertmanager's peers do).
 """
@@ -57,7 +57,7 @@ class Confirmation(Section):
     dismiss_text: str = option(template, default=Template(""))
 
     def check(self) -> None:
-        """A question."""
+        """It has a text."""
         if not self.text:
             raise self.mark.error("missing text in Slack confirmation configuration", "add text:")
 
@@ -74,7 +74,7 @@ class Action(Section):
     confirm: Confirmation | None = option(Confirmation.read, default=None)
 
     def check(self) -> None:
-        """What it is, what stands on it, and where it leads; a link has nothing of a message."""
+        """Type and text are given, and a URL or a name; a link drops the keys of a message."""
         for name in ("type", "text"):
             if not self[name]:
                 raise self.mark.error(f"missing {name} in Slack action configuration", f"add {name}:")
@@ -90,7 +90,7 @@ class Field(Section):
     title: str = option(template, default=Template(""))
     value: str = option(template, default=Template(""))
     short: bool | None = option(boolean, default=None)
-    """If not said: ``short_fields``."""
+    """Absent: ``short_fields`` decides."""
 
     def check(self) -> None:
         """Both of its texts."""
@@ -106,7 +106,7 @@ class SlackConfig(HTTPIntegrationConfig, kind="slack"):
     api_url: str = option(secret_url, default=_NO_SECRET)
     api_url_file: str = option(plain_text, default="")
     app_token: str = option(secret, default=_NO_SECRET)
-    """It becomes the ``authorization`` of ``http_config``, and ``app_url`` the URL."""
+    """Becomes the ``authorization`` of ``http_config``; ``app_url`` becomes the URL."""
     app_token_file: str = option(plain_text, default="")
     app_url: str = option(url, default=MaskedURL(""), inherit="slack_app_url")
     channel: str = option(template, default=Template(""))
@@ -117,7 +117,7 @@ class SlackConfig(HTTPIntegrationConfig, kind="slack"):
     pretext: str = option(template, default=_default("pretext"))
     text: str = option(template, default=_default("text"))
     message_text: str = option(template, default=Template(""))
-    """Of the message itself, above the attachment."""
+    """The text of the message itself, above the attachment."""
     fields: tuple[Field, ...] = option(list_of(Field.read), default=())
     short_fields: bool = option(boolean, default=False, always=True)
     footer: str = option(template, default=_default("footer"))
@@ -133,10 +133,10 @@ class SlackConfig(HTTPIntegrationConfig, kind="slack"):
     actions: tuple[Action, ...] = option(list_of(Action.read), default=())
     update_message: bool = option(boolean, default=False, always=True)
     timeout: int = option(go_duration, default=0, always=True, show=format_go_duration)
-    """Of one request, nanoseconds; 0 or less: only the notification's deadline."""
+    """Time limit of a request, nanoseconds; 0 or less: only the notification's deadline."""
 
     def check(self) -> None:
-        """One URL or one token, its own or from ``global``; updates only by the Web API."""
+        """One URL or one token, its own or from ``global``; ``update_message`` needs the Web API."""
         self.at_most_one("api_url", "api_url_file")
         self.at_most_one("app_token", "app_token_file")
         if (self.api_url or self.api_url_file) and (self.app_token or self.app_token_file):
@@ -159,7 +159,8 @@ class SlackConfig(HTTPIntegrationConfig, kind="slack"):
             )
 
     def _inherit(self) -> None:
-        """A token only where nothing here says another way; a URL where there is none."""
+        """Take the token of ``global`` only if this section has no credentials; take the URL if there is
+        none."""
         outer = self.mark.reading.globals
         if outer is None:
             return
@@ -189,7 +190,7 @@ class SlackConfig(HTTPIntegrationConfig, kind="slack"):
 
 
 class SlackNotifier:
-    """Success is 2xx with a good body. 5xx, network errors and JSON that is none are tried again."""
+    """Success is 2xx with a body that says so. 5xx, network errors and invalid JSON are retried."""
 
     retry: Final = RetryRule()
 
@@ -199,7 +200,8 @@ class SlackNotifier:
         self._http = services.http(config.http_config)
 
     async def notify(self, notification: Notification) -> ReceiverData | None:
-        """Post the message once, or change the one that is there; what names it is to be remembered."""
+        """Post the message once, or update the existing one; returns its time stamp and channel, to be
+        remembered."""
         config, services = self._config, self._services
         file = "" if config.api_url else config.api_url_file
         target = await read_secret(services.secrets, config.api_url, file, what="api_url_file")
@@ -271,18 +273,20 @@ def _action(render: Render, action: Action) -> dict[str, Any]:
 
 
 def _remembered(notification: Notification) -> tuple[str, str]:
-    """The time stamp and the channel of the message that is there, or nothing."""
+    """The time stamp and the channel of the existing message, or nothing."""
     held = notification.receiver_data
     stamp, channel = held.get("threadTs"), held.get("channelId")
     if not isinstance(stamp, str) or not isinstance(channel, str):
         return "", ""
-    if not stamp or not channel or max(len(stamp), len(channel)) > MAX_REMEMBERED:  # It may come from a peer.
+    if (
+        not stamp or not channel or max(len(stamp), len(channel)) > MAX_REMEMBERED
+    ):  # It may come from a peer: check it.
         return "", ""
     return stamp, channel
 
 
 def _judged(answer: Answer) -> ReceiverData | None:
-    """What names the message that was taken; :class:`NotifyError` if it was not."""
+    """Time stamp and channel of the accepted message; :class:`NotifyError` if it was refused."""
     if not answer.headers.get("content-type", "").startswith("application/json"):
         if answer.body != b"ok":
             raise NotifyError(

@@ -1,7 +1,6 @@
-"""One SMTP session (RFC 5321), each of its steps an error of its own when it fails.
-
-aiosmtplib has the wire: replies of at most 32 KiB, no command with a line break in it, nothing that came
-before TLS taken for something said within it. It is loaded when there is a mail to send.
+"""One SMTP session (RFC 5321); each step has its own error. aiosmtplib speaks the protocol: replies of at
+most 32 KiB, no line break within a command, and nothing received before TLS counts as received within it. It
+is loaded with the first mail.
 """
 
 from __future__ import annotations
@@ -22,9 +21,9 @@ if TYPE_CHECKING:
     from aiosmtplib.response import SMTPResponse
 
 FAREWELL_SECONDS: Final = 5.0
-"""How long the server has to answer QUIT: the mail is through by then, or has failed."""
+"""How long the server has to answer QUIT: the mail was accepted by then, or has failed."""
 MAX_CHALLENGES: Final = 4
-"""Questions of a server within one AUTH."""
+"""Challenges of a server within one AUTH."""
 _LOCAL: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -45,7 +44,7 @@ class SMTPSession:
     async def connect(
         cls, host: str, port: str, *, tls: ssl.SSLContext | None = None, server_name: str = ""
     ) -> SMTPSession:
-        """Connect, with TLS from the start if ``tls`` is given, and hear the greeting."""
+        """Connect, with TLS from the start if ``tls`` is given, and read the greeting."""
         from aiosmtplib.protocol import SMTPProtocol
 
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -71,11 +70,11 @@ class SMTPSession:
 
     @property
     def extensions(self) -> dict[str, str]:
-        """What the server can do, by upper-case name, with the parameters of each."""
+        """The server's extensions by upper-case name, with their parameters."""
         return self._extensions
 
     async def hello(self, name: str) -> None:
-        """Say who is there, and learn what the server can do; a server without EHLO can do nothing."""
+        """Send EHLO, or HELO to a server without it, which then has no extensions."""
         self._extensions = {}
         try:
             response = await self._command("EHLO", f"EHLO {name}")
@@ -89,14 +88,14 @@ class SMTPSession:
             self._extensions[keyword.upper()] = parameters.strip()
 
     async def start_tls(self, tls: ssl.SSLContext, server_name: str) -> None:
-        """Go on with TLS; all that was learned before is forgotten."""
+        """STARTTLS; the extensions that were listed before it are forgotten."""
         response = self._protocol.start_tls(tls, server_hostname=server_name or self._host)
         await self._step("STARTTLS", response, {220})
         self._secure = True
         self._extensions = {}
 
     async def auth_plain(self, identity: str, username: str, password: str) -> None:
-        """Not in clear text, but for a server on this machine."""
+        """PLAIN; refused without TLS, except to a server on this machine."""
         if not self._secure and self._host not in _LOCAL:
             raise NotifyError("AUTH PLAIN: the connection is not encrypted", retry=True)
         initial = _encoded(f"{identity}\0{username}\0{password}")
@@ -105,7 +104,7 @@ class SMTPSession:
             await self._give_up("AUTH PLAIN")
 
     async def auth_login(self, username: str, password: str) -> None:
-        """LOGIN, whose questions must be the two that everybody knows."""
+        """LOGIN; the challenges must be the two usual ones, as in Alertmanager."""
         response = await self._command("AUTH LOGIN", "AUTH LOGIN", {334, 235})
         for _ in range(MAX_CHALLENGES):
             if response.code == 235:
@@ -125,18 +124,18 @@ class SMTPSession:
         await self._command("AUTH CRAM-MD5", _encoded(f"{username} {digest}"), {235})
 
     async def mail(self, sender: str) -> None:
-        """Who sends."""
+        """MAIL FROM."""
         options = " BODY=8BITMIME" * ("8BITMIME" in self._extensions)
         options += " SMTPUTF8" * ("SMTPUTF8" in self._extensions)
         await self._command("MAIL", f"MAIL FROM:<{sender}>{options}")
 
     async def recipients(self, recipients: Collection[str]) -> None:
-        """To whom: all of them must be taken."""
+        """RCPT TO for each recipient; all must be accepted."""
         for recipient in recipients:
             await self._command("RCPT", f"RCPT TO:<{recipient}>", {250, 251, 252})
 
     async def data(self, data: bytes) -> None:
-        """What is sent (see :func:`tocsin.notify.integrations.mime.as_data`), and that the server has it."""
+        """DATA with the mail (see :func:`tocsin.notify.integrations.mime.as_data`), and its acceptance."""
         await self._command("DATA", "DATA", {354})
         await self._step("delivery", self._sent(data), {250})
 
@@ -145,7 +144,7 @@ class SMTPSession:
         return await self._protocol.read_response()
 
     async def quit(self) -> None:
-        """Take leave, within :data:`FAREWELL_SECONDS`; whatever goes wrong with it, nothing depends on it."""
+        """QUIT, within :data:`FAREWELL_SECONDS`; a failure is ignored."""
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):
                 await self._command("QUIT", "QUIT", {221})
@@ -155,7 +154,7 @@ class SMTPSession:
             self.abort()
 
     def abort(self) -> None:
-        """Hang up."""
+        """Drop the connection."""
         transport = self._protocol.transport
         if isinstance(transport, asyncio.WriteTransport):
             transport.abort()

@@ -30,16 +30,17 @@ from tocsin.notify.integrations.truncate import cut_to
 
 MAX_BYTES: Final = 256 * 1024
 MAX_PHONE_BYTES: Final = 1600
-"""Of a message, and of one to a phone; what is longer is cut, and has the attribute ``truncated``."""
+"""Bytes of a message, and of one to a phone; a longer one is cut, and gets the attribute ``truncated``."""
 SESSION_SECONDS: Final = 900
-"""How long the keys of a role are borrowed for; they are used for one notification."""
+"""How long the keys of an assumed role are valid; they are used for one notification."""
 
 
 _NO_KEYS: Final = Credentials("", "")
 
 
 class SigV4Config(Section):
-    """``sigv4``: who signs. Without a key: a profile of the shared files, or what the environment says."""
+    """``sigv4``: the keys that sign. Without them: a profile of the shared files, or the environment's
+    keys."""
 
     region: str = option(text, default="")
     access_key: str = option(text, default="")
@@ -77,10 +78,10 @@ class SNSConfig(HTTPIntegrationConfig, kind="sns"):
     message: str = option(template, default=Template('{{ template "sns.default.message" . }}'))
     attributes: dict[str, str] = option(_attributes, default={})
     use_aws_http_client: bool = option(boolean, default=False)
-    """Of ``http_config``, only TLS and proxies count then; so it is too with ``AWS_CA_BUNDLE``."""
+    """If set, only TLS and proxies of ``http_config`` are used; the same with ``AWS_CA_BUNDLE``."""
 
     def check(self) -> None:
-        """Where it goes."""
+        """Exactly one target."""
         if sum((bool(self.topic_arn), bool(self.phone_number), bool(self.target_arn))) % 2 == 0:
             raise self.mark.error(
                 "must provide either a Target ARN, Topic ARN, or Phone Number for SNS config",
@@ -95,8 +96,8 @@ class _Publish:
 
 
 class SNSNotifier:
-    """Some failures are tried again at once, as by AWS's own client; of what is left 5xx and network errors
-    are tried again later."""
+    """Some failures are retried at once, as by AWS's own client; then 5xx and network errors are retried like
+    those of other kinds."""
 
     def __init__(self, config: SNSConfig, services: Services) -> None:
         self._config, self._services = config, services
@@ -109,7 +110,7 @@ class SNSNotifier:
         try:
             publish = await self._services.compose(notification, lambda render: self._publish(render, group))
         except NotifyError as failure:
-            # As Alertmanager has it, which tries it again until the time is up.
+            # Retried until the deadline, as by Alertmanager.
             raise NotifyError(str(failure), retry=True, reason="clientError") from None
         sigv4 = self._config.sigv4
         profile = await self._profile()
@@ -158,7 +159,7 @@ class SNSNotifier:
         return Profile(given or found.credentials, found.region)
 
     async def _assume(self, credentials: Credentials, region: str) -> Credentials:
-        """The keys of the role."""
+        """The keys of the role (AssumeRole)."""
         sigv4 = self._config.sigv4
         form = [
             ("Action", "AssumeRole"),
@@ -208,7 +209,7 @@ class SNSNotifier:
         if len(message) > limit:
             attributes["truncated"] = "true"
             cut_to(f"{limit} bytes")
-        # As Alertmanager cuts it, in the middle of a character too.
+        # Cut as by Alertmanager, in the middle of a character too.
         form.append(("Message", message[:limit].decode("utf-8", "surrogateescape")))
         if config.subject:
             form.append(("Subject", render.text(config.subject)))

@@ -1,4 +1,4 @@
-"""A connection as asyncio has it, bounded, in httpcore's form: what direct requests go over."""
+"""A bounded asyncio connection with httpcore's interface, for requests without a proxy."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import httpcore
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 READ_BYTES: Final = 8 * 1024
-"""Of a connection, at once: all of it is checked at once."""
+"""Bytes of one read: all of them are parsed at once."""
 MAX_BUFFERED: Final = 64 * 1024
-"""Bytes that have come and were not read yet; past it nothing is taken from the system."""
+"""Bytes received and not read yet; past it reading from the socket is paused."""
 _HANDSHAKE_SECONDS: Final = 3600.0
-"""An attempt has a bound of its own, which is to be the one that is reached."""
+"""Longer than any attempt, whose own deadline is to be reached first."""
 _NEXT_ADDRESS_SECONDS: Final = 0.25
-"""Of a name with several addresses (RFC 8305)."""
+"""Seconds before the next address of a name is tried beside the one before (RFC 8305)."""
 _MAX_ADDRESSES: Final = 16
-"""Of a name, that are dialled."""
+"""Addresses of one name that are dialled."""
 
 
 class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
@@ -67,10 +67,10 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             raise httpcore.ConnectError(str(error)) from error
         return stream
 
-    # -- what the loop says
+    # -- called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is there."""
+        """The connection is made."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101
         self._transport = transport
         self._socket = transport.get_extra_info("socket")
@@ -78,7 +78,7 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._poll.register(self._socket.fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
-        """Keep it until it is read."""
+        """Buffer the bytes until they are read."""
         self._received += data
         if len(self._received) > MAX_BUFFERED and self._reading and self._transport is not None:
             self._reading = False
@@ -87,53 +87,52 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         _wake(self._writer)
 
     def eof_received(self) -> bool:
-        """Nothing more comes. It stays open until its user has read what did; TLS always closes then."""
+        """The server sends no more. Stay open until the buffered bytes were read; TLS always closes."""
         self._ended = True
         _wake(self._reader)
         _wake(self._writer)
         return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is no more."""
+        """The connection is closed."""
         self._lost = self._ended = True
         self._error = exc
         _wake(self._reader)
         _wake(self._writer)
 
     def pause_writing(self) -> None:
-        """The other side is slow."""
+        """The kernel's send buffer is full."""
         self._writable = False
 
     def resume_writing(self) -> None:
-        """It has caught up."""
+        """There is room in it again."""
         self._writable = True
         _wake(self._writer)
 
-    # -- what a connection of HTTP asks for
+    # -- called by the HTTP connection
 
     @property
     def touched(self) -> bool:
-        """Whether anything has come that was not read: bytes, or the end."""
+        """Whether there is anything unread: bytes, or the end of the connection."""
         return self._ended or bool(self._received)
 
     @property
     def was_left(self) -> bool:
-        """As :attr:`touched`, or the system has something that the event loop has not come to yet."""
+        """As :attr:`touched`, or the kernel has something that the event loop has not read yet."""
         if self.touched or self._transport is None:
             return True
         if self._socket is None or self._socket.fileno() < 0:
-            return True  # It was lost; the event loop says so in its next iteration.
+            return True  # It was lost; the event loop reports that in its next iteration.
         return bool(self._poll.poll(0))
 
     @property
     def has_unsent(self) -> bool:
-        """Whether some of what was written is not the system's yet."""
+        """Whether some written bytes are not in the kernel's send buffer yet."""
         return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
-        """Some of what has come; empty at the end. ``httpcore.ReadError``.
-
-        How long it may take is for the attempt to say, here as in :meth:`write`.
+        """Received bytes, at least one; empty at the end. ``httpcore.ReadError``. ``timeout`` is not used,
+        here and in :meth:`write`: the attempt has a deadline.
         """
         while not self._received and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
@@ -158,8 +157,8 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        """Send it, and wait until most of it is the system's, or something has come: an answer that is there
-        before the request is whole is to be read. ``httpcore.WriteError``."""
+        """Send bytes, and wait until the kernel accepts more or something is received: an answer may come
+        before the request is complete. ``httpcore.WriteError``."""
         self._read_since_write = 0
         if self._lost or self._transport is None:
             raise httpcore.WriteError(str(self._error or "")) from self._error
@@ -199,13 +198,12 @@ def _wake(waiting: asyncio.Future[None] | None) -> None:
 
 
 async def _dialled(host: str, port: int) -> socket.socket:
-    """A socket that is connected to one of the addresses of ``host``: the next one is tried when one is slow.
-
-    Not by asyncio's own race, which leaves a socket behind when it is cancelled at its end. OSError: what the
-    first address said.
+    """A socket connected to one of the addresses of ``host``; the next one is tried when one is slow.
+    asyncio's own race is not used, as it leaves a socket open when it is cancelled at its end. OSError: the
+    error of the first address.
     """
     loop = asyncio.get_running_loop()
-    try:  # An address needs no thread: names that nobody answers for may hold them all.
+    try:  # An IP address needs no thread: lookups that get no answer may hold them all.
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except OSError:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

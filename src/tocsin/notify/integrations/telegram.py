@@ -28,12 +28,12 @@ from tocsin.notify.integrations.json import encode
 from tocsin.notify.integrations.truncate import in_characters
 
 MAX_CHARACTERS: Final = 4096
-"""Of a message, as Telegram takes it."""
+"""Characters of a message, by Telegram's limit."""
 TOO_LONG: Final = (
     "Alertmanager notification could not be sent: message length exceeds Telegram limits.\n"
     "\t\t\tPlease check the template used for producing the message content."
 )
-"""Sent instead of HTML that is too long, since its tags cannot be cut; upstream's text."""
+"""Sent instead of HTML that is too long, since cutting would break its tags; Alertmanager's text."""
 PARSE_MODES: Final = ("", "Markdown", "MarkdownV2", "HTML")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)
 
@@ -49,7 +49,7 @@ def _parse_mode(node: Node) -> str:
 
 
 class TelegramConfig(HTTPIntegrationConfig, kind="telegram"):
-    """One of ``telegram_configs``. The relative names of its own files are of the working folder."""
+    """One of ``telegram_configs``. Relative names of its own files start at the working directory."""
 
     api_url: str = option(url, default=MaskedURL(""), inherit="telegram_api_url")
     bot_token: str = option(secret, default=Secret(""), inherit="telegram_bot_token")
@@ -62,7 +62,7 @@ class TelegramConfig(HTTPIntegrationConfig, kind="telegram"):
     parse_mode: str = option(_parse_mode, default="HTML")
 
     def check(self) -> None:
-        """Where it goes, and with which token."""
+        """A chat and a token are given."""
         self.at_most_one("bot_token", "bot_token_file", least="add bot_token:")
         if not self.chat_id and not self.chat_id_file:
             raise self.mark.error("missing chat_id or chat_id_file on telegram_config", "add chat_id:")
@@ -70,7 +70,7 @@ class TelegramConfig(HTTPIntegrationConfig, kind="telegram"):
 
 
 class TelegramNotifier:
-    """The answer's ``ok`` decides, not its status; what is not ok is tried again, as Alertmanager does."""
+    """The answer's ``ok`` decides, not its status; everything else is retried, as by Alertmanager."""
 
     def __init__(self, config: TelegramConfig, services: Services) -> None:
         self._config, self._services = config, services

@@ -1,4 +1,4 @@
-"""TLS contexts out of ``tls_config``, made anew when a file of theirs has changed."""
+"""TLS contexts made from ``tls_config``, and remade when one of its files has changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tocsin.tls.contexts import MemoryFile
 from tocsin.tls.files import Mark, marks, read
 
 CHECK_SECONDS: Final = 1.0
-"""Files of one ``tls_config`` are checked this often at most, however many notifications go out."""
+"""Seconds between checks of the files of one ``tls_config``, however many notifications go out."""
 
 _VERSIONS: Final = {
     "TLS10": ssl.TLSVersion.TLSv1,
@@ -41,9 +41,8 @@ class _Made:
 
 
 class TLSContexts:
-    """One TLS context for all receivers of a configuration that ask for the same.
-
-    A context holds the system's authorities: 1 MB and some 20 ms of work, too much for each receiver.
+    """TLS contexts, shared by receivers with equal settings. A context with the system's authorities takes 1
+    MB and some 20 ms, too much for each receiver.
     """
 
     def __init__(
@@ -58,29 +57,27 @@ class TLSContexts:
         self._making = threading.Lock()
 
     def get(self, config: TLSClientConfig, *, http2: bool = True) -> ssl.SSLContext:
-        """What ``tls_config`` asks for; :class:`ConfigError` for certificates that cannot be used.
-
-        ``http2``: whether its user offers HTTP/2, which is said through the context.
+        """The context for ``tls_config``; :class:`ConfigError` for certificates that cannot be used.
+        ``http2``: whether it offers HTTP/2 by ALPN.
         """
         return self._of(config, http2).context
 
     def check(self, config: TLSClientConfig, *, http2: bool = True) -> None:
-        """Make what can fail, so that it fails now; :class:`ConfigError` for certificates that cannot be
-        used. What takes the system's authorities waits for its first user."""
+        """Load the certificates, so that an error shows now: :class:`ConfigError`. A context with the
+        system's authorities is made with its first use."""
         if config != TLSClientConfig(server_name=config.server_name):
             self._of(config, http2)
 
     async def current(self, config: TLSClientConfig, *, http2: bool = True) -> ssl.SSLContext:
-        """As :meth:`get`, of the files as they are now: another one after a change.
-
-        While they cannot be used (a certificate is there before its key) the last good one stays in force.
+        """As :meth:`get`, with the files as they are now. While changed files cannot be used (the new
+        certificate is there and its key not yet) the last good context stays in force.
         """
         made = self._made.get(_key(config, http2))
         if made is None:
             made = await asyncio.to_thread(self._of, config, http2)
         now = self._now()
         if made.files and now - made.checked_at >= CHECK_SECONDS:
-            made.checked_at = now  # Before the wait, so that one attempt checks, and the others do not.
+            made.checked_at = now  # Set before the wait, so that only one attempt checks.
             seen = await asyncio.to_thread(marks, made.files)
             if seen != made.marks:
                 made.marks = seen
@@ -100,13 +97,13 @@ class TLSContexts:
             if found is not None:
                 return found
             files = tuple(Path(file) for file in (config.ca_file, config.cert_file, config.key_file) if file)
-            seen = marks(files)  # Before they are read: what changes meanwhile is noticed.
+            seen = marks(files)  # Read before the files, so that a change meanwhile is noticed.
             made = self._made[key] = _Made(config, tls_context(config), files, seen, self._now())
             return made
 
 
 def _key(config: TLSClientConfig, http2: bool) -> tuple[TLSClientConfig, bool]:
-    # The name goes with each connection.
+    # ``server_name`` is passed with each connection.
     return (config.replaced(server_name="") if config.server_name else config), http2
 
 
@@ -139,7 +136,7 @@ def _state(file: str) -> object:
 
 
 def tls_context(config: TLSClientConfig) -> ssl.SSLContext:
-    """What ``tls_config`` asks for."""
+    """The context for ``tls_config``."""
     for file in (config.ca_file, config.cert_file, config.key_file):
         _check_regular(file)
     try:
@@ -172,5 +169,5 @@ def _check_regular(file: str) -> None:
 
 
 def _path(text: str, path: str) -> AbstractContextManager[str]:
-    """A path to what is given as a path, or as a text: the ``ssl`` module reads files only."""
+    """A path: as given, or of a file with the given text, as the ``ssl`` module reads files only."""
     return MemoryFile(text.encode()) if text else nullcontext(path)

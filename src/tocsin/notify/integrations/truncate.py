@@ -6,14 +6,14 @@ from contextvars import ContextVar
 from typing import Final
 
 CUT: ContextVar[set[str] | None] = ContextVar("cut", default=None)
-"""What was cut in the attempt under way, for people: ``to 4096 characters``."""
+"""The limits to which texts were cut in the attempt under way, for the log: ``4096 characters``."""
 MARKER: Final = "…"
 _SHORTEST: Final = 3
-"""Up to so many characters there is no room for the marker."""
+"""Limit, in characters, up to which there is no room for the ellipsis."""
 
 
 def cut_to(what: str) -> None:
-    """A text was cut to ``what``; for the log, and counted."""
+    """Note that a text was cut to ``what``, for the log and the counter."""
     cut = CUT.get()
     if cut is not None:
         cut.add(what)
@@ -54,4 +54,4 @@ _FOLLOWING: Final = 0x80
 _FIRST: Final = 0xC0
 _FIRST_OF_THREE: Final = 0xE0
 _FIRST_OF_FOUR: Final = 0xF0
-"""Bytes that begin what they begin; those from 80 on go on with it."""
+"""First bytes of characters of two, three and four bytes; bytes from 0x80 on continue one."""

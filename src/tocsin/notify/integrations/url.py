@@ -1,4 +1,4 @@
-"""URLs as a client sends them."""
+"""Parses and joins URLs as Go's HTTP client does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SAFE_IN_PATH = "$&+,/:;=@"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where a request goes. ``path`` holds the query too, as it is sent."""
+    """The target of a request. ``path`` includes the query, as it is sent."""
 
     scheme: str
     host: str
@@ -37,7 +37,7 @@ class Target:
 
     @property
     def authority(self) -> str:
-        """What the Host header says."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.explicit_port is None else f"{host}:{self.port}"
 
@@ -88,7 +88,7 @@ def follow(target: Target, location: str) -> Target:
 
 
 def same_site(host: str, first: str) -> bool:
-    """Whether ``host`` is ``first`` or below it: it may have the credentials that were meant for it."""
+    """Whether ``host`` is ``first`` or a subdomain of it, and so may get its credentials."""
     return host == first or host.endswith(f".{first}")
 
 

@@ -27,7 +27,7 @@ from tocsin.notify.integrations.url import extended, with_slash
 MAX_STATE_MESSAGE: Final = 20480
 """Characters, by VictorOps' glossary of incident fields."""
 MESSAGE_TYPES: Final = ("INFO", "WARNING", "CRITICAL")
-"""What an alert that fires may be; anything else becomes the last."""
+"""The types of a firing alert; any other text becomes the last of them."""
 RESOLVED: Final = "RECOVERY"
 _OURS: Final = (
     "routing_key",
@@ -60,7 +60,7 @@ class VictorOpsConfig(HTTPIntegrationConfig, kind="victorops"):
     custom_fields: dict[str, str] = option(map_of(template), default={})
 
     def check(self) -> None:
-        """Somebody to route to, one key, and no field by the name of ours."""
+        """A routing key, one source of the API key, and no custom field with the name of a fixed one."""
         if not self.routing_key:
             raise self.mark.error("missing Routing key in VictorOps config", "add routing_key:")
         self.at_most_one("api_key", "api_key_file")
@@ -100,7 +100,7 @@ class VictorOpsNotifier:
         try:
             message = await services.compose(notification, lambda render: self._build(render, notification))
         except NotifyError as failure:
-            # Alertmanager tries it again until the time is up: templates may depend on the time.
+            # Retried until the deadline, as by Alertmanager: templates may depend on the time.
             raise NotifyError(str(failure), retry=True, reason=failure.reason) from None
         answer = await self._http.post_json(url, message)
         answer.check(self.retry)

@@ -13,7 +13,7 @@ from tocsin.notify.integrations.base import HTTPIntegrationConfig, Kind, Render,
 from tocsin.notify.integrations.truncate import in_bytes
 
 MAX_BYTES: Final = 7439
-"""Of a message, as Webex takes it."""
+"""Bytes of a message, by Webex' limit."""
 
 
 class WebexConfig(HTTPIntegrationConfig, kind="webex"):

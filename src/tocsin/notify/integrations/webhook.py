@@ -1,4 +1,4 @@
-"""The webhook: posts Alertmanager's JSON, or a payload of one's own, to a URL."""
+"""The webhook: posts Alertmanager's JSON, or a configured payload, to a URL."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ class WebhookConfig(HTTPIntegrationConfig, kind="webhook"):
 
     url: str = option(_url, default=SecretTemplate(""))
     url_file: str = option(text, default="", always=True)
-    """Of the working folder, as Alertmanager has it; what it holds is a template too."""
+    """Relative names start at the working directory, as in Alertmanager; the content is a template too."""
     max_alerts: int = option(unsigned, default=0, always=True)
-    """Alerts past it are left out of the message and counted there; 0 is no limit."""
+    """Alerts in a message; how many more there are is in ``truncatedAlerts``. 0 is no limit."""
     timeout: int = option(go_duration, default=0, always=True, show=format_go_duration)
-    """Of one request, nanoseconds; 0 or less: only the notification's deadline."""
+    """Time limit of a request, nanoseconds; 0 or less: only the notification's deadline."""
     payload: Any = option(any_templates, default=None)
 
     def check(self) -> None:

@@ -26,12 +26,12 @@ from tocsin.notify.integrations.json import without_empty
 from tocsin.notify.integrations.url import extended, with_slash
 
 TOKEN_SECONDS: Final = 2 * 60 * 60
-"""How long a token is used: what WeChat gives is valid for as long."""
+"""Seconds for which a token is used: WeChat's are valid for as long."""
 
 _EXPIRED: Final = 42001
 _INVALID: Final = frozenset((40001, 40014, _EXPIRED))
-"""Codes that say that the token is of no use any more. Alertmanager knows only of the last and goes on with
-the others for hours."""
+"""Error codes for an invalid token. Alertmanager knows only the last one, and goes on using the token for
+hours at the others."""
 
 
 def _named(what: str) -> str:
@@ -126,7 +126,8 @@ class WechatNotifier:
         await self._http.close()
 
     async def _a_token(self, notification: Notification) -> str:
-        """The one that was fetched, or a new one. Notifications that need one at the same time share it."""
+        """The current token, or a new one. Notifications that need a new one at the same time share the
+        request."""
         clock = asyncio.get_running_loop().time
         async with self._fetching:
             if not self._token or clock() - self._fetched > TOKEN_SECONDS:

@@ -1,6 +1,6 @@
 """Title case as x/text's ``cases.Title``, and the space around a text.
 
-x/text's title case maps one character to several and knows the final sigma. Words are parted by an
+x/text's title case maps one character to several and knows the final sigma. Words are separated by an
 approximation of Unicode's Annex 29 that x/text documents.
 """
 
@@ -16,7 +16,7 @@ from tocsin.notify.template.wordrunes import of_word
 _MIDDLE: Final = frozenset(
     "'.:\u00b7\u0387\u055f\u05f4\u2018\u2019\u2024\u2027\ufe13\ufe52\ufe55\uff07\uff0e\uff1a"
 )
-"""MidLetter, MidNumLet and Single_Quote: one of them parts no word, two in a row do."""
+"""MidLetter, MidNumLet and Single_Quote: one of them does not separate words, two in a row do."""
 _IGNORABLE: Final = frozenset({"Mn", "Me", "Cf", "Lm", "Sk"})
 _LOOK_AHEAD: Final = 31
 STRIDE: Final = 2048
@@ -31,9 +31,8 @@ def trim_space(text: str) -> str:
 
 
 def title(text: str, spend: Callable[[], None] = lambda: None) -> str:
-    """``cases.Title(language.AmericanEnglish)``: the first letter of each word large, the others small.
-
-    ``spend`` is called once for each `STRIDE` characters, and may end it all by raising.
+    """``cases.Title(language.AmericanEnglish)``: the first letter of each word in title case, the others in
+    lower case. ``spend`` is called once for each `STRIDE` characters, and may stop the work by raising.
     """
     written: list[str] = []
     within = False
@@ -67,7 +66,7 @@ def _lower(text: str, index: int) -> str:
     char = text[index]
     if char != "\u03a3":
         return NEW_LOWER.get(char) or char.lower()
-    # A sigma ends its word unless a letter comes after it, whatever can be ignored between them.
+    # A sigma is final unless a letter follows it, case-ignorable characters in between not counted.
     for after in text[index + 1 : index + 1 + _LOOK_AHEAD]:
         if after in _MIDDLE or unicodedata.category(after) in _IGNORABLE:
             continue

@@ -66,7 +66,7 @@ def humanize_duration(value: Value) -> str:
                 return f"{seconds:.4g}{prefix}s"
     sign = "-" if seconds < 0 else ""
     seconds = abs(seconds)
-    # A number that no int64 holds becomes the least one, as the processor does it under Go.
+    # A number outside of int64 becomes the lowest int64, as with Go on amd64.
     whole = int(seconds) if seconds < 1 << 63 else -(1 << 63)
     minutes, rest = _divide(whole, 60)
     hours, minutes = _divide(minutes, 60)
@@ -81,7 +81,7 @@ def humanize_duration(value: Value) -> str:
 
 
 def _divide(number: int, by: int) -> tuple[int, int]:
-    """Towards zero, as Go divides."""
+    """Integer division towards zero, as in Go."""
     quotient, rest = divmod(abs(number), by)
     return (-quotient, -rest) if number < 0 else (quotient, rest)
 
@@ -90,7 +90,8 @@ _ESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})?")
 
 
 def url_unescape(text: str, spend: Callable[[], None] = lambda: None) -> str:
-    """``url.QueryUnescape``. Raises GoError. ``spend`` is called for each escape, and may end it all."""
+    """``url.QueryUnescape``. Raises GoError. ``spend`` is called for each escape, and may stop the work by
+    raising."""
     raw = to_bytes(text)
 
     def undo(found: re.Match[bytes]) -> bytes:
@@ -112,7 +113,7 @@ _ALPHABET: Final = re.compile(rb"[A-Za-z0-9_-]*")
 
 
 def base64_decode(text: str) -> str:
-    """``base64.URLEncoding``: line ends are skipped, padding must be whole. Raises GoError."""
+    """``base64.URLEncoding``: line ends are skipped, padding must be complete. Raises GoError."""
     raw = to_bytes(text)
     plain = raw.replace(b"\r", b"").replace(b"\n", b"")
     found = _ALPHABET.match(plain)

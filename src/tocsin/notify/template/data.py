@@ -90,7 +90,7 @@ name_fields(DATA, DATA_NAMES)
 
 
 class _Labels(Map):
-    """A KV that remembers its names in order."""
+    """A ``KV`` that caches its names in order."""
 
     __slots__ = ("_ordered",)
 
@@ -221,7 +221,7 @@ class Data:
 
     @property
     def external_url(self) -> str:
-        """Where the node's own pages are."""
+        """``--web.external-url``: where the node's pages are."""
         return str(self.fields["ExternalURL"])
 
     @property
@@ -232,7 +232,7 @@ class Data:
 
     @property
     def route_labels_rendered(self) -> bool:
-        """Whether the values of the route's labels are what they are, and no templates any more."""
+        """Whether the values of the route's labels are rendered already, and not templates."""
         return bool(self.fields["routeLabelsRendered"])
 
 
@@ -246,7 +246,7 @@ def data_of(
     route_labels: Mapping[str, str] | None = None,
     alerts: Sequence[Alert] | None = None,
 ) -> Data:
-    """The data of a notification. ``alerts`` are those to render, if not all of the notification's."""
+    """The data of a notification. ``alerts``: those to render, by default all of the notification."""
     told = notification.alerts if alerts is None else alerts
     firing = any(_fires(alert) for alert in told)
     return Data(

@@ -48,6 +48,6 @@ def _reread_within(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """A float without a fraction as Go writes it in JSON: as a whole number up to 1e21."""
+    """A float without a fraction becomes an integer below 1e21, as Go writes it in JSON."""
     whole = isinstance(value, float) and value.is_integer() and abs(value) < _LARGEST_WHOLE
     return int(value) if whole else value

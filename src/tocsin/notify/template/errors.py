@@ -1,4 +1,4 @@
-"""What senders and the loader of a configuration get when a template is at fault."""
+"""The error that senders and the loader of a configuration get for a template."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RenderError(UserError):
 
 
 def hint_of(error: TemplateError, functions: Iterable[str], templates: Iterable[str]) -> str:
-    """How to fix it, as far as that can be guessed."""
+    """A hint how to fix the error; empty if there is none."""
     message = error.message
     found = _NO_FUNCTION.search(message)
     if found is not None:

@@ -1,4 +1,4 @@
-"""Files of expectations: what templates ought to render to, for ``tocsinctl template test``.
+"""Files of expectations for ``tocsinctl template test``: what templates should render to.
 
 A file of YAML::
 
@@ -37,7 +37,7 @@ _KEYS: Final = frozenset({"name", "text", "type", "data", "want", "error"})
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Of one expectation. ``problem`` is empty when it was met."""
+    """The result of one expectation. ``problem`` is empty when it was fulfilled."""
 
     name: str
     problem: str
@@ -56,7 +56,7 @@ def read_data(path: Path) -> Data:
 
 
 def check_file(path: Path) -> Iterator[Result]:
-    """What became of each expectation in the file. Raises ConfigError if the file is none."""
+    """The result of each expectation in the file. Raises ConfigError for a file that is not of this form."""
     told = _mapping(_load(path), str(path), {"templates", "tests", "defaults"})
     globs = told.get("templates") or []
     if not isinstance(globs, list) or not all(isinstance(each, str) for each in globs):

@@ -16,7 +16,7 @@ _SPECIAL: Final = re.compile(r"[*?\[\\]")
 
 
 class BadPatternError(ValueError):
-    """The pattern is none. The text is Go's."""
+    """The pattern is malformed. The text is Go's."""
 
     def __init__(self) -> None:
         super().__init__("syntax error in pattern")

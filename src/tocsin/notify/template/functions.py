@@ -32,11 +32,11 @@ from tocsin.notify.template.rendering import Rendering
 _DICT: Final = map_of(STRING, ANY)
 _PIECE: Final = 8192
 _SMALL: Final = 64
-"""Characters of a text that no bound is near to."""
+"""Characters of a text that is too short to reach a bound."""
 
 
 def _text(change: Callable[[str], str]) -> Callable[[Any, str], str]:
-    """A function of one text that costs time and memory as the text is long."""
+    """Wraps a function of one text whose cost grows with the length of the text."""
 
     def changed(budget: Any, text: str) -> str:
         if len(text) <= _SMALL:
@@ -49,7 +49,8 @@ def _text(change: Callable[[str], str]) -> Callable[[Any, str], str]:
 
 
 def _chars(change: Callable[[str], str]) -> Callable[[Any, str], str]:
-    """A function that changes each character by itself: a long text is done in pieces, and can be ended."""
+    """Wraps a function that maps each character by itself: a long text is processed in pieces, and can be
+    stopped."""
 
     def changed(budget: Any, text: str) -> str:
         if len(text) <= _SMALL:
@@ -184,4 +185,5 @@ def _table() -> dict[str, Function]:
 
 
 FUNCTIONS: Final = _table()
-"""By name. The budget they get is a :class:`~tocsin.notify.template.rendering.Rendering`."""
+"""The functions by name. The budget that they get is a
+:class:`~tocsin.notify.template.rendering.Rendering`."""

@@ -68,7 +68,7 @@ def _built_in() -> TemplateSet:
 
 
 def _joined(base: str, pattern: str) -> str:
-    # Path would take a trailing or a double / away, which a pattern may need.
+    # Path would remove a trailing or a double /, which a pattern may need.
     return f"{base.rstrip('/')}/{pattern}" if base and not pattern.startswith("/") else pattern
 
 
@@ -77,7 +77,7 @@ def _files(path: str, pattern: str) -> list[str]:
         return glob(path)
     except BadPatternError as error:
         raise ConfigError(
-            f"templates: {pattern}", str(error), "a [ has no ], or a \\ stands at the end"
+            f"templates: {pattern}", str(error), "a [ has no ], or the pattern ends with \\"
         ) from None
 
 

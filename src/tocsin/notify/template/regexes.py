@@ -1,6 +1,6 @@
 """``match`` and ``reReplaceAll``: Go's ``regexp``, by RE2.
 
-The engines agree on what matches. What Go does otherwise is done here: how a replacement is expanded, where
+The engines agree on what matches. Differences to Go are handled here: how a replacement is expanded, where
 an empty match counts, and bytes that are not UTF-8.
 """
 
@@ -29,7 +29,7 @@ def _compile(pattern: str) -> Any:
 
 
 def _compiled(pattern: str) -> Any:
-    """A pattern may be a label's value: it is weighed before the engine reads it."""
+    """A pattern may be a label's value, so its cost is checked before the engine compiles it."""
     try:
         cost_of(pattern)
     except PatternCostError as error:
@@ -101,7 +101,8 @@ def _width(raw: bytes, position: int) -> int:
 
 
 def _offsets(text: str) -> list[int]:
-    """For each byte of the cleaned text, where it is in the original: there a bad byte is one, not three."""
+    """For each byte of the cleaned text, its offset in the original, where an invalid byte is one byte and
+    not three."""
     table: list[int] = []
     at = 0
     for char in text:
@@ -143,7 +144,7 @@ def _expansion(replacement: str, compiled: Any) -> list[bytes | int]:
 
 
 def _group(name: str, compiled: Any) -> int | None:
-    """The number of the group of that name; None if there is none: it stands for nothing."""
+    """The number of the group of that name; None if there is none: then it expands to an empty text."""
     if name.isascii() and name.isdigit() and (name == "0" or name[0] != "0"):
         return int(name) if len(name) < 9 and int(name) <= compiled.groups else None
     return dict(compiled.groupindex).get(to_bytes(name))

@@ -1,4 +1,4 @@
-"""What one rendering carries along: what it may still use up, the time, and the labels of the route."""
+"""The state of one rendering: its budget, the time, and the labels of the route."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tocsin.gotemplate.values import GoError
 from tocsin.notify.template.data import Data
 
 Execute: TypeAlias = Callable[[str, "Rendering"], str]
-"""Renders a text, within a rendering."""
+"""Renders a text within a rendering."""
 
 
 class Rendering(Budget):
@@ -42,13 +42,13 @@ class Rendering(Budget):
 
     @property
     def now(self) -> Time:
-        """The present, which stands still while a message is rendered."""
+        """The time, which does not change while a message is rendered."""
         if self._now is None:
             self._now = self._present()
         return self._now
 
     def put_out(self, size: int) -> None:
-        """Count what a field came to. Raises BoundError when all fields together are too much."""
+        """Count the length of a rendered field. Raises BoundError when all fields together are too long."""
         self._output += size
         self.check_output(self._output)
 

@@ -1,7 +1,7 @@
 """What senders use: configured texts in, rendered texts out.
 
 A sender writes its message in one function that takes a :class:`Renderer`, does no I/O, and may be called
-twice; :meth:`Templates.compose` runs it where it holds up nobody::
+twice; :meth:`Templates.compose` runs it on the event loop or, if it is large, on a thread::
 
     def message(render: Renderer) -> bytes:
         return json({"title": render.text(config.title), "text": render.text(config.text)})
@@ -39,7 +39,7 @@ _COMPILED: Final = 1024
 _AT_ONCE: Final = Bounds(
     steps=10_000, output_bytes=256 << 10, value_bytes=64 << 10, made_bytes=512 << 10, seconds=0.006
 )
-"""What is done on the event loop. Whatever is larger, be it a single value, is done by another thread."""
+"""Bounds of a rendering on the event loop. Past one of them, the message is rendered on a thread."""
 _AT_ONCE_WEIGHT: Final = 1500
 _WORKERS: Final = 1
 
@@ -60,7 +60,7 @@ class Field:
 
 
 class _Kept(threading.local):
-    """What a thread has compiled."""
+    """The compiled templates of one thread."""
 
     def __init__(self) -> None:
         self.sets: OrderedDict[tuple[Kind, str], TemplateSet] = OrderedDict()
@@ -124,10 +124,9 @@ class Templates:
         return self.render("html", field, self._rendering(data, self._bounds))
 
     async def compose(self, data: Data, build: Callable[[Renderer], T]) -> T:
-        """What ``build`` makes of the data, without holding the event loop for longer than some milliseconds.
-
-        Small templates are rendered at once, large or slow ones by another thread: then
-        ``build`` is called a second time. Raises what ``build`` raises.
+        """The result of ``build`` on the data, without holding the event loop for longer than some
+        milliseconds. Small templates are rendered at once, large or slow ones on a thread: then ``build`` is
+        called a second time. Raises what ``build`` raises.
         """
         if data.weight <= _AT_ONCE_WEIGHT:
             try:
@@ -183,7 +182,8 @@ class Templates:
         return self._execute("html", text, rendering)
 
     def _compiled(self, kind: Kind, text: str) -> TemplateSet:
-        """The set with the text as its template "". Each thread has its own: none waits for another."""
+        """The template set with the text as its template "". Each thread has its own set, so that none waits
+        for another."""
         kept = self._local.sets
         found = kept.get((kind, text))
         if found is not None:

@@ -1,4 +1,5 @@
-"""Which characters belong to words, as golang.org/x/text/cases sees it: those that do not part two letters.
+"""Which characters belong to words, as golang.org/x/text/cases sees it: those that do not separate two
+letters.
 
 Unicode 17's property Word_Break: ALetter, Hebrew_Letter, Numeric, Extend, ExtendNumLet, Format and ZWJ.
 Python knows no such property. The ranges were read off the real ``title`` (amtool 0.33.1), which was asked of

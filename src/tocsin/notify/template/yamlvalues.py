@@ -1,4 +1,4 @@
-"""What gopkg.in/yaml.v2 takes a plain text for. It is older than YAML 1.2, and not quite YAML 1.1.
+"""Resolves plain YAML scalars as gopkg.in/yaml.v2 does, which follows neither YAML 1.2 nor all of YAML 1.1.
 
 Source: the package's documentation, and what Alertmanager 0.33.1 sends.
 """
@@ -42,7 +42,7 @@ _DEEPEST: Final = 200
 _WORDS_ALONE: Final = re.compile(
     r"[0-9A-Za-z_](?:[0-9A-Za-z_./+@=%~()-]|:(?=[0-9A-Za-z_/])| (?=[0-9A-Za-z_./+@=%~()]))*", re.ASCII
 )
-"""Of which nothing has a meaning in YAML, so that the whole is a plain scalar."""
+"""Texts without any character that is special in YAML, so that the whole is a plain scalar."""
 _UNLIKE_JSON: Final = re.compile(r"""[^ -~]|\\(?:/|u0000|u[dD])""", re.ASCII)
 """Outside ASCII not every character may stand in YAML; escapes of surrogates may not."""
 _QUICK_LENGTH: Final = 64 << 10
@@ -51,7 +51,7 @@ _LOADER: Final[Any] = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLo
 
 
 class NotYamlError(ValueError):
-    """The text is not YAML, or more of it than is taken."""
+    """The text is not YAML, or is larger than a bound."""
 
 
 def read(text: str) -> Any:
@@ -74,9 +74,9 @@ def read(text: str) -> Any:
 
 
 def _as_json(text: str) -> Any:
-    """What ``toJson`` wrote means the same as YAML, and is read in a tenth of the time. ValueError: it is no
-    JSON, or something in it is read in another way as YAML."""
-    if text.count("{") + text.count("[") > _DEEPEST:  # It may be nested deeper than is taken.
+    """Read the output of ``toJson``, which means the same as YAML, in a tenth of the time. ValueError: it is
+    not JSON, or YAML would read it differently."""
+    if text.count("{") + text.count("[") > _DEEPEST:  # It may be nested too deeply.
         raise ValueError
     return _json().decode(text)
 
@@ -99,7 +99,7 @@ def _no_json(text: str) -> Any:
 
 
 def scalar(text: str) -> Any:
-    """What a plain scalar without a tag is."""
+    """The value of a plain scalar without a tag."""
     first = text[:1]
     if first and first not in "+-0123456789yYnNtTfFoO~.":
         return text

@@ -98,7 +98,7 @@ def test_client_auth_types(folder: Path, kind: str) -> None:
         (
             SERVER + "  client_auth_type: RequireAnyClientCert\n",
             "4:21",
-            "RequireAnyClientCert takes certificates that nobody verifies, which is not offered",
+            "RequireAnyClientCert accepts certificates without verifying them, which is not supported",
         ),
         (SERVER + "  client_auth_type: RequireClientCert\n", "4:21", "RequireClientCert takes certificates"),
         (

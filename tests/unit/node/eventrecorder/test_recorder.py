@@ -526,7 +526,10 @@ def test_without_the_feature_nothing_is_recorded_and_that_is_said(
         ("{webhook_outputs: [{}]}", "requires a url"),
         ("{webhook_outputs: [{url: <secret>}]}", "absolute http"),
         ("{file_outputs: [{}]}", "requires a path"),
-        ("{kafka_outputs: [{brokers: ['b:1'], topic: t}]}", "kafka_outputs of event_recorder is not offered"),
+        (
+            "{kafka_outputs: [{brokers: ['b:1'], topic: t}]}",
+            "kafka_outputs of event_recorder is not supported",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_refused(text: str, problem: str) -> None:

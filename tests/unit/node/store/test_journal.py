@@ -121,7 +121,7 @@ def test_a_disk_that_fails_refuses_changes_and_all_recovers_by_itself(
         assert statistics is not None
         bad_disk.bad = True
         before, told = disk.held(), list(disk.told)
-        with pytest.raises(StorageError, match=f"cannot be kept on disk: {words}"):
+        with pytest.raises(StorageError, match=f"cannot be written to disk: {words}"):
             await disk.changes.set(silence("B", comment=LARGE))
         with pytest.raises(StorageError, match=words):
             await disk.changes.set(silence("A", comment=LARGE, identifier=kept))

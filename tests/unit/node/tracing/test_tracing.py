@@ -249,7 +249,7 @@ def test_a_collector_over_tls_is_verified_as_the_section_says(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("section", "problem"),
     [
-        ("tls_config: {insecure_skip_verify: true}", "cannot be had with client_type grpc"),
+        ("tls_config: {insecure_skip_verify: true}", "is not supported with client_type: grpc"),
         ("tls_config: {ca_file: /missing}", "/missing: No such file"),
         ("client_type: http, tls_config: {ca_file: /missing}", "/missing: cannot be used for TLS"),
     ],
@@ -314,7 +314,7 @@ def test_what_waits_is_bounded_and_a_collector_that_fails_is_told_once(
     asyncio.run(main())
     assert statistics.spans_exported == 1
     assert caplog.text.count("spans cannot be exported") == 1
-    assert caplog.text.count("spans are taken again") == 1
+    assert caplog.text.count("spans are exported again") == 1
 
 
 def test_a_tracestate_is_remembered_as_it_came() -> None:

@@ -1,4 +1,4 @@
-"""The frame around every call: who answers, what is read of the request, and the form of an error."""
+"""What all calls share: routing to a resource, reading the request, the format of errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tocsin.node.api.tocsin_v1.resource import AnyResource, Call, Context, Refus
 _log = logging.getLogger(__name__)
 
 TIME_LIMIT: Final = 30.0
-"""Seconds that an answer may take; a stream is none."""
+"""Seconds that an answer may take; streams are exempt."""
 MAX_BODY_BYTES: Final = 1 << 20
 _JSON: Final = "application/json"
 STREAM: Final = "text/event-stream"
@@ -130,9 +130,9 @@ class TocsinV1:
             return problem(409, str(error))
         except StorageError as error:
             return problem(503, str(error))
-        except Exception:  # a bug of ours: the client shall know, and the log say where
+        except Exception:  # a bug of ours: an error for the client, and the traceback in the log
             _log.exception("Failed to answer a request", extra={"path": path})
-            return problem(500, "this is a bug; the node's log says where")
+            return problem(500, "this is a bug: the node's log has the traceback")
 
     async def _performed(self, request: Request, operation: _Operation, parts: Mapping[str, str]) -> Response:
         resource = operation.resource

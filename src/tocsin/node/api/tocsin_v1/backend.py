@@ -21,7 +21,7 @@ from tocsin.node.receivertests import ReceiverTests
 
 
 class TocsinBackend(Protocol):
-    """Everything is called on the event loop's thread, and holds it for little."""
+    """Everything is called on the event loop's thread, and returns quickly."""
 
     @property
     def features(self) -> Sequence[str]:
@@ -45,12 +45,12 @@ class TocsinBackend(Protocol):
 
     @property
     def events(self) -> EventHub:
-        """Publishes what changes."""
+        """The event streams."""
         ...
 
     @property
     def receiver_tests(self) -> ReceiverTests:
-        """Tries receivers."""
+        """Runs tests of receivers."""
         ...
 
     @property
@@ -60,7 +60,7 @@ class TocsinBackend(Protocol):
 
     @property
     def shadow(self) -> Shadow | None:
-        """What it compares, if it is in shadow."""
+        """The comparison of a node in shadow; None for any other."""
         ...
 
     def records(self, before: int | None = None) -> AsyncIterator[tuple[int, FlushRecord]]:
@@ -80,9 +80,9 @@ class TocsinBackend(Protocol):
         ...
 
     def forget_peer(self, peer: str) -> Sequence[str]:
-        """Have this node forget the lost peer of a name or address: it is missed and dialled no more.
-
-        Its addresses, none if no such peer is lost. ValidationError where that is not for the node to say.
+        """Forget the lost peer with a name or address: it no longer counts as missing and is not dialled.
+        Returns its addresses; none if no such peer is lost. ValidationError on a node without a cluster, or
+        whose members are listed by discovery.
         """
         ...
 
@@ -95,7 +95,7 @@ class TocsinBackend(Protocol):
         ...
 
     def configuration(self) -> Configuration:
-        """Which is in force."""
+        """The configuration in force."""
         ...
 
     def route_muted_by(self, options: RouteOptions, at: Nanoseconds) -> Sequence[str]:
@@ -103,7 +103,7 @@ class TocsinBackend(Protocol):
         ...
 
     def health(self, receiver: str, kind: str, index: int) -> IntegrationHealth:
-        """How an integration has done."""
+        """The outcomes of an integration's attempts."""
         ...
 
     def doubts(self) -> Sequence[str]:

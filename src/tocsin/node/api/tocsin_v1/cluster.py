@@ -1,4 +1,4 @@
-"""``GET cluster``, ``cluster/members`` and ``cluster/connections``."""
+"""``GET cluster``, ``GET cluster/members`` and ``GET cluster/connections``."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def _response(description: str, media_type: str, schema: Mapping[str, Any]) -> d
 
 
 def _parameters(query: type[Query]) -> list[dict[str, Any]]:
-    """Each field of a model of parameters, by its schema."""
+    """The parameters of an operation: the fields of its query model with their schemas."""
     _, components = msgspec.json.schema_components([query], ref_template=_REFERENCE)
     found = []
     for name, schema in components.get(query.__name__, {}).get("properties", {}).items():

@@ -14,7 +14,7 @@ from tocsin.node.events.hub import Listener, TooManyStreamsError
 
 
 class EventStream(Response):
-    """An answer that goes on until the client leaves or there is nothing more to come."""
+    """An answer that goes on until the client leaves or the node ends it."""
 
     media_type = "text/event-stream"
 
@@ -60,8 +60,8 @@ class _Events:
             return EventStream(events.listen(identifier, user=call.creator, address=call.address))
         except TooManyStreamsError:
             message = (
-                "as many event streams are open as may be, of all, of this user or from this address; "
-                "try again later, or give the node a higher --web.max-event-streams"
+                "too many event streams are open, in all, of this user or from this address; "
+                "try again later, or raise --web.max-event-streams"
             )
             raise RefusedError(503, message) from None
 

@@ -38,7 +38,9 @@ class _Explain:
         found = await self._backend.tocsin.explain(
             question, peers=query.peers, source=source_of(call.address) if call.address else ""
         )
-        stories = await asyncio.to_thread(lambda: tuple(map(shown, found.stories)))  # peers send much
+        stories = await asyncio.to_thread(
+            lambda: tuple(map(shown, found.stories))
+        )  # answers of peers are large
         return models.Explanation(
             stories=stories,
             nodes=tuple([models.NodeAnswer(node=e.node, answer=e.answer, why=e.why) for e in found.nodes]),

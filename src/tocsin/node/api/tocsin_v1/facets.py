@@ -21,9 +21,9 @@ from tocsin.node.api.tocsin_v1.shared import Shared
 SLICE: Final = 64
 """Alerts or labels that are counted before other work runs."""
 MAX_FILTERS: Final = 8
-"""Views whose answers are shared among equal requests."""
+"""Filters whose facets are shared among equal requests."""
 MAX_COUNTED: Final = 100_000
-"""Values of all labels together that are counted; who posts alerts can make any number."""
+"""Values of all labels together that are counted; posted alerts can have any number."""
 MAX_SHOWN: Final = 10_000
 """Labels, and values of them together, that are kept for an answer: the most frequent labels come first."""
 AT_ONCE: Final = 1
@@ -92,7 +92,7 @@ class _Facets:
                 continue
             if backend.silences.looking_up(labels) is not None:
                 await backend.look_ups.find_all((labels,))
-            now = backend.now()  # not of the beginning: see AlertOperations
+            now = backend.now()  # the time of each step, not of the beginning: see AlertOperations
             silenced = backend.silences.is_muted(labels, now)
             inhibited = bool(backend.inhibited_by(labels, now))
             for name, value in labels.pairs:

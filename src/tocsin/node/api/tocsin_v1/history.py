@@ -22,7 +22,7 @@ from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Reso
 from tocsin.node.api.tocsin_v1.scanning import Cursor, RecordScan
 
 MAX_SECONDS: Final = 5.0
-"""For which silences are filtered and sorted."""
+"""Seconds for which silences are filtered and sorted."""
 AT_ONCE: Final = 1
 """Pages of silences that are made at the same time, on a thread beside the event loop; more wait."""
 SLICE: Final = 256
@@ -33,7 +33,7 @@ _SilencePage: TypeAlias = Page[SilenceSeen] | None
 
 
 class _Wanted:
-    """What a query asks for, of records."""
+    """Which records a query asks for."""
 
     def __init__(self, query: HistoryQuery, matchers: Sequence[Matcher]) -> None:
         since, until = instant(query.since, "query since"), instant(query.until, "query until")
@@ -43,7 +43,7 @@ class _Wanted:
         self.matchers = matchers
 
     def fits(self, record: FlushRecord) -> bool:
-        """Apart from its alerts."""
+        """Whether a record fits, its alerts not considered."""
         return self.since <= record.began <= self.until and self.receiver in ("", record.receiver)
 
     async def alert(self, alert: AlertRecord, pauses: Pauses) -> bool:
@@ -156,7 +156,7 @@ class _Silences:
 
 
 def _latest(silences: Silences, wanted: _Wanted) -> Steps[list[Silence]]:
-    """It reads a copy of what there is, and so may be done beside changes."""
+    """The silences that were changed last. Reads a copy, so silences may change meanwhile."""
     matchers = frozenset(wanted.matchers)
     found = []
     for cursor, each in enumerate(silences.every()):

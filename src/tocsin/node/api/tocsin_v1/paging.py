@@ -1,4 +1,4 @@
-"""Pages of what is known as a whole."""
+"""Pages of lists that are in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tocsin.models.base import Page, Paging
 from tocsin.node.api.tocsin_v1.resource import RefusedError
 
 MAX_PAGE_BYTES: Final = 4 << 20
-"""Of a page, as it is encoded; it ends early then."""
+"""Bytes of an encoded page; at this size it ends early."""
 
 M = TypeVar("M")
 T = TypeVar("T")
@@ -25,7 +25,7 @@ def paged(items: Sequence[M], query: Paging, *, max_bytes: int = MAX_PAGE_BYTES)
 def shown_page(
     items: Sequence[T], query: Paging, show: Callable[[T], M], *, max_bytes: int = MAX_PAGE_BYTES
 ) -> Page[M]:
-    """The same of things that are yet to be shown: so many are as the page has."""
+    """As :func:`paged`; ``show`` is called for the items of the page only."""
     start = position(query.after)
     fitting = Fitting[M](max_bytes)
     for item in items[start : start + query.limit]:

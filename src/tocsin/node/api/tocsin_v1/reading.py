@@ -85,7 +85,7 @@ async def read_model(request: Request, model: Any, limit: int) -> Any:
 
 
 def refused(error: msgspec.ValidationError, where: str) -> RefusedError:
-    """A message of ours where msgspec's would name types of Python."""
+    """The error for what msgspec refuses, reworded where msgspec names types of Python."""
     message = str(error)
     found = _AT.search(message)
     place = where

@@ -36,7 +36,7 @@ class _Test:
             raise RefusedError(403, "this node is in shadow (--dispatch.shadow), and sends nothing")
         tests = backend.tocsin.receiver_tests
         if not tests.admit():
-            raise RefusedError(503, "as many tests are under way as may be at once; try again later")
+            raise RefusedError(503, "too many tests are under way; try again later")
         notification = notification_of_test(
             name,
             backend.now(),

@@ -39,7 +39,7 @@ def name_of(status: int) -> str:
 
 
 class RefusedError(UserError):
-    """The request is not answered as asked; ``status`` is HTTP's, ``place`` says what of it is meant."""
+    """The request is refused. ``status``: of HTTP; ``place``: the part of the request that is wrong."""
 
     def __init__(self, status: int, message: str, place: str = "") -> None:
         super().__init__(message)
@@ -70,9 +70,9 @@ class Call(Generic[Q, B]):
     headers: Mapping[str, str]
     mode: ParserMode
     creator: str = ""
-    """Who calls; empty: not known."""
+    """The caller's name; empty: not known."""
     address: str = ""
-    """From where."""
+    """The caller's address."""
 
     async def matchers(self, texts: Sequence[str]) -> list[Matcher]:
         """Those of the parameter ``filter``, read in small steps. Raises RefusedError."""

@@ -18,11 +18,11 @@ from tocsin.node.api.tocsin_v1.resource import RefusedError
 MAX_SCANNED: Final = 4096
 """Records that are read for one page."""
 MAX_SECONDS: Final = 5.0
-"""For which they are."""
+"""Seconds for which records are read for one page."""
 SLACK: Final[Nanoseconds] = 3600 * SECOND
-"""By which an earlier record may have begun later: clocks are set."""
+"""By how much an earlier record may have begun later, as clocks are set."""
 MAX_UNDER_WAY: Final = 100
-"""Flushes that have not ended, of a page."""
+"""Flushes that have not ended, on one page."""
 
 KEEPS_NONE: Final = "this node keeps no decision record (--record.max-entries or --record.max-bytes is 0)"
 
@@ -31,7 +31,8 @@ _CURSOR: Final = re.compile(
 )
 
 Key = tuple[Nanoseconds, int]
-"""Of a flush that has not ended: when it began, and a number for its group. It may have no other yet."""
+"""Identifies a flush that has not ended and may have no number yet: when it began, and a number for its
+group."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Views that many clients ask for are computed once."""
+"""Answers that many clients ask for are computed once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Final, Generic, TypeVar
 T = TypeVar("T")
 
 SHARE: Final = 10
-"""Of the time, a view is being made during at most a tenth."""
+"""A view is used for so many times its computing time, so that computing takes a tenth of the time at
+most."""
 LONGEST: Final = 10.0
 """Seconds for which a view may be shown at most."""
 
 
 class Shared(Generic[T]):
     """A view of the node. Requests that come while it is made wait for the same; it is shown for nine times
-    as long as it took to make. When the last one who waits has left, it is not made to the end."""
+    as long as it took to make. When the last waiting client has left, computing stops."""
 
     def __init__(self, make: Callable[[], Awaitable[T]], clock: Callable[[], float]) -> None:
         self._make = make
@@ -26,7 +27,7 @@ class Shared(Generic[T]):
         self._task: asyncio.Task[T] | None = None
         self._waiting = 0
         self.makings = 0
-        """How often it was made."""
+        """How often the view was computed."""
 
     async def get(self) -> T:
         """The view. What ``make`` raises is raised to all who wait."""
@@ -38,7 +39,7 @@ class Shared(Generic[T]):
             self._waiting = 0
         self._waiting += 1
         try:
-            return await asyncio.shield(task)  # One who goes away takes nothing from the others.
+            return await asyncio.shield(task)  # A client that leaves does not cancel it for the others.
         finally:
             if self._task is task:
                 self._waiting -= 1

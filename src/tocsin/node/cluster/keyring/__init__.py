@@ -1,1 +1,1 @@
-"""The cluster's keyring: its file, changes to it while the cluster runs, and who does not share it."""
+"""The cluster's keyring: its file, changes to it while the cluster runs, and peers that do not share it."""

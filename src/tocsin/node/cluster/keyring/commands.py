@@ -77,7 +77,7 @@ class Answer:
     error: str = ""
     challenge: str = ""
     keys: tuple[str, ...] = ()
-    """Fingerprints of the keys as they are now, the primary first."""
+    """Fingerprints of the keys after the command, the primary first."""
     verify_incoming: bool = True
     verify_outgoing: bool = True
     members: tuple[MemberLine, ...] = field(default=())
@@ -89,7 +89,7 @@ def is_request(payload: bytes) -> bool:
 
 
 def digest(question: bytes) -> str:
-    """Which question an answer is for."""
+    """The digest of a question, which its answer carries."""
     return hashlib.sha256(question).hexdigest()
 
 
@@ -108,7 +108,7 @@ def encode_request(request: Request) -> bytes:
 
 
 def decode_request(payload: bytes) -> Request:
-    """:class:`StateError` for what is none."""
+    """:class:`StateError` for bytes that are not one."""
     content = _content(payload, QUESTION, MAX_REQUEST)
     command = _text(content, "command")
     if command not in (HELLO, *COMMANDS):
@@ -144,7 +144,7 @@ def encode_answer(answer: Answer) -> bytes:
 
 
 def decode_answer(payload: bytes) -> Answer:
-    """:class:`StateError` for what is none."""
+    """:class:`StateError` for bytes that are not one."""
     content = _content(payload, ANSWER, MAX_ANSWER)
     keys, members = content.get("keys", []), content.get("members", [])
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
@@ -174,7 +174,7 @@ def _member(each: Any) -> MemberLine:
 def _content(payload: bytes, kind: bytes, limit: int) -> dict[str, Any]:
     if not payload.startswith(kind):
         if payload.startswith((QUESTION, ANSWER)):
-            raise StateError("a keyring message that goes the other way: somebody throws back what is sent")
+            raise StateError("a keyring message of the other direction: a message was reflected")
         raise StateError("not a keyring message of this version")
     if len(payload) > limit:
         raise StateError(f"a keyring message of {len(payload)} bytes, the limit is {limit}")

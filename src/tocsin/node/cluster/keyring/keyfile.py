@@ -43,9 +43,8 @@ class KeyringFile:
     keyring: Keyring
 
     def save(self, keys: Sequence[bytes]) -> None:
-        """Replace the file's keys by ``keys``, in one step, to be read by nobody else; blocks.
-
-        :class:`StorageError` when that fails; then the old file is whole.
+        """Replace the file's keys by ``keys`` atomically, with mode 0600; blocks. :class:`StorageError` when
+        that fails; the old file is then unchanged.
         """
         write_keys(self.path, keys)
 
@@ -128,7 +127,7 @@ def write_keys(path: Path, keys: Sequence[bytes], *, new: bool = False) -> None:
 
     :class:`StorageError` when that fails.
     """
-    path = Path(os.path.realpath(path))  # What a link names is replaced, and not the link.
+    path = Path(os.path.realpath(path))  # If the path is a link, replace its target.
     text = json.dumps([encode_key(key) for key in keys], indent=2) + "\n"
     temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     try:

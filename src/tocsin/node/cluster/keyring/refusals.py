@@ -1,4 +1,4 @@
-"""A peer that does not share our keyring, in the log: clear, and not as often as it can provoke."""
+"""Log lines about peers that do not share our keyring, rate-limited."""
 
 from __future__ import annotations
 

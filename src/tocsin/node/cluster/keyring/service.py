@@ -76,7 +76,7 @@ class KeyringService:
         self._loop = asyncio.get_running_loop()
 
     async def receive(self, payload: bytes, source: Address) -> bytes | None:
-        """The answer, or None for what is none of these messages."""
+        """The answer, or None for any other message."""
         if not is_request(payload):
             return None
         if payload.startswith(VERSION_1):
@@ -136,7 +136,7 @@ class KeyringService:
         )
 
     async def _carry_out(self, request: Request, source: Address) -> str:
-        """On disk first, then in use: after a crash the file knows at least what was answered."""
+        """Write the file, then use the keys: after a crash the file has everything that was acknowledged."""
         command, keyring = request.command, self._kept.keyring
         try:
             if command != "list":
@@ -196,7 +196,7 @@ class Challenges:
         return f"{text}.{self._seal(text)}"
 
     def take(self, challenge: str) -> bool:
-        """Whether it is one of ours, young, and was not taken before."""
+        """Whether it is one of ours, not expired, and was not used before; it counts as used then."""
         text, _, seal = challenge.rpartition(".")
         if not secrets.compare_digest(seal.encode("utf-8", "replace"), self._seal(text).encode()):
             return False
@@ -228,6 +228,6 @@ def _changed(keyring: Keyring, request: Request) -> list[bytes]:
         if key is None:
             raise NotFoundError(f"key {request.fingerprint} is not installed here")
         trial.use(key)
-    elif key is not None:  # Removing what is gone already is not a failure: a command may be repeated.
+    elif key is not None:  # Removing a key that is gone is not an error: a command may be repeated.
         trial.remove(key)
     return trial.keys
