@@ -681,7 +681,8 @@ RETIRED_IN_PROSE = re.compile(
     r"\b(?:told|tells?|telling|untold|strangers?|house|far (?:side|end)|parcels?|courier|payer|poke[ds]?"
     r"|knock(?:s|ed)?|entomb(?:s|ed)?|exhume[ds]?|graves?|buried|visitors?|him|his"
     r"|get (?:its|their) turns?|(?:its|whose|others') turn|turns? of the (?:event )?loop"
-    r"|by (?:its|their) own words|without a word|earlier life)\b",
+    r"|by (?:its|their) own words|without a word|earlier life|the system (?:took|takes|has taken)"
+    r"|(?:that|what) is none|not offered)\b",
     re.IGNORECASE,
 )
 SAID_WITH_REASON = {

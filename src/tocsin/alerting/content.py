@@ -320,6 +320,6 @@ class Content:
         ]
 
     def clear(self) -> None:
-        """Release the alerts: a delivery that is done may be held for a while."""
+        """Release the alerts: a delivery that is done may be referenced for a while."""
         self.alerts = self._known = ()
         self.notification = None

@@ -1,4 +1,4 @@
-"""A rate limit for each key: so much a second, and so much at once after a rest."""
+"""A rate limit for each key: a rate, and a burst after a rest (a token bucket)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What was last known of a bounded number of keys."""
+"""A bounded memo: the last values of a bounded number of keys."""
 
 from __future__ import annotations
 

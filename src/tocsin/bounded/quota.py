@@ -1,4 +1,4 @@
-"""How much of something each key may hold: connections of a host, streams of a peer, bytes."""
+"""A quota for each key and in all: connections of a host, streams of a peer, bytes."""
 
 from __future__ import annotations
 

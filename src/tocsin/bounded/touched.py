@@ -1,4 +1,4 @@
-"""Which keys something has happened to, for a reader that polls."""
+"""Remembers which keys have changed, for a reader that polls."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ from tocsin.gossip.wire.stream import StreamDecoder
 
 MAX_HELD: Final = 192 * 1024 * 1024
 MAX_HELD_OF_PEER: Final = 48 * 1024 * 1024
-"""Bytes that unfinished messages may hold, of all streams and of those of one peer. The stream that goes past
+"""Bytes that unfinished messages may hold, on all streams and on those of one peer. The stream that exceeds
 it is cut."""
 
 ASKED: Final = 0.25
-"""Of the work on an answer to an exchange that we have opened, that is charged to the peer. How often there
-is one is for us to say; and a join whose large state waits for the peer's share may not be done in time."""
+"""The weight at which work on an answer to an exchange that we have opened is charged to the peer. We decide
+how often there is one; and a join whose large state waits for the peer's share may not be done in time."""
 
 PROGRESS: Final = 64 * 1024
 """Bytes of a message, as they come, for which its reader waits a stream timeout longer: what goes on is not
@@ -33,7 +33,7 @@ LONGEST: Final = 12
 """Stream timeouts that one message may take in all, however it goes on."""
 
 _BITE: Final = 8 * 1024
-"""Decoded in one step at most."""
+"""Bytes decoded in one step at most."""
 
 
 def accounted_peer(stream: Stream) -> Hashable:
@@ -42,8 +42,8 @@ def accounted_peer(stream: Stream) -> Hashable:
 
 
 async def write_all(stream: Stream, writes: Iterable[bytes], deadline: Deadline | None = None) -> None:
-    """Each on its own. What the system takes at once makes us wait for nothing: so give way on purpose.
-    ``deadline`` hears how it goes on."""
+    """Write each by itself. A write that the kernel accepts at once does not wait, so yield to the event loop
+    on purpose. ``deadline`` is extended as the writes progress."""
     for data in writes:
         await stream.write(data)
         if deadline is not None:
@@ -112,8 +112,8 @@ class StreamReader:
         """One message, or None when the stream ended without a byte of one. ``weight``: as in
         :meth:`run_steps`. ``deadline`` hears how it goes on.
 
-        :class:`~tocsin.errors.WireError` for what is none, :class:`TransportError` when unfinished messages
-        hold too much.
+        :class:`~tocsin.errors.WireError` for what is not a message, :class:`TransportError` when unfinished
+        messages hold too much.
         """
         peer = accounted_peer(stream)
         share = _Share(self, peer, decoder)
@@ -170,7 +170,7 @@ class StreamReader:
 
 
 class _Share:
-    """What one decoder holds, as far as it is counted."""
+    """Counts the bytes that one decoder holds."""
 
     def __init__(self, reader: StreamReader, peer: Hashable, decoder: StreamDecoder) -> None:
         self._reader = reader

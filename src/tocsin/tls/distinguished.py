@@ -34,7 +34,7 @@ def canonical(name: x509.Name) -> Hashable:
     """
     try:
         return tuple(frozenset(_attribute(one) for one in part) for part in name.rdns)
-    except ValueError:  # A string that is none of its kind.
+    except ValueError:  # The bytes are no valid string of that type.
         return name.public_bytes()
 
 

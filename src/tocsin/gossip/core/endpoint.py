@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 GOSSIP = "gossip"
 LEAVE_FANOUT = 16
-"""So many live members hear of our leaving in the same instant, beside the gossip that follows."""
+"""Live members that are sent our leave message at once, before the gossip that follows."""
 
 
 def _no_state(join: bool) -> bytes:  # noqa: ARG001

@@ -30,7 +30,7 @@ from tocsin.gossip.wire.messages import (
 
 
 class Receiver:
-    """Hands every message to the part that it concerns. Never raises."""
+    """Passes every message to its handler. Never raises."""
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
-"""A bound UDP socket on the event loop: bursts are taken in whole where the system lets us, losses counted.
+"""A bound UDP socket on the event loop: bursts are received completely where the kernel allows it, and losses
+counted.
 
-What the system dropped because our receive buffer was full comes with the next datagram (``SO_RXQ_OVFL``),
+What the kernel dropped because our receive buffer was full comes with the next datagram (``SO_RXQ_OVFL``),
 and which destination refused a datagram comes on the socket's error queue (``IP_RECVERR``); both are Linux's.
 On other systems the losses go uncounted and a refusal unheard.
 """
@@ -35,7 +36,7 @@ RECEIVED_AT_ONCE: Final = 64
 have theirs."""
 SENT_AT_ONCE: Final = 256
 BACKLOG: Final = 512
-"""Connections that the system may hold before we accept them."""
+"""Connections that the kernel queues before we accept them."""
 BIND_ATTEMPTS: Final = 16
 """With port 0: the system's choice for TCP may be taken for UDP."""
 
@@ -56,9 +57,9 @@ class DatagramSettings:
     max_datagram_bytes: int = LARGEST
     """Longer ones are not sent (``too_big``)."""
     max_queued_packets: int = 1024
-    """For each destination, until the system takes them; a full queue drops its oldest."""
+    """Packets queued for each destination until the kernel accepts them; a full queue drops its oldest."""
     max_queued_bytes: int = 4 * 1024 * 1024
-    """For each destination."""
+    """Bytes queued for each destination."""
     max_queued_total: int = 16_384
     """Packets for all destinations together."""
     receive_buffer: int = 4 * 1024 * 1024
@@ -184,7 +185,7 @@ class DatagramEndpoint:
         self._flush_soon()
 
     def backlog(self, destination: Address) -> int:
-        """Bytes to ``destination`` that the system has not taken yet."""
+        """Bytes to ``destination`` that the kernel has not accepted yet."""
         queue = self._queues.get(destination)
         return queue.size if queue is not None else 0
 
@@ -220,7 +221,7 @@ class DatagramEndpoint:
             self._idle.set()
 
     def _send(self, destination: Address, data: bytes) -> bool:
-        """False when the system takes no more at present."""
+        """False when the kernel accepts no more at present."""
         assert self._socket is not None  # noqa: S101 (asked by the callers)
         target = self._target(destination)
         for _ in range(3):
@@ -317,7 +318,7 @@ class DatagramEndpoint:
     # -- the end
 
     async def close(self) -> None:
-        """Hand what is queued to the system, bounded in time, then close. Idempotent."""
+        """Pass what is queued to the kernel, bounded in time, then close. Idempotent."""
         if self._closed:
             return
         self._closed = True

@@ -1,8 +1,9 @@
-"""Shares the event loop among peers: a peer that makes us work much waits, and the others do not.
+"""A fair scheduler: shares the event loop among peers, so that a peer that causes much work waits, and the
+others do not.
 
-Counts and bounds hold back what one message may cost. What a peer may cost by sending without end is held
-back here: the time spent on its packets, streams and handshakes is charged to it, and once its allowance is
-used up its work is delayed. Its connection is not read meanwhile, so nothing gathers here.
+Other bounds limit what one message may cost; this limits what a peer may cost by sending without end. The
+time spent on its packets, streams and handshakes is charged to it, and once its allowance is used up its work
+is delayed. Its connection is not read meanwhile, so nothing accumulates here.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from tocsin.sources import source_of
 SLICE: Final = 0.002
 """Seconds of work for one peer before other peers' work."""
 VIOLATION: Final = 0.02
-"""Seconds charged for bytes that break the rules of a connection, which nobody honest sends. They end it and
-all that is on it, and that work comes later, piece by piece, where nobody measures it."""
+"""Penalty, in seconds, for bytes that violate the protocol of a connection, which honest peers never send.
+They end it and all streams on it, and that work comes later, in pieces that are not measured."""
 BAD_PACKET: Final = 0.002
-"""Seconds charged for a packet that does not decode: over a connection that keeps bytes whole, nobody honest
-sends that either."""
+"""Penalty, in seconds, for a packet that does not decode: over a connection that preserves bytes, honest
+peers never send one."""
 
 
 def account_of(peer: Hashable) -> Hashable:
-    """What is charged for ``peer``: of an identity the certificate at its source, so that the many addresses
-    of an IPv6 network are no more than one."""
+    """The account of ``peer``: for an identity its certificate and source, so that the many addresses of an
+    IPv6 network share one."""
     if isinstance(peer, PeerIdentity):
         return peer.certificate, source_of(peer.host)
     return peer
@@ -71,7 +72,7 @@ class FairScheduler:
     def later(self, peer: Hashable, work: Callable[[], None]) -> None:
         """Call ``work`` in a later iteration of the loop, after the peer's earlier work.
 
-        It charges what it costs.
+        ``work`` itself calls :meth:`charge`.
         """
         peer = account_of(peer)
         queue = self._queues.get(peer)

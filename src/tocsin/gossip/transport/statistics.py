@@ -66,7 +66,7 @@ class TransportStatistics:
     receive_buffer_bytes: int = 0
     """Gauge: what the system gave a UDP socket to hold what we have not read yet."""
     receive_buffer_drops: int = 0
-    """Datagrams that the system dropped because that buffer was full."""
+    """Datagrams that the kernel dropped because that buffer was full."""
     streams_opened: int = 0
     streams_accepted: int = 0
     connections_evicted: int = 0

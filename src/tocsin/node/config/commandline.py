@@ -151,7 +151,7 @@ def parse_arguments(
 
     ``implied`` gets the fields that were given, and says which others are to differ from their defaults.
 
-    :class:`UsageError` for an unknown flag, a missing argument, a repeated flag or an argument that is none;
+    :class:`UsageError` for an unknown flag, a missing argument, a repeated flag or an unexpected argument;
     :class:`~tocsin.errors.ConfigError` for a value that cannot be used; :class:`HelpRequested`.
     """
     known = declared_flags(cls)

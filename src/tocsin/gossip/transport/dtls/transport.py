@@ -163,7 +163,7 @@ class DTLSTransport:
             self._drain()
 
     def backlog(self, destination: Address) -> int:
-        """Bytes that wait for a handshake, for the system, or for a peer that takes them slowly."""
+        """Bytes that wait for a handshake, for the kernel, or for a peer that reads slowly."""
         outgoing = self._outgoing
         if outgoing is None:
             return 0
@@ -313,13 +313,13 @@ class _Side:
         )
 
     def send(self, address: Address, datagram: bytes) -> None:
-        """Give one to the system."""
+        """Pass a datagram to the kernel."""
         self._statistics.datagrams_sent += 1
         self._statistics.datagram_bytes_sent += len(datagram)
         self.endpoint.send(address, datagram)
 
     def datagram_received(self, data: bytes, source: Address) -> None:
-        """One from the system."""
+        """A datagram from the kernel."""
         self._statistics.datagrams_received += 1
         self._statistics.datagram_bytes_received += len(data)
         if len(data) > self._config.max_datagram_bytes:

@@ -25,13 +25,14 @@ from tocsin.tls.refusal import RefusalError
 _log = logging.getLogger(__name__)
 
 PROVEN_AFTER: Final = 1.0
-"""Seconds after which an end of a connection that we dialled is no longer taken for a late refusal."""
+"""Seconds after which the end of a connection that we dialled no longer counts as a late refusal."""
 
 SHORT_LINGER: Final = 0.05
-"""How long an orderly close of a packet connection waits for a peer that owes us nothing."""
+"""Seconds that an orderly close of a packet connection waits for a peer that has no answer to send."""
 
 _SHOW_REFUSAL_TIME: Final = 1.0
-"""How long a refused connection is drained, so that a reset does not overtake the alert that says why."""
+"""Seconds for which a refused connection is drained, so that a reset does not overtake the TLS alert that
+says why."""
 
 
 class ConnectionOwner(Protocol):
@@ -49,13 +50,14 @@ class ConnectionOwner(Protocol):
         """Nothing more will be received; ``None`` for an orderly end. Called once."""
 
     def connection_writable(self, connection: TLSConnection) -> None:
-        """The system took everything written so far; before, ``writable`` had become false."""
+        """The kernel accepted everything written so far; before, ``writable`` had become false."""
 
 
 class TLSConnection(asyncio.Protocol):
     """A connection of either direction: a client's when ``server_hostname`` is given.
 
-    Its life: handshake, established, ended (nothing more comes in), closing (nothing more goes out), closed.
+    Its states: handshake, established, ended (nothing more is received), closing (nothing more is sent),
+    closed.
     """
 
     def __init__(
@@ -72,10 +74,10 @@ class TLSConnection(asyncio.Protocol):
         self.owner: ConnectionOwner = owner
         self.remote: Address = Address("0.0.0.0", 0)
         self.writable: bool = False
-        """Established, and nothing waits for the system."""
+        """Established, and the kernel has accepted everything."""
         self.established_at: float | None = None
         self.expires_at: float | None = None
-        """When the peer's certificate runs out, Unix time; None without one, or before the handshake."""
+        """When the peer's certificate expires, Unix time; None without one, or before the handshake."""
         self.session: TLSSession | None = None
         self._peer: PeerIdentity | None = None
         self._certificate = b""
@@ -108,7 +110,7 @@ class TLSConnection(asyncio.Protocol):
         if peer:
             self.remote = Address(*_host_port(peer))
         self._tune(transport.get_extra_info("socket"))
-        # Zero: any byte the system does not take at once starts the write deadline.
+        # Zero: any byte that the kernel does not accept at once starts the write deadline.
         transport.set_write_buffer_limits(high=0)
         try:
             self.session = TLSSession(
@@ -179,14 +181,14 @@ class TLSConnection(asyncio.Protocol):
             self.closed.set_result(None)
 
     def pause_writing(self) -> None:
-        """The system took only a part: the write deadline runs from here."""
+        """The kernel accepted only a part: the write deadline runs from here."""
         self.writable = False
         self._drained.clear()
         if self._timer is None:
             self._arm(self._loop.time() + self._config.write_timeout, self._write_timed_out)
 
     def resume_writing(self) -> None:
-        """Everything written is with the system."""
+        """The kernel has accepted everything written."""
         self._drained.set()
         if self.established_at is None or self._closing:
             return
@@ -203,7 +205,7 @@ class TLSConnection(asyncio.Protocol):
             owner.connection_ended(self, self._error)
 
     def write(self, data: bytes | memoryview) -> None:
-        """Seal ``data`` into records of its own and pass them to the system. Only while established.
+        """Seal ``data`` into records of its own and pass them to the kernel. Only while established.
 
         :class:`TransportError` if the connection is over.
         """
@@ -213,7 +215,8 @@ class TLSConnection(asyncio.Protocol):
         self._flush()
 
     async def drain(self) -> None:
-        """Wait until the system took everything, or the connection ended; the write deadline bounds it."""
+        """Wait until the kernel accepted everything, or the connection ended; the write deadline bounds
+        it."""
         await self._drained.wait()
 
     def pause_reading(self) -> None:
@@ -239,7 +242,7 @@ class TLSConnection(asyncio.Protocol):
 
     @property
     def certificate(self) -> bytes:
-        """What the peer has shown in its handshake, DER; empty without one."""
+        """The certificate that the peer has shown in its handshake, DER; empty without one."""
         return self._certificate
 
     @property
@@ -254,7 +257,7 @@ class TLSConnection(asyncio.Protocol):
 
     @property
     def peer(self) -> PeerIdentity:
-        """Whom the handshake has shown; read once."""
+        """The peer's identity by the handshake; computed once."""
         if self._peer is None:
             certificate = self._certificate
             names = frozenset([name.lower() for name in subject_alternative_names(certificate)])
@@ -263,18 +266,18 @@ class TLSConnection(asyncio.Protocol):
         return self._peer
 
     def refuse(self, error: RefusalError) -> None:
-        """End it at once: the peer is trusted no longer."""
+        """End it at once: the peer is no longer trusted."""
         self._end(error)
         self.abort()
 
     @property
     def tcp_socket(self) -> socket.socket | None:
-        """For options that its use wants."""
+        """The TCP socket, for socket options."""
         return None if self._transport is None else self._transport.get_extra_info("socket")
 
     @property
     def quiet(self) -> bool:
-        """A client's connection on which the peer has nothing left to say by itself.
+        """Whether this is a client's connection on which the peer will send nothing by itself any more.
 
         Until its session tickets have come, closing could cause a reset that overtakes our data.
         """
@@ -284,9 +287,9 @@ class TLSConnection(asyncio.Protocol):
         return tls.version() != "TLSv1.3" or bool(tls.session and tls.session.has_ticket)
 
     def start_close(self, linger: float | None = None) -> None:
-        """Close in an orderly way: what was written, our announcement, then wait for the peer's end.
+        """Close in an orderly way: what was written, our close_notify, then wait for the peer's.
 
-        Waits ``linger`` seconds once the system has everything; by default the configured time.
+        Waits ``linger`` seconds once the kernel has everything; by default the configured time.
         """
         if self._closing:
             return
@@ -312,7 +315,7 @@ class TLSConnection(asyncio.Protocol):
             transport.write_eof()
 
     def _lingered(self) -> None:
-        """A short wait is over, but not before the system has taken what was written."""
+        """The linger time is over: abort, but not before the kernel has accepted everything written."""
         if self._drained.is_set() or self._loop.time() >= self._close_deadline:
             self.abort()
         else:
@@ -324,7 +327,7 @@ class TLSConnection(asyncio.Protocol):
         await self.wait_closed()
 
     async def wait_closed(self) -> None:
-        """Until the socket is gone."""
+        """Wait until the socket is closed."""
         if self._transport is not None:
             await asyncio.shield(self.closed)
 
@@ -346,7 +349,7 @@ class TLSConnection(asyncio.Protocol):
         self._statistics.connections_open += 1
         self.established_at = self._loop.time()
         self.expires_at = certificate_expiry(session.tls)
-        # Now: once an alert has ended the session, OpenSSL returns nothing about it.
+        # Read now: once an alert has ended the session, OpenSSL no longer returns it.
         self._certificate = session.tls.getpeercert(binary_form=True) or b""
         self.writable = self._drained.is_set()
         if not self.writable:
@@ -430,7 +433,7 @@ class TLSConnection(asyncio.Protocol):
         with suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if hasattr(socket, "TCP_USER_TIMEOUT"):
-                # A black hole takes data into the system's buffer for ever; this makes the system give up.
+                # A black hole lets the kernel buffer data for ever; this makes the kernel give up.
                 milliseconds = int(self._config.write_timeout * 1000)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
 

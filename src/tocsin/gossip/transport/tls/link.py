@@ -106,7 +106,7 @@ class PacketLink:
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes of frames that wait for a dial or for the system."""
+        """Bytes of frames that wait for a dial or for the kernel."""
         return self._queue.size + (self._mux.queued_bytes if self._mux is not None else 0)
 
     @property
@@ -215,7 +215,7 @@ class PacketLink:
         return connection
 
     async def flush(self) -> None:
-        """Wait for the dial and the system to take what is queued. The caller bounds the time."""
+        """Wait for the dial, and until the kernel has accepted what is queued. The caller bounds the time."""
         if self.dial is not None:
             await asyncio.wait([self.dial])
         while self._queue and self._connection is not None:

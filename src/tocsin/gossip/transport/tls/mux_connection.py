@@ -43,7 +43,7 @@ _DRAIN_TIME: Final = 60.0
 """How long streams may go on after a GOAWAY that is not our own end."""
 
 _UNSENT: Final = 128 * 1024
-"""What the system may hold unsent: a packet never waits behind more of a stream."""
+"""Bytes that the kernel may hold unsent: a packet never waits behind more of a stream."""
 
 
 class MuxOwner(Protocol):
@@ -134,7 +134,7 @@ class MuxConnection:
 
     @property
     def queued_bytes(self) -> int:
-        """Bytes of packets that wait for the system to take more."""
+        """Bytes of packets that wait for the kernel to accept more."""
         return self.session.queued_packet_bytes
 
     @property

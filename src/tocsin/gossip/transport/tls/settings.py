@@ -20,7 +20,7 @@ class TLSTransportConfig:
     """For packet connections; a stream brings its own."""
     handshake_timeout: float = 10.0
     write_timeout: float = 10.0
-    """Without progress; the system's limit for unacknowledged data too."""
+    """Seconds without progress; also the kernel's limit for unacknowledged data."""
     read_timeout: float = 10.0
     """Of one read on a stream."""
     close_timeout: float = 2.0

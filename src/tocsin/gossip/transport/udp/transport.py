@@ -92,7 +92,7 @@ class UDPTransport:
         self._datagrams.send(destination, data)
 
     def backlog(self, destination: Address) -> int:
-        """Bytes that the system has not taken yet."""
+        """Bytes that the kernel has not accepted yet."""
         return self._datagrams.backlog(destination) if self._datagrams is not None else 0
 
     @property
