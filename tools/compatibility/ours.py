@@ -85,5 +85,5 @@ def served(section: str) -> bool:
     try:
         parse_config(file, path="f")
     except ConfigError as error:
-        return "not offered" not in str(error)
+        return "not supported" not in str(error)
     return True

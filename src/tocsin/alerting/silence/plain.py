@@ -128,7 +128,7 @@ def _read(encoded: bytes) -> Silence | None:
 @lru_cache(maxsize=4096)  # Silences share many: one object, and its texts, for all of them.
 def _matcher(body: bytes) -> Matcher | None:
     """The matcher of these bytes, its length before it; None for one that is not plain. IndexError or
-    UnicodeDecodeError for what is none."""
+    UnicodeDecodeError for other bytes."""
     match_type = _EQUAL
     position = 1
     if body[1] == 0x08:

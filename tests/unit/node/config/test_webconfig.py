@@ -100,7 +100,11 @@ def test_client_auth_types(folder: Path, kind: str) -> None:
             "4:21",
             "RequireAnyClientCert accepts certificates without verifying them, which is not supported",
         ),
-        (SERVER + "  client_auth_type: RequireClientCert\n", "4:21", "RequireClientCert accepts certificates"),
+        (
+            SERVER + "  client_auth_type: RequireClientCert\n",
+            "4:21",
+            "RequireClientCert accepts certificates",
+        ),
         (
             SERVER + "  client_allowed_sans: [a]\n",
             "4:24",
