@@ -77,7 +77,7 @@ interop-sanity: setup  ## the same with a real Alertmanager in our place: tests 
 	@tools/fetch-peers $(PEERS)
 	@TOCSIN_PEERS=$(abspath $(PEERS)) TOCSIN_INTEROP_OURS=alertmanager $(INTEROP) --deselect tests/interop/test_demo.py
 
-soak: setup  ## a busy cluster for an hour: does anything grow? (ARGS="--minutes 5 --write docs/soak.md")
+soak: setup  ## a busy cluster for an hour: does anything grow? (ARGS="--minutes 5 --write docs/wide-area.md")
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 wide-area: setup  ## nine nodes in three regions, in network namespaces (root; ARGS="--seconds 60 --cluster all")

@@ -1,6 +1,6 @@
 """A cluster that is kept busy for long: does anything of it grow?
 
-    python -m benchmarks.soak --minutes 60 --write docs/soak.md
+    python -m benchmarks.soak --minutes 60 --write docs/wide-area.md
 
 Three Tocsin nodes over mutual TLS. All the while alerts come, end and come back, silences are made, changed
 and ended, configurations are reloaded, certificates are issued anew, a fourth node joins and leaves, and
@@ -273,7 +273,9 @@ def text(looks: Looks, work: Work, minutes: float) -> tuple[str, bool]:
             )
     done = ", ".join(f"{count:,} {what}" for what, count in work.done.items())
     head = ("node", "what", "mean", "growth in an hour", "flat")
-    return f"{minutes:g} minutes: {done}.\n\n{page.table(head, rows)}", flat
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    load = f"load {os.getloadavg()[2]:.1f} on {os.cpu_count()} cores"
+    return f"{when}, {load}, {minutes:g} minutes: {done}.\n\n{page.table(head, rows)}", flat
 
 
 def main() -> int:
@@ -293,7 +295,7 @@ def main() -> int:
     shown, flat = text(looks, work, arguments.minutes)
     print(shown)
     if arguments.write:
-        page.put(arguments.write, shown)
+        page.put(arguments.write, shown, mark="soak")
     return 0 if flat else 1
 
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -182,7 +183,7 @@ def wide_area(seconds: float, kept: list[Seen], world: World, _hold: float, note
 
 def text(results: Sequence[Result]) -> str:
     """The figures as Markdown."""
-    lines = []
+    lines = [datetime.now(UTC).strftime("Measured %Y-%m-%d %H:%M UTC."), ""]
     for one in results:
         told = f"{one.unnotified} not notified, {one.twice_otherwise} notified twice while nobody was apart"
         lines += [
