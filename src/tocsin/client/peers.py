@@ -60,7 +60,7 @@ class Nodes:
         return self._apis[url]
 
     def views(self) -> list[View]:
-        """Of all nodes, the one that was named first."""
+        """The views of all nodes; the node of ``settings`` comes first."""
         first = self.view(self.settings.url)
         return [first, *(self.view(url) for url in self.others(first))]
 

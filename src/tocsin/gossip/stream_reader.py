@@ -110,7 +110,7 @@ class StreamReader:
         deadline: Deadline | None = None,
     ) -> Message | None:
         """One message, or None when the stream ended without a byte of one. ``weight``: as in
-        :meth:`run_steps`. ``deadline`` hears how it goes on.
+        :meth:`run_steps`. ``deadline`` is extended as bytes are decoded.
 
         :class:`~tocsin.errors.WireError` for what is not a message, :class:`TransportError` when unfinished
         messages hold too much.

@@ -24,7 +24,7 @@ class Certificate(Model):
 
 
 class Trust(Model):
-    """Whom a node trusts when it is dialled (clients), or dials (servers)."""
+    """The certificates that a node trusts: of clients that dial it, or of servers that it dials."""
 
     side: Literal["clients", "servers"]
     verified: Annotated[bool, said("whether a certificate must be shown and is verified")]

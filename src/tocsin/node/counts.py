@@ -13,7 +13,7 @@ from tocsin.notify.integrations.statistics import ClientStatistics
 
 @dataclass(slots=True)
 class MaintenanceCounts:
-    """Of one kind of state."""
+    """The counters of one kind of state."""
 
     runs: int = 0
     errors: int = 0

@@ -126,7 +126,7 @@ class TocsinNodeBackend:
 
     @property
     def features(self) -> Sequence[str]:
-        """Those of ``--enable-feature``."""
+        """The features of ``--enable-feature``."""
         return sorted(self._parts.flags.enable_feature)
 
     @property
@@ -169,7 +169,7 @@ class TocsinNodeBackend:
         return view.cluster() if view is not None else ALONE
 
     def members(self) -> Sequence[Member]:
-        """Of the cluster."""
+        """The members of the cluster."""
         view = self._view()
         return view.members() if view is not None else ()
 

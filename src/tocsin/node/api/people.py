@@ -1,4 +1,4 @@
-"""Who calls, as far as the node knows, and what they may do here.
+"""The caller's name, as far as the node knows it, and what callers may do.
 
 A page of another site cannot act in the name of a user: there are no cookies, bodies are JSON, which no
 form can send, and a change that comes from a foreign page is refused wherever the node knows who calls.

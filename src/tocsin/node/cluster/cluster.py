@@ -282,7 +282,7 @@ class Cluster:
 
     @property
     def gaps(self) -> Gaps:
-        """Who is missing, and which sources of peers do not answer."""
+        """Missing peers, and sources of peers that do not answer."""
         return self.joining.gaps if self.joining is not None else Gaps()
 
     def peers(self) -> list[PeerStatus]:

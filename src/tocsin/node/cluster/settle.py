@@ -156,7 +156,7 @@ class Settle:
             self._done.clear()
 
     def drain(self) -> list[Settled]:
-        """That it has settled, once."""
+        """``Settled``, once, when it has settled."""
         if self._settled is None or self._reported:
             return []
         self._reported = True

@@ -93,7 +93,8 @@ class AlertmanagerConfig(Section):
 
     @property
     def used_receivers(self) -> Iterator[ReceiverConfig]:
-        """Those that a route names, in the file's order: only they are sent to, and their files opened."""
+        """The receivers that a route names, in the file's order. Only these are sent to, and only their files
+        are opened."""
         names = {route.options.receiver for route in self.route.walk()}
         return (receiver for receiver in self.receivers if receiver.name in names)
 

@@ -31,7 +31,7 @@ class Own:
 
 @dataclass(slots=True)
 class Statistics:
-    """Of the recorder, over all its configurations."""
+    """The recorder's counters, over all its configurations."""
 
     recorded: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Events by kind, output and result (``success``, ``error``)."""

@@ -28,7 +28,7 @@ _MOST_READ: Final = 16 << 20
 
 @dataclass(slots=True)
 class WebConfigStatistics:
-    """Of the file and all that it names."""
+    """Counters of reloads of the file and of the files that it names."""
 
     reloads: int = 0
     reload_failures: int = 0

@@ -82,7 +82,7 @@ class Report:
 
     @property
     def context(self) -> SpanContext:
-        """Of its span."""
+        """The context of its span."""
         state = TraceState.from_header([self.state]) if self.state else None
         return SpanContext(
             self.trace_id, self.span_id, is_remote=False, trace_flags=self.flags, trace_state=state

@@ -36,7 +36,7 @@ MISSING: Final = "tracing needs the extra 'tracing', which is not installed"
 
 @dataclass(slots=True)
 class Statistics:
-    """Of all spans since the start."""
+    """Counters of spans since the start."""
 
     spans_exported: int = 0
     spans_failed: int = 0

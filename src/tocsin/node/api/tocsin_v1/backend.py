@@ -25,7 +25,7 @@ class TocsinBackend(Protocol):
 
     @property
     def features(self) -> Sequence[str]:
-        """Those of ``--enable-feature``."""
+        """The features of ``--enable-feature``."""
         ...
 
     @property
@@ -76,7 +76,7 @@ class TocsinBackend(Protocol):
         ...
 
     def members(self) -> Sequence[Member]:
-        """Of the cluster."""
+        """The members of the cluster."""
         ...
 
     def forget_peer(self, peer: str) -> Sequence[str]:
