@@ -130,6 +130,10 @@ class SilenceStore(ReplicatedState[Silence]):
         """The ids of those with patterns that have ended."""
         return list(self._resting)
 
+    def is_set_back(self, now: Nanoseconds) -> bool:
+        """Whether :meth:`updating_clock` has anything to do."""
+        return now < self._rested_at
+
     def updating_clock(self, now: Nanoseconds) -> Steps[None]:
         """If it was set back, some that rest have not ended yet: a step for each, or for some that
         have. Whoever asks meanwhile does

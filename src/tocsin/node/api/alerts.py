@@ -27,6 +27,8 @@ from tocsin.node.api.steps import Pauses, meets, pauses_after, run_steps
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before other work of the event loop runs."""
+TOGETHER: Final = 16 << 10
+"""Bytes of a group's alerts that are handed on at once."""
 KEPT: Final = 4096
 """Ids of silences and alerts that one answer with groups remembers until they are written. Past it they are
 looked up again: there may be tens of thousands of alerts, and many clients that read slowly."""
@@ -104,10 +106,13 @@ class _Filter:
     async def muted(self, alert: Alert) -> tuple[Sequence[str], Sequence[str]]:
         """The silences and alerts that mute an alert."""
         backend, labels = self._backend, alert.labels
-        if backend.silences.looking_up(labels) is not None:
-            await backend.look_ups.find_all((labels,))
-        now = backend.now()
-        silenced_by = await run_steps(backend.silences.muting(labels, now, maxsize))
+        silences, now = backend.silences, backend.now()
+        silenced_by = silences.muting_known(labels, now)
+        if silenced_by is None:
+            if silences.looking_up(labels) is not None:
+                await backend.look_ups.find_all((labels,))
+            now = backend.now()
+            silenced_by = await run_steps(silences.muting(labels, now, maxsize))
         return silenced_by, backend.inhibited_by(labels, now)
 
 
@@ -181,23 +186,25 @@ class AlertOperations:
             if not await wanted.wants_receivers((group.receiver,), pauses):
                 continue
             alerts: list[tuple[Alert, _Status]] = []
+            alone = (group.receiver,)
             for alert in group.alerts:
                 if next(pauses):
                     await asyncio.sleep(0)
                 status = await wanted.status(alert, pauses)
                 if status is None:
                     continue
-                by = len(status[0]) + len(status[1])
-                if not by:
+                if not (status[0] or status[1]):
                     status = _NOT_MUTED
-                elif kept + by > KEPT:
+                elif kept + len(status[0]) + len(status[1]) > KEPT:
                     status = None
                 else:
-                    kept += by
+                    kept += len(status[0]) + len(status[1])
                 alerts.append((alert, status))
                 # Once for each group that has the alert: with two routes to one receiver, twice.
-                names = (*receivers.get(alert.labels.fingerprint, ()), group.receiver)
-                receivers[alert.labels.fingerprint] = same.setdefault(names, names)
+                fingerprint = alert.labels.fingerprint
+                before = receivers.get(fingerprint)
+                names = alone if before is None else tuple(sorted((*before, group.receiver)))
+                receivers[fingerprint] = same.setdefault(names, names)
             if alerts and (muted or not backend.group_muted_by(group)):
                 groups.append((group, alerts))
         return await self._long_answers.of(request, self._shown_groups(wanted, groups, receivers))
@@ -210,15 +217,26 @@ class AlertOperations:
         pauses = pauses_after(SHOW_SLICE)
         for place, (group, alerts) in enumerate(groups):
             muted_by = backend.group_muted_by(group)
+            not_muted = encode_status((), (), muted_by)
             opening = b',{"alerts":[' if place else b'{"alerts":['
+            shown: list[bytes] = []
+            size = 0
             for alert, status in alerts:
                 if next(pauses):
                     await asyncio.sleep(0)
-                silenced_by, inhibited_by = status or await wanted.muted(alert)
-                status_text = encode_status(silenced_by, inhibited_by, muted_by)
-                names = tuple(sorted(receivers[alert.labels.fingerprint]))
-                yield opening + self._views.of(alert, route).encode(names, status_text)
-                opening = b","
+                if status is _NOT_MUTED:
+                    status_text = not_muted
+                else:
+                    status_text = encode_status(*(status or await wanted.muted(alert)), muted_by)
+                text = self._views.of(alert, route).encode(receivers[alert.labels.fingerprint], status_text)
+                shown.append(text)
+                size += len(text)
+                if size > TOGETHER:
+                    yield opening + b",".join(shown)
+                    opening = b","
+                    shown, size = [], 0
+            if shown:
+                yield opening + b",".join(shown)
             yield b'],"labels":%b,"receiver":%b,"routeLabels":%b}' % (
                 encode_plain(dict(group.labels.pairs)),
                 encode_plain({"name": group.receiver}),
