@@ -68,7 +68,7 @@ from tocsin.node.prepared import prepare
 PATHS = [
     "events", "status", "cluster", "cluster/members", "cluster/connections", "facets", "history/alerts",
     "history/notifications", "history/silences", "intervals", "receivers", "routes", "routes/test", "explain",
-    "openapi.json", "", "static/0/main.js",
+    "openapi.json", "alerts/worst", "", "static/0/main.js",
 ]
 answered, seen = [], []
 

@@ -270,14 +270,10 @@ class Silences:
 
     def muting_known(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...] | None:
         """All of :meth:`mutes` if they are known and few, as mostly; None: :meth:`muting` finds them."""
-        state = self._state
-        ids = self._known(labels)
+        state, ids = self._state, self._known(labels)
         if ids is None or len(ids) > _IDS_AT_ONCE or state.is_set_back(now):
             return None
-        if not ids:
-            return ()
-        found = [silence for silence in map(state.get, ids) if silence is not None]
-        return tuple([silence.id for silence in found if silence.starts_at <= now <= silence.ends_at])
+        return tuple([each for each in ids if (it := state.get(each)) and it.starts_at <= now <= it.ends_at])
 
     def _muting(self, labels: Labels, now: Nanoseconds) -> Iterator[str]:
         state = self._state

@@ -31,6 +31,10 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
 """No exceptions: no inline script or style, nothing from other origins, no text as markup (trusted types)."""
 
 
+MANY: Final = 1000
+"""Alerts from which on a page asks for the worst of them first."""
+
+
 class Pages:
     """The document and the files."""
 
@@ -44,7 +48,13 @@ class Pages:
         """The page as the node is now. ``creator``: the name under which silences are made, if the node knows
         it; empty: the form asks for it."""
         return Response(
-            _document(self._assets, read_only, creator, plain_page(self._backend)),
+            _document(
+                self._assets,
+                read_only,
+                creator,
+                plain_page(self._backend),
+                many=len(self._backend.alerts) >= MANY,
+            ),
             headers={
                 "Cache-Control": "no-store",
                 "Content-Security-Policy": CONTENT_SECURITY_POLICY,
@@ -61,7 +71,7 @@ class Pages:
         return self._assets.answer(path, zipped=zipped)
 
 
-def _document(assets: Assets, read_only: bool, creator: str, plain: str) -> str:
+def _document(assets: Assets, read_only: bool, creator: str, plain: str, *, many: bool) -> str:
     root = assets.root
     preloads = "".join(
         f'<link rel="modulepreload" href="{root}{name}">\n'
@@ -73,12 +83,16 @@ def _document(assets: Assets, read_only: bool, creator: str, plain: str) -> str:
     told = f' data-creator="{escape(creator)}"' if creator else ""
     if read_only:
         told += " data-read-only"
+    first = ""
+    if many:
+        told += " data-many"
+        first = f'<script type="module" async src="{root}core/first.js"></script>\n'
     return f"""<!doctype html>
 <html lang="en"{told}>
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>Tocsin</title>
 <script src="{root}early.js"></script>
-<link rel="icon" type="image/svg+xml" href="{root}icon.svg">
+{first}<link rel="icon" type="image/svg+xml" href="{root}icon.svg">
 {styles}{preloads}<script type="module" src="{root}main.js"></script></head>
 <body>
 <div id="app"></div>

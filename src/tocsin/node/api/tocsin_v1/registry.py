@@ -21,6 +21,7 @@ from tocsin.node.api.tocsin_v1 import (
     shadow,
     silenceimport,
     status,
+    worst,
 )
 from tocsin.node.api.tocsin_v1.resource import AnyResource
 
@@ -45,4 +46,5 @@ RESOURCES: Final[tuple[AnyResource, ...]] = (
     shadow.RESOURCE,
     silenceimport.RESOURCE,
     status.RESOURCE,
+    worst.RESOURCE,
 )

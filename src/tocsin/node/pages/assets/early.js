@@ -9,8 +9,9 @@
     // Storage that is closed or damaged: the defaults serve.
   }
 })();
-// The largest answer is asked for while the modules are still on their way.
+// The largest answer is asked for while the modules are still on their way; if it is very large, first.js asks.
 (() => {
+  if ("many" in document.documentElement.dataset) return;
   const stop = new AbortController();
   const answer = fetch("api/v2/alerts/groups", {
     credentials: "same-origin", redirect: "error", referrerPolicy: "no-referrer", headers: { Accept: "application/json" }, signal: stop.signal,

@@ -1,6 +1,7 @@
 // The alerts, silences and status of the node, looked at whenever they change while somebody looks.
 import { node, read, takeFirst } from "./node.js";
-import { readGroups } from "./model.js";
+import { readGroups, readWorst } from "./model.js";
+import "./first.js";
 import { keepingPlace } from "./keep.js";
 import { createStore } from "./store.js";
 import { settings } from "./settings.js";
@@ -26,11 +27,17 @@ import { settings } from "./settings.js";
  * @property {number} changes   counts whatever the node told: receivers, members, configuration too
  * @property {number} at        when it was true
  * @property {string} problem   why the last look failed
+ * @property {First | null} first  the beginning of the list, while all of it is still on its way
+ *
+ * @typedef {object} First
+ * @property {import("./model.js").Group[]} groups   the worst, with some of their alerts
+ * @property {number} activeGroups
+ * @property {Record<string, number>} counts   of alerts, by state
  */
 
 /** @type {import("./store.js").Store<Live>} */
 export const live = createStore(
-  /** @type {Live} */ ({ loaded: false, groups: [], silences: new Map(), status: null, own: null, changes: 0, at: 0, problem: "" }),
+  /** @type {Live} */ ({ loaded: false, groups: [], silences: new Map(), status: null, own: null, changes: 0, at: 0, problem: "", first: null }),
 );
 
 /** Rows that somebody selected, opened or stands on: they stay in sight when their alert has ended. */
@@ -75,9 +82,11 @@ export async function refresh() {
   looking = true;
   clearTimeout(timer);
   const begun = performance.now();
+  const early = takeFirst();
+  early?.worst?.then(takeWorst).catch(() => undefined); // All of them follow.
   try {
     const [groups, silences, status, own] = await Promise.all([
-      read("api/v2/alerts/groups", undefined, takeFirst()),
+      read("api/v2/alerts/groups", undefined, early),
       read("api/v2/silences"),
       read("api/v2/status"),
       read("api/tocsin/v1/status"),
@@ -114,7 +123,15 @@ function take(rawGroups, rawSilences, status, own) {
   rows = next;
   const silences = new Map(rawSilences.map((raw) => [raw.id, readSilence(raw)]));
   const changes = live.get().changes + 1;
-  keepingPlace(() => live.set({ loaded: true, groups, silences, status, own, changes, at: Date.now(), problem: "" }));
+  keepingPlace(() => live.set({ loaded: true, groups, silences, status, own, changes, at: Date.now(), problem: "", first: null }));
+}
+
+/** What is seen first of very many. @param {any} answer to GET alerts/worst */
+function takeWorst(answer) {
+  if (live.get().loaded || !answer.groups.length) return;
+  const groups = readWorst(answer.groups, rows);
+  for (const group of groups) for (const alert of group.alerts) rows.set(alert.key, alert);
+  live.set({ ...live.get(), first: { groups, activeGroups: answer.activeGroups, counts: answer.counts } });
 }
 
 /** A node with much to tell is asked less often: looking takes a twentieth of the time at most. */

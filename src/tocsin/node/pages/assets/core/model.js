@@ -1,5 +1,6 @@
 // What the node's answers mean: alerts with their states, groups, facets. Pure: nothing is asked or drawn here.
 import { matchesAll } from "./matchers.js";
+import { BEFORE, SEVERITIES } from "./severities.js";
 
 /**
  * @typedef {Record<string, string>} Labels
@@ -25,6 +26,8 @@ import { matchesAll } from "./matchers.js";
  * @property {Labels} labels
  * @property {string} receiver     empty: grouped by hand
  * @property {Alert[]} alerts
+ * @property {number} [total]     there are so many: not all are there yet
+ * @property {Labels} [shared]    labels that all of them have alike, if they are not all there
  */
 
 export const STATES = /** @type {State[]} */ (["active", "silenced", "inhibited", "muted"]);
@@ -61,6 +64,21 @@ export function readGroups(answer, old) {
     alerts.sort(bySeverityAndAge);
     return { key, labels: group.labels, receiver: group.receiver.name, alerts };
   });
+}
+
+/** The answer to GET alerts/worst in the form of GET alerts/groups. @param {any[]} groups @param {Map<string, Alert>} old @returns {Group[]} */
+export function readWorst(groups, old) {
+  const answer = groups.map((group) => ({
+    labels: group.labels,
+    receiver: { name: group.receiver },
+    alerts: group.alerts.map((/** @type {any} */ alert) => ({
+      ...alert,
+      generatorURL: alert.generatorUrl,
+      receivers: alert.receivers.map((/** @type {string} */ name) => ({ name })),
+      status: { state: "active" },
+    })),
+  }));
+  return readGroups(answer, old).map((group, i) => ({ ...group, total: groups[i].active, shared: groups[i].shared }));
 }
 
 /** Nearly all alerts share it. @type {string[]} */
@@ -119,7 +137,7 @@ function textOf(alert) {
   return text;
 }
 
-const SEVERITIES = ["page", "critical", "error", "high", "warning", "medium", "info", "low", "none"];
+const UNKNOWN = SEVERITIES.indexOf(BEFORE) - 0.5;
 /** @type {Map<string | undefined, number>} */
 const ranks = new Map();
 
@@ -128,7 +146,7 @@ export function severityRank({ severity }) {
   let rank = ranks.get(severity);
   if (rank === undefined) {
     rank = SEVERITIES.indexOf((severity ?? "").toLowerCase());
-    if (rank < 0) rank = 5.5;
+    if (rank < 0) rank = UNKNOWN;
     if (ranks.size >= 1000) ranks.clear();
     ranks.set(severity, rank);
   }
@@ -138,7 +156,7 @@ export function severityRank({ severity }) {
 /** critical, warning, info or empty: which colour. @param {Labels} labels */
 export function severityClass(labels) {
   const rank = severityRank(labels);
-  return rank < 4 ? "critical" : rank < 5.5 ? "warning" : rank === 5.5 ? "" : "info";
+  return rank < 4 ? "critical" : rank < UNKNOWN ? "warning" : rank === UNKNOWN ? "" : "info";
 }
 
 /** @param {Alert} a @param {Alert} b */

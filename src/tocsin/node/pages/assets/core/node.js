@@ -78,9 +78,9 @@ export function read(path, signal, early) {
   return request(path, { signal }, (answer) => answer.json(), { early });
 }
 
-/** @typedef {{answer: Promise<Response>, stop: AbortController}} Early */
+/** @typedef {{answer: Promise<Response>, stop: AbortController, worst?: Promise<any>}} Early */
 
-/** What early.js has asked for, once. @returns {Early | null} */
+/** What early.js or first.js has asked for, once. @returns {Early | null} */
 export function takeFirst() {
   const holder = /** @type {any} */ (window);
   const first = holder.tocsinFirst ?? null;

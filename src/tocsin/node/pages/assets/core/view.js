@@ -12,19 +12,20 @@ import { hrefTo, replaceHash } from "./router.js";
  * @property {string} problem       with a filter of the address
  */
 
-/** Every matcher of every `filter`; the last problem. @param {URLSearchParams} query */
+/** Every matcher of every `filter`; each `or`, a further set of matchers of a silence; the last problem. @param {URLSearchParams} query */
 export function readFilters(query) {
-  /** @type {import("./matchers.js").Matcher[]} */
-  const matchers = [];
   let problem = "";
-  for (const filter of query.getAll("filter")) {
+  const read = (/** @type {string} */ filter) => {
     try {
-      matchers.push(...parseMatchers(filter));
+      return parseMatchers(filter);
     } catch (error) {
       problem = `The address has a filter that cannot be read: ${/** @type {Error} */ (error).message}.`;
+      return [];
     }
-  }
-  return { matchers, problem };
+  };
+  const matchers = query.getAll("filter").flatMap(read);
+  const or = query.getAll("or").map(read).filter((set) => set.length);
+  return { matchers, or, problem };
 }
 
 /** @param {URLSearchParams} query @returns {View} */
@@ -43,6 +44,12 @@ export function readView(query) {
     receiver: query.get("receiver") ?? "",
     by: custom ? group.split(",").map((name) => name.trim()).filter(Boolean) : null,
   };
+}
+
+/** Whether nothing is asked for but what is active, as it is notified. @param {View} view */
+export function isUsual(view) {
+  const { matchers, words, states, receiver, by, problem } = view;
+  return !matchers.length && !words && !receiver && by === null && !problem && states.size === 1 && states.has("active");
 }
 
 /** @param {View} view */

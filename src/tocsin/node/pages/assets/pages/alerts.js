@@ -9,7 +9,7 @@ import { formatMatchers, matcherFor, matchersOf, sameMatcher } from "../core/mat
 import { alertCommands } from "../core/commands.js";
 import { node } from "../core/node.js";
 import { afterPaint } from "../core/paint.js";
-import { readView, showView } from "../core/view.js";
+import { isUsual, readView, showView } from "../core/view.js";
 import { CopyAs, Waiting } from "../parts/basics.js";
 import { AlertRow } from "../parts/alertrow.js";
 import { Facets } from "../parts/facets.js";
@@ -42,16 +42,19 @@ export function AlertsPage({ query }) {
   const wanted = useMemo(
     () => ({ ...view, words: view.words.toLowerCase().split(/\s+/).filter(Boolean) }), [view],
   );
-  const found = useMemo(() => filterGroups(now.groups, wanted, true), [now.groups, wanted]);
+  // Of very many the worst come first: who asks for anything else waits for all of them.
+  const first = now.loaded || !isUsual(view) ? null : now.first;
+  const all = first?.groups ?? now.groups;
+  const found = useMemo(() => filterGroups(all, wanted, true), [all, wanted]);
   const inStates = useMemo(() => filterGroups(found, { ...wanted, matchers: [], words: [] }), [found, wanted]);
   const once = useMemo(() => distinct(found), [found]);
   const alerts = useMemo(() => (inStates === found ? once : distinct(inStates)), [inStates, once]);
-  const counts = useMemo(() => countStates(once), [once]);
+  const counts = useMemo(() => first?.counts ?? countStates(once), [once, first]);
   const [counted, setCounted] = useState(
     /** @type {{facets: import("../core/model.js").Facet[], total: number}} */ ({ facets: [], total: 0 }),
   );
   // The alerts first; their labels are counted once they are on the screen.
-  useEffect(() => afterPaint(() => setCounted({ facets: facetsOf(alerts), total: alerts.length })), [alerts]);
+  useEffect(() => (first ? undefined : afterPaint(() => setCounted({ facets: facetsOf(alerts), total: alerts.length }))), [alerts, first]);
   const [allFacets, setAllFacets] = useState(/** @type {import("../core/model.js").Facet[]} */ ([]));
   useEffect(() => {
     // For completion only: after the picture is there.
@@ -64,7 +67,7 @@ export function AlertsPage({ query }) {
   const closed = [...kept.closed].join("\n\n");
   const items = useMemo(() => flatten(groups), [groups, closed]);
   const selected = kept.selected.size ? selectedOf(groups) : []; // of folded groups, too
-  const receivers = useMemo(() => receiverNames(now.groups, view.receiver), [now.groups, view.receiver]);
+  const receivers = useMemo(() => receiverNames(all, view.receiver), [all, view.receiver]);
   const names = useMemo(() => allFacets.map((facet) => facet.name), [allFacets]);
 
   /** @param {Partial<import("../core/view.js").View>} change */
@@ -118,7 +121,7 @@ export function AlertsPage({ query }) {
     ]);
   }, []);
 
-  if (!now.loaded) return html`<${Waiting} live=${now} />`;
+  if (!now.loaded && !first) return html`<${Waiting} live=${now} />`;
   return html`<div class="alerts-page">
     <h1 class="sr">Alerts</h1>
     <div class="toolbar">
@@ -144,7 +147,7 @@ export function AlertsPage({ query }) {
     <div class=${facetsOpen ? "columns" : ""}>
       ${facetsOpen && html`<${Facets} facets=${counted.facets} total=${counted.total} matchers=${view.matchers} onPick=${pick} />`}
       <div class="list">
-        <p class="sum" aria-live="polite">${alerts.length} alert${alerts.length === 1 ? "" : "s"} in ${groups.length} group${groups.length === 1 ? "" : "s"}
+        <p class="sum" aria-live="polite">${many(first ? counts.active : alerts.length, "alert")} in ${many(first?.activeGroups ?? groups.length, "group")}
           ${view.matchers.length > 0 && html`<${CopyAs} commands=${alertCommands(view.matchers)} label="This search as" />`}
           ${view.matchers.length > 0 && !node.readOnly && html`<a class="button small" href=${hrefTo("silences/new", { filter: formatMatchers(view.matchers) })}>Silence this search</a>`}</p>
         ${groups.length === 0 && html`<p class="empty">${emptyText(now, counts, view)}</p>`}
@@ -204,7 +207,7 @@ const sharedLabels = new WeakMap();
 function sharedBy(group) {
   let shared = sharedLabels.get(group);
   if (!shared) {
-    shared = { ...commonLabels(group.alerts.map((alert) => alert.labels)), ...group.labels };
+    shared = { ...(group.shared ?? commonLabels(group.alerts.map((alert) => alert.labels))), ...group.labels };
     sharedLabels.set(group, shared);
   }
   return shared;
@@ -252,6 +255,9 @@ function silenceThese(items) {
   const matchers = matchersForAll(items.map((item) => item.alert.labels));
   location.hash = hrefTo("silences/new", { filter: formatMatchers(matchers) });
 }
+
+/** @param {number} count @param {string} what */
+const many = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 /** @param {import("../core/model.js").Alert[]} alerts */
 function countStates(alerts) {

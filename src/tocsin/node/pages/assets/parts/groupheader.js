@@ -26,7 +26,7 @@ export function GroupHeader({ group, shared, closed, selected, onFold, onAck, on
   const title = labels.alertname ?? (names.length ? names.map((name) => labels[name]).join(" ") : "all alerts");
   const worst = severityClass(alerts[0]?.labels ?? {});
   return html`<div class=${`group ${worst}`}>
-    <label class="pick"><input type="checkbox" checked=${all} indeterminate=${some} aria-label=${`Select all of ${title}`} onChange=${() => onSelect(!all)} /></label>
+    <label class="pick"><input type="checkbox" disabled=${group.total !== undefined} checked=${all} indeterminate=${some} aria-label=${`Select all of ${title}`} onChange=${() => onSelect(!all)} /></label>
     <button class="plain fold" aria-expanded=${!closed} aria-label=${`Alerts of ${title}`} onClick=${onFold}>${closed ? "▸" : "▾"}</button>
     <div class="line">
       ${names.length === 0 && html`<b>${group.receiver ? "one group for all" : "all alerts"}</b>`}
@@ -37,7 +37,7 @@ export function GroupHeader({ group, shared, closed, selected, onFold, onAck, on
     </div>
     <div class="side">
       ${group.receiver && html`<span class="quiet" title="receiver">→ ${group.receiver}</span>`}
-      <span class="count">${alerts.length}</span>
+      <span class="count">${group.total ?? alerts.length}</span>
       ${!node.readOnly && group.receiver && html`<button class="small" title="Silence it until it has ended" aria-label=${`Ack: ${title}`} onClick=${onAck}>Ack</button>`}
       ${!node.readOnly && html`<a class="button small" href=${hrefTo("silences/new", { filter: formatMatchers(matchersOf(names.length ? labels : shared)) })}
         aria-label=${`Silence ${title}`}>Silence</a>`}

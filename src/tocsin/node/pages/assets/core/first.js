@@ -1,0 +1,19 @@
+// Of very many alerts the worst are asked for first, then all: while the other modules are still on their way.
+import { BEFORE, SEVERITIES } from "./severities.js";
+
+/** @param {string} path @param {AbortController} stop */
+const ask = (path, stop) => fetch(path, {
+  credentials: "same-origin", redirect: "error", referrerPolicy: "no-referrer", headers: { Accept: "application/json" }, signal: stop.signal,
+});
+
+if ("many" in document.documentElement.dataset) {
+  const stop = new AbortController();
+  const order = SEVERITIES.flatMap((severity) => (severity === BEFORE ? ["", severity] : [severity])).join(",");
+  const worst = ask(`api/tocsin/v1/alerts/worst?order=${encodeURIComponent(order)}`, stop);
+  const all = () => ask("api/v2/alerts/groups", stop);
+  const answer = worst.then(all, all); // One after the other: the node has both to do.
+  answer.catch(() => undefined); // The one that awaits it sees the problem.
+  const first = worst.then((found) => (found.ok ? found.json() : Promise.reject(new Error("not answered"))));
+  first.catch(() => undefined); // All of them follow.
+  Object.assign(window, { tocsinFirst: { answer, stop, worst: first } });
+}

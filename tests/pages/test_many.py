@@ -1,0 +1,66 @@
+"""Very many alerts: the worst are on the screen while the others are still on their way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.pages.conftest import lone_node
+from tests.support.eventually import eventually
+from tests.support.node import Node
+from tests.support.sink import WebhookSink
+from tocsin.node.pages.shell import MANY
+from tools import oncall
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page, Route
+
+ALERT = "article.alert"
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory, sink: WebhookSink) -> Iterator[Node]:
+    node = lone_node(tmp_path_factory.mktemp("many"), sink)
+    try:
+        oncall.post(node.url, alerts=MANY)
+        yield node
+    finally:
+        node.close()
+
+
+def test_the_worst_alerts_are_there_before_all_are_and_stay_where_they_are(page: Page, node: Node) -> None:
+    late: list[Route] = []
+    page.route("**/api/v2/alerts/groups", lambda route: late.append(route))
+    page.goto(f"{node.url}/#/alerts")
+    page.locator(ALERT).first.wait_for()
+    eventually(lambda: page.locator(".sum").inner_text() != "", "there is a sum")
+    sum_, tops = page.locator(".sum").inner_text(), page.locator(".group .title").all_inner_texts()
+    counts = page.locator(".group .count").all_inner_texts()
+    first = page.locator(ALERT).first.inner_text().splitlines()[0]
+    assert page.locator(".group input").first.is_disabled()  # Not all of the group are there to be selected.
+    page.locator(ALERT).nth(2).locator("input").check()
+    assert late
+    for route in late:
+        route.continue_()
+    page.locator(".facets button.value").first.wait_for()
+    assert page.locator(".sum").inner_text() == sum_
+    assert page.locator(".group .title").all_inner_texts()[: len(tops)] == tops
+    assert page.locator(".group .count").all_inner_texts()[: len(counts)] == counts
+    assert page.locator(ALERT).first.inner_text().splitlines()[0] == first
+    assert page.locator(".group input").first.is_enabled()
+    page.get_by_role("toolbar").get_by_text("1 selected").wait_for()
+    assert page.locator(ALERT).nth(2).locator("input").is_checked()
+
+
+def test_who_asks_for_anything_else_waits_for_all(page: Page, node: Node) -> None:
+    page.goto(f"{node.url}/#/alerts?filter=%7Balertname%3D%22Watchdog%22%7D")
+    page.locator(".sum").get_by_text("2 alerts").wait_for()
+
+
+def test_a_node_that_does_not_answer_for_the_worst_shows_all(page: Page, node: Node) -> None:
+    page.route("**/alerts/worst*", lambda route: route.fulfill(status=200, body="{}"))
+    page.goto(f"{node.url}/#/alerts")
+    page.locator(".facets button.value").first.wait_for()
+    assert page.locator(ALERT).count()
