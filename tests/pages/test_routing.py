@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
+from tests.pages.test_quick import REFRESH
 from tests.support.api import prometheus_alert
 from tests.support.eventually import eventually
 from tests.support.node import Node
 from tests.support.sink import WebhookSink
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 
 def test_the_tree_shows_what_is_inherited_and_what_is_in_each_route(page: Page, node: Node) -> None:
@@ -94,3 +96,54 @@ def test_the_history_says_what_was_told_and_what_was_not(page: Page, node: Node)
     assert set(page.locator(".timeline .badge.good").all_inner_texts()) == {"sent"}
     page.get_by_role("button", name="given up").click()
     page.get_by_text("Nothing of that kind is remembered.").wait_for()
+
+
+def flushed(minute: int, outcome: str = "sent") -> dict[str, object]:
+    """A notification as the history tells it."""
+    told = {"integration": "webhook[0]", "why": "", "notifiedBy": "", "attempts": [], "error": ""}
+    return {
+        "record": 0 if outcome == "under way" else minute,
+        "at": f"2026-11-30T0{minute // 60}:{minute % 60:02}:00.000Z",
+        "receiver": "night",
+        "groupKey": "{}:{}",
+        "groupLabels": {"alertname": f"Flush{minute}"},
+        "alerts": 1,
+        "node": "",
+        "error": "",
+        "muted": [],
+        "deliveries": [{"outcome": outcome, **told}],
+    }
+
+
+def test_the_history_goes_on_by_itself_and_leaves_what_is_read_where_it_is(page: Page, node: Node) -> None:
+    newest = [flushed(minute) for minute in range(59, 9, -1)]
+    further = [flushed(minute) for minute in range(9, -1, -1)]
+
+    def answer(route: Route) -> None:
+        items, after = (further, "") if "after=" in route.request.url else (newest, "further")
+        body = json.dumps({"items": items, "next": after, "total": -1})
+        route.fulfill(status=200, content_type="application/json", body=body)
+
+    page.route("**/history/notifications?*", answer)
+    page.goto(f"{node.url}/#/history")
+    page.get_by_role("button", name="Further back").click()
+    rows = page.locator(".timeline li")
+    rows.nth(59).wait_for()
+    row = page.locator(".timeline li", has_text="Flush40")
+    row.locator("a").focus()
+    row.evaluate("(row) => getSelection().selectAllChildren(row.querySelector('b'))")
+    before = row.bounding_box()
+    newest[:] = [flushed(62, "under way"), flushed(61), flushed(60), *newest[:-3]]
+    page.evaluate(REFRESH)
+    page.locator(".timeline li", has_text="Flush62").locator(".badge.warn").wait_for()
+    assert rows.count() == 63
+    after = row.bounding_box()
+    assert before
+    assert after
+    assert abs(before["y"] - after["y"]) < 2
+    assert page.evaluate("getSelection().toString()") == "night"
+    assert row.locator("a").evaluate("(link) => link === document.activeElement")
+    newest[0] = flushed(62)
+    page.evaluate(REFRESH)
+    page.locator(".timeline li", has_text="Flush62").locator(".badge.good").wait_for()
+    assert rows.count() == 63

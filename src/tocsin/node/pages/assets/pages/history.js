@@ -6,7 +6,8 @@ import { hrefTo, replaceHash } from "../core/router.js";
 import { formatMatcher, formatMatchers, matchersOf } from "../core/matchers.js";
 import { distinct, facetsOf } from "../core/model.js";
 import { readFilters } from "../core/view.js";
-import { ask } from "../core/tocsin.js";
+import { ask, useAnswer } from "../core/tocsin.js";
+import { keepingPlace } from "../core/keep.js";
 import { settings } from "../core/settings.js";
 import { moment } from "../core/time.js";
 import { Search } from "../parts/search.js";
@@ -14,11 +15,13 @@ import { Search } from "../parts/search.js";
 const OUTCOMES = ["", "sent", "not needed", "given up", "too late", "under way", "would have sent", "muted"];
 const KINDS = /** @type {Record<string, string>} */ ({ sent: "good", "given up": "bad", "too late": "bad", "under way": "warn" });
 
+/** @typedef {{asked: string, items: any[], next: string}} Shown */
+
 /** @param {{query: URLSearchParams}} props */
 export function HistoryPage({ query }) {
   const now = useStore(live);
   const { utc } = useStore(settings);
-  const [shown, setShown] = useState(/** @type {{asked: string, items: any[], next: string}} */ ({ asked: "", items: [], next: "" }));
+  const [shown, setShown] = useState(/** @type {Shown} */ ({ asked: "", items: [], next: "" }));
   const [problem, setProblem] = useState("");
   const { matchers, problem: wrong } = readFilters(query);
   const outcome = query.get("outcome") ?? "";
@@ -29,13 +32,16 @@ export function HistoryPage({ query }) {
   ].filter(Boolean).join("&");
   const under = useRef(new AbortController());
   /** @param {string} after */
+  const page = (after) => ask(`history/notifications?${asked}${after && `&after=${encodeURIComponent(after)}`}`, under.current.signal);
+  /** What somebody asks for: it goes before what is asked for by itself. @param {string} after */
   const load = async (after) => {
     under.current.abort(); // An answer to what is no longer asked must not come last.
     const { signal } = (under.current = new AbortController());
     try {
-      const page = await ask(`history/notifications?${asked}${after && `&after=${encodeURIComponent(after)}`}`, signal);
+      const found = await page(after);
       if (signal.aborted) return;
-      setShown((old) => ({ asked, items: after && old.asked === asked ? [...old.items, ...page.items] : page.items, next: page.next }));
+      if (!after) setMore(false);
+      setShown((old) => ({ asked, items: after && old.asked === asked ? [...old.items, ...found.items] : found.items, next: found.next }));
       setProblem("");
     } catch (error) {
       if (!signal.aborted) setProblem(/** @type {Error} */ (error).message);
@@ -45,21 +51,45 @@ export function HistoryPage({ query }) {
     load("");
     return () => under.current.abort();
   }, [asked]);
+  // What is new comes by itself, above what is there: further pages stay, and what is read stays where it is.
+  const newest = useAnswer(async () => (shown.asked === asked ? { asked, ...(await page("")) } : null), [asked], now.changes).value;
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const [more, setMore] = useState(false);
+  useEffect(() => {
+    if (newest?.asked !== asked || shown.asked !== asked) return;
+    const next = joined(shown, newest);
+    setMore(!next);
+    if (next) keepingPlace(() => setShown(next), list.current);
+  }, [newest]);
   /** @param {Record<string, string>} change */
   const look = (change) => replaceHash(hrefTo("history", { filter: formatMatchers(matchers), outcome, receiver, ...change }));
   const facets = useMemo(() => facetsOf(distinct(now.groups)), [now.groups]);
   const receivers = [...new Set([...now.groups.map((group) => group.receiver), ...(receiver ? [receiver] : [])])].sort();
   return html`<div class="page">
-    <h1>History <button class="small" onClick=${() => load("")}>Look again</button></h1>
+    <h1>History <button class="small" onClick=${() => load("")}>Look again</button>${more && html` <span class="badge warn">much is new</span>`}</h1>
     <${Search} matchers=${matchers} words="" facets=${facets} only onChange=${(/** @type {any} */ next) => look({ filter: formatMatchers(next) })} />
     <div class="tools">${OUTCOMES.map((each) => html`<button class="toggle" aria-pressed=${outcome === each} onClick=${() => look({ outcome: each })}>${each || "all"}</button>`)}
       <label class="select">Receiver <select value=${receiver} onChange=${(/** @type {any} */ event) => look({ receiver: event.target.value })}>
         <option value="">any</option>${receivers.map((name) => html`<option value=${name}>${name}</option>`)}</select></label></div>
     ${(problem || wrong) && html`<p class="problem" role="alert">${problem || wrong}</p>`}
     ${shown.asked === asked && shown.items.length === 0 && !shown.next && html`<p class="empty">Nothing of that kind is remembered.</p>`}
-    <ol class="timeline">${shown.items.map((item) => html`<${Flush} key=${`${item.record} ${item.groupKey} ${item.at}`} item=${item} utc=${utc} />`)}</ol>
+    <ol class="timeline" ref=${list}>${shown.items.map((item) => html`<${Flush} key=${keyOf(item)} item=${item} utc=${utc} />`)}</ol>
     ${shown.next && html`<p class="buttons"><button onClick=${() => load(shown.next)}>Further back</button></p>`}
   </div>`;
+}
+
+/** The same while it is under way and when it has ended. @param {any} item */
+const keyOf = (item) => `${item.at} ${item.receiver} ${item.groupKey}`;
+
+/** The newest page, then what is further back; null if they do not meet, as very much is new.
+ * @param {Shown} old @param {Shown} newest @returns {Shown | null} */
+export function joined(old, newest) {
+  const fresh = new Set(newest.items.map(keyOf));
+  let last = old.items.length - 1;
+  while (last >= 0 && !fresh.has(keyOf(old.items[last]))) last -= 1;
+  if (last < 0 && old.items.length) return null;
+  const further = old.items.slice(last + 1);
+  return { asked: old.asked, items: [...newest.items, ...further], next: further.length ? old.next : newest.next };
 }
 
 /** @param {any} delivery */
