@@ -53,6 +53,29 @@ def test_a_link_fills_the_form_and_each_matcher_is_counted(page: Page, node: Nod
     assert page.get_by_label("Creator").input_value() == "tomasz"  # remembered
 
 
+def test_further_sets_are_counted_together_and_become_silences_of_their_own(page: Page, node: Node) -> None:
+    link = "filter=%7Bcluster%3D%22eu-west%22%2Cinstance%3D~%22log-.*%22%7D&comment=either&creator=ana"
+    page.goto(f"{node.url}/#/silences/new?{link}&or=%7Balertname%3D%22CertificateExpiresSoon%22%7D")
+    page.get_by_role("heading", name="Mutes 11 of").wait_for()
+    page.get_by_role("button", name="Or: another set").click()
+    add = page.get_by_label("Add matchers to set 3")
+    page.get_by_text("A silence needs a matcher.").wait_for()
+    add.fill('instance="log-1.eu-west.example.org:9100"')  # one that the first set takes already
+    add.press("Enter")
+    page.get_by_text("takes 1", exact=False).wait_for()
+    page.get_by_role("heading", name="Mutes 11 of").wait_for()
+    assert page.locator(".matcher .count").all_inner_texts()[1:] == ["8", "3", "1"]
+    page.get_by_label("Remove set 3").click()
+    page.get_by_label("Add matchers to set 2").fill('host="api.example.org"')
+    page.get_by_label("Comment").press("Control+Enter")
+    page.get_by_text("2 silences are made.").wait_for()
+    page.locator(ROW).nth(1).wait_for()
+    made = [silence for silence in node.api.silences() if silence["comment"] == "either"]
+    assert {len(silence["matchers"]) for silence in made} == {2}
+    assert len({(silence["endsAt"], silence["createdBy"]) for silence in made}) == 1
+    assert any(each["value"] == "api.example.org" for silence in made for each in silence["matchers"])
+
+
 def test_too_broad_and_endless_ones_ask_first_and_impossible_ones_cannot_be_made(
     page: Page, node: Node
 ) -> None:

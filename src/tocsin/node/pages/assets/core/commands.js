@@ -13,8 +13,14 @@ const url = () => node.base.replace(/\/$/, "");
 /** @param {import("./matchers.js").Matcher[]} matchers */
 const listed = (matchers) => matchers.map((m) => word(formatMatcher(m))).join(" ");
 
-/** @param {any} silence as the API takes it @returns {[string, string][]} name and command */
-export function silenceCommands(silence) {
+/** @param {any} silence as the API takes it @param {import("./matchers.js").Matcher[][]} [sets] of matchers, a silence each: a line each
+ * @returns {[string, string][]} name and command */
+export function silenceCommands(silence, sets = [silence.matchers]) {
+  if (sets.length > 1) {
+    // The first one changes a silence, if it has an id; the others are new.
+    const all = sets.map((matchers, i) => silenceCommands({ ...silence, ...(i ? { id: undefined } : {}), matchers }));
+    return all[0].map(([name], i) => [name, all.map((commands) => commands[i][1]).join("\n")]);
+  }
   const length = Date.parse(silence.endsAt) - Date.parse(silence.startsAt);
   const options = `--author=${word(silence.createdBy)} --duration=${exactDuration(length)} --comment=${word(silence.comment)}`;
   return [

@@ -38,10 +38,11 @@ function decode(text) {
 /**
  * A link to a page.
  * @param {string} path as `silences/new`
- * @param {Record<string, string | boolean | null | undefined>} [query] what is empty is left out
+ * @param {Record<string, string | boolean | string[] | null | undefined>} [query] what is empty is left out; a list: each of it
  */
 export function hrefTo(path, query = {}) {
   const pairs = Object.entries(query)
+    .flatMap(([name, value]) => (Array.isArray(value) ? value.map((each) => /** @type {const} */ ([name, each])) : [/** @type {const} */ ([name, value])]))
     .filter(([, value]) => value !== undefined && value !== null && value !== "" && value !== false)
     .map(([name, value]) => `${name}=${encodeURIComponent(String(value))}`);
   return `#/${path}${pairs.length ? `?${pairs.join("&")}` : ""}`;

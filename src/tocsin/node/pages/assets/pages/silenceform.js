@@ -38,7 +38,8 @@ function Form({ old, query }) {
   const { utc } = chosen;
   const again = old?.state === "expired";
   const start = useMemo(() => readFilters(query), []);
-  const [matchers, setMatchers] = useState(old ? old.matchers : start.matchers);
+  // Alerts that one of several sets takes are muted: the API has room for one in a silence, so each is a silence of its own.
+  const [sets, setSets] = useState(old ? [old.matchers] : [start.matchers, ...start.or]);
   const [creator, setCreator] = useState(node.creator || (old && !again ? old.createdBy : query.get("creator") || chosen.creator));
   const [comment, setComment] = useState(old?.comment ?? query.get("comment") ?? "");
   const keepsTimes = old !== null && !again;
@@ -47,7 +48,7 @@ function Form({ old, query }) {
   const asked = query.get("duration") ?? "";
   const [length, setLength] = useState(keepsTimes ? "" : Number.isNaN(parseDuration(asked)) ? chosen.duration : asked);
   const [agreed, setAgreed] = useState(/** @type {string[]} */ ([])); // kinds of doubts
-  const [typed, setTyped] = useState("");
+  const [typed, setTyped] = useState(/** @type {string[]} */ ([])); // by set
   const [heldEnd, setHeldEnd] = useState("");
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState("");
@@ -58,14 +59,17 @@ function Form({ old, query }) {
     : keepsTimes && endText === moment(old.endsAt, utc) ? old.endsAt : parseMoment(endText, utc);
   const alerts = useMemo(() => distinct(now.groups).filter((alert) => alert.state !== "resolved"), [now.groups]);
   const facets = useMemo(() => facetsOf(alerts), [alerts]);
-  const matching = useMatching(matchers, alerts);
-  /** @param {import("../core/matchers.js").Matcher[]} list @param {number} count */
-  const doubtsOf = (list, count) => doubts({ matchers: list, length: endsAt - startsAt, matching: count, total: alerts.length });
-  const { refused: cannot, asked: doubtful } = doubtsOf(matchers, matching.count);
+  const matching = useMatching(sets, alerts);
+  /** @param {import("../core/matchers.js").Matcher[][]} lists @param {number} count */
+  const doubtsOf = (lists, count) => {
+    const each = lists.map((matchers) => doubts({ matchers, length: endsAt - startsAt, matching: count, total: alerts.length }));
+    return { refused: each.flatMap((one) => one.refused), asked: each[0].asked };
+  };
+  const { refused: cannot, asked: doubtful } = doubtsOf(sets, matching.count);
   const sure = Object.keys(doubtful).every((kind) => agreed.includes(kind));
   const silence = {
     ...(old && !again ? { id: old.id } : {}),
-    matchers: plainMatchers(matchers),
+    matchers: plainMatchers(sets[0]),
     startsAt: iso(startsAt),
     endsAt: iso(endsAt),
     createdBy: creator.trim(),
@@ -85,42 +89,64 @@ function Form({ old, query }) {
     setBusy(true);
     try {
       // What stands in the field below the matchers is meant, too.
-      const all = typed.trim() ? [...matchers, ...parseMatchers(typed)] : matchers;
-      if (all !== matchers) {
-        setMatchers(all);
-        setTyped("");
+      const meant = typed.some((text) => text?.trim());
+      const all = sets.map((matchers, i) => (typed[i]?.trim() ? [...matchers, ...parseMatchers(typed[i])] : matchers));
+      if (meant) {
+        setSets(all);
+        setTyped([]);
       }
-      const known = all === matchers && matching.sure;
+      const known = !meant && matching.sure;
       let { refused: wrong, asked: open } = doubtsOf(all, known ? matching.count : 0);
       wrong = [...wrong, ...lacks];
       if (!wrong.length && !known) {
         // Who is quick is asked the same: only the node knows what it matches.
-        open = doubtsOf(all, (await alertsMatching(all.map(formatMatcher))).length).asked;
+        const found = new Set();
+        for (const matchers of all) for (const alert of await alertsMatching(matchers.map(formatMatcher))) found.add(alert.fingerprint);
+        open = doubtsOf(all, found.size).asked;
       }
       if (!wrong.length && Object.keys(open).some((kind) => !agreed.includes(kind))) wrong.push("Please confirm.");
       if (wrong.length) throw new Error(wrong[0]);
-      const made = { ...silence, matchers: plainMatchers(all), startsAt: startText ? silence.startsAt : iso(Date.now()) };
-      const id = await putSilence(made);
+      const made = { ...silence, startsAt: startText ? silence.startsAt : iso(Date.now()) };
+      const id = await putSilence({ ...made, matchers: plainMatchers(all[0]) });
+      for (let i = 1; i < all.length; i += 1) {
+        try {
+          await putSilence({ ...made, id: undefined, matchers: plainMatchers(all[i]) });
+        } catch (error) {
+          refresh();
+          throw new Error(`${i} of ${all.length} silences are made, the others are not: ${/** @type {Error} */ (error).message}`);
+        }
+      }
       if (!node.creator) change({ creator: creator.trim() });
-      say(old && !again ? "The silence is changed." : "The silence is made.");
+      say(old && !again ? "The silence is changed." : all.length > 1 ? `${all.length} silences are made.` : "The silence is made.");
       refresh();
-      location.hash = hrefTo(`silences/${id}`);
+      location.hash = all.length > 1 ? hrefTo("silences", { q: comment.trim() }) : hrefTo(`silences/${id}`);
     } catch (error) {
       setRefused(/** @type {Error} */ (error).message);
       setBusy(false);
     }
   };
 
+  /** @param {import("../core/matchers.js").Matcher[][]} next */
+  const put = (next) => {
+    setSets(next);
+    setAgreed([]);
+    setRefused("");
+  };
   const template = () => `${node.base}${hrefTo("silences/new", {
-    filter: formatMatchers(matchers), comment, duration: length || exactDuration(endsAt - startsAt),
+    filter: formatMatchers(sets[0]), or: sets.slice(1).map(formatMatchers), comment, duration: length || exactDuration(endsAt - startsAt),
   })}`;
   return html`<form class="page form" onSubmit=${submit} onInput=${() => setRefused("")} onKeyDown=${(/** @type {KeyboardEvent} */ event) =>
     event.key === "Enter" && event.ctrlKey && submit(event)}>
     <h1>${old ? (again ? "Make a silence anew" : "Change a silence") : "New silence"}</h1>
     <div class="two">
       <div>
-        <${MatcherRows} matchers=${matchers} alerts=${alerts} facets=${facets} text=${typed} onType=${setTyped}
-          onChange=${(/** @type {any} */ next) => { setMatchers(next); setAgreed([]); setRefused(""); }} />
+        ${sets.map((matchers, i) => html`<${MatcherRows} key=${i} matchers=${matchers} alerts=${alerts} facets=${facets} text=${typed[i] ?? ""}
+          set=${sets.length > 1 ? i + 1 : 0} takes=${matching.each[i] ?? 0}
+          onType=${(/** @type {string} */ text) => setTyped((old) => Object.assign([...old], { [i]: text }))}
+          onChange=${(/** @type {any} */ next) => put(sets.map((old, at) => (at === i ? next : old)))}
+          onRemove=${i > 0 ? () => { put(sets.filter((_, at) => at !== i)); setTyped((old) => old.filter((_, at) => at !== i)); } : undefined} />`)}
+        <p><button type="button" class="small" onClick=${() => put([...sets, []])}>Or: another set</button>
+          ${sets.length > 1 && html` <span class="quiet">Muted is what one of them takes. Each becomes a silence of its own, with the same end and comment.</span>`}</p>
         ${start.problem && !old && html`<p class="problem" role="alert">${start.problem}</p>`}
         <fieldset><legend>How long</legend>
           <div class="tools">${LENGTHS.map((each) => html`<button type="button" class="toggle" aria-pressed=${length === each} onClick=${() => setLength(each)}>${each}</button>`)}
@@ -144,10 +170,10 @@ function Form({ old, query }) {
         <p class="buttons">
           <button class="primary" disabled=${busy || !sure}>${old && !again ? "Save" : "Silence"}</button>
           <a class="button" href=${old ? hrefTo(`silences/${old.id}`) : "#/alerts"}>Cancel</a>
-          ${cannot.length + lacks.length === 0 && html`<${CopyAs} commands=${silenceCommands(silence)} />`}
+          ${cannot.length + lacks.length === 0 && html`<${CopyAs} commands=${silenceCommands(silence, sets.map(plainMatchers))} />`}
           <button type="button" class="small" onClick=${() => copy(template(), "a link that opens this form")}>Copy as a link</button>
         </p>
-        ${matchers.length > 0 && html`<p class="quiet"><code>${matchers.map(formatMatcher).join(" ")}</code></p>`}
+        ${sets[0].length > 0 && html`<p class="quiet"><code>${sets.map((matchers) => matchers.map(formatMatcher).join(" ")).join(" or ")}</code></p>`}
       </div>
       <${Preview} matching=${matching} total=${now.loaded ? alerts.length : null} picked=${query.has("filter") ? lastPicked.fingerprints : new Set()} />
     </div>

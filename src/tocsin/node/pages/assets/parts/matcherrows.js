@@ -18,8 +18,12 @@ export function countFor(m, alerts) {
  * @param {string} props.text     what is typed and not yet among them
  * @param {(text: string) => void} props.onType
  * @param {(next: Matcher[]) => void} props.onChange
+ * @param {number} [props.set]        which of several sets, from 1
+ * @param {number} [props.takes]      alerts that this set takes
+ * @param {() => void} [props.onRemove]
  */
-export function MatcherRows({ matchers, alerts, facets, text, onType, onChange }) {
+export function MatcherRows({ matchers, alerts, facets, text, onType, onChange, set = 0, takes = 0, onRemove }) {
+  const of = set > 1 ? ` of set ${set}` : "";
   const [problem, setProblem] = useState("");
   const names = useId();
   /** @param {number} at @param {Partial<{name: string, operator: string, value: string}>} part */
@@ -38,24 +42,25 @@ export function MatcherRows({ matchers, alerts, facets, text, onType, onChange }
       setProblem(/** @type {Error} */ (error).message);
     }
   };
-  return html`<fieldset class="matchers"><legend>Matchers <span class="quiet">all must hold</span></legend>
+  return html`<fieldset class="matchers"><legend>${set > 1 ? "Or these" : "Matchers"} <span class="quiet">all must hold${set ? html` · takes <b>${takes}</b>` : ""}</span>
+    ${onRemove && html` <button type="button" class="plain" aria-label=${`Remove set ${set}`} onClick=${onRemove}>✕</button>`}</legend>
     <datalist id=${names}>${facets.map((facet) => html`<option value=${facet.name} />`)}</datalist>
     ${matchers.map((m, i) => {
       const count = countFor(m, alerts);
       const values = facets.find((facet) => facet.name === m.name)?.values ?? [];
       return html`<div class="matcher" key=${i}>
-        <input class="name" list=${names} value=${m.name} aria-label=${`Label of matcher ${i + 1}`} onInput=${(/** @type {any} */ event) => put(i, { name: event.target.value })} />
-        <select value=${operatorOf(m)} aria-label=${`Operator of matcher ${i + 1}`} onChange=${(/** @type {any} */ event) => put(i, { operator: event.target.value })}>
+        <input class="name" list=${names} value=${m.name} aria-label=${`Label of matcher ${i + 1}${of}`} onInput=${(/** @type {any} */ event) => put(i, { name: event.target.value })} />
+        <select value=${operatorOf(m)} aria-label=${`Operator of matcher ${i + 1}${of}`} onChange=${(/** @type {any} */ event) => put(i, { operator: event.target.value })}>
           ${OPERATORS.map((each) => html`<option value=${each}>${each}</option>`)}
         </select>
-        <input class="value" list=${`${names}-${i}`} value=${m.value} aria-label=${`Value of matcher ${i + 1}`} onInput=${(/** @type {any} */ event) => put(i, { value: event.target.value })} />
+        <input class="value" list=${`${names}-${i}`} value=${m.value} aria-label=${`Value of matcher ${i + 1}${of}`} onInput=${(/** @type {any} */ event) => put(i, { value: event.target.value })} />
         <datalist id=${`${names}-${i}`}>${values.slice(0, 50).map(([value]) => html`<option value=${value} />`)}</datalist>
         <span class="count" title="alerts that it takes alone">${count < 0 ? "?" : count}</span>
-        <button type="button" class="plain" aria-label=${`Remove matcher ${i + 1}`} onClick=${() => onChange(matchers.filter((_, at) => at !== i))}>✕</button>
+        <button type="button" class="plain" aria-label=${`Remove matcher ${i + 1}${of}`} onClick=${() => onChange(matchers.filter((_, at) => at !== i))}>✕</button>
       </div>`;
     })}
     <div class="matcher add">
-      <input value=${text} placeholder='instance=~"web.*", severity="warning"' aria-label="Add matchers" aria-invalid=${problem ? "true" : undefined}
+      <input value=${text} placeholder='instance=~"web.*", severity="warning"' aria-label=${`Add matchers${of && ` to set ${set}`}`} aria-invalid=${problem ? "true" : undefined}
         onInput=${(/** @type {any} */ event) => { onType(event.target.value); setProblem(""); }}
         onBlur=${(/** @type {FocusEvent} */ event) => {
           // A button that is being pressed must not move away: these two take what is typed by themselves.

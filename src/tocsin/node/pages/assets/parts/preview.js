@@ -10,27 +10,34 @@ const SHOWN = 100;
 const PAUSE = 250;
 
 /**
- * @typedef {{count: number, alerts: import("../core/model.js").Alert[], sure: boolean, problem: string}} Matching
- * `sure`: the node said so.
+ * @typedef {{count: number, alerts: import("../core/model.js").Alert[], each: number[], sure: boolean, problem: string}} Matching
+ * `each`: for each set alone. `sure`: the node said so.
  */
 
-/** @param {import("../core/matchers.js").Matcher[]} matchers @param {import("../core/model.js").Alert[]} alerts @returns {Matching} */
-export function useMatching(matchers, alerts) {
-  const filters = matchers.map(formatMatcher);
-  const asked = filters.join("\n");
+/** What at least one of several sets takes; one without matchers takes nothing.
+ * @param {import("../core/matchers.js").Matcher[][]} sets @param {import("../core/model.js").Alert[]} alerts @returns {Matching} */
+export function useMatching(sets, alerts) {
+  const filters = sets.map((matchers) => matchers.map(formatMatcher));
+  const asked = JSON.stringify(filters);
   const { value, problem } = useAnswer(async (signal) => {
-    if (!matchers.length) return { asked, found: new Set() };
-    await pause(PAUSE, signal);
-    const found = await alertsMatching(filters, signal);
-    return { asked, found: new Set(found.map((/** @type {any} */ alert) => alert.fingerprint)) };
+    if (filters.some((each) => each.length)) await pause(PAUSE, signal);
+    const found = [];
+    for (const each of filters) {
+      const list = each.length ? await alertsMatching(each, signal) : [];
+      found.push(new Set(list.map((/** @type {any} */ alert) => alert.fingerprint)));
+    }
+    return { asked, found };
   }, [asked], alerts);
   return useMemo(() => {
-    if (!matchers.length) return { count: 0, alerts: [], sure: true, problem: "" };
+    if (filters.every((each) => !each.length)) return { count: 0, alerts: [], each: filters.map(() => 0), sure: true, problem: "" };
     if (value?.asked === asked && !problem) {
-      return { count: value.found.size, alerts: alerts.filter((alert) => value.found.has(alert.fingerprint)), sure: true, problem: "" };
+      const all = new Set(value.found.flatMap((found) => [...found]));
+      const each = value.found.map((found) => found.size);
+      return { count: all.size, alerts: alerts.filter((alert) => all.has(alert.fingerprint)), each, sure: true, problem: "" };
     }
-    const found = readable(matchers) ? alerts.filter((alert) => matchesAll(matchers, alert.labels)) : [];
-    return { count: found.length, alerts: found, sure: false, problem };
+    const takes = sets.map((matchers) => (matchers.length && readable(matchers) ? alerts.filter((alert) => matchesAll(matchers, alert.labels)) : []));
+    const found = [...new Set(takes.flat())];
+    return { count: found.length, alerts: found, each: takes.map((list) => list.length), sure: false, problem };
   }, [asked, alerts, value, problem]);
 }
 
