@@ -24,7 +24,7 @@ class Configuration(Model):
 
 
 class Counts(Model):
-    """How many alerts, silences and log entries there are."""
+    """How many alerts, silences and aggregation groups there are."""
 
     alerts_firing: int
     alerts_resolved: Annotated[int, said("that are still known")]
