@@ -32,11 +32,11 @@ export function ClusterPage() {
       <${Picture} members=${members} connections=${connections} cluster=${cluster} />
       <dl class="facts-list">
         <dt>This node</dt><dd><code>${cluster.name}</code>, position ${cluster.position} of ${cluster.members}</dd>
-        <dt>Transport</dt><dd>${cluster.transport}</dd>
+        <dt>Transport</dt><dd>${cluster.transport}${cluster.protection === "dtls" && ": packets by DTLS 1.2, long ones and streams by TLS"}</dd>
         <dt>Protected by</dt><dd><span class=${cluster.clearText ? "badge bad" : "badge good"}>${PROTECTIONS[/** @type {keyof typeof PROTECTIONS} */ (cluster.protection)]}</span>
           ${cluster.clearText && " Something may leave this node unprotected."} ${cluster.peersInClear > 0 && ` ${cluster.peersInClear} peers are reached in clear text.`}</dd>
         ${["tls", "dtls"].includes(cluster.protection) && html`<dt>Bound names</dt><dd>${cluster.namesBound ? "a member's certificate must carry its name" : "not required (--cluster.tls-bind-names)"}</dd>`}
-        <dt>Configuration</dt><dd>${hashes.size > 1 ? html`<span class="badge warn">${hashes.size} different ones among the members</span>` : hashes.size ? `the same at ${telling === members.length ? "all members" : `the ${telling} of ${members.length} members that tell`}` : "not known"}</dd>
+        <dt>Configuration</dt><dd>${hashes.size > 1 ? html`<span class="badge warn">${hashes.size} different ones among the members</span>` : telling > 1 ? `the same at ${telling === members.length ? "all members" : `the ${telling} of ${members.length} members that tell`}` : "not known of the others yet"}</dd>
         <dt>Refused</dt><dd>${cluster.packetsRefused} packets, streams and messages of peers</dd>
         <dt>As JSON</dt><dd>${["cluster", "cluster/members", "cluster/connections"].map((path) => html`<a href=${`${node.base}${API}${path}`}>${path}</a> `)}</dd>
       </dl>
@@ -61,7 +61,7 @@ export function ClusterPage() {
     ${cluster.identity && html`<${Identity} identity=${cluster.identity} />`}
     ${cluster.keyring && html`<h2>Keyring ${cluster.keyring.others.length > 0 && html`<span class="badge warn">keys are being changed, or more than one is kept</span>`}</h2>
       <div class="panel"><dl class="facts-list"><dt>Primary</dt><dd><code>${cluster.keyring.primary}</code></dd>
-        <dt>Others</dt><dd>${cluster.keyring.others.map((/** @type {string} */ key) => html`<code>${key}</code> `)}</dd>
+        <dt>Others</dt><dd>${cluster.keyring.others.length ? cluster.keyring.others.map((/** @type {string} */ key) => html`<code>${key}</code> `) : "none"}</dd>
         <dt>Sends</dt><dd>${cluster.keyring.seals ? "sealed" : html`<span class="badge bad">unsealed</span>`}</dd>
         <dt>Takes</dt><dd>${cluster.keyring.insists ? "only what is sealed" : html`<span class="badge bad">unsealed too</span>`}</dd></dl></div>`}
     <h2>Refused</h2>

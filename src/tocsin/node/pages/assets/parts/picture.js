@@ -37,7 +37,8 @@ export function Picture({ members, connections, cluster }) {
 /** How what goes to and comes from a member is protected. @param {any} member @param {any[]} connections @param {any} cluster */
 export function protectionOf(member, connections, cluster) {
   const own = connections.filter((one) => one.member === member.name);
-  if (own.length) return { kind: "good", text: `${own[0].tlsVersion}, ${own[0].cipher}` };
+  const packets = cluster.protection === "dtls" ? "packets DTLS 1.2, streams " : "";
+  if (own.length) return { kind: "good", text: `${packets}${own[0].tlsVersion}, ${own[0].cipher}` };
   if (cluster.protection === "none") return { kind: "bad", text: "clear text" };
   if (cluster.protection === "keyring") return { kind: "good", text: "sealed with the keyring" };
   if (cluster.protection === "dtls") return { kind: "good", text: "DTLS" };
