@@ -28,6 +28,7 @@ LIBRARY: Final = (
     "__init__.py",
     "aio",
     "bounded",
+    "dataclass.py",
     "errors.py",
     "gossip",
     "machine.py",

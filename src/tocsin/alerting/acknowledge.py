@@ -7,13 +7,13 @@ shows and passes on, and nothing else acts on. Where no Tocsin node is left it e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, MatchType, sort_matchers
 from tocsin.alerting.route import Route
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import ValidationError
 
 ANNOTATION: Final = "tocsin/expire-when-resolved"

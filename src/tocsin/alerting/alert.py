@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from tocsin.alerting.labels import Labels, go_quote, valid_text
 from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import ValidationError
 
 ALERT_NAME = "alertname"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import TypeAlias
 
@@ -28,6 +28,7 @@ from tocsin.alerting.notification import Notification, Reason
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.dataclass import dataclass
 
 PROMPT = 4
 """A reminder is counted from a timer only if the notification was out within that part of a group interval;

@@ -11,7 +11,6 @@ to make. So is the end of the flush (``FlushFinished``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from tocsin.alerting.alert import Alert
@@ -22,6 +21,7 @@ from tocsin.alerting.intent import Kind
 from tocsin.alerting.nflog import Entry
 from tocsin.alerting.notification import Reason
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 MuteReason = Literal["inhibition", "active_time_interval", "mute_time_interval", "silence"]
 """What muted an alert, as Alertmanager's metric label has it."""

@@ -8,7 +8,6 @@ resolved alerts has succeeded. Pure: time is passed in, flushes are drained.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
 
@@ -19,6 +18,7 @@ from tocsin.alerting.order import LabelsOrder, labels_order
 from tocsin.alerting.route import Route
 from tocsin.alerting.steps import Steps, finish, sorting
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 __all__ = ["DispatchStatistics", "Dispatcher", "Flush", "GroupView"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from tocsin.alerting.decisions import Decision
@@ -11,6 +10,7 @@ from tocsin.alerting.integration import Integration
 from tocsin.alerting.nflog import Entry
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
 
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 
 MAX_REASONS: Final = 16

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from tocsin.alerting.effects import PipelineEffect
@@ -12,6 +11,7 @@ from tocsin.alerting.grouping import Grouping
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.order import AlertOrder, alert_order
 from tocsin.alerting.route import Route, RouteOptions
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
+from tocsin.dataclass import dataclass
 
 MANY = 128
 """With more new alerts a group is sorted as a whole."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from tocsin.alerting.decisions import Decision, Failed, GivenUp, Overdue, Sent
 from tocsin.alerting.integration import Integration
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.bounded import Touched
+from tocsin.dataclass import dataclass
 
 MAX_INTEGRATIONS: Final = 4096
 """Past it the one that was heard of longest ago is forgotten."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, matches_all
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 MAX_PLACEMENTS = 65_536
 """Label sets of which it is remembered whether they are sources. Past it the oldest is worked out again."""

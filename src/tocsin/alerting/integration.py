@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
 
 from tocsin.alerting.config import IntegrationConfig, ReceiverConfig
 from tocsin.alerting.nflog import Receiver
+from tocsin.dataclass import dataclass
 
 Waiter = TypeVar("Waiter")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog.entry import ReceiverData
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 Reason = Literal[
     "first notification",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
@@ -14,6 +13,7 @@ from tocsin.alerting.muting import Muting
 from tocsin.alerting.route import Route
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

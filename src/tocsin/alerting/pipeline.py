@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import count
 from random import Random
 from typing import TypeAlias
@@ -36,6 +36,7 @@ from tocsin.alerting.statistics import PipelineStatistics
 from tocsin.alerting.steps import Rounds
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.bounded import Timers
+from tocsin.dataclass import dataclass
 
 MAX_ATTEMPTS = 64
 """Attempts that one integration has under way at a time. Each has its own bound: a receiver that hangs holds

@@ -17,8 +17,9 @@ is cheap and ``(a?){1000}`` is not.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+from tocsin.dataclass import dataclass
 
 TEXT: Final = 256
 """Characters of text for which ``work`` is counted; few label values are longer."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tocsin.alerting.firstseen import FirstSeen
 from tocsin.alerting.nflog import RecordedEntries
 from tocsin.alerting.statistics import PipelineStatistics
 from tocsin.alerting.unknownalerts import UnknownAlerts
+from tocsin.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

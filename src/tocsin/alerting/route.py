@@ -8,11 +8,12 @@ them.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, format_matchers, matches_all, sort_matchers
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.dataclass import dataclass
 
 DEFAULT_GROUP_WAIT = 30 * SECOND
 DEFAULT_GROUP_INTERVAL = 5 * 60 * SECOND

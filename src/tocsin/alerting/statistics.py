@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tocsin.alerting.decisions import Decision, Failed, GivenUp, Muted, Needed, Overdue, Queued, Sent
 from tocsin.alerting.health import Health
 from tocsin.alerting.integration import Integration
+from tocsin.dataclass import dataclass
 
 
 @dataclass(slots=True)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
+
+from tocsin.dataclass import dataclass
 
 _NANOSECONDS = 1_000_000_000
 _TIME = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)", re.ASCII)

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tocsin.certificates.authority import Identity, check_node_name, create_authority, issue_node_certificate
 from tocsin.certificates.revocation import write_list
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 
 PUBLIC_MODE = 0o644

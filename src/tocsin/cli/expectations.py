@@ -20,7 +20,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +31,7 @@ from tocsin.alerting.timestamp import SECOND, parse_rfc3339
 from tocsin.config.readers import list_of, map_of, parsed, text
 from tocsin.config.schema import Section, option
 from tocsin.config.yaml import Node, Reading, decode, load, read_bytes
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 
 REASONS: Final = ("silenced", "inhibited", "time interval")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import RemoteError, StateError, TransportError, UserError, WireError
 from tocsin.gossip.wire.keyring import Keyring, fingerprint
 from tocsin.gossip.wire.limits import DEFAULT_LIMITS

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from tocsin.client.answers import Json
 from tocsin.client.api import Api, ApiError
 from tocsin.client.http import NodeURL
 from tocsin.client.settings import Settings
+from tocsin.dataclass import dataclass
 from tocsin.errors import TocsinError, TransportError
 
 POLL_SECONDS: Final = 0.2

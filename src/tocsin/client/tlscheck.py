@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.discovery.resolve import literal
 from tocsin.gossip.wire.mux import PROTOCOL
 from tocsin.node.config.tls import load_cluster_tls

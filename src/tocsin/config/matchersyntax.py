@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from tocsin.alerting.matcher import ParserMode, ParseWarning
+from tocsin.dataclass import dataclass
 
 WarningHook: TypeAlias = Callable[[ParseWarning], None]
 

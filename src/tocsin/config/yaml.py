@@ -12,12 +12,13 @@ import base64
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import yaml
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.files import read_regular
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import UserError
 from tocsin.gossip.profiles import PROFILES
 

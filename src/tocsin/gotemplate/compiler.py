@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.gotemplate.environment import Environment
 from tocsin.gotemplate.errors import BoundError
 from tocsin.gotemplate.execution import (

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, TypeAlias
 
+from tocsin.dataclass import dataclass
 from tocsin.gotemplate.literals import quote
 
 _SPACE = (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from sys import maxsize
 from typing import Final
 
@@ -12,6 +11,7 @@ from tocsin.alerting.acknowledge import Acknowledgements, Standing
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.silence import Silences, SilenceState
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import NotFoundError
 from tocsin.node.api.steps import pauses_after, run_steps
 from tocsin.node.clock import Clock

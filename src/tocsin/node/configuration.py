@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 
 from tocsin.alerting.integration import integrations
 from tocsin.config.matchersyntax import MatcherSyntax
+from tocsin.dataclass import dataclass
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig, load_config
 from tocsin.node.config.flags import NodeFlags

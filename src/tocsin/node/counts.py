@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tocsin.dataclass import dataclass
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.store.kinds import KINDS
 from tocsin.notify.integrations.statistics import ClientStatistics

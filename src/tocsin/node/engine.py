@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -25,6 +25,7 @@ from tocsin.alerting.notification import Notification
 from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.timestamp import Nanoseconds, in_seconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger

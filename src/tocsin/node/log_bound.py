@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 from typing import Final
+
+from tocsin.dataclass import dataclass
 
 INTERVAL: Final = 10.0
 """Seconds."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.muting import PatientMuter
+from tocsin.dataclass import dataclass
 
 SLICE: Final = 0.004
 """Seconds of work before other work runs. Compiling one pattern may take some hundredths."""

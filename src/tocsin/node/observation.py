@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.intent import Intents
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
 from tocsin.node.cluster.ping_metrics import PingCollector
 from tocsin.node.cluster.recommended import Recommended, peer_timeout

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from tocsin.alerting.alerts import Alerts
+from tocsin.dataclass import dataclass
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags

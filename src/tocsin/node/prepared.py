@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from tocsin import ALERTMANAGER_VERSION, __version__
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.limit import AlertNameLimit
+from tocsin.dataclass import dataclass
 from tocsin.node.clock import Clock
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
 from tocsin.alerting.integration import Integration
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.node.clock import Clock
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.log import Logger

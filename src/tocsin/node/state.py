@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.record.ring import Bounds
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import Silence, SilenceLimits, Silences
+from tocsin.dataclass import dataclass
 from tocsin.node.clock import Clock
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.log import Logger

@@ -9,7 +9,6 @@ again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from tocsin.dataclass import dataclass
 from tocsin.tls.constraints import within
 from tocsin.tls.distinguished import canonical
 from tocsin.tls.refusal import RefusalError
@@ -110,7 +110,7 @@ class _Link:
         return number is None or number == self.certificate.serial_number
 
 
-@dataclass
+@dataclass(slots=True)
 class _Search:
     """Ways from the certificate to an authority that signs itself; the best reason why none will do."""
 

@@ -8,13 +8,13 @@ import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.tls.contexts import build_client_context, build_server_context
 from tocsin.tls.files import Files, Mark, are_small, digest, marks, named_files

@@ -14,11 +14,12 @@ Source: wire 3.3; Go's ``crypto/tls`` names.
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
+
+from tocsin.dataclass import dataclass
 
 
 class ClientAuthType(Enum):

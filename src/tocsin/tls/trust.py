@@ -11,13 +11,13 @@ from __future__ import annotations
 import ipaddress
 import ssl
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.text import plain
 from tocsin.tls.chain import verify_chain

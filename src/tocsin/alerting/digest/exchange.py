@@ -9,7 +9,6 @@ changes while an exchange runs do no harm: they are seen by this round or a late
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from tocsin.alerting.digest.messages import (
@@ -43,6 +42,7 @@ from tocsin.alerting.digest.tree import (
 )
 from tocsin.alerting.skew import MAX_SKEW
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 
 MAX_ROUNDS: Final = 4

@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from tocsin.alerting.digest.tree import GROUPS, HASH_BYTES, LEAVES, LEAVES_IN_GROUP, Tombstone
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 
 VERSION: Final = 1

@@ -7,7 +7,7 @@ is written, on whatever thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -27,6 +27,7 @@ from tocsin.alerting.notification import Reason
 from tocsin.alerting.openflushes import MAX_OPEN, OpenFlushes
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 _REASONS: Final[Mapping[Reason, str]] = {
     "first notification": "NOTIFY_REASON_FIRST_NOTIFICATION",

@@ -4,7 +4,6 @@ sent."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.duration import format_duration
@@ -16,6 +15,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import format_matchers, matches_all
 from tocsin.alerting.outlook import Destination, Outlooks
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 from typing import Final
 
@@ -29,6 +29,7 @@ from tocsin.alerting.record.model import DeliveryRecord, FlushRecord, MuteRecord
 from tocsin.alerting.route import Route
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
+from tocsin.dataclass import dataclass
 
 MAX_SHOWN: Final = 20
 """Notifications that are shown of one group."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord, Pairs
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

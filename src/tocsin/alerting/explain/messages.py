@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import dataclass
 from typing import Any, Final
 
 from tocsin.alerting.explain.head import ANSWERS, ASKS, HEAD_BYTES, MESSAGE_VERSION, head
@@ -27,6 +26,7 @@ from tocsin.alerting.record.forms import (
     pairs,
     text,
 )
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 
 MAX_TEXT_BYTES: Final = 2 << 20

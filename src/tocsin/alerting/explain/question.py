@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from tocsin.alerting.labels import Labels
@@ -12,6 +12,7 @@ from tocsin.alerting.matcher import Matcher, MatchType, matches_all
 from tocsin.alerting.record.model import FlushRecord, Pairs
 from tocsin.alerting.route import Route
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 MAX_ALERTS: Final = 20
 """Alerts that are explained at once."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 State = Literal["firing", "resolved", "not known"]
 What = Literal["sent", "sent by a peer", "muted", "failed", "not needed", "under way", "would have sent"]

@@ -9,13 +9,13 @@ intent, the timestamp of the log entry it left (to compare entries by, never to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
 from struct import Struct
 from typing import Final
 
 from tocsin.alerting.nflog import Receiver
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 
 KEY: Final = "tcn.intent"

@@ -9,7 +9,7 @@ not renewed expires, one that is renewed for too long is void, and so is that of
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final
@@ -17,6 +17,7 @@ from typing import Final
 from tocsin.alerting.intent.codec import Kind, Record, decode, encode
 from tocsin.alerting.timestamp import MILLISECOND, SECOND, Nanoseconds
 from tocsin.bounded import Memo
+from tocsin.dataclass import dataclass
 
 GUARD: Final = 500 * MILLISECOND
 """How long a claim listens before it sends. It is safe while an announcement takes at most half of it."""

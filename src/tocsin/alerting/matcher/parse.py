@@ -7,7 +7,6 @@ disagree, the classic one does, with a warning; if neither can, the classic one'
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeVar
 
@@ -15,6 +14,7 @@ from tocsin.alerting.labels import valid_classic_name, valid_name
 from tocsin.alerting.matcher.classic import parse_classic_matcher, parse_classic_matchers
 from tocsin.alerting.matcher.matcher import Matcher
 from tocsin.alerting.matcher.utf8 import parse_utf8_matcher, parse_utf8_matchers
+from tocsin.dataclass import dataclass
 
 _Parsed = TypeVar("_Parsed", Matcher, tuple[Matcher, ...])
 

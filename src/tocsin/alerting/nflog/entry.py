@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 ReceiverData = Mapping[str, str | int | float]
 

@@ -6,10 +6,10 @@ They are put together by :mod:`tocsin.alerting.record.making` or the codec and c
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 Pairs = tuple[tuple[str, str], ...]
 """Labels, in byte order of the names."""

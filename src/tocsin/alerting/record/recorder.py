@@ -8,7 +8,7 @@ node that dies in the middle of a long series of attempts leaves behind what it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +17,7 @@ from tocsin.alerting.effects import FlushFinished
 from tocsin.alerting.group import Flush
 from tocsin.alerting.openflushes import MAX_OPEN, OpenFlushes
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 if TYPE_CHECKING:
     from tocsin.alerting.record.model import FlushRecord

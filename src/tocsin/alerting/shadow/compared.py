@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from tocsin.alerting.nflog import Entry
 from tocsin.alerting.shadow.model import Notice
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 MAX_RECENT: Final = 32
 """Notifications of a group at an integration that were compared, and may explain others."""

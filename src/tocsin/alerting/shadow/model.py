@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from tocsin.alerting.group import Flush
 from tocsin.alerting.nflog import Entry
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 
 Result = Literal["agreed", "late", "missing", "extra"]
 """Agreed: both notify the same, at about the same time. Late: both do, earlier or later than the bound, or

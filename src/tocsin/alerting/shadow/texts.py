@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from typing import Final
 
@@ -12,6 +12,7 @@ from tocsin.alerting.decisions import Muted, MutedAlert
 from tocsin.alerting.group import Flush
 from tocsin.alerting.shadow.model import Notice, Text
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_rfc3339
+from tocsin.dataclass import dataclass
 
 MAX_NAMED: Final = 10
 """Alerts that are named in one judgement."""

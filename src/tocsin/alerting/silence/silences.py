@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Any, Final
 
@@ -21,6 +20,7 @@ from tocsin.alerting.silence.state import PatternStatistics, SilenceStore
 from tocsin.alerting.silence.validate import check_annotations, check_matcher_sets, check_times
 from tocsin.alerting.steps import SORTED_AT_ONCE, Steps, finish, sorting
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConflictError, NotFoundError, ValidationError
 
 MAX_SILENCES: Final = 200_000
@@ -59,7 +59,7 @@ class Silences:
         retention_ns: Nanoseconds,
         *,
         random: Random,
-        limits: SilenceLimits = SilenceLimits(),
+        limits: SilenceLimits = SilenceLimits(),  # noqa: B008 - frozen
         max_entries: int = MAX_SILENCES,
         max_entry_bytes: int = MAX_SILENCE_BYTES,
         max_total_bytes: int = MAX_TOTAL_BYTES,

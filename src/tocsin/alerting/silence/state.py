@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Final
@@ -24,6 +23,7 @@ from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.bounded import Touched
+from tocsin.dataclass import dataclass
 
 AT_ONCE: Final = 128
 """That are let rest in one go; each takes some microseconds."""

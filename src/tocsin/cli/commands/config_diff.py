@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tocsin.alerting.alert import Alert
@@ -19,6 +18,7 @@ from tocsin.cli.commandline.run import CommandError
 from tocsin.client.answers import Json
 from tocsin.client.formats import to_json
 from tocsin.client.terminal import Terminal
+from tocsin.dataclass import dataclass
 
 if TYPE_CHECKING:
     from tocsin.alerting.route import RouteOptions

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from tocsin.alerting.matcher import Matcher, MatchType
 from tocsin.alerting.route import Route
+from tocsin.dataclass import dataclass
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.routing import RouteSection
 

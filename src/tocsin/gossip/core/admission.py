@@ -15,9 +15,10 @@ everyone.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from tocsin.bounded import Memo, Quota
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.effects import ProtocolError

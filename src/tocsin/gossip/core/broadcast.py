@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right, insort
-from dataclasses import dataclass
+
+from tocsin.dataclass import dataclass
 
 PART_OVERHEAD = 2
 """Bytes that a compound packet's length table spends on each message."""

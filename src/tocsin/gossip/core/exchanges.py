@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.context import Context
 from tocsin.gossip.core.effects import ExchangeFinished, ExchangeKind, OpenStream

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.core.admission import Admission
 from tocsin.gossip.core.broadcast import BroadcastQueue
 from tocsin.gossip.core.context import Context, Handlers

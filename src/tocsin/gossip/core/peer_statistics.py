@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.core.roundtrip import SmoothedRoundTrip
 
 ROUND_TRIPS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)

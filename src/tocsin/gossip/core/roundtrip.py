@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from tocsin.dataclass import dataclass
 
 _GAIN: Final = 1 / 8
 _VARIATION_GAIN: Final = 1 / 4

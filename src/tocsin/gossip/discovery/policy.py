@@ -15,9 +15,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.discovery.sources import MAX_TARGETS, Answer, File, Source, Target
 

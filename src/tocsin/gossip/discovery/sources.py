@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 
 MAX_TARGETS: Final = 4096

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Self
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import UserError
 from tocsin.gossip.core.effects import Event, RemoteState, UserMessage
 from tocsin.gossip.services.statistics import ServiceStatistics

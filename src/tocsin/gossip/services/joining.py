@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from random import Random
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import ExchangeFinished

@@ -16,11 +16,11 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final, Protocol
 
 from tocsin.bounded import PacketQueue
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.listening import bound_socket

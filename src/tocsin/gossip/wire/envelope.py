@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import UserError, WireError
 
 MAGIC: Final = b"\xf5TG1"

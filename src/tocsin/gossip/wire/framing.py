@@ -7,9 +7,9 @@ would be the gossip library's only use of a protobuf library.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import WireError
 
 VERSION: Final = b"v0.1.0"

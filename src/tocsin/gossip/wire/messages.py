@@ -7,9 +7,10 @@ six-byte ``Vsn``: protocol min, max, current, delegate min, max, current; empty 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Protocol, TypeAlias
+
+from tocsin.dataclass import dataclass
 
 
 class MessageType(IntEnum):

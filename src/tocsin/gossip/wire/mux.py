@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import enum
 import struct
-from dataclasses import dataclass
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import WireError
 
 PROTOCOL: Final = "tocsin/1"

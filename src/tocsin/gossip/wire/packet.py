@@ -6,9 +6,10 @@ Sending: compound if several, compress if smaller, checksum, encrypt, label. Rec
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import WireError
 from tocsin.gossip.wire import checksum as crc
 from tocsin.gossip.wire import lzw

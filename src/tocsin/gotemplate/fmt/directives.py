@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 
+from tocsin.dataclass import dataclass
 from tocsin.gotemplate.values import clean
 
 _TOO_LARGE = 1_000_000

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
+
+from tocsin.dataclass import dataclass
 
 
 class Part(Enum):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from tocsin.dataclass import dataclass
 from tocsin.gotemplate.gotime import calendar
 from tocsin.gotemplate.gotime.calendar import MONTHS, WEEKDAYS
 from tocsin.gotemplate.gotime.errors import TimeError

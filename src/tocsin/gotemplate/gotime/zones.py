@@ -6,11 +6,12 @@ import functools
 import os
 import time
 import zoneinfo
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC as DATETIME_UTC
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from tocsin.dataclass import dataclass
 from tocsin.gotemplate.gotime.errors import TimeError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=DATETIME_UTC)

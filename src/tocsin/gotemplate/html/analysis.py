@@ -7,9 +7,10 @@ branches join, their contexts must agree. Source: html/template's documentation 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.gotemplate.bounds import Budget
 from tocsin.gotemplate.errors import EscapeError
 from tocsin.gotemplate.html.context import (

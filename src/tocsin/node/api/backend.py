@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from tocsin.alerting.alert import Alert
@@ -13,6 +12,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.lookups import LookUps
 

@@ -6,10 +6,11 @@ and by DNS rebinding (a name that it points to our address) also read everything
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
+
+from tocsin.dataclass import dataclass
 
 _READING = frozenset(("GET", "HEAD"))
 

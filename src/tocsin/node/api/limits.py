@@ -6,7 +6,6 @@ import asyncio
 import os
 import time
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from starlette.responses import Response
@@ -14,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.node.api.answers import plain_error
 from tocsin.node.api.browsers import ANY, BrowserRules
 from tocsin.node.api.people import NOBODY, PeopleRules

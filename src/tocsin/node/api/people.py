@@ -7,12 +7,12 @@ form can send, and a change that comes from a foreign page is refused wherever t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
+from tocsin.dataclass import dataclass
 from tocsin.node.api.browsers import is_foreign
 from tocsin.node.config.commandline import CERTIFICATE, HEADER
 

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import perf_counter
 from typing import Final
 
@@ -16,6 +16,7 @@ from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, 
 from tocsin.alerting.digest.messages import Leaves, Message, Same, Summary, Transfer, decode, deflate, encode
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.bounded import Allowance, Quota
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError, TocsinError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import UserMessage

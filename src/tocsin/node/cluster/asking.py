@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from tocsin.aio import Tasks
 from tocsin.alerting.explain.head import head
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.bounded import Allowance, Quota
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError, TocsinError
 from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.gossip import Gossip

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -14,6 +14,7 @@ from tocsin.alerting.entries import MergeResult
 from tocsin.alerting.regex import compiled_size
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.bounded import Allowance
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 from tocsin.gossip.address import Address
 from tocsin.node.clock import Clock

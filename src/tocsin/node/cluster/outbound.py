@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from tocsin.dataclass import dataclass
 
 INTERVAL: Final = 0.005
 """Least seconds between two batches to one member; changes in between leave together."""

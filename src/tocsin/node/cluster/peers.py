@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from tocsin.bounded import Memo
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 
 ALIAS_LIFETIME: Final = 600.0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from tocsin.dataclass import dataclass
 
 LEAST: Final = 1.0
 """Seconds: a node that is busy, and its disk, need some whatever the network does."""

@@ -12,12 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from random import Random
 from typing import Final, Protocol
 
 from tocsin.aio import LoopTimer, Tasks
 from tocsin.alerting.protocol.parts import encode_part
+from tocsin.dataclass import dataclass
 from tocsin.errors import ClosedError, NotFoundError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig

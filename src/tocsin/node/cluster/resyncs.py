@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
 from typing import Final
+
+from tocsin.dataclass import dataclass
 
 MAX_RUNNING: Final = 4
 """Exchanges at the same time; more wait."""

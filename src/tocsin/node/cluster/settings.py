@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Self
 
 from tocsin.alerting.timestamp import in_seconds
+from tocsin.dataclass import dataclass
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.discovery.sources import Target
 from tocsin.node.cluster.transports import PACKET_BOUND, packet_bytes

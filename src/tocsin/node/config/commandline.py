@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 import socket
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 from tocsin.alerting.duration import format_go_duration, parse_duration, parse_go_duration
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError, UserError
 
 T = TypeVar("T")

@@ -6,11 +6,10 @@ silently.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.matcher import ParserMode
 from tocsin.config.features import FEATURES
+from tocsin.dataclass import dataclass
 from tocsin.node.config.commandline import (
     bound,
     choice,

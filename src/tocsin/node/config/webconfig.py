@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -21,6 +21,7 @@ from tocsin.config.scalars import boolean, go_duration, unsigned
 from tocsin.config.schema import Section, option
 from tocsin.config.texts import Secret
 from tocsin.config.yaml import Node, load, read_file
+from tocsin.dataclass import dataclass
 from tocsin.node.config.tls import ServerSection, check_server, server_config
 from tocsin.tls.settings import ClientAuthType, TLSServerConfig
 

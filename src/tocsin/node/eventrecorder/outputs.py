@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from typing import Protocol
 
+from tocsin.dataclass import dataclass
 from tocsin.node.config.observing import EventRecorderConfig
 from tocsin.node.eventrecorder.thread import Beside
 from tocsin.node.log import Logger

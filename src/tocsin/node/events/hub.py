@@ -6,12 +6,12 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
 
 from tocsin.bounded import Quota
+from tocsin.dataclass import dataclass
 from tocsin.node.events.ring import EventRing
 from tocsin.sources import source_of
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tocsin.dataclass import dataclass
 from tocsin.node.http.bounds import HTTPBounds, HTTPStatistics
 from tocsin.sources import source_of
 

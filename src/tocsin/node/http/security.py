@@ -8,10 +8,10 @@ import logging
 import ssl
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.files import read_regular
 from tocsin.node.config.webconfig import WebConfig, read_web_file

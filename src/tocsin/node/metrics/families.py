@@ -7,9 +7,9 @@ captured list is beside tests/unit/node/test_metrics.py.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from tocsin.dataclass import dataclass
 from tocsin.node.store.kinds import KINDS
 from tocsin.notify.integrations.base import FAILURES, REASONS
 from tocsin.notify.integrations.registry import NAMES

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from tocsin.alerting.entries import Entry
 from tocsin.alerting.replicated import EntryTombstone, ReplicatedState
+from tocsin.dataclass import dataclass
 from tocsin.node.store.records import TakenRecords
 from tocsin.node.store.rows import Row, row_of, tombstone_row
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
 
 from tocsin.alerting import nflog
@@ -13,6 +13,7 @@ from tocsin.alerting.entries import Entry
 from tocsin.alerting.nflog import NotificationLog, RecordedEntries
 from tocsin.alerting.silence import Silence, Silences
 from tocsin.alerting.timestamp import Nanoseconds, format_rfc3339
+from tocsin.dataclass import dataclass
 from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES

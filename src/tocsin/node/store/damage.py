@@ -12,11 +12,12 @@ import shutil
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import StorageError
 from tocsin.node.store.database import (
     COLUMNS,

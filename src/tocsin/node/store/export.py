@@ -6,12 +6,13 @@ Only reads the folder, so it is safe beside a running node.
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError, StateError, StorageError
 from tocsin.node.store import snapshot
 from tocsin.node.store.database import FAILURES, FORMAT, open_reading, read_slices

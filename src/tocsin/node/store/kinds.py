@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
 from random import Random
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,6 +13,7 @@ from tocsin.alerting.nflog import codec as nflog_codec
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.silence import codec as silence_codec
+from tocsin.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

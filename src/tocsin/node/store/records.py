@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import monotonic
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from tocsin.alerting.record.recorder import Raw
 from tocsin.alerting.record.ring import Bounds, Ring
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 from tocsin.node.store.recordtable import LATEST_NUMBER, RecordRow
 

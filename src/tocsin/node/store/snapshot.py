@@ -10,13 +10,14 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Final, Protocol
 
 from tocsin.alerting.entries import MAX_REASONS, MergeResult
 from tocsin.alerting.protocol.delimited import spans
 from tocsin.alerting.timestamp import Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 from tocsin.node.store.database import sync_folder
 from tocsin.node.store.kinds import KINDS

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Any, Final
 
 from opentelemetry.context import Context
@@ -38,6 +37,7 @@ from tocsin.alerting.alert import Alert
 from tocsin.alerting.decisions import Decision, Failed, GivenUp, Muted, Needed, NotNeeded, Unsettled, Withheld
 from tocsin.alerting.effects import Attempt, FlushFinished
 from tocsin.alerting.group import Flush
+from tocsin.dataclass import dataclass
 from tocsin.node.config.observing import TracingConfig
 from tocsin.node.log import Logger
 from tocsin.node.tracing.export import Outgoing, exporter_of

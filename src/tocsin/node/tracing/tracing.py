@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -15,6 +14,7 @@ from tocsin.alerting.decisions import Decision
 from tocsin.alerting.dispatch import Dispatcher
 from tocsin.alerting.effects import Attempt, FlushFinished
 from tocsin.alerting.silence import Silence
+from tocsin.dataclass import dataclass
 from tocsin.node.config.alertmanager import AlertmanagerConfig
 from tocsin.node.config.flags import NodeFlags
 from tocsin.node.config.observing import TracingConfig

@@ -13,13 +13,13 @@ import os
 import random
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlencode
 
+from tocsin.dataclass import dataclass
 from tocsin.files import read_regular
 from tocsin.notify.integrations.base import Answer, NotifyError, reason_of
 from tocsin.notify.integrations.http import HTTPClient

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeVar
 
@@ -22,6 +21,7 @@ from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.config.httpclient import HTTPClientConfig
 from tocsin.config.scalars import boolean
 from tocsin.config.schema import Section, option
+from tocsin.dataclass import dataclass
 from tocsin.notify.integrations.secrets import Secrets, why
 from tocsin.notify.integrations.statistics import ClientStatistics
 
@@ -274,7 +274,7 @@ class Answer:
     """By lower-case name; the last one of a name wins."""
     body: bytes
 
-    def check(self, rule: RetryRule = RetryRule()) -> None:
+    def check(self, rule: RetryRule = RetryRule()) -> None:  # noqa: B008 - frozen
         """:class:`NotifyError` if it is not a success by ``rule``."""
         rule.check(self.status, self.body)
 

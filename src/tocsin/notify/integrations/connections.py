@@ -7,7 +7,6 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -16,6 +15,7 @@ import httpcore
 from httpcore._backends.anyio import AnyIOBackend
 
 from tocsin.config.httpclient import HTTPClientConfig, ProxyConfig
+from tocsin.dataclass import dataclass
 from tocsin.notify.integrations.direct import DirectConnection
 from tocsin.notify.integrations.proxies import proxy_chooser
 from tocsin.notify.integrations.reuse import Reuse

@@ -10,7 +10,6 @@ import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, ParamSpec, TypeVar
 
 from tocsin.alerting.notification import Notification
@@ -20,6 +19,7 @@ from tocsin.config.readers import text as plain_text
 from tocsin.config.scalars import boolean, host_port
 from tocsin.config.schema import Section, option
 from tocsin.config.texts import HTMLTemplate, Secret, Template
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.base import (
     WATCHER,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +18,7 @@ from tocsin.config.schema import Section, option
 from tocsin.config.texts import MaskedURL, Template
 from tocsin.config.values import any_templates
 from tocsin.config.yaml import Node, Reader, Scalar
+from tocsin.dataclass import dataclass
 from tocsin.notify.integrations.answer import MAX_ANSWER_BYTES
 from tocsin.notify.integrations.base import (
     HTTPIntegrationConfig,

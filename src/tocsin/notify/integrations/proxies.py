@@ -6,10 +6,10 @@ The rules are those of Go's ``golang.org/x/net/http/httpproxy``, which Prometheu
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from tocsin.config.httpclient import ProxyConfig
+from tocsin.dataclass import dataclass
 
 _PORTS = {"http": 80, "https": 443}
 

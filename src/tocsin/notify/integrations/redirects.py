@@ -7,9 +7,10 @@ secrets of ``http_headers``.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final, TypeAlias
 
+from tocsin.dataclass import dataclass
 from tocsin.notify.integrations.url import Target, follow, same_site
 
 Header: TypeAlias = tuple[str, str]

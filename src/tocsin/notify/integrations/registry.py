@@ -6,10 +6,10 @@ notification log and in the API. Its module is loaded when a configuration uses 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
 
+from tocsin.dataclass import dataclass
 from tocsin.notify.integrations.base import Kind
 
 

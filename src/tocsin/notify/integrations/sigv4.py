@@ -8,11 +8,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Final
 from urllib.parse import quote
 
+from tocsin.dataclass import dataclass
 from tocsin.notify.integrations.url import parse
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"

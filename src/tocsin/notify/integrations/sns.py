@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import Final
 
 from tocsin.alerting.notification import Notification
@@ -14,6 +13,7 @@ from tocsin.config.scalars import boolean
 from tocsin.config.schema import Section, option
 from tocsin.config.texts import Secret, Template
 from tocsin.config.yaml import Mapping, Node, describe
+from tocsin.dataclass import dataclass
 from tocsin.notify.integrations.aws import AWSClient, Profile, element, environment, read_profile
 from tocsin.notify.integrations.base import (
     WATCHER,

@@ -9,11 +9,11 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from tocsin.config.httpclient import TLSClientConfig
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.tls.contexts import MemoryFile

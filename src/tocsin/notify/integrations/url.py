@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote, unquote, unquote_to_bytes, urlencode, urljoin, urlsplit
 
 from tocsin.config.scalars import check_authority
+from tocsin.dataclass import dataclass
 
 _PORTS = {"http": 80, "https": 443}
 _SAFE = "!#$%&'()*+,/:;=?@[]~"

@@ -19,12 +19,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.notify.template.data import Data, data_from_json
 from tocsin.notify.template.errors import RenderError

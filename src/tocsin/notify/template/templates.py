@@ -18,9 +18,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
+from tocsin.dataclass import dataclass
 from tocsin.gotemplate import TemplateSet
 from tocsin.gotemplate.bounds import DEFAULT_BOUNDS, Bounds, Budget
 from tocsin.gotemplate.errors import BoundError, TemplateError

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.effects import ExchangeKind

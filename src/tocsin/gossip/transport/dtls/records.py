@@ -8,8 +8,9 @@ sequence (2), fragment offset (3), fragment length (3). Source: RFC 6347, 4.1, 4
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from tocsin.dataclass import dataclass
 
 HEADER_BYTES: Final = 13
 HANDSHAKE_HEADER_BYTES: Final = 12

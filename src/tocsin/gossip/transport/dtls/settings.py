@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 

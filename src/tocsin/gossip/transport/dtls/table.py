@@ -10,9 +10,10 @@ from __future__ import annotations
 import heapq
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Generic, TypeVar
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.dtls.association import Association, State

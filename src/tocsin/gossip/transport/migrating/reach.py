@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tocsin.bounded import Memo
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 
 if TYPE_CHECKING:

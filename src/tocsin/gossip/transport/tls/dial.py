@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import OrderedDict
-from dataclasses import dataclass
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.problems import dial_problem

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from tocsin.bounded import PacketQueue
+from tocsin.dataclass import dataclass
 from tocsin.errors import TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler

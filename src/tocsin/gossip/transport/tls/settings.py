@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 
 

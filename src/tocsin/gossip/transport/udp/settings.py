@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.datagram import DatagramSettings
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from tocsin.alerting.matcher import ParserMode
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError, ConflictError, NotFoundError, StorageError, ValidationError
 from tocsin.models.base import Problem
 from tocsin.node.api import cors

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from time import monotonic
 from typing import Final
 
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.steps import Steps, sorting
 from tocsin.bounded import Memo
+from tocsin.dataclass import dataclass
 from tocsin.models.base import Page
 from tocsin.models.facets import Facet, FacetsQuery, FacetValue
 from tocsin.node.api.steps import meets, pauses_after, run_steps

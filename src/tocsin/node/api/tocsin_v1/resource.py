@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
 from tocsin.alerting.matcher import Matcher, ParserMode
 from tocsin.alerting.timestamp import Nanoseconds, parse_rfc3339
+from tocsin.dataclass import dataclass
 from tocsin.errors import UserError
 from tocsin.models.base import Query
 from tocsin.node.api.backend import Backend

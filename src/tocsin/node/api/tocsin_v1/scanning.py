@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
 from hashlib import blake2b
 from heapq import heappop, heappush
 from time import monotonic
@@ -12,6 +11,7 @@ from typing import Final
 
 from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.dataclass import dataclass
 from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 from tocsin.node.api.tocsin_v1.resource import RefusedError
 

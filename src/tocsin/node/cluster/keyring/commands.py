@@ -18,9 +18,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import StateError, UserError
 from tocsin.node.cluster.keyring.keyfile import decode_key, encode_key
 

@@ -9,10 +9,10 @@ import os
 import secrets
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError, StorageError, UserError
 from tocsin.files import read_regular
 from tocsin.gossip.core.local import VERSIONS

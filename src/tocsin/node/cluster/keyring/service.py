@@ -7,9 +7,10 @@ import hmac
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from tocsin.dataclass import dataclass
 from tocsin.errors import NotFoundError, StateError, StorageError, UserError
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.member import Member
