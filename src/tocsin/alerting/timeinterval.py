@@ -10,7 +10,6 @@ import re
 from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from zoneinfo import ZoneInfo
 
 from tocsin.dataclass import dataclass
 
@@ -165,6 +164,8 @@ def parse_location(name: str) -> tzinfo:
         return UTC
     if name == "Local":
         return _MachineZone()
+    from zoneinfo import ZoneInfo  # with the build's settings of Python, which most nodes do not need
+
     try:
         return ZoneInfo(name)
     except (OSError, KeyError, ValueError):  # absent, a directory, or an unsafe path

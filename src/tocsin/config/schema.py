@@ -22,7 +22,6 @@ Classes are made without generated code, as there are many and most of them are 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import FrozenInstanceError
 from typing import Any, ClassVar, Final, Self, TypeVar, cast, dataclass_transform
@@ -356,6 +355,8 @@ def _templates(value: Any) -> Iterable[Template]:
 
 def unknown_key(written: Scalar, known: Mapping[str, object]) -> ConfigError:
     """The error for an unknown key, with the most similar known one."""
-    near = difflib.get_close_matches(written.text, known, n=1, cutoff=0.6)
+    from difflib import get_close_matches  # only for a mistake
+
+    near = get_close_matches(written.text, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
     return written.mark.error(f"unknown key {written.text!r}", hint)

@@ -10,7 +10,6 @@ import math
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -202,6 +201,8 @@ def _next_flag(rest: list[str], known: dict[str, tuple[Field[Any], Flag]]) -> tu
     if name not in known and name.startswith("no-") and name[3:] in known and known[name[3:]][1].switch:
         name, on = name[3:], ""
     if name not in known:
+        from difflib import get_close_matches  # only for a mistake
+
         near = get_close_matches(name, known, n=1, cutoff=0.8)
         hint = f"; did you mean --{near[0]}" if near else ""
         raise UsageError(f"unknown long flag '--{name}'{hint}")
