@@ -26,7 +26,7 @@ def page() -> str:
     """The whole page."""
     parts = [_HEAD]
     for part, listed in groupby(meanings().items(), key=lambda each: _part(each[0])):
-        parts += [f"\n## {part}\n\n", "| metric | what | worry when | look at |\n| --- | --- | --- | --- |\n"]
+        parts += [f"\n## {part}\n\n", "| metric | what | worry when | hint |\n| --- | --- | --- | --- |\n"]
         parts += [
             f"| `{name}` | {one.what} | {one.worry or 'never by itself'} | {_linked(one.look)} |\n"
             for name, one in listed

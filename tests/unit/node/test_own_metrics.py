@@ -124,6 +124,11 @@ def test_each_text_is_of_a_metric() -> None:
 def test_a_help_text() -> None:
     assert help_of("tocsin_journal_failing") == (
         "1 while the disk does not take what is written; silences are refused meanwhile. "
-        "Worry when it is 1. Look at free space and rights of --storage.path."
+        "Worry when it is 1. Hint: free space and rights of --storage.path."
     )
     assert help_of("tocsin_new_total") == "tocsin_new_total"
+
+
+def test_a_help_text_names_other_metrics_in_full() -> None:
+    assert "Hint: tocsin_journal_failing, the log" in help_of("tocsin_journal_commits_failed_total")
+    assert "Hint: compare it with tocsin_gossip_probes_total." in help_of("tocsin_gossip_probes_acked_total")

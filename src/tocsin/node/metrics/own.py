@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 from typing import Final, NamedTuple
 
 PREFIX: Final = "tocsin_"
 _NEVER: Final = "-"
+_WORD: Final = re.compile(r"[a-z]+(_[a-z]+)+")
 
 
 class Meaning(NamedTuple):
@@ -22,8 +24,9 @@ class Meaning(NamedTuple):
 
     @property
     def help(self) -> str:
-        """The HELP text: one sentence for each."""
-        parts = [self.what, self.worry and f"worry when {self.worry}", self.look and f"look at {self.look}"]
+        """The HELP text: one sentence for each, with metrics under their full names."""
+        look = _WORD.sub(lambda word: PREFIX * (PREFIX + word[0] in meanings()) + word[0], self.look)
+        parts = [self.what, self.worry and f"worry when {self.worry}", look and f"hint: {look}"]
         return " ".join(f"{part[0].upper()}{part[1:]}." for part in parts if part)
 
 
