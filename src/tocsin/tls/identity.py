@@ -47,6 +47,8 @@ class _Material:
     clients: Trust
     servers: Trust
     expiries: Mapping[str, float]
+    beginnings: Mapping[str, float]
+    """Since when, or from when on, our own certificates are valid, by side."""
     shown: bytes
     """What we show to who dials us (DER)."""
 
@@ -100,8 +102,9 @@ class ClusterIdentity:
                     "our certificate in tls_%s_config has expired on %s: peers will refuse it; put a new one"
                     " in its place, which needs no restart",
                     side,
-                    f"{datetime.fromtimestamp(ends, UTC):%Y-%m-%d %H:%M} UTC",
+                    _minute(ends),
                 )
+        self._tell_of_early_ones()
 
     # -- what is in use
 
@@ -317,8 +320,20 @@ class ClusterIdentity:
         self.reload_successful = True
         self.reloaded_at = time.time()
         _log.info("changed TLS files are in use")
+        self._tell_of_early_ones()
         for changed in tuple(self._subscribers):
             changed()
+
+    def _tell_of_early_ones(self) -> None:
+        """They are used nevertheless, since it may be our clock that is wrong, and time mends it."""
+        for side, begins in self._now.beginnings.items():
+            if begins > time.time():
+                _log.error(
+                    "our certificate in tls_%s_config is not valid before %s: peers will refuse it until"
+                    " then; is this machine's clock right?",
+                    side,
+                    _minute(begins),
+                )
 
     def subscribe(self, changed: Callable[[], None]) -> Callable[[], None]:
         """Call ``changed`` after each change, with the new contexts in use, until what this returns is
@@ -345,10 +360,9 @@ class ClusterIdentity:
         server_context = build_server_context(server, files)
         client_context = build_client_context(client, files)
         shown = leaf(files, "tls_server_config", server.cert_file, server.cert)
-        expiries = {"server": shown.not_valid_after_utc.timestamp()}
+        own = {"server": shown}
         if client.cert_file is not None or client.cert is not None:
-            ours = leaf(files, "tls_client_config", client.cert_file, client.cert)
-            expiries["client"] = ours.not_valid_after_utc.timestamp()
+            own["client"] = leaf(files, "tls_client_config", client.cert_file, client.cert)
         for context in (server_context, client_context):
             if self._protocols:
                 context.set_alpn_protocols(self._protocols)
@@ -375,8 +389,20 @@ class ClusterIdentity:
             verified=client_context.verify_mode is not ssl.CERT_NONE,
             servers=True,
         )
-        own = shown.public_bytes(Encoding.DER)
-        return _Material(config, server_context, client_context, clients, servers, expiries, own)
+        return _Material(
+            config,
+            server_context,
+            client_context,
+            clients,
+            servers,
+            expiries={side: each.not_valid_after_utc.timestamp() for side, each in own.items()},
+            beginnings={side: each.not_valid_before_utc.timestamp() for side, each in own.items()},
+            shown=shown.public_bytes(Encoding.DER),
+        )
+
+
+def _minute(unix: float) -> str:
+    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def check_validity(session: ssl.SSLObject, now: float) -> None:

@@ -210,6 +210,14 @@ def test_an_expired_certificate_of_our_own_is_told_at_the_start(caplog: pytest.L
     assert "put a new one in its place" in caplog.text
 
 
+def test_a_certificate_of_our_own_that_is_not_valid_yet_is_told_too(caplog: pytest.LogCaptureFixture) -> None:
+    early = issue("x", ROOT, hosts=("node1.example.org",), starts=DAY, ends=3 * DAY)
+    with caplog.at_level(logging.ERROR):
+        ClusterIdentity(tls(early.pair(), ADDRESS))
+    assert "our certificate in tls_server_config is not valid before" in caplog.text
+    assert "clock" in caplog.text
+
+
 def test_a_refused_connection_is_told_in_words() -> None:
     async def story() -> None:
         free = socket.create_server(("127.0.0.1", 0))

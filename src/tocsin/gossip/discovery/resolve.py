@@ -42,7 +42,9 @@ async def resolve(host: str, port: int, *, timeout: float) -> list[Address]:
                 await asyncio.sleep(_POLL)
             found = await _look_up(host)
     except TimeoutError:
-        raise TransportError(f"resolving {host!r} took more than {timeout:g} s") from None
+        raise TransportError(
+            f"resolving {host!r} took more than {timeout:g} s: do the servers in /etc/resolv.conf answer?"
+        ) from None
     except (OSError, UnicodeError) as error:
         problem = getattr(error, "strerror", None) or str(error)
         raise TransportError(f"resolving {host!r} failed: {problem}") from None

@@ -134,7 +134,8 @@ class DiscoveryLoop:
                 self._log.info("peer resolves again", peer=str(source))
             if answer.empty:
                 self._log.warn(
-                    "a source lists no peers; the peers that it listed before are kept", peer=str(source)
+                    "a source lists no peers (is its name right?); what it listed before is kept",
+                    peer=str(source),
                 )
             self._notify()
             self._on_answer([target.address for target in answer.targets])

@@ -11,7 +11,19 @@ _HINTS: Final = (
         "is not valid for",
         "issue it anew with that address or name, as `tocsinctl certs issue NAME --host ...` does",
     ),
-    ("it does not accept our certificate", "see `tocsinctl certs show`, and the log of that peer"),
+    ("accept our certificate", "see `tocsinctl certs show`, and the log of that peer"),
+    (
+        "no installed key opens it",
+        "that peer has other keys: copy its keyring file to this node's --cluster.keyring-file, and restart",
+    ),
+    ("encryption is not configured", "that peer has a keyring: give this node --cluster.keyring-file too"),
+    (
+        "remote state is not encrypted",
+        "that peer has no keyring: give it --cluster.keyring-file",
+    ),
+    ("what it sent is not TLS", "does that peer have --cluster.tls-config?"),
+    ("ended during the TLS handshake", "does that peer have --cluster.tls-config? See also its log"),
+    ("label: ", "--cluster.label must be the same on all nodes"),
 )
 """Hints, by a text that the error contains."""
 SHOWN: Final = 16

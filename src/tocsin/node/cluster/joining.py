@@ -219,8 +219,11 @@ class Joining:
         return ""
 
     async def _join(self, address: Address) -> None:
+        before = ""
         while error := await self._joined(address):
-            self._log.warn("a peer cannot be joined", peer=str(address), error=error)
+            say = self._log.debug if error == before else self._log.warn
+            before = error
+            say("a peer cannot be joined", peer=str(address), error=error)
             await asyncio.sleep(JOIN_RETRY)
             if not self._settle.waits_for(address, self._loop.time()):
                 return  # Reconnecting dials it again.

@@ -33,6 +33,20 @@ def test_a_certificate_of_another_name_comes_with_a_hint() -> None:
     assert explained("connection refused") == "connection refused"
 
 
+@pytest.mark.parametrize(
+    ("error", "flag"),
+    [
+        ("keyring: no installed key opens it", "--cluster.keyring-file"),
+        ("keyring: remote state is encrypted and encryption is not configured", "--cluster.keyring-file"),
+        ("dialling 10.0.0.1:9094: the connection ended during the TLS handshake", "--cluster.tls-config"),
+        ("the peer answered: label: missing: the sender has none, ours is 'prod'", "--cluster.label"),
+    ],
+)
+def test_another_key_label_or_transport_comes_with_the_flag(error: str, flag: str) -> None:
+    assert explained(error).startswith(f"{error}; ")
+    assert flag in explained(error)
+
+
 def test_a_peer_that_is_down_is_missing_until_it_is_there() -> None:
     async def main() -> None:
         network = MemoryNetwork()
