@@ -98,7 +98,7 @@ def _initializer(cls: type, assignment: str, names: dict[str, Any]) -> Callable[
         body.append(assignment.format(name, value))
         if field.init:
             (keyword if field.kw_only else positional).append(parameter)
-    if hasattr(cls, "__post_init__"):
+    if any("__post_init__" in vars(each) for each in cls.__mro__):
         body.append("self.__post_init__()")
     parameters = ["self", *positional, *(["*", *keyword] if keyword else [])]
     head = f"def method({', '.join(parameters)}):"

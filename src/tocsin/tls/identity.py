@@ -104,7 +104,7 @@ class ClusterIdentity:
                     side,
                     _minute(ends),
                 )
-        self._tell_of_early_ones()
+        self._log_early_ones()
 
     # -- what is in use
 
@@ -320,11 +320,11 @@ class ClusterIdentity:
         self.reload_successful = True
         self.reloaded_at = time.time()
         _log.info("changed TLS files are in use")
-        self._tell_of_early_ones()
+        self._log_early_ones()
         for changed in tuple(self._subscribers):
             changed()
 
-    def _tell_of_early_ones(self) -> None:
+    def _log_early_ones(self) -> None:
         """They are used nevertheless, since it may be our clock that is wrong, and time mends it."""
         for side, begins in self._now.beginnings.items():
             if begins > time.time():
