@@ -30,6 +30,7 @@ LIBRARY: Final = (
     "bounded",
     "dataclass.py",
     "errors.py",
+    "files.py",
     "gossip",
     "machine.py",
     "py.typed",

@@ -48,3 +48,13 @@ def test_containers_are_restricted() -> None:
     assert security["runAsNonRoot"]
     containerfile = (EXAMPLES.parent / "packaging/container/Containerfile").read_text()
     assert "USER 65534:65534" in containerfile
+
+
+def test_the_image_has_the_paths_of_alertmanagers() -> None:
+    """What mounts files into Alertmanager's image finds them here too."""
+    containerfile = (EXAMPLES.parent / "packaging/container/Containerfile").read_text()
+    assert "VOLUME /alertmanager\n" in containerfile
+    assert (
+        'CMD ["--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/alertmanager"]'
+        in containerfile
+    )
