@@ -15,7 +15,7 @@ import yaml
 from tocsin.config.scalars import FALSE_WORDS, TRUE_WORDS
 from tocsin.config.texts import Inline
 
-_OTHER_WORDS = TRUE_WORDS | FALSE_WORDS | {"", "~", "null", "Null", "NULL", "<<", "="}
+_OTHER_WORDS = TRUE_WORDS | FALSE_WORDS | {"", "~", "null", "Null", "NULL"}
 _NUMBER = re.compile(
     r"[-+]?(0[xXbBoO][0-9a-fA-F_]+|(\.[0-9]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)",
     re.ASCII,

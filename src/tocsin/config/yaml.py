@@ -290,6 +290,8 @@ class _Builder:
     def build(self, text: str) -> Node | None:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             match event:
+                case yaml.DocumentStartEvent(version=version) if version not in (None, (1, 1)):
+                    raise self._mark(event).error("is YAML of another version than 1.1", "remove %YAML")
                 case yaml.DocumentEndEvent():
                     break
                 case yaml.ScalarEvent():

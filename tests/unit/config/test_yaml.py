@@ -156,6 +156,13 @@ def test_only_a_plain_or_tagged_merge_merges() -> None:
         assert ("c" in tree.entries) is merges, key
 
 
+def test_yaml_of_version_1_1_alone_is_read_as_by_go() -> None:
+    assert load("%YAML 1.1\n---\na: b\n", "f.yml") is not None
+    for version in ("1.2", "1.0", "2.0"):
+        with pytest.raises(ConfigError, match=r"f\.yml:1:1"):
+            load(f"%YAML {version}\n---\na: b\n", "f.yml")
+
+
 def test_utf_16_is_read_by_its_mark() -> None:
     for order in ("utf-16", "utf-16-le", "utf-16-be"):
         mark = "" if order == "utf-16" else "\ufeff"

@@ -177,6 +177,14 @@ def test_the_original_is_itself_a_configuration() -> None:
         assert [each.key for each in again.route.walk()] == [each.key for each in first.route.walk()]
 
 
+def test_what_go_does_not_quote() -> None:
+    for name in ("<<", "="):
+        assert (
+            f"- name: {name}\n"
+            in parse(f"route: {{receiver: '{name}'}}\nreceivers: [{{name: '{name}'}}]\n").original
+        )
+
+
 def test_the_original_is_as_alertmanager_shows_it() -> None:
     """Both files were captured from Alertmanager 0.33.1: what it was given and what its API then showed."""
     folder = Path(__file__).parent / "originals"
