@@ -32,7 +32,7 @@ def hold_back() -> None:
 
 
 def clean_up() -> None:
-    """Collect fully, then freeze the rest; modules and code are frozen already. Called before the node serves."""
+    """Collect fully, then freeze the rest, as modules and code are already. Called before the node serves."""
     gc.enable()
     gc.collect()
     gc.freeze()
