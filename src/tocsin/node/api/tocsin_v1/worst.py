@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final, TypeAlias
 
@@ -14,6 +13,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.steps import sorting
 from tocsin.alerting.timestamp import format_milliseconds
 from tocsin.bounded import Memo
+from tocsin.dataclass import dataclass
 from tocsin.models.worst import StateCounts, Worst, WorstAlert, WorstGroup, WorstQuery
 from tocsin.node.api.go_json import encode_plain
 from tocsin.node.api.steps import pauses_after, run_steps
