@@ -79,12 +79,12 @@ def _read(body: bytes) -> object:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise RemoteError("not JSON") from None
+        raise RemoteError("something other than JSON") from None
 
 
 def _each(found: object, shape: Json, what: str) -> list[Json]:
     if not isinstance(found, list):
-        raise RemoteError(f"not a list of {what}s")
+        raise RemoteError(f"something other than a list of {what}s")
     return [_fitting(one, shape, what) for one in found]
 
 
