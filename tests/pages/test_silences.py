@@ -59,7 +59,8 @@ def test_further_sets_are_counted_together_and_become_silences_of_their_own(page
     page.get_by_role("heading", name="Mutes 11 of").wait_for()
     page.get_by_role("button", name="Or: another set").click()
     add = page.get_by_label("Add matchers to set 3")
-    page.get_by_text("A silence needs a matcher.").wait_for()
+    page.get_by_text("Set 3: A silence needs a matcher.").wait_for()
+    eventually(lambda: add.evaluate("(it) => it === document.activeElement"), "it can be written at once")
     add.fill('instance="log-1.eu-west.example.org:9100"')  # one that the first set takes already
     add.press("Enter")
     page.get_by_text("takes 1", exact=False).wait_for()

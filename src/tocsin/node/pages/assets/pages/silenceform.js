@@ -63,7 +63,8 @@ function Form({ old, query }) {
   /** @param {import("../core/matchers.js").Matcher[][]} lists @param {number} count */
   const doubtsOf = (lists, count) => {
     const each = lists.map((matchers) => doubts({ matchers, length: endsAt - startsAt, matching: count, total: alerts.length }));
-    return { refused: each.flatMap((one) => one.refused), asked: each[0].asked };
+    const number = (/** @type {number} */ i) => (lists.length > 1 ? `Set ${i + 1}: ` : "");
+    return { refused: each.flatMap((one, i) => one.refused.map((text) => number(i) + text)), asked: each[0].asked };
   };
   const { refused: cannot, asked: doubtful } = doubtsOf(sets, matching.count);
   const sure = Object.keys(doubtful).every((kind) => agreed.includes(kind));
@@ -173,7 +174,7 @@ function Form({ old, query }) {
           ${cannot.length + lacks.length === 0 && html`<${CopyAs} commands=${silenceCommands(silence, sets.map(plainMatchers))} />`}
           <button type="button" class="small" onClick=${() => copy(template(), "a link that opens this form")}>Copy as a link</button>
         </p>
-        ${sets[0].length > 0 && html`<p class="quiet"><code>${sets.map((matchers) => matchers.map(formatMatcher).join(" ")).join(" or ")}</code></p>`}
+        ${sets[0].length > 0 && html`<p class="quiet"><code>${sets.filter((matchers) => matchers.length).map((matchers) => matchers.map(formatMatcher).join(" ")).join(" or ")}</code></p>`}
       </div>
       <${Preview} matching=${matching} total=${now.loaded ? alerts.length : null} picked=${query.has("filter") ? lastPicked.fingerprints : new Set()} />
     </div>

@@ -1,5 +1,5 @@
 // The matchers of a silence, each with the number of alerts that it takes alone.
-import { html, useId, useState } from "../core/html.js";
+import { html, useEffect, useId, useRef, useState } from "../core/html.js";
 import { OPERATORS, compile, matcher, matches, operatorOf, parseMatchers } from "../core/matchers.js";
 
 /** @typedef {import("../core/matchers.js").Matcher} Matcher */
@@ -26,6 +26,11 @@ export function MatcherRows({ matchers, alerts, facets, text, onType, onChange, 
   const of = set > 1 ? ` of set ${set}` : "";
   const [problem, setProblem] = useState("");
   const names = useId();
+  const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  // Who asks for another set writes its first matcher.
+  useEffect(() => {
+    if (set > 1 && !matchers.length) field.current?.focus();
+  }, []);
   /** @param {number} at @param {Partial<{name: string, operator: string, value: string}>} part */
   const put = (at, part) => {
     const m = matchers[at];
@@ -42,7 +47,7 @@ export function MatcherRows({ matchers, alerts, facets, text, onType, onChange, 
       setProblem(/** @type {Error} */ (error).message);
     }
   };
-  return html`<fieldset class="matchers"><legend>${set > 1 ? "Or these" : "Matchers"} <span class="quiet">all must hold${set ? html` · takes <b>${takes}</b>` : ""}</span>
+  return html`<fieldset class="matchers"><legend>${set > 1 ? `Or: set ${set}` : "Matchers"} <span class="quiet">all must hold${set ? html` · takes <b>${takes}</b>` : ""}</span>
     ${onRemove && html` <button type="button" class="plain" aria-label=${`Remove set ${set}`} onClick=${onRemove}>✕</button>`}</legend>
     <datalist id=${names}>${facets.map((facet) => html`<option value=${facet.name} />`)}</datalist>
     ${matchers.map((m, i) => {
@@ -60,7 +65,7 @@ export function MatcherRows({ matchers, alerts, facets, text, onType, onChange, 
       </div>`;
     })}
     <div class="matcher add">
-      <input value=${text} placeholder='instance=~"web.*", severity="warning"' aria-label=${`Add matchers${of && ` to set ${set}`}`} aria-invalid=${problem ? "true" : undefined}
+      <input ref=${field} value=${text} placeholder='instance=~"web.*", severity="warning"' aria-label=${`Add matchers${of && ` to set ${set}`}`} aria-invalid=${problem ? "true" : undefined}
         onInput=${(/** @type {any} */ event) => { onType(event.target.value); setProblem(""); }}
         onBlur=${(/** @type {FocusEvent} */ event) => {
           // A button that is being pressed must not move away: these two take what is typed by themselves.
