@@ -310,6 +310,10 @@ class Endpoint(Views):
         conflict = self._state_exchange.conflict(message) if known.kind is ExchangeKind.JOIN else None
         self._finish(known, error, now, conflict)
 
+    def is_exchanging(self, address: Address) -> bool:
+        """Whether an exchange of states that we have begun with the node there is under way."""
+        return self._exchanges.with_states(address)
+
     def stream_progressed(self, exchange: int, deadline: float) -> None:
         """The answer on a stream of ours goes on: its outcome comes by ``deadline``, later than it was to."""
         self._exchanges.extend(exchange, deadline)

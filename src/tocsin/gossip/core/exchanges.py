@@ -76,6 +76,13 @@ class Exchanges:
         """The exchange, or None when it is over or never was."""
         return self._pending.get(identifier)
 
+    def with_states(self, destination: Address) -> bool:
+        """Whether states are being exchanged with ``destination``."""
+        return any(
+            each.destination == destination and each.kind in (ExchangeKind.JOIN, ExchangeKind.PUSH_PULL)
+            for each in self._pending.values()
+        )
+
     def extend(self, identifier: int, deadline: float) -> None:
         """Give an exchange that is under way more time."""
         if identifier in self._pending:

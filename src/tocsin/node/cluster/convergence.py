@@ -6,9 +6,10 @@ Also says when that has been done with every peer that answers, which is when th
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from tocsin.aio import LoopClock, MachineShell, Tasks
 from tocsin.alerting.digest.exchange import Replica
@@ -26,6 +27,9 @@ from tocsin.node.cluster.pushpull import PushPullState
 from tocsin.node.cluster.resyncs import MAXIMUM_PAUSE, MINIMUM_PAUSE
 from tocsin.node.cluster.settle import Settle, Settled
 from tocsin.node.log import Logger
+
+COMING_INTERVAL: Final = 0.1
+"""Seconds after which it is asked again whether a large state is still on its way."""
 
 
 class Replicated(Mergeable, Protocol):
@@ -62,6 +66,8 @@ class Convergence:
         self._shell: MachineShell[list[Settled], float] | None = None
         self.settle: Settle | None = None
         self._whole_states: dict[str, float] = {}
+        self._merging: Counter[str] = Counter()
+        """Whole states of each member that are being merged, or wait for it."""
         self.push_pull = PushPullState(
             name, states, lambda: gossip.members, on_full_state, static_membership=static_membership
         )
@@ -139,6 +145,7 @@ class Convergence:
         for member in self._gossip.members:
             if member.address == source and not speaks_tocsin(member.meta):
                 self._whole_states[member.name] = self._loop.time()
+                self._merging[member.name] += 1
                 self._tasks.spawn(self._merged_from(member.name))
 
     def member_joined(self, member: Member) -> None:
@@ -181,22 +188,42 @@ class Convergence:
         await self._gossip.join([address])
 
     async def _merged_from(self, name: str) -> None:
-        await self._inbox.merged()
+        try:
+            await self._inbox.merged()
+        finally:
+            self._merging[name] -= 1
+            if not self._merging[name]:
+                del self._merging[name]
         if self.settle is not None:
             self.settle.done(name)
             self.notify()
 
     async def _meet(self, name: str) -> None:
         """Exchange states with a member while settling."""
-        settle = self.settle
+        settle, coming = self.settle, False
         await asyncio.sleep(0)  # the push/pull that announced it may be the one we want
         while settle is not None and settle.waits_for(name, self._loop.time()) and not settle.settled:
-            if await self.resync(name):
+            if self._is_coming(name):
+                coming = True
+                await asyncio.sleep(COMING_INTERVAL)
+                continue
+            if coming:  # It did not come, or it would be done with.
+                coming = False
+                settle.failed(name)
+            elif await self.resync(name):
                 settle.done(name)
             else:
                 settle.failed(name)
             self.notify()
         await self._ask_for_state(name)
+
+    def _is_coming(self, name: str) -> bool:
+        """Whether the whole state of an Alertmanager is on its way, or is being merged: it may have
+        megabytes, and to ask for it once more would have it pass twice."""
+        member = self._gossip.endpoint.member(name)
+        if member is None or speaks_tocsin(member.meta):
+            return False
+        return name in self._merging or self._gossip.endpoint.is_exchanging(member.address)
 
     async def _ask_for_state(self, name: str) -> None:
         """Ask for the state until it has come; only a live Alertmanager, which compares no digests."""

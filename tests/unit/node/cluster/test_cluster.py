@@ -243,6 +243,36 @@ def test_the_state_of_a_live_alertmanager_is_asked_for_until_it_is_here() -> Non
     asyncio.run(main())
 
 
+def test_a_large_state_of_an_alertmanager_comes_once_while_a_node_settles() -> None:
+    """It is merged in steps; meanwhile it was asked for a second time, and so passed twice at each join."""
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        silences, now = Silences(HOUR, random=Random("theirs")), Clock().now()
+        for number in range(500):
+            matchers = make_matcher_sets([[(0, "alertname", f"x{number}")]])
+            identifier, _ = silences.set(Silence("", matchers, starts_at=now, ends_at=now + HOUR), now)
+        asked: list[bool] = []
+
+        def local_state(join: bool) -> bytes:
+            asked.append(join)
+            return encode_full_state({"sil": silences.encode_state()})
+
+        theirs = Gossip(PATIENT, MemoryTransport(network, address(1)), name="theirs", local_state=local_state)
+        node = Member(network, "node", address(2), (str(address(1)),), PATIENT)
+        await theirs.start()
+        try:
+            await node.cluster.start()
+            await eventually(lambda: node.settled, 60)
+            assert node.knows(identifier)
+            assert asked == [True]
+        finally:
+            await node.cluster.close()
+            await theirs.close()
+
+    asyncio.run(main())
+
+
 def test_all_settle() -> None:
     async def story(members: list[Member]) -> None:
         await eventually(lambda: all(member.settled for member in members), 30)
