@@ -110,7 +110,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600.0, help="simulated, of each run; 600 by default")
     parser.add_argument("--seeds", type=int, default=2, help="runs of each; 2 by default")
     arguments = parser.parse_args()
-    config = getattr(GossipConfig, arguments.profile)()
+    config = GossipConfig.profile(arguments.profile)
     print("| round trip between the regions | probes | false suspicions | false deaths | death noticed |")
     print("| --- | ---: | ---: | ---: | ---: |")
     for name, distance in DISTANCES.items():
