@@ -13,7 +13,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import Event, ProtocolError
 from tocsin.gossip.core.endpoint import Endpoint
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.stream_reader import Deadline, StreamReader, accounted_peer, write_all
+from tocsin.gossip.stream_reader import StreamReader, accounted_peer, write_all
 from tocsin.gossip.transport.base import Stream
 from tocsin.gossip.wire.messages import ErrorResponse, Message, User
 from tocsin.gossip.wire.stream import StreamCodec, StreamDecoder
@@ -70,14 +70,9 @@ class StreamAnswers:
     async def answer(self, stream: Stream) -> None:
         """Read one message, answer it if it gets an answer, and close."""
         statistics = self._statistics
-        decoder = self._codec.decoder()
         try:
-            async with asyncio.timeout(self._timeout) as limit:
-                deadline = Deadline(limit, self._timeout)
-                message = await self._reader.read(stream, decoder, deadline=deadline)
-            if message is not None:
-                statistics.streams_answered += 1
-                await write_all(stream, await self._answer_to(message, decoder, stream))
+            # Nothing here holds the message any longer: the peer may take its time to read and to close.
+            await write_all(stream, await self._read_and_answer(stream))
         except WireError as error:
             statistics.streams_refused += 1
             _log.debug("stream of %s refused: %s", stream.remote, error)
@@ -92,6 +87,14 @@ class StreamAnswers:
         finally:
             self._streams.release(accounted_peer(stream))
             await stream.close()
+
+    async def _read_and_answer(self, stream: Stream) -> Iterable[bytes]:
+        decoder = self._codec.decoder()
+        async with self._reader.reading(stream, decoder, self._timeout) as message:
+            if message is None:
+                return ()
+            self._statistics.streams_answered += 1
+            return await self._answer_to(message, decoder, stream)
 
     async def _answer_to(self, message: Message, decoder: StreamDecoder, stream: Stream) -> Iterable[bytes]:
         key = decoder.opened_with

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from contextlib import asynccontextmanager
 from time import perf_counter
 from typing import Final, Protocol
 
-from tocsin.bounded import Quota
-from tocsin.errors import TransportError
 from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
 from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.stream_memory import StreamMemory, StreamShare
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.transport.scheduler import BAD_PACKET, SLICE
 from tocsin.gossip.wire.messages import Message
 from tocsin.gossip.wire.stream import StreamDecoder
-
-MAX_HELD: Final = 192 * 1024 * 1024
-MAX_HELD_OF_PEER: Final = 48 * 1024 * 1024
-"""Bytes that unfinished messages may hold, on all streams and on those of one peer. The stream that exceeds
-it is cut."""
 
 ASKED: Final = 0.25
 """The weight at which work on an answer to an exchange that we have opened is charged to the peer. We decide
@@ -93,13 +88,12 @@ class StreamReader:
 
     def __init__(self, transport: Transport, statistics: DriverStatistics) -> None:
         self._transport = transport
-        self._statistics = statistics
-        self._held: Quota[Hashable] = Quota(MAX_HELD_OF_PEER, MAX_HELD)
+        self._memory = StreamMemory(statistics)
 
     @property
     def held(self) -> int:
         """Bytes of unfinished messages."""
-        return self._held.total
+        return self._memory.held
 
     async def read(
         self,
@@ -115,50 +109,72 @@ class StreamReader:
         :class:`~tocsin.errors.WireError` for what is not a message, :class:`TransportError` when unfinished
         messages hold too much.
         """
-        peer = accounted_peer(stream)
-        share = _Share(self, peer, decoder)
+        share = StreamShare(self._memory, stream, accounted_peer(stream), decoder)
         try:
-            while data := await stream.read():
-                for start in range(0, len(data), _BITE):
-                    bite = data[start : start + _BITE]
-                    message = await self.run_steps(peer, _decode(decoder, bite, share.count), weight)
-                    if message is not None:
-                        return message
-                    if deadline is not None:
-                        deadline.progressed(len(bite))
+            return await self._read(stream, decoder, share, weight, deadline)
         finally:
             share.give_back()
+
+    @asynccontextmanager
+    async def reading(
+        self, stream: Stream, decoder: StreamDecoder, timeout: float
+    ) -> AsyncIterator[Message | None]:
+        """As :meth:`read`, ``TimeoutError`` past ``timeout``, which moves on as it goes on. The message counts
+        as held until the block ends."""
+        share = StreamShare(self._memory, stream, accounted_peer(stream), decoder)
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                message = await self._read(stream, decoder, share, 1.0, Deadline(limit, timeout))
+            yield message
+        finally:
+            share.give_back()
+
+    async def _read(
+        self,
+        stream: Stream,
+        decoder: StreamDecoder,
+        share: StreamShare,
+        weight: float,
+        deadline: Deadline | None,
+    ) -> Message | None:
+        peer = accounted_peer(stream)
+        while data := await stream.read():
+            for start in range(0, len(data), _BITE):
+                bite = data[start : start + _BITE]
+                message = await self.run_steps(peer, _decode(decoder, bite, share.count), weight, share)
+                if message is not None:
+                    return message
+                if deadline is not None:
+                    deadline.progressed(len(bite))
         decoder.eof()
         return None
-
-    def hold(self, peer: Hashable, more: int) -> None:
-        """Count bytes of unfinished messages in, or out; :class:`TransportError` past a bound."""
-        if more <= 0:
-            self._held.release(peer, -more)
-            return
-        self._held.add(peer, more)
-        if self._held.exceeded(peer):
-            self._statistics.streams_over_memory += 1
-            raise TransportError("unfinished messages hold too much memory")
 
     def penalize(self, peer: PeerIdentity) -> None:
         """Charge for a bad packet, where somebody can be charged."""
         if (scheduler := self._transport.scheduler) is not None:
             scheduler.penalize(peer, BAD_PACKET)
 
-    async def run_steps(self, peer: Hashable, work: Steps[Outcome], weight: float = 1.0) -> Outcome:
+    async def run_steps(
+        self,
+        peer: Hashable,
+        work: Steps[Outcome],
+        weight: float = 1.0,
+        share: StreamShare | None = None,
+    ) -> Outcome:
         """Run ``work`` to its end; other work runs between its steps, and ``peer`` is charged for its time,
-        times ``weight``."""
+        times ``weight``. While ``share`` may not grow the work waits."""
         scheduler = self._transport.scheduler
         loop, begun = asyncio.get_running_loop(), False
         while True:
+            if share is not None:
+                await share.wait()
             if scheduler is None:
                 await asyncio.sleep(0)
             else:
                 await scheduler.wait_for(peer)
             began = perf_counter()
             try:
-                while perf_counter() - began < SLICE:
+                while perf_counter() - began < SLICE and (share is None or share.may_grow):
                     work.send(loop.time() if begun else None)
                     begun = True
             except StopIteration as end:
@@ -167,24 +183,6 @@ class StreamReader:
             finally:
                 if scheduler is not None:
                     scheduler.charge(peer, began, weight=weight)
-
-
-class _Share:
-    """Counts the bytes that one decoder holds."""
-
-    def __init__(self, reader: StreamReader, peer: Hashable, decoder: StreamDecoder) -> None:
-        self._reader = reader
-        self._peer = peer
-        self._decoder = decoder
-        self._counted = 0
-
-    def count(self) -> None:
-        more, self._counted = self._decoder.held - self._counted, self._decoder.held
-        self._reader.hold(self._peer, more)
-
-    def give_back(self) -> None:
-        counted, self._counted = self._counted, 0
-        self._reader.hold(self._peer, -counted)
 
 
 def _decode(decoder: StreamDecoder, data: bytes, count: Callable[[], None]) -> Steps[Message | None]:

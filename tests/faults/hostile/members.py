@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from tests.faults.hostile import forge
 from tests.faults.hostile.attack import attack
@@ -133,6 +134,22 @@ def _(attacker: Attacker) -> None:
 def _(attacker: Attacker) -> None:
     with contextlib.suppress(*BROKEN):
         attacker.stream(forge.stream_bomb(16 << 20), answer=20.0)
+
+
+@attack(
+    "streams: thirty that unpack to 16 MB",
+    "gossip_driver_streams_waited",
+    "gossip_driver_streams_over_memory",
+)
+def _(attacker: Attacker) -> None:
+    data = forge.stream_bomb(16 << 20)
+
+    def one(_: int) -> None:
+        with contextlib.suppress(*BROKEN):
+            attacker.stream(data)
+
+    with ThreadPoolExecutor(30) as pool:
+        list(pool.map(one, range(30)))
 
 
 @attack("streams: a push/pull of 32,768 nodes", "gossip_push_pulls_answered")

@@ -16,7 +16,7 @@ import pytest
 from tests.support.certificates import CertificateAuthority
 from tests.support.transports import eventually, read_all
 from tocsin.errors import ClosedError, ConfigError, NotFoundError, TransportError, UserError
-from tocsin.gossip import stream_reader
+from tocsin.gossip import stream_memory
 from tocsin.gossip.address import Address
 from tocsin.gossip.answering import MAX_INBOUND_STREAMS, MAX_STREAMS_OF_PEER
 from tocsin.gossip.config import GossipConfig
@@ -400,7 +400,7 @@ def test_inbound_streams_are_bounded() -> None:
 
 
 def test_what_unfinished_messages_of_one_peer_hold_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_reader, "MAX_HELD_OF_PEER", 100_000)
+    monkeypatch.setattr(stream_memory, "MAX_HELD_OF_PEER", 100_000)
 
     async def story() -> None:
         async with cluster(replace(LOCAL, stream_timeout=30.0)) as all_members:

@@ -10,10 +10,11 @@ from typing import cast
 import pytest
 
 from tocsin.errors import TransportError
-from tocsin.gossip import stream_reader
+from tocsin.gossip import stream_memory, stream_reader
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
+from tocsin.gossip.stream_memory import StreamShare
 from tocsin.gossip.stream_reader import ASKED, LONGEST, Deadline, StreamReader
 from tocsin.gossip.testing import run
 from tocsin.gossip.transport.base import Stream
@@ -47,16 +48,17 @@ def test_a_few_bytes_that_unpack_to_megabytes_are_cut_before_they_are_held(
 ) -> None:
     async def story() -> None:
         bound = 256 * 1024
-        monkeypatch.setattr(stream_reader, "MAX_HELD_OF_PEER", bound)
+        monkeypatch.setattr(stream_memory, "MAX_HELD_OF_PEER", bound)
         codec = StreamCodec(compression=True)
         wire = b"".join(codec.encode(User(bytes(4 * 1024 * 1024))))
         assert len(wire) < stream_reader._BITE
-        one, decoder = reader(), codec.decoder()
+        statistics = DriverStatistics()
+        one, decoder = StreamReader(MemoryTransport(MemoryNetwork()), statistics), codec.decoder()
         with pytest.raises(TransportError, match="too much memory"):
             await one.read(cast("Stream", Fixed(wire)), decoder)
         assert decoder.held <= bound + 2 * 64 * 1024
         assert one.held == 0
-        assert one._statistics.streams_over_memory == 1
+        assert statistics.streams_over_memory == 1
 
     asyncio.run(story())
 
@@ -67,7 +69,83 @@ def test_a_message_that_is_whole_is_held_no_longer() -> None:
         wire = b"".join(codec.encode(message))
         assert await one.read(cast("Stream", Fixed(wire)), codec.decoder()) == message
         assert one.held == 0
-        assert not one._held
+
+    asyncio.run(story())
+
+
+class Sent(Fixed):
+    """Of another host each; ``rest``: what comes once ``go_on`` is set, or the stream is aborted."""
+
+    def __init__(self, number: int, data: bytes, rest: bytes = b"") -> None:
+        super().__init__(data)
+        self.remote = Address(f"192.0.2.{number}", 1)
+        self.rest = rest
+        self.go_on = asyncio.Event()
+        self.aborted = False
+
+    async def read(self) -> bytes:
+        data = await super().read()
+        if not data and self.rest:
+            await self.go_on.wait()
+            if self.aborted:
+                raise TransportError("the stream was aborted")
+            data, self.rest = self.rest, b""
+        return data
+
+    def abort(self) -> None:
+        self.aborted = True
+        self.go_on.set()
+
+
+def test_many_streams_that_unpack_to_megabytes_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    size, budget, streams = 2 << 20, 1 << 20, 20
+    monkeypatch.setattr(stream_memory, "BUDGET", budget)
+    most = 0
+    counted = StreamShare.count
+
+    def count(share: StreamShare) -> None:
+        nonlocal most
+        counted(share)
+        most = max(most, share._memory.held)
+
+    monkeypatch.setattr(StreamShare, "count", count)
+
+    async def story() -> None:
+        statistics, codec = DriverStatistics(), StreamCodec(compression=True)
+        one = StreamReader(MemoryTransport(MemoryNetwork()), statistics)
+        wire = b"".join(codec.encode(User(bytes(size))))
+        reads = [one.read(cast("Stream", Sent(each, wire)), codec.decoder()) for each in range(streams)]
+        assert await asyncio.gather(*reads) == [User(bytes(size))] * streams
+        assert statistics.streams_waited >= streams - 1
+        assert not statistics.streams_over_memory
+        assert one.held == 0
+
+    asyncio.run(story())
+    table = 3 << 20  # Of LZW.
+    step = 2 * 64 * 1024
+    assert most <= budget + size + table + streams * step
+
+
+def test_who_sends_nothing_more_while_others_wait_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_memory, "BUDGET", 1 << 20)
+    monkeypatch.setattr(stream_memory, "STALL", 0.01)
+
+    async def story() -> None:
+        statistics, codec = DriverStatistics(), StreamCodec()
+        one = StreamReader(MemoryTransport(MemoryNetwork()), statistics)
+        wire = b"".join(codec.encode(User(bytes(2 << 20))))
+        slow = Sent(1, wire[:-1], wire[-1:])
+        first = asyncio.create_task(one.read(cast("Stream", slow), codec.decoder()))
+        while one.held < len(wire) - 100:  # noqa: ASYNC110 (it is read at once)
+            await asyncio.sleep(0)
+        assert await one.read(cast("Stream", Sent(2, wire)), codec.decoder()) is not None
+        with pytest.raises(TransportError):
+            await first
+        assert statistics.streams_over_memory == 1
+        alone = Sent(3, wire[:-1], wire[-1:])
+        last = asyncio.create_task(one.read(cast("Stream", alone), codec.decoder()))
+        alone.go_on.set()
+        assert await last is not None
 
     asyncio.run(story())
 

@@ -32,6 +32,11 @@ class CompressedBody:
         """All has been unpacked; bytes that follow are not of this message."""
         return self._decompressor.finished
 
+    @property
+    def held(self) -> int:
+        """Bytes that unpacking needs."""
+        return self._decompressor.held
+
     def pieces(self, data: bytes, size: int) -> Iterator[bytes]:
         """What ``data`` adds, about ``size`` bytes at a time; :class:`WireError` on anything but LZW."""
         if self._left is None:

@@ -78,12 +78,14 @@ class Decompressor:
     are ignored.
     """
 
-    __slots__ = ("_bits", "_count", "_previous", "_table", "_total", "_width", "finished", "maximum")
+    __slots__ = ("_bits", "_count", "_previous", "_table", "_total", "_width", "finished", "held", "maximum")
 
     def __init__(self, maximum: int) -> None:
         self.maximum: int = maximum
         self.finished: bool = False
         """EOF was read."""
+        self.held: int = 0
+        """Bytes of the table: up to 7 MiB, of zeros."""
         self._total = 0
         self._bits = 0
         self._count = 0
@@ -111,7 +113,7 @@ class Decompressor:
         bits, count, width = self._bits, self._count, self._width
         mask = (1 << width) - 1
         left = min(self.maximum - self._total, size)
-        known = len(table)
+        known, held = len(table), self.held
         for byte in source:
             bits |= byte << count
             count += 8
@@ -125,13 +127,15 @@ class Decompressor:
                 if previous is not None and known < _TABLE_SIZE:
                     table.append(previous + entry[:1])
                     known += 1
+                    held += len(previous) + 1
             elif code == known and previous is not None:
                 entry = previous + previous[:1]
                 table.append(entry)
                 known += 1
+                held += len(entry)
             elif code == _CLEAR:
                 del table[_EOF + 1 :]
-                previous, known = None, _EOF + 1
+                previous, known, held = None, _EOF + 1, 0
                 width, mask = _FIRST_WIDTH, (1 << _FIRST_WIDTH) - 1
                 continue
             elif code == _EOF:
@@ -148,7 +152,7 @@ class Decompressor:
             left -= len(entry)
             if left < 0:
                 break
-        self._previous = previous
+        self._previous, self.held = previous, held
         self._bits, self._count, self._width = bits, count, width
         unpacked = b"".join(out)
         self._total += len(unpacked)

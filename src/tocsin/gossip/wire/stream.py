@@ -115,7 +115,8 @@ class StreamDecoder:
     @property
     def held(self) -> int:
         """Bytes of an unfinished message, as they are unpacked."""
-        return len(self._pending) + (self._body.held if self._body is not None else 0)
+        unpacking = self._inflate.held if self._inflate is not None else 0
+        return len(self._pending) + unpacking + (self._body.held if self._body is not None else 0)
 
     def feed(self, data: bytes) -> Message | None:
         """Take in bytes; the message once it is whole (what follows it is ignored).
@@ -136,7 +137,9 @@ class StreamDecoder:
             return
         self._received = self._received or bool(data)
         for message in self._work(data):
-            self._whole = message is not None
+            if message is not None:
+                self._whole = True
+                self._inflate = self._body = None
             yield message
 
     def _work(self, data: bytes) -> Iterator[Message | None]:

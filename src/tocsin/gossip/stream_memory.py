@@ -1,0 +1,155 @@
+"""The memory of messages that are being read off streams, of all streams together.
+
+A message may hold a little at any time. What is larger grows while all of them stay within a budget; past it
+one message at a time grows, those of each source in turn, and the others wait. So a few kilobytes that unpack
+to megabytes cost their senders time, and an honest state comes a little later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable
+from typing import Final
+
+from tocsin.bounded import Quota
+from tocsin.errors import TransportError
+from tocsin.gossip.driver_statistics import DriverStatistics
+from tocsin.gossip.transport.base import Stream
+from tocsin.gossip.wire.stream import StreamDecoder
+from tocsin.sources import source_of
+
+FREE: Final = 64 * 1024
+"""Bytes that a message may hold without waiting."""
+BUDGET: Final = 8 * 1024 * 1024
+"""Bytes of all messages, past which one at a time grows."""
+MAX_HELD: Final = 96 * 1024 * 1024
+MAX_HELD_OF_PEER: Final = 48 * 1024 * 1024
+"""Bytes of all messages and of those of one peer. The stream that goes past it is cut."""
+STALL: Final = 2.0
+STALLED: Final = 512 * 1024
+"""The message that grows while others wait is cut if in STALL seconds it grows by less than STALLED bytes."""
+
+
+class StreamMemory:
+    """For all streams of one member."""
+
+    def __init__(self, statistics: DriverStatistics) -> None:
+        self._statistics = statistics
+        self._held: Quota[Hashable] = Quota(MAX_HELD_OF_PEER, MAX_HELD)
+        self._grows: StreamShare | None = None
+        self._waiting: dict[Hashable, deque[tuple[StreamShare, asyncio.Future[None]]]] = {}
+        """By source, whose turn is next first."""
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def held(self) -> int:
+        """Bytes of unfinished messages."""
+        return self._held.total
+
+    def may_grow(self, share: StreamShare) -> bool:
+        """Whether a message need not wait."""
+        return share is self._grows or share.size <= FREE or self._held.total <= BUDGET
+
+    async def wait(self, share: StreamShare) -> None:
+        """Until a message may grow; :class:`TransportError` if it has been cut."""
+        if self._grows is None:
+            self._grows = share
+            return
+        self._statistics.streams_waited += 1
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue = self._waiting.setdefault(share.source, deque())
+        queue.append((share, turn))
+        self._watch()
+        try:
+            await turn
+        finally:
+            if (share, turn) in queue:
+                queue.remove((share, turn))
+            if not queue and self._waiting.get(share.source) is queue:
+                del self._waiting[share.source]
+
+    def add(self, peer: Hashable, more: int) -> None:
+        """Count bytes in, or out; :class:`TransportError` past a bound."""
+        if more <= 0:
+            self._held.release(peer, -more)
+            self._go_on()
+            return
+        self._held.add(peer, more)
+        if self._held.exceeded(peer):
+            self._statistics.streams_over_memory += 1
+            raise TransportError("unfinished messages hold too much memory")
+
+    def over(self, share: StreamShare) -> None:
+        """A message is whole, or has failed."""
+        if share is self._grows:
+            self._grows = None
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """All if there is room again, else the next one."""
+        while self._waiting and (self._grows is None or self._held.total <= BUDGET):
+            source = next(iter(self._waiting))
+            queue = self._waiting.pop(source)
+            share, turn = queue.popleft()
+            if queue:
+                self._waiting[source] = queue  # At the end: others come first.
+            if turn.done():
+                continue
+            turn.set_result(None)
+            if self._grows is None:
+                self._grows = share
+
+    def _watch(self) -> None:
+        if self._timer is None and self._grows is not None:
+            grows, size = self._grows, self._grows.size
+            self._timer = asyncio.get_running_loop().call_later(STALL, self._look, grows, size)
+
+    def _look(self, grew: StreamShare, size: int) -> None:
+        self._timer = None
+        if not self._waiting:
+            return
+        if grew is self._grows and grew.size < size + STALLED:
+            self._statistics.streams_over_memory += 1
+            grew.cut()
+            self.over(grew)
+        self._watch()
+
+
+class StreamShare:
+    """What the message of one stream holds, as far as it is counted."""
+
+    __slots__ = ("_decoder", "_memory", "_peer", "_stream", "size", "source")
+
+    def __init__(self, memory: StreamMemory, stream: Stream, peer: Hashable, decoder: StreamDecoder) -> None:
+        self.size = 0
+        self.source: Hashable = source_of(peer) if isinstance(peer, str) else peer
+        self._memory = memory
+        self._stream = stream
+        self._peer = peer
+        self._decoder = decoder
+
+    @property
+    def may_grow(self) -> bool:
+        """It need not wait."""
+        return self._memory.may_grow(self)
+
+    async def wait(self) -> None:
+        """Until it may grow."""
+        while not self._memory.may_grow(self):
+            await self._memory.wait(self)
+
+    def count(self) -> None:
+        """Count what the decoder holds now; :class:`TransportError` past a bound."""
+        more, self.size = self._decoder.held - self.size, self._decoder.held
+        self._memory.add(self._peer, more)
+
+    def give_back(self) -> None:
+        """It is over."""
+        counted, self.size = self.size, 0
+        self._memory.add(self._peer, -counted)
+        self._memory.over(self)
+
+    def cut(self) -> None:
+        """End its stream."""
+        self._stream.abort()
