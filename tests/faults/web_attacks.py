@@ -256,6 +256,20 @@ async def many_values(target: Target) -> None:
         await answered(reader)
 
 
+async def slow_gets_of_many(target: Target) -> None:
+    """Forty addresses, each with one GET at a time that is slow."""
+    numbers = range(0, 10_000, 1000)
+    for start in numbers if random.random() < 0.1 else ():
+        alerts = [{"labels": {"alertname": "n", "n": f"{n}"}} for n in range(start, start + 1000)]
+        await once(target, "/api/v2/alerts", alerts)
+    address = f"127.78.{random.randrange(256)}.{random.randrange(1, 255)}"
+    reader, writer = await asyncio.open_connection(HOST, target.port, local_addr=(address, 0))
+    for number in itertools.count(random.randrange(1000)):
+        query = f"values={1 + number % 1000}&filter=alertname=n"
+        writer.write(request("GET", f"/api/tocsin/v1/facets?{query}"))
+        await answered(reader)
+
+
 async def past_silences(target: Target) -> None:
     """Pages of silences that are large, from far behind."""
     matchers = [{"name": f"n{number}", "value": "x" * 500, "isRegex": False} for number in range(400)]
@@ -429,6 +443,7 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "costly filters": (costly_filters, 2, False),
     "slow filters": (slow_filters, 2, False),
     "many values": (many_values, 1, False),
+    "slow GETs of many": (slow_gets_of_many, 40, False),
     "past silences": (past_silences, 1, False),
     "muted alerts": (muted_alerts, 1, False),
     "many groups": (many_groups, 1, False),

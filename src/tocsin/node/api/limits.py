@@ -13,6 +13,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.bounded import Memo
 from tocsin.dataclass import dataclass
 from tocsin.node.api.answers import plain_error
 from tocsin.node.api.browsers import ANY, BrowserRules
@@ -22,6 +23,12 @@ from tocsin.sources import source_of
 
 OVERFLOW: Final = 2
 """GETs in all, as a multiple of ``get_concurrency``, when addresses with less than their share add theirs."""
+MAX_WAITING: Final = 64
+"""GETs past that, one of each address that has none, that wait for one of the others to be over."""
+LONGEST_WAIT: Final = 5.0
+"""Seconds that such a GET waits."""
+REMEMBERED: Final = 1024
+"""Addresses of which it is known when they had a place last."""
 
 
 class HTTPMetrics(Protocol):
@@ -111,6 +118,10 @@ class Gate:
         self._gets = 0
         self._gets_of: Counter[str] = Counter()
         """GETs being answered, by address."""
+        self._waiting: dict[str, tuple[int, asyncio.Future[None]]] = {}
+        """By address: since when, in GETs, or when it had a place last."""
+        self._had: Memo[str, int] = Memo(REMEMBERED)
+        self._begun = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -138,12 +149,11 @@ class Gate:
             return
         client = scope.get("client")
         source = source_of(client[0]) if client else ""
-        if not self._has_slot(source):
+        if not await self._take(source):
             self._metrics.concurrency_limit_exceeded()
             message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
             await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)
             return
-        self._count(source, 1)
         # A client that takes a long answer slowly holds no slot of other requests: those answers have their
         # own bound.
         counted = True
@@ -161,6 +171,30 @@ class Gate:
             if counted:
                 self._count(source, -1)
 
+    async def _take(self, source: str) -> bool:
+        """Have a place, which :meth:`_count` gives back; false if there is none. An address without one waits
+        for it: whoever has many addresses could have all places. Who had one longest ago comes first."""
+        if self._has_slot(source):
+            self._count(source, 1)
+            return True
+        if self._gets_of[source] or source in self._waiting or len(self._waiting) >= MAX_WAITING:
+            return False
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting[source] = self._had.get(source) or self._begun, turn
+        try:
+            async with asyncio.timeout(LONGEST_WAIT):
+                await turn
+        except TimeoutError:
+            return not turn.cancelled()
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._count(source, -1)
+            raise
+        finally:
+            if self._waiting.get(source, (0, None))[1] is turn:
+                del self._waiting[source]
+        return True
+
     def _has_slot(self, source: str) -> bool:
         """Whether there is room for a GET of ``source``: an address whose slow GETs take all slots must not
         keep probes and scrapes of others out."""
@@ -175,7 +209,16 @@ class Gate:
         self._gets_of[source] += more
         if not self._gets_of[source]:
             del self._gets_of[source]
+        if more > 0:
+            self._begun += 1
+            self._had.put(source, self._begun)
         self._metrics.gets_in_flight(self._gets)
+        while self._waiting and self._gets < OVERFLOW * self._concurrency:
+            first = min(self._waiting, key=lambda each: self._waiting[each][0])
+            _, turn = self._waiting.pop(first)
+            if not turn.done():
+                self._count(first, 1)
+                turn.set_result(None)
 
     async def _timed(self, scope: Scope, receive: Receive, sent: _Sent, send: Send) -> None:
         if self._timeout <= 0:

@@ -24,6 +24,7 @@ from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
 from tocsin.errors import ConfigError
 from tocsin.node.api import ClusterStatus, Limits, PeerStatus, alerts, create_app, general
+from tocsin.node.api import limits as limits_module
 from tocsin.node.api.app import Site
 from tocsin.node.api.limits import Gate
 from tocsin.node.api.requests import clean_path
@@ -285,10 +286,56 @@ def test_an_address_that_takes_all_places_of_gets_keeps_no_other_out() -> None:
         assert max(counted.in_flight) == 2 * 4
         go_on.set()
         answers = [await asyncio.gather(*each) for each in begun]
-        # A half for the second, a third part for the next, one place for each after it until there are eight.
-        assert [each.count(200) for each in answers] == [4, 2, 1, 1, 0, 0]
+        # A half for the second, a third part for the next, one place for each after it until there are eight;
+        # then one of each waits.
+        assert [each.count(200) for each in answers] == [4, 2, 1, 1, 1, 1]
+        assert max(counted.in_flight) == 2 * 4
         again = await asyncio.gather(*await asked("192.0.2.1", 4))
         assert again == [200] * 4, "nobody has kept a place"
+
+    play(story)
+
+
+def test_of_the_addresses_that_wait_who_had_a_place_longest_ago_is_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits_module, "MAX_WAITING", 3)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        go_on = asyncio.Semaphore(0)
+        served: list[str] = []
+
+        class Waiting(Site):
+            async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+                served.append(scope["client"][0])
+                await go_on.acquire()
+                await super().__call__(scope, receive, send)
+
+        site = Waiting(
+            node, route_prefix="/", limits=Limits(), mode=ParserMode.FALLBACK, statistics=AnswerStatistics()
+        )
+        gate = Gate(site, Limits(get_concurrency=1), Counted())
+
+        async def ask(host: str) -> int:
+            transport = httpx.ASGITransport(gate, client=(host, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
+                return (await client.get("/-/healthy")).status_code
+
+        go_on.release()
+        assert await ask("known") == 200
+        begun = []
+        for host in ("a", "b", "c", "d", "known", "too many"):
+            begun.append(asyncio.create_task(ask(host)))
+            for _ in range(20):
+                await asyncio.sleep(0)
+        assert served == ["known", "a", "b"]
+        begun[2].cancel()  # c leaves.
+        assert await begun[5] == 503
+        for _ in range(5):
+            go_on.release()
+        answers = await asyncio.gather(*begun, return_exceptions=True)
+        assert [each for each in answers if isinstance(each, int)] == [200, 200, 200, 200, 503]
+        assert served == ["known", "a", "b", "known", "d"]
 
     play(story)
 
