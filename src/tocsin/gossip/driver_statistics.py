@@ -13,8 +13,7 @@ class DriverStatistics:
     streams_rejected: int = 0
     """Inbound streams past the driver's ``MAX_INBOUND_STREAMS`` or ``MAX_STREAMS_OF_PEER``."""
     streams_over_memory: int = 0
-    """Inbound streams that were cut because unfinished messages held too much, of one peer or of all, or
-    because one that others waited for came too slowly."""
+    """Inbound streams that were cut because unfinished messages held too much, of one peer or of all."""
     streams_waited: int = 0
     """Times that a message waited to be read on, since unfinished ones held much."""
     streams_refused: int = 0

@@ -15,7 +15,6 @@ from typing import Final
 from tocsin.bounded import Quota
 from tocsin.errors import TransportError
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.transport.base import Stream
 from tocsin.gossip.wire.stream import StreamDecoder
 from tocsin.sources import source_of
 
@@ -28,7 +27,8 @@ MAX_HELD_OF_PEER: Final = 48 * 1024 * 1024
 """Bytes of all messages and of those of one peer. The stream that goes past it is cut."""
 STALL: Final = 2.0
 STALLED: Final = 512 * 1024
-"""The message that grows while others wait is cut if in STALL seconds it grows by less than STALLED bytes."""
+"""The message that grows while others wait lets another go first if in STALL seconds it grows by less than
+STALLED bytes."""
 
 
 class StreamMemory:
@@ -39,7 +39,7 @@ class StreamMemory:
         self._held: Quota[Hashable] = Quota(MAX_HELD_OF_PEER, MAX_HELD)
         self._grows: StreamShare | None = None
         self._waiting: dict[Hashable, deque[tuple[StreamShare, asyncio.Future[None]]]] = {}
-        """By source, whose turn is next first."""
+        """By source, the next one first."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -52,7 +52,7 @@ class StreamMemory:
         return share is self._grows or share.size <= FREE or self._held.total <= BUDGET
 
     async def wait(self, share: StreamShare) -> None:
-        """Until a message may grow; :class:`TransportError` if it has been cut."""
+        """Until a message may grow."""
         if self._grows is None:
             self._grows = share
             return
@@ -81,7 +81,7 @@ class StreamMemory:
             raise TransportError("unfinished messages hold too much memory")
 
     def over(self, share: StreamShare) -> None:
-        """A message is whole, or has failed."""
+        """A message is whole, has failed, or lets another go first."""
         if share is self._grows:
             self._grows = None
             self._go_on()
@@ -110,8 +110,6 @@ class StreamMemory:
         if not self._waiting:
             return
         if grew is self._grows and grew.size < size + STALLED:
-            self._statistics.streams_over_memory += 1
-            grew.cut()
             self.over(grew)
         self._watch()
 
@@ -119,13 +117,12 @@ class StreamMemory:
 class StreamShare:
     """What the message of one stream holds, as far as it is counted."""
 
-    __slots__ = ("_decoder", "_memory", "_peer", "_stream", "size", "source")
+    __slots__ = ("_decoder", "_memory", "_peer", "size", "source")
 
-    def __init__(self, memory: StreamMemory, stream: Stream, peer: Hashable, decoder: StreamDecoder) -> None:
+    def __init__(self, memory: StreamMemory, peer: Hashable, decoder: StreamDecoder) -> None:
         self.size = 0
         self.source: Hashable = source_of(peer) if isinstance(peer, str) else peer
         self._memory = memory
-        self._stream = stream
         self._peer = peer
         self._decoder = decoder
 
@@ -149,7 +146,3 @@ class StreamShare:
         counted, self.size = self.size, 0
         self._memory.add(self._peer, -counted)
         self._memory.over(self)
-
-    def cut(self) -> None:
-        """End its stream."""
-        self._stream.abort()

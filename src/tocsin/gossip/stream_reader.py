@@ -109,7 +109,7 @@ class StreamReader:
         :class:`~tocsin.errors.WireError` for what is not a message, :class:`TransportError` when unfinished
         messages hold too much.
         """
-        share = StreamShare(self._memory, stream, accounted_peer(stream), decoder)
+        share = StreamShare(self._memory, accounted_peer(stream), decoder)
         try:
             return await self._read(stream, decoder, share, weight, deadline)
         finally:
@@ -119,9 +119,9 @@ class StreamReader:
     async def reading(
         self, stream: Stream, decoder: StreamDecoder, timeout: float
     ) -> AsyncIterator[Message | None]:
-        """As :meth:`read`, ``TimeoutError`` past ``timeout``, which moves on as it goes on. The message counts
-        as held until the block ends."""
-        share = StreamShare(self._memory, stream, accounted_peer(stream), decoder)
+        """As :meth:`read`, ``TimeoutError`` past ``timeout``, which moves on as it goes on. The message is
+        counted as held until the block ends."""
+        share = StreamShare(self._memory, accounted_peer(stream), decoder)
         try:
             async with asyncio.timeout(timeout) as limit:
                 message = await self._read(stream, decoder, share, 1.0, Deadline(limit, timeout))
