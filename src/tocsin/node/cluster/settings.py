@@ -15,6 +15,8 @@ from tocsin.node.config.flags import NodeFlags
 
 GOSSIP_BYTES = 64 * 1024
 """Over TLS a packet has no MTU."""
+CLEAR_MEMBERS = 1024
+"""Members at most while traffic may be clear text: anybody can invent some there, and each takes time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +41,13 @@ class ClusterSettings:
     @classmethod
     def of_flags(cls, flags: NodeFlags, *, name: str, incarnation: int, restored: tuple[Target, ...]) -> Self:
         """As the flags say, whose nanoseconds become seconds here."""
+        profile = GossipConfig.profile(flags.cluster_profile or "lan")
         return cls(
             name=name,
             incarnation=incarnation,
             peers=tuple(peer for peer in flags.cluster_peer if peer),
             gossip=replace(
-                GossipConfig.profile(flags.cluster_profile or "lan"),
+                profile,
                 probe_interval=in_seconds(flags.cluster_probe_interval),
                 probe_timeout=in_seconds(flags.cluster_probe_timeout),
                 gossip_interval=in_seconds(flags.cluster_gossip_interval),
@@ -54,6 +57,7 @@ class ClusterSettings:
                 gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
                 label=flags.cluster_label.encode(),
                 bind_names=flags.cluster_tls_bind_names,
+                max_members=CLEAR_MEMBERS if flags.clear_text else profile.max_members,
             ),
             settle_timeout=in_seconds(flags.cluster_settle_timeout),
             reconnect_interval=in_seconds(flags.cluster_reconnect_interval),
