@@ -26,8 +26,10 @@ MAX_GROUPS = 200_000
 """Each group costs memory and a timer: alerts that would need one more are left out and counted."""
 MAX_PLACEMENTS = 65_536
 """Label sets whose groups are remembered. Past it the oldest is worked out again when it comes back."""
-BATCH_GROUPS = 64
 VIEWED_IN_STEP = 64
+SORTED_IN_STEP = 256
+"""Alerts of groups that have to be sorted before they are viewed, about."""
+BATCH_GROUPS = 64
 BATCH_ALERTS = 512
 """What one ``handle_timeout`` flushes at most, so that it ends within a few milliseconds; it is then due
 again at once."""
@@ -203,9 +205,12 @@ class Dispatcher:
         found: list[GroupView] = []
         groups = [group for group in self._groups.values() if group.alerts]
         yield
+        unsorted = 0
         for number, group in enumerate((yield from sorting(groups, key=place)), 1):
-            if number % VIEWED_IN_STEP == 0:
+            if number % VIEWED_IN_STEP == 0 or unsorted >= SORTED_IN_STEP:
+                unsorted = 0
                 yield
+            unsorted += group.unsorted
             alerts = group.sorted_alerts()
             if alerts:
                 found.append(

@@ -90,6 +90,11 @@ class AggregationGroup:
         self.alerts[fingerprint] = alert
         self._sorted = None
 
+    @property
+    def unsorted(self) -> int:
+        """How many alerts :meth:`sorted_alerts` has to compare for the first time."""
+        return len(self._new)
+
     def sorted_alerts(self) -> tuple[Alert, ...]:
         """All alerts in Alertmanager's order.
 

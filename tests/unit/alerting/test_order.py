@@ -55,3 +55,15 @@ def test_groups_are_viewed_in_small_steps(monkeypatch: pytest.MonkeyPatch) -> No
     assert [group.labels.value("alertname") for group in dispatcher.groups()] == [
         f"A{number:02}" for number in range(50)
     ]
+
+
+def test_groups_whose_alerts_are_not_sorted_yet_are_viewed_in_small_steps() -> None:
+    """Thousands of new alerts in a few dozen groups: to sort those of one takes a millisecond or more."""
+    dispatcher = Dispatcher(one_route(group_by=("alertname",)), now=T0)
+    for number in range(40):
+        for pod in range(130):
+            dispatcher.insert(alert(alertname=f"A{number:02}", pod=f"p{pod}"), T0)
+    cold = sum(1 for _ in dispatcher.viewing())
+    warm = sum(1 for _ in dispatcher.viewing())
+    assert cold - warm >= 40 * 130 // dispatch.SORTED_IN_STEP - 1
+    assert [len(group.alerts) for group in dispatcher.groups()] == [130] * 40
