@@ -83,7 +83,7 @@ class Journal:
 
     def _load_slice(self, kind: str, rows: list[Row], now: Nanoseconds) -> None:
         try:
-            refused = load_rows(self._states[kind], rows, now).refused_count
+            result = load_rows(self._states[kind], rows, now)
         except StateError as error:
             if len(rows) > 1:
                 for row in rows:
@@ -92,7 +92,12 @@ class Journal:
             self._log.warn("an entry of the journal does not decode", state=kind, err=str(error))
             self.statistics.rows_unreadable += 1
         else:
-            self.statistics.entries_refused += refused
+            if not result.refused_count:
+                return
+            if not self.statistics.entries_refused:  # The first of them says why.
+                reason = result.refused[0]
+                self._log.warn("an entry of the journal is past a bound", state=kind, reason=reason)
+            self.statistics.entries_refused += result.refused_count
 
     def _listen(self, kind: str, state: ReplicatedState[Any]) -> None:
         state.on_stored = lambda entries: self._writer.mark(kind, entries)

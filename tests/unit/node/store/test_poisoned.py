@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from tests.support.stores import HOUR, NOW, Disk, silence
 from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.silence import make_matcher_sets
+from tocsin.alerting.silence import make_matcher_sets, validate
+from tocsin.alerting.silence.validate import MAX_ANNOTATIONS
 
 PATTERNS = {
     "large once compiled": [rf"{number}\pL{{20}}|hit" for number in range(8)],
@@ -64,3 +65,21 @@ def test_what_no_version_of_ours_has_kept_matches_nothing() -> None:
     assert not broken.match("(")
     assert not broken.excludes("(")
     assert not broken.affords("(")
+
+
+def test_what_is_past_a_bound_that_was_not_there_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fill(disk: Disk) -> None:
+        annotations = {f"name{number}": "x" for number in range(MAX_ANNOTATIONS + 1)}
+        await disk.changes.set(replace(silence("large"), annotations=annotations))
+        await disk.changes.set(silence("usual"))
+        await disk.store.save("sil")
+
+    with monkeypatch.context() as earlier:
+        earlier.setattr(validate, "MAX_ANNOTATIONS", 2 * MAX_ANNOTATIONS)
+        assert len(live(tmp_path, fill).held()) == 2
+    disk = live(tmp_path)
+    assert len(disk.held()) == 1
+    assert disk.store.statistics.entries_refused == 1
+    assert "past a bound" in caplog.text
