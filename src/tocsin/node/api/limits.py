@@ -118,8 +118,9 @@ class Gate:
         self._gets = 0
         self._gets_of: Counter[str] = Counter()
         """GETs being answered, by address."""
-        self._waiting: dict[str, tuple[int, asyncio.Future[None]]] = {}
-        """By address: since when, in GETs, or when it had a place last."""
+        self._waiting: dict[str, tuple[tuple[bool, int], asyncio.Future[None]]] = {}
+        """By address, with its rank, the lowest first: one that is known by when it had a place last, counted
+        in GETs; then others by when they came, as who has very many addresses uses each once."""
         self._had: Memo[str, int] = Memo(REMEMBERED)
         self._begun = 0
 
@@ -180,7 +181,8 @@ class Gate:
         if self._gets_of[source] or source in self._waiting or len(self._waiting) >= MAX_WAITING:
             return False
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting[source] = self._had.get(source) or self._begun, turn
+        had = self._had.get(source)
+        self._waiting[source] = (had is None, self._begun if had is None else had), turn
         try:
             async with asyncio.timeout(LONGEST_WAIT):
                 await turn
@@ -191,7 +193,7 @@ class Gate:
                 self._count(source, -1)
             raise
         finally:
-            if self._waiting.get(source, (0, None))[1] is turn:
+            if self._waiting.get(source, (None, None))[1] is turn:
                 del self._waiting[source]
         return True
 
