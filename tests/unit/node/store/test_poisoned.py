@@ -81,5 +81,6 @@ def test_what_is_past_a_bound_that_was_not_there_is_said(
         assert len(live(tmp_path, fill).held()) == 2
     disk = live(tmp_path)
     assert len(disk.held()) == 1
+    assert disk.store.statistics is not None
     assert disk.store.statistics.entries_refused == 1
     assert "past a bound" in caplog.text
