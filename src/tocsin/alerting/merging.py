@@ -203,9 +203,6 @@ class MergeJob(Generic[EntryT]):
         else:
             self._new[key] = state._clamped(entry)
 
-    def _is_timely(self, entry: EntryT) -> bool:
-        return self._now <= entry.expires_at and entry.stamp <= self._now + MAX_SKEW
-
     def _store_new(self) -> None:
         """Store what waits: together, unless a bound is near, or else one by one."""
         if not self._new:
