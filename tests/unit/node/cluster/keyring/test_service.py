@@ -208,9 +208,9 @@ def test_a_question_of_an_older_tool_is_answered_in_its_words_and_not_carried_ou
 
 
 def test_neither_side_takes_what_goes_the_other_way() -> None:
-    with pytest.raises(StateError, match="the other way"):
+    with pytest.raises(StateError, match="of the other direction"):
         decode_answer(encode_request(Request("remove", "n", "node", fingerprint="0" * 32)))
-    with pytest.raises(StateError, match="the other way"):
+    with pytest.raises(StateError, match="of the other direction"):
         decode_request(encode_answer(Answer("q", "node")))
 
 
