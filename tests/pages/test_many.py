@@ -54,6 +54,33 @@ def test_the_worst_alerts_are_there_before_all_are_and_stay_where_they_are(page:
     assert page.locator(ALERT).nth(2).locator("input").is_checked()
 
 
+def test_who_asks_for_something_else_meanwhile_goes_on_typing_while_the_list_waits(
+    page: Page, node: Node
+) -> None:
+    late: list[Route] = []
+    page.route("**/api/v2/alerts/groups", lambda route: late.append(route))
+    page.goto(f"{node.url}/#/alerts")
+    page.locator(ALERT).first.wait_for()
+    page.keyboard.press("/")
+    page.keyboard.type("watchdog")
+    assert page.evaluate("document.activeElement.id") == "search"
+    assert page.evaluate("location.hash") == "#/alerts?q=watchdog"
+    page.locator(".list").get_by_text("Asking the node…").wait_for()
+    assert page.get_by_text("All quiet").count() == page.locator(".sum").count() == 0
+    silenced = page.locator(".states button.silenced")
+    silenced.click()
+    page.locator(".states button.silenced[aria-pressed=true]").wait_for()
+    assert silenced.evaluate("(button) => button === document.activeElement")
+    page.get_by_label("Receiver").select_option(index=1)
+    page.get_by_label("Receiver").select_option("")
+    page.locator(".list").get_by_text("Asking the node…").wait_for()
+    assert late
+    for route in late:
+        route.continue_()
+    page.locator(".sum").get_by_text("2 alerts").wait_for()
+    assert page.get_by_label("Filter by words").input_value() == "watchdog"
+
+
 def test_who_asks_for_anything_else_waits_for_all(page: Page, node: Node) -> None:
     page.goto(f"{node.url}/#/alerts?filter=%7Balertname%3D%22Watchdog%22%7D")
     page.locator(".sum").get_by_text("2 alerts").wait_for()

@@ -44,6 +44,7 @@ export function AlertsPage({ query }) {
   );
   // Of very many the worst come first: who asks for anything else waits for all of them.
   const first = now.loaded || !isUsual(view) ? null : now.first;
+  const waiting = !now.loaded && !first;
   const all = first?.groups ?? now.groups;
   const found = useMemo(() => filterGroups(all, wanted, true), [all, wanted]);
   const inStates = useMemo(() => filterGroups(found, { ...wanted, matchers: [], words: [] }), [found, wanted]);
@@ -67,7 +68,7 @@ export function AlertsPage({ query }) {
   const closed = [...kept.closed].join("\n\n");
   const items = useMemo(() => flatten(groups), [groups, closed]);
   const selected = kept.selected.size ? selectedOf(groups) : []; // of folded groups, too
-  const receivers = useMemo(() => receiverNames(all, view.receiver), [all, view.receiver]);
+  const receivers = useMemo(() => receiverNames(now.first?.groups ?? now.groups, view.receiver), [now.first, now.groups, view.receiver]);
   const names = useMemo(() => allFacets.map((facet) => facet.name), [allFacets]);
 
   /** @param {Partial<import("../core/view.js").View>} change */
@@ -121,7 +122,8 @@ export function AlertsPage({ query }) {
     ]);
   }, []);
 
-  if (!now.loaded && !first) return html`<${Waiting} live=${now} />`;
+  // Once there is a page, it stays: somebody may be typing in it.
+  if (!now.loaded && !now.first) return html`<${Waiting} live=${now} />`;
   return html`<div class="alerts-page">
     <h1 class="sr">Alerts</h1>
     <div class="toolbar">
@@ -134,7 +136,7 @@ export function AlertsPage({ query }) {
             const states = new Set(view.states);
             toggle(states, state);
             look({ states });
-          }}>${state} <span class="count">${counts[state]}</span></button>`,
+          }}>${state} <span class="count">${waiting ? "" : counts[state]}</span></button>`,
         )}</div>
         <${GroupBy} by=${view.by} names=${names} onChange=${(/** @type {string[] | null} */ by) => look({ by })} />
         <label class="select">Receiver <select value=${view.receiver} onChange=${(/** @type {any} */ event) => look({ receiver: event.target.value })}>
@@ -146,7 +148,7 @@ export function AlertsPage({ query }) {
     </div>
     <div class=${facetsOpen ? "columns" : ""}>
       ${facetsOpen && html`<${Facets} facets=${counted.facets} total=${counted.total} matchers=${view.matchers} onPick=${pick} />`}
-      <div class="list">
+      <div class="list">${waiting ? html`<${Waiting} live=${now} />` : html`
         <p class="sum" aria-live="polite">${many(first ? counts.active : alerts.length, "alert")} in ${many(first?.activeGroups ?? groups.length, "group")}
           ${view.matchers.length > 0 && html`<${CopyAs} commands=${alertCommands(view.matchers)} label="This search as" />`}
           ${view.matchers.length > 0 && !node.readOnly && html`<a class="button small" href=${hrefTo("silences/new", { filter: formatMatchers(view.matchers) })}>Silence this search</a>`}</p>
@@ -165,7 +167,7 @@ export function AlertsPage({ query }) {
                 onSelect=${(/** @type {boolean} */ on) => {
                   for (const alert of item.group.alerts) on ? kept.selected.add(alert.key) : kept.selected.delete(alert.key);
                   again();
-                }} />`} />
+                }} />`} />`}
       </div>
     </div>
     ${selected.length > 0 && html`<div class="bulk" role="toolbar" aria-label="Selected alerts">
