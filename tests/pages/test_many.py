@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.pages.conftest import lone_node
+from tests.support.browser import hearing
 from tests.support.eventually import eventually
 from tests.support.node import Node
 from tests.support.sink import WebhookSink
@@ -79,6 +80,20 @@ def test_who_asks_for_something_else_meanwhile_goes_on_typing_while_the_list_wai
         route.continue_()
     page.locator(".sum").get_by_text("2 alerts").wait_for()
     assert page.get_by_label("Filter by words").input_value() == "watchdog"
+
+
+def test_a_node_that_is_long_about_the_worst_is_asked_for_all_meanwhile(page: Page, node: Node) -> None:
+    held: list[Route] = []
+    page.route("**/alerts/worst*", lambda route: held.append(route))
+    page.clock.install(time=0)
+    page.clock.pause_at(1_000)  # so that nothing is given up as late, however slow this machine is
+    page.goto(f"{node.url}/#/alerts")
+    eventually(hearing(page, lambda: held), "it is asked for the worst")
+    with page.expect_request("**/api/v2/alerts/groups", timeout=20_000):
+        page.clock.fast_forward(3_000)
+    page.clock.resume()
+    page.locator(".facets button.value").first.wait_for()
+    held[0].continue_()
 
 
 def test_who_asks_for_anything_else_waits_for_all(page: Page, node: Node) -> None:
