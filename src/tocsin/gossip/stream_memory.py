@@ -1,8 +1,10 @@
 """The memory of messages that are being read off streams, of all streams together.
 
 A message may hold a little at any time. What is larger grows while all of them stay within a budget; past it
-one message at a time grows, those of each source in turn, and the others wait. So a few kilobytes that unpack
-to megabytes cost their senders time, and an honest state comes a little later.
+one message at a time grows, those of each source in turn, and the others wait. A turn ends with the message,
+or after a few seconds, whichever is first: the message then waits for another one. So a few kilobytes that
+unpack to megabytes cost their senders time, and before each turn of an honest state comes at most one of each
+other source.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ STALL: Final = 2.0
 STALLED: Final = 512 * 1024
 """The message that grows while others wait lets another go first if in STALL seconds it grows by less than
 STALLED bytes."""
+TURN: Final = 4.0
+"""Seconds that one message may grow while others wait, however it goes on. Then the next one may."""
 
 
 class StreamMemory:
@@ -38,6 +42,8 @@ class StreamMemory:
         self._statistics = statistics
         self._held: Quota[Hashable] = Quota(MAX_HELD_OF_PEER, MAX_HELD)
         self._grows: StreamShare | None = None
+        self._until = 0.0
+        """When the turn of the one that grows is over for those who wait, by the event loop's time."""
         self._waiting: dict[Hashable, deque[tuple[StreamShare, asyncio.Future[None]]]] = {}
         """By source, the next one first."""
         self._timer: asyncio.TimerHandle | None = None
@@ -54,7 +60,7 @@ class StreamMemory:
     async def wait(self, share: StreamShare) -> None:
         """Until a message may grow."""
         if self._grows is None:
-            self._grows = share
+            self._begin_turn(share)
             return
         self._statistics.streams_waited += 1
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -98,18 +104,27 @@ class StreamMemory:
                 continue
             turn.set_result(None)
             if self._grows is None:
-                self._grows = share
+                self._begin_turn(share)
+
+    def _begin_turn(self, share: StreamShare) -> None:
+        self._grows = share
+        self._until = asyncio.get_running_loop().time() + TURN
 
     def _watch(self) -> None:
         if self._timer is None and self._grows is not None:
-            grows, size = self._grows, self._grows.size
-            self._timer = asyncio.get_running_loop().call_later(STALL, self._look, grows, size)
+            grows, loop = self._grows, asyncio.get_running_loop()
+            soon = loop.time() + STALL
+            if soon < self._until:
+                self._timer = loop.call_at(soon, self._look, grows, grows.size + STALLED)
+            else:
+                self._timer = loop.call_at(self._until, self._look, grows, None)
 
-    def _look(self, grew: StreamShare, size: int) -> None:
+    def _look(self, grew: StreamShare, size: int | None) -> None:
+        """Whether the turn of ``grew`` goes on: if it holds ``size`` by now; None: it is over."""
         self._timer = None
         if not self._waiting:
             return
-        if grew is self._grows and grew.size < size + STALLED:
+        if grew is self._grows and (size is None or grew.size < size):
             self.over(grew)
         self._watch()
 

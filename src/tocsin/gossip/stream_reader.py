@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from time import perf_counter
 from typing import Final, Protocol
 
@@ -59,7 +59,7 @@ class Limit(Protocol):
 
 class Deadline:
     """Moves ``limit`` on while the bytes of a message pass: by ``timeout`` seconds from the last PROGRESS of
-    them, and never past LONGEST of those from now. ``on_moved`` gets the new one."""
+    them, and never past LONGEST of those from now. ``on_moved`` gets each new one."""
 
     def __init__(
         self, limit: Limit, timeout: float, *, on_moved: Callable[[float], None] = lambda _until: None
@@ -77,10 +77,28 @@ class Deadline:
         if self._bytes < PROGRESS:
             return
         self._bytes = 0
-        until, before = min(self._loop.time() + self._timeout, self._latest), self._limit.when()
+        until, before = self._next(), self._limit.when()
         if before is not None and until > before:
-            self._limit.reschedule(until)
-            self._on_moved(until)
+            self._move(until)
+
+    @contextmanager
+    def resting(self) -> Iterator[None]:
+        """While others come first, which is not for the peer to answer for: only the latest deadline holds.
+        Then ``timeout`` seconds are left, up to that, or what was left before."""
+        before = self._limit.when()
+        if before is None:
+            yield
+            return
+        self._move(self._latest)
+        yield  # Who is cut off, or fails, meanwhile needs no deadline any more.
+        self._move(max(before, self._next()))
+
+    def _next(self) -> float:
+        return min(self._loop.time() + self._timeout, self._latest)
+
+    def _move(self, until: float) -> None:
+        self._limit.reschedule(until)
+        self._on_moved(until)
 
 
 class StreamReader:
@@ -141,7 +159,8 @@ class StreamReader:
         while data := await stream.read():
             for start in range(0, len(data), _BITE):
                 bite = data[start : start + _BITE]
-                message = await self.run_steps(peer, _decode(decoder, bite, share.count), weight, share)
+                work = _decode(decoder, bite, share.count)
+                message = await self.run_steps(peer, work, weight, share, deadline)
                 if message is not None:
                     return message
                 if deadline is not None:
@@ -160,14 +179,16 @@ class StreamReader:
         work: Steps[Outcome],
         weight: float = 1.0,
         share: StreamShare | None = None,
+        deadline: Deadline | None = None,
     ) -> Outcome:
         """Run ``work`` to its end; other work runs between its steps, and ``peer`` is charged for its time,
-        times ``weight``. While ``share`` may not grow the work waits."""
+        times ``weight``. While ``share`` may not grow the work waits, and ``deadline`` rests."""
         scheduler = self._transport.scheduler
         loop, begun = asyncio.get_running_loop(), False
         while True:
-            if share is not None:
-                await share.wait()
+            if share is not None and not share.may_grow:
+                with deadline.resting() if deadline is not None else nullcontext():
+                    await share.wait()
             if scheduler is None:
                 await asyncio.sleep(0)
             else:

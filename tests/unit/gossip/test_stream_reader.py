@@ -20,7 +20,7 @@ from tocsin.gossip.testing import run
 from tocsin.gossip.transport.base import Stream
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.scheduler import FairScheduler
-from tocsin.gossip.wire.messages import User
+from tocsin.gossip.wire.messages import Message, User
 from tocsin.gossip.wire.stream import StreamCodec
 
 
@@ -235,3 +235,97 @@ def test_a_message_that_drips_is_cut_as_before() -> None:
 
 def test_no_message_may_take_longer_than_so_many_timeouts() -> None:
     assert run(lambda: read_in_time(Dripping(LARGE, 16 * 1024))) == -LONGEST * TIMEOUT
+
+
+class Slow(Fixed):
+    """Of another host; half a megabyte of a message every second."""
+
+    def __init__(self, number: int, data: bytes) -> None:
+        super().__init__(data)
+        self.remote = Address(f"192.0.2.{number}", 1)
+        self.left = data
+
+    async def read(self) -> bytes:
+        await asyncio.sleep(1.0)
+        data, self.left = self.left[: 1 << 19], self.left[1 << 19 :]
+        return data
+
+
+VERY_LARGE = User(bytes(8 << 20))
+
+
+@pytest.mark.parametrize("slow", [1, 3])
+def test_who_waits_for_others_that_are_slow_is_not_cut(monkeypatch: pytest.MonkeyPatch, slow: int) -> None:
+    """Each of them goes on fast enough to be let, and three turns take longer than a stream timeout."""
+    monkeypatch.setattr(stream_memory, "BUDGET", 1 << 20)
+    sent = b"".join(StreamCodec().encode(VERY_LARGE))
+
+    async def story() -> None:
+        loop, statistics = asyncio.get_running_loop(), DriverStatistics()
+        one = StreamReader(MemoryTransport(MemoryNetwork()), statistics)
+
+        async def read(stream: Fixed) -> Message | None:
+            async with one.reading(cast("Stream", stream), StreamCodec().decoder(), TIMEOUT) as message:
+                return message
+
+        others = [asyncio.create_task(read(Slow(number, sent))) for number in range(slow)]
+        while not (one.held > 1 << 20 and statistics.streams_waited == slow - 1):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        began = loop.time()
+        assert await read(Sent(99, LARGE)) == User(bytes(4 << 20))
+        assert loop.time() - began <= slow * stream_memory.TURN + 1
+        assert not any(other.done() for other in others)
+        for other in others:  # They go on later.
+            assert await other == VERY_LARGE
+        assert not statistics.streams_over_memory
+        assert one.held == 0
+
+    run(story)
+
+
+def test_nobody_waits_for_its_turn_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_memory, "BUDGET", 1 << 20)
+    monkeypatch.setattr(stream_memory, "TURN", 1e6)
+    monkeypatch.setattr(stream_memory, "STALL", 1e6)
+
+    async def story() -> None:
+        loop, moved = asyncio.get_running_loop(), list[float]()
+        one = reader()
+        unfinished = cast("Stream", Sent(1, LARGE[:-1], LARGE[-1:]))
+        first = asyncio.create_task(one.read(unfinished, StreamCodec().decoder()))
+        await asyncio.sleep(1)
+        began = loop.time()
+
+        async def second() -> None:
+            async with asyncio.timeout(TIMEOUT) as limit:
+                deadline = Deadline(limit, TIMEOUT, on_moved=moved.append)
+                await one.read(cast("Stream", Sent(2, LARGE)), StreamCodec().decoder(), deadline=deadline)
+
+        with pytest.raises(TimeoutError):
+            await second()
+        assert loop.time() - began == LONGEST * TIMEOUT
+        assert moved == [began + LONGEST * TIMEOUT]
+        first.cancel()
+
+    run(story)
+
+
+def test_after_a_turn_has_come_a_timeout_is_left_and_never_less_than_before() -> None:
+    async def story() -> None:
+        moved: list[float] = []
+        async with asyncio.timeout(2 * TIMEOUT) as limit:
+            deadline = Deadline(limit, TIMEOUT, on_moved=moved.append)
+            with deadline.resting():
+                assert limit.when() == LONGEST * TIMEOUT
+                await asyncio.sleep(1)
+            assert limit.when() == 2 * TIMEOUT
+            with deadline.resting():
+                await asyncio.sleep(50)
+            assert limit.when() == 51 + TIMEOUT
+            with deadline.resting():
+                await asyncio.sleep(60)
+            assert limit.when() == LONGEST * TIMEOUT
+        last = LONGEST * TIMEOUT
+        assert moved == [last, 2 * TIMEOUT, last, 51 + TIMEOUT, last, last]
+
+    run(story)
