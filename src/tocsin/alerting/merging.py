@@ -62,7 +62,7 @@ class MergeJob(Generic[EntryT]):
         self._parsed: deque[tuple[EntryT | None, object | None]] = deque()
         """What was read when it was checked, of the first entries: those that are plain, what others say."""
         self._parsed_bytes = 0
-        self._keeping = state._keeps_parsed(self)
+        self._keeping = True
         self._new: dict[Hashable, EntryT] = {}
         """Plain entries of this step whose keys the state does not know: they are stored together."""
 
@@ -125,7 +125,10 @@ class MergeJob(Generic[EntryT]):
         entry, parsed = None, None
         self._parsed_bytes += end - start
         keeping = self._keeping = (
-            self._keeping and self._parsed_bytes <= PARSED_BYTES and len(self._parsed) < PARSED_ENTRIES
+            self._keeping
+            and self._parsed_bytes <= PARSED_BYTES
+            and len(self._parsed) < PARSED_ENTRIES
+            and (bool(self._parsed) or state._keeps_parsed(self))
         )
         if end - start <= state.max_entry_bytes:
             encoded = self._delimited(start, body, end)
@@ -191,6 +194,7 @@ class MergeJob(Generic[EntryT]):
     def _take_plain(self, entry: EntryT) -> None:
         """As :meth:`_merge_one`, but what is new and within all bounds of its own waits for the others."""
         state, key = self._state, entry.key
+        entry = state._clamped(entry)
         if (
             key in state._entries
             or key in self._new
@@ -201,7 +205,7 @@ class MergeJob(Generic[EntryT]):
         ):
             self._merge_one(entry)
         else:
-            self._new[key] = state._clamped(entry)
+            self._new[key] = entry
 
     def _store_new(self) -> None:
         """Store what waits: together, unless a bound is near, or else one by one."""

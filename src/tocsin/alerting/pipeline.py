@@ -179,8 +179,13 @@ class Pipeline:
     def _mute(self, now: Nanoseconds) -> None:
         """Find out what is muted, as far as that may be done now."""
         self._now = now
-        for run, (alerts, muted) in self._begun.go_on():
-            self._deliver(run, alerts, muted, now)
+        for run, found in self._begun.go_on():
+            if isinstance(found, Exception):  # A bug costs this flush; the group is flushed again.
+                run.errors.append(f"finding out what is muted failed: {found!r}")
+                self._finish(run)
+            else:
+                alerts, muted = found
+                self._deliver(run, alerts, muted, now)
 
     def _deliver(
         self, run: FlushRun, alerts: tuple[Alert, ...], muted: Sequence[Muted], now: Nanoseconds

@@ -59,16 +59,20 @@ class Rounds(Generic[Work, T]):
         """What is gone on with next; None: all is done."""
         return self._under_way[0][0] if self._under_way else None
 
-    def go_on(self) -> Iterator[tuple[Work, T]]:
-        """What is done now, and what came of it. Goes on until ``most`` steps were taken since :meth:`renew`:
-        the work that took the last of them is gone on with after the others."""
+    def go_on(self) -> Iterator[tuple[Work, T | Exception]]:
+        """What is done now, and what came of it: its result, or the error that ended it. Goes on until
+        ``most`` steps were taken since :meth:`renew`: the work that took the last of them is gone on with
+        after the others."""
         while self._under_way and self._left > 0:
             work, steps = self._under_way.popleft()
             while self._left > 0:
                 try:
                     next(steps)
                 except StopIteration as end:
-                    found: T = end.value  # Not ``end``, whose traceback holds this frame: a cycle.
+                    found: T | Exception = end.value  # not ``end``: its traceback holds this frame
+                    break
+                except Exception as error:  # It is that work's alone: whoever goes on may be another.
+                    found = error.with_traceback(None)
                     break
                 self._left -= 1
             else:

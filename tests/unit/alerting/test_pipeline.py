@@ -100,6 +100,25 @@ def _finished(effects: list[PipelineEffect]) -> FlushFinished:
     return finished
 
 
+def test_a_fault_while_finding_out_what_is_muted_ends_that_flush_alone() -> None:
+    world = World()
+    other, bad = alert(alertname="A"), alert(alertname="B", muted="badly")
+    mutes = world.silences.mutes
+
+    def fails(labels: Labels, now: Nanoseconds, /) -> tuple[str, ...]:
+        if labels.value("muted"):
+            raise RuntimeError("a bug")
+        return mutes(labels, now)
+
+    world.silences.mutes = fails  # type: ignore[method-assign]
+    finished = _finished(world.start(bad))
+    assert not finished.success
+    assert "a bug" in finished.error
+    assert _attempt(world.start(other)).notification.alerts == (other,)
+    world.silences.mutes = mutes  # type: ignore[method-assign]
+    assert _attempt(world.start(bad)).notification.alerts == (bad,)
+
+
 def test_a_notification_is_sent_recorded_and_then_the_flush_is_over() -> None:
     world = World()
     one = alert(alertname="A")

@@ -28,7 +28,9 @@ _EQUAL: Final = MatchType.EQUAL
 _NOT_EQUAL: Final = MatchType.NOT_EQUAL
 _NOT_EQUAL_NUMBER: Final = int(MatchType.NOT_EQUAL)
 _LATEST_SECOND: Final = LATEST // SECOND
-_MATCHERS, _STARTS_AT, _SETS = 0x12, 0x1A, b"\x5a"
+_MATCHERS, _CREATED_BY, _COMMENT, _SETS = 0x12, 0x42, 0x4A, b"\x5a"
+_TIMES: Final = (0x1A, 0x22, 0x2A)
+"""Tags of starts_at, ends_at and updated_at."""
 
 
 def read_plain(encoded: bytes) -> Silence | None:
@@ -74,17 +76,18 @@ def _read(encoded: bytes) -> Silence | None:
         written.append(body)
         matchers.append(matcher)
         position += 2 + size
-    if not selective or encoded[position] != _STARTS_AT:
+    if not selective:
         return None
 
+    for tag in _TIMES:  # One with a field unknown to us may have a longer length.
+        if encoded[position] != tag or encoded[position + 1] >= 0x80:
+            return None
+        position += 2 + encoded[position + 1]
     time = silence.starts_at
-    position += 2 + encoded[position + 1]
     starts, starts_nanos = time.seconds, time.nanos
     time = silence.ends_at
-    position += 2 + encoded[position + 1]
     ends, ends_nanos = time.seconds, time.nanos
     time = silence.updated_at
-    position += 2 + encoded[position + 1]
     updated, updated_nanos = time.seconds, time.nanos
     time = mesh.expires_at
     expires, expires_nanos = time.seconds, time.nanos
@@ -103,8 +106,10 @@ def _read(encoded: bytes) -> Silence | None:
         return None
 
     created_by, comment = silence.created_by, silence.comment
-    for text in (created_by, comment):
+    for tag, text in ((_CREATED_BY, created_by), (_COMMENT, comment)):
         if text:
+            if encoded[position] != tag:
+                return None
             size = len(text) if text.isascii() else len(text.encode())
             position += size + (2 if size < 0x80 else 3)
     sets = _SETS + delimit(b"\x0a" + b"\x0a".join(written))

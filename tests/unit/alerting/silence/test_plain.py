@@ -30,6 +30,8 @@ def silence(
     matchers: tuple[tuple[int, str, str], ...] = ((0, "alertname", "Down"),),
     *,
     updated_at: int = NOW,
+    ends_at: int = NOW + HOUR + 5,
+    expires_at: int = NOW + 2 * HOUR,
     comment: str = "because",
     annotations: dict[str, str] | None = None,
 ) -> Silence:
@@ -37,13 +39,13 @@ def silence(
         Silence(
             id=identifier,
             matcher_sets=make_matcher_sets([matchers]),
-            starts_at=NOW,
-            ends_at=NOW + HOUR + 5,
+            starts_at=min(NOW, ends_at - HOUR),
+            ends_at=ends_at,
             updated_at=updated_at,
             created_by="me",
             comment=comment,
             annotations=annotations or {},  # type: ignore[arg-type]
-            expires_at=NOW + 2 * HOUR,
+            expires_at=expires_at,
         )
     )
 
@@ -174,9 +176,14 @@ stories = st.lists(
         st.sampled_from(["a", "b", "c", "d"]),
         st.sampled_from([((0, "x", "1"),), ((0, "x", "1"), (2, "y", "2")), ((1, "x", "1"),)]),
         st.sampled_from([NOW - 5, NOW, NOW + 1, NOW + 2 * MAX_SKEW, NOW - 900 * HOUR]),
+        st.sampled_from(
+            [(NOW + HOUR, NOW + 2 * HOUR), (NOW - 960 * HOUR, NOW + 960 * HOUR), (NOW - 9 * HOUR, NOW - 1)]
+        ),
     ),
     max_size=12,
 )
+"""Id, matchers, stamp, and the end with the expiry, which may be later than retention allows."""
+Story = list[tuple[str, tuple[tuple[int, str, str], ...], int, tuple[int, int]]]
 
 
 def _store(kind: type[SilenceStore], *, max_entries: int) -> SilenceStore:
@@ -186,8 +193,8 @@ def _store(kind: type[SilenceStore], *, max_entries: int) -> SilenceStore:
 @settings(max_examples=amounts.many(100))
 @given(stories, stories, st.integers(1, 5), st.sampled_from([3, 200]))
 def test_together_they_are_merged_as_one_by_one(
-    first: list[tuple[str, tuple[tuple[int, str, str], ...], int]],
-    second: list[tuple[str, tuple[tuple[int, str, str], ...], int]],
+    first: Story,
+    second: Story,
     budget: int,
     max_entries: int,
 ) -> None:
@@ -196,7 +203,12 @@ def test_together_they_are_merged_as_one_by_one(
     for store, journal in zip(stores, kept, strict=True):
         store.on_stored = lambda entries, journal=journal: journal.extend([each.encoded for each in entries])
     for story in (first, second):
-        payload = b"".join([silence(name, sets, updated_at=stamp).encoded for name, sets, stamp in story])
+        payload = b"".join(
+            [
+                silence(name, sets, updated_at=stamp, ends_at=ends, expires_at=expires).encoded
+                for name, sets, stamp, (ends, expires) in story
+            ]
+        )
         results = []
         for store in stores:
             job = store.merge_job(payload, NOW)
@@ -243,3 +255,26 @@ def test_nothing_is_stored_of_plain_entries_before_bytes_that_are_none() -> None
     with pytest.raises(StateError):
         held.merge(silence().encoded + b"\x02\x0a\xff", NOW)
     assert not len(held)
+
+
+def test_unknown_bytes_within_a_time_lead_nobody_to_other_matchers() -> None:
+    """Once they led to the tail of a matcher's value, and that was read as the silence's matchers."""
+    within = bytearray(b"0" * 280)
+    within[152], within[254] = 0x64, 0x9D
+    assert not is_read_alike(_contrived(bytes(within)))
+
+
+def _contrived(within: bytes) -> bytes:
+    mesh = silence_pb2.MeshSilence()
+    one = mesh.silence
+    one.id = "id1"
+    one.matchers.add(name="a", pattern="b")
+    one.starts_at.MergeFromString(b"\x08\x80\xa4\xa7\xda\x06\x7a\x98\x02" + within)
+    one.ends_at.seconds = 1_800_003_600
+    one.updated_at.seconds = 1_800_000_000
+    mesh.expires_at.seconds = 1_800_007_200
+    looks_like = silence_pb2.MeshSilence().silence
+    looks_like.matcher_sets.add().matchers.add(name="a", pattern="b")
+    tail = looks_like.SerializeToString().decode()
+    one.matcher_sets.add().matchers.add(name="severity", pattern="y" * 100 + tail)
+    return delimit(mesh.SerializeToString(deterministic=True))
