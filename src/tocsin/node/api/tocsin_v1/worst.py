@@ -86,7 +86,7 @@ class _Worst:
                     labels=dict(group.view.labels.pairs),
                     shared=await _alike(group.active),
                     active=len(group.active),
-                    alerts=tuple(map(self._alert, alerts)),
+                    alerts=await self._all(alerts),
                 )
             )
         active, silenced, inhibited, muted = counts
@@ -134,6 +134,13 @@ class _Worst:
             if active:
                 groups.append(_Group(view, active, worst))
         return groups, states
+
+    async def _all(self, alerts: Sequence[Alert]) -> tuple[WorstAlert, ...]:
+        found = []
+        for alert in alerts:
+            await asyncio.sleep(0)  # Each is matched against all routes, which takes milliseconds if many.
+            found.append(self._alert(alert))
+        return tuple(found)
 
     def _alert(self, alert: Alert) -> WorstAlert:
         routes = self._backend.config.route.match(alert.labels)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.api import rfc3339
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import alert, matcher, silence
 from tests.support.openapi import PREFIX, check, play
+from tocsin.alerting.labels import Labels
+from tocsin.alerting.route import Route
 
 ORDER = "page,critical,warning,,info"
 
@@ -81,5 +85,34 @@ def test_what_cannot_be_asked_is_refused() -> None:
         for query in ({"most": 201}, {"most": 0}, {"order": "x" * 1001}, {"labels": "severity"}):
             answer = await http.get(f"{PREFIX}/alerts/worst", params=query)
             assert answer.status_code == 400
+
+    play(story)
+
+
+def test_other_work_runs_between_the_alerts_as_each_is_matched_against_all_routes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turns = 0
+    matched: list[int] = []
+    match = Route.match
+
+    def noted(route: Route, labels: Labels) -> Any:
+        matched.append(turns)
+        return match(route, labels)
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        await fires(http, "Many", 30)
+        counting = asyncio.create_task(count())
+        monkeypatch.setattr(Route, "match", noted)
+        found = await worst(http)
+        counting.cancel()
+        assert len(found["groups"][0]["alerts"]) == 30
+        assert len(set(matched)) == len(matched) >= 30
 
     play(story)
