@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
-from tocsin.files import read_regular
 from tocsin.node.config.webconfig import WebConfig, read_web_file
+from tocsin.tls.files import read
 
 if TYPE_CHECKING:  # Loaded with a file that enables TLS.
     from tocsin.tls.trust import Trust
@@ -23,7 +23,6 @@ _log = logging.getLogger(__name__)
 
 INTERVAL: Final = 1.0
 """Seconds between checks of the files."""
-_MOST_READ: Final = 16 << 20
 
 
 @dataclass(slots=True)
@@ -141,7 +140,7 @@ def _contents(files: Iterable[Path]) -> tuple[bytes, ...]:
     found = []
     for file in files:
         try:
-            found.append(hashlib.sha256(read_regular(file, _MOST_READ)).digest())
+            found.append(hashlib.sha256(read(file)).digest())
         except OSError as error:
             found.append(str(error.errno).encode())
     return tuple(found)

@@ -157,6 +157,19 @@ def test_a_revoked_client_is_refused_and_the_list_is_looked_at(folder: Path) -> 
     asyncio.run(story())
 
 
+def test_a_large_revocation_list_that_is_renewed_is_noticed(folder: Path) -> None:
+    """Whatever is small enough to be used is compared."""
+    first, second = AUTHORITY.issue(name="first"), AUTHORITY.issue(name="second")
+    space = b"\n" * (17 << 20)
+    (folder / "revoked.pem").write_bytes(AUTHORITY.revoke(first) + space)
+    security = WebSecurity(
+        write(folder, VERIFYING + "RequireAndVerifyClientCert\n  client_crl_file: revoked.pem\n")
+    )
+    assert security.check_files() is None
+    (folder / "revoked.pem").write_bytes(AUTHORITY.revoke(first, second) + space)
+    assert security.check_files() is not None
+
+
 def test_a_revocation_list_of_another_authority_is_not_taken(folder: Path) -> None:
     (folder / "revoked.pem").write_bytes(FOREIGN.revoke(FOREIGN.issue()))
     text = VERIFYING + "RequireAndVerifyClientCert\n  client_crl_file: revoked.pem\n"
