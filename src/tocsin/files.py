@@ -19,9 +19,18 @@ _KINDS: Final = {
 def read_regular(path: str | Path, most: int) -> bytes:
     """What the regular file at ``path`` holds, with links followed; nothing is in ``/dev/null``.
 
-    ``OSError`` if it cannot be read, has more than ``most`` bytes or is something else: a pipe, of which
-    nobody may ever write the other end, or a device is not waited for.
+    ``OSError``, with its name, if it cannot be read, has more than ``most`` bytes or is something else: a
+    pipe, of which nobody may ever write the other end, or a device is not waited for.
     """
+    try:
+        return _read(path, most)
+    except OSError as error:
+        if error.filename is None:
+            error.filename = os.fspath(path)
+        raise
+
+
+def _read(path: str | Path, most: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         status = os.fstat(descriptor)

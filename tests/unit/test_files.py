@@ -73,7 +73,7 @@ def test_what_is_no_file_of_a_usual_size_is_refused_at_once(
     kind(path)
     with pytest.raises((ConfigError, OSError)) as refused:
         READERS[reader](path)
-    assert isinstance(refused.value, OSError) or str(path) in str(refused.value)
+    assert str(refused.value).count(str(path)) == 1
     assert "\n" not in str(refused.value)
 
 

@@ -236,6 +236,9 @@ def test_files_are_read_anew_each_time(tmp_path: Path) -> None:
         (tmp_path / "password").unlink()
         missing = await sender.send(NOTIFICATION, deadline)
         assert missing.error == f'Post "<redacted>": {tmp_path / "password"}: No such file or directory'
+        (tmp_path / "password").mkdir()
+        refused = await sender.send(NOTIFICATION, deadline)
+        assert refused.error == f'Post "<redacted>": {tmp_path / "password"}: Is a directory'
         await sender.close()
         assert not (await sender.send(NOTIFICATION, deadline)).success
 
