@@ -69,6 +69,8 @@ class Reuse:
                 # It is HTTP/1.1 after all, or has no stream left.
                 self._leave(connection)
                 self._unshare(place, connection)
+                if connection.is_closed():
+                    self._forget(place, connection)
             except BaseException:
                 self._release(place, connection)
                 raise
@@ -77,8 +79,10 @@ class Reuse:
         try:
             yield response
         finally:
-            await response.aclose()
-            self._release(place, connection)
+            try:
+                await response.aclose()
+            finally:
+                self._release(place, connection)
 
     async def aclose(self) -> None:
         """Close them all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 import h2.config
@@ -85,6 +85,61 @@ def test_those_of_many_requests_at_a_time_are_kept() -> None:
             await asyncio.gather(*[_ask(kept, far.url) for _ in range(8)])
             await asyncio.gather(*[_ask(kept, far.url) for _ in range(8)])
             assert len(far.connections) == 8
+
+    run(story)
+
+
+class _Closed(httpcore.AsyncConnectionInterface):
+    """Another request has closed it meanwhile."""
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        raise httpcore.ConnectionNotAvailable
+
+    async def aclose(self) -> None: ...
+
+    def is_closed(self) -> bool:
+        return True
+
+
+def test_a_connection_that_was_closed_before_its_request_is_forgotten() -> None:
+    async def story() -> None:
+        pool = httpcore.AsyncConnectionPool()
+        first: list[httpcore.AsyncConnectionInterface] = [_Closed()]
+        made = Reuse(
+            lambda origin: first.pop() if first else pool.create_connection(origin),
+            ClientStatistics(),
+            http2=True,
+        )
+        async with served() as far, aclosing(made):
+            await _ask(made, far.url)
+            assert not first
+            assert len(made._all) == 1
+
+    run(story)
+
+
+class _Broken(_Closed):
+    """Its answer cannot be ended."""
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        return httpcore.Response(200, content=_Endless(), extensions={"network_stream": None})
+
+
+class _Endless:
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b""
+
+    async def aclose(self) -> None:
+        raise httpcore.ReadError("reset")
+
+
+def test_a_connection_is_given_back_though_the_end_of_its_answer_fails() -> None:
+    async def story() -> None:
+        made = Reuse(lambda origin: _Broken(), ClientStatistics(), http2=True)
+        with pytest.raises(httpcore.ReadError):
+            await _ask(made, "https://127.0.0.1")
+        assert not made._all
+        assert not made._users
 
     run(story)
 
