@@ -17,6 +17,7 @@ from typing import Final
 from tocsin.bounded import Quota
 from tocsin.errors import TransportError
 from tocsin.gossip.driver_statistics import DriverStatistics
+from tocsin.gossip.transport.scheduler import account_of
 from tocsin.gossip.wire.stream import StreamDecoder
 from tocsin.sources import source_of
 
@@ -26,7 +27,8 @@ BUDGET: Final = 8 * 1024 * 1024
 """Bytes of all messages, past which one at a time grows."""
 MAX_HELD: Final = 96 * 1024 * 1024
 MAX_HELD_OF_PEER: Final = 48 * 1024 * 1024
-"""Bytes of all messages and of those of one peer. The stream that goes past it is cut."""
+"""Bytes of all messages and of those of one source. The stream that goes past it is cut; past the first one
+only if its message holds more than FREE."""
 STALL: Final = 2.0
 STALLED: Final = 512 * 1024
 """The message that grows while others wait lets another go first if in STALL seconds it grows by less than
@@ -75,14 +77,15 @@ class StreamMemory:
             if not queue and self._waiting.get(share.source) is queue:
                 del self._waiting[share.source]
 
-    def add(self, peer: Hashable, more: int) -> None:
+    def add(self, share: StreamShare, more: int) -> None:
         """Count bytes in, or out; :class:`TransportError` past a bound."""
+        held = self._held
         if more <= 0:
-            self._held.release(peer, -more)
+            held.release(share.source, -more)
             self._go_on()
             return
-        self._held.add(peer, more)
-        if self._held.exceeded(peer):
+        held.add(share.source, more)
+        if held.exceeded(share.source) and (share.size > FREE or held.of(share.source) > MAX_HELD_OF_PEER):
             self._statistics.streams_over_memory += 1
             raise TransportError("unfinished messages hold too much memory")
 
@@ -132,13 +135,12 @@ class StreamMemory:
 class StreamShare:
     """What the message of one stream holds, as far as it is counted."""
 
-    __slots__ = ("_decoder", "_memory", "_peer", "size", "source")
+    __slots__ = ("_decoder", "_memory", "size", "source")
 
     def __init__(self, memory: StreamMemory, peer: Hashable, decoder: StreamDecoder) -> None:
         self.size = 0
-        self.source: Hashable = source_of(peer) if isinstance(peer, str) else peer
+        self.source: Hashable = source_of(peer) if isinstance(peer, str) else account_of(peer)
         self._memory = memory
-        self._peer = peer
         self._decoder = decoder
 
     @property
@@ -154,10 +156,10 @@ class StreamShare:
     def count(self) -> None:
         """Count what the decoder holds now; :class:`TransportError` past a bound."""
         more, self.size = self._decoder.held - self.size, self._decoder.held
-        self._memory.add(self._peer, more)
+        self._memory.add(self, more)
 
     def give_back(self) -> None:
         """It is over."""
         counted, self.size = self.size, 0
-        self._memory.add(self._peer, -counted)
+        self._memory.add(self, -counted)
         self._memory.over(self)

@@ -14,14 +14,15 @@ from tocsin.gossip import stream_memory, stream_reader
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.stream_memory import StreamShare
+from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.stream_memory import StreamMemory, StreamShare
 from tocsin.gossip.stream_reader import ASKED, LONGEST, Deadline, StreamReader
 from tocsin.gossip.testing import run
 from tocsin.gossip.transport.base import Stream
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
 from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.wire.messages import Message, User
-from tocsin.gossip.wire.stream import StreamCodec
+from tocsin.gossip.wire.stream import StreamCodec, StreamDecoder
 
 
 class Fixed:
@@ -329,3 +330,48 @@ def test_after_a_turn_has_come_a_timeout_is_left_and_never_less_than_before() ->
         assert moved == [last, 2 * TIMEOUT, last, 51 + TIMEOUT, last, last]
 
     run(story)
+
+
+class Holding:
+    """In place of a decoder."""
+
+    def __init__(self, held: int) -> None:
+        self.held = held
+
+
+def counted(memory: StreamMemory, peer: Hashable, held: int) -> StreamShare:
+    share = StreamShare(memory, peer, cast("StreamDecoder", Holding(held)))
+    share.count()
+    return share
+
+
+def test_a_small_message_is_read_when_others_hold_all_that_they_may() -> None:
+    statistics = DriverStatistics()
+    memory, most = StreamMemory(statistics), stream_memory.MAX_HELD_OF_PEER
+    large = [counted(memory, f"192.0.2.{number}", most) for number in range(2)]
+    assert memory.held == stream_memory.MAX_HELD
+    small = counted(memory, "192.0.2.9", stream_memory.FREE)
+    with pytest.raises(TransportError, match="too much memory"):
+        counted(memory, "192.0.2.8", stream_memory.FREE + 1)
+    with pytest.raises(TransportError, match="too much memory"):
+        counted(memory, "192.0.2.1", 1)  # Its own bound holds always.
+    assert statistics.streams_over_memory == 2
+    for share in (*large, small):
+        share.give_back()
+
+
+def test_one_ipv6_network_is_one_source_and_so_is_a_certificate_there() -> None:
+    hosts = ["2001:db8::1", "2001:db8::2"]
+    pairs: list[list[Hashable]] = [
+        [*hosts],
+        [PeerIdentity("certificate", frozenset({host}), host) for host in hosts],
+    ]
+    for one, other in pairs:
+        memory, most = StreamMemory(DriverStatistics()), stream_memory.MAX_HELD_OF_PEER
+        share = counted(memory, one, most)
+        assert counted(memory, other, 0).source == share.source
+        with pytest.raises(TransportError, match="too much memory"):
+            counted(memory, other, 1)
+        counted(memory, "2001:db8:1::1", most - 1).give_back()
+        counted(memory, PeerIdentity("another", frozenset(), hosts[0]), most - 1).give_back()
+        share.give_back()
