@@ -42,6 +42,7 @@ class ClusterSettings:
     def of_flags(cls, flags: NodeFlags, *, name: str, incarnation: int, restored: tuple[Target, ...]) -> Self:
         """As the flags say, whose nanoseconds become seconds here."""
         profile = GossipConfig.profile(flags.cluster_profile or "lan")
+        clear_text = flags.clear_text or flags.takes_clear_text
         return cls(
             name=name,
             incarnation=incarnation,
@@ -57,7 +58,7 @@ class ClusterSettings:
                 gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
                 label=flags.cluster_label.encode(),
                 bind_names=flags.cluster_tls_bind_names,
-                max_members=CLEAR_MEMBERS if flags.clear_text else profile.max_members,
+                max_members=CLEAR_MEMBERS if clear_text else profile.max_members,
             ),
             settle_timeout=in_seconds(flags.cluster_settle_timeout),
             reconnect_interval=in_seconds(flags.cluster_reconnect_interval),

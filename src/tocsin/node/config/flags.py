@@ -324,9 +324,15 @@ class NodeFlags:
     @property
     def clear_text(self) -> bool:
         """Whether cluster traffic may leave this node unencrypted."""
-        unsealed = self.cluster_transport == "udp" and not (
-            self.cluster_keyring_file and self.cluster_keyring_verify_outgoing
-        )
+        return self._unsealed(verify=self.cluster_keyring_verify_outgoing)
+
+    @property
+    def takes_clear_text(self) -> bool:
+        """Whether unencrypted cluster traffic, which anybody may send, is taken."""
+        return self._unsealed(verify=self.cluster_keyring_verify_incoming)
+
+    def _unsealed(self, *, verify: bool) -> bool:
+        unsealed = self.cluster_transport == "udp" and not (self.cluster_keyring_file and verify)
         return bool(self.cluster_listen_address) and (unsealed or self.cluster_transport == "udp-to-tls")
 
     @property

@@ -16,6 +16,9 @@ USUAL = GossipConfig().max_members
     [
         (["--cluster.transport=udp"], CLEAR_MEMBERS),
         (["--cluster.transport=udp", "--cluster.keyring-file=keys.json"], USUAL),
+        (["--cluster.keyring-file=keys.json", "--no-cluster.keyring-verify-incoming"], CLEAR_MEMBERS),
+        (["--cluster.keyring-file=keys.json", "--no-cluster.keyring-verify-outgoing"], CLEAR_MEMBERS),
+        (["--cluster.transport=udp-to-tls", "--cluster.tls-config=tls.yml"], CLEAR_MEMBERS),
         (["--cluster.tls-config=tls.yml"], USUAL),
     ],
 )
