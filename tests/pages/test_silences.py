@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from tests.support.api import matcher
+from tests.support.api import matcher, rfc3339
+from tests.support.browser import hearing
 from tests.support.eventually import eventually
 from tests.support.node import Node
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 ROW = "article.silence"
 
@@ -75,6 +76,89 @@ def test_further_sets_are_counted_together_and_become_silences_of_their_own(page
     assert {len(silence["matchers"]) for silence in made} == {2}
     assert len({(silence["endsAt"], silence["createdBy"]) for silence in made}) == 1
     assert any(each["value"] == "api.example.org" for silence in made for each in silence["matchers"])
+
+
+def test_trying_again_makes_only_what_is_not_made_and_changes_what_is(page: Page, node: Node) -> None:
+    asked: list[list[str]] = []  # values of each silence that is asked for
+    fails = "b"
+
+    def answer(route: Route) -> None:
+        wanted = [each["value"] for each in (route.request.post_data_json or {}).get("matchers", [])]
+        if route.request.method == "POST":
+            asked.append(wanted)
+        if wanted == [fails]:
+            route.fulfill(status=200, body="a proxy's page")
+        else:
+            route.continue_()
+
+    def made(*states: str) -> list[tuple[str, str]]:
+        return sorted(
+            (silence["matchers"][0]["value"], silence["comment"])
+            for silence in node.api.silences()
+            if silence["matchers"][0]["name"] == "again" and silence["status"]["state"] in states
+        )
+
+    page.route("**/api/v2/silences", answer)
+    sets = [f"%7Bagain%3D%22{value}%22%7D" for value in "abc"]
+    page.goto(
+        f"{node.url}/#/silences/new?filter={sets[0]}&or={sets[1]}&or={sets[2]}&comment=first&creator=ana"
+    )
+    submit = page.get_by_role("button", name="Silence", exact=True)
+    submit.click()
+    page.get_by_text("1 of 3 silences are made").wait_for()
+    page.get_by_label("Duration", exact=True).press("Control+Enter")
+    eventually(hearing(page, lambda: len(asked) == 3), "it is tried again")
+    page.get_by_text("1 of 3 silences are made").wait_for()
+    assert asked == [["a"], ["b"], ["b"]]
+    assert made("active", "expired") == [("a", "first")]
+    fails = "c"
+    page.get_by_label("Comment").fill("second")
+    submit.click()
+    page.get_by_text("2 of 3 silences are made").wait_for()
+    assert made("active", "expired") == [("a", "second"), ("b", "second")]  # changed, under its id
+    page.get_by_label("Remove set 2").click()
+    fails = ""
+    submit.click()
+    page.get_by_text("2 silences are made.").wait_for()
+    assert made("active") == [("a", "second"), ("c", "second")]
+    assert made("expired") == [("b", "second")]
+    assert asked[3:] == [["a"], ["b"], ["c"], ["c"]]
+    ends = {s["endsAt"] for s in node.api.silences() if s["comment"] == "second"}
+    assert len(ends) == 2  # of those that go on, and of the one that was ended
+
+
+def test_a_change_that_adds_sets_can_be_tried_again(page: Page, node: Node) -> None:
+    of = {"matchers": [matcher("twice", "old")], "createdBy": "ana", "comment": "with a note"}
+    now = datetime.now(UTC)
+    times = {"startsAt": rfc3339(now), "endsAt": rfc3339(now + timedelta(hours=9))}
+    answer = node.api.http.post("/api/v2/silences", json={**of, **times, "annotations": {"ticket": "OPS-1"}})
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route) if route.request.method == "POST" else route.continue_()
+
+    page.route("**/api/v2/silences", hold)
+    page.goto(f"{node.url}/#/silences/{answer.raise_for_status().json()['silenceID']}/edit")
+    page.get_by_label("Value of matcher 1").fill("new")
+    page.get_by_role("button", name="Or: another set").click()
+    page.get_by_label("Add matchers to set 2").fill('twice="other"')
+    page.get_by_role("button", name="Save").click()
+    eventually(hearing(page, lambda: held), "the first is asked for")
+    held.pop().continue_()
+    eventually(hearing(page, lambda: held), "the second is asked for")
+    held.pop().fulfill(status=200, body="a proxy's page")
+    page.get_by_text("1 of 2 silences are made").wait_for()
+    page.unroute("**/api/v2/silences")
+    page.get_by_role("button", name="Save").click()
+    page.get_by_text("The silence is changed.").wait_for()
+    made = [silence for silence in node.api.silences() if silence["matchers"][0]["name"] == "twice"]
+    assert sorted(
+        (one["matchers"][0]["value"], one["status"]["state"], one.get("annotations", {})) for one in made
+    ) == [
+        ("new", "active", {"ticket": "OPS-1"}),
+        ("old", "expired", {"ticket": "OPS-1"}),
+        ("other", "active", {}),
+    ]
 
 
 def test_too_broad_and_endless_ones_ask_first_and_impossible_ones_cannot_be_made(

@@ -43,6 +43,24 @@ export function posted(silence, change = {}) {
   };
 }
 
+/** @typedef {{id: string, as: string, start: string}} Made  a silence that a form has made, what was asked for, and the start that was written */
+
+/**
+ * Make a silence, once: when it is `made` already, it is left as it is, or changed if it is asked for otherwise.
+ * @param {{id?: string, startsAt: string}} wanted  in the API's form
+ * @param {string} start  what somebody wrote as its beginning; empty: now
+ * @param {Made | undefined} made
+ * @returns {Promise<Made>}
+ */
+export async function makeOnce(wanted, start, made) {
+  const as = JSON.stringify({ ...wanted, id: "", startsAt: start && wanted.startsAt });
+  if (!made) return { id: await putSilence(wanted), as, start };
+  if (made.as === as) return made;
+  // It has begun when the node took it: with another start it would be another silence.
+  const { startsAt } = made.start === start ? await read(`api/v2/silence/${encodeURIComponent(made.id)}`) : wanted;
+  return { id: await putSilence({ ...wanted, id: made.id, startsAt }), as, start };
+}
+
 /**
  * End later than they do now, which may not be what was shown: somebody else may have changed them.
  * @param {Silence[]} list @param {number} by milliseconds

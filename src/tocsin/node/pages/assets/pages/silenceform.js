@@ -1,14 +1,14 @@
 // Make or change a silence, and see before what it would mute.
-import { html, useEffect, useMemo, useState } from "../core/html.js";
+import { html, useEffect, useMemo, useRef, useState } from "../core/html.js";
 import { useStore } from "../core/store.js";
 import { live, readSilence, refresh } from "../core/live.js";
 import { hrefTo } from "../core/router.js";
 import { readFilters } from "../core/view.js";
 import { formatMatcher, formatMatchers, parseMatchers } from "../core/matchers.js";
 import { distinct, facetsOf } from "../core/model.js";
-import { alertsMatching, node, putSilence, read } from "../core/node.js";
+import { alertsMatching, expireSilence, node, read } from "../core/node.js";
 import { change, settings } from "../core/settings.js";
-import { doubts, plainMatchers } from "../core/silences.js";
+import { doubts, makeOnce, plainMatchers } from "../core/silences.js";
 import { silenceCommands } from "../core/commands.js";
 import { exactDuration, moment, parseDuration, parseMoment } from "../core/time.js";
 import { CopyAs, Waiting, copy, say } from "../parts/basics.js";
@@ -52,6 +52,10 @@ function Form({ old, query }) {
   const [heldEnd, setHeldEnd] = useState("");
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState("");
+  // When one of several could not be made and somebody tries again: what is made, by set; what is made of sets removed since.
+  const made = useRef(/** @type {import("../core/silences.js").Made[]} */ ([]));
+  const removed = useRef(/** @type {string[]} */ ([]));
+  const end = useRef({ written: "", at: "" });
 
   // An unchanged time stays exact to the millisecond: what is shown has only seconds.
   const startsAt = !startText ? Date.now() : keepsTimes && startText === moment(old.startsAt, utc) ? old.startsAt : parseMoment(startText, utc);
@@ -83,6 +87,32 @@ function Form({ old, query }) {
   if (!silence.createdBy) lacks.push("Who are you?");
   if (!silence.comment) lacks.push("Say why, for those who come after.");
 
+  /** A silence for each set. @param {import("../core/matchers.js").Matcher[][]} all */
+  const make = async (all) => {
+    const written = JSON.stringify([startText, length || endText]);
+    // They end alike, also those that are made when it is tried again.
+    const same = made.current.length > 0 && end.current.written === written && Date.parse(end.current.at) > Date.now();
+    if (!same) end.current = { written, at: silence.endsAt };
+    const common = { ...silence, startsAt: startText ? silence.startsAt : iso(Date.now()), endsAt: end.current.at };
+    try {
+      for (const [i, matchers] of all.entries()) {
+        const { id, annotations, ...further } = common; // What stands in the silence that is changed is that one's alone.
+        const wanted = { ...(i ? further : common), matchers: plainMatchers(matchers) };
+        made.current[i] = await makeOnce(wanted, startText, made.current[i]);
+      }
+      for (let id = removed.current.at(-1); id !== undefined; id = removed.current.at(-1)) {
+        await expireSilence(id);
+        removed.current.pop();
+      }
+    } catch (error) {
+      const { message } = /** @type {Error} */ (error);
+      const count = made.current.length;
+      if (all.length === 1 || !count) throw error;
+      refresh();
+      throw new Error(count < all.length ? `${count} of ${all.length} silences are made, the others are not: ${message}` : `Not all silences are changed: ${message}`);
+    }
+  };
+
   /** @param {Event} event */
   const submit = async (event) => {
     event.preventDefault();
@@ -107,20 +137,11 @@ function Form({ old, query }) {
       }
       if (!wrong.length && Object.keys(open).some((kind) => !agreed.includes(kind))) wrong.push("Please confirm.");
       if (wrong.length) throw new Error(wrong[0]);
-      const made = { ...silence, startsAt: startText ? silence.startsAt : iso(Date.now()) };
-      const id = await putSilence({ ...made, matchers: plainMatchers(all[0]) });
-      for (let i = 1; i < all.length; i += 1) {
-        try {
-          await putSilence({ ...made, id: undefined, matchers: plainMatchers(all[i]) });
-        } catch (error) {
-          refresh();
-          throw new Error(`${i} of ${all.length} silences are made, the others are not: ${/** @type {Error} */ (error).message}`);
-        }
-      }
+      await make(all);
       if (!node.creator) change({ creator: creator.trim() });
       say(old && !again ? "The silence is changed." : all.length > 1 ? `${all.length} silences are made.` : "The silence is made.");
       refresh();
-      location.hash = all.length > 1 ? hrefTo("silences", { q: comment.trim() }) : hrefTo(`silences/${id}`);
+      location.hash = all.length > 1 ? hrefTo("silences", { q: comment.trim() }) : hrefTo(`silences/${made.current[0].id}`);
     } catch (error) {
       setRefused(/** @type {Error} */ (error).message);
       setBusy(false);
@@ -132,6 +153,12 @@ function Form({ old, query }) {
     setSets(next);
     setAgreed([]);
     setRefused("");
+  };
+  /** @param {number} i */
+  const remove = (i) => {
+    put(sets.filter((_, at) => at !== i));
+    setTyped((old) => old.filter((_, at) => at !== i));
+    removed.current.push(...made.current.splice(i, 1).map((one) => one.id));
   };
   const template = () => `${node.base}${hrefTo("silences/new", {
     filter: formatMatchers(sets[0]), or: sets.slice(1).map(formatMatchers), comment, duration: length || exactDuration(endsAt - startsAt),
@@ -145,7 +172,7 @@ function Form({ old, query }) {
           set=${sets.length > 1 ? i + 1 : 0} takes=${matching.each[i] ?? 0}
           onType=${(/** @type {string} */ text) => setTyped((old) => Object.assign([...old], { [i]: text }))}
           onChange=${(/** @type {any} */ next) => put(sets.map((old, at) => (at === i ? next : old)))}
-          onRemove=${i > 0 ? () => { put(sets.filter((_, at) => at !== i)); setTyped((old) => old.filter((_, at) => at !== i)); } : undefined} />`)}
+          onRemove=${i > 0 && !busy ? () => remove(i) : undefined} />`)}
         <p><button type="button" class="small" onClick=${() => put([...sets, []])}>Or: another set</button>
           ${sets.length > 1 && html` <span class="quiet">Muted is what one of them takes. Each becomes a silence of its own, with the same end and comment.</span>`}</p>
         ${start.problem && !old && html`<p class="problem" role="alert">${start.problem}</p>`}
