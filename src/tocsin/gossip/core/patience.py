@@ -15,6 +15,9 @@ from tocsin.gossip.core.peer_statistics import PeerStatistics
 
 NACK_GRACE: Final = 0.2
 """Of a probe timeout: how much longer than one a relay's nack is waited for."""
+LATE: Final = 2
+"""So many times what was waited is what a late answer counts for at most: one may be late for another reason
+than its way, and whoever is far is measured by the next ones."""
 
 
 class Patience:
@@ -27,6 +30,10 @@ class Patience:
     def direct(self, name: str) -> float:
         """For the answer of a pinged member."""
         return max(self._config.probe_timeout, self._measured(name))
+
+    def answered_late(self, name: str, seconds: float) -> None:
+        """The pinged member answered when the time for that was over."""
+        self._of_peers.answered_late(name, min(seconds, LATE * self.direct(name)))
 
     def indirect(self, name: str, relays: Iterable[str]) -> float:
         """For an answer by way of others, or by a stream: there and back twice. At least what memberlist

@@ -134,6 +134,22 @@ class TestProbes:
         far(bench, 0.7, times=1)
         assert not bench.endpoint.of_peers.round_trips
 
+    def test_one_late_answer_among_quick_ones_is_soon_forgotten(self) -> None:
+        bench = Bench(started=True, push_pull_interval=0.0, probe_interval=5.0)
+        bench.populate(1)
+        known, timeout = bench.endpoint.of_peers, bench.endpoint.config.probe_timeout
+        far(bench, 0.002, times=50)
+        far(bench, 2.9, times=1)
+        assert timeout < known.bound("node-2") < 3 * timeout
+        far(bench, 0.002, times=8)
+        assert known.bound("node-2") < timeout
+
+    def test_one_that_answers_late_always_is_given_its_time_all_the_same(self) -> None:
+        bench = Bench(started=True, push_pull_interval=0.0, probe_interval=5.0)
+        bench.populate(1)
+        far(bench, 2.9, times=3)
+        assert bench.endpoint.of_peers.bound("node-2") >= 2.9
+
     def test_answers_by_others_get_the_time_that_they_take_there(self) -> None:
         bench = self.bench()
         far(bench, 0.7)

@@ -169,7 +169,7 @@ class Prober:
         if probe.stage is Stage.DIRECT:
             self._of_peers.answered(probe.member.name, now - probe.began)
         elif source == probe.member.address:
-            self._of_peers.answered_late(probe.member.name, now - probe.began)
+            self._patience.answered_late(probe.member.name, now - probe.began)
         self._succeed(now)
         return True
 
