@@ -233,6 +233,8 @@ class Convergence:
             if member is None or not member.live or speaks_tocsin(member.meta):
                 return
             await asyncio.sleep(pause)
+            if self._is_coming(name):
+                continue
             pause = min(2 * pause, MAXIMUM_PAUSE)
             await self.resync(name)
 

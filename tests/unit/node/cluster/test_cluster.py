@@ -19,7 +19,8 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import MemberUpdated
 from tocsin.gossip.gossip import Gossip
-from tocsin.gossip.transport.memory import MemoryNetwork, MemoryTransport
+from tocsin.gossip.testing import run as run_in_virtual_time
+from tocsin.gossip.transport.memory import MemoryNetwork, MemoryStream, MemoryTransport
 from tocsin.node.clock import Clock
 from tocsin.node.cluster import joining, settle
 from tocsin.node.cluster.cluster import Cluster
@@ -271,6 +272,50 @@ def test_a_large_state_of_an_alertmanager_comes_once_while_a_node_settles() -> N
             await theirs.close()
 
     asyncio.run(main())
+
+
+def test_a_state_that_is_still_on_its_way_when_the_node_settles_comes_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read, left, some = MemoryStream.read, dict[MemoryStream, bytes](), 64 * 1024
+
+    async def read_slowly(stream: MemoryStream) -> bytes:
+        data = left.pop(stream, b"") or await read(stream)
+        if len(data) > some:
+            await asyncio.sleep(2.0)
+            left[stream] = data[some:]
+        return data[:some]
+
+    monkeypatch.setattr(MemoryStream, "read", read_slowly)
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        silences, now = Silences(HOUR, random=Random("theirs")), Clock().now()
+        for number in range(20):
+            matchers = make_matcher_sets([[(0, "alertname", f"x{number}")]])
+            large = Silence("", matchers, starts_at=now, ends_at=now + HOUR, comment="x" * 64 * 1024)
+            identifier, _ = silences.set(large, now)
+        asked: list[bool] = []
+
+        def local_state(join: bool) -> bytes:
+            asked.append(join)
+            return encode_full_state({"sil": silences.encode_state()})
+
+        theirs = Gossip(PATIENT, MemoryTransport(network, address(1)), name="theirs", local_state=local_state)
+        node = Member(network, "node", address(2), (str(address(1)),), PATIENT)
+        await theirs.start()
+        try:
+            await node.cluster.start()
+            await eventually(lambda: node.settled, 60)
+            assert not node.knows(identifier)
+            await eventually(lambda: node.knows(identifier), 300)
+            await asyncio.sleep(60)  # Of virtual time.
+            assert asked == [True]
+        finally:
+            await node.cluster.close()
+            await theirs.close()
+
+    run_in_virtual_time(main)
 
 
 def test_all_settle() -> None:
