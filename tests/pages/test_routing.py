@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tests.pages.test_quick import REFRESH
 from tests.support.api import prometheus_alert
+from tests.support.browser import hearing
 from tests.support.eventually import eventually
 from tests.support.node import Node
 from tests.support.sink import WebhookSink
@@ -147,3 +148,37 @@ def test_the_history_goes_on_by_itself_and_leaves_what_is_read_where_it_is(page:
     page.evaluate(REFRESH)
     page.locator(".timeline li", has_text="Flush62").locator(".badge.good").wait_for()
     assert rows.count() == 63
+
+
+def test_the_history_of_what_is_rare_goes_on_where_nothing_is_missing(page: Page, node: Node) -> None:
+    pages: dict[str, tuple[list[dict[str, object]], str]] = {"": ([flushed(9)], "5")}  # by where they begin
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        after = route.request.url.partition("&after=")[2]
+        asked.append(after)
+        items, further = pages[after]
+        body = json.dumps({"items": items, "next": further, "total": -1})
+        route.fulfill(status=200, content_type="application/json", body=body)
+
+    def look(*answers: tuple[str, list[dict[str, object]], str]) -> None:
+        pages.update({after: (items, further) for after, items, further in answers})
+        asked.clear()
+        page.evaluate(REFRESH)
+        eventually(hearing(page, lambda: {after for after, _, _ in answers} <= {*asked}), "it is looked at")
+
+    page.add_init_script("localStorage.setItem('tocsin-settings', JSON.stringify({ refresh: 0 }))")
+    page.route("**/history/notifications?*", answer)
+    page.goto(f"{node.url}/#/history?outcome=sent")
+    page.locator(".timeline li", has_text="Flush9").wait_for()
+    rows = [f'{{alertname="Flush{minute}"}}' for minute in (30, 20, 9)]
+    much = page.get_by_text("much is new")
+    look(("", [flushed(20)], "10"))  # as far back as what is shown
+    page.locator(".timeline li", has_text="Flush20").wait_for()
+    look(("", [flushed(30)], "24"), ("24", [flushed(20), flushed(9)], "4"))
+    page.locator(".timeline li", has_text="Flush30").wait_for()
+    assert page.locator(".timeline code").all_inner_texts() == rows
+    assert much.count() == 0
+    look(("", [flushed(50)], "45"), ("45", [], "40"))  # There may be others between this one and those.
+    much.wait_for()
+    assert page.locator(".timeline code").all_inner_texts() == rows

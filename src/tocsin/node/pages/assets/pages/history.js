@@ -15,13 +15,13 @@ import { Search } from "../parts/search.js";
 const OUTCOMES = ["", "sent", "not needed", "given up", "too late", "under way", "would have sent", "muted"];
 const KINDS = /** @type {Record<string, string>} */ ({ sent: "good", "given up": "bad", "too late": "bad", "under way": "warn" });
 
-/** @typedef {{asked: string, items: any[], next: string}} Shown */
+/** @typedef {{asked: string, items: any[], next: string, top: string}} Shown `top`: the `next` of its newest page */
 
 /** @param {{query: URLSearchParams}} props */
 export function HistoryPage({ query }) {
   const now = useStore(live);
   const { utc } = useStore(settings);
-  const [shown, setShown] = useState(/** @type {Shown} */ ({ asked: "", items: [], next: "" }));
+  const [shown, setShown] = useState(/** @type {Shown} */ ({ asked: "", items: [], next: "", top: "" }));
   const [problem, setProblem] = useState("");
   const { matchers, problem: wrong } = readFilters(query);
   const outcome = query.get("outcome") ?? "";
@@ -41,7 +41,8 @@ export function HistoryPage({ query }) {
       const found = await page(after);
       if (signal.aborted) return;
       if (!after) setMore(false);
-      setShown((old) => ({ asked, items: after && old.asked === asked ? [...old.items, ...found.items] : found.items, next: found.next }));
+      setShown((old) => (after && old.asked === asked
+        ? { ...old, items: [...old.items, ...found.items], next: found.next } : { asked, ...found, top: found.next }));
       setProblem("");
     } catch (error) {
       if (!signal.aborted) setProblem(/** @type {Error} */ (error).message);
@@ -52,7 +53,15 @@ export function HistoryPage({ query }) {
     return () => under.current.abort();
   }, [asked]);
   // What is new comes by itself, above what is there: further pages stay, and what is read stays where it is.
-  const newest = useAnswer(async () => (shown.asked === asked ? { asked, ...(await page("")) } : null), [asked], now.changes).value;
+  const newest = useAnswer(async () => {
+    if (shown.asked !== asked) return null;
+    const found = await page("");
+    const first = { asked, ...found, top: found.next };
+    if (joined(shown, first)) return first;
+    // What is rare can lie far back: one page further, before something between may be missing.
+    const further = await page(first.next);
+    return { ...first, items: [...first.items, ...further.items], next: further.next };
+  }, [asked], now.changes).value;
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   const [more, setMore] = useState(false);
   useEffect(() => {
@@ -81,15 +90,25 @@ export function HistoryPage({ query }) {
 /** The same while it is under way and when it has ended. @param {any} item */
 const keyOf = (item) => `${item.at} ${item.receiver} ${item.groupKey}`;
 
-/** The newest page, then what is further back; null if they do not meet, as very much is new.
+/** What is newest, then what is further back; null if something between them may be missing, as very much is new.
  * @param {Shown} old @param {Shown} newest @returns {Shown | null} */
 export function joined(old, newest) {
   const fresh = new Set(newest.items.map(keyOf));
+  const reached = position(newest.next);
   let last = old.items.length - 1;
   while (last >= 0 && !fresh.has(keyOf(old.items[last]))) last -= 1;
-  if (last < 0 && old.items.length) return null;
-  const further = old.items.slice(last + 1);
-  return { asked: old.asked, items: [...newest.items, ...further], next: further.length ? old.next : newest.next };
+  const top = position(old.top); // What was newest of all then had this number or a higher one, and so has each item.
+  const known = Math.max(top === Infinity ? 0 : top, ...old.items.map((item) => item.record + 1));
+  if (last < 0 && reached > known) return old.items.length ? null : newest;
+  const further = old.items.slice(last + 1).filter((item) => (item.record ? item.record < reached : reached === Infinity));
+  const back = further.length || position(old.next) < reached;
+  return { asked: old.asked, items: [...newest.items, ...further], next: back ? old.next : newest.next, top: newest.top };
+}
+
+/** The number below which the next page goes on; 0: there is none, Infinity: still among those that are under way. @param {string} next */
+function position(next) {
+  const number = /^\d+/.exec(next);
+  return number ? Number(number[0]) : next ? Infinity : 0;
 }
 
 /** @param {any} delivery */
