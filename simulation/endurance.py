@@ -3,9 +3,9 @@
     python -m simulation.endurance --hours 24 --seed 1
 
 Every few minutes something happens: a node crashes and comes back, one leaves and comes back, a region is cut
-off and healed, metas change, rumours spread. Each hour ends with some quiet minutes, after which all must see
-all and know all, and what the members hold is counted: it must not be more in the last third of the hours
-than in the second.
+off and healed, node metadata changes, user broadcasts are sent. Each hour ends with some quiet minutes, after
+which all must see all and know all, and what the members hold is counted: it must not be more in the last
+third of the hours than in the second.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ QUIET: Final = 240.0
 """Seconds at the end of an hour in which nothing happens."""
 BETWEEN: Final = (60.0, 360.0)
 """Seconds from one thing that happens to the next."""
-RUMOURS: Final = 200
+BROADCASTS: Final = 200
 """Different ones; so many an application keeps."""
 GROWTH: Final = 1.05
 """What the last third may have, of what the second has: a probe may be under way at one count alone."""
@@ -58,7 +58,7 @@ def live(seed: int, hours: float, nodes: int = NODES, hour: float = HOUR) -> Day
     cluster = placed(seed, DISTANCES["80, 150 and 250 ms, 1 % lost"], GossipConfig(), nodes)
     cluster.start_all()
     day, chance = Day(), cluster.world.stream("what happens")
-    happenings: tuple[Callable[[Cluster, Day], None], ...] = (_crash, _leave, _cut, _change, _rumour)
+    happenings: tuple[Callable[[Cluster, Day], None], ...] = (_crash, _leave, _cut, _metadata, _broadcast)
     for number in range(int(hours)):
         end = (number + 1) * hour
         while cluster.world.now < end - QUIET - BETWEEN[1]:
@@ -71,7 +71,7 @@ def live(seed: int, hours: float, nodes: int = NODES, hour: float = HOUR) -> Day
         cluster.run(max(0.0, end - cluster.world.now))
         cluster.require(cluster.checker.converged(), "the members drifted apart in quiet minutes")
         told = set().union(*(node.rumours for node in cluster.nodes))
-        cluster.require(cluster.checker.all_know(told), "a rumour is not known everywhere")
+        cluster.require(cluster.checker.all_know(told), "a user broadcast is not known everywhere")
         day.held.append(sum(_held(node) for node in cluster.nodes))
         day.objects.append(_objects())
     return day
@@ -123,13 +123,13 @@ def _cut(cluster: Cluster, day: Day) -> None:  # noqa: ARG001 - those who are ap
     cluster.network.heal()
 
 
-def _change(cluster: Cluster, day: Day) -> None:
+def _metadata(cluster: Cluster, day: Day) -> None:
     _one(cluster).set_meta(f"{cluster.world.now:.0f}".encode())
     _calm(cluster, day, 10)
 
 
-def _rumour(cluster: Cluster, day: Day) -> None:
-    _one(cluster).spread(f"rumour {cluster.world.random.randrange(RUMOURS)}".encode())
+def _broadcast(cluster: Cluster, day: Day) -> None:
+    _one(cluster).spread(f"number {cluster.world.random.randrange(BROADCASTS)}".encode())
     _calm(cluster, day, 10)
 
 

@@ -19,7 +19,11 @@ FLAGS: Final[dict[str, Note]] = {
     "web.ui-path": Note("different", "ignored: the pages are part of the program"),
     "auto-gomemlimit.ratio": Note("different", "ignored: it tunes Go's memory limit"),
     "help": Note("different", "`--help-long` and `--help-man` show the same text"),
-    "config.file": Note("different", "default `alertmanager.yml`, as upstream; Debian's package has its own"),
+    "config.file": Note(
+        "different",
+        "default `alertmanager.yml`, as upstream; Debian's package has its own. A regular file: a pipe,"
+        " such as `/dev/stdin`, is refused",
+    ),
     "storage.path": Note("different", "default `data/`, as upstream; a journal is kept beside the snapshots"),
     "web.timeout": Note("different", "bare seconds are taken too, as prometheus-operator writes them"),
     "cluster.peer": Note("different", "also `dns+`, `dnssrv+` and `file:`; names are looked up again"),
