@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -76,6 +77,14 @@ def test_every_member_is_within_the_picture(page: Page, mixed: Cluster) -> None:
         [1, 2, 3, 4, 7, 24],
     )
     assert outside == []
+
+
+def test_a_cluster_of_one_waits_for_nobodys_configuration(page: Page, tmp_path: Path) -> None:
+    with Cluster(tmp_path) as cluster:
+        cluster.add(TOCSIN, "only")
+        page.goto(f"{cluster.nodes[0].url}/#/cluster")
+        page.get_by_text("this node's; there are no others").wait_for()
+        page.goto("about:blank")  # before the node ends
 
 
 def test_the_page_of_a_cluster_has_no_barriers(page: Page, mixed: Cluster, axe: str) -> None:

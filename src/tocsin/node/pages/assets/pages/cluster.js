@@ -36,7 +36,7 @@ export function ClusterPage() {
         <dt>Protected by</dt><dd><span class=${cluster.clearText ? "badge bad" : "badge good"}>${PROTECTIONS[/** @type {keyof typeof PROTECTIONS} */ (cluster.protection)]}</span>
           ${cluster.clearText && " Something may leave this node unprotected."} ${cluster.peersInClear > 0 && ` ${cluster.peersInClear} peers are reached in clear text.`}</dd>
         ${["tls", "dtls"].includes(cluster.protection) && html`<dt>Bound names</dt><dd>${cluster.namesBound ? "a member's certificate must carry its name" : "not required (--cluster.tls-bind-names)"}</dd>`}
-        <dt>Configuration</dt><dd>${hashes.size > 1 ? html`<span class="badge warn">${hashes.size} different ones among the members</span>` : telling > 1 ? `the same at ${telling === members.length ? "all members" : `the ${telling} of ${members.length} members that tell`}` : "not known of the others yet"}</dd>
+        <dt>Configuration</dt><dd>${hashes.size > 1 ? html`<span class="badge warn">${hashes.size} different ones among the members</span>` : telling > 1 ? `the same at ${telling === members.length ? "all members" : `the ${telling} of ${members.length} members that tell`}` : members.length > 1 ? "not known of the others yet" : "this node's; there are no others"}</dd>
         <dt>Refused</dt><dd>${cluster.packetsRefused} packets, streams and messages of peers</dd>
         <dt>As JSON</dt><dd>${["cluster", "cluster/members", "cluster/connections"].map((path) => html`<a href=${`${node.base}${API}${path}`}>${path}</a> `)}</dd>
       </dl>
