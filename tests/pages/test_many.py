@@ -41,6 +41,7 @@ def test_the_worst_alerts_are_there_before_all_are_and_stay_where_they_are(page:
     counts = page.locator(".group .count").all_inner_texts()
     first = page.locator(ALERT).first.inner_text().splitlines()[0]
     assert page.locator(".group input").first.is_disabled()  # Not all of the group are there to be selected.
+    page.locator(".facets").get_by_text("Counted once all alerts are there.").wait_for()
     page.locator(ALERT).nth(2).locator("input").check()
     assert late
     for route in late:
@@ -53,6 +54,27 @@ def test_the_worst_alerts_are_there_before_all_are_and_stay_where_they_are(page:
     assert page.locator(".group input").first.is_enabled()
     page.get_by_role("toolbar").get_by_text("1 selected").wait_for()
     assert page.locator(ALERT).nth(2).locator("input").is_checked()
+
+
+def test_the_box_of_a_group_is_not_checked_while_some_of_its_alerts_are_not_there(
+    page: Page, node: Node
+) -> None:
+    page.goto(node.url)
+    found = page.evaluate(
+        """async () => {
+        const root = document.querySelector('[src$="main.js"]').src.replace('main.js', '');
+        const { html, render } = await import(root + 'core/html.js');
+        const { GroupHeader } = await import(root + 'parts/groupheader.js');
+        return [5, undefined].map((total) => {
+            const group = { labels: {}, receiver: '', alerts: [{ key: 'a', labels: {} }], total };
+            const place = document.createElement('div');
+            render(html`<${GroupHeader} group=${group} shared=${{}} selected=${new Set(['a'])} />`, place);
+            const { checked, indeterminate } = place.querySelector('input');
+            return { checked, indeterminate };
+        });
+    }"""
+    )
+    assert found == [{"checked": False, "indeterminate": True}, {"checked": True, "indeterminate": False}]
 
 
 def test_who_asks_for_something_else_meanwhile_goes_on_typing_while_the_list_waits(

@@ -52,6 +52,11 @@ def test_a_link_fills_the_form_and_each_matcher_is_counted(page: Page, node: Nod
     assert made["createdBy"] == "tomasz"
     page.goto(f"{node.url}/#/silences/new")
     assert page.get_by_label("Creator").input_value() == "tomasz"  # remembered
+    page.goto(f"{node.url}/#/silences/new?or=%7Balertname%3D%22Only%22%7D")
+    page.get_by_label("Value of matcher 1").wait_for()
+    assert (
+        page.locator("fieldset.matchers").count() == 1
+    )  # No empty one before it, which could not be removed.
 
 
 def test_further_sets_are_counted_together_and_become_silences_of_their_own(page: Page, node: Node) -> None:

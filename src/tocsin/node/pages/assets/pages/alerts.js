@@ -147,7 +147,7 @@ export function AlertsPage({ query }) {
       </div>
     </div>
     <div class=${facetsOpen ? "columns" : ""}>
-      ${facetsOpen && html`<${Facets} facets=${counted.facets} total=${counted.total} matchers=${view.matchers} onPick=${pick} />`}
+      ${facetsOpen && html`<${Facets} facets=${counted.facets} total=${now.loaded ? counted.total : null} matchers=${view.matchers} onPick=${pick} />`}
       <div class="list">${waiting ? html`<${Waiting} live=${now} />` : html`
         <p class="sum" aria-live="polite">${many(first ? counts.active : alerts.length, "alert")} in ${many(first?.activeGroups ?? groups.length, "group")}
           ${view.matchers.length > 0 && html`<${CopyAs} commands=${alertCommands(view.matchers)} label="This search as" />`}

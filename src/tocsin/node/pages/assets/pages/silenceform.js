@@ -39,7 +39,11 @@ function Form({ old, query }) {
   const again = old?.state === "expired";
   const start = useMemo(() => readFilters(query), []);
   // Alerts that one of several sets takes are muted: the API has room for one in a silence, so each is a silence of its own.
-  const [sets, setSets] = useState(old ? [old.matchers] : [start.matchers, ...start.or]);
+  const [sets, setSets] = useState(() => {
+    if (old) return [old.matchers];
+    // A link with further sets alone has no empty one before them.
+    return start.or.length && !start.matchers.length && !start.problem ? start.or : [start.matchers, ...start.or];
+  });
   const [creator, setCreator] = useState(node.creator || (old && !again ? old.createdBy : query.get("creator") || chosen.creator));
   const [comment, setComment] = useState(old?.comment ?? query.get("comment") ?? "");
   const keepsTimes = old !== null && !again;

@@ -7,7 +7,7 @@ const SHOWN = 6;
 /**
  * @param {object} props
  * @param {import("../core/model.js").Facet[]} props.facets
- * @param {number} props.total  alerts that are counted
+ * @param {number | null} props.total  alerts that are counted; null: not all are there yet
  * @param {import("../core/matchers.js").Matcher[]} props.matchers
  * @param {(m: import("../core/matchers.js").Matcher) => void} props.onPick  add it, or take it away
  */
@@ -15,10 +15,11 @@ export function Facets({ facets, total, matchers, onPick }) {
   const [more, setMore] = useState(/** @type {Record<string, boolean>} */ ({}));
   const [all, setAll] = useState(false);
   const telling = facets.filter(
-    (facet) => matchers.some((m) => m.name === facet.name) || facet.values.length > 1 || facet.values[0][1] < total,
+    (facet) => matchers.some((m) => m.name === facet.name) || facet.values.length > 1 || facet.values[0][1] < (total ?? 0),
   );
   const listed = all ? facets : telling.slice(0, 10);
   return html`<aside class="facets" aria-label="Labels and their values">
+    ${total === null && html`<p class="quiet">Counted once all alerts are there.</p>`}
     ${listed.map((facet) => {
       const values = more[facet.name] ? facet.values.slice(0, 200) : facet.values.slice(0, SHOWN);
       return html`<section key=${facet.name}>

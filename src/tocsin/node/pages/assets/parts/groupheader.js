@@ -19,7 +19,7 @@ import { LabelChip } from "./alertrow.js";
  */
 export function GroupHeader({ group, shared, closed, selected, onFold, onAck, onSelect, onPick }) {
   const { alerts, labels } = group;
-  const all = selected.size > 0 && alerts.every((alert) => selected.has(alert.key));
+  const all = selected.size > 0 && group.total === undefined && alerts.every((alert) => selected.has(alert.key));
   const some = !all && selected.size > 0 && alerts.some((alert) => selected.has(alert.key));
   const names = Object.keys(labels).sort((a, b) => Number(b === "alertname") - Number(a === "alertname") || (a < b ? -1 : 1));
   const more = Object.keys(shared).filter((name) => !(name in labels)).sort();
