@@ -378,12 +378,8 @@ class Silences:
 
     def counts(self, now: Nanoseconds) -> dict[SilenceState, int]:
         """How many silences are in each state."""
-        pending = expired = 0
-        for silence in self._state:  # by hand: with many silences this is what the metrics cost
-            if now < silence.starts_at:
-                pending += 1
-            elif now > silence.ends_at:
-                expired += 1
+        pending = self._state.starts.after(now)
+        expired = self._state.ends.before(now)  # No silence ends before it starts.
         active = len(self._state) - pending - expired
         return {SilenceState.ACTIVE: active, SilenceState.PENDING: pending, SilenceState.EXPIRED: expired}
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tocsin.alerting.acknowledge import is_acknowledgement
 from tocsin.alerting.entries import MergeResult
+from tocsin.alerting.moments import Moments
 from tocsin.alerting.protocol.silence_pb2 import MeshSilence
 from tocsin.alerting.regex import hot_bytes, programs_dropped
 from tocsin.alerting.regex_cost import Cost
@@ -79,6 +80,8 @@ class SilenceStore(ReplicatedState[Silence]):
         self._retention = retention
         self._kept = latest_expiry(0, retention)
         self.index = SilenceIndex()
+        self.starts = Moments()
+        self.ends = Moments()
         self.regex_size = 0
         self.regex_work = 0
         self.regex_parts = 0
@@ -273,6 +276,10 @@ class SilenceStore(ReplicatedState[Silence]):
 
     def _stored(self, entry: Silence, previous: Silence | None) -> None:
         self.touched.add(entry.id)
+        self.starts.add(entry.starts_at)
+        self.ends.add(entry.ends_at)
+        if previous is not None:
+            self._forget_times(previous)
         if is_acknowledgement(entry.annotations):
             self.acknowledgements.add(entry.id)
         elif previous is not None and entry.updated_at > previous.updated_at:
@@ -305,12 +312,19 @@ class SilenceStore(ReplicatedState[Silence]):
         if self.touched.on:
             for identifier in ids:
                 self.touched.add(identifier)
+        self.starts.add_all([entry.starts_at for entry in entries])
+        self.ends.add_all([entry.ends_at for entry in entries])
         self.matchers += sum(map(_matchers_of, entries))
         self.index.add_all(zip(ids, entries, strict=True))
         self.log += ids
 
+    def _forget_times(self, entry: Silence) -> None:
+        self.starts.remove(entry.starts_at)
+        self.ends.remove(entry.ends_at)
+
     def _removed(self, entry: Silence) -> None:
         self.touched.add(entry.id)
+        self._forget_times(entry)
         self.acknowledgements.discard(entry.id)
         self.matchers -= _matchers_of(entry)
         if entry.id in self._resting:

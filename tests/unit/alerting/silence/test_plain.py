@@ -236,6 +236,12 @@ def test_together_they_are_merged_as_one_by_one(
     assert {name: one.index._unfiled[name].encoded for name in one.index._unfiled} == {
         name: other.index._unfiled[name].encoded for name in other.index._unfiled
     }
+    for later in (0, 2000 * HOUR):
+        for store in stores:
+            store.gc(NOW + later)
+            for moment in (NOW - HOUR, NOW, NOW + HOUR):
+                assert store.starts.after(moment) == sum(each.starts_at > moment for each in store)
+                assert store.ends.before(moment) == sum(each.ends_at < moment for each in store)
 
 
 def test_a_length_that_is_longer_than_need_be_is_put_right() -> None:
