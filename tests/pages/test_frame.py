@@ -100,7 +100,7 @@ def test_a_page_that_is_chosen_while_the_first_is_drawn_is_shown(page: Page, nod
         }).observe(document, { childList: true, subtree: true });
     """)
     page.goto(node.url)
-    page.wait_for_function("document.title === 'Status · Tocsin'")
+    page.wait_for_function("() => document.title === 'Status · Tocsin'")
 
 
 def test_without_scripts_the_plain_page_shows(browser: Browser, node: Node) -> None:

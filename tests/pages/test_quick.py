@@ -159,7 +159,7 @@ def test_an_answer_that_comes_late_is_to_what_is_asked_now(page: Page, node: Nod
     page.get_by_text("Nothing of that kind is remembered.").wait_for()
     held[0].continue_()
     page.get_by_role("button", name="muted").click()  # one more question after the late answer
-    page.wait_for_function("!document.querySelector('.timeline .badge.good')")
+    page.wait_for_function("() => !document.querySelector('.timeline .badge.good')")
     page.get_by_role("combobox", name="Filter by matchers").fill("alertname=Disk")
     page.get_by_role("option", name='alertname="DiskWillFillIn4Hours"').wait_for()
 
