@@ -234,5 +234,6 @@ class LoneNode:
         if self.reload_error is not None:
             raise self.reload_error
 
-    def metrics(self, accept: str) -> tuple[bytes, str]:
+    def metrics(self, accept: str) -> Steps[tuple[bytes, str]]:
+        yield
         return b"# nothing is counted here\n", "text/plain; version=0.0.4; charset=utf-8"

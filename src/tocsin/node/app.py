@@ -305,9 +305,9 @@ class Node:
         """For SIGHUP: reload, and only log what goes wrong."""
         await self._coordinator.reload_on_signal()
 
-    def metrics(self, accept: str) -> tuple[bytes, str]:
+    def metrics(self, accept: str) -> Steps[tuple[bytes, str]]:
         """The metrics."""
-        return self.metrics_registry.render(accept)
+        return self.metrics_registry.rendering(accept)
 
     # -- within
 

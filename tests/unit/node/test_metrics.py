@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -176,3 +177,18 @@ def test_a_summary_may_be_read_as_a_count_and_a_sum(metrics: Metrics) -> None:
     kind, _, values = rendered(metrics)["alertmanager_dispatcher_alert_processing_duration_seconds"]
     assert kind == "summary"
     assert 0.5 in values.values()
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_they_are_encoded_in_steps_as_at_once(metrics: Metrics, accept: str) -> None:
+    steps, taken = metrics.rendering(accept), 0
+    while True:
+        try:
+            next(steps)
+            taken += 1
+        except StopIteration as done:
+            text = done.value[0].decode()
+            break
+    assert taken > 5
+    assert text.count("# TYPE ") == len(set(re.findall(r"# TYPE (\S+)", text))) > 50
+    assert text.count("# EOF\n") == text.endswith("# EOF\n") == bool(accept)

@@ -11,6 +11,7 @@ import pytest
 from tests.support.transports import eventually
 from tests.unit.node.test_app import CONFIG, HOUR, Sender, alert
 from tocsin.alerting.nflog import Entry, NotificationLog, Receiver, RecordedEntries
+from tocsin.alerting.steps import finish
 from tocsin.alerting.timestamp import LATEST
 from tocsin.errors import ConfigError
 from tocsin.node import prepared
@@ -69,7 +70,7 @@ def test_it_decides_and_sends_nothing_and_puts_nothing_into_the_log(
         assert not told
         assert not node.intents.statistics.announced
         assert shadow.machine.statistics.not_compared["alone"]
-        shown = node.metrics("")[0].decode()
+        shown = finish(node.metrics(""))[0].decode()
         assert 'tocsin_shadow_notifications_total{receiver="sink",result="missing"} 0\n' in shown
         assert "tocsin_shadow_enabled 1\n" in shown
 

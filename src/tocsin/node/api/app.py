@@ -21,6 +21,7 @@ from tocsin.node.api.backend import Backend
 from tocsin.node.api.limits import Gate, HTTPMetrics, Limits, NoMetrics
 from tocsin.node.api.requests import clean_path
 from tocsin.node.api.statistics import AnswerStatistics
+from tocsin.node.api.steps import run_steps
 from tocsin.node.api.tocsin_v1 import PREFIX as V1_PREFIX
 from tocsin.node.api.v2 import PREFIX, ApiV2
 from tocsin.node.api.zipping import Zipping, takes_gzip
@@ -186,7 +187,7 @@ class Site:
             async with asyncio.timeout(LOOK_UP_SECONDS):
                 alerts = self._backend.alerts.all()
                 await self._backend.look_ups.find_all([alert.labels for alert in alerts])
-        body, content_type = self._backend.metrics(request.headers.get("accept", ""))
+        body, content_type = await run_steps(self._backend.metrics(request.headers.get("accept", "")))
         headers = {"Content-Type": content_type}
         if takes_gzip(request):
             body = await self._zipping.compressed(body)

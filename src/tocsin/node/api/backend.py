@@ -162,6 +162,6 @@ class Backend(Protocol):
         """Whether the node is to be sent requests."""
         ...
 
-    def metrics(self, accept: str) -> tuple[bytes, str]:
+    def metrics(self, accept: str) -> Steps[tuple[bytes, str]]:
         """The metrics and their content type, in the best exposition format that ``accept`` allows."""
         ...

@@ -21,8 +21,9 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from tocsin.alerting.steps import Steps, finish
 from tocsin.node.gonames import goarch
-from tocsin.node.metrics.exposition import expose
+from tocsin.node.metrics.exposition import exposing
 from tocsin.node.metrics.families import FAMILIES, FEATURE_LABELS, TIMINGS, Family
 from tocsin.node.metrics.own import PREFIX, help_of
 from tocsin.node.metrics.process import MoreOfTheProcess
@@ -130,7 +131,11 @@ class Metrics:
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """The metrics and their content type: OpenMetrics where the ``Accept`` header asks for it, else
         text."""
-        answer = expose(self.registry, accept)
+        return finish(self.rendering(accept))
+
+    def rendering(self, accept: str = "") -> Steps[tuple[bytes, str]]:
+        """:meth:`render` in steps."""
+        answer = yield from exposing(self.registry, accept)
         self._process.served += 1
         return answer
 

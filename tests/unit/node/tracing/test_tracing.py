@@ -29,6 +29,7 @@ from tests.support.certificates import CertificateAuthority
 from tests.support.httpreceiver import Server, served
 from tests.support.processes import free_port
 from tests.support.transports import eventually
+from tocsin.alerting.steps import finish
 from tocsin.errors import ConfigError
 from tocsin.node import prepared
 from tocsin.node.app import Node, start
@@ -204,7 +205,7 @@ def test_a_failed_notification_is_seen_by_a_grpc_collector_until_a_reload_withou
                     )
                     await post(url, "B")
                     await eventually(lambda: any(b'"B"' in each.body for each in sink.requests))
-                    assert b"tocsin_tracing_spans_exported_total" in node.metrics("")[0]
+                    assert b"tocsin_tracing_spans_exported_total" in finish(node.metrics(""))[0]
             found = spans_of(got)
             assert one(found, "notify.Integration.Notify", url).failed
             assert one(found, "HTTP POST", url).failed
@@ -366,8 +367,8 @@ def test_flushes_and_reports_are_bounded(monkeypatch: pytest.MonkeyPatch, tmp_pa
             async with node_with(tmp_path, config) as (node, url):
                 await post(url, "A", "B", "C", "D", traceparent=TRACEPARENT)
                 told = "tocsin_tracing_reports_forgotten_total 2\n", "tocsin_tracing_flushes_forgotten_total"
-                await eventually(lambda: told[0] in node.metrics("")[0].decode())
-                await eventually(lambda: f"{told[1]} 0\n" not in node.metrics("")[0].decode())
+                await eventually(lambda: told[0] in finish(node.metrics(""))[0].decode())
+                await eventually(lambda: f"{told[1]} 0\n" not in finish(node.metrics(""))[0].decode())
 
     asyncio.run(main())
 
