@@ -19,46 +19,51 @@ _TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
 
 
 _AT_ONCE: Final = 16
-"""Families that are encoded in one step."""
+"""Families that are read and encoded in one step."""
 _END: Final = b"# EOF\n"
 
 
 def exposing(registry: CollectorRegistry, accept: str = "") -> Steps[tuple[bytes, str]]:
-    """The metrics and their content type: OpenMetrics where the ``Accept`` header asks for it, else text.
-    All are read in the first step, and encoded in the others."""
-    families = list(registry.collect())
-    yield
+    """The metrics and their content type: OpenMetrics where the ``Accept`` header asks for it, else text."""
     open_metrics = "application/openmetrics-text" in accept
-    pieces = []
-    for start in range(0, len(families), _AT_ONCE):
-        some = _Families(families[start : start + _AT_ONCE], go_bounds=not open_metrics)
-        if open_metrics:
-            made: bytes = openmetrics.generate_latest(some)  # type: ignore[no-untyped-call]
-            pieces.append(made.removesuffix(_END))
-        else:
-            pieces.append(_WHOLE.sub(rb"\1", generate_latest(some)))
-        yield
+    encode = _open_metrics if open_metrics else _text
+    pieces: list[bytes] = []
+    families: list[Metric] = []
+    for family in registry.collect():
+        families.append(family)
+        if len(families) == _AT_ONCE:
+            pieces.append(encode(families))
+            families = []
+            yield
+    pieces.append(encode(families))
     if open_metrics:
         return b"".join((*pieces, _END)), openmetrics.CONTENT_TYPE_LATEST
     escaping = "allow-utf-8" if "escaping=allow-utf-8" in accept else "underscores"
     return b"".join(pieces), f"{_TEXT}; escaping={escaping}"
 
 
-class _Families(Collector):
-    """Some families, with the bounds of buckets as Go writes them in text if ``go_bounds``, ``1`` and not
-    ``1.0``: a rule may name one."""
+def _open_metrics(families: Sequence[Metric]) -> bytes:
+    made: bytes = openmetrics.generate_latest(_Families(families))  # type: ignore[no-untyped-call]
+    return made.removesuffix(_END)
 
-    def __init__(self, families: Sequence[Metric], *, go_bounds: bool) -> None:
+
+def _text(families: Sequence[Metric]) -> bytes:
+    for family in families:
+        if family.type == "histogram":  # Go writes a bound as 1 and not 1.0: a rule may name one.
+            family.samples = [
+                sample._replace(labels={**sample.labels, "le": bound.removesuffix(".0")})
+                if (bound := sample.labels.get("le")) is not None
+                else sample
+                for sample in family.samples
+            ]
+    return _WHOLE.sub(rb"\1", generate_latest(_Families(families)))
+
+
+class _Families(Collector):
+    """Some families, as encoders take them."""
+
+    def __init__(self, families: Sequence[Metric]) -> None:
         self._families = families
-        self._go_bounds = go_bounds
 
     def collect(self) -> Iterator[Metric]:
-        for family in self._families:
-            if self._go_bounds and family.type == "histogram":
-                family.samples = [
-                    sample._replace(labels={**sample.labels, "le": bound.removesuffix(".0")})
-                    if (bound := sample.labels.get("le")) is not None
-                    else sample
-                    for sample in family.samples
-                ]
-            yield family
+        return iter(self._families)
