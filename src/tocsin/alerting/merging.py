@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from tocsin.alerting.entries import Entry, MergeResult, RefusedEntryError
 from tocsin.alerting.protocol.delimited import delimit, spans
 from tocsin.alerting.regex import compiled_size
-from tocsin.alerting.skew import MAX_SKEW, is_too_far_ahead
+from tocsin.alerting.skew import is_too_far_ahead
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 
@@ -200,7 +200,8 @@ class MergeJob(Generic[EntryT]):
             or key in self._new
             or key in state._tombstones
             or not (
-                self._keep_expired or (self._now <= entry.expires_at and entry.stamp <= self._now + MAX_SKEW)
+                self._keep_expired
+                or (self._now <= entry.expires_at and not is_too_far_ahead(entry.stamp, None, self._now))
             )
         ):
             self._merge_one(entry)

@@ -76,8 +76,8 @@ class ReplicatedState(Generic[EntryT]):
         raise NotImplementedError
 
     def _plain(self, encoded: bytes) -> EntryT | None:  # noqa: ARG002
-        """The entry in one delimited message, if it is of a kind that is quickly read, acceptable and of no
-        account to any bound but those of :meth:`_store_all`; None: :meth:`_parse` it."""
+        """The entry in one delimited message, if it is valid, quick to read and counted by no bound but those
+        of :meth:`_store_all`; None: :meth:`_parse` it."""
         return None
 
     def _decode(self, parsed: object, encoded: bytes) -> EntryT | None:

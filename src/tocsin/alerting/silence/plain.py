@@ -1,9 +1,8 @@
 """Reads the shape in which nearly all silences come, in a third of the time that the codec takes.
 
 Of this shape is what is its own canonical encoding, and has one matcher set, said twice, without patterns.
-So of protobuf's objects, which are dear to ask, only the texts and times are asked, and the matchers are
-known by their bytes. Of anything else, and of whatever may be wrong, nothing is said here: the codec is to
-judge it.
+Protobuf's objects are slow to read, so only texts and times are read from them, and matchers are looked up by
+their bytes. Everything else, and whatever may be invalid, is left to the codec.
 """
 
 from __future__ import annotations

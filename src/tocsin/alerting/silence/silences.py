@@ -269,7 +269,7 @@ class Silences:
         return tuple(found)
 
     def muting_known(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...] | None:
-        """All of :meth:`mutes` if they are known and few, as mostly; None: :meth:`muting` finds them."""
+        """All of :meth:`mutes` if they are cached and few, as is usual; None: call :meth:`muting`."""
         state, ids = self._state, self._known(labels)
         if ids is None or len(ids) > _IDS_AT_ONCE or state.is_set_back(now):
             return None
