@@ -431,6 +431,8 @@ class TLSConnection(asyncio.Protocol):
         if sock is None:
             return
         with suppress(OSError):
+            # asyncio does so only for sockets that name their protocol, which those accepted here do not.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if hasattr(socket, "TCP_USER_TIMEOUT"):
                 # A black hole lets the kernel buffer data for ever; this makes the kernel give up.

@@ -490,3 +490,18 @@ def test_the_system_holds_little_unsent() -> None:
                 assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == 128 * 1024
 
     run(story)
+
+
+def test_nothing_small_waits_in_the_system_for_an_acknowledgement_at_either_end() -> None:
+    """asyncio knows an accepted socket for one of TCP only if its listener names the protocol."""
+
+    async def story() -> None:
+        async with node() as a, node() as b:
+            await packets(a, b, b"hello")
+            for one in (a, b):
+                [mux] = one.transport._mux_peers._connections  # type: ignore[union-attr]
+                sock = mux.connection.tcp_socket
+                assert sock is not None
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+    run(story)
