@@ -47,6 +47,15 @@ class AlertFlow:
         self._hold = hold
         self._held: list[FlowEffect] = []
         self._pending_reported = False
+        self._paused = False
+
+    def pause(self) -> None:
+        """Flush no group until :meth:`resume`: attempts could not begin yet, and would lose of their time."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Flush groups again; those that came due meanwhile at the next timeout."""
+        self._paused = False
 
     def start(self, flush: Flush, now: Nanoseconds) -> None:
         """Let a flush that was held go on."""
@@ -54,13 +63,15 @@ class AlertFlow:
 
     def next_timeout(self) -> Nanoseconds | None:
         """When ``handle_timeout`` is to be called next."""
-        due = (self.dispatcher.next_timeout(), self.pipeline.next_timeout(), self.intents.next_timeout())
+        flush = None if self._paused else self.dispatcher.next_timeout()
+        due = (flush, self.pipeline.next_timeout(), self.intents.next_timeout())
         return min((when for when in due if when is not None), default=None)
 
     def handle_timeout(self, now: Nanoseconds) -> None:
         """Flush the groups that are due, and move on whatever is."""
         self.intents.handle_timeout(now)
-        self.dispatcher.handle_timeout(now)
+        if not self._paused:
+            self.dispatcher.handle_timeout(now)
         for flush in self.dispatcher.drain():
             if self._hold(flush):
                 self._held.append(FlushHeld(flush))

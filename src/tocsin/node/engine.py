@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import field
+from importlib import import_module
 from random import Random
 from typing import Any, Final, Protocol
 
@@ -134,6 +136,11 @@ class Engine:
         self._closing: asyncio.Task[None] | None = None
         self._flow = AlertFlow(grouping, self.pipeline, self.intents, hold=self._must_look_up)
         self._shell = MachineShell(self._flow, services.clock, self._perform)
+        self._loading: asyncio.Task[None] | None = None
+        needed = {module for sender in senders.values() for module in sender.needs}
+        self._missing = needed - sys.modules.keys()
+        if len(self.dispatcher):
+            self._load_missing()
 
     def insert(self, alerts: Iterable[Alert]) -> None:
         """Take in alerts as the store has merged them."""
@@ -142,6 +149,8 @@ class Engine:
         self._grouping.insert(listed, now)
         if self._regrouping is not None:
             self._regrouping.insert(listed, now)
+        if self._missing and self._loading is None:
+            self._load_missing()
         self._shell.arm()
 
     async def regroup(self, config: AlertmanagerConfig, alerts: Alerts) -> None:
@@ -194,6 +203,8 @@ class Engine:
         self._retired = True
         for task in self._looking_up:
             task.cancel()
+        if self._loading is not None:
+            self._loading.cancel()
         self._shell.stop()
         self.pipeline.retire(self._clock.now())
         if self._withhold:  # The decisions just made are to be compared.
@@ -218,6 +229,22 @@ class Engine:
         if not self._retired:
             self._flow.handle_timeout(now)
         self._shell.run()
+
+    def _load_missing(self) -> None:
+        """Load what the senders need, and flush groups once that is done: an attempt that waits for it would
+        have less than its time, which begins with the flush."""
+        if self._missing and not self._withhold:
+            self._flow.pause()
+            self._loading = asyncio.get_running_loop().create_task(self._loaded())
+
+    async def _loaded(self) -> None:
+        try:
+            await asyncio.to_thread(_import_all, sorted(self._missing))
+        except Exception as error:  # Each attempt that needs it reports it once more.
+            self._log.warn("loading a library of receivers failed", err=repr(error))
+        self._missing = set()
+        self._flow.resume()
+        self._run(self._clock.now())
 
     def _must_look_up(self, flush: Flush) -> bool:
         return not self._look_ups.at_once([alert.labels for alert in flush.alerts])
@@ -325,6 +352,11 @@ class Engine:
     async def _close_senders(self) -> None:
         for sender in self._senders.values():
             await sender.close()
+
+
+def _import_all(modules: Iterable[str]) -> None:
+    for module in modules:
+        import_module(module)
 
 
 def _content(notification: Notification) -> set[tuple[Labels, bool]]:

@@ -30,6 +30,8 @@ receivers: [{name: sink, webhook_configs: [{url: "http://127.0.0.1:1/"}]}]
 class Sender:
     """Takes everything."""
 
+    needs = ()
+
     def __init__(self) -> None:
         self.sent: list[list[str]] = []
 

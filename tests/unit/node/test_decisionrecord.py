@@ -40,6 +40,8 @@ BOUNDS = Bounds(entries=100, size=1 << 20, age=0)
 class Sink:
     """Fails the first attempt, takes the second."""
 
+    needs = ()
+
     def __init__(self) -> None:
         self.sent = 0
 

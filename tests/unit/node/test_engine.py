@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable, Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
 from random import Random
+from threading import Event
+from types import ModuleType
 
 import pytest
 
 from tests.support.transports import eventually
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
+from tocsin.alerting.group import MINIMUM_TIMEOUT
 from tocsin.alerting.grouping import SLICE
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import Entry, NotificationLog
@@ -39,8 +45,10 @@ DONE = Outcome(success=True)
 class HeldSender:
     """Keeps each notification and answers what it is told, or what it is told next."""
 
-    def __init__(self) -> None:
+    def __init__(self, *needs: str) -> None:
+        self.needs = needs
         self.sent: list[Notification] = []
+        self.deadlines: list[Nanoseconds] = []
         self.answers: list[Outcome | Exception] = []
         self.gate = asyncio.Event()
         self.gate.set()
@@ -48,6 +56,7 @@ class HeldSender:
 
     async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
         self.sent.append(notification)
+        self.deadlines.append(deadline)
         await self.gate.wait()
         answer = self.answers.pop(0) if self.answers else DONE
         if isinstance(answer, Exception):
@@ -104,6 +113,23 @@ class Bench:
         )
 
 
+class SlowLibrary(MetaPathFinder, Loader):
+    """A module whose import ends when somebody says so."""
+
+    def __init__(self, name: str, error: str = "") -> None:
+        self.name, self.error = name, error
+        self.begun, self.may_end = Event(), Event()
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name == self.name else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        self.begun.set()
+        assert self.may_end.wait(60)
+        if self.error:
+            raise ImportError(self.error)
+
+
 def run(story: Callable[[Bench], Awaitable[None]]) -> None:
     asyncio.run(story(Bench()))  # type: ignore[arg-type]
 
@@ -120,6 +146,57 @@ def test_an_alert_becomes_one_notification_and_one_record() -> None:
         assert len(sender.sent) == 1
         await engine.close(1)
         assert sender.closed
+
+    run(story)
+
+
+@pytest.mark.parametrize("error", ["", "broken"])
+def test_groups_are_flushed_once_the_senders_libraries_are_loaded_so_attempts_have_all_their_time(
+    error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(bench: Bench) -> None:
+        library = SlowLibrary(f"slow_library_{error}", error)
+        monkeypatch.setattr(sys, "meta_path", [library, *sys.meta_path])
+        sender = HeldSender(library.name)
+        engine = bench.engine(sender)
+        await asyncio.sleep(0)
+        assert not library.begun.is_set()  # A node without alerts needs none.
+        engine.insert([bench.alert("x")])
+        await eventually(library.begun.is_set)
+        due = engine.dispatcher.next_timeout()
+        assert due is not None
+        await eventually(lambda: bench.clock.now() > due)
+        engine.rearm()
+        await asyncio.sleep(0)
+        assert engine.dispatcher.statistics.flushes == 0
+        loaded = bench.clock.now()
+        library.may_end.set()
+        await eventually(lambda: sender.sent)
+        assert sender.deadlines[0] >= loaded + MINIMUM_TIMEOUT
+        await engine.close(1)
+        sys.modules.pop(library.name, None)
+
+    run(story)
+
+
+def test_an_engine_that_is_replaced_while_libraries_are_loaded_flushes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(bench: Bench) -> None:
+        library = SlowLibrary("slow_library_again")
+        monkeypatch.setattr(sys, "meta_path", [library, *sys.meta_path])
+        first, second = HeldSender(library.name), HeldSender()
+        engine = bench.engine(first)
+        engine.insert([bench.alert("x")])
+        await eventually(library.begun.is_set)
+        successor = bench.engine(second, previous=engine)
+        library.may_end.set()
+        successor.insert([bench.alert("x")])
+        await eventually(lambda: second.sent)
+        assert not first.sent
+        await engine.close(1)
+        await successor.close(1)
+        sys.modules.pop(library.name, None)
 
     run(story)
 

@@ -226,6 +226,10 @@ class Services(Protocol):
     def statistics(self) -> ClientStatistics:
         """Counters of bounds that were reached."""
 
+    def needs(self, module: str) -> None:
+        """The first attempt uses ``module``, which takes long to import: the node does so on a thread when it
+        has got its first alert."""
+
     def http(self, config: HTTPClientConfig) -> HTTPClient:
         """A client of this integration's own; :class:`~tocsin.errors.ConfigError`: unusable certificates."""
 

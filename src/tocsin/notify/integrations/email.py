@@ -36,6 +36,8 @@ from tocsin.notify.integrations.secrets import why
 from tocsin.notify.integrations.smtp import ReplyTooLongError, SMTPSession
 from tocsin.notify.integrations.tlscontext import TLSFiles
 
+_NEEDED: Final = ("aiosmtplib.protocol", "email.headerregistry", "email.policy", "email.utils")
+"""Imported where they are used, as a node without mail need not have them."""
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -161,6 +163,8 @@ class EmailNotifier:
     def __init__(self, config: EmailConfig, services: Services) -> None:
         self._config = config
         self._services = services
+        for module in _NEEDED:
+            services.needs(module)
         self._tls = TLSFiles(config.tls_config)
         self._room = asyncio.Semaphore(MAX_SESSIONS)
         self._leaving: dict[asyncio.Task[None], SMTPSession] = {}

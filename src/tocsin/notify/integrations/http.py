@@ -36,7 +36,7 @@ from tocsin.notify.integrations.statistics import ClientStatistics
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.integrations.url import Target, parse
 
-if TYPE_CHECKING:  # Loaded with the first request.
+if TYPE_CHECKING:  # Loaded with the first alert, or the first request.
     from tocsin.notify.integrations.exchanges import Exchanges
 
 __all__ = [
@@ -51,6 +51,8 @@ __all__ = [
     "TLSContexts",
 ]
 
+EXCHANGES: Final = f"{__name__.rpartition('.')[0]}.exchanges"
+"""The module that needs httpcore: loaded with the first alert, or with the first request."""
 USER_AGENT: Final = f"Alertmanager/{__version__} (Tocsin)"
 """Begins like Alertmanager's, which receivers are known to match on."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from tocsin.alerting.notification import Notification
@@ -47,6 +47,10 @@ class Clock(Protocol):
 class Sender(Protocol):
     """Delivers notifications of one integration."""
 
+    @property
+    def needs(self) -> Collection[str]:
+        """Modules that its first attempt uses, and that take long to import."""
+
     async def send(self, notification: Notification, deadline: Nanoseconds) -> Outcome:
         """One attempt, over by ``deadline``. Does not raise for anything that the server can cause."""
 
@@ -79,7 +83,9 @@ class NotifierSender:
         kind: str = "",
         statistics: ClientStatistics | None = None,
         pace: Pace | None = None,
+        needs: Collection[str] = (),
     ) -> None:
+        self.needs = needs
         self._notifier = notifier
         self._pace = pace or Pace()
         self._kind = kind
@@ -139,6 +145,8 @@ class IntegrationServices:
     ) -> None:
         self.secrets = secrets
         self.statistics = statistics
+        self.needed: set[str] = set()
+        """See :meth:`needs`."""
         self._contexts = contexts
         self._renderer = renderer
 
@@ -147,10 +155,15 @@ class IntegrationServices:
         """``--web.external-url``."""
         return self._renderer.external_url
 
+    def needs(self, module: str) -> None:
+        """The first attempt uses ``module``."""
+        self.needed.add(module)
+
     def http(self, config: HTTPClientConfig) -> HTTPClient:
         """A client of this integration's own."""
-        from tocsin.notify.integrations.http import HTTPClient
+        from tocsin.notify.integrations.http import EXCHANGES, HTTPClient
 
+        self.needs(EXCHANGES)
         return HTTPClient(config, contexts=self._contexts, secrets=self.secrets, statistics=self.statistics)
 
     async def compose(self, notification: Notification, build: Callable[[Render], T]) -> T:
@@ -174,7 +187,13 @@ def make_sender(
     services = IntegrationServices(secrets, contexts, renderer, counts)
     notifier = registered(config.kind).load().notifier(config, services)
     return NotifierSender(
-        notifier, secrets=secrets, clock=clock, kind=config.kind, statistics=counts, pace=pace
+        notifier,
+        secrets=secrets,
+        clock=clock,
+        kind=config.kind,
+        statistics=counts,
+        pace=pace,
+        needs=frozenset(services.needed),
     )
 
 

@@ -1,6 +1,6 @@
 """One SMTP session (RFC 5321); each step has its own error. aiosmtplib speaks the protocol: replies of at
 most 32 KiB, no line break within a command, and nothing received before TLS counts as received within it. It
-is loaded with the first mail.
+is loaded with the first alert, or with the first mail.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ from tocsin.notify.integrations.sender import make_senders
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.rendering import TemplateFiles, TemplateRenderer
 
+ROOT = Path(__file__).parents[4]
+
 
 def test_a_hundred_webhooks_load_the_systems_authorities_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -97,5 +99,48 @@ def test_templates_are_loaded_with_the_senders_and_only_if_there_are_any() -> No
     """It takes some tenths of a second: the first notification would hold the loop up for it."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+
+
+ATTEMPTS = """
+import asyncio, sys
+from importlib import import_module
+from tests.support.integrations import CLOCK, notification_of
+from tocsin.alerting.timestamp import SECOND
+from tocsin.node.config import parse_config
+from tocsin.node.configuration import senders_of
+
+TEXT = '''
+route: {receiver: r}
+receivers:
+- name: r
+  email_configs: [{to: a@example.org, from: b@example.org, smarthost: "127.0.0.1:9", require_tls: false}]
+  slack_configs: [{api_url: "http://127.0.0.1:9/", channel: c}]
+'''
+
+async def story():
+    for sender in senders_of(parse_config(TEXT, path="/etc/am.yml"), external_url="", clock=CLOCK).values():
+        assert sender.needs - sys.modules.keys(), "loaded before the first alert"
+        for module in sender.needs:
+            import_module(module)
+        before = sys.modules.copy()
+        outcome = await sender.send(notification_of(), CLOCK.now() + 60 * SECOND)
+        assert "connect" in outcome.error, outcome
+        more = {name.partition(".")[0] for name in sys.modules.keys() - before.keys()}
+        assert more <= {"encodings", "stringprep"}, more
+
+asyncio.run(story())
+"""
+
+
+def test_a_sender_names_what_its_first_attempt_would_take_long_to_load() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ATTEMPTS],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=ROOT,
     )
     assert done.returncode == 0, done.stderr
