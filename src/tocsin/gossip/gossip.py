@@ -292,6 +292,10 @@ class Gossip:
         known = self._endpoint.member(member)
         return self.transport.backlog(known.address) if known is not None else 0
 
+    def round_trip(self, member: str) -> float | None:
+        """Seconds that a member's answers to pings take, smoothed (RFC 6298); None before the first."""
+        return self._endpoint.of_peers.round_trip(member)
+
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Change our tags, which are our meta; :class:`~tocsin.errors.UserError` if too long."""
         self.update_meta(encode_tags(tags))

@@ -64,6 +64,11 @@ class PeerStatistics:
         known = self.smoothed.get(name)
         return known.bound if known is not None else 0.0
 
+    def round_trip(self, name: str) -> float | None:
+        """Seconds that the member's answers take in the mean; None: it never has."""
+        known = self.smoothed.get(name)
+        return known.mean if known is not None else None
+
     def forget(self, names: Set[str]) -> None:
         """The table knows them no more."""
         for name in names:

@@ -4,7 +4,8 @@ get whole states.
 A change leaves within :data:`~tocsin.node.cluster.outbound.INTERVAL` of its commit, together with those of
 the same moment: to every member while they are few, else to a fan-out, which passes it on. What a member took
 from another one it relays as new or, where everybody should have it already, with the next gossip tick
-as a repair. A member that is known to have missed something gets an exchange of states.
+as a repair: at once to members that are much nearer than that one. A member that is known to have missed
+something gets an exchange of states.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ PART_BYTES: Final = 16
 """Bytes that a Part adds to its data: two tags, a key of three letters, a length."""
 RELAYED_BYTES: Final = 700
 """A Go peer sends longer data to every member itself (wire 4.3), so nobody has to pass it on."""
+FAR: Final = 0.02
+"""Seconds of a round trip from which a member is in another place, and not only busy."""
+NEARER: Final = 4
+"""How many times nearer a member is that gets a repair at once. TCP sends what a far line lost again after a
+round trip and 200 ms at least; the repair by a neighbour is there before that."""
 
 
 @dataclass(slots=True)
@@ -69,6 +75,9 @@ class Messenger(Protocol):
 
     def backlog(self, member: str, /) -> int:
         """Bytes that wait for it."""
+
+    def round_trip(self, member: str, /) -> float | None:
+        """Seconds that its answers take, or None before the first."""
 
 
 class Replication:
@@ -136,7 +145,21 @@ class Replication:
             if not from_tocsin:  # A Go peer has sent it to a few members only, and reaches the rest slowly.
                 self._add(repaired, key, changes)
                 return
+            near = self._nearer_than(name)
+            self._add(near, key, changes)
+            repaired = [other for other in repaired if other not in near]
         self._add([one for one in repaired if one != name], key, changes, repair_at=self._repair_time())
+
+    def _nearer_than(self, source: str | None) -> list[str]:
+        """Members that are much nearer than a far ``source``."""
+        far = self._gossip.round_trip(source) if source is not None else None
+        if far is None or far < FAR:
+            return []
+        return [
+            name
+            for name in self._others
+            if name != source and (trip := self._gossip.round_trip(name)) is not None and trip * NEARER <= far
+        ]
 
     def _sender(self, source: Address | None) -> tuple[str | None, bool]:
         """The sender of a message, as far as known, and whether it is a Tocsin node."""

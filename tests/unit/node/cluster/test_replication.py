@@ -37,6 +37,7 @@ class Gossip:
         self.unknown: set[str] = set()
         self.unreachable: set[str] = set()
         self.by_stream: list[tuple[str, str, bytes]] = []
+        self.round_trips: dict[str, float] = {}
         self.streams_open = asyncio.Event()
         self.streams_open.set()
 
@@ -57,6 +58,9 @@ class Gossip:
 
     def backlog(self, name: str) -> int:
         return MAX_BACKLOG + 1 if name in self.stuck else 0
+
+    def round_trip(self, name: str) -> float | None:
+        return self.round_trips.get(name)
 
 
 class Bench:
@@ -164,6 +168,38 @@ def test_news_of_a_tocsin_node_is_repeated_to_the_others_but_not_at_once() -> No
         assert bench.told(b"x=1") == ["node-1", "node-2"]
 
     run(story, 3)
+
+
+def test_news_from_afar_goes_to_neighbours_at_once_since_what_they_were_sent_may_be_lost() -> None:
+    async def story(bench: Bench) -> None:
+        bench.gossip.round_trips |= {"node-0": 0.25, "node-1": 0.002, "node-2": 0.15}  # node-3: not measured
+        bench.replication.relay("sil", [b"x=1"], bench.members[0].address, 10_000)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert bench.told(b"x=1") == ["node-1"]
+
+    run(story, 4, gossip_interval=AT_ONCE)
+
+
+def test_who_was_told_at_once_is_not_told_again_with_the_next_tick() -> None:
+    async def story(bench: Bench) -> None:
+        bench.gossip.round_trips |= {"node-0": 0.25, "node-1": 0.002, "node-2": 0.15}
+        bench.replication.relay("sil", [b"x=1"], bench.members[0].address, 10_000)
+        await bench.quiet()
+        assert bench.told(b"x=1") == ["node-1", "node-2", "node-3"]
+
+    run(story, 4)
+
+
+def test_news_of_a_neighbour_is_repeated_with_the_next_tick_only_however_near_the_others_are() -> None:
+    async def story(bench: Bench) -> None:
+        bench.gossip.round_trips |= {"node-0": 0.015, "node-1": 0.001, "node-2": 0.15}
+        bench.replication.relay("sil", [b"x=1"], bench.members[0].address, 10_000)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert bench.gossip.sent == []
+
+    run(story, 4, gossip_interval=AT_ONCE)
 
 
 def test_news_of_an_alertmanager_goes_on_at_once_unless_it_tells_all_itself() -> None:
