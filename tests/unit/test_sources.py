@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.transport.scheduler import account_of
+from tocsin.gossip.peer import PeerIdentity, account_of
 from tocsin.sources import source_of
 
 
@@ -35,3 +34,4 @@ def test_a_member_has_one_account_in_a_whole_network() -> None:
     assert first == account_of(peer("a", "2001:db8::2"))
     assert first != account_of(peer("b", "2001:db8::1"))
     assert first != account_of(peer("a", "192.0.2.1"))
+    assert account_of("2001:db8::1") == account_of("2001:db8::2") != account_of("2001:db8:0:1::1")

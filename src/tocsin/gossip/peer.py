@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+
 from tocsin.dataclass import dataclass
+from tocsin.sources import source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +25,11 @@ class PeerIdentity:
     def carries(self, name: str) -> bool:
         """Whether the certificate has exactly this name. A wildcard carries no member's name."""
         return name.lower() in self.names
+
+
+def account_of(peer: Hashable) -> Hashable:
+    """The account of ``peer``, so that the many addresses of an IPv6 network share one: for an identity its
+    certificate and source, for a host its source."""
+    if isinstance(peer, PeerIdentity):
+        return peer.certificate, source_of(peer.host)
+    return source_of(peer) if isinstance(peer, str) else peer

@@ -17,9 +17,8 @@ from typing import Final
 from tocsin.bounded import Quota
 from tocsin.errors import TransportError
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.transport.scheduler import account_of
+from tocsin.gossip.peer import account_of
 from tocsin.gossip.wire.stream import StreamDecoder
-from tocsin.sources import source_of
 
 FREE: Final = 64 * 1024
 """Bytes that a message may hold without waiting."""
@@ -139,7 +138,7 @@ class StreamShare:
 
     def __init__(self, memory: StreamMemory, peer: Hashable, decoder: StreamDecoder) -> None:
         self.size = 0
-        self.source: Hashable = source_of(peer) if isinstance(peer, str) else account_of(peer)
+        self.source: Hashable = account_of(peer)
         self._memory = memory
         self._decoder = decoder
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from tocsin.gossip.core.steps import Outcome, Steps
 from tocsin.gossip.driver_statistics import DriverStatistics
-from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.peer import PeerIdentity, account_of
 from tocsin.gossip.stream_memory import StreamMemory, StreamShare
 from tocsin.gossip.transport.base import Stream, Transport
 from tocsin.gossip.transport.scheduler import BAD_PACKET, SLICE
@@ -32,8 +32,9 @@ _BITE: Final = 8 * 1024
 
 
 def accounted_peer(stream: Stream) -> Hashable:
-    """The peer charged for the work that a stream causes: the peer, where that is known, else its host."""
-    return stream.peer or stream.remote.host
+    """The account charged for the work that a stream causes: of the peer, where that is known, else of its
+    host."""
+    return account_of(stream.peer or stream.remote.host)
 
 
 async def write_all(stream: Stream, writes: Iterable[bytes], deadline: Deadline | None = None) -> None:

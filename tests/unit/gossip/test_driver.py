@@ -380,6 +380,25 @@ def test_inbound_streams_of_one_peer_are_bounded() -> None:
     asyncio.run(story())
 
 
+def test_inbound_streams_of_one_network_are_bounded_together() -> None:
+    async def story() -> None:
+        async with cluster(replace(LOCAL, stream_timeout=30.0)) as all_members:
+            a = (await all_members.member("a")).gossip
+            streams: list[Stream] = []
+            for number in range(4):
+                host = f"2001:db8::{number + 1}"
+                streams += await held_streams(all_members.network, a, host, MAX_STREAMS_OF_PEER // 4)
+            [extra] = await held_streams(all_members.network, a, "2001:db8::9", 1)
+            assert await extra.read() == b""
+            assert a.driver_statistics.streams_rejected == 1
+            streams += await held_streams(all_members.network, a, "2001:db8:0:1::9", 1)
+            assert a.driver_statistics.streams_rejected == 1, "another network is not shut out"
+            for stream in (*streams, extra):
+                stream.abort()
+
+    asyncio.run(story())
+
+
 def test_inbound_streams_are_bounded() -> None:
     async def story() -> None:
         async with cluster(replace(LOCAL, stream_timeout=30.0)) as all_members:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.member import Member
-from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.peer import PeerIdentity, account_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,9 @@ class UserMessage:
 
     @property
     def accounted_peer(self) -> Hashable:
-        """The peer charged for the work that the message causes: the peer, where that is known, else its
-        host."""
-        return self.peer or self.source.host
+        """The account charged for the work that the message causes: of the peer, where that is known, else of
+        its host."""
+        return account_of(self.peer or self.source.host)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ from time import perf_counter
 from typing import Final
 
 from tocsin.bounded import Allowance
-from tocsin.gossip.peer import PeerIdentity
-from tocsin.sources import source_of
+from tocsin.gossip.peer import account_of
 
 SLICE: Final = 0.002
 """Seconds of work for one peer before other peers' work."""
@@ -26,14 +25,6 @@ They end it and all streams on it, and that work comes later, in pieces that are
 BAD_PACKET: Final = 0.002
 """Penalty, in seconds, for a packet that does not decode: over a connection that preserves bytes, honest
 peers never send one."""
-
-
-def account_of(peer: Hashable) -> Hashable:
-    """The account of ``peer``: for an identity its certificate and source, so that the many addresses of an
-    IPv6 network share one."""
-    if isinstance(peer, PeerIdentity):
-        return peer.certificate, source_of(peer.host)
-    return peer
 
 
 class FairScheduler:
