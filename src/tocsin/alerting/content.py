@@ -128,27 +128,29 @@ class Content:
         """What the log has of the group at the integration."""
         return self._context.log.query(self._log_key)
 
-    def evaluate(self, entry: Entry | None) -> Steps[list[Muted]] | None:
+    def evaluate(self, entry: Entry | None, deadline: Nanoseconds) -> Steps[list[Muted]] | None:
         """Choose anew if a peer has notified the group, as ``entry`` says; None: there is nothing to choose.
-        In steps, after which :attr:`alerts` are those; what is muted now.
+        In steps, after which :attr:`alerts` are those; what is muted now. Past ``deadline`` nothing is sent.
 
         What was flushed is what is sent, however long a receiver fails: an alert shorter than that would go
         not notified. But once a peer has notified the group, notify what there is after that. (Not in
         shadow, where what is compared is what was flushed.)
         """
         if entry is not None and entry.timestamp != self._seen and not self._context.withhold:
-            return self._chosen_lately(entry)
+            return self._chosen_lately(entry, deadline)
         self.firing, self.resolved = hashes(self.alerts, self._evaluated_at)
         return None
 
-    def _chosen_lately(self, entry: Entry) -> Steps[list[Muted]]:
+    def _chosen_lately(self, entry: Entry, deadline: Nanoseconds) -> Steps[list[Muted]]:
         """By ``entry``, and once more if a peer has notified the group, or silences may have come,
-        before that was done."""
+        before that was done; unless it would not be done by ``deadline`` if it took as long again: that
+        would notify nobody."""
         for _ in range(1 + MAX_ANEW):
             self._seen, began = entry.timestamp, self.now
             muted = yield from self._chosen(entry, began)
             last = self.query() or entry
-            if last.timestamp == entry.timestamp and self.now - began <= STALE:
+            took = self.now - began
+            if (last.timestamp == entry.timestamp and took <= STALE) or self.now + took >= deadline:
                 break
             entry = last
             yield

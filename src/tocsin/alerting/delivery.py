@@ -167,7 +167,7 @@ class Delivery:
         in steps, some of them now and the rest at the next timeout."""
         content = self._content
         if self._evaluating is None:
-            self._evaluating = content.evaluate(content.query())
+            self._evaluating = content.evaluate(content.query(), self._deadline)
         if self._evaluating is not None and not self._evaluate_on(self._evaluating, now):
             return
         entry = content.query()

@@ -225,6 +225,20 @@ def test_a_choice_that_took_long_is_made_anew_and_not_for_ever(notifies: bool) -
     assert len(world.silences.asked_as_of) - began == 3 * len(held)
 
 
+def test_a_choice_is_not_made_anew_where_it_would_not_be_done_by_the_deadline() -> None:
+    held = (alert(alertname="slow"), alert(alertname="told"))
+    world = World(0, current=held)
+    world.start("{}:{}", "slow")
+    [attempt] = [each for each in world.pipeline.drain() if isinstance(each, Attempt)]
+    world.silences.steps = 2 * STEPS
+    world.log.log(HOOK, "{}:{}", (1,), (), T0, 0)
+    world.pipeline.attempt_failed(attempt.id, T0, retry=True, reason="other")
+    effects: list[PipelineEffect] = []
+    for turn in range(1, 6):  # Two fifths of the time pass with the first choice.
+        effects += world.turn(T0 + turn * world.options.group_interval // 5)
+    assert told(effects) == [("{}:{}", 2)]
+
+
 @pytest.mark.parametrize("turns", [0, 1, 3])
 def test_a_deadline_that_passes_meanwhile_ends_the_delivery(turns: int) -> None:
     world = World(0, current=(alert(alertname="slow"),))
