@@ -120,6 +120,8 @@ class Convergence:
             return outcome is not None and outcome.agreed
         [result] = await self._gossip.join([member.address])
         await self._inbox.merged()
+        if result.joined:
+            self._whole_states.setdefault(member_name, self._loop.time())  # It may have brought none.
         return result.joined
 
     # -- called by the cluster
@@ -200,17 +202,12 @@ class Convergence:
 
     async def _meet(self, name: str) -> None:
         """Exchange states with a member while settling."""
-        settle, coming = self.settle, False
+        settle = self.settle
         await asyncio.sleep(0)  # the push/pull that announced it may be the one we want
         while settle is not None and settle.waits_for(name, self._loop.time()) and not settle.settled:
             if self._is_coming(name):
-                coming = True
                 await asyncio.sleep(COMING_INTERVAL)
-                continue
-            if coming:  # It did not come, or it would be done with.
-                coming = False
-                settle.failed(name)
-            elif await self.resync(name):
+            elif await self.resync(name):  # What was to come has not, or it would be done with; or is empty.
                 settle.done(name)
             else:
                 settle.failed(name)

@@ -274,6 +274,36 @@ def test_a_large_state_of_an_alertmanager_comes_once_while_a_node_settles() -> N
     asyncio.run(main())
 
 
+def test_a_member_without_any_state_is_met_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The exchange with it brought nothing, which was taken for a failure; and it was asked for ever."""
+    failed: list[settle.Awaited] = []
+    monkeypatch.setattr(settle.Settle, "failed", lambda _, peer: failed.append(peer))
+
+    async def main() -> None:
+        network = MemoryNetwork()
+        asked: list[bool] = []
+
+        def local_state(join: bool) -> bytes:
+            asked.append(join)
+            return b""
+
+        theirs = Gossip(PATIENT, MemoryTransport(network, address(1)), name="theirs", local_state=local_state)
+        node = Member(network, "node", address(2), (str(address(1)),), PATIENT)
+        await theirs.start()
+        try:
+            await node.cluster.start()
+            await eventually(lambda: node.settled, 60)
+            before = len(asked)
+            await asyncio.sleep(300)  # Of virtual time.
+            assert not failed
+            assert len(asked) == before <= 2
+        finally:
+            await node.cluster.close()
+            await theirs.close()
+
+    run_in_virtual_time(main)
+
+
 def test_a_state_that_is_still_on_its_way_when_the_node_settles_comes_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
