@@ -250,13 +250,18 @@ class OutboundQueue:
         found = [when for route in self._routes.values() if (when := route.due()) is not None]
         return min(found, default=None)
 
-    def batches(self, now: float, backlog: Callable[[str], int]) -> list[Batch]:
-        """What to send now. ``backlog`` returns how many bytes wait in the transport for a member."""
+    def batches(self, now: float, backlog: Callable[[str], int], most: int | None = None) -> list[Batch]:
+        """What to send now, to the first ``most`` members; the others are due still, and come before those the
+        next time. ``backlog`` returns how many bytes wait in the transport for a member."""
         found: list[Batch] = []
+        served: list[str] = []
         for member, route in self._routes.items():
             due = route.due()
             if due is None or due > now:
                 continue
+            if len(served) == most:
+                break
+            served.append(member)
             if backlog(member) > MAX_BACKLOG:
                 route.next_sending = now + BACKLOG_RETRY
                 continue
@@ -267,6 +272,10 @@ class OutboundQueue:
                 found.append(self._pack(member, route, key, repairs, now))
                 if route.under_way:
                     break
+        else:
+            return found
+        for member in served:
+            self._routes[member] = self._routes.pop(member)
         return found
 
     def _pack(self, member: str, route: _Route, key: str, repairs: bool, now: float) -> Batch:

@@ -32,6 +32,8 @@ from tocsin.node.log import Logger
 
 FEW: Final = 8
 """Other members up to which each gets every change from the node that made it."""
+AT_ONCE: Final = 64
+"""Members that changes are sent to in one iteration of the event loop."""
 PART_BYTES: Final = 16
 """Bytes that a Part adds to its data: two tags, a key of three letters, a length."""
 RELAYED_BYTES: Final = 700
@@ -116,6 +118,7 @@ class Replication:
         self._fanout_until = 0.0
         self._exchanges: dict[str, asyncio.Task[None]] = {}
         self._tasks = Tasks(lambda error: log.error("sending changes failed", error=repr(error)))
+        self._arming: asyncio.Handle | None = None
         self._closed = False
 
     # -- changes
@@ -183,7 +186,8 @@ class Replication:
         for change in changes:
             name = key_of(change) if key_of is not None else None
             self.outbound.add(members, key, name, change, repair_at=repair_at)
-        self._arm()
+        # Never synchronously: changes of the same iteration of the loop leave in one batch.
+        self._timer.arm_by(self._loop.time() if repair_at is None else repair_at)
 
     def _choose(self) -> tuple[list[str], list[str]]:
         """The members that get changes now, and those that get them with the next tick; chosen anew at each
@@ -212,7 +216,7 @@ class Replication:
         self._others[member.name] = member
         self._by_address[member.address] = member.name
         self._fanout_until = 0.0
-        self._arm()
+        self._arm_soon()
 
     def listens(self, address: Address) -> bool:
         """Whether a live member is there."""
@@ -238,7 +242,7 @@ class Replication:
         if name is not None:
             self.statistics.losses += 1
             self.outbound.lost(name)
-            self._arm()
+            self._arm_soon()
 
     def _drop_address(self, name: str) -> None:
         known = self._others.get(name)
@@ -247,7 +251,13 @@ class Replication:
 
     # -- sending
 
+    def _arm_soon(self) -> None:
+        """Once in an iteration of the event loop, whatever happens in it: it looks at all members."""
+        if self._arming is None:
+            self._arming = self._loop.call_soon(self._arm)
+
     def _arm(self) -> None:
+        self._arming = None
         if self._closed:
             return
         now = self._loop.time()
@@ -258,12 +268,16 @@ class Replication:
         if when is None:
             self._timer.disarm()
         else:
-            # Never synchronously: changes of the same iteration of the loop leave in one batch.
             self._timer.arm_by(max(when, now))
 
     def _run(self) -> None:
-        now = self._loop.time()
-        for batch in self.outbound.batches(now, self._gossip.backlog):
+        self._send(AT_ONCE)
+        for name in self.resyncs.due(self._loop.time()):
+            self._exchanges[name] = self._tasks.spawn(self._exchange(name))
+        self._arm_soon()
+
+    def _send(self, most: int | None) -> None:
+        for batch in self.outbound.batches(self._loop.time(), self._gossip.backlog, most):
             part = encode_part(batch.key, batch.data)
             self.statistics.batches += 1
             self.statistics.batch_bytes += len(part)
@@ -274,9 +288,6 @@ class Replication:
                 self._gossip.send_best_effort(batch.member, part)
             except (NotFoundError, ClosedError):
                 self.outbound.lost(batch.member)
-        for name in self.resyncs.due(now):
-            self._exchanges[name] = self._tasks.spawn(self._exchange(name))
-        self._arm()
 
     async def _deliver(self, batch: Batch, part: bytes) -> None:
         """By stream. The next batch to the member waits for the end of this one."""
@@ -287,7 +298,7 @@ class Replication:
             self.outbound.undelivered(batch.member, batch.key, self._loop.time())
         else:
             self.outbound.delivered(batch.member, self._loop.time())
-        self._arm()
+        self._arm_soon()
 
     async def _exchange(self, name: str) -> None:
         success = False
@@ -298,7 +309,7 @@ class Replication:
             if self._exchanges.get(name) is asyncio.current_task():
                 del self._exchanges[name]
             self.resyncs.finished(name, success=success, now=self._loop.time())
-            self._arm()
+            self._arm_soon()
 
     # -- the end
 
@@ -306,7 +317,7 @@ class Replication:
         """Send what is queued, as far as the transport takes it, and stop."""
         if self._closed:
             return
-        self._run()
+        self._send(None)
         self._closed = True
         self._timer.stop()
         await self._tasks.cancel()

@@ -15,8 +15,9 @@ from tocsin.node.config.flags import NodeFlags
 
 GOSSIP_BYTES = 64 * 1024
 """Over TLS a packet has no MTU."""
-CLEAR_MEMBERS = 1024
-"""Members at most while traffic may be clear text: anybody can invent some there, and each takes time."""
+MEMBERS = 1024
+"""Members at most. A cluster of Alertmanagers is small; in clear text anybody can invent members, with a
+keyring whoever has its key, and each takes time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,6 @@ class ClusterSettings:
     def of_flags(cls, flags: NodeFlags, *, name: str, incarnation: int, restored: tuple[Target, ...]) -> Self:
         """As the flags say, whose nanoseconds become seconds here."""
         profile = GossipConfig.profile(flags.cluster_profile or "lan")
-        clear_text = flags.clear_text or flags.takes_clear_text
         return cls(
             name=name,
             incarnation=incarnation,
@@ -58,7 +58,7 @@ class ClusterSettings:
                 gossip_bytes=None if flags.cluster_transport in PACKET_BOUND else GOSSIP_BYTES,
                 label=flags.cluster_label.encode(),
                 bind_names=flags.cluster_tls_bind_names,
-                max_members=CLEAR_MEMBERS if clear_text else profile.max_members,
+                max_members=MEMBERS,
             ),
             settle_timeout=in_seconds(flags.cluster_settle_timeout),
             reconnect_interval=in_seconds(flags.cluster_reconnect_interval),

@@ -15,6 +15,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.wire.messages import MemberState
+from tocsin.node.cluster import replication
 from tocsin.node.cluster.capability import META
 from tocsin.node.cluster.outbound import MAX_BACKLOG
 from tocsin.node.cluster.replication import FEW, Replication
@@ -156,6 +157,20 @@ def test_of_many_a_few_get_it_at_once_some_later_and_each_go_peer_from_its_maker
         assert len(told) < 20
 
     run(story, 40, go=3, gossip_interval=AT_ONCE)
+
+
+def test_a_change_goes_to_a_thousand_members_in_steps() -> None:
+    async def story(bench: Bench) -> None:
+        bench.replication.broadcast("sil", [b"made"])
+        at_once = []
+        while len(bench.told(b"made")) < 1000:
+            before = len(bench.told(b"made"))
+            await asyncio.sleep(0)
+            at_once.append(len(bench.told(b"made")) - before)
+        assert max(at_once) <= replication.AT_ONCE
+        assert sorted(bench.told(b"made")) == sorted(bench.replication._others), "each once"
+
+    run(story, 0, go=1000)
 
 
 def test_news_of_a_tocsin_node_is_repeated_to_the_others_but_not_at_once() -> None:
