@@ -132,6 +132,35 @@ def test_trying_again_makes_only_what_is_not_made_and_changes_what_is(page: Page
     assert len(ends) == 2  # of those that go on, and of the one that was ended
 
 
+def test_one_that_was_made_though_the_answer_was_lost_is_not_made_twice(page: Page, node: Node) -> None:
+    lost: list[Route] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            lost.append(route)
+        else:
+            route.continue_()
+
+    def made() -> list[dict[str, object]]:
+        return [each for each in node.api.silences() if each["matchers"][0]["name"] == "lost"]
+
+    page.route("**/api/v2/silences", lose)
+    sets = "filter=%7Blost%3D%22a%22%2Cb%3D~%22c.*%22%7D&or=%7Blost%3D%22b%22%7D"
+    page.goto(f"{node.url}/#/silences/new?{sets}&comment=lost&creator=ana")
+    submit = page.get_by_role("button", name="Silence", exact=True)
+    submit.click()
+    eventually(hearing(page, lambda: lost), "the first is asked for")
+    taken = lost.pop()
+    taken.fetch()
+    taken.abort()
+    page.get_by_text("The node does not answer.").wait_for()
+    page.unroute("**/api/v2/silences")
+    submit.click()
+    page.get_by_text("2 silences are made.").wait_for()
+    assert len(made()) == 2
+    assert len({each["endsAt"] for each in made()}) == 1  # type: ignore[misc]
+
+
 def test_a_change_that_adds_sets_can_be_tried_again(page: Page, node: Node) -> None:
     of = {"matchers": [matcher("twice", "old")], "createdBy": "ana", "comment": "with a note"}
     now = datetime.now(UTC)

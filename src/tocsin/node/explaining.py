@@ -21,6 +21,7 @@ from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError, StorageError
 from tocsin.node.api.steps import meets, pauses_after, run_steps
+from tocsin.node.api.turns import pause
 from tocsin.node.places import Places
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class Explaining:
         pauses = pauses_after(SLICE)
         for alert in alerts:
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
             labels = alert.labels
             named = question.names(labels.fingerprint)
             if named is None:

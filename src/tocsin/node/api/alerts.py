@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from sys import maxsize
 from typing import Final, Self, TypeAlias
@@ -24,6 +23,7 @@ from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Int
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
 from tocsin.node.api.steps import Pauses, meets, pauses_after, run_steps
+from tocsin.node.api.turns import pause
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before other work of the event loop runs."""
@@ -140,7 +140,7 @@ class AlertOperations:
         intake = Intake(now, backend.config.global_.resolve_timeout, self._mode)
         for start in range(0, len(parts), SLICE):
             if start:
-                await asyncio.sleep(0)
+                await pause()
             valid = intake.alerts(parts[start : start + SLICE])
             if valid:
                 await backend.put_alerts(valid)
@@ -162,7 +162,7 @@ class AlertOperations:
         comma = b""
         for alert in backend.alerts.by_fingerprint():
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
             view = self._views.of(alert, route)
             if not await wanted.wants_receivers(view.receivers, pauses):
                 continue
@@ -189,7 +189,7 @@ class AlertOperations:
             alone = (group.receiver,)
             for alert in group.alerts:
                 if next(pauses):
-                    await asyncio.sleep(0)
+                    await pause()
                 status = await wanted.status(alert, pauses)
                 if status is None:
                     continue
@@ -223,7 +223,7 @@ class AlertOperations:
             size = 0
             for alert, status in alerts:
                 if next(pauses):
-                    await asyncio.sleep(0)
+                    await pause()
                 if status is _NOT_MUTED:
                     status_text = not_muted
                 else:

@@ -5,30 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections import Counter
-from typing import Final, Protocol
+from typing import Protocol
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from tocsin.alerting.duration import format_go_duration
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
-from tocsin.bounded import Memo
 from tocsin.dataclass import dataclass
 from tocsin.node.api.answers import plain_error
 from tocsin.node.api.browsers import ANY, BrowserRules
 from tocsin.node.api.people import NOBODY, PeopleRules
+from tocsin.node.api.places import Place, Places
 from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, AlertLimits
+from tocsin.node.api.turns import CURRENT, Turns
 from tocsin.sources import source_of
-
-OVERFLOW: Final = 2
-"""GETs in all, as a multiple of ``get_concurrency``, when addresses with less than their share add theirs."""
-MAX_WAITING: Final = 64
-"""GETs past that, one of each address that has none, that wait for one of the others to be over."""
-LONGEST_WAIT: Final = 5.0
-"""Seconds that such a GET waits."""
-REMEMBERED: Final = 1024
-"""Addresses of which it is known when they had a place last."""
 
 
 class HTTPMetrics(Protocol):
@@ -115,14 +106,8 @@ class Gate:
         self._concurrency = limits.get_concurrency if limits.get_concurrency > 0 else default_concurrency()
         self._timeout = limits.timeout
         self._metrics = metrics
-        self._gets = 0
-        self._gets_of: Counter[str] = Counter()
-        """GETs being answered, by address."""
-        self._waiting: dict[str, tuple[tuple[bool, int], asyncio.Future[None]]] = {}
-        """By address, with its rank, the lowest first: one that is known by when it had a place last, counted
-        in GETs; then others by when they came, as who has very many addresses uses each once."""
-        self._had: Memo[str, int] = Memo(REMEMBERED)
-        self._begun = 0
+        self._places = Places(self._concurrency, metrics.gets_in_flight, time.monotonic)
+        self._turns = Turns(self._concurrency)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -145,82 +130,42 @@ class Gate:
         if self._answerer.streams(scope["path"]):
             await self._answerer(scope, receive, sent)
             return
+        CURRENT.set(self._turns.begin(writes=scope["method"] != "GET"))
         if scope["method"] != "GET":
             await self._timed(scope, receive, sent, sent)
             return
         client = scope.get("client")
-        source = source_of(client[0]) if client else ""
-        if not await self._take(source):
-            self._metrics.concurrency_limit_exceeded()
-            message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
-            await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)
+        place = await self._places.take(source_of(client[0]) if client else "")
+        if place is None:
+            await self._refuse(scope, receive, sent)
             return
-        # A client that takes a long answer slowly holds no slot of other requests: those answers have their
-        # own bound.
-        counted = True
+        try:
+            await self._answer(place, scope, receive, sent)
+        finally:
+            self._places.give_back(place)
 
+    async def _answer(self, place: Place, scope: Scope, receive: Receive, sent: _Sent) -> None:
         async def send(message: Message) -> None:
-            nonlocal counted
-            if counted and message.get("more_body"):
-                counted = False
-                self._count(source, -1)
+            place.answered()
+            if message.get("more_body"):
+                # A client that takes a long answer slowly has no place of other requests: those answers have
+                # their own bound.
+                self._places.give_back(place)
             await sent(message)
 
         try:
-            await self._timed(scope, receive, sent, send)
-        finally:
-            if counted:
-                self._count(source, -1)
-
-    async def _take(self, source: str) -> bool:
-        """Have a place, which :meth:`_count` gives back; false if there is none. An address without one waits
-        for it: whoever has many addresses could have all places. Who had one longest ago comes first."""
-        if self._has_slot(source):
-            self._count(source, 1)
-            return True
-        if self._gets_of[source] or source in self._waiting or len(self._waiting) >= MAX_WAITING:
-            return False
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        had = self._had.get(source)
-        self._waiting[source] = (had is None, self._begun if had is None else had), turn
-        try:
-            async with asyncio.timeout(LONGEST_WAIT):
-                await turn
+            async with asyncio.timeout(None) as limit:
+                place.may_end(limit)
+                await self._timed(scope, receive, sent, send)
         except TimeoutError:
-            return not turn.cancelled()
-        except asyncio.CancelledError:
-            if not turn.cancelled():
-                self._count(source, -1)
-            raise
-        finally:
-            if self._waiting.get(source, (None, None))[1] is turn:
-                del self._waiting[source]
-        return True
+            if not limit.expired() or sent.status is not None:
+                raise
+            await self._refuse(scope, receive, sent)
 
-    def _has_slot(self, source: str) -> bool:
-        """Whether there is room for a GET of ``source``: an address whose slow GETs take all slots must not
-        keep probes and scrapes of others out."""
-        if self._gets < self._concurrency:
-            return True
-        sources = len(self._gets_of.keys() | {source})
-        share = max(self._concurrency // sources, 1)
-        return self._gets < OVERFLOW * self._concurrency and self._gets_of[source] < share
-
-    def _count(self, source: str, more: int) -> None:
-        self._gets += more
-        self._gets_of[source] += more
-        if not self._gets_of[source]:
-            del self._gets_of[source]
-        if more > 0:
-            self._begun += 1
-            self._had.put(source, self._begun)
-        self._metrics.gets_in_flight(self._gets)
-        while self._waiting and self._gets < OVERFLOW * self._concurrency:
-            first = min(self._waiting, key=lambda each: self._waiting[each][0])
-            _, turn = self._waiting.pop(first)
-            if not turn.done():
-                self._count(first, 1)
-                turn.set_result(None)
+    async def _refuse(self, scope: Scope, receive: Receive, sent: _Sent) -> None:
+        self._metrics.concurrency_limit_exceeded()
+        message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
+        await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)
 
     async def _timed(self, scope: Scope, receive: Receive, sent: _Sent, send: Send) -> None:
         if self._timeout <= 0:

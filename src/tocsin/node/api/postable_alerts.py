@@ -28,6 +28,7 @@ from tocsin.node.api.bodies import (
 from tocsin.node.api.go_json import GoJSONError, Pairs, Value, decode_first, mismatch
 from tocsin.node.api.interned import Interned
 from tocsin.node.api.times import parse_time
+from tocsin.node.api.turns import pause
 
 MAX_PROBLEMS: Final = 1000
 """Invalid alerts of one request that are described in the error; further ones are only counted."""
@@ -139,7 +140,7 @@ class AlertReader:
                 held += len(alert.labels)
                 if position % SLICE == SLICE - 1 or held > SLICE_BYTES:
                     held = 0
-                    await asyncio.sleep(0)
+                    await pause()
                 parts.append(self._parts(alert))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, GoJSONError):
             if len(body) < SLOW_BYTES:

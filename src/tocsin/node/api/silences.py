@@ -21,6 +21,7 @@ from tocsin.node.api.postable_silence import reading_silence
 from tocsin.node.api.requests import Query
 from tocsin.node.api.silence_views import SilenceViews
 from tocsin.node.api.steps import pauses_after, run_steps
+from tocsin.node.api.turns import pause
 
 SHOW_SLICE: Final = 512
 """Silences that are shown before other work of the event loop runs."""
@@ -59,7 +60,7 @@ class SilenceOperations:
         pauses = pauses_after(SHOW_SLICE)
         for silence in found:
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
             yield comma + self._views.encode(silence, now)
             comma = b","
 

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.steps import Steps
+from tocsin.node.api.turns import must_wait, pause
 
 SLICE: Final = 0.004
 """Seconds of work before other work runs; one step may take longer."""
@@ -22,6 +23,8 @@ Pauses: TypeAlias = Iterator[bool]
 
 async def run_steps(steps: Steps[T]) -> T:
     """Run all steps; returns the result."""
+    if must_wait():
+        await pause()
     while True:
         began = perf_counter()
         end = began + SLICE
@@ -33,7 +36,9 @@ async def run_steps(steps: Steps[T]) -> T:
             result: T = done.value
             return result
         took = perf_counter() - began
-        await asyncio.sleep(took if took > LONG else 0)
+        if took > LONG:
+            await asyncio.sleep(took)
+        await pause()
 
 
 def run_within(steps: Steps[T], seconds: float) -> T:
@@ -50,7 +55,10 @@ def run_within(steps: Steps[T], seconds: float) -> T:
 
 
 def pauses_after(count: int) -> Pauses:
-    """True when other work is to run: after so many times, or SLICE seconds if the work is slow."""
+    """True when other work is to run (:func:`tocsin.node.api.turns.pause`): after so many times, or SLICE
+    seconds if the work is slow, and at the beginning if another request has work in this iteration."""
+    if must_wait():
+        yield True
     while True:
         end = perf_counter() + SLICE
         for _ in range(count - 1):
@@ -64,7 +72,7 @@ async def meets(matchers: Sequence[Matcher], labels: Mapping[str, str], pauses: 
     """Whether labels fulfil all matchers. Each pattern counts in ``pauses``, as it may take milliseconds."""
     for matcher in matchers:
         if matcher.regex is not None and next(pauses):
-            await asyncio.sleep(0)
+            await pause()
         if not matcher.matches(labels.get(matcher.name, "")):
             return False
     return True

@@ -251,8 +251,8 @@ class OutboundQueue:
         return min(found, default=None)
 
     def batches(self, now: float, backlog: Callable[[str], int], most: int | None = None) -> list[Batch]:
-        """What to send now, to the first ``most`` members; the others are due still, and come before those the
-        next time. ``backlog`` returns how many bytes wait in the transport for a member."""
+        """What to send now, to the first ``most`` members; the others are due still, and come first the next
+        time. ``backlog`` returns how many bytes wait in the transport for a member."""
         found: list[Batch] = []
         served: list[str] = []
         for member, route in self._routes.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,6 +17,7 @@ from tocsin.models.base import Query
 from tocsin.node.api.requests import read_matchers
 from tocsin.node.api.steps import meets, pauses_after, run_steps
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
+from tocsin.node.api.turns import pause
 
 SLICE: Final = 256
 """Alerts or groups that are evaluated before other work runs."""
@@ -69,7 +69,7 @@ class _Acknowledge:
             pauses = pauses_after(SLICE)
             for route, named, _ in backend.tocsin.each_group():
                 if next(pauses):
-                    await asyncio.sleep(0)
+                    await pause()
                 if route.options.receiver == asked.receiver and named == labels:
                     try:
                         return matchers_of_group(route, labels)
@@ -86,7 +86,7 @@ class _Acknowledge:
         pauses = pauses_after(SLICE)
         for alert in self._backend.alerts.all():
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
             count += not alert.resolved_at(now) and await meets(matchers, alert.labels, pauses)
         return count
 

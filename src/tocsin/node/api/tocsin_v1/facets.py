@@ -18,6 +18,7 @@ from tocsin.node.api.steps import meets, pauses_after, run_steps
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
+from tocsin.node.api.turns import pause
 
 SLICE: Final = 64
 """Alerts or labels that are counted before other work runs."""
@@ -87,7 +88,7 @@ class _Facets:
         pauses = pauses_after(SLICE)
         for alert in backend.alerts.all():
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
             labels = alert.labels
             if alert.resolved_at(backend.now()) or not await meets(matchers, labels, pauses):
                 continue

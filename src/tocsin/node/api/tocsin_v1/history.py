@@ -20,6 +20,7 @@ from tocsin.node.api.tocsin_v1.paging import MAX_PAGE_BYTES, Fitting, shown_page
 from tocsin.node.api.tocsin_v1.recordviews import alert_seen, moment, notification, outcomes
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
 from tocsin.node.api.tocsin_v1.scanning import Cursor, RecordScan
+from tocsin.node.api.turns import pause
 
 MAX_SECONDS: Final = 5.0
 """Seconds for which silences are filtered and sorted."""
@@ -56,7 +57,7 @@ class _Wanted:
             return True
         for alert in alerts:
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
             if await self.alert(alert, pauses):
                 return True
         return False
@@ -76,7 +77,7 @@ class _Notifications:
             async for scanned in records:
                 record = scanned.record
                 if next(pauses):
-                    await asyncio.sleep(0)
+                    await pause()
                 if (
                     wanted.fits(record)
                     and (not query.outcome or query.outcome in outcomes(record))
@@ -107,7 +108,7 @@ class _Alerts:
                 record = scanned.record
                 for cursor in range(scanned.start, len(record.alerts)) if wanted.fits(record) else ():
                     if next(pauses):
-                        await asyncio.sleep(0)
+                        await pause()
                     alert = record.alerts[cursor]
                     key = (alert.fingerprint, alert.starts_at, record.receiver)
                     if key in seen or not await wanted.alert(alert, pauses):

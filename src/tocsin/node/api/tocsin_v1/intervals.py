@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -18,6 +17,7 @@ from tocsin.node.api.steps import pauses_after
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
+from tocsin.node.api.turns import pause
 
 DAY: Final = 1440
 """Minutes."""
@@ -41,7 +41,7 @@ class _Intervals:
             mutes.update(route.options.mute_time_intervals)
             activates.update(route.options.active_time_intervals)
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
         found: list[Interval] = []
         for name, spans in config.time_intervals.items():
             zone = zone_of(spans)
@@ -49,7 +49,7 @@ class _Intervals:
             week: list[tuple[tuple[int, int], ...]] = []
             for day in range(7):
                 week.append(day_of(spans, monday + timedelta(days=day)))
-                await asyncio.sleep(0)
+                await pause()
             found.append(
                 Interval(
                     name=name,

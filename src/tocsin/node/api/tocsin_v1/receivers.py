@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
@@ -19,6 +18,7 @@ from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
+from tocsin.node.api.turns import pause
 
 SLICE: Final = 256
 """Alerts, routes or receivers that are counted before other work runs."""
@@ -42,18 +42,18 @@ class _Receivers:
         for route in config.route.walk():
             routes[route.options.receiver] += 1
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
         for route, _, held in backend.tocsin.each_group():
             groups[route.options.receiver] += 1
             for alert in held:
                 alerts[route.options.receiver] += not alert.resolved_at(now)
                 if next(pauses):
-                    await asyncio.sleep(0)
+                    await pause()
         labels = receiver_labels(config)
         found = []
         for receiver in config.receivers:
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
             name = receiver.name
             found.append(
                 Receiver(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from time import monotonic
@@ -17,6 +16,7 @@ from tocsin.node.api.steps import pauses_after
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
+from tocsin.node.api.turns import pause
 
 SLICE: Final = 256
 """Alerts or routes that are counted before other work runs."""
@@ -41,12 +41,12 @@ class _Routes:
             for alert in held:
                 alerts[route.id] += not alert.resolved_at(now)
                 if next(pauses):
-                    await asyncio.sleep(0)
+                    await pause()
         found: list[Route] = []
         depths: dict[str, int] = {}
         for node in backend.config.route.walk():
             if next(pauses):
-                await asyncio.sleep(0)
+                await pause()
             depths[node.id] = depths[node.parent.id] + 1 if node.parent is not None else 0
             muted = backend.tocsin.route_muted_by(node.options, now)
             found.append(shown(node, depths[node.id], groups[node.id], alerts[node.id], muted))

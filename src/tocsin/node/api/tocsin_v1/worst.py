@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from time import monotonic
 from typing import Final, TypeAlias
@@ -19,6 +18,7 @@ from tocsin.node.api.go_json import encode_plain
 from tocsin.node.api.steps import pauses_after, run_steps
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
+from tocsin.node.api.turns import pause
 
 SLICE: Final = 128
 """Alerts that are looked at before other work runs."""
@@ -109,7 +109,7 @@ class _Worst:
             muted = bool(backend.group_muted_by(view))
             for alert in view.alerts:
                 if next(pauses):
-                    await asyncio.sleep(0)
+                    await pause()
                 now, labels = backend.now(), alert.labels
                 if alert.resolved_at(now):
                     continue
@@ -138,7 +138,7 @@ class _Worst:
     async def _all(self, alerts: Sequence[Alert]) -> tuple[WorstAlert, ...]:
         found = []
         for alert in alerts:
-            await asyncio.sleep(0)  # Each is matched against all routes, which takes milliseconds if many.
+            await pause()  # Each is matched against all routes, which takes milliseconds if many.
             found.append(self._alert(alert))
         return tuple(found)
 
@@ -166,7 +166,7 @@ async def _alike(alerts: Sequence[Alert]) -> dict[str, str]:
     pauses = pauses_after(SLICE)
     for alert in alerts:
         if next(pauses):
-            await asyncio.sleep(0)
+            await pause()
         labels = alert.labels
         for name in [name for name, value in alike.items() if labels.get(name) != value]:
             del alike[name]

@@ -1,6 +1,6 @@
 // What is known of silences beside the API's answer, and what may be done to them. Pure but for the requests.
 import { distinct } from "./model.js";
-import { matchesAll, readable, takesEmpty } from "./matchers.js";
+import { formatMatcher, matchesAll, readable, takesEmpty } from "./matchers.js";
 import { readSilence } from "./live.js";
 import { expireSilence, forEach, putSilence, read } from "./node.js";
 import { DAY, HOUR } from "./time.js";
@@ -43,22 +43,55 @@ export function posted(silence, change = {}) {
   };
 }
 
+/** @typedef {ReturnType<typeof posted>} Posted */
 /** @typedef {{id: string, as: string, start: string}} Made  a silence that a form has made, what was asked for, and the start that was written */
+/** @typedef {{wanted: Posted, as: string, start: string}} Unsure  one that was asked for, of which nobody knows whether it is made */
 
 /**
  * Make a silence, once: when it is `made` already, it is left as it is, or changed if it is asked for otherwise.
- * @param {{id?: string, startsAt: string}} wanted  in the API's form
+ * @param {Posted} wanted
  * @param {string} start  what somebody wrote as its beginning; empty: now
- * @param {Made | undefined} made
+ * @param {Made | Unsure | undefined} before
+ * @param {(unsure: Unsure) => void} onUnsure  it may be made, and is looked for when it is tried again
  * @returns {Promise<Made>}
  */
-export async function makeOnce(wanted, start, made) {
+export async function makeOnce(wanted, start, before, onUnsure) {
   const as = JSON.stringify({ ...wanted, id: "", startsAt: start && wanted.startsAt });
-  if (!made) return { id: await putSilence(wanted), as, start };
+  let made = before;
+  if (made && "wanted" in made) {
+    const id = await idOf(made.wanted);
+    made = id ? { id, as: made.as, start: made.start } : undefined;
+  }
+  if (!made) {
+    try {
+      return { id: await putSilence(wanted), as, start };
+    } catch (error) {
+      const unknown = !wanted.id && /** @type {import("./node.js").NodeError} */ (error).status === 0;
+      if (unknown) onUnsure({ wanted, as, start });
+      throw error;
+    }
+  }
   if (made.as === as) return made;
   // It has begun when the node took it: with another start it would be another silence.
   const { startsAt } = made.start === start ? await read(`api/v2/silence/${encodeURIComponent(made.id)}`) : wanted;
   return { id: await putSilence({ ...wanted, id: made.id, startsAt }), as, start };
+}
+
+/** The id of a silence that is all that was asked for; empty: there is none. @param {Posted} wanted @returns {Promise<string>} */
+async function idOf(wanted) {
+  const plain = wanted.matchers.filter((each) => each.isEqual && !each.isRegex);
+  const query = plain.map((each) => `&filter=${encodeURIComponent(formatMatcher(each))}`).join("");
+  /** @type {any[]} */
+  const list = await read(`api/v2/silences?expired=false${query}`);
+  const found = list.find((one) => sameMatchers(one.matchers, wanted.matchers) && one.comment === wanted.comment
+    && one.createdBy === wanted.createdBy && Date.parse(one.endsAt) === Date.parse(wanted.endsAt));
+  return found?.id ?? "";
+}
+
+/** @param {import("./matchers.js").Matcher[]} some @param {import("./matchers.js").Matcher[]} others */
+function sameMatchers(some, others) {
+  const text = (/** @type {import("./matchers.js").Matcher[]} */ list) => JSON.stringify(plainMatchers(list).map(formatMatcher).sort());
+  return text(some) === text(others);
 }
 
 /**

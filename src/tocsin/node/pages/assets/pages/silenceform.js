@@ -58,6 +58,7 @@ function Form({ old, query }) {
   const [refused, setRefused] = useState("");
   // When one of several could not be made and somebody tries again: what is made, by set; what is made of sets removed since.
   const made = useRef(/** @type {import("../core/silences.js").Made[]} */ ([]));
+  const unsure = useRef(/** @type {import("../core/silences.js").Unsure | null} */ (null)); // the first that is not made
   const removed = useRef(/** @type {string[]} */ ([]));
   const end = useRef({ written: "", at: "" });
 
@@ -95,14 +96,17 @@ function Form({ old, query }) {
   const make = async (all) => {
     const written = JSON.stringify([startText, length || endText]);
     // They end alike, also those that are made when it is tried again.
-    const same = made.current.length > 0 && end.current.written === written && Date.parse(end.current.at) > Date.now();
+    const same = (made.current.length > 0 || unsure.current !== null) && end.current.written === written && Date.parse(end.current.at) > Date.now();
     if (!same) end.current = { written, at: silence.endsAt };
     const common = { ...silence, startsAt: startText ? silence.startsAt : iso(Date.now()), endsAt: end.current.at };
     try {
       for (const [i, matchers] of all.entries()) {
         const { id, annotations, ...further } = common; // What stands in the silence that is changed is that one's alone.
         const wanted = { ...(i ? further : common), matchers: plainMatchers(matchers) };
-        made.current[i] = await makeOnce(wanted, startText, made.current[i]);
+        made.current[i] = await makeOnce(wanted, startText, made.current[i] ?? unsure.current ?? undefined, (one) => {
+          unsure.current = one;
+        });
+        unsure.current = null;
       }
       for (let id = removed.current.at(-1); id !== undefined; id = removed.current.at(-1)) {
         await expireSilence(id);
