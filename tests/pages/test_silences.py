@@ -158,7 +158,7 @@ def test_one_that_was_made_though_the_answer_was_lost_is_not_made_twice(page: Pa
     submit.click()
     page.get_by_text("2 silences are made.").wait_for()
     assert len(made()) == 2
-    assert len({each["endsAt"] for each in made()}) == 1  # type: ignore[misc]
+    assert len({each["endsAt"] for each in made()}) == 1
 
 
 def test_a_change_that_adds_sets_can_be_tried_again(page: Page, node: Node) -> None:
