@@ -18,7 +18,7 @@ from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import UserMessage
 from tocsin.gossip.core.steps import Steps, finished
-from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.peer import PeerIdentity, account_of
 from tocsin.node.clock import Clock
 from tocsin.node.cluster import antientropy
 from tocsin.node.cluster.antientropy import MAX_ANSWERING_PEER, MAX_EARLY, AntiEntropy
@@ -150,7 +150,7 @@ def test_whoever_asks_in_anothers_name_pays_many_times_for_it(monkeypatch: Any) 
         for accounted_peer in payers:
             b.receive(question, UserMessage(b"", LINE.source, accounted_peer))
         await eventually(lambda: not b._answering)
-        assert charged == [(payers[0], 1), (payers[1], antientropy.OTHER_HOST)]
+        assert charged == [(account_of(payers[0]), 1), (account_of(payers[1]), antientropy.OTHER_HOST)]
 
     asyncio.run(story())
 
