@@ -44,7 +44,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.gossip.address": frozenset({"tocsin.errors"}),
     "tocsin.gossip.config": frozenset({"tocsin.errors", "tocsin.gossip.profiles"}),
     "tocsin.gossip.profiles": frozenset(),
-    "tocsin.gossip.peer": frozenset(),
+    "tocsin.gossip.peer": frozenset({"tocsin.sources"}),
     "tocsin.gossip.wire": frozenset({"tocsin.errors", "tocsin.gossip.address", "tocsin.gossip.config"}),
     "tocsin.gossip.core": frozenset(
         {

@@ -20,8 +20,8 @@ from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.errors import NotFoundError, StorageError
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import meets, pauses_after, run_steps
-from tocsin.node.api.turns import pause
 from tocsin.node.places import Places
 
 if TYPE_CHECKING:

@@ -26,6 +26,7 @@ class MemberTable:
         self._names = {local.address: local.name}
         self._hosts = Counter([local.address.host])
         self._live = 1
+        self._live_members: list[Member] | None = None
 
     # -- views
 
@@ -60,6 +61,12 @@ class MemberTable:
     def all(self) -> list[Member]:
         """Every known member, dead ones included."""
         return list(self._members.values())
+
+    def all_live(self) -> list[Member]:
+        """The alive and suspect ones, ourselves included."""
+        if self._live_members is None:
+            self._live_members = [member for member in self._members.values() if member.live]
+        return self._live_members.copy()
 
     def at(self, index: int) -> Member | None:
         """The member at ``index`` of the probe order, or None past its end."""
@@ -104,6 +111,7 @@ class MemberTable:
             if before is not None:
                 self._hosts -= Counter([before.address.host])
         self._live += member.live - (before is not None and before.live)
+        self._live_members = None
         self._members[member.name] = member
         if before is not None and self._names.get(before.address) == member.name:
             del self._names[before.address]

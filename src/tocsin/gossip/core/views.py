@@ -31,7 +31,7 @@ class Views:
 
     def members(self) -> list[Member]:
         """The live members (alive and suspect), ourselves included until we leave."""
-        return [member for member in self._table.all() if member.live]
+        return self._table.all_live()
 
     def known_members(self) -> list[Member]:
         """Those of every state, ourselves included, that are not yet forgotten."""

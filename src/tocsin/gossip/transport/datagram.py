@@ -300,9 +300,9 @@ class DatagramEndpoint:
 
     def _read_errors(self) -> bool:
         """Which datagrams of ours were refused on their way; whether there were any."""
-        found = False
+        found, began = False, perf_counter()
         for _ in range(RECEIVED_AT_ONCE):
-            if not _LINUX or self._socket is None:
+            if not _LINUX or self._socket is None or perf_counter() - began > SLICE:
                 break
             try:
                 _, ancillary, _, destination = self._socket.recvmsg(0, _ANCILLARY, _MSG_ERRQUEUE)

@@ -70,7 +70,7 @@ class StreamCodec:
         """
         if isinstance(message, PushPull) and message.pieces is not None and self._plain_writes:
             first = () if reply or not self.label else (label_header(self.label),)
-            return chain(first, (encode_push_pull_head(message),), message.pieces)
+            return chain(first, map(encode_push_pull_head, (message,)), message.pieces)
         data = _encode(message)
         if self._compression:
             data = compressed(data)

@@ -22,8 +22,8 @@ from tocsin.node.api.lists import LongAnswers
 from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Intake
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import Pauses, meets, pauses_after, run_steps
-from tocsin.node.api.turns import pause
 
 SHOW_SLICE: Final = 256
 """Alerts that are shown before other work of the event loop runs."""

@@ -18,7 +18,7 @@ from tocsin.node.api.browsers import ANY, BrowserRules
 from tocsin.node.api.people import NOBODY, PeopleRules
 from tocsin.node.api.places import Place, Places
 from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, AlertLimits
-from tocsin.node.api.turns import CURRENT, Turns
+from tocsin.node.api.scheduler import CURRENT, RequestScheduler
 from tocsin.sources import source_of
 
 
@@ -107,7 +107,7 @@ class Gate:
         self._timeout = limits.timeout
         self._metrics = metrics
         self._places = Places(self._concurrency, metrics.gets_in_flight, time.monotonic)
-        self._turns = Turns(self._concurrency)
+        self._scheduler = RequestScheduler(self._concurrency)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -130,7 +130,7 @@ class Gate:
         if self._answerer.streams(scope["path"]):
             await self._answerer(scope, receive, sent)
             return
-        CURRENT.set(self._turns.begin(writes=scope["method"] != "GET"))
+        CURRENT.set(self._scheduler.begin(writes=scope["method"] != "GET"))
         if scope["method"] != "GET":
             await self._timed(scope, receive, sent, sent)
             return

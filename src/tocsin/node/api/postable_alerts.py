@@ -27,8 +27,8 @@ from tocsin.node.api.bodies import (
 )
 from tocsin.node.api.go_json import GoJSONError, Pairs, Value, decode_first, mismatch
 from tocsin.node.api.interned import Interned
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.times import parse_time
-from tocsin.node.api.turns import pause
 
 MAX_PROBLEMS: Final = 1000
 """Invalid alerts of one request that are described in the error; further ones are only counted."""

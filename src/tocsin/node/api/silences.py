@@ -19,9 +19,9 @@ from tocsin.node.api.backend import Backend
 from tocsin.node.api.lists import LongAnswers
 from tocsin.node.api.postable_silence import reading_silence
 from tocsin.node.api.requests import Query
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.silence_views import SilenceViews
 from tocsin.node.api.steps import pauses_after, run_steps
-from tocsin.node.api.turns import pause
 
 SHOW_SLICE: Final = 512
 """Silences that are shown before other work of the event loop runs."""

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from tocsin.alerting.matcher import Matcher
 from tocsin.alerting.steps import Steps
-from tocsin.node.api.turns import must_wait, pause
+from tocsin.node.api.scheduler import must_wait, pause
 
 SLICE: Final = 0.004
 """Seconds of work before other work runs; one step may take longer."""
@@ -55,7 +55,7 @@ def run_within(steps: Steps[T], seconds: float) -> T:
 
 
 def pauses_after(count: int) -> Pauses:
-    """True when other work is to run (:func:`tocsin.node.api.turns.pause`): after so many times, or SLICE
+    """True when other work is to run (:func:`tocsin.node.api.scheduler.pause`): after so many times, or SLICE
     seconds if the work is slow, and at the beginning if another request has work in this iteration."""
     if must_wait():
         yield True

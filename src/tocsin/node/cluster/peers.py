@@ -32,6 +32,8 @@ class PeerBook:
         self._limit = limit
         self._failed: dict[Address, _Failed] = {}
         self._live: dict[Address, str] = {}
+        self._addresses: dict[str, Address] = {}
+        """Of the live members by name."""
         self._aliases: dict[Address, float] = {}
         self._unlisted: Memo[Address, None] = Memo(limit)
         self._dismissed: Memo[Address, None] = Memo(limit)
@@ -62,9 +64,11 @@ class PeerBook:
 
     def joined(self, name: str, address: Address) -> bool:
         """A member is live at ``address``. True when it had been in the failed list (a reconnection)."""
-        for old in [a for a, known in self._live.items() if known == name and a != address]:
+        old = self._addresses.get(name)
+        if old is not None and old != address and self._live.get(old) == name:
             del self._live[old]
         self._live[address] = name
+        self._addresses[name] = address
         self._aliases.pop(address, None)
         self._dismissed.pop(address)
         return self._failed.pop(address, None) is not None
@@ -74,6 +78,8 @@ class PeerBook:
 
         Nor is one that discovery had listed and then no more.
         """
+        if self._addresses.get(name) == address:
+            del self._addresses[name]
         if self._live.get(address) == name:
             del self._live[address]
             self._aliases.clear()  # Other addresses may have led to it.

@@ -15,9 +15,9 @@ from tocsin.errors import ValidationError
 from tocsin.models.acknowledge import Acknowledge, Acknowledged
 from tocsin.models.base import Query
 from tocsin.node.api.requests import read_matchers
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import meets, pauses_after, run_steps
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource
-from tocsin.node.api.turns import pause
 
 SLICE: Final = 256
 """Alerts or groups that are evaluated before other work runs."""

@@ -14,11 +14,11 @@ from tocsin.bounded import Memo
 from tocsin.dataclass import dataclass
 from tocsin.models.base import Page
 from tocsin.models.facets import Facet, FacetsQuery, FacetValue
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import meets, pauses_after, run_steps
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import pause
 
 SLICE: Final = 64
 """Alerts or labels that are counted before other work runs."""

@@ -15,12 +15,12 @@ from tocsin.alerting.steps import Steps, sorting
 from tocsin.alerting.timestamp import LATEST, ZERO, Nanoseconds
 from tocsin.models.base import Page
 from tocsin.models.history import AlertSeen, HistoryQuery, Notification, NotificationsQuery, SilenceSeen
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import Pauses, meets, pauses_after, run_within
 from tocsin.node.api.tocsin_v1.paging import MAX_PAGE_BYTES, Fitting, shown_page
 from tocsin.node.api.tocsin_v1.recordviews import alert_seen, moment, notification, outcomes
 from tocsin.node.api.tocsin_v1.resource import Call, Context, RefusedError, Resource, instant
 from tocsin.node.api.tocsin_v1.scanning import Cursor, RecordScan
-from tocsin.node.api.turns import pause
 
 MAX_SECONDS: Final = 5.0
 """Seconds for which silences are filtered and sorted."""

@@ -13,11 +13,11 @@ from tocsin.alerting.timeinterval import TimeInterval
 from tocsin.alerting.timestamp import SECOND, Nanoseconds, format_milliseconds
 from tocsin.models.base import Page, Paging
 from tocsin.models.intervals import Interval
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import pauses_after
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import pause
 
 DAY: Final = 1440
 """Minutes."""

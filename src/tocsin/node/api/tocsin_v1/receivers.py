@@ -13,12 +13,12 @@ from tocsin.alerting.timestamp import Nanoseconds, format_milliseconds, in_secon
 from tocsin.models.base import Page, Paging
 from tocsin.models.receivers import Integration, Receiver
 from tocsin.node.api.receivers import receiver_labels
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import pauses_after
 from tocsin.node.api.tocsin_v1.backend import TocsinBackend
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import pause
 
 SLICE: Final = 256
 """Alerts, routes or receivers that are counted before other work runs."""

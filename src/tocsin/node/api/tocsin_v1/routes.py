@@ -12,11 +12,11 @@ from tocsin.alerting.route import RouteOptions
 from tocsin.alerting.timestamp import in_seconds
 from tocsin.models.base import Page, Paging
 from tocsin.models.routes import Route
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import pauses_after
 from tocsin.node.api.tocsin_v1.paging import paged
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import pause
 
 SLICE: Final = 256
 """Alerts or routes that are counted before other work runs."""

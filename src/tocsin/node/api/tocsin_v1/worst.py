@@ -15,10 +15,10 @@ from tocsin.bounded import Memo
 from tocsin.dataclass import dataclass
 from tocsin.models.worst import StateCounts, Worst, WorstAlert, WorstGroup, WorstQuery
 from tocsin.node.api.go_json import encode_plain
+from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import pauses_after, run_steps
 from tocsin.node.api.tocsin_v1.resource import Call, Context, Resource
 from tocsin.node.api.tocsin_v1.shared import Shared
-from tocsin.node.api.turns import pause
 
 SLICE: Final = 128
 """Alerts that are looked at before other work runs."""

@@ -1,4 +1,4 @@
-"""Whose turn it is: of the requests whose answers take several slices of work, one goes on at a time.
+"""Schedules requests: of those whose answers take several slices of work, one goes on at a time.
 
 Each slice lasts some milliseconds (:mod:`tocsin.node.api.steps`). If all requests went on in each iteration
 of the event loop, eighty of them would make every other client wait for eighty slices.
@@ -15,13 +15,13 @@ QUICK: Final = 8
 """Slices of a request that come before the later ones of others."""
 
 
-class Turn:
+class Job:
     """One request's part in the work."""
 
-    __slots__ = ("_turns", "number", "slices", "writes")
+    __slots__ = ("_scheduler", "number", "slices", "writes")
 
-    def __init__(self, turns: Turns, number: int, writes: bool) -> None:
-        self._turns = turns
+    def __init__(self, scheduler: RequestScheduler, number: int, writes: bool) -> None:
+        self._scheduler = scheduler
         self.number = number
         self.writes = writes
         """Never comes after those that have had few slices: alerts are taken while many read."""
@@ -33,19 +33,19 @@ class Turn:
         iteration, and this one has had none."""
         if self.slices:
             return False
-        if self._turns.busy:
+        if self._scheduler.busy:
             return True
         self.slices = 1
-        self._turns.occupy()
+        self._scheduler.occupy()
         return False
 
     async def pause(self) -> None:
         """Wait until this request goes on."""
         self.slices += 1
-        await self._turns.wait(self)
+        await self._scheduler.wait(self)
 
 
-class Turns:
+class RequestScheduler:
     """Lets one request go on in an iteration of the event loop: in turn the next one that has had few slices,
     in the order in which they came, and the next of the ``slow`` oldest that have had many. Those after them
     wait, so that what is half made of their answers stays small."""
@@ -53,31 +53,31 @@ class Turns:
     def __init__(self, slow: int) -> None:
         self._slow = slow
         self._begun = 0
-        self._few: deque[tuple[Turn, asyncio.Future[None]]] = deque()
-        self._many: list[tuple[Turn, asyncio.Future[None]]] = []
+        self._few: deque[tuple[Job, asyncio.Future[None]]] = deque()
+        self._many: list[tuple[Job, asyncio.Future[None]]] = []
         """In the order in which they began to wait."""
         self._few_next = True
         self.busy = False
         """Whether a request has work in this iteration of the event loop."""
 
-    def begin(self, *, writes: bool = False) -> Turn:
+    def begin(self, *, writes: bool = False) -> Job:
         """A new request."""
         self._begun += 1
-        return Turn(self, self._begun, writes)
+        return Job(self, self._begun, writes)
 
     def occupy(self) -> None:
         """A request works in this iteration."""
         self.busy = True
         asyncio.get_running_loop().call_soon(self._go_on)
 
-    async def wait(self, turn: Turn) -> None:
-        """Until it is this one's turn."""
+    async def wait(self, job: Job) -> None:
+        """Until this one goes on."""
         if not self.busy:  # Nobody else is there.
             self.occupy()
             await asyncio.sleep(0)
             return
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        (self._few if turn.writes or turn.slices <= QUICK else self._many).append((turn, future))
+        (self._few if job.writes or job.slices <= QUICK else self._many).append((job, future))
         await future
 
     def _go_on(self) -> None:
@@ -97,25 +97,25 @@ class Turns:
             return None
         place = 0
         if len(many) > self._slow:
-            youngest = sorted(turn.number for turn, _ in many)[self._slow - 1]
-            place = next(at for at, (turn, _) in enumerate(many) if turn.number <= youngest)
+            youngest = sorted(job.number for job, _ in many)[self._slow - 1]
+            place = next(at for at, (job, _) in enumerate(many) if job.number <= youngest)
         return many.pop(place)[1]
 
 
-CURRENT: ContextVar[Turn | None] = ContextVar("turn", default=None)
+CURRENT: ContextVar[Job | None] = ContextVar("job", default=None)
 """That of the request that is being answered, in the tasks that it begins too."""
 
 
 def must_wait() -> bool:
-    """Whether to :func:`pause` before a piece of work: see :meth:`Turn.must_wait`."""
-    turn = CURRENT.get()
-    return turn is not None and turn.must_wait()
+    """Whether to :func:`pause` before a piece of work: see :meth:`Job.must_wait`."""
+    job = CURRENT.get()
+    return job is not None and job.must_wait()
 
 
 async def pause() -> None:
-    """Let other work of the event loop run, and other requests if it is their turn."""
-    turn = CURRENT.get()
-    if turn is None:
+    """Let other work of the event loop run, and other requests if they are next."""
+    job = CURRENT.get()
+    if job is None:
         await asyncio.sleep(0)
     else:
-        await turn.pause()
+        await job.pause()

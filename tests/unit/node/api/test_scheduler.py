@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.alerting.steps import Steps
+from tocsin.node.api.scheduler import CURRENT, QUICK, RequestScheduler, pause
 from tocsin.node.api.steps import pauses_after, run_steps
-from tocsin.node.api.turns import CURRENT, QUICK, Turns, pause
 
 SLOW = 4
 
@@ -23,7 +23,7 @@ class Slices:
         self.had: list[int] = []
         self.most = 0
         self._now = 0
-        self._turns = Turns(SLOW)
+        self._scheduler = RequestScheduler(SLOW)
 
     def request(self, count: int, *, writes: bool = False) -> Coroutine[None, None, int]:
         """A request of ``count`` slices; returns how many all had had at its end."""
@@ -31,7 +31,7 @@ class Slices:
         return self._request(len(self.had) - 1, count, writes)
 
     async def _request(self, number: int, count: int, writes: bool) -> int:
-        CURRENT.set(self._turns.begin(writes=writes))
+        CURRENT.set(self._scheduler.begin(writes=writes))
         pauses = pauses_after(1)
         for _ in range(count):
             if next(pauses):
@@ -118,14 +118,14 @@ def test_all_come_to_an_end_whoever_leaves(asked: list[tuple[int, bool]], when: 
 def test_steps_wait_for_another_request_before_the_first() -> None:
     async def story(slices: Slices) -> None:
         began: list[int] = []
-        turns = Turns(SLOW)
+        scheduler = RequestScheduler(SLOW)
 
         def steps(number: int) -> Steps[None]:
             began.append(number)
             yield
 
         async def request(number: int) -> None:
-            CURRENT.set(turns.begin())
+            CURRENT.set(scheduler.begin())
             await run_steps(steps(number))
 
         requests = [asyncio.create_task(request(number)) for number in range(3)]
