@@ -165,15 +165,10 @@ class PagerdutyNotifier:
             "group": render.text(config.group),
         }
         images = [
-            {"src": src, "alt": render.text(image.alt), "href": render.text(image.href)}
+            {"src": render.text(image.src), "alt": render.text(image.alt), "href": render.text(image.href)}
             for image in config.images
-            if (src := render.text(image.src))
         ]
-        links = [
-            {"href": href, "text": render.text(link.text)}
-            for link in config.links
-            if (href := render.text(link.href))
-        ]
+        links = [{"href": render.text(link.href), "text": render.text(link.text)} for link in config.links]
         whole = {
             "routing_key": key,
             "dedup_key": group_hash(notification),
@@ -181,8 +176,8 @@ class PagerdutyNotifier:
             "payload": payload,
             "client": render.text(config.client),
             "client_url": render.text(config.client_url),
-            "images": images,
-            "links": links,
+            "images": [image for image in images if image["src"]],
+            "links": [link for link in links if link["href"]],
         }
 
         def event(details: dict[str, Any]) -> dict[str, Any]:

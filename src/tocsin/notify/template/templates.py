@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 from tocsin.dataclass import dataclass
 from tocsin.gotemplate import TemplateSet
 from tocsin.gotemplate.bounds import DEFAULT_BOUNDS, Bounds, Budget
-from tocsin.gotemplate.errors import BoundError, TemplateError
+from tocsin.gotemplate.errors import BoundError, EscapeError, TemplateError
 from tocsin.gotemplate.gotime import LOCAL
 from tocsin.gotemplate.gotime.bindings import Time
 from tocsin.gotemplate.html import escape
@@ -102,10 +102,13 @@ class Templates:
         return self._sets["text"].names()
 
     def check(self, field: Field, kind: Kind = "text") -> None:
-        """Compile the field, so that the first notification need not. Raises RenderError."""
+        """Compile the field, so that the first notification need not. Raises RenderError, but not for a
+        template that nobody defines: as text, and in Alertmanager, that fails when it is rendered."""
         try:
             self._compiled(kind, field.text)
         except TemplateError as error:
+            if isinstance(error, EscapeError) and error.code == "ErrNoSuchTemplate":
+                return
             raise self._render_error(field, error) from error
 
     def renderer(self, data: Data) -> Renderer:

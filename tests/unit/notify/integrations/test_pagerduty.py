@@ -34,6 +34,14 @@ def test_an_event_of_version_2(tmp_path: Path) -> None:
     assert json.loads(resolved.body)["event_action"] == "resolve"
 
 
+@pytest.mark.parametrize("keys", ["images: [{alt: BAD}]", "images: [{href: BAD}]", "links: [{text: BAD}]"])
+def test_a_template_that_fails_counts_in_what_is_left_out_too(keys: str, tmp_path: Path) -> None:
+    """As in Alertmanager, which renders all of an image and leaves it out when it has no source."""
+    bad = keys.replace("BAD", "'{{ index .Alerts 9 }}'")
+    [outcome], sent = tell(tmp_path, "pagerduty", f"{V2}, {bad}", FIRING)
+    assert (outcome.success, outcome.retry, sent) == (False, False, [])
+
+
 def test_an_event_of_version_1(tmp_path: Path) -> None:
     _, [firing, resolved] = tell(
         tmp_path, "pagerduty", f"{V1}, routing_key: unused, {SMALL}", FIRING, RESOLVED

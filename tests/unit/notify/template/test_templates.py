@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -79,6 +79,14 @@ def test_a_field_is_checked_when_it_is_loaded() -> None:
     with pytest.raises(RenderError) as caught:
         templates.check(Field("f", "<a href='{{ .Status }}"), "html")
     assert caught.value.kind == "escape"
+
+
+@pytest.mark.parametrize("kind", ["text", "html"])
+def test_a_template_that_nobody_defines_is_missed_when_it_is_rendered(kind: Literal["text", "html"]) -> None:
+    templates, field = load_templates([]), Field("f", '{{ template "nowhere" . }}')
+    templates.check(field, kind)
+    with pytest.raises(RenderError, match="nowhere"):
+        getattr(templates, kind)(field, data())
 
 
 def test_a_secret_in_a_field_is_not_told() -> None:
