@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from tocsin.node.eventrecorder.thread import Beside
+from tocsin.aio.beside import Beside
 
 _FLAGS: Final = os.O_APPEND | os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC
 STDOUT: Final = 1

@@ -8,9 +8,9 @@ from dataclasses import field
 from functools import partial
 from typing import Protocol
 
+from tocsin.aio.beside import Beside
 from tocsin.dataclass import dataclass
 from tocsin.node.config.observing import EventRecorderConfig
-from tocsin.node.eventrecorder.thread import Beside
 from tocsin.node.log import Logger
 from tocsin.notify.integrations.statistics import ClientStatistics
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from tocsin import ALERTMANAGER_VERSION, __version__
+from tocsin.aio.beside import Beside
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.config import AlertmanagerConfig
 from tocsin.alerting.decisions import Decision
@@ -26,7 +27,6 @@ from tocsin.node.config.observing import EventRecorderConfig
 from tocsin.node.eventrecorder.metrics import RecorderCollector
 from tocsin.node.eventrecorder.outputs import Means, Output, Statistics, outputs_of
 from tocsin.node.eventrecorder.recording import Decided
-from tocsin.node.eventrecorder.thread import Beside
 from tocsin.node.log import Logger
 from tocsin.node.metrics import Metrics
 from tocsin.notify.integrations.statistics import ClientStatistics

@@ -13,12 +13,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final, TypeVar
 
+from tocsin.aio.beside import Beside
 from tocsin.alerting.entries import Entry
 from tocsin.alerting.replicated import EntryTombstone, ReplicatedState
 from tocsin.errors import ClosedError, StorageError
@@ -58,13 +59,14 @@ class Writer:
         self.records = records
         self._states = states
         self._log = log
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="journal")
+        self._thread = Beside("journal")
         self._database: Database | None = None
         self._unwritten_meta: dict[str, str] = {}
         self._changes: deque[Change] = deque()
         self._marked: dict[tuple[str, Hashable], Entry | EntryTombstone] = {}
         self._flushes: list[asyncio.Future[bool]] = []
         self._room = asyncio.Condition()
+        self._waiting_for_room = 0
         self._busy = asyncio.Lock()  # locked while the file is written or replaced
         self._task: asyncio.Task[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
@@ -111,23 +113,25 @@ class Writer:
         rows = [row_of(kind, entry, until_of(entry.key)) for entry in entries]
         size = sum(len(row.data) + len(row.key) for row in rows)
         statistics = self.statistics
-        if statistics.waiting_bytes and statistics.waiting_bytes + size > MAX_WAITING_BYTES:
+        if not self._has_room(size):
             statistics.backpressure_waits += 1
-        async with self._room:
-            await self._room.wait_for(
-                lambda: (
-                    self._closed
-                    or not statistics.waiting_bytes
-                    or statistics.waiting_bytes + size <= MAX_WAITING_BYTES
-                )
-            )
-            if self._closed:
-                raise ClosedError("the journal is closed")
-            statistics.waiting_bytes += size
+            self._waiting_for_room += 1
+            try:
+                async with self._room:
+                    await self._room.wait_for(lambda: self._closed or self._has_room(size))
+            finally:
+                self._waiting_for_room -= 1
+        if self._closed:
+            raise ClosedError("the journal is closed")
+        statistics.waiting_bytes += size
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._changes.append(Change(rows, size, apply, done))
         self._wake(urgent=True)
         await done
+
+    def _has_room(self, size: int) -> bool:
+        waiting = self.statistics.waiting_bytes
+        return not waiting or waiting + size <= MAX_WAITING_BYTES
 
     async def flush(self, *, urgent: bool = True) -> bool:
         """Wait until everything that is in memory now is on disk; False when writing fails.
@@ -160,10 +164,9 @@ class Writer:
         self._stop_retrying()
         if self._gathering is not None:
             self._gathering.cancel()
-        async with self._room:
-            self._room.notify_all()
+        await self._make_room()
         await self.run(self.close_database)
-        await asyncio.to_thread(self._thread.shutdown)
+        self._thread.close()
 
     # -- transactions
 
@@ -191,12 +194,16 @@ class Writer:
                     await self._write(batch)
                 if not self._marked:  # Of many, as a join brings them, the next ones follow at once.
                     self._facts_from = loop.time() + FACTS_INTERVAL
-                async with self._room:
-                    self._room.notify_all()
+                await self._make_room()
         finally:
             self._task = None
         if self._has_facts() or self._flushes:
             self._wake()
+
+    async def _make_room(self) -> None:
+        if self._waiting_for_room:
+            async with self._room:
+                self._room.notify_all()
 
     def _has_facts(self) -> bool:
         return bool(self._marked or self._unwritten_meta)
@@ -249,28 +256,34 @@ class Writer:
             self._log.error("writing the journal failed", err=repr(error))
             self._failed(batch, StorageError(repr(error)))
         else:
-            await self._written(batch)
+            await self._apply_rest(batch)
         self.statistics.commit_seconds += perf_counter() - began
         self.statistics.unwritten_entries = len(self._marked)
 
     async def _commit(self, batch: Batch) -> None:
+        def written(_: None) -> None:
+            self._written(batch)
+
         try:
-            await self.use(_write_batch, batch, self._states)
+            await self.use(_write_batch, batch, self._states, then=written)
         except DamagedError as error:
             await self.rebuild(str(error))
-            await self.use(_write_batch, batch, self._states)
+            await self.use(_write_batch, batch, self._states, then=written)
+
+    def _written(self, batch: Batch) -> None:
+        """It is on the disk. Called as soon as the event loop hears of that: callers wait."""
         self.statistics.commits += 1
         self.statistics.rows_written += len(batch)
-
-    async def _written(self, batch: Batch) -> None:
         if self.statistics.failing:
             self.statistics.failing = 0
             self._log.info("the journal can be written again")
         self._stop_retrying()
         self.records.written(batch.records)
-        for start in range(0, len(batch.changes), APPLIED_AT_ONCE):
-            if start:
-                await asyncio.sleep(0)
+        self._apply(batch.changes[:APPLIED_AT_ONCE])
+
+    async def _apply_rest(self, batch: Batch) -> None:
+        for start in range(APPLIED_AT_ONCE, len(batch.changes), APPLIED_AT_ONCE):
+            await asyncio.sleep(0)
             self._apply(batch.changes[start : start + APPLIED_AT_ONCE])
         _settle(batch.flushes, True)
 
@@ -375,8 +388,11 @@ class Writer:
             err=problem,
         )
 
-    async def use(self, method: Callable[..., T], *arguments: object) -> T:
-        """Call a method of the database, opened anew after a failure: its state is not known then."""
+    async def use(
+        self, method: Callable[..., T], *arguments: object, then: Callable[[T], object] | None = None
+    ) -> T:
+        """Call a method of the database, opened anew after a failure: its state is not known then. ``then``
+        as of :meth:`Beside.run`."""
 
         def use() -> T:
             try:
@@ -385,7 +401,7 @@ class Writer:
                 self.close_database()
                 raise
 
-        return await self.run(use)
+        return await self._thread.run(use, then)
 
     def open_database(self) -> Database:
         """Open the file. On the writer's thread only, as :meth:`close_database`."""
@@ -404,7 +420,7 @@ class Writer:
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """Call a function on the writer's thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
+        return await self._thread.run(partial(function, *arguments))
 
 
 def _write_batch(database: Database, batch: Batch, states: States) -> None:

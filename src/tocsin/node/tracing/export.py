@@ -14,10 +14,10 @@ from typing import Any, Final
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from tocsin.aio.beside import Beside
 from tocsin.alerting.timestamp import in_seconds
 from tocsin.config.httpclient import TLSClientConfig
 from tocsin.node.config.observing import TracingConfig
-from tocsin.node.eventrecorder.thread import Beside
 from tocsin.node.log import Logger
 from tocsin.node.tracing.tracing import Statistics
 from tocsin.tls.files import read

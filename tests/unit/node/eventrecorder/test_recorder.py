@@ -15,6 +15,7 @@ import pytest
 from tests.support.httpreceiver import Server, json_answer, run, served
 from tests.support.routing import T0, alert, one_route
 from tests.support.transports import eventually
+from tocsin.aio.beside import Beside
 from tocsin.alerting.dispatch import Dispatcher
 from tocsin.errors import ConfigError
 from tocsin.node.clock import Clock
@@ -26,7 +27,6 @@ from tocsin.node.eventrecorder import webhook
 from tocsin.node.eventrecorder.file import FileOutput, StdoutOutput
 from tocsin.node.eventrecorder.recorder import EventRecorder
 from tocsin.node.eventrecorder.recording import NotRecording, make_recording
-from tocsin.node.eventrecorder.thread import Beside
 from tocsin.node.log import LogfmtFormatter, Logger
 from tocsin.node.metrics import Metrics
 from tocsin.notify.integrations.statistics import ClientStatistics
@@ -301,17 +301,6 @@ def test_a_bug_costs_the_event_alone(tmp_path: Path) -> None:
 
     run(story)
     assert names(file) == ["A"]
-
-
-def test_a_thread_tells_what_was_raised_and_a_hanging_one_is_a_daemon() -> None:
-    async def story() -> None:
-        thread = Beside("test")
-        assert await thread.run(lambda: 1) == 1
-        with pytest.raises(ZeroDivisionError):
-            await thread.run(lambda: 1 // 0)
-        thread.close()
-
-    run(story)
 
 
 def test_standard_output_has_an_event_a_line() -> None:

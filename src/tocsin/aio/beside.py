@@ -17,13 +17,17 @@ class Beside:
     a disk that hangs) does not keep the process from ending, as those of an executor do."""
 
     def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any]] | None] = SimpleQueue()
+        self._calls: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any], _Then] | None] = SimpleQueue()
         Thread(target=self._run, name=name, daemon=True).start()
 
-    async def run(self, call: Callable[[], T]) -> T:
-        """What ``call`` returns or raises."""
+    async def run(self, call: Callable[[], T], then: Callable[[T], object] | None = None) -> T:
+        """What ``call`` returns or raises.
+
+        ``then`` gets what it returned, on the event loop and one iteration before who awaits this goes on,
+        even if nobody does any more; what it raises is raised here.
+        """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._calls.put((future, call))
+        self._calls.put((future, call, then))
         return await future
 
     def close(self) -> None:
@@ -32,7 +36,7 @@ class Beside:
 
     def _run(self) -> None:
         while (found := self._calls.get()) is not None:
-            future, call = found
+            future, call, then = found
             result: Any = None
             error: Exception | None = None
             try:
@@ -40,10 +44,18 @@ class Beside:
             except Exception as raised:
                 error = raised
             with suppress(RuntimeError):  # The loop is closed: nothing waits for the result.
-                future.get_loop().call_soon_threadsafe(_settle, future, result, error)
+                future.get_loop().call_soon_threadsafe(_settle, future, then, result, error)
 
 
-def _settle(future: asyncio.Future[Any], result: object, error: Exception | None) -> None:
+_Then = Callable[[Any], object] | None
+
+
+def _settle(future: asyncio.Future[Any], then: _Then, result: object, error: Exception | None) -> None:
+    if error is None and then is not None:
+        try:
+            then(result)
+        except Exception as raised:
+            error = raised
     if future.done():
         return
     if error is not None:
