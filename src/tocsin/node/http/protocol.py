@@ -191,10 +191,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Called for each request that is next on this connection."""
 
         def begin() -> None:
-            if not cycle.disconnected:
-                old = cycle.scope["http_version"] == "1.0"
-                whole = until_closed(cycle, app) if old else app
-                super(BoundedProtocol, self)._start_asgi_task(cycle, _until_stop(cycle, whole))
+            old = cycle.scope["http_version"] == "1.0"
+            whole = until_closed(cycle, app) if old else app
+            super(BoundedProtocol, self)._start_asgi_task(cycle, _until_stop(cycle, whole))
 
         self._round_robin.take(self._tracked.source, begin)
 
@@ -371,9 +370,11 @@ def _escaped(data: bytes) -> bytes:
 
 def _until_stop(cycle: RequestResponseCycle, app: ASGI3Application) -> ASGI3Application:
     """``app``, whose answer may be cut when the node stops: that is not logged as an error, and the client
-    sees it."""
+    sees it. A request that was refused by the end of the read that began it is not answered again."""
 
     async def answering(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        if cycle.disconnected:
+            return
         try:
             await app(scope, receive, send)
         except asyncio.CancelledError:
