@@ -11,6 +11,9 @@ from tocsin.dataclass import dataclass
 
 INTERVAL: Final = 0.005
 """Least seconds between two batches to one member; changes in between leave together."""
+LONGEST_INTERVAL: Final = 0.02
+"""What it grows to with the changes of a batch, one :data:`INTERVAL` for each: while many come, fewer and
+larger batches cost both ends less. Not while some of them are left, as a batch is full."""
 BATCH_BYTES: Final = 64 * 1024 - 1024
 """Of one batch, unless a single change is longer; with its envelope it stays a compound's part (64 KiB)."""
 MAX_BACKLOG: Final = 128 * 1024
@@ -165,8 +168,8 @@ class OutboundQueue:
     and ``max_bytes``; past that it is emptied and its member is :meth:`missed`: an exchange of states brings
     it everything at once. *Repairs* are what a member most likely has already; they wait for the repair tick.
 
-    A member gets at most one batch of each kind of state in an :data:`INTERVAL`: in the 200 ms in which a
-    Go peer is certain to empty its handler queue of 1,024 messages that is 40 for each kind.
+    A member gets at most one batch of each kind of state in an :data:`INTERVAL`, or more: in the 200 ms in
+    which a Go peer is certain to empty its handler queue of 1,024 messages that is 40 for each kind.
 
     Where a packet is a datagram, ``packet_bytes`` is what a batch may have in one. More than that goes by
     stream, one at a time to each member. What went in a datagram is sent again, :data:`REPEATS` times,
@@ -268,10 +271,15 @@ class OutboundQueue:
             route.next_sending = now + INTERVAL
             repairs = route.repairs_due <= now
             kinds = dict.fromkeys(route.fresh.kinds() + (route.repairs.kinds() if repairs else []))
+            changes = 0
             for key in kinds:
-                found.append(self._pack(member, route, key, repairs, now))
+                batch = self._pack(member, route, key, repairs, now)
+                found.append(batch)
+                changes += batch.entries
                 if route.under_way:
                     break
+            if not route.fresh.count:
+                route.next_sending = now + min(max(changes, 1) * INTERVAL, LONGEST_INTERVAL)
         else:
             return found
         for member in served:
