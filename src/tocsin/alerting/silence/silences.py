@@ -67,6 +67,7 @@ class Silences:
         self._retention = retention_ns
         self._limits = limits
         self._random = random
+        self._unused: list[bytes] = []  # what the next ids are made of
         self._state = SilenceStore(retention_ns, max_entries, max_entry_bytes, max_total_bytes)
         # fingerprint -> (version looked up at, ids of all silences that match, whatever the time)
         self._cache: dict[int, tuple[int, tuple[str, ...]]] = {}
@@ -200,7 +201,10 @@ class Silences:
         return finished
 
     def _new_id(self) -> str:
-        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+        if not self._unused:  # Each look at the system's random numbers is a system call.
+            drawn = self._random.randbytes(1024)
+            self._unused = [drawn[start : start + 16] for start in range(0, len(drawn), 16)]
+        return str(uuid.UUID(bytes=self._unused.pop(), version=4))
 
     # -- asking
 
