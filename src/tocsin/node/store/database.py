@@ -202,9 +202,13 @@ class Database:
         """All of it in one transaction, on the disk when this returns; else :class:`StorageError`."""
         self._check_place()
         connection = self._connection
+        values = [(*row, checksum(*row)) for row in rows]
         try:
+            if len(values) == 1 and not (meta or records or gone):
+                connection.execute(_UPSERT, values[0])  # a statement outside of a transaction is one
+                return
             connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(_UPSERT, [(*row, checksum(*row)) for row in rows])
+            connection.executemany(_UPSERT, values)
             if meta:
                 connection.executemany(
                     f"INSERT OR REPLACE INTO meta ({META_COLUMNS}) VALUES (?, ?, ?)",  # noqa: S608
