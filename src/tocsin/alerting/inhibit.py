@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from tocsin.alerting.alert import Alert
+from tocsin.alerting.fulfilled import Fulfilled
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import Matcher, matches_all
 from tocsin.alerting.timestamp import Nanoseconds
@@ -41,10 +42,12 @@ class Inhibitor:
     inhibits itself or all of them each other.
     """
 
-    __slots__ = ("_max_placements", "_placements", "_rules")
+    __slots__ = ("_max_placements", "_placements", "_rules", "_source_sides", "_target_sides")
 
     def __init__(self, rules: Iterable[InhibitRule], *, max_placements: int = MAX_PLACEMENTS) -> None:
         self._rules = [_RuleSources(rule) for rule in rules]
+        self._source_sides = Fulfilled([each.rule.source_matchers for each in self._rules])
+        self._target_sides = Fulfilled([each.rule.target_matchers for each in self._rules])
         self._max_placements = max_placements
         self._placements: dict[int, tuple[Labels, tuple[_Placement, ...]]] = {}
 
@@ -63,19 +66,15 @@ class Inhibitor:
             index.setdefault(equal, {})[fingerprint] = alert
 
     def _place(self, labels: Labels) -> tuple[_Placement, ...]:
-        return tuple(
-            sources.place(labels)
-            for sources in self._rules
-            if matches_all(sources.rule.source_matchers, labels)
-        )
+        return tuple([self._rules[number].place(labels) for number in self._source_sides.numbers(labels)])
 
     def inhibition(self, labels: Labels, now: Nanoseconds, /) -> Inhibition | None:
         """What inhibits alerts with ``labels``: the first rule that does, and one of its sources."""
-        for number, sources in enumerate(self._rules):
-            if matches_all(sources.rule.target_matchers, labels):
-                source = sources.find(labels, now)
-                if source is not None:
-                    return Inhibition(source, sources.rule, number)
+        for number in self._target_sides.numbers(labels):
+            sources = self._rules[number]
+            source = sources.find(labels, now)
+            if source is not None:
+                return Inhibition(source, sources.rule, number)
         return None
 
     def mutes(self, labels: Labels, now: Nanoseconds) -> tuple[str, ...]:
@@ -88,11 +87,10 @@ class Inhibitor:
 
     def would_mute(self, labels: Labels, at: Nanoseconds) -> tuple[str, ...]:
         """:meth:`mutes` at any time, for a question that changes nothing: what has ended by then is kept."""
-        for sources in self._rules:
-            if matches_all(sources.rule.target_matchers, labels):
-                source = sources.find_at(labels, at)
-                if source is not None:
-                    return (source.labels.fingerprint_text,)
+        for number in self._target_sides.numbers(labels):
+            source = self._rules[number].find_at(labels, at)
+            if source is not None:
+                return (source.labels.fingerprint_text,)
         return ()
 
     def forget(self, alerts: Iterable[Alert]) -> None:
