@@ -13,7 +13,7 @@ import pytest
 
 from tests.faults.hostile.attack import ATTACKS, Attack
 from tests.faults.hostile.attacker import BROKEN
-from tests.faults.hostile.setting import Setting, setting
+from tests.faults.hostile.setting import Settings
 from tests.support.api import matcher
 from tests.support.eventually import eventually
 
@@ -22,13 +22,14 @@ AGAIN = 10.0
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Setting]:
-    with setting(tmp_path_factory.mktemp("hostile"), log_level="debug") as made:
-        yield made
+def clusters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with contextlib.ExitStack() as stack:
+        yield Settings(tmp_path_factory.mktemp("hostile"), stack, log_level="debug")
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=str)
-def test_it_is_counted_and_the_cluster_goes_on(hostile: Setting, attack: Attack) -> None:
+def test_it_is_counted_and_the_cluster_goes_on(clusters: Settings, attack: Attack) -> None:
+    hostile = clusters.of(attack)
     before = hostile.counters()
     with hostile.attacker(attack) as attacker:
         due = 0.0

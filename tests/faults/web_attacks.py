@@ -15,6 +15,7 @@ import asyncio
 import base64
 import itertools
 import json
+import os
 import random
 import ssl
 import statistics
@@ -257,12 +258,21 @@ async def many_values(target: Target) -> None:
 
 
 async def slow_gets_of_many(target: Target) -> None:
-    """Forty addresses, each with one GET at a time that is slow."""
+    """Each connection of another address, with one GET at a time that is slow."""
+    address = f"127.78.{random.randrange(256)}.{random.randrange(1, 255)}"
+    await slow_gets(target, address)
+
+
+async def slow_gets_of_one(target: Target) -> None:
+    """The same of one address."""
+    await slow_gets(target, ATTACKER)
+
+
+async def slow_gets(target: Target, address: str) -> None:
     numbers = range(0, 10_000, 1000)
     for start in numbers if random.random() < 0.1 else ():
         alerts = [{"labels": {"alertname": "n", "n": f"{n}"}} for n in range(start, start + 1000)]
         await once(target, "/api/v2/alerts", alerts)
-    address = f"127.78.{random.randrange(256)}.{random.randrange(1, 255)}"
     reader, writer = await asyncio.open_connection(HOST, target.port, local_addr=(address, 0))
     for number in itertools.count(random.randrange(1000)):
         query = f"values={1 + number % 1000}&filter=alertname=n"
@@ -306,6 +316,47 @@ async def muted_alerts(target: Target) -> None:
     )
     for path in itertools.cycle(("/api/v2/alerts", "/api/v2/alerts/groups")):
         await read_whole(target, path)
+
+
+async def long_answers(target: Target, asked: bytes) -> None:
+    """Of many alerts that many silences mute, to a client that does not read."""
+    if random.random() < 0.2:
+        matchers = [{"name": "alertname", "value": "muted", "isRegex": False}]
+        times = {"startsAt": "2020-01-01T00:00:00Z", "endsAt": "2099-01-01T00:00:00Z"}
+        for number in range(64):
+            silence = {"matchers": matchers, "createdBy": "x", "comment": f"{number}", **times}
+            await once(target, "/api/v2/silences", silence)
+        for start in range(0, 10_000, 1000):
+            numbers = range(start, start + 1000)
+            alerts = [{"labels": {"alertname": "muted", "n": f"{n}"}} for n in numbers]
+            await once(target, "/api/v2/alerts", alerts)
+    _, writer = await target.open()
+    writer.transport.pause_reading()  # type: ignore[attr-defined]
+    writer.write(asked)
+    await asyncio.sleep(3600)
+
+
+async def unread_groups(target: Target) -> None:
+    await long_answers(target, request("GET", "/api/v2/alerts/groups"))
+
+
+async def unread_without_length(target: Target) -> None:
+    """By HTTP/1.0, which has no chunks."""
+    await long_answers(target, b"GET /api/v2/alerts HTTP/1.0\r\nHost: x\r\n\r\n")
+
+
+async def labels_of_their_own(target: Target) -> None:
+    """Alerts with sixty labels each that no other has, counted by other filters each time."""
+    for start in range(0, 2000, 200):
+        alerts = [
+            {"labels": {"alertname": "own", **{f"l{n}x{label}": "v" for label in range(60)}}}
+            for n in range(start, start + 200)
+        ]
+        await once(target, "/api/v2/alerts", alerts)
+    reader, writer = await target.open()
+    for number in itertools.count():
+        writer.write(request("GET", f"/api/tocsin/v1/facets?filter=alertname%21%3Dn{number % 16}"))
+        await answered(reader)
 
 
 async def many_groups(target: Target) -> None:
@@ -444,6 +495,11 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "slow filters": (slow_filters, 2, False),
     "many values": (many_values, 1, False),
     "slow GETs of many": (slow_gets_of_many, 40, False),
+    "slow GETs of hundreds": (slow_gets_of_many, 200, False),
+    "slow GETs of one": (slow_gets_of_one, 16, False),
+    "unread groups": (unread_groups, 16, False),
+    "unread, HTTP/1.0": (unread_without_length, 8, False),
+    "labels of their own": (labels_of_their_own, 1, False),
     "past silences": (past_silences, 1, False),
     "muted alerts": (muted_alerts, 1, False),
     "many groups": (many_groups, 1, False),
@@ -455,6 +511,7 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "spaced filter": (spaced_filter, 2, False),
     "spaced media type": (spaced_media_type, 2, False),
     "reloads": (reloads, 16, False),
+    "reloads of a pipe": (reloads, 16, False),
     "many elements": (many_elements, 2, False),
     "endless alert": (endless_alert, 2, False),
     "half handshakes": (half_handshake, 500, True),
@@ -464,6 +521,15 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "wrong passwords": (wrong_password, 20, True),
 }
 """Bounded: the attacker's own work must not be what is measured."""
+
+
+def pipe(node: Node) -> None:
+    """In the place of the node's configuration: who opens it waits for ever for somebody to write."""
+    node.config_file.unlink()
+    os.mkfifo(node.config_file)
+
+
+PREPARED: dict[str, Callable[[Node], None]] = {"reloads of a pipe": pipe}
 
 
 async def attack(name: str, target: Target) -> None:
@@ -616,6 +682,8 @@ def trial(name: str, folder: Path, seconds: float) -> dict[str, object]:
     """One attack on a node of its own."""
     _, count, secured = ATTACKS[name]
     with running(folder, secured=secured) as (node, url, trust):
+        if (prepare := PREPARED.get(name)) is not None:
+            prepare(node)
         measure(node, url, trust, 1.0)
         before, during = Timed([], [], []), Timed([], [], [])
         memory, memory_during, counts = resident(node), 0.0, counted(url, trust)
@@ -660,12 +728,12 @@ def main() -> None:
         asyncio.run(attack(given.attack, Target(given.port, given.tls)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        print(f"{'attack':17} {'conns':>5}  median ms      ratio  p95 ms          new conn. ms    failed  MB")
+        print(f"{'attack':22} {'conns':>5}  median ms      ratio  p95 ms          new conn. ms    failed  MB")
         rows = []
         for number, name in enumerate(given.only or ATTACKS):
             found = trial(name, Path(folder) / str(number), given.seconds)
             print(
-                f"{name:17} {found['connections']:>5}"
+                f"{name:22} {found['connections']:>5}"
                 f"  {found['median before']:>5} -> {found['median during']:<5}"
                 f" {found['ratio']:>5}  {found['p95 before']:>5} -> {found['p95 during']:<6}"
                 f" {found['new before']!s:>5} -> {found['new during']!s:<6}"

@@ -23,7 +23,7 @@ from typing import Any
 from tests.faults.hostile.attack import ATTACKS, Attack, Counter
 from tests.faults.hostile.attacker import BROKEN, Attacker
 from tests.faults.hostile.measure import Latencies, Probe, forget_peak, peak, quantile, resident
-from tests.faults.hostile.setting import Setting, setting
+from tests.faults.hostile.setting import Setting, Settings
 from tests.support import page
 from tocsin.certificates import NodeFiles
 
@@ -175,7 +175,8 @@ def main() -> int:
         act(name, host, int(port), files, float(seconds))
         return 0
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory(prefix="hostile-") as folder, setting(Path(folder)) as made:
+    with tempfile.TemporaryDirectory(prefix="hostile-") as folder, contextlib.ExitStack() as stack:
+        settings = Settings(Path(folder), stack)
         heads = ("gossip p50", "gossip p99", "API p50", "API p99")
         print("each pair: before, during; times in milliseconds")
         print(
@@ -184,7 +185,7 @@ def main() -> int:
         for attack in [CONTROL, *ATTACKS]:
             if options.only and not any(part in str(attack) for part in options.only):
                 continue
-            row = measure(made, attack, max(options.seconds, 15.0 if attack.patient else 0.0))
+            row = measure(settings.of(attack), attack, max(options.seconds, 15.0 if attack.patient else 0.0))
             rows.append(row)
             print(show(row), flush=True)
     if options.json is not None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from tests.faults.hostile.attacker import Attacker
 
 Round = Callable[[Attacker], None]
+CLEAR = "clear text"
+"""The carrier of attacks on a cluster that is not secured."""
 
 
 @dataclass(frozen=True, slots=True)

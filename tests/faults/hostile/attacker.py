@@ -188,6 +188,13 @@ class Attacker:
         finally:
             link.close()
 
+    def datagrams(self, packets: list[bytes]) -> None:
+        """By UDP, in clear text."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((SOURCE, 0))
+            for data in packets:
+                sock.sendto(data, (self.host, self.port))
+
     def stream(self, data: bytes, *, answer: float = 5.0) -> bytes:
         """One stream on a connection of its own."""
         link = self.link()

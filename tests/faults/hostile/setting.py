@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.faults.hostile import carriers, costly, members, strangers
-from tests.faults.hostile.attack import ATTACKS, Attack, Counter
+from tests.faults.hostile import carriers, cleartext, costly, members, strangers
+from tests.faults.hostile.attack import ATTACKS, CLEAR, Attack, Counter
 from tests.faults.hostile.attacker import Attacker
 from tests.support.api import prometheus_alert
 from tests.support.cluster import Cluster, issue, make_authority
@@ -22,14 +22,14 @@ from tests.support.node import Node, metric
 from tests.support.tocsin_node import TOCSIN
 from tocsin.certificates import NodeFiles
 
-REGISTERED = (members, carriers, costly, strangers)
+REGISTERED = (members, carriers, costly, strangers, cleartext)
 FLAGS = {"cluster.probe-interval": "1s", "cluster.probe-timeout": "500ms", "cluster.gossip-interval": "200ms"}
 NAMES = ("a", "b", "c")
 
 
 @dataclass
 class Setting:
-    """Three nodes named a, b and c; a is attacked."""
+    """Nodes named a, b and c; a is attacked."""
 
     cluster: Cluster
     files: dict[str, NodeFiles | None] = field(default_factory=dict)
@@ -55,8 +55,37 @@ class Setting:
         return [
             f"{node.name} does not see {name}"
             for node in self.cluster.nodes
-            for name in set(NAMES) - node.api.peer_names()
+            for name in {each.name for each in self.cluster.nodes} - node.api.peer_names()
         ]
+
+
+class Settings:
+    """Starts the cluster that an attack goes to when it is first asked for; ``stack`` ends them."""
+
+    def __init__(self, folder: Path, stack: ExitStack, *, log_level: str = "info") -> None:
+        self._folder = folder
+        self._stack = stack
+        self._log_level = log_level
+        self._made: dict[bool, Setting] = {}
+
+    def of(self, attack: Attack) -> Setting:
+        """The cluster."""
+        clear = attack.carrier == CLEAR
+        if clear not in self._made:
+            start, folder = (clear_setting, "clear") if clear else (setting, "secured")
+            made = start(self._folder / folder, log_level=self._log_level)
+            self._made[clear] = self._stack.enter_context(made)
+        return self._made[clear]
+
+
+@contextmanager
+def clear_setting(folder: Path, *, log_level: str = "info") -> Iterator[Setting]:
+    """Two nodes in clear text."""
+    with Cluster(folder, flags={**FLAGS, "log.level": log_level}, udp=True) as cluster:
+        for name in NAMES[:2]:
+            cluster.add(TOCSIN, name, peer_name=name)
+        cluster.wait_whole()
+        yield Setting(cluster, {"": None})
 
 
 @contextmanager

@@ -32,6 +32,10 @@ from tocsin.node.log import Logger
 
 FEW: Final = 8
 """Other members up to which each gets every change from the node that made it."""
+MANY: Final = 64
+"""Tocsin nodes, and members of other kinds, that a change may go to from its maker. Of more those that have
+answered pings come first, as members that somebody has invented never do; others hear of it by the gossip of
+these, or by an exchange of states."""
 AT_ONCE: Final = 64
 """Members that changes are sent to in one iteration of the event loop."""
 PART_BYTES: Final = 16
@@ -114,7 +118,7 @@ class Replication:
         self._by_address: dict[Address, str] = {}
         self._loop = asyncio.get_running_loop()
         self._timer = LoopTimer(self._run)
-        self._fanout: tuple[list[str], list[str]] = ([], [])
+        self._fanout: tuple[list[str], list[str], list[str]] = ([], [], [])
         self._fanout_until = 0.0
         self._exchanges: dict[str, asyncio.Task[None]] = {}
         self._tasks = Tasks(lambda error: log.error("sending changes failed", error=repr(error)))
@@ -129,8 +133,7 @@ class Replication:
             self._add(self._others, key, changes)
             return
         # A Go peer does not relay changes that came together with others, so it gets them from their maker.
-        eager, repaired = self._choose()
-        go = [name for name, member in self._others.items() if not speaks_tocsin(member.meta)]
+        eager, repaired, go = self._choose()
         self._add(dict.fromkeys(eager + go), key, changes)
         self._add(repaired, key, changes, repair_at=self._repair_time())
 
@@ -141,7 +144,7 @@ class Replication:
             return
         self.statistics.relayed[key] += len(changes)
         if len(self._others) > FEW:
-            eager, repaired = self._choose()
+            eager, repaired, _ = self._choose()
             self._add([other for other in eager if other != name], key, changes)
         else:
             repaired = [other for other in self._others if other != name]
@@ -189,9 +192,9 @@ class Replication:
         # Never synchronously: changes of the same iteration of the loop leave in one batch.
         self._timer.arm_by(self._loop.time() if repair_at is None else repair_at)
 
-    def _choose(self) -> tuple[list[str], list[str]]:
-        """The members that get changes now, and those that get them with the next tick; chosen anew at each
-        tick, so that changes gather."""
+    def _choose(self) -> tuple[list[str], list[str], list[str]]:
+        """The Tocsin nodes that get changes now, those that get them with the next tick, and the members of
+        other kinds that get them from their maker; chosen anew at each tick, so that changes gather."""
         now = self._loop.time()
         if now >= self._fanout_until:
             config = self._gossip.config
@@ -199,10 +202,21 @@ class Replication:
             wanted = max(
                 transmit_limit(config.user_retransmit_multiplier, len(self._others) + 1), config.gossip_nodes
             )
-            chosen = self._random.sample(tocsin, min(wanted, len(tocsin)))
-            self._fanout = chosen[: config.gossip_nodes], chosen[config.gossip_nodes :]
+            if len(tocsin) > MANY:
+                chosen = self._first(tocsin)[:wanted]
+            else:
+                chosen = self._random.sample(tocsin, min(wanted, len(tocsin)))
+            others = [name for name, member in self._others.items() if not speaks_tocsin(member.meta)]
+            self._fanout = chosen[: config.gossip_nodes], chosen[config.gossip_nodes :], self._first(others)
             self._fanout_until = now + config.gossip_interval
         return self._fanout
+
+    def _first(self, names: list[str]) -> list[str]:
+        if len(names) <= MANY:
+            return names
+        self._random.shuffle(names)
+        names.sort(key=lambda name: self._gossip.round_trip(name) is None)
+        return names[:MANY]
 
     def _repair_time(self) -> float:
         # Spread over a tick, so that not every member repairs at the same moment.

@@ -161,7 +161,7 @@ def test_of_many_a_few_get_it_at_once_some_later_and_each_go_peer_from_its_maker
 
 def test_a_change_goes_to_a_thousand_members_in_steps() -> None:
     async def story(bench: Bench) -> None:
-        bench.replication.broadcast("sil", [b"made"])
+        bench.replication._add(bench.replication._others, "sil", [b"made"])
         at_once = []
         while len(bench.told(b"made")) < 1000:
             before = len(bench.told(b"made"))
@@ -169,6 +169,30 @@ def test_a_change_goes_to_a_thousand_members_in_steps() -> None:
             at_once.append(len(bench.told(b"made")) - before)
         assert max(at_once) <= replication.AT_ONCE
         assert sorted(bench.told(b"made")) == sorted(bench.replication._others), "each once"
+
+    run(story, 0, go=1000)
+
+
+def test_of_a_thousand_tocsin_nodes_those_that_answer_get_a_change() -> None:
+    async def story(bench: Bench) -> None:
+        bench.gossip.round_trips = {f"node-{number}": 0.001 for number in (1, 20, 700)}
+        bench.replication.broadcast("sil", [b"made"])
+        await bench.quiet()
+        told = bench.told(b"made")
+        assert bench.gossip.round_trips.keys() <= set(told)
+        assert len(told) < replication.MANY
+
+    run(story, 1000)
+
+
+def test_of_a_thousand_alertmanagers_those_that_answer_get_a_change_and_some_others() -> None:
+    async def story(bench: Bench) -> None:
+        bench.gossip.round_trips = {f"go-{number}": 0.001 for number in range(20, 30)}
+        bench.replication.broadcast("sil", [b"made"])
+        await bench.quiet()
+        told = bench.told(b"made")
+        assert len(told) == len(set(told)) == replication.MANY
+        assert bench.gossip.round_trips.keys() <= set(told)
 
     run(story, 0, go=1000)
 
