@@ -56,7 +56,7 @@ if TYPE_CHECKING:  # Loaded with a keyring.
 MAX_RECIPIENTS: Final = 32
 """Members, first in order of position, that get a message of :meth:`Cluster.send_to_tocsin`. Later ones wait
 for so many others that they need not."""
-QUICK: Final = 0.002
+QUICK: Final = 0.0002
 SELDOM: Final = 10
 """Seconds of work that noticing a change of the members may take, and times it that pass until the next if it
 took more."""

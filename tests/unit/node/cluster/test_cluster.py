@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from random import Random
@@ -18,10 +19,15 @@ from tocsin.alerting.timestamp import SECOND
 from tocsin.gossip.address import Address
 from tocsin.gossip.config import GossipConfig
 from tocsin.gossip.core.effects import MemberUpdated
+from tocsin.gossip.core.local import VERSIONS
 from tocsin.gossip.gossip import Gossip
 from tocsin.gossip.testing import run as run_in_virtual_time
 from tocsin.gossip.transport.memory import MemoryNetwork, MemoryStream, MemoryTransport
+from tocsin.gossip.wire.codec import encode_message
+from tocsin.gossip.wire.compound import encode_compound
+from tocsin.gossip.wire.messages import Alive
 from tocsin.node.clock import Clock
+from tocsin.node.cluster import cluster as cluster_module
 from tocsin.node.cluster import joining, settle
 from tocsin.node.cluster.cluster import Cluster
 from tocsin.node.cluster.outbound import REPEATS
@@ -473,6 +479,23 @@ def test_where_packets_are_datagrams_a_change_outlives_the_loss_of_two_and_none_
 
     # No exchange of states comes to the rescue.
     run(story, 2, gossip=PATIENT)
+
+
+def test_members_that_one_packet_names_are_noticed_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To know our position all members are looked at, which takes a millisecond if there are thousands."""
+    clock = itertools.count()
+    monkeypatch.setattr(cluster_module, "thread_time", lambda: next(clock) / 1000)
+
+    async def story(members: list[Member]) -> None:
+        member, noticed = members[0], len(members[0].positions)
+        named = [Alive(1, f"m{n}", bytes((10, 1, n >> 8, n & 255)), 9094, b"", VERSIONS) for n in range(250)]
+        packet = encode_compound([encode_message(each) for each in named])
+        member.cluster.gossip._driver.packet_received(packet, address(9))
+        assert len(member.positions) - noticed <= 2
+        await eventually(lambda: member.cluster.position == member.positions[-1])
+        assert len(member.cluster.peers()) == 251
+
+    run(story, 1)
 
 
 def test_members_that_change_after_the_close_are_not_noticed() -> None:
