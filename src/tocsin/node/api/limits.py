@@ -128,6 +128,7 @@ class Gate:
 
     async def _limited(self, scope: Scope, receive: Receive, sent: _Sent) -> None:
         if self._answerer.streams(scope["path"]):
+            CURRENT.set(None)  # A task has what was set where its connection was read.
             await self._answerer(scope, receive, sent)
             return
         CURRENT.set(self._scheduler.begin(writes=scope["method"] != "GET"))

@@ -341,6 +341,43 @@ def test_of_the_addresses_that_wait_who_had_a_place_longest_ago_is_first(
     play(story)
 
 
+def test_a_slow_get_is_refused_in_favour_of_an_address_that_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places_module, "NEWCOMERS", 0)
+    monkeypatch.setattr(places_module, "SLOW", 0.0)
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        counted, go_on = Counted(), asyncio.Event()
+
+        class Waiting(Site):
+            async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+                if scope["client"][0] != "late":
+                    await go_on.wait()
+                await super().__call__(scope, receive, send)
+
+        site = Waiting(
+            node, route_prefix="/", limits=Limits(), mode=ParserMode.FALLBACK, statistics=AnswerStatistics()
+        )
+        gate = Gate(site, Limits(get_concurrency=1), counted)
+
+        async def ask(host: str) -> int:
+            transport = httpx.ASGITransport(gate, client=(host, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://node") as client:
+                return (await client.get("/-/healthy")).status_code
+
+        begun = []
+        for host in ("a", "b"):
+            begun.append(asyncio.create_task(ask(host)))
+            for _ in range(20):
+                await asyncio.sleep(0)
+        assert await ask("late") == 200
+        assert await begun[1] == 503
+        go_on.set()
+        assert await begun[0] == 200
+        assert (counted.refused, counted.in_flight[-1]) == (1, 0)
+
+    play(story)
+
+
 def test_a_request_past_the_time_limit_is_answered_with_503() -> None:
     async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
         answer = await http.post("/api/v2/silences", json=_silence())
