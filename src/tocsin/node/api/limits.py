@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
@@ -20,6 +20,9 @@ from tocsin.node.api.places import Place, Places
 from tocsin.node.api.postable_alerts import DEFAULT_LIMITS, AlertLimits
 from tocsin.node.api.scheduler import CURRENT, RequestScheduler
 from tocsin.sources import source_of
+
+REFUSED_AFTER: Final = 1.0
+"""Seconds after which a GET is refused for which other addresses have left no place."""
 
 
 class HTTPMetrics(Protocol):
@@ -136,9 +139,10 @@ class Gate:
             await self._timed(scope, receive, sent, sent)
             return
         client = scope.get("client")
-        place = await self._places.take(source_of(client[0]) if client else "")
+        source = source_of(client[0]) if client else ""
+        place = await self._places.take(source)
         if place is None:
-            await self._refuse(scope, receive, sent)
+            await self._refuse(scope, receive, sent, at_once=self._places.has_some(source))
             return
         try:
             await self._answer(place, scope, receive, sent)
@@ -161,9 +165,13 @@ class Gate:
         except TimeoutError:
             if not limit.expired() or sent.status is not None:
                 raise
-            await self._refuse(scope, receive, sent)
+            await self._refuse(scope, receive, sent, at_once=False)
 
-    async def _refuse(self, scope: Scope, receive: Receive, sent: _Sent) -> None:
+    async def _refuse(self, scope: Scope, receive: Receive, sent: _Sent, *, at_once: bool) -> None:
+        """``at_once``: the client's other GETs are under way. Else many clients are here, of which each would
+        be back at once."""
+        if not at_once:
+            await asyncio.sleep(REFUSED_AFTER)
         self._metrics.concurrency_limit_exceeded()
         message = f"Limit of concurrent GET requests reached ({self._concurrency}), try again later.\n"
         await self._answerer.refusal(scope["path"], plain_error(503, message))(scope, receive, sent)

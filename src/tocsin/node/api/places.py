@@ -98,6 +98,10 @@ class Places:
                 del self._waiting[source]
         return turn.result() if turn.done() else None
 
+    def has_some(self, source: str) -> bool:
+        """Whether GETs of ``source`` have places."""
+        return self._of[source] > 0
+
     def give_back(self, place: Place) -> None:
         """Free a place; it may have been taken back."""
         if place in self._taken:

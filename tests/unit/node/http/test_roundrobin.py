@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
-from tocsin.node.http.roundrobin import RoundRobin
+from tocsin.node.http.roundrobin import AT_ONCE, RoundRobin
 
 
 def test_each_address_has_its_turn_however_much_another_asks() -> None:
@@ -28,5 +29,25 @@ def test_each_address_has_its_turn_however_much_another_asks() -> None:
         await asyncio.sleep(0)
         round_robin.take("greedy", lambda: begun.append("greedy 4"))
         assert begun[6:] == ["greedy 4"]
+
+    asyncio.run(story())
+
+
+def test_of_hundreds_of_addresses_some_have_a_request_begun_in_an_iteration_and_all_in_the_end() -> None:
+    async def story() -> None:
+        round_robin, begun = RoundRobin(asyncio.get_running_loop()), list[tuple[str, int]]()
+        addresses = [f"192.0.2.{number}" for number in range(100)]
+        for number in range(3):
+            for address in addresses:
+                round_robin.take(address, partial(begun.append, (address, number)))
+        assert len(begun) == AT_ONCE
+        while len(begun) < 300:
+            before = len(begun)
+            await asyncio.sleep(0)
+            assert len(begun) - before <= AT_ONCE
+        for address in addresses:
+            assert [number for each, number in begun if each == address] == [0, 1, 2]
+        last = {address: place for place, (address, number) in enumerate(begun) if not number}
+        assert max(last.values()) < 100 + 2 * AT_ONCE, "none comes again long before the others"
 
     asyncio.run(story())
