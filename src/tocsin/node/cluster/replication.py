@@ -36,6 +36,8 @@ MANY: Final = 64
 """Tocsin nodes, and members of other kinds, that a change may go to from its maker. Of more those that have
 answered pings come first, as members that somebody has invented never do; others hear of it by the gossip of
 these, or by an exchange of states."""
+SILENT: Final = 16
+"""Of so many, those that have answered none."""
 AT_ONCE: Final = 64
 """Members that changes are sent to in one iteration of the event loop."""
 PART_BYTES: Final = 16
@@ -215,8 +217,9 @@ class Replication:
         if len(names) <= MANY:
             return names
         self._random.shuffle(names)
-        names.sort(key=lambda name: self._gossip.round_trip(name) is None)
-        return names[:MANY]
+        answered = [name for name in names if self._gossip.round_trip(name) is not None]
+        silent = [name for name in names if self._gossip.round_trip(name) is None]
+        return (answered + silent[:SILENT])[:MANY]
 
     def _repair_time(self) -> float:
         # Spread over a tick, so that not every member repairs at the same moment.
