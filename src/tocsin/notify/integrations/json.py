@@ -16,12 +16,39 @@ _ESCAPES = (
 _encode = json.JSONEncoder(
     ensure_ascii=False, check_circular=False, allow_nan=False, separators=(",", ":")
 ).encode
+_decoder = json.JSONDecoder(parse_constant=lambda name: _no_constant(name))
 
 
 def encode(value: Any) -> bytes:
     """``value`` as bytes. Maps keep their order: use the order of the fields for a Go struct,
     :func:`sorted_maps` for a Go map."""
     return escape(_encode(value)).encode("utf-8", "replace") + b"\n"
+
+
+def members(body: bytes, *, whole: bool = True) -> dict[str, Any]:
+    """The object in ``body`` as Go's decoder sees it: names in any case, which are in lower case here, and a
+    null is as if it were not there. ``whole=False``: anything may follow it. ValueError for what is none."""
+    text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
+    try:
+        found, end = _decoder.raw_decode(text)
+        if whole and text[end:].strip(" \t\r\n"):
+            raise ValueError("more than one value")
+        folded = _folded(found)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    if not isinstance(folded, dict | None):
+        raise ValueError("not a JSON object")
+    return folded or {}
+
+
+def _folded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name.lower(): _folded(each) for name, each in value.items() if each is not None}
+    return [_folded(each) for each in value] if isinstance(value, list) else value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def escape(text: str) -> str:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import re
 import time
 from typing import Any, Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from tocsin.config.httpclient import JWT_BEARER, OAuth2
 from tocsin.notify.integrations.base import Answer, NotifyError, excerpt, reason_of
 from tocsin.notify.integrations.http import HTTPClient
+from tocsin.notify.integrations.json import members
 from tocsin.notify.integrations.secrets import Secrets
 
 EARLY: Final = 10.0
@@ -152,16 +154,33 @@ class OAuth2Tokens:
             problem = f"oauth2: cannot fetch token: {answer.status}: {excerpt(answer.body)}"
             raise NotifyError(problem, retry=True, reason=reason_of(answer.status))
         try:
-            found = json.loads(answer.body)
+            found = _members(answer)
             token, kind = str(found["access_token"]), str(found.get("token_type") or "Bearer")
             lasts = float(found.get("expires_in") or 0)
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        except (ValueError, KeyError, TypeError, OverflowError):
             raise NotifyError("oauth2: server response missing access_token", retry=True) from None
+        if found.get("error"):
+            said = excerpt(str(found["error"]).encode("utf-8", "replace"))
+            raise NotifyError(f"oauth2: cannot fetch token: {said}", retry=True)
         if not token or not f"{kind}{token}".isprintable():  # It has to be a valid header value.
             raise NotifyError("oauth2: server response missing access_token", retry=True)
         self._secrets.add(token)
-        self._token = f"{'Bearer' if kind.lower() == 'bearer' else kind} {token}"
+        self._token = f"{_TYPES.get(kind.lower(), kind)} {token}"
         self._ends = time.monotonic() + lasts - EARLY if lasts else float("inf")
+
+
+_TYPES: Final = {"bearer": "Bearer", "mac": "MAC", "basic": "Basic"}
+
+
+def _members(answer: Answer) -> dict[str, Any]:
+    """Of a token's answer: JSON, or a form, which Go's client takes text for as well."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-www-form-urlencoded", "text/plain"):
+        return members(answer.body)
+    found: dict[str, Any] = dict(reversed(parse_qsl(answer.body.decode("utf-8", "replace"))))
+    if not re.fullmatch(r"[-+]?[0-9]+", found.get("expires_in", "")):
+        found.pop("expires_in", None)
+    return found
 
 
 def _base64(data: bytes) -> str:

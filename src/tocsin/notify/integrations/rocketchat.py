@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from tocsin.alerting.notification import Notification
@@ -25,7 +24,7 @@ from tocsin.notify.integrations.base import (
     excerpt,
     read_secret,
 )
-from tocsin.notify.integrations.json import without_empty
+from tocsin.notify.integrations.json import members, without_empty
 from tocsin.notify.integrations.truncate import in_characters
 from tocsin.notify.integrations.url import joined
 
@@ -179,14 +178,11 @@ def _check_body(answer: Answer) -> None:
     if len(body) >= MAX_ANSWER_BYTES:
         return  # On success it repeats the message, which may be long; the answer of a failure is short.
     try:
-        said = json.loads(body)
-        if not isinstance(said, dict | None):
-            raise TypeError
-        fields = {name.lower(): value for name, value in (said or {}).items() if value is not None}
+        fields = members(body)
         success, error = fields.get("success", False), fields.get("error", "")
         if not isinstance(success, bool) or not isinstance(error, str):
-            raise TypeError
-    except (ValueError, TypeError, RecursionError):
+            raise ValueError
+    except ValueError:
         problem = f"could not unmarshal JSON response {go_quote(excerpt(body))}"
         raise NotifyError(problem, retry=True, reason="clientError") from None
     if not success:

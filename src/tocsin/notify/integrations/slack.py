@@ -7,7 +7,6 @@ keeps (``threadTs`` and ``channelId``, as Alertmanager's peers do).
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 from tocsin.alerting.duration import format_go_duration
@@ -31,7 +30,7 @@ from tocsin.notify.integrations.base import (
     excerpt,
     read_secret,
 )
-from tocsin.notify.integrations.json import encode, without_empty
+from tocsin.notify.integrations.json import encode, members, without_empty
 from tocsin.notify.integrations.truncate import in_characters
 
 POST_URL: Final = "https://slack.com/api/chat.postMessage"
@@ -294,13 +293,13 @@ def _judged(answer: Answer) -> ReceiverData | None:
             )
         return None
     try:
-        told = json.loads(answer.body.decode("utf-8", "replace"))
+        told = members(answer.body)
         good, error, stamp, channel = (told.get(name) for name in ("ok", "error", "ts", "channel"))
         if not isinstance(good, bool | None) or not all(
             isinstance(each, str | None) for each in (error, stamp, channel)
         ):
             raise ValueError
-    except (ValueError, AttributeError, RecursionError):
+    except ValueError:
         problem = f"could not unmarshal JSON response {go_quote(excerpt(answer.body))}"
         raise NotifyError(problem, retry=True, reason="clientError") from None
     if not good:

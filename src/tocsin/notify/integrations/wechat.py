@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any, Final
 
 from tocsin.alerting.notification import Notification
@@ -22,7 +21,7 @@ from tocsin.notify.integrations.base import (
     Services,
     read_secret,
 )
-from tocsin.notify.integrations.json import without_empty
+from tocsin.notify.integrations.json import members, without_empty
 from tocsin.notify.integrations.url import extended, with_slash
 
 TOKEN_SECONDS: Final = 2 * 60 * 60
@@ -159,15 +158,11 @@ class WechatNotifier:
 
 
 def _read(body: bytes, *, retry: bool) -> dict[str, Any]:
+    """The answer to a message, which is ``retry``ed and counts as a whole, or that with a token."""
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
-        raise NotifyError("WeChat's answer is not JSON", retry=retry) from None
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise NotifyError("WeChat's answer is not a JSON object", retry=retry)
-    return found
+        return members(body, whole=retry)
+    except ValueError as error:
+        raise NotifyError(f"WeChat's answer is {error}", retry=retry) from None
 
 
 KIND: Final = Kind(WechatConfig, WechatNotifier)

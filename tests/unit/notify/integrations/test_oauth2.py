@@ -22,6 +22,7 @@ from tocsin.notify.integrations.statistics import ClientStatistics
 
 KEY = rsa.generate_private_key(65537, 2048)
 PEM = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+FORM = "application/x-www-form-urlencoded"
 REFUSAL = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -36,6 +37,36 @@ def config(server: Server, **more: Any) -> HTTPClientConfig:
 
 def paths(server: Server) -> list[str]:
     return [request.line.split()[1] for request in server.requests]
+
+
+def of_type(kind: str, body: bytes) -> bytes:
+    return json_answer(body).replace(b"Content-Length", f"Content-Type: {kind}\r\nContent-Length".encode())
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent"),
+    [
+        (json_answer(b'{"Access_Token":"a","TOKEN_TYPE":"MAC","expires_in":"3600"}'), "MAC a"),
+        (json_answer(b'{"access_token":"a","token_type":"basic"}'), "Basic a"),
+        (json_answer(b'{"access_token":"a","token_type":"Odd","expires_in":null}'), "Odd a"),
+        (
+            of_type(
+                "application/x-www-form-urlencoded", b"access_token=a%2Bb&token_type=bearer&expires_in=x"
+            ),
+            "Bearer a+b",
+        ),
+        (of_type("TEXT/plain; charset=utf-8", b"expires_in=3600&access_token=a"), "Bearer a"),
+    ],
+)
+def test_a_token_comes_as_json_or_as_a_form(answer: bytes, sent: str) -> None:
+    async def story() -> None:
+        async with served(token=answer) as server, client(config(server)) as http:
+            for _ in range(2):
+                await http.post(f"{server.url}/hook", b"{}")
+            assert paths(server) == ["/token", "/hook", "/hook"]
+            assert server.requests[-1].headers["authorization"] == sent
+
+    run(story)
 
 
 def test_a_token_without_an_end_is_kept_and_one_that_ends_soon_is_not() -> None:
@@ -187,6 +218,9 @@ def test_a_key_that_is_none_fails_the_attempt_and_is_not_shown() -> None:
         json_answer(b'{"access_token":"a","expires_in":1%s}' % (b"0" * 400)),
         json_answer(b"[" * 60_000),
         json_answer(b'{"access_token":"a\\r\\nX: y"}'),
+        json_answer(b'{"access_token":"a","error":"invalid_scope"}'),
+        of_type("text/plain; charset=utf-8", b'{"access_token":"a"}'),
+        of_type("text/plain", b"access_token=a&error=e"),
     ],
 )
 def test_an_answer_that_is_no_token_fails_the_attempt(answer: bytes) -> None:

@@ -118,6 +118,12 @@ def test_a_url_from_a_file(tmp_path: Path) -> None:
         ),
         (json_answer(), False, "error response from Slack: "),
         (
+            Answer(200, b"null", {"Content-Type": "application/json"}),
+            False,
+            "error response from Slack: ",
+        ),
+        (json_answer(OK=False, Error="odd"), False, "error response from Slack: odd"),
+        (
             Answer(200, b"{", {"Content-Type": "application/json"}),
             True,
             'could not unmarshal JSON response "{"',
@@ -269,3 +275,8 @@ def test_what_is_shown() -> None:
         "update_message": False,
         "timeout": "0s",
     }
+
+
+def test_the_names_in_an_answer_may_be_in_any_case(tmp_path: Path) -> None:
+    [outcome], _ = tell(tmp_path, "slack", HOOK, answers=[json_answer(Ok=True)])
+    assert outcome.success

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tocsin.notify.integrations.json import without_empty
+from tocsin.notify.integrations.json import members, without_empty
 from tocsin.notify.integrations.truncate import in_characters
 from tocsin.notify.integrations.url import extended, with_slash
 
@@ -51,3 +51,24 @@ def test_a_slash_at_the_paths_end(url: str, slashed: str) -> None:
 def test_fields_without_a_value_are_left_out() -> None:
     fields = {"a": "", "b": 0, "c": False, "d": None, "e": [], "f": "x"}
     assert without_empty(fields, always=("c", "d")) == {"c": False, "d": None, "f": "x"}
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (b"null", {}),
+        (
+            b'{"OK": true, "ErrCode": null, "a": {"B": [{"C": 1, "d": null}]}}',
+            {"ok": True, "a": {"b": [{"c": 1}]}},
+        ),
+        (b'{"ok": false, "Ok": true}', {"ok": True}),
+        (b'{"a": "\xff"}', {"a": "\ufffd"}),
+        *((body, None) for body in (b"", b"[]", b"1", b'"a"', b"{", b"{} {}", b'{"a": NaN}', b"[" * 60_000)),
+    ],
+)
+def test_an_objects_members_are_known_by_their_names_in_any_case(body: bytes, found: object) -> None:
+    if found is not None:
+        assert members(body) == found
+        return
+    with pytest.raises(ValueError, match="JSON"):
+        members(body)

@@ -41,6 +41,13 @@ def test_a_token_is_fetched_once_and_the_message_posted() -> None:
     )
 
 
+def test_the_names_in_an_answer_may_be_in_any_case() -> None:
+    answers = [(200, b'{"ErrCode":0,"ACCESS_TOKEN":"t"} and more'), (200, b'{"ErrCode":42001}')]
+    [outcome], requests = send("wechat", f"{{{KEYS}}}", answers=answers)
+    assert requests[1].line.endswith("?access_token=t HTTP/1.1")
+    assert (outcome.success, outcome.retry) == (False, True)
+
+
 def test_markdown_goes_to_its_own_place() -> None:
     _, requests = send(
         "wechat", f"{{{KEYS}, message: m, message_type: markdown}}", answers=[token("hush-token"), OK]
