@@ -20,7 +20,12 @@ from tocsin.notify.integrations.direct import DirectConnection
 from tocsin.notify.integrations.proxies import proxy_chooser
 from tocsin.notify.integrations.reuse import Reuse
 from tocsin.notify.integrations.statistics import ClientStatistics
-from tocsin.notify.integrations.stream import READ_BYTES
+from tocsin.notify.integrations.stream import (
+    HANDSHAKE_SECONDS,
+    HANDSHAKE_TIMEOUT,
+    READ_BYTES,
+    HandshakeError,
+)
 from tocsin.notify.integrations.tlscontext import TLSContexts
 from tocsin.notify.integrations.url import Target
 
@@ -179,12 +184,14 @@ class Connections:
         if default is None or not parts.hostname:
             raise ValueError(f"proxyconnect tcp: a proxy of the scheme {parts.scheme!r} cannot be used")
         url = httpcore.URL(scheme=parts.scheme, host=parts.hostname, port=parts.port or default, target="/")
+        headers = _pairs(self._proxy)
         if parts.username is not None:
             common["proxy_auth"] = unquote(parts.username), unquote(parts.password or "")
+            headers = [pair for pair in headers if pair[0].lower() != "proxy-authorization"]
         if parts.scheme.startswith("socks5"):
             return httpcore.AsyncSOCKSProxy(proxy_url=url, **common)
         if secure:  # Then it is a tunnel.
-            common["proxy_headers"] = _pairs(self._proxy)
+            common["proxy_headers"] = headers
         if parts.scheme == "https":
             common["proxy_ssl_context"] = context  # As in Go: tls_config is for the proxy too.
         return httpcore.AsyncHTTPProxy(proxy_url=url, **common)
@@ -241,6 +248,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         self._open.add(self)
         self._read_since_write = 0
         self._written = b""
+        self._asked = False  # whether the proxy was asked for a tunnel
         tls = stream.get_extra_info("ssl_object")
         # With HTTP/2 one request may wait for an answer while another is written.
         self._holds = tls is None or tls.selected_alpn_protocol() != "h2"
@@ -260,6 +268,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """What was written may be answered. A request's head and body go together, as the answer is read."""
+        self._asked = True
         self._read_since_write = 0
         if self._holds and len(self._written) + len(buffer) <= MAX_HELD_BYTES:
             self._written += buffer
@@ -280,6 +289,13 @@ class _Stream(httpcore.AsyncNetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
         await self._flush(timeout)
-        stream = await self._stream.start_tls(ssl_context, self._server_name or server_hostname, timeout)
+        name, limit = self._server_name or server_hostname, timeout or HANDSHAKE_SECONDS
+        kind = HandshakeError if self._asked else httpcore.ConnectError  # else it is the proxy's fault
+        try:
+            stream = await self._stream.start_tls(ssl_context, name, limit)
+        except httpcore.ConnectTimeout as error:
+            raise kind(HANDSHAKE_TIMEOUT) from error
+        except httpcore.ConnectError as error:
+            raise kind(str(error)) from error
         self._open.discard(self)
         return _Stream(stream, self._server_name, self._open, self._statistics, self._max_response)

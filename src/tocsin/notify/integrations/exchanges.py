@@ -16,6 +16,7 @@ from tocsin.notify.integrations.causes import cause, system_said
 from tocsin.notify.integrations.connections import Connections
 from tocsin.notify.integrations.redirects import Header, Step
 from tocsin.notify.integrations.statistics import ClientStatistics
+from tocsin.notify.integrations.stream import HANDSHAKE_TIMEOUT, HandshakeError
 from tocsin.notify.integrations.tlscontext import TLSContexts
 
 _PIECES_AT_ONCE: Final = 64
@@ -71,7 +72,8 @@ class Exchanges:
                         pool.retire()
                     return Answer(response.status, _headers_of(response), body)
             except httpcore.ConnectError as error:
-                if pool.proxied:  # Otherwise the error would blame the receiver.
+                # Otherwise the error would blame the receiver.
+                if pool.proxied and not isinstance(error, HandshakeError):
                     raise NotifyError(f"proxyconnect: {_cause(error)}", retry=True) from None
                 raise
 
@@ -115,6 +117,8 @@ def _headers_of(response: httpcore.Response) -> dict[str, str]:
 
 def _cause(error: BaseException) -> str:
     """The operating system's error, or a text for httpcore's."""
+    if str(error) == HANDSHAKE_TIMEOUT:
+        return HANDSHAKE_TIMEOUT
     said = system_said(error, connecting=isinstance(error, httpcore.ConnectError))
     if not said and isinstance(error, httpcore.ReadError | httpcore.WriteError):
         return str(error) or "connection reset by peer"

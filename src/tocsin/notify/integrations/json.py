@@ -27,7 +27,7 @@ def encode(value: Any) -> bytes:
 
 def members(body: bytes, *, whole: bool = True) -> dict[str, Any]:
     """The object in ``body`` as Go's decoder sees it: names in any case, which are in lower case here, and a
-    null is as if it were not there. ``whole=False``: anything may follow it. ValueError for what is none."""
+    null is as if it were not there. ``whole=False``: anything may follow it. ValueError for anything else."""
     text = body.decode("utf-8", "replace").lstrip(" \t\r\n")
     try:
         found, end = _decoder.raw_decode(text)

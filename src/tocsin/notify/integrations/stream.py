@@ -16,12 +16,18 @@ READ_BYTES: Final = 8 * 1024
 """Bytes of one read: all of them are parsed at once."""
 MAX_BUFFERED: Final = 64 * 1024
 """Bytes received and not read yet; past it reading from the socket is paused."""
-_HANDSHAKE_SECONDS: Final = 3600.0
-"""Longer than any attempt, whose own deadline is to be reached first."""
+HANDSHAKE_SECONDS: Final = 10.0
+"""Time for a TLS handshake, as in Go's client: an attempt may have an hour, and another one may succeed."""
+HANDSHAKE_TIMEOUT: Final = "TLS handshake timeout"
+"""Go's message."""
 _NEXT_ADDRESS_SECONDS: Final = 0.25
 """Seconds before the next address of a name is tried beside the one before (RFC 8305)."""
 _MAX_ADDRESSES: Final = 16
 """Addresses of one name that are dialled."""
+
+
+class HandshakeError(httpcore.ConnectError):
+    """The TLS handshake with the receiver failed, through a proxy or not."""
 
 
 class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
@@ -58,12 +64,14 @@ class DirectStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Dial, with TLS if there is a ``context``; ``httpcore.ConnectError``."""
         tls: dict[str, Any] = {}
         if context is not None:
-            tls = {"server_hostname": server_name, "ssl_handshake_timeout": _HANDSHAKE_SECONDS}
+            tls = {"server_hostname": server_name, "ssl_handshake_timeout": HANDSHAKE_SECONDS}
         try:
             _, stream = await asyncio.get_running_loop().create_connection(
                 lambda: cls(statistics, max_response), ssl=context, sock=await _dialled(host, port), **tls
             )
         except OSError as error:
+            if isinstance(error, ConnectionAbortedError) and error.errno is None:  # asyncio's own
+                raise HandshakeError(HANDSHAKE_TIMEOUT) from error
             raise httpcore.ConnectError(str(error)) from error
         return stream
 

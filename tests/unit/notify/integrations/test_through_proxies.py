@@ -15,6 +15,7 @@ import pytest
 from tests.support.certificates import CertificateAuthority
 from tests.support.httpreceiver import OK, client, run, served, server_tls
 from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
+from tocsin.notify.integrations import connections, stream
 from tocsin.notify.integrations.base import NotifyError
 
 AUTHORITY = CertificateAuthority()
@@ -150,6 +151,68 @@ def test_a_tunnel_leads_to_a_receiver_over_tls(tmp_path: Path, scheme: str) -> N
     run(story)
 
 
+def test_the_users_of_the_proxys_url_count_more_than_its_header(tmp_path: Path) -> None:
+    """As in Go."""
+
+    async def story() -> None:
+        async with served(server_tls(AUTHORITY, tmp_path)) as server, proxying() as proxy:
+            proxy.target = server.port
+            config = HTTPClientConfig(
+                proxy_url=f"http://me:pass@127.0.0.1:{proxy.port}",
+                proxy_connect_header={"proxy-Authorization": ("Basic other",), "X-P": ("1",)},
+                tls_config=TRUSTING,
+            )
+            async with client(config) as http:
+                await http.get(f"https://{NAME}/")
+            token = base64.b64encode(b"me:pass").decode()
+            lines = proxy.heads[0].lower().split("\r\n")
+            named = [line for line in lines if line.startswith("proxy-authorization:")]
+            assert named == [f"proxy-authorization: basic {token}".lower()]
+            assert "x-p: 1" in lines
+
+    run(story)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_receivers_certificate_is_not_the_proxys_fault(tmp_path: Path, scheme: str) -> None:
+    async def story() -> None:
+        (tmp_path / "others").mkdir()
+        others = server_tls(CertificateAuthority("others"), tmp_path / "others")
+        tls = server_tls(AUTHORITY, tmp_path) if scheme == "https" else None
+        async with served(others) as server, proxying(tls=tls) as proxy:
+            proxy.target = server.port
+            config = HTTPClientConfig(proxy_url=f"{scheme}://127.0.0.1:{proxy.port}", tls_config=TRUSTING)
+            async with client(config) as http:
+                with pytest.raises(NotifyError, match='": tls: failed to verify certificate'):
+                    await http.get(f"https://{NAME}/")
+
+    run(story)
+
+
+@pytest.mark.parametrize("way", ["direct", "tunnel"])
+def test_a_handshake_that_is_never_answered_ends(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After ten seconds, as in Go: an attempt may have an hour."""
+    monkeypatch.setattr(stream, "HANDSHAKE_SECONDS", 0.05)
+    monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 0.05)
+
+    async def story() -> None:
+        async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(mute, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        async with server, proxying() as proxy:
+            proxy.target = port
+            by = f"http://127.0.0.1:{proxy.port}" if way == "tunnel" else ""
+            async with client(HTTPClientConfig(tls_config=TRUSTING, proxy_url=by)) as http:
+                with pytest.raises(NotifyError, match=r'": TLS handshake timeout$') as caught:
+                    await http.get(f"https://127.0.0.1:{port}/")
+                assert caught.value.retry
+
+    run(story)
+
+
 def test_a_proxy_whose_certificate_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
     async def story() -> None:
         tls = server_tls(CertificateAuthority("others"), tmp_path)
@@ -159,7 +222,7 @@ def test_a_proxy_whose_certificate_nobody_vouches_for_gets_nothing(tmp_path: Pat
             )
             async with client(config) as http:
                 for scheme in ("http", "https"):
-                    with pytest.raises(NotifyError, match="failed to verify certificate"):
+                    with pytest.raises(NotifyError, match="proxyconnect: tls: failed to verify certificate"):
                         await http.get(f"{scheme}://{NAME}/")
             assert proxy.heads == []
 
