@@ -4,7 +4,8 @@ Each matcher set is filed once, under the matcher of it that is likely to rule o
 and value) under which fewest are filed already, else a positive regular expression (by name), else an
 inequality (by name and value), else a negative regular expression (by name), else with the rest. So a label
 that all silences share has few under it, and a label set is tried only against what is filed under one of its
-labels. What rules out a value is the better the more silences share it: they are ruled out together.
+labels. What rules out a value is the better the more silences share it: they are ruled out together. So all
+inequalities that a set shares with others are what it is filed under.
 
 Regular expressions of one name are tried many at a time, joined into one, and so are preferred to an equality
 that many share; only those that mean the same within a larger one as by themselves.
@@ -18,7 +19,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
 from tocsin.alerting import regex
 from tocsin.alerting.labels import Labels
@@ -40,13 +41,13 @@ class SilenceIndex:
     def __init__(self) -> None:
         self._by_pair: dict[tuple[str, str], Filed] = {}
         self._by_name: dict[str, PatternGroup] = {}
-        self._by_unequal: dict[str, dict[str, Filed]] = {}
-        """By the name, and the value that it must not have."""
+        self._by_unequal: dict[tuple[tuple[str, str], ...], Filed] = {}
+        """By names, each with the value that it must not have."""
         self._by_absence: dict[str, PatternGroup] = {}
         self._rest: Filed = {}
         self._negatives: Counter[tuple[MatchType, str, str]] = Counter()
         """How many matcher sets share each negative matcher."""
-        self._chosen: dict[tuple[str, int], Matcher | None] = {}
+        self._chosen: dict[tuple[str, int], tuple[Matcher, ...]] = {}
         """What each matcher set is filed under."""
         self._unfiled: dict[str, Silence] = {}
 
@@ -76,18 +77,18 @@ class SilenceIndex:
             key = (silence.id, number)
             self._negatives.update(_negative(matchers))
             chosen = self._chosen[key] = self._choose(matchers)
-            if chosen is None:
+            if not chosen:
                 self._rest[key] = matchers
                 continue
-            rest = tuple(matcher for matcher in matchers if matcher is not chosen)
-            if chosen.type is MatchType.EQUAL:
-                self._by_pair.setdefault((chosen.name, chosen.value), {})[key] = rest
-            elif chosen.type is MatchType.NOT_EQUAL:
-                values = self._by_unequal.setdefault(chosen.name, {})
-                values.setdefault(chosen.value, {})[key] = rest
+            rest = tuple([matcher for matcher in matchers if all(matcher is not each for each in chosen)])
+            first = chosen[0]
+            if first.type is MatchType.EQUAL:
+                self._by_pair.setdefault((first.name, first.value), {})[key] = rest
+            elif first.type is MatchType.NOT_EQUAL:
+                self._by_unequal.setdefault(_pairs(chosen), {})[key] = rest
             else:
-                group = self._groups(chosen).setdefault(chosen.name, PatternGroup())
-                group.add(_pattern(chosen), key, rest)
+                group = self._groups(first).setdefault(first.name, PatternGroup())
+                group.add(_pattern(first), key, rest)
 
     def remove(self, silence: Silence) -> None:
         """Take out an equal silence."""
@@ -100,28 +101,23 @@ class SilenceIndex:
                 if not self._negatives[each]:
                     del self._negatives[each]
             chosen = self._chosen.pop(key)
-            if chosen is None:
+            if not chosen:
                 del self._rest[key]
-            elif chosen.type is MatchType.EQUAL:
-                filed = self._by_pair[chosen.name, chosen.value]
-                del filed[key]
-                if not filed:
-                    del self._by_pair[chosen.name, chosen.value]
-            elif chosen.type is MatchType.NOT_EQUAL:
-                values = self._by_unequal[chosen.name]
-                del values[chosen.value][key]
-                if not values[chosen.value]:
-                    del values[chosen.value]
-                if not values:
-                    del self._by_unequal[chosen.name]
+                continue
+            first = chosen[0]
+            if first.type is MatchType.EQUAL:
+                _take_out(self._by_pair, (first.name, first.value), key)
+            elif first.type is MatchType.NOT_EQUAL:
+                _take_out(self._by_unequal, _pairs(chosen), key)
             else:
-                groups = self._groups(chosen)
-                groups[chosen.name].remove(_pattern(chosen), key)
-                if not groups[chosen.name].filed:
-                    del groups[chosen.name]
+                groups = self._groups(first)
+                groups[first.name].remove(_pattern(first), key)
+                if not groups[first.name].filed:
+                    del groups[first.name]
 
-    def _choose(self, matchers: MatcherSet) -> Matcher | None:
-        """The matcher to file a set under, None for one that can be under anything."""
+    def _choose(self, matchers: MatcherSet) -> tuple[Matcher, ...]:
+        """The matcher to file a set under, or several inequalities; none for a set that can be under
+        anything."""
         fewest: tuple[int, bool] = (sys.maxsize, True)
         fewest_of_pattern = sys.maxsize
         equality = positive = None
@@ -137,17 +133,18 @@ class SilenceIndex:
                 if filed < fewest_of_pattern and not _pattern(matcher).matches_empty:  # It needs its label.
                     fewest_of_pattern, positive = filed, matcher
         if positive is not None and fewest[0] >= _CROWDED:
-            return positive
-        return equality or positive or self._choose_negative(matchers)
+            return (positive,)
+        found = equality or positive
+        return (found,) if found is not None else self._choose_negative(matchers)
 
-    def _choose_negative(self, matchers: MatcherSet) -> Matcher | None:
+    def _choose_negative(self, matchers: MatcherSet) -> tuple[Matcher, ...]:
         """What many share rules them out together."""
-        negative = [each for each in matchers if each.type in (MatchType.NOT_EQUAL, MatchType.NOT_REGEXP)]
-        return max(
-            negative,
-            key=lambda each: (each.type is MatchType.NOT_EQUAL, self._negatives[_of(each)]),
-            default=None,
-        )
+        unequal = [each for each in matchers if each.type is MatchType.NOT_EQUAL]
+        if unequal:
+            shared = tuple([each for each in unequal if self._negatives[_of(each)] > 1])
+            return shared or (unequal[0],)
+        negative = [each for each in matchers if each.type is MatchType.NOT_REGEXP]
+        return (max(negative, key=lambda each: self._negatives[_of(each)]),) if negative else ()
 
     def _groups(self, chosen: Matcher) -> dict[str, PatternGroup]:
         return self._by_name if chosen.type is MatchType.REGEXP else self._by_absence
@@ -167,11 +164,14 @@ class SilenceIndex:
         ]:
             for filed in (yield from group.find(value)):
                 yield from _fulfilled(filed, labels, found)
-        for name, values in list(self._by_unequal.items()):
-            own = labels.value(name)
-            for value, filed in list(values.items()):
-                if value != own:
-                    yield from _fulfilled(filed, labels, found)
+        for position, (pairs, filed) in enumerate(list(self._by_unequal.items())):
+            for name, value in pairs:
+                if labels.value(name) == value:
+                    break
+            else:
+                yield from _fulfilled(filed, labels, found)
+            if position % _AT_ONCE == 0:
+                yield
         for name, group in list(self._by_absence.items()):
             for filed in (yield from group.find_others(labels.value(name))):
                 yield from _fulfilled(filed, labels, found)
@@ -208,6 +208,21 @@ def fulfils(matchers: MatcherSet, labels: Labels) -> Steps[bool]:
         if matcher.regex is not None:
             yield
     return True
+
+
+Key = TypeVar("Key")
+
+
+def _take_out(places: dict[Key, Filed], place: Key, key: tuple[str, int]) -> None:
+    filed = places[place]
+    del filed[key]
+    if not filed:
+        del places[place]
+
+
+def _pairs(chosen: Iterable[Matcher]) -> tuple[tuple[str, str], ...]:
+    """In one order, and each once."""
+    return tuple(sorted({(each.name, each.value) for each in chosen}))
 
 
 def _negative(matchers: MatcherSet) -> Iterator[tuple[MatchType, str, str]]:

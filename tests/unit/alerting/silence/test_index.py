@@ -155,3 +155,26 @@ def test_what_all_silences_share_does_not_have_each_of_them_tried(
     index.find(labels)
     other = Labels({"cluster": "eu", "job": "node", "severity": "page", "x": "host-8"})
     assert sum(1 for _ in index.steps(other)) < 100
+
+
+def test_what_several_shared_inequalities_rule_out_is_ruled_out_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = SilenceIndex()
+    for number in range(500):
+        triples = [(2, "cluster", "us"), (2, "severity", "page"), (2, "x", f"host-{number}")]
+        index.add(Silence(str(number), make_matcher_sets([triples]), 1, 2))
+    looked_at: list[str] = []
+    value = Labels.value
+
+    def noting(labels: Labels, name: str) -> str:
+        looked_at.append(name)
+        return value(labels, name)
+
+    monkeypatch.setattr(Labels, "value", noting)
+    for ruled_out in ({"cluster": "eu", "severity": "page"}, {"cluster": "us", "severity": "none"}):
+        index.find(Labels({**ruled_out, "x": "host-7"}))
+        looked_at.clear()
+        assert index.find(Labels({**ruled_out, "x": "host-8"})) == set()
+        assert len(looked_at) < 10
+    assert len(index.find(Labels({"x": "host-7"}))) == 499
