@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import field
@@ -20,6 +21,8 @@ from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
 
 MAX_RELAYS: Final = 4096
 """Merged payloads that wait until they are on disk."""
+KEPT_AT_ONCE: Final = 64
+"""Entries of notifications in one change, which are applied in one iteration of the event loop."""
 
 Broadcast = Callable[[str, Sequence[bytes]], None]
 
@@ -165,18 +168,31 @@ class NotificationWriter:
         self._commit = commit
         self._now = now
         self._broadcast = broadcast
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: deque[nflog.Entry] = deque()
+        self._task: asyncio.Task[None] | None = None
 
     def keep(self, entries: Sequence[nflog.Entry]) -> None:
-        """Persist recorded entries, then put them into the log and broadcast them."""
-        task = asyncio.get_running_loop().create_task(self._keep(entries))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Persist recorded entries, then put them into the log and broadcast them. What comes while a change
+        is being committed gathers for the next one."""
+        self._waiting += entries
+        if self._task is None and self._waiting:
+            self._task = asyncio.get_running_loop().create_task(self._keep_all())
+            self._task.add_done_callback(self._ended)
 
     async def drained(self) -> None:
         """Wait until all that was recorded has been broadcast."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+        while self._task is not None:
+            await asyncio.wait([self._task])
+
+    async def _keep_all(self) -> None:
+        while self._waiting:
+            count = min(len(self._waiting), KEPT_AT_ONCE)
+            await self._keep([self._waiting.popleft() for _ in range(count)])
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if not task.cancelled():
+            self.keep(())  # A bug has cost some of them; the others are still to be kept.
 
     async def _keep(self, entries: Sequence[nflog.Entry]) -> None:
         def apply() -> None:

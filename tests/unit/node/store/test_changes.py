@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 
 from tests.support.amounts import many
 from tests.support.stores import Disk, silence
+from tests.support.transports import eventually
+from tocsin.alerting.entries import Entry
 from tocsin.alerting.nflog import LogView, Receiver, RecordedEntries
 from tocsin.alerting.silence import Silences
 from tocsin.errors import ConflictError, NotFoundError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import changes
-from tocsin.node.store.changes import NotificationWriter, RelayQueue, SilenceChanges
+from tocsin.node.store.changes import KEPT_AT_ONCE, NotificationWriter, RelayQueue, SilenceChanges
 from tocsin.node.store.database import Database
 from tocsin.node.store.rows import Row
 
@@ -244,6 +247,59 @@ def test_a_notification_cannot_be_refused_by_a_disk(tmp_path: Path, monkeypatch:
         again = await Disk(tmp_path).open()
         assert again.groups() == {b"group"}
         await again.store.close()
+
+    asyncio.run(story())
+
+
+def test_what_was_sent_while_the_disk_was_busy_shares_a_change(tmp_path: Path) -> None:
+    async def story() -> None:
+        disk = await Disk(tmp_path).open()
+        recorded = RecordedEntries()
+        view, sizes = LogView(disk.notification_log, recorded), list[int]()
+
+        async def commit(kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
+            sizes.append(len(entries))
+            await disk.store.commit(kind, entries, apply)
+
+        writer = NotificationWriter(
+            disk.notification_log, recorded, commit=commit, now=disk.now, broadcast=disk._tell
+        )
+        for number in range(KEPT_AT_ONCE + 3):
+            key = Receiver("sink", "webhook", 0), f"group {number}"
+            writer.keep([view.record(key, [1], [], disk.now(), 0, {})])
+            if not number:
+                await eventually(lambda: bool(sizes))
+        await writer.drained()
+        assert sizes == [1, KEPT_AT_ONCE, 2]
+        assert len(disk.groups()) == len(disk.told) == KEPT_AT_ONCE + 3
+        assert not len(recorded)
+        await disk.store.close()
+
+    asyncio.run(story())
+
+
+def test_a_bug_in_keeping_one_notification_does_not_keep_others_from_being_kept(tmp_path: Path) -> None:
+    async def story() -> None:
+        disk = await Disk(tmp_path).open()
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)  # told of the bug
+        recorded = RecordedEntries()
+        view, bugs = LogView(disk.notification_log, recorded), ["a bug"]
+
+        def broadcast(kind: str, changes: Sequence[bytes]) -> None:
+            if bugs:
+                raise RuntimeError(bugs.pop())
+            disk._tell(kind, changes)
+
+        writer = NotificationWriter(
+            disk.notification_log, recorded, commit=disk.store.commit, now=disk.now, broadcast=broadcast
+        )
+        for number in range(2 * KEPT_AT_ONCE):
+            key = Receiver("sink", "webhook", 0), f"group {number}"
+            writer.keep([view.record(key, [1], [], disk.now(), 0, {})])
+        await writer.drained()
+        assert len(disk.groups()) == 2 * KEPT_AT_ONCE
+        assert len(disk.told) == KEPT_AT_ONCE
+        await disk.store.close()
 
     asyncio.run(story())
 
