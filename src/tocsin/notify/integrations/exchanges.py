@@ -59,9 +59,10 @@ class Exchanges:
             httpcore.URL(
                 scheme=target.scheme, host=target.host, port=target.explicit_port, target=target.path
             ),
-            headers=[_header("Host", target.authority), *(_header(*pair) for pair in sent)],
             content=step.body,
         )
+        # Not as an argument, whose type httpcore looks at for longer than it takes to encode them.
+        request.headers = [_header("Host", target.authority), *(_header(*pair) for pair in sent)]
         async with self._connections.use(target) as pool:
             if self._connections.closed:
                 raise NotifyError("the configuration was replaced meanwhile", retry=True)

@@ -192,12 +192,11 @@ class HTTP1Connection(httpcore.AsyncConnectionInterface):
         except BaseException:
             self.close()
             raise
-        return httpcore.Response(
-            answer.status,
-            headers=answer.headers,
-            content=_Body(self, answer),
-            extensions={"network_stream": self._stream},
+        response = httpcore.Response(
+            answer.status, content=_Body(self, answer), extensions={"network_stream": self._stream}
         )
+        response.headers = answer.headers  # Not as an argument: see Exchanges.
+        return response
 
     async def pieces(self, answer: _Answer) -> AsyncIterator[bytes]:
         """The body, piece by piece as it comes."""

@@ -7,6 +7,7 @@ one is checked; those that were idle longest are closed one by one.
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,7 +27,10 @@ MAX_IDLE: Final = 64
 """Idle connections to all origins together: a URL may be made of labels, or redirect, so there may be many
 origins."""
 LOOKED_AT: Final = 2
-"""Idle connections that are checked as a request begins, longest idle first: more than a request adds."""
+"""Idle connections that are checked as a request begins, longest idle first."""
+LOOK_INTERVAL: Final = 0.02
+"""Seconds from one such check, which takes a system call for each, to the next: all of ``MAX_IDLE`` are
+checked within a second of requests."""
 
 
 class Reuse:
@@ -53,6 +57,7 @@ class Reuse:
         self._users: Counter[httpcore.AsyncConnectionInterface] = Counter()
         """Requests under way on each shared connection."""
         self._all: set[httpcore.AsyncConnectionInterface] = set()
+        self._looked = float("-inf")
 
     @asynccontextmanager
     async def request(self, request: httpcore.Request) -> AsyncIterator[httpcore.Response]:
@@ -97,6 +102,10 @@ class Reuse:
             await connection.aclose()
 
     async def _close_old(self) -> None:
+        now = time.monotonic()
+        if len(self._waiting) <= MAX_IDLE and now < self._looked + LOOK_INTERVAL:
+            return
+        self._looked = now
         for connection, place in list(islice(self._waiting.items(), LOOKED_AT)):
             if connection not in self._waiting:
                 continue
