@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias, TypeVar
 
 from tocsin.alerting.notification import Notification
@@ -34,6 +35,8 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 SenderKey: TypeAlias = tuple[str, str, int]
 """Receiver, kind of integration, index within the kind."""
+STARTING: Final = 0.002
+"""Seconds in one iteration of the event loop, past which no further attempt starts in it."""
 _LONGEST_ERROR: Final = 4096
 
 
@@ -59,16 +62,32 @@ class Sender(Protocol):
 
 
 class Pace:
-    """Starts attempts one by one, each in an iteration of the event loop of its own, so that notifications of
-    many groups at the same time are not rendered in a single iteration."""
+    """Starts few attempts in one iteration of the event loop, so that notifications of many groups at the
+    same time are not rendered in a single iteration."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
         self._lock = asyncio.Lock()
+        self._until: float | None = None  # in this iteration
 
     async def wait(self) -> None:
-        """Wait for an iteration in which no other attempt starts."""
+        """Wait for an iteration in which the others that start take no more than ``STARTING``."""
+        if not self._lock.locked() and self._has_time():
+            return
         async with self._lock:
-            await asyncio.sleep(0)
+            if not self._has_time():
+                await asyncio.sleep(0)
+                self._has_time()
+
+    def _has_time(self) -> bool:
+        now = self._clock()
+        if self._until is None:
+            self._until = now + STARTING
+            asyncio.get_running_loop().call_soon(self._next_iteration)
+        return now < self._until
+
+    def _next_iteration(self) -> None:
+        self._until = None
 
 
 class NotifierSender:
