@@ -40,9 +40,10 @@ _KNOWN_TAGS: Final = frozenset({"bool", "int", "float", "null"})
 _LARGEST_TREE: Final = 100_000
 _DEEPEST: Final = 200
 _WORDS_ALONE: Final = re.compile(
-    r"[0-9A-Za-z_](?:[0-9A-Za-z_./+@=%~()-]|:(?=[0-9A-Za-z_/])| (?=[0-9A-Za-z_./+@=%~()]))*", re.ASCII
+    r"[0-9A-Za-z_](?:[0-9A-Za-z_./+@=%~?&()-]|:(?=[0-9A-Za-z_/])| (?=[0-9A-Za-z_./+@=%~()]))*", re.ASCII
 )
-"""Texts without any character that is special in YAML, so that the whole is a plain scalar."""
+"""Texts, most URLs among them, without any character that is special where it stands, so that the whole is a
+plain scalar."""
 _UNLIKE_JSON: Final = re.compile(r"""[^ -~]|\\(?:/|u0000|u[dD])""", re.ASCII)
 """Outside ASCII not every character may stand in YAML; escapes of surrogates may not."""
 _QUICK_LENGTH: Final = 64 << 10
@@ -60,7 +61,7 @@ def read(text: str) -> Any:
     Keys that are no texts are kept as they are. A document that repeats itself by aliases beyond measure, or
     is nested deeper than anybody writes, is refused.
     """
-    if _WORDS_ALONE.fullmatch(text):  # As most texts within a list of alerts are.
+    if not text or _WORDS_ALONE.fullmatch(text):  # As most texts within a list of alerts are.
         return scalar(text)
     if text[:1] in ("{", "[") and len(text) <= _QUICK_LENGTH and not _UNLIKE_JSON.search(text):
         try:
