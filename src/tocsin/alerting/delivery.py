@@ -166,11 +166,13 @@ class Delivery:
         """Compare with the log and with the intents of others, and go on if need be. Many alerts are compared
         in steps, some of them now and the rest at the next timeout."""
         content = self._content
-        if self._evaluating is None:
-            self._evaluating = content.evaluate(content.query(), self._deadline)
-        if self._evaluating is not None and not self._evaluate_on(self._evaluating, now):
-            return
         entry = content.query()
+        if self._evaluating is None:
+            self._evaluating = content.evaluate(entry, self._deadline)
+        if self._evaluating is not None:
+            if not self._evaluate_on(self._evaluating, now):
+                return
+            entry = content.query()  # Peers may have notified during the steps.
         if self.intent_key:
             self._digest = content.digest
         found = content.compare(entry, now)
