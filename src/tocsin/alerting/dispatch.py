@@ -16,7 +16,7 @@ from tocsin.alerting.group import AggregationGroup, Flush, GroupView
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.order import LabelsOrder, labels_order
 from tocsin.alerting.route import Route
-from tocsin.alerting.steps import Steps, finish, sorting
+from tocsin.alerting.steps import Rounds, Steps, finish, sorting
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.dataclass import dataclass
 
@@ -70,6 +70,8 @@ class Dispatcher:
         self._timers: list[tuple[Nanoseconds, int, AggregationGroup]] = []
         self._sequence = count()
         self._flushes: list[Flush] = []
+        self._making: Rounds[tuple[AggregationGroup, Nanoseconds], Flush] = Rounds(1)
+        self._now = now
 
     def insert(self, alert: Alert, now: Nanoseconds) -> None:
         """Put an alert (as the store has merged it) into the group of every route it matches."""
@@ -139,10 +141,16 @@ class Dispatcher:
         timers = self._timers
         while timers and timers[0][2].destroyed:
             heappop(timers)
-        return timers[0][0] if timers else None
+        due = timers[0][0] if timers else None
+        if self._making.next() is not None:
+            return self._now if due is None else min(due, self._now)
+        return due
 
     def handle_timeout(self, now: Nanoseconds) -> None:
-        """Flush the groups that are due, or the first of them if they are many."""
+        """Flush the groups that are due, or the first of them if they are many. A large one is made ready in
+        steps, one with each call."""
+        self._now = now
+        self._make_on()
         timers = self._timers
         groups = alerts = 0
         while timers and timers[0][0] <= now and groups < BATCH_GROUPS and alerts < BATCH_ALERTS:
@@ -153,13 +161,26 @@ class Dispatcher:
                 group.due = True
                 continue
             # From the timer, not from now: peers stay in phase. From now after a long sleep: once is enough.
-            interval = group.route.options.group_interval
-            timer = when if when + interval > now else now
-            self._flushes.append(group.flush(now, timer))
-            self.statistics.flushes += 1
+            timer = when if when + group.route.options.group_interval > now else now
             groups += 1
             alerts += len(group.alerts)
-            self._arm(group, timer + interval)
+            if len(group.alerts) > BATCH_ALERTS:
+                self._making.add((group, timer), group.flushing(now, timer))
+            else:
+                self._begun(group, timer, group.flush(now, timer))
+
+    def _make_on(self) -> None:
+        self._making.renew()
+        for (group, timer), made in self._making.go_on():
+            if isinstance(made, Exception):  # A bug costs this flush, not the group.
+                self._arm(group, timer + group.route.options.group_interval)
+                raise made
+            self._begun(group, timer, made)
+
+    def _begun(self, group: AggregationGroup, timer: Nanoseconds, flush: Flush) -> None:
+        self._flushes.append(flush)
+        self.statistics.flushes += 1
+        self._arm(group, timer + group.route.options.group_interval)
 
     def current(self, flush: Flush, now: Nanoseconds) -> tuple[Alert, ...] | None:
         """What the group holds by now whose ``flush`` is under way; ``None`` if it is not."""
@@ -211,7 +232,7 @@ class Dispatcher:
                 unsorted = 0
                 yield
             unsorted += group.unsorted
-            alerts = group.sorted_alerts()
+            alerts = yield from group.sorting()
             if alerts:
                 found.append(
                     GroupView(

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections.abc import Iterable
 from dataclasses import field
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.order import AlertOrder, alert_order
 from tocsin.alerting.route import Route, RouteOptions
+from tocsin.alerting.steps import Steps, sorting
 from tocsin.alerting.timestamp import SECOND, ZERO, Nanoseconds
 from tocsin.dataclass import dataclass
 
 MANY = 128
 """With more new alerts a group is sorted as a whole."""
+COPIED_AT_ONCE = 1024
+"""Alerts of a flush in one step."""
 MINIMUM_TIMEOUT = 10 * SECOND
 """A flush has the group interval to get through, but never less than this."""
 
@@ -117,12 +121,34 @@ class AggregationGroup:
             found = self._sorted = tuple(map(alerts.__getitem__, self._order))
         return found
 
+    def sorting(self) -> Steps[tuple[Alert, ...]]:
+        """:meth:`sorted_alerts` in steps; what comes meanwhile is among them."""
+        new = self._new
+        if len(new) > MANY:
+            taken, alerts = len(new), dict(self.alerts)
+            order = yield from sorting(list(alerts), key=lambda fingerprint: alert_order(alerts[fingerprint]))
+            if self._new is new:  # Else all were sorted, or some have gone, meanwhile.
+                self._order, self._new = order, new[taken:]
+        return self.sorted_alerts()
+
     def alerts_at(self, now: Nanoseconds) -> tuple[Alert, ...]:
         """All alerts as a flush has them: those that fire without an end."""
-        return tuple(alert if alert.resolved_at(now) else _endless(alert) for alert in self.sorted_alerts())
+        return _as_flushed(self.sorted_alerts(), now)
+
+    def flushing(self, now: Nanoseconds, timer: Nanoseconds = 0) -> Steps[Flush]:
+        """:meth:`flush` in steps, for a group of thousands; what comes before they are sorted is in it."""
+        held = yield from self.sorting()
+        alerts: list[Alert] = []
+        for start in range(0, len(held), COPIED_AT_ONCE):
+            yield
+            alerts += _as_flushed(held[start : start + COPIED_AT_ONCE], now)
+        return self._flush(tuple(alerts), now, timer)
 
     def flush(self, now: Nanoseconds, timer: Nanoseconds = 0) -> Flush:
         """Begin a flush of what the group holds, for the timer that was due at ``timer``."""
+        return self._flush(self.alerts_at(now), now, timer)
+
+    def _flush(self, alerts: tuple[Alert, ...], now: Nanoseconds, timer: Nanoseconds) -> Flush:
         options = self.route.options
         self.due = False
         self.flushes += 1
@@ -131,7 +157,7 @@ class AggregationGroup:
             route_id=self.route.id,
             group_labels=self.labels,
             options=options,
-            alerts=self.alerts_at(now),
+            alerts=alerts,
             now=now,
             deadline=now + max(options.group_interval, MINIMUM_TIMEOUT),
             timer=timer,
@@ -155,8 +181,13 @@ class AggregationGroup:
         if gone:  # They were in the flush, so they have their positions.
             self._sorted = None
             self._order = [fingerprint for fingerprint in self._order if fingerprint not in gone]
+            self._new = list(self._new)  # What is being sorted has some that are gone.
         if not self.alerts:
             self.destroyed = True
+
+
+def _as_flushed(alerts: Iterable[Alert], now: Nanoseconds) -> tuple[Alert, ...]:
+    return tuple([alert if alert.resolved_at(now) else _endless(alert) for alert in alerts])
 
 
 def _endless(alert: Alert) -> Alert:

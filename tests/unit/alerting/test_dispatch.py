@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.routing import T0, alert, one_route, route_config
+from tocsin.alerting import dispatch, group
 from tocsin.alerting.dispatch import BATCH_GROUPS, Dispatcher
 from tocsin.alerting.group import Flush
 from tocsin.alerting.inhibit import Inhibitor, InhibitRule
@@ -63,6 +64,35 @@ def test_afterwards_it_is_flushed_every_group_interval() -> None:
         assert dispatcher.next_timeout() == now, "lateness does not add up"
     (flush,) = _flushes(dispatcher, now + 60 * MINUTE)
     assert dispatcher.next_timeout() == now + 65 * MINUTE, "after a long sleep one flush is enough"
+
+
+def test_a_large_group_is_made_ready_in_steps_and_others_are_flushed_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(dispatch, "BATCH_ALERTS", 4)
+    monkeypatch.setattr(group, "COPIED_AT_ONCE", 2)
+    monkeypatch.setattr(group, "MANY", 2)
+    dispatcher = Dispatcher(one_route(group_wait=0), now=T0)
+    for number in range(7):
+        dispatcher.insert(alert(alertname="A", n=str(number)), T0)
+    dispatcher.insert(alert(alertname="B"), T0 + 1)
+    assert _flushes(dispatcher, T0) == []
+    assert dispatcher.next_timeout() == T0, "due again at once"
+    (other,) = _flushes(dispatcher, T0 + 1)
+    assert other.group_labels["alertname"] == "B"
+    dispatcher.insert(alert(alertname="A", n="late"), T0 + 1)
+    late = T0 + 2
+    while not (flushes := _flushes(dispatcher, late)):
+        assert (due := dispatcher.next_timeout()) is not None
+        assert due <= late
+        late += 1
+    (flush,) = flushes
+    assert _names(flush) == [*"0123456", "late"], "what came before it was sorted is in it"
+    assert (flush.now, flush.due) == (T0, T0)
+    assert dispatcher.next_timeout() == T0 + 5 * MINUTE
+    assert dispatcher.current(flush, late) is not None
+    dispatcher.flushed(flush, late, success=True)
+    assert dispatcher.statistics.flushes == 2
 
 
 def test_a_flush_has_the_group_interval_but_never_less_than_ten_seconds() -> None:

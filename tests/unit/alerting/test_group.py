@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tocsin.alerting import group as module
+from tocsin.alerting import steps
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.group import AggregationGroup
 from tocsin.alerting.labels import Labels
@@ -40,6 +41,50 @@ def test_the_order_is_that_of_sorting_whatever_comes_and_goes(script: list[tuple
                 flushed = [one for one in held.sorted_alerts() if one.resolved_at(3)]
                 held.flushed(flush_of(flushed), success=True)
             assert held.sorted_alerts() == tuple(sorted(held.alerts.values(), key=alert_order))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 12), st.sampled_from(["report", "resolve", "flush", "end", "begin", "step"])
+        ),
+        max_size=60,
+    )
+)
+@example(
+    [
+        *((0, "resolve"), (1, "report"), (0, "flush"), (2, "report"), (3, "report"), (4, "report")),
+        *((0, "begin"), (0, "step"), (0, "end"), (0, "report")),
+    ]
+)
+def test_so_it_is_when_it_is_sorted_in_steps_and_alerts_come_and_go_between(
+    script: list[tuple[int, str]],
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MANY", 2)
+        patch.setattr(steps, "SORTED_AT_ONCE", 2)
+        held = group()
+        flushed: list[Alert] = []
+        under_way: list[steps.Steps[tuple[Alert, ...]]] = []
+        for number, what in script:
+            if what == "report":
+                held.insert(alert(number))
+            elif what == "resolve":
+                held.insert(alert(number, ends_at=2))
+            elif what == "flush":
+                flushed = [one for one in held.sorted_alerts() if one.resolved_at(3)]
+            elif what == "end":
+                held.flushed(flush_of(flushed), success=True)
+                flushed = []
+            elif what == "begin":
+                under_way.append(held.sorting())
+            elif under_way:
+                under_way.append(one := under_way.pop(0))
+                next(one, None)
+        for one in (*under_way, held.sorting()):
+            found = steps.finish(one)
+            assert found in (None, tuple(sorted(held.alerts.values(), key=alert_order)))
+        assert found is not None
 
 
 def flush_of(alerts: list[Alert]) -> module.Flush:
