@@ -6,10 +6,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.intent import Intents
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.dataclass import dataclass
 from tocsin.node.cluster.identity_metrics import Waiting, observe_identity
@@ -30,6 +31,9 @@ from tocsin.notify.integrations.base import FAILURES, REASONS, older_reason
 if TYPE_CHECKING:
     from tocsin.node.cluster.cluster import Cluster
     from tocsin.node.parts import InForce, NodeParts
+
+COUNTED_AT_ONCE: Final = 512
+"""Alerts whose state is found in one step of a scrape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def observe(
     counts, state, silences = parts.counts, parts.state, parts.state.silences
     watch = metrics.watch
     by_group = "group-key-in-metrics" in parts.flags.enable_feature
-    watch("alerts", lambda: _alerts_by_group(parts) if by_group else _alerts_by_state(parts))
+    metrics.watch_counted("alerts", lambda: _alerts_by_group(parts) if by_group else _alerts_by_state(parts))
     limit = parts.alerts.limit
     named = "alert-names-in-metrics" in parts.flags.enable_feature
     watch("alerts_per_alert_limit", lambda: limit.limit)
@@ -333,14 +337,16 @@ def _itself(thing: object) -> object:
     return thing
 
 
-def _alerts_by_state(parts: NodeParts) -> dict[str, int]:
+def _alerts_by_state(parts: NodeParts) -> Steps[Mapping[str, float]]:
     """Firing alerts by state. Which are suppressed is looked up at each scrape only."""
+    found = {"active": 0.0, "suppressed": 0.0, "unprocessed": 0.0}
     now = parts.clock.now()
-    found = {"active": 0, "suppressed": 0, "unprocessed": 0}
-    for alert in parts.alerts.all():
-        if alert.resolved_at(now):
-            continue
-        found[_state_of(parts, alert, now)] += 1
+    for place, alert in enumerate(parts.alerts.all(), 1):
+        if place % COUNTED_AT_ONCE == 0:
+            yield
+            now = parts.clock.now()
+        if not alert.resolved_at(now):
+            found[_state_of(parts, alert, now)] += 1
     return found
 
 
@@ -352,14 +358,18 @@ def _state_of(parts: NodeParts, alert: Alert, now: Nanoseconds) -> str:
     return "suppressed" if parts.state.silences.is_muted(alert.labels, now) else "active"
 
 
-def _alerts_by_group(parts: NodeParts) -> dict[tuple[str, str], float]:
+def _alerts_by_group(parts: NodeParts) -> Steps[Mapping[tuple[str, ...], float]]:
     """The same for each aggregation group, by its key and state."""
-    now = parts.clock.now()
-    found: dict[tuple[str, str], float] = {}
-    for group in parts.in_force.engine.dispatcher.groups():
+    found: dict[tuple[str, ...], float] = {}
+    place, now = 0, parts.clock.now()
+    for group in (yield from parts.in_force.engine.dispatcher.viewing()):
         for state in ("active", "suppressed", "unprocessed"):
             found[group.key, state] = 0
         for alert in group.alerts:
+            place += 1
+            if place % COUNTED_AT_ONCE == 0:
+                yield
+                now = parts.clock.now()
             if not alert.resolved_at(now):
                 found[group.key, _state_of(parts, alert, now)] += 1
     return found

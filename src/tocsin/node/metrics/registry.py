@@ -56,6 +56,7 @@ class Metrics:
             for family in FAMILIES
         }
         self._readers: dict[str, Reader] = {}
+        self._counting: dict[str, Callable[[], Steps[Values]]] = {}
         self._statistics: list[tuple[str, Callable[[], Any], frozenset[str]]] = []
         self._timers: dict[str, Timer] = {}
         self._children: dict[tuple[str, tuple[str, ...]], Timer] = {}
@@ -97,6 +98,11 @@ class Metrics:
             raise KeyError(name)
         self._readers[full] = read
 
+    def watch_counted(self, name: str, count: Callable[[], Steps[Values]]) -> None:
+        """:meth:`watch` of what has to be counted, in steps, before each scrape."""
+        self.watch(name, dict)
+        self._counting[name] = count
+
     def watch_statistics(self, prefix: str, read: Callable[[], Any], *, gauges: Iterable[str] = ()) -> None:
         """Show every field of a dataclass of counters as ``tocsin_<prefix>_<field>[_total]``.
 
@@ -135,6 +141,13 @@ class Metrics:
 
     def rendering(self, accept: str = "") -> Steps[tuple[bytes, str]]:
         """:meth:`render` in steps."""
+        for name, count in self._counting.items():
+            values: Values = {}
+            try:
+                values = yield from count()
+            except Exception:  # As below: it must not hide the others.
+                _log.exception("a metric cannot be counted: %s", name)
+            self.watch(name, lambda values=values: values)  # type: ignore[misc]
         answer = yield from exposing(self.registry, accept)
         self._process.served += 1
         return answer
