@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from tocsin.node.app import Node
     from tocsin.node.prepared import Prepared
 
+SWITCH_INTERVAL = 0.001
+"""Seconds for which a thread may go on while another waits for the interpreter. With Python's 5 ms that is
+how long the event loop waits after each system call while the journal's thread is busy."""
+
 VERSION = f"""\
 alertmanager, version {ALERTMANAGER_VERSION} (branch: tocsin, revision: {__version__})
   build user:       tocsin
@@ -48,6 +52,7 @@ def run(argv: Sequence[str]) -> int:
         print(f"tocsin: error: {error}", file=sys.stderr)
         return 1
     set_up(flags.log_level, flags.log_format)
+    sys.setswitchinterval(SWITCH_INTERVAL)
     # Not needed for --help; and they make many objects that the collector need not visit.
     from tocsin.node.app import start
     from tocsin.node.prepared import prepare
