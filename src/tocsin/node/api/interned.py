@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
@@ -11,6 +12,18 @@ MAX_ENTRIES: Final = 16_384
 MAX_BYTES: Final = 16 << 20
 """Bytes of keys and values together; values may be twenty times as large as keys."""
 MAX_KEY_BYTES: Final = 4096
+MAX_SHARED: Final = 512
+"""Characters of a text up to which equal ones are shared."""
+
+
+@lru_cache(maxsize=1024)
+def _same(text: str) -> str:
+    return text
+
+
+def shared(text: str) -> str:
+    """``text``, the same object each time if it was seen lately: many alerts have the same values and URL."""
+    return _same(text) if len(text) <= MAX_SHARED else text
 
 
 class Interned(Generic[T]):

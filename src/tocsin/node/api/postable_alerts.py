@@ -26,7 +26,7 @@ from tocsin.node.api.bodies import (
     unparsable,
 )
 from tocsin.node.api.go_json import GoJSONError, Pairs, Value, decode_first, mismatch
-from tocsin.node.api.interned import Interned
+from tocsin.node.api.interned import Interned, shared
 from tocsin.node.api.scheduler import pause
 from tocsin.node.api.times import parse_time
 
@@ -160,7 +160,8 @@ class AlertReader:
         raw = bytes(postable.labels)
         labels = self._labels.get(raw)
         if labels is None:
-            labels = _known(_without_empty(_decode_labels(raw)), self._mode)
+            decoded = {name: shared(value) for name, value in _decode_labels(raw).items()}
+            labels = _known(_without_empty(decoded), self._mode)
             _ = labels.labels.fingerprint  # here, where large ones are computed in steps
             self._labels.put(raw, labels)
         raw = bytes(postable.annotations)
@@ -174,7 +175,7 @@ class AlertReader:
             annotations,
             ZERO if starts_at is None else parse_time(starts_at),
             ZERO if ends_at is None else parse_time(ends_at),
-            url or "",
+            shared(url) if url else "",
             problem,
         )
 

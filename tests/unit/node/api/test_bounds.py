@@ -18,7 +18,15 @@ from tocsin.alerting.steps import finish
 from tocsin.errors import ValidationError
 from tocsin.node.api import times
 from tocsin.node.api.bodies import BodyError
-from tocsin.node.api.postable_alerts import AlertLimits, AlertReader, Intake, is_request_uri, read_slowly
+from tocsin.node.api.interned import MAX_SHARED
+from tocsin.node.api.postable_alerts import (
+    AlertLimits,
+    AlertReader,
+    Intake,
+    Parts,
+    is_request_uri,
+    read_slowly,
+)
 from tocsin.node.api.postable_silence import read_silence
 from tocsin.node.api.requests import Query
 from tocsin.node.api.times import parse_time
@@ -164,3 +172,18 @@ def test_long_times_are_not_remembered() -> None:
     long = f"2026-01-01T00:00:00.{'1' * 100}Z"
     assert times.parse_time(long) == times.parse_time("2026-01-01T00:00:00.111111111Z")
     assert times._remembered.cache_info().currsize == 1
+
+
+def test_equal_values_and_urls_of_many_alerts_are_held_once() -> None:
+    reader = AlertReader()
+
+    def read(instance: str, value: str) -> Parts:
+        labels = {"instance": instance, "job": value}
+        alert = {"labels": labels, "generatorURL": f"http://{value}"}
+        return asyncio.run(reader.read(json.dumps([alert]).encode()))[0]
+
+    one, other = read("a", "node"), read("b", "node")
+    assert one.labels.labels["job"] is other.labels.labels["job"]
+    assert one.generator_url is other.generator_url
+    long = "long" * MAX_SHARED
+    assert read("c", long).labels.labels["job"] is not read("d", long).labels.labels["job"]
