@@ -53,6 +53,8 @@ class Inhibitor:
 
     def put(self, alert: Alert) -> None:
         """Take in an alert that was reported: firing, or now resolved."""
+        if not self._rules:
+            return
         labels = alert.labels
         fingerprint = labels.fingerprint
         known = self._placements.get(fingerprint)
