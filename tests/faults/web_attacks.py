@@ -172,6 +172,20 @@ async def endless_body(target: Target) -> None:
     reader.feed_eof()
 
 
+async def endless_trailer(target: Target) -> None:
+    """A field behind the body that does not end."""
+    _, writer = await target.open()
+    writer.write(
+        b"POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        + AUTHORIZATION
+        + b"Transfer-Encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\nX-Trailer: "
+    )
+    for _ in range(1000):
+        writer.write(b"a" * 65536)
+        await writer.drain()
+        await asyncio.sleep(0.005)
+
+
 async def wrong_password(target: Target) -> None:
     reader, writer = await target.open()
     for number in range(1_000_000):
@@ -500,6 +514,7 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "pipelined": (pipelined, 8, False),
     "never reading": (never_reading, 100, False),
     "endless bodies": (endless_body, 8, False),
+    "endless trailers": (endless_trailer, 8, False),
     "many requests": (many_requests, 16, False),
     "costly filters": (costly_filters, 2, False),
     "slow filters": (slow_filters, 2, False),

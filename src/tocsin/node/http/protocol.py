@@ -76,6 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_message = False
         self._in_headers = False
         self._header_bytes = 0
+        self._frame_bytes = 0
         self._body_held = 0
         self._window_bytes = 0
         self._unread = 0
@@ -131,6 +132,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._header_bytes = 0
             self._expect("headers", self._bounds.headers)
             data = _escaped(data)
+        self._frame_bytes += len(data)
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -144,6 +146,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._header_bytes += len(data)
             if self._header_bytes > self._bounds.header_bytes:
                 self._refuse("header_bytes")
+        elif self._in_message and self._frame_bytes > self._bounds.header_bytes:
+            # Of trailers, which the parser keeps until one is whole.
+            self._refuse("unread_body" if self.cycle.response_complete else "header_bytes")
 
     # -- the parser's calls
 
@@ -159,7 +164,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self.scope["extensions"] = {"tls": {"client_cert_name": self._client_name}}
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser."""
+        """Called by the parser, for trailers too. Those are no headers, as with Go's server: what a header
+        says was checked before they came."""
+        if not self._in_headers:
+            return
         if len(self.headers) >= self._bounds.header_count:
             self._stop("header_count")
         if len(name) == 6 and name.lower() == b"expect" and value.lower() != b"100-continue":
@@ -173,6 +181,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._check_line()
         super().on_headers_complete()
         self._in_headers = False
+        self._frame_bytes = 0
         self._window_bytes = 0
         self._unread = 0
         self._expect("body", self._bounds.body_window)
@@ -200,6 +209,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Called by the parser."""
         size = len(body)
+        self._frame_bytes = 0
         self._window_bytes += size
         if self.cycle.response_complete:
             self._unread += size

@@ -134,6 +134,50 @@ def test_long_headers() -> None:
     run(story, PATIENT)
 
 
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nX-User: a\r\n\r\n2\r\n[]\r\n"
+
+
+@pytest.mark.parametrize("start", [b"0\r\nX-A: ", b"0\r\nX-A: 1\r\nX-", b"5;"])
+@pytest.mark.parametrize("answered", [False, True])
+def test_what_is_between_the_pieces_of_a_body_has_the_bound_of_headers(start: bytes, answered: bool) -> None:
+    """Trailers, and what may stand behind the length of a piece."""
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        await Response("no", 401)(scope, receive, send)
+
+    async def story(server: WebServer) -> None:
+        client = await Client.connect(server)
+        client.send(CHUNKED + start)
+        if answered:
+            assert await client.answer() == b"HTTP/1.1 401 Unauthorized"
+        client.send(b"a" * 2_000_000)
+        await client.rest()
+        statistics = server.statistics
+        closed = statistics.connections_closed["unread_body"]
+        assert (closed, statistics.requests_refused["header_bytes"]) == (answered, not answered)
+
+    run(story, PATIENT, refuse if answered else echo_size)
+
+
+def test_trailers_are_no_headers() -> None:
+    """The name that a proxy gives stands in a header: the client's own must not be put beside it."""
+
+    async def names(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        await request.body()
+        await Response(",".join(request.headers.getlist("x-user")))(scope, receive, send)
+
+    async def story(server: WebServer) -> None:
+        client = await Client.connect(server)
+        client.send(CHUNKED + b"0\r\n" + b"X-User: b\r\n" * (PATIENT.header_count + 1) + b"\r\n" + GET)
+        found = await client.reader.readuntil(b"\r\n\r\na")
+        assert found.startswith(b"HTTP/1.1 200 OK")
+        assert await client.answer() == b"HTTP/1.1 200 OK"
+        client.close()
+
+    run(story, PATIENT, names)
+
+
 def test_what_is_no_http() -> None:
     async def story(server: WebServer) -> None:
         client = await Client.connect(server)
