@@ -18,6 +18,7 @@ from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.tls.contexts import build_client_context, build_server_context
 from tocsin.tls.files import Files, Mark, are_small, digest, marks, named_files
+from tocsin.tls.kept import check_kept
 from tocsin.tls.names import is_for, subject_alternative_names
 from tocsin.tls.refusal import RefusalError
 from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
@@ -298,6 +299,7 @@ class ClusterIdentity:
 
     def _loaded(self, config: ClusterTLSConfig) -> _Material:
         """What the files give, if it can be used; :class:`ConfigError`."""
+        check_kept(self.config, config)
         try:
             loaded = self._load(config)
         except ValueError as error:  # A certificate with something in it that nobody can read.

@@ -254,6 +254,46 @@ def test_changed_files_give_new_contexts(tmp_path: Path) -> None:
     assert identity.reloads == 1
 
 
+def test_nothing_that_protects_is_given_up_without_a_restart(tmp_path: Path) -> None:
+    """The file of ``tocsinctl certs issue`` without its last lines is a whole one that lets everybody in."""
+    strict = file_config(tmp_path, AUTHORITY)
+    crl = tmp_path / "crl.pem"
+    crl.write_bytes(AUTHORITY.revoke())
+    strict = replace(
+        strict,
+        server=replace(strict.server, client_crl_file=crl, client_allowed_sans=("127.0.0.1",)),
+        client=replace(strict.client, crl_file=crl, server_allowed_sans=("127.0.0.1",)),
+    )
+    server, client = strict.server, strict.client
+    weaker = [
+        replace(strict, server=replace(server, client_auth_type=kind))
+        for kind in ClientAuthType
+        if kind is not ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT
+    ]
+    weaker += [
+        replace(strict, server=replace(server, client_ca_file=None, client_crl_file=None)),
+        replace(strict, server=replace(server, client_crl_file=None)),
+        replace(strict, server=replace(server, client_allowed_sans=())),
+        replace(strict, client=TLSClientConfig()),
+        replace(strict, client=replace(client, cert_file=None, key_file=None)),
+        replace(strict, client=replace(client, ca_file=None, crl_file=None)),
+        replace(strict, client=replace(client, crl_file=None)),
+        replace(strict, client=replace(client, server_allowed_sans=())),
+    ]
+    other = replace(strict, server=replace(server, client_allowed_sans=("127.0.0.1", "other")))
+    wanted = [strict]
+    identity = ClusterIdentity(source=lambda: wanted[-1], watched=(tmp_path / "tls.yml",))
+    for number, each in enumerate([*weaker, other]):
+        wanted.append(each)
+        (tmp_path / "tls.yml").write_text(str(number))
+        if each is other:
+            identity.reload()
+        else:
+            with pytest.raises(ConfigError, match="a running node gives up nothing that protects"):
+                identity.reload()
+        assert identity.config is (other if each is other else strict)
+
+
 def test_an_authority_taken_out_of_the_file_is_trusted_no_longer(tmp_path: Path) -> None:
     identity = ClusterIdentity(file_config(tmp_path, AUTHORITY))
     other = CertificateAuthority("another authority")

@@ -95,6 +95,7 @@ class WebSecurity:
                 raise ConfigError(
                     str(self._path), "TLS cannot be turned on or off in a running node", "restart it"
                 )
+            self._check_kept(state.config)
         except ConfigError as error:
             statistics.reload_failures += 1
             statistics.last_reload_successful = 0
@@ -105,6 +106,16 @@ class WebSecurity:
         statistics.last_reload_success_timestamp_seconds = time.time()
         _log.info("the changed web configuration is in use")
         return state
+
+    def _check_kept(self, config: WebConfig) -> None:
+        """ConfigError if clients need less than before: the file may be cut off."""
+        from tocsin.tls.kept import HINT, PROBLEM, check_server_kept
+
+        before = self.state.config
+        if before.users and not config.users:
+            raise ConfigError(f"{self._path}: basic_auth_users", PROBLEM, HINT)
+        if before.tls is not None and config.tls is not None:
+            check_server_kept(before.tls, config.tls)
 
     def _load(self) -> WebState:
         try:

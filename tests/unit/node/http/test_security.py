@@ -24,6 +24,7 @@ from tocsin.node.http.gate import TokenBucket, WebGate
 from tocsin.node.http.passwords import PasswordChecker, TooManyChecksError, parse_basic
 from tocsin.node.http.security import WebSecurity
 from tocsin.node.http.server import WebServer
+from tocsin.tls.settings import ClientAuthType
 
 AUTHORITY = CertificateAuthority()
 FOREIGN = CertificateAuthority("another")
@@ -306,6 +307,24 @@ def test_a_change_that_cannot_be_used_leaves_the_old_in_force(
     path.write_text(SERVER + "  min_version: TLS13\n")
     assert security.check_files() is not None
     assert statistics.last_reload_successful == 1
+
+
+def test_no_part_of_a_file_lets_in_who_may_not(folder: Path) -> None:
+    """It is written piece by piece, or cut off as the disk is full."""
+    users = f"basic_auth_users:\n  a: {HASH}\n"
+    verifying = SERVER + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n"
+    for text in (users, verifying + users, users + verifying):
+        path = write(folder, text)
+        security = WebSecurity(path)
+        for end in range(len(text)):
+            path.write_text(text[:end])
+            security.state = security.check_files() or security.state
+            config = security.state.config
+            assert config.users, text[:end]
+            if "tls" in text:
+                assert config.tls is not None
+                assert config.tls.client_auth_type is ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT
+                assert config.tls.client_ca_file is not None
 
 
 def test_a_file_that_is_put_right_is_seen_although_its_name_was_never_in_force(folder: Path) -> None:

@@ -1,0 +1,67 @@
+"""A running node gives up nothing that protects it.
+
+What is written to a file piece by piece, or cut off as the disk is full, is often a whole configuration that
+only protects less: without ``client_auth_type`` everybody is let in.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tocsin.errors import ConfigError
+from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig, TLSClientConfig, TLSServerConfig
+
+_VERIFYING: Final = (
+    ClientAuthType.VERIFY_CLIENT_CERT_IF_GIVEN,
+    ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT,
+)
+"""Weaker ones first."""
+
+PROBLEM: Final = "is gone; a running node gives up nothing that protects, as the file may be cut off"
+HINT: Final = "put it back, or restart the node"
+
+
+def check_kept(before: ClusterTLSConfig, after: ClusterTLSConfig) -> None:
+    """:class:`ConfigError` if ``after`` asks less of peers than ``before``."""
+    check_server_kept(before.server, after.server)
+    _check("tls_client_config", _of_client(before.client), _of_client(after.client))
+
+
+def check_server_kept(before: TLSServerConfig, after: TLSServerConfig) -> None:
+    """:class:`ConfigError` if ``after`` asks less of clients than ``before``."""
+    section = "tls_server_config"
+    _check(section, _of_server(before), _of_server(after))
+    if _strength(after.client_auth_type) < _strength(before.client_auth_type):
+        raise ConfigError(
+            f"{section}.client_auth_type",
+            f"{after.client_auth_type.value} asks less of clients than {before.client_auth_type.value}:"
+            " a running node gives up nothing that protects, as the file may be cut off",
+            HINT,
+        )
+
+
+def _of_server(config: TLSServerConfig) -> dict[str, object]:
+    return {
+        "client_ca": config.client_ca_file or config.client_ca,
+        "client_crl": config.client_crl_file or config.client_crl,
+        "client_allowed_sans": config.client_allowed_sans,
+    }
+
+
+def _of_client(config: TLSClientConfig) -> dict[str, object]:
+    return {
+        "cert": config.cert_file or config.cert,
+        "ca": config.ca_file or config.ca,
+        "crl": config.crl_file or config.crl,
+        "server_allowed_sans": config.server_allowed_sans,
+    }
+
+
+def _check(section: str, before: dict[str, object], after: dict[str, object]) -> None:
+    for name, value in before.items():
+        if value and not after[name]:
+            raise ConfigError(f"{section}.{name}", PROBLEM, HINT)
+
+
+def _strength(kind: ClientAuthType) -> int:
+    return _VERIFYING.index(kind) + 1 if kind in _VERIFYING else 0
