@@ -155,6 +155,7 @@ PURE = (
     "tocsin.gossip.discovery.policy",
     "tocsin.gossip.discovery.sources",
     "tocsin.gossip.transport.mux",
+    "tocsin.gossip.transport.dtls.admission",
     "tocsin.gossip.transport.dtls.association",
     "tocsin.gossip.transport.dtls.cookies",
     "tocsin.gossip.transport.dtls.envelope",

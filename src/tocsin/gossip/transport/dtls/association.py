@@ -37,6 +37,13 @@ from tocsin.tls.refusal import RefusalError, named_refusal
 _READ_SIZE: Final = 2**14
 _SEEN_LIMIT: Final = 64
 """Pieces of handshake messages remembered, to notice that the peer repeats itself; there are about ten."""
+MAX_HANDSHAKE_BYTES: Final = 64 * 1024
+"""All messages of a peer's handshake together. OpenSSL keeps what comes early, and takes the room for a whole
+message with its first piece: eleven of 100 KB each, before anybody has shown a certificate."""
+MAX_EARLY: Final = 16
+"""Records under keys that are not there yet, which OpenSSL keeps too, each in a buffer of 16 KB."""
+MAX_LATE: Final = 64
+"""Records of a handshake that is over: a peer repeats its last message."""
 
 
 class State(Enum):
@@ -56,10 +63,12 @@ class Association:
     """
 
     __slots__ = (
+        "_announced",
         "_config",
         "_connection",
         "_deadline",
         "_flight",
+        "_out_of_time",
         "_outgoing",
         "_peer",
         "_retransmit_at",
@@ -72,6 +81,7 @@ class Association:
         "error",
         "established_at",
         "random",
+        "records_refused",
         "reported",
         "retransmissions",
         "state",
@@ -88,6 +98,7 @@ class Association:
         self.random: bytes = b""
         """Of the client's hello: it identifies a handshake."""
         self.retransmissions: int = 0
+        self.records_refused: int = 0
         self.reported: bool = False
         """For the owner: the error was counted."""
         self._config = config
@@ -99,6 +110,8 @@ class Association:
         self._outgoing: list[bytes] = []
         self._flight: list[bytes] = []
         self._seen: set[bytes] = set()
+        self._announced: dict[int, int] = {}
+        self._out_of_time = 0
         self._timeout = config.retransmit_minimum
         self._sent_at = now
         self._retransmit_at: float | None = None
@@ -131,6 +144,7 @@ class Association:
         connection.set_accept_state()
         connection.bio_write(hello.data)
         association._seen.add(hello.handshake_header)
+        association._fits(hello)
         try:
             connection.DTLSv1_listen()
         except SSL.Error as error:
@@ -145,6 +159,9 @@ class Association:
             return []
         if self._repeats(record):
             self._repeat(now)
+        if not self._fits(record):
+            self.records_refused += 1
+            return []
         if self.state is State.HANDSHAKING:
             self._connection.bio_write(record.data)
             self._handshake(now)
@@ -260,6 +277,22 @@ class Association:
         if len(self._seen) < _SEEN_LIMIT:
             self._seen.add(header)
         return False
+
+    def _fits(self, record: Record) -> bool:
+        """Whether OpenSSL gets the record: what it may keep of a peer that is not known yet is little."""
+        if record.epoch:
+            if self.state is State.ESTABLISHED and record.kind != HANDSHAKE:
+                return True
+            self._out_of_time += 1
+            return self._out_of_time <= (MAX_EARLY if self.state is State.HANDSHAKING else MAX_LATE)
+        announced = self._announced
+        for number, length in record.handshake_messages:
+            more = length - announced.get(number, 0)
+            if more > 0:
+                if sum(announced.values()) + more > MAX_HANDSHAKE_BYTES:
+                    return False
+                announced[number] = length
+        return True
 
     def _repeat(self, now: float) -> None:
         """The peer has not got our flight. Not for each record of its own flight, nor for a flood of them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tocsin.bounded import Quota
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.transport.dtls.admission import Admission
 from tocsin.gossip.transport.dtls.association import Association, State
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.cookies import Cookies
@@ -46,9 +47,10 @@ class Incoming:
         self._established: Quota[str] = Quota(
             config.max_inbound_associations_per_host, config.max_inbound_associations
         )
-        self._handshaking: Quota[str] = Quota(
-            config.max_inbound_handshakes_per_host, config.max_inbound_handshakes
-        )
+        self._handshaking: Quota[str] = Quota(config.max_inbound_handshakes_per_host)
+        self._strangers: dict[Slot, float] = {}
+        """Handshakes of sources that are not known, since when: these have a bound together."""
+        self._admission = Admission(config)
         self._replies = 0
         self._replies_since = 0.0
 
@@ -126,9 +128,12 @@ class Incoming:
         self._accept(slot, record, hello.random, source, now)
 
     def _accept(self, slot: Slot | None, record: Record, random: bytes, source: Address, now: float) -> None:
+        host = source_of(source.host)
         begins = slot is None or not slot.pending
-        if begins and (self._handshaking.full or self._handshaking.full_of(source_of(source.host))):
-            bound = "handshakes" if self._handshaking.full else "host"
+        bound = self._bound_for(host, now) if begins else ""
+        if not bound and not self._admission.admit(host, now):
+            bound = "share"
+        if bound:
             self._statistics.handshakes_rejected[bound] += 1
             return
         association = Association.accept(
@@ -140,7 +145,24 @@ class Incoming:
             self._drop_candidate(slot)
         slot.candidate = association
         self._count_pending(slot, 1)
+        if not self._admission.knows(host):
+            self._strangers[slot] = now
         self._after(slot, now)
+
+    def _bound_for(self, host: str, now: float) -> str:
+        """The bound on handshakes under way that keeps out one more of ``host``; empty: none."""
+        if self._handshaking.full_of(host):
+            return "host"
+        if self._admission.knows(host) or len(self._strangers) < self._config.max_inbound_handshakes:
+            return ""
+        oldest, since = next(iter(self._strangers.items()))
+        if now - since < self._config.tls.handshake_patience:
+            return "handshakes"
+        self._statistics.handshakes_rejected["stalled"] += 1
+        self._drop_candidate(oldest)
+        if not oldest.associations:
+            self._forget(oldest)
+        return ""
 
     def _record(self, slot: Slot, record: Record, now: float) -> None:
         candidate = slot.candidate
@@ -178,6 +200,7 @@ class Incoming:
     def _establish(self, slot: Slot, association: Association, now: float) -> None:
         """The peer is authenticated: count it, and make room for it."""
         self._count_pending(slot, -1)
+        self._admission.know(source_of(slot.address.host))
         self._all.handshakes += 1
         self._statistics.handshakes += 1
         slot.heard_at = now
@@ -277,7 +300,7 @@ class Incoming:
         self.effects.refusals.append((slot.address, error))
 
     def _collect(self, slot: Slot) -> None:
-        self._statistics.retransmissions += self.effects.collect(slot)
+        self.effects.collect(slot, self._statistics)
 
     def _drop_candidate(self, slot: Slot) -> None:
         candidate = slot.candidate
@@ -304,6 +327,7 @@ class Incoming:
         if change > 0:
             self._handshaking.add(source_of(slot.address.host), change)
         else:
+            self._strangers.pop(slot, None)
             self._handshaking.release(source_of(slot.address.host), -change)
 
     def _uncount(self, slot: Slot) -> None:

@@ -359,7 +359,7 @@ class Outgoing:
             self.effects.failures.append((slot.address, text))
 
     def _collect(self, slot: Destination) -> None:
-        self._statistics.retransmissions += self.effects.collect(slot)
+        self.effects.collect(slot, self._statistics)
 
     def _drop_current(self, slot: Destination) -> None:
         if slot.current is not None:

@@ -60,6 +60,20 @@ class Record:
             return b""
         return self.data[HEADER_BYTES : HEADER_BYTES + HANDSHAKE_HEADER_BYTES]
 
+    @property
+    def handshake_messages(self) -> list[tuple[int, int]]:
+        """Number and whole length of each handshake message of which a piece is in the record, as far as it
+        is in clear. What is left of a malformed one is not looked at."""
+        found: list[tuple[int, int]] = []
+        if self.kind != HANDSHAKE or self.epoch:
+            return found
+        position = HEADER_BYTES
+        while position + HANDSHAKE_HEADER_BYTES <= len(self.data):
+            header = self.data[position : position + HANDSHAKE_HEADER_BYTES]
+            found.append((int.from_bytes(header[4:6], "big"), int.from_bytes(header[1:4], "big")))
+            position += HANDSHAKE_HEADER_BYTES + int.from_bytes(header[9:12], "big")
+        return found
+
 
 def read_records(datagram: bytes) -> list[Record]:
     """The well-formed records at its start; what follows a malformed one is ignored.

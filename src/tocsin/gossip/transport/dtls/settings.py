@@ -26,7 +26,8 @@ class DTLSTransportConfig:
 
     tls: TLSTransportConfig
     """Addresses, streams, and packets longer than a datagram. Its ``handshake_timeout``, ``close_timeout``,
-    ``max_queued_packets``, ``max_queued_bytes`` and ``backoff_*`` hold for datagrams too."""
+    ``max_queued_packets``, ``max_queued_bytes``, ``backoff_*``, ``handshake_patience`` and the shares of
+    handshakes hold for datagrams too."""
     mtu: int = MTU
     """Longest payload of a datagram that we send."""
     max_datagram_bytes: int = 4096
@@ -90,7 +91,10 @@ class DTLSStatistics:
     handshakes: int = 0
     """Completed, both directions."""
     handshakes_rejected: Counter[str] = field(default_factory=Counter)
-    """For a bound: "handshakes", "host"."""
+    """For a bound: "handshakes", "host"; "share": the source, or all that are not known, began too many of
+    late, and "stalled": it gave way to another one."""
+    handshake_records_refused: int = 0
+    """Of a handshake, past what is kept of one."""
     associations_evicted: Counter[str] = field(default_factory=Counter)
     """Closed to make room: "total", "host", "outbound"."""
     associations_ended: Counter[str] = field(default_factory=Counter)

@@ -18,6 +18,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.dtls.association import Association, State
 from tocsin.gossip.transport.dtls.records import ALERT, DATA, Record
+from tocsin.gossip.transport.dtls.settings import DTLSStatistics
 from tocsin.tls.refusal import RefusalError
 
 
@@ -34,14 +35,13 @@ class Effects:
     """Packets that are known not to be delivered: once for each time something happened."""
     refusals: list[tuple[Address, RefusalError]] = field(default_factory=list)
 
-    def collect(self, slot: Slot) -> int:
-        """Take what the slot's associations have to send; how many datagrams were retransmitted."""
-        repeated = 0
+    def collect(self, slot: Slot, statistics: DTLSStatistics) -> None:
+        """Take what the slot's associations have to send, and what they have counted."""
         for association in slot.associations:
             self.datagrams += [(slot.address, datagram) for datagram in association.drain()]
-            repeated += association.retransmissions
-            association.retransmissions = 0
-        return repeated
+            statistics.retransmissions += association.retransmissions
+            statistics.handshake_records_refused += association.records_refused
+            association.retransmissions = association.records_refused = 0
 
     def __bool__(self) -> bool:
         return bool(self.datagrams or self.packets or self.identified or self.failures or self.refusals)

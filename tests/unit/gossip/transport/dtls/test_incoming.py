@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from tests.support.amounts import many
 from tests.support.dtls import HOSTS, Node, World, authority, config_for, shared_contexts, shared_tls
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.dtls.association import Association
+from tocsin.gossip.transport.dtls.association import MAX_EARLY, Association
 from tocsin.gossip.transport.dtls.context import DTLSContexts
-from tocsin.gossip.transport.dtls.records import DATA, is_lost_state, read_records
+from tocsin.gossip.transport.dtls.records import DATA, HANDSHAKE, is_lost_state, read_records
 from tocsin.gossip.transport.dtls.verification import no_rule
 from tocsin.tls.identity import ClusterIdentity
 
@@ -101,6 +101,82 @@ def test_a_flood_of_pending_handshakes_of_one_host_holds_up_nobody_else() -> Non
         begin(b, Address("10.0.0.3", port))
     a.send(b, b"hello")
     assert world.run(1.0, lambda: b.packets)
+
+
+def piece(number: int, length: int, epoch: int = 0) -> bytes:
+    """A record with one byte of a message."""
+    body = bytes([11]) + length.to_bytes(3) + number.to_bytes(2) + bytes(3) + (1).to_bytes(3) + b"x"
+    head = bytes([HANDSHAKE]) + b"\xfe\xfd" + epoch.to_bytes(2) + bytes(6)
+    return head + len(body).to_bytes(2) + body
+
+
+def test_little_is_kept_of_a_handshake_before_a_certificate() -> None:
+    """OpenSSL takes room for all of a message with its first piece, and keeps what is under keys to come."""
+    world = World()
+    b, source = node(world, 1), Address("10.0.0.3", 1)
+    begin(b, source)
+    given: list[bytes] = []
+    association = b.incoming._table.slots[source].candidate
+    assert association is not None
+    connection = association._connection
+
+    class Counting:
+        def __getattr__(self, name: str) -> object:
+            return getattr(connection, name)
+
+        def bio_write(self, data: bytes) -> int:
+            given.append(data)
+            return int(connection.bio_write(data))
+
+    association._connection = Counting()  # type: ignore[assignment]
+    for number in range(2, 13):
+        for _ in range(3):
+            b.incoming.receive(piece(number, 30_000), source, world.now)
+    assert {int.from_bytes(each[17:19]) for each in given} == {2, 3}
+    given.clear()
+    b.incoming.receive(piece(4, 100) + piece(5, 90_000), source, world.now)
+    two = piece(6, 100)[13:] + piece(7, 90_000)[13:]
+    b.incoming.receive(piece(6, 100)[:11] + len(two).to_bytes(2) + two, source, world.now)
+    assert [each[17:19] for each in given] == [(4).to_bytes(2)]
+    given.clear()
+    for number in range(100):
+        b.incoming.receive(piece(number, 100, epoch=1), source, world.now)
+    assert len(given) == MAX_EARLY
+    assert b.statistics.dtls.handshake_records_refused == 9 * 3 + 2 + 100 - MAX_EARLY
+
+
+def test_handshakes_of_a_source_and_of_all_that_are_not_known_have_a_share() -> None:
+    world = World()
+    b = node(world, 1, tls_host_burst=0.1, max_inbound_handshakes_per_host=1000)
+    friend = node(world, 0)
+    friend.send(b, b"hello")
+    assert world.run(1.0, lambda: b.packets)
+    for port in range(1, 200):
+        begin(b, Address("10.0.0.3", port))
+    assert 40 < b.statistics.dtls.handshakes_inbound_pending < 60
+    for host in range(100):
+        begin(b, Address(f"10.1.0.{host}", 1))
+    assert b.statistics.dtls.handshakes_inbound_pending < 70
+    assert b.statistics.dtls.handshakes_rejected["share"] > 220
+    again = Node(world, HOSTS[0], dial_port=40001)
+    again.send(b, b"known")
+    assert world.run(1.0, lambda: b"known" in b.data)
+
+
+def test_stalled_handshakes_of_strangers_keep_neither_a_member_nor_for_long_a_stranger_out() -> None:
+    world = World()
+    b = node(world, 1, max_inbound_handshakes=5)
+    node(world, 0).send(b, b"hello")
+    assert world.run(1.0, lambda: b.packets)
+    for host in range(10):
+        begin(b, Address(f"10.1.0.{host}", 1))
+    assert b.statistics.dtls.handshakes_inbound_pending == 5
+    Node(world, HOSTS[0], dial_port=40001).send(b, b"known")
+    assert world.run(0.5, lambda: b"known" in b.data)
+    stranger = node(world, 2)
+    stranger.send(b, b"stranger")
+    assert world.run(9.0, lambda: b"stranger" in b.data)
+    assert b.statistics.dtls.handshakes_rejected["stalled"] == 1
 
 
 def dialled(world: World, b: Node, number: int, port: int) -> Node:
