@@ -31,6 +31,8 @@ MAX_FILE_BYTES = 16 * 1024 * 1024
 """Size of a configuration file. The largest alertmanager.yml in use have a few megabytes."""
 MAX_NODES = 1_000_000
 """Nodes in one tree with every alias counted as what it stands for: stops the "billion laughs"."""
+_TEXT_OF_A_VALUE = 64
+"""Characters that count as one more value, so that a tree stands for 64 MB of text at most."""
 MAX_DEPTH = 100
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
 """Nesting. A routing tree of 30 levels needs 60."""
@@ -260,6 +262,15 @@ def _binary(text: str, mark: Mark) -> str:
         raise mark.error("is not text in base64", "remove !!binary, or encode the text") from None
 
 
+def _size(text: str) -> int:
+    """What a text counts for in a tree: an alias of a long one is as good as many values."""
+    return 1 + len(text) // _TEXT_OF_A_VALUE
+
+
+def _too_large(mark: Mark) -> ConfigError:
+    return mark.error(f"holds more than {MAX_NODES} values", "use fewer aliases")
+
+
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
@@ -312,7 +323,7 @@ class _Builder:
     def _scalar(self, event: Any) -> Scalar:
         mark, tag = self._mark(event), event.tag or ""
         if not tag:
-            return Scalar(mark, event.value, plain=event.style in (None, ""))
+            return Scalar(mark, event.value, plain=event.style in (None, ""), size=_size(event.value))
         kind = tag.removeprefix(_CORE) if tag.startswith(_CORE) else ""
         text, fits = event.value, True
         if kind in _TYPED:
@@ -326,7 +337,8 @@ class _Builder:
         if not fits:
             raise mark.error(f"cannot be read as !!{kind}", "remove the tag, or write what it says")
         known = kind in _TYPED or kind in ("null", "merge")
-        return Scalar(mark, text, plain=kind in _TYPED, tag=kind if known else "str")
+        tag = kind if known else "str"
+        return Scalar(mark, text, plain=kind in _TYPED, tag=tag, size=_size(text))
 
     def _alias(self, event: Any) -> Node:
         node = self._anchors.get(event.anchor)
@@ -349,12 +361,12 @@ class _Builder:
         node: Node
         if opened.is_mapping:
             entries = self._entries(opened)
-            size = 1 + sum(1 + value.size for _, value in entries.values())
+            size = 1 + sum(key.size + value.size for key, value in entries.values())
             node = Mapping(opened.mark, entries, size)
         else:
             node = Sequence(opened.mark, tuple(opened.items), 1 + sum(item.size for item in opened.items))
         if node.size > MAX_NODES:
-            raise opened.mark.error(f"holds more than {MAX_NODES} values", "use fewer aliases")
+            raise _too_large(opened.mark)
         if opened.anchor:
             self._open_anchors.remove(opened.anchor)
         self._add(node, opened.anchor)
@@ -382,8 +394,12 @@ class _Builder:
         after it, as in Go's library. In a list of maps the first map that has a key wins."""
         entries: dict[str, tuple[Scalar, Node]] = {}
         own: dict[str, Scalar] = {}
+        merged_in = 0
         for key, value in opened.pairs:
             if key.text == _MERGE and (key.plain or key.tag == "merge"):
+                merged_in += value.size
+                if merged_in > MAX_NODES:
+                    raise _too_large(opened.mark)
                 sources = value.items if isinstance(value, Sequence) else (value,)
                 for source in reversed(sources):
                     if not isinstance(source, Mapping):

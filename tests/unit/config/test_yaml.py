@@ -72,6 +72,19 @@ def test_a_billion_laughs_are_refused() -> None:
     assert f"more than {MAX_NODES} values" in refused("\n".join(lines))
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 1000)}]",
+        f"a: &a {'x' * 1000}\nb:\n" + "".join(f"- {{*a : {n}}}\n" for n in range(100_000)),
+        "a: &a {" + ", ".join(f"k{n}: 1" for n in range(1000)) + "}\nb:\n" + "  <<: *a\n" * 1000,
+    ],
+    ids=["values", "keys", "merged"],
+)
+def test_what_aliases_stand_for_is_bounded_in_text_and_in_work_too(text: str) -> None:
+    assert f"more than {MAX_NODES} values" in refused(text)
+
+
 def test_depth_is_bounded() -> None:
     load("[" * MAX_DEPTH + "]" * MAX_DEPTH, "f.yml")
     assert f"deeper than {MAX_DEPTH}" in refused("[" * (MAX_DEPTH + 1) + "]" * (MAX_DEPTH + 1))

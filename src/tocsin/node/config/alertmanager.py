@@ -7,9 +7,11 @@ Each section checks itself; this module checks references between sections. Ever
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 from tocsin.alerting.duration import format_duration
 from tocsin.alerting.inhibit import InhibitRule
@@ -28,6 +30,9 @@ from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.config.routing import InhibitSection, RouteSection, check_names, check_root
 from tocsin.node.config.timeintervals import NamedIntervalsSection, named_intervals
 from tocsin.notify.rendering import TemplateFiles
+
+QUIET: Final = 0.1
+MAX_READINGS: Final = 30
 
 
 def _global(node: Node) -> GlobalConfig:
@@ -146,7 +151,28 @@ def load_config(
     ``on_bound`` is called with the name of each bound that a rendering reaches. ``pipes``: the file may
     be one, as it may for tools; a node, which reads it again at each reload, would wait for ever.
     """
-    return _parse(read_bytes(Path(path), pipes=pipes), str(path), matcher_syntax, accept_unserved, on_bound)
+    data = read_bytes(Path(path), pipes=True) if pipes else _read_whole(Path(path))
+    return _parse(data, str(path), matcher_syntax, accept_unserved, on_bound)
+
+
+def _read_whole(path: Path) -> bytes:
+    """What the file holds once nothing was written to it for :data:`QUIET` seconds, or after some seconds.
+
+    The first part of a file may be a whole one, in which the last receiver has no integrations.
+    """
+    data = read_bytes(path)
+    for _ in range(MAX_READINGS):
+        try:
+            age = time.time() - path.stat().st_mtime
+        except OSError:
+            break
+        if not 0 <= age < QUIET:  # A clock that was set back makes nobody wait.
+            break
+        time.sleep(QUIET)
+        before, data = data, read_bytes(path)
+        if data == before:
+            break
+    return data
 
 
 def parse_config(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +213,24 @@ def test_the_configuration_is_plain_frozen_data() -> None:
     config = parse(LEAST)
     with pytest.raises(dataclasses.FrozenInstanceError):
         config.original = ""  # type: ignore[misc]
+
+
+def test_a_file_that_is_being_written_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first part is a whole configuration, in which nobody is called."""
+    path = tmp_path / "alertmanager.yml"
+    first = "route:\n  receiver: pager\nreceivers:\n  - name: pager\n"
+    path.write_text(first)
+    rest = ["    webhook_configs:\n", "      - url: http://127.0.0.1:9/\n"]
+
+    def written(_seconds: float) -> None:
+        if rest:
+            with path.open("a") as file:
+                file.write(rest.pop(0))
+
+    monkeypatch.setattr("tocsin.node.config.alertmanager.time.sleep", written)
+    assert len(load_config(path, pipes=False).receivers[0].integrations) == 1
+    os.utime(path, (1, 1))
+    monkeypatch.setattr("tocsin.node.config.alertmanager.time.sleep", pytest.fail)
+    load_config(path, pipes=False)
+    os.utime(path, (time.time() + 1000, time.time() + 1000))
+    load_config(path, pipes=False)
