@@ -167,6 +167,7 @@ class Explaining:
 
     async def _muted(self, labels: Labels) -> tuple[Inhibition | None, tuple[str, ...]]:
         parts = self._parts
+        await run_steps(labels.fingerprinting())
         await parts.look_ups.find_all([labels])
         now = parts.clock.now()
         silences = await run_steps(parts.state.silences.muting(labels, now, maxsize))

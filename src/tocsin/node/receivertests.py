@@ -11,6 +11,7 @@ from tocsin.alerting.integration import Integration
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.dataclass import dataclass
+from tocsin.node.api.steps import run_steps
 from tocsin.node.clock import Clock
 from tocsin.node.config.receivers import ReceiverConfig
 from tocsin.node.log import Logger
@@ -101,6 +102,8 @@ class ReceiverTests:
         with the node's. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
         self.statistics.under_way += 1
         try:
+            for alert in notification.alerts:
+                await run_steps(alert.labels.fingerprinting())
             senders = await asyncio.to_thread(self._make, receiver)
             try:
                 return await asyncio.gather(*(self._try(senders, each, notification) for each in wanted))

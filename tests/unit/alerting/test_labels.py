@@ -84,6 +84,12 @@ def test_quoting_as_go(text: str, quoted: str) -> None:
     assert go_unquote(quoted) == text
 
 
+@given(st.text(), st.text(alphabet='\\"\n\x00xu0é\u200b\ud800🙂', max_size=20))
+def test_a_long_text_is_quoted_as_each_of_its_characters(text: str, more: str) -> None:
+    long = (text + more) * (1 + 256 // max(len(text + more), 1))
+    assert go_quote(long) == '"' + "".join(go_quote(each)[1:-1] for each in long) + '"'
+
+
 @given(st.text())
 def test_quoting_is_undone_by_unquoting(text: str) -> None:
     assert go_unquote(go_quote(text)) == text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from sys import maxsize
 from typing import Final, Self, TypeAlias
 
@@ -19,7 +19,7 @@ from tocsin.node.api.answers import empty
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.go_json import encode_plain
 from tocsin.node.api.lists import LongAnswers
-from tocsin.node.api.postable_alerts import SLICE, AlertLimits, AlertReader, Intake
+from tocsin.node.api.postable_alerts import SLICE, SLICE_BYTES, AlertLimits, AlertReader, Intake, Parts
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
 from tocsin.node.api.scheduler import pause
@@ -116,6 +116,18 @@ class _Filter:
         return silenced_by, backend.inhibited_by(labels, now)
 
 
+def _slices(parts: Sequence[Parts]) -> Iterator[int]:
+    """The ends of slices of few alerts, and of few bytes of labels."""
+    start = held = 0
+    for place, part in enumerate(parts):
+        held += len(part.labels.labels.canonical_bytes)
+        if place - start == SLICE - 1 or held > SLICE_BYTES:
+            yield place + 1
+            start, held = place + 1, 0
+    if start < len(parts):
+        yield len(parts)
+
+
 def _any_matches(pattern: Regex | None, names: Iterable[str]) -> bool:
     return pattern is None or any(map(pattern.match, names))
 
@@ -138,12 +150,14 @@ class AlertOperations:
         parts = await self._reader.read(body)
         now = backend.now()
         intake = Intake(now, backend.config.global_.resolve_timeout, self._mode)
-        for start in range(0, len(parts), SLICE):
+        start = 0
+        for end in _slices(parts):
             if start:
                 await pause()
-            valid = intake.alerts(parts[start : start + SLICE])
+            valid = intake.alerts(parts[start:end])
             if valid:
                 await backend.put_alerts(valid)
+            start = end
         backend.alerts_received(firing=intake.firing, resolved=intake.resolved, invalid=intake.invalid)
         if intake.invalid:
             raise ValidationError("\n".join(intake.problems))

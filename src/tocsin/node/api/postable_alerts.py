@@ -28,6 +28,7 @@ from tocsin.node.api.bodies import (
 from tocsin.node.api.go_json import GoJSONError, Pairs, Value, decode_first, mismatch
 from tocsin.node.api.interned import Interned, shared
 from tocsin.node.api.scheduler import pause
+from tocsin.node.api.steps import run_steps
 from tocsin.node.api.times import parse_time
 
 MAX_PROBLEMS: Final = 1000
@@ -37,6 +38,8 @@ SLICE: Final = 256
 """Alerts that are processed before other work of the event loop runs."""
 SLICE_BYTES: Final = 1 << 16
 """Bytes of labels that are hashed before other work runs: that takes some milliseconds."""
+FINGERPRINTED_AT_ONCE: Final = 4096
+"""Bytes of a label set; the fingerprint of a larger one is computed in steps."""
 SLOW_BYTES: Final = 1 << 16
 """Bytes of a body from which on the slow reader runs in a thread."""
 
@@ -131,6 +134,13 @@ class AlertReader:
 
     async def read(self, body: bytes) -> list[Parts]:
         """The alerts of a body. Raises BodyError."""
+        found = await self._read(body)
+        for each in found:
+            if not each.labels.labels.is_fingerprinted:
+                await run_steps(each.labels.labels.fingerprinting())
+        return found
+
+    async def _read(self, body: bytes) -> list[Parts]:
         weight.check(body, _NAME)
         try:
             decoded = _decode_alerts(body)
@@ -162,7 +172,8 @@ class AlertReader:
         if labels is None:
             decoded = {name: shared(value) for name, value in _decode_labels(raw).items()}
             labels = _known(_without_empty(decoded), self._mode)
-            _ = labels.labels.fingerprint  # here, where large ones are computed in steps
+            if len(raw) <= FINGERPRINTED_AT_ONCE:
+                _ = labels.labels.fingerprint
             self._labels.put(raw, labels)
         raw = bytes(postable.annotations)
         annotations = self._annotations.get(raw)

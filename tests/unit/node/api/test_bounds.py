@@ -17,6 +17,7 @@ from tocsin.alerting.silence.validate import MAX_MATCHERS
 from tocsin.alerting.steps import finish
 from tocsin.errors import ValidationError
 from tocsin.node.api import times
+from tocsin.node.api.alerts import _slices
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.interned import MAX_SHARED
 from tocsin.node.api.postable_alerts import (
@@ -29,6 +30,7 @@ from tocsin.node.api.postable_alerts import (
 )
 from tocsin.node.api.postable_silence import read_silence
 from tocsin.node.api.requests import Query
+from tocsin.node.api.scheduler import CURRENT, RequestScheduler
 from tocsin.node.api.times import parse_time
 
 NOW = 1_800_000_000 * timestamp.SECOND
@@ -88,6 +90,51 @@ def test_an_alert_past_a_bound_is_refused_and_the_others_are_taken() -> None:
         assert "4 labels or annotations, the limit is 3 (--alerts.max-labels)" in intake.problems[0]
         assert "the limit is 200 (--alerts.max-size-bytes)" in intake.problems[1]
     assert not any(part.problem for part in asyncio.run(AlertReader(AlertLimits(0, 0)).read(body)))
+
+
+@pytest.mark.parametrize("labels", ['"labels"', '"Labels"'], ids=["usual", "unusual"])
+@pytest.mark.parametrize("size", [50_000, 200_000])
+def test_large_label_sets_are_fingerprinted_in_steps_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch, labels: str, size: int
+) -> None:
+    """Else six clients with alerts as large as may be have each turn of the event loop take a third of a
+    second."""
+    sets = [{"alertname": "x", "v": f"{number}{'a' * size}"} for number in range(6)]
+    bodies = [b"[{%b:%b}]" % (labels.encode(), json.dumps(each).encode()) for each in sets]
+    hashed = [0]
+    original = label_hashes._fnv1a_64
+
+    def counted(data: bytes, *state: int) -> int:
+        hashed[-1] += len(data)
+        return original(data, *state)
+
+    monkeypatch.setattr(label_hashes, "_fnv1a_64", counted)
+    monkeypatch.setattr("tocsin.node.api.steps.SLICE", 0)
+    reader = AlertReader()
+
+    async def story() -> list[int]:
+        scheduler = RequestScheduler(2)
+
+        async def read(body: bytes) -> list[Parts]:
+            CURRENT.set(scheduler.begin(writes=True))
+            return await reader.read(body)
+
+        reading = [asyncio.create_task(read(body)) for body in bodies]
+        while not all(each.done() for each in reading):
+            hashed.append(0)
+            await asyncio.sleep(0)
+        return [each.result()[0].labels.labels.fingerprint for each in reading]
+
+    found = asyncio.run(story())
+    assert found == [original(Labels(each).canonical_bytes) for each in sets]
+    assert max(hashed) <= 2 * 8192
+
+
+def test_large_alerts_are_taken_in_slices_of_few_bytes() -> None:
+    small, large = ([{"labels": {"alertname": "x" * size}}] for size in (10, 60_000))
+    parts = asyncio.run(AlertReader().read(json.dumps(small * 300 + large * 4 + small * 2).encode()))
+    assert list(_slices(parts)) == [256, 302, 304, 306]
+    assert list(_slices([])) == []
 
 
 def test_long_texts_are_not_remembered() -> None:

@@ -22,6 +22,7 @@ class _RouteTest:
         at = instant(call.query.at, "query at")
         if at is None:
             at = backend.now()
+        await run_steps(labels.fingerprinting())
         root = backend.config.route
         # The time may be any: what is asked here must change nothing of what holds now.
         await backend.look_ups.find_all((labels,))
