@@ -37,6 +37,8 @@ from tocsin.notify.integrations.sender import Pace, Sender
 
 ANNOUNCE_DELAY: Final = 0.003
 """Seconds in which announcements gather, so that many leave in few packets."""
+LOADING_SECONDS: Final = 3.0
+"""For how long groups wait for what senders load; attempts wait for the rest on a machine that is so busy."""
 UnderWay = tuple[Notification, asyncio.Task[Outcome]]
 Around = Callable[[Attempt, Coroutine[Any, Any, Outcome]], Awaitable[Outcome]]
 """Awaits what makes an attempt."""
@@ -238,13 +240,18 @@ class Engine:
             self._loading = asyncio.get_running_loop().create_task(self._loaded())
 
     async def _loaded(self) -> None:
-        try:
-            await asyncio.to_thread(_import_all, sorted(self._missing))
-        except Exception as error:  # Each attempt that needs it reports it once more.
-            self._log.warn("loading a library of receivers failed", err=repr(error))
+        loading = asyncio.ensure_future(asyncio.to_thread(self._import_missing))
+        await asyncio.wait([loading], timeout=LOADING_SECONDS)
         self._missing = set()
         self._flow.resume()
         self._run(self._clock.now())
+
+    def _import_missing(self) -> None:
+        try:
+            for module in sorted(self._missing):
+                import_module(module)
+        except Exception as error:  # Each attempt that needs it reports it once more.
+            self._log.warn("loading a library of receivers failed", err=repr(error))
 
     def _must_look_up(self, flush: Flush) -> bool:
         return not self._look_ups.at_once([alert.labels for alert in flush.alerts])
@@ -352,11 +359,6 @@ class Engine:
     async def _close_senders(self) -> None:
         for sender in self._senders.values():
             await sender.close()
-
-
-def _import_all(modules: Iterable[str]) -> None:
-    for module in modules:
-        import_module(module)
 
 
 def _content(notification: Notification) -> set[tuple[Labels, bool]]:

@@ -24,6 +24,7 @@ from tocsin.alerting.notification import Notification
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.node import engine as engine_module
 from tocsin.node.clock import Clock
 from tocsin.node.config import parse_config
 from tocsin.node.engine import Engine, EngineServices
@@ -173,6 +174,22 @@ def test_groups_are_flushed_once_the_senders_libraries_are_loaded_so_attempts_ha
         library.may_end.set()
         await eventually(lambda: sender.sent)
         assert sender.deadlines[0] >= loaded + MINIMUM_TIMEOUT
+        await engine.close(1)
+        sys.modules.pop(library.name, None)
+
+    run(story)
+
+
+def test_groups_wait_for_libraries_no_longer_than_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bench: Bench) -> None:
+        library = SlowLibrary("slow_library_for_ever")
+        monkeypatch.setattr(sys, "meta_path", [library, *sys.meta_path])
+        monkeypatch.setattr(engine_module, "LOADING_SECONDS", 0.01)
+        sender = HeldSender(library.name)
+        engine = bench.engine(sender)
+        engine.insert([bench.alert("x")])
+        await eventually(lambda: sender.sent)
+        library.may_end.set()
         await engine.close(1)
         sys.modules.pop(library.name, None)
 
