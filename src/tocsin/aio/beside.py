@@ -38,10 +38,10 @@ class Beside:
         while (found := self._calls.get()) is not None:
             future, call, then = found
             result: Any = None
-            error: Exception | None = None
+            error: BaseException | None = None
             try:
                 result = call()
-            except Exception as raised:
+            except BaseException as raised:  # Whoever waits must hear of it, and the thread goes on.
                 error = raised
             with suppress(RuntimeError):  # The loop is closed: nothing waits for the result.
                 future.get_loop().call_soon_threadsafe(_settle, future, then, result, error)
@@ -50,7 +50,7 @@ class Beside:
 _Then = Callable[[Any], object] | None
 
 
-def _settle(future: asyncio.Future[Any], then: _Then, result: object, error: Exception | None) -> None:
+def _settle(future: asyncio.Future[Any], then: _Then, result: object, error: BaseException | None) -> None:
     if error is None and then is not None:
         try:
             then(result)

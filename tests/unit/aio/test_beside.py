@@ -23,11 +23,17 @@ def run(story: Callable[[Beside], Awaitable[None]]) -> None:
     asyncio.run(whole())
 
 
+def _raise() -> None:
+    raise BaseExceptionGroup("what no program expects", [GeneratorExit()])
+
+
 def test_a_thread_tells_what_was_raised_and_a_hanging_one_is_a_daemon() -> None:
     async def story(thread: Beside) -> None:
         assert await thread.run(lambda: 1) == 1
         with pytest.raises(ZeroDivisionError):
             await thread.run(lambda: 1 // 0)
+        with pytest.raises(BaseExceptionGroup):
+            await thread.run(_raise)
         assert await thread.run(lambda: threading.current_thread().daemon)
 
     run(story)
