@@ -11,9 +11,11 @@ from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from tocsin.alerting.timestamp import LATEST, SECOND, ZERO
 from tocsin.dataclass import dataclass
 
-_NANOSECONDS = 1_000_000_000
+_FIRST = ZERO // SECOND + 86_400
+_LAST = LATEST // SECOND - 86_400
 _TIME = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)", re.ASCII)
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 
@@ -64,8 +66,10 @@ class TimeInterval:
 
     def contains(self, now: int) -> bool:
         """Whether the instant ``now`` (nanoseconds since the epoch) lies in the interval."""
-        # Whole seconds: a float would round the last nanoseconds of a minute into the next one.
-        local = datetime.fromtimestamp(now // _NANOSECONDS, self.location or UTC)
+        # Whole seconds: a float would round the last nanoseconds of a minute into the next one. A day from
+        # both ends of time, as every zone has a local time there.
+        seconds = min(max(now // SECOND, _FIRST), _LAST)
+        local = datetime.fromtimestamp(seconds, self.location or UTC)
         if self.times is not None:
             minute = local.hour * 60 + local.minute
             if not any(span.start_minute <= minute < span.end_minute for span in self.times):

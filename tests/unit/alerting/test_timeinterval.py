@@ -94,6 +94,14 @@ def test_the_last_day_of_a_month_is_right_when_the_clocks_change_in_it() -> None
     assert not _contains(last, "2026-03-30T12:00:00Z")
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Pacific/Kiritimati", "UTC"])
+def test_the_ends_of_time_are_instants_too(zone: str) -> None:
+    """Anybody may ask where an alert would have gone then."""
+    years = TimeInterval(years=(InclusiveRange(1, 9999),), location=parse_location(zone))
+    for text in ("0001-01-01T00:00:00+24:00", "9999-12-31T23:59:59.999999999-24:00"):
+        assert _contains(years, text)
+
+
 def test_locations() -> None:
     assert parse_location("") is UTC
     local = TimeInterval(years=(InclusiveRange(2026, 2026),), location=parse_location("Local"))
