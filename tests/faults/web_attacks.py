@@ -503,6 +503,23 @@ async def endless_alert(target: Target) -> None:
     await again_and_again(target, many_labels())
 
 
+async def large_labels(target: Target) -> None:
+    """Alerts with labels as large as may be, other ones each time."""
+    for number in itertools.count(random.randrange(1 << 30)):
+        alerts = [
+            {"labels": {"alertname": "large", "a": f"{number}-{part}" + '"' * 120_000}} for part in range(8)
+        ]
+        await once(target, "/api/v2/alerts", alerts)
+
+
+async def receiver_tests(target: Target) -> None:
+    """A notification with a megabyte of labels."""
+    labels = {"alertname": "large", **{f"l{number}": "a" * 16_000 for number in range(62)}}
+    await again_and_again(
+        target, request("POST", "/api/tocsin/v1/receivers/sink/test", json.dumps({"labels": labels}).encode())
+    )
+
+
 Attack = Callable[[Target], Awaitable[None]]
 ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     # how, on how many connections at once, of the node with TLS and passwords or the open one
@@ -539,6 +556,8 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "reloads of a pipe": (reloads, 16, False),
     "many elements": (many_elements, 2, False),
     "endless alert": (endless_alert, 2, False),
+    "large labels": (large_labels, 6, False),
+    "receiver tests": (receiver_tests, 8, False),
     "half handshakes": (half_handshake, 500, True),
     "stalled hands.": (stalled_handshake, 300, True),
     "handshakes": (full_handshakes, 20, True),
