@@ -138,7 +138,8 @@ class Responder:
         self._replicas = replicas
 
     def entries(self, message: Message) -> tuple[str, bytes] | None:
-        """``(state key, delimited entries)`` that are to be merged before :meth:`answer`."""
+        """``(state key, delimited entries)`` that are to be merged before the next question of the sender is
+        answered."""
         body = message.body
         return (body.key, body.entries) if isinstance(body, Transfer) and body.entries else None
 
@@ -253,11 +254,12 @@ class Exchange:
         self._passed: set[_Mark] = set()
         self._moved = False  # something was passed over in this round
         self._states: list[StateGroups] = []
+        self._whole: set[str] = set()  # keys of the states of which most is missing here
         self._next_leaf = 0
         self._wants: list[bytes] = []
         self._gives: list[bytes] = []
         self._tombstones: list[tuple[bytes, Tombstone]] = []
-        self._sent_wants = self._sent_gives = 0
+        self._sent_wants = self._sent_gives = self._sent_bytes = 0
         self._request: Callable[[], Body] = self._summary
 
     def request(self, now: Nanoseconds) -> Message:
@@ -294,9 +296,14 @@ class Exchange:
             raise
 
     def entries(self) -> list[tuple[str, bytes]]:
-        """``(state key, delimited entries)`` received, to be merged before the next request."""
+        """``(state key, delimited entries)`` received, to be merged before the next request, or beside it."""
         received, self._received = self._received, []
         return received
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next request is about other entries than came last, and so need not wait for them."""
+        return not self.finished and self._request != self._summary
 
     # -- the steps
 
@@ -309,6 +316,10 @@ class Exchange:
         self.outcome.rounds += 1
         self.outcome.declined = 0
         self._states = [state for state in states if state.key in self._replicas]
+        # A leaf may be empty because we refused its content: lists are shorter to get again and again.
+        own = {state.key: self._replicas[state.key].digests.view(self._cutoff) for state in self._states}
+        first = self.outcome.rounds == 1
+        self._whole = {each.key for each in self._states if first and own[each.key].size * 2 <= each.size}
         self._next_leaf = 0
         self._go_on()
 
@@ -337,9 +348,7 @@ class Exchange:
             for group in range(self._next_leaf // LEAVES_IN_GROUP, GROUPS)
             if short(view.groups[group]) != state.groups[group]
         }
-        # A leaf may be empty because we refused its content: lists are shorter to get again and again.
-        whole = self.outcome.rounds == 1 and view.size * 2 <= state.size
-        return Leaves(state.key, self._next_leaf, whole, digests)
+        return Leaves(state.key, self._next_leaf, state.key in self._whole, digests)
 
     def _compare(self, content: Content, now: Nanoseconds) -> None:
         state = self._states[0]
@@ -406,6 +415,7 @@ class Exchange:
         self._sent_gives = sent
         self._sent_wants = min(len(self._wants), WANTS_AT_ONCE)
         entries = b"".join(found)
+        self._sent_bytes = len(entries)
         return Transfer(
             state.key,
             tuple(self._wants[: self._sent_wants]),
@@ -419,11 +429,9 @@ class Exchange:
         if self._sent_wants and not done.covered:
             raise StateError("a peer that gives nothing of what it listed")
         del self._wants[: done.covered]
-        given = self._gives[: self._sent_gives]
         del self._gives[: self._sent_gives]
         del self._tombstones[:TOMBSTONES_AT_ONCE]
-        replica = self._replicas[done.key]
-        self.outcome.given += sum(len(replica.encoded(identity) or b"") for identity in given)
+        self.outcome.given += self._sent_bytes
         self._keep(done.key, done.entries)
         self._go_on()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from tocsin.alerting.digest.tree import GROUPS, HASH_BYTES, LEAVES, LEAVES_IN_GROUP, Tombstone
+from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
@@ -17,7 +18,9 @@ DEFLATED: Final = 2
 """In place of the version: the message follows compressed."""
 MAX_MESSAGE_BYTES: Final = 16 << 20
 MAX_DEFLATED_BYTES: Final = 512 * 1024
-"""Of a message that is compressed: the work is done in one go, and takes some milliseconds at this size."""
+"""Of a message that is compressed: it is expanded in one go, which takes some milliseconds at this size."""
+DEFLATED_IN_STEP: Final = 64 * 1024
+"""Of a message that is being compressed."""
 MAX_INFLATION: Final = 8
 """Times its compressed size; entries come to three or four. zlib packs zeros 1,000 to 1, so that a packet of
 some kilobytes would hold the event loop for seconds."""
@@ -188,10 +191,22 @@ def encode(message: Message) -> bytes:
 
 
 def deflate(message: bytes) -> bytes:
-    """An encoded message, compressed if that makes it smaller, but not by more than is taken."""
+    """:func:`deflating` at once."""
+    return finish(deflating(message))
+
+
+def deflating(message: bytes) -> Steps[bytes]:
+    """An encoded message, compressed if that makes it smaller, but not by more than is taken; in steps of a
+    millisecond or two."""
     if len(message) > MAX_DEFLATED_BYTES:
         return message
-    packed = bytes((DEFLATED,)) + zlib.compress(message, 1)
+    deflater = zlib.compressobj(1)
+    pieces = [bytes((DEFLATED,))]
+    for start in range(0, len(message), DEFLATED_IN_STEP):
+        if start:
+            yield
+        pieces.append(deflater.compress(message[start : start + DEFLATED_IN_STEP]))
+    packed = b"".join([*pieces, deflater.flush()])
     return packed if len(packed) < len(message) <= MAX_INFLATION * len(packed) else message
 
 

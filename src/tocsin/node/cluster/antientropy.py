@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import field
 from time import perf_counter
@@ -13,7 +13,16 @@ from typing import Final
 
 from tocsin.aio import Tasks
 from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, Responder
-from tocsin.alerting.digest.messages import Leaves, Message, Same, Summary, Transfer, decode, deflate, encode
+from tocsin.alerting.digest.messages import (
+    Leaves,
+    Message,
+    Same,
+    Summary,
+    Transfer,
+    decode,
+    deflating,
+    encode,
+)
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.bounded import Allowance, Quota
 from tocsin.dataclass import dataclass
@@ -91,6 +100,8 @@ class _Peer:
     running: asyncio.Task[Outcome | None] | None = None
     asked: float = float("-inf")
     """When the member last asked us for entries."""
+    unmerged: bool = False
+    """Whether entries came with its last question, which may not be merged yet."""
     level: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the member's own exchange with us is over."""
 
@@ -244,24 +255,58 @@ class AntiEntropy:
         peer.asked = float("-inf")
 
     async def _drive(self, member: str, exchange: Exchange, peer: _Peer, until: float) -> bool:
-        """Ask until the exchange is over; False if the member's own one goes first."""
-        while not exchange.finished:
-            if self._is_second(member, peer, until):
-                return False
-            question = self._packed(encode(exchange.request(self._clock.now())), member)
-            answer = await self._ask(member, exchange.nonce, question)
-            self._on_heard(member)
-            exchange.receive(answer, self._clock.now())
-            for key, entries in exchange.entries():
-                self._inbox.update(key, entries, self._address(member))
-            await self._inbox.merged()
-            await asyncio.sleep(0)
+        """Ask until the exchange is over; False if the member's own one goes first.
+
+        Where the next question does not depend on what has come, it is sent before that is merged: the member
+        gathers the next entries meanwhile. No more than these wait.
+        """
+        asking: asyncio.Task[Message] | None = None
+        try:
+            while not exchange.finished:
+                if asking is None:
+                    if self._is_second(member, peer, until):
+                        return False
+                    asking = self._begin_to_ask(member, exchange)
+                answer = await asking
+                asking = None
+                self._on_heard(member)
+                await self._inbox.merged()
+                exchange.receive(answer, self._clock.now())
+                for key, entries in exchange.entries():
+                    self._inbox.update(key, entries, self._address(member))
+                await asyncio.sleep(0)
+                if exchange.goes_on and not self._is_second(member, peer, until):
+                    asking = self._begin_to_ask(member, exchange)
+                else:
+                    await self._inbox.merged()
+        finally:
+            if asking is not None:
+                asking.cancel()
+                await asyncio.wait([asking])
+                if not asking.cancelled():
+                    asking.exception()  # The exchange has ended for another reason, which is reported.
         return True
 
-    def _packed(self, message: bytes, name: str) -> bytes:
+    def _begin_to_ask(self, member: str, exchange: Exchange) -> asyncio.Task[Message]:
+        return self._loop.create_task(self._pack_and_ask(member, exchange))
+
+    async def _pack_and_ask(self, member: str, exchange: Exchange) -> Message:
+        question = encode(exchange.request(self._clock.now()))
+        packing = self._packing(question, member)
+        while True:
+            await asyncio.sleep(0)
+            try:
+                next(packing)
+            except StopIteration as done:
+                return await self._ask(member, exchange.nonce, done.value)
+
+    def _packing(self, message: bytes, name: str) -> Generator[None, None, bytes]:
         """Compress a message that does not fit into a packet, for members that understand that."""
         member = self._gossip.endpoint.member(name) if len(message) > PACKET_BYTES else None
-        return deflate(message) if member is not None and takes_deflated(member.meta) else message
+        if member is None or not takes_deflated(member.meta):
+            return message
+        yield
+        return (yield from deflating(message))
 
     async def _ask(self, member: str, nonce: int, question: bytes) -> Message:
         answer: asyncio.Future[Message] = self._loop.create_future()
@@ -282,10 +327,18 @@ class AntiEntropy:
     async def _answer(self, message: Message, event: UserMessage) -> None:
         sender = message.envelope.sender
         try:
+            peer = self._peers.get(sender)
+            # Leaves are asked for before what is in others is merged.
+            if peer is not None and peer.unmerged and not isinstance(message.body, Leaves):
+                await self._inbox.merged()
+                peer.unmerged = False
             given = self._responder.entries(message)
             if given is not None:
                 self._inbox.update(*given, self._address(sender))
-                await self._inbox.merged()
+                if peer is None:
+                    await self._inbox.merged()
+                else:  # The member gathers the next ones meanwhile; its next question waits for these.
+                    peer.unmerged = True
             await self._send(sender, await self._answer_to(message, event))
         except StateError as error:
             self._refused(error, sender)
@@ -301,15 +354,17 @@ class AntiEntropy:
 
         def work() -> Steps[bytes]:
             nonlocal took
-            yield
-            began = perf_counter()
-            made = self._responder.answer(message, self._clock.now())
-            sender = message.envelope.sender
-            if isinstance(made.body, Same) and sender in self._peers:
-                self._peers[sender].level.set()
-            answer = self._packed(encode(made), sender)
-            took = perf_counter() - began
-            return answer
+            making = self._made_answer(message)
+            while True:
+                yield
+                began = perf_counter()
+                try:
+                    next(making)
+                except StopIteration as done:
+                    answer: bytes = done.value
+                    return answer
+                finally:
+                    took += perf_counter() - began
 
         answer = await self._gossip.run_steps(event, work())
         other_host = event.peer is not None and event.peer.host != self._address(message.envelope.sender).host
@@ -318,6 +373,13 @@ class AntiEntropy:
         )
         await asyncio.sleep(self._allowance.wait(event.accounted_peer, self._loop.time()))
         return answer
+
+    def _made_answer(self, message: Message) -> Generator[None, None, bytes]:
+        made = self._responder.answer(message, self._clock.now())
+        sender = message.envelope.sender
+        if isinstance(made.body, Same) and sender in self._peers:
+            self._peers[sender].level.set()
+        return (yield from self._packing(encode(made), sender))
 
     async def _send(self, member: str, data: bytes, *, by_stream: bool = False) -> None:
         part = encode_part(KEY, data)

@@ -50,6 +50,15 @@ def test_a_fresh_node_gets_all_in_bounded_messages(empty: int) -> None:
     assert wire.longest < ENTRY_BYTES_AT_ONCE + 64 * 1024
 
 
+def test_what_a_fresh_node_lacks_is_not_listed_once_it_has_half_of_it() -> None:
+    empty, full = Replicas("one"), Replicas("other")
+    data = silences(6000)
+    full.take("sil", data, NOW)
+    wire = Wire()
+    assert exchange(empty, full, wire=wire).agreed
+    assert wire.messages <= 20, "two summaries, and eight times 512 leaves"
+
+
 def test_clocks_that_differ_and_garbage_collected_by_one_make_no_difference() -> None:
     one, other = pair(10)
     ending = silence("ending", NOW, NOW + 3 * MINUTE)

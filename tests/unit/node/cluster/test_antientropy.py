@@ -9,6 +9,8 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from tests.support.transports import eventually
 from tocsin.alerting.digest import exchange as exchange_module
 from tocsin.alerting.digest.exchange import Exchange, Memory
@@ -238,6 +240,43 @@ def test_two_that_ask_each_other_at_the_same_moment_pass_everything_once(monkeyp
     asyncio.run(story("b"))
     assert len(nonces) > 4, "who gave way began anew"
     assert len(set(nonces)) == len(nonces), "and took no late answer for one to that"
+
+
+@pytest.mark.parametrize("asking", ["full", "empty"])
+def test_the_next_entries_are_gathered_while_the_last_ones_are_merged(asking: str, monkeypatch: Any) -> None:
+    """Whichever side asks: else each waits for the other all the time."""
+    monkeypatch.setattr(exchange_module, "ENTRY_BYTES_AT_ONCE", 128 * 1024)
+
+    async def story() -> None:
+        lines = {"full": Line(), "empty": Line()}
+        nodes = {name: node(name, line) for name, line in lines.items()}
+        for line in lines.values():
+            line.others, line.known = nodes, set(nodes)
+        now = Clock().now()
+        made = Silences(10**12, random=Random(0))
+        for number in range(3000):
+            matchers = make_matcher_sets([[(0, "host", f"host-{number}")]])
+            made.set(Silence("", matchers, now, now + 10**12), now)
+        full, empty = (each._replicas["sil"] for each in nodes.values())
+        full.merge(made.encode_state(), now)  # type: ignore[attr-defined]
+        merging: list[bool] = []
+        encoded = full.encoded
+
+        def noted(identity: bytes) -> bytes | None:
+            merging.append(not nodes["empty"]._inbox.idle)
+            return encoded(identity)
+
+        monkeypatch.setattr(full, "encoded", noted)
+        (other,) = set(nodes) - {asking}
+        outcome = await nodes[asking].resync(other)
+        assert outcome is not None
+        assert outcome.agreed
+        assert outcome.rounds == 2, "it agreed once all was merged, not before"
+        assert outcome.given + outcome.received == made.total_bytes
+        assert empty.digests.view(0).root == full.digests.view(0).root
+        assert merging.count(True) > merging.count(False)
+
+    asyncio.run(story())
 
 
 def test_who_asks_for_entries_without_end_keeps_our_own_exchange_waiting_for_a_while(
