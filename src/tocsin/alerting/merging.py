@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from tocsin.alerting.entries import Entry, MergeResult, RefusedEntryError
 from tocsin.alerting.protocol.delimited import delimit, spans
@@ -30,6 +30,11 @@ REBROADCAST_BYTES: Final = 700
 
 
 EntryT = TypeVar("EntryT", bound=Entry)
+_Span: TypeAlias = tuple[int, int, int]
+"""Where an entry's length, its message and what follows begin."""
+_Read: TypeAlias = tuple[_Span, bytes, EntryT | None, object | None]
+"""An entry that was read before it is taken: its delimited form, if it was made; the plain one that it is, or
+what it says."""
 
 
 class MergeJob(Generic[EntryT]):
@@ -59,10 +64,12 @@ class MergeJob(Generic[EntryT]):
         self._entry: Steps[EntryT] | None = None
         self._costly: deque[tuple[int, int, int]] = deque()
         self._left = 0  # bytes of entries to be examined in this step
-        self._parsed: deque[tuple[EntryT | None, object | None]] = deque()
+        self._parsed: deque[_Read[EntryT]] = deque()
         """What was read when it was checked, of the first entries: those that are plain, what others say."""
         self._parsed_bytes = 0
         self._keeping = True
+        self._ahead: deque[_Read[EntryT]] = deque()
+        """What was read together and is taken in this step."""
         self._new: dict[Hashable, EntryT] = {}
         """Plain entries of this step whose keys the state does not know: they are stored together."""
 
@@ -87,25 +94,29 @@ class MergeJob(Generic[EntryT]):
     def _step(self, budget: int, *, sparing: bool) -> bool:
         enough = compiled_size() + COMPILED_IN_STEP
         self._left = BYTES_IN_STEP
-        for _ in range(budget):
-            if compiled_size() >= enough or self._left <= 0:
-                break
-            if self._entry is not None:
-                self._go_on()
-                continue
-            span = next(self._spans, None)
-            if span is None and self._checking:
-                self._checking = False
-                self._spans = spans(self._data)
-                return not len(self._data)
-            if span is None:
-                if sparing or not self._costly:
+        try:
+            while budget > 0 and self._left > 0 and compiled_size() < enough:
+                if self._checking:
+                    checked = self._check_some(budget)
+                    if not checked:
+                        self._checking = False
+                        self._spans = spans(self._data, start=self._parsed[-1][0][2] if self._parsed else 0)
+                        return not len(self._data)
+                    budget -= checked
+                elif self._entry is not None:
+                    self._go_on()
+                    budget -= 1
+                elif self._parsed or self._ahead or self._read_ahead(budget):
+                    budget -= self._take_some(budget, sparing=sparing)
+                elif sparing or not self._costly:
                     return True
-                self._begin(self._costly.popleft())
-            elif self._checking:
-                self._check_one(*span)
-            else:
-                self._take_one(span, sparing=sparing)
+                else:
+                    self._begin(self._costly.popleft())
+                    budget -= 1
+        finally:
+            if self._ahead:  # Decoded they take much memory, and others may be merged before their turn.
+                self._spans = spans(self._data, start=self._ahead[0][0][0])
+                self._ahead.clear()
         return False
 
     def _begin(self, span: tuple[int, int, int]) -> None:
@@ -120,48 +131,101 @@ class MergeJob(Generic[EntryT]):
             return delimit(encoded[body - start :])
         return encoded
 
-    def _check_one(self, start: int, body: int, end: int) -> None:
-        state = self._state
-        entry, parsed = None, None
-        self._parsed_bytes += end - start
-        keeping = self._keeping = (
-            self._keeping
-            and self._parsed_bytes <= PARSED_BYTES
-            and len(self._parsed) < PARSED_ENTRIES
-            and (bool(self._parsed) or state._keeps_parsed(self))
-        )
-        if end - start <= state.max_entry_bytes:
-            encoded = self._delimited(start, body, end)
-            if encoded not in state._known:
-                self._left -= end - start
-                if keeping:  # Of others only whether they decode is asked, which protobuf says sooner.
-                    entry = state._plain(encoded)
-                if entry is None:
-                    with suppress(RefusedEntryError):  # When it is taken it is refused for it, and it alone.
-                        parsed = state._parse(self._data[body:end])
-        if keeping:
-            self._parsed.append((entry, parsed))
+    def _check_some(self, budget: int) -> int:
+        """Whether the next entries decode; how many they were, 0: there are none.
 
-    def _take_one(self, span: tuple[int, int, int], *, sparing: bool) -> None:
+        As long as they are kept they are read. Of others only whether they decode is asked, which protobuf
+        says sooner.
+        """
+        state, parsed = self._state, self._parsed
+        known, most = state._known, state.max_entry_bytes
+        room = PARSED_ENTRIES - len(parsed)
+        checked = 0
+        kept: list[_Span] = []
+        unread: list[bytes] = []
+        places: list[int] = []  # of those among the kept
+        for span in self._spans:
+            start, body, end = span
+            checked += 1
+            size = end - start
+            if self._keeping:
+                self._parsed_bytes += size
+                self._keeping = self._parsed_bytes <= PARSED_BYTES and len(kept) < room
+                if self._keeping and not kept and not parsed:
+                    self._keeping = state._keeps_parsed(self)
+                if self._keeping:
+                    kept.append(span)
+            if size <= most:
+                encoded = self._delimited(start, body, end)
+                if encoded not in known:
+                    self._left -= size
+                    if self._keeping:
+                        unread.append(encoded)
+                        places.append(len(kept) - 1)
+                    else:
+                        self._parse(span)
+            if checked >= budget or self._left <= 0:
+                break
+        plain = dict(zip(places, state._plain(unread), strict=True))
+        for place, span in enumerate(kept):
+            entry = plain.get(place)
+            said = self._parse(span) if entry is None and place in plain else None
+            parsed.append((span, b"", entry, said))
+        return checked
+
+    def _parse(self, span: _Span) -> object | None:
+        """What an entry says; None where that is refused, for when it is taken it is refused for it, and it
+        alone."""
+        with suppress(RefusedEntryError):
+            return self._state._parse(self._data[span[1] : span[2]])
+        return None
+
+    def _read_ahead(self, budget: int) -> bool:
+        """Read the next entries together; False: there are none."""
+        state = self._state
+        known, most, left = state._known, state.max_entry_bytes, self._left
+        ahead: list[tuple[_Span, bytes]] = []
+        unread: list[bytes] = []
+        for span in self._spans:
+            start, body, end = span
+            encoded = b""
+            if end - start <= most:
+                encoded = self._delimited(start, body, end)
+                if encoded not in known:
+                    left -= end - start
+                    unread.append(encoded)
+            ahead.append((span, encoded))
+            if len(ahead) >= budget or left <= 0:
+                break
+        plain = dict(zip(unread, state._plain(unread), strict=True))
+        self._ahead.extend([(span, encoded, plain.get(encoded), None) for span, encoded in ahead])
+        return bool(ahead)
+
+    def _take_some(self, budget: int, *, sparing: bool) -> int:
+        """Take entries that were read, until one is not plain; how many."""
+        taken = 0
+        ahead = self._parsed or self._ahead
+        while ahead and taken < budget and self._left > 0:
+            taken += 1
+            read = ahead.popleft()
+            if ahead is self._parsed and not ahead:
+                self._state._keeper = None
+            if read[2] is None:
+                self._take_one(read, sparing=sparing)
+                break
+            self._take_plain(read[2])
+        return taken
+
+    def _take_one(self, read: _Read[EntryT], *, sparing: bool) -> None:
+        span, encoded, _, parsed = read
         start, body, end = span
         state = self._state
-        entry, parsed = None, None
-        if self._parsed:
-            entry, parsed = self._parsed.popleft()
-            if not self._parsed:
-                state._keeper = None
         if end - start > state.max_entry_bytes:
             self.result.refuse(f"an entry of {end - start} bytes, the limit is {state.max_entry_bytes}")
             return
-        encoded = entry.encoded if entry is not None else self._delimited(start, body, end)
+        encoded = encoded or self._delimited(start, body, end)
         if encoded in state._known:
             self.result.unchanged += 1
-            return
-        if entry is None and parsed is None:
-            entry = state._plain(encoded)
-        if entry is not None:
-            self._left -= end - start
-            self._take_plain(entry)
             return
         try:
             if parsed is None:
@@ -194,6 +258,10 @@ class MergeJob(Generic[EntryT]):
     def _take_plain(self, entry: EntryT) -> None:
         """As :meth:`_merge_one`, but what is new and within all bounds of its own waits for the others."""
         state, key = self._state, entry.key
+        if entry.encoded in state._known:
+            self.result.unchanged += 1
+            return
+        self._left -= len(entry.encoded)
         entry = state._clamped(entry)
         if (
             key in state._entries

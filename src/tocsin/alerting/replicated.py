@@ -9,7 +9,7 @@ which leaves two nodes apart for ever.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -75,10 +75,10 @@ class ReplicatedState(Generic[EntryT]):
         """
         raise NotImplementedError
 
-    def _plain(self, encoded: bytes) -> EntryT | None:  # noqa: ARG002
-        """The entry in one delimited message, if it is valid, quick to read and counted by no bound but those
-        of :meth:`_store_all`; None: :meth:`_parse` it."""
-        return None
+    def _plain(self, encoded: Sequence[bytes]) -> Sequence[EntryT | None]:
+        """The entry in each delimited message, if it is valid, quick to read and counted by no bound but
+        those of :meth:`_store_all`; None: :meth:`_parse` it."""
+        return [None] * len(encoded)
 
     def _decode(self, parsed: object, encoded: bytes) -> EntryT | None:
         """The entry in one message, of which ``encoded`` is the delimited form; None if that may be much

@@ -43,13 +43,14 @@ def spans(
     *,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
     max_messages: int = MAX_MESSAGES,
+    start: int = 0,
 ) -> Iterator[tuple[int, int, int]]:
-    """``(start of the length, start of the message, end)`` of each message.
+    """``(start of the length, start of the message, end)`` of each message, from that at ``start`` on.
 
     Raises StateError, when it reaches it, on a length that is cut, too long or past the end, and on
     too many messages.
     """
-    position = 0
+    position = start
     size = len(data)
     count = 0
     while position < size:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from heapq import heappop, heappush
 from itertools import islice
 from typing import Final
@@ -18,7 +18,7 @@ from tocsin.alerting.regex_cost import Cost
 from tocsin.alerting.replicated import ReplicatedState
 from tocsin.alerting.silence import codec
 from tocsin.alerting.silence.index import SilenceIndex
-from tocsin.alerting.silence.plain import read_plain
+from tocsin.alerting.silence.plain import read_all_plain
 from tocsin.alerting.silence.silence import NO_COST, Silence
 from tocsin.alerting.skew import latest_expiry
 from tocsin.alerting.steps import Steps
@@ -215,8 +215,8 @@ class SilenceStore(ReplicatedState[Silence]):
     def _parse(self, message: memoryview) -> object:
         return codec.parse(message)
 
-    def _plain(self, encoded: bytes) -> Silence | None:
-        return read_plain(encoded)
+    def _plain(self, encoded: Sequence[bytes]) -> Sequence[Silence | None]:
+        return read_all_plain(encoded)
 
     def _decode(self, parsed: object, encoded: bytes) -> Silence | None:
         assert isinstance(parsed, MeshSilence)  # noqa: S101  (for the type checker)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import astuple
 from random import Random
 
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 from tests.support import amounts
 from tocsin.alerting.digest.tree import version_of
 from tocsin.alerting.protocol import silence_pb2
-from tocsin.alerting.protocol.delimited import delimit, read_delimited
-from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
+from tocsin.alerting.protocol.delimited import delimit, read_delimited, varint
+from tocsin.alerting.silence import Silence, Silences, make_matcher_sets, plain
 from tocsin.alerting.silence.codec import canonical, decode, encode
-from tocsin.alerting.silence.plain import read_plain
+from tocsin.alerting.silence.plain import read_all_plain, read_plain
 from tocsin.alerting.silence.state import SilenceStore
 from tocsin.alerting.skew import MAX_SKEW
 from tocsin.alerting.timestamp import SECOND
@@ -164,11 +165,86 @@ def test_whatever_is_plain_is_what_the_codec_makes_of_it(
     is_read_alike(delimit(message))
 
 
+usual_times = st.tuples(st.integers(1_790_000_000, 1_800_000_000), st.integers(1, 999_999_999))
+
+
+@st.composite
+def usual(draw: st.DrawFn) -> bytes:
+    """One of those that are read together with others, now and then with something odd."""
+    mesh = silence_pb2.MeshSilence()
+    one = mesh.silence
+    one.id = draw(st.sampled_from(["a", "b", "x" * 36]))
+    one.matchers.add(type=draw(st.sampled_from([0, 2])), name="a", pattern=draw(texts))
+    one.matcher_sets.add().matchers.extend(one.matchers)
+    for field in (one.starts_at, one.ends_at, one.updated_at, mesh.expires_at):
+        field.seconds, field.nanos = draw(usual_times)
+    one.comment = draw(texts)
+    odd = draw(st.integers(0, 30))
+    if odd == 0:
+        draw(st.sampled_from([one.starts_at, one.updated_at, mesh.expires_at])).nanos = draw(
+            st.sampled_from([0, -1, SECOND])
+        )
+    elif odd == 1:
+        one.ends_at.MergeFromString(draw(st.sampled_from([b"\x18\x01", b"\x00" * 0, b"\x18\x00\x08\x01"])))
+    elif odd == 2:
+        mesh.MergeFromString(b"\x18\x01")
+    elif odd == 3:
+        one.matchers[0].name = ""
+    message = mesh.SerializeToString(deterministic=True)
+    if odd == 4:
+        message = (
+            b"\x12" + bytes((mesh.expires_at.ByteSize(),)) + mesh.expires_at.SerializeToString() + message
+        )
+    return delimit(message)
+
+
+@settings(max_examples=amounts.many(100))
+@given(st.lists(usual(), max_size=12))
+def test_read_together_they_are_what_each_is_by_itself(several: list[bytes]) -> None:
+    found = read_all_plain(several)
+    assert [each is not None for each in found] == [is_read_alike(encoded) for encoded in several]
+    assert found == [read_plain(encoded) for encoded in several]
+
+
+_pieces = st.sampled_from(
+    [
+        b"\x08",
+        b"\x10",
+        b"\x00",
+        b"\x80",
+        b"\x80\x00",
+        b"\x01",
+        varint(1_800_000_000),
+        varint(5),
+        varint(1 << 40),
+    ]
+)
+_times = st.one_of(
+    st.builds(
+        lambda second, nano: b"\x08" + varint(second) + b"\x10" + varint(nano),
+        st.integers(1, 1 << 36),
+        st.integers(1, SECOND),
+    ),
+    st.lists(_pieces, max_size=9).map(b"".join),
+)
+
+
+@settings(max_examples=amounts.many(200))
+@given(st.lists(_times, max_size=6), st.integers(0, 6))
+@example([b"\x08\x05\x10\x05\x00\x08\x05\x10\x05", b""], 1)
+@example([b"\x08\x05\x10", b"\x05\x00\x08\x05\x10\x05"], 0)
+def test_times_read_together_are_what_each_is_by_itself(some: list[bytes], place: int) -> None:
+    """What is more or less than one time must not be taken for several."""
+    usual = [b"\x08\x05\x10" + varint(number + 1) for number in range(plain.MANY_TIMES)]
+    several = usual[:place] + some + usual[place:]
+    assert plain._instants(several) == [plain._instant(each) for each in several]
+
+
 class OneByOne(SilenceStore):
     """Knows nothing of plain ones."""
 
-    def _plain(self, encoded: bytes) -> Silence | None:
-        return None
+    def _plain(self, encoded: Sequence[bytes]) -> Sequence[Silence | None]:
+        return [None] * len(encoded)
 
 
 stories = st.lists(
@@ -179,11 +255,32 @@ stories = st.lists(
         st.sampled_from(
             [(NOW + HOUR, NOW + 2 * HOUR), (NOW - 960 * HOUR, NOW + 960 * HOUR), (NOW - 9 * HOUR, NOW - 1)]
         ),
+        st.sampled_from(["", "", "", "unknown", "order", "loose", "matcher"]),
     ),
     max_size=12,
 )
-"""Id, matchers, stamp, and the end with the expiry, which may be later than retention allows."""
-Story = list[tuple[str, tuple[tuple[int, str, str], ...], int, tuple[int, int]]]
+"""Id, matchers, stamp, the end with the expiry, which may be later than retention allows, and how it is
+written otherwise."""
+Story = list[tuple[str, tuple[tuple[int, str, str], ...], int, tuple[int, int], str]]
+
+
+def _written(encoded: bytes, otherwise: str) -> bytes:
+    message = message_of(encoded)
+    match otherwise:
+        case "unknown":
+            return delimit(message + b"\x18\x01")
+        case "order":
+            mesh = silence_pb2.MeshSilence.FromString(message)
+            expiry = mesh.expires_at.SerializeToString()
+            return delimit(b"\x12" + bytes((len(expiry),)) + expiry + message[: -len(expiry) - 2])
+        case "loose":
+            return bytes((len(message) & 0x7F | 0x80, len(message) >> 7 | 0x80, 0)) + message
+        case "matcher":
+            mesh = silence_pb2.MeshSilence.FromString(message)
+            mesh.silence.matchers[0].name = mesh.silence.matcher_sets[0].matchers[0].name = ""
+            return delimit(mesh.SerializeToString(deterministic=True))
+        case _:
+            return encoded
 
 
 def _store(kind: type[SilenceStore], *, max_entries: int) -> SilenceStore:
@@ -191,22 +288,29 @@ def _store(kind: type[SilenceStore], *, max_entries: int) -> SilenceStore:
 
 
 @settings(max_examples=amounts.many(100))
-@given(stories, stories, st.integers(1, 5), st.sampled_from([3, 200]))
+@given(stories, stories, st.sampled_from([1, 3, 64]), st.sampled_from([3, 200]), st.booleans())
 def test_together_they_are_merged_as_one_by_one(
     first: Story,
     second: Story,
     budget: int,
     max_entries: int,
+    others_keep: bool,
 ) -> None:
     stores = [_store(kind, max_entries=max_entries) for kind in (SilenceStore, OneByOne)]
     kept: list[list[bytes]] = [[], []]
     for store, journal in zip(stores, kept, strict=True):
         store.on_stored = lambda entries, journal=journal: journal.extend([each.encoded for each in entries])
+    keeping = [store.merge_job(silence("kept").encoded, NOW) for store in stores if others_keep]
+    for job in keeping:  # What it has read is kept, and so nothing of others'.
+        assert not job.step(1)
+        assert job._parsed
     for story in (first, second):
         payload = b"".join(
             [
-                silence(name, sets, updated_at=stamp, ends_at=ends, expires_at=expires).encoded
-                for name, sets, stamp, (ends, expires) in story
+                _written(
+                    silence(name, sets, updated_at=stamp, ends_at=ends, expires_at=expires).encoded, otherwise
+                )
+                for name, sets, stamp, (ends, expires), otherwise in story
             ]
         )
         results = []
