@@ -186,6 +186,19 @@ async def endless_trailer(target: Target) -> None:
         await asyncio.sleep(0.005)
 
 
+async def tiny_pieces(target: Target) -> None:
+    """A chunked body, a byte in each piece."""
+    _, writer = await target.open()
+    writer.write(
+        b"POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        + AUTHORIZATION
+        + b"Transfer-Encoding: chunked\r\n\r\n"
+    )
+    while True:
+        writer.write(b"1\r\n \r\n" * 5000)
+        await writer.drain()
+
+
 async def wrong_password(target: Target) -> None:
     reader, writer = await target.open()
     for number in range(1_000_000):
@@ -532,6 +545,7 @@ ATTACKS: dict[str, tuple[Attack, int, bool]] = {
     "never reading": (never_reading, 100, False),
     "endless bodies": (endless_body, 8, False),
     "endless trailers": (endless_trailer, 8, False),
+    "tiny pieces": (tiny_pieces, 8, False),
     "many requests": (many_requests, 16, False),
     "costly filters": (costly_filters, 2, False),
     "slow filters": (slow_filters, 2, False),

@@ -59,6 +59,9 @@ class HTTPBounds:
     body_window: float = 10.0
     """A body must bring ``body_window_bytes`` in each such window, or end."""
     body_window_bytes: int = 10 * 1024
+    body_pieces: int = 1024
+    """Pieces in which a body may come, the first of each read not counted, and one more for each 64 bytes of
+    it: each takes some microseconds of the event loop, and 40,000 of a byte come in one read."""
     bodies_bytes: int = 128 << 20
     """Bodies under way, of all requests; two of the largest of each of four Prometheus servers fit."""
     unread_bytes: int = 256 * 1024
@@ -91,7 +94,13 @@ class HTTPStatistics:
     connections_closed: Counter[str] = field(default_factory=lambda: Counter(dict.fromkeys(_CLOSED, 0)))
     requests_refused: Counter[str] = field(
         default_factory=lambda: Counter(
-            malformed=0, header_bytes=0, header_count=0, pipelined=0, bodies_bytes=0, rate_limit=0
+            malformed=0,
+            body_pieces=0,
+            header_bytes=0,
+            header_count=0,
+            pipelined=0,
+            bodies_bytes=0,
+            rate_limit=0,
         )
     )
     bodies_bytes: int = 0

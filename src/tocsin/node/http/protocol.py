@@ -24,6 +24,7 @@ _ANSWERS: Final = {
     "malformed": (b"400 Bad Request", b"400 Bad Request"),
     "host": (b"400 Bad Request", b"400 Bad Request: missing required Host header"),
     "expectation": (b"417 Expectation Failed", b"417 Expectation Failed"),
+    "body_pieces": (b"400 Bad Request", b"400 Bad Request: the body comes in too small pieces"),
     "version": (
         b"505 HTTP Version Not Supported",
         b"505 HTTP Version Not Supported: unsupported protocol version",
@@ -77,6 +78,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_headers = False
         self._header_bytes = 0
         self._frame_bytes = 0
+        self._pieces = 0
+        self._first_piece = True
+        self._content = 0
         self._body_held = 0
         self._window_bytes = 0
         self._unread = 0
@@ -133,6 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._expect("headers", self._bounds.headers)
             data = _escaped(data)
         self._frame_bytes += len(data)
+        self._first_piece = True
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -182,6 +187,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._in_headers = False
         self._frame_bytes = 0
+        self._pieces = self._content = 0
         self._window_bytes = 0
         self._unread = 0
         self._expect("body", self._bounds.body_window)
@@ -210,6 +216,11 @@ class BoundedProtocol(HttpToolsProtocol):
         """Called by the parser."""
         size = len(body)
         self._frame_bytes = 0
+        self._pieces += not self._first_piece
+        self._first_piece = False
+        self._content += size
+        if self._pieces > self._bounds.body_pieces + self._content // 64:
+            self._stop("unread_body" if self.cycle.response_complete else "body_pieces")
         self._window_bytes += size
         if self.cycle.response_complete:
             self._unread += size

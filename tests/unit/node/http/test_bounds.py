@@ -159,6 +159,21 @@ def test_what_is_between_the_pieces_of_a_body_has_the_bound_of_headers(start: by
     run(story, PATIENT, refuse if answered else echo_size)
 
 
+@pytest.mark.parametrize("piece", [b"1\r\n \r\n", b"1;" + b"a" * 60 + b"\r\n \r\n"])
+def test_a_body_comes_in_no_more_pieces_than_it_may(piece: bytes) -> None:
+    async def story(server: WebServer) -> None:
+        few, many = await Client.connect(server), await Client.connect(server)
+        few.send(CHUNKED + b"40\r\n" + b"a" * 64 + b"\r\n" + piece * 1000 + b"0\r\n\r\n")
+        assert await few.answer() == b"HTTP/1.1 200 OK"
+        few.send((CHUNKED + b"40\r\n" + b"a" * 64 + b"\r\n") * 3)  # Each body anew.
+        many.send(CHUNKED + piece * 2000)
+        assert (await many.rest()).startswith(b"HTTP/1.1 400 ")
+        assert server.statistics.requests_refused["body_pieces"] == 1
+        few.close()
+
+    run(story, PATIENT, echo_size)
+
+
 def test_trailers_are_no_headers() -> None:
     """The name that a proxy gives stands in a header: the client's own must not be put beside it."""
 
