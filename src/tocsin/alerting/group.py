@@ -122,13 +122,15 @@ class AggregationGroup:
         return found
 
     def sorting(self) -> Steps[tuple[Alert, ...]]:
-        """:meth:`sorted_alerts` in steps; what comes meanwhile is among them."""
+        """:meth:`sorted_alerts` in steps; what comes meanwhile is among them, unless it is much."""
         new = self._new
         if len(new) > MANY:
             taken, alerts = len(new), dict(self.alerts)
             order = yield from sorting(list(alerts), key=lambda fingerprint: alert_order(alerts[fingerprint]))
             if self._new is new:  # Else all were sorted, or some have gone, meanwhile.
                 self._order, self._new = order, new[taken:]
+                if len(self._new) > MANY:
+                    return tuple(map(self.alerts.__getitem__, order))
         return self.sorted_alerts()
 
     def alerts_at(self, now: Nanoseconds) -> tuple[Alert, ...]:
@@ -136,7 +138,7 @@ class AggregationGroup:
         return _as_flushed(self.sorted_alerts(), now)
 
     def flushing(self, now: Nanoseconds, timer: Nanoseconds = 0) -> Steps[Flush]:
-        """:meth:`flush` in steps, for a group of thousands; what comes before they are sorted is in it."""
+        """:meth:`flush` in steps, for a group of thousands; what comes while they are sorted may be in it."""
         held = yield from self.sorting()
         alerts: list[Alert] = []
         for start in range(0, len(held), COPIED_AT_ONCE):
