@@ -12,6 +12,7 @@ import base64
 import json
 import re
 import time
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote_plus, urlencode
 
@@ -34,7 +35,7 @@ class OAuth2Tokens:
         self._client = client
         self._secrets = secrets
         self._lock = asyncio.Lock()
-        self._in_body = False
+        self._in_body: bool | None = None  # whether the client's secret goes there, once that is known
         self._token = ""
         self._secret: str | None = None
         self._ends = 0.0
@@ -72,23 +73,16 @@ class OAuth2Tokens:
 
     async def _fetch(self, secret: str) -> None:
         self._token = ""
-        try:
-            if self._config.grant_type == JWT_BEARER:
-                answer = await self._by_jwt(secret)
-            else:
-                answer = await self._by_credentials(secret)
-        except NotifyError as failure:
-            raise NotifyError(f"oauth2: cannot fetch token: {failure}", retry=True) from None
-        self._take(answer)
-
-    async def _by_credentials(self, secret: str) -> Answer:
-        answer = await self._ask(secret, in_body=self._in_body)
-        if not self._in_body and 400 <= answer.status < 500:
-            second = await self._ask(secret, in_body=True)
-            if 200 <= second.status < 300:
-                self._in_body = True
-                return second
-        return answer
+        if self._config.grant_type == JWT_BEARER:
+            self._take(await self._by_jwt(secret))
+            return
+        if self._in_body is None:
+            with suppress(NotifyError):  # Whatever is wrong, the other way is tried then, as by Go's client.
+                self._take(await self._ask(secret, in_body=False))
+                self._in_body = False
+                return
+        self._take(await self._ask(secret, in_body=self._in_body is not False))
+        self._in_body = self._in_body is not False
 
     async def _ask(self, secret: str, *, in_body: bool) -> Answer:
         config = self._config
@@ -113,9 +107,11 @@ class OAuth2Tokens:
 
     async def _post(self, form: dict[str, str], headers: list[tuple[str, str]]) -> Answer:
         body = urlencode(sorted(form.items())).encode()
-        return await self._client.post(
-            self._config.token_url, body, content_type="application/x-www-form-urlencoded", headers=headers
-        )
+        kind = "application/x-www-form-urlencoded"
+        try:
+            return await self._client.post(self._config.token_url, body, content_type=kind, headers=headers)
+        except NotifyError as failure:
+            raise NotifyError(f"oauth2: cannot fetch token: {failure}", retry=True) from None
 
     def _assertion(self, key: str) -> str:
         from cryptography.hazmat.primitives import hashes

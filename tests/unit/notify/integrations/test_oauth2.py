@@ -234,3 +234,26 @@ def test_an_answer_that_is_no_token_fails_the_attempt(answer: bytes) -> None:
             assert (await http.post(f"{server.url}/hook", b"{}")).status == 200
 
     run(story)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [REFUSAL, json_answer(b"", 500), json_answer(b"{}"), json_answer(b'{"access_token":"a","error":"e"}')],
+)
+def test_the_secret_goes_into_the_body_if_the_header_brings_no_token(answer: bytes) -> None:
+    """As in Go, whatever is wrong; and the way that has brought one is kept."""
+
+    async def story() -> None:
+        async with served(token=token("a", expires_in=5)) as server, client(config(server)) as http:
+            server.once["/token"] = answer
+            for _ in range(2):
+                await http.post(f"{server.url}/hook", b"{}")
+            assert paths(server) == ["/token", "/token", "/hook", "/token", "/hook"]
+            asked = [request for request in server.requests if "/token" in request.line]
+            assert ["authorization" in request.headers for request in asked] == [True, False, False]
+            server.answers["/token"] = REFUSAL
+            with pytest.raises(NotifyError, match="oauth2: cannot fetch token: 401"):
+                await http.post(f"{server.url}/hook", b"{}")
+            assert paths(server)[5:] == ["/token"]
+
+    run(story)
