@@ -20,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ AT_ONCE: Final = 200
 """Alerts in one report."""
 PATIENCE: Final = 180.0
 """Seconds for a node to start and join, on a machine that others use."""
+ENDED_AFTER: Final = 200.0
+"""Seconds after which a silence is ended."""
 TOLD_EVERY: Final = 600.0
 """Seconds after which the figures so far are printed: an hour is long."""
 FLAGS: Final = {
@@ -128,7 +131,8 @@ class Work:
         self._nodes = nodes
         self._authority = authority
         self._random = Random(seed)
-        self._silences: list[str] = []
+        self._silences: deque[tuple[float, str]] = deque()
+        """Those that have not been ended, with when each was made."""
         self.done: dict[str, int] = {}
 
     def _count(self, what: str) -> None:
@@ -150,13 +154,13 @@ class Work:
         self._count("reports of 200 alerts")
 
     def silences(self, connections: Sequence[Connection]) -> None:
-        """One is made; of many the oldest is ended."""
+        """One is made; of those made a while ago the oldest is ended."""
         connection = self._random.choice(list(connections))
-        body = silence_body(self._random.randrange(10**6), hours=0.05)
-        self._silences.append(post_silence(connection, body))
+        body = silence_body(self._random.randrange(10**6), hours=1)
+        self._silences.append((time.monotonic(), post_silence(connection, body)))
         self._count("silences made")
-        if len(self._silences) > 200:
-            self._nodes[0].api.expire_silence(self._silences.pop(0))
+        while self._silences and time.monotonic() - self._silences[0][0] > ENDED_AFTER:
+            self._nodes[0].api.expire_silence(self._silences.popleft()[1])
             self._count("silences ended")
 
     def reads(self, connections: Sequence[Connection]) -> None:

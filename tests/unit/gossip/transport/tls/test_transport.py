@@ -748,9 +748,11 @@ def test_a_peer_that_takes_no_data_runs_into_the_write_deadline() -> None:
             statistics = a.transport.statistics
 
             def timed_out() -> bool:
-                # On and on: what fills the queue while we dial is soon taken by the system's buffers.
+                # On and on: what fills the queue while we dial is soon taken by the system's buffers. Much at
+                # once: were they filled slowly, the system would give the connection up first.
                 if not statistics.connections_lost["write_timeout"]:
-                    a.send(address, chunk)
+                    for _ in range(200):
+                        a.send(address, chunk)
                 return statistics.connections_lost["write_timeout"] == 1
 
             await eventually(timed_out)
