@@ -16,7 +16,7 @@ import xxhash
 from tocsin.alerting.quote import go_quote
 from tocsin.alerting.steps import Steps
 
-__all__ = ["Labels", "go_quote", "valid_classic_name", "valid_name", "valid_text"]
+__all__ = ["Labels", "fingerprinting", "go_quote", "valid_classic_name", "valid_name", "valid_text"]
 
 _FNV_OFFSET: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x100000001B3
@@ -197,3 +197,11 @@ class Labels(Mapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Labels({self._values!r})"
+
+
+def fingerprinting(sets: Iterable[Labels]) -> Steps[None]:
+    """The fingerprints of many label sets in steps, at least one for each set that has none yet."""
+    for each in sets:
+        if not each.is_fingerprinted:
+            yield from each.fingerprinting()
+            yield

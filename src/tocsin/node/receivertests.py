@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Final
 
 from tocsin.alerting.integration import Integration
+from tocsin.alerting.labels import fingerprinting
 from tocsin.alerting.notification import Notification
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 from tocsin.dataclass import dataclass
@@ -102,8 +103,7 @@ class ReceiverTests:
         with the node's. :class:`~tocsin.errors.ConfigError` for files that cannot be used."""
         self.statistics.under_way += 1
         try:
-            for alert in notification.alerts:
-                await run_steps(alert.labels.fingerprinting())
+            await run_steps(fingerprinting(alert.labels for alert in notification.alerts))
             senders = await asyncio.to_thread(self._make, receiver)
             try:
                 return await asyncio.gather(*(self._try(senders, each, notification) for each in wanted))

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from tocsin.alerting.alert import Alert
-from tocsin.alerting.labels import Labels, go_quote, valid_text
+from tocsin.alerting.labels import Labels, fingerprinting, go_quote, valid_text
 from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.timestamp import ZERO, Nanoseconds
 from tocsin.errors import ValidationError
@@ -135,9 +135,8 @@ class AlertReader:
     async def read(self, body: bytes) -> list[Parts]:
         """The alerts of a body. Raises BodyError."""
         found = await self._read(body)
-        for each in found:
-            if not each.labels.labels.is_fingerprinted:
-                await run_steps(each.labels.labels.fingerprinting())
+        if not all(each.labels.labels.is_fingerprinted for each in found):
+            await run_steps(fingerprinting(each.labels.labels for each in found))
         return found
 
     async def _read(self, body: bytes) -> list[Parts]:

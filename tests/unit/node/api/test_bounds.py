@@ -130,6 +130,42 @@ def test_large_label_sets_are_fingerprinted_in_steps_one_after_the_other(
     assert max(hashed) <= 2 * 8192
 
 
+@pytest.mark.parametrize(
+    ("count", "size", "more"),
+    [(100, 7_000, {}), (4_000, 20, {"status": "firing"})],
+    ids=["some kilobytes each", "an unusual field"],
+)
+def test_many_label_sets_of_one_body_are_fingerprinted_in_slices(
+    monkeypatch: pytest.MonkeyPatch, count: int, size: int, more: dict[str, str]
+) -> None:
+    """No pause comes within one of them, so it has to come between them. The clock counts hashed bytes: eight
+    kilobytes take two milliseconds."""
+    sets = [{"alertname": "x", "v": f"{number}{'a' * size}{count}"} for number in range(count)]
+    hashed = [0]
+    original = label_hashes._fnv1a_64
+
+    def counted(data: bytes, *state: int) -> int:
+        hashed[-1] += len(data)
+        return original(data, *state)
+
+    monkeypatch.setattr(label_hashes, "_fnv1a_64", counted)
+    monkeypatch.setattr("tocsin.node.api.steps.perf_counter", lambda: sum(hashed) * 0.002 / 8192)
+
+    async def story() -> list[Parts]:
+        body = json.dumps([{"labels": each, **more} for each in sets]).encode()
+        reading = asyncio.create_task(AlertReader().read(body))
+        while not reading.done():
+            hashed.append(0)
+            await asyncio.sleep(0)
+        return reading.result()
+
+    found = asyncio.run(story())
+    assert [each.labels.labels for each in found] == [Labels(each) for each in sets]
+    assert all(each.labels.labels.is_fingerprinted for each in found)
+    assert sum(hashed) > 10 * 8192
+    assert max(hashed) <= 3 * 8192
+
+
 def test_large_alerts_are_taken_in_slices_of_few_bytes() -> None:
     small, large = ([{"labels": {"alertname": "x" * size}}] for size in (10, 60_000))
     parts = asyncio.run(AlertReader().read(json.dumps(small * 300 + large * 4 + small * 2).encode()))
