@@ -22,6 +22,8 @@ _HEX_FLOAT: Final = re.compile(
 _BASES: Final = (16, 8, 2, 8, 10)
 _MAX_INT: Final = (1 << 63) - 1
 _MAX_UINT: Final = (1 << 64) - 1
+_MOST_DIGITS: Final = 400
+"""Digits and underscores of a decimal number; one with more is out of any range."""
 
 
 def _integer(text: str) -> tuple[int | None, int | None]:
@@ -30,6 +32,8 @@ def _integer(text: str) -> tuple[int | None, int | None]:
     if match is None:
         return None, None
     sign, *parts = match.groups()
+    if parts[-1] is not None and len(parts[-1]) > _MOST_DIGITS:  # Python reads no thousands of digits.
+        return None, None
     value = next(
         int(part.lstrip("_"), base) for part, base in zip(parts, _BASES, strict=True) if part is not None
     )

@@ -92,6 +92,11 @@ def test_what_is_no_number_is_refused(text: str) -> None:
         number(text)
 
 
+def test_a_number_of_thousands_of_digits_is_refused_as_by_go() -> None:
+    with pytest.raises(ParseError, match='illegal number syntax: "1111'):
+        number("1" * 5_000)
+
+
 def test_an_error_tells_template_line_and_word() -> None:
     with pytest.raises(ParseError) as caught:
         parse("mail.tmpl", "one\ntwo {{ nosuch . }}", FUNCTIONS)

@@ -81,8 +81,9 @@ class _Scanner:
             return Index(0, False)
         digits = self.text[self.at + 1 : end]
         self.at = end + 1
-        valid = digits.isascii() and digits.isdigit() and len(digits.lstrip("0")) < 8
-        return Index(int(digits) - 1, True) if valid else Index(0, False)
+        plain = digits.lstrip("0")  # Python reads no thousands of digits.
+        valid = digits.isascii() and digits.isdigit() and len(plain) < 8
+        return Index(int(plain or "0") - 1, True) if valid else Index(0, False)
 
     def number(self) -> int | None:
         """A number; one that is too large consumes the rest of the format, as in Go."""

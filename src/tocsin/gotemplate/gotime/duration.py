@@ -28,7 +28,11 @@ _UNITS = {
     "m": MINUTE,
     "h": HOUR,
 }
-_PART = re.compile(r"([0-9]*)(?:(\.)([0-9]*))?([^0-9.]*)")
+_PART = re.compile(r"([0-9]*)(?:\.([0-9]*))?([^0-9.]*)")
+_DIGITS = 19
+"""Digits of the largest number of nanoseconds."""
+_FRACTION = 18
+"""Digits of a fraction that count, as in Go."""
 
 
 def wrap64(number: int) -> int:
@@ -135,7 +139,7 @@ def parse(string: str) -> int:
     total = 0
     while rest:
         match = _PART.match(rest)
-        front, dot, fraction, unit = match.groups() if match else ("", "", "", "")
+        front, fraction, unit = match.groups() if match else ("", "", "")
         if match is None or (not front and not fraction):
             raise invalid
         rest = rest[match.end() :]
@@ -143,10 +147,12 @@ def parse(string: str) -> int:
             raise TimeError(f'time: missing unit in duration "{string}"')
         if unit not in _UNITS:
             raise TimeError(f'time: unknown unit "{unit}" in duration "{string}"')
+        front, fraction = front.lstrip("0"), (fraction or "")[:_FRACTION]
+        if len(front) > _DIGITS:
+            raise invalid
         total += int(front or "0") * _UNITS[unit]
-        if dot and fraction:
-            total += int(fraction) * _UNITS[unit] // 10 ** len(fraction)
-        if total > 1 << 63 or len(front) > 20:
+        total += int(fraction or "0") * _UNITS[unit] // 10 ** len(fraction)
+        if total > 1 << 63:
             raise invalid
     if not negative and total > MAX_DURATION:
         raise invalid

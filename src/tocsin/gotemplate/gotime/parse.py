@@ -17,7 +17,7 @@ from tocsin.gotemplate.gotime.layout import Part, Token, split_layout
 from tocsin.gotemplate.gotime.moment import Time
 from tocsin.gotemplate.gotime.zones import LOCAL, Location, fixed_zone
 
-_SIGNED_HOURS = re.compile(r"[+-]0*([0-9]{1,9})(?![0-9])")
+_SIGNED_HOURS = re.compile(r"([+-])0*([0-9]{1,9})(?![0-9])")
 _UPPER = re.compile(r"[A-Z]*")
 _FRACTION = re.compile(r"[.,][0-9]+")
 _HALF_YEAR = 182 * 86_400
@@ -153,7 +153,8 @@ def _in_named_zone(moment: Time, name: str, local: Location) -> Time:
         here = local.lookup(moment.unix + shift)
         if here.name == name:
             return Time(moment.unix - here.offset, moment.nanosecond, local)
-    offset = int(name[3:]) * 3600 if name.startswith("GMT") and len(name) > 3 else 0
+    hours = _SIGNED_HOURS.fullmatch(name[3:]) if name.startswith("GMT") else None
+    offset = int(hours[1] + hours[2]) * 3600 if hours else 0
     return moment.within(fixed_zone(name, offset))
 
 
@@ -331,7 +332,7 @@ def _zone_length(text: str) -> int:
 
 def _signed_hours(text: str) -> int:
     match = _SIGNED_HOURS.match(text)
-    return match.end() if match and int(match[1]) <= 23 else 0
+    return match.end() if match and int(match[2]) <= 23 else 0
 
 
 _READERS: dict[Part, Callable[[_Reading, Token], None]] = {

@@ -26,7 +26,10 @@ _WORDS: Final[dict[str, Any]] = {
 }
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 _POINT_FLOAT: Final = re.compile(r"\.[0-9](_?[0-9])*([eE][-+]?[0-9](_?[0-9])*)?\Z")
-_INTEGER: Final = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))\Z")
+_INTEGER: Final = re.compile(
+    r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]{0,19}))\Z"
+)
+"""A decimal number of more digits is out of range, and Python's ``int`` refuses thousands of them."""
 _DATE: Final = re.compile(r"[0-9]{4}-")
 _DATES: Final = re.compile(
     r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt]\d{1,2}:\d{1,2}:\d{1,2}([.,]\d+)?(Z|[+-]\d\d:\d\d)"
@@ -107,7 +110,7 @@ def scalar(text: str) -> Any:
     if text in _WORDS:
         return _WORDS[text]
     if first == ".":
-        return float(text.replace("_", "")) if _POINT_FLOAT.match(text) else text
+        return _float(text.replace("_", ""), text) if _POINT_FLOAT.match(text) else text
     if not first or first not in "+-0123456789":
         return text
     if _DATE.match(text) and _DATES.match(text):
@@ -123,9 +126,14 @@ def scalar(text: str) -> Any:
         if _LEAST <= value < 1 << 63 or (not sign and value <= _MOST):
             return value
     if _FLOAT.match(plain):
-        number = float(plain)
-        return text if math.isinf(number) else number
+        return _float(plain, text)
     return text
+
+
+def _float(plain: str, text: str) -> Any:
+    """The number; ``text`` if it is out of range."""
+    number = float(plain)
+    return text if math.isinf(number) else number
 
 
 class _Reader:

@@ -183,7 +183,17 @@ def test_durations_saturate() -> None:
     assert duration.hours(5_400_000_000_000) == 1.5
 
 
-@pytest.mark.parametrize("text", ["", "1", "x", "1x", "-", ".s", "1.s2", "--1s", "9223372036854775808ns"])
+def test_numbers_of_thousands_of_digits() -> None:
+    assert duration.parse("0" * 5_000 + "1.5" + "0" * 5_000 + "s") == 1_500_000_000
+    assert duration.parse("0." + "3" * 5_000 + "s") == 333_333_333
+    assert (
+        parse_time("2006 MST", f"2026 GMT-{'0' * 5_000}8", UTC).text().startswith("2025-12-31 16:00:00 -0800")
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1", "x", "1x", "-", ".s", "1.s2", "--1s", "9223372036854775808ns", "1" * 5_000 + "s"]
+)
 def test_what_is_no_duration(text: str) -> None:
     with pytest.raises(TimeError):
         duration.parse(text)

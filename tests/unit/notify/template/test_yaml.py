@@ -53,6 +53,54 @@ def test_values(text: str, value: Any) -> None:
     assert type(made) is type(value)
 
 
+DIGITS = {"": "0123456789", "0x": "0123456789abcdefABCDEF", "0b": "01", "0o": "01234567", "0": "01234567"}
+
+
+@given(
+    st.sampled_from(["", "-", "+"]),
+    st.sampled_from(sorted(DIGITS)),
+    st.integers(0, 5_000),
+    st.data(),
+    st.integers(4_301, 6_000),
+    st.sampled_from(["", "e1", "e-1", ".", ".5", "e5000", "e-9000", "_"]),
+)
+def test_a_number_of_thousands_of_digits_is_a_text_or_what_go_makes_of_it(
+    sign: str, prefix: str, zeros: int, data: st.DataObject, length: int, end: str
+) -> None:
+    some = data.draw(st.text(DIGITS[prefix], min_size=1, max_size=8)).lstrip("0") or "1"
+    text = f"{sign}{prefix}{'0' * zeros * bool(prefix)}{(some * length)[:length]}{end}"
+    decimal = prefix == "" or (prefix == "0" and end not in ("", "_"))
+    small = decimal and end == "e-9000"  # Nothing else brings it within the range of a float.
+    assert read(text) == (float(text) if small else text)
+    assert read(f"[{text}]") == [read(text)]
+    assert read(f"a: {text}") == {"a": read(text)}
+    for tag in ("int", "float"):
+        if not small:
+            with pytest.raises(NotYamlError, match="cannot decode"):
+                read(f"!!{tag} {text}")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0" * 5_000 + "7", 7),
+        ("-" + "0" * 5_000 + "_7", -7),
+        ("0x" + "0" * 5_000 + "_1F", 31),
+        ("0b" + "0" * 5_000 + "11", 3),
+        ("0" * 5_000 + "9", 9.0),
+        ("_".join("1" * 20), 11111111111111111111),
+        ("1" + "0" * 300, 1e300),
+        ("1" + "0" * 309, "1" + "0" * 309),
+        ("0." + "1" * 5_000, 1 / 9),
+        (".1e400", ".1e400"),
+        (".1e-400", 0.0),
+    ],
+    ids=lambda each: str(each)[:24],
+)
+def test_long_numbers_within_the_range_and_short_ones_outside(text: str, value: Any) -> None:
+    test_values(text, value)
+
+
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 10)}]\n"
     for before, name in zip("abcdef", "bcdefg", strict=True)
