@@ -49,5 +49,18 @@ class Batch:
         for change in self.changes:
             yield from change.rows
 
+    def steps(self, rows: int) -> Iterator[list[Change]]:
+        """The own changes in order, each time as many as have no more than ``rows`` rows; one at least."""
+        step: list[Change] = []
+        count = 0
+        for change in self.changes:
+            if step and count + len(change.rows) > rows:
+                yield step
+                step, count = [], 0
+            step.append(change)
+            count += len(change.rows)
+        if step:
+            yield step
+
     def __len__(self) -> int:
         return len(self.marked) + sum([len(change.rows) for change in self.changes])

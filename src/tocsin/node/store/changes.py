@@ -18,11 +18,14 @@ from tocsin.dataclass import dataclass
 from tocsin.errors import ClosedError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store.kinds import NOTIFICATIONS, SILENCES
+from tocsin.node.store.writer import MAX_BATCH_ROWS
 
 MAX_RELAYS: Final = 4096
 """Merged payloads that wait until they are on disk."""
 KEPT_AT_ONCE: Final = 64
 """Entries of notifications in one change, which are applied in one iteration of the event loop."""
+MAX_CHANGES: Final = 2 * MAX_BATCH_ROWS // KEPT_AT_ONCE
+"""Changes with notifications that the disk has: one transaction is being written, the next one gathers."""
 
 Broadcast = Callable[[str, Sequence[bytes]], None]
 
@@ -169,30 +172,41 @@ class NotificationWriter:
         self._now = now
         self._broadcast = broadcast
         self._waiting: deque[nflog.Entry] = deque()
-        self._task: asyncio.Task[None] | None = None
+        self._changes: set[asyncio.Task[None]] = set()
+        self._handing: asyncio.Handle | None = None
 
     def keep(self, entries: Sequence[nflog.Entry]) -> None:
-        """Persist recorded entries, then put them into the log and broadcast them. What comes while a change
-        is being committed gathers for the next one."""
+        """Persist recorded entries, then put them into the log and broadcast them. Less than fill a change
+        gather while others are being committed; whole changes share a transaction."""
         self._waiting += entries
-        if self._task is None and self._waiting:
-            self._task = asyncio.get_running_loop().create_task(self._keep_all())
-            self._task.add_done_callback(self._ended)
+        self._arm()
 
     async def drained(self) -> None:
         """Wait until all that was recorded has been broadcast."""
-        while self._task is not None:
-            await asyncio.wait([self._task])
+        while self._waiting or self._changes:
+            if self._changes:
+                await asyncio.wait(self._changes)
+            else:
+                await asyncio.sleep(0)
 
-    async def _keep_all(self) -> None:
-        while self._waiting:
-            count = min(len(self._waiting), KEPT_AT_ONCE)
-            await self._keep([self._waiting.popleft() for _ in range(count)])
+    def _arm(self) -> None:
+        """One change in an iteration of the event loop, as making its rows takes time."""
+        full = len(self._waiting) >= KEPT_AT_ONCE and len(self._changes) < MAX_CHANGES
+        if self._handing is None and (full or (self._waiting and not self._changes)):
+            self._handing = asyncio.get_running_loop().call_soon(self._hand_over)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._task = None
-        if not task.cancelled():
-            self.keep(())  # A bug has cost some of them; the others are still to be kept.
+    def _hand_over(self) -> None:
+        self._handing = None
+        count = min(len(self._waiting), KEPT_AT_ONCE)
+        entries = [self._waiting.popleft() for _ in range(count)]
+        change = asyncio.get_running_loop().create_task(self._keep(entries))
+        self._changes.add(change)
+        change.add_done_callback(self._ended)
+        self._arm()
+
+    def _ended(self, change: asyncio.Task[None]) -> None:
+        self._changes.discard(change)
+        self._arm()
 
     async def _keep(self, entries: Sequence[nflog.Entry]) -> None:
         def apply() -> None:

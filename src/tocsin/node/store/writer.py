@@ -41,7 +41,7 @@ FACTS_INTERVAL: Final = 0.05
 they share one, a single fact is written at once. Own changes never wait, and take along what facts there
 are."""
 APPLIED_AT_ONCE: Final = 128
-"""Own changes applied in memory before other work of the event loop runs."""
+"""Rows of own changes applied in memory before other work of the event loop runs."""
 RETRY: Final = 1.0
 """Seconds from a failure to the next attempt to write what was merged; own changes try at once."""
 
@@ -279,12 +279,13 @@ class Writer:
             self._log.info("the journal can be written again")
         self._stop_retrying()
         self.records.written(batch.records)
-        self._apply(batch.changes[:APPLIED_AT_ONCE])
+        for step in islice(batch.steps(APPLIED_AT_ONCE), 1):
+            self._apply(step)
 
     async def _apply_rest(self, batch: Batch) -> None:
-        for start in range(APPLIED_AT_ONCE, len(batch.changes), APPLIED_AT_ONCE):
+        for step in islice(batch.steps(APPLIED_AT_ONCE), 1, None):
             await asyncio.sleep(0)
-            self._apply(batch.changes[start : start + APPLIED_AT_ONCE])
+            self._apply(step)
         _settle(batch.flushes, True)
 
     def _apply(self, changes: Sequence[Change]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -14,17 +16,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.amounts import many
-from tests.support.stores import Disk, silence
+from tests.support.stores import NOW, Disk, silence
 from tests.support.transports import eventually
 from tocsin.alerting.entries import Entry
-from tocsin.alerting.nflog import LogView, Receiver, RecordedEntries
+from tocsin.alerting.nflog import LogView, NotificationLog, Receiver, RecordedEntries
 from tocsin.alerting.silence import Silences
 from tocsin.errors import ConflictError, NotFoundError, StorageError
 from tocsin.node.log import Logger
 from tocsin.node.store import changes
-from tocsin.node.store.changes import KEPT_AT_ONCE, NotificationWriter, RelayQueue, SilenceChanges
+from tocsin.node.store.changes import (
+    KEPT_AT_ONCE,
+    MAX_CHANGES,
+    NotificationWriter,
+    RelayQueue,
+    SilenceChanges,
+)
 from tocsin.node.store.database import Database
 from tocsin.node.store.rows import Row
+from tocsin.node.store.writer import APPLIED_AT_ONCE
 
 steps = st.lists(
     st.tuples(
@@ -300,6 +309,93 @@ def test_a_bug_in_keeping_one_notification_does_not_keep_others_from_being_kept(
         assert len(disk.groups()) == 2 * KEPT_AT_ONCE
         assert len(disk.told) == KEPT_AT_ONCE
         await disk.store.close()
+
+    asyncio.run(story())
+
+
+def test_many_notifications_share_a_transaction_and_are_applied_in_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk_moves, real = threading.Event(), Database.write
+
+    def write(database: Database, rows: list[Row], *more: Any) -> None:
+        assert disk_moves.wait(40)
+        real(database, rows, *more)
+
+    async def story() -> None:
+        disk = await Disk(tmp_path).open()
+        monkeypatch.setattr(Database, "write", write)
+        recorded, handed, turn, told = RecordedEntries(), 0, 0, Counter[int]()
+        view = LogView(disk.notification_log, recorded)
+
+        async def commit(kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
+            nonlocal handed
+            handed += len(entries)
+            await disk.store.commit(kind, entries, apply)
+
+        def broadcast(kind: str, changes: Sequence[bytes]) -> None:
+            told[turn] += len(changes)
+            disk._tell(kind, changes)
+
+        def turns() -> None:
+            nonlocal turn
+            turn += 1
+            asyncio.get_running_loop().call_soon(turns)
+
+        turns()
+        writer = NotificationWriter(
+            disk.notification_log, recorded, commit=commit, now=disk.now, broadcast=broadcast
+        )
+        entries = [
+            view.record((Receiver("sink", "webhook", 0), f"group {number}"), [1], [], disk.now(), 0, {})
+            for number in range(20 * KEPT_AT_ONCE)
+        ]
+        writer.keep(entries)
+        statistics = disk.store.statistics
+        assert statistics is not None
+        before = statistics.commits
+        await eventually(lambda: handed == len(entries))
+        disk_moves.set()
+        await writer.drained()
+        assert statistics.commits - before == 2, "one that was under way, and one for all others"
+        assert disk.told == [entry.encoded for entry in entries]
+        assert max(told.values()) <= APPLIED_AT_ONCE
+        await disk.store.close()
+
+    asyncio.run(story())
+
+
+def test_no_more_changes_than_two_transactions_take_are_handed_to_the_disk() -> None:
+    async def story() -> None:
+        log, recorded = NotificationLog(3600 * 10**9), RecordedEntries()
+        view, disk_moves, told, under_way = (
+            LogView(log, recorded),
+            asyncio.Event(),
+            list[bytes](),
+            list[int](),
+        )
+
+        async def commit(kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
+            under_way.append(len(entries))
+            await disk_moves.wait()
+            under_way.pop()
+            apply()
+
+        writer = NotificationWriter(
+            log, recorded, commit=commit, now=lambda: NOW, broadcast=lambda _, changes: told.extend(changes)
+        )
+        entries = [
+            view.record((Receiver("sink", "webhook", 0), f"group {number}"), [1], [], NOW, 0, {})
+            for number in range((MAX_CHANGES + 2) * KEPT_AT_ONCE + 1)
+        ]
+        writer.keep(entries)
+        await eventually(lambda: len(under_way) == MAX_CHANGES)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert under_way == [KEPT_AT_ONCE] * MAX_CHANGES
+        disk_moves.set()
+        await writer.drained()
+        assert told == [entry.encoded for entry in entries]
 
     asyncio.run(story())
 
