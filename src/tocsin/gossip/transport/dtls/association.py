@@ -40,6 +40,9 @@ _SEEN_LIMIT: Final = 64
 MAX_HANDSHAKE_BYTES: Final = 64 * 1024
 """All messages of a peer's handshake together. OpenSSL keeps what comes early, and takes the room for a whole
 message with its first piece: eleven of 100 KB each, before anybody has shown a certificate."""
+MAX_MESSAGES: Final = 16
+"""Of a peer's handshake, and pieces of them in one record: a whole handshake has seven at most. Each that is
+announced costs a look at its header and an entry here."""
 MAX_EARLY: Final = 16
 """Records under keys that are not there yet, which OpenSSL keeps too, each in a buffer of 16 KB."""
 MAX_LATE: Final = 64
@@ -64,12 +67,14 @@ class Association:
 
     __slots__ = (
         "_announced",
+        "_announced_bytes",
         "_config",
         "_connection",
         "_deadline",
         "_flight",
         "_out_of_time",
         "_outgoing",
+        "_over",
         "_peer",
         "_retransmit_at",
         "_seen",
@@ -111,6 +116,8 @@ class Association:
         self._flight: list[bytes] = []
         self._seen: set[bytes] = set()
         self._announced: dict[int, int] = {}
+        self._announced_bytes = 0
+        self._over = False
         self._out_of_time = 0
         self._timeout = config.retransmit_minimum
         self._sent_at = now
@@ -159,14 +166,15 @@ class Association:
             return []
         if self._repeats(record):
             self._repeat(now)
+        handshaking = self.state is State.HANDSHAKING
+        if not handshaking and (self.state is State.FAILED or record.epoch == 0):
+            return []
         if not self._fits(record):
             self.records_refused += 1
             return []
-        if self.state is State.HANDSHAKING:
+        if handshaking:
             self._connection.bio_write(record.data)
             self._handshake(now)
-            return []
-        if self.state is State.FAILED or record.epoch == 0:
             return []
         return self._open(record, now)
 
@@ -285,14 +293,22 @@ class Association:
                 return True
             self._out_of_time += 1
             return self._out_of_time <= (MAX_EARLY if self.state is State.HANDSHAKING else MAX_LATE)
-        announced = self._announced
-        for number, length in record.handshake_messages:
-            more = length - announced.get(number, 0)
-            if more > 0:
-                if sum(announced.values()) + more > MAX_HANDSHAKE_BYTES:
-                    return False
-                announced[number] = length
-        return True
+        if not self._over:
+            self._over = not self._announces_little(record)
+        return not self._over
+
+    def _announces_little(self, record: Record) -> bool:
+        """Whether its messages fit beside the others. If not, the handshake has come to its end: nothing more
+        of the peer is even looked at."""
+        messages = record.handshake_messages
+        if len(messages) > MAX_MESSAGES:
+            return False
+        for number, length in messages:
+            more = length - self._announced.get(number, 0)
+            if more > 0 or number not in self._announced:
+                self._announced[number] = length
+                self._announced_bytes += more
+        return len(self._announced) <= MAX_MESSAGES and self._announced_bytes <= MAX_HANDSHAKE_BYTES
 
     def _repeat(self, now: float) -> None:
         """The peer has not got our flight. Not for each record of its own flight, nor for a flood of them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 from tests.support.amounts import many
 from tests.support.dtls import HOSTS, Node, World, authority, config_for, shared_contexts, shared_tls
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.dtls.association import MAX_EARLY, Association
+from tocsin.gossip.transport.dtls.association import MAX_EARLY, MAX_MESSAGES, Association
 from tocsin.gossip.transport.dtls.context import DTLSContexts
-from tocsin.gossip.transport.dtls.records import DATA, HANDSHAKE, is_lost_state, read_records
+from tocsin.gossip.transport.dtls.records import DATA, HANDSHAKE, Record, is_lost_state, read_records
 from tocsin.gossip.transport.dtls.verification import no_rule
 from tocsin.tls.identity import ClusterIdentity
 
@@ -110,39 +111,90 @@ def piece(number: int, length: int, epoch: int = 0) -> bytes:
     return head + len(body).to_bytes(2) + body
 
 
+class Counting:
+    """A connection that notes what OpenSSL gets."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.given: list[bytes] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.connection, name)
+
+    def bio_write(self, data: bytes) -> int:
+        self.given.append(data)
+        return int(self.connection.bio_write(data))
+
+    @property
+    def numbers(self) -> list[int]:
+        """Of the messages that the records begin with."""
+        return [int.from_bytes(each[17:19]) for each in self.given]
+
+
+def counted(target: Node, source: Address) -> tuple[Association, Counting]:
+    """A pending handshake, and what OpenSSL gets of it from now on."""
+    begin(target, source)
+    association = target.incoming._table.slots[source].candidate
+    assert association is not None
+    connection = association._connection = Counting(association._connection)  # type: ignore[assignment]
+    return association, connection  # type: ignore[return-value]
+
+
 def test_little_is_kept_of_a_handshake_before_a_certificate() -> None:
     """OpenSSL takes room for all of a message with its first piece, and keeps what is under keys to come."""
     world = World()
     b, source = node(world, 1), Address("10.0.0.3", 1)
-    begin(b, source)
-    given: list[bytes] = []
-    association = b.incoming._table.slots[source].candidate
-    assert association is not None
-    connection = association._connection
-
-    class Counting:
-        def __getattr__(self, name: str) -> object:
-            return getattr(connection, name)
-
-        def bio_write(self, data: bytes) -> int:
-            given.append(data)
-            return int(connection.bio_write(data))
-
-    association._connection = Counting()  # type: ignore[assignment]
+    _, connection = counted(b, source)
     for number in range(2, 13):
         for _ in range(3):
             b.incoming.receive(piece(number, 30_000), source, world.now)
-    assert {int.from_bytes(each[17:19]) for each in given} == {2, 3}
-    given.clear()
+    assert connection.numbers == [2, 2, 2, 3, 3, 3]
+    _, connection = counted(b, source)
     b.incoming.receive(piece(4, 100) + piece(5, 90_000), source, world.now)
+    assert connection.numbers == [4]
+    _, connection = counted(b, source)
     two = piece(6, 100)[13:] + piece(7, 90_000)[13:]
     b.incoming.receive(piece(6, 100)[:11] + len(two).to_bytes(2) + two, source, world.now)
-    assert [each[17:19] for each in given] == [(4).to_bytes(2)]
-    given.clear()
+    assert connection.numbers == []
+    _, connection = counted(b, source)
     for number in range(100):
         b.incoming.receive(piece(number, 100, epoch=1), source, world.now)
-    assert len(given) == MAX_EARLY
-    assert b.statistics.dtls.handshake_records_refused == 9 * 3 + 2 + 100 - MAX_EARLY
+    assert len(connection.given) == MAX_EARLY
+    assert b.statistics.dtls.handshake_records_refused == 9 * 3 + 1 + 1 + 100 - MAX_EARLY
+
+
+@pytest.mark.parametrize("in_a_record", [1, MAX_MESSAGES, 340])
+def test_of_a_handshake_few_messages_are_noted_and_then_none_is_looked_at(
+    in_a_record: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message of one byte, of which no byte comes, takes twelve: a datagram announces thousands."""
+    looked_at = 0
+    messages = Record.handshake_messages.fget  # type: ignore[attr-defined]
+
+    def looking(record: Record) -> list[tuple[int, int]]:
+        nonlocal looked_at
+        looked_at += 1
+        found: list[tuple[int, int]] = messages(record)
+        return found
+
+    monkeypatch.setattr(Record, "handshake_messages", property(looking))
+    world = World()
+    b, source = node(world, 1), Address("10.0.0.3", 1)
+    association, connection = counted(b, source)
+    looked_at = 0
+    for first in range(20, 20 + 3400, in_a_record):
+        body = b"".join(
+            bytes([11]) + (1).to_bytes(3) + number.to_bytes(2) + bytes(6)
+            for number in range(first, first + in_a_record)
+        )
+        record = bytes([HANDSHAKE]) + b"\xfe\xfd" + bytes(8) + len(body).to_bytes(2) + body
+        b.incoming.receive(record, source, world.now)
+    assert len(association._announced) <= 2 * MAX_MESSAGES
+    assert looked_at <= MAX_MESSAGES + 1
+    assert len(connection.given) < MAX_MESSAGES
+    a = Node(world, source.host)
+    a.send(b, b"hello")
+    assert world.run(1.0, lambda: b.packets)
 
 
 def test_handshakes_of_a_source_and_of_all_that_are_not_known_have_a_share() -> None:
