@@ -137,7 +137,7 @@ def counted(target: Node, source: Address) -> tuple[Association, Counting]:
     association = target.incoming._table.slots[source].candidate
     assert association is not None
     connection = association._connection = Counting(association._connection)  # type: ignore[assignment]
-    return association, connection  # type: ignore[return-value]
+    return association, connection
 
 
 def test_little_is_kept_of_a_handshake_before_a_certificate() -> None:
