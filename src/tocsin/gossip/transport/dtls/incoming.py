@@ -198,9 +198,11 @@ class Incoming:
         self.effects.packets.append((packet, source, peer))
 
     def _establish(self, slot: Slot, association: Association, now: float) -> None:
-        """The peer is authenticated: count it, and make room for it."""
+        """The handshake is over: count it, and make room for it. If a certificate was accepted, its source is
+        known from now on."""
         self._count_pending(slot, -1)
-        self._admission.know(source_of(slot.address.host))
+        if association.peer(slot.address.host).certificate:
+            self._admission.know(source_of(slot.address.host))
         self._all.handshakes += 1
         self._statistics.handshakes += 1
         slot.heard_at = now

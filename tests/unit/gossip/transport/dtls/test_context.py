@@ -149,6 +149,16 @@ def test_a_peer_without_a_certificate_is_let_in_where_none_is_required(kind: Cli
         answering = replace(answering, server=replace(answering.server, client_ca=None))
     _a, b = dial(without_certificate(), answering)
     assert b.data == [b"hello"]
+    assert not b.incoming._admission.knows(HOSTS[0])
+
+
+def test_only_who_has_shown_a_verified_certificate_is_known_from_then_on() -> None:
+    """Known sources have places of their own, which anybody could have who needs no certificate."""
+    answering = config(server={"client_auth_type": ClientAuthType.VERIFY_CLIENT_CERT_IF_GIVEN})
+    for certificate, known in ((None, False), (authority().issue(*HOSTS), True)):
+        _a, b = dial(config(certificate) if certificate else without_certificate(), answering)
+        assert b.data == [b"hello"]
+        assert b.incoming._admission.knows(HOSTS[0]) is known
 
 
 def test_the_list_of_names_cannot_be_passed_by_showing_no_certificate() -> None:
