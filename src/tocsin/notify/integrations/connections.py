@@ -17,6 +17,7 @@ from httpcore._backends.anyio import AnyIOBackend
 from tocsin.config.httpclient import HTTPClientConfig, ProxyConfig
 from tocsin.dataclass import dataclass
 from tocsin.notify.integrations.direct import DirectConnection
+from tocsin.notify.integrations.keepalive import keep_alive
 from tocsin.notify.integrations.proxies import proxy_chooser
 from tocsin.notify.integrations.reuse import Reuse
 from tocsin.notify.integrations.statistics import ClientStatistics
@@ -221,8 +222,13 @@ class _Backend(AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """As the parent; the stream knows the name."""
+        """As the parent; the stream knows the name, and the system looks after the connection."""
         stream = await super().connect_tcp(host, port, timeout, local_address, socket_options)
+        try:
+            keep_alive(stream.get_extra_info("socket"))
+        except OSError as error:
+            await stream.aclose()
+            raise httpcore.ConnectError(str(error)) from error
         return _Stream(stream, self._server_name, self._open, self._statistics, self._max_response)
 
     async def aclose(self) -> None:

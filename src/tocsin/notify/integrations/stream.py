@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import httpcore
 
+from tocsin.notify.integrations.keepalive import keep_alive
 from tocsin.notify.integrations.statistics import ClientStatistics
 
 READ_BYTES: Final = 8 * 1024
@@ -247,6 +248,7 @@ async def _connected(family: int, kind: int, protocol: int, address: Any) -> soc
     try:
         made.setblocking(False)
         await asyncio.get_running_loop().sock_connect(made, address)
+        keep_alive(made)
     except BaseException:
         made.close()
         raise

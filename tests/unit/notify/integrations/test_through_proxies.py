@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 import ssl
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpcore
 import pytest
 
 from tests.support.certificates import CertificateAuthority
@@ -17,10 +20,14 @@ from tests.support.httpreceiver import OK, client, run, served, server_tls
 from tocsin.config.httpclient import HTTPClientConfig, TLSClientConfig
 from tocsin.notify.integrations import connections, stream
 from tocsin.notify.integrations.base import NotifyError
+from tocsin.notify.integrations.statistics import ClientStatistics
+from tocsin.notify.integrations.tlscontext import TLSContexts
+from tocsin.notify.integrations.url import parse
 
 AUTHORITY = CertificateAuthority()
 TRUSTING = TLSClientConfig(ca=AUTHORITY.certificate.decode(), server_name="localhost")
 NAME = "receiver.invalid"
+TCP_OPTIONS = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT, socket.TCP_USER_TIMEOUT)
 
 
 @dataclass
@@ -185,6 +192,32 @@ def test_a_receivers_certificate_is_not_the_proxys_fault(tmp_path: Path, scheme:
             async with client(config) as http:
                 with pytest.raises(NotifyError, match='": tls: failed to verify certificate'):
                     await http.get(f"https://{NAME}/")
+
+    run(story)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not every system has all options")
+@pytest.mark.parametrize("way", ["direct", "forward", "tunnel", "socks5"])
+def test_the_system_notices_that_the_other_end_is_gone(tmp_path: Path, way: str) -> None:
+    """Else a request on a connection that a NAT dropped while it was idle waits until its deadline."""
+
+    async def story() -> None:
+        tls = server_tls(AUTHORITY, tmp_path) if way == "tunnel" else None
+        async with served(tls) as server, proxying("socks5" if way == "socks5" else "http") as proxy:
+            proxy.target = server.port
+            by = f"{'socks5' if way == 'socks5' else 'http'}://127.0.0.1:{proxy.port}"
+            config = HTTPClientConfig(tls_config=TRUSTING, proxy_url="" if way == "direct" else by)
+            statistics = ClientStatistics()
+            made = connections.Connections(config, TLSContexts(), statistics=statistics, max_body=1 << 16)
+            async with made.use(parse(f"{server.url}/")) as pool:
+                request = httpcore.Request("GET", f"{server.url}/", headers=[("Host", "far")])
+                async with pool.connections.request(request) as response:
+                    await response.aread()
+                    used: socket.socket = response.extensions["network_stream"].get_extra_info("socket")
+                    assert used.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                    found = [used.getsockopt(socket.IPPROTO_TCP, option) for option in TCP_OPTIONS]
+                    assert found == [15, 15, 9, 30_000]
+            await made.close()
 
     run(story)
 
