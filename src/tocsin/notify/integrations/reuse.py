@@ -8,7 +8,7 @@ one is checked; those that were idle longest are closed one by one.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -27,7 +27,7 @@ MAX_IDLE: Final = 64
 """Idle connections to all origins together: a URL may be made of labels, or redirect, so there may be many
 origins."""
 LOOKED_AT: Final = 2
-"""Idle connections that are checked as a request begins, longest idle first."""
+"""Idle connections that are checked as a request begins, in turn."""
 LOOK_INTERVAL: Final = 0.02
 """Seconds from one such check, which takes a system call for each, to the next: all of ``MAX_IDLE`` are
 checked within a second of requests."""
@@ -58,6 +58,8 @@ class Reuse:
         """Requests under way on each shared connection."""
         self._all: set[httpcore.AsyncConnectionInterface] = set()
         self._looked = float("-inf")
+        self._unchecked: deque[httpcore.AsyncConnectionInterface] = deque()
+        """Those that are checked next; some may be in use or gone by now."""
 
     @asynccontextmanager
     async def request(self, request: httpcore.Request) -> AsyncIterator[httpcore.Response]:
@@ -95,6 +97,7 @@ class Reuse:
         self._all.clear()
         self._idle.clear()
         self._waiting.clear()
+        self._unchecked.clear()
         self._shared.clear()
         self._streams.clear()
         self._users.clear()
@@ -102,22 +105,32 @@ class Reuse:
             await connection.aclose()
 
     async def _close_old(self) -> None:
+        if len(self._waiting) > MAX_IDLE:
+            for connection in list(islice(self._waiting, LOOKED_AT)):
+                if connection in self._waiting and len(self._waiting) > MAX_IDLE:
+                    self._statistics.bounds_reached["idle_connections"] += 1
+                    await self._close_idle(connection)
+            return
         now = time.monotonic()
-        if len(self._waiting) <= MAX_IDLE and now < self._looked + LOOK_INTERVAL:
+        if now < self._looked + LOOK_INTERVAL:
             return
         self._looked = now
-        for connection, place in list(islice(self._waiting.items(), LOOKED_AT)):
-            if connection not in self._waiting:
-                continue
-            too_many = len(self._waiting) > MAX_IDLE
-            self._statistics.bounds_reached["idle_connections"] += too_many
-            if too_many or connection.has_expired():
-                idle = self._idle.get(place, [])
-                if connection in idle:
-                    idle.remove(connection)
-                    if not idle:
-                        del self._idle[place]
-                await self._drop(place, connection)
+        for _ in range(LOOKED_AT):
+            if not self._unchecked:
+                self._unchecked.extend(self._waiting)
+            if self._unchecked:
+                connection = self._unchecked.popleft()
+                if connection in self._waiting and connection.has_expired():
+                    await self._close_idle(connection)
+
+    async def _close_idle(self, connection: httpcore.AsyncConnectionInterface) -> None:
+        place = self._waiting[connection]
+        idle = self._idle.get(place, [])
+        if connection in idle:
+            idle.remove(connection)
+            if not idle:
+                del self._idle[place]
+        await self._drop(place, connection)
 
     async def _take(self, place: Place, origin: Origin) -> httpcore.AsyncConnectionInterface:
         shared = self._shared.get(place)

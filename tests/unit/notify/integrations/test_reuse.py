@@ -125,6 +125,56 @@ class _Broken(_Closed):
         return httpcore.Response(200, content=_Endless(), extensions={"network_stream": None})
 
 
+class _Kept(httpcore.AsyncConnectionInterface):
+    """Its server may end it while it is idle."""
+
+    def __init__(self) -> None:
+        self.ended = self.closed = False
+
+    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+        return httpcore.Response(200, extensions={"network_stream": None})
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+    def is_closed(self) -> bool:
+        return self.closed
+
+    def is_idle(self) -> bool:
+        return True
+
+    def is_available(self) -> bool:
+        return True
+
+    def has_expired(self) -> bool:
+        return self.ended
+
+
+def test_one_that_its_server_has_ended_is_closed_though_others_are_idle_for_longer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else it is held half open for as long as those stay good."""
+    monkeypatch.setattr(reuse, "LOOK_INTERVAL", 0)
+
+    async def story() -> None:
+        made: list[_Kept] = []
+
+        def make(_origin: httpcore.Origin) -> _Kept:
+            made.append(_Kept())
+            return made[-1]
+
+        async with aclosing(Reuse(make, ClientStatistics(), http2=False)) as kept:
+            for number in range(8):
+                await _ask(kept, f"http://far{number}")
+            for each in made[3], made[6]:
+                each.ended = True
+            for _ in range(2 * 8 // reuse.LOOKED_AT):
+                await _ask(kept, "http://busy")
+            assert [each.closed for each in made] == [number in (3, 6) for number in range(8)] + [False]
+
+    run(story)
+
+
 class _Endless:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         yield b""
