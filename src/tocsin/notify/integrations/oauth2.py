@@ -151,13 +151,17 @@ class OAuth2Tokens:
             raise NotifyError(problem, retry=True, reason=reason_of(answer.status))
         try:
             found = _members(answer)
+        except ValueError:
+            found = {}
+        if found.get("error"):  # Some servers answer with 200 then.
+            said = ": ".join([str(found[name]) for name in ("error", "error_description") if found.get(name)])
+            said = excerpt(said.encode("utf-8", "replace"))
+            raise NotifyError(f"oauth2: cannot fetch token: {said}", retry=True)
+        try:
             token, kind = str(found["access_token"]), str(found.get("token_type") or "Bearer")
             lasts = float(found.get("expires_in") or 0)
         except (ValueError, KeyError, TypeError, OverflowError):
             raise NotifyError("oauth2: server response missing access_token", retry=True) from None
-        if found.get("error"):
-            said = excerpt(str(found["error"]).encode("utf-8", "replace"))
-            raise NotifyError(f"oauth2: cannot fetch token: {said}", retry=True)
         if not token or not f"{kind}{token}".isprintable():  # It has to be a valid header value.
             raise NotifyError("oauth2: server response missing access_token", retry=True)
         self._secrets.add(token)

@@ -237,6 +237,23 @@ def test_an_answer_that_is_no_token_fails_the_attempt(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (json_answer(b'{"error":"invalid_scope"}'), "invalid_scope"),
+        (json_answer(b'{"error":"e","error_description":"no such one","expires_in":"x"}'), "e: no such one"),
+        (of_type("text/plain", b"error=e&error_description=why"), "e: why"),
+    ],
+)
+def test_what_a_server_says_with_200_is_reported(answer: bytes, said: str) -> None:
+    async def story() -> None:
+        async with served(token=answer) as server, client(config(server)) as http:
+            with pytest.raises(NotifyError, match=f"oauth2: cannot fetch token: {said}$"):
+                await http.post(f"{server.url}/hook", b"{}")
+
+    run(story)
+
+
+@pytest.mark.parametrize(
     "answer",
     [REFUSAL, json_answer(b"", 500), json_answer(b"{}"), json_answer(b'{"access_token":"a","error":"e"}')],
 )
