@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Responder
+from tocsin.alerting.digest.exchange import Exchange, Outcome, Responder
+from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import decode, encode
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.protocol import delimit

@@ -10,6 +10,7 @@ from random import Random
 import msgpack
 
 from tocsin.alerting.digest import messages as digest
+from tocsin.alerting.digest.tree import Tombstone
 from tocsin.alerting.intent.codec import Kind, Record
 from tocsin.alerting.intent.codec import encode as encode_intents
 from tocsin.alerting.protocol import nflog_pb2, silence_pb2
@@ -174,6 +175,30 @@ def lies(sender: str) -> list[bytes]:
     ]
     messages = [digest.encode(digest.Message(envelope, body)) for body in bodies]
     return [*messages, b"\x01\x05" + bytes(30), struct.pack(">BBQqH", 1, 1, 0, -(2**63), 65535)]
+
+
+def crowded_digests(sender: str) -> list[bytes]:
+    """Digest messages that are long lists, and answers that nobody asked for."""
+    random = Random(1)
+    buried = tuple((random.randbytes(16), Tombstone(1, 1)) for _ in range(65_535))
+    items = tuple(digest.Item(identity, 1, 1) for identity, _ in buried)
+    bodies: list[digest.Body] = [
+        digest.Content("nfl", 4096, (), items, buried, b""),
+        digest.Transfer("nfl", (), buried, b""),
+    ]
+    return [digest.encode(digest.Message(digest.Envelope(sender, 1, 1), body)) for body in bodies]
+
+
+def far_summaries(sender: str, count: int) -> list[bytes]:
+    """Questions as of 44 days ahead, every other about one state sixteen times."""
+    cutoff = int(time.time()) // 60 + 44 * 24 * 60
+    states = tuple(digest.StateSummary("nfl", 0, number) for number in range(16))
+    messages = [
+        digest.Message(digest.Envelope(sender, number, cutoff), digest.Summary(asked))
+        for number in range(count)
+        for asked in (states, states[:1])
+    ]
+    return [digest.encode(message) for message in messages]
 
 
 def intents(count: int, sender: str = "attacker") -> list[bytes]:

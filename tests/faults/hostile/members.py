@@ -105,6 +105,11 @@ def _(attacker: Attacker) -> None:
     attacker.packets([forge.user("tcn.digest", data) for data in forge.lies("b") * 10])
 
 
+@attack("packets: digests as of far ahead", "anti_entropy_messages_refused")
+def _(attacker: Attacker) -> None:
+    attacker.packets([forge.user("tcn.digest", data) for data in forge.far_summaries("b", 8)])
+
+
 @attack("packets: a flood of intents", "intent_not_heard")
 def _(attacker: Attacker) -> None:
     for number in range(12):
@@ -299,6 +304,12 @@ def _(attacker: Attacker) -> None:
         else:
             link.raw(STREAM_HEADER)
             link.raw(forge.full_state(sil=b"", nfl=b""))
+
+
+@attack("streams: digests that are long lists", "anti_entropy_messages_refused")
+def _(attacker: Attacker) -> None:
+    for data in forge.crowded_digests("b"):
+        attacker.stream(forge.user_stream("tcn.digest", data), answer=2.0)
 
 
 @attack("streams: of no known kind", "gossip_driver_streams_refused")

@@ -9,8 +9,10 @@ changes while an exchange runs do no harm: they are seen by this round or a late
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeAlias
+from itertools import islice
+from typing import Final, Protocol
 
+from tocsin.alerting.digest.memory import Mark, Memory
 from tocsin.alerting.digest.messages import (
     MAX_ITEMS,
     MAX_STATES,
@@ -35,13 +37,15 @@ from tocsin.alerting.digest.tree import (
     LEAVES,
     LEAVES_IN_GROUP,
     DigestTree,
+    DigestView,
     Fingerprint,
     Tombstone,
     cutoff_of,
     leaf_of,
 )
 from tocsin.alerting.skew import MAX_SKEW
-from tocsin.alerting.timestamp import SECOND, Nanoseconds
+from tocsin.alerting.steps import Steps, finish
+from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 
@@ -53,12 +57,8 @@ ITEMS_AT_ONCE: Final = 1_500
 ENTRY_BYTES_AT_ONCE: Final = 192 * 1024
 WANTS_AT_ONCE: Final = 2_000
 TOMBSTONES_AT_ONCE: Final = 2_000
-DECLINED_FOR: Final = 600 * SECOND
-MAX_DECLINED: Final = 65_536
-
-
-_Mark: TypeAlias = tuple[str, bytes, int, bool]
-"""State key, identity and shortened version of an entry, and whether it is ours (else the peer's)."""
+ENTRIES_IN_STEP: Final = 256
+LEAVES_IN_STEP: Final = 64
 
 
 class Replica(Protocol):
@@ -81,32 +81,6 @@ class Outcome:
     given: int = 0
     removed: int = 0
     declined: int = 0
-
-
-class Memory:
-    """What a peer would not take of us, or we not of it: not tried again for a while. Bounded."""
-
-    def __init__(self) -> None:
-        self._declined: dict[_Mark, Nanoseconds] = {}
-
-    def __len__(self) -> int:
-        return len(self._declined)
-
-    def decline(self, mark: _Mark, now: Nanoseconds) -> None:
-        """The entry was passed over and the other side still has not got it."""
-        self._declined.setdefault(mark, now + DECLINED_FOR)
-        while len(self._declined) > MAX_DECLINED:
-            del self._declined[next(iter(self._declined))]
-
-    def declined(self, mark: _Mark, now: Nanoseconds) -> bool:
-        """Whether it is no use to pass the entry over now."""
-        until = self._declined.get(mark)
-        if until is None:
-            return False
-        if not now < until <= now + DECLINED_FOR:  # over, or the clock was set back
-            del self._declined[mark]
-            return False
-        return True
 
 
 def _gather(replica: Replica, identities: list[bytes], budget: int) -> tuple[list[bytes], int]:
@@ -144,7 +118,12 @@ class Responder:
         return (body.key, body.entries) if isinstance(body, Transfer) and body.entries else None
 
     def answer(self, message: Message, now: Nanoseconds) -> Message:
-        """The answer to a question. Raises StateError for what is not a question."""
+        """:meth:`answering` at once."""
+        return finish(self.answering(message, now))
+
+    def answering(self, message: Message, now: Nanoseconds) -> Steps[Message]:
+        """The answer to a question, in steps: a small one may be about all entries. Raises StateError for
+        what is not a question."""
         cutoff = cutoff_of(now)
         _check_cutoff(message, now)
         for replica in self._replicas.values():
@@ -153,11 +132,12 @@ class Responder:
         body: Body
         match message.body:
             case Summary() as summary:
-                body = Later() if cutoff > message.envelope.cutoff else self._compare(summary, cutoff)
+                later = cutoff > message.envelope.cutoff
+                body = Later() if later else (yield from self._compare(summary, cutoff))
             case Leaves() as leaves:
-                body = self._content(leaves, cutoff)
+                body = yield from self._content(leaves, cutoff)
             case Transfer() as transfer:
-                body = self._transferred(transfer, now)
+                body = yield from self._transferred(transfer, now)
             case other:
                 raise StateError(f"a digest message that answers nothing: {type(other).__name__}")
         return Message(Envelope(self._name, message.envelope.exchange, cutoff), body)
@@ -168,21 +148,21 @@ class Responder:
             raise StateError(f"a digest message about the unknown state {key!r}")
         return replica
 
-    def _compare(self, summary: Summary, cutoff: int) -> Body:
+    def _compare(self, summary: Summary, cutoff: int) -> Steps[Body]:
         differing = []
         for state in summary.states:
             replica = self._replicas.get(state.key)
             if replica is None:
                 continue  # of a version that has more states than we
-            view = replica.digests.view(cutoff)
+            view = yield from replica.digests.viewing(cutoff)
             if view.root != state.root:
                 differing.append(StateGroups(state.key, view.size, tuple(map(short, view.groups))))
         return Groups(tuple(differing)) if differing else Same()
 
-    def _content(self, leaves: Leaves, cutoff: int) -> Content:
+    def _content(self, leaves: Leaves, cutoff: int) -> Steps[Content]:
         replica = self._replica(leaves.key)
         tree = replica.digests
-        view = tree.view(cutoff)
+        view = yield from tree.viewing(cutoff)
         listed: list[int] = []
         items: list[Item] = []
         tombstones: list[tuple[bytes, Tombstone]] = []
@@ -201,10 +181,13 @@ class Responder:
             ):
                 next_leaf = leaf
                 break
-            members = list(tree.members(leaf, cutoff))[: MAX_ITEMS - len(items)]
+            room = MAX_ITEMS - len(items)
+            members = list(islice(tree.members(leaf, cutoff), room + 1))
             told += 1
             tombstones.extend(tree.blocking(leaf, cutoff).items())
-            if leaves.whole and not theirs[place]:
+            if not told % LEAVES_IN_STEP:
+                yield
+            if leaves.whole and not theirs[place] and len(members) <= room:
                 identities = [identity for identity, _ in members]
                 found, dealt = _gather(replica, identities, ENTRY_BYTES_AT_ONCE)
                 if dealt == len(identities):
@@ -212,7 +195,7 @@ class Responder:
                     size += sum(map(len, found))
                     continue
             listed.append(leaf)
-            items += [Item(identity, known.stamp, short(known.version)) for identity, known in members]
+            items += [Item(identity, known.stamp, short(known.version)) for identity, known in members[:room]]
         return Content(
             leaves.key,
             next_leaf,
@@ -222,10 +205,12 @@ class Responder:
             b"".join(entries),
         )
 
-    def _transferred(self, transfer: Transfer, now: Nanoseconds) -> Transferred:
+    def _transferred(self, transfer: Transfer, now: Nanoseconds) -> Steps[Transferred]:
         replica = self._replica(transfer.key)
-        for identity, tombstone in transfer.tombstones:
+        for place, (identity, tombstone) in enumerate(transfer.tombstones, 1):
             replica.add_tombstone(identity, tombstone, now)
+            if not place % LEAVES_IN_STEP:
+                yield
         found, covered = _gather(replica, list(transfer.wants[:WANTS_AT_ONCE]), ENTRY_BYTES_AT_ONCE)
         return Transferred(transfer.key, covered, b"".join(found))
 
@@ -251,7 +236,7 @@ class Exchange:
         self._cutoff = cutoff_of(now)
         self._laters = 0
         self._received: list[tuple[str, bytes]] = []
-        self._passed: set[_Mark] = set()
+        self._passed: set[Mark] = set()
         self._moved = False  # something was passed over in this round
         self._states: list[StateGroups] = []
         self._whole: set[str] = set()  # keys of the states of which most is missing here
@@ -260,17 +245,30 @@ class Exchange:
         self._gives: list[bytes] = []
         self._tombstones: list[tuple[bytes, Tombstone]] = []
         self._sent_wants = self._sent_gives = self._sent_bytes = 0
+        self._views: dict[str, DigestView] = {}
+        """The digests as of this round. Those for a peer whose clock is ahead do not follow what changes."""
         self._request: Callable[[], Body] = self._summary
 
     def request(self, now: Nanoseconds) -> Message:
-        """The next question."""
+        """:meth:`requesting` at once."""
+        return finish(self.requesting(now))
+
+    def requesting(self, now: Nanoseconds) -> Steps[Message]:
+        """The next question, in steps."""
         for replica in self._replicas.values():
             replica.digests.move(cutoff_of(now))
         self._cutoff = max(self._cutoff, cutoff_of(now))
+        if self._request == self._summary:
+            for key, replica in self._replicas.items():
+                self._views[key] = yield from replica.digests.viewing(self._cutoff)
         return Message(Envelope(self._name, self.nonce, self._cutoff), self._request())
 
     def receive(self, message: Message, now: Nanoseconds) -> None:
-        """The answer. Raises StateError for one that does not fit; the exchange is then over."""
+        """:meth:`receiving` at once."""
+        finish(self.receiving(message, now))
+
+    def receiving(self, message: Message, now: Nanoseconds) -> Steps[None]:
+        """The answer, in steps. Raises StateError for one that does not fit; the exchange is then over."""
         if self.finished or message.envelope.exchange != self.nonce:
             raise StateError("a digest message of another exchange")
         asked = self._request
@@ -286,7 +284,7 @@ class Exchange:
                 case Groups(states) if asked == self._summary:
                     self._begin_round(states)
                 case Content() as content if asked == self._leaves:
-                    self._compare(content, now)
+                    yield from self._compare(content, now)
                 case Transferred() as done if asked == self._transfer:
                     self._take(done)
                 case other:
@@ -309,16 +307,14 @@ class Exchange:
 
     def _summary(self) -> Summary:
         self._moved = False
-        views = {key: replica.digests.view(self._cutoff) for key, replica in self._replicas.items()}
-        return Summary(tuple(StateSummary(key, view.size, view.root) for key, view in views.items()))
+        return Summary(tuple(StateSummary(key, view.size, view.root) for key, view in self._views.items()))
 
     def _begin_round(self, states: tuple[StateGroups, ...]) -> None:
         self.outcome.rounds += 1
         self.outcome.declined = 0
         self._states = [state for state in states if state.key in self._replicas]
         # A leaf may be empty because we refused its content: lists are shorter to get again and again.
-        own = {state.key: self._replicas[state.key].digests.view(self._cutoff) for state in self._states}
-        first = self.outcome.rounds == 1
+        first, own = self.outcome.rounds == 1, self._views
         self._whole = {each.key for each in self._states if first and own[each.key].size * 2 <= each.size}
         self._next_leaf = 0
         self._go_on()
@@ -342,7 +338,7 @@ class Exchange:
 
     def _leaves(self) -> Leaves:
         state = self._states[0]
-        view = self._replicas[state.key].digests.view(self._cutoff)
+        view = self._views[state.key]
         digests = {
             group: tuple(map(short, view.leaves[group * LEAVES_IN_GROUP : (group + 1) * LEAVES_IN_GROUP]))
             for group in range(self._next_leaf // LEAVES_IN_GROUP, GROUPS)
@@ -350,7 +346,7 @@ class Exchange:
         }
         return Leaves(state.key, self._next_leaf, state.key in self._whole, digests)
 
-    def _compare(self, content: Content, now: Nanoseconds) -> None:
+    def _compare(self, content: Content, now: Nanoseconds) -> Steps[None]:
         state = self._states[0]
         if content.key != state.key or content.next_leaf <= self._next_leaf:
             raise StateError("a digest message about other leaves than those asked for")
@@ -359,8 +355,12 @@ class Exchange:
         tree = replica.digests
         items = {item.identity: item for item in content.items}
         blocked = dict(content.tombstones)
+        looked = 0
         for leaf in content.listed:
             for identity, known in list(tree.members(leaf, self._cutoff)):
+                looked += 1
+                if not looked % ENTRIES_IN_STEP:
+                    yield
                 item = items.get(identity)
                 if item is None or (item.stamp <= known.stamp and item.version != short(known.version)):
                     mark = (state.key, identity, short(known.version), True)
@@ -372,6 +372,9 @@ class Exchange:
                         self._pass(self._gives, mark, now)
         blocking: dict[int, dict[bytes, Tombstone]] = {}
         for item in content.items:
+            looked += 1
+            if not looked % ENTRIES_IN_STEP:
+                yield
             leaf = leaf_of(item.identity)
             if leaf not in blocking:
                 blocking[leaf] = tree.blocking(leaf, self._cutoff)
@@ -386,7 +389,7 @@ class Exchange:
         self._keep(content.key, content.entries)
         self._go_on()
 
-    def _beaten(self, tombstone: Tombstone, stamp: Nanoseconds, mark: _Mark) -> bool:
+    def _beaten(self, tombstone: Tombstone, stamp: Nanoseconds, mark: Mark) -> bool:
         """Whether an entry must go because of a tombstone.
 
         With equal stamps the holder of the tombstone has to see the entry before we know: if it did and still
@@ -398,7 +401,7 @@ class Exchange:
     def _older(own: Fingerprint, item: Item) -> bool:
         return own.stamp < item.stamp or (own.stamp == item.stamp and short(own.version) != item.version)
 
-    def _pass(self, queue: list[bytes], mark: _Mark, now: Nanoseconds) -> None:
+    def _pass(self, queue: list[bytes], mark: Mark, now: Nanoseconds) -> None:
         """Have an entry passed over, unless that was of no use before."""
         if mark in self._passed:
             self._memory.decline(mark, now)

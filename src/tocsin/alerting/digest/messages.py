@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple, TypeAlias
+from operator import ge
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from tocsin.alerting.digest.tree import GROUPS, HASH_BYTES, LEAVES, LEAVES_IN_GROUP, Tombstone
 from tocsin.alerting.steps import Steps, finish
@@ -25,14 +26,18 @@ MAX_INFLATION: Final = 8
 """Times its compressed size; entries come to three or four. zlib packs zeros 1,000 to 1, so that a packet of
 some kilobytes would hold the event loop for seconds."""
 MAX_STATES: Final = 16
-MAX_ITEMS: Final = 65_535
-"""Of items, wants and tombstones, each."""
+MAX_ITEMS: Final = 4_096
+"""Of items, wants and tombstones, each; no more than about half are sent. They are read in one go, which
+takes some milliseconds."""
 MAX_NAME_BYTES: Final = 512
 MAX_KEY_BYTES: Final = 64
 
 _SHORT: Final = 8
 """Bytes of a hash where only one pair of digests is compared."""
 _INSTANT: Final = 12
+_ITEM: Final = struct.Struct(f">{HASH_BYTES}siQQ")
+_TOMBSTONE: Final = struct.Struct(f">{HASH_BYTES}siQiQ")
+"""A time of 96 bits is read as its upper 32 and its lower 64."""
 _SHORT_MASK: Final = (1 << 64) - 1
 
 
@@ -146,6 +151,7 @@ class Transferred:
     entries: bytes
 
 
+_State = TypeVar("_State", StateSummary, StateGroups)
 Body: TypeAlias = Summary | Same | Later | Groups | Leaves | Content | Transfer | Transferred
 
 
@@ -314,10 +320,39 @@ class _Reader:
             raise StateError(f"leaf {leaf} in a digest message")
         return leaf
 
-    def tombstones(self) -> tuple[tuple[bytes, Tombstone], ...]:
+    def leaves(self) -> tuple[int, ...]:
+        count = self.number(2)
+        leaves: tuple[int, ...] = struct.unpack(f">{count}H", self.take(2 * count))
+        if leaves and (leaves[-1] >= LEAVES or any(map(ge, leaves, leaves[1:]))):
+            raise StateError("leaves in a digest message that do not ascend, or that there are not")
+        return leaves
+
+    def _count(self) -> int:
+        count = self.number(2)
+        if count > MAX_ITEMS:
+            raise StateError(f"{count} entries listed in a digest message, the limit is {MAX_ITEMS}")
+        return count
+
+    def identities(self) -> tuple[bytes, ...]:
+        packed = self.take(HASH_BYTES * self._count())
+        return tuple([packed[at : at + HASH_BYTES] for at in range(0, len(packed), HASH_BYTES)])
+
+    def items(self) -> tuple[Item, ...]:
+        packed = self.take(_ITEM.size * self._count())
         return tuple(
-            (self.take(HASH_BYTES), Tombstone(self.signed(_INSTANT), self.signed(_INSTANT)))
-            for _ in range(self.number(2))
+            [
+                Item(identity, high << 64 | low, version)
+                for identity, high, low, version in _ITEM.iter_unpack(packed)
+            ]
+        )
+
+    def tombstones(self) -> tuple[tuple[bytes, Tombstone], ...]:
+        packed = self.take(_TOMBSTONE.size * self._count())
+        return tuple(
+            [
+                (identity, Tombstone(high << 64 | low, until << 64 | rest))
+                for identity, high, low, until, rest in _TOMBSTONE.iter_unpack(packed)
+            ]
         )
 
     def blob(self) -> bytes:
@@ -328,14 +363,22 @@ class _Reader:
             raise StateError(f"{len(self._data) - self._position} bytes after a digest message")
 
 
+def _each_once(states: Sequence[_State]) -> tuple[_State, ...]:
+    if len({state.key for state in states}) < len(states):
+        raise StateError("a state that is in a digest message twice")
+    return tuple(states)
+
+
 def _read_summary(read: _Reader) -> Summary:
     return Summary(
-        tuple(StateSummary(read.key(), read.number(4), read.number(HASH_BYTES)) for _ in read.states())
+        _each_once([StateSummary(read.key(), read.number(4), read.number(HASH_BYTES)) for _ in read.states()])
     )
 
 
 def _read_groups(read: _Reader) -> Groups:
-    return Groups(tuple(StateGroups(read.key(), read.number(4), read.shorts(GROUPS)) for _ in read.states()))
+    return Groups(
+        _each_once([StateGroups(read.key(), read.number(4), read.shorts(GROUPS)) for _ in read.states()])
+    )
 
 
 def _read_leaves(read: _Reader) -> Leaves:
@@ -346,17 +389,12 @@ def _read_leaves(read: _Reader) -> Leaves:
 
 def _read_content(read: _Reader) -> Content:
     key, next_leaf = read.key(), read.leaf(LEAVES)
-    listed = tuple(read.leaf() for _ in range(read.number(2)))
-    items = tuple(
-        Item(read.take(HASH_BYTES), read.signed(_INSTANT), read.number(_SHORT)) for _ in range(read.number(2))
-    )
-    return Content(key, next_leaf, listed, items, read.tombstones(), read.blob())
+    return Content(key, next_leaf, read.leaves(), read.items(), read.tombstones(), read.blob())
 
 
 def _read_transfer(read: _Reader) -> Transfer:
     key = read.key()
-    wants = tuple(read.take(HASH_BYTES) for _ in range(read.number(2)))
-    return Transfer(key, wants, read.tombstones(), read.blob())
+    return Transfer(key, read.identities(), read.tombstones(), read.blob())
 
 
 def _read_transferred(read: _Reader) -> Transferred:

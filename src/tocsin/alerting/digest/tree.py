@@ -18,6 +18,7 @@ from collections.abc import Hashable, Iterable, Iterator
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
+from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
 
 GROUPS: Final = 64
@@ -27,6 +28,7 @@ HASH_BYTES: Final = 16
 
 _MINUTE: Final = 60 * SECOND
 _SHIFT: Final = 8 * 2 - 12
+_IN_STEP: Final = 256
 
 
 class Fingerprint(NamedTuple):
@@ -176,19 +178,39 @@ class DigestTree:
                 self._toggle(leaf_of(identity), version, count)
 
     def view(self, cutoff: int) -> DigestView:
-        """The digests as of ``cutoff`` (not before the horizon): for a peer whose clock is ahead of ours."""
-        cutoff = max(cutoff, self.horizon)
-        ahead = list(self._between(self.horizon, cutoff))
-        if not ahead:
+        """:meth:`viewing` at once."""
+        return finish(self.viewing(cutoff))
+
+    def viewing(self, cutoff: int) -> Steps[DigestView]:
+        """The digests as of ``cutoff`` (not before the horizon): for a peer whose clock is ahead of ours.
+
+        In steps, for the cost is that of the entries that expire until then, up to all of them. What changes
+        meanwhile may be missing: it is found by the next comparison.
+        """
+        horizon = self.horizon
+        cutoff = max(cutoff, horizon)
+        if cutoff == horizon or not self._minutes:
             return DigestView(cutoff, self._count, self._root, self._groups, self._leaves)
         count, root, groups, leaves = self._count, self._root, self._groups[:], self._leaves[:]
-        for minute in ahead:
-            for identity, version in self._minutes[minute].items():
-                leaf = leaf_of(identity)
-                leaves[leaf] ^= version
-                groups[leaf // LEAVES_IN_GROUP] ^= version
-                root ^= version
-                count -= 1
+        few = cutoff - horizon <= len(self._minutes)
+        worked = 0
+        for minute in range(horizon + 1, cutoff + 1) if few else list(self._minutes):
+            worked += 1
+            of_minute = self._minutes.get(minute) if horizon < minute <= cutoff else None
+            if of_minute is not None:
+                for identity in list(of_minute):
+                    version = of_minute.get(identity)
+                    if version is not None:
+                        leaf = leaf_of(identity)
+                        leaves[leaf] ^= version
+                        groups[leaf // LEAVES_IN_GROUP] ^= version
+                        root ^= version
+                        count -= 1
+                    worked += 1
+                    if not worked % _IN_STEP:
+                        yield
+            if not worked % _IN_STEP:
+                yield
         return DigestView(cutoff, count, root, groups, leaves)
 
     def members(self, leaf: int, cutoff: int) -> Iterator[tuple[bytes, Fingerprint]]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Generator, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import field
 from time import perf_counter
-from typing import Final
+from typing import Final, TypeVar
 
 from tocsin.aio import Tasks
-from tocsin.alerting.digest.exchange import Exchange, Memory, Outcome, Replica, Responder
+from tocsin.alerting.digest.exchange import Exchange, Outcome, Replica, Responder
+from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import (
     Leaves,
     Message,
@@ -65,6 +66,7 @@ OTHER_HOST: Final = 20
 """Weight of an answer's cost when its question came from another host than the member it names: a node may
 have several addresses, but a peer that asks in another's name makes two nodes work."""
 
+StepsT = TypeVar("StepsT")
 _NOWHERE: Final = Address("0.0.0.0", 0)
 """Stands for a member that was forgotten while it answered."""
 
@@ -271,7 +273,7 @@ class AntiEntropy:
                 asking = None
                 self._on_heard(member)
                 await self._inbox.merged()
-                exchange.receive(answer, self._clock.now())
+                await self._in_steps(exchange.receiving(answer, self._clock.now()))
                 for key, entries in exchange.entries():
                     self._inbox.update(key, entries, self._address(member))
                 await asyncio.sleep(0)
@@ -291,14 +293,18 @@ class AntiEntropy:
         return self._loop.create_task(self._pack_and_ask(member, exchange))
 
     async def _pack_and_ask(self, member: str, exchange: Exchange) -> Message:
-        question = encode(exchange.request(self._clock.now()))
-        packing = self._packing(question, member)
+        question = encode(await self._in_steps(exchange.requesting(self._clock.now())))
+        return await self._ask(member, exchange.nonce, await self._in_steps(self._packing(question, member)))
+
+    @staticmethod
+    async def _in_steps(steps: Generator[None, None, StepsT]) -> StepsT:
         while True:
             await asyncio.sleep(0)
             try:
-                next(packing)
+                next(steps)
             except StopIteration as done:
-                return await self._ask(member, exchange.nonce, done.value)
+                result: StepsT = done.value
+                return result
 
     def _packing(self, message: bytes, name: str) -> Generator[None, None, bytes]:
         """Compress a message that does not fit into a packet, for members that understand that."""
@@ -375,7 +381,7 @@ class AntiEntropy:
         return answer
 
     def _made_answer(self, message: Message) -> Generator[None, None, bytes]:
-        made = self._responder.answer(message, self._clock.now())
+        made = yield from self._responder.answering(message, self._clock.now())
         sender = message.envelope.sender
         if isinstance(made.body, Same) and sender in self._peers:
             self._peers[sender].level.set()

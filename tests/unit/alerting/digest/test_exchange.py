@@ -5,14 +5,32 @@ from __future__ import annotations
 import pytest
 
 from tests.support.replicas import HOUR, NOW, Replicas, Wire, exchange, silence, silences
-from tocsin.alerting.digest.exchange import ENTRY_BYTES_AT_ONCE, Exchange, Memory
-from tocsin.alerting.digest.messages import Envelope, Later, Message, Summary
-from tocsin.alerting.digest.tree import cutoff_of
+from tocsin.alerting.digest.exchange import ENTRY_BYTES_AT_ONCE, Exchange
+from tocsin.alerting.digest.memory import Memory
+from tocsin.alerting.digest.messages import (
+    Content,
+    Envelope,
+    Groups,
+    Later,
+    Leaves,
+    Message,
+    StateGroups,
+    StateSummary,
+    Summary,
+    Transfer,
+)
+from tocsin.alerting.digest.tree import GROUPS, LEAVES, LEAVES_IN_GROUP, Tombstone, cutoff_of, identity_of
 from tocsin.alerting.skew import MAX_SKEW
+from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import SECOND
 from tocsin.errors import StateError
 
 MINUTE = 60 * SECOND
+
+
+def stepped(steps: Steps[object]) -> int:
+    """How many there were."""
+    return sum(1 for _ in steps)
 
 
 def pair(count: int) -> tuple[Replicas, Replicas]:
@@ -115,3 +133,46 @@ def test_a_cutoff_at_the_end_of_time_makes_no_states_equal() -> None:
         asking.receive(Message(Envelope("other", 1, far), Later()), NOW)
     assert asking.finished
     assert not asking.outcome.agreed
+
+
+def test_a_small_question_about_all_entries_is_answered_in_steps() -> None:
+    """At a cutoff that is ahead all that expires until then is counted anew: with many entries for tenths of
+    a second."""
+    node = Replicas("one")
+    node.take("sil", silences(10_000), NOW)
+    far = cutoff_of(NOW + MAX_SKEW)
+    summary = Message(Envelope("other", 1, far), Summary((StateSummary("sil", 1, 1),)))
+    assert stepped(node.responder.answering(summary, NOW)) >= 9
+    leaves = Leaves("sil", 0, False, dict.fromkeys(range(GROUPS), (0,) * LEAVES_IN_GROUP))
+    assert stepped(node.responder.answering(Message(Envelope("other", 1, far), leaves), NOW)) >= 9
+    now = Message(Envelope("other", 1, cutoff_of(NOW)), leaves)
+    assert stepped(node.responder.answering(now, NOW)) >= 5
+    assert node.silences.replicated.digests.view(far).size == 0
+
+
+def test_tombstones_are_taken_in_steps() -> None:
+    node = Replicas("one")
+    node.take("sil", silences(2_000), NOW)
+    buried = [
+        (identity_of(f"s-{n:032x}".encode()), Tombstone(NOW + SECOND, NOW + HOUR)) for n in range(2_000)
+    ]
+    transfer = Message(Envelope("other", 1, cutoff_of(NOW)), Transfer("sil", (), tuple(buried), b""))
+    assert stepped(node.responder.answering(transfer, NOW)) >= 30
+    assert not len(node.silences)
+
+
+def test_a_peer_that_says_it_has_nothing_or_is_ahead_is_heard_in_steps() -> None:
+    node = Replicas("one")
+    node.take("sil", silences(10_000), NOW)
+    asking = Exchange("one", node.states, Memory(), 1, NOW)
+    asking.request(NOW)
+    far = cutoff_of(NOW + MAX_SKEW)
+    asking.receive(Message(Envelope("other", 1, far), Later()), NOW)
+    assert stepped(asking.requesting(NOW)) >= 9
+    asking = Exchange("one", node.states, Memory(), 1, NOW)
+    asking.request(NOW)
+    here = Envelope("other", 1, cutoff_of(NOW))
+    asking.receive(Message(here, Groups((StateGroups("sil", 0, (0,) * GROUPS),))), NOW)
+    asking.request(NOW)
+    content = Content("sil", LEAVES, tuple(range(LEAVES)), (), (), b"")
+    assert stepped(asking.receiving(Message(here, content), NOW)) >= 39

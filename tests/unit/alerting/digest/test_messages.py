@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from tests.support import amounts
 from tests.support.replicas import NOW, Replicas, silences
-from tocsin.alerting.digest.exchange import Exchange, Memory
+from tocsin.alerting.digest.exchange import Exchange
+from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import (
     DEFLATED,
     MAX_DEFLATED_BYTES,
+    MAX_ITEMS,
     MAX_STATES,
     Body,
     Content,
@@ -49,13 +52,17 @@ def many(strategy: st.SearchStrategy[object], size: int = 4) -> st.SearchStrateg
     return st.lists(strategy, max_size=size).map(tuple)
 
 
+def each_once(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+    return st.lists(strategy, max_size=3, unique_by=lambda state: state.key).map(tuple)
+
+
 shorts = st.lists(u64, min_size=4, max_size=4).map(lambda some: tuple(some * (GROUPS // 4)))
 assert GROUPS == LEAVES_IN_GROUP
 bodies: st.SearchStrategy[Body] = st.one_of(
-    st.builds(Summary, many(st.builds(StateSummary, key, u32, st.integers(0, 2**128 - 1)))),
+    st.builds(Summary, each_once(st.builds(StateSummary, key, u32, st.integers(0, 2**128 - 1)))),
     st.builds(Same),
     st.builds(Later),
-    st.builds(Groups, many(st.builds(StateGroups, key, u32, shorts))),
+    st.builds(Groups, each_once(st.builds(StateGroups, key, u32, shorts))),
     st.builds(
         Leaves,
         key,
@@ -67,7 +74,7 @@ bodies: st.SearchStrategy[Body] = st.one_of(
         Content,
         key,
         st.integers(0, LEAVES),
-        many(st.integers(0, LEAVES - 1)),
+        st.sets(st.integers(0, LEAVES - 1), max_size=4).map(lambda some: tuple(sorted(some))),
         many(item),
         many(tombstone),
         st.binary(max_size=40),
@@ -161,3 +168,35 @@ def test_bounds_have_an_end() -> None:
         decode(b"\x09" + head[1:])
     with pytest.raises(StateError, match="of kind 200"):
         decode(b"\x01\xc8" + head[2:])
+
+
+def test_lists_have_an_end_and_name_nothing_twice() -> None:
+    """They are read in one go, and looked up one by one."""
+    envelope = Envelope("n", 1, 1)
+    buried = ((bytes(16), Tombstone(-1, 1 << 94)),)
+    items = (Item(bytes(16), -1, 1),)
+    most: list[Body] = [
+        Content("sil", 1, tuple(range(LEAVES)), items * MAX_ITEMS, buried * MAX_ITEMS, b""),
+        Transfer("sil", (bytes(16),) * MAX_ITEMS, buried * MAX_ITEMS, b""),
+    ]
+    for body in most:
+        assert decode(encode(Message(envelope, body))).body == body
+    too_many: list[Body] = [
+        Content("sil", 1, (), items * (MAX_ITEMS + 1), (), b""),
+        Content("sil", 1, (), (), buried * (MAX_ITEMS + 1), b""),
+        Transfer("sil", (bytes(16),) * (MAX_ITEMS + 1), (), b""),
+        Transfer("sil", (), buried * (MAX_ITEMS + 1), b""),
+    ]
+    for body in too_many:
+        with pytest.raises(StateError, match="entries listed"):
+            decode(encode(Message(envelope, body)))
+    for leaves in ((1, 1), (2, 1), (LEAVES,), (LEAVES, 1)):
+        with pytest.raises(StateError, match="leaves in a digest message"):
+            decode(encode(Message(envelope, Content("sil", 1, leaves, (), (), b""))))
+    twice: list[Body] = [
+        Summary((StateSummary("sil", 1, 1),) * 2),
+        Groups((StateGroups("sil", 1, (0,) * GROUPS),) * 2),
+    ]
+    for body in twice:
+        with pytest.raises(StateError, match="twice"):
+            decode(encode(Message(envelope, body)))

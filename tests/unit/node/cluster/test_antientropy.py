@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.transports import eventually
 from tocsin.alerting.digest import exchange as exchange_module
-from tocsin.alerting.digest.exchange import Exchange, Memory
+from tocsin.alerting.digest.exchange import Exchange
+from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import Envelope, Message, Transfer, encode
 from tocsin.alerting.protocol.parts import decode_part
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
