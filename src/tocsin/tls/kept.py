@@ -6,10 +6,11 @@ only protects less: without ``client_auth_type`` everybody is let in.
 
 from __future__ import annotations
 
+import ssl
 from typing import Final
 
 from tocsin.errors import ConfigError
-from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig, TLSClientConfig, TLSServerConfig
+from tocsin.tls.settings import VERSIONS, ClientAuthType, ClusterTLSConfig, TLSClientConfig, TLSServerConfig
 
 _VERIFYING: Final = (
     ClientAuthType.VERIFY_CLIENT_CERT_IF_GIVEN,
@@ -17,25 +18,29 @@ _VERIFYING: Final = (
 )
 """Weaker ones first."""
 
-PROBLEM: Final = "is gone; a running node gives up nothing that protects, as the file may be cut off"
+WHY: Final = "a running node gives up nothing that protects, as the file may be cut off"
+PROBLEM: Final = f"is gone; {WHY}"
 HINT: Final = "put it back, or restart the node"
 
 
 def check_kept(before: ClusterTLSConfig, after: ClusterTLSConfig) -> None:
     """:class:`ConfigError` if ``after`` asks less of peers than ``before``."""
     check_server_kept(before.server, after.server)
-    _check("tls_client_config", _of_client(before.client), _of_client(after.client))
+    section = "tls_client_config"
+    _check(section, _of_client(before.client), _of_client(after.client))
+    _check_version(section, before.client.min_version, after.client.min_version)
 
 
 def check_server_kept(before: TLSServerConfig, after: TLSServerConfig) -> None:
     """:class:`ConfigError` if ``after`` asks less of clients than ``before``."""
     section = "tls_server_config"
     _check(section, _of_server(before), _of_server(after))
+    _check_version(section, before.min_version, after.min_version)
     if _strength(after.client_auth_type) < _strength(before.client_auth_type):
         raise ConfigError(
             f"{section}.client_auth_type",
             f"{after.client_auth_type.value} asks less of clients than {before.client_auth_type.value}:"
-            " a running node gives up nothing that protects, as the file may be cut off",
+            f" {WHY}",
             HINT,
         )
 
@@ -61,6 +66,16 @@ def _check(section: str, before: dict[str, object], after: dict[str, object]) ->
     for name, value in before.items():
         if value and not after[name]:
             raise ConfigError(f"{section}.{name}", PROBLEM, HINT)
+
+
+def _check_version(section: str, before: str, after: str) -> None:
+    if _oldest(after) < _oldest(before):
+        raise ConfigError(f"{section}.min_version", f"{after or 'none'} is lower than {before}: {WHY}", HINT)
+
+
+def _oldest(name: str) -> ssl.TLSVersion:
+    """TLS 1.2 where nothing newer is asked for."""
+    return max(VERSIONS.get(name, ssl.TLSVersion.TLSv1_2), ssl.TLSVersion.TLSv1_2)
 
 
 def _strength(kind: ClientAuthType) -> int:

@@ -24,6 +24,7 @@ from tocsin.tls.names import shown_name
 from tocsin.tls.refusal import RefusalError
 from tocsin.tls.signatures import is_signed_by
 
+_BEGIN: Final = b"-----BEGIN X509 CRL-----"
 _BLOCK: Final = re.compile(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", re.DOTALL)
 _UNDERSTOOD: Final = (
     x509.AuthorityKeyIdentifier,
@@ -73,8 +74,10 @@ def load_revocations(
         raise ConfigError(f"{section}.{key}", f"both {key} and {key}_file are set", "keep one")
     location, pem = files.source(section, key, file, inline)
     blocks = _BLOCK.findall(pem)
-    if not blocks:
+    if not blocks and _BEGIN not in pem:
         raise ConfigError(location, "holds no PEM revocation list", "give a file with BEGIN X509 CRL blocks")
+    if not _is_whole(pem, len(blocks)):
+        raise ConfigError(location, "a revocation list in it is not whole", "put the whole file there")
     keys: dict[int, dict[bytes, PublicKeyTypes]] = {}
     updates: list[float] = []
     issued: list[float] = []
@@ -93,6 +96,12 @@ def load_revocations(
             updates.append(found.next_update_utc.timestamp())
     revoked = {serial: tuple(each.values()) for serial, each in keys.items()}
     return Revocations(revoked, min(updates, default=None), min(issued, default=None))
+
+
+def _is_whole(pem: bytes, blocks: int) -> bool:
+    """Whether each list that begins in ``pem`` is one of the ``blocks``. What begins to begin counts."""
+    last = pem.rstrip().rpartition(b"\n")[2]
+    return pem.count(_BEGIN) == blocks and not (last and _BEGIN.startswith(last))
 
 
 def _signers(

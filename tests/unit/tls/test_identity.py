@@ -261,8 +261,10 @@ def test_nothing_that_protects_is_given_up_without_a_restart(tmp_path: Path) -> 
     crl.write_bytes(AUTHORITY.revoke())
     strict = replace(
         strict,
-        server=replace(strict.server, client_crl_file=crl, client_allowed_sans=("127.0.0.1",)),
-        client=replace(strict.client, crl_file=crl, server_allowed_sans=("127.0.0.1",)),
+        server=replace(
+            strict.server, client_crl_file=crl, client_allowed_sans=("127.0.0.1",), min_version="TLS13"
+        ),
+        client=replace(strict.client, crl_file=crl, server_allowed_sans=("127.0.0.1",), min_version="TLS13"),
     )
     server, client = strict.server, strict.client
     weaker = [
@@ -279,6 +281,8 @@ def test_nothing_that_protects_is_given_up_without_a_restart(tmp_path: Path) -> 
         replace(strict, client=replace(client, ca_file=None, crl_file=None)),
         replace(strict, client=replace(client, crl_file=None)),
         replace(strict, client=replace(client, server_allowed_sans=())),
+        replace(strict, server=replace(server, min_version="TLS12")),
+        replace(strict, client=replace(client, min_version="")),
     ]
     other = replace(strict, server=replace(server, client_allowed_sans=("127.0.0.1", "other")))
     wanted = [strict]

@@ -114,6 +114,18 @@ def test_what_a_usual_list_has_beside_is_taken() -> None:
     assert found.last_update < found.next_update
 
 
+def test_a_file_that_is_cut_off_within_a_list_is_refused() -> None:
+    """The list that is not whole would be passed over, and whom it revokes let in."""
+    first, second = (revocations(ROOT, serial).strip() for serial in (7, 8))
+    whole = first + b"\n" + second
+    assert load(b"in words\n" + whole + b"\nmore words\n").keys.keys() == {7, 8}
+    for end in range(len(first) + 2, len(whole)):
+        with pytest.raises(ConfigError, match="is not whole"):
+            load(whole[:end])
+    with pytest.raises(ConfigError, match="is not whole"):
+        load(second[: len(second) // 2] + b"\n" + first)
+
+
 def test_a_list_of_a_stranger_is_refused() -> None:
     with pytest.raises(ConfigError, match="signed by none"):
         load(revocations(authority(name("Tocsin  Root")), 7))

@@ -114,6 +114,8 @@ class WebSecurity:
         before = self.state.config
         if before.users and not config.users:
             raise ConfigError(f"{self._path}: basic_auth_users", PROBLEM, HINT)
+        if before.rate_limit is not None and config.rate_limit is None:
+            raise ConfigError(f"{self._path}: rate_limit", PROBLEM, HINT)
         if before.tls is not None and config.tls is not None:
             check_server_kept(before.tls, config.tls)
 

@@ -313,7 +313,8 @@ def test_no_part_of_a_file_lets_in_who_may_not(folder: Path) -> None:
     """It is written piece by piece, or cut off as the disk is full."""
     users = f"basic_auth_users:\n  a: {HASH}\n"
     verifying = SERVER + "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: ca.crt\n"
-    for text in (users, verifying + users, users + verifying):
+    newest, rate = "  min_version: TLS13\n", "rate_limit:\n  burst: 7\n  interval: 10ms\n"
+    for text in (users, verifying + users, users + verifying + newest, users + rate):
         path = write(folder, text)
         security = WebSecurity(path)
         for end in range(len(text)):
@@ -325,6 +326,10 @@ def test_no_part_of_a_file_lets_in_who_may_not(folder: Path) -> None:
                 assert config.tls is not None
                 assert config.tls.client_auth_type is ClientAuthType.REQUIRE_AND_VERIFY_CLIENT_CERT
                 assert config.tls.client_ca_file is not None
+            if newest in text:
+                assert config.tls is not None
+                assert config.tls.min_version == "TLS13"
+            assert (config.rate_limit is not None) is (rate in text)
 
 
 def test_a_file_that_is_put_right_is_seen_although_its_name_was_never_in_force(folder: Path) -> None:
