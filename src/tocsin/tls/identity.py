@@ -52,6 +52,8 @@ class _Material:
     """Since when, or from when on, our own certificates are valid, by side."""
     shown: bytes
     """What we show to who dials us (DER)."""
+    content: bytes
+    """A digest of the files."""
 
 
 class ClusterIdentity:
@@ -272,7 +274,9 @@ class ClusterIdentity:
             return
         self._tried = content
         try:
-            config = await asyncio.to_thread(self._source) if self._source is not None else self.config
+            config, refusal = self._kept(
+                await asyncio.to_thread(self._source) if self._source is not None else self.config
+            )
             files = self._all_files(config)
             if files != self._files:
                 self._files, self._marks = files, marks(files)
@@ -285,21 +289,28 @@ class ClusterIdentity:
                 return  # Something newer is in use already.
             raise
         if self._tried == content:  # Else something newer has been loaded meanwhile.
-            self._adopt(loaded)
+            self._adopt(loaded, refusal)
 
     def _replace(self) -> None:
         try:
-            config = self._source() if self._source is not None else self.config
+            config, refusal = self._kept(self._source() if self._source is not None else self.config)
             self._watch(self._all_files(config))
             loaded = self._loaded(config)
         except ConfigError as error:
             self._failed(error)
             raise
-        self._adopt(loaded)
+        self._adopt(loaded, refusal)
+
+    def _kept(self, config: ClusterTLSConfig) -> tuple[ClusterTLSConfig, ConfigError | None]:
+        """``config``; or the one in use, if that protects more, whose files can still be renewed, and why."""
+        try:
+            check_kept(self.config, config)
+        except ConfigError as error:
+            return self.config, error
+        return config, None
 
     def _loaded(self, config: ClusterTLSConfig) -> _Material:
         """What the files give, if it can be used; :class:`ConfigError`."""
-        check_kept(self.config, config)
         try:
             loaded = self._load(config)
         except ValueError as error:  # A certificate with something in it that nobody can read.
@@ -316,7 +327,14 @@ class ClusterIdentity:
         self.reload_successful = False
         _log.error("changed TLS files are not usable, the old ones stay in use: %s", error)
 
-    def _adopt(self, loaded: _Material) -> None:
+    def _adopt(self, loaded: _Material, refusal: ConfigError | None) -> None:
+        if refusal is None or loaded.content != self._now.content:
+            self._take(loaded)
+        if refusal is not None:
+            self._failed(refusal)
+            raise refusal
+
+    def _take(self, loaded: _Material) -> None:
         self._now = loaded
         self.reloads += 1
         self.reload_successful = True
@@ -359,6 +377,7 @@ class ClusterIdentity:
 
     def _load(self, config: ClusterTLSConfig) -> _Material:
         server, client, files = config.server, config.client, Files()
+        content = digest(named_files(config))  # Before they are read, so that no change is missed.
         server_context = build_server_context(server, files)
         client_context = build_client_context(client, files)
         shown = leaf(files, "tls_server_config", server.cert_file, server.cert)
@@ -400,6 +419,7 @@ class ClusterIdentity:
             expiries={side: each.not_valid_after_utc.timestamp() for side, each in own.items()},
             beginnings={side: each.not_valid_before_utc.timestamp() for side, each in own.items()},
             shown=shown.public_bytes(Encoding.DER),
+            content=content,
         )
 
 

@@ -20,7 +20,7 @@ _VERIFYING: Final = (
 
 WHY: Final = "a running node gives up nothing that protects, as the file may be cut off"
 PROBLEM: Final = f"is gone; {WHY}"
-HINT: Final = "put it back, or restart the node"
+HINT: Final = "put it back; if it is meant, restart the node, which takes it"
 
 
 def check_kept(before: ClusterTLSConfig, after: ClusterTLSConfig) -> None:

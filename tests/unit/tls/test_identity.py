@@ -298,6 +298,44 @@ def test_nothing_that_protects_is_given_up_without_a_restart(tmp_path: Path) -> 
         assert identity.config is (other if each is other else strict)
 
 
+@pytest.mark.parametrize("aside", [False, True])
+def test_certificates_are_renewed_although_a_change_of_the_configuration_is_refused(
+    tmp_path: Path, aside: bool
+) -> None:
+    """Else the certificate runs out weeks after somebody has taken out the revocation list on purpose."""
+    strict = file_config(tmp_path, AUTHORITY)
+    crl = tmp_path / "crl.pem"
+    crl.write_bytes(AUTHORITY.revoke())
+    strict = replace(strict, server=replace(strict.server, client_crl_file=crl))
+    weaker = replace(strict, server=replace(strict.server, client_crl_file=None))
+    wanted = [strict]
+    identity = ClusterIdentity(source=lambda: wanted[-1], watched=(tmp_path / "tls.yml",))
+
+    def reload() -> None:
+        with pytest.raises(ConfigError, match=r"client_crl: is gone; .*restart"):
+            asyncio.run(identity.reload_aside()) if aside else identity.reload()
+
+    before = identity.server_context()
+    wanted.append(weaker)
+    (tmp_path / "tls.yml").write_text("weaker")
+    reload()
+    assert identity.server_context() is before  # No peer shakes hands anew for nothing.
+    AUTHORITY.issue("10.9.9.9").write(tmp_path, "node")
+    reload()
+    assert "10.9.9.9" in identity.hosts
+    crl.write_bytes(AUTHORITY.revoke(stolen := AUTHORITY.issue()))
+    assert identity.server_context() is not before
+    with pytest.raises(RefusalError, match="revoked"):
+        identity.check_client(ssl.PEM_cert_to_DER_cert(stolen.certificate.decode()))
+    assert identity.config is strict
+    assert not identity.reload_successful
+    assert identity.reload_failures == 3
+    wanted.append(strict)
+    (tmp_path / "tls.yml").write_text("as it was")
+    identity.reload()
+    assert identity.reload_successful
+
+
 def test_an_authority_taken_out_of_the_file_is_trusted_no_longer(tmp_path: Path) -> None:
     identity = ClusterIdentity(file_config(tmp_path, AUTHORITY))
     other = CertificateAuthority("another authority")
