@@ -16,6 +16,8 @@ from tocsin.dataclass import dataclass
 
 MANY = 128
 """With more new alerts a group is sorted as a whole."""
+SORTED_ANEW = 3
+"""How often a group is sorted in steps while alerts of it go; then it is sorted at once."""
 COPIED_AT_ONCE = 1024
 """Alerts of a flush in one step."""
 MINIMUM_TIMEOUT = 10 * SECOND
@@ -123,8 +125,10 @@ class AggregationGroup:
 
     def sorting(self) -> Steps[tuple[Alert, ...]]:
         """:meth:`sorted_alerts` in steps; what comes meanwhile is among them, unless it is much."""
-        new = self._new
-        if len(new) > MANY:
+        for _ in range(SORTED_ANEW):
+            new = self._new
+            if len(new) <= MANY:
+                break
             taken, alerts = len(new), dict(self.alerts)
             order = yield from sorting(list(alerts), key=lambda fingerprint: alert_order(alerts[fingerprint]))
             if self._new is new:  # Else all were sorted, or some have gone, meanwhile.

@@ -11,7 +11,7 @@ from tocsin.alerting import steps
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.group import AggregationGroup
 from tocsin.alerting.labels import Labels
-from tocsin.alerting.order import alert_order
+from tocsin.alerting.order import AlertOrder, alert_order
 from tocsin.alerting.timestamp import Nanoseconds
 
 FOR_EVER = 10**19
@@ -103,6 +103,36 @@ def test_what_comes_faster_than_it_is_sorted_is_left_for_the_next_time() -> None
         assert len(steps.finish(sorting)) == 6
         assert held.unsorted == 6
         assert len(steps.finish(held.sorting())) == 12
+
+
+def test_what_goes_while_it_is_sorted_has_no_step_sort_all() -> None:
+    compared = [0]
+
+    def counted(one: Alert) -> AlertOrder:
+        compared[-1] += 1
+        return alert_order(one)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "MANY", 2)
+        patch.setattr(module, "alert_order", counted)
+        patch.setattr(steps, "SORTED_AT_ONCE", 8)
+        held = group()
+        for number in range(48):
+            held.insert(alert(number, ends_at=2 if number < 2 else FOR_EVER))
+        sorting = held.sorting()
+        for number in range(2):
+            next(sorting)
+            held.flushed(flush_of([held.alerts[alert(number).labels.fingerprint]]), success=True)
+        found = None
+        while found is None:
+            compared.append(0)
+            try:
+                next(sorting)
+            except StopIteration as end:
+                found = end.value
+        assert found == tuple(sorted(held.alerts.values(), key=alert_order))
+        assert len(found) == 46
+        assert max(compared) < 20
 
 
 def flush_of(alerts: list[Alert]) -> module.Flush:
