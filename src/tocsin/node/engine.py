@@ -228,9 +228,11 @@ class Engine:
             await self._closing
 
     def _run(self, now: Nanoseconds) -> None:
-        if not self._retired:
-            self._flow.handle_timeout(now)
-        self._shell.run()
+        try:
+            if not self._retired:
+                self._flow.handle_timeout(now)
+        finally:  # A bug in one flush keeps nothing else from being recorded or sent.
+            self._shell.run()
 
     def _load_missing(self) -> None:
         """Load what the senders need, and flush groups once that is done: an attempt that waits for it would

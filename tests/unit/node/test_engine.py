@@ -16,6 +16,7 @@ import pytest
 from tests.support.transports import eventually
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
+from tocsin.alerting.flow import AlertFlow
 from tocsin.alerting.group import MINIMUM_TIMEOUT
 from tocsin.alerting.grouping import SLICE
 from tocsin.alerting.labels import Labels
@@ -260,6 +261,27 @@ def test_a_fault_of_looking_silences_up_costs_no_notification(monkeypatch: pytes
         engine = bench.engine(HeldSender())
         engine.insert([bench.alert("x")])
         await eventually(lambda: bench.recorded)
+        await engine.close(1)
+
+    run(story)
+
+
+def test_a_bug_in_making_a_flush_keeps_no_notification_from_being_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    async def story(bench: Bench) -> None:
+        sender = HeldSender()
+        sender.gate.clear()
+        engine = bench.engine(sender)
+        engine.insert([bench.alert("x")])
+        await eventually(lambda: sender.sent)
+        with monkeypatch.context() as patch:
+            patch.setattr(AlertFlow, "handle_timeout", fails)
+            sender.gate.set()
+            await eventually(lambda: bench.recorded)
         await engine.close(1)
 
     run(story)
