@@ -31,7 +31,7 @@ from tocsin.dataclass import dataclass
 from tocsin.errors import StateError
 from tocsin.node.clock import Clock
 from tocsin.node.log import Logger
-from tocsin.node.lookups import LookUps
+from tocsin.node.lookups import KNOWN_AT_ONCE, LookUps
 from tocsin.notify.integrations.base import Outcome
 from tocsin.notify.integrations.sender import Pace, Sender
 
@@ -256,6 +256,8 @@ class Engine:
             self._log.warn("loading a library of receivers failed", err=repr(error))
 
     def _must_look_up(self, flush: Flush) -> bool:
+        if len(flush.alerts) > KNOWN_AT_ONCE:
+            return True
         return not self._look_ups.at_once([alert.labels for alert in flush.alerts])
 
     async def _start_later(self, flush: Flush) -> None:

@@ -6,7 +6,7 @@ and the rest is done in slices, one in an iteration of the event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from time import perf_counter
 from typing import Final
 
@@ -40,9 +40,12 @@ class LookUps:
         self._lock = asyncio.Lock()
         self._at_once_until: float | None = None  # in this iteration of the event loop
 
-    def at_once(self, alerts: Iterable[Labels]) -> bool:
+    def at_once(self, alerts: Sequence[Labels]) -> bool:
         """Look up as many alerts as a slice has time for; whether those were all. All callers in one
-        iteration of the event loop share a slice, as many groups may be due in it."""
+        iteration of the event loop share a slice, as many groups may be due in it. Not even begun with more
+        than KNOWN_AT_ONCE: to see that all are known takes a while, too."""
+        if len(alerts) > KNOWN_AT_ONCE:
+            return False
         for labels in alerts:
             steps = self._muter.looking_up(labels)
             if steps is None:
@@ -61,9 +64,11 @@ class LookUps:
     def _next_iteration(self) -> None:
         self._at_once_until = None
 
-    async def find(self, alerts: Iterable[Labels]) -> None:
-        """Look up all; what has changed since is found again when it is asked for."""
-        steps = self._steps(alerts)
+    async def find(self, alerts: Iterable[Labels]) -> bool:
+        """Look up all; what has changed since is found again when it is asked for. Whether all were known
+        already."""
+        unknown: list[Labels] = []
+        steps = self._steps(alerts, unknown)
         done = False
         while not done:
             async with self._lock:  # waiting tasks come first
@@ -77,10 +82,14 @@ class LookUps:
                 took = perf_counter() - began
                 # Not released earlier: the next task would run a slice in the same iteration of the loop.
                 await asyncio.sleep(took if took > LONG else 0)
+        return not unknown
 
-    def _steps(self, alerts: Iterable[Labels]) -> Iterator[None]:
+    def _steps(self, alerts: Iterable[Labels], unknown: list[Labels]) -> Iterator[None]:
         for position, labels in enumerate(alerts):
-            yield from self._muter.looking_up(labels) or ()
+            steps = self._muter.looking_up(labels)
+            if steps is not None:
+                unknown.append(labels)
+                yield from steps
             if position % KNOWN_AT_ONCE == 0:
                 yield
 
@@ -88,6 +97,5 @@ class LookUps:
         """Look up all, and again what has changed meanwhile."""
         listed = list(alerts)
         for _ in range(ROUNDS):
-            if self.at_once(listed):
+            if self.at_once(listed) or await self.find(listed):
                 return
-            await self.find(listed)

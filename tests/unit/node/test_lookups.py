@@ -61,3 +61,31 @@ def test_those_who_ask_in_one_turn_of_the_event_loop_share_a_slice(monkeypatch: 
     # One slice of those who ask, and one of whoever has its turn beside them; each ends a step late.
     assert asyncio.run(story()) <= 2 * (SLICE + 2 * STEP)
     assert not any(muter.left.values())
+
+
+def test_to_see_that_thousands_are_known_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes a part of a slice, though there is nothing to find."""
+    muter = SlowMuter()
+    muter.left = dict.fromkeys(muter.left, 0)
+    asked = [0]
+
+    class Counting(SlowMuter):
+        def looking_up(self, labels: Labels, /) -> Iterator[None] | None:
+            asked[-1] += 1
+            muter.seconds += STEP
+            return muter.looking_up(labels)
+
+    monkeypatch.setattr(lookups, "perf_counter", lambda: muter.seconds)
+    monkeypatch.setattr(lookups, "KNOWN_AT_ONCE", 4)
+    looking = LookUps(Counting())
+
+    async def story() -> None:
+        assert not looking.at_once(ALERTS)
+        task = asyncio.create_task(looking.find_all(ALERTS))
+        while not task.done():
+            asked.append(0)
+            await asyncio.sleep(0)
+
+    asyncio.run(story())
+    assert sum(asked) == len(ALERTS), "once, as all are known"
+    assert max(asked) <= SLICE / STEP + 4 + 1
