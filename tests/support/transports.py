@@ -18,6 +18,8 @@ class Recorder:
         self.peers: list[PeerIdentity | None] = []
         self.identified: list[tuple[Address, PeerIdentity]] = []
         self.failures: list[tuple[Address, str]] = []
+        self.strangers: set[str] = set()
+        """Hosts at which no member is."""
         self.streams: asyncio.Queue[Stream] = asyncio.Queue()
 
     @property
@@ -38,6 +40,10 @@ class Recorder:
     def peer_identified(self, address: Address, peer: PeerIdentity) -> None:
         """Keep it."""
         self.identified.append((address, peer))
+
+    def is_member(self, host: str) -> bool:
+        """All hosts are, but those named."""
+        return host not in self.strangers
 
     def packet_failed(self, destination: Address, reason: str) -> None:
         """Keep it."""

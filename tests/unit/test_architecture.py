@@ -50,6 +50,7 @@ LAYERS: dict[str, frozenset[str]] = {
         {
             "tocsin.errors",
             "tocsin.bounded",
+            "tocsin.sources",
             "tocsin.gossip.address",
             "tocsin.gossip.config",
             "tocsin.gossip.peer",
@@ -164,6 +165,7 @@ PURE = (
     "tocsin.gossip.transport.dtls.records",
     "tocsin.gossip.transport.dtls.table",
     "tocsin.gossip.transport.dtls.verification",
+    "tocsin.gossip.transport.udp.shares",
     "tocsin.alerting",
     "tocsin.gotemplate",
     "tocsin.config",
@@ -703,6 +705,7 @@ RETIRED_IN_PROSE = re.compile(
 )
 SAID_WITH_REASON = {
     ("gossip/transport/statistics.py", "strangers"): "a label's value",
+    ("gossip/transport/udp/receiving.py", "strangers"): "a label's value",
     ("gossip/transport/tls/handshakes.py", "strangers"): "a label's value",
     ("cli/expectations.py", "told"): "a key of the files of expectations",
 }

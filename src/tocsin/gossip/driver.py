@@ -145,6 +145,10 @@ class Driver:
             self._endpoint.packet_failed(destination, self._loop.time())
             self.drain()
 
+    def is_member(self, host: str) -> bool:
+        """Whether a live member is at that source."""
+        return self._endpoint.is_member(host)
+
     def stream_accepted(self, stream: Stream) -> None:
         """Answer a peer's stream in a task of its own."""
         if not self.started or self.closed or not self._answers.admit(stream):

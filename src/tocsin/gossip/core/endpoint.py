@@ -259,6 +259,10 @@ class Endpoint(Views):
         self._after(now)
         return not packet.problems
 
+    def is_member(self, host: str) -> bool:
+        """Whether a live member, ourselves included, is at the source of that address."""
+        return self._table.is_live_at(host)
+
     def packet_failed(self, destination: Address, now: float) -> None:
         """A packet to ``destination`` is known not to have arrived, so a direct ping to it has failed."""
         self._statistics.packets_failed += 1

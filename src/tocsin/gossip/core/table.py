@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Set
 from dataclasses import replace
 
+from tocsin.bounded import Quota
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.context import Context
 from tocsin.gossip.core.effects import MemberLeft
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.wire.messages import MemberState, NodeState
+from tocsin.sources import source_of
 
 
 class MemberTable:
@@ -26,6 +28,8 @@ class MemberTable:
         self._names = {local.address: local.name}
         self._hosts = Counter([local.address.host])
         self._live = 1
+        self._live_sources: Quota[str] = Quota()
+        self._live_sources.add(source_of(local.address.host))
         self._live_members: list[Member] | None = None
 
     # -- views
@@ -57,6 +61,10 @@ class MemberTable:
     def at_host(self, host: str) -> int:
         """How many known members there are at one IP address."""
         return self._hosts[host]
+
+    def is_live_at(self, host: str) -> bool:
+        """Whether a live member is at that IP address, or, of IPv6, in its /64."""
+        return bool(self._live_sources.of(source_of(host)))
 
     def all(self) -> list[Member]:
         """Every known member, dead ones included."""
@@ -110,6 +118,10 @@ class MemberTable:
             self._hosts[member.address.host] += 1
             if before is not None:
                 self._hosts -= Counter([before.address.host])
+        if before is not None and before.live:
+            self._live_sources.release(source_of(before.address.host))
+        if member.live:
+            self._live_sources.add(source_of(member.address.host))
         self._live += member.live - (before is not None and before.live)
         self._live_members = None
         self._members[member.name] = member

@@ -57,6 +57,9 @@ class TransportHandler(Protocol):
         Because of a failed dial, a dead connection, a full queue, or a connection that had to make room.
         """
 
+    def is_member(self, host: str) -> bool:
+        """Whether a live member is at the same source as that address, as far as is known."""
+
     def stream_accepted(self, stream: Stream) -> None:
         """A peer opened a stream. The handler owns it and must close it."""
 

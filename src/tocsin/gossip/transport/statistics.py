@@ -64,6 +64,9 @@ class TransportStatistics:
     """Inbound frames that are not the protocol or past a limit; each ended its connection."""
     packets_ignored: int = 0
     """Inbound packets without content."""
+    packets_shed: Counter[str] = field(default_factory=Counter)
+    """Datagrams received in clear text and not read, as too many waited: "peer" (of a member's source),
+    "strangers" (of all others)."""
     receive_buffer_bytes: int = 0
     """Gauge: what the system gave a UDP socket to hold what we have not read yet."""
     receive_buffer_drops: int = 0

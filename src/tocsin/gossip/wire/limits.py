@@ -11,9 +11,9 @@ class Limits:
 
     packet: int = 4 * 1024 * 1024
     """One packet. Go sends up to about 1,407; over TLS a packet may be larger."""
-    unpacked: int = 256 * 1024
+    unpacked: int = 64 * 1024
     """All that one packet unpacks to. Go compresses packets of about 1,407 bytes and a datagram holds 65,507;
-    LZW packs zeros 1,000 to 1, so more would let a few kilobytes hold the event loop."""
+    LZW packs zeros 1,000 to 1, so more would let a kilobyte hold the event loop."""
     depth: int = 8
     """Compound in compound, compress in compound and so on. Go peers never nest more than two."""
     compound_parts: int = 255

@@ -265,6 +265,7 @@ class _OverTLS:
         self._handler = handler
         self.peer_identified = handler.peer_identified
         self.stream_accepted = handler.stream_accepted
+        self.is_member = handler.is_member
 
     def packet_received(self, data: bytes, source: Address, peer: PeerIdentity | None = None) -> None:
         self._transport.heard_over_tls(source)

@@ -7,6 +7,7 @@ from dataclasses import field
 from tocsin.dataclass import dataclass
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.datagram import DatagramSettings
+from tocsin.gossip.transport.udp.shares import ShareSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +17,8 @@ class UDPTransportConfig:
     listen_address: Address
     """Port 0 takes one that is free for UDP and TCP."""
     datagrams: DatagramSettings = field(default_factory=DatagramSettings)
+    shares: ShareSettings = field(default_factory=ShareSettings)
+    """What received datagrams may take."""
     read_timeout: float = 10.0
     """Of one read on a stream."""
     write_timeout: float = 10.0

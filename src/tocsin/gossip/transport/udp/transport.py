@@ -18,6 +18,7 @@ from tocsin.gossip.transport.datagram import BACKLOG, DatagramEndpoint, bind_pai
 from tocsin.gossip.transport.problems import dial_problem
 from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.udp.receiving import Receiving
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
 from tocsin.gossip.transport.udp.stream import TCPStream
 
@@ -34,6 +35,7 @@ class UDPTransport:
         self._handler: TransportHandler | None = None
         self._server: asyncio.Server | None = None
         self._datagrams: DatagramEndpoint | None = None
+        self._receiving: Receiving | None = None
         self._inbound: set[TCPStream] = set()
         self._outbound: set[TCPStream] = set()
         self._hosts: Quota[str] = Quota(
@@ -77,9 +79,10 @@ class UDPTransport:
         """Begin to work for ``handler``; somebody listens on ``bound`` for us."""
         self._listen_address = bound
         self._handler = handler
+        self._receiving = Receiving(handler, self.statistics, self._config.shares)
         self._datagrams = DatagramEndpoint(self, self.statistics, self._config.datagrams)
         self._datagrams.start(datagrams)
-        # Round robin over hosts, but none is throttled: without authentication no peer can be charged.
+        # Streams go round robin over hosts, but none is throttled: who dials may be a member behind NAT.
         self.scheduler = FairScheduler(1.0, 1.0)
 
     # -- packets
@@ -106,8 +109,8 @@ class UDPTransport:
 
     def datagram_received(self, data: bytes, source: Address) -> None:
         """A packet."""
-        if self._handler is not None:
-            self._handler.packet_received(data, source)
+        if self._receiving is not None:
+            self._receiving.received(data, source)
 
     def datagram_failed(self, destination: Address, reason: str) -> None:
         """A packet did not arrive."""
@@ -184,6 +187,8 @@ class UDPTransport:
         self._closed = True
         if self._server is not None:
             self._server.close()
+        if self._receiving is not None:
+            self._receiving.close()
         closing = [stream.close() for stream in (*self._inbound, *self._outbound)]
         if self._datagrams is not None:
             closing.append(self._datagrams.close())

@@ -1,0 +1,79 @@
+"""Received datagrams on their way to the handler: members' at once, those of others when their share allows
+it."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter, thread_time
+
+from tocsin.gossip.address import Address
+from tocsin.gossip.transport.base import TransportHandler
+from tocsin.gossip.transport.scheduler import SLICE
+from tocsin.gossip.transport.statistics import TransportStatistics
+from tocsin.gossip.transport.udp.shares import Shares, ShareSettings, Waiting
+from tocsin.sources import source_of
+
+
+class Receiving:
+    """Delivers datagrams to a handler, in slices of time, and charges the processor time that each takes."""
+
+    def __init__(
+        self, handler: TransportHandler, statistics: TransportStatistics, settings: ShareSettings
+    ) -> None:
+        self._handler = handler
+        self._statistics = statistics
+        self._shares = Shares(settings)
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.Handle | None = None
+        self._due = 0.0
+        self._closed = False
+
+    def received(self, data: bytes, address: Address) -> None:
+        """A datagram, to be worked on now or later; counted and lost when too many wait."""
+        if self._closed:
+            return
+        source, member = source_of(address.host), self._handler.is_member(address.host)
+        datagram = Waiting(data, address, source, member)
+        if self._shares.at_once(source, member, perf_counter()):
+            self._deliver(datagram)
+            return
+        if self._shares.hold(datagram):
+            self._arm(self._shares.wait_of(source, member, perf_counter()))
+        else:
+            self._statistics.packets_shed["peer" if member else "strangers"] += 1
+
+    def close(self) -> None:
+        """What waits is lost."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _deliver(self, datagram: Waiting) -> None:
+        began = thread_time()
+        try:
+            self._handler.packet_received(datagram.data, datagram.address)
+        finally:
+            took = thread_time() - began
+            self._shares.charge(datagram.source, datagram.member, took, perf_counter())
+
+    def _arm(self, wait: float) -> None:
+        """Work on what waits in so many seconds, if not earlier."""
+        due = perf_counter() + wait
+        if self._timer is not None:
+            if self._due <= due:
+                return
+            self._timer.cancel()
+        self._due = due
+        self._timer = self._loop.call_later(wait, self._work) if wait else self._loop.call_soon(self._work)
+
+    def _work(self) -> None:
+        self._timer = None
+        began = perf_counter()
+        try:
+            while not self._closed and (datagram := self._shares.next(perf_counter())) is not None:
+                self._deliver(datagram)
+                if perf_counter() - began > SLICE:
+                    break
+        finally:
+            if not self._closed and (wait := self._shares.wait(perf_counter())) is not None:
+                self._arm(wait)
