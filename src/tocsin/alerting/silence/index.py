@@ -5,7 +5,7 @@ and value) under which fewest are filed already, else a positive regular express
 inequality (by name and value), else a negative regular expression (by name), else with the rest. So a label
 that all silences share has few under it, and a label set is tried only against what is filed under one of its
 labels. What rules out a value is the better the more silences share it: they are ruled out together. So all
-inequalities that a set shares with others are what it is filed under.
+inequalities that a set shares with many others are what it is filed under.
 
 Regular expressions of one name are tried many at a time, joined into one, and so are preferred to an equality
 that many share; only those that mean the same within a larger one as by themselves.
@@ -141,7 +141,9 @@ class SilenceIndex:
         """What many share rules them out together."""
         unequal = [each for each in matchers if each.type is MatchType.NOT_EQUAL]
         if unequal:
-            shared = tuple([each for each in unequal if self._negatives[_of(each)] > 1])
+            counts = [self._negatives[_of(each)] for each in unequal]
+            least = max(2, max(counts) // _CROWDED)  # Few share it: a place for each.
+            shared = tuple([each for each, count in zip(unequal, counts, strict=True) if count >= least])
             return shared or (unequal[0],)
         negative = [each for each in matchers if each.type is MatchType.NOT_REGEXP]
         return (max(negative, key=lambda each: self._negatives[_of(each)]),) if negative else ()

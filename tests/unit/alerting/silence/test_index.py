@@ -178,3 +178,24 @@ def test_what_several_shared_inequalities_rule_out_is_ruled_out_together(
         assert index.find(Labels({**ruled_out, "x": "host-8"})) == set()
         assert len(looked_at) < 10
     assert len(index.find(Labels({"x": "host-7"}))) == 499
+
+
+def test_an_inequality_that_two_share_has_no_place_of_its_own_beside_one_that_all_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    index = SilenceIndex()
+    for number in range(500):
+        triples = [(2, "cluster", "us"), (2, "x", f"host-{number // 2}")]
+        index.add(Silence(str(number), make_matcher_sets([triples]), 1, 2))
+    index.find(Labels({"cluster": "us"}))
+    looked_at: list[str] = []
+    value = Labels.value
+
+    def noting(labels: Labels, name: str) -> str:
+        looked_at.append(name)
+        return value(labels, name)
+
+    monkeypatch.setattr(Labels, "value", noting)
+    assert index.find(Labels({"cluster": "us", "x": "host-7"})) == set()
+    assert len(looked_at) < 50
+    assert len(index.find(Labels({"cluster": "eu", "x": "host-7"}))) == 498
