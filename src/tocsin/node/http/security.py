@@ -7,7 +7,7 @@ import hashlib
 import logging
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,6 +46,10 @@ class WebState:
     context: ssl.SSLContext | None
     clients: Trust | None
     """Checks of client certificates beside those of the context."""
+    files: tuple[Path, ...]
+    """That the configuration names."""
+    contents: tuple[bytes, ...]
+    """What they held."""
 
 
 class WebSecurity:
@@ -57,7 +61,7 @@ class WebSecurity:
         self.statistics = WebConfigStatistics()
         self._files: tuple[Path, ...] = ()
         self._seen: tuple[bytes, ...] = ()
-        self.state = self._load()
+        self.state = self._load(self._read)
         self.statistics.last_reload_success_timestamp_seconds = time.time()
 
     def context(self) -> ssl.SSLContext | None:
@@ -90,28 +94,44 @@ class WebSecurity:
             return None
         statistics = self.statistics
         try:
-            state = self._load()
-            if (state.context is None) != (self.state.context is None):
-                raise ConfigError(
-                    str(self._path), "TLS cannot be turned on or off in a running node", "restart it"
-                )
-            self._check_kept(state.config)
+            state, refusal = self._attempt()
         except ConfigError as error:
+            state, refusal = self.state, error
+        if refusal is None:
+            statistics.last_reload_successful = 1
+        else:
             statistics.reload_failures += 1
             statistics.last_reload_successful = 0
-            _log.error("the changed web configuration is not usable, the old one stays in use: %s", error)
+            _log.error("the changed web configuration is not usable, the old one stays in use: %s", refusal)
+        if state is self.state:
             return None
         statistics.reloads += 1
-        statistics.last_reload_successful = 1
         statistics.last_reload_success_timestamp_seconds = time.time()
-        _log.info("the changed web configuration is in use")
+        if refusal is None:
+            _log.info("the changed web configuration is in use")
+        else:
+            _log.info("renewed files of the old web configuration are in use")
         return state
 
-    def _check_kept(self, config: WebConfig) -> None:
+    def _attempt(self) -> tuple[WebState, ConfigError | None]:
+        """What the file says. If the state in force protects more: that, with its files as they are now, so
+        that no certificate runs out meanwhile, and why."""
+        state = self._load(self._read)
+        try:
+            self._check_kept(state)
+        except ConfigError as refusal:
+            return self._load(self._renewed), refusal
+        return state, None
+
+    def _check_kept(self, state: WebState) -> None:
         """ConfigError if clients need less than before: the file may be cut off."""
         from tocsin.tls.kept import HINT, PROBLEM, check_server_kept
 
-        before = self.state.config
+        before, config = self.state.config, state.config
+        if (state.context is None) != (self.state.context is None):
+            raise ConfigError(
+                str(self._path), "TLS cannot be turned on or off in a running node", "restart it"
+            )
         if before.users and not config.users:
             raise ConfigError(f"{self._path}: basic_auth_users", PROBLEM, HINT)
         if before.rate_limit is not None and config.rate_limit is None:
@@ -119,9 +139,9 @@ class WebSecurity:
         if before.tls is not None and config.tls is not None:
             check_server_kept(before.tls, config.tls)
 
-    def _load(self) -> WebState:
+    def _load(self, read_state: Callable[[], WebState]) -> WebState:
         try:
-            return self._read()
+            return read_state()
         except ConfigError:
             raise
         except Exception as error:
@@ -135,10 +155,23 @@ class WebSecurity:
         self._seen = own + _contents(self._files)
         file = read_web_file(self._path)
         self._files = file.files
-        self._seen = own + _contents(self._files)
-        config = file.resolve()
+        contents = _contents(self._files)
+        self._seen = own + contents
+        return self._state_of(file.resolve(), self._files, contents)
+
+    def _renewed(self) -> WebState:
+        """The state in force; with the files that it names as they are now, if they have changed."""
+        before = self.state
+        self._files = tuple(dict.fromkeys((*self._files, *before.files)))
+        self._seen = (*self._seen[:1], *_contents(self._files))
+        contents = _contents(before.files)
+        return (
+            before if contents == before.contents else self._state_of(before.config, before.files, contents)
+        )
+
+    def _state_of(self, config: WebConfig, files: tuple[Path, ...], contents: tuple[bytes, ...]) -> WebState:
         if config.tls is None:
-            return WebState(config, None, None)
+            return WebState(config, None, None, files, contents)
         from tocsin.node.http.webtls import load_server_tls
 
         try:
@@ -146,7 +179,7 @@ class WebSecurity:
         except ConfigError as error:
             raise ConfigError(f"{self._path}: {error.location}", error.problem, error.hint) from None
         context.set_alpn_protocols(["http/1.1"])
-        return WebState(config, context, clients)
+        return WebState(config, context, clients, files, contents)
 
 
 def _contents(files: Iterable[Path]) -> tuple[bytes, ...]:

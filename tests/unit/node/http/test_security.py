@@ -332,6 +332,41 @@ def test_no_part_of_a_file_lets_in_who_may_not(folder: Path) -> None:
             assert (config.rate_limit is not None) is (rate in text)
 
 
+@pytest.mark.parametrize("weaker", ["", SERVER, "basic_auth_users:\n  a: HASH\n"])
+def test_certificates_are_renewed_although_a_change_of_the_file_is_refused(
+    folder: Path, weaker: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else the certificate runs out weeks after somebody has taken out the revocation list on purpose."""
+    strict = VERIFYING + "RequireAndVerifyClientCert\n  client_crl_file: revoked.pem\n"
+    (folder / "revoked.pem").write_bytes(AUTHORITY.revoke())
+    path = write(folder, strict)
+    security = WebSecurity(path)
+    first = security.state
+    path.write_text(weaker.replace("HASH", HASH))
+    assert security.check_files() is None
+    assert "restart" in caplog.text
+    renewed = AUTHORITY.issue(name="renewed")
+    (folder / "node.crt").write_bytes(renewed.certificate)
+    assert security.check_files() is None  # Its key is not there yet.
+    renewed.write(folder, "node")
+    second = security.check_files()
+    assert second is not None
+    assert second.context is not first.context
+    security.state = second
+    (folder / "revoked.pem").write_bytes(AUTHORITY.revoke(AUTHORITY.issue()))
+    third = security.check_files()
+    assert third is not None
+    assert third.clients is not None
+    assert third.clients.revocations
+    assert third.config is first.config
+    assert (security.statistics.reload_failures, security.statistics.last_reload_successful) == (4, 0)
+    security.state = third
+    assert security.check_files() is None
+    path.write_text(strict)
+    assert security.check_files() is not None
+    assert security.statistics.last_reload_successful == 1
+
+
 def test_a_file_that_is_put_right_is_seen_although_its_name_was_never_in_force(folder: Path) -> None:
     path = write(folder, SERVER)
     security = WebSecurity(path)
