@@ -272,7 +272,7 @@ class AntiEntropy:
                 answer = await asking
                 asking = None
                 self._on_heard(member)
-                await self._inbox.merged()
+                await self._inbox.merged(self._address(member).host)
                 await self._in_steps(exchange.receiving(answer, self._clock.now()))
                 for key, entries in exchange.entries():
                     self._inbox.update(key, entries, self._address(member))
@@ -280,7 +280,7 @@ class AntiEntropy:
                 if exchange.goes_on and not self._is_second(member, peer, until):
                     asking = self._begin_to_ask(member, exchange)
                 else:
-                    await self._inbox.merged()
+                    await self._inbox.merged(self._address(member).host)
         finally:
             if asking is not None:
                 asking.cancel()
@@ -336,13 +336,13 @@ class AntiEntropy:
             peer = self._peers.get(sender)
             # Leaves are asked for before what is in others is merged.
             if peer is not None and peer.unmerged and not isinstance(message.body, Leaves):
-                await self._inbox.merged()
+                await self._inbox.merged(self._address(sender).host)
                 peer.unmerged = False
             given = self._responder.entries(message)
             if given is not None:
                 self._inbox.update(*given, self._address(sender))
                 if peer is None:
-                    await self._inbox.merged()
+                    await self._inbox.merged(self._address(sender).host)
                 else:  # The member gathers the next ones meanwhile; its next question waits for these.
                     peer.unmerged = True
             await self._send(sender, await self._answer_to(message, event))

@@ -119,7 +119,7 @@ class Convergence:
             outcome = await self.anti_entropy.resync(member_name)
             return outcome is not None and outcome.agreed
         [result] = await self._gossip.join([member.address])
-        await self._inbox.merged()
+        await self._inbox.merged(member.address.host)
         if result.joined:
             self._whole_states.setdefault(member_name, self._loop.time())  # It may have brought none.
         return result.joined
@@ -148,7 +148,7 @@ class Convergence:
             if member.address == source and not speaks_tocsin(member.meta):
                 self._whole_states[member.name] = self._loop.time()
                 self._merging[member.name] += 1
-                self._tasks.spawn(self._merged_from(member.name))
+                self._tasks.spawn(self._merged_from(member.name, source.host))
 
     def member_joined(self, member: Member) -> None:
         """There is a new live member."""
@@ -189,9 +189,9 @@ class Convergence:
     async def _send_whole_state(self, address: Address) -> None:
         await self._gossip.join([address])
 
-    async def _merged_from(self, name: str) -> None:
+    async def _merged_from(self, name: str, host: str) -> None:
         try:
-            await self._inbox.merged()
+            await self._inbox.merged(host)
         finally:
             self._merging[name] -= 1
             if not self._merging[name]:

@@ -149,9 +149,8 @@ class Inbox:
         self._jobs: dict[Address, _Merging] = {}
         self._costly: dict[Address, deque[tuple[_Payload, _Merging]]] = {}
         self._costly_count = self._costly_bytes = 0
-        self._quick = asyncio.Event()
-        self._quick.set()
-        """Set when nothing waits but costly entries."""
+        self._emptied: dict[str, asyncio.Event] = {}
+        """By host for which somebody waits: set when nothing of it waits but costly entries."""
         self._allowance = Allowance(COMPILING_SHARE, COMPILING_BURST)
         self._is_member = is_member
         self._worker: asyncio.Task[None] | None = None
@@ -187,10 +186,15 @@ class Inbox:
         """Nothing is waiting or being merged."""
         return self._worker is None and not self._waiting
 
-    async def merged(self) -> None:
-        """Wait until all that is here now has been merged, but for costly entries whose sender has had its
-        share: they may wait for long, and the rest of the cluster's state must not."""
-        await self._quick.wait()
+    async def merged(self, host: str) -> None:
+        """Wait until all that has come from a host has been merged, but for costly entries whose sender has
+        had its share: they may wait for long, and the rest of the cluster's state must not. Nor is another
+        host waited for: it may send without end."""
+        if self._waits(host):
+            await self._emptied.setdefault(host, asyncio.Event()).wait()
+
+    def _waits(self, host: str) -> bool:
+        return any(source.host == host for source in self._waiting)
 
     def _count(self, kind: str, size: int) -> None:
         self.statistics.received[kind] += 1
@@ -220,7 +224,6 @@ class Inbox:
             self._jobs[payload.source] = merging
         self._waiting.setdefault(payload.source, deque()).append(payload)
         self._waiting_bytes += len(payload.data)
-        self._quick.clear()
         self._wake()
 
     def _wake(self) -> None:
@@ -277,7 +280,6 @@ class Inbox:
         try:
             while self._waiting or self._costly:
                 if not self._waiting:
-                    self._quick.set()
                     await self._work_on_costly()
                     continue
                 source = next(iter(self._waiting))
@@ -294,13 +296,16 @@ class Inbox:
                     self._put_off(payload, merging)
                 if queue:
                     self._waiting[source] = queue  # at the end: the next peer is served
+                elif not self._waits(source.host) and source.host in self._emptied:
+                    self._emptied.pop(source.host).set()
                 self._on_growth(0)
                 # Honest peers send no entries that must be refused, and refusing may be slow.
                 bad = merging.job.result.refused_count > MANY_REFUSED and len(self._waiting) <= 1
                 await asyncio.sleep(PENALTY if bad else 0)
         finally:
             self._worker = None
-            self._quick.set()
+            while self._emptied:
+                self._emptied.popitem()[1].set()
 
     async def _work_on_costly(self) -> None:
         """Merge costly entries of the next source with budget left, or wait until there is one or another

@@ -306,7 +306,7 @@ def test_what_is_cheap_does_not_wait_for_what_is_costly(monkeypatch: pytest.Monk
         gc.collect()  # what somebody holds is read no more
         for each in many:
             bench.inbox.update("sil", each, PEER)
-        await bench.inbox.merged()
+        await bench.inbox.merged(PEER.host)
         waiting = 10 - len(bench.silences)
         assert waiting
         bench.inbox.update("sil", b"".join(bench.from_peer(silence(now, "alone"))), PEER)
@@ -317,13 +317,34 @@ def test_what_is_cheap_does_not_wait_for_what_is_costly(monkeypatch: pytest.Monk
         assert len(bench.spread) == 2, "they are told on before the costly ones are in"
         large = b"".join(bench.from_peer(*(silence(now, f"x{n}", "y" * 200) for n in range(100))))
         bench.inbox.update("sil", large, PEER)
-        await bench.inbox.merged()
+        await bench.inbox.merged(PEER.host)
         assert plain_ones(bench, now) == 103
         assert len(bench.silences) == 103 + 10 - waiting, "nobody waits for those that are put off"
         monkeypatch.undo()
         await eventually(lambda: bench.inbox.idle)
         assert len(bench.silences) == 103 + 12
         assert len(bench.spread) == 4 + 100 + waiting
+
+    run(story)
+
+
+def test_nobody_waits_for_what_another_host_has_sent() -> None:
+    """An exchange with one member must not stand still because another sends without end."""
+
+    async def story(bench: Bench) -> None:
+        now = bench.clock.now()
+        long = b"".join(bench.from_peer(*(silence(now, f"a{n}", "y" * 200) for n in range(2_000))))
+        short = b"".join(bench.from_peer(*(silence(now, f"b{n}", "y" * 200) for n in range(100))))
+        bench.inbox.full_state([("sil", long)], Address("10.0.0.9", 40_000))
+        bench.inbox.update("sil", short, PEER)
+        await bench.inbox.merged(PEER.host)
+        assert 100 <= len(bench.silences) < 2_000
+        await bench.inbox.merged("10.0.0.3")
+        assert len(bench.silences) < 2_000
+        waiting = asyncio.create_task(bench.inbox.merged("10.0.0.9"))
+        await bench.inbox.merged("10.0.0.9")
+        await waiting
+        assert len(bench.silences) == 2_100
 
     run(story)
 
@@ -338,7 +359,8 @@ def test_costly_entries_that_wait_are_bounded(monkeypatch: pytest.MonkeyPatch) -
         for host in range(4):
             for each in changes[10 * host : 10 * host + 10]:
                 bench.inbox.update("sil", each, Address(f"10.0.0.{host}", 9094))
-        await bench.inbox.merged()
+        for host in range(4):
+            await bench.inbox.merged(f"10.0.0.{host}")
         taken = bench.inbox.statistics.taken["sil"]
         assert bench.inbox.statistics.costly_dropped == 40 - taken - 8
         monkeypatch.undo()
