@@ -97,7 +97,12 @@ def make_changes(
             state.silences, commit=commit, now=clock.now, broadcast=broadcast, log=log, on_change=on_change
         ),
         NotificationWriter(
-            state.log, state.remembered.recorded, commit=commit, now=clock.now, broadcast=broadcast
+            state.log,
+            state.remembered.recorded,
+            commit=commit,
+            now=clock.now,
+            broadcast=broadcast,
+            logger=Logger("tocsin.nflog", component="nflog"),
         ),
     )
 

@@ -70,7 +70,12 @@ async def notified(folder: Path, bounds: Bounds = BOUNDS) -> Store:
     clock, remembered, sink = Clock(), Remembered(), Sink()
     await store.open(clock.now())
     writer = NotificationWriter(
-        log, remembered.recorded, commit=store.commit, now=clock.now, broadcast=lambda key, changes: None
+        log,
+        remembered.recorded,
+        commit=store.commit,
+        now=clock.now,
+        broadcast=lambda key, changes: None,
+        logger=Logger("tocsin.test"),
     )
     record = DecisionRecord(store, clock, "here", Logger("tocsin.test"))
     follower = record.follow(CONFIG)

@@ -164,6 +164,7 @@ class NotificationWriter:
         commit: Commit,
         now: Callable[[], Nanoseconds],
         broadcast: Broadcast,
+        logger: Logger,
     ) -> None:
         """``recorded`` holds the entries for the pipeline until they are in the log."""
         self._log = log
@@ -171,6 +172,7 @@ class NotificationWriter:
         self._commit = commit
         self._now = now
         self._broadcast = broadcast
+        self._logger = logger
         self._waiting: deque[nflog.Entry] = deque()
         self._changes: set[asyncio.Task[None]] = set()
         self._handing: asyncio.Handle | None = None
@@ -211,14 +213,21 @@ class NotificationWriter:
     async def _keep(self, entries: Sequence[nflog.Entry]) -> None:
         def apply() -> None:
             for entry in entries:
-                self._log.put(entry, self._now())
-                self._recorded.stored(entry)
+                self._put(entry)
             self._broadcast(NOTIFICATIONS.key, [entry.encoded for entry in entries])
 
         try:
             await self._commit(NOTIFICATIONS.key, entries, apply)
         except (StorageError, ClosedError):
             apply()
+
+    def _put(self, entry: nflog.Entry) -> None:
+        try:
+            self._log.put(entry, self._now())
+        except Exception as error:  # A bug must not cost the others of its change. The pipeline has it still.
+            self._logger.error("a notification cannot be put into the log", err=repr(error))
+        else:
+            self._recorded.stored(entry)
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tests.support.amounts import many
 from tests.support.stores import NOW, Disk, silence
 from tests.support.transports import eventually
+from tocsin.alerting import nflog
 from tocsin.alerting.entries import Entry
 from tocsin.alerting.nflog import LogView, NotificationLog, Receiver, RecordedEntries
 from tocsin.alerting.silence import Silences
@@ -43,6 +44,9 @@ steps = st.lists(
     ),
     max_size=40,
 )
+
+
+LOG = Logger("tocsin.test")
 
 
 class FailingDisk:
@@ -206,7 +210,12 @@ def test_no_more_than_so_much_waits_for_a_disk_that_stands_still(monkeypatch: py
 
 def _writer(disk: Disk, recorded: RecordedEntries) -> NotificationWriter:
     return NotificationWriter(
-        disk.notification_log, recorded, commit=disk.store.commit, now=disk.now, broadcast=disk._tell
+        disk.notification_log,
+        recorded,
+        commit=disk.store.commit,
+        now=disk.now,
+        broadcast=disk._tell,
+        logger=Logger("tocsin.test"),
     )
 
 
@@ -271,7 +280,7 @@ def test_what_was_sent_while_the_disk_was_busy_shares_a_change(tmp_path: Path) -
             await disk.store.commit(kind, entries, apply)
 
         writer = NotificationWriter(
-            disk.notification_log, recorded, commit=commit, now=disk.now, broadcast=disk._tell
+            disk.notification_log, recorded, commit=commit, now=disk.now, broadcast=disk._tell, logger=LOG
         )
         for number in range(KEPT_AT_ONCE + 3):
             key = Receiver("sink", "webhook", 0), f"group {number}"
@@ -300,7 +309,12 @@ def test_a_bug_in_keeping_one_notification_does_not_keep_others_from_being_kept(
             disk._tell(kind, changes)
 
         writer = NotificationWriter(
-            disk.notification_log, recorded, commit=disk.store.commit, now=disk.now, broadcast=broadcast
+            disk.notification_log,
+            recorded,
+            commit=disk.store.commit,
+            now=disk.now,
+            broadcast=broadcast,
+            logger=LOG,
         )
         for number in range(2 * KEPT_AT_ONCE):
             key = Receiver("sink", "webhook", 0), f"group {number}"
@@ -344,7 +358,7 @@ def test_many_notifications_share_a_transaction_and_are_applied_in_steps(
 
         turns()
         writer = NotificationWriter(
-            disk.notification_log, recorded, commit=commit, now=disk.now, broadcast=broadcast
+            disk.notification_log, recorded, commit=commit, now=disk.now, broadcast=broadcast, logger=LOG
         )
         entries = [
             view.record((Receiver("sink", "webhook", 0), f"group {number}"), [1], [], disk.now(), 0, {})
@@ -382,7 +396,12 @@ def test_no_more_changes_than_two_transactions_take_are_handed_to_the_disk() -> 
             apply()
 
         writer = NotificationWriter(
-            log, recorded, commit=commit, now=lambda: NOW, broadcast=lambda _, changes: told.extend(changes)
+            log,
+            recorded,
+            commit=commit,
+            now=lambda: NOW,
+            broadcast=lambda _, changes: told.extend(changes),
+            logger=LOG,
         )
         entries = [
             view.record((Receiver("sink", "webhook", 0), f"group {number}"), [1], [], NOW, 0, {})
@@ -396,6 +415,43 @@ def test_no_more_changes_than_two_transactions_take_are_handed_to_the_disk() -> 
         disk_moves.set()
         await writer.drained()
         assert told == [entry.encoded for entry in entries]
+
+    asyncio.run(story())
+
+
+def test_one_entry_that_cannot_be_put_keeps_no_other_of_its_change_from_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story() -> None:
+        def heard(entry: nflog.Entry, _: nflog.Entry | None) -> None:
+            if entry.group_key == b"group 1":
+                raise RuntimeError("a bug")
+
+        log, recorded = NotificationLog(3600 * 10**9, heard=heard), RecordedEntries()
+        view, told = LogView(log, recorded), list[bytes]()
+
+        async def commit(kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
+            apply()
+
+        writer = NotificationWriter(
+            log,
+            recorded,
+            commit=commit,
+            now=lambda: NOW,
+            broadcast=lambda _, changes: told.extend(changes),
+            logger=LOG,
+        )
+        entries = [
+            view.record((Receiver("sink", "webhook", 0), f"group {number}"), [1], [], NOW, 0, {})
+            for number in range(4)
+        ]
+        writer.keep(entries)
+        await writer.drained()
+        assert {entry.group_key for entry in log} >= {b"group 0", b"group 2", b"group 3"}
+        assert told == [entry.encoded for entry in entries], "that all went out is a fact"
+        assert len(recorded) == 1, "the pipeline goes by it"
+        [record] = caplog.records
+        assert record.__dict__["fields"]["err"] == "RuntimeError('a bug')"
 
     asyncio.run(story())
 
