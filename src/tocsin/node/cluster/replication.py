@@ -38,6 +38,9 @@ answered pings come first, as members that somebody has invented never do; other
 these, or by an exchange of states."""
 SILENT: Final = 16
 """Of so many, those that have answered none."""
+KEPT_FOR_SILENT: Final = 2
+"""Places that are kept for these, chosen anew each time: a member that has just joined, or that no datagram
+reaches, has answered none."""
 AT_ONCE: Final = 64
 """Members that changes are sent to in one iteration of the event loop."""
 PART_BYTES: Final = 16
@@ -134,7 +137,8 @@ class Replication:
         if len(self._others) <= FEW:
             self._add(self._others, key, changes)
             return
-        # A Go peer does not relay changes that came together with others, so it gets them from their maker.
+        # A Go peer does not relay changes that came together with others, so it gets them from their maker;
+        # of more than MANY each time others, and the rest by push/pull.
         eager, repaired, go = self._choose()
         self._add(dict.fromkeys(eager + go), key, changes)
         self._add(repaired, key, changes, repair_at=self._repair_time())
@@ -205,21 +209,27 @@ class Replication:
                 transmit_limit(config.user_retransmit_multiplier, len(self._others) + 1), config.gossip_nodes
             )
             if len(tocsin) > MANY:
-                chosen = self._first(tocsin)[:wanted]
+                chosen = self._first(tocsin, wanted)
             else:
                 chosen = self._random.sample(tocsin, min(wanted, len(tocsin)))
             others = [name for name, member in self._others.items() if not speaks_tocsin(member.meta)]
-            self._fanout = chosen[: config.gossip_nodes], chosen[config.gossip_nodes :], self._first(others)
+            self._fanout = (
+                chosen[: config.gossip_nodes],
+                chosen[config.gossip_nodes :],
+                self._first(others, MANY),
+            )
             self._fanout_until = now + config.gossip_interval
         return self._fanout
 
-    def _first(self, names: list[str]) -> list[str]:
+    def _first(self, names: list[str], most: int) -> list[str]:
+        """Up to ``most`` of very many; those that have answered pings first."""
         if len(names) <= MANY:
             return names
         self._random.shuffle(names)
         answered = [name for name in names if self._gossip.round_trip(name) is not None]
-        silent = [name for name in names if self._gossip.round_trip(name) is None]
-        return (answered + silent[:SILENT])[:MANY]
+        silent = [name for name in names if self._gossip.round_trip(name) is None][:SILENT]
+        kept = min(len(silent), KEPT_FOR_SILENT, most // 2)
+        return (answered[: most - kept] + silent)[:most]
 
     def _repair_time(self) -> float:
         # Spread over a tick, so that not every member repairs at the same moment.

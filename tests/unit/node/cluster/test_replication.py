@@ -197,6 +197,19 @@ def test_of_a_thousand_alertmanagers_those_that_answer_get_a_change_and_some_oth
     run(story, 0, go=1000)
 
 
+def test_of_very_many_one_that_has_answered_nothing_gets_a_change_too() -> None:
+    async def story(bench: Bench) -> None:
+        silent = {"node-7", "go-107"}
+        bench.gossip.round_trips = {one.name: 0.001 for one in bench.members if one.name not in silent}
+        bench.replication.broadcast("sil", [b"made"])
+        await bench.quiet()
+        told = bench.told(b"made")
+        assert silent < set(told)
+        assert len([name for name in told if name.startswith("go")]) == replication.MANY
+
+    run(story, 100, go=100)
+
+
 def test_news_of_a_tocsin_node_is_repeated_to_the_others_but_not_at_once() -> None:
     async def story(bench: Bench) -> None:
         bench.replication.relay("sil", [b"x=1"], bench.members[0].address, 10_000)
