@@ -28,7 +28,7 @@ LAYERS: dict[str, frozenset[str]] = {
     "tocsin.files": frozenset(),
     "tocsin.bounded": frozenset(),
     "tocsin.machine": frozenset(),
-    "tocsin.aio": frozenset({"tocsin.machine"}),
+    "tocsin.aio": frozenset({"tocsin.errors", "tocsin.machine"}),
     "tocsin.tls": frozenset({"tocsin.files", "tocsin.errors", "tocsin.text"}),
     "tocsin.gossip": frozenset(
         {

@@ -9,6 +9,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
+from tocsin.errors import ClosedError
+
 T = TypeVar("T")
 
 
@@ -18,20 +20,26 @@ class Beside:
 
     def __init__(self, name: str) -> None:
         self._calls: SimpleQueue[tuple[asyncio.Future[Any], Callable[[], Any], _Then] | None] = SimpleQueue()
+        self._name = name
+        self._closed = False
         Thread(target=self._run, name=name, daemon=True).start()
 
     async def run(self, call: Callable[[], T], then: Callable[[T], object] | None = None) -> T:
         """What ``call`` returns or raises.
 
         ``then`` gets what it returned, on the event loop and one iteration before who awaits this goes on,
-        even if nobody does any more; what it raises is raised here.
+        even if nobody does any more; what it raises is raised here. :class:`~tocsin.errors.ClosedError` after
+        :meth:`close`.
         """
+        if self._closed:
+            raise ClosedError(f"the thread {self._name} has ended")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._calls.put((future, call, then))
         return await future
 
     def close(self) -> None:
-        """End the thread once it has done what there is."""
+        """End the thread once it has done what there is. Idempotent."""
+        self._closed = True
         self._calls.put(None)
 
     def _run(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from tocsin.aio.beside import Beside
+from tocsin.errors import ClosedError
 
 
 def run(story: Callable[[Beside], Awaitable[None]]) -> None:
@@ -55,6 +56,21 @@ def test_what_follows_a_call_is_done_on_the_loop_before_its_caller_goes_on() -> 
         assert told == [1]
         with pytest.raises(ZeroDivisionError):
             await thread.run(lambda: 0, lambda result: 1 // result)
+
+    run(story)
+
+
+def test_after_its_end_calls_are_refused_and_those_before_are_done() -> None:
+    async def story(thread: Beside) -> None:
+        go = threading.Event()
+        before = asyncio.create_task(thread.run(go.wait))
+        await asyncio.sleep(0)
+        thread.close()
+        async with asyncio.timeout(5):
+            with pytest.raises(ClosedError, match="test"):
+                await thread.run(lambda: 1)
+        go.set()
+        assert await before
 
     run(story)
 
