@@ -378,16 +378,20 @@ class Writer:
             records = damage.saved_records(self.path)
             return damage.rebuild(self.path, rows, meta, records), records
 
-        aside, records = await self.run(replace)
-        self.records.rebuilt(records)
-        self.statistics.rebuilds += 1
-        self._log.error(
-            "the journal is damaged: it was set aside, what could be saved was, the rest comes from peers",
-            path=str(self.path),
-            set_aside=str(aside) if aside is not None else "",
-            entries_saved=len(rows),
-            err=problem,
-        )
+        def replaced(found: tuple[Path | None, list[RecordRow]]) -> None:
+            aside, records = found
+            self.records.rebuilt(records)
+            self.statistics.rebuilds += 1
+            self._log.error(
+                "the journal is damaged: it was set aside, what could be saved was, "
+                "the rest comes from peers",
+                path=str(self.path),
+                set_aside=str(aside) if aside is not None else "",
+                entries_saved=len(rows),
+                err=problem,
+            )
+
+        await self._thread.run(replace, replaced)  # Who waits may go away meanwhile.
 
     async def use(
         self, method: Callable[..., T], *arguments: object, then: Callable[[T], object] | None = None

@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from tests.support.stores import NOW, Disk, silence
+from tests.support.transports import eventually
 from tocsin.node.store import damage
 from tocsin.node.store.database import (
     COLUMNS,
@@ -298,6 +301,44 @@ def test_pages_that_lead_back_are_read_once(tmp_path: Path, monkeypatch: pytest.
         list(read_slices(connection))
     connection.close()
     assert live(tmp_path).held().items() <= before.items()
+
+
+def test_a_reader_that_goes_away_while_damage_is_mended_leaves_nothing_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go, real = threading.Event(), threading.Event(), damage.rebuild
+
+    def rebuild(*arguments: Any) -> Path | None:
+        begun.set()
+        assert go.wait(40)
+        return real(*arguments)
+
+    def damaged(*_: object) -> None:
+        raise DamagedError("bad page")
+
+    async def story(disk: Disk) -> None:
+        await fill(disk)
+        assert await disk.store.flush()
+        monkeypatch.setattr(damage, "rebuild", rebuild)
+        monkeypatch.setattr(Database, "records", damaged)
+
+        async def read_some() -> None:
+            await anext(disk.store.read_records())
+
+        reader = asyncio.create_task(read_some())
+        await eventually(begun.is_set)
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+        go.set()
+        assert disk.store.statistics is not None
+        await disk.changes.set(silence("after"))
+        assert disk.store.statistics.rebuilds == 1
+
+    first = live(tmp_path, story)
+    second = live(tmp_path)
+    assert second.held() == first.held()
+    assert len(second.held()) == 401
 
 
 def test_damage_while_running_is_mended_from_memory(tmp_path: Path) -> None:
