@@ -76,7 +76,7 @@ class Places:
 
     async def take(self, source: str) -> Place | None:
         """A place, which :meth:`give_back` frees; None if there is none."""
-        if self._has_room(source) or (not self._of[source] and self._take_back()):
+        if self._has_room(source):
             return self._give(source)
         if self._of[source] or source in self._waiting or len(self._waiting) >= MAX_WAITING:
             return None
@@ -85,6 +85,8 @@ class Places:
         self._waiting[source] = (had is None, self._begun if had is None else had[1]), turn
         end = self._clock() + LONGEST_WAIT
         try:
+            if self._take_back():
+                self._let_in()  # Who waits already is first.
             while not turn.done() and self._clock() < end:
                 await asyncio.wait((turn,), timeout=SLOW)
                 if not turn.done() and self._take_back():

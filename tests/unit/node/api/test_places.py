@@ -107,6 +107,31 @@ def test_one_that_is_quick_or_has_begun_to_answer_keeps_its_place(monkeypatch: p
     asyncio.run(story())
 
 
+def test_who_comes_now_takes_no_place_from_who_waits() -> None:
+    async def story() -> None:
+        asked = Asked(concurrency=1)
+        for source in ("a", "b", "c", "d"):
+            asked.now = 0.0
+            await asked.get(source)
+        asked.now = 0.0
+        came: list[str] = []
+
+        async def take(source: str) -> None:
+            place = await asked.places.take(source)
+            assert place is not None
+            came.append(source)
+            asked.places.give_back(place)
+
+        waiting = asyncio.create_task(take("waits"))
+        await asyncio.sleep(0)
+        asked.now = module.SLOW
+        await asyncio.gather(waiting, take("late"))
+        assert came == ["waits", "late"]
+        await asked.close()
+
+    asyncio.run(story())
+
+
 def test_who_waits_gets_the_place_of_one_that_has_become_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SLOW", 0.001)
 
