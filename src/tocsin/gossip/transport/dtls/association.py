@@ -45,6 +45,8 @@ MAX_MESSAGES: Final = 16
 announced costs a look at its header and an entry here."""
 MAX_EARLY: Final = 16
 """Records under keys that are not there yet, which OpenSSL keeps too, each in a buffer of 16 KB."""
+_KEYS_ARE_THERE: Final = b"SSLv3/TLS read change cipher spec"
+"""OpenSSL's word for it. From then on it opens records of epoch 1 at once, and drops forged ones."""
 MAX_LATE: Final = 64
 """Records of a handshake that is over: a peer repeats its last message."""
 
@@ -291,8 +293,11 @@ class Association:
         if record.epoch:
             if self.state is State.ESTABLISHED and record.kind != HANDSHAKE:
                 return True
+            handshaking = self.state is State.HANDSHAKING
+            if handshaking and record.epoch == 1 and self._connection.get_state_string() == _KEYS_ARE_THERE:
+                return not self._over
             self._out_of_time += 1
-            return self._out_of_time <= (MAX_EARLY if self.state is State.HANDSHAKING else MAX_LATE)
+            return self._out_of_time <= (MAX_EARLY if handshaking else MAX_LATE)
         if not self._over:
             self._over = not self._announces_little(record)
         return not self._over

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from typing import Any
 
@@ -14,7 +15,14 @@ from tests.support.dtls import HOSTS, Node, World, authority, config_for, shared
 from tocsin.gossip.address import Address
 from tocsin.gossip.transport.dtls.association import MAX_EARLY, MAX_MESSAGES, Association
 from tocsin.gossip.transport.dtls.context import DTLSContexts
-from tocsin.gossip.transport.dtls.records import DATA, HANDSHAKE, Record, is_lost_state, read_records
+from tocsin.gossip.transport.dtls.records import (
+    CHANGE_CIPHER_SPEC,
+    DATA,
+    HANDSHAKE,
+    Record,
+    is_lost_state,
+    read_records,
+)
 from tocsin.gossip.transport.dtls.verification import no_rule
 from tocsin.tls.identity import ClusterIdentity
 
@@ -195,6 +203,29 @@ def test_of_a_handshake_few_messages_are_noted_and_then_none_is_looked_at(
     a = Node(world, source.host)
     a.send(b, b"hello")
     assert world.run(1.0, lambda: b.packets)
+
+
+@pytest.mark.parametrize("before", [0, MAX_EARLY])
+def test_forged_records_under_the_keys_to_come_stop_no_handshake(before: int) -> None:
+    """Who can send from a peer's address needs no key for them. OpenSSL drops them, once it has the keys."""
+    world = World()
+    b, source = node(world, 1), Address("10.0.0.3", 1)
+    client = begin(b, source)
+    for _, answer in b.incoming.drain().datagrams:
+        for record in read_records(answer):
+            client.receive(record, world.now)
+    records = [each for datagram in client.drain() for each in read_records(datagram)]
+    *clear, finished = records
+    assert (clear[-1].kind, finished.kind, finished.epoch) == (CHANGE_CIPHER_SPEC, HANDSHAKE, 1)
+    forged = itertools.count()
+    for _ in range(before):
+        b.incoming.receive(piece(next(forged), 100, epoch=1), source, world.now)
+    for record in clear:
+        b.incoming.receive(record.data, source, world.now)
+    for _ in range(100):
+        b.incoming.receive(piece(next(forged), 100, epoch=1), source, world.now)
+    b.incoming.receive(finished.data, source, world.now)
+    assert b.statistics.dtls.associations_inbound == 1
 
 
 def test_handshakes_of_a_source_and_of_all_that_are_not_known_have_a_share() -> None:
