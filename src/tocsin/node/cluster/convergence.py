@@ -120,7 +120,8 @@ class Convergence:
             return outcome is not None and outcome.agreed
         [result] = await self._gossip.join([member.address])
         await self._inbox.merged(member.address.host)
-        if result.joined:
+        member = self._gossip.endpoint.member(member_name)
+        if result.joined and member is not None and member.live:  # It may have gone meanwhile.
             self._whole_states.setdefault(member_name, self._loop.time())  # It may have brought none.
         return result.joined
 
