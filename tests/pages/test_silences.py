@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.support.api import matcher, rfc3339
 from tests.support.browser import hearing
 from tests.support.eventually import eventually
@@ -132,7 +134,22 @@ def test_trying_again_makes_only_what_is_not_made_and_changes_what_is(page: Page
     assert len(ends) == 2  # of those that go on, and of the one that was ended
 
 
-def test_one_that_was_made_though_the_answer_was_lost_is_not_made_twice(page: Page, node: Node) -> None:
+LOSING = """{
+    const ask = window.fetch;
+    window.fetch = async (...asked) => {
+        const answer = await ask(...asked);
+        const status = Number(answer.headers.get("lost") ?? 200);
+        return status === 200 ? answer : new Response(await answer.text(), { status });
+    };
+}"""
+"""Gives answers the status that they say they have; the browser itself would complain of it."""
+
+
+@pytest.mark.parametrize("status", [200, 504])
+def test_one_that_was_made_though_the_answer_was_lost_is_not_made_twice(
+    page: Page, node: Node, status: int
+) -> None:
+    name = f"lost{status}"
     lost: list[Route] = []
 
     def lose(route: Route) -> None:
@@ -142,18 +159,19 @@ def test_one_that_was_made_though_the_answer_was_lost_is_not_made_twice(page: Pa
             route.continue_()
 
     def made() -> list[dict[str, object]]:
-        return [each for each in node.api.silences() if each["matchers"][0]["name"] == "lost"]
+        return [each for each in node.api.silences() if each["matchers"][0]["name"] == name]
 
+    page.add_init_script(LOSING)
     page.route("**/api/v2/silences", lose)
-    sets = "filter=%7Blost%3D%22a%22%2Cb%3D~%22c.*%22%7D&or=%7Blost%3D%22b%22%7D"
+    sets = f"filter=%7B{name}%3D%22a%22%2Cz%3D~%22c.*%22%7D&or=%7B{name}%3D%22b%22%7D"
     page.goto(f"{node.url}/#/silences/new?{sets}&comment=lost&creator=ana")
     submit = page.get_by_role("button", name="Silence", exact=True)
     submit.click()
     eventually(hearing(page, lambda: lost), "the first is asked for")
     taken = lost.pop()
     taken.fetch()
-    taken.fulfill(status=200, body="a proxy's page")
-    page.get_by_text("What answers is not the node").wait_for()
+    taken.fulfill(status=200, headers={"lost": f"{status}"}, body="a proxy's page")
+    page.get_by_text("What answers is not the node" if status == 200 else "a proxy's page").first.wait_for()
     page.unroute("**/api/v2/silences")
     submit.click()
     page.get_by_text("2 silences are made.").wait_for()

@@ -47,6 +47,9 @@ export function posted(silence, change = {}) {
 /** @typedef {{id: string, as: string, start: string}} Made  a silence that a form has made, what was asked for, and the start that was written */
 /** @typedef {{wanted: Posted, as: string, start: string}} Unsure  one that was asked for, of which nobody knows whether it is made */
 
+/** Statuses after which it may have been done: none came, or a proxy has lost the node meanwhile. */
+const UNKNOWN = new Set([0, 502, 503, 504]);
+
 /**
  * Make a silence, once: when it is `made` already, it is left as it is, or changed if it is asked for otherwise.
  * @param {Posted} wanted
@@ -66,7 +69,7 @@ export async function makeOnce(wanted, start, before, onUnsure) {
     try {
       return { id: await putSilence(wanted), as, start };
     } catch (error) {
-      const unknown = !wanted.id && /** @type {import("./node.js").NodeError} */ (error).status === 0;
+      const unknown = !wanted.id && UNKNOWN.has(/** @type {import("./node.js").NodeError} */ (error).status);
       if (unknown) onUnsure({ wanted, as, start });
       throw error;
     }
