@@ -167,12 +167,12 @@ class NotificationWriter:
         logger: Logger,
     ) -> None:
         """``recorded`` holds the entries for the pipeline until they are in the log."""
-        self._log = log
+        self._notifications = log
         self._recorded = recorded
         self._commit = commit
         self._now = now
         self._broadcast = broadcast
-        self._logger = logger
+        self._log = logger
         self._waiting: deque[nflog.Entry] = deque()
         self._changes: set[asyncio.Task[None]] = set()
         self._handing: asyncio.Handle | None = None
@@ -223,9 +223,9 @@ class NotificationWriter:
 
     def _put(self, entry: nflog.Entry) -> None:
         try:
-            self._log.put(entry, self._now())
+            self._notifications.put(entry, self._now())
         except Exception as error:  # A bug must not cost the others of its change. The pipeline has it still.
-            self._logger.error("a notification cannot be put into the log", err=repr(error))
+            self._log.error("a notification cannot be put into the log", err=repr(error))
         else:
             self._recorded.stored(entry)
 
