@@ -97,7 +97,7 @@ def test_from_clear_text_to_mutual_tls_without_a_stop(tmp_path: Path, start: str
                 )
             for node in cluster.nodes:
                 replace(cluster, node, TOCSIN, {})
-        assert len(traffic.silences) > 20
+            eventually(lambda: len(traffic.silences) > 20, "20 silences and more are made", deadline=120)
         for node in cluster.nodes:
             eventually(
                 lambda node=node: set(traffic.silences) <= {s["id"] for s in node.api.silences()},  # type: ignore[misc]
