@@ -281,7 +281,7 @@ class Exchange:
                 case Later() if asked == self._summary and self._laters < MAX_LATER:
                     self._laters += 1
                     self._cutoff = max(self._cutoff, message.envelope.cutoff)
-                case Groups(states) if asked == self._summary:
+                case Groups(states) if asked == self._summary and self._views:
                     self._begin_round(states)
                 case Content() as content if asked == self._leaves:
                     yield from self._compare(content, now)

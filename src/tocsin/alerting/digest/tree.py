@@ -184,33 +184,27 @@ class DigestTree:
     def viewing(self, cutoff: int) -> Steps[DigestView]:
         """The digests as of ``cutoff`` (not before the horizon): for a peer whose clock is ahead of ours.
 
-        In steps, for the cost is that of the entries that expire until then, up to all of them. What changes
-        meanwhile may be missing: it is found by the next comparison.
+        In steps, for the cost is that of the entries that expire until then, up to all of them. They are the
+        digests as of the first step: what changes meanwhile is found by the next comparison.
         """
         horizon = self.horizon
         cutoff = max(cutoff, horizon)
         if cutoff == horizon or not self._minutes:
             return DigestView(cutoff, self._count, self._root, self._groups, self._leaves)
         count, root, groups, leaves = self._count, self._root, self._groups[:], self._leaves[:]
-        few = cutoff - horizon <= len(self._minutes)
+        # All of it now: what changes between two steps would be taken out of digests that never had it.
+        expiring = [self._minutes[minute].copy() for minute in self._between(horizon, cutoff)]
         worked = 0
-        for minute in range(horizon + 1, cutoff + 1) if few else list(self._minutes):
-            worked += 1
-            of_minute = self._minutes.get(minute) if horizon < minute <= cutoff else None
-            if of_minute is not None:
-                for identity in list(of_minute):
-                    version = of_minute.get(identity)
-                    if version is not None:
-                        leaf = leaf_of(identity)
-                        leaves[leaf] ^= version
-                        groups[leaf // LEAVES_IN_GROUP] ^= version
-                        root ^= version
-                        count -= 1
-                    worked += 1
-                    if not worked % _IN_STEP:
-                        yield
-            if not worked % _IN_STEP:
-                yield
+        for of_minute in expiring:
+            for identity, version in of_minute.items():
+                leaf = leaf_of(identity)
+                leaves[leaf] ^= version
+                groups[leaf // LEAVES_IN_GROUP] ^= version
+                root ^= version
+                worked += 1
+                if not worked % _IN_STEP:
+                    yield
+            count -= len(of_minute)
         return DigestView(cutoff, count, root, groups, leaves)
 
     def members(self, leaf: int, cutoff: int) -> Iterator[tuple[bytes, Fingerprint]]:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support import amounts
@@ -145,6 +145,7 @@ def test_any_bytes_raise_nothing_but_state_errors(data: bytes) -> None:
 
 @settings(max_examples=amounts.many(100))
 @given(st.lists(messages, max_size=6))
+@example([Message(Envelope("", 0, 0), Groups((StateGroups("sil", 0, (0,) * GROUPS),)))])  # asked by nobody
 def test_neither_side_can_be_confused_by_well_formed_nonsense(received: list[Message]) -> None:
     node = Replicas("node")
     node.take("sil", silences(20), NOW)
