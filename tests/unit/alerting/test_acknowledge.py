@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.support.replicas import HOUR, NOW
@@ -79,6 +79,8 @@ def test_a_clock_that_is_set_back_makes_it_wait_from_then_on() -> None:
     st.lists(st.sampled_from([FIRING, ENDED, None]), min_size=1, max_size=40),
     st.lists(st.integers(0, 3), min_size=3, max_size=3),
 )
+@example(story=[ENDED] * 11 + [FIRING], delays=[0, 0, 0])  # Fires again a second after it was ended.
+@example(story=[ENDED] * 10 + [FIRING], delays=[0, 0, 0])  # Fires again in the second in which it would end.
 def test_of_three_nodes_one_ends_it_if_they_hear_of_each_other(
     story: list[Standing | None], delays: list[int]
 ) -> None:
@@ -92,11 +94,16 @@ def test_of_three_nodes_one_ends_it_if_they_hear_of_each_other(
         for number, machine in enumerate(nodes):
             standing = seen[number][min(second, len(seen[number]) - 1)]
             standings = {"a": standing} if in_force else {}
-            if machine.evaluate(standings, second * SECOND, number * 15 * SECOND):
+            wait = number * 15 * SECOND
+            if machine.evaluate(standings, second * SECOND, wait):
                 ended_by.append(number)
-        if ended_by:
-            assert not any(each[min(second, len(each) - 1)] is FIRING for each in seen[:1])
+                began = second - (HOLD + wait) // SECOND
+                assert began >= 0
+                quiet = [seen[number][min(each, len(seen[number]) - 1)] for each in range(began, second + 1)]
+                assert FIRING not in quiet, "it has seen nothing fire for as long as it is to wait"
     assert len(ended_by) <= 1
+    if FIRING not in story and ENDED not in story:
+        assert ended_by == []
     if story[-1] is ENDED:
         assert ended_by == [0]
 
