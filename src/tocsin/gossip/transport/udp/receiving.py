@@ -10,7 +10,7 @@ from tocsin.gossip.address import Address
 from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.scheduler import SLICE
 from tocsin.gossip.transport.statistics import TransportStatistics
-from tocsin.gossip.transport.udp.shares import Shares, ShareSettings, Waiting
+from tocsin.gossip.transport.udp.shares import HeldDatagram, Shares, ShareSettings
 from tocsin.sources import source_of
 
 
@@ -33,7 +33,7 @@ class Receiving:
         if self._closed:
             return
         source, member = source_of(address.host), self._handler.is_member(address.host)
-        datagram = Waiting(data, address, source, member)
+        datagram = HeldDatagram(data, address, source, member)
         if self._shares.at_once(source, member, perf_counter()):
             self._deliver(datagram)
             return
@@ -48,7 +48,7 @@ class Receiving:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _deliver(self, datagram: Waiting) -> None:
+    def _deliver(self, datagram: HeldDatagram) -> None:
         began = thread_time()
         try:
             self._handler.packet_received(datagram.data, datagram.address)

@@ -36,7 +36,7 @@ class ShareSettings:
     all_other_bytes: int = 1024 * 1024
 
 
-class Waiting(NamedTuple):
+class HeldDatagram(NamedTuple):
     """A datagram, and to whom its work is charged."""
 
     data: bytes
@@ -64,11 +64,11 @@ class Shares:
         """Whether a datagram need not wait: it is a member's, and none of that source waits."""
         return member and self._members.may_go_on(source, now)
 
-    def hold(self, datagram: Waiting) -> bool:
+    def hold(self, datagram: HeldDatagram) -> bool:
         """Let it wait; false when a bound is reached, and it is lost."""
         return self._of(datagram.member).hold(datagram)
 
-    def next(self, now: float) -> Waiting | None:
+    def next(self, now: float) -> HeldDatagram | None:
         """Take out the datagram to work on now, or None. :meth:`charge` for it."""
         return self._members.next(now) or self._others.next(now)
 
@@ -98,18 +98,18 @@ class _Share:
         self._allowance = Allowance(rate, burst)
         self._together = together
         self._bytes: Quota[str] = Quota(of_source, in_all)
-        self._queues: OrderedDict[str, deque[Waiting]] = OrderedDict()
+        self._queues: OrderedDict[str, deque[HeldDatagram]] = OrderedDict()
 
     def may_go_on(self, source: str, now: float) -> bool:
         return source not in self._queues and not self.wait_of(source, now)
 
-    def hold(self, datagram: Waiting) -> bool:
+    def hold(self, datagram: HeldDatagram) -> bool:
         if not self._bytes.acquire(datagram.source, _size(datagram)):
             return False
         self._queues.setdefault(datagram.source, deque()).append(datagram)
         return True
 
-    def next(self, now: float) -> Waiting | None:
+    def next(self, now: float) -> HeldDatagram | None:
         if self._together:  # Not walked: anybody can forge thousands of sources.
             source = None if self.wait_of("", now) else next(iter(self._queues), None)
         else:
@@ -137,5 +137,5 @@ class _Share:
         return "" if self._together else source
 
 
-def _size(datagram: Waiting) -> int:
+def _size(datagram: HeldDatagram) -> int:
     return max(len(datagram.data), LEAST)

@@ -10,7 +10,7 @@ from tests.support.transports import Recorder, eventually
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.transport.udp.settings import UDPTransportConfig
-from tocsin.gossip.transport.udp.shares import Shares, ShareSettings, Waiting
+from tocsin.gossip.transport.udp.shares import HeldDatagram, Shares, ShareSettings
 from tocsin.gossip.transport.udp.transport import UDPTransport
 
 MEMBER, JOINING, HOSTILE = "10.0.0.1", "10.0.0.2", "10.0.0.9"
@@ -19,13 +19,13 @@ SETTINGS = ShareSettings(
 )
 
 
-def datagram(source: str, data: bytes = b"x", *, member: bool = False) -> Waiting:
-    return Waiting(data, Address(source, 7946), source, member)
+def datagram(source: str, data: bytes = b"x", *, member: bool = False) -> HeldDatagram:
+    return HeldDatagram(data, Address(source, 7946), source, member)
 
 
-def worked_on(shares: Shares, cost: float, until: float) -> list[Waiting]:
+def worked_on(shares: Shares, cost: float, until: float) -> list[HeldDatagram]:
     """All that is worked on up to an instant, when each datagram costs that much and nothing else happens."""
-    now, done = 0.0, list[Waiting]()
+    now, done = 0.0, list[HeldDatagram]()
     while now < until:
         if (one := shares.next(now)) is not None:
             done.append(one)
