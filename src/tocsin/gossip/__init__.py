@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from tocsin.gossip.transport.tls.settings import TLSTransportConfig
     from tocsin.gossip.transport.tls.transport import TLSTransport
     from tocsin.gossip.transport.udp.settings import UDPTransportConfig
+    from tocsin.gossip.transport.udp.shares import ShareSettings
     from tocsin.gossip.transport.udp.transport import UDPTransport
     from tocsin.gossip.wire.keyring import Keyring
     from tocsin.gossip.wire.messages import MemberState, Message, Pieces
@@ -148,6 +149,7 @@ __all__ = [
     "Request",
     "RetryPolicy",
     "SendPacket",
+    "ShareSettings",
     "StateRequest",
     "Statistics",
     "Steps",
@@ -211,6 +213,7 @@ _WHERE: Final = {
     "Request": "tocsin.gossip.answering",
     "RetryPolicy": "tocsin.gossip.services.joining",
     "SendPacket": "tocsin.gossip.core.effects",
+    "ShareSettings": "tocsin.gossip.transport.udp.shares",
     "StateRequest": "tocsin.gossip.core.effects",
     "Statistics": "tocsin.gossip.core.statistics",
     "Steps": "tocsin.gossip.core.steps",
