@@ -176,6 +176,7 @@ class NotificationWriter:
         self._waiting: deque[nflog.Entry] = deque()
         self._changes: set[asyncio.Task[None]] = set()
         self._handing: asyncio.Handle | None = None
+        self._applying = asyncio.Lock()
 
     def keep(self, entries: Sequence[nflog.Entry]) -> None:
         """Persist recorded entries, then put them into the log and broadcast them. Less than fill a change
@@ -219,7 +220,9 @@ class NotificationWriter:
         try:
             await self._commit(NOTIFICATIONS.key, entries, apply)
         except (StorageError, ClosedError):
-            apply()
+            async with self._applying:  # All changes of a transaction fail in one iteration.
+                apply()
+                await asyncio.sleep(0)
 
     def _put(self, entry: nflog.Entry) -> None:
         try:

@@ -419,6 +419,46 @@ def test_no_more_changes_than_two_transactions_take_are_handed_to_the_disk() -> 
     asyncio.run(story())
 
 
+def test_what_a_failed_transaction_refused_is_applied_one_change_in_an_iteration() -> None:
+    async def story() -> None:
+        log, recorded = NotificationLog(3600 * 10**9), RecordedEntries()
+        view, disk_failed, told, turn = LogView(log, recorded), asyncio.Event(), list[bytes](), 0
+        under_way, in_turn = 0, Counter[int]()
+
+        async def commit(kind: str, entries: Sequence[Entry], apply: Callable[[], None]) -> None:
+            nonlocal under_way
+            under_way += 1
+            await disk_failed.wait()
+            raise StorageError("broken")
+
+        def broadcast(kind: str, changes: Sequence[bytes]) -> None:
+            in_turn[turn] += len(changes)
+            told.extend(changes)
+
+        def turns() -> None:
+            nonlocal turn
+            turn += 1
+            asyncio.get_running_loop().call_soon(turns)
+
+        turns()
+        writer = NotificationWriter(
+            log, recorded, commit=commit, now=lambda: NOW, broadcast=broadcast, logger=LOG
+        )
+        entries = [
+            view.record((Receiver("sink", "webhook", 0), f"group {number}"), [1], [], NOW, 0, {})
+            for number in range(8 * KEPT_AT_ONCE)
+        ]
+        writer.keep(entries)
+        await eventually(lambda: under_way == 8)
+        disk_failed.set()
+        await writer.drained()
+        assert told == [entry.encoded for entry in entries]
+        assert max(in_turn.values()) <= KEPT_AT_ONCE
+        assert not len(recorded)
+
+    asyncio.run(story())
+
+
 def test_one_entry_that_cannot_be_put_keeps_no_other_of_its_change_from_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
