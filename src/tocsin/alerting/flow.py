@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from tocsin.alerting.effects import PipelineEffect
+from tocsin.alerting.effects import FlushFinished, PipelineEffect
 from tocsin.alerting.group import Flush
 from tocsin.alerting.grouping import Grouping
 from tocsin.alerting.intent import Intents
@@ -31,7 +31,8 @@ FlowEffect: TypeAlias = PipelineEffect | FlushHeld | IntentsPending
 
 
 class AlertFlow:
-    """What the dispatcher flushes goes into the pipeline; with ``hold`` true of it, when it is started."""
+    """What the dispatcher flushes goes into the pipeline; with ``hold`` true of it, when it is started.
+    ``hold`` must not raise."""
 
     def __init__(
         self,
@@ -59,7 +60,11 @@ class AlertFlow:
 
     def start(self, flush: Flush, now: Nanoseconds) -> None:
         """Let a flush that was held go on."""
-        self.pipeline.start(flush, now)
+        try:
+            self.pipeline.start(flush, now)
+        except Exception as error:  # A bug costs this flush and no other; the group is flushed again.
+            failed = FlushFinished(flush, success=False, error=f"starting the flush failed: {error!r}")
+            self._held.append(failed)
 
     def next_timeout(self) -> Nanoseconds | None:
         """When ``handle_timeout`` is to be called next."""
@@ -76,7 +81,7 @@ class AlertFlow:
             if self._hold(flush):
                 self._held.append(FlushHeld(flush))
             else:
-                self.pipeline.start(flush, now)
+                self.start(flush, now)
         self.pipeline.handle_timeout(now)
 
     def drain(self) -> list[FlowEffect]:

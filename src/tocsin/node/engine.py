@@ -258,7 +258,10 @@ class Engine:
     def _must_look_up(self, flush: Flush) -> bool:
         if len(flush.alerts) > KNOWN_AT_ONCE:
             return True
-        return not self._look_ups.at_once([alert.labels for alert in flush.alerts])
+        try:
+            return not self._look_ups.at_once([alert.labels for alert in flush.alerts])
+        except Exception:  # A bug, which _start_later comes upon and reports.
+            return True
 
     async def _start_later(self, flush: Flush) -> None:
         """Start a flush once it is known which silences match its alerts."""

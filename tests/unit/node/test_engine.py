@@ -17,11 +17,12 @@ from tests.support.transports import eventually
 from tocsin.alerting.alert import Alert
 from tocsin.alerting.alerts import Alerts
 from tocsin.alerting.flow import AlertFlow
-from tocsin.alerting.group import MINIMUM_TIMEOUT
+from tocsin.alerting.group import MINIMUM_TIMEOUT, Flush
 from tocsin.alerting.grouping import SLICE
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.nflog import Entry, NotificationLog
 from tocsin.alerting.notification import Notification
+from tocsin.alerting.pipeline import Pipeline
 from tocsin.alerting.remembered import Remembered
 from tocsin.alerting.silence import Silences
 from tocsin.alerting.timestamp import SECOND, Nanoseconds
@@ -261,6 +262,47 @@ def test_a_fault_of_looking_silences_up_costs_no_notification(monkeypatch: pytes
         engine = bench.engine(HeldSender())
         engine.insert([bench.alert("x")])
         await eventually(lambda: bench.recorded)
+        await engine.close(1)
+
+    run(story)
+
+
+def test_a_fault_of_a_look_up_at_once_costs_no_notification(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> bool:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(LookUps, "at_once", fails)
+
+    async def story(bench: Bench) -> None:
+        sender = HeldSender()
+        engine = bench.engine(sender)
+        engine.insert([bench.alert("x"), bench.alert("y")])
+        await eventually(lambda: len(bench.recorded) == 2)
+        await engine.close(1)
+
+    run(story)
+
+
+def test_a_flush_that_cannot_be_started_costs_no_other_and_its_group_is_flushed_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    begin, bugs = Pipeline.start, ["a bug"]
+
+    def fails_once(pipeline: Pipeline, flush: Flush, now: Nanoseconds) -> None:
+        if bugs:
+            raise RuntimeError(bugs.pop())
+        begin(pipeline, flush, now)
+
+    monkeypatch.setattr(Pipeline, "start", fails_once)
+
+    async def story(bench: Bench) -> None:
+        sender = HeldSender()
+        engine = bench.engine(sender)
+        engine.insert([bench.alert("x"), bench.alert("y")])
+        await eventually(lambda: len(bench.recorded) == 2)
+        assert {each.group_labels["alertname"] for each in sender.sent} == {"x", "y"}
+        [error] = [each.__dict__["fields"]["err"] for each in caplog.records if each.levelname == "ERROR"]
+        assert error == "starting the flush failed: RuntimeError('a bug')"
         await engine.close(1)
 
     run(story)
