@@ -19,7 +19,7 @@ from tocsin.alerting.labels import Labels
 from tocsin.alerting.record.model import FlushRecord
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import Nanoseconds
-from tocsin.errors import NotFoundError, StorageError
+from tocsin.errors import ClosedError, NotFoundError, StorageError
 from tocsin.node.api.scheduler import pause
 from tocsin.node.api.steps import meets, pauses_after, run_steps
 from tocsin.node.places import Places
@@ -203,7 +203,7 @@ class Explaining:
                         return found, "there are older records"
                 if monotonic() > end:
                     return found, "its record was not searched to the end"
-        except StorageError as error:
+        except (StorageError, ClosedError) as error:
             return found, f"its record cannot be read: {error}"
         return found, ""
 

@@ -14,10 +14,11 @@ from tocsin.alerting.explain.knowledge import HeldAlert, Knowledge
 from tocsin.alerting.explain.question import MAX_ALERTS, Question
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import parse_matchers
-from tocsin.errors import NotFoundError
+from tocsin.errors import ClosedError, NotFoundError
 from tocsin.node import explaining, prepared
 from tocsin.node.app import Node, start
 from tocsin.node.config.arguments import parse_flags
+from tocsin.node.decisionrecord import DecisionRecord
 
 CONFIG = """
 route:
@@ -98,6 +99,24 @@ def test_a_node_that_keeps_no_record_tells_from_the_log(
         assert "it has no record of it" in told.groups[0].outcomes[0].why
 
     play(tmp_path, monkeypatch, story, "--record.max-entries=0")
+
+
+def test_a_record_that_is_closed_meanwhile_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise ClosedError("the journal is closed")
+
+    async def story(node: Node, sender: Sender) -> None:
+        await node.put_alerts([alert("A", node.now())])
+        await eventually(lambda: sender.sent == [["A"]])
+        with monkeypatch.context() as patched:
+            patched.setattr(DecisionRecord, "search", closed)
+            found = await node.explaining.explain(about("alertname=A"), peers=True)
+        assert len(found.stories) == 1
+        assert found.nodes[0].why == "its record cannot be read: the journal is closed"
+
+    play(tmp_path, monkeypatch, story)
 
 
 def test_what_is_gone_from_memory_is_told_from_the_record(

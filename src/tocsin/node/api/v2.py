@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.quote import go_quote
-from tocsin.errors import NotFoundError, StorageError, ValidationError
+from tocsin.errors import ClosedError, NotFoundError, StorageError, ValidationError
 from tocsin.node.api import cors
 from tocsin.node.api.alerts import AlertOperations
 from tocsin.node.api.answers import coded_error, empty, text_error
@@ -75,7 +75,7 @@ class ApiV2:
             answer = text_error(400, str(error))
         except NotFoundError as error:
             answer = text_error(404, str(error))
-        except StorageError as error:
+        except (StorageError, ClosedError) as error:
             answer = text_error(503, str(error))
         if "Cache-Control" not in answer.headers:
             answer.headers["Cache-Control"] = "no-store"

@@ -22,7 +22,7 @@ from tocsin.alerting.matcher import Matcher, MatchType, ParserMode
 from tocsin.alerting.route import RouteConfig, build_route
 from tocsin.alerting.silence import Silence
 from tocsin.alerting.timestamp import SECOND, format_milliseconds
-from tocsin.errors import ConfigError
+from tocsin.errors import ClosedError, ConfigError
 from tocsin.node.api import ClusterStatus, Limits, PeerStatus, alerts, create_app, general
 from tocsin.node.api import places as places_module
 from tocsin.node.api.app import Site
@@ -400,6 +400,18 @@ def test_an_unexpected_error_is_500_and_logged(caplog: pytest.LogCaptureFixture)
 
     play(story, Broken())
     assert "secret detail" in caplog.text
+
+
+def test_a_store_that_was_closed_at_the_shutdown_is_no_bug() -> None:
+    class Closed(LoneNode):
+        async def set_silence(self, silence: Silence) -> str:
+            raise ClosedError("the journal is closed")
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        answer = await http.post("/api/v2/silences", json=_silence())
+        assert (answer.status_code, answer.json()) == (503, "the journal is closed")
+
+    play(story, Closed())
 
 
 def test_received_alerts_are_counted() -> None:

@@ -14,7 +14,14 @@ from starlette.responses import Response
 
 from tocsin.alerting.matcher import ParserMode
 from tocsin.dataclass import dataclass
-from tocsin.errors import ConfigError, ConflictError, NotFoundError, StorageError, ValidationError
+from tocsin.errors import (
+    ClosedError,
+    ConfigError,
+    ConflictError,
+    NotFoundError,
+    StorageError,
+    ValidationError,
+)
 from tocsin.models.base import Problem
 from tocsin.node.api import cors
 from tocsin.node.api.backend import Backend
@@ -128,7 +135,7 @@ class TocsinV1:
             return problem(404, str(error))
         except ConflictError as error:
             return problem(409, str(error))
-        except StorageError as error:
+        except (StorageError, ClosedError) as error:
             return problem(503, str(error))
         except Exception:  # a bug of ours: an error for the client, and the traceback in the log
             _log.exception("Failed to answer a request", extra={"path": path})

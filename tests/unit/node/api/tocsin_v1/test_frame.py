@@ -13,6 +13,7 @@ import pytest
 from tests.support.api_backend import LoneNode
 from tests.support.api_requests import alert
 from tests.support.openapi import PREFIX, check, play
+from tocsin.errors import ClosedError
 from tocsin.models.base import Page, Paging, Query
 from tocsin.models.status import Status
 from tocsin.node.api import ClusterStatus, Limits
@@ -212,6 +213,22 @@ def test_the_time_of_an_answer_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     )
     monkeypatch.setattr(api, "RESOURCES", (*RESOURCES, *extra))
     monkeypatch.setattr(api, "TIME_LIMIT", 0.01)
+    play(story)
+
+
+def test_a_store_that_was_closed_at_the_shutdown_is_no_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(context: Context) -> Callable[[Call[Query, None]], Awaitable[Status]]:
+        async def answer(call: Call[Query, None]) -> Status:
+            raise ClosedError("the journal is closed")
+
+        return answer
+
+    async def story(http: httpx.AsyncClient, node: LoneNode) -> None:
+        problem = (await http.get(f"{PREFIX}/closed")).json()
+        assert (problem["status"], problem["message"]) == (503, "the journal is closed")
+
+    extra = Resource(path="/closed", summary="", query=Query, answer=Status, make=closed)
+    monkeypatch.setattr(api, "RESOURCES", (*RESOURCES, extra))
     play(story)
 
 
