@@ -18,7 +18,7 @@ from tocsin.dataclass import dataclass
 from tocsin.errors import ConfigError
 from tocsin.tls.contexts import build_client_context, build_server_context
 from tocsin.tls.files import Files, Mark, are_small, digest, marks, named_files
-from tocsin.tls.kept import check_kept
+from tocsin.tls.kept import wanted_or_kept
 from tocsin.tls.names import is_for, subject_alternative_names
 from tocsin.tls.refusal import RefusalError
 from tocsin.tls.settings import ClientAuthType, ClusterTLSConfig
@@ -273,10 +273,8 @@ class ClusterIdentity:
         if content == self._tried and not (again and not self.reload_successful):
             return
         self._tried = content
+        config, refusal = await asyncio.to_thread(wanted_or_kept, self.config, self._source)
         try:
-            config, refusal = self._kept(
-                await asyncio.to_thread(self._source) if self._source is not None else self.config
-            )
             files = self._all_files(config)
             if files != self._files:
                 self._files, self._marks = files, marks(files)
@@ -284,30 +282,21 @@ class ClusterIdentity:
             loaded = await asyncio.to_thread(self._loaded, config)
         except ConfigError as error:
             if self._tried == content:
-                self._failed(error)
-            elif self.reload_successful:
+                raise self._neither(error, refusal) from None
+            if self.reload_successful:
                 return  # Something newer is in use already.
             raise
         if self._tried == content:  # Else something newer has been loaded meanwhile.
             self._adopt(loaded, refusal)
 
     def _replace(self) -> None:
+        config, refusal = wanted_or_kept(self.config, self._source)
         try:
-            config, refusal = self._kept(self._source() if self._source is not None else self.config)
             self._watch(self._all_files(config))
             loaded = self._loaded(config)
         except ConfigError as error:
-            self._failed(error)
-            raise
+            raise self._neither(error, refusal) from None
         self._adopt(loaded, refusal)
-
-    def _kept(self, config: ClusterTLSConfig) -> tuple[ClusterTLSConfig, ConfigError | None]:
-        """``config``; or the one in use, if that protects more, whose files can still be renewed, and why."""
-        try:
-            check_kept(self.config, config)
-        except ConfigError as error:
-            return self.config, error
-        return config, None
 
     def _loaded(self, config: ClusterTLSConfig) -> _Material:
         """What the files give, if it can be used; :class:`ConfigError`."""
@@ -326,6 +315,16 @@ class ClusterIdentity:
         self.reload_failures += 1
         self.reload_successful = False
         _log.error("changed TLS files are not usable, the old ones stay in use: %s", error)
+
+    def _neither(self, error: ConfigError, refusal: ConfigError | None) -> ConfigError:
+        """What is to be raised if files cannot be used: why the configuration that names others is not in
+        use, if it is not, comes first."""
+        if refusal is None:
+            refusal = error
+        else:
+            _log.error("files of the old TLS configuration are not usable: %s", error)
+        self._failed(refusal)
+        return refusal
 
     def _adopt(self, loaded: _Material, refusal: ConfigError | None) -> None:
         if refusal is None or loaded.content != self._now.content:

@@ -7,6 +7,7 @@ only protects less: without ``client_auth_type`` everybody is let in.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import Final
 
 from tocsin.errors import ConfigError
@@ -21,6 +22,19 @@ _VERIFYING: Final = (
 WHY: Final = "a running node gives up nothing that protects, as the file may be cut off"
 PROBLEM: Final = f"is gone; {WHY}"
 HINT: Final = "put it back; if it is meant, restart the node, which takes it"
+
+
+def wanted_or_kept(
+    before: ClusterTLSConfig, source: Callable[[], ClusterTLSConfig] | None
+) -> tuple[ClusterTLSConfig, ConfigError | None]:
+    """What ``source`` gives; or ``before``, if that protects more or the other cannot be read, and why: its
+    files can still be renewed."""
+    try:
+        after = source() if source is not None else before
+        check_kept(before, after)
+    except ConfigError as error:
+        return before, error
+    return after, None
 
 
 def check_kept(before: ClusterTLSConfig, after: ClusterTLSConfig) -> None:

@@ -336,6 +336,38 @@ def test_certificates_are_renewed_although_a_change_of_the_configuration_is_refu
     assert identity.reload_successful
 
 
+@pytest.mark.parametrize("aside", [False, True])
+def test_certificates_are_renewed_although_the_changed_configuration_cannot_be_read(
+    tmp_path: Path, aside: bool
+) -> None:
+    config, file = file_config(tmp_path, AUTHORITY), tmp_path / "tls.yml"
+    file.write_text("good")
+
+    def source() -> ClusterTLSConfig:
+        if file.read_text() != "good":
+            raise ConfigError(str(file), "is no YAML")
+        return config
+
+    identity = ClusterIdentity(source=source, watched=(file,))
+
+    def reload() -> None:
+        with pytest.raises(ConfigError, match="is no YAML"):
+            asyncio.run(identity.reload_aside()) if aside else identity.reload()
+
+    before = identity.server_context()
+    file.write_text("torn")
+    reload()
+    assert identity.server_context() is before
+    AUTHORITY.issue("10.9.9.9").write(tmp_path, "node")
+    reload()
+    assert identity.server_context() is not before
+    assert "10.9.9.9" in identity.hosts
+    assert (identity.reload_failures, identity.reload_successful) == (2, False)
+    file.write_text("good")
+    identity.reload()
+    assert identity.reload_successful
+
+
 def test_an_authority_taken_out_of_the_file_is_trusted_no_longer(tmp_path: Path) -> None:
     identity = ClusterIdentity(file_config(tmp_path, AUTHORITY))
     other = CertificateAuthority("another authority")

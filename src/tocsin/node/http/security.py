@@ -93,10 +93,7 @@ class WebSecurity:
         if self._seen == _contents((self._path, *self._files)):
             return None
         statistics = self.statistics
-        try:
-            state, refusal = self._attempt()
-        except ConfigError as error:
-            state, refusal = self.state, error
+        state, refusal = self._attempt()
         if refusal is None:
             statistics.last_reload_successful = 1
         else:
@@ -114,13 +111,18 @@ class WebSecurity:
         return state
 
     def _attempt(self) -> tuple[WebState, ConfigError | None]:
-        """What the file says. If the state in force protects more: that, with its files as they are now, so
-        that no certificate runs out meanwhile, and why."""
-        state = self._load(self._read)
+        """What the file says. If that cannot be used, or the state in force protects more: the latter, with
+        its files as they are now, so that no certificate runs out meanwhile, and why."""
         try:
+            state = self._load(self._read)
             self._check_kept(state)
         except ConfigError as refusal:
-            return self._load(self._renewed), refusal
+            try:
+                return self._load(self._renewed), refusal
+            except ConfigError as error:
+                if str(error) != str(refusal):
+                    _log.error("files of the old web configuration are not usable: %s", error)
+                return self.state, refusal
         return state, None
 
     def _check_kept(self, state: WebState) -> None:

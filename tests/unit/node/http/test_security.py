@@ -367,6 +367,31 @@ def test_certificates_are_renewed_although_a_change_of_the_file_is_refused(
     assert security.statistics.last_reload_successful == 1
 
 
+@pytest.mark.parametrize("bad", ["tls_server_config: [", "tls_server_config:\n  cert_file: node.crt\n", None])
+def test_certificates_are_renewed_although_the_changed_file_cannot_be_read(
+    folder: Path, bad: str | None
+) -> None:
+    path = write(folder, SERVER)
+    security = WebSecurity(path)
+    first = security.state
+    if bad is None:
+        path.unlink()
+    else:
+        path.write_text(bad)
+    assert security.check_files() is None
+    AUTHORITY.issue(name="renewed").write(folder, "node")
+    second = security.check_files()
+    assert second is not None
+    assert second.context is not first.context
+    assert second.config is first.config
+    assert (security.statistics.reload_failures, security.statistics.last_reload_successful) == (2, 0)
+    security.state = second
+    assert security.check_files() is None
+    path.write_text(SERVER)
+    assert security.check_files() is not None
+    assert security.statistics.last_reload_successful == 1
+
+
 def test_a_file_that_is_put_right_is_seen_although_its_name_was_never_in_force(folder: Path) -> None:
     path = write(folder, SERVER)
     security = WebSecurity(path)
