@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Final
 
 from tocsin.bounded import Allowance
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig
+from tocsin.gossip.transport.known import KnownSources
 
-MAX_KNOWN: Final = 1024
 COST: Final = 0.002
 """Seconds of a processor that a handshake is taken to need, by which sources are charged."""
 _ALL: Final = "strangers"
@@ -24,14 +23,11 @@ class Admission:
     def __init__(self, config: DTLSTransportConfig) -> None:
         self._sources: Allowance = Allowance(config.tls.host_share, config.tls.host_burst)
         self._unknown: Allowance = Allowance(config.tls.unverified_share, config.tls.host_burst)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known = KnownSources()
 
     def know(self, source: str) -> None:
         """A peer there was authenticated. The one not seen for longest makes room."""
-        self._known[source] = None
-        self._known.move_to_end(source)
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        self._known.add(source)
 
     def knows(self, source: str) -> bool:
         """Whether a peer there was authenticated before."""

@@ -3,15 +3,14 @@ another."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from tocsin.gossip.transport.known import KnownSources
 from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 
-MAX_KNOWN: Final = 1024
 _ALL: Final = "strangers"
 
 
@@ -26,14 +25,11 @@ class Handshakes:
     def __init__(self, config: TLSTransportConfig) -> None:
         self._sources = FairScheduler(config.host_share, config.host_burst)
         self._unverified = FairScheduler(config.unverified_share, config.host_burst)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known = KnownSources()
 
     def know(self, source: str) -> None:
         """A peer there was accepted. The one not seen for longest makes room."""
-        self._known[source] = None
-        self._known.move_to_end(source)
-        if len(self._known) > MAX_KNOWN:
-            self._known.popitem(last=False)
+        self._known.add(source)
 
     def knows(self, source: str) -> bool:
         """Whether a peer there was accepted before."""

@@ -8,7 +8,8 @@ from time import perf_counter
 
 from tests.support.transports import eventually as eventually_async
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.tls.handshakes import MAX_KNOWN, Handshakes
+from tocsin.gossip.transport.known import MAX_KNOWN
+from tocsin.gossip.transport.tls.handshakes import Handshakes
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
 
 CONFIG = TLSTransportConfig(listen_address=Address("127.0.0.1", 0))
