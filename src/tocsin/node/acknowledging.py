@@ -21,7 +21,7 @@ from tocsin.node.lookups import LookUps
 INTERVAL: Final[Nanoseconds] = 2 * SECOND
 """Nanoseconds between evaluations."""
 SLICE: Final = 512
-"""Silences of alerts that are evaluated before other work runs."""
+"""Silences, or silences of alerts, that are evaluated before other work runs."""
 
 
 @dataclass(slots=True)
@@ -65,7 +65,8 @@ class Acknowledging:
         cannot be written; the next evaluation tries again."""
         standings = await self._standings()
         self.statistics.active = len(standings)
-        for identifier in self._acknowledgements.evaluate(standings, self._clock.now(), self._wait()):
+        evaluating = self._acknowledgements.evaluating(standings, self._clock.now(), self._wait())
+        for identifier in await run_steps(evaluating):
             try:
                 await self._expire(identifier)
             except NotFoundError:
@@ -76,14 +77,16 @@ class Acknowledging:
     async def _standings(self) -> Mapping[str, Standing | None]:
         silences, now = self._silences, self._clock.now()
         starts: dict[str, Nanoseconds] = {}
-        for identifier in silences.acknowledgements:
+        found: dict[str, Standing | None] = {}
+        pauses = pauses_after(SLICE)
+        for identifier in list(silences.acknowledgements):
+            if next(pauses):
+                await asyncio.sleep(0)
             silence = silences.get(identifier)
             if silence is not None and silence.state_at(now) is SilenceState.ACTIVE:
-                starts[identifier] = silence.starts_at
-        found: dict[str, Standing | None] = dict.fromkeys(starts)
+                starts[identifier], found[identifier] = silence.starts_at, None
         if not starts:
             return found
-        pauses = pauses_after(SLICE)
         for alert in self._alerts.all():
             if next(pauses):
                 await asyncio.sleep(0)

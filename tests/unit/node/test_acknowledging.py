@@ -31,6 +31,22 @@ def test_others_get_their_turn_between_the_silences_of_one_alert(monkeypatch: py
     )
     alerts = [SimpleNamespace(labels=each, resolved_at=lambda _now: False) for each in range(3)]
 
+    assert turns_of(silences, alerts) >= 3 * 200 // 10
+
+
+def test_others_get_their_turn_where_there_are_many_acknowledgements_and_no_alert(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(acknowledging, "SLICE", 10)
+    silence = SimpleNamespace(state_at=lambda _now: SilenceState.ACTIVE, starts_at=0)
+    names = {f"silence {each}" for each in range(2000)}
+    silences = SimpleNamespace(acknowledgements=names, get=lambda _name: silence)
+    assert turns_of(silences, []) >= 2000 // 10
+
+
+def turns_of(silences: SimpleNamespace, alerts: list[SimpleNamespace]) -> int:
+    """Iterations of the event loop that others have during an evaluation."""
+
     async def main() -> int:
         parts: Any = cast("Any", SimpleNamespace)(all=lambda: alerts, now=lambda: 1)
         evaluate = Acknowledging(
@@ -44,4 +60,4 @@ def test_others_get_their_turn_between_the_silences_of_one_alert(monkeypatch: py
         await looking
         return turns
 
-    assert asyncio.run(main()) >= 3 * 200 // 10
+    return asyncio.run(main())
