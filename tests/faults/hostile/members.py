@@ -52,12 +52,28 @@ def _(attacker: Attacker) -> None:
 def _(attacker: Attacker) -> None:
     for name in ("a", "b", "c", "nobody"):
         attacker.packets([forge.accusation(kind, name, forge.HIGHEST) for kind in (3, 5)] * 50)
+        attacker.packets([forge.accusation(5, name, forge.HIGHEST, name), forge.alive(name, forge.HIGHEST)])
 
 
 @attack("packets: accusations that never end", "gossip_refutations")
 def _(attacker: Attacker) -> None:
     first = time.time_ns() // 1_000_000 % 4_000_000_000  # each round goes on where the last one ended
     attacker.packets([forge.accusation(3, "a", first + number) for number in range(500)])
+
+
+@attack("packets: leaves and deaths in others' names", "gossip_verdicts_put")
+def _(attacker: Attacker) -> None:
+    """And the name of who is said to have left, claimed at once."""
+    first = time.time_ns() // 1_000_000 % 4_000_000_000
+    for number in range(0, 60, 3):
+        left, dead = forge.accusation(5, "b", first + number, "b"), forge.accusation(5, "c", first + number)
+        attacker.packets([left, dead, forge.alive("b", first + number + 1), forge.alive("c", first + number)])
+
+
+@attack("packets: another protocol's versions", "gossip_messages_refused")
+def _(attacker: Attacker) -> None:
+    """Who believes them exchanges states with nobody any more."""
+    attacker.packets([forge.alive(name, Vsn=bytes((4, 5, 4, 0, 0, 0))) for name in ("phantom", "z")])
 
 
 @attack("packets: alive messages in our name", "gossip_name_conflicts", "gossip_refutations")

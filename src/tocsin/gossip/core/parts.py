@@ -90,7 +90,7 @@ def assemble(
     membership: Membership
     detector: FailureDetector
     if kind is MembershipKind.SWIM:
-        membership = swim = SwimMembership(context, table, admission, members)
+        membership = swim = SwimMembership(context, table, admission, members, outbox)
         detector = Prober(context, swim, outbox, exchanges)
     else:
         membership = static = StaticMembership(context, table, admission, members)

@@ -50,7 +50,9 @@ class Statistics:
     accusations_outdated: int = 0
     """Accusations at an incarnation that the member has outbid; answered with the newer state."""
     unrefutable: int = 0
-    """Accusations with the highest incarnation there is, which nobody could refute; dropped."""
+    """Messages about others with the highest incarnation there is, which nobody could refute; dropped."""
+    verdicts_put: int = 0
+    """Messages of others that a live member is dead or has left, put to that member first."""
     name_conflicts: int = 0
     membership_ignored: int = 0
     """What peers said of others' membership while discovery decides it."""

@@ -27,6 +27,8 @@ class MemberTable:
         self._order: list[str] = [local.name]
         self._names = {local.address: local.name}
         self._hosts = Counter([local.address.host])
+        self.versions: Counter[bytes] = Counter([local.versions])
+        """What the known members say to speak, and how many do."""
         self._live = 1
         self._live_sources: Quota[str] = Quota()
         self._live_sources.add(source_of(local.address.host))
@@ -118,6 +120,10 @@ class MemberTable:
             self._hosts[member.address.host] += 1
             if before is not None:
                 self._hosts -= Counter([before.address.host])
+        if before is None or before.versions != member.versions:
+            self.versions[member.versions] += 1
+            if before is not None:
+                self.versions -= Counter([before.versions])
         if before is not None and before.live:
             self._live_sources.release(source_of(before.address.host))
         if member.live:
@@ -134,6 +140,7 @@ class MemberTable:
         """Remove members that are not live."""
         self._context.of_peers.forget(names)
         self._hosts -= Counter([self._members[name].address.host for name in names])
+        self.versions -= Counter([self._members[name].versions for name in names])
         self._members = {name: one for name, one in self._members.items() if name not in names}
         self._names = {at: name for at, name in self._names.items() if name not in names}
         self._order = [name for name in self._order if name not in names]

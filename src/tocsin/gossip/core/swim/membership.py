@@ -13,11 +13,13 @@ from tocsin.gossip.core.context import Context, Handlers
 from tocsin.gossip.core.effects import MemberJoined, MemberLeft, MemberUpdated, NameConflict
 from tocsin.gossip.core.local import LocalMember, alive_problem
 from tocsin.gossip.core.member import Member
+from tocsin.gossip.core.outbox import Outbox
 from tocsin.gossip.core.refutation import MAX_INCARNATION, REFUTATION
 from tocsin.gossip.core.roles import Admission
 from tocsin.gossip.core.steps import Steps
-from tocsin.gossip.core.swim.merge import incompatibility, merge
+from tocsin.gossip.core.swim.merge import incompatibility, merge, versions_problem
 from tocsin.gossip.core.swim.suspicion import Suspicion, begin_suspicion
+from tocsin.gossip.core.swim.verdicts import VERDICT, Verdicts, is_own_word
 from tocsin.gossip.core.table import MemberTable
 from tocsin.gossip.peer import PeerIdentity
 from tocsin.gossip.wire.codec import encode_message
@@ -35,13 +37,19 @@ class SwimMembership:
     timers in ``context``.
 
     An incarnation of 2**32 - 1 leaves the accused no higher one to answer with. So accusations that carry it
-    are dropped unless our own probe made them, and our own incarnation is never raised by one.
+    are dropped unless our own probe made them, and our own incarnation is never raised by one. What is said
+    of a known member at it counts only as that member's own word, where the transport knows who speaks.
     """
 
     answers_pings = True
 
     def __init__(
-        self, context: Context, table: MemberTable, admission: Admission, queue: BroadcastQueue
+        self,
+        context: Context,
+        table: MemberTable,
+        admission: Admission,
+        queue: BroadcastQueue,
+        outbox: Outbox,
     ) -> None:
         self.table = table
         self._context = context
@@ -49,12 +57,14 @@ class SwimMembership:
         self._queue = queue
         self._local = LocalMember(context, table, queue)
         self._suspicions: dict[str, Suspicion] = {}
+        self._verdicts = Verdicts(context, table, outbox)
 
     @property
     def handlers(self) -> Handlers:
-        """Suspicions and put-off refutations."""
+        """Suspicions, verdicts and put-off refutations."""
         return {
             SUSPICION: self.suspicion_expired,
+            VERDICT: self._verdict_due,
             REFUTATION: lambda _, now: self._local.refutation.timed_out(now),
         }
 
@@ -85,9 +95,14 @@ class SwimMembership:
         if stored is not None:
             context.of_peers.alive(message.node)
         moved = stored is not None and stored.address != address
-        if stored is not None and not moved and message.incarnation <= stored.incarnation:
+        if stored is not None and not moved and not _is_later(message, stored, peer):
             return
-        if problem := alive_problem(message, context.config.meta_max_size):
+        last = message.incarnation >= MAX_INCARNATION
+        if stored is not None and last and peer is not None and not is_own_word(stored, peer):
+            context.statistics.unrefutable += 1
+            return
+        problem = alive_problem(message, context.config.meta_max_size)
+        if problem := problem or self._versions_problem(message):
             context.refuse("alive", problem, source)
             return
         if problem := self._admission.objection(message, address, source, peer):
@@ -104,7 +119,7 @@ class SwimMembership:
                 return
             table.insert(message.node)
             context.of_peers.alive(message.node)
-        self._drop_suspicion(message.node)
+        self._drop_accusations(message.node)
         self._queue.add(encode_message(message), message.node)
         member = Member(
             name=message.node,
@@ -163,11 +178,12 @@ class SwimMembership:
         message: Dead,
         now: float,
         source: Address,  # noqa: ARG002
-        peer: PeerIdentity | None = None,  # noqa: ARG002
+        peer: PeerIdentity | None = None,
         *,
         witnessed: bool = False,
     ) -> None:
-        """A member is dead, or (accused by itself) left; ``witnessed`` when our own suspicion ran out."""
+        """A member is dead, or (accused by itself) left; ``witnessed`` when our own suspicion ran out, or the
+        member had nothing to say to it."""
         if message.node == self.table.name:
             self._local.apply_accusation(message, now)
             return
@@ -177,10 +193,13 @@ class SwimMembership:
         left = message.node == message.accuser
         if message.incarnation >= MAX_INCARNATION and not witnessed:
             leaves_with_it = left and stored.incarnation == MAX_INCARNATION
-            if not leaves_with_it:
+            if not leaves_with_it or (peer is not None and not is_own_word(stored, peer)):
                 self._context.statistics.unrefutable += 1
                 return
-        self._drop_suspicion(message.node)
+        if not witnessed and self._verdicts.must_wait(message, stored, peer):
+            self._verdicts.put(message, stored, now)
+            return
+        self._drop_accusations(message.node)
         if not stored.live:
             return
         self._queue.add(encode_message(message), message.node)
@@ -196,8 +215,9 @@ class SwimMembership:
     def merge(
         self, nodes: Sequence[NodeState], source: Address, now: float, peer: PeerIdentity | None
     ) -> Steps[str]:
-        """Apply a peer's table, unless the versions in it do not fit ours."""
-        if problem := incompatibility(self.table.all(), nodes):
+        """Apply a peer's table, unless the versions in it do not fit ours. (memberlist looks at those of all
+        members: one that lied about its own kept all others from exchanging states.)"""
+        if problem := incompatibility([self.table.local], nodes):
             return problem
         yield from merge(nodes, self, self._context.statistics, source, now, peer)
         return ""
@@ -224,11 +244,16 @@ class SwimMembership:
                 (SUSPICION, name), min(now + self._context.config.probe_interval, latest)
             )
             return
-        self._drop_suspicion(name)
+        self._drop_accusations(name)
         member = self.table.get(name)
         if member is not None:
             dead = Dead(member.incarnation, name, self.table.name)
             self.apply_dead(dead, now, self.table.local.address, witnessed=True)
+
+    def _verdict_due(self, name: str, now: float) -> None:
+        """The member had nothing to say to what others say of it."""
+        if (message := self._verdicts.take(name)) is not None:
+            self.apply_dead(message, now, self.table.local.address, witnessed=True)
 
     # -- ourselves
 
@@ -252,7 +277,7 @@ class SwimMembership:
 
     def remove(self, name: str) -> None:
         """Remove a rejected member without gossiping it: each node judges by what it sees itself."""
-        self._drop_suspicion(name)
+        self._drop_accusations(name)
         self.table.remove(name)
 
     # -- of static membership
@@ -276,6 +301,13 @@ class SwimMembership:
         reclaim = self._context.config.dead_node_reclaim_time
         return stored.state is MemberState.DEAD and 0 < reclaim < now - stored.state_changed
 
+    def _versions_problem(self, message: Alive) -> str:
+        """Why what a member says to speak does not fit what all speak, or empty."""
+        table = self.table
+        return (
+            "" if message.versions in table.versions else versions_problem(message.versions, table.versions)
+        )
+
     def _room(self) -> bool:
         if self.table.known >= self._context.config.max_members:
             self._context.statistics.members_refused += 1
@@ -289,7 +321,16 @@ class SwimMembership:
         name = (OWN, accusation.node) if own else accusation.node
         self._queue.add(encode_message(accusation), name)
 
-    def _drop_suspicion(self, name: str) -> None:
+    def _drop_accusations(self, name: str) -> None:
+        self._verdicts.drop(name)
         if self._suspicions.pop(name, None) is not None:
             self._context.timers.cancel((SUSPICION, name))
             self._queue.withdraw((OWN, name))
+
+
+def _is_later(message: Alive, stored: Member, peer: PeerIdentity | None) -> bool:
+    """Whether it is later than what we know. Of the last incarnation what the member itself says is."""
+    if message.incarnation != MAX_INCARNATION or not is_own_word(stored, peer):
+        return message.incarnation > stored.incarnation
+    said = stored.incarnation, stored.state, stored.meta, stored.versions
+    return said != (message.incarnation, MemberState.ALIVE, message.meta, message.versions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from tocsin.gossip.address import Address
@@ -37,6 +37,15 @@ def incompatibility(local: Iterable[Member], remote: Iterable[NodeState]) -> str
         spoken.setdefault(member.versions, member.name)
         if member.state is MemberState.ALIVE:
             alive[member.versions] = None
+    return _outside(alive, spoken)
+
+
+def versions_problem(versions: bytes, others: Collection[bytes]) -> str:
+    """Why a member that speaks these cannot be one of a cluster in which the others do, or empty."""
+    return _outside([versions, *others], {versions: "the member"} | dict.fromkeys(others, "another member"))
+
+
+def _outside(alive: Collection[bytes], spoken: Mapping[bytes, str]) -> str:
     for offset, kind in ((0, "protocol"), (3, "delegate")):
         low = max((versions[offset] for versions in alive), default=0)
         high = min((versions[offset + 1] for versions in alive), default=255)

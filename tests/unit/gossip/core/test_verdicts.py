@@ -1,0 +1,158 @@
+"""What a peer says of others where the transport knows who speaks: nobody is taken away by another's word."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.endpoints import Bench, address_of, alive, encode, entry
+from tocsin.gossip.core.effects import MemberJoined, MemberLeft, NameConflict
+from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.wire.messages import Alive, Dead, MemberState, Message, PushPull, Suspect
+
+LAST = 2**32 - 1
+LIAR = PeerIdentity("liar", frozenset({"liar"}), str(address_of(9).host))
+OTHER_PROTOCOL = b"\4\5\4\0\0\0"
+
+
+def peer_of(number: int) -> PeerIdentity:
+    return PeerIdentity(f"certificate {number}", frozenset(), address_of(number).host)
+
+
+def tell(bench: Bench, peer: PeerIdentity, *messages: Message) -> None:
+    """A packet of a peer that the transport knows."""
+    for packet in bench.codec.encode([encode(message) for message in messages], checksum=False):
+        bench.endpoint.receive_packet(packet, address_of(9), bench.now, peer)
+    bench.drain()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    """With the members ``node-2`` to ``node-4``, at incarnation 1."""
+    made = Bench()
+    made.populate(3)
+    made.run(5)
+    made.events.clear()
+    made.sent.clear()
+    return made
+
+
+@pytest.mark.parametrize("accuser", ["node-2", "node-3", "liar"])
+class TestSaidByOthers:
+    def test_the_member_is_asked_and_stays_if_it_answers(self, bench: Bench, accuser: str) -> None:
+        verdict = Dead(7, "node-2", accuser)
+        tell(bench, LIAR, verdict)
+        assert [sent.destination for sent, messages in bench.sent if verdict in messages] == [address_of(2)]
+        assert bench.endpoint.statistics.verdicts_put == 1
+        tell(bench, peer_of(2), alive("node-2", 2, incarnation=8))
+        bench.run(60)
+        assert bench.member("node-2").state is MemberState.ALIVE
+        assert not bench.told(MemberLeft)
+        assert not bench.told(MemberJoined)
+
+    def test_it_counts_if_the_member_says_nothing(self, bench: Bench, accuser: str) -> None:
+        tell(bench, LIAR, Dead(7, "node-2", accuser))
+        assert bench.member("node-2").state is MemberState.ALIVE
+        bench.run(5)
+        left = accuser == "node-2"
+        assert bench.member("node-2").state is (MemberState.LEFT if left else MemberState.DEAD)
+        assert [event.member.name for event in bench.told(MemberLeft)] == ["node-2"]
+
+    def test_many_at_rising_incarnations_are_one(self, bench: Bench, accuser: str) -> None:
+        """The member answers some of them, and each answer ends the trial."""
+        for number in range(1, 41):
+            tell(bench, LIAR, *[Dead(100 * number + each, "node-2", accuser) for each in range(10)])
+            bench.run(bench.config.gossip_interval / 4)
+            if number % 4 == 0:
+                tell(bench, peer_of(2), alive("node-2", 2, incarnation=100 * number + 1))
+        assert bench.member("node-2").live
+        assert bench.endpoint.statistics.verdicts_put <= 11
+
+    def test_the_name_is_not_free_for_another_address(self, bench: Bench, accuser: str) -> None:
+        tell(bench, LIAR, Dead(7, "node-2", accuser), alive("node-2", 9, incarnation=8))
+        assert bench.member("node-2").address == address_of(2)
+        assert bench.told(NameConflict)
+
+
+@pytest.mark.parametrize(
+    "peer", [peer_of(2), PeerIdentity("certificate", frozenset({"node-2"}), address_of(77).host), None]
+)
+def test_who_leaves_by_its_own_word_leaves_at_once(bench: Bench, peer: PeerIdentity | None) -> None:
+    """``None``: of a transport that knows nobody, what comes is believed."""
+    if peer is None:
+        bench.feed(Dead(1, "node-2", "node-2"))
+    else:
+        tell(bench, peer, Dead(1, "node-2", "node-2"))
+    assert bench.member("node-2").state is MemberState.LEFT
+    assert not bench.endpoint.statistics.verdicts_put
+
+
+def test_who_left_is_not_asked_again(bench: Bench) -> None:
+    tell(bench, peer_of(2), Dead(1, "node-2", "node-2"))
+    tell(bench, LIAR, Dead(3, "node-2", "node-2"))
+    assert not bench.endpoint.statistics.verdicts_put
+
+
+class TestTheLastIncarnation:
+    def test_nobody_says_it_of_another(self, bench: Bench) -> None:
+        """There would be no answer to it: the member keeps what is false of it for as long as one runs."""
+        tell(bench, LIAR, alive("node-2", 2, incarnation=LAST, meta=b"false"))
+        tell(bench, LIAR, alive("node-2", 9, incarnation=LAST, meta=b"false"))
+        assert bench.member("node-2").incarnation == 1
+        assert bench.endpoint.statistics.unrefutable == 2
+
+    def test_nobody_leaves_in_another_s_name(self, bench: Bench) -> None:
+        tell(bench, peer_of(2), alive("node-2", 2, incarnation=LAST))
+        tell(bench, LIAR, Dead(LAST, "node-2", "node-2"))
+        bench.run(2)
+        assert bench.member("node-2").live
+        assert bench.endpoint.statistics.unrefutable == 1
+
+    def test_the_member_itself_says_what_is_true_then(self, bench: Bench) -> None:
+        tell(bench, LIAR, alive("node-2", 2, incarnation=LAST - 1, meta=b"false"))
+        tell(bench, peer_of(2), alive("node-2", 2, incarnation=LAST, meta=b"true"))
+        assert bench.member("node-2").meta == b"true"
+        tell(bench, peer_of(2), alive("node-2", 2, incarnation=LAST, meta=b"newer"))
+        assert bench.member("node-2").meta == b"newer"
+        tell(bench, peer_of(2), Dead(LAST, "node-2", "node-2"))
+        assert bench.member("node-2").state is MemberState.LEFT
+        tell(bench, peer_of(2), alive("node-2", 2, incarnation=LAST, meta=b"newer"))
+        assert bench.member("node-2").live
+
+
+class TestVersions:
+    """A member that says to speak another protocol would keep all others from exchanging their states."""
+
+    def test_nobody_says_what_does_not_fit(self, bench: Bench) -> None:
+        tell(bench, LIAR, alive("node-2", 2, incarnation=9, versions=OTHER_PROTOCOL))
+        bench.feed(alive("new", 5, versions=OTHER_PROTOCOL))
+        assert bench.member("node-2").incarnation == 1
+        assert bench.endpoint.member("new") is None
+        assert bench.endpoint.statistics.messages_refused == 2
+
+    def test_nor_two_what_does_not_fit_together(self, bench: Bench) -> None:
+        bench.feed(alive("one", 5, versions=b"\1\5\5\0\0\0"), alive("two", 6, versions=b"\2\2\2\0\0\0"))
+        assert bench.endpoint.member("one") is not None
+        assert bench.endpoint.member("two") is None
+
+    def test_it_may_come_once_the_other_is_forgotten(self, bench: Bench) -> None:
+        bench.feed(alive("one", 5, versions=b"\1\5\5\0\0\0"), Dead(1, "one", "one"))
+        bench.run(1)
+        bench.endpoint.start(bench.now)
+        bench.run(200)
+        bench.feed(alive("two", 6, versions=b"\2\2\2\0\0\0"))
+        assert bench.endpoint.member("two") is not None
+
+    def test_what_we_know_of_others_keeps_nobody_from_an_exchange(self, bench: Bench) -> None:
+        bench.feed(alive("one", 5, versions=b"\1\5\5\0\0\0"))
+        state = PushPull(False, (entry("node-2", 2), entry("two", 6, versions=b"\2\2\2\0\0\0")))
+        assert list(bench.endpoint.receive_stream(state, address_of(2), bench.now))
+        assert bench.endpoint.statistics.merges_refused == 0
+
+
+def test_a_suspicion_may_come_from_anybody_and_is_refuted(bench: Bench) -> None:
+    tell(bench, LIAR, *[Suspect(5, "node-2", name) for name in ("node-3", "node-4", "nobody")])
+    assert bench.member("node-2").state is MemberState.SUSPECT
+    tell(bench, peer_of(2), alive("node-2", 2, incarnation=6))
+    bench.run(60)
+    assert bench.member("node-2").state is MemberState.ALIVE
+    assert not [one for one in bench.messages(Alive) if one.node == "node-2" and one.incarnation < 6]
