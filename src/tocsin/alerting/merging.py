@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from contextlib import suppress
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from tocsin.alerting.entries import Entry, MergeResult, RefusedEntryError
@@ -138,40 +139,69 @@ class MergeJob(Generic[EntryT]):
         says sooner.
         """
         state, parsed = self._state, self._parsed
-        known, most = state._known, state.max_entry_bytes
-        room = PARSED_ENTRIES - len(parsed)
-        checked = 0
-        kept: list[_Span] = []
-        unread: list[bytes] = []
-        places: list[int] = []  # of those among the kept
-        for span in self._spans:
-            start, body, end = span
-            checked += 1
-            size = end - start
-            if self._keeping:
-                self._parsed_bytes += size
-                self._keeping = self._parsed_bytes <= PARSED_BYTES and len(kept) < room
-                if self._keeping and not kept and not parsed:
-                    self._keeping = state._keeps_parsed(self)
-                if self._keeping:
-                    kept.append(span)
-            if size <= most:
-                encoded = self._delimited(start, body, end)
-                if encoded not in known:
-                    self._left -= size
-                    if self._keeping:
-                        unread.append(encoded)
-                        places.append(len(kept) - 1)
-                    else:
-                        self._parse(span)
-            if checked >= budget or self._left <= 0:
-                break
-        plain = dict(zip(places, state._plain(unread), strict=True))
-        for place, span in enumerate(kept):
-            entry = plain.get(place)
-            said = self._parse(span) if entry is None and place in plain else None
-            parsed.append((span, b"", entry, said))
-        return checked
+        group = self._next(budget)
+        if not group:
+            return 0
+        if self._keeping:
+            self._parsed_bytes += group[-1][2] - group[0][0]
+            self._keeping = (
+                self._parsed_bytes <= PARSED_BYTES
+                and len(parsed) + len(group) <= PARSED_ENTRIES
+                and (bool(parsed) or state._keeps_parsed(self))
+            )
+        encoded = self._encoded(group)
+        known = state._known
+        if self._keeping:
+            read, size = self._read(group, encoded)
+            self._left -= size
+            parsed += [
+                (
+                    span,
+                    b"",
+                    entry,
+                    self._parse(span) if entry is None and each and each not in known else None,
+                )
+                for span, each, entry in zip(group, encoded, read, strict=True)
+            ]
+            return len(group)
+        for span, each in zip(group, encoded, strict=True):
+            if each and each not in known:
+                self._left -= len(each)
+                self._parse(span)
+        return len(group)
+
+    def _next(self, budget: int) -> list[_Span]:
+        """The next entries: none after as many bytes as a step may have."""
+        group = list(islice(self._spans, budget))
+        if not group or group[-1][2] - group[0][0] <= self._left:
+            return group
+        enough = group[0][0] + self._left
+        count = next(count for count, (_, _, end) in enumerate(group, 1) if end >= enough)
+        if count < len(group):
+            self._spans = spans(self._data, start=group[count][0])
+        return group[:count]
+
+    def _encoded(self, group: list[_Span]) -> list[bytes]:
+        """Their delimited forms; empty for one that is too large."""
+        delimited, most = self._delimited, self._state.max_entry_bytes
+        if isinstance(self._bytes, memoryview) or group[-1][2] - group[0][0] > most:
+            return [delimited(*span) if span[2] - span[0] <= most else b"" for span in group]
+        data = self._bytes
+        return [
+            # Nearly all have a length of two bytes, and as short as can be.
+            data[start:end] if body - start == 2 and end - body > 127 else delimited(start, body, end)
+            for start, body, end in group
+        ]
+
+    def _read(self, group: list[_Span], encoded: list[bytes]) -> tuple[Sequence[EntryT | None], int]:
+        """The plain ones of these entries, None for any other; and the bytes of those that are not known."""
+        known = self._state._known
+        unread = [each for each in encoded if each and each not in known]
+        plain = self._state._plain(unread)
+        if len(unread) == len(group):
+            return plain, group[-1][2] - group[0][0]
+        by_encoded = dict(zip(unread, plain, strict=True))
+        return [by_encoded.get(each) for each in encoded], sum(map(len, unread))
 
     def _parse(self, span: _Span) -> object | None:
         """What an entry says; None where that is refused, for when it is taken it is refused for it, and it
@@ -182,39 +212,51 @@ class MergeJob(Generic[EntryT]):
 
     def _read_ahead(self, budget: int) -> bool:
         """Read the next entries together; False: there are none."""
-        state = self._state
-        known, most, left = state._known, state.max_entry_bytes, self._left
-        ahead: list[tuple[_Span, bytes]] = []
-        unread: list[bytes] = []
-        for span in self._spans:
-            start, body, end = span
-            encoded = b""
-            if end - start <= most:
-                encoded = self._delimited(start, body, end)
-                if encoded not in known:
-                    left -= end - start
-                    unread.append(encoded)
-            ahead.append((span, encoded))
-            if len(ahead) >= budget or left <= 0:
-                break
-        plain = dict(zip(unread, state._plain(unread), strict=True))
-        self._ahead.extend([(span, encoded, plain.get(encoded), None) for span, encoded in ahead])
-        return bool(ahead)
+        group = self._next(budget)
+        if not group:
+            return False
+        encoded = self._encoded(group)
+        self._ahead.extend(zip(group, encoded, self._read(group, encoded)[0], repeat(None)))
+        return True
 
     def _take_some(self, budget: int, *, sparing: bool) -> int:
         """Take entries that were read, until one is not plain; how many."""
         taken = 0
         ahead = self._parsed or self._ahead
+        if together := self._take_together(ahead, budget):
+            return together
         while ahead and taken < budget and self._left > 0:
             taken += 1
             read = ahead.popleft()
-            if ahead is self._parsed and not ahead:
-                self._state._keeper = None
+            self._let_others_keep(ahead)
             if read[2] is None:
                 self._take_one(read, sparing=sparing)
                 break
             self._take_plain(read[2])
         return taken
+
+    def _let_others_keep(self, ahead: deque[_Read[EntryT]]) -> None:
+        if ahead is self._parsed and not ahead:
+            self._state._keeper = None
+
+    def _take_together(self, ahead: deque[_Read[EntryT]], budget: int) -> int:
+        """Store the next entries in one go, if all of them are plain, new and within all bounds; how many."""
+        plain = [entry for _, _, entry, _ in islice(ahead, budget)]
+        size = ahead[len(plain) - 1][0][2] - ahead[0][0][0]
+        if None in plain or size > self._left:
+            return 0
+        self._store_new()
+        entries: Sequence[EntryT] = plain  # type: ignore[assignment]  # There is no None.
+        state = self._state
+        fresh = state._store_fresh(entries, self._now, keep_expired=self._keep_expired)
+        if fresh is None:
+            return 0
+        self._left -= size
+        self._note_fresh(fresh)
+        for _ in plain:
+            ahead.popleft()
+        self._let_others_keep(ahead)
+        return len(plain)
 
     def _take_one(self, read: _Read[EntryT], *, sparing: bool) -> None:
         span, encoded, _, parsed = read
@@ -285,7 +327,9 @@ class MergeJob(Generic[EntryT]):
             for entry in new.values():
                 self._merge_one(entry)
             return
-        fresh = [entry.encoded for entry in new.values()]
+        self._note_fresh([entry.encoded for entry in new.values()])
+
+    def _note_fresh(self, fresh: list[bytes]) -> None:
         self.result.taken += len(fresh)
         self.result.fresh += fresh
         if self._rebroadcast:

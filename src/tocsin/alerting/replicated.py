@@ -112,6 +112,27 @@ class ReplicatedState(Generic[EntryT]):
         """Bytes, at least those of its encoding: some fields take many times as much in memory."""
         return len(entry.encoded)
 
+    def _weights(self, entries: Iterable[EntryT], size: int) -> int:  # noqa: ARG002
+        """:meth:`_weight` of plain entries together; ``size``: bytes of their encodings."""
+        return sum(map(self._weight, entries))
+
+    def _keys(self, entries: Iterable[EntryT]) -> list[Hashable]:
+        """The keys of plain entries."""
+        return [entry.key for entry in entries]
+
+    def _digested(
+        self, entries: Iterable[EntryT]
+    ) -> list[tuple[bytes, int, Nanoseconds, Nanoseconds, Hashable]]:
+        """Plain entries as :meth:`DigestTree.put_all` takes them."""
+        key_bytes, version = self._key_bytes, self._version
+        return [
+            (key_bytes(each.key), version(each), each.stamp, each.expires_at, each.key) for each in entries
+        ]
+
+    def _all_clamped(self, entries: Iterable[EntryT]) -> Sequence[EntryT]:
+        """:meth:`_clamped` for plain entries."""
+        return [self._clamped(entry) for entry in entries]
+
     def _clamped(self, entry: EntryT) -> EntryT:
         """The entry, with an expiry that retention allows."""
         return entry
@@ -241,12 +262,37 @@ class ReplicatedState(Generic[EntryT]):
         if self.on_stored is not None:
             self.on_stored((entry,))
 
+    def _store_fresh(
+        self, entries: Sequence[EntryT], now: Nanoseconds, *, keep_expired: bool
+    ) -> list[bytes] | None:
+        """Store plain entries of others, if all are new and their times are within bounds; their encoded
+        forms. None, with none stored, if one is not or a bound does not allow all of them."""
+        entries = self._all_clamped(entries)
+        keys = self._keys(entries)
+        new = dict(zip(keys, entries, strict=True))
+        if (
+            len(new) != len(entries)
+            or not self._entries.keys().isdisjoint(keys)
+            or not self._tombstones.keys().isdisjoint(keys)
+            or not (
+                keep_expired
+                or (
+                    min([entry.expires_at for entry in entries]) >= now
+                    and not is_too_far_ahead(max([entry.stamp for entry in entries]), None, now)
+                )
+            )
+            or not self._store_all(new, now)
+        ):
+            return None
+        return [entry.encoded for entry in entries]
+
     def _store_all(self, new: Mapping[Hashable, EntryT], now: Nanoseconds) -> bool:
         """Store plain entries under keys that have neither an entry nor a tombstone; False, with none stored,
         if a bound does not allow all of them."""
         entries = new.values()
         encoded = [entry.encoded for entry in entries]
-        weight = sum(map(self._weight, entries))
+        size = sum(map(len, encoded))
+        weight = self._weights(entries, size)
         if (
             len(self._entries) + len(new) > self.max_entries
             or self.total_weight + weight > self.max_total_bytes
@@ -255,12 +301,9 @@ class ReplicatedState(Generic[EntryT]):
             return False
         self._entries.update(new)
         self._known.update(encoded)
-        self.total_bytes += sum(map(len, encoded))
+        self.total_bytes += size
         self.total_weight += weight
-        key_bytes, version = self._key_bytes, self._version
-        self.digests.put_all(
-            [(key_bytes(key), version(each), each.stamp, each.expires_at, key) for key, each in new.items()]
-        )
+        self.digests.put_all(self._digested(entries))
         self._all_stored(entries)
         if self.on_stored is not None:
             self.on_stored(entries)

@@ -118,11 +118,12 @@ class DigestTree:
         place of the identity."""
         members, minutes, leaves, groups = self._members, self._minutes, self._leaves, self._groups
         horizon, root, count = self.horizon, self._root, 0
+        new, kind = tuple.__new__, Fingerprint  # In half the time of a call of the class.
         for key_bytes, version, stamp, expires_at, key in entries:
             identity = blake2b(key_bytes, digest_size=HASH_BYTES).digest()
             leaf = (identity[0] << 8 | identity[1]) >> _SHIFT
             minute = expires_at // _MINUTE
-            members[leaf][identity] = Fingerprint(version, stamp, minute, key)
+            members[leaf][identity] = new(kind, (version, stamp, minute, key))
             of_minute = minutes.get(minute)
             if of_minute is None:
                 of_minute = minutes[minute] = {}

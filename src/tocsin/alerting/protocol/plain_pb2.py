@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0bplain.proto\x12\x15tocsin.protocol.plain\"\x9a\x01\n\x07Silence\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x10\n\x08matchers\x18\x02 \x03(\x0c\x12\x11\n\tstarts_at\x18\x03 \x01(\x0c\x12\x0f\n\x07\x65nds_at\x18\x04 \x01(\x0c\x12\x12\n\nupdated_at\x18\x05 \x01(\x0c\x12\x12\n\ncreated_by\x18\x08 \x01(\x0c\x12\x0f\n\x07\x63omment\x18\t \x01(\x0c\x12\x14\n\x0cmatcher_sets\x18\x0b \x03(\x0c\"R\n\x0bMeshSilence\x12/\n\x07silence\x18\x01 \x01(\x0b\x32\x1e.tocsin.protocol.plain.Silence\x12\x12\n\nexpires_at\x18\x02 \x01(\x0c\"?\n\x0cMeshSilences\x12/\n\x03\x61ll\x18\x01 \x03(\x0b\x32\".tocsin.protocol.plain.MeshSilence\"\x16\n\x07Numbers\x12\x0b\n\x03\x61ll\x18\x01 \x03(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0bplain.proto\x12\x15tocsin.protocol.plain\"\x9a\x01\n\x07Silence\x12\n\n\x02id\x18\x01 \x01(\x0c\x12\x10\n\x08matchers\x18\x02 \x03(\x0c\x12\x11\n\tstarts_at\x18\x03 \x01(\x0c\x12\x0f\n\x07\x65nds_at\x18\x04 \x01(\x0c\x12\x12\n\nupdated_at\x18\x05 \x01(\x0c\x12\x12\n\ncreated_by\x18\x08 \x01(\x0c\x12\x0f\n\x07\x63omment\x18\t \x01(\x0c\x12\x14\n\x0cmatcher_sets\x18\x0b \x01(\x0c\"R\n\x0bMeshSilence\x12/\n\x07silence\x18\x01 \x01(\x0b\x32\x1e.tocsin.protocol.plain.Silence\x12\x12\n\nexpires_at\x18\x02 \x01(\x0c\"?\n\x0cMeshSilences\x12/\n\x03\x61ll\x18\x01 \x03(\x0b\x32\".tocsin.protocol.plain.MeshSilence\":\n\x07\x43olumns\x12/\n\x03\x61ll\x18\x01 \x01(\x0b\x32\".tocsin.protocol.plain.MeshColumns\"Y\n\x0bMeshColumns\x12\x36\n\x07silence\x18\x01 \x01(\x0b\x32%.tocsin.protocol.plain.SilenceColumns\x12\x12\n\nexpires_at\x18\x02 \x03(\x0c\"\xa1\x01\n\x0eSilenceColumns\x12\n\n\x02id\x18\x01 \x03(\x0c\x12\x10\n\x08matchers\x18\x02 \x03(\x0c\x12\x11\n\tstarts_at\x18\x03 \x03(\x0c\x12\x0f\n\x07\x65nds_at\x18\x04 \x03(\x0c\x12\x12\n\nupdated_at\x18\x05 \x03(\x0c\x12\x12\n\ncreated_by\x18\x08 \x03(\x0c\x12\x0f\n\x07\x63omment\x18\t \x03(\x0c\x12\x14\n\x0cmatcher_sets\x18\x0b \x03(\x0c\"\x16\n\x07Numbers\x12\x0b\n\x03\x61ll\x18\x01 \x03(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESHSILENCE']._serialized_end=277
   _globals['_MESHSILENCES']._serialized_start=279
   _globals['_MESHSILENCES']._serialized_end=342
-  _globals['_NUMBERS']._serialized_start=344
-  _globals['_NUMBERS']._serialized_end=366
+  _globals['_COLUMNS']._serialized_start=344
+  _globals['_COLUMNS']._serialized_end=402
+  _globals['_MESHCOLUMNS']._serialized_start=404
+  _globals['_MESHCOLUMNS']._serialized_end=493
+  _globals['_SILENCECOLUMNS']._serialized_start=496
+  _globals['_SILENCECOLUMNS']._serialized_end=657
+  _globals['_NUMBERS']._serialized_start=659
+  _globals['_NUMBERS']._serialized_end=681
 # @@protoc_insertion_point(module_scope)

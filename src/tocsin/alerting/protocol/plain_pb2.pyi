@@ -39,10 +39,9 @@ class Silence(_message.Message):
     updated_at: _builtins.bytes
     created_by: _builtins.bytes
     comment: _builtins.bytes
+    matcher_sets: _builtins.bytes
     @_builtins.property
     def matchers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
-    @_builtins.property
-    def matcher_sets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
     def __init__(
         self,
         *,
@@ -53,7 +52,7 @@ class Silence(_message.Message):
         updated_at: _builtins.bytes = ...,
         created_by: _builtins.bytes = ...,
         comment: _builtins.bytes = ...,
-        matcher_sets: _abc.Iterable[_builtins.bytes] | None = ...,
+        matcher_sets: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -105,6 +104,102 @@ class MeshSilences(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MeshSilences: _TypeAlias = MeshSilences  # noqa: Y015
+
+@_typing.final
+class Columns(_message.Message):
+    """The same bytes as MeshSilences, with all silences in one: protobuf joins the fields of a message that comes
+    several times, so that each field is a list for all of them.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALL_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def all(self) -> Global___MeshColumns: ...
+    def __init__(
+        self,
+        *,
+        all: Global___MeshColumns | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["all", b"all"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Columns: _TypeAlias = Columns  # noqa: Y015
+
+@_typing.final
+class MeshColumns(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SILENCE_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def silence(self) -> Global___SilenceColumns: ...
+    @_builtins.property
+    def expires_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        silence: Global___SilenceColumns | None = ...,
+        expires_at: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["silence", b"silence"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "silence", b"silence"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeshColumns: _TypeAlias = MeshColumns  # noqa: Y015
+
+@_typing.final
+class SilenceColumns(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    MATCHERS_FIELD_NUMBER: _builtins.int
+    STARTS_AT_FIELD_NUMBER: _builtins.int
+    ENDS_AT_FIELD_NUMBER: _builtins.int
+    UPDATED_AT_FIELD_NUMBER: _builtins.int
+    CREATED_BY_FIELD_NUMBER: _builtins.int
+    COMMENT_FIELD_NUMBER: _builtins.int
+    MATCHER_SETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def id(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def matchers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def starts_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def ends_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def updated_at(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def created_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def comment(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    @_builtins.property
+    def matcher_sets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        id: _abc.Iterable[_builtins.bytes] | None = ...,
+        matchers: _abc.Iterable[_builtins.bytes] | None = ...,
+        starts_at: _abc.Iterable[_builtins.bytes] | None = ...,
+        ends_at: _abc.Iterable[_builtins.bytes] | None = ...,
+        updated_at: _abc.Iterable[_builtins.bytes] | None = ...,
+        created_by: _abc.Iterable[_builtins.bytes] | None = ...,
+        comment: _abc.Iterable[_builtins.bytes] | None = ...,
+        matcher_sets: _abc.Iterable[_builtins.bytes] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comment", b"comment", "created_by", b"created_by", "ends_at", b"ends_at", "id", b"id", "matcher_sets", b"matcher_sets", "matchers", b"matchers", "starts_at", b"starts_at", "updated_at", b"updated_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SilenceColumns: _TypeAlias = SilenceColumns  # noqa: Y015
 
 @_typing.final
 class Numbers(_message.Message):

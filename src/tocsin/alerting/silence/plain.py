@@ -4,22 +4,26 @@ takes.
 Of this shape is what is its own canonical encoding, and has one matcher set, said twice, without patterns.
 Protobuf's objects are slow to read, so it is asked for the bytes of each field only: that all of them are
 canonical, and that no others are there, is seen by writing them again, for all silences in one call. So are
-their times read as numbers. Everything else, and whatever may be invalid, is left to the codec.
+their times read as numbers. Where all have the same fields, each field is read as one list for all of them.
+Everything else, and whatever may be invalid, is left to the codec.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from hashlib import blake2b
+from itertools import repeat
+from operator import ge
 from typing import Final
 
 from google.protobuf.message import DecodeError
 
-from tocsin.alerting.digest.tree import version_of
+from tocsin.alerting.digest.tree import HASH_BYTES, version_of
 from tocsin.alerting.matcher import Matcher, MatchType
 from tocsin.alerting.protocol.delimited import varint
-from tocsin.alerting.protocol.plain_pb2 import MeshSilence, MeshSilences, Numbers
-from tocsin.alerting.silence.silence import NO_ANNOTATIONS, Silence
+from tocsin.alerting.protocol.plain_pb2 import Columns, MeshSilence, MeshSilences, Numbers
+from tocsin.alerting.silence.silence import NO_ANNOTATIONS, MatcherSet, Silence
 from tocsin.alerting.timestamp import LATEST, SECOND
 
 MAX_PLAIN_BYTES: Final = 4096
@@ -27,6 +31,8 @@ MAX_PLAIN_BYTES: Final = 4096
 MAX_PLAIN_ID: Final = 0x7F
 MANY_TIMES: Final = 16
 """From which on they are read together."""
+MANY: Final = 4
+"""Silences, from which on each field of them is read as one list."""
 
 _EQUAL: Final = MatchType.EQUAL
 _NOT_EQUAL: Final = MatchType.NOT_EQUAL
@@ -35,6 +41,7 @@ _LATEST_SECOND: Final = LATEST // SECOND
 _SECONDS, _NANOS = 0x08, 0x10
 """Tags within a time."""
 _MATCHERS, _SETS = 0x12, b"\x5a"
+_MATCHER, _SET_MATCHER = bytes((_MATCHERS,)), 0x0A
 _TAG: Final = b"\x0a"
 """Of a silence among many, and of a matcher in its set."""
 
@@ -57,10 +64,73 @@ def read_all_plain(encoded: Sequence[bytes]) -> list[Silence | None]:
         if meshes is not None:
             meshes.DiscardUnknownFields()
             if meshes.SerializeToString(deterministic=True) == joined:
-                return _read_all(encoded, list(meshes.all))
+                together = _read_columns(encoded, joined) if len(encoded) >= MANY else None
+                return together or _read_all(encoded, list(meshes.all))
     if len(encoded) <= 1:
         return [None] * len(encoded)
     return [read_plain(each) for each in encoded]
+
+
+def _read_columns(encoded: Sequence[bytes], joined: bytes) -> list[Silence | None] | None:
+    """As :func:`_read_all`, if all of them are plain and have all fields; else None."""
+    # None has any of these fields twice, or it would have been written otherwise: a list as long as this has
+    # one of each.
+    count = len(encoded)
+    columns = Columns.FromString(joined).all
+    silence = columns.silence
+    sets = silence.matcher_sets[:]
+    ids = silence.id[:]
+    starts, ends, updated, expires = (
+        silence.starts_at[:],
+        silence.ends_at[:],
+        silence.updated_at[:],
+        columns.expires_at[:],
+    )
+    created_by, comments = silence.created_by[:], silence.comment[:]
+    if not {count}.issuperset(map(len, (sets, ids, starts, ends, updated, expires, created_by, comments))):
+        return None
+    times = _instants([*starts, *ends, *updated, *expires])
+    if None in times or max(map(len, ids)) > MAX_PLAIN_ID or not min(map(len, ids)):
+        return None
+    starts_at, ends_at = times[:count], times[count : 2 * count]
+    if not all(map(ge, ends_at, starts_at)):  # type: ignore[arg-type]  # There is no None.
+        return None
+    found: list[tuple[MatcherSet]] = []
+    messages: list[bytes] = []
+    matchers = 0
+    try:
+        for each, identifier, content in zip(encoded, ids, sets, strict=True):
+            head = 1 if each[0] < 0x80 else 2
+            first = head + (2 if each[head + 1] < 0x80 else 3) + 2 + len(identifier)
+            read = _matchers_of(content)
+            if read is None or not each.startswith(read[1], first):
+                return None
+            matchers += len(read[0][0])
+            found.append(read[0])
+            messages.append(each[head:])
+        if len(silence.matchers) != matchers:  # Each begins with those of its set, and has no more.
+            return None
+        return list(
+            map(
+                Silence,
+                [identifier.decode("ascii") for identifier in ids],
+                found,
+                starts_at,
+                ends_at,
+                times[2 * count : 3 * count],
+                map(bytes.decode, created_by),
+                map(bytes.decode, comments),
+                repeat(NO_ANNOTATIONS),
+                times[3 * count :],
+                encoded,
+                [
+                    int.from_bytes(blake2b(message, digest_size=HASH_BYTES).digest(), "big")
+                    for message in messages
+                ],
+            )
+        )
+    except (IndexError, UnicodeDecodeError):
+        return None
 
 
 def _read_all(encoded: Sequence[bytes], meshes: Sequence[MeshSilence]) -> list[Silence | None]:
@@ -189,7 +259,30 @@ def _matchers(encoded: bytes, position: int, after: int, end: int) -> tuple[Matc
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)  # Silences share many: one object, and its texts, for all of them.
+@lru_cache(maxsize=4096)  # Silences share many.
+def _matchers_of(content: bytes) -> tuple[tuple[MatcherSet], bytes] | None:
+    """The matchers of a set, and the bytes that they have before it in the silence; None if they are not
+    plain, or not selective. IndexError or UnicodeDecodeError for some that are none."""
+    found: list[Matcher] = []
+    written = b""
+    selective = False
+    position = 0
+    while position < len(content):
+        size = content[position + 1]
+        if size >= 0x80 or content[position] != _SET_MATCHER:
+            return None
+        body = content[position + 1 : position + 2 + size]
+        matcher = _matcher(body)
+        if matcher is None:
+            return None
+        selective = selective or matcher.value != "" or matcher.type is not _EQUAL
+        written += _MATCHER + body
+        found.append(matcher)
+        position += 2 + size
+    return ((tuple(found),), written) if selective else None
+
+
+@lru_cache(maxsize=4096)  # One object, and its texts, for all that have it.
 def _matcher(body: bytes) -> Matcher | None:
     """The matcher of these bytes, its length of one byte before it; None for one that is not plain.
     IndexError or UnicodeDecodeError for other bytes."""

@@ -64,6 +64,10 @@ def _matchers_of(silence: Silence) -> int:
     return sum(map(len, silence.matcher_sets))
 
 
+def _plain_matchers(silences: Iterable[Silence]) -> int:
+    return sum([len(silence.matcher_sets[0]) for silence in silences])
+
+
 class SilenceStore(ReplicatedState[Silence]):
     """Silences by id, with the index of matchers and the version by which look-ups are remembered.
 
@@ -301,10 +305,30 @@ class SilenceStore(ReplicatedState[Silence]):
         else:
             self._file(entry)
 
+    # Each of these is one pass over many plain silences, in place of a call for each.
+
     def _has_room(self, entries: Iterable[Silence], now: Nanoseconds) -> bool:
         self._now = now
         self._rest(now)
-        return self.matchers + sum(map(_matchers_of, entries)) <= MAX_TOTAL_MATCHERS
+        return self.matchers + _plain_matchers(entries) <= MAX_TOTAL_MATCHERS
+
+    def _weights(self, entries: Iterable[Silence], size: int) -> int:  # noqa: ARG002
+        return size
+
+    def _keys(self, entries: Iterable[Silence]) -> list[Hashable]:
+        return [entry.id for entry in entries]
+
+    def _digested(
+        self, entries: Iterable[Silence]
+    ) -> list[tuple[bytes, int, Nanoseconds, Nanoseconds, Hashable]]:
+        return [
+            (each.id.encode("ascii"), each.version, each.updated_at, each.expires_at, each.id)
+            for each in entries
+        ]
+
+    def _all_clamped(self, entries: Iterable[Silence]) -> Sequence[Silence]:
+        kept = self._kept
+        return [each if each.expires_at - each.ends_at <= kept else self._clamped(each) for each in entries]
 
     def _all_stored(self, entries: Iterable[Silence]) -> None:
         # None has a pattern, and none is an acknowledgement.
@@ -314,7 +338,7 @@ class SilenceStore(ReplicatedState[Silence]):
                 self.touched.add(identifier)
         self.starts.add_all([entry.starts_at for entry in entries])
         self.ends.add_all([entry.ends_at for entry in entries])
-        self.matchers += sum(map(_matchers_of, entries))
+        self.matchers += _plain_matchers(entries)
         self.index.add_all(zip(ids, entries, strict=True))
         self.log += ids
 

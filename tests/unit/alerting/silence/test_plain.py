@@ -206,6 +206,27 @@ def test_read_together_they_are_what_each_is_by_itself(several: list[bytes]) -> 
     assert found == [read_plain(encoded) for encoded in several]
 
 
+def test_sets_of_one_silence_are_not_taken_for_anothers() -> None:
+    """Each field of several is read as one list: as long as that is, one may have two and another none."""
+    two, none = _mesh(id="two"), _mesh(id="none")
+    two.silence.matcher_sets.add().CopyFrom(two.silence.matcher_sets[0])
+    del none.silence.matcher_sets[:]
+    others = [_mesh(id=f"other-{number}") for number in range(plain.MANY)]
+    several = [delimit(each.SerializeToString(deterministic=True)) for each in (two, none, *others)]
+    found = read_all_plain(several)
+    assert [each is None for each in found] == [True, True, *[False] * len(others)]
+
+
+def test_matchers_of_one_silence_are_not_taken_for_anothers() -> None:
+    more, fewer = _mesh(id="more"), _mesh(id="fewer")
+    more.silence.matchers.add(name="b", pattern="x")
+    fewer.silence.matcher_sets[0].matchers.add(name="b", pattern="x")
+    others = [_mesh(id=f"other-{number}") for number in range(plain.MANY)]
+    several = [delimit(each.SerializeToString(deterministic=True)) for each in (more, fewer, *others)]
+    found = read_all_plain(several)
+    assert [each is None for each in found] == [True, True, *[False] * len(others)]
+
+
 _pieces = st.sampled_from(
     [
         b"\x08",
