@@ -1,4 +1,5 @@
-"""Schedules requests: of those whose answers take several slices of work, one goes on at a time.
+"""Schedules requests: of those whose answers take several slices of work, one goes on at a time. Small ones
+share an iteration of the event loop.
 
 Each slice lasts some milliseconds (:mod:`tocsin.node.api.steps`). If all requests went on in each iteration
 of the event loop, eighty of them would make every other client wait for eighty slices.
@@ -8,11 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from contextvars import ContextVar
+from time import perf_counter
 from typing import Final
 
 QUICK: Final = 8
 """Slices of a request that come before the later ones of others."""
+
+SHARED: Final = 0.002
+"""Seconds of work in an iteration from which on the first slice of another request waits for the next. Until
+then small requests share one: an iteration for each would cost as much as a third of their work."""
 
 
 class Job:
@@ -29,11 +36,11 @@ class Job:
         """How many it has begun."""
 
     def must_wait(self) -> bool:
-        """Before each piece of work: whether to :meth:`pause` first, as another request has work in this
-        iteration, and this one has had none."""
+        """Before each piece of work: whether to :meth:`pause` first, as others have worked long enough in
+        this iteration, and this one has not."""
         if self.slices:
             return False
-        if self._scheduler.busy:
+        if self._scheduler.full():
             return True
         self.slices = 1
         self._scheduler.occupy()
@@ -50,8 +57,10 @@ class RequestScheduler:
     in the order in which they came, and the next of the ``slow`` oldest that have had many. Those after them
     wait, so that what is half made of their answers stays small."""
 
-    def __init__(self, slow: int) -> None:
+    def __init__(self, slow: int, clock: Callable[[], float] = perf_counter) -> None:
         self._slow = slow
+        self._clock = clock
+        self._since = 0.0  # when the work of this iteration began
         self._begun = 0
         self._few: deque[tuple[Job, asyncio.Future[None]]] = deque()
         self._many: list[tuple[Job, asyncio.Future[None]]] = []
@@ -65,10 +74,16 @@ class RequestScheduler:
         self._begun += 1
         return Job(self, self._begun, writes)
 
+    def full(self) -> bool:
+        """Whether no other request is to begin its work in this iteration."""
+        return self.busy and self._clock() - self._since >= SHARED
+
     def occupy(self) -> None:
         """A request works in this iteration."""
-        self.busy = True
-        asyncio.get_running_loop().call_soon(self._go_on)
+        if not self.busy:
+            self.busy = True
+            self._since = self._clock()
+            asyncio.get_running_loop().call_soon(self._go_on)
 
     async def wait(self, job: Job) -> None:
         """Until this one goes on."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
 from typing import Final
 
 AT_ONCE: Final = 16
@@ -13,11 +12,13 @@ AT_ONCE: Final = 16
 
 
 class RoundRobin:
-    """Begins one request of each address in an iteration of the event loop.
+    """Begins requests in an iteration of the event loop: the first of each address at once, others of the
+    same address in the next one, in turn with those of the other addresses.
 
     Most requests are answered without waiting. In order of arrival, those of a client with fifty connections
-    would all come before any other client's next one; here at most one of them does. Of more than
-    :data:`AT_ONCE` addresses the others are next in a later iteration, so that none is long.
+    would all come before any other client's next one; here none waits for a second one of another address
+    that came later. No more than :data:`AT_ONCE` are begun together, so that no iteration is long; those of
+    one client that come at the same time share it, and what it costs.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -40,14 +41,17 @@ class RoundRobin:
             begin()
 
     def _begin_next(self) -> None:
-        addresses = list(islice(self._waiting, AT_ONCE))
-        self._begun = set(addresses)
-        self._scheduled = bool(addresses)
-        if self._scheduled:
-            self._loop.call_soon(self._begin_next)
-        for address in addresses:
+        due: list[Callable[[], None]] = []
+        self._begun = set()
+        while self._waiting and len(due) < AT_ONCE:
+            address = next(iter(self._waiting))
             queue = self._waiting.pop(address)
-            begin = queue.popleft()
+            due.append(queue.popleft())
             if queue:  # after the other addresses
                 self._waiting[address] = queue
+            self._begun.add(address)
+        self._scheduled = bool(due)
+        if due:
+            self._loop.call_soon(self._begin_next)
+        for begin in due:
             begin()

@@ -113,7 +113,7 @@ def test_large_label_sets_are_fingerprinted_in_steps_one_after_the_other(
     reader = AlertReader()
 
     async def story() -> list[int]:
-        scheduler = RequestScheduler(2)
+        scheduler = RequestScheduler(2, lambda: sum(hashed) * 0.002 / 8192)  # eight kilobytes fill a share
 
         async def read(body: bytes) -> list[Parts]:
             CURRENT.set(scheduler.begin(writes=True))

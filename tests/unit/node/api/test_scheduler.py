@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tocsin.alerting.steps import Steps
-from tocsin.node.api.scheduler import CURRENT, QUICK, RequestScheduler, pause
+from tocsin.node.api.scheduler import CURRENT, QUICK, SHARED, RequestScheduler, pause
 from tocsin.node.api.steps import pauses_after, run_steps
 
 SLOW = 4
@@ -23,7 +23,11 @@ class Slices:
         self.had: list[int] = []
         self.most = 0
         self._now = 0
-        self._scheduler = RequestScheduler(SLOW)
+        self._scheduler = RequestScheduler(SLOW, self._worked)
+
+    def _worked(self) -> float:
+        """Each slice fills an iteration's share."""
+        return sum(self.had) * SHARED
 
     def request(self, count: int, *, writes: bool = False) -> Coroutine[None, None, int]:
         """A request of ``count`` slices; returns how many all had had at its end."""
@@ -75,7 +79,7 @@ def test_a_request_of_few_slices_does_not_wait_for_those_of_many() -> None:
         while min(slices.had) <= QUICK:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(0)
         before = sum(slices.had)
-        after = await slices.request(QUICK)
+        after = await slices.request(QUICK - 1)  # Here a pause comes before the first slice, too.
         assert after - before <= 2 * QUICK + 4
         before = after
         after = await slices.request(10 * QUICK, writes=True)
@@ -118,7 +122,7 @@ def test_all_come_to_an_end_whoever_leaves(asked: list[tuple[int, bool]], when: 
 def test_steps_wait_for_another_request_before_the_first() -> None:
     async def story(slices: Slices) -> None:
         began: list[int] = []
-        scheduler = RequestScheduler(SLOW)
+        scheduler = RequestScheduler(SLOW, lambda: len(began) * SHARED)
 
         def steps(number: int) -> Steps[None]:
             began.append(number)
@@ -135,3 +139,27 @@ def test_steps_wait_for_another_request_before_the_first() -> None:
         assert began == [0, 1, 2]
 
     play(story)
+
+
+def test_small_requests_share_an_iteration_until_they_have_filled_it() -> None:
+    """An iteration for each of them would cost as much again as a third of their work."""
+
+    async def story() -> None:
+        began: list[int] = []
+        scheduler = RequestScheduler(SLOW, lambda: len(began) * SHARED / 4)
+
+        def steps(number: int) -> Steps[None]:
+            began.append(number)
+            yield
+
+        async def request(number: int) -> None:
+            CURRENT.set(scheduler.begin(writes=True))
+            await run_steps(steps(number))
+
+        requests = [asyncio.create_task(request(number)) for number in range(12)]
+        await asyncio.sleep(0)
+        assert began == [0, 1, 2, 3]
+        await asyncio.gather(*requests)
+        assert began == list(range(12))
+
+    asyncio.run(story())

@@ -18,17 +18,39 @@ def test_each_address_has_its_turn_however_much_another_asks() -> None:
         round_robin.take("modest", lambda: begun.append("modest"))
         assert begun == ["greedy 0", "modest"]
         await asyncio.sleep(0)
-        assert begun[2:] == ["greedy 1"]
+        assert begun[2:] == ["greedy 1", "greedy 2"], "they share an iteration, and what it costs"
         round_robin.take("late", lambda: begun.append("late"))
         round_robin.take("greedy", lambda: begun.append("greedy 3"))
-        assert begun[3:] == ["late"]
-        await asyncio.sleep(0)
-        assert begun[4:] == ["greedy 2"]
+        assert begun[4:] == ["late"]
         await asyncio.sleep(0)
         assert begun[5:] == ["greedy 3"]
         await asyncio.sleep(0)
         round_robin.take("greedy", lambda: begun.append("greedy 4"))
         assert begun[6:] == ["greedy 4"]
+
+    asyncio.run(story())
+
+
+def test_who_comes_later_waits_for_no_second_request_of_another_that_was_not_begun_yet() -> None:
+    begun: list[str] = []
+
+    async def story() -> None:
+        round_robin = RoundRobin(asyncio.get_running_loop())
+        for _ in range(5 * AT_ONCE):
+            round_robin.take("greedy", lambda: begun.append("greedy"))
+        for _ in range(3):
+            round_robin.take("modest", lambda: begun.append("modest"))
+        assert begun == ["greedy", "modest"]
+        await asyncio.sleep(0)
+        assert len(begun) == 2 + AT_ONCE
+        assert begun[2:6] == ["greedy", "modest"] * 2
+        round_robin.take("late", lambda: begun.append("late"))
+        assert begun[-1] == "late"
+        while begun.count("greedy") < 5 * AT_ONCE:
+            before = len(begun)
+            await asyncio.sleep(0)
+            assert 0 < len(begun) - before <= AT_ONCE
+        assert begun.count("greedy") == 5 * AT_ONCE
 
     asyncio.run(story())
 
