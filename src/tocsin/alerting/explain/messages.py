@@ -35,6 +35,11 @@ MAX_QUESTION_TEXT_BYTES: Final = 128 << 10
 """The same of a question."""
 MAX_RECORD_BYTES: Final = 1 << 20
 """Of the JSON of an answer's records; older ones are left out."""
+MAX_SIGNS: Final = 1 << 17
+"""Commas and opening brackets of the JSON of an answer. There are no more things in it. Each may take fifty
+bytes in memory, and no other thread runs until all are read."""
+MAX_RECORD_SIGNS: Final = MAX_SIGNS // 2
+"""The same of an answer's records; older ones are left out."""
 MAX_TIMERS: Final = 4096
 """Of an answer."""
 MAX_WHY: Final = 512
@@ -77,11 +82,13 @@ def encode_question(asked: Asked) -> bytes:
 def encode_answer(answered: Answered) -> bytes:
     """As many of the records as fit, the newest."""
     known = answered.knowledge
-    records, size, left_out = [], 0, known.left_out
+    records, size, signs, left_out = [], 0, 0, known.left_out
     for record in known.records:
         form = to_form(record)
-        size += len(json.dumps(form, separators=(",", ":")))
-        if size > MAX_RECORD_BYTES:
+        written = json.dumps(form, separators=(",", ":")).encode()
+        size += len(written)
+        signs += _signs(written)
+        if size > MAX_RECORD_BYTES or signs > MAX_RECORD_SIGNS:
             left_out = left_out or "the answer would be too large"
             break
         records.append(form)
@@ -113,6 +120,8 @@ def decode_message(data: bytes) -> Asked | Answered:
         found = machine.decompress(data[HEAD_BYTES:], MAX_QUESTION_TEXT_BYTES if asks else MAX_TEXT_BYTES)
         if not machine.eof:
             raise StateError("a message that is cut off or too long")
+        if _signs(found) > MAX_SIGNS:
+            raise StateError(f"a message of more than {MAX_SIGNS} things")
         form = of_kind(dict, json.loads(found, parse_int=_integer))
         if asks:
             return Asked(exchange, text(form, "sender"), _question(form))
@@ -121,6 +130,10 @@ def decode_message(data: bytes) -> Asked | Answered:
         raise
     except (KeyError, TypeError, ValueError, RecursionError, zlib.error) as error:
         raise StateError(f"a message does not decode: {error!r}") from None
+
+
+def _signs(written: bytes) -> int:
+    return written.count(b",") + written.count(b"[") + written.count(b"{")
 
 
 def _integer(digits: str) -> int:

@@ -81,6 +81,30 @@ def test_records_past_the_size_of_an_answer_are_left_out_and_that_is_said(
     assert answer.knowledge.left_out == "the answer would be too large"
 
 
+def test_records_of_more_things_than_an_answer_may_have_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = knowledge()
+    monkeypatch.setattr(messages, "MAX_RECORD_SIGNS", 200)
+    answer = decode_message(encode_answer(Answered(7, replace(whole, records=whole.records * 20))))
+    assert isinstance(answer, Answered)
+    assert 0 < len(answer.knowledge.records) < 20
+    assert answer.knowledge.left_out == "the answer would be too large"
+
+
+@pytest.mark.parametrize("thing", [[], {}, 1, "", {"a": 0}])
+def test_an_answer_crowded_with_small_things_is_not_read(
+    thing: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine kilobytes of them took 50 MB, and no other thread ran meanwhile."""
+    data = packed({"records": [{"muted": [thing] * messages.MAX_SIGNS}]})
+
+    def read(*_: object, **__: object) -> None:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(json, "loads", read)
+    with pytest.raises(StateError, match="things"):
+        decode_message(data)
+
+
 def packed(form: object, kind: int = 2) -> bytes:
     return bytes((1, kind)) + bytes(8) + zlib.compress(json.dumps(form).encode())
 
