@@ -46,12 +46,12 @@ CONTROL = Attack("nobody attacks, but a process is as busy", "framing", _spin, (
 """What the attacker's own hunger for processors does to the figures."""
 
 
-def act(name: str, host: str, port: int, files: str, seconds: float) -> None:
+def act(name: str, host: str, port: int, other: str, files: str, seconds: float) -> None:
     """The attacker's process: round after round, until the time is over."""
     os.nice(5)
     chosen = next(one for one in [CONTROL, *ATTACKS] if str(one) == name)
     end = time.monotonic() + seconds
-    with Attacker(host, port, NodeFiles(Path(files)) if files else None, chosen.carrier) as attacker:
+    with Attacker(host, port, NodeFiles(Path(files)) if files else None, chosen.carrier, other) as attacker:
         while time.monotonic() < end:
             with contextlib.suppress(*BROKEN):
                 chosen.round(attacker)
@@ -75,7 +75,7 @@ def measure(made: Setting, attack: Attack, seconds: float) -> dict[str, object]:
     memory = resident(pid)
     files = str(attacker.files.directory) if attacker.files is not None else ""
     command = [sys.executable, "-m", "tests.faults.hostile", "--act", str(attack), attacker.host]
-    command += [str(attacker.port), files, str(seconds + PREPARATION + COUNTED_WITHIN)]
+    command += [str(attacker.port), attacker.other, files, str(seconds + PREPARATION + COUNTED_WITHIN)]
     process = subprocess.Popen(command)
     if not attack.patient:
         _until_counted(made, attack, before, PREPARATION)
@@ -168,11 +168,11 @@ def main() -> int:
     )
     parser.add_argument("--json", type=Path, help="the rows, for other programs")
     parser.add_argument("--write", type=Path, help="put the table into this page, between its marks")
-    parser.add_argument("--act", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--act", nargs=6, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.act:
-        name, host, port, files, seconds = options.act
-        act(name, host, int(port), files, float(seconds))
+        name, host, port, other, files, seconds = options.act
+        act(name, host, int(port), other, files, float(seconds))
         return 0
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="hostile-") as folder, contextlib.ExitStack() as stack:

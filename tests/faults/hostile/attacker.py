@@ -125,6 +125,8 @@ class Attacker:
     port: int
     files: NodeFiles | None = None
     carrier: str = "framing"
+    other: str = CLAIMED
+    """The address of another member."""
     held: list[Link | socket.socket] = field(default_factory=list)
 
     def __enter__(self) -> Self:

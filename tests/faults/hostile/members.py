@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tests.faults.hostile import forge
 from tests.faults.hostile.attack import attack
 from tests.faults.hostile.attacker import BROKEN, Attacker, Link, Mux
-from tocsin.gossip.wire.framing import STREAM_HEADER
+from tocsin.gossip.wire.framing import STREAM_HEADER, encode_packet_frame
 from tocsin.gossip.wire.packet import compressed
 
 MANY = 2000
@@ -68,6 +68,16 @@ def _(attacker: Attacker) -> None:
     for number in range(0, 60, 3):
         left, dead = forge.accusation(5, "b", first + number, "b"), forge.accusation(5, "c", first + number)
         attacker.packets([left, dead, forge.alive("b", first + number + 1), forge.alive("c", first + number)])
+
+
+@attack("packets: bad silences from another's address", "gossip_senders_doubted", carriers=("framing",))
+def _(attacker: Attacker) -> None:
+    """What they bring waits with what that member sends, and takes its places."""
+    data = forge.user("sil", forge.small_silences(3000))
+    link = attacker.link()
+    for address in ("127.0.0.1:9094", attacker.other):
+        link.raw(b"".join(encode_packet_frame(data, address) for _ in range(20)))
+    link.close()
 
 
 @attack("packets: another protocol's versions", "gossip_messages_refused")

@@ -40,7 +40,8 @@ class Setting:
 
     def attacker(self, attack: Attack) -> Attacker:
         files = self.files[attack.certificate]
-        return Attacker("127.0.0.1", self.target.cluster_port, files, attack.carrier)
+        other = f"127.0.0.1:{self.cluster.nodes[1].cluster_port}"
+        return Attacker("127.0.0.1", self.target.cluster_port, files, attack.carrier, other)
 
     def counters(self) -> dict[Counter, float]:
         """What every attack is counted by, now."""

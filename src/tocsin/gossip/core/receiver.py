@@ -91,7 +91,7 @@ class Receiver:
             self._membership.apply_dead(message, now, source, peer)
         elif isinstance(message, User):
             self._statistics.user_messages_received += 1
-            self._events.append(UserMessage(message.payload, source, peer))
+            self._events.append(UserMessage(message.payload, self._sender(source, peer), peer))
         elif isinstance(message, Ack):
             self._acked(message.sequence_number, now, source)
         elif isinstance(message, Ping):
@@ -104,6 +104,18 @@ class Receiver:
             self._detector.nacked(message.sequence_number, now)
         else:
             self._unexpected(message, source)
+
+    def _sender(self, source: Address, peer: PeerIdentity | None) -> Address:
+        """Where a packet comes from: the listener that it names, unless that is another's, as far as the
+        transport knows; then nobody's, at the host of ``peer``. What it brings is charged to that address,
+        and waits with what else comes from there."""
+        if peer is None or peer.host == source.host:
+            return source
+        member = self._table.at_address(source)
+        if member is not None and self._admission.speaks_for(member.name, source, peer):
+            return source
+        self._statistics.senders_doubted += 1
+        return Address(peer.host, source.port)
 
     def _acked(self, sequence_number: int, now: float, source: Address) -> None:
         if self._detector.acked(sequence_number, now, source):

@@ -81,3 +81,5 @@ class Statistics:
     """Exchanges not begun because too many were under way."""
     streams_received: int = 0
     user_messages_received: int = 0
+    senders_doubted: int = 0
+    """Of those in packets, the ones of a peer that names another's address as its own."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.endpoints import Bench, address_of, alive, encode, entry
-from tocsin.gossip.core.effects import MemberJoined, MemberLeft, NameConflict
+from tocsin.gossip.address import Address
+from tocsin.gossip.core.effects import MemberJoined, MemberLeft, NameConflict, UserMessage
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.wire.messages import Alive, Dead, MemberState, Message, PushPull, Suspect
+from tocsin.gossip.wire.messages import Alive, Dead, MemberState, Message, PushPull, Suspect, User
 
 LAST = 2**32 - 1
 LIAR = PeerIdentity("liar", frozenset({"liar"}), str(address_of(9).host))
@@ -156,3 +157,33 @@ def test_a_suspicion_may_come_from_anybody_and_is_refuted(bench: Bench) -> None:
     bench.run(60)
     assert bench.member("node-2").state is MemberState.ALIVE
     assert not [one for one in bench.messages(Alive) if one.node == "node-2" and one.incarnation < 6]
+
+
+class TestWhoSentIt:
+    """What a packet brings waits with what else comes from its sender: nobody sends in another's place."""
+
+    def test_the_address_of_another_member_is_not_taken(self, bench: Bench) -> None:
+        assert self.told_by(bench, LIAR) == Address(LIAR.host, address_of(2).port)
+        assert bench.endpoint.statistics.senders_doubted == 1
+
+    @pytest.mark.parametrize(
+        "peer",
+        [peer_of(2), PeerIdentity("translated", frozenset({"node-2"}), "192.0.2.1"), None],
+        ids=["at its host", "by its name", "not known"],
+    )
+    def test_its_own_is(self, bench: Bench, peer: PeerIdentity | None) -> None:
+        assert self.told_by(bench, peer) == address_of(2)
+        assert bench.endpoint.statistics.senders_doubted == 0
+
+    def test_nor_is_one_behind_an_address_translation_doubted(self, bench: Bench) -> None:
+        peer = PeerIdentity("certificate 2", frozenset(), "192.0.2.1")
+        bench.endpoint.peer_identified(address_of(2), peer_of(2), bench.now)
+        assert self.told_by(bench, peer) == address_of(2)
+
+    def told_by(self, bench: Bench, peer: PeerIdentity | None) -> Address:
+        """The source of a message in a packet that names the address of ``node-2``."""
+        for packet in bench.codec.encode([encode(User(b"x"))], checksum=False):
+            bench.endpoint.receive_packet(packet, address_of(2), bench.now, peer)
+        bench.drain()
+        [event] = bench.told(UserMessage)
+        return event.source
