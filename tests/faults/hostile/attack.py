@@ -10,6 +10,8 @@ from tests.faults.hostile.attacker import Attacker
 Round = Callable[[Attacker], None]
 CLEAR = "clear text"
 """The carrier of attacks on a cluster that is not secured."""
+DTLS = "DTLS"
+"""The carrier of attacks on a cluster with ``--cluster.transport=dtls``."""
 
 
 @dataclass(frozen=True, slots=True)

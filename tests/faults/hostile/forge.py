@@ -91,6 +91,18 @@ def heavy() -> bytes:
     return compressed(encode_compound([encode_compound([pack(2, SeqNo=n) for n in range(250)])] * 24))
 
 
+@cache
+def heavy_datagram() -> bytes:
+    """The same for a datagram of DTLS."""
+    packet = b""
+    for count in range(1, 30):
+        more = compressed(encode_compound([encode_compound([b"\x02\x81\xa5SeqNo\x01"] * 200)] * count))
+        if len(more) > 1340:
+            break
+        packet = more
+    return packet
+
+
 def user(key: str, data: bytes) -> bytes:
     """A user message in a packet."""
     return b"\x08" + encode_part(key, data)

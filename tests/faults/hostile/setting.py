@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tests.faults.hostile import carriers, cleartext, costly, members, strangers
-from tests.faults.hostile.attack import ATTACKS, CLEAR, Attack, Counter
+from tests.faults.hostile import carriers, cleartext, costly, datagrams, members, strangers
+from tests.faults.hostile.attack import ATTACKS, CLEAR, DTLS, Attack, Counter
 from tests.faults.hostile.attacker import Attacker
 from tests.support.api import prometheus_alert
 from tests.support.cluster import Cluster, issue, make_authority
@@ -22,7 +22,7 @@ from tests.support.node import Node, metric
 from tests.support.tocsin_node import TOCSIN
 from tocsin.certificates import NodeFiles
 
-REGISTERED = (members, carriers, costly, strangers, cleartext)
+REGISTERED = (members, carriers, costly, strangers, cleartext, datagrams)
 FLAGS = {"cluster.probe-interval": "1s", "cluster.probe-timeout": "500ms", "cluster.gossip-interval": "200ms"}
 NAMES = ("a", "b", "c")
 
@@ -67,16 +67,16 @@ class Settings:
         self._folder = folder
         self._stack = stack
         self._log_level = log_level
-        self._made: dict[bool, Setting] = {}
+        self._made: dict[str, Setting] = {}
 
     def of(self, attack: Attack) -> Setting:
         """The cluster."""
-        clear = attack.carrier == CLEAR
-        if clear not in self._made:
-            start, folder = (clear_setting, "clear") if clear else (setting, "secured")
-            made = start(self._folder / folder, log_level=self._log_level)
-            self._made[clear] = self._stack.enter_context(made)
-        return self._made[clear]
+        kind = attack.carrier if attack.carrier in (CLEAR, DTLS) else ""
+        if kind not in self._made:
+            start = {CLEAR: clear_setting, DTLS: dtls_setting}.get(kind, setting)
+            made = start(self._folder / (kind.replace(" ", "-") or "secured"), log_level=self._log_level)
+            self._made[kind] = self._stack.enter_context(made)
+        return self._made[kind]
 
 
 @contextmanager
@@ -87,6 +87,13 @@ def clear_setting(folder: Path, *, log_level: str = "info") -> Iterator[Setting]
             cluster.add(TOCSIN, name, peer_name=name)
         cluster.wait_whole()
         yield Setting(cluster, {"": None})
+
+
+@contextmanager
+def dtls_setting(folder: Path, *, log_level: str = "info") -> Iterator[Setting]:
+    """As :func:`setting`, over DTLS."""
+    with setting(folder, log_level=log_level, **{"cluster.transport": "dtls"}) as made:
+        yield made
 
 
 @contextmanager

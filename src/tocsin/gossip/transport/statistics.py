@@ -65,8 +65,8 @@ class TransportStatistics:
     packets_ignored: int = 0
     """Inbound packets without content."""
     packets_shed: Counter[str] = field(default_factory=Counter)
-    """Datagrams received over UDP, sealed or not, and not read, as too many waited: "peer" (of a member's
-    source), "strangers" (of all others)."""
+    """Datagrams received over UDP, sealed or not, or DTLS, and not read, as too many waited: "peer" (of a
+    member's source), "strangers" (of all others)."""
     receive_buffer_bytes: int = 0
     """Gauge: what the system gave a UDP socket to hold what we have not read yet."""
     receive_buffer_drops: int = 0

@@ -45,6 +45,9 @@ MAX_MESSAGES: Final = 16
 announced costs a look at its header and an entry here."""
 MAX_EARLY: Final = 16
 """Records under keys that are not there yet, which OpenSSL keeps too, each in a buffer of 16 KB."""
+MAX_OTHERS: Final = 64
+"""Records in clear beside the messages of a handshake: one changes the cipher, and is said again with its
+flight. OpenSSL drops those that are out of place, one by one."""
 _KEYS_ARE_THERE: Final = b"SSLv3/TLS read change cipher spec"
 """OpenSSL's word for it. From then on it opens records of epoch 1 at once, and drops forged ones."""
 MAX_LATE: Final = 64
@@ -74,6 +77,7 @@ class Association:
         "_connection",
         "_deadline",
         "_flight",
+        "_others",
         "_out_of_time",
         "_outgoing",
         "_over",
@@ -121,6 +125,7 @@ class Association:
         self._announced_bytes = 0
         self._over = False
         self._out_of_time = 0
+        self._others = 0
         self._timeout = config.retransmit_minimum
         self._sent_at = now
         self._retransmit_at: float | None = None
@@ -298,6 +303,9 @@ class Association:
                 return not self._over
             self._out_of_time += 1
             return self._out_of_time <= (MAX_EARLY if handshaking else MAX_LATE)
+        if record.kind != HANDSHAKE:
+            self._others += 1
+            return self._others <= MAX_OTHERS
         if not self._over:
             self._over = not self._announces_little(record)
         return not self._over

@@ -12,6 +12,7 @@ from tocsin.gossip.transport.dtls.cookies import Cookies
 from tocsin.gossip.transport.dtls.envelope import open_envelope
 from tocsin.gossip.transport.dtls.records import (
     DATA,
+    MAX_RECORDS,
     Record,
     hello_verify_request,
     lost_state,
@@ -56,7 +57,7 @@ class Incoming:
 
     def receive(self, datagram: bytes, source: Address, now: float) -> None:
         """One datagram. Hostile ones are counted, and change nothing."""
-        records = read_records(datagram)
+        records = read_records(datagram, MAX_RECORDS)
         if not records:
             self._statistics.datagrams_ignored["malformed"] += 1
             return
@@ -71,6 +72,10 @@ class Incoming:
             self._record(slot, record, now)
         if source in self._table.slots:
             self._after(slot, now)
+
+    def knows(self, source: Address) -> bool:
+        """Whether a peer at that host was authenticated before."""
+        return self._admission.knows(source_of(source.host))
 
     def drain(self) -> Effects:
         """What is to be done outside, each once."""

@@ -11,7 +11,7 @@ from tocsin.gossip.transport.dtls.association import Association, State
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.envelope import seal_envelope
 from tocsin.gossip.transport.dtls.openssl import SSL
-from tocsin.gossip.transport.dtls.records import is_lost_state, read_records
+from tocsin.gossip.transport.dtls.records import MAX_RECORDS, is_lost_state, read_records
 from tocsin.gossip.transport.dtls.settings import DTLSTransportConfig, DTLSTransportStatistics
 from tocsin.gossip.transport.dtls.table import AssociationTable, Effects, Slot
 from tocsin.gossip.transport.eviction import victim
@@ -100,7 +100,7 @@ class Outgoing:
 
     def receive(self, datagram: bytes, source: Address, now: float) -> None:
         """One datagram from a peer that we dialled."""
-        records = read_records(datagram)
+        records = read_records(datagram, MAX_RECORDS)
         slot = self._table.get(source)
         if slot is None or not records:
             self._statistics.datagrams_ignored["unknown" if records else "malformed"] += 1
@@ -112,6 +112,10 @@ class Outgoing:
             slot.receive(record, now)
         slot.heard_at = now
         self._after(slot, now)
+
+    def dials(self, address: Address) -> bool:
+        """Whether there is an association, or a handshake, with what listens there."""
+        return self._table.get(address) is not None
 
     def unreachable(self, address: Address, reason: str, now: float) -> None:
         """The system says that nobody is there. It may have been lied to: that ends only a handshake."""

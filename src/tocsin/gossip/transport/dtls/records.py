@@ -7,6 +7,7 @@ sequence (2), fragment offset (3), fragment length (3). Source: RFC 6347, 4.1, 4
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Final
 
@@ -24,6 +25,8 @@ _VERSIONS: Final = frozenset({b"\xfe\xff", b"\xfe\xfd"})
 _CLIENT_HELLO: Final = 1
 _HELLO_VERIFY_REQUEST: Final = 3
 _LONGEST: Final = 2**14 + 2048
+MAX_RECORDS: Final = 32
+"""Of a received datagram: a whole flight has ten, and each is some work, whatever is in it."""
 
 LOST_STATE: Final = b"\x01\x0a"
 """The body of an alert in clear: warning, unexpected message. No OpenSSL sends that, so with it we inform a
@@ -75,14 +78,14 @@ class Record:
         return found
 
 
-def read_records(datagram: bytes) -> list[Record]:
-    """The well-formed records at its start; what follows a malformed one is ignored.
+def read_records(datagram: bytes, at_most: int = sys.maxsize) -> list[Record]:
+    """The well-formed records at its start, ``at_most`` so many; what follows a malformed one is ignored.
 
     Empty when the datagram is not DTLS.
     """
     records: list[Record] = []
     position = 0
-    while position + HEADER_BYTES <= len(datagram):
+    while position + HEADER_BYTES <= len(datagram) and len(records) < at_most:
         length = int.from_bytes(datagram[position + 11 : position + 13], "big")
         end = position + HEADER_BYTES + length
         kind = datagram[position]

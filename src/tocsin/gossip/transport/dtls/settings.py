@@ -9,6 +9,7 @@ from typing import Final
 from tocsin.dataclass import dataclass
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.udp.shares import ShareSettings
 
 RECORD_OVERHEAD: Final = 37
 """Header 13, nonce 8, tag 16: AES-GCM in DTLS 1.2, the longest of the suites that are used."""
@@ -36,8 +37,8 @@ class DTLSTransportConfig:
     """Of one attempt at a handshake that we began. Others follow until the handshake's time is over: a record
     that was altered on its way can leave an attempt in a state from which nothing leads on."""
     max_attempts: int = 5
-    max_waiting_datagrams: int = 2048
-    """Received and not processed yet, on each socket; more are dropped and counted."""
+    shares: ShareSettings = field(default_factory=ShareSettings)
+    """Of the processor, for received datagrams before anything in them is verified, on each socket."""
     max_late_packets: int = 256
     """Of each peer, that wait because it has used up its share (``peer_share`` of :attr:`tls`); more are
     dropped and counted."""
@@ -118,7 +119,7 @@ class DTLSStatistics:
     datagram_bytes_sent: int = 0
     datagram_bytes_received: int = 0
     datagrams_ignored: Counter[str] = field(default_factory=Counter)
-    """"malformed", "too_long", "unknown", "not_packet", "overload"; "share": packets of a peer of which too
+    """"malformed", "too_long", "unknown", "not_packet"; "share": packets of a peer of which too
     many wait for it."""
     reloads_failed: int = 0
     """Changed files that TLS can use and DTLS cannot; the old ones stay in use."""

@@ -11,13 +11,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Final
 
 from tocsin.aio import LoopTimer
 from tocsin.bounded import Quota
@@ -35,13 +33,9 @@ from tocsin.gossip.transport.scheduler import FairScheduler
 from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.tls.refusal_log import RefusalLog
 from tocsin.gossip.transport.tls.transport import TLSTransport
+from tocsin.gossip.transport.udp.receiving import Receiving
 from tocsin.tls.identity import ClusterIdentity
 from tocsin.tls.settings import ClusterTLSConfig
-
-_SLICE: Final = 0.01
-"""Seconds of work on received datagrams before the rest of the event loop runs."""
-_OPENED_AT_ONCE: Final = 8
-"""Datagrams, before what was in them is dealt with."""
 
 
 class DTLSTransport:
@@ -145,7 +139,7 @@ class DTLSTransport:
         incoming = Incoming(self._config, self._contexts, cookies, self.statistics)
         port = self._tls.advertise_address.port
         outgoing = Outgoing(self._config, self._contexts, self.statistics, self._random, port)
-        self._incoming = _Listening(incoming, self._config, self.statistics, self._drain)
+        self._incoming = _Listening(incoming, self._config, self.statistics, self._drain, handler)
         self._outgoing = _Dialling(outgoing, self._config, self.statistics, self._drain)
         self._incoming.endpoint.start(datagrams)
         self._outgoing.endpoint.start(dialling)
@@ -206,7 +200,7 @@ class DTLSTransport:
         if self._timer is not None:
             self._timer.stop()
         self._incoming = self._outgoing = None
-        await asyncio.gather(outgoing.endpoint.close(), incoming.endpoint.close())
+        await asyncio.gather(outgoing.close(), incoming.close())
 
     def _drain(self) -> None:
         """Carry out effects until there are none; then arm the timer."""
@@ -299,8 +293,7 @@ class _Side:
         self._config = config
         self._statistics = statistics.dtls
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[bytes, Address]] = deque()
-        self._working = False
+        self._receiving = Receiving(self._read, self.is_member, statistics.packets_shed, config.shares)
         self.drain = drain
         self.endpoint = DatagramEndpoint(
             self,
@@ -325,31 +318,24 @@ class _Side:
         if len(data) > self._config.max_datagram_bytes:
             self._statistics.datagrams_ignored["too_long"] += 1
             return
-        if len(self._waiting) >= self._config.max_waiting_datagrams:
-            self._statistics.datagrams_ignored["overload"] += 1
-            return
-        self._waiting.append((data, source))
-        if not self._working:
-            self._working = True
-            self._loop.call_soon(self._work)
+        self._receiving.received(data, source)
 
-    def _work(self) -> None:
-        """Take what came, for a while: a handshake costs a millisecond or more, and many may come."""
-        now = self._loop.time()
-        end = now + _SLICE
-        while self._waiting and now < end:
-            for _ in range(_OPENED_AT_ONCE):
-                if self._waiting and now < end:
-                    self.receive(*self._waiting.popleft(), now)
-                    now = self._loop.time()
-            self.drain()
-            now = self._loop.time()
-        self._working = bool(self._waiting)
-        if self._working:
-            self._loop.call_soon(self._work)
+    def _read(self, data: bytes, source: Address) -> None:
+        """Read one now: what was in it is dealt with before the next one is read."""
+        self.receive(data, source, self._loop.time())
+        self.drain()
+
+    async def close(self) -> None:
+        """What waits is lost; what is queued is sent."""
+        self._receiving.close()
+        await self.endpoint.close()
 
     def datagram_failed(self, destination: Address, reason: str) -> None:
         """One was not sent, or refused on its way."""
+
+    def is_member(self, source: Address) -> bool:
+        """Whether what comes from there is worked on before what others send: nothing is verified yet."""
+        raise NotImplementedError
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """Into the associations."""
@@ -365,10 +351,15 @@ class _Listening(_Side):
         config: DTLSTransportConfig,
         statistics: DTLSTransportStatistics,
         drain: Callable[[], None],
+        handler: TransportHandler,
     ) -> None:
         super().__init__(config, statistics, drain)
         self.part = part
+        self._handler = handler
         self.take = part.drain
+
+    def is_member(self, source: Address) -> bool:
+        return self._handler.is_member(source.host) or self.part.knows(source)
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         self.part.receive(data, source, now)
@@ -388,6 +379,9 @@ class _Dialling(_Side):
         self.part = part
         self.take = part.drain
         self._refused = 0
+
+    def is_member(self, source: Address) -> bool:
+        return self.part.dials(source)
 
     def receive(self, data: bytes, source: Address, now: float) -> None:
         self.part.receive(data, source, now)

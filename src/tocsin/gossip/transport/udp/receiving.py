@@ -1,27 +1,33 @@
-"""Received datagrams on their way to the handler: members' at once, those of others when their share allows
-it."""
+"""Received datagrams on their way to who reads them: members' at once, those of others when their share
+allows it. Of UDP and DTLS alike."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable
 from time import perf_counter, thread_time
 
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.base import TransportHandler
 from tocsin.gossip.transport.scheduler import SLICE
-from tocsin.gossip.transport.statistics import TransportStatistics
 from tocsin.gossip.transport.udp.shares import HeldDatagram, Shares, ShareSettings
 from tocsin.sources import source_of
 
 
 class Receiving:
-    """Delivers datagrams to a handler, in slices of time, and charges the processor time that each takes."""
+    """Delivers datagrams, in slices of time, and charges the processor time that each takes."""
 
     def __init__(
-        self, handler: TransportHandler, statistics: TransportStatistics, settings: ShareSettings
+        self,
+        read: Callable[[bytes, Address], None],
+        is_member: Callable[[Address], bool],
+        shed: Counter[str],
+        settings: ShareSettings,
     ) -> None:
-        self._handler = handler
-        self._statistics = statistics
+        """``is_member``: whether what comes from there is a member's; ``shed`` counts what is lost."""
+        self._read = read
+        self._is_member = is_member
+        self._shed = shed
         self._shares = Shares(settings)
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
@@ -32,7 +38,7 @@ class Receiving:
         """A datagram, to be worked on now or later; counted and lost when too many wait."""
         if self._closed:
             return
-        source, member = source_of(address.host), self._handler.is_member(address.host)
+        source, member = source_of(address.host), self._is_member(address)
         datagram = HeldDatagram(data, address, source, member)
         if self._shares.at_once(source, member, perf_counter()):
             self._deliver(datagram)
@@ -40,7 +46,7 @@ class Receiving:
         if self._shares.hold(datagram):
             self._arm(self._shares.wait_of(source, member, perf_counter()))
         else:
-            self._statistics.packets_shed["peer" if member else "strangers"] += 1
+            self._shed["peer" if member else "strangers"] += 1
 
     def close(self) -> None:
         """What waits is lost."""
@@ -51,7 +57,7 @@ class Receiving:
     def _deliver(self, datagram: HeldDatagram) -> None:
         began = thread_time()
         try:
-            self._handler.packet_received(datagram.data, datagram.address)
+            self._read(datagram.data, datagram.address)
         finally:
             took = thread_time() - began
             self._shares.charge(datagram.source, datagram.member, took, perf_counter())

@@ -79,7 +79,12 @@ class UDPTransport:
         """Begin to work for ``handler``; somebody listens on ``bound`` for us."""
         self._listen_address = bound
         self._handler = handler
-        self._receiving = Receiving(handler, self.statistics, self._config.shares)
+        self._receiving = Receiving(
+            handler.packet_received,
+            lambda address: handler.is_member(address.host),
+            self.statistics.packets_shed,
+            self._config.shares,
+        )
         self._datagrams = DatagramEndpoint(self, self.statistics, self._config.datagrams)
         self._datagrams.start(datagrams)
         # Streams go round robin over hosts, but none is throttled: who dials may be a member behind NAT.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.amounts import many
 from tests.support.dtls import HOSTS, Node, World, authority, config_for, shared_contexts, shared_tls
 from tocsin.gossip.address import Address
-from tocsin.gossip.transport.dtls.association import MAX_EARLY, MAX_MESSAGES, Association
+from tocsin.gossip.transport.dtls.association import MAX_EARLY, MAX_MESSAGES, MAX_OTHERS, Association
 from tocsin.gossip.transport.dtls.context import DTLSContexts
 from tocsin.gossip.transport.dtls.records import (
     CHANGE_CIPHER_SPEC,
@@ -117,6 +117,28 @@ def piece(number: int, length: int, epoch: int = 0) -> bytes:
     body = bytes([11]) + length.to_bytes(3) + number.to_bytes(2) + bytes(3) + (1).to_bytes(3) + b"x"
     head = bytes([HANDSHAKE]) + b"\xfe\xfd" + epoch.to_bytes(2) + bytes(6)
     return head + len(body).to_bytes(2) + body
+
+
+def clear(kind: int, body: bytes, number: int) -> bytes:
+    head = bytes([kind]) + b"\xfe\xfd" + (0).to_bytes(2) + number.to_bytes(6)
+    return head + len(body).to_bytes(2) + body
+
+
+def test_of_records_beside_the_messages_of_a_handshake_few_are_given_to_openssl() -> None:
+    world = World()
+    b = node(world, 1)
+    source = Address("10.0.0.3", 5)
+    begin(b, source)
+    candidate = b.incoming._table.slots[source].candidate
+    assert candidate is not None
+    counting = Counting(candidate._connection)
+    candidate._connection = counting  # type: ignore[assignment]
+    for number in range(100, 1100):
+        b.incoming.receive(clear(CHANGE_CIPHER_SPEC, b"\x01", number), source, world.now)
+    assert len(counting.given) == MAX_OTHERS
+    assert b.statistics.dtls.handshakes_inbound_pending == 1
+    b.incoming.drain()
+    assert b.statistics.dtls.handshake_records_refused == 1000 - MAX_OTHERS
 
 
 class Counting:

@@ -13,6 +13,7 @@ from tocsin.gossip.transport.dtls.records import (
     ALERT,
     DATA,
     HANDSHAKE,
+    MAX_RECORDS,
     Record,
     hello_verify_request,
     is_lost_state,
@@ -124,6 +125,12 @@ def test_openssl_answers_our_request_with_the_cookie_and_the_same_parameters() -
     assert answered is not None
     assert answered.cookie == b"c" * 32
     assert (answered.random, answered.parameters) == (asked.random, asked.parameters)
+
+
+def test_of_a_datagram_that_was_received_few_records_are_looked_at() -> None:
+    datagram = b"".join(record(ALERT, b"x") for _ in range(200))
+    assert len(read_records(datagram, MAX_RECORDS)) == MAX_RECORDS
+    assert len(read_records(datagram)) == 200
 
 
 def test_lost_state_is_told_apart_from_alerts() -> None:

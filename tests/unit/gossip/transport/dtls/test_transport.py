@@ -17,9 +17,11 @@ from tests.support.transports import Recorder, eventually, read_all
 from tocsin.errors import ConfigError, TransportError
 from tocsin.gossip.address import Address
 from tocsin.gossip.peer import PeerIdentity
+from tocsin.gossip.transport.dtls.incoming import Incoming
 from tocsin.gossip.transport.dtls.settings import PACKET_BYTES, DTLSTransportConfig
 from tocsin.gossip.transport.dtls.transport import DTLSTransport
 from tocsin.gossip.transport.tls.settings import TLSTransportConfig
+from tocsin.gossip.transport.udp.shares import ShareSettings
 from tocsin.tls.settings import ClusterTLSConfig
 
 AUTHORITY = CertificateAuthority()
@@ -239,28 +241,63 @@ def test_the_handler_may_answer_from_within() -> None:
     run(story)
 
 
-def test_a_flood_is_bounded_and_leaves_the_loop_to_others() -> None:
+HOSTILE = "127.0.0.9"
+
+
+def slowed(part: Incoming, order: list[str]) -> None:
+    """Each datagram of the hostile host takes it some milliseconds."""
+    receive = part.receive
+
+    def slow(datagram: bytes, source: Address, now: float) -> None:
+        order.append(source.host)
+        end = time.thread_time() + 0.004
+        while source.host == HOSTILE and time.thread_time() < end:
+            pass
+        receive(datagram, source, now)
+
+    part.receive = slow  # type: ignore[method-assign]
+
+
+def test_a_members_datagram_passes_a_flood_that_came_before_it() -> None:
     async def story() -> None:
-        b = Peer(max_waiting_datagrams=50)
-        async with started(b):
-            side = b.transport._incoming
+        a, b = Peer(), Peer(shares=ShareSettings(others_burst=0.004, other_bytes=40 * 512))
+        b.recorder.strangers = {HOSTILE}
+        async with started(a, b):
+            side, order = b.transport._incoming, list[str]()
             assert side is not None
-            turns, order = 0, []
+            slowed(side.part, order)
+            with socket.socket(type=socket.SOCK_DGRAM) as hostile:
+                hostile.bind((HOSTILE, 0))
+                for _ in range(60):
+                    hostile.sendto(b"hello", b.address)
+                a.transport.send_packet(b.address, b"member")
+                await eventually(lambda: b.recorder.data == [b"member"])
+                assert order.count(HOSTILE) < 30
+                await eventually(lambda: order.count(HOSTILE) > 5)
+            assert b.statistics.packets_shed["strangers"] > 0
 
-            def slow(data: bytes, source: Address, now: float) -> None:
-                end = time.perf_counter() + 0.005
-                while time.perf_counter() < end:
-                    pass
-                order.append(turns)
+    run(story)
 
-            side.receive = slow  # type: ignore[method-assign]
-            for _ in range(60):
-                side.datagram_received(b"hello", Address("127.0.0.1", 1))
-            while len(order) < 50:
-                await asyncio.sleep(0)
-                turns += 1
-            assert b.statistics.dtls.datagrams_ignored == {"overload": 10}
-            assert max(order.count(turn) for turn in order) <= 2
+
+def test_who_was_authenticated_passes_a_flood_wherever_members_are() -> None:
+    """Behind NAT, say."""
+
+    async def story() -> None:
+        a, b = Peer(), Peer(shares=ShareSettings(others_burst=0.004, other_bytes=40 * 512))
+        async with started(a, b):
+            a.transport.send_packet(b.address, b"first")
+            await eventually(lambda: b.recorder.data == [b"first"])
+            b.recorder.strangers = {HOSTILE, a.address.host}
+            side, order = b.transport._incoming, list[str]()
+            assert side is not None
+            slowed(side.part, order)
+            with socket.socket(type=socket.SOCK_DGRAM) as hostile:
+                hostile.bind((HOSTILE, 0))
+                for _ in range(60):
+                    hostile.sendto(b"hello", b.address)
+                a.transport.send_packet(b.address, b"second")
+                await eventually(lambda: len(b.recorder.data) == 2)
+                assert order.count(HOSTILE) < 30
 
     run(story)
 
