@@ -10,8 +10,10 @@ from simulation.alerting import NoSilences
 from tests.support.routing import one_route
 from tocsin.alerting import duration, timeinterval
 from tocsin.alerting.digest import messages as digest
-from tocsin.alerting.digest.exchange import Exchange, Replica, Responder
+from tocsin.alerting.digest.exchange import Exchange
 from tocsin.alerting.digest.memory import Memory
+from tocsin.alerting.digest.replica import Replica
+from tocsin.alerting.digest.responder import Responder
 from tocsin.alerting.explain.explanation import Scene
 from tocsin.alerting.explain.explanation import explain as tell
 from tocsin.alerting.explain.knowledge import Knowledge

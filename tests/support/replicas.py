@@ -5,9 +5,10 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from tocsin.alerting.digest.exchange import Exchange, Outcome, Responder
+from tocsin.alerting.digest.exchange import Exchange, Outcome
 from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import decode, encode
+from tocsin.alerting.digest.responder import Responder
 from tocsin.alerting.nflog import NotificationLog
 from tocsin.alerting.protocol import delimit
 from tocsin.alerting.protocol.silence_pb2 import MeshSilence

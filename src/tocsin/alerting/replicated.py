@@ -347,7 +347,7 @@ class ReplicatedState(Generic[EntryT]):
                 self.digests.remove_tombstone(self._tombstones.pop(key).identity)
             if place % COLLECTED_IN_STEP == 0:
                 yield
-        self.digests.move(cutoff_of(now))
+        yield from self.digests.moving(cutoff_of(now))
         return collected
 
     def add_tombstone(self, identity: bytes, tombstone: Tombstone, now: Nanoseconds) -> bool:

@@ -1,20 +1,17 @@
-"""The two sides of an exchange, without I/O.
+"""The asking side of an exchange, without I/O. ``responder.py`` is the other.
 
-The asking side (:class:`Exchange`) holds all that must be remembered and drives; the answering side
-(:class:`Responder`) remembers nothing between two messages, so it cannot be filled up, and either side may
-restart at any time. Each answer is bounded in bytes. What is exchanged is merged as if it came by gossip, so
+It holds all that must be remembered and drives. What is exchanged is merged as if it came by gossip, so
 changes while an exchange runs do no harm: they are seen by this round or a later one.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 from tocsin.alerting.digest.memory import Mark, Memory
 from tocsin.alerting.digest.messages import (
-    MAX_ITEMS,
     MAX_STATES,
     Body,
     Content,
@@ -32,18 +29,26 @@ from tocsin.alerting.digest.messages import (
     Transferred,
     short,
 )
+from tocsin.alerting.digest.replica import (
+    ENTRY_BYTES_AT_ONCE,
+    WANTS_AT_ONCE,
+    Replica,
+    check_cutoff,
+    gather,
+)
 from tocsin.alerting.digest.tree import (
     GROUPS,
+    LEAF_AT_ONCE,
     LEAVES,
     LEAVES_IN_GROUP,
-    DigestTree,
     DigestView,
     Fingerprint,
+    Part,
     Tombstone,
     cutoff_of,
     leaf_of,
+    order_of,
 )
-from tocsin.alerting.skew import MAX_SKEW
 from tocsin.alerting.steps import Steps, finish
 from tocsin.alerting.timestamp import Nanoseconds
 from tocsin.dataclass import dataclass
@@ -52,22 +57,10 @@ from tocsin.errors import StateError
 MAX_ROUNDS: Final = 4
 """Comparisons in one exchange. The first and a second that confirms; more while others change the state."""
 MAX_LATER: Final = 3
-LEAVES_AT_ONCE: Final = 512
-ITEMS_AT_ONCE: Final = 1_500
-ENTRY_BYTES_AT_ONCE: Final = 192 * 1024
-WANTS_AT_ONCE: Final = 2_000
+MAX_PASSED: Final = 200_000
+"""Entries that are passed over in one exchange, each way together; what is left is found by the next one."""
 TOMBSTONES_AT_ONCE: Final = 2_000
 ENTRIES_IN_STEP: Final = 256
-LEAVES_IN_STEP: Final = 64
-
-
-class Replica(Protocol):
-    """One replicated state, as an exchange needs it."""
-
-    @property
-    def digests(self) -> DigestTree: ...
-    def encoded(self, identity: bytes) -> bytes | None: ...
-    def add_tombstone(self, identity: bytes, tombstone: Tombstone, now: Nanoseconds) -> bool: ...
 
 
 @dataclass(slots=True)
@@ -81,138 +74,6 @@ class Outcome:
     given: int = 0
     removed: int = 0
     declined: int = 0
-
-
-def _gather(replica: Replica, identities: list[bytes], budget: int) -> tuple[list[bytes], int]:
-    """The entries of the first identities, up to ``budget`` bytes but at least one; how many those are."""
-    found: list[bytes] = []
-    size = 0
-    for position, identity in enumerate(identities):
-        entry = replica.encoded(identity)
-        if entry is None:
-            continue
-        if found and size + len(entry) > budget:
-            return found, position
-        found.append(entry)
-        size += len(entry)
-    return found, len(identities)
-
-
-def _check_cutoff(message: Message, now: Nanoseconds) -> None:
-    """What expires before it counts as absent: at one far ahead any two states are equal."""
-    if message.envelope.cutoff > cutoff_of(now + MAX_SKEW):
-        raise StateError("a digest message as of further in the future than clocks may be apart")
-
-
-class Responder:
-    """Answers the messages of others."""
-
-    def __init__(self, name: str, replicas: Mapping[str, Replica]) -> None:
-        self._name = name
-        self._replicas = replicas
-
-    def entries(self, message: Message) -> tuple[str, bytes] | None:
-        """``(state key, delimited entries)`` that are to be merged before the next question of the sender is
-        answered."""
-        body = message.body
-        return (body.key, body.entries) if isinstance(body, Transfer) and body.entries else None
-
-    def answer(self, message: Message, now: Nanoseconds) -> Message:
-        """:meth:`answering` at once."""
-        return finish(self.answering(message, now))
-
-    def answering(self, message: Message, now: Nanoseconds) -> Steps[Message]:
-        """The answer to a question, in steps: a small one may be about all entries. Raises StateError for
-        what is not a question."""
-        cutoff = cutoff_of(now)
-        _check_cutoff(message, now)
-        for replica in self._replicas.values():
-            replica.digests.move(cutoff)
-        cutoff = max(cutoff, message.envelope.cutoff)
-        body: Body
-        match message.body:
-            case Summary() as summary:
-                later = cutoff > message.envelope.cutoff
-                body = Later() if later else (yield from self._compare(summary, cutoff))
-            case Leaves() as leaves:
-                body = yield from self._content(leaves, cutoff)
-            case Transfer() as transfer:
-                body = yield from self._transferred(transfer, now)
-            case other:
-                raise StateError(f"a digest message that answers nothing: {type(other).__name__}")
-        return Message(Envelope(self._name, message.envelope.exchange, cutoff), body)
-
-    def _replica(self, key: str) -> Replica:
-        replica = self._replicas.get(key)
-        if replica is None:
-            raise StateError(f"a digest message about the unknown state {key!r}")
-        return replica
-
-    def _compare(self, summary: Summary, cutoff: int) -> Steps[Body]:
-        differing = []
-        for state in summary.states:
-            replica = self._replicas.get(state.key)
-            if replica is None:
-                continue  # of a version that has more states than we
-            view = yield from replica.digests.viewing(cutoff)
-            if view.root != state.root:
-                differing.append(StateGroups(state.key, view.size, tuple(map(short, view.groups))))
-        return Groups(tuple(differing)) if differing else Same()
-
-    def _content(self, leaves: Leaves, cutoff: int) -> Steps[Content]:
-        replica = self._replica(leaves.key)
-        tree = replica.digests
-        view = yield from tree.viewing(cutoff)
-        listed: list[int] = []
-        items: list[Item] = []
-        tombstones: list[tuple[bytes, Tombstone]] = []
-        entries: list[bytes] = []
-        size = told = 0
-        next_leaf = LEAVES
-        for leaf in range(leaves.first, LEAVES):
-            group, place = divmod(leaf, LEAVES_IN_GROUP)
-            theirs = leaves.digests.get(group)
-            if theirs is None or theirs[place] == short(view.leaves[leaf]):
-                continue
-            if (
-                told >= LEAVES_AT_ONCE
-                or len(items) + len(tombstones) >= ITEMS_AT_ONCE
-                or size >= ENTRY_BYTES_AT_ONCE
-            ):
-                next_leaf = leaf
-                break
-            room = MAX_ITEMS - len(items)
-            members = list(islice(tree.members(leaf, cutoff), room + 1))
-            told += 1
-            tombstones.extend(tree.blocking(leaf, cutoff).items())
-            if not told % LEAVES_IN_STEP:
-                yield
-            if leaves.whole and not theirs[place] and len(members) <= room:
-                identities = [identity for identity, _ in members]
-                found, dealt = _gather(replica, identities, ENTRY_BYTES_AT_ONCE)
-                if dealt == len(identities):
-                    entries += found
-                    size += sum(map(len, found))
-                    continue
-            listed.append(leaf)
-            items += [Item(identity, known.stamp, short(known.version)) for identity, known in members[:room]]
-        return Content(
-            leaves.key,
-            next_leaf,
-            tuple(listed),
-            tuple(items),
-            tuple(tombstones[:MAX_ITEMS]),
-            b"".join(entries),
-        )
-
-    def _transferred(self, transfer: Transfer, now: Nanoseconds) -> Steps[Transferred]:
-        replica = self._replica(transfer.key)
-        for place, (identity, tombstone) in enumerate(transfer.tombstones, 1):
-            replica.add_tombstone(identity, tombstone, now)
-            if not place % LEAVES_IN_STEP:
-                yield
-        found, covered = _gather(replica, list(transfer.wants[:WANTS_AT_ONCE]), ENTRY_BYTES_AT_ONCE)
-        return Transferred(transfer.key, covered, b"".join(found))
 
 
 class Exchange:
@@ -238,6 +99,7 @@ class Exchange:
         self._received: list[tuple[str, bytes]] = []
         self._passed: set[Mark] = set()
         self._moved = False  # something was passed over in this round
+        self._partly = False  # there was more in this round than is compared in one exchange
         self._states: list[StateGroups] = []
         self._whole: set[str] = set()  # keys of the states of which most is missing here
         self._next_leaf = 0
@@ -256,7 +118,7 @@ class Exchange:
     def requesting(self, now: Nanoseconds) -> Steps[Message]:
         """The next question, in steps."""
         for replica in self._replicas.values():
-            replica.digests.move(cutoff_of(now))
+            yield from replica.digests.moving(cutoff_of(now))
         self._cutoff = max(self._cutoff, cutoff_of(now))
         if self._request == self._summary:
             for key, replica in self._replicas.items():
@@ -273,7 +135,7 @@ class Exchange:
             raise StateError("a digest message of another exchange")
         asked = self._request
         try:
-            _check_cutoff(message, now)
+            check_cutoff(message, now)
             match message.body:
                 case Same() if asked == self._summary:
                     self.outcome.rounds += 1
@@ -306,7 +168,7 @@ class Exchange:
     # -- the steps
 
     def _summary(self) -> Summary:
-        self._moved = False
+        self._moved = self._partly = False
         return Summary(tuple(StateSummary(key, view.size, view.root) for key, view in self._views.items()))
 
     def _begin_round(self, states: tuple[StateGroups, ...]) -> None:
@@ -324,6 +186,9 @@ class Exchange:
         if self._wants or self._gives or self._tombstones:
             self._request = self._transfer
             return
+        if len(self._passed) >= MAX_PASSED:
+            self._end(agreed=False)
+            return
         if self._next_leaf >= LEAVES:
             self._states.pop(0)
             self._next_leaf = 0
@@ -332,7 +197,7 @@ class Exchange:
             return
         self._request = self._summary
         if not self._moved:
-            self._end(agreed=True)  # all that is left is what one side will not have
+            self._end(agreed=not self._partly)  # all that is left is what one side will not have
         elif self.outcome.rounds >= MAX_ROUNDS:
             self._end(agreed=False)
 
@@ -355,9 +220,11 @@ class Exchange:
         tree = replica.digests
         items = {item.identity: item for item in content.items}
         blocked = dict(content.tombstones)
+        told = Counter(map(leaf_of, _identities(content)))
         looked = 0
         for leaf in content.listed:
-            for identity, known in list(tree.members(leaf, self._cutoff)):
+            own_part = yield from self._own_part(content, leaf, told)
+            for identity, known in own_part.members:
                 looked += 1
                 if not looked % ENTRIES_IN_STEP:
                     yield
@@ -370,16 +237,12 @@ class Exchange:
                         self._moved = True
                     else:
                         self._pass(self._gives, mark, now)
-        blocking: dict[int, dict[bytes, Tombstone]] = {}
         for item in content.items:
             looked += 1
             if not looked % ENTRIES_IN_STEP:
                 yield
-            leaf = leaf_of(item.identity)
-            if leaf not in blocking:
-                blocking[leaf] = tree.blocking(leaf, self._cutoff)
             own = tree.find(item.identity)
-            tombstone = blocking[leaf].get(item.identity)
+            tombstone = tree.blocking(item.identity, self._cutoff)
             mark = (state.key, item.identity, item.version, False)
             if tombstone is not None and self._beaten(tombstone, item.stamp, mark):
                 self._tombstones.append((item.identity, tombstone))
@@ -388,6 +251,18 @@ class Exchange:
                 self._pass(self._wants, mark, now)
         self._keep(content.key, content.entries)
         self._go_on()
+
+    def _own_part(self, content: Content, leaf: int, told: Counter[int]) -> Steps[Part]:
+        """Of a leaf that is listed what we hold of that which the list is about."""
+        tree = self._replicas[content.key].digests
+        if told[leaf] < LEAF_AT_ONCE:
+            part = yield from tree.looking(leaf, self._cutoff, self.nonce)
+        else:  # There is more of it, which comes later in the order.
+            places = [order_of(each, self.nonce) for each in _identities(content) if leaf_of(each) == leaf]
+            part = yield from tree.looking(leaf, self._cutoff, self.nonce, max(places))
+            self._partly = True
+        self._partly |= not part.whole
+        return part
 
     def _beaten(self, tombstone: Tombstone, stamp: Nanoseconds, mark: Mark) -> bool:
         """Whether an entry must go because of a tombstone.
@@ -408,13 +283,15 @@ class Exchange:
         if self._memory.declined(mark, now):
             self.outcome.declined += 1
             return
+        if len(self._passed) >= MAX_PASSED:
+            return
         self._passed.add(mark)
         self._moved = True
         queue.append(mark[1])
 
     def _transfer(self) -> Transfer:
         state = self._states[0]
-        found, sent = _gather(self._replicas[state.key], self._gives, ENTRY_BYTES_AT_ONCE)
+        found, sent = gather(self._replicas[state.key], self._gives, ENTRY_BYTES_AT_ONCE)
         self._sent_gives = sent
         self._sent_wants = min(len(self._wants), WANTS_AT_ONCE)
         entries = b"".join(found)
@@ -447,3 +324,8 @@ class Exchange:
     def _end(self, *, agreed: bool) -> None:
         self.outcome.agreed = agreed
         self.finished = True
+
+
+def _identities(content: Content) -> list[bytes]:
+    """Of all that is listed."""
+    return [*(item.identity for item in content.items), *(identity for identity, _ in content.tombstones)]

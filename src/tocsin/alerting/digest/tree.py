@@ -14,7 +14,7 @@ are still stored or not. Two nodes compare at the later of their cutoffs.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -26,9 +26,15 @@ LEAVES_IN_GROUP: Final = 64
 LEAVES: Final = GROUPS * LEAVES_IN_GROUP
 HASH_BYTES: Final = 16
 
+LEAF_AT_ONCE: Final = 2_048
+"""Entries and tombstones of a leaf that are compared in one exchange. A full state has some two hundred in
+each, but whoever tries keys until their hash fits can have all of them in one."""
+
 _MINUTE: Final = 60 * SECOND
 _SHIFT: Final = 8 * 2 - 12
 _IN_STEP: Final = 256
+_ORDERED_IN_STEP: Final = 1_024
+_ORDERS: Final = 1 << 8 * HASH_BYTES
 
 
 class Fingerprint(NamedTuple):
@@ -67,6 +73,22 @@ def leaf_of(identity: bytes) -> int:
     return (identity[0] << 8 | identity[1]) >> _SHIFT
 
 
+def order_of(identity: bytes, salt: int) -> int:
+    """The place of an identity in an order that nobody knows before ``salt`` (64 bits, random) is said."""
+    return int.from_bytes(identity, "big") * (salt << 64 | salt | 1) % _ORDERS
+
+
+class Part(NamedTuple):
+    """What is compared of a leaf, as of one cutoff."""
+
+    members: list[tuple[bytes, Fingerprint]]
+    blocking: list[tuple[bytes, Tombstone]]
+    """What keeps older versions out without being part of the leaf: tombstones, and entries that have expired
+    and are not yet collected."""
+    whole: bool
+    """Whether that is all of it."""
+
+
 class DigestView(NamedTuple):
     """The digests as of one cutoff."""
 
@@ -89,7 +111,11 @@ class DigestTree:
         self._leaves = [0] * LEAVES
         self._members: list[dict[bytes, Fingerprint]] = [{} for _ in range(LEAVES)]
         self._tombstones: dict[int, dict[bytes, Tombstone]] = {}
-        self._minutes: dict[int, dict[bytes, int]] = {}
+        # Versions by the minute in which they expire: those that are in the digests, and those that are not.
+        self._counted: dict[int, dict[bytes, int]] = {}
+        self._expired: dict[int, dict[bytes, int]] = {}
+        self._unsettled: set[int] = set()
+        """Minutes that the horizon has passed, whose entries may be among the wrong ones of these two."""
 
     def __len__(self) -> int:
         return self._count
@@ -106,17 +132,19 @@ class DigestTree:
             self.drop(identity)
         minute = expires_at // _MINUTE
         members[identity] = Fingerprint(version, stamp, minute, key)
-        of_minute = self._minutes.get(minute)
+        counts = minute > self.horizon
+        minutes = self._counted if counts else self._expired
+        of_minute = minutes.get(minute)
         if of_minute is None:
-            of_minute = self._minutes[minute] = {}
+            of_minute = minutes[minute] = {}
         of_minute[identity] = version
-        if minute > self.horizon:
+        if counts:
             self._toggle(leaf, version, 1)
 
     def put_all(self, entries: Iterable[tuple[bytes, int, Nanoseconds, Nanoseconds, Hashable]]) -> None:
         """Entries were stored under keys that had none: :meth:`put` of each, with the bytes of its key in
         place of the identity."""
-        members, minutes, leaves, groups = self._members, self._minutes, self._leaves, self._groups
+        members, leaves, groups = self._members, self._leaves, self._groups
         horizon, root, count = self.horizon, self._root, 0
         new, kind = tuple.__new__, Fingerprint  # In half the time of a call of the class.
         for key_bytes, version, stamp, expires_at, key in entries:
@@ -124,6 +152,7 @@ class DigestTree:
             leaf = (identity[0] << 8 | identity[1]) >> _SHIFT
             minute = expires_at // _MINUTE
             members[leaf][identity] = new(kind, (version, stamp, minute, key))
+            minutes = self._counted if minute > horizon else self._expired
             of_minute = minutes.get(minute)
             if of_minute is None:
                 of_minute = minutes[minute] = {}
@@ -142,11 +171,13 @@ class DigestTree:
         fingerprint = self._members[leaf].pop(identity, None)
         if fingerprint is None:
             return
-        of_minute = self._minutes[fingerprint.minute]
+        minute = fingerprint.minute
+        minutes = self._counted if identity in self._counted.get(minute, ()) else self._expired
+        of_minute = minutes[minute]
         del of_minute[identity]
         if not of_minute:
-            del self._minutes[fingerprint.minute]
-        if fingerprint.minute > self.horizon:
+            del minutes[minute]
+        if minutes is self._counted:
             self._toggle(leaf, fingerprint.version, -1)
 
     def add_tombstone(self, identity: bytes, tombstone: Tombstone) -> None:
@@ -168,15 +199,44 @@ class DigestTree:
     # -- the exchange's side
 
     def move(self, cutoff: int) -> None:
+        """:meth:`moving` at once."""
+        finish(self.moving(cutoff))
+
+    def moving(self, cutoff: int) -> Steps[None]:
         """Make ``cutoff`` the horizon; back too, when the clock was set back.
 
-        The cost is that of the entries that expire in between: each is taken out once as time goes on.
+        In steps, for the cost is that of the entries that expire in between, up to all of them: each is taken
+        out once as time goes on. The digests are as of the horizon once any that move it have come to their
+        end, who do each other's work.
         """
-        horizon, self.horizon = self.horizon, cutoff
-        count = -1 if cutoff > horizon else 1
-        for minute in self._between(min(horizon, cutoff), max(horizon, cutoff)):
-            for identity, version in self._minutes[minute].items():
-                self._toggle(leaf_of(identity), version, count)
+        before, self.horizon = self.horizon, cutoff
+        passed = self._counted if cutoff > before else self._expired
+        self._unsettled.update(self._between(passed, min(before, cutoff), max(before, cutoff)))
+        worked = 0
+        while self._unsettled:
+            worked += self._settle(self._unsettled.pop(), _IN_STEP)
+            if worked >= _IN_STEP:
+                worked = 0
+                yield
+
+    def _settle(self, minute: int, most: int) -> int:
+        """Count the entries of a minute, or no longer, as the horizon is now; how much work that was."""
+        counts = minute > self.horizon
+        wrong, right = (self._expired, self._counted) if counts else (self._counted, self._expired)
+        of_minute = wrong.get(minute)
+        if of_minute is None:
+            return 1
+        settled = right.setdefault(minute, {})
+        moved = min(most, len(of_minute))
+        for _ in range(moved):
+            identity, version = of_minute.popitem()
+            settled[identity] = version
+            self._toggle(leaf_of(identity), version, 1 if counts else -1)
+        if of_minute:
+            self._unsettled.add(minute)
+        else:
+            del wrong[minute]
+        return moved + 1
 
     def view(self, cutoff: int) -> DigestView:
         """:meth:`viewing` at once."""
@@ -188,13 +248,14 @@ class DigestTree:
         In steps, for the cost is that of the entries that expire until then, up to all of them. They are the
         digests as of the first step: what changes meanwhile is found by the next comparison.
         """
+        yield from self.moving(self.horizon)  # Another who moved it may not have come to the end.
         horizon = self.horizon
         cutoff = max(cutoff, horizon)
-        if cutoff == horizon or not self._minutes:
+        if cutoff == horizon or not self._counted:
             return DigestView(cutoff, self._count, self._root, self._groups, self._leaves)
         count, root, groups, leaves = self._count, self._root, self._groups[:], self._leaves[:]
         # All of it now: what changes between two steps would be taken out of digests that never had it.
-        expiring = [self._minutes[minute].copy() for minute in self._between(horizon, cutoff)]
+        expiring = [self._counted[minute].copy() for minute in self._between(self._counted, horizon, cutoff)]
         worked = 0
         for of_minute in expiring:
             for identity, version in of_minute.items():
@@ -208,29 +269,56 @@ class DigestTree:
             count -= len(of_minute)
         return DigestView(cutoff, count, root, groups, leaves)
 
-    def members(self, leaf: int, cutoff: int) -> Iterator[tuple[bytes, Fingerprint]]:
-        """The entries of a leaf as of ``cutoff``."""
-        for identity, fingerprint in self._members[leaf].items():
-            if fingerprint.minute > cutoff:
-                yield identity, fingerprint
+    def looking(self, leaf: int, cutoff: int, salt: int, last: int = _ORDERS) -> Steps[Part]:
+        """What is compared of a leaf as of ``cutoff``: all of it; if that is more than LEAF_AT_ONCE, those
+        that come first by :func:`order_of` with ``salt``. ``last``: and none that come after this place."""
+        members, tombstones = self._members[leaf], self._tombstones.get(leaf, {})
+        found = [*members, *tombstones]
+        whole = len(found) <= LEAF_AT_ONCE
+        if not whole or last < _ORDERS:
+            found = yield from _first(found, salt, last)
+        part = Part([], [], whole)
+        for identity in found:
+            known = members.get(identity)
+            if known is not None and known.minute > cutoff:
+                part.members.append((identity, known))
+            elif (blocking := self.blocking(identity, cutoff)) is not None:
+                part.blocking.append((identity, blocking))
+        return part
 
     def find(self, identity: bytes) -> Fingerprint | None:
         """The entry of that identity."""
         return self._members[leaf_of(identity)].get(identity)
 
-    def blocking(self, leaf: int, cutoff: int) -> dict[bytes, Tombstone]:
-        """What keeps older versions out of a leaf without being part of it as of ``cutoff``.
+    def blocking(self, identity: bytes, cutoff: int) -> Tombstone | None:
+        """What keeps older versions of an entry out that is not part of its leaf as of ``cutoff``: a
+        tombstone, or the entry itself, if it has expired and is not yet collected."""
+        leaf = leaf_of(identity)
+        known = self._members[leaf].get(identity)
+        if known is not None and known.minute <= cutoff:
+            return Tombstone(known.stamp, (known.minute + 1) * _MINUTE)
+        return self._tombstones.get(leaf, {}).get(identity)
 
-        These are the tombstones, and the entries that have expired and are not yet collected.
-        """
-        found = dict(self._tombstones.get(leaf, ()))
-        for identity, known in self._members[leaf].items():
-            if known.minute <= cutoff:
-                found[identity] = Tombstone(known.stamp, (known.minute + 1) * _MINUTE)
-        return found
-
-    def _between(self, after: int, last: int) -> Iterator[int]:
-        if last - after > len(self._minutes):
-            yield from sorted(minute for minute in self._minutes if after < minute <= last)
+    @staticmethod
+    def _between(minutes: Mapping[int, object], after: int, last: int) -> Iterator[int]:
+        if last - after > len(minutes):
+            yield from (minute for minute in minutes if after < minute <= last)
         else:
-            yield from (minute for minute in range(after + 1, last + 1) if minute in self._minutes)
+            yield from (minute for minute in range(after + 1, last + 1) if minute in minutes)
+
+
+def _first(identities: Sequence[bytes], salt: int, last: int) -> Steps[list[bytes]]:
+    """The first LEAF_AT_ONCE by :func:`order_of`, up to the place ``last``; in steps."""
+    found: list[tuple[int, bytes]] = []
+    for start in range(0, len(identities), _ORDERED_IN_STEP):
+        found += [
+            (place, identity)
+            for identity in identities[start : start + _ORDERED_IN_STEP]
+            if (place := order_of(identity, salt)) <= last
+        ]
+        found.sort()
+        if len(found) >= LEAF_AT_ONCE:
+            del found[LEAF_AT_ONCE:]
+            last = found[-1][0]
+        yield
+    return [identity for _, identity in found]

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Final, TypeVar
 
 from tocsin.aio import Tasks
-from tocsin.alerting.digest.exchange import Exchange, Outcome, Replica, Responder
+from tocsin.alerting.digest.exchange import Exchange, Outcome
 from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import (
     Leaves,
@@ -24,6 +24,8 @@ from tocsin.alerting.digest.messages import (
     deflating,
     encode,
 )
+from tocsin.alerting.digest.replica import Replica
+from tocsin.alerting.digest.responder import Responder
 from tocsin.alerting.protocol.parts import encode_part
 from tocsin.bounded import Allowance, Quota
 from tocsin.dataclass import dataclass

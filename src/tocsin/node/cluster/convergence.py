@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from tocsin.aio import LoopClock, MachineShell, Tasks
-from tocsin.alerting.digest.exchange import Replica
+from tocsin.alerting.digest.replica import Replica
 from tocsin.alerting.protocol.parts import Slices
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import StateRequest

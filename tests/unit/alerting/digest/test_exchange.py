@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
 from tests.support.replicas import HOUR, NOW, Replicas, Wire, exchange, silence, silences
-from tocsin.alerting.digest.exchange import ENTRY_BYTES_AT_ONCE, Exchange
+from tocsin.alerting.digest import exchange as exchange_module
+from tocsin.alerting.digest.exchange import Exchange
 from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import (
     Content,
@@ -18,8 +21,19 @@ from tocsin.alerting.digest.messages import (
     StateSummary,
     Summary,
     Transfer,
+    decode,
+    encode,
 )
-from tocsin.alerting.digest.tree import GROUPS, LEAVES, LEAVES_IN_GROUP, Tombstone, cutoff_of, identity_of
+from tocsin.alerting.digest.replica import ENTRY_BYTES_AT_ONCE
+from tocsin.alerting.digest.tree import (
+    GROUPS,
+    LEAF_AT_ONCE,
+    LEAVES,
+    LEAVES_IN_GROUP,
+    Tombstone,
+    cutoff_of,
+    identity_of,
+)
 from tocsin.alerting.skew import MAX_SKEW
 from tocsin.alerting.steps import Steps
 from tocsin.alerting.timestamp import SECOND
@@ -176,3 +190,94 @@ def test_a_peer_that_says_it_has_nothing_or_is_ahead_is_heard_in_steps() -> None
     asking.request(NOW)
     content = Content("sil", LEAVES, tuple(range(LEAVES)), (), (), b"")
     assert stepped(asking.receiving(Message(here, content), NOW)) >= 39
+
+
+class Ground(Replicas):
+    """Whose silences were made until their identities began with the same bits, so that one leaf has all."""
+
+    def __init__(self, name: str, identities: Iterable[bytes], *, expires_at: int = NOW + HOUR) -> None:
+        super().__init__(name)
+        self.asked = self.silences.replicated
+        for number, identity in enumerate(identities):
+            self.asked.digests.put(identity, number + 1, NOW - SECOND, expires_at, number)
+
+
+def ground(count: int) -> list[bytes]:
+    return [bytes(2) + identity_of(str(number).encode())[2:] for number in range(count)]
+
+
+ONE_LEAF = Leaves("sil", 0, False, {0: (1 << 60,) * LEAVES_IN_GROUP})
+HERE = Envelope("other", 7, cutoff_of(NOW))
+
+
+@pytest.mark.parametrize("expires_at", [NOW + HOUR, NOW - HOUR])
+def test_of_a_leaf_with_all_entries_a_part_is_listed_in_steps(expires_at: int) -> None:
+    node = Ground("one", ground(10_000), expires_at=expires_at)
+    steps = node.responder.answering(Message(HERE, ONE_LEAF), NOW)
+    assert stepped(steps) >= 9
+    answer = node.responder.answer(Message(HERE, ONE_LEAF), NOW).body
+    assert isinstance(answer, Content)
+    assert len(answer.items) + len(answer.tombstones) == LEAF_AT_ONCE
+    assert decode(encode(Message(HERE, answer))).body == answer
+
+
+def about(node: Replicas, content: Content) -> Exchange:
+    """An exchange that has heard so of the first leaf."""
+    asking = Exchange("one", node.states, Memory(), 7, NOW)
+    asking.request(NOW)
+    asking.receive(Message(HERE, Groups((StateGroups("sil", 5, (1,) * GROUPS),))), NOW)
+    asking.request(NOW)
+    assert stepped(asking.receiving(Message(HERE, content), NOW)) >= 9
+    return asking
+
+
+def test_of_a_leaf_with_all_entries_a_part_is_given_to_who_lists_none() -> None:
+    node = Ground("one", ground(10_000))
+    asking = about(node, Content("sil", LEAVES, (0,), (), (), b""))
+    assert len(asking._gives) == LEAF_AT_ONCE
+
+
+def test_what_comes_after_a_part_that_was_listed_is_not_taken_for_lacking() -> None:
+    identities = ground(10_000)
+    one, other = Ground("one", identities), Ground("other", identities[:-3])
+    answer = other.responder.answer(Message(HERE, ONE_LEAF), NOW).body
+    assert isinstance(answer, Content)
+    asking = about(one, answer)
+    assert not asking._gives
+    assert not asking._wants
+    while not asking.finished:
+        asking.receive(other.responder.answer(asking.request(NOW), NOW), NOW)
+    assert not asking.outcome.agreed, "there is more that was not compared"
+
+
+def test_each_exchange_compares_another_part_of_a_leaf_with_all_entries() -> None:
+    identities = ground(10_000)
+    node = Ground("one", identities)
+    seen: set[bytes] = set()
+    for nonce in range(1, 40):
+        question = Message(Envelope("other", nonce << 55 | nonce, cutoff_of(NOW)), ONE_LEAF)
+        answer = node.responder.answer(question, NOW).body
+        assert isinstance(answer, Content)
+        seen.update(item.identity for item in answer.items)
+    assert len(seen) > 9_000
+
+
+def test_entries_that_expire_in_the_same_minute_are_taken_out_in_steps() -> None:
+    node = Ground("one", ground(10_000), expires_at=NOW + MINUTE)
+    later = NOW + 2 * MINUTE
+    summary = Message(HERE, Summary(()))
+    assert stepped(node.responder.answering(summary, later)) >= 30
+    asking = Exchange("one", node.states, Memory(), 1, NOW)
+    assert stepped(asking.requesting(NOW)) >= 30, "and put back for a clock that was set back"
+    assert len(node.asked.digests) == 10_000
+
+
+def test_an_exchange_passes_a_bounded_number_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange_module, "MAX_PASSED", 100)
+    full, empty = Replicas("one"), Replicas("other")
+    full.take("sil", silences(1_000), NOW)
+    outcome = exchange(full, empty)
+    assert (len(empty.silences), outcome.agreed) == (100, False)
+    monkeypatch.undo()
+    assert exchange(full, empty).agreed
+    assert len(empty.silences) == 1_000

@@ -357,7 +357,7 @@ def test_together_they_are_merged_as_one_by_one(
         assert getattr(one, name) == getattr(other, name), name
     assert one.digests.view(0) == other.digests.view(0)
     assert one.digests._members == other.digests._members
-    assert one.digests._minutes == other.digests._minutes
+    assert one.digests._counted == other.digests._counted
     assert {name: one.index._unfiled[name].encoded for name in one.index._unfiled} == {
         name: other.index._unfiled[name].encoded for name in other.index._unfiled
     }

@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.transports import eventually
 from tocsin.alerting.digest import exchange as exchange_module
+from tocsin.alerting.digest import responder as responder_module
 from tocsin.alerting.digest.exchange import Exchange
 from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import Envelope, Message, Transfer, encode
@@ -207,7 +208,8 @@ def test_an_answer_of_another_member_than_was_asked_is_none(monkeypatch: Any) ->
 
 def test_two_that_ask_each_other_at_the_same_moment_pass_everything_once(monkeypatch: Any) -> None:
     """As the two sides of a join do: one of them waits for the other's exchange."""
-    monkeypatch.setattr(exchange_module, "ENTRY_BYTES_AT_ONCE", 8192)
+    for module in (exchange_module, responder_module):
+        monkeypatch.setattr(module, "ENTRY_BYTES_AT_ONCE", 8192)
     nonces: list[int] = []
 
     class Noted(Exchange):
@@ -246,7 +248,8 @@ def test_two_that_ask_each_other_at_the_same_moment_pass_everything_once(monkeyp
 @pytest.mark.parametrize("asking", ["full", "empty"])
 def test_the_next_entries_are_gathered_while_the_last_ones_are_merged(asking: str, monkeypatch: Any) -> None:
     """Whichever side asks: else each waits for the other all the time."""
-    monkeypatch.setattr(exchange_module, "ENTRY_BYTES_AT_ONCE", 128 * 1024)
+    for module in (exchange_module, responder_module):
+        monkeypatch.setattr(module, "ENTRY_BYTES_AT_ONCE", 128 * 1024)
 
     async def story() -> None:
         lines = {"full": Line(), "empty": Line()}
