@@ -64,6 +64,9 @@ ANSWER_TIMEOUT."""
 SHARE: Final = 1 / 3
 BURST: Final = 0.1
 """Of a processor, and seconds at once, that answers to one peer may take; more answers wait."""
+ANSWER_BYTES: Final = 64 << 20
+"""Of answers that count as a second of work, to send and to read: a question of fifty bytes may ask for an
+entry of a megabyte, which is found in no time."""
 OTHER_HOST: Final = 20
 """Weight of an answer's cost when its question came from another host than the member it names: a node may
 have several addresses, but a peer that asks in another's name makes two nodes work."""
@@ -376,8 +379,9 @@ class AntiEntropy:
 
         answer = await self._gossip.run_steps(event, work())
         other_host = event.peer is not None and event.peer.host != self._address(message.envelope.sender).host
+        cost = took + len(answer) / ANSWER_BYTES
         self._allowance.charge(
-            event.accounted_peer, took * OTHER_HOST if other_host else took, self._loop.time()
+            event.accounted_peer, cost * OTHER_HOST if other_host else cost, self._loop.time()
         )
         await asyncio.sleep(self._allowance.wait(event.accounted_peer, self._loop.time()))
         return answer

@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from tests.support.replicas import HOUR, silence
 from tests.support.transports import eventually
 from tocsin.alerting.digest import exchange as exchange_module
 from tocsin.alerting.digest import responder as responder_module
 from tocsin.alerting.digest.exchange import Exchange
 from tocsin.alerting.digest.memory import Memory
 from tocsin.alerting.digest.messages import Envelope, Message, Transfer, encode
+from tocsin.alerting.digest.tree import cutoff_of, identity_of
 from tocsin.alerting.protocol.parts import decode_part
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets
 from tocsin.gossip.address import Address
@@ -154,7 +156,33 @@ def test_whoever_asks_in_anothers_name_pays_many_times_for_it(monkeypatch: Any) 
         for accounted_peer in payers:
             b.receive(question, UserMessage(b"", LINE.source, accounted_peer))
         await eventually(lambda: not b._answering)
-        assert charged == [(account_of(payers[0]), 1), (account_of(payers[1]), antientropy.OTHER_HOST)]
+        assert [payer for payer, _ in charged] == [account_of(payer) for payer in payers]
+        assert [cost for _, cost in charged] == pytest.approx([1, antientropy.OTHER_HOST], rel=1e-3)
+
+    asyncio.run(story())
+
+
+def test_who_asks_for_large_entries_pays_for_their_bytes(monkeypatch: Any) -> None:
+    """A question of fifty bytes may have a megabyte sent, to whom it names."""
+
+    async def story() -> None:
+        there = Line()
+        b = node("b", there)
+        there.others["a"] = node("a", Line())
+        there.known.add("a")
+        now = Clock().now()
+        large = silence("large", now, now + HOUR, comment="x" * 500_000)
+        b._replicas["sil"].merge(large, now)  # type: ignore[attr-defined]
+        charged: list[float] = []
+        b._allowance = SimpleNamespace(  # type: ignore[assignment]
+            charge=lambda _peer, seconds, _now: charged.append(seconds), wait=lambda *_: 0.0
+        )
+        monkeypatch.setattr(antientropy, "perf_counter", lambda: 0.0)  # and it takes no time
+        wanted = Transfer("sil", (identity_of(b"large"),), (), b"")
+        b.receive(encode(Message(Envelope("a", 5, cutoff_of(now)), wanted)), LINE)
+        await eventually(lambda: not b._answering)
+        assert charged[0] >= len(large) / antientropy.ANSWER_BYTES
+        await b.close()
 
     asyncio.run(story())
 
