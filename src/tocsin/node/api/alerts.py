@@ -19,7 +19,15 @@ from tocsin.node.api.answers import empty
 from tocsin.node.api.backend import Backend
 from tocsin.node.api.go_json import encode_plain
 from tocsin.node.api.lists import LongAnswers
-from tocsin.node.api.postable_alerts import SLICE, SLICE_BYTES, AlertLimits, AlertReader, Intake, Parts
+from tocsin.node.api.postable_alerts import (
+    READ_SLICE,
+    SLICE,
+    SLICE_BYTES,
+    AlertLimits,
+    AlertReader,
+    Intake,
+    Parts,
+)
 from tocsin.node.api.receivers import receiver_labels
 from tocsin.node.api.requests import Query
 from tocsin.node.api.scheduler import pause
@@ -152,7 +160,7 @@ class AlertOperations:
         intake = Intake(now, backend.config.global_.resolve_timeout, self._mode)
         start = 0
         for end in _slices(parts):
-            if start:
+            if start or len(parts) > READ_SLICE:  # Reading them has taken its time of this iteration.
                 await pause()
             valid = intake.alerts(parts[start:end])
             if valid:

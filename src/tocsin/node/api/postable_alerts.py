@@ -35,7 +35,10 @@ MAX_PROBLEMS: Final = 1000
 """Invalid alerts of one request that are described in the error; further ones are only counted."""
 
 SLICE: Final = 256
-"""Alerts that are processed before other work of the event loop runs."""
+"""Alerts that are taken in before other work of the event loop runs: what a Prometheus sends at once, so that
+one flush has all of them."""
+READ_SLICE: Final = 64
+"""Alerts that are read before other work runs."""
 SLICE_BYTES: Final = 1 << 16
 """Bytes of labels that are hashed before other work runs: that takes some milliseconds."""
 FINGERPRINTED_AT_ONCE: Final = 4096
@@ -147,7 +150,7 @@ class AlertReader:
             held = 0
             for position, alert in enumerate(decoded):
                 held += len(alert.labels)
-                if position % SLICE == SLICE - 1 or held > SLICE_BYTES:
+                if position % READ_SLICE == READ_SLICE - 1 or held > SLICE_BYTES:
                     held = 0
                     await pause()
                 parts.append(self._parts(alert))

@@ -6,18 +6,21 @@ import asyncio
 import gc
 import json
 import tracemalloc
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from tocsin.alerting import labels as label_hashes
 from tocsin.alerting import regex, timestamp
+from tocsin.alerting.alert import Alert
 from tocsin.alerting.labels import Labels
 from tocsin.alerting.matcher import ParserMode
 from tocsin.alerting.silence.validate import MAX_MATCHERS
 from tocsin.alerting.steps import finish
 from tocsin.errors import ValidationError
 from tocsin.node.api import times
-from tocsin.node.api.alerts import _slices
+from tocsin.node.api.alerts import AlertOperations, _slices
 from tocsin.node.api.bodies import BodyError
 from tocsin.node.api.interned import MAX_SHARED
 from tocsin.node.api.postable_alerts import (
@@ -25,6 +28,7 @@ from tocsin.node.api.postable_alerts import (
     AlertReader,
     Intake,
     Parts,
+    PostableAlert,
     is_request_uri,
     read_slowly,
 )
@@ -270,3 +274,38 @@ def test_equal_values_and_urls_of_many_alerts_are_held_once() -> None:
     assert one.generator_url is other.generator_url
     long = "long" * MAX_SHARED
     assert read("c", long).labels.labels["job"] is not read("d", long).labels.labels["job"]
+
+
+def test_other_work_runs_while_the_alerts_of_a_prometheus_are_read_and_before_they_are_taken_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else 256 alerts are read, hashed and taken in within one iteration of the event loop."""
+    done: list[list[str]] = [[]]
+    original = AlertReader._parts
+
+    def read(reader: AlertReader, postable: PostableAlert) -> Parts:
+        done[-1].append("read")
+        return original(reader, postable)
+
+    async def put(alerts: list[Alert]) -> None:
+        done[-1].append(f"{len(alerts)} put")
+
+    monkeypatch.setattr(AlertReader, "_parts", read)
+    config = SimpleNamespace(global_=SimpleNamespace(resolve_timeout=timestamp.SECOND))
+    backend: Any = SimpleNamespace(
+        now=lambda: NOW, config=config, put_alerts=put, alerts_received=lambda **_: None
+    )
+    body = json.dumps([{"labels": {"alertname": "x", "n": str(number)}} for number in range(256)]).encode()
+    unused: Any = None
+
+    async def story() -> None:
+        operations = AlertOperations(backend, AlertLimits(), ParserMode.FALLBACK, unused)
+        posting = asyncio.create_task(operations.post(body, ""))
+        while not posting.done():
+            done.append([])
+            await asyncio.sleep(0)
+        await posting
+
+    asyncio.run(story())
+    assert max(each.count("read") for each in done) <= 64
+    assert ["256 put"] in done
