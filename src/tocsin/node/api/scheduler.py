@@ -19,7 +19,7 @@ QUICK: Final = 8
 
 SHARED: Final = 0.002
 """Seconds of work in an iteration from which on the first slice of another request waits for the next. Until
-then small requests share one: an iteration for each would cost as much as a third of their work."""
+then small requests share one: an iteration for each costs a tenth of their work."""
 
 
 class Job:

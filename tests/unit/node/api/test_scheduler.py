@@ -142,7 +142,7 @@ def test_steps_wait_for_another_request_before_the_first() -> None:
 
 
 def test_small_requests_share_an_iteration_until_they_have_filled_it() -> None:
-    """An iteration for each of them would cost as much again as a third of their work."""
+    """An iteration for each of them costs a tenth of their work."""
 
     async def story() -> None:
         began: list[int] = []
