@@ -24,6 +24,8 @@ LARGEST_FILE: Final = 4 << 20
 """Bytes of a template file; more is refused."""
 LARGEST_ALL: Final = 16 << 20
 """Bytes of all template files together."""
+MOST_FILES: Final = 10_000
+"""Of all globs; one that several name counts as often, as it is read as often."""
 
 _DEFAULTS: Final = ("default.tmpl", "email.tmpl")
 
@@ -44,9 +46,14 @@ def load_templates(
     ConfigError with file, line and hint for a file that cannot be read or is not a template.
     """
     loaded = _built_in().clone() if defaults else _set()
-    size = 0
+    size = count = 0
     for pattern in globs:
         for path in _files(_joined(base, pattern), pattern):
+            count += 1
+            if count > MOST_FILES:
+                raise ConfigError(
+                    f"templates: {pattern}", f"more than {MOST_FILES:,} files", "name fewer, or join them"
+                )
             size += _add(loaded, path)
             if size > LARGEST_ALL:
                 raise ConfigError(path, f"all template files have more than {LARGEST_ALL >> 20} MiB")

@@ -9,7 +9,7 @@ import pytest
 from tocsin.errors import ConfigError
 from tocsin.notify.template import Field, data_from_json, load_templates
 from tocsin.notify.template.files import BadPatternError, glob
-from tocsin.notify.template.loading import LARGEST_FILE
+from tocsin.notify.template.loading import LARGEST_FILE, MOST_FILES
 
 
 def rendered(folder: Path, text: str, globs: tuple[str, ...] = ("*.tmpl",)) -> str:
@@ -91,3 +91,15 @@ def test_a_file_beyond_measure_is_refused(tmp_path: Path) -> None:
         file.truncate(LARGEST_FILE + 1)
     with pytest.raises(ConfigError, match="more than 4 MiB"):
         load_templates(["*.tmpl"], str(tmp_path))
+
+
+def test_files_past_a_bound_are_refused_however_small_and_however_named(tmp_path: Path) -> None:
+    for number in range(100):
+        (tmp_path / f"{number}.tmpl").touch()
+    with pytest.raises(ConfigError, match="more than 10,000 files"):
+        load_templates(["*.tmpl"] * (MOST_FILES // 100 + 1), str(tmp_path))
+
+
+def test_a_folder_that_cannot_be_looked_at_has_no_files(tmp_path: Path) -> None:
+    """As in Go."""
+    assert glob(f"{tmp_path}/{'x' * 300}/*.tmpl") == []
