@@ -255,7 +255,7 @@ class Admission:
     def _number(self) -> int:
         """Not to be guessed, or an ack could be forged; apart from the numbers of probes."""
         while True:
-            number = 1 << 31 | self._random.getrandbits(31)
+            number = 1 << 31 | self._outbox.next_sequence_number()
             if number not in self._asked:
                 return number
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.broadcast import PART_OVERHEAD, BroadcastQueue, transmit_limit
@@ -46,7 +47,9 @@ class Outbox:
         room = config.packet_size, max(config.packet_size, config.gossip_bytes or 0)
         self._budget, self._gossip_budget = (size - PART_OVERHEAD - codec.overhead for size in room)
         self._gossip_parts = MAX_PARTS * max(1, self._gossip_budget // config.packet_size)
-        self._sequence_number = 0
+        self._numbers = 0
+        self._key = b""
+        self._random = context.random
         self.actions: list[Action] = []
 
     @property
@@ -65,9 +68,13 @@ class Outbox:
         return not self._member_broadcasts and not self._user_broadcasts
 
     def next_sequence_number(self) -> int:
-        """1, 2, ...; after the last u32 it starts again at 1."""
-        self._sequence_number = self._sequence_number % (2**32 - 1) + 1
-        return self._sequence_number
+        """Of a ping: from 1 to 2**31 - 1, not to be guessed, from those before neither. Whoever knows it can
+        answer in the member's place, also for one that has died. (memberlist counts: 1, 2, ...)"""
+        self._numbers += 1
+        if not self._key:
+            self._key = self._random.randbytes(16)
+        made = blake2b(self._numbers.to_bytes(8), digest_size=4, key=self._key).digest()
+        return int.from_bytes(made) >> 1 or 1
 
     def ping(self, sequence_number: int, node: str) -> Ping:
         """A ping from us; the source fields are always sent, an answer over TLS needs them (wire 5)."""

@@ -8,7 +8,7 @@ from tests.support.endpoints import Bench, address_of, alive, encode, entry
 from tocsin.gossip.address import Address
 from tocsin.gossip.core.effects import MemberJoined, MemberLeft, NameConflict, UserMessage
 from tocsin.gossip.peer import PeerIdentity
-from tocsin.gossip.wire.messages import Alive, Dead, MemberState, Message, PushPull, Suspect, User
+from tocsin.gossip.wire.messages import Ack, Alive, Dead, MemberState, Message, Ping, PushPull, Suspect, User
 
 LAST = 2**32 - 1
 LIAR = PeerIdentity("liar", frozenset({"liar"}), str(address_of(9).host))
@@ -157,6 +157,19 @@ def test_a_suspicion_may_come_from_anybody_and_is_refuted(bench: Bench) -> None:
     bench.run(60)
     assert bench.member("node-2").state is MemberState.ALIVE
     assert not [one for one in bench.messages(Alive) if one.node == "node-2" and one.incarnation < 6]
+
+
+def test_nobody_answers_a_ping_in_the_place_of_a_member_that_is_gone() -> None:
+    """The numbers of pings were 1, 2, ...: who sent acks of many kept a member that hangs alive."""
+    bench = Bench(started=True)
+    bench.populate(2)
+    for _ in range(120):
+        tell(bench, LIAR, *[Ack(number) for number in range(500)])
+        bench.run(0.5)
+    numbers = [one.sequence_number for one in bench.messages(Ping)]
+    assert len(set(numbers)) > 2
+    assert max(numbers) < 1 << 31
+    assert not [member for member in bench.endpoint.members() if member.name != "me"]
 
 
 class TestWhoSentIt:
