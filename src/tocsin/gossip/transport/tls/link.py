@@ -111,12 +111,12 @@ class PacketLink:
 
     @property
     def used_at(self) -> float:
-        """When it was last used, by the peer too if the connection is shared."""
+        """When it was last used, by the peer too if the connection is shared; now, while it has work."""
         mux = self._mux
+        if self.queued_bytes or self.dial is not None or (mux is not None and mux.session.streams):
+            return asyncio.get_running_loop().time()
         if mux is None:
             return self.last_used
-        if mux.session.streams:
-            return asyncio.get_running_loop().time()
         return max(self.last_used, mux.used_at)
 
     def send(self, data: bytes, now: float) -> None:

@@ -347,6 +347,39 @@ def test_least_recently_used_and_idle_connections_send_goaway() -> None:
     run(story)
 
 
+def test_a_connection_that_takes_long_to_open_is_not_idle_and_loses_nothing() -> None:
+    """Once, a packet was dropped with its dial when that took longer than the idle timeout."""
+
+    async def story() -> None:
+        held = asyncio.Event()
+        ends: list[asyncio.StreamWriter] = []
+
+        async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await held.wait()
+            there, back = await asyncio.open_connection(*b.address)
+            ends.extend((writer, back))
+
+            async def pump(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+                while data := await source.read(65536):
+                    target.write(data)
+
+            await asyncio.gather(pump(reader, back), pump(there, writer))
+
+        async with node(outbound_idle_timeout=0.02) as a, node() as b:
+            server = await asyncio.start_server(pass_on, "127.0.0.1", 0)
+            async with server:
+                a.transport.send_packet(Address(*server.sockets[0].getsockname()), b"late")
+                for _ in range(20):
+                    await asyncio.sleep(0.01)  # meanwhile it is looked at
+                held.set()
+                await eventually(lambda: [data for data, _ in b.recorder.packets] == [b"late"])
+                assert not a.recorder.failures
+                for one in ends:
+                    one.close()
+
+    run(story)
+
+
 def test_a_connection_that_carries_streams_is_not_idle_and_holds_nothing_up() -> None:
     """Once, looking for idle ones did not end where each had an open stream."""
 
