@@ -4,10 +4,11 @@
 
 Three Tocsin nodes over mutual TLS. All the while alerts come, end and come back, silences are made, changed
 and ended, configurations are reloaded, certificates are issued anew, a fourth node joins and leaves, and
-pages are read. Every few seconds each node is looked at: resident memory, open files, processor time, and
-how long a turn of its event loop took in the mean since the last look. A line is laid through the last two
-thirds of each (what a node keeps for minutes, it has then begun to keep): flat means that its growth in an
-hour is less than a tenth of the figure, or less than twice its own error.
+pages are read. Every few seconds each node is looked at: resident memory, open files, processor time for each
+round of work (how many there are in a second is the machine's matter), and how long a turn of its event loop
+took in the mean since the last look. A line is laid through the last two thirds of each (what a node keeps for
+minutes, it has then begun to keep): flat means that its growth in an hour is less than a tenth of the figure,
+or less than twice its own error.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ FLAGS: Final = {
     "cluster.peer-timeout": "2s",
 }
 """What a node keeps for long it keeps for minutes: by the last two thirds it has as much as it ever has."""
-FIGURES: Final = {"memory": "MiB", "files": "", "lag": "ms", "cpu": "ms/s"}
+FIGURES: Final = {"memory": "MiB", "files": "", "lag": "ms", "cpu": "ms a round"}
 
 
 @dataclass(slots=True)
@@ -107,20 +108,20 @@ class Looks:
     def __init__(self, nodes: Sequence[BenchNode]) -> None:
         self.tracks = {node.name: {figure: Track() for figure in FIGURES} for node in nodes}
         self._began = time.monotonic()
-        self._last = {node.name: (self._began, cpu_seconds(node.pid), 0.0, 0.0) for node in nodes}
+        self._last = {node.name: (0, cpu_seconds(node.pid), 0.0, 0.0) for node in nodes}
 
-    def take(self, node: BenchNode) -> None:
-        """One look at a node."""
+    def take(self, node: BenchNode, rounds: int) -> None:
+        """One look at a node. ``rounds``: of work that were done in all, more than at the last look."""
         now, used = time.monotonic(), cpu_seconds(node.pid)
         text = node.api.metrics()
         count = metric(text, "tocsin_event_loop_lag_seconds_count")
         total = metric(text, "tocsin_event_loop_lag_seconds_sum")
-        at, before, turns, busy = self._last[node.name]
-        self._last[node.name] = now, used, count, total
+        done, before, turns, busy = self._last[node.name]
+        self._last[node.name] = rounds, used, count, total
         track, since = self.tracks[node.name], now - self._began
         track["memory"].add(since, memory_bytes(node.pid) / 2**20)
         track["files"].add(since, len(list(Path(f"/proc/{node.pid}/fd").iterdir())))
-        track["cpu"].add(since, 1e3 * (used - before) / (now - at))
+        track["cpu"].add(since, 1e3 * (used - before) / (rounds - done))
         track["lag"].add(since, 1e3 * (total - busy) / max(1.0, count - turns))
 
 
@@ -216,7 +217,7 @@ def soak(minutes: float, every: float, seed: int) -> tuple[Looks, Work]:
                 if time.monotonic() - looked >= every:
                     looked = time.monotonic()
                     for node in nodes:
-                        looks.take(node)
+                        looks.take(node, step)
                 if time.monotonic() - told >= TOLD_EVERY:
                     told = time.monotonic()
                     print(text(looks, work, round((told - began_all) / 60))[0], file=sys.stderr, flush=True)

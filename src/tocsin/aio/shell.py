@@ -100,6 +100,11 @@ class MachineShell(Generic[Effects, Time]):
         self._stopped = True
         self.arm()
 
+    def end(self) -> None:
+        """:meth:`stop`, and perform nothing more: its owner is held no longer, and free at once."""
+        self._perform_effects = _nothing
+        self.stop()
+
     def _fire(self) -> None:
         self._handle = None
         due, now = self._armed_for, self._clock.now()
@@ -112,3 +117,7 @@ class MachineShell(Generic[Effects, Time]):
             self.arm(PAUSE)
             raise
         self.run()
+
+
+def _nothing(_effects: object) -> None:
+    pass

@@ -30,6 +30,10 @@ class IntentsPending:
 FlowEffect: TypeAlias = PipelineEffect | FlushHeld | IntentsPending
 
 
+def _never(_flush: Flush) -> bool:
+    return False
+
+
 class AlertFlow:
     """What the dispatcher flushes goes into the pipeline; with ``hold`` true of it, when it is started.
     ``hold`` must not raise."""
@@ -40,7 +44,7 @@ class AlertFlow:
         pipeline: Pipeline,
         intents: Intents,
         *,
-        hold: Callable[[Flush], bool] = lambda _flush: False,
+        hold: Callable[[Flush], bool] = _never,
     ) -> None:
         self.dispatcher = grouping.dispatcher
         self.pipeline = pipeline
@@ -57,6 +61,11 @@ class AlertFlow:
     def resume(self) -> None:
         """Flush groups again; those that came due meanwhile at the next timeout."""
         self._paused = False
+
+    def end(self) -> None:
+        """Flush no group any more, and let go of who holds flushes."""
+        self._paused = True
+        self._hold = _never
 
     def start(self, flush: Flush, now: Nanoseconds) -> None:
         """Let a flush that was held go on."""

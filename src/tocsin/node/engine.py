@@ -366,6 +366,10 @@ class Engine:
     async def _close_senders(self) -> None:
         for sender in self._senders.values():
             await sender.close()
+        # Each holds what belongs to this engine: groups, alerts and a configuration would stay until the next
+        # full collection, and there would be one of each for every reload until then.
+        self._shell.end()
+        self._flow.end()
 
 
 def _content(notification: Notification) -> set[tuple[Labels, bool]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
+import weakref
 from collections.abc import Awaitable, Callable, Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -348,6 +350,32 @@ def test_a_reload_neither_repeats_nor_loses_what_is_being_sent() -> None:
         await new.close(1)
 
     run(story)
+
+
+def test_what_a_reload_replaces_is_free_at_once_without_a_collection() -> None:
+    """Once, each reload kept its groups and alerts until the next full collection, 15 minutes later."""
+
+    async def story(bench: Bench) -> None:
+        sender = HeldSender()
+        engine = bench.engine(sender)
+        replaced: list[weakref.ref[object]] = []
+        alerts = Alerts()
+        for name in ("first", "second", "third"):
+            sent = len(sender.sent)
+            engine.insert([bench.alert(name)])
+            while not sent < len(sender.sent) == len(bench.recorded):
+                await asyncio.sleep(0)
+            await engine.regroup(CONFIG, alerts)
+            replaced += map(weakref.ref, (engine, engine.dispatcher, engine.pipeline))
+            engine = bench.engine(sender, previous=engine)
+        await eventually(lambda: all(each() is None for each in replaced))
+        await engine.close(1)
+
+    gc.disable()
+    try:
+        run(story)
+    finally:
+        gc.enable()
 
 
 def test_reloads_while_a_receiver_is_slow_do_not_notify_again() -> None:
