@@ -6,9 +6,9 @@ Three Tocsin nodes over mutual TLS. All the while alerts come, end and come back
 and ended, configurations are reloaded, certificates are issued anew, a fourth node joins and leaves, and
 pages are read. Every few seconds each node is looked at: resident memory, open files, processor time for each
 round of work (how many there are in a second is the machine's matter), and how long a turn of its event loop
-took in the mean since the last look. A line is laid through the last two thirds of each (what a node keeps for
-minutes, it has then begun to keep): flat means that its growth in an hour is less than a tenth of the figure,
-or less than twice its own error.
+took in the mean since the last look. A line is laid through the last two thirds of each (what a node keeps
+for minutes, it has then begun to keep): flat means that its growth in an hour is less than a tenth of the
+figure, or less than twice its own error.
 """
 
 from __future__ import annotations

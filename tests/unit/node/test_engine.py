@@ -360,11 +360,13 @@ def test_what_a_reload_replaces_is_free_at_once_without_a_collection() -> None:
         engine = bench.engine(sender)
         replaced: list[weakref.ref[object]] = []
         alerts = Alerts()
+
+        def told() -> bool:
+            return len(sender.sent) == len(bench.recorded) > len(replaced) // 3
+
         for name in ("first", "second", "third"):
-            sent = len(sender.sent)
             engine.insert([bench.alert(name)])
-            while not sent < len(sender.sent) == len(bench.recorded):
-                await asyncio.sleep(0)
+            await eventually(told)
             await engine.regroup(CONFIG, alerts)
             replaced += map(weakref.ref, (engine, engine.dispatcher, engine.pipeline))
             engine = bench.engine(sender, previous=engine)
