@@ -41,17 +41,17 @@ class RoundRobin:
             begin()
 
     def _begin_next(self) -> None:
-        due: list[Callable[[], None]] = []
         self._begun = set()
-        while self._waiting and len(due) < AT_ONCE:
+        self._scheduled = bool(self._waiting)
+        if self._scheduled:
+            self._loop.call_soon(self._begin_next)  # first: what raises below costs no other request
+        for _ in range(AT_ONCE):
+            if not self._waiting:
+                return
             address = next(iter(self._waiting))
             queue = self._waiting.pop(address)
-            due.append(queue.popleft())
+            begin = queue.popleft()
             if queue:  # after the other addresses
                 self._waiting[address] = queue
             self._begun.add(address)
-        self._scheduled = bool(due)
-        if due:
-            self._loop.call_soon(self._begin_next)
-        for begin in due:
             begin()

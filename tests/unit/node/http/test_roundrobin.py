@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 
+from tests.support.transports import eventually
 from tocsin.node.http.roundrobin import AT_ONCE, RoundRobin
 
 
@@ -53,6 +54,22 @@ def test_who_comes_later_waits_for_no_second_request_of_another_that_was_not_beg
         assert begun.count("greedy") == 5 * AT_ONCE
 
     asyncio.run(story())
+
+
+def test_a_request_that_cannot_be_begun_costs_no_other() -> None:
+    begun: list[str] = []
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
+        round_robin = RoundRobin(asyncio.get_running_loop())
+        round_robin.take("192.0.2.1", lambda: begun.append("first"))
+        round_robin.take("192.0.2.1", partial(divmod, 1, 0))
+        for number in range(3):
+            round_robin.take("192.0.2.1", partial(begun.append, f"later {number}"))
+        await eventually(lambda: len(begun) == 4)
+
+    asyncio.run(story())
+    assert begun == ["first", "later 0", "later 1", "later 2"]
 
 
 def test_of_hundreds_of_addresses_some_have_a_request_begun_in_an_iteration_and_all_in_the_end() -> None:
