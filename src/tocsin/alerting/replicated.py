@@ -437,10 +437,6 @@ class ReplicatedState(Generic[EntryT]):
         if self.on_outlived is not None:
             self.on_outlived(key)
 
-    def next_expiry(self) -> Nanoseconds | None:
-        """When the first entry is to be collected."""
-        return min((entry.expires_at for entry in self._entries.values()), default=None)
-
     def __len__(self) -> int:
         return len(self._entries)
 

@@ -406,10 +406,6 @@ class Silences:
         """Make room, in steps, for new patterns: those of silences that have ended rest."""
         return self._state.letting_rest(now)
 
-    def next_expiry(self) -> Nanoseconds | None:
-        """When :meth:`gc` next has something to do."""
-        return self._state.next_expiry()
-
     @property
     def total_bytes(self) -> int:
         """The size of :meth:`encode_state`."""
