@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tocsin.alerting.silence import SilenceState
 from tocsin.alerting.timestamp import SECOND, format_rfc3339
+from tocsin.text import plain
 
 if TYPE_CHECKING:
     from tocsin.node.api.backend import Backend, PeerGap, PeerStatus
@@ -56,12 +57,17 @@ the cluster is <b class="{"ready" if state == "ready" else "settling"}">{escape(
 </main>"""
 
 
+def _text(of_others: str) -> str:
+    """Text of others: it may hold marks that turn the direction of writing."""
+    return escape(plain(of_others))
+
+
 def _gaps(gaps: Sequence[PeerGap]) -> str:
     """The peers that should be members and are not, with the reasons."""
     if not gaps:
         return ""
     rows = "".join(
-        f"<tr><td><code>{escape(gap.name)}</code></td><td>{escape(gap.why or 'not reached yet')}</td></tr>"
+        f"<tr><td><code>{_text(gap.name)}</code></td><td>{_text(gap.why or 'not reached yet')}</td></tr>"
         for gap in gaps[:MAX_MEMBERS]
     )
     more = f'<p class="quiet">and {len(gaps) - MAX_MEMBERS} more</p>' if len(gaps) > MAX_MEMBERS else ""
@@ -74,7 +80,7 @@ def _members(peers: Sequence[PeerStatus]) -> str:
         return ""
     listed = sorted(peers, key=lambda peer: peer.name)[:MAX_MEMBERS]
     rows = "".join(
-        f"<tr><td><code>{escape(peer.name)}</code></td><td><code>{escape(peer.address)}</code></td></tr>"
+        f"<tr><td><code>{_text(peer.name)}</code></td><td><code>{_text(peer.address)}</code></td></tr>"
         for peer in listed
     )
     more = f'<p class="quiet">and {len(peers) - len(listed)} more</p>' if len(peers) > len(listed) else ""
