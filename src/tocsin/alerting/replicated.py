@@ -53,8 +53,8 @@ class ReplicatedState(Generic[EntryT]):
         self.on_stored: Callable[[Iterable[EntryT]], None] | None = None
         """Called with all entries that are stored, whatever their source: for the journal."""
         self.on_outlived: Callable[[Hashable], None] | None = None
-        """Called with a key of which an older version was seen that lives longer, or that has a tombstone
-        now."""
+        """Called with a key of which an older version was seen that lives longer, that has a tombstone now,
+        or of which nothing is kept any longer."""
         self._entries: dict[Hashable, EntryT] = {}
         self._known: set[bytes] = set()  # the encoded form of each entry: most of a push/pull is found here
         # An older version may live longer than the newer one that replaced it (an expired silence). Once the
@@ -339,12 +339,14 @@ class ReplicatedState(Generic[EntryT]):
                 self._add_tombstone(
                     entry.key, EntryTombstone(entry.stamp, longest, identity_of(self._key_bytes(entry.key)))
                 )
+            else:
+                self._outlived(entry.key)
             collected += 1
             if collected % COLLECTED_IN_STEP == 0:
                 yield
         for place, (key, tombstone) in enumerate(list(self._tombstones.items()), 1):
             if tombstone.until <= now and self._tombstones.get(key) is tombstone:
-                self.digests.remove_tombstone(self._tombstones.pop(key).identity)
+                self._drop_tombstone(key)
             if place % COLLECTED_IN_STEP == 0:
                 yield
         yield from self.digests.moving(cutoff_of(now))
@@ -431,7 +433,11 @@ class ReplicatedState(Generic[EntryT]):
         self.digests.add_tombstone(tombstone.identity, Tombstone(tombstone.stamp, tombstone.until))
         self._outlived(key)
         while len(self._tombstones) > self.max_entries:
-            self.digests.remove_tombstone(self._tombstones.pop(next(iter(self._tombstones))).identity)
+            self._drop_tombstone(next(iter(self._tombstones)))
+
+    def _drop_tombstone(self, key: Hashable) -> None:
+        self.digests.remove_tombstone(self._tombstones.pop(key).identity)
+        self._outlived(key)
 
     def _outlived(self, key: Hashable) -> None:
         if self.on_outlived is not None:

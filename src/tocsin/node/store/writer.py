@@ -87,13 +87,19 @@ class Writer:
 
     def mark_outlived(self, kind: str, key: Hashable) -> None:
         """A version that expires later than the entry was seen, or the entry was collected: write that
-        too."""
-        state = self._states[kind]
-        found = state.entry_of(key) or state.tombstones.get(key)
+        too. If nothing is kept of the key, all its versions have expired, and what is marked need not be
+        written: marks would grow for as long as the disk fails."""
+        found = self._kept(kind, key)
         if found is not None:
             self._marked[kind, key] = found
-            self.statistics.unwritten_entries = len(self._marked)
             self._wake()
+        else:
+            self._marked.pop((kind, key), None)
+        self.statistics.unwritten_entries = len(self._marked)
+
+    def _kept(self, kind: str, key: Hashable) -> Entry | EntryTombstone | None:
+        state = self._states[kind]
+        return state.entry_of(key) or state.tombstones.get(key)
 
     def remember(self, values: Mapping[str, str]) -> None:
         """Store small values by name; written with the next transaction."""
@@ -328,7 +334,8 @@ class Writer:
 
     def _put_back(self, batch: Batch) -> None:
         """Later versions, marked meanwhile, stay. All is written when the retry comes."""
-        self._marked = {**batch.marked, **self._marked}
+        kept = {place: entry for place, entry in batch.marked.items() if self._kept(*place) is not None}
+        self._marked = kept | self._marked
         self._unwritten_meta = {**batch.meta, **self._unwritten_meta}
         batch.marked, batch.meta = {}, {}
         self.records.put_back(batch.records)

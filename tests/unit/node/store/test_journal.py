@@ -142,6 +142,34 @@ def test_a_disk_that_fails_refuses_changes_and_all_recovers_by_itself(
     assert second.groups() == {LARGE.encode()}
 
 
+def test_what_expires_while_the_disk_fails_waits_for_it_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, what was not written grew for as long as the disk was full, by all that had come and gone."""
+    monkeypatch.setattr(writer, "RETRY", 0.01)
+    bad_disk = BadDisk(monkeypatch, "full")
+
+    async def story(disk: Disk) -> None:
+        statistics = disk.store.statistics
+        assert statistics is not None
+        bad_disk.bad = True
+        for life in range(3):
+            for number in range(20):
+                disk.notified(f"{life} {number} {LARGE}")
+            assert not await disk.store.flush()
+            assert statistics.unwritten_entries == 20
+            disk.time += 3 * HOUR
+            assert disk.notification_log.gc(disk.time) == 20
+            await eventually(lambda: not statistics.unwritten_entries)
+        disk.notified("the last")
+        bad_disk.bad = False
+        await eventually(lambda: not statistics.failing and not statistics.unwritten_entries)
+
+    assert live(tmp_path, story).groups() == {b"the last"}
+    later = live(tmp_path, nothing)
+    assert later.groups() == {b"the last"}
+
+
 def test_a_fact_that_does_not_fit_fails_no_other_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
