@@ -109,7 +109,8 @@ class Exchange:
         self._sent_wants = self._sent_gives = self._sent_bytes = 0
         self._views: dict[str, DigestView] = {}
         """The digests as of this round. Those for a peer whose clock is ahead do not follow what changes."""
-        self._request: Callable[[], Body] = self._summary
+        # Of the class: a method of its own would keep it, and digests that it copied, until a collection.
+        self._request: Callable[[Exchange], Body] = Exchange._summary
 
     def request(self, now: Nanoseconds) -> Message:
         """:meth:`requesting` at once."""
@@ -120,10 +121,10 @@ class Exchange:
         for replica in self._replicas.values():
             yield from replica.digests.moving(cutoff_of(now))
         self._cutoff = max(self._cutoff, cutoff_of(now))
-        if self._request == self._summary:
+        if self._request == Exchange._summary:
             for key, replica in self._replicas.items():
                 self._views[key] = yield from replica.digests.viewing(self._cutoff)
-        return Message(Envelope(self._name, self.nonce, self._cutoff), self._request())
+        return Message(Envelope(self._name, self.nonce, self._cutoff), self._request(self))
 
     def receive(self, message: Message, now: Nanoseconds) -> None:
         """:meth:`receiving` at once."""
@@ -137,17 +138,17 @@ class Exchange:
         try:
             check_cutoff(message, now)
             match message.body:
-                case Same() if asked == self._summary:
+                case Same() if asked == Exchange._summary:
                     self.outcome.rounds += 1
                     self._end(agreed=True)
-                case Later() if asked == self._summary and self._laters < MAX_LATER:
+                case Later() if asked == Exchange._summary and self._laters < MAX_LATER:
                     self._laters += 1
                     self._cutoff = max(self._cutoff, message.envelope.cutoff)
-                case Groups(states) if asked == self._summary and self._views:
+                case Groups(states) if asked == Exchange._summary and self._views:
                     self._begin_round(states)
-                case Content() as content if asked == self._leaves:
+                case Content() as content if asked == Exchange._leaves:
                     yield from self._compare(content, now)
-                case Transferred() as done if asked == self._transfer:
+                case Transferred() as done if asked == Exchange._transfer:
                     self._take(done)
                 case other:
                     raise StateError(f"a digest message that was not asked for: {type(other).__name__}")
@@ -163,7 +164,7 @@ class Exchange:
     @property
     def goes_on(self) -> bool:
         """Whether the next request is about other entries than came last, and so need not wait for them."""
-        return not self.finished and self._request != self._summary
+        return not self.finished and self._request != Exchange._summary
 
     # -- the steps
 
@@ -184,7 +185,7 @@ class Exchange:
     def _go_on(self) -> None:
         """Choose the next question after a step."""
         if self._wants or self._gives or self._tombstones:
-            self._request = self._transfer
+            self._request = Exchange._transfer
             return
         if len(self._passed) >= MAX_PASSED:
             self._end(agreed=False)
@@ -193,9 +194,9 @@ class Exchange:
             self._states.pop(0)
             self._next_leaf = 0
         if self._states:
-            self._request = self._leaves
+            self._request = Exchange._leaves
             return
-        self._request = self._summary
+        self._request = Exchange._summary
         if not self._moved:
             self._end(agreed=not self._partly)  # all that is left is what one side will not have
         elif self.outcome.rounds >= MAX_ROUNDS:

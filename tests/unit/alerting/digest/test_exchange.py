@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Iterable
 
 import pytest
@@ -58,6 +60,20 @@ def test_equal_states_cost_next_to_nothing() -> None:
     wire = Wire()
     assert exchange(*pair(5000), wire=wire).agreed
     assert (wire.messages, wire.bytes < 200) == (2, True)
+
+
+def test_an_exchange_that_is_over_or_given_up_is_free_without_a_collection() -> None:
+    node = Replicas("one")
+    node.take("sil", silences(10), NOW)
+    gc.disable()
+    try:
+        one = Exchange("one", node.states, Memory(), 1, NOW)
+        one.request(NOW)
+        gone = weakref.ref(one)
+        del one
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("lacking", [0, 1])
