@@ -172,14 +172,12 @@ class MergeJob(Generic[EntryT]):
 
     def _next(self, budget: int) -> list[_Span]:
         """The next entries: none after as many bytes as a step may have."""
-        group = list(islice(self._spans, budget))
-        if not group or group[-1][2] - group[0][0] <= self._left:
-            return group
-        enough = group[0][0] + self._left
-        count = next(count for count, (_, _, end) in enumerate(group, 1) if end >= enough)
-        if count < len(group):
-            self._spans = spans(self._data, start=group[count][0])
-        return group[:count]
+        group: list[_Span] = []
+        for span in islice(self._spans, budget):
+            group.append(span)
+            if span[2] - group[0][0] >= self._left:
+                break
+        return group
 
     def _encoded(self, group: list[_Span]) -> list[bytes]:
         """Their delimited forms; empty for one that is too large."""
@@ -223,7 +221,7 @@ class MergeJob(Generic[EntryT]):
         """Take entries that were read, until one is not plain; how many."""
         taken = 0
         ahead = self._parsed or self._ahead
-        if together := self._take_together(ahead, budget):
+        if ahead[0][2] is not None and (together := self._take_together(ahead, budget)):
             return together
         while ahead and taken < budget and self._left > 0:
             taken += 1
@@ -240,15 +238,20 @@ class MergeJob(Generic[EntryT]):
             self._state._keeper = None
 
     def _take_together(self, ahead: deque[_Read[EntryT]], budget: int) -> int:
-        """Store the next entries in one go, if all of them are plain, new and within all bounds; how many."""
-        plain = [entry for _, _, entry, _ in islice(ahead, budget)]
-        size = ahead[len(plain) - 1][0][2] - ahead[0][0][0]
-        if None in plain or size > self._left:
+        """Store the next entries, up to one that is not plain, in one go, if all are new and within all
+        bounds; how many."""
+        plain: list[EntryT] = []
+        size = 0
+        for span, _, entry, _ in islice(ahead, budget):
+            if entry is None:  # as all are that are known: no more is looked at than is taken
+                break
+            plain.append(entry)
+            size = span[2] - ahead[0][0][0]
+        if size > self._left:
             return 0
         self._store_new()
-        entries: Sequence[EntryT] = plain  # type: ignore[assignment]  # There is no None.
         state = self._state
-        fresh = state._store_fresh(entries, self._now, keep_expired=self._keep_expired)
+        fresh = state._store_fresh(plain, self._now, keep_expired=self._keep_expired)
         if fresh is None:
             return 0
         self._left -= size

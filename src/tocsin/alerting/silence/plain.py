@@ -44,6 +44,9 @@ _MATCHERS, _SETS = 0x12, b"\x5a"
 _MATCHER, _SET_MATCHER = bytes((_MATCHERS,)), 0x0A
 _TAG: Final = b"\x0a"
 """Of a silence among many, and of a matcher in its set."""
+_SHARED_SET: Final = 256
+"""Bytes of a set up to which it is remembered, as many silences may have it: a thousand bytes take fifty
+times as many in memory."""
 
 
 def read_plain(encoded: bytes) -> Silence | None:
@@ -102,7 +105,7 @@ def _read_columns(encoded: Sequence[bytes], joined: bytes) -> list[Silence | Non
         for each, identifier, content in zip(encoded, ids, sets, strict=True):
             head = 1 if each[0] < 0x80 else 2
             first = head + (2 if each[head + 1] < 0x80 else 3) + 2 + len(identifier)
-            read = _matchers_of(content)
+            read = (_known_matchers_of if len(content) <= _SHARED_SET else _matchers_of)(content)
             if read is None or not each.startswith(read[1], first):
                 return None
             matchers += len(read[0][0])
@@ -259,7 +262,6 @@ def _matchers(encoded: bytes, position: int, after: int, end: int) -> tuple[Matc
     return tuple(found)
 
 
-@lru_cache(maxsize=4096)  # Silences share many.
 def _matchers_of(content: bytes) -> tuple[tuple[MatcherSet], bytes] | None:
     """The matchers of a set, and the bytes that they have before it in the silence; None if they are not
     plain, or not selective. IndexError or UnicodeDecodeError for some that are none."""
@@ -269,17 +271,21 @@ def _matchers_of(content: bytes) -> tuple[tuple[MatcherSet], bytes] | None:
     position = 0
     while position < len(content):
         size = content[position + 1]
-        if size >= 0x80 or content[position] != _SET_MATCHER:
+        end = position + 2 + size
+        if size >= 0x80 or content[position] != _SET_MATCHER or end > len(content):
             return None
-        body = content[position + 1 : position + 2 + size]
+        body = content[position + 1 : end]
         matcher = _matcher(body)
         if matcher is None:
             return None
         selective = selective or matcher.value != "" or matcher.type is not _EQUAL
         written += _MATCHER + body
         found.append(matcher)
-        position += 2 + size
+        position = end
     return ((tuple(found),), written) if selective else None
+
+
+_known_matchers_of = lru_cache(maxsize=4096)(_matchers_of)  # Silences share many.
 
 
 @lru_cache(maxsize=4096)  # One object, and its texts, for all that have it.

@@ -17,8 +17,8 @@ class RoundRobin:
 
     Most requests are answered without waiting. In order of arrival, those of a client with fifty connections
     would all come before any other client's next one; here none waits for a second one of another address
-    that came later. No more than :data:`AT_ONCE` are begun together, so that no iteration is long; those of
-    one client that come at the same time share it, and what it costs.
+    that came later. Of those that wait no more than :data:`AT_ONCE` are begun together, so that no iteration
+    is long; those of one client that come at the same time share it, and what it costs.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple
 from random import Random
 
@@ -11,9 +11,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.support import amounts
+from tocsin.alerting import merging
 from tocsin.alerting.digest.tree import version_of
-from tocsin.alerting.protocol import silence_pb2
-from tocsin.alerting.protocol.delimited import delimit, read_delimited, varint
+from tocsin.alerting.merging import BYTES_IN_STEP
+from tocsin.alerting.protocol import plain_pb2, silence_pb2
+from tocsin.alerting.protocol.delimited import delimit, read_delimited, spans, varint
 from tocsin.alerting.silence import Silence, Silences, make_matcher_sets, plain
 from tocsin.alerting.silence.codec import canonical, decode, encode
 from tocsin.alerting.silence.plain import read_all_plain, read_plain
@@ -204,6 +206,36 @@ def test_read_together_they_are_what_each_is_by_itself(several: list[bytes]) -> 
     found = read_all_plain(several)
     assert [each is not None for each in found] == [is_read_alike(encoded) for encoded in several]
     assert found == [read_plain(encoded) for encoded in several]
+
+
+@settings(max_examples=amounts.many(100))
+@given(
+    st.lists(usual(), min_size=plain.MANY, max_size=8),
+    st.integers(0, 7),
+    st.integers(0, 200),
+    st.binary(max_size=4),
+)
+def test_a_set_that_is_cut_or_goes_on_is_not_plain_beside_others_either(
+    several: list[bytes], place: int, cut: int, more: bytes
+) -> None:
+    """All lengths around it are right: only what is in it can tell."""
+    place %= len(several)
+    mesh = plain_pb2.MeshSilence.FromString(message_of(several[place]))
+    whole = mesh.silence.matcher_sets
+    mesh.silence.matcher_sets = whole[: max(0, len(whole) - cut)] + more
+    several[place] = delimit(mesh.SerializeToString(deterministic=True))
+    assert read_all_plain(several) == [read_plain(encoded) for encoded in several]
+
+
+@pytest.mark.parametrize("left", range(2, 13))
+def test_a_set_that_ends_within_a_matcher_is_not_plain_beside_others_either(left: int) -> None:
+    """Else the rest of it would be a silence of nearly all alerts, which no other node could read."""
+    mesh = plain_pb2.MeshSilence.FromString(message_of(silence("cut", ((2, "abc", "xyz"),)).encoded))
+    assert len(mesh.silence.matcher_sets) == 14
+    mesh.silence.matcher_sets = mesh.silence.matcher_sets[:left]
+    others = [silence(f"other-{number}", ((2, "abc", "xyz"),)).encoded for number in range(plain.MANY)]
+    found = read_all_plain([delimit(mesh.SerializeToString(deterministic=True)), *others])
+    assert [each is None for each in found] == [True, *[False] * len(others)]
 
 
 def test_sets_of_one_silence_are_not_taken_for_anothers() -> None:
@@ -409,3 +441,28 @@ def _contrived(within: bytes) -> bytes:
     tail = looks_like.SerializeToString().decode()
     one.matcher_sets.add().matchers.add(name="severity", pattern="y" * 100 + tail)
     return delimit(mesh.SerializeToString(deterministic=True))
+
+
+def test_what_is_known_is_looked_at_a_few_times_whatever_it_is_beside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once, each of them was listed anew with all that follow when little was left of a step."""
+    known = [silence(f"known-{number}").encoded for number in range(255)]
+    store = Silences(HOUR, random=Random(0)).replicated
+    store.merge(b"".join(known), NOW)
+    rest = BYTES_IN_STEP - 16 - len(silence("large-0", comment="x" * 60_000).encoded)
+    large = [silence(f"large-{number}", comment="x" * (60_000 + rest)).encoded for number in range(4)]
+    looked = 0
+
+    def counting(data: bytes | memoryview, start: int = 0) -> Iterator[tuple[int, int, int]]:
+        nonlocal looked
+        for span in spans(data, start=start):
+            looked += 1
+            yield span
+
+    monkeypatch.setattr(merging, "spans", counting)
+    job = store.merge_job(b"".join(each + b"".join(known) for each in large), NOW)
+    while not job.step():
+        pass
+    assert job.result.unchanged == len(large) * len(known)
+    assert looked <= 8 * len(large) * (1 + len(known))
