@@ -16,6 +16,9 @@ from tocsin.gossip.core.awareness import Awareness
 from tocsin.gossip.core.statistics import Statistics
 
 MAX_INCARNATION: Final = 2**32 - 1
+UNREFUTABLE: Final = MAX_INCARNATION - 1
+"""Of accusations of others: the answer would be at the last incarnation, which counts as the member's own
+word only, and so would not get round."""
 REFUTATION: Final = "refutation"
 
 

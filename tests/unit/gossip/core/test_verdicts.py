@@ -200,3 +200,35 @@ class TestWhoSentIt:
         bench.drain()
         [event] = bench.told(UserMessage)
         return event.source
+
+
+@pytest.mark.parametrize("left", [False, True])
+def test_what_only_the_last_incarnation_answers_takes_nobody_away(bench: Bench, left: bool) -> None:
+    """Once it did: the answer counts as the member's own word only, and others heard it from others."""
+    accuser = "node-2" if left else "liar"
+    tell(bench, LIAR, Suspect(LAST - 1, "node-2", "liar"))
+    tell(bench, LIAR, Dead(LAST - 1, "node-2", accuser))
+    for _ in range(60):
+        tell(bench, peer_of(3), alive("node-2", 2, incarnation=LAST))
+        bench.run(0.5)
+    assert bench.member("node-2").state is MemberState.ALIVE
+    assert not bench.told(MemberLeft)
+
+
+def test_a_member_at_the_incarnation_before_the_last_leaves_by_its_own_word(bench: Bench) -> None:
+    tell(bench, peer_of(2), alive("node-2", 2, incarnation=LAST - 1))
+    tell(bench, peer_of(2), Dead(LAST - 1, "node-2", "node-2"))
+    assert bench.member("node-2").state is MemberState.LEFT
+
+
+@pytest.mark.parametrize("incarnations", [(1, 1), (1, 2)])
+def test_a_leave_that_comes_while_a_death_waits_is_a_leave(
+    bench: Bench, incarnations: tuple[int, int]
+) -> None:
+    """Else who left could not come back at another address until it is forgotten."""
+    death, leave = incarnations
+    tell(bench, LIAR, Dead(death, "node-2", "liar"))
+    tell(bench, peer_of(3), Dead(leave, "node-2", "node-2"))
+    assert bench.endpoint.statistics.verdicts_put == 1
+    bench.run(5)
+    assert bench.member("node-2").state is MemberState.LEFT

@@ -14,7 +14,7 @@ from tocsin.gossip.core.effects import MemberJoined, MemberLeft, MemberUpdated, 
 from tocsin.gossip.core.local import LocalMember, alive_problem
 from tocsin.gossip.core.member import Member
 from tocsin.gossip.core.outbox import Outbox
-from tocsin.gossip.core.refutation import MAX_INCARNATION, REFUTATION
+from tocsin.gossip.core.refutation import MAX_INCARNATION, REFUTATION, UNREFUTABLE
 from tocsin.gossip.core.roles import Admission
 from tocsin.gossip.core.steps import Steps
 from tocsin.gossip.core.swim.merge import incompatibility, merge, versions_problem
@@ -36,8 +36,9 @@ class SwimMembership:
     say so. What follows from a change is left in the collaborators: a broadcast in ``queue``, events and
     timers in ``context``.
 
-    An incarnation of 2**32 - 1 leaves the accused no higher one to answer with. So accusations that carry it
-    are dropped unless our own probe made them, and our own incarnation is never raised by one. What is said
+    An incarnation of 2**32 - 1 leaves the accused no higher one to answer with, the one before none that gets
+    round. So accusations that carry these are dropped unless our own probe made them, and our own incarnation
+    is never raised by one of the last. What is said
     of a known member at it counts only as that member's own word, where the transport knows who speaks.
     """
 
@@ -160,7 +161,7 @@ class SwimMembership:
             return
         if stored.state is not MemberState.ALIVE:
             return
-        if message.incarnation >= MAX_INCARNATION and not witnessed:
+        if message.incarnation >= UNREFUTABLE and not witnessed:
             self._context.statistics.unrefutable += 1
             return
         self._context.statistics.suspicions += 1
@@ -191,8 +192,8 @@ class SwimMembership:
         if stored is None or self._local.outdated(message, stored):
             return
         left = message.node == message.accuser
-        if message.incarnation >= MAX_INCARNATION and not witnessed:
-            leaves_with_it = left and stored.incarnation == MAX_INCARNATION
+        if message.incarnation >= UNREFUTABLE and not witnessed:
+            leaves_with_it = left and stored.incarnation == message.incarnation
             if not leaves_with_it or (peer is not None and not is_own_word(stored, peer)):
                 self._context.statistics.unrefutable += 1
                 return

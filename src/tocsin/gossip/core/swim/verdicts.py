@@ -46,8 +46,11 @@ class Verdicts:
         return message.node != message.accuser or not is_own_word(member, peer)
 
     def put(self, message: Dead, member: Member, now: float) -> None:
-        """Put it to the member, unless another one waits."""
-        if member.name in self._waiting:
+        """Put it to the member, unless another one waits; of two that wait the later counts, a leave before
+        a death."""
+        waiting = self._waiting.get(member.name)
+        if waiting is not None:
+            self._waiting[member.name] = max(waiting, message, key=_lateness)
             return
         self._context.statistics.verdicts_put += 1
         self._waiting[member.name] = message
@@ -68,3 +71,7 @@ class Verdicts:
         """The member has spoken, or is gone anyway."""
         if self._waiting.pop(name, None) is not None:
             self._context.timers.cancel((VERDICT, name))
+
+
+def _lateness(message: Dead) -> tuple[int, bool]:
+    return message.incarnation, message.node == message.accuser
