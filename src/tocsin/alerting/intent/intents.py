@@ -40,6 +40,9 @@ MAX_HEARD: Final = 20_000
 MAX_OWN: Final = 8_192
 """Intents of others, and of ours. Past the bound one is ignored, or ours not announced: a duplicate is
 better than a loss."""
+MAX_HOLDERS: Final = 128
+"""Of one group at one integration, the intents of others that are kept, and those of live members past it:
+each evaluation looks at all of them, and whoever sends intents may write any name into them."""
 MAX_DONE: Final = 8_192
 """Groups at integrations of which it is remembered who notified them last."""
 MAX_TTL: Final = 30 * SECOND
@@ -101,7 +104,7 @@ class IntentStatistics:
     not_announced: int = 0
     """Intents of ours past ``MAX_OWN``."""
     not_heard: int = 0
-    """Intents of others past ``MAX_HEARD``."""
+    """Intents of others past ``MAX_HEARD`` or ``MAX_HOLDERS``."""
     held_too_long: int = 0
     """Times an intent was passed over because it had been held for longer than we wait."""
 
@@ -190,7 +193,10 @@ class Intents:
         known = holders.get(name) if holders is not None else None
         if known is not None and (record.number, record.kind) < (known.number, known.kind):
             return False
-        if known is None and self._heard_count >= MAX_HEARD:
+        if known is None and (
+            self._heard_count >= MAX_HEARD
+            or (holders is not None and len(holders) >= MAX_HOLDERS and name not in self.peers)
+        ):
             self.statistics.not_heard += 1
             return False
         again = known is not None and known.number == record.number

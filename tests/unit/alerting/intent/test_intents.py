@@ -13,6 +13,7 @@ from tocsin.alerting.intent.intents import (
     CHECK_INTERVAL,
     HOLD,
     HOLD_OTHER,
+    MAX_HOLDERS,
     RENEWED_WITHIN,
     RESULT_TIME,
     STABLE,
@@ -240,6 +241,23 @@ def test_past_the_bounds_nothing_is_kept_and_it_is_counted(monkeypatch: pytest.M
     second.handle_timeout(T0 + 10 * MILLISECOND)
     second.handle_timeout(T0 + 2 * TIME_TO_LIVE)
     assert len(second) == 0, "forgotten in time"
+
+
+def test_of_one_group_only_some_holders_are_kept_besides_the_live_members() -> None:
+    """Each evaluation of the group looks at all of them, and the name in a payload is its sender's word."""
+    node = member("b", 1, "a")
+    record = Record(Kind.CLAIM, 0, 1000, 1, NEWS, KEY)
+    for number in range(MAX_HOLDERS + 5):
+        for payload in encode(f"invented-{number}", [record]):
+            node.receive(payload, T0)
+    assert (len(node), node.statistics.not_heard) == (MAX_HOLDERS, 5)
+    for name in ("a", "invented-0"):
+        for payload in encode(name, [Record(Kind.SENDING, 0, 2000, 2, NEWS, KEY)]):
+            node.receive(payload, T0)
+    assert (len(node), node.statistics.not_heard) == (MAX_HOLDERS + 1, 5), "a live member is heard"
+    for payload in encode("invented-last", [Record(Kind.CLAIM, 0, 1000, 1, NEWS, bytes(15) + b"1")]):
+        node.receive(payload, T0)
+    assert len(node) == MAX_HOLDERS + 2, "other groups have room"
 
 
 def test_it_is_known_whose_intent_goes_first_and_who_has_notified() -> None:
